@@ -1,0 +1,1 @@
+"""A team portal for batch LLM inference."""

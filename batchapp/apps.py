@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BatchappConfig(AppConfig):
+    name = "batchapp"
+    verbose_name = "Batch portal"

@@ -1,0 +1,164 @@
+"""Set the portal up without a browser; running it again changes nothing that is there."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import URLValidator, validate_email
+from django.db import transaction
+from django.utils.text import slugify
+
+from batchapp.models import (
+    DOUBLEWORD_URL,
+    Connection,
+    Membership,
+    Project,
+    ProviderKey,
+    UnreadableKey,
+    User,
+)
+from batchapp.services import keying, pricing
+
+
+class Command(BaseCommand):
+    help = (
+        "Create a person, a connection, a project and its provider key, as far as they are not "
+        "there yet, and print one JSON object naming them. The first person becomes the "
+        "portal's administrator."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--email", help="who signs in; becomes an admin of the project")
+        parser.add_argument("--password", help="for a new person, or to change it")
+        parser.add_argument(
+            "--admin", action="store_true", help="make the person an administrator"
+        )
+        parser.add_argument("--project", metavar="NAME", help="name or slug of the project")
+        parser.add_argument("--connection", metavar="NAME", default="Doubleword")
+        parser.add_argument("--base-url", metavar="URL", help="of the connection, without /v1")
+        parser.add_argument(
+            "--provider-key", metavar="KEY", help="kept for the project, or without one the person"
+        )
+        parser.add_argument(
+            "--poll-seconds", type=int, metavar="N", help="between two looks at a running batch"
+        )
+
+    @transaction.atomic
+    def handle(self, **options: Any) -> None:
+        connection = _connection(options)
+        user = _user(options) if options["email"] else None
+        project = _project(options["project"], connection, user) if options["project"] else None
+        owner = project or user
+        key = None
+        if options["provider_key"]:
+            if owner is None:
+                raise CommandError("--provider-key needs --project or --email: whose key is it?")
+            key = _key(connection, options["provider_key"], owner)
+        self.stdout.write(
+            json.dumps(
+                {
+                    "user": user and {"id": user.pk, "email": user.email},
+                    "project": project
+                    and {"id": str(project.pk), "slug": project.slug, "name": project.name},
+                    "connection": {
+                        "id": connection.pk,
+                        "name": connection.name,
+                        "base_url": connection.base_url,
+                    },
+                    "provider_key": key and {"id": str(key.pk), "last_four": key.last_four},
+                }
+            )
+        )
+
+
+def _connection(options: dict[str, Any]) -> Connection:
+    name, url = options["connection"], options["base_url"]
+    connection = Connection.objects.filter(name=name).first()
+    if connection is None:
+        if not url:
+            raise CommandError(f"There is no connection {name!r} yet: give its --base-url.")
+        connection = Connection(name=name, base_url=_url(url))
+    changed = []
+    if url:
+        connection.base_url = _url(url)
+        changed.append("base_url")
+    if options["poll_seconds"]:
+        connection.poll_seconds = options["poll_seconds"]
+        changed.append("poll_seconds")
+    if connection._state.adding:
+        connection.save()
+        # Whoever sets up a Doubleword portal headless means Doubleword, or a stand-in for it.
+        pricing.load_doubleword_list(connection)
+    elif changed:
+        connection.save(update_fields=changed)
+    return connection
+
+
+def _url(url: str) -> str:
+    try:
+        URLValidator(schemes=["http", "https"])(url)
+    except ValidationError as exc:
+        raise CommandError(f"--base-url: {url!r} is not a URL, such as {DOUBLEWORD_URL}") from exc
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def _user(options: dict[str, Any]) -> User:
+    email, password = options["email"].strip().lower(), options["password"]
+    try:
+        validate_email(email)
+    except ValidationError as exc:
+        raise CommandError(f"--email: {email!r} is not an e-mail address") from exc
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        if not password:
+            raise CommandError(f"{email} is new here: give a --password.")
+        is_first = not User.objects.filter(is_superuser=True).exists()
+        make = User.objects.create_superuser if is_first else User.objects.create_user
+        user = make(email, password)
+    elif password and not user.check_password(password):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+    if options["admin"] and not user.is_superuser:
+        user.is_staff = user.is_superuser = True
+        user.save(update_fields=["is_staff", "is_superuser"])
+    return user
+
+
+def _project(name: str, connection: Connection, user: User | None) -> Project:
+    slug = slugify(name)[:60]
+    if not slug:
+        raise CommandError(f"--project: {name!r} has no letter or digit to make an address of.")
+    project, _ = Project.objects.get_or_create(
+        slug=slug, defaults={"name": name[:100], "connection": connection}
+    )
+    if project.connection_id != connection.pk:
+        raise CommandError(
+            f"The project {slug} runs on {project.connection}, not on {connection}. "
+            f"Name that connection, or another project."
+        )
+    if user:
+        Membership.objects.get_or_create(
+            project=project, user=user, defaults={"role": Membership.Role.ADMIN}
+        )
+    return project
+
+
+def _key(connection: Connection, secret: str, owner: User | Project) -> ProviderKey:
+    """Return the owner's key with this secret: the one there is, or the newest with it put in."""
+    keys = list(owner.provider_keys.filter(connection=connection).exclude(ciphertext=""))
+    for key in keys:
+        if _opens(key) == secret:
+            return key
+    if keys:
+        keying.replace(keys[-1], secret)
+        return keys[-1]
+    return keying.store(connection, secret, owner=owner)
+
+
+def _opens(key: ProviderKey) -> str | None:
+    try:
+        return key.secret()
+    except UnreadableKey:
+        return None

@@ -1,0 +1,212 @@
+"""Send one file through the portal from a script: the same services, the same workers."""
+
+import json
+import time
+import uuid
+from argparse import ArgumentParser
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files import File
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+
+from batchapp import tasks
+from batchapp.models import Batch, Membership, Part, Project, ProviderKey, Segment, Upload, User
+from batchapp.services import browsing, intake, ordering
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the batch while waiting."""
+
+NO_WORKER_AFTER = 20
+"""Seconds without any step taken after which we wonder aloud whether a worker runs."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Check FILE, submit it, and with --wait follow it to its results. The exit status is 0 "
+        "only when every request is accounted for (without --wait: when it was submitted)."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", type=Path)
+        parser.add_argument("--project", metavar="SLUG", required=True)
+        parser.add_argument("--window", default="24h", help="completion window, 24h by default")
+        parser.add_argument("--name", default="", help="of the batch; by default the file's")
+        parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
+        parser.add_argument("--wait", action="store_true", help="until it is over")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument(
+            "--output-dir", type=Path, metavar="DIR", help="by default below DATA_DIR/exports"
+        )
+
+    def handle(self, **options: Any) -> None:
+        project = Project.objects.filter(slug=options["project"]).first()
+        if project is None:
+            raise CommandError(f"There is no project {options['project']!r}.")
+        user = _user(project, options["user"])
+        upload = _upload(project, user, options["file"])
+        self._note(f"{upload.name}: {upload.requests:,} requests, no errors")
+        batch = _order(project, user, upload, options)
+        self._note(f"submitted as {batch.pk}")
+        paths: dict[str, str | None] = {"output_path": None, "error_path": None}
+        if options["wait"]:
+            batch = self._follow(batch)
+            target = options["output_dir"] or settings.DATA_DIR / "exports" / str(batch.pk)
+            paths = _save(batch, target.resolve())
+        self._print(batch, paths, as_json=options["json"])
+        if options["wait"] and not batch.is_accounted_for:
+            raise CommandError(_what_is_wrong(batch))
+
+    def _follow(self, batch: Batch) -> Batch:
+        """Wait until ``batch`` is over or needs a person."""
+        started, said = time.monotonic(), ""
+        while True:
+            batch = Batch.objects.get(pk=batch.pk)
+            parts = list(batch.parts.all())
+            if batch.is_over or any(p.status == Part.Status.NEEDS_ATTENTION for p in parts):
+                return batch
+            now = ", ".join(
+                f"{part.get_status_display().lower()}: "
+                f"{part.completed + part.failed:,} of {part.total:,}"
+                + (f" ({part.trouble})" if part.trouble else "")
+                for part in parts
+            )
+            if now != said:
+                self._note(now)
+                said = now
+            untouched = all(p.status == Part.Status.PREPARING and not p.claims for p in parts)
+            if untouched and started and time.monotonic() - started > NO_WORKER_AFTER:
+                self._note("no worker has taken it yet; is one running (`make serve`)?")
+                started = 0.0
+            time.sleep(LOOK_EVERY)
+
+    def _print(self, batch: Batch, paths: dict[str, str | None], *, as_json: bool) -> None:
+        facts = {
+            "batch": str(batch.pk),
+            "status": _status(batch),
+            "requests": batch.requests,
+            "succeeded": batch.succeeded,
+            "failed": batch.failed,
+            "input_tokens": batch.input_tokens,
+            "output_tokens": batch.output_tokens,
+            "estimated_cost_usd": _plain(batch.estimated_cost_usd),
+            "actual_cost_usd": _plain(batch.actual_cost_usd),
+            **paths,
+        }
+        if as_json:
+            self.stdout.write(json.dumps(facts))
+            return
+        for name, value in facts.items():
+            self.stdout.write(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
+
+    def _note(self, text: str) -> None:
+        self.stderr.write(text)
+
+
+def _user(project: Project, email: str | None) -> User:
+    members = project.memberships.exclude(role=Membership.Role.VIEWER).select_related("user")
+    if email:
+        members = members.filter(user__email=email.strip().lower())
+    member = members.order_by("role", "pk").first()  # "admin" sorts before "member"
+    if member is None:
+        who = email or "Nobody"
+        raise CommandError(f"{who} may not submit in the project {project.slug}.")
+    return member.user
+
+
+def _upload(project: Project, user: User, path: Path) -> Upload:
+    """Take the file in and check it here: a script learns of a fault without any worker."""
+    limit = project.connection.max_file_bytes
+    try:
+        size = path.stat().st_size
+        if not size:
+            raise CommandError(f"{path} is empty.")
+        if size > limit:
+            raise CommandError(
+                f"{path} has {size:,} bytes; {project.connection} accepts {limit:,}. Split it."
+            )
+        with path.open("rb") as content:
+            upload = intake.receive(project, user, File(content), name=path.name)
+    except OSError as exc:
+        raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
+    tasks.check(str(upload.pk))
+    upload.refresh_from_db()
+    if upload.status == Upload.Status.READY:
+        return upload
+    report = upload.report
+    if upload.status != Upload.Status.FAULTY or report is None:
+        raise CommandError(upload.error or "The file could not be checked; try again.")
+    errors = [fault for fault in report.faults if fault.severity == "error"]
+    number = report.severities.get("error", 0)
+    listed = "\n".join(f"  line {fault.line}: {fault.message}" for fault in errors[:20])
+    more = f"\n  and {number - 20:,} more" if number > len(errors[:20]) else ""
+    raise CommandError(
+        f"{path} has {number:,} {'error' if number == 1 else 'errors'}; nothing was submitted.\n"
+        f"{listed}{more}"
+    )
+
+
+def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]) -> Batch:
+    keys = ProviderKey.objects.usable_by(user, project)
+    key = keys.filter(project=project).last() or keys.last()
+    if key is None:
+        raise CommandError(
+            f"Neither {user.email} nor the project {project.slug} has a provider key for "
+            f"{project.connection}. Add one with `manage.py bootstrap --provider-key`."
+        )
+    try:
+        batch = ordering.order(
+            project,
+            user,
+            upload,
+            key,
+            window=options["window"],
+            name=options["name"],
+            submission=uuid.uuid4(),
+        )
+    except ordering.Refused as exc:
+        raise CommandError(str(exc)) from exc
+    for part in batch.parts.all():
+        tasks.wake(part)
+    return batch
+
+
+def _save(batch: Batch, target: Path) -> dict[str, str | None]:
+    """Write what came back below ``target``; a file appears whole or not at all."""
+    target.mkdir(parents=True, exist_ok=True)
+    paths: dict[str, str | None] = {}
+    for kind, field in ((Segment.Kind.OUTPUT, "output_path"), (Segment.Kind.ERROR, "error_path")):
+        path = target / f"{kind}.jsonl"
+        paths[field] = str(path)
+        if kind == Segment.Kind.ERROR and not browsing.size(batch, kind):
+            paths[field] = None
+            continue
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            file.writelines(browsing.download(batch, kind))
+        partial.replace(path)
+    return paths
+
+
+def _status(batch: Batch) -> str:
+    stuck = batch.parts.filter(status=Part.Status.NEEDS_ATTENTION).exists()
+    return str(Part.Status.NEEDS_ATTENTION if stuck else batch.status)
+
+
+def _what_is_wrong(batch: Batch) -> str:
+    where = settings.PUBLIC_URL + reverse("batch", args=[batch.pk])
+    if not batch.is_over:
+        troubles = batch.parts.values_list("trouble", flat=True)
+        return f"The batch needs attention: {' '.join(filter(None, troubles))} See {where}"
+    lost = batch.requests - batch.succeeded - batch.failed
+    return (
+        f"{lost:,} of {batch.requests:,} requests have no answer: {batch.cancelled:,} cancelled, "
+        f"{batch.missing:,} missing. See {where}"
+    )
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"

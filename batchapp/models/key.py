@@ -1,0 +1,83 @@
+"""Provider keys, encrypted at rest."""
+
+import uuid
+from typing import Self
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from batchapp.models.connection import Connection
+from batchapp.models.project import Project
+from batchapp.models.user import User
+
+
+class UnreadableKey(Exception):
+    """The stored key was encrypted with a key that ``ENCRYPTION_KEYS`` no longer holds."""
+
+
+class ProviderKeyQuerySet(models.QuerySet["ProviderKey"]):
+    def usable_by(self, user: User, project: Project) -> Self:
+        """Keys that ``user`` may run a batch of ``project`` on: their own and the project's."""
+        return self.filter(
+            Q(user=user) | Q(project=project), connection_id=project.connection_id
+        ).exclude(ciphertext="")
+
+
+class ProviderKey(models.Model):
+    """A key to a provider, of one person or of one project; only its last four characters show.
+
+    A removed key keeps its row, for the batches that ran on it, and loses its ciphertext.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="keys")
+    user = models.ForeignKey(
+        User, models.CASCADE, null=True, blank=True, related_name="provider_keys"
+    )
+    project = models.ForeignKey(
+        Project, models.CASCADE, null=True, blank=True, related_name="provider_keys"
+    )
+    name = models.CharField(max_length=100)
+    ciphertext = models.TextField(blank=True, editable=False)
+    last_four = models.CharField(max_length=4, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ProviderKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user=None) ^ Q(project=None), name="key_has_one_owner"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.last_four})"
+
+    def set_secret(self, secret: str) -> None:
+        """Encrypt ``secret`` into this row, unsaved."""
+        self.ciphertext = _fernet().encrypt(secret.encode()).decode()
+        self.last_four = secret[-4:]
+
+    def secret(self) -> str:
+        """Return the key in the clear, for the provider's client only.
+
+        Raises:
+            UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it, or the key was removed.
+        """
+        try:
+            return _fernet().decrypt(self.ciphertext.encode()).decode()
+        except InvalidToken as exc:
+            raise UnreadableKey(str(self.pk)) from exc
+
+    def rotate(self) -> None:
+        """Encrypt again with the first of ``ENCRYPTION_KEYS``, unsaved."""
+        self.ciphertext = _fernet().rotate(self.ciphertext.encode()).decode()
+
+
+def _fernet() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])

@@ -1,0 +1,82 @@
+"""The ledger: one row per request, and the harvested bytes that its answer lies in."""
+
+from typing import Self
+
+from django.db import models
+
+from batchapp.domain.outcome import Outcome
+from batchapp.models.batch import Batch, Part
+
+
+class Segment(models.Model):
+    """A stretch of a provider's output or error file, as harvested; its bytes never change.
+
+    It holds only lines that were new, so the segments of a part in order are its results, each
+    line once.
+    """
+
+    class Kind(models.TextChoices):
+        OUTPUT = "output", "Output"
+        ERROR = "error", "Errors"
+
+    part = models.ForeignKey(Part, models.CASCADE, related_name="segments")
+    kind = models.CharField(max_length=10, choices=Kind)
+    blob = models.FileField(max_length=200)
+    lines = models.PositiveIntegerField()
+    size = models.PositiveBigIntegerField(help_text="In bytes.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return str(self.blob)
+
+
+class ResultQuerySet(models.QuerySet["Result"]):
+    def pending(self) -> Self:
+        return self.filter(outcome=Outcome.PENDING)
+
+
+class Result(models.Model):
+    """What became of one request; written as pending before the batch is submitted.
+
+    ``request_at`` and ``answer_at`` are byte positions, in the upload and in the segment.
+    """
+
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="results")
+    part = models.ForeignKey(Part, models.CASCADE, related_name="results")
+    line = models.PositiveIntegerField(help_text="The physical line in the upload, from 1.")
+    custom_id = models.CharField(max_length=64)
+    model = models.CharField(max_length=200)
+    request_at = models.PositiveBigIntegerField()
+    request_bytes = models.PositiveIntegerField()
+
+    outcome = models.CharField(
+        max_length=20, choices=[(o.value, o.label) for o in Outcome], default=Outcome.PENDING
+    )
+    line_id = models.CharField(max_length=100, blank=True, help_text="The provider's id of it.")
+    status_code = models.PositiveSmallIntegerField(null=True)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    answer_model = models.CharField(max_length=200, blank=True)
+    input_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    error_code = models.CharField(max_length=100, blank=True)
+    error_message = models.TextField(blank=True)
+    preview = models.CharField(max_length=200, blank=True)
+    segment = models.ForeignKey(Segment, models.SET_NULL, null=True, related_name="+")
+    answer_at = models.PositiveBigIntegerField(null=True)
+    answer_bytes = models.PositiveIntegerField(null=True)
+
+    objects = ResultQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["batch", "line"]
+        constraints = [
+            models.UniqueConstraint("batch", "line", name="one_result_per_line"),
+            models.UniqueConstraint("batch", "custom_id", name="one_result_per_custom_id"),
+        ]
+        indexes = [models.Index(fields=["batch", "outcome", "line"], name="result_by_outcome")]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.custom_id}"

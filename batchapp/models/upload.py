@@ -1,0 +1,80 @@
+"""Files of requests, as a person sent them."""
+
+import uuid
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+import msgspec
+from django.db import models
+from django.urls import reverse
+
+from batchapp.domain.jsonl import Report
+from batchapp.models.leased import Leased, LeasedQuerySet
+from batchapp.models.project import Project
+from batchapp.models.user import AnyUser, User
+
+CHUNK = 1024 * 1024
+
+
+class UploadQuerySet(LeasedQuerySet["Upload"]):
+    def visible_to(self, user: AnyUser) -> Self:
+        """Files of the projects ``user`` is in: the only door from a request to a row."""
+        return self.filter(project__in=Project.objects.visible_to(user))
+
+
+def blob_name(upload: "Upload", filename: str) -> str:
+    """Where the bytes lie: by id, so that nobody's file name reaches the disk."""
+    return f"uploads/{upload.project_id}/{upload.pk}.jsonl"
+
+
+class Upload(Leased):
+    """One JSONL file of requests and what the preflight found in it. The bytes never change."""
+
+    class Status(models.TextChoices):
+        CHECKING = "checking", "Checking"
+        READY = "ready", "Ready"
+        FAULTY = "faulty", "Has errors"
+        FAILED = "failed", "Could not be checked"
+
+    TRANSITIONS: ClassVar[dict[str, set[str]]] = {
+        Status.CHECKING: {Status.READY, Status.FAULTY, Status.FAILED},
+        Status.FAILED: {Status.CHECKING},
+    }
+    WAITS_FOR_PEOPLE: ClassVar[set[str]] = {Status.FAILED}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, models.PROTECT, related_name="uploads")
+    uploaded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=255)
+    blob = models.FileField(upload_to=blob_name)
+    size = models.PositiveBigIntegerField(help_text="In bytes.")
+    sha256 = models.CharField(max_length=64, editable=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.CHECKING)
+    lines_checked = models.PositiveIntegerField(default=0)
+    requests = models.PositiveIntegerField(null=True)
+    findings = models.JSONField(null=True, editable=False)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    checked_at = models.DateTimeField(null=True)
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["project", "-created_at"], name="upload_list")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("upload", args=[self.pk])
+
+    @property
+    def report(self) -> Report | None:
+        return msgspec.convert(self.findings, Report) if self.findings else None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes, a MiB at a time."""
+        with self.blob.open("rb") as blob:
+            while chunk := blob.read(CHUNK):
+                yield chunk

@@ -1,0 +1,1 @@
+"""Verbs, one room a file. Services do not call each other and never enqueue."""

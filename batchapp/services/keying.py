@@ -1,0 +1,56 @@
+"""Provider keys: stored, replaced, removed, tried."""
+
+from batchapp.models import Batch, Connection, Project, ProviderKey, User
+from batchapp.upstream.client import UpstreamClient
+
+
+class KeyInUse(Exception):
+    """Batches under way still need the key; the message says how many."""
+
+
+def store(
+    connection: Connection, secret: str, *, name: str = "", owner: User | Project
+) -> ProviderKey:
+    """Keep ``secret`` for a person or a project, encrypted."""
+    key = ProviderKey(
+        connection=connection,
+        name=name or f"{connection} key",
+        user=owner if isinstance(owner, User) else None,
+        project=owner if isinstance(owner, Project) else None,
+    )
+    key.set_secret(secret)
+    key.save()
+    return key
+
+
+def replace(key: ProviderKey, secret: str) -> None:
+    """Put a new secret in the place of the old; batches under way go on with it."""
+    key.set_secret(secret)
+    key.save(update_fields=["ciphertext", "last_four"])
+
+
+def remove(key: ProviderKey) -> None:
+    """Forget the secret for good; the row stays for the batches that ran on it.
+
+    Raises:
+        KeyInUse: nothing was changed.
+    """
+    running = Batch.objects.unfinished().filter(key=key).count()
+    if running:
+        batches = "1 batch" if running == 1 else f"{running} batches"
+        raise KeyInUse(f"{batches} under way still need this key. Wait for them, or cancel them.")
+    key.ciphertext = ""
+    key.save(update_fields=["ciphertext"])
+
+
+def try_out(key: ProviderKey, upstream: UpstreamClient) -> int:
+    """Return how many models the provider offers to ``key``.
+
+    Raises:
+        UpstreamError: the key was refused, or nobody answered.
+    """
+    models = upstream.list_models()
+    Connection.objects.filter(pk=key.connection_id).exclude(
+        is_sandbox=bool(upstream.is_sandbox)
+    ).update(is_sandbox=bool(upstream.is_sandbox))
+    return len(models)

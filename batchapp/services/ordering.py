@@ -1,0 +1,132 @@
+"""The second room: what a file would cost, and the decision to run it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from batchapp.domain.estimate import Estimate, estimate
+from batchapp.domain.jsonl import Report
+from batchapp.models import (
+    REALTIME,
+    Batch,
+    Charge,
+    Connection,
+    Event,
+    Part,
+    Project,
+    ProviderKey,
+    Upload,
+    User,
+)
+from batchapp.models.money import rounded
+
+
+class Refused(Exception):
+    """The batch cannot be ordered as asked; the message is a sentence for the person."""
+
+
+def quote(
+    report: Report, connection: Connection, windows: Iterable[str], at: datetime
+) -> dict[str, Estimate]:
+    """Window -> what the checked file would cost there, at the prices in force at ``at``."""
+    return {
+        window: estimate(report.models, connection.prices.book(report.models, window, at), window)
+        for window in windows
+    }
+
+
+def order(
+    project: Project,
+    user: User,
+    upload: Upload,
+    key: ProviderKey,
+    *,
+    window: str,
+    name: str = "",
+    submission: UUID,
+) -> Batch:
+    """Decide to run ``upload``, at the prices of this instant; the workers take it from here.
+
+    ``submission`` is made with the form that asks: the same one always names the same batch, so
+    a second click orders nothing. All rows or none are written.
+
+    Raises:
+        Refused: nothing was written.
+    """
+    if before := Batch.objects.filter(submission=submission, project=project).first():
+        return before
+    report = upload.report
+    if report is None or upload.status != Upload.Status.READY:
+        raise Refused("This file is not ready: it is still being checked, or it has errors.")
+    _refuse_unless_fit(project, user, upload, key, window)
+    now = timezone.now()
+    prices = quote(report, project.connection, [window, REALTIME], now)
+    batch = Batch(
+        project=project,
+        connection=project.connection,
+        key=key,
+        upload=upload,
+        created_by=user,
+        submission=submission,
+        name=name.strip() or upload.name.removesuffix(".jsonl"),
+        endpoint=max(report.urls, key=lambda url: report.urls[url]),
+        window=window,
+        requests=report.requests,
+        estimated_cost_usd=_total(prices[window]),
+    )
+    try:
+        with transaction.atomic():
+            batch.save(force_insert=True)
+            Charge.objects.bulk_create(_charges(batch, prices[window], prices[REALTIME]))
+            Part.objects.create(batch=batch, total=report.requests, next_check_at=now)
+            Event.objects.create(batch=batch, actor=user, text=f"Submitted, {window} window.")
+    except IntegrityError:  # the same form, at the same instant, through another process
+        return Batch.objects.get(submission=submission, project=project)
+    return batch
+
+
+def _refuse_unless_fit(
+    project: Project, user: User, upload: Upload, key: ProviderKey, window: str
+) -> None:
+    if upload.project_id != project.pk:
+        raise Refused("This file belongs to another project.")
+    if window not in project.connection.windows:
+        raise Refused(
+            f"{project.connection} does not offer the {window} window. "
+            f"Choose one of: {', '.join(project.connection.windows)}."
+        )
+    if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
+        raise Refused("Choose one of your own provider keys or one of the project's.")
+
+
+def _charges(batch: Batch, asked: Estimate, realtime: Estimate) -> list[Charge]:
+    realtime_prices = {line.model: line.price for line in realtime.models}
+    charges = []
+    for line in asked.models:
+        price, realtime_price = line.price, realtime_prices.get(line.model)
+        charges.append(
+            Charge(
+                batch=batch,
+                model=line.model,
+                requests=line.requests,
+                input_price=price.input if price else None,
+                output_price=price.output if price else None,
+                realtime_input_price=realtime_price.input if realtime_price else None,
+                realtime_output_price=realtime_price.output if realtime_price else None,
+                estimated_input_tokens=line.input_tokens,
+                estimated_output_tokens=line.output_expected,
+                estimated_cost_usd=line.expected_usd,
+            )
+        )
+    return charges
+
+
+def _total(asked: Estimate) -> Decimal | None:
+    """Return the sum of the charges as stored, or None while a model has no price."""
+    if asked.unpriced:
+        return None
+    return sum((rounded(line.expected_usd or Decimal(0)) for line in asked.models), Decimal(0))

@@ -1,0 +1,62 @@
+"""The fifth room: what the provider says of a running part."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from batchapp.models import Event, Part
+from batchapp.upstream.client import UpstreamClient
+from batchapp.upstream.types import RemoteBatch, RemoteStatus
+
+
+def poll(part: Part, upstream: UpstreamClient) -> None:
+    """Read how far ``part`` is, pass on a wish to cancel, and send it to harvesting if due.
+
+    Raises:
+        UpstreamError: the row is as it was, or knows that the cancellation was sent.
+        StaleRow: our lease ran out; the worker that has it now goes on.
+    """
+    remote = upstream.retrieve_batch(part.upstream_id)
+    if part.batch.cancel_requested_at and not part.cancel_sent_at and not remote.is_over:
+        remote = upstream.cancel_batch(part.upstream_id)
+        part.renew(cancel_sent_at=timezone.now())
+        Event.objects.create(batch_id=part.batch_id, text=f"Cancelled at {part.batch.connection}.")
+    seen = {
+        "upstream_status": remote.raw_status,
+        "output_file_id": remote.output_file_id or part.output_file_id,
+        "error_file_id": remote.error_file_id or part.error_file_id,
+        "expires_at": remote.expires_at or part.expires_at,
+        "completed": remote.completed,
+        "failed": remote.failed,
+        "polled_at": timezone.now(),
+        "failures": 0,
+        "trouble": "",
+    }
+    pause = timedelta(seconds=part.batch.connection.poll_seconds)
+    if remote.is_over:
+        late = pause if remote.status is RemoteStatus.CANCELLED else timedelta()
+        part.move_to(
+            Part.Status.HARVESTING,
+            ended_at=timezone.now(),
+            # Requests in flight when a batch is cancelled may still land, and are billed.
+            next_check_at=timezone.now() + late,
+            **seen,
+        )
+        Event.objects.create(batch_id=part.batch_id, text=_ending(part, remote))
+    elif _has_news(part, remote):
+        part.move_to(Part.Status.HARVESTING, **seen)
+    else:
+        part.postpone(pause, **seen)
+
+
+def _has_news(part: Part, remote: RemoteBatch) -> bool:
+    answered = remote.completed > part.output_lines or remote.failed > part.error_lines
+    return answered and part.batch.connection.has_partial_results
+
+
+def _ending(part: Part, remote: RemoteBatch) -> str:
+    sentence = (
+        f"{part.batch.connection} reports {remote.raw_status}: {remote.completed:,} completed, "
+        f"{remote.failed:,} failed of {remote.total:,}."
+    )
+    return " ".join([sentence, *remote.errors])

@@ -1,0 +1,170 @@
+"""What was spent: by project, person and model, over a range of days."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
+
+from batchapp.models import Batch, Charge
+
+GROUPS = {
+    "project": ("batch__project__slug", "batch__project__name"),
+    "user": ("batch__created_by__email", "batch__created_by__email"),
+    "model": ("model", "model"),
+}
+CSV_COLUMNS = [
+    "finished_at",
+    "batch",
+    "name",
+    "project",
+    "user",
+    "connection",
+    "window",
+    "model",
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "estimated_cost_usd",
+    "cost_usd",
+    "realtime_cost_usd",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which finished batches a report is of: both days included, in the portal's time zone.
+
+    What ran on a sandbox was not paid, so it is left out unless asked for.
+    """
+
+    first: date
+    last: date
+    project: str = ""
+    user: str = ""
+    model: str = ""
+    with_sandbox: bool = False
+
+    def charges(self) -> QuerySet[Charge]:
+        """One row per batch and model: what every figure of the report is a sum of."""
+        rows = Charge.objects.filter(
+            batch__finished_at__gte=_midnight(self.first),
+            batch__finished_at__lt=_midnight(self.last + timedelta(days=1)),
+        )
+        if not self.with_sandbox:
+            rows = rows.filter(batch__connection__is_sandbox=False)
+        asked = {
+            "batch__project__slug": self.project,
+            "batch__created_by__email": self.user,
+            "model": self.model,
+        }
+        return rows.filter(**{field: value for field, value in asked.items() if value})
+
+    def sandbox_batches(self) -> int:
+        """How many batches of the range were left out as unpaid."""
+        if self.with_sandbox:
+            return 0
+        return Batch.objects.filter(
+            connection__is_sandbox=True,
+            finished_at__gte=_midnight(self.first),
+            finished_at__lt=_midnight(self.last + timedelta(days=1)),
+        ).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sum over charges. ``unpriced`` of them had no price, so with any the cost is a floor.
+
+    ``saving_usd`` is against the realtime price, over the charges that have both prices.
+    """
+
+    key: str
+    name: str
+    batches: int
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+    saving_usd: Decimal
+    unpriced: int
+
+
+def total(charges: QuerySet[Charge]) -> Line:
+    row = charges.aggregate(**_SUMS)
+    return _line("", "Total", row)
+
+
+def grouped(charges: QuerySet[Charge], by: str) -> list[Line]:
+    """``charges`` summed by a key of ``GROUPS``, the dearest first."""
+    key, name = GROUPS[by]
+    rows = charges.order_by().values(key, name).annotate(**_SUMS)
+    lines = [_line(row[key], row[name], row) for row in rows]
+    return sorted(lines, key=lambda line: (-line.cost_usd, line.name))
+
+
+def csv_rows(charges: QuerySet[Charge]) -> Iterator[list[object]]:
+    """A header and one row per batch and model, oldest first; costs exact, empty if unknown."""
+    yield list(CSV_COLUMNS)
+    rows = charges.select_related("batch__project", "batch__created_by", "batch__connection")
+    for charge in rows.order_by("batch__finished_at", "batch_id", "model").iterator():
+        batch = charge.batch
+        yield [
+            batch.finished_at.isoformat() if batch.finished_at else "",
+            batch.pk,
+            _inert(batch.name),
+            _inert(batch.project.name),
+            _inert(batch.created_by.email),
+            _inert(batch.connection.name),
+            batch.window,
+            _inert(charge.model),
+            charge.requests,
+            charge.input_tokens,
+            charge.output_tokens,
+            _plain(charge.estimated_cost_usd),
+            _plain(charge.cost_usd),
+            _plain(charge.realtime_cost_usd),
+        ]
+
+
+_BOTH_PRICES = Q(cost_usd__isnull=False, realtime_cost_usd__isnull=False)
+_SUMS: dict[str, Any] = {
+    "batches": Count("batch", distinct=True),
+    "sum_requests": Sum("requests"),
+    "sum_input": Sum("input_tokens"),
+    "sum_output": Sum("output_tokens"),
+    "sum_cost": Sum("cost_usd"),
+    "sum_paid": Sum("cost_usd", filter=_BOTH_PRICES),
+    "sum_realtime": Sum("realtime_cost_usd", filter=_BOTH_PRICES),
+    "unpriced": Count("pk", filter=Q(cost_usd=None)),
+}
+
+
+def _line(key: str, name: str, row: dict[str, Any]) -> Line:
+    nothing = Decimal(0)
+    return Line(
+        key=key,
+        name=name,
+        batches=row["batches"],
+        requests=row["sum_requests"] or 0,
+        input_tokens=row["sum_input"] or 0,
+        output_tokens=row["sum_output"] or 0,
+        cost_usd=row["sum_cost"] or nothing,
+        saving_usd=(row["sum_realtime"] or nothing) - (row["sum_paid"] or nothing),
+        unpriced=row["unpriced"],
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _plain(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount:f}"
+
+
+def _inert(text: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,0 +1,109 @@
+"""The seventh room: every request is accounted for, and the bill is drawn up."""
+
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Count, Q, Sum
+from django.utils import timezone
+
+from batchapp.domain.outcome import FAILED, SUCCEEDED, Outcome
+from batchapp.domain.pricing import cost
+from batchapp.domain.reconcile import proof
+from batchapp.models import Batch, Charge, Event, Part, Result
+from batchapp.models.money import rounded
+
+
+def settle(batch: Batch) -> None:
+    """Give every request its outcome, add up tokens and cost, and close ``batch``.
+
+    All of it or nothing is written.
+
+    Raises:
+        StaleRow: another worker has it now; nothing was written.
+    """
+    with transaction.atomic():
+        _close_what_is_open(batch)
+        counts = _counts(batch)
+        charges = _bill(batch)
+        Event.objects.create(batch=batch, text=f"Finished: {proof(counts, batch.requests)}.")
+        batch.move_to(
+            _verdict(counts),
+            finished_at=timezone.now(),
+            succeeded=sum(counts.get(outcome, 0) for outcome in SUCCEEDED),
+            failed=sum(counts.get(outcome, 0) for outcome in FAILED),
+            cancelled=counts.get(Outcome.CANCELLED, 0),
+            missing=counts.get(Outcome.MISSING, 0),
+            input_tokens=sum(charge.input_tokens for charge in charges),
+            output_tokens=sum(charge.output_tokens for charge in charges),
+            actual_cost_usd=_total(charges),
+        )
+
+
+def _close_what_is_open(batch: Batch) -> None:
+    """A request without an answer was cancelled with its part, or is missing.
+
+    A part that was cancelled before it was submitted may have no ledger yet: its requests are
+    counted as cancelled all the same.
+    """
+    cancelled = Q(part__status=Part.Status.CANCELLED) | Q(part__upstream_status="cancelled")
+    pending = Result.objects.filter(batch=batch).pending()
+    ids = pending.filter(cancelled).values("pk")
+    Result.objects.filter(pk__in=ids).update(outcome=Outcome.CANCELLED)
+    pending.update(outcome=Outcome.MISSING)
+
+
+def _counts(batch: Batch) -> dict[Outcome, int]:
+    rows = batch.results.order_by().values_list("outcome").annotate(Count("pk"))
+    counts = {Outcome(outcome): number for outcome, number in rows}
+    if unwritten := batch.requests - sum(counts.values()):
+        counts[Outcome.CANCELLED] = counts.get(Outcome.CANCELLED, 0) + unwritten
+    return counts
+
+
+def _verdict(counts: dict[Outcome, int]) -> Batch.Status:
+    if counts.get(Outcome.CANCELLED):
+        return Batch.Status.CANCELLED
+    if any(counts.get(outcome) for outcome in SUCCEEDED):
+        return Batch.Status.COMPLETED
+    return Batch.Status.FAILED
+
+
+def _bill(batch: Batch) -> list[Charge]:
+    used = {
+        row["model"]: row
+        for row in batch.results.filter(outcome__in=SUCCEEDED)
+        .order_by()
+        .values("model")
+        .annotate(
+            input=Sum("input_tokens", default=0),
+            output=Sum("output_tokens", default=0),
+            silent=Count("pk", filter=Q(input_tokens=None)),
+        )
+    }
+    charges = list(batch.charges.all())
+    for charge in charges:
+        row = used.get(charge.model, {"input": 0, "output": 0, "silent": 0})
+        charge.input_tokens, charge.output_tokens = row["input"], row["output"]
+        charge.answers_without_usage = row["silent"]
+        if price := charge.unit_price:
+            charge.cost_usd = rounded(cost(row["input"], row["output"], price))
+        if price := charge.realtime_price:
+            charge.realtime_cost_usd = rounded(cost(row["input"], row["output"], price))
+    Charge.objects.bulk_update(
+        charges,
+        [
+            "input_tokens",
+            "output_tokens",
+            "answers_without_usage",
+            "cost_usd",
+            "realtime_cost_usd",
+        ],
+    )
+    return charges
+
+
+def _total(charges: list[Charge]) -> Decimal | None:
+    """Return the sum, or None while a model that was used has no price: unknown is not free."""
+    costs = [charge.cost_usd for charge in charges]
+    known = [each for each in costs if each is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None

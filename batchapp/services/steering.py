@@ -1,0 +1,50 @@
+"""What people want of a batch that is under way. They write wishes; workers carry them out."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from batchapp.models import Batch, Event, Part, ProviderKey, User
+
+
+def request_cancel(batch: Batch, user: User) -> bool:
+    """Ask for ``batch`` to be cancelled; False if it is over or was asked for before.
+
+    Requests that are answered stay answered, and paid. A part that waits for a person and never
+    reached the provider is cancelled here and now.
+    """
+    with transaction.atomic():
+        asked = Batch.objects.filter(
+            pk=batch.pk, cancel_requested_at=None, status=Batch.Status.RUNNING
+        ).update(cancel_requested_at=timezone.now())
+        if not asked:
+            return False
+        Event.objects.create(batch=batch, actor=user, text="Asked to cancel.")
+        for part in batch.parts.filter(status=Part.Status.NEEDS_ATTENTION):
+            _release(part)
+        # Those under way are looked at now rather than at their next turn.
+        batch.parts.exclude(next_check_at=None).update(next_check_at=timezone.now())
+    return True
+
+
+def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
+    """Send what needs attention on its way again, on ``key`` if one is given; how many parts.
+
+    A batch that is at the provider stays with the key that created it: no other sees it there.
+    """
+    with transaction.atomic():
+        stuck = list(batch.parts.filter(status=Part.Status.NEEDS_ATTENTION))
+        at_provider = any(part.upstream_id or part.create_attempted_at for part in stuck)
+        if stuck and key and key.pk != batch.key_id and not at_provider:
+            Batch.objects.filter(pk=batch.pk).update(key=key)
+            batch.parts.update(upstream_file_id="", upload_attempted_at=None)
+            for part in stuck:
+                part.refresh_from_db()
+        for part in stuck:
+            _release(part)
+        if stuck:
+            Event.objects.create(batch=batch, actor=user, text="Asked to try again.")
+    return len(stuck)
+
+
+def _release(part: Part) -> None:
+    part.move_to(part.stopped_in or Part.Status.PREPARING, trouble="", failures=0, stopped_in="")

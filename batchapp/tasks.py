@@ -1,0 +1,206 @@
+"""The steps as Celery tasks: the row is the truth, a message only wakes it.
+
+Every task claims its row, works, and writes down what came of it. A message that is lost,
+doubled or late costs a tick; a worker that dies costs a lease.
+"""
+
+import logging
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from celery import Task, shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from batchapp.models import (
+    Batch,
+    Connection,
+    Event,
+    Leased,
+    Part,
+    ProviderKey,
+    StaleRow,
+    UnreadableKey,
+    Upload,
+)
+from batchapp.services import (
+    advising,
+    harvesting,
+    intake,
+    polling,
+    preparing,
+    settling,
+    submission,
+)
+from batchapp.upstream.client import UpstreamClient, connect
+from batchapp.upstream.errors import UpstreamRejected, UpstreamUnavailable
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Leased)
+
+MAX_CLAIMS = 10
+"""Claims in a row that wrote nothing down: by then the row itself kills its workers."""
+
+LONGEST_PAUSE = timedelta(minutes=5)
+"""Between two attempts at a provider that does not answer, unless it asks for longer."""
+
+
+@shared_task
+def tick() -> None:
+    """Wake every due row, and hand over batches whose last part ended unnoticed."""
+    Batch.objects.begin_settling()
+    now = timezone.now()
+    for model in (Upload, Part, Batch):
+        for pk, status in model.objects.due(now).values_list("pk", "status"):
+            if task := STEPS.get((model, status)):
+                task.delay(str(pk))
+
+
+@shared_task
+def check(upload_id: str) -> None:
+    """Check one file line by line."""
+    _run(Upload, upload_id, Upload.Status.CHECKING, intake.check)
+
+
+@shared_task
+def prepare(part_id: str) -> None:
+    """Write the ledger of one part."""
+    _run(Part, part_id, Part.Status.PREPARING, preparing.prepare)
+
+
+@shared_task
+def submit(part_id: str) -> None:
+    """Send one part to its provider. Running it twice submits it once."""
+    _run(Part, part_id, Part.Status.WAITING, _with_upstream(submission.submit))
+
+
+@shared_task
+def poll(part_id: str) -> None:
+    """Ask how far one part is."""
+    _run(Part, part_id, Part.Status.RUNNING, _with_upstream(polling.poll))
+
+
+@shared_task
+def harvest(part_id: str) -> None:
+    """Fetch what one part has answered."""
+    _run(Part, part_id, Part.Status.HARVESTING, _with_upstream(harvesting.harvest))
+
+
+@shared_task
+def settle(batch_id: str) -> None:
+    """Add up one batch."""
+    _run(Batch, batch_id, Batch.Status.SETTLING, settling.settle)
+
+
+STEPS: dict[tuple[type[Leased], str], Task[[str], None]] = {
+    (Upload, Upload.Status.CHECKING): check,
+    (Part, Part.Status.PREPARING): prepare,
+    (Part, Part.Status.WAITING): submit,
+    (Part, Part.Status.RUNNING): poll,
+    (Part, Part.Status.HARVESTING): harvest,
+    (Batch, Batch.Status.SETTLING): settle,
+}
+
+
+def wake(row: Leased) -> None:
+    """Start the step that ``row`` is due for, once this transaction is through."""
+    task = STEPS.get((type(row), row.status))
+    if task and row.next_check_at and row.next_check_at <= timezone.now():
+        transaction.on_commit(lambda: task.delay(str(row.pk)))
+
+
+def upstream_client(key: ProviderKey) -> UpstreamClient:
+    """The only way to a provider.
+
+    Raises:
+        UnreadableKey: the stored key cannot be opened.
+    """
+    return connect(key.connection.base_url, key.secret())
+
+
+def _run(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) -> None:
+    """Run ``step`` on a row this worker has claimed, unless another worker has it."""
+    row = model.objects.claim(pk, status)
+    if row is None:
+        return
+    try:
+        if row.claims > MAX_CLAIMS:
+            _give_up(row)
+            return
+        step(row)
+    except StaleRow:
+        logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
+        return
+    if isinstance(row, Part) and row.status in Part.OVER:
+        Batch.objects.begin_settling(pk=row.batch_id)
+        row = Batch.objects.get(pk=row.batch_id)
+    wake(row)
+
+
+def _give_up(row: Leased) -> None:
+    """Stop a row whose every attempt ended in a crash, where a person sees it."""
+    logger.error("%s %s: %d attempts died", type(row).__name__, row.pk, row.claims - 1)
+    if isinstance(row, Upload):
+        row.move_to(
+            Upload.Status.FAILED,
+            error="The check broke off several times. Try again; if it happens again, the "
+            "portal's log says why.",
+        )
+    elif isinstance(row, Part):
+        _stop(
+            row,
+            "This step broke off several times. Try again; if it happens again, the portal's log "
+            "says why.",
+        )
+    else:
+        row.postpone(LONGEST_PAUSE)
+
+
+def _stop(part: Part, trouble: str) -> None:
+    part.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=part.status, trouble=trouble)
+    Event.objects.create(batch_id=part.batch_id, text=trouble)
+
+
+def _with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Part], None]:
+    """Give ``step`` a client, and write down what a failure means; the only place to decide it."""
+
+    def attempt(part: Part) -> None:
+        connection = part.batch.connection
+        try:
+            with upstream_client(part.batch.key) as upstream:
+                step(part, upstream)
+                _note_contact(part.batch.key, upstream)
+        except UnreadableKey:
+            _stop(
+                part,
+                "The provider key cannot be read any more: it was removed, or the portal's "
+                "encryption key changed. Enter the key again, then try again.",
+            )
+        except UpstreamRejected as exc:
+            _stop(part, advising.sentence(exc, connection))
+        except UpstreamUnavailable as exc:
+            pause = exc.retry_after or _pause(part)
+            part.postpone(
+                pause,
+                failures=part.failures + 1,
+                trouble=f"{connection}: {exc}. Nothing is lost; the portal keeps trying.",
+            )
+
+    attempt.__name__ = step.__name__
+    return attempt
+
+
+def _pause(part: Part) -> timedelta:
+    """Twice as long each time, with some chance in it, so that parts do not come back in step."""
+    seconds = min(2.0 ** min(part.failures, 10), LONGEST_PAUSE.total_seconds())
+    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311  # no secret
+
+
+def _note_contact(key: ProviderKey, upstream: UpstreamClient) -> None:
+    ProviderKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+    is_sandbox = bool(upstream.is_sandbox)
+    if is_sandbox != key.connection.is_sandbox:
+        Connection.objects.filter(pk=key.connection_id).update(is_sandbox=is_sandbox)
