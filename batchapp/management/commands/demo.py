@@ -1,0 +1,237 @@
+"""The whole portal on this machine, with a sample sent through it."""
+
+import json
+import os
+import secrets
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from batchapp.management.bars import Bar
+from batchapp.management.visitor import Turned, Visitor
+from batchapp.models import Batch, Part, Upload
+from config import env
+
+EMAIL = "demo@example.com"
+SAMPLE = settings.BASE_DIR / "batchapp/data/samples/chat.jsonl"
+PATIENCE = 300
+"""Seconds that any one step of the demo may take."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Start the portal and a sandbox provider, send a sample file through the console, and "
+        "stay up until Ctrl-C. With DEMO_EXIT=1 stop after the summary; the exit status is then "
+        "0 only if every request is accounted for."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--file", type=Path, default=SAMPLE, help="another file of requests")
+        parser.add_argument("--window", default="24h")
+
+    def handle(self, **options: Any) -> None:
+        started = time.monotonic()
+        port = env.integer("PORT", 8000)
+        if not _is_free(port):
+            raise CommandError(f"Port {port} is taken. Choose another: PORT={port + 1} make demo")
+        sandbox_url = f"http://127.0.0.1:{_free_port()}"
+        password = env.secret(
+            "DEMO_PASSWORD",
+            settings.DATA_DIR / "secrets/demo_password",
+            lambda: secrets.token_urlsafe(9),
+        )
+        project = _bootstrap(sandbox_url, password)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with _processes(port, sandbox_url) as processes, Visitor(f"http://localhost:{port}") as me:
+            self.stdout.write("Starting web, worker, beat and a sandbox provider ...")
+            _until_up(f"http://localhost:{port}/healthz", processes)
+            _until_up(f"{sandbox_url}/healthz", processes)
+            try:
+                me.sign_in(EMAIL, password)
+                batch = _walk(me, project, options["file"], options["window"])
+            except Turned as exc:
+                raise CommandError(f"The demo got stuck: {exc}. Logs: {_logs()}") from exc
+            self._summarise(batch, port, password, time.monotonic() - started)
+            if not batch.is_accounted_for:
+                raise CommandError("Not every request is accounted for.")
+            if env.flag("DEMO_EXIT", default=False):
+                return
+            self.stdout.write("Running until Ctrl-C.")
+            try:
+                processes.wait()
+            except KeyboardInterrupt:
+                self.stdout.write("\nStopping ...")
+                return
+            raise CommandError(f"The portal stopped by itself. Logs: {_logs()}")
+
+    def _summarise(self, batch: Batch, port: int, password: str, seconds: float) -> None:
+        rows = {
+            "requests": f"{batch.requests:,}",
+            "succeeded": f"{batch.succeeded:,}",
+            "failed": f"{batch.failed:,}",
+            "tokens": f"{batch.input_tokens:,} in, {batch.output_tokens:,} out",
+            "estimated cost": _dollars(batch.estimated_cost_usd),
+            "actual cost": f"{_dollars(batch.actual_cost_usd)} (sandbox: nothing was paid)",
+            "seconds": f"{seconds:.1f}",
+            "console": f"http://localhost:{port}{batch.get_absolute_url()}",
+            "sign in as": f"{EMAIL}, password {password}",
+        }
+        self.stdout.write("")
+        for name, value in rows.items():
+            self.stdout.write(f"  {name:<15} {value}")
+        self.stdout.write("")
+
+
+def _walk(me: Visitor, project: str, path: Path, window: str) -> Batch:
+    """Send the file through the console; return the batch when it is over."""
+    bar = Bar("Upload", path.stat().st_size, "bytes")
+    upload_id = me.upload(project, path, progress=bar.update)
+    bar.finish()
+
+    upload = Upload.objects.get(pk=upload_id)
+    lines = path.read_bytes().count(b"\n")
+    with _bar("Check", lines, "lines") as watch:
+        while upload.status == Upload.Status.CHECKING:
+            watch(upload.lines_checked)
+            upload.refresh_from_db()
+    if upload.status != Upload.Status.READY:
+        raise Turned(f"the file is not ready: {upload.findings or upload.error}")
+
+    batch_id = me.order(upload_id, window=window)
+    requests = upload.requests or 0
+    part = Part.objects.get(batch_id=batch_id)
+    with _bar("Submit", 1, "batch") as watch:
+        while not part.upstream_id:
+            watch(0)
+            _refresh(part)
+    with _bar("Run", requests, "requests") as watch:
+        while not part.ended_at:
+            watch(part.completed + part.failed)
+            _refresh(part)
+    with _bar("Harvest", requests, "results") as watch:
+        while not (batch := Batch.objects.get(pk=batch_id)).is_over:
+            _refresh(part)
+            watch(part.output_lines + part.error_lines)
+    _compare(me, batch_id, batch)
+    return batch
+
+
+def _compare(me: Visitor, batch_id: UUID, batch: Batch) -> None:
+    """Download what the console offers and hold it against the portal's own sums."""
+    lines = me.lines(batch_id, "output"), me.lines(batch_id, "error")
+    if sum(lines) != batch.succeeded + batch.failed:
+        raise Turned(f"the downloads have {lines} lines, the batch {batch.succeeded} answers")
+
+
+@contextmanager
+def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """A bar to be updated in a loop that rests a little each time and does not go on for ever."""
+    bar, until = Bar(label, total, unit), time.monotonic() + PATIENCE
+
+    def watch(done: int) -> None:
+        bar.update(done)
+        if time.monotonic() > until:
+            raise Turned(f"{label.lower()} took more than {PATIENCE} seconds")
+        time.sleep(0.1)
+
+    yield watch
+    bar.finish()
+
+
+def _refresh(part: Part) -> None:
+    part.refresh_from_db()
+    if part.status == Part.Status.NEEDS_ATTENTION:
+        raise Turned(part.trouble)
+
+
+def _bootstrap(sandbox_url: str, password: str) -> str:
+    """Set up person, project and connection; return the project's slug."""
+    out = StringIO()
+    call_command(
+        "bootstrap",
+        email=EMAIL,
+        password=password,
+        project="Demo",
+        connection="Sandbox",
+        base_url=sandbox_url,
+        provider_key="sk-demo-sandbox-key",
+        poll_seconds=1,
+        stdout=out,
+    )
+    return str(json.loads(out.getvalue())["project"]["slug"])
+
+
+@contextmanager
+def _processes(port: int, sandbox_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The portal's processes and the sandbox, ended with the block, however it ends."""
+    sandbox_port = sandbox_url.rpartition(":")[2]
+    sandbox = shlex.join(
+        [sys.executable, "manage.py", "sandbox", "--port", sandbox_port]
+        + ["--data", str(settings.DATA_DIR / "sandbox")]
+    )
+    public = os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
+    processes = subprocess.Popen(
+        [sys.executable, "manage.py", "serve", "--logs", "--with", f"sandbox={sandbox}"],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"PORT": str(port), "PUBLIC_URL": public},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to pass on
+    )
+    try:
+        yield processes
+    finally:
+        processes.terminate()
+        processes.wait()
+
+
+def _until_up(url: str, processes: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if processes.poll() is not None:
+            raise CommandError(f"The portal did not start. Logs: {_logs()}")
+        try:
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise CommandError(f"{url} did not answer within a minute. Logs: {_logs()}")
+
+
+def _logs() -> Path:
+    return settings.DATA_DIR / "logs"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _dollars(amount: Any) -> str:
+    return "no price" if amount is None else f"${amount:.6f}"

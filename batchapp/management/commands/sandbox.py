@@ -1,0 +1,27 @@
+"""``manage.py sandbox``: start the local stand-in for the provider."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from batchapp.sandbox.options import add_options
+from batchapp.sandbox.server import serve
+
+
+class Command(BaseCommand):
+    help = "Serve a local stand-in for the provider's batch API."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_options(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        sys.exit(
+            serve(
+                host=options["host"],
+                port=options["port"],
+                data=options["data"],
+                speed=options["speed"],
+            )
+        )

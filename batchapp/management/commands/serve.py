@@ -1,0 +1,91 @@
+"""`manage.py serve`: the whole portal in the foreground, or one process of it."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from batchapp.management import processes
+from batchapp.management.processes import Process
+from config import env
+
+
+class Command(BaseCommand):
+    help = (
+        "Run web, worker and beat in the foreground and start again what dies. With a name, turn "
+        "into that one process, for Docker or systemd to start again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", help="a process of the Procfile")
+        parser.add_argument(
+            "--with",
+            dest="extra",
+            action="append",
+            default=[],
+            metavar="NAME=COMMAND",
+            help="one more process; may be repeated",
+        )
+        parser.add_argument(
+            "--logs", action="store_true", help="write to DATA_DIR/logs instead of the terminal"
+        )
+
+    def handle(self, *, name: str | None, extra: list[str], logs: bool, **options: Any) -> None:
+        wanted = processes.declared(settings.BASE_DIR / "Procfile")
+        os.chdir(settings.BASE_DIR)
+        environment = processes.environment(python=Path(sys.executable))
+        if name:
+            _become(name, wanted, environment)
+        wanted += [_parsed(text) for text in extra]
+        names = [process.name for process in wanted]
+        if len(set(names)) < len(names):
+            raise CommandError(f"Two processes of one name: {', '.join(names)}.")
+        self.check_migrations()
+        folder = settings.DATA_DIR / "logs"
+        output = processes.to_files(folder) if logs else processes.to_terminal(wanted)
+
+        def announce(text: str) -> None:
+            self.stdout.write(text)
+            self.stdout.flush()
+            if logs:
+                output("serve", text)
+
+        try:
+            with processes.alone(settings.DATA_DIR / "run/serve.lock"):
+                announce(f"The portal will listen on {_free_address()}. Ctrl-C ends it.")
+                if logs:
+                    announce(f"Output goes to {folder}.")
+                processes.keep_running(wanted, env=environment, output=output, announce=announce)
+        except processes.AlreadyRunningError as exc:
+            raise CommandError(
+                f"A portal already runs on {settings.DATA_DIR} (process {exc}). Stop it first, or "
+                "set DATA_DIR to another folder."
+            ) from None
+
+
+def _become(name: str, known: list[Process], environment: dict[str, str]) -> None:
+    for process in known:
+        if process.name == name:
+            os.execvpe("sh", process.argv, environment)  # noqa: S606  # a line of our Procfile
+    raise CommandError(f"The Procfile names no {name}, only {', '.join(p.name for p in known)}.")
+
+
+def _parsed(text: str) -> Process:
+    name, _, command = text.partition("=")
+    if not name.isidentifier() or not command.strip():
+        raise CommandError(f"--with {text!r} is not NAME=COMMAND.")
+    return Process(name, command)
+
+
+def _free_address() -> str:
+    bind, port = env.text("BIND", "127.0.0.1"), env.integer("PORT", 8000)
+    if not processes.is_free(bind, port):
+        raise CommandError(
+            f"{bind}:{port} cannot be listened on: something else does, or it is not ours. Set "
+            "PORT to another number."
+        )
+    return f"http://{bind}:{port}"

@@ -1,0 +1,96 @@
+"""A provider in memory for unit tests: a handler function behind httpx's mock transport.
+
+The sandbox is the faithful one; this one only misbehaves on demand, at exact places.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from batchapp.upstream.client import UpstreamClient, connect
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class Provider:
+    """Files and batches by id. ``before`` and ``after`` may raise or answer in its place.
+
+    ``before`` runs before a request is acted on, ``after`` when it has been committed.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    batches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contents: dict[str, list[bytes]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    before: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
+    after: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
+
+    def client(self, *_: object) -> UpstreamClient:
+        return connect("https://provider.test", "sk-test", transport=httpx.MockTransport(self))
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        call = f"{request.method} {re.sub(r'[0-9a-f-]{36}', 'ID', request.url.path)}"
+        self.calls.append(call)
+        if answer := self.before(call, request):
+            return answer
+        answer = self._act(call, request)
+        return self.after(call, request) or answer
+
+    def finish(self, output: list[bytes], errors: list[bytes] = [], status: str = "completed") -> None:  # noqa: B006
+        """Let the only batch end with these result lines."""
+        (batch,) = self.batches.values()
+        self.contents[batch["output_file_id"]] = output
+        self.contents[batch["error_file_id"]] = errors
+        batch["status"] = status
+        batch["request_counts"] |= {"completed": len(output), "failed": len(errors)}
+
+    def _act(self, call: str, request: httpx.Request) -> httpx.Response:
+        named = request.url.path.split("/")[3:]
+        match call:
+            case "POST /v1/files":
+                name = re.search(rb'filename="([^"]+)"', request.content)
+                assert name
+                file_id = str(uuid.uuid4())
+                self.files[file_id] = name[1].decode()
+                return httpx.Response(201, json=self._file(file_id))
+            case "GET /v1/files":
+                found = [self._file(each) for each in self.files]
+                return httpx.Response(200, json={"data": found, "has_more": False})
+            case "POST /v1/batches":
+                return self._create(json.loads(request.content))
+            case "GET /v1/batches":
+                seen = [row for key, row in self.batches.items() if key not in self.hidden]
+                return httpx.Response(200, json={"data": seen[::-1], "has_more": False})
+            case "GET /v1/batches/ID":
+                return httpx.Response(200, json=self.batches[named[0]])
+            case "POST /v1/batches/ID/cancel":
+                self.batches[named[0]]["status"] = "cancelled"
+                return httpx.Response(200, json=self.batches[named[0]])
+            case "GET /v1/files/ID/content":
+                lines = self.contents.get(named[0], [])[int(request.url.params.get("skip", 0)) :]
+                return httpx.Response(200, content=b"".join(line + b"\n" for line in lines))
+        return httpx.Response(404, text="Not found")
+
+    def _file(self, file_id: str) -> dict[str, Any]:
+        return {"id": file_id, "filename": self.files[file_id], "purpose": "batch"}
+
+    def _create(self, asked: dict[str, Any]) -> httpx.Response:
+        batch_id = str(uuid.uuid4())
+        self.batches[batch_id] = {
+            "id": batch_id,
+            "status": "in_progress",
+            "output_file_id": str(uuid.uuid4()),
+            "error_file_id": str(uuid.uuid4()),
+            "created_at": 4_000_000_000 + len(self.batches),
+            "request_counts": {"total": 3, "completed": 0, "failed": 0},
+            **asked,
+        }
+        return httpx.Response(201, json=self.batches[batch_id])

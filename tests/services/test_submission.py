@@ -1,0 +1,240 @@
+"""Exactly one provider-side batch, whatever dies on the way."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.models import Part
+from batchapp.services import preparing, steering
+from tests.make import make_batch, make_key, make_project, make_user, set_part
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """The worker died here."""
+
+
+@pytest.fixture
+def waiting() -> Part:
+    """A part ready to be submitted."""
+    part = Part.objects.get(batch=make_batch())
+    preparing.prepare(part)
+    return part
+
+
+def submit(part: Part) -> Part:
+    """Run the task as a worker would, after any dead worker's lease and any pause ran out."""
+    now = timezone.now()
+    Part.objects.filter(pk=part.pk).update(leased_until=None)
+    Part.objects.filter(pk=part.pk, next_check_at__gt=now).update(next_check_at=now)
+    tasks.submit(str(part.pk))
+    return Part.objects.get(pk=part.pk)
+
+
+def test_a_part_is_uploaded_and_created_once_and_runs(provider: Provider, waiting: Part) -> None:
+    part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    (batch,) = provider.batches.values()
+    assert part.upstream_id == batch["id"]
+    assert batch["metadata"]["portal_submission"] == part.token
+    assert provider.files == {part.upstream_file_id: f"{part.token}.jsonl"}
+
+
+@pytest.mark.parametrize("call", ["POST /v1/files", "POST /v1/batches"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_worker_that_dies_around_a_call_pays_once(
+    provider: Provider, waiting: Part, call: str, moment: str
+) -> None:
+    def die(made: str, request: httpx.Request) -> None:
+        if made == call:
+            raise Killed
+
+    setattr(provider, moment, die)
+    with pytest.raises(Killed):
+        submit(waiting)
+    setattr(provider, moment, lambda *_: None)
+
+    part = submit(waiting)
+    if part.status == Part.Status.WAITING:  # not to be seen there yet, so it waits its grace out
+        long_ago = timezone.now() - timedelta(hours=1)
+        Part.objects.update(create_attempted_at=long_ago)
+        part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    assert len(provider.batches) == 1
+    assert len(provider.files) == 1
+
+
+def test_a_lost_reply_is_looked_for_before_anything_is_repeated(
+    provider: Provider, waiting: Part
+) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches":
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = lose
+    part = submit(waiting)
+    assert part.status == Part.Status.WAITING
+    assert "keeps trying" in part.trouble
+
+    provider.hidden = set(provider.batches)  # the provider's replica lags behind
+    part = submit(waiting)
+    assert part.status == Part.Status.WAITING
+
+    provider.hidden = set()
+    part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    assert provider.calls.count("POST /v1/batches") == 1
+
+
+def test_of_two_batches_with_our_token_the_older_is_kept(provider: Provider, waiting: Part) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches":
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = lose
+    submit(waiting)
+    provider.hidden = set(provider.batches)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    submit(waiting)  # the grace is over and nothing is to be seen: a second one is made
+    provider.hidden = set()
+
+    part = submit(waiting)
+
+    older, newer = provider.batches.values()
+    assert part.upstream_id == older["id"]
+    assert (older["status"], newer["status"]) == ("in_progress", "cancelled")
+
+
+def test_a_refused_connection_is_certain_and_needs_no_search(
+    provider: Provider, waiting: Part
+) -> None:
+    def refuse(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches":
+            raise httpx.ConnectError("refused", request=request)
+
+    provider.before = refuse
+    part = submit(waiting)
+
+    assert part.create_attempted_at is None
+    assert part.next_check_at
+    assert part.next_check_at > timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "text", "advice"),
+    [
+        ("POST /v1/files", 401, "Authentication required", "refused the key"),
+        ("POST /v1/files", 400, "Line 3: custom_id exceeds", "Correct the file"),
+        ("POST /v1/files", 403, "Line 3: Model 'm' has not been configured", "Correct the model"),
+        ("POST /v1/files", 413, "File exceeds the maximum", "Split it"),
+        ("POST /v1/batches", 402, "Account balance too low.", "no credits left"),
+    ],
+)
+def test_a_refusal_waits_for_a_person_with_advice(
+    provider: Provider, waiting: Part, call: str, status: int, text: str, advice: str
+) -> None:
+    provider.before = lambda made, _: httpx.Response(status, text=text) if made == call else None
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.NEEDS_ATTENTION
+    assert part.next_check_at is None
+    assert advice in part.trouble
+    assert text.split(":")[0] in part.trouble
+    assert part.create_attempted_at is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, html="<html>Welcome to nginx</html>"),
+        httpx.Response(500, text="Internal server error"),
+        httpx.Response(503, json={"error": "service_unavailable", "retry_after_seconds": 30}),
+        httpx.Response(201, text=""),
+    ],
+)
+def test_a_provider_out_of_order_is_tried_again_later(
+    provider: Provider, waiting: Part, answer: httpx.Response
+) -> None:
+    provider.before = lambda call, _: answer if call == "POST /v1/files" else None
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.WAITING
+    assert part.failures == 1
+    assert "Nothing is lost" in part.trouble
+    assert "<html>" not in part.trouble
+
+
+def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: Part) -> None:
+    key = waiting.batch.key
+    key.ciphertext = "garbage"
+    key.save()
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.NEEDS_ATTENTION
+    assert "Enter the key again" in part.trouble
+
+
+def test_cancelling_before_submission_creates_nothing(provider: Provider, waiting: Part) -> None:
+    steering.request_cancel(waiting.batch, waiting.batch.created_by)
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.CANCELLED
+    assert provider.calls == []
+
+
+def test_cancelling_while_a_create_is_in_doubt_finds_and_cancels_it(
+    provider: Provider, waiting: Part
+) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches":
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = lose
+    submit(waiting)
+    steering.request_cancel(waiting.batch, waiting.batch.created_by)
+
+    part = submit(waiting)
+    tasks.poll(str(part.pk))
+
+    (batch,) = provider.batches.values()
+    assert batch["status"] == "cancelled"
+
+
+def test_after_a_refused_key_another_one_takes_over(provider: Provider) -> None:
+    user = make_user()
+    project = make_project(user)
+    batch = make_batch(project, user)
+    part = Part.objects.get(batch=batch)
+    preparing.prepare(part)
+    provider.before = lambda *_: httpx.Response(401, text="Authentication required")
+    submit(part)
+    own = make_key(user, project.connection)
+
+    provider.before = lambda *_: None
+    assert steering.try_again(batch, user, own) == 1
+    part = submit(part)
+
+    batch.refresh_from_db()
+    assert batch.key == own
+    assert part.status == Part.Status.RUNNING
+
+
+def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Part) -> None:
+    set_part(waiting.batch, claims=tasks.MAX_CLAIMS)
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.NEEDS_ATTENTION
+    assert "broke off several times" in part.trouble
