@@ -1,0 +1,193 @@
+"""What an answer's body says, in each of the shapes that models answer in."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+CUT_SHORT = frozenset(
+    {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
+)
+DECLINED = frozenset({"content_filter", "refusal"})
+MAX_TOKENS = 2**31 - 1
+"""A larger count is no count, and does not fit a 32-bit column."""
+
+
+class Content(NamedTuple):
+    """``text`` is the whole answer in words, and ``finish_reason`` as the model gave it."""
+
+    text: str
+    finish_reason: str = ""
+    is_refusal: bool = False
+
+    @property
+    def is_declined(self) -> bool:
+        return self.is_refusal or self.finish_reason.lower() in DECLINED
+
+    @property
+    def is_cut_short(self) -> bool:
+        return self.finish_reason.lower() in CUT_SHORT
+
+
+NOTHING = Content("")
+
+
+def content(body: object) -> Content:
+    """The first answer of a body, whatever its shape; a shape we do not know is shown as JSON."""
+    if isinstance(body, str):
+        return Content(body)
+    fields = mapping(body)
+    for field, read in READERS.items():
+        if field in fields:
+            return read(fields)
+    return NOTHING if not body or fields.get("error") else Content(as_json(body))
+
+
+def usage(body: object) -> tuple[int | None, int | None]:
+    """Input and output tokens; None where the body does not say.
+
+    Anthropic counts cached input apart, so it is added. Source:
+    https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching
+    """
+    told = mapping(mapping(body).get("usage"))
+    sent = token_count(told.get("prompt_tokens", told.get("input_tokens")))
+    received = token_count(told.get("completion_tokens", told.get("output_tokens")))
+    if sent is not None:
+        for field in ("cache_creation_input_tokens", "cache_read_input_tokens"):
+            sent += token_count(told.get(field)) or 0
+    if received is None and sent is not None and "data" in mapping(body):
+        received = 0  # an embedding has no output, and says nothing about it
+    return sent, received
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def token_count(value: object) -> int | None:
+    """A whole number that fits a column, also when written as 12.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
+        return value
+    return None
+
+
+def as_json(value: object) -> str:
+    """``value`` as JSON, whatever a lenient reader let through: half surrogates, huge numbers."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeEncodeError, OverflowError, RecursionError):
+        pass
+    try:
+        return json.dumps(value)
+    except (ValueError, RecursionError):
+        return "…"
+
+
+def _of_choices(body: Mapping[str, Any]) -> Content:
+    """Chat completions and completions."""
+    first = mapping(_first(body["choices"]))
+    reason = text_of(first.get("finish_reason"))
+    if isinstance(first.get("text"), str):
+        return Content(first["text"], reason)
+    message = mapping(first.get("message"))
+    refusal = text_of(message.get("refusal"))
+    said = [_of_parts(message.get("content")) or refusal]
+    calls = [*_list(message.get("tool_calls")), {"function": message.get("function_call")}]
+    said.extend(_call(mapping(mapping(call).get("function"))) for call in calls)
+    return Content(" ".join(filter(None, said)), reason, is_refusal=bool(refusal))
+
+
+def _of_response(body: Mapping[str, Any]) -> Content:
+    """The responses API: a list of messages, calls and thoughts; thoughts are not shown."""
+    said = []
+    is_refusal = False
+    for item in map(mapping, _list(body["output"])):
+        if item.get("type") == "function_call":
+            said.append(_call(item))
+        elif item.get("type") == "custom_tool_call":
+            said.append(_call({"name": item.get("name"), "arguments": item.get("input")}))
+        elif item.get("type") == "message":
+            parts = _list(item.get("content"))
+            said.append(_of_parts(parts))
+            is_refusal = is_refusal or any(mapping(p).get("type") == "refusal" for p in parts)
+    reason = mapping(body.get("incomplete_details")).get("reason") or body.get("status")
+    return Content(" ".join(filter(None, said)), text_of(reason), is_refusal)
+
+
+def _of_message(body: Mapping[str, Any]) -> Content:
+    """Anthropic's messages."""
+    return Content(_of_parts(body["content"]), text_of(body.get("stop_reason")))
+
+
+def _of_parts(parts: object) -> str:
+    """Text, or a list of parts: texts, refusals and Anthropic's tool calls."""
+    if isinstance(parts, str):
+        return parts
+    return " ".join(filter(None, _texts(_list(parts))))
+
+
+def _texts(parts: list[Any]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, str):
+            yield part
+            continue
+        fields = mapping(part)
+        if fields.get("type") == "tool_use":
+            yield _call({"name": fields.get("name"), "arguments": fields.get("input")})
+        else:
+            yield text_of(fields.get("text")) or text_of(fields.get("refusal"))
+
+
+def _call(function: Mapping[str, Any]) -> str:
+    """A tool call as it would be written: name(arguments)."""
+    name, arguments = text_of(function.get("name")), function.get("arguments")
+    if not name:
+        return ""
+    if arguments is None:
+        return f"{name}()"
+    return f"{name}({arguments if isinstance(arguments, str) else as_json(arguments)})"
+
+
+def _of_embeddings(body: Mapping[str, Any]) -> Content:
+    """One list of numbers for each text that was sent."""
+    data = _list(body["data"])
+    embedding = mapping(_first(data)).get("embedding")
+    size = _floats_in(embedding) if isinstance(embedding, str) else len(_list(embedding))
+    if not size:
+        return NOTHING
+    numbers = "1 number" if size == 1 else f"{size:,} numbers"
+    return Content(numbers if len(data) == 1 else f"{len(data):,} lists of {numbers}")
+
+
+def _floats_in(text: str) -> int:
+    """Base64 of 32-bit floats, as ``encoding_format: base64`` asks for."""
+    try:
+        return len(base64.b64decode(text, validate=True)) // 4
+    except (binascii.Error, ValueError):
+        return 0
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _first(value: object) -> object:
+    return next(iter(_list(value)), None)
+
+
+READERS: dict[str, Callable[[Mapping[str, Any]], Content]] = {
+    "choices": _of_choices,
+    "output": _of_response,
+    "content": _of_message,
+    "data": _of_embeddings,
+}
+"""By the field that gives the shape away."""

@@ -1,0 +1,33 @@
+"""What tokens cost. Decimal throughout: money is never a float."""
+
+from decimal import Context, Decimal
+
+import msgspec
+
+EXACT = Context(prec=100)
+"""Digits enough that no product or sum of token counts and prices is ever rounded."""
+
+
+class UnitPrice(msgspec.Struct, frozen=True):
+    """USD per million tokens."""
+
+    input: Decimal
+    output: Decimal
+
+
+def cost(input_tokens: int, output_tokens: int, price: UnitPrice) -> Decimal:
+    """USD, exact and unrounded; round only where it is stored or shown."""
+    sent = EXACT.multiply(Decimal(input_tokens), price.input)
+    received = EXACT.multiply(Decimal(output_tokens), price.output)
+    return EXACT.scaleb(EXACT.add(sent, received), -6)
+
+
+def total(amounts: list[Decimal | None]) -> Decimal | None:
+    """The sum of the known ``amounts``, exact; None, never zero, when none is known."""
+    known = [amount for amount in amounts if amount is not None]
+    if not known:
+        return None
+    result = Decimal(0)
+    for amount in known:
+        result = EXACT.add(result, amount)
+    return result

@@ -1,0 +1,44 @@
+"""What a check of a request file found."""
+
+import msgspec
+
+from batchapp.domain.faults import Fault, Severity
+
+
+class ModelFacts(msgspec.Struct):
+    """What a file asks of one model.
+
+    Tokens are approximate, see ``tokens``. ``max_output_tokens`` adds up ``max_tokens`` where it
+    is given, ``unbounded_requests`` counts where it is not, and ``expected_output_tokens`` covers
+    both. ``embeddings`` is true when nothing else is asked of the model.
+    """
+
+    requests: int = 0
+    input_tokens: int = 0
+    expected_output_tokens: int = 0
+    max_output_tokens: int = 0
+    unbounded_requests: int = 0
+    attachments: int = 0
+    embeddings: bool = False
+
+
+class Report(msgspec.Struct):
+    """Goes through ``msgspec.to_builtins`` and ``msgspec.convert`` unchanged.
+
+    ``requests`` counts the lines that are not blank. ``faults`` keeps the first
+    ``FAULTS_KEPT_PER_CODE`` of each code; ``fault_totals`` (by code) and ``severities`` have the
+    true counts. ``models`` and ``urls`` (request url -> count) know only the lines without error.
+    """
+
+    requests: int
+    bytes: int
+    faults: list[Fault]
+    fault_totals: dict[str, int]
+    severities: dict[str, int]
+    models: dict[str, ModelFacts]
+    urls: dict[str, int]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the file may be sent: it has no errors, though it may have warnings."""
+        return not self.severities.get(Severity.ERROR, 0)
