@@ -131,6 +131,7 @@ def _run(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) ->
             _give_up(row)
             return
         step(row)
+        logger.info("%s %s: %s, now %s", model.__name__, pk, step.__name__, row.status)
     except StaleRow:
         logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
         return

@@ -126,7 +126,7 @@ DATABASES = {
     )
 }
 CACHE_URL = env.text("CACHE_URL", "locmem://")
-CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://localhost")
 QUEUE_DIR = DATA_DIR / "queue"
 
 # What each backend needs, looked up by name. SQLite: writers queue instead of failing, and
@@ -221,6 +221,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
-    # httpx logs every request at INFO; the portal's own lines say more.
-    "loggers": {"httpx": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+    # These log every request and message at INFO; the portal's own lines say more.
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("httpx", "celery.app.trace", "celery.worker.strategy")
+    },
 }

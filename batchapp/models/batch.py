@@ -154,8 +154,8 @@ class Part(Leased):
         default=0, help_text="Times in a row that the provider gave no usable answer."
     )
 
-    upstream_file_id = models.CharField(max_length=100, blank=True)
-    upstream_id = models.CharField(max_length=100, blank=True)
+    upstream_file_id = models.CharField(max_length=200, blank=True)
+    upstream_id = models.CharField(max_length=200, blank=True)
     upload_attempted_at = models.DateTimeField(null=True)
     create_attempted_at = models.DateTimeField(null=True)
     cancel_sent_at = models.DateTimeField(null=True)
@@ -163,9 +163,9 @@ class Part(Leased):
     expires_at = models.DateTimeField(null=True)
     polled_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True, help_text="When the provider was seen to be done.")
-    upstream_status = models.CharField(max_length=30, blank=True)
-    output_file_id = models.CharField(max_length=100, blank=True)
-    error_file_id = models.CharField(max_length=100, blank=True)
+    upstream_status = models.CharField(max_length=50, blank=True)
+    output_file_id = models.CharField(max_length=200, blank=True)
+    error_file_id = models.CharField(max_length=200, blank=True)
 
     total = models.PositiveIntegerField(default=0)
     completed = models.PositiveIntegerField(default=0, help_text="By the provider's count.")

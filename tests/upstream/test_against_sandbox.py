@@ -1,0 +1,234 @@
+"""The client against the real sandbox process: two readings of one API have to agree."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from batchapp.upstream.client import UpstreamClient, connect
+from batchapp.upstream.errors import Reason, UpstreamRejected
+from batchapp.upstream.types import RemoteBatch, RemoteStatus
+
+MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
+CHAT = "/v1/chat/completions"
+
+pytestmark = pytest.mark.processes
+
+
+@contextmanager
+def sandbox(data: Path, *, speed: int) -> Iterator[str]:
+    """Run a sandbox on a free port; its first line says where."""
+    command = [sys.executable, "-m", "batchapp.sandbox", "--port", "0", "--data", str(data)]
+    command += ["--speed", str(speed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().split()[3].rstrip(",")
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory) -> Iterator[str]:
+    with sandbox(tmp_path_factory.mktemp("sandbox"), speed=50) as url:
+        yield url
+
+
+@pytest.fixture
+def client(base_url) -> Iterator[UpstreamClient]:
+    """A client with an account of its own."""
+    with connect(base_url, f"sk-{uuid4().hex}") as client:
+        yield client
+
+
+def lines(*users: str) -> io.BytesIO:
+    """A file with one request for each directive."""
+    rows = (
+        {
+            "custom_id": f"row-{number}",
+            "method": "POST",
+            "url": CHAT,
+            "body": {
+                "model": MODEL,
+                "user": user,
+                "messages": [{"role": "user", "content": f"Question {number}"}],
+            },
+        }
+        for number, user in enumerate(users)
+    )
+    return io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def run(client: UpstreamClient, *users: str) -> RemoteBatch:
+    file = client.upload_file(lines(*users), name="run.jsonl")
+    created = client.create_batch(
+        file.id, endpoint=CHAT, window="24h", metadata={"token": "run-token"}
+    )
+    return until_over(client, created.id)
+
+
+def until_over(client: UpstreamClient, batch_id: str) -> RemoteBatch:
+    deadline = time.monotonic() + 20
+    while not (batch := client.retrieve_batch(batch_id)).is_over:
+        assert time.monotonic() < deadline, batch
+        time.sleep(0.02)
+    return batch
+
+
+def ids(client: UpstreamClient, file_id: str | None, skip: int = 0) -> list[str]:
+    with client.open_content(str(file_id), skip=skip) as content:
+        return [json.loads(line)["custom_id"] for line in content.lines()]
+
+
+def test_a_batch_goes_its_whole_way(client):
+    started = datetime.now(UTC)
+
+    batch = run(client, "", "", "sandbox:fail=400")
+
+    assert client.is_sandbox
+    assert batch.status is RemoteStatus.COMPLETED
+    assert (batch.total, batch.completed, batch.failed) == (3, 2, 1)
+    assert (batch.window, batch.endpoint) == ("24h", CHAT)
+    assert batch.metadata["token"] == "run-token"
+    assert batch.created_at
+    assert abs(batch.created_at - started) < timedelta(seconds=30)
+    assert sorted(ids(client, batch.output_file_id)) == ["row-0", "row-1"]
+    assert ids(client, batch.error_file_id) == ["row-2"]
+
+
+def test_reading_resumes_where_it_stopped(client):
+    batch = run(client, *[""] * 5)
+
+    with client.open_content(str(batch.output_file_id)) as content:
+        everything = [json.loads(line)["custom_id"] for line in content.lines()]
+        assert (content.is_incomplete, content.last_line) == (False, 5)
+
+    assert ids(client, batch.output_file_id, skip=3) == everything[3:]
+    assert ids(client, batch.output_file_id, skip=5) == []
+
+
+def test_a_result_file_can_be_read_before_there_is_a_result(tmp_path):
+    with sandbox(tmp_path, speed=1) as url, connect(url, "sk-early") as client:
+        file = client.upload_file(lines("sandbox:slow"), name="slow.jsonl")
+        batch = client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={})
+
+        with client.open_content(str(batch.output_file_id)) as content:
+            assert (list(content.lines()), content.is_incomplete) == ([], True)
+
+
+def test_what_was_sent_is_found_again(client):
+    since = datetime.now(UTC)
+    file = client.upload_file(lines(""), name="tag-1.jsonl")
+    client.upload_file(lines(""), name="tag-11.jsonl")
+    made = [
+        client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={"token": token})
+        for token in ("abc", "abcd", "abc")
+    ]
+
+    assert [found.id for found in client.find_files("tag-1.jsonl")] == [file.id]
+    found = client.find_batches("token", "abc", since=since)
+    assert {batch.id for batch in found} == {made[0].id, made[2].id}
+    assert client.find_batches("token", "other", since=since) == []
+    page = client.list_batches(limit=2)
+    rest = client.list_batches(limit=2, after=page.last_id)
+    assert [page.has_more, rest.has_more] == [True, False]
+    assert {batch.id for batch in (*page.data, *rest.data)} == {batch.id for batch in made}
+
+
+def test_a_failed_request_can_be_retried(client):
+    batch = run(client, "", "sandbox:fail-once=500")
+    assert (batch.completed, batch.failed) == (1, 1)
+
+    client.retry_batch(batch.id)
+    again = until_over(client, batch.id)
+
+    assert (again.completed, again.failed) == (2, 0)
+    with pytest.raises(UpstreamRejected, match="Nothing to retry"):
+        client.retry_batch(batch.id)
+
+
+def test_a_cancelled_batch_is_over(client):
+    file = client.upload_file(lines("sandbox:slow"), name="slow.jsonl")
+    batch = client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={})
+
+    client.cancel_batch(batch.id)
+
+    assert until_over(client, batch.id).status is RemoteStatus.CANCELLED
+
+
+def test_money_is_told_as_decimals(client):
+    file = client.upload_file(lines("", ""), name="money.jsonl")
+
+    estimate = client.cost_estimate(file.id, window="24h")
+
+    assert (estimate.requests, estimate.models[0].model) == (2, MODEL)
+    assert estimate.total_cost == estimate.models[0].cost > Decimal(0)
+    batch = run(client, "")
+    deadline = time.monotonic() + 10
+    while (cost := client.analytics(batch.id).total_cost) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert cost > Decimal(0)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "says"),
+    [
+        ("sk-x-revoked", Reason.KEY_REFUSED, "Authentication required"),
+        ("pk-platform", Reason.KEY_REFUSED, "Authentication required"),
+        ("sk-someone-else", Reason.NOT_FOUND, "Batch with ID"),
+    ],
+)
+def test_a_strangers_key_sees_nothing(client, base_url, key, reason, says):
+    batch = run(client, "")
+
+    with connect(base_url, key) as other, pytest.raises(UpstreamRejected, match=says) as caught:
+        other.retrieve_batch(batch.id)
+
+    assert caught.value.reason is reason
+
+
+def test_a_batch_without_credit_is_refused(base_url):
+    with connect(f"{base_url}/ai/v1", "sk-nocredit") as client:
+        file = client.upload_file(lines(""), name="poor.jsonl")
+        with pytest.raises(UpstreamRejected, match="balance too low") as caught:
+            client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={})
+
+    assert caught.value.reason is Reason.NO_CREDIT
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "says"),
+    [
+        (b"", Reason.INVALID, "no valid request templates"),
+        (b'\n{"custom_id": 7}\n', Reason.INVALID, "Invalid JSON on line 1"),
+        (lines("").read().replace(MODEL.encode(), b"nope"), Reason.FORBIDDEN, "Model 'nope'"),
+        (lines("").read().replace(b"POST", b"GET"), Reason.INVALID, "Unsupported HTTP method"),
+    ],
+    ids=["empty", "no request", "unknown model", "wrong method"],
+)
+def test_a_bad_file_is_refused_when_it_is_uploaded(client, content, reason, says):
+    with pytest.raises(UpstreamRejected, match=says) as caught:
+        client.upload_file(io.BytesIO(content), name="bad.jsonl")
+
+    assert caught.value.reason is reason
+    assert client.find_files("bad.jsonl") == []
+
+
+def test_models_are_listed_and_a_bad_key_is_told(client, base_url):
+    assert MODEL in client.list_models()
+
+    with (
+        connect(base_url, "sk-revoked-revoked") as other,
+        pytest.raises(UpstreamRejected, match="Invalid API key"),
+    ):
+        other.list_models()

@@ -1,0 +1,133 @@
+import httpx
+import pytest
+
+from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
+
+LINE = b'{"id":"batch_req_1","custom_id":"a"}'
+
+
+def read(client, **options) -> list[bytes]:
+    with client.open_content("out", **options) as content:
+        return list(content.lines())
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [b'{"a":1}\n{"b":2}\n'],
+        [b'{"a":1}\r\n{"b":2}\r\n'],
+        [b'{"a":1}\n\n  \r\n{"b":2}\n\n'],
+        [b'{"a"', b":1}", b'\n{"b":2', b"}", b"\n"],
+        [b'{"a":1}\n{"b":2}'],
+        [bytes([byte]) for byte in b'{"a":1}\r\n{"b":2}'],
+    ],
+    ids=["plain", "crlf", "blank lines", "in pieces", "no last newline", "byte by byte"],
+)
+def test_lines_come_whole_however_they_are_cut(provider, chunks):
+    assert read(provider(200, content=iter(chunks))) == [b'{"a":1}', b'{"b":2}']
+
+
+def test_only_a_newline_ends_a_line(provider):
+    line = '{"a":"one\u2028two\x85\x0bthree\rfour"}'.encode()
+
+    assert read(provider(200, content=line + b"\n")) == [line]
+
+
+def test_a_running_batch_with_nothing_done_is_empty_and_incomplete(provider):
+    client = provider(200, headers={"X-Incomplete": "true", "X-Last-Line": "0"}, content=b"")
+
+    with client.open_content("out") as content:
+        assert (content.is_incomplete, content.last_line) == (True, 0)
+        assert list(content.lines()) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_incomplete", "last_line"),
+    [
+        ({}, False, None),
+        ({"X-Incomplete": "false", "X-Last-Line": "45"}, False, 45),
+        ({"X-Incomplete": "TRUE", "X-Last-Line": "-1"}, True, None),
+        ({"X-Last-Line": "9" * 20}, False, None),
+    ],
+)
+def test_headers_say_how_far_it_goes(provider, headers, is_incomplete, last_line):
+    with provider(200, headers=headers, content=b"").open_content("out") as content:
+        assert (content.is_incomplete, content.last_line) == (is_incomplete, last_line)
+
+
+def test_reading_resumes_with_skip_and_never_with_offset(provider):
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path)
+        return httpx.Response(200)
+
+    read(provider(handler))
+    read(provider(handler), skip=45)
+
+    assert asked == [b"/v1/files/out/content", b"/v1/files/out/content?skip=45"]
+
+
+def test_a_transfer_that_breaks_gives_the_whole_lines_and_then_an_error(provider):
+    def broken():
+        yield LINE + b"\n" + LINE
+        raise httpx.ReadError("reset")
+
+    got = []
+    with (
+        provider(200, content=broken()).open_content("out") as content,
+        pytest.raises(UpstreamUnavailable, match="reading the results"),
+    ):
+        got.extend(content.lines())
+
+    assert got == [LINE]
+
+
+def test_a_last_line_that_is_cut_is_never_a_line(provider):
+    with pytest.raises(UpstreamUnavailable, match="within a line"):
+        read(provider(200, content=LINE + b"\n" + LINE[:-5]))
+
+
+def test_a_line_without_end_is_given_up(provider, monkeypatch):
+    monkeypatch.setattr("batchapp.upstream.content.MAX_LINE_BYTES", 1000)
+
+    with pytest.raises(UpstreamUnavailable, match="longer than 1000 bytes"):
+        read(provider(200, content=(b"x" * 400 for _ in range(1000))))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"headers": {"Content-Type": "text/html"}, "content": b"<p>login"},
+        {"content": iter([b"\n", b" <!DOCTYPE html><title>x"])},
+    ],
+)
+def test_a_web_page_is_no_content(provider, answer):
+    with pytest.raises(UpstreamUnavailable, match="HTML page"):
+        read(provider(200, **answer))
+
+
+def test_a_missing_file_is_refused_when_it_is_opened(provider):
+    with pytest.raises(UpstreamRejected, match="File with ID x not found") as caught:
+        read(provider(404, text="File with ID x not found"))
+
+    assert caught.value.reason is Reason.NOT_FOUND
+
+
+def test_the_readers_own_errors_pass_untouched(provider):
+    with pytest.raises(ZeroDivisionError), provider(200, content=LINE).open_content("out"):
+        1 / 0  # noqa: B018
+
+
+def test_a_reader_may_leave_early(provider):
+    given = []
+
+    def many():
+        for _ in range(1000):
+            given.append(1)
+            yield LINE + b"\n"
+
+    with provider(200, content=many()).open_content("out") as content:
+        assert next(content.lines()) == LINE
+
+    assert len(given) < 10
