@@ -16,6 +16,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from errno import EADDRINUSE
 from pathlib import Path
 
 GRACE = 20.0
@@ -54,7 +55,7 @@ def declared(procfile: Path) -> list[Process]:
     return [Process(name.strip(), command.strip()) for name, command in pairs]
 
 
-def environment(extra: Mapping[str, str] | None = None, *, python: Path) -> dict[str, str]:
+def environment(python: Path) -> dict[str, str]:
     """Return our environment for the processes, which find the programs beside ``python``."""
     return {
         **os.environ,
@@ -62,7 +63,6 @@ def environment(extra: Mapping[str, str] | None = None, *, python: Path) -> dict
         "PYTHONUNBUFFERED": "1",
         # Celery's advice to root, four lines at every start: Docker's processes are not root.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
-        **(extra or {}),
     }
 
 
@@ -75,15 +75,17 @@ def tied(argv: Sequence[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--", *argv] if setpriv else [*argv]
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there."""
+def trouble_listening(host: str, port: int) -> str:
+    """Return why a server could not listen there; nothing if it could."""
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
-    except OSError:
-        return False
-    return True
+    except OSError as exc:
+        return "something else listens there" if exc.errno == EADDRINUSE else str(exc.strerror)
+    except OverflowError as exc:
+        return str(exc)
+    return ""
 
 
 @contextmanager

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from batchapp.management import processes
 from batchapp.management.processes import Process
@@ -37,14 +40,14 @@ class Command(BaseCommand):
     def handle(self, *, name: str | None, extra: list[str], logs: bool, **options: Any) -> None:
         wanted = processes.declared(settings.BASE_DIR / "Procfile")
         os.chdir(settings.BASE_DIR)
-        environment = processes.environment(python=Path(sys.executable))
+        environment = processes.environment(Path(sys.executable))
         if name:
             _become(name, wanted, environment)
         wanted += [_parsed(text) for text in extra]
         names = [process.name for process in wanted]
         if len(set(names)) < len(names):
             raise CommandError(f"Two processes of one name: {', '.join(names)}.")
-        self.check_migrations()
+        _check_database()
         folder = settings.DATA_DIR / "logs"
         output = processes.to_files(folder) if logs else processes.to_terminal(wanted)
 
@@ -81,11 +84,17 @@ def _parsed(text: str) -> Process:
     return Process(name, command)
 
 
+def _check_database() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError("The database is not up to date. Run: python manage.py migrate")
+
+
 def _free_address() -> str:
-    bind, port = env.text("BIND", "127.0.0.1"), env.integer("PORT", 8000)
-    if not processes.is_free(bind, port):
-        raise CommandError(
-            f"{bind}:{port} cannot be listened on: something else does, or it is not ours. Set "
-            "PORT to another number."
-        )
+    try:
+        bind, port = env.text("BIND", "127.0.0.1"), env.integer("PORT", 8000)
+    except ImproperlyConfigured as exc:
+        raise CommandError(str(exc)) from exc
+    if trouble := processes.trouble_listening(bind, port):
+        raise CommandError(f"{bind}:{port}: {trouble}. Set PORT to another number.")
     return f"http://{bind}:{port}"
