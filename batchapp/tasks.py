@@ -44,19 +44,32 @@ Row = TypeVar("Row", bound=Leased)
 MAX_CLAIMS = 10
 """Claims in a row that wrote nothing down: by then the row itself kills its workers."""
 
+ROWS_PER_TICK = 500
+
+WAKE_AGAIN = timedelta(seconds=10)
+"""After which a message that nobody acted on is taken for lost."""
+
 LONGEST_PAUSE = timedelta(minutes=5)
 """Between two attempts at a provider that does not answer, unless it asks for longer."""
 
 
 @shared_task
 def tick() -> None:
-    """Wake every due row, and hand over batches whose last part ended unnoticed."""
+    """Wake every due row, and hand over batches whose last part ended unnoticed.
+
+    A row that was woken is left alone for a while, so that messages do not pile up in front of
+    workers that are busy.
+    """
     Batch.objects.begin_settling()
     now = timezone.now()
     for model in (Upload, Part, Batch):
-        for pk, status in model.objects.due(now).values_list("pk", "status"):
-            if task := STEPS.get((model, status)):
-                task.delay(str(pk))
+        rows = list(model.objects.due(now).order_by("next_check_at")[:ROWS_PER_TICK])
+        model.objects.due(now).filter(pk__in=[row.pk for row in rows]).update(
+            next_check_at=now + WAKE_AGAIN
+        )
+        for row in rows:
+            if task := STEPS.get((model, row.status)):
+                task.delay(str(row.pk))
 
 
 @shared_task

@@ -122,7 +122,7 @@ USE_TZ = True
 
 DATABASES = {
     "default": dj_database_url.parse(
-        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR}/portal.sqlite3"), conn_health_checks=True
+        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR}/portal.sqlite3"), conn_max_age=60, conn_health_checks=True
     )
 }
 CACHE_URL = env.text("CACHE_URL", "locmem://")

@@ -1,0 +1,193 @@
+"""The portal as an operator runs it: real processes, a real sandbox, the stack of the environment."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psycopg
+import redis
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEY = "sk-tests-0123456789"
+PASSWORD = "correct horse battery"
+PATIENCE = 90
+
+
+class Portal:
+    """Web, worker, beat and sandbox below one `serve`; ``started`` names their process ids."""
+
+    def __init__(self, env: dict[str, str], port: int, sandbox_port: int) -> None:
+        self.env = env
+        self.url = f"http://localhost:{port}"
+        self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+        self.started: dict[str, int] = {}
+        self.log: list[str] = []
+
+    def manage(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{args}: {done.stderr}\n{self.tail()}")
+        return done
+
+    def bootstrap(self, *extra: str, key: str = KEY, project: str = "Demo") -> dict[str, Any]:
+        done = self.manage(
+            "bootstrap",
+            *("--email", "ana@example.com", "--password", PASSWORD, "--project", project),
+            *("--connection", "Sandbox", "--base-url", self.sandbox_url),
+            *("--provider-key", key, "--poll-seconds", "1", *extra),
+        )
+        return dict(json.loads(done.stdout))
+
+    @contextmanager
+    def running(self, *args: str) -> Iterator[subprocess.Popen[str]]:
+        """A management command in the background."""
+        with subprocess.Popen(
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command:
+            try:
+                yield command
+            finally:
+                command.kill()
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a process, and wait until `serve` has started it again."""
+        pid = self.started.pop(name)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: name in self.started, f"{name} to be started again", self.tail)
+
+    def sandbox_batches(self, key: str = KEY) -> list[dict[str, Any]]:
+        """The provider's own ledger: what that key would have to pay."""
+        answer = httpx.get(
+            f"{self.sandbox_url}/v1/batches",
+            params={"limit": 100},
+            headers={"Authorization": f"Bearer {key}"},
+            trust_env=False,
+        )
+        return list(answer.json()["data"])
+
+    def tail(self) -> str:
+        return "\n".join(self.log[-40:])
+
+    def listen(self, stream: Any) -> None:
+        for line in stream:
+            self.log.append(line.rstrip())
+            if found := re.match(r"(\w+): started as process (\d+)", line):
+                self.started[found[1]] = int(found[2])
+
+
+def until(condition: Callable[[], Any], what: str, tail: Callable[[], str] = lambda: "") -> Any:
+    """Return the first true value of ``condition``."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    raise AssertionError(f"waited in vain for {what}\n{tail()}")
+
+
+@contextmanager
+def portal(data_dir: Path, *, speed: float = 1.0, **settings: str) -> Iterator[Portal]:
+    """Start everything on an empty database; end everything."""
+    port, sandbox_port = free_port(), free_port()
+    sandbox = (
+        f"{sys.executable} manage.py sandbox --port {sandbox_port} "
+        f"--data {data_dir / 'sandbox'} --speed {speed}"
+    )
+    with _services() as urls:
+        env = os.environ | urls | settings
+        env |= {
+            "DATA_DIR": str(data_dir),
+            "PORT": str(port),
+            "PUBLIC_URL": f"http://localhost:{port}",
+            "LEASE_SECONDS": "5",
+            "LOG_LEVEL": "INFO",
+        }
+        it = Portal(env, port, sandbox_port)
+        it.manage("migrate", "--verbosity", "0")
+        it.manage("collectstatic", "--noinput", "--verbosity", "0")
+        with subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "--with", f"sandbox={sandbox}"],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as serve:
+            listener = threading.Thread(target=it.listen, args=[serve.stdout])
+            listener.start()
+            try:
+                for url in (f"{it.url}/healthz", f"{it.sandbox_url}/healthz"):
+                    until(lambda url=url: _is_up(url), url, it.tail)
+                yield it
+            finally:
+                serve.terminate()
+                serve.wait(60)
+                listener.join()
+
+
+@contextmanager
+def _services() -> Iterator[dict[str, str]]:
+    """A database and a Redis of its own on the servers of the environment, if it names any."""
+    if "DATABASE_URL" not in os.environ:
+        yield {}
+        return
+    name = f"portal_{uuid.uuid4().hex[:12]}"
+    server = os.environ["DATABASE_URL"]
+    broker, cache = (
+        _numbered(os.environ[each], n) for each, n in [("BROKER_URL", 8), ("CACHE_URL", 9)]
+    )
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    for url in (broker, cache):
+        with redis.Redis.from_url(url) as store:
+            store.flushdb()
+    try:
+        parts = urlsplit(server)
+        database = urlunsplit(parts._replace(path=f"/{name}"))
+        yield {"DATABASE_URL": database, "BROKER_URL": broker, "CACHE_URL": cache}
+    finally:
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _numbered(url: str, number: int) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

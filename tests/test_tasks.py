@@ -1,0 +1,100 @@
+"""What the tick wakes, and what a step wakes after itself."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.models import Batch, Part, Upload
+from tests.make import finish, make_batch, make_upload, set_part
+
+pytestmark = pytest.mark.django_db
+
+Woken = list[tuple[str, str]]
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> Woken:
+    """The messages that go out: task name and row."""
+    messages: Woken = []
+    for task in tasks.STEPS.values():
+        monkeypatch.setattr(task, "delay", lambda pk, task=task: messages.append((task.name, pk)))
+    return messages
+
+
+def test_a_tick_wakes_what_is_due_and_only_once(woken: Woken) -> None:
+    batch = make_batch(upload=make_upload())
+    upload = make_upload(is_checked=False)
+    part = batch.parts.get()
+
+    tasks.tick()
+    tasks.tick()
+
+    assert sorted(woken) == [
+        ("batchapp.tasks.check", str(upload.pk)),
+        ("batchapp.tasks.prepare", str(part.pk)),
+    ]
+
+
+def test_a_message_that_was_lost_is_sent_again(woken: Woken) -> None:
+    upload = make_upload(is_checked=False)
+    tasks.tick()
+
+    Upload.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
+    tasks.tick()
+
+    assert woken == [("batchapp.tasks.check", str(upload.pk))] * 2
+
+
+def test_a_tick_leaves_leased_rows_alone(woken: Woken) -> None:
+    upload = make_upload(is_checked=False)
+    assert Upload.objects.claim(upload.pk, upload.status)
+
+    tasks.tick()
+
+    assert woken == []
+
+
+def test_a_dead_workers_row_is_woken_when_its_lease_ran_out(woken: Woken) -> None:
+    upload = make_upload(is_checked=False)
+    assert Upload.objects.claim(upload.pk, upload.status)
+    Upload.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+
+    tasks.tick()
+
+    assert woken == [("batchapp.tasks.check", str(upload.pk))]
+
+
+def test_a_batch_whose_last_part_ended_unnoticed_is_handed_over(woken: Woken) -> None:
+    batch = make_batch()
+    set_part(batch, status=Part.Status.DONE, next_check_at=None)
+
+    tasks.tick()
+
+    batch.refresh_from_db()
+    assert batch.status == Batch.Status.SETTLING
+    assert woken == [("batchapp.tasks.settle", str(batch.pk))]
+
+
+def test_a_finished_batch_rests(woken: Woken) -> None:
+    finish(make_batch())
+
+    tasks.tick()
+
+    assert woken == []
+
+
+def test_a_step_wakes_the_next_one(
+    woken: Woken,
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]],
+) -> None:
+    part = make_batch().parts.get()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.prepare(str(part.pk))
+
+    assert woken == [("batchapp.tasks.submit", str(part.pk))]
