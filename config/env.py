@@ -1,11 +1,12 @@
 """Typed readers of environment variables: a bad value stops the process and names its variable."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -44,6 +45,22 @@ def flag(name: str, *, default: bool) -> bool:
     return value in {"1", "true", "yes", "on"}
 
 
+def url(name: str, default: str, schemes: Iterable[str]) -> str:
+    """Return ``$NAME``, a URL of one of ``schemes``; no error repeats it, since it has a password."""
+    value = text(name, default)
+    if "://" not in value or value.partition("://")[0] not in schemes:
+        raise ImproperlyConfigured(f"{name}: it has to begin with {':// or '.join(schemes)}://")
+    return value
+
+
+def choice(name: str, default: str, known: Collection[str]) -> str:
+    value = text(name, default)
+    if value not in known:
+        shown = f": {', '.join(known)}" if len(known) < 10 else ""
+        raise ImproperlyConfigured(f"{name}: {value!r} is not one that is known{shown}")
+    return value
+
+
 def secret(name: str, path: Path, make: Callable[[], str]) -> str:
     """Return ``$NAME``; without it a value made once and kept in ``path``, readable by us only.
 
@@ -59,3 +76,12 @@ def secret(name: str, path: Path, make: Callable[[], str]) -> str:
             with suppress(FileExistsError):
                 path.hardlink_to(fresh.name)
     return path.read_text().strip()
+
+
+def fernet_keys(name: str, path: Path) -> list[str]:
+    """Return the keys of ``$NAME``, as ``secret`` does; without it there is one."""
+    keys = secret(name, path, lambda: Fernet.generate_key().decode()).split(",")
+    try:
+        return [key.strip() for key in keys if Fernet(key.strip())]
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name}: one of them is not a Fernet key") from exc

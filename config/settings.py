@@ -6,9 +6,9 @@ This is the only place that knows that there is more than one kind of database, 
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 import dj_database_url
-from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
@@ -115,18 +115,24 @@ LOGOUT_REDIRECT_URL = "login"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.choice("TIME_ZONE", "UTC", available_timezones())
 USE_TZ = True
 
 # --- One URL per backing service; each default needs nothing but a disk -----------------------
 
 DATABASES = {
     "default": dj_database_url.parse(
-        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR}/portal.sqlite3"), conn_max_age=60, conn_health_checks=True
+        env.url(
+            "DATABASE_URL",
+            f"sqlite:///{DATA_DIR}/portal.sqlite3",
+            ["sqlite", "postgres", "postgresql"],
+        ),
+        conn_max_age=60,
+        conn_health_checks=True,
     )
 }
-CACHE_URL = env.text("CACHE_URL", "locmem://")
-CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://localhost")
+CACHE_URL = env.url("CACHE_URL", "locmem://", ["locmem", "redis"])
+CELERY_BROKER_URL = env.url("BROKER_URL", "filesystem://localhost", ["filesystem", "redis"])
 QUEUE_DIR = DATA_DIR / "queue"
 
 # What each backend needs, looked up by name. SQLite: writers queue instead of failing, and
@@ -203,14 +209,7 @@ FILE_UPLOAD_HANDLERS = ["batchapp.http.BoundedUploadHandler"]
 MAX_UPLOAD_MIB = env.integer("MAX_UPLOAD_MIB", 512)
 """The largest request body the portal reads at all; each connection's own limit is stricter."""
 
-ENCRYPTION_KEYS = [
-    key.strip()
-    for key in env.secret(
-        "ENCRYPTION_KEYS",
-        DATA_DIR / "secrets/encryption_keys",
-        lambda: Fernet.generate_key().decode(),
-    ).split(",")
-]
+ENCRYPTION_KEYS = env.fernet_keys("ENCRYPTION_KEYS", DATA_DIR / "secrets/encryption_keys")
 """Fernet keys for provider keys at rest: the first encrypts, all decrypt; a new one goes first."""
 
 # --- Logs -------------------------------------------------------------------------------------
@@ -220,9 +219,13 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "root": {
+        "handlers": ["console"],
+        "level": env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"]),
+    },
     # These log every request and message at INFO; the portal's own lines say more.
     "loggers": {
-        name: {"level": "WARNING"} for name in ("httpx", "celery.app.trace", "celery.worker.strategy")
+        name: {"level": "WARNING"}
+        for name in ("httpx", "celery.app.trace", "celery.worker.strategy")
     },
 }
