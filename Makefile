@@ -1,0 +1,68 @@
+# The portal's verbs; `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --strip-extras
+EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL
+TEMPLATES = $$(find templates -name '*.html')
+
+.PHONY: help install serve demo test lint format types lock clean
+
+help: # list these verbs
+	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: .venv/installed # the portal in .venv, its database and its static files up to date
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+
+serve: install # web, worker and beat on http://localhost:8000 until Ctrl-C; PORT=9000 for another port
+	@$(BIN)/python manage.py serve
+
+demo: install # the same with a sandbox provider and a sample batch; DEMO_EXIT=1 stops after it
+	@$(BIN)/python manage.py demo
+
+test: .venv/developing # everything that must pass: lint, types, checks, the suite on both stacks
+	$(BIN)/python -m tests.stack --check
+	$(MAKE) --no-print-directory lint types
+	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python manage.py makemigrations --check --dry-run
+	$(EMBEDDED) DATA_DIR=var/check PUBLIC_URL=https://portal.example.com \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(EMBEDDED) $(PYTEST)
+	$(BIN)/python -m tests.stack $(PYTEST)
+
+lint: .venv/developing # style, formatting, templates and the layers of the house
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/djade --check --target-version 5.2 $(TEMPLATES)
+	$(BIN)/lint-imports
+
+format: .venv/developing # put code and templates in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/djade --target-version 5.2 $(TEMPLATES)
+
+types: .venv/developing # mypy, strict
+	$(EMBEDDED) DATA_DIR=var/check $(BIN)/mypy
+
+lock: .venv/developing # compile requirements/*.in to pins with hashes; UPGRADE=--upgrade moves them
+	$(COMPILE) $(UPGRADE) requirements/base.in --output-file requirements/base.txt
+	$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt
+
+clean: # remove what can be made again; var/, with all data, stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/check
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "The portal needs Python 3.11 or newer, as python3 or by PYTHON=python3.12 make install"; \
+		exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+.venv/installed: requirements/base.txt | .venv/bin/python
+	$(PIP) install --require-hashes --requirement requirements/base.txt
+	@touch $@
+
+.venv/developing: requirements/dev.txt .venv/installed
+	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
