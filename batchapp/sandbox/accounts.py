@@ -1,0 +1,70 @@
+"""Who is calling: each inference key is an account of its own."""
+
+import hashlib
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from batchapp.sandbox.errors import openai_error, refused
+
+PLATFORM_PREFIXES = ("pk-", "dw-platform-")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The owner of files and batches, known by a hash so that no key is ever stored."""
+
+    id: str
+    balance_usd: float
+
+    @property
+    def email(self) -> str:
+        return f"{self.id[:8]}@sandbox.invalid"
+
+
+def account(request: Request) -> Account:
+    """The account of the request's inference key.
+
+    Raises:
+        ApiError: 401 for no key, a revoked one, or one of the other class.
+    """
+    key = _bearer(request)
+    if not key.startswith("sk-") or "-revoked" in key:
+        raise refused(401, "Authentication required")
+    return _account(key)
+
+
+def account_for_models(request: Request) -> Account:
+    """The same, with the errors of ``/v1/models``, which alone are OpenAI's.
+
+    Raises:
+        ApiError: 401 ``missing_authorization`` or ``invalid_api_key``.
+    """
+    key = _bearer(request)
+    if not key:
+        raise openai_error(401, "Missing Authorization header", "missing_authorization")
+    if not key.startswith("sk-") or "-revoked" in key:
+        raise openai_error(401, "Invalid API key", "invalid_api_key")
+    return _account(key)
+
+
+def platform_account(request: Request) -> Account:
+    """The account of the request's platform key.
+
+    Raises:
+        ApiError: 401 for anything else, inference keys among them.
+    """
+    key = _bearer(request)
+    if not key.startswith(PLATFORM_PREFIXES) or "-revoked" in key:
+        raise refused(401, "Authentication required")
+    return _account(key)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _account(key: str) -> Account:
+    balance = -1.0 if "-nocredit" in key else 0.0 if "-zerocredit" in key else 100.0
+    return Account(hashlib.sha256(key.encode()).hexdigest()[:32], balance)

@@ -1,0 +1,61 @@
+"""Two sandbox processes for the whole suite; every test has an account of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from batchapp.sandbox.settings import Settings
+from tests.sandbox.api import Api
+from tests.sandbox.processes import sandbox_process, sandbox_thread
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory) -> Iterator[str]:
+    """A sandbox that finishes a small batch at once."""
+    with sandbox_process(tmp_path_factory.mktemp("sandbox"), speed=200) as (url, _process):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def slow_sandbox_url(tmp_path_factory) -> Iterator[str]:
+    """A sandbox whose batches are still running when a test looks at them."""
+    with sandbox_process(tmp_path_factory.mktemp("slow"), speed=4) as (url, _process):
+        yield url
+
+
+@pytest.fixture
+def account(sandbox_url) -> Iterator[Callable[..., Api]]:
+    """Make clients, each with a new key that contains ``word``."""
+    with ExitStack() as stack:
+
+        def make(word: str = "", *, url: str = sandbox_url) -> Api:
+            headers = {"Authorization": f"Bearer sk-{word}-{uuid4().hex}"}
+            http = httpx.Client(base_url=url, headers=headers, timeout=30)
+            return Api(stack.enter_context(http))
+
+        yield make
+
+
+@pytest.fixture
+def api(account) -> Api:
+    return account()
+
+
+@pytest.fixture
+def slow_api(account, slow_sandbox_url) -> Api:
+    return account(url=slow_sandbox_url)
+
+
+@pytest.fixture
+def limited(account, tmp_path) -> Iterator[Callable[..., Api]]:
+    """Make a client of a sandbox with settings of its own."""
+    with ExitStack() as stack:
+
+        def make(**settings) -> Api:
+            chosen = Settings(**({"data": tmp_path, "speed": 50.0} | settings))
+            return account(url=stack.enter_context(sandbox_thread(chosen)))
+
+        yield make
