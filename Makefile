@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --strip-extras
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test lint format types lock clean
+.PHONY: help install serve demo test suite lint format types lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,8 +29,12 @@ test: .venv/developing # everything that must pass: lint, types, checks, the sui
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python manage.py makemigrations --check --dry-run
 	$(EMBEDDED) DATA_DIR=var/check PUBLIC_URL=https://portal.example.com \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(EMBEDDED) $(PYTEST)
-	$(BIN)/python -m tests.stack $(PYTEST)
+	$(EMBEDDED) $(MAKE) --no-print-directory suite
+	$(BIN)/python -m tests.stack $(MAKE) --no-print-directory suite
+
+suite: .venv/developing # the tests on one stack: SQLite and files, or what DATABASE_URL and others name
+	$(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
+	$(PYTEST) -m "processes or browser"
 
 lint: .venv/developing # style, formatting, templates and the layers of the house
 	$(BIN)/ruff check

@@ -122,7 +122,7 @@ def wake(row: Leased) -> None:
     """Start the step that ``row`` is due for, once this transaction is through."""
     task = STEPS.get((type(row), row.status))
     if task and row.next_check_at and row.next_check_at <= timezone.now():
-        transaction.on_commit(lambda: task.delay(str(row.pk)))
+        transaction.on_commit(lambda: task.delay(str(row.pk)), robust=True)
 
 
 def upstream_client(key: ProviderKey) -> UpstreamClient:

@@ -46,7 +46,7 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def url(name: str, default: str, schemes: Iterable[str]) -> str:
-    """Return ``$NAME``, a URL of one of ``schemes``; no error repeats it, since it has a password."""
+    """Return ``$NAME``, a URL of one of ``schemes``. Errors hide it: it may hold a password."""
     value = text(name, default)
     if "://" not in value or value.partition("://")[0] not in schemes:
         raise ImproperlyConfigured(f"{name}: it has to begin with {':// or '.join(schemes)}://")

@@ -44,7 +44,9 @@ class Provider:
         answer = self._act(call, request)
         return self.after(call, request) or answer
 
-    def finish(self, output: list[bytes], errors: list[bytes] = [], status: str = "completed") -> None:  # noqa: B006
+    def finish(
+        self, output: list[bytes], errors: list[bytes] = [], status: str = "completed"
+    ) -> None:  # noqa: B006
         """Let the only batch end with these result lines."""
         (batch,) = self.batches.values()
         self.contents[batch["output_file_id"]] = output

@@ -6,13 +6,12 @@ Not supervisord: with its output in a file its own lines overwrite the processes
 
 import asyncio
 import fcntl
-import logging.handlers
 import os
 import shutil
 import signal
 import socket
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +26,9 @@ LONGEST_PAUSE = 30.0
 
 STEADY = 10.0
 """Seconds after which a process counts as started: its next end is a new trouble."""
+
+LARGEST_LOG = 10_000_000
+"""Bytes."""
 
 Output = Callable[[str, str], None]
 """Takes a process's name and one line that it wrote."""
@@ -77,14 +79,14 @@ def tied(argv: Sequence[str]) -> list[str]:
 
 def trouble_listening(host: str, port: int) -> str:
     """Return why a server could not listen there; nothing if it could."""
+    if port > 65535:
+        return "there is no such port"
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as exc:
         return "something else listens there" if exc.errno == EADDRINUSE else str(exc.strerror)
-    except OverflowError as exc:
-        return str(exc)
     return ""
 
 
@@ -115,16 +117,15 @@ def to_terminal(processes: Sequence[Process]) -> Output:
 
 
 def to_files(folder: Path) -> Output:
-    """A file for each process; a full one is moved aside once."""
+    """A file for each process; a full one is moved aside, in the place of the one before."""
     folder.mkdir(parents=True, exist_ok=True)
-    files: dict[str, logging.Handler] = {}
 
     def write(name: str, line: str) -> None:
-        if name not in files:
-            files[name] = logging.handlers.RotatingFileHandler(
-                folder / f"{name}.log", maxBytes=10_000_000, backupCount=1
-            )
-        files[name].emit(logging.makeLogRecord({"msg": line}))
+        path = folder / f"{name}.log"
+        if path.exists() and path.stat().st_size > LARGEST_LOG:
+            path.replace(path.with_suffix(".log.old"))
+        with path.open("a") as log:
+            log.write(f"{line}\n")
 
     return write
 
@@ -167,16 +168,22 @@ class _Keeper:
         pause = 0.0
         while True:
             started = time.monotonic()
-            child = await asyncio.create_subprocess_exec(
-                *tied(process.argv),
-                env=self.env,
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=STDOUT,
-                start_new_session=True,  # the terminal's Ctrl-C is for us alone
-            )
+            # A pipe of our own: with asyncio's, a process would count as running for as long as
+            # one of its children holds the pipe.
+            source, sink = os.pipe()
+            try:
+                child = await asyncio.create_subprocess_exec(
+                    *tied(process.argv),
+                    env=self.env,
+                    stdin=DEVNULL,
+                    stdout=sink,
+                    stderr=STDOUT,
+                    start_new_session=True,  # the terminal's Ctrl-C is for us alone
+                )
+            finally:
+                os.close(sink)
             # In the group: if its output has nowhere to go, all of them end.
-            copying = group.create_task(self._copy(process.name, child.stdout))
+            copying = group.create_task(self._copy(process.name, source))
             try:
                 self.announce(f"{process.name}: started as process {child.pid}.")
                 await child.wait()
@@ -189,14 +196,21 @@ class _Keeper:
             self.announce(f"{process.name}: {_how(child)}; starting again in {pause:.0f} s.")
             await asyncio.sleep(pause)
 
-    async def _copy(self, name: str, stream: asyncio.StreamReader | None) -> None:
+    async def _copy(self, name: str, source: int) -> None:
+        stream = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(source, "rb")
+        )
         rest = b""
-        while stream and (chunk := await stream.read(65536)):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self.output(name, line.decode(errors="replace"))
-        if rest:
-            self.output(name, rest.decode(errors="replace"))
+        try:
+            while chunk := await stream.read(65536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self.output(name, line.decode(errors="replace"))
+            if rest:
+                self.output(name, rest.decode(errors="replace"))
+        finally:
+            transport.close()
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

@@ -57,7 +57,7 @@ def _pieces(segments: Iterable[Segment]) -> Iterator[bytes]:
                 yield piece
 
 
-def _slice(blob: File[bytes], start: int, length: int) -> bytes:
+def _slice(blob: "File[bytes]", start: int, length: int) -> bytes:
     blob.seek(start)
     piece: bytes = blob.read(min(length, LONGEST_SHOWN))
     return piece

@@ -19,7 +19,7 @@ REPORT_EVERY = 0.5
 """Seconds between two signs of life while checking: a page that polls sees it move."""
 
 
-def receive(project: Project, user: User, content: File[bytes], *, name: str) -> Upload:
+def receive(project: Project, user: User, content: "File[bytes]", *, name: str) -> Upload:
     """Keep ``content`` as a file of ``project``, to be checked next.
 
     The bytes are stored before the row: a row without bytes never exists.
@@ -90,7 +90,7 @@ def remove(upload: Upload) -> bool:
     return True
 
 
-def _sha256(content: File[bytes]) -> str:
+def _sha256(content: "File[bytes]") -> str:
     digest = hashlib.sha256()
     for chunk in content.chunks(CHUNK):
         digest.update(chunk)

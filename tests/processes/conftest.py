@@ -10,5 +10,5 @@ from tests.processes.portal import Portal, portal
 def running_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """One portal for the tests of a module; each uses a project or key of its own."""
     data_dir: Path = tmp_path_factory.mktemp("portal")
-    with portal(data_dir) as it:
+    with portal(data_dir, speed=2) as it:
         yield it

@@ -94,7 +94,9 @@ def test_a_lost_reply_is_looked_for_before_anything_is_repeated(
     assert provider.calls.count("POST /v1/batches") == 1
 
 
-def test_of_two_batches_with_our_token_the_older_is_kept(provider: Provider, waiting: Part) -> None:
+def test_of_two_batches_with_our_token_the_older_is_kept(
+    provider: Provider, waiting: Part
+) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
             raise httpx.ReadTimeout("no reply", request=request)

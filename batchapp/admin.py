@@ -1,0 +1,130 @@
+"""The operators' desk: people, projects, connections, prices; the rest to look at."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Model
+from django.http import HttpRequest
+
+from batchapp.models import (
+    Batch,
+    Connection,
+    Membership,
+    Part,
+    Price,
+    Project,
+    ProviderKey,
+    Upload,
+    User,
+)
+
+if TYPE_CHECKING:
+    Admin = admin.ModelAdmin[Any]
+    Inline = admin.TabularInline[Any, Any]
+    PeopleAdmin = UserAdmin[User]
+else:
+    Admin, Inline, PeopleAdmin = admin.ModelAdmin, admin.TabularInline, UserAdmin
+
+admin.site.site_header = admin.site.site_title = "Batchapp: operators"
+admin.site.index_title = "People, projects, connections, prices"
+admin.site.unregister(Group)  # roles are per project
+
+
+class ReadOnly:
+    """To look at: what the workers and the console write is not changed behind their backs."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserPage(PeopleAdmin):
+    ordering = ["email"]
+    list_display = ["email", "first_name", "last_name", "is_active", "is_staff", "last_login"]
+    list_filter = ["is_staff", "is_superuser", "is_active"]
+    search_fields = ["email", "first_name", "last_name"]
+    filter_horizontal = ()
+    readonly_fields = ["last_login", "date_joined"]
+    fieldsets = [
+        (None, {"fields": ["email", "password", "first_name", "last_name"]}),
+        ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "user_permissions"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (None, {"fields": ["email", "usable_password", "password1", "password2"]}),
+    ]
+
+
+class MembershipInline(Inline):
+    model = Membership
+    autocomplete_fields = ["user"]
+    extra = 1
+
+
+@admin.register(Project)
+class ProjectPage(Admin):
+    list_display = ["name", "slug", "connection", "created_at"]
+    list_filter = ["connection"]
+    search_fields = ["name", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [MembershipInline]
+
+
+@admin.register(Connection)
+class ConnectionPage(Admin):
+    list_display = ["name", "base_url", "windows", "is_sandbox"]
+    search_fields = ["name"]
+
+
+@admin.register(Price)
+class PricePage(Admin):
+    list_display = [
+        "model",
+        "window",
+        "connection",
+        "input_usd",
+        "output_usd",
+        "effective_from",
+        "effective_to",
+    ]
+    list_filter = ["connection", "window"]
+    search_fields = ["model", "source"]
+    save_as = True
+
+
+@admin.register(ProviderKey)
+class ProviderKeyPage(ReadOnly, Admin):
+    list_display = ["name", "connection", "user", "project", "last_four", "last_used_at"]
+    fields = ["name", "connection", "user", "project", "last_four", "last_used_at", "created_at"]
+    list_select_related = ["connection", "user", "project"]
+
+
+class PartInline(ReadOnly, Inline):
+    model = Part
+    extra = 0
+
+
+@admin.register(Batch)
+class BatchPage(ReadOnly, Admin):
+    list_display = ["name", "project", "status", "window", "requests", "created_at", "created_by"]
+    list_filter = ["status", "connection"]
+    search_fields = ["name", "id", "parts__upstream_id"]
+    list_select_related = ["project", "created_by"]
+    inlines = [PartInline]
+
+
+@admin.register(Upload)
+class UploadPage(ReadOnly, Admin):
+    list_display = ["name", "project", "status", "requests", "size", "created_at", "uploaded_by"]
+    list_filter = ["status"]
+    search_fields = ["name", "id", "sha256"]
+    list_select_related = ["project", "uploaded_by"]
+    exclude = ["blob"]

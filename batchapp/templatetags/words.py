@@ -1,0 +1,131 @@
+"""How numbers, money, times and sizes read on every page."""
+
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.template import RequestContext
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from batchapp.domain.outcome import Outcome
+
+register = template.Library()
+
+PLACES = [(Decimal("0.01"), 2), (Decimal("0.0001"), 4)]
+"""From this amount on, so many decimals; below both, six."""
+
+SMALLEST = Decimal("0.000001")
+
+
+@register.filter
+def usd(amount: Decimal | None) -> str:
+    """An amount of money: small ones keep digits that say something, unknown is not zero."""
+    if amount is None:
+        return "no price"
+    if not amount:
+        return "$0.00"
+    sign, size = ("-" if amount < 0 else ""), abs(amount)
+    if size < SMALLEST:
+        return f"{sign}<${SMALLEST}"
+    places = next((places for least, places in PLACES if size >= least), 6)
+    shown = size.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    return f"{sign}${shown:,}"
+
+
+@register.filter
+def count(number: int, noun: str) -> str:
+    """``3|count:"request"`` is "3 requests"; ``"entry,entries"`` names an odd plural."""
+    one, _, many = noun.partition(",")
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+@register.filter
+def size(number: int) -> str:
+    """Bytes, as file managers show them."""
+    if number < 1024:
+        return count(number, "byte")
+    amount, unit = number / 1024, "KiB"
+    for larger in ("MiB", "GiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:,.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """A moment from now, as ``<time>`` with the exact one in its title."""
+    if moment is None:
+        return "never"
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(timespec="seconds"),
+        local.strftime("%-d %B %Y, %H:%M:%S %Z"),
+        _relative(timezone.now() - moment, local.date()),
+    )
+
+
+def _relative(age: timedelta, day: date) -> str:
+    seconds = round(age.total_seconds())
+    for limit, unit, noun in [(60, 1, ""), (3600, 60, "minute"), (86400, 3600, "hour")]:
+        if abs(seconds) < limit:
+            if not noun:
+                return "just now" if seconds >= 0 else "in a moment"
+            return _with_direction(count(abs(seconds) // unit, noun), seconds)
+    if abs(seconds) < 7 * 86400:
+        return _with_direction(count(abs(seconds) // 86400, "day"), seconds)
+    return f"{day:%-d %b %Y}"
+
+
+def _with_direction(text: str, seconds: int) -> str:
+    return f"{text} ago" if seconds >= 0 else f"in {text}"
+
+
+@register.filter
+def span(length: timedelta | None) -> str:
+    """How long something took."""
+    if length is None:
+        return "unknown"
+    seconds = max(0, round(length.total_seconds()))
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A picture beside a word that says the same; screen readers pass it over."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        static("batchapp/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def query(context: RequestContext, **changes: Any) -> str:
+    """The address of this page with other parameters; an empty one is left out."""
+    values = {**context["request"].GET.dict(), **changes}
+    kept = {name: value for name, value in values.items() if value not in {"", None}}
+    return f"?{urlencode(kept)}" if kept else context["request"].path
+
+
+@register.filter
+def rate(price: Decimal) -> str:
+    """A price per million tokens: at least two decimals, and all that it has."""
+    plain = f"{price.normalize():f}"
+    whole, _, decimals = plain.partition(".")
+    return f"${int(whole):,}.{decimals.ljust(2, '0')}"
+
+
+@register.filter
+def outcome(value: str) -> Outcome:
+    """What became of a request, with its label."""
+    return Outcome(value)

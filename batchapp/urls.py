@@ -1,0 +1,73 @@
+"""The console's addresses."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path, register_converter
+
+from batchapp.models import Segment
+from batchapp.views import (
+    batch,
+    batches,
+    files,
+    home,
+    keys,
+    orders,
+    profile,
+    projects,
+    reports,
+    results,
+    signing_in,
+)
+
+
+class KindConverter:
+    """Which of a batch's two result files."""
+
+    regex = "|".join(Segment.Kind.values)
+
+    def to_python(self, value: str) -> Segment.Kind:
+        return Segment.Kind(value)
+
+    def to_url(self, value: str) -> str:
+        return str(value)
+
+
+register_converter(KindConverter, "kind")
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("healthz", home.healthz, name="healthz"),
+    # People
+    path("sign-in/", signing_in.SignIn.as_view(), name="login"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("profile/", profile.profile, name="profile"),
+    path("profile/password/", signing_in.PasswordChange.as_view(), name="password_change"),
+    # Projects
+    path("projects/", projects.projects, name="projects"),
+    path("projects/new/", projects.project_new, name="project_new"),
+    path("projects/<slug:slug>/", projects.project, name="project"),
+    path("projects/<slug:slug>/members/", projects.project_members, name="project_members"),
+    path("projects/<slug:slug>/keys/", keys.project_keys, name="project_keys"),
+    path("projects/<slug:slug>/files/", files.uploads, name="uploads"),
+    path("projects/<slug:slug>/batches/", batches.project_batches, name="project_batches"),
+    # Provider keys
+    path("keys/<uuid:pk>/replace/", keys.key_replace, name="key_replace"),
+    path("keys/<uuid:pk>/remove/", keys.key_remove, name="key_remove"),
+    path("keys/<uuid:pk>/test/", keys.key_try, name="key_try"),
+    # Files
+    path("files/<uuid:pk>/", files.upload, name="upload"),
+    path("files/<uuid:pk>/check/", files.upload_check, name="upload_check"),
+    path("files/<uuid:pk>/download/", files.upload_download, name="upload_download"),
+    path("files/<uuid:pk>/delete/", files.upload_delete, name="upload_delete"),
+    path("files/<uuid:pk>/batch/", orders.batch_new, name="batch_new"),
+    # Batches
+    path("batches/", batches.batches, name="batches"),
+    path("batches/<uuid:pk>/", batch.batch, name="batch"),
+    path("batches/<uuid:pk>/cancel/", batch.batch_cancel, name="batch_cancel"),
+    path("batches/<uuid:pk>/try-again/", batch.batch_try_again, name="batch_try_again"),
+    path("batches/<uuid:pk>/results/", results.batch_results, name="batch_results"),
+    path("batches/<uuid:pk>/results/<int:line>/", results.result, name="result"),
+    path("batches/<uuid:pk>/<kind:kind>.jsonl", batch.batch_download, name="batch_download"),
+    # Money
+    path("report/", reports.report, name="report"),
+    path("report/batches.csv", reports.report_csv, name="report_csv"),
+]

@@ -1,0 +1,16 @@
+"""What people see when something cannot be shown: a sentence and a next step."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from batchapp.http import BodyTooLarge
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, BodyTooLarge):
+        return render(request, "413.html", {"sentence": str(exception)}, status=413)
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "403.html", {"sentence": str(exception)}, status=403)

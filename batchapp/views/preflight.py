@@ -1,0 +1,97 @@
+"""What a check found and what a file would cost, arranged for pages."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from batchapp.domain.estimate import Estimate
+from batchapp.domain.jsonl import Fault, Report, Severity
+from batchapp.models import REALTIME, Connection
+from batchapp.services import ordering
+from batchapp.templatetags.words import usd
+from batchapp.views.summary import at_least
+
+ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultGroup:
+    """All faults of one code: ``total`` of them, of which ``faults`` are the first."""
+
+    code: str
+    severity: Severity
+    total: int
+    faults: list[Fault]
+
+    @property
+    def title(self) -> str:
+        return self.code.replace("_", " ").capitalize()
+
+    @property
+    def places(self) -> list[Fault]:
+        return [fault for fault in self.faults if fault.line]
+
+    @property
+    def unseen(self) -> int:
+        return self.total - len(self.faults) if self.places else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a file would cost in one completion window, and what that saves against realtime."""
+
+    window: str
+    estimate: Estimate
+    saving: str
+
+    @property
+    def is_realtime(self) -> bool:
+        return self.window == REALTIME
+
+    @property
+    def expected(self) -> str:
+        return _expected(self.estimate)
+
+    @property
+    def ceiling(self) -> str:
+        """The most it can cost, if anything bounds it; the input's tokens are counted by ratio."""
+        if self.estimate.ceiling_usd is None:
+            return "not known" if self.estimate.unpriced else "no limit"
+        return f"~{usd(self.estimate.ceiling_usd)}"
+
+
+def fault_groups(report: Report) -> list[FaultGroup]:
+    """Errors first, and in each severity what happens most."""
+    by_code: defaultdict[str, list[Fault]] = defaultdict(list)
+    for fault in report.faults:
+        by_code[fault.code].append(fault)
+    groups = [
+        FaultGroup(code, faults[0].severity, report.fault_totals.get(code, len(faults)), faults)
+        for code, faults in by_code.items()
+    ]
+    return sorted(groups, key=lambda group: (ORDER.index(group.severity), -group.total))
+
+
+def offers(report: Report, connection: Connection, at: datetime) -> list[Offer]:
+    """One for each completion window of ``connection``, and the realtime price to compare."""
+    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], at)
+    realtime = quotes[REALTIME]
+    return [Offer(window, quote, _saving(quote, realtime)) for window, quote in quotes.items()]
+
+
+def _expected(estimate: Estimate) -> str:
+    if estimate.expected_usd is None:
+        return "no price"
+    if estimate.unpriced:
+        return at_least(estimate.expected_usd, len(estimate.unpriced))
+    return f"~{usd(estimate.expected_usd)}"
+
+
+def _saving(quote: Estimate, realtime: Estimate) -> str:
+    """Per cent less than realtime, where both are known in full."""
+    ours, theirs = quote.expected_usd, realtime.expected_usd
+    if quote is realtime or quote.unpriced or realtime.unpriced or not theirs or ours is None:
+        return ""
+    percent = int(100 * (1 - ours / theirs) if ours < theirs else Decimal(0))
+    return f"{percent} % less than realtime" if percent else ""

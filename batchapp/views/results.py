@@ -1,0 +1,108 @@
+"""Results: row by row, and one request beside its answer."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from batchapp.domain.outcome import MalformedLine, Outcome, answer_text
+from batchapp.forms.results import ResultFilterForm
+from batchapp.http import Request, render_partial
+from batchapp.models import Result
+from batchapp.services import browsing
+from batchapp.views.access import batch_of
+from batchapp.views.summary import summarise
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of results in line order; ``older`` and ``newer`` are lines to go on from."""
+
+    rows: list[Result]
+    previous: int | None
+    next: int | None
+
+
+@require_safe
+def batch_results(request: Request, pk: UUID) -> HttpResponse:
+    """The batch's requests in the order of the file, each with its outcome."""
+    found = batch_of(request, pk)
+    form = ResultFilterForm(request.GET)
+    rows = form.narrow(found.results.order_by("line"))
+    asked: dict[str, Any] = form.cleaned_data if form.is_valid() else {}
+    context = {
+        "batch": found,
+        "summary": summarise(found),
+        "form": form,
+        "page": _page(rows, after=asked.get("after"), before=asked.get("before")),
+        "is_filtered": bool(asked.get("q") or asked.get("outcome")),
+        "nav": "batches",
+    }
+    return render_partial(request, "batchapp/batches/results.html", "rows", context)
+
+
+@require_safe
+def result(request: Request, pk: UUID, line: int) -> HttpResponse:
+    """One request and its answer, as sent and as received."""
+    found = batch_of(request, pk)
+    form = ResultFilterForm(request.GET)
+    rows = form.narrow(found.results.order_by("line"))
+    one = get_object_or_404(found.results.select_related("segment"), line=line)
+    one.batch = found
+    row = browsing.row(one)
+    context = {
+        "batch": found,
+        "result": one,
+        "outcome": Outcome(one.outcome),
+        "row": row,
+        "request_json": _pretty(row.request),
+        "answer_json": _pretty(row.answer),
+        "answer_text": _text(row.answer),
+        "previous": rows.filter(line__lt=line)
+        .order_by("-line")
+        .values_list("line", flat=True)
+        .first(),
+        "next": rows.filter(line__gt=line).values_list("line", flat=True).first(),
+        "filter": request.GET.urlencode(),
+        "nav": "batches",
+    }
+    return render(request, "batchapp/batches/result.html", context)
+
+
+def _page(rows: "QuerySet[Result]", *, after: int | None, before: int | None) -> Page:
+    """By line number rather than by page number: as fast at the end of a file as at its start."""
+    if before is not None:
+        found = list(rows.filter(line__lt=before).order_by("-line")[: PAGE_SIZE + 1])[::-1]
+        shown = found[-PAGE_SIZE:]
+        has_previous, has_next = len(found) > PAGE_SIZE, True
+    else:
+        found = list(rows.filter(line__gt=after or 0)[: PAGE_SIZE + 1])
+        shown = found[:PAGE_SIZE]
+        has_previous, has_next = bool(after), len(found) > PAGE_SIZE
+    return Page(
+        rows=shown,
+        previous=shown[0].line if shown and has_previous else None,
+        next=shown[-1].line if shown and has_next else None,
+    )
+
+
+def _pretty(text: str) -> str:
+    """Indented, every number as it is written; what is no JSON, or was cut, stays as it is."""
+    try:
+        return msgspec.json.format(text.encode(), indent=2).decode()
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return text
+
+
+def _text(answer: str) -> str:
+    try:
+        return answer_text(answer.encode())
+    except (MalformedLine, UnicodeError):
+        return ""

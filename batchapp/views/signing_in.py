@@ -1,0 +1,46 @@
+"""Signing in and out, and changing the password."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, PasswordChangeView
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django_htmx.http import HttpResponseClientRefresh
+
+from batchapp.http import wants_fragment
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "The e-mail address and the password do not belong together. Check both; "
+        "capitals matter in the password.",
+    }
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignIn(LoginView):
+    template_name = "batchapp/people/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """A page that polls after its session ended is loaded anew, not filled with this."""
+        if wants_fragment(request):  # type: ignore[arg-type]  # only .htmx is read
+            return HttpResponseClientRefresh()
+        return super().dispatch(request, *args, **kwargs)
+
+
+class PasswordChange(PasswordChangeView):
+    template_name = "batchapp/people/password_change.html"
+    success_url = reverse_lazy("profile")
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        messages.success(self.request, "Your password is changed. Other devices are signed out.")
+        return super().form_valid(form)  # type: ignore[arg-type]  # the form Django made

@@ -1,0 +1,225 @@
+"""A batch in the words of the pages: status, progress, cost. The only place that decides them."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from batchapp.domain.outcome import Outcome
+from batchapp.domain.reconcile import proof
+from batchapp.models import Batch, Part
+from batchapp.templatetags.words import count, usd
+
+NOT_YET_SENT = {Part.Status.PREPARING, Part.Status.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """``tone`` is a colour and ``icon`` a picture of the style sheet; ``label`` says the same."""
+
+    label: str
+    tone: str
+    icon: str
+
+
+QUEUED = Status("Queued", "quiet", "clock")
+WAITING = Status("Waiting to submit", "quiet", "clock")
+RUNNING = Status("Running", "busy", "play")
+FETCHING = Status("Fetching results", "busy", "down")
+ADDING_UP = Status("Adding up", "busy", "sum")
+CANCELLING = Status("Cancelling", "warn", "stop")
+ATTENTION = Status("Needs attention", "alarm", "alert")
+COMPLETED = Status("Completed", "good", "check")
+WITH_ERRORS = Status("Completed with errors", "warn", "alert")
+FAILED = Status("Failed", "bad", "cross")
+CANCELLED = Status("Cancelled", "quiet", "stop")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Requests that have an end, of all; ``percent`` is 100 only when none is left open."""
+
+    total: int
+    answered: int
+    failed: int
+    percent: int
+
+    @property
+    def done(self) -> int:
+        return self.answered + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    text: str
+    is_actual: bool
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What lists and the batch's own page show; made from a batch of ``with_details``."""
+
+    batch: Batch
+    parts: list[Part]
+    status: Status
+    progress: Progress
+    cost: Cost
+    is_late: bool
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a page that shows it should look again soon."""
+        if self.batch.is_over:
+            return False
+        waiting = Part.WAITS_FOR_PEOPLE
+        return not self.parts or any(part.status not in waiting for part in self.parts)
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        running = self.batch.status == Batch.Status.RUNNING
+        return running and not self.batch.cancel_requested_at
+
+    @property
+    def troubles(self) -> list[str]:
+        """Sentences, each once; a batch that is over has none."""
+        if self.batch.is_over:
+            return []
+        return list(dict.fromkeys(part.trouble for part in self.parts if part.trouble))
+
+
+def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
+    """What a summary is made from, in three queries however many batches there are."""
+    rows = batches.select_related("project", "connection", "created_by")
+    return rows.prefetch_related("parts", "charges")
+
+
+def summarise(batch: Batch) -> Summary:
+    parts = list(batch.parts.all())
+    now = timezone.now()
+    return Summary(
+        batch=batch,
+        parts=parts,
+        status=_status(batch, parts),
+        progress=_progress(batch, parts),
+        cost=_cost(batch),
+        is_late=any(
+            part.expires_at is not None and part.expires_at < (part.ended_at or now)
+            for part in parts
+        ),
+    )
+
+
+def headline(summary: Summary) -> str:
+    """What became of the batch, or becomes of it now, in a sentence."""
+    batch, progress = summary.batch, summary.progress
+    total, answered = count(batch.requests, "request"), f"{progress.answered:,}"
+    if batch.is_over:
+        return _verdict(batch, total)
+    sentences = {
+        ATTENTION: "It stopped and waits for you: what to do is said above.",
+        CANCELLING: f"It is being cancelled. {answered} of {total} answered so far.",
+        QUEUED: f"Its {total} are being prepared.",
+        WAITING: f"It goes to {batch.connection} next.",
+        ADDING_UP: "All results are here. Requests, tokens and cost are being added up.",
+    }
+    working = f"{batch.connection} works on it: {answered} of {total} answered so far."
+    return sentences.get(summary.status, working)
+
+
+def proof_of(batch: Batch) -> str:
+    """Where all requests of a finished batch went, as a sum."""
+    counts = {
+        Outcome.OK: batch.succeeded,
+        Outcome.PROVIDER_ERROR: batch.failed,
+        Outcome.CANCELLED: batch.cancelled,
+        Outcome.MISSING: batch.missing,
+    }
+    return proof(counts, batch.requests)
+
+
+def _verdict(batch: Batch, total: str) -> str:
+    if batch.succeeded == batch.requests:
+        return f"All {total} answered." if batch.requests > 1 else "The only request is answered."
+    rest = [
+        (batch.failed, "failed"),
+        (batch.cancelled, "were cancelled" if batch.cancelled != 1 else "was cancelled"),
+        (batch.missing, "came back without a result"),
+    ]
+    others = ", ".join(f"{number:,} {words}" for number, words in rest if number)
+    return f"{batch.succeeded:,} of {total} answered; {others or 'the rest is unknown'}."
+
+
+ENDINGS = {
+    Batch.Status.SETTLING: ADDING_UP,
+    Batch.Status.FAILED: FAILED,
+    Batch.Status.CANCELLED: CANCELLED,
+}
+
+
+def _status(batch: Batch, parts: list[Part]) -> Status:
+    if batch.status == Batch.Status.COMPLETED:
+        return WITH_ERRORS if batch.failed or batch.missing else COMPLETED
+    if batch.status != Batch.Status.RUNNING:
+        return ENDINGS[Batch.Status(batch.status)]
+    open_parts = [part for part in parts if part.status not in Part.OVER]
+    if any(part.status in Part.WAITS_FOR_PEOPLE for part in open_parts):
+        return ATTENTION
+    if batch.cancel_requested_at:
+        return CANCELLING
+    return _step({Part.Status(part.status) for part in open_parts}, open_parts)
+
+
+def _step(statuses: set[Part.Status], open_parts: list[Part]) -> Status:
+    """Where the slowest part is; fetching while the provider still works is running, too."""
+    if not statuses:
+        return ADDING_UP
+    if statuses == {Part.Status.PREPARING}:
+        return QUEUED
+    if statuses <= NOT_YET_SENT:
+        return WAITING
+    return FETCHING if all(part.ended_at for part in open_parts) else RUNNING
+
+
+def _progress(batch: Batch, parts: list[Part]) -> Progress:
+    """By our own ledger when it is over; until then by the provider's counts, which may fall."""
+    if batch.is_over:
+        answered, failed = batch.succeeded, batch.failed
+    else:
+        answered = sum(part.completed for part in parts)
+        failed = sum(part.failed for part in parts)
+    total = batch.requests
+    percent = 100 * (answered + failed) // total if total else 0
+    return Progress(
+        total=total,
+        answered=answered,
+        failed=failed,
+        percent=100 if batch.is_accounted_for else min(percent, 99),
+    )
+
+
+def _cost(batch: Batch) -> Cost:
+    """What it cost once that is known, until then the estimate; unknown is never zero."""
+    charges = list(batch.charges.all())
+    is_actual = batch.is_over
+    whole = batch.actual_cost_usd if is_actual else batch.estimated_cost_usd
+    if whole is not None:
+        if not is_actual:
+            return Cost(f"~{usd(whole)}", is_actual=False)
+        is_floor = any(charge.answers_without_usage for charge in charges)
+        return Cost(f"{'≥ ' if is_floor else ''}{usd(whole)}", is_actual=True, is_partial=is_floor)
+    costs = [charge.cost_usd if is_actual else charge.estimated_cost_usd for charge in charges]
+    return Cost(partial(costs), is_actual=is_actual, is_partial=True)
+
+
+def partial(costs: list[Decimal | None]) -> str:
+    """A sum of which some terms are unknown, with what is missing from it."""
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return "no price"
+    return at_least(sum(known, Decimal(0)), len(costs) - len(known))
+
+
+def at_least(known: Decimal, unpriced: int) -> str:
+    return f"≥ {usd(known)} + {count(unpriced, 'model')} without a price"

@@ -1,0 +1,33 @@
+"""Where the suite keeps its files, and what it does more cheaply than the portal.
+
+The settings are loaded here, before any test module, so that they read this environment. The
+backing services are those of the environment: the same suite runs on PostgreSQL and Redis.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+# Every worker process of pytest-xdist comes through here and gets a folder of its own.
+DATA_DIR = Path(tempfile.mkdtemp(prefix="batchapp-tests-"))
+atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
+os.environ["DATA_DIR"] = str(DATA_DIR)
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+os.environ.pop("DEBUG", None)
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+if DATA_DIR.resolve() != settings.DATA_DIR:
+    raise RuntimeError("the settings were loaded before the tests could name their folder")
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+settings.STORAGES["staticfiles"] = {
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}
+settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that is not there
+django.setup()
+# A worker of pytest-xdist inherits this environment, and must come to the lines above first.
+del os.environ["DJANGO_SETTINGS_MODULE"]

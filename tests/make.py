@@ -1,0 +1,251 @@
+"""Builders of rows for tests: each makes what it needs, and takes what the test is about."""
+
+import itertools
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from batchapp.models import (
+    REALTIME,
+    Batch,
+    Connection,
+    Membership,
+    Part,
+    Price,
+    Project,
+    ProviderKey,
+    Upload,
+    User,
+)
+from batchapp.services import harvesting, intake, ordering, preparing, settling
+from batchapp.upstream.client import UpstreamClient
+
+MODEL = "Qwen/Qwen3-30B"
+PASSWORD = "correct horse battery"
+ADMIN, MEMBER, VIEWER = Membership.Role.ADMIN, Membership.Role.MEMBER, Membership.Role.VIEWER
+
+_numbers = itertools.count(1)
+
+
+def make_user(email: str = "", **fields: Any) -> User:
+    return User.objects.create_user(
+        email or f"person{next(_numbers)}@example.com", PASSWORD, **fields
+    )
+
+
+def make_connection(**fields: Any) -> Connection:
+    """A provider with prices for ``MODEL``: $1 and $2 per million tokens, realtime twice that."""
+    number = next(_numbers)
+    fields.setdefault("name", f"Provider {number}")
+    fields.setdefault("base_url", f"https://provider{number}.test")
+    connection = Connection.objects.create(**fields)
+    for window, factor in [("24h", 1), ("1h", 2), (REALTIME, 2)]:
+        make_price(connection, window, Decimal(factor), Decimal(2 * factor))
+    return connection
+
+
+def make_price(
+    connection: Connection,
+    window: str,
+    input_usd: Decimal,
+    output_usd: Decimal,
+    model: str = MODEL,
+) -> Price:
+    since = timezone.now().replace(year=2025)
+    return Price.objects.create(
+        connection=connection,
+        model=model,
+        window=window,
+        input_usd=input_usd,
+        output_usd=output_usd,
+        effective_from=since,
+    )
+
+
+def make_project(*members: User, role: str = MEMBER, **fields: Any) -> Project:
+    """A project of ``members``, all in ``role``."""
+    number = next(_numbers)
+    fields.setdefault("name", f"Project {number}")
+    fields.setdefault("slug", f"project-{number}")
+    fields.setdefault("connection", fields.get("connection") or make_connection())
+    project = Project.objects.create(**fields)
+    for user in members:
+        join(user, project, role)
+    return project
+
+
+def join(user: User, project: Project, role: str = MEMBER) -> User:
+    Membership.objects.create(user=user, project=project, role=role)
+    return user
+
+
+def make_key(
+    owner: User | Project,
+    connection: Connection | None = None,
+    secret: str = "sk-test-000000001234",
+) -> ProviderKey:
+    if isinstance(owner, Project):
+        connection = connection or owner.connection
+    number = next(_numbers)
+    key = ProviderKey(
+        connection=connection or make_connection(),
+        name=f"Key {number}",
+        user=owner if isinstance(owner, User) else None,
+        project=owner if isinstance(owner, Project) else None,
+    )
+    key.set_secret(secret)
+    key.save()
+    return key
+
+
+def request_line(number: int, *, model: str = MODEL, **changes: Any) -> str:
+    """One line of a request file, valid unless ``changes`` say otherwise."""
+    request = {
+        "custom_id": f"row-{number}",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {
+            "model": model,
+            "max_tokens": 100,
+            "messages": [{"role": "user", "content": f"Question {number}?"}],
+        },
+    }
+    return json.dumps(request | changes)
+
+
+def request_file(requests: int = 3, *, model: str = MODEL) -> bytes:
+    return "".join(f"{request_line(n, model=model)}\n" for n in range(1, requests + 1)).encode()
+
+
+def make_upload(
+    project: Project | None = None,
+    user: User | None = None,
+    *,
+    content: bytes | None = None,
+    name: str = "questions.jsonl",
+    is_checked: bool = True,
+) -> Upload:
+    """A file as a person sent it, three good requests by default, checked unless told not to."""
+    project = project or make_project()
+    file = ContentFile(request_file() if content is None else content, name)
+    upload = intake.receive(project, user or make_user(), file, name=name)
+    if is_checked:
+        intake.check(upload)
+    return upload
+
+
+def make_batch(
+    project: Project | None = None,
+    user: User | None = None,
+    *,
+    upload: Upload | None = None,
+    key: ProviderKey | None = None,
+    window: str = "24h",
+    name: str = "",
+    **fields: Any,
+) -> Batch:
+    """A batch just ordered: one part, to be prepared. ``fields`` are then written over it."""
+    project = project or (upload.project if upload else make_project())
+    upload = upload or make_upload(project, user)
+    batch = ordering.order(
+        project,
+        user or upload.uploaded_by,
+        upload,
+        key or make_key(project),
+        window=window,
+        name=name,
+        submission=uuid.uuid4(),
+    )
+    if fields:
+        Batch.objects.filter(pk=batch.pk).update(**fields)
+        batch.refresh_from_db()
+    return batch
+
+
+def set_part(batch: Batch, **fields: Any) -> Part:
+    """Write ``fields`` over the only part of ``batch``, whatever its transitions say."""
+    Part.objects.filter(batch=batch).update(**fields)
+    return Part.objects.select_related("batch__connection").get(batch=batch)
+
+
+def answer_line(number: int, *, text: str = "", tokens: tuple[int, int] = (100, 50)) -> bytes:
+    """What a provider's output file says of request ``row-<number>``."""
+    body = {
+        "model": MODEL,
+        "choices": [
+            {"message": {"content": text or f"Answer {number}."}, "finish_reason": "stop"}
+        ],
+        "usage": {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]},
+    }
+    line = {
+        "id": f"line-{number}",
+        "custom_id": f"row-{number}",
+        "response": {"status_code": 200, "body": body},
+        "error": None,
+    }
+    return json.dumps(line).encode()
+
+
+def error_line(number: int, message: str = "The model broke down.") -> bytes:
+    line = {
+        "id": f"line-{number}",
+        "custom_id": f"row-{number}",
+        "response": None,
+        "error": {"code": "500", "message": message},
+    }
+    return json.dumps(line).encode()
+
+
+@dataclass
+class Shelf:
+    """A provider that only hands out result files: file id -> lines."""
+
+    files: dict[str, list[bytes]] = field(default_factory=dict)
+
+    @contextmanager
+    def open_content(self, file_id: str, *, skip: int = 0) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(lines=lambda: iter(self.files[file_id][skip:]))
+
+
+def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) -> Part:
+    """Harvest these lines for ``batch``, with which its provider is done."""
+    part = Part.objects.select_related("batch__upload", "batch__connection").get(batch=batch)
+    if part.status == Part.Status.PREPARING:
+        preparing.prepare(part)
+    shelf = Shelf({"out": list(output), "err": list(errors)})
+    part = set_part(
+        batch,
+        status=Part.Status.HARVESTING,
+        upstream_id=str(uuid.uuid4()),
+        upstream_status="completed",
+        output_file_id="out",
+        error_file_id="err",
+        completed=len(shelf.files["out"]),
+        failed=len(shelf.files["err"]),
+        submitted_at=timezone.now(),
+        ended_at=timezone.now(),
+        rereads=harvesting.MAX_REREADS,
+    )
+    harvesting.harvest(part, cast(UpstreamClient, shelf))
+    return part
+
+
+def finish(
+    batch: Batch, output: Iterable[bytes] | None = None, errors: Iterable[bytes] = ()
+) -> Batch:
+    """Answer ``batch`` and settle it; every request is answered unless ``output`` is given."""
+    lines = [answer_line(n) for n in range(1, batch.requests + 1)] if output is None else output
+    answer(batch, lines, errors)
+    Batch.objects.begin_settling(pk=batch.pk)
+    batch.refresh_from_db()
+    settling.settle(batch)
+    batch.refresh_from_db()
+    return batch

@@ -1,0 +1,71 @@
+"""`serve` with the real processes: what dies comes back, and a second one stays out."""
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes.portal import Portal, free_port, until
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_a_killed_process_comes_back(running_portal: Portal, name: str) -> None:
+    portal = running_portal
+    portal.kill(name)
+
+    until(lambda: f"{name}: killed by SIGKILL; starting again in 1 s." in portal.log, "a message")
+    until(lambda: _is_well(portal), "the portal", portal.tail)
+
+
+def test_a_killed_worker_leaves_no_child_behind(running_portal: Portal) -> None:
+    worker = running_portal.started["worker"]
+    until(lambda: len(_group(worker)) > 1, "the worker's children")
+    running_portal.kill("worker")
+
+    until(lambda: not _group(worker), "the killed worker's children to end")
+
+
+def test_a_second_one_on_the_same_folder_is_refused(running_portal: Portal) -> None:
+    refused = running_portal.manage("serve", check=False)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("CommandError: A portal already runs on ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_web_server_of_its_own_ends_on_a_signal(
+    running_portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Docker does it: one process of the Procfile, without the keeper."""
+    port = free_port()
+    monkeypatch.setitem(running_portal.env, "PORT", str(port))
+    with running_portal.running("serve", "web") as web:
+        until(lambda: _answers(f"http://localhost:{port}/healthz"), "the web server")
+        web.send_signal(signal.SIGTERM)
+        assert web.wait(20) == 0
+
+
+def _group(leader: int) -> list[int]:
+    """The processes of a group that are alive."""
+    members = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, group = entry.read_text().rpartition(")")[2].split()[:3]
+            if int(group) == leader and state != "Z":
+                members.append(int(entry.parent.name))
+    return members
+
+
+def _is_well(portal: Portal) -> bool:
+    return _answers(f"{portal.url}/healthz")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False

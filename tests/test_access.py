@@ -1,0 +1,196 @@
+"""Nobody sees or changes what is another team's: for every address, also those to come."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from batchapp.models import Batch, Membership, ProviderKey, Upload
+from batchapp.urls import urlpatterns
+from tests.make import (
+    MEMBER,
+    VIEWER,
+    finish,
+    join,
+    make_batch,
+    make_key,
+    make_project,
+    make_upload,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+OPEN_TO_ALL = {"login", "healthz"}
+OF_OBJECTS = [each for each in urlpatterns if each.pattern.converters]
+BY_ID = [each for each in OF_OBJECTS if "pk" in each.pattern.converters]
+WRITERS = {
+    "batch_cancel",
+    "batch_try_again",
+    "batch_new",
+    "upload_delete",
+    "key_replace",
+    "key_remove",
+}
+
+
+def named(pattern: URLPattern) -> str:
+    return str(pattern.name)
+
+
+@pytest.fixture
+def world() -> dict[str, Any]:
+    """One of each noun, all of one project; a route begins with the noun it is about."""
+    project = make_project(make_user())
+    upload = make_upload(project)
+    return {
+        "projects": project,
+        "files": upload,
+        "batches": finish(make_batch(project, upload=upload)),
+        "keys": make_key(project),
+    }
+
+
+def address(pattern: URLPattern, world: dict[str, Any], *, pk: uuid.UUID | None = None) -> str:
+    noun = world[str(pattern.pattern).split("/")[0]]
+    known = {"slug": getattr(noun, "slug", ""), "pk": pk or noun.pk, "line": 1, "kind": "output"}
+    return reverse(
+        named(pattern), kwargs={name: known[name] for name in pattern.pattern.converters}
+    )
+
+
+@pytest.mark.parametrize("pattern", OF_OBJECTS, ids=named)
+def test_an_outsider_learns_nothing(
+    client: Client, world: dict[str, Any], pattern: URLPattern
+) -> None:
+    client.force_login(make_user())
+    url = address(pattern, world)
+
+    statuses = {status(client.get(url)), status(client.post(url, {"action": "remove"}))}
+
+    assert 404 in statuses
+    assert statuses <= {404, 405}
+
+
+@pytest.mark.parametrize("pattern", BY_ID, ids=named)
+def test_an_outsider_cannot_tell_what_is_there_from_what_is_not(
+    client: Client, world: dict[str, Any], pattern: URLPattern
+) -> None:
+    client.force_login(make_user())
+
+    foreign = client.post(address(pattern, world))
+    missing = client.post(address(pattern, world, pk=uuid.uuid4()))
+
+    assert foreign.status_code == missing.status_code
+
+
+@pytest.mark.parametrize("pattern", OF_OBJECTS, ids=named)
+def test_staff_without_a_membership_are_outsiders(
+    client: Client, world: dict[str, Any], pattern: URLPattern
+) -> None:
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+
+    assert status(client.get(address(pattern, world))) in {404, 405}
+
+
+@pytest.mark.parametrize("pattern", urlpatterns, ids=named)
+def test_strangers_are_sent_to_sign_in(
+    client: Client, world: dict[str, Any], pattern: URLPattern
+) -> None:
+    url = address(pattern, world) if pattern.pattern.converters else reverse(named(pattern))
+
+    for response in (client.get(url), client.post(url)):
+        if pattern.name in OPEN_TO_ALL:
+            assert response.status_code in {200, 405}
+        else:
+            assert response.status_code == 302
+            assert response["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.parametrize("pattern", OF_OBJECTS, ids=named)
+def test_a_viewer_sees_and_does_not_write(
+    client: Client, world: dict[str, Any], pattern: URLPattern
+) -> None:
+    client.force_login(join(make_user(), world["projects"], VIEWER))
+    url = address(pattern, world)
+    before = rows()
+
+    seen = status(client.get(url))
+    written = status(client.post(url, {"action": "remove", "secret": "sk-somebody-elses"}))
+
+    assert seen == 403 if pattern.name in WRITERS else seen in {200, 405}
+    assert written in {403, 405}
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["project_members", "project_keys", "key_replace", "key_remove", "key_try"]
+)
+def test_a_member_does_not_manage(client: Client, world: dict[str, Any], name: str) -> None:
+    client.force_login(join(make_user(), world["projects"], MEMBER))
+    (pattern,) = (each for each in OF_OBJECTS if each.name == name)
+    before = rows()
+
+    response = client.post(
+        address(pattern, world), {"action": "add", "secret": "sk-somebody-elses"}
+    )
+
+    assert response.status_code == 403
+    assert "Only admins of" in response.content.decode()
+    assert rows() == before
+
+
+def test_a_key_of_a_colleague_is_nobody_elses(client: Client, world: dict[str, Any]) -> None:
+    colleague = join(make_user(), world["projects"], "admin")
+    key = make_key(colleague, world["projects"].connection)
+    client.force_login(join(make_user(), world["projects"], "admin"))
+
+    for name in ("key_replace", "key_remove", "key_try"):
+        assert client.post(reverse(name, args=[key.pk])).status_code == 404
+    page = client.get(reverse("batch_new", args=[world["files"].pk])).content.decode()
+    assert str(key.pk) not in page
+
+
+@pytest.mark.parametrize("name", ["home", "batches", "projects"])
+def test_lists_hold_nothing_of_other_teams(
+    client: Client, world: dict[str, Any], name: str
+) -> None:
+    world["batches"].name = "Their secret batch"
+    world["batches"].save(update_fields=["name"])
+    user = make_user()
+    finish(make_batch(make_project(user), user, name="My own batch"))
+    client.force_login(user)
+
+    page = client.get(reverse(name)).content.decode()
+
+    assert "Their secret batch" not in page
+    assert str(world["projects"]) not in page
+
+
+def test_a_filter_by_a_foreign_project_shows_nothing(
+    client: Client, world: dict[str, Any]
+) -> None:
+    user = make_user()
+    make_batch(make_project(user), user, name="My own batch")
+    client.force_login(user)
+
+    page = client.get(reverse("batches"), {"project": world["projects"].slug}).content.decode()
+
+    assert "There is no such project" in page
+    assert "My own batch" not in page
+
+
+def status(response: Any) -> int:
+    if response.streaming:
+        b"".join(response)  # a download keeps its file open until it is sent
+    return int(response.status_code)
+
+
+def rows() -> list[list[Any]]:
+    """All that a request may have changed."""
+    return [
+        list(model.objects.order_by("pk").values())
+        for model in (Batch, Upload, ProviderKey, Membership)
+    ]

@@ -1,0 +1,209 @@
+"""One batch's page, and what can be done about it."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from batchapp.models import Batch, Part, Project, User
+from tests.make import (
+    answer,
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_key,
+    make_project,
+    set_part,
+)
+
+pytestmark = pytest.mark.django_db
+TROUBLE = "The account has no credits left. Add credits there, then try again."
+
+
+def html_of(page: Client, url: str, /, **query: str) -> str:
+    return page.get(url, query).content.decode()
+
+
+def fragment(page: Client, url: str) -> str:
+    return page.get(url, headers={"HX-Request": "true"}).content.decode()
+
+
+@pytest.fixture
+def stuck(project: Project, user: User) -> Batch:
+    batch = make_batch(project, user, name="Stuck")
+    set_part(
+        batch,
+        status=Part.Status.NEEDS_ATTENTION,
+        stopped_in=Part.Status.WAITING,
+        trouble=TROUBLE,
+        next_check_at=None,
+    )
+    return batch
+
+
+def test_a_page_asked_for_by_htmx_is_the_fragment_and_caches_know(
+    page: Client, project: Project, user: User
+) -> None:
+    url = make_batch(project, user).get_absolute_url()
+
+    whole, part = page.get(url), page.get(url, headers={"HX-Request": "true"})
+    restored = page.get(url, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+
+    assert "<html" in whole.content.decode()
+    assert "<html" in restored.content.decode()
+    assert part.content.decode().strip().startswith('<div id="live"')
+    assert "HX-Request" in whole["Vary"]
+    assert "HX-Request" in part["Vary"]
+
+
+def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = finish(make_batch(project, user), output=[answer_line(1)], errors=[error_line(2)])
+
+    html = html_of(page, batch.get_absolute_url())
+
+    assert "3 in = 1 answered + 1 failed + 1 missing" in html
+    assert "$0.0002" in html
+    assert f"/batches/{batch.pk}/output.jsonl" in html
+    assert f"/batches/{batch.pk}/error.jsonl" in html
+    assert 'hx-trigger="every' not in html
+    assert "Cancel…" not in html
+
+
+def test_trouble_is_shown_with_the_way_out(page: Client, stuck: Batch) -> None:
+    html = html_of(page, stuck.get_absolute_url())
+
+    assert "Needs attention" in html
+    assert TROUBLE in html
+    assert f"/batches/{stuck.pk}/try-again/" in html
+
+
+def test_trying_again_goes_on_where_it_stopped_on_another_key(
+    page: Client,
+    stuck: Batch,
+    woken: list[str],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    key = make_key(stuck.project)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        response = page.post(f"/batches/{stuck.pk}/try-again/", {"key": key.pk})
+
+    part = stuck.parts.get()
+    stuck.refresh_from_db()
+    assert response["Location"] == stuck.get_absolute_url()
+    assert (part.status, part.trouble) == (Part.Status.WAITING, "")
+    assert stuck.key == key
+    assert woken == [str(part.pk)]
+
+
+def test_trying_again_with_somebody_elses_key_is_refused(page: Client, stuck: Batch) -> None:
+    foreign = make_key(make_project())
+
+    response = page.post(f"/batches/{stuck.pk}/try-again/", {"key": foreign.pk})
+
+    assert "Select a valid choice" in response.content.decode()
+    assert stuck.parts.get().status == Part.Status.NEEDS_ATTENTION
+
+
+def test_a_batch_the_provider_knows_keeps_its_key(page: Client, stuck: Batch) -> None:
+    set_part(stuck, upstream_id="abc")
+
+    html = html_of(page, f"/batches/{stuck.pk}/try-again/")
+
+    assert "under no other" in html
+    assert "<select" not in html
+
+
+def test_trying_again_twice_moves_it_once_and_says_so(page: Client, stuck: Batch) -> None:
+    page.post(f"/batches/{stuck.pk}/try-again/")
+    response = page.post(f"/batches/{stuck.pk}/try-again/", follow=True)
+
+    assert "Nothing waits for attention any more." in response.content.decode()
+    assert stuck.events.filter(text="Asked to try again.").count() == 1
+
+
+def test_cancelling_names_the_consequences_and_needs_a_second_click(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user, name="Dear one")
+    set_part(batch, status=Part.Status.RUNNING, completed=1)
+
+    question = html_of(page, f"/batches/{batch.pk}/cancel/")
+    batch.refresh_from_db()
+
+    assert "Cancel “Dear one”?" in question
+    assert "1 of 3 requests have ended" in question
+    assert "kept and paid" in question
+    assert batch.cancel_requested_at is None
+    assert "<html" not in fragment(page, f"/batches/{batch.pk}/cancel/")
+
+
+def test_a_cancelled_batch_is_on_its_way_out(page: Client, project: Project, user: User) -> None:
+    batch = make_batch(project, user)
+
+    first = page.post(f"/batches/{batch.pk}/cancel/", follow=True).content.decode()
+    second = page.post(f"/batches/{batch.pk}/cancel/", follow=True).content.decode()
+
+    batch.refresh_from_db()
+    assert batch.cancel_requested_at is not None
+    assert "Cancelling" in first
+    assert "nothing to cancel" in second
+    assert batch.events.filter(text="Asked to cancel.").count() == 1
+
+
+def test_downloads_stream_every_line_under_a_safe_name(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = finish(
+        make_batch(project, user, name='../../"x"\r\nSet-Cookie: a=b'),
+        output=[answer_line(1), answer_line(3)],
+        errors=[error_line(2)],
+    )
+
+    output = page.get(f"/batches/{batch.pk}/output.jsonl")
+    errors = page.get(f"/batches/{batch.pk}/error.jsonl")
+
+    assert output.streaming
+    assert b"".join(output) == answer_line(1) + b"\n" + answer_line(3) + b"\n"
+    assert b"".join(errors) == error_line(2) + b"\n"
+    assert output["Content-Disposition"] == 'attachment; filename="x-set-cookie-ab-output.jsonl"'
+
+
+def test_a_download_of_a_running_batch_is_named_as_such(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user, name="Half way")
+    answer(batch, [answer_line(1)])
+
+    response = page.get(f"/batches/{batch.pk}/output.jsonl")
+
+    assert b"".join(response) == answer_line(1) + b"\n"
+    assert "half-way-output-so-far.jsonl" in response["Content-Disposition"]
+
+
+def test_a_batch_without_results_downloads_nothing_rather_than_failing(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user, finished_at=timezone.now())
+
+    assert b"".join(page.get(f"/batches/{batch.pk}/output.jsonl")) == b""
+
+
+def test_names_and_troubles_are_shown_as_text(page: Client, project: Project, user: User) -> None:
+    evil = "<script>alert(1)</script>"
+    batch = make_batch(project, user, name=evil)
+    set_part(batch, status=Part.Status.NEEDS_ATTENTION, trouble=evil)
+
+    for url in (
+        "/",
+        "/batches/",
+        batch.get_absolute_url(),
+        f"/batches/{batch.pk}/cancel/",
+        f"/batches/{batch.pk}/try-again/",
+    ):
+        html = html_of(page, url)
+        assert evil not in html
+        assert "&lt;script&gt;" in html

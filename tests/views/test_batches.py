@@ -1,0 +1,138 @@
+"""Lists of batches, and the page where people arrive."""
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from batchapp.models import Batch, Part, Project, User
+from tests.make import (
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_project,
+    set_part,
+)
+
+pytestmark = pytest.mark.django_db
+TROUBLE = "The account has no credits left. Add credits there, then try again."
+
+
+def html_of(page: Client, url: str, /, **query: str) -> str:
+    return page.get(url, query).content.decode()
+
+
+def fragment(page: Client, url: str) -> str:
+    return page.get(url, headers={"HX-Request": "true"}).content.decode()
+
+
+@pytest.fixture
+def stuck(project: Project, user: User) -> Batch:
+    batch = make_batch(project, user, name="Stuck")
+    set_part(
+        batch,
+        status=Part.Status.NEEDS_ATTENTION,
+        stopped_in=Part.Status.WAITING,
+        trouble=TROUBLE,
+        next_check_at=None,
+    )
+    return batch
+
+
+def test_filters_narrow_the_list_and_stay_in_the_address(
+    page: Client, project: Project, user: User, stuck: Batch
+) -> None:
+    make_batch(make_project(user, slug="other"), user, name="Elsewhere")
+    finish(make_batch(project, user, name="Clean"))
+    finish(make_batch(project, user, name="Torn"), output=[answer_line(1)], errors=[error_line(2)])
+    everything = {"Stuck", "Elsewhere", "Clean", "Torn"}
+
+    def shown(**query: str) -> set[str]:
+        html = html_of(page, "/batches/", **query)
+        return {name for name in everything if f">{name}</a>" in html}
+
+    assert shown() == everything
+    assert shown(project="other") == {"Elsewhere"}
+    assert shown(status="active") == {"Stuck", "Elsewhere"}
+    assert shown(status="needs_attention") == {"Stuck"}
+    assert shown(status="completed") == {"Clean"}
+    assert shown(status="with_errors") == {"Torn"}
+    assert shown(q="tor") == {"Torn"}
+    assert shown(status="nonsense") == set()
+    assert shown(q="\0") == set()
+
+
+def test_a_project_lists_its_own_batches_only(page: Client, project: Project, user: User) -> None:
+    make_batch(project, user, name="Ours")
+    make_batch(make_project(user), user, name="Elsewhere")
+
+    html = html_of(page, "/projects/support/batches/")
+
+    assert "Ours" in html
+    assert "Elsewhere" not in html
+
+
+def test_a_list_polls_only_while_something_moves(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+    assert 'hx-trigger="every' in fragment(page, "/batches/")
+
+    finish(batch)
+    assert 'hx-trigger="every' not in fragment(page, "/batches/")
+
+
+@pytest.mark.parametrize(
+    "url", ["/", "/batches/", "/projects/support/batches/", "/projects/support/", "/projects/"]
+)
+def test_lists_take_as_many_queries_for_many_batches_as_for_few(
+    page: Client,
+    project: Project,
+    user: User,
+    url: str,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    def queries() -> int:
+        with django_assert_max_num_queries(12 if url == "/projects/support/" else 10) as seen:
+            page.get(url)
+        return len(seen)
+
+    make_batch(project, user)
+    finish(make_batch(project, user))
+    few = queries()
+    for _ in range(3):
+        make_batch(project, user)
+        finish(make_batch(project, user))
+
+    assert queries() == few
+
+
+def test_long_lists_are_paged(page: Client, project: Project, user: User) -> None:
+    first = make_batch(project, user, name="The first")
+    for _ in range(25):
+        make_batch(project, user, upload=first.upload, key=first.key)
+
+    assert "1\u201325 of 26" in html_of(page, "/batches/", status="active")
+    second = html_of(page, "/batches/", status="active", page="2")
+    assert "The first" in second
+    assert "?status=active&amp;page=1" in second
+
+
+def test_the_home_page_puts_what_waits_for_people_first(
+    page: Client, project: Project, user: User, stuck: Batch
+) -> None:
+    make_batch(project, user, name="Moving")
+    finish(make_batch(project, user, name="Over"))
+
+    html = html_of(page, "/")
+
+    headings = [
+        html.index(each)
+        for each in ("Needs attention</h2>", "Under way</h2>", "Recently finished</h2>")
+    ]
+    assert headings == sorted(headings)
+    assert "<html" not in fragment(page, "/")
+
+
+def test_a_new_person_is_told_the_first_steps(page: Client) -> None:
+    assert "Your first batch, in three steps" in html_of(page, "/")

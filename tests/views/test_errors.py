@@ -1,0 +1,113 @@
+"""Pages for what cannot be shown, and what machines ask."""
+
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from django.test import Client
+from django.urls import reverse
+
+from batchapp.models import Project, User
+from batchapp.views import home
+from tests.make import VIEWER, finish, join, make_batch, make_project, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_what_is_not_there_gets_a_sentence_and_a_way_back(page: Client) -> None:
+    response = page.get("/no/such/page/")
+
+    assert response.status_code == 404
+    assert "There is nothing here for you" in response.content.decode()
+    assert 'href="/"' in response.content.decode()
+
+
+def test_a_viewer_who_tries_to_write_is_told_whom_to_ask(client: Client) -> None:
+    project = make_project(slug="support")
+    client.force_login(join(make_user(), project, VIEWER))
+
+    response = client.post("/projects/support/files/")
+
+    assert response.status_code == 403
+    assert "Ask one of its admins to make you a member." in response.content.decode()
+
+
+def test_a_form_without_its_token_gets_a_page(user: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(user)
+
+    response = strict.post("/projects/new/", {"name": "X"})
+
+    assert response.status_code == 403
+    assert "This form is out of date" in response.content.decode()
+
+
+def test_a_body_that_broke_off_gets_a_page(page: Client, project: Project) -> None:
+    response = page.post(
+        "/projects/support/files/", b"--x", content_type="multipart/form-data; boundary="
+    )
+
+    assert response.status_code == 400
+    assert "could not read this" in response.content.decode()
+
+
+def test_our_own_faults_get_a_page_without_details(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object) -> Any:
+        raise ZeroDivisionError("sk-secret")
+
+    monkeypatch.setattr(home, "summarise", explode)
+    project = make_project(page_user())
+    finish(make_batch(project))
+    page.raise_request_exception = False
+
+    response = page.get("/")
+
+    assert response.status_code == 500
+    assert "Something broke in the portal" in response.content.decode()
+    assert "sk-secret" not in response.content.decode()
+    assert "Traceback" not in response.content.decode()
+
+
+def test_machines_learn_whether_the_portal_is_well(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get("/healthz").json() == {"status": "ok", "database": "ok"}
+
+    def refuse() -> Any:
+        raise DatabaseError("password authentication failed")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    response = client.get("/healthz")
+    assert response.status_code == 503
+    assert "password" not in response.content.decode()
+
+
+@pytest.mark.parametrize("url", ["/", "/sign-in/", "/profile/", "/no/such/page/"])
+def test_pages_need_nothing_that_the_content_policy_forbids(page: Client, url: str) -> None:
+    response = page.get(url, follow=True)
+    html = response.content.decode()
+
+    assert "default-src 'self'" in response["Content-Security-Policy"]
+    assert " style=" not in html
+    assert "<style" not in html
+    assert "<script>" not in html
+    assert "onclick" not in html
+    assert '"includeIndicatorStyles":false' in html
+
+
+def test_the_operators_desk_opens_every_page(client: Client) -> None:
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+    finish(make_batch())
+
+    for model in ("user", "project", "connection", "price", "providerkey", "batch", "upload"):
+        assert client.get(reverse(f"admin:batchapp_{model}_changelist")).status_code == 200
+    for model in ("user", "project", "connection", "price"):
+        assert client.get(reverse(f"admin:batchapp_{model}_add")).status_code == 200
+    for model in ("providerkey", "batch", "upload"):
+        assert client.get(reverse(f"admin:batchapp_{model}_add")).status_code == 403
+
+
+def page_user() -> User:
+    return User.objects.get(email="ada@example.com")

@@ -1,0 +1,181 @@
+"""What was spent, for operators."""
+
+import csv
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from batchapp.models import Batch, Connection, User
+from batchapp.templatetags.words import usd
+from tests.make import (
+    answer_line,
+    finish,
+    make_batch,
+    make_project,
+    make_upload,
+    make_user,
+    request_file,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(make_user(is_staff=True))
+    return client
+
+
+@pytest.fixture
+def batches() -> list[Batch]:
+    """Two projects, three batches of 3, 5 and 3 requests."""
+    first, second = (
+        make_project(name="First", slug="first"),
+        make_project(name="Second", slug="second"),
+    )
+    larger = make_upload(first, content=request_file(5))
+    made = [make_batch(first), make_batch(first, upload=larger), make_batch(second, window="1h")]
+    return [finish(batch) for batch in made]
+
+
+def html_of(page: Client, /, **query: str) -> str:
+    return page.get("/report/", query).content.decode()
+
+
+def csv_of(page: Client, /, **query: str) -> list[dict[str, str]]:
+    text = b"".join(page.get("/report/batches.csv", query)).decode()
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_it_is_for_operators_only(client: Client) -> None:
+    client.force_login(make_user())
+
+    for url in ("/report/", "/report/batches.csv"):
+        response = client.get(url)
+        assert response.status_code == 403
+        assert "The report is for operators." in response.content.decode()
+
+
+def test_totals_are_the_sum_of_the_batches_on_the_page_and_in_the_csv(
+    operator: Client, batches: list[Batch]
+) -> None:
+    total = sum((batch.actual_cost_usd or Decimal(0) for batch in batches), Decimal(0))
+    rows = csv_of(operator)
+
+    assert total > 0
+    assert (
+        f'<td data-label="Cost" class="number cost strong">{usd(total)}</td>'
+        in html_of(operator).split("<tfoot>")[1]
+    )
+    assert sum(Decimal(row["cost_usd"]) for row in rows) == total
+    assert sum(int(row["input_tokens"]) for row in rows) == sum(b.input_tokens for b in batches)
+    assert len(rows) == 3
+
+
+@pytest.mark.parametrize("by", ["project", "user", "model"])
+def test_every_grouping_adds_up_to_the_same_total(
+    operator: Client, batches: list[Batch], by: str
+) -> None:
+    total = sum((batch.actual_cost_usd or Decimal(0) for batch in batches), Decimal(0))
+
+    assert usd(total) in html_of(operator, by=by).split("<tfoot>")[1]
+
+
+def test_a_group_opens_to_its_batches(operator: Client, batches: list[Batch]) -> None:
+    html = html_of(operator, project="second", by="model")
+
+    assert "project=second" in html_of(operator).replace("&amp;", "&")
+    assert usd(batches[2].actual_cost_usd) in html.split("<tfoot>")[1]
+    assert len(csv_of(operator, project="second")) == 1
+
+
+def test_batches_of_teams_one_is_not_in_are_named_but_not_linked(
+    operator: Client, batches: list[Batch]
+) -> None:
+    html = html_of(operator)
+
+    assert batches[0].name in html
+    assert batches[0].get_absolute_url() not in html
+
+
+def test_days_outside_the_range_are_left_out(operator: Client, batches: list[Batch]) -> None:
+    old = timezone.now() - timedelta(days=400)
+    Batch.objects.filter(pk=batches[0].pk).update(finished_at=old)
+    day = timezone.localdate(old).isoformat()
+
+    assert len(csv_of(operator)) == 2
+    assert len(csv_of(operator, first=day, last=day)) == 1
+
+
+def test_sandbox_batches_are_left_out_with_a_word_until_asked_for(
+    operator: Client, batches: list[Batch]
+) -> None:
+    Connection.objects.filter(pk=batches[2].connection_id).update(is_sandbox=True)
+
+    assert "1 sandbox batch is left out" in html_of(operator)
+    assert len(csv_of(operator)) == 2
+    assert "Sandbox batches are included" in html_of(operator, sandbox="on")
+    assert len(csv_of(operator, sandbox="on")) == 3
+
+
+def test_costs_without_a_price_make_the_total_a_floor(
+    operator: Client, batches: list[Batch]
+) -> None:
+    unpriced = make_upload(batches[0].project, content=request_file(model="new/model"))
+    finish(make_batch(upload=unpriced), [answer_line(1)])
+
+    foot = html_of(operator).split("<tfoot>")[1]
+
+    assert "≥ $" in foot
+    assert "+ 1 charge without a price" in foot
+    assert [row["cost_usd"] for row in csv_of(operator) if row["model"] == "new/model"] == [""]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"first": "2026-02-31"},
+        {"first": "2026-03-01", "last": "2026-02-01"},
+        {"last": "9999-12-31"},
+        {"by": "nonsense"},
+        {"page": "-1"},
+    ],
+)
+def test_a_question_that_makes_no_sense_is_not_a_crash(
+    operator: Client, query: dict[str, str]
+) -> None:
+    assert operator.get("/report/", query).status_code == 200
+    assert operator.get("/report/batches.csv", query).status_code == 200
+
+
+def test_names_cannot_become_formulas(operator: Client, batches: list[Batch]) -> None:
+    Batch.objects.update(name='=HYPERLINK("https://evil.test")')
+
+    assert {row["name"][0] for row in csv_of(operator)} == {"'"}
+
+
+def test_it_takes_as_many_queries_for_many_batches_as_for_few(
+    operator: Client, batches: list[Batch], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    def queries() -> int:
+        with django_assert_max_num_queries(10) as seen:
+            html_of(operator)
+        return len(seen)
+
+    few = queries()
+    for _ in range(3):
+        finish(make_batch(batches[0].project))
+
+    assert queries() == few
+
+
+def test_what_an_operator_is_a_member_of_is_linked(client: Client) -> None:
+    user: User = make_user(is_staff=True)
+    batch = finish(make_batch(make_project(user), user))
+    client.force_login(user)
+
+    assert batch.get_absolute_url() in html_of(client)

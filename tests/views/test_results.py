@@ -1,0 +1,112 @@
+"""Results: row by row, and one beside its request."""
+
+import pytest
+from django.test import Client
+
+from batchapp.models import Batch, Project, User
+from tests.make import (
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_upload,
+    request_file,
+    request_line,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def batch(project: Project, user: User) -> Batch:
+    """Sixty requests: the first answered, the second failed, the last without a result."""
+    made = make_batch(upload=make_upload(project, user, content=request_file(60)))
+    return finish(
+        made, [answer_line(n) for n in (1, *range(3, 60))], [error_line(2, "Out of memory.")]
+    )
+
+
+def results(page: Client, batch: Batch, **query: str) -> str:
+    return page.get(f"/batches/{batch.pk}/results/", query).content.decode()
+
+
+def test_results_are_in_the_order_of_the_file_and_paged(page: Client, batch: Batch) -> None:
+    first = results(page, batch)
+    assert [n for n in range(1, 61) if f"row-{n}<" in first] == list(range(1, 51))
+    assert "?after=50" in first
+    assert "before=" not in first
+
+    second = results(page, batch, after="50")
+    assert [n for n in range(1, 61) if f"row-{n}<" in second] == list(range(51, 61))
+    assert "?before=51" in second
+    assert "after=" not in second
+
+    back = results(page, batch, before="51")
+    assert [n for n in range(1, 61) if f"row-{n}<" in back] == list(range(1, 51))
+
+
+def test_results_are_filtered_by_outcome_and_found_by_custom_id(
+    page: Client, batch: Batch
+) -> None:
+    failed = results(page, batch, outcome="failed")
+    assert "row-2<" in failed
+    assert "row-1<" not in failed
+    assert "Out of memory." in failed
+    assert "row-60<" in results(page, batch, outcome="missing")
+    assert "row-59<" in results(page, batch, q="W-59")
+    assert "No request matches." in results(page, batch, q="nowhere")
+    assert "row-1<" not in results(page, batch, outcome="nonsense")
+
+
+def test_htmx_gets_the_rows_alone(page: Client, batch: Batch) -> None:
+    response = page.get(f"/batches/{batch.pk}/results/", headers={"HX-Request": "true"})
+
+    assert response.content.decode().strip().startswith('<section id="rows"')
+
+
+def test_a_result_is_shown_beside_its_request_with_its_neighbours(
+    page: Client, batch: Batch
+) -> None:
+    html = page.get(f"/batches/{batch.pk}/results/3/").content.decode()
+
+    assert "Question 3?" in html
+    assert "Answer 3." in html
+    assert f'rel="prev" href="/batches/{batch.pk}/results/2/"' in html
+    assert f'rel="next" href="/batches/{batch.pk}/results/4/"' in html
+
+
+def test_neighbours_are_those_of_the_filter(page: Client, batch: Batch) -> None:
+    html = page.get(f"/batches/{batch.pk}/results/2/", {"outcome": "missing"}).content.decode()
+
+    assert f'rel="next" href="/batches/{batch.pk}/results/60/?outcome=missing"' in html
+    assert 'rel="prev"' not in html
+
+
+def test_a_request_without_an_answer_says_so(page: Client, batch: Batch) -> None:
+    html = page.get(f"/batches/{batch.pk}/results/60/").content.decode()
+
+    assert "No result" in html
+    assert "There is none." in html
+    assert page.get(f"/batches/{batch.pk}/results/61/").status_code == 404
+
+
+def test_json_keeps_every_digit_and_markup_stays_text(
+    page: Client, project: Project, user: User
+) -> None:
+    line = request_line(1).replace(
+        '"max_tokens": 100', '"max_tokens": 100, "seed": 12345678901234567890123'
+    )
+    upload = make_upload(project, user, content=f"{line}\n".encode())
+    batch = finish(make_batch(upload=upload), [answer_line(1, text="<script>alert(1)</script>")])
+
+    html = page.get(f"/batches/{batch.pk}/results/1/").content.decode()
+
+    assert "12345678901234567890123" in html
+    assert "<script>alert(1)" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_a_batch_whose_requests_are_not_listed_yet_says_so(
+    page: Client, project: Project, user: User
+) -> None:
+    assert "still being listed" in results(page, make_batch(project, user))

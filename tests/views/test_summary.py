@@ -1,0 +1,151 @@
+"""What a batch is called while it goes through, how far it is, and what it is said to cost."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from batchapp.models import Batch, Part
+from batchapp.views.summary import Summary, headline, proof_of, summarise
+from tests.make import (
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_project,
+    make_upload,
+    request_file,
+    set_part,
+)
+
+pytestmark = pytest.mark.django_db
+Step = Part.Status
+
+
+def summary_of(batch: Batch) -> Summary:
+    return summarise(Batch.objects.get(pk=batch.pk))
+
+
+@pytest.mark.parametrize(
+    ("part", "fields", "label"),
+    [
+        ({"status": Step.PREPARING}, {}, "Queued"),
+        ({"status": Step.WAITING}, {}, "Waiting to submit"),
+        ({"status": Step.RUNNING}, {}, "Running"),
+        ({"status": Step.HARVESTING}, {}, "Running"),
+        ({"status": Step.HARVESTING, "ended_at": timezone.now()}, {}, "Fetching results"),
+        ({"status": Step.NEEDS_ATTENTION}, {}, "Needs attention"),
+        ({"status": Step.RUNNING}, {"cancel_requested_at": timezone.now()}, "Cancelling"),
+        (
+            {"status": Step.NEEDS_ATTENTION},
+            {"cancel_requested_at": timezone.now()},
+            "Needs attention",
+        ),
+        ({"status": Step.DONE}, {}, "Adding up"),
+        ({"status": Step.DONE}, {"status": "settling"}, "Adding up"),
+        ({"status": Step.DONE}, {"status": "completed", "succeeded": 3}, "Completed"),
+        ({"status": Step.DONE}, {"status": "completed", "failed": 1}, "Completed with errors"),
+        ({"status": Step.DONE}, {"status": "completed", "missing": 1}, "Completed with errors"),
+        ({"status": Step.DONE}, {"status": "failed", "failed": 3}, "Failed"),
+        ({"status": Step.CANCELLED}, {"status": "cancelled"}, "Cancelled"),
+    ],
+)
+def test_a_status_says_what_goes_on(
+    part: dict[str, Any], fields: dict[str, Any], label: str
+) -> None:
+    batch = make_batch(**fields)
+    set_part(batch, **part)
+
+    summary = summary_of(batch)
+
+    assert summary.status.label == label
+    assert headline(summary)
+
+
+def test_a_page_looks_again_until_the_batch_is_over_or_waits_for_a_person() -> None:
+    batch = make_batch()
+    assert summary_of(batch).is_moving
+
+    set_part(batch, status=Step.NEEDS_ATTENTION)
+    assert not summary_of(batch).is_moving
+
+    set_part(batch, status=Step.PREPARING)
+    assert not summary_of(finish(batch)).is_moving
+
+
+def test_progress_is_the_providers_until_the_batch_is_over_then_the_ledgers() -> None:
+    batch = make_batch()
+    set_part(batch, status=Step.RUNNING, completed=1, failed=1)
+    running = summary_of(batch).progress
+    set_part(batch, status=Step.PREPARING)
+    over = summary_of(finish(batch)).progress
+
+    assert (running.answered, running.failed, running.percent) == (1, 1, 66)
+    assert (over.answered, over.failed, over.percent) == (3, 0, 100)
+
+
+def test_progress_is_a_hundred_only_when_every_request_has_its_end() -> None:
+    batch = make_batch()
+    set_part(batch, status=Step.RUNNING, completed=3)
+    assert summary_of(batch).progress.percent == 99
+
+    missing = finish(make_batch(), output=[answer_line(1), answer_line(2)])
+    assert summary_of(missing).progress.percent == 66
+    assert summary_of(finish(make_batch())).progress.percent == 100
+
+
+def test_the_verdict_and_the_proof_account_for_every_request() -> None:
+    batch = finish(make_batch(), output=[answer_line(1)], errors=[error_line(2)])
+
+    assert headline(summary_of(batch)) == (
+        "1 of 3 requests answered; 1 failed, 1 came back without a result."
+    )
+    assert proof_of(batch) == "3 in = 1 answered + 1 failed + 1 missing"
+    assert headline(summary_of(finish(make_batch()))) == "All 3 requests answered."
+
+
+def test_a_cost_is_an_estimate_until_it_is_known() -> None:
+    batch = make_batch()
+    assert summary_of(batch).cost.text == "~$0.0006"
+    assert not summary_of(batch).cost.is_actual
+
+    finish(batch)
+    assert summary_of(batch).cost.text == "$0.0006"
+    assert summary_of(batch).cost.is_actual
+
+
+def test_a_cost_without_a_price_is_not_zero() -> None:
+    upload = make_upload(content=request_file(model="new/model"))
+    batch = make_batch(upload=upload)
+    assert summary_of(batch).cost.text == "no price"
+
+    assert summary_of(finish(batch)).cost.text == "no price"
+
+
+def test_a_cost_known_in_part_says_what_is_missing_from_it() -> None:
+    others = request_file(2, model="new/model").replace(b"row-", b"new-")
+    batch = make_batch(upload=make_upload(content=request_file() + others))
+    assert summary_of(batch).cost.text == "≥ $0.0006 + 1 model without a price"
+
+    finish(batch, output=[answer_line(n) for n in (1, 2, 3)])
+    assert summary_of(batch).cost.text == "≥ $0.0006 + 1 model without a price"
+
+
+def test_answers_without_a_token_count_make_the_cost_a_floor() -> None:
+    silent = answer_line(2).replace(b'"usage"', b'"not_usage"')
+    batch = finish(make_batch(), output=[answer_line(1), silent, answer_line(3)])
+
+    assert summary_of(batch).cost.text == "≥ $0.0004"
+
+
+def test_a_batch_beyond_its_window_is_late_and_one_that_ended_in_time_is_not() -> None:
+    batch, hour = make_batch(make_project()), timedelta(hours=1)
+    now = timezone.now()
+
+    set_part(batch, status=Step.RUNNING, expires_at=now + hour)
+    assert not summary_of(batch).is_late
+    set_part(batch, expires_at=now - hour)
+    assert summary_of(batch).is_late
+    set_part(batch, ended_at=now - 2 * hour)
+    assert not summary_of(batch).is_late

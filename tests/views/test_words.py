@@ -1,0 +1,81 @@
+"""Numbers, money and times as the pages say them."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from batchapp.templatetags import words
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (None, "no price"),
+        ("0", "$0.00"),
+        ("1234.5", "$1,234.50"),
+        ("0.125", "$0.13"),
+        ("0.01", "$0.01"),
+        ("0.00999", "$0.0100"),
+        ("0.0042", "$0.0042"),
+        ("0.0001", "$0.0001"),
+        ("0.000042", "$0.000042"),
+        ("0.00000001", "<$0.000001"),
+        ("-0.5", "-$0.50"),
+    ],
+)
+def test_money_keeps_the_digits_that_say_something(amount: str | None, shown: str) -> None:
+    assert words.usd(None if amount is None else Decimal(amount)) == shown
+
+
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [("0.05", "$0.05"), ("2", "$2.00"), ("0.0375", "$0.0375"), ("1200.5", "$1,200.50")],
+)
+def test_a_rate_shows_all_its_decimals(price: str, shown: str) -> None:
+    assert words.rate(Decimal(price)) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1536, "1.5 KiB"),
+        (200 * 1024**2, "200 MiB"),
+        (3 * 1024**3, "3.0 GiB"),
+    ],
+)
+def test_sizes_read_as_in_a_file_manager(number: int, shown: str) -> None:
+    assert words.size(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(minutes=1, seconds=5), "1 minute ago"),
+        (timedelta(hours=3), "3 hours ago"),
+        (timedelta(days=2), "2 days ago"),
+        (timedelta(hours=-23, seconds=-5), "in 23 hours"),
+    ],
+)
+def test_times_are_relative_with_the_exact_one_beside(age: timedelta, shown: str) -> None:
+    moment = timezone.now() - age
+
+    html = words.ago(moment)
+
+    assert f">{shown}<" in html
+    assert f'datetime="{moment.isoformat(timespec="seconds")}"' in html
+
+
+def test_what_never_happened_has_no_time() -> None:
+    assert words.ago(None) == "never"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0 s"), (75, "1 min 15 s"), (7260, "2 h 1 min"), (-3, "0 s")]
+)
+def test_spans_are_short(seconds: int, shown: str) -> None:
+    assert words.span(timedelta(seconds=seconds)) == shown
