@@ -119,7 +119,7 @@ def portal(data_dir: Path, *, speed: float = 1.0, **settings: str) -> Iterator[P
         f"{sys.executable} manage.py sandbox --port {sandbox_port} "
         f"--data {data_dir / 'sandbox'} --speed {speed}"
     )
-    with _services() as urls:
+    with stack() as urls:
         env = os.environ | urls | settings
         env |= {
             "DATA_DIR": str(data_dir),
@@ -143,7 +143,7 @@ def portal(data_dir: Path, *, speed: float = 1.0, **settings: str) -> Iterator[P
             listener.start()
             try:
                 for url in (f"{it.url}/healthz", f"{it.sandbox_url}/healthz"):
-                    until(lambda url=url: _is_up(url), url, it.tail)
+                    until(lambda url=url: is_up(url), url, it.tail)
                 yield it
             finally:
                 serve.terminate()
@@ -152,16 +152,16 @@ def portal(data_dir: Path, *, speed: float = 1.0, **settings: str) -> Iterator[P
 
 
 @contextmanager
-def _services() -> Iterator[dict[str, str]]:
+def stack() -> Iterator[dict[str, str]]:
     """A database and a Redis of its own on the servers of the environment, if it names any."""
     if "DATABASE_URL" not in os.environ:
         yield {}
         return
     name = f"portal_{uuid.uuid4().hex[:12]}"
     server = os.environ["DATABASE_URL"]
-    broker, cache = (
-        _numbered(os.environ[each], n) for each, n in [("BROKER_URL", 8), ("CACHE_URL", 9)]
-    )
+    first = 2 + 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    broker = _numbered(os.environ["BROKER_URL"], first)
+    cache = _numbered(os.environ["CACHE_URL"], first + 1)
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
     for url in (broker, cache):
@@ -180,7 +180,7 @@ def _numbered(url: str, number: int) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
 
 
-def _is_up(url: str) -> bool:
+def is_up(url: str) -> bool:
     try:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:

@@ -11,7 +11,7 @@ from tests.processes.portal import KEY, Portal, until
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "batchapp/data/samples"
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+pytestmark = [pytest.mark.processes]
 
 
 def lines_until(stream: IO[str], text: str) -> Iterator[str]:

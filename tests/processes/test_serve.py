@@ -9,7 +9,7 @@ import pytest
 
 from tests.processes.portal import Portal, free_port, until
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+pytestmark = [pytest.mark.processes]
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])

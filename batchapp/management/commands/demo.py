@@ -56,7 +56,8 @@ class Command(BaseCommand):
             lambda: secrets.token_urlsafe(9),
         )
         project = _bootstrap(sandbox_url, password)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told us to ignore them
+            signal.signal(number, signal.default_int_handler)
         with _processes(port, sandbox_url) as processes, Visitor(f"http://localhost:{port}") as me:
             self.stdout.write("Starting web, worker, beat and a sandbox provider ...")
             _until_up(f"http://localhost:{port}/healthz", processes)
