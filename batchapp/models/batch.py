@@ -34,6 +34,9 @@ class BatchQuerySet(LeasedQuerySet["Batch"]):
         return running.update(status=Batch.Status.SETTLING, next_check_at=timezone.now())
 
 
+BatchManager = models.Manager.from_queryset(BatchQuerySet)
+
+
 class Batch(Leased):
     """One file of requests on its way to results and their cost.
 
@@ -81,7 +84,7 @@ class Batch(Leased):
     estimated_cost_usd = MoneyField(null=True)
     actual_cost_usd = MoneyField(null=True)
 
-    objects = BatchQuerySet.as_manager()
+    objects = BatchManager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -108,11 +111,15 @@ class PartQuerySet(LeasedQuerySet["Part"]):
         return self.filter(status=Part.Status.NEEDS_ATTENTION)
 
 
+PartManager = models.Manager.from_queryset(PartQuerySet)
+
+
 class Part(Leased):
     """One provider-side batch: how far it got, and where to go on after a crash.
 
     Every step is written down before the next begins. ``create_attempted_at`` is set before the
-    one call that costs money, and cleared only when it is certain that nothing was created.
+    one call that costs money, moved to its end if that is in doubt, and taken back only when it
+    is certain that nothing was created.
     """
 
     class Status(models.TextChoices):
@@ -129,8 +136,13 @@ class Part(Leased):
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         Status.PREPARING: {Status.WAITING, Status.CANCELLED, Status.NEEDS_ATTENTION},
         Status.WAITING: {Status.RUNNING, Status.CANCELLED, Status.NEEDS_ATTENTION},
-        Status.RUNNING: {Status.HARVESTING, Status.NEEDS_ATTENTION},
-        Status.HARVESTING: {Status.RUNNING, Status.DONE, Status.NEEDS_ATTENTION},
+        Status.RUNNING: {Status.HARVESTING, Status.CANCELLED, Status.NEEDS_ATTENTION},
+        Status.HARVESTING: {
+            Status.RUNNING,
+            Status.DONE,
+            Status.CANCELLED,
+            Status.NEEDS_ATTENTION,
+        },
         Status.NEEDS_ATTENTION: {
             Status.PREPARING,
             Status.WAITING,
@@ -158,6 +170,9 @@ class Part(Leased):
     upstream_id = models.CharField(max_length=200, blank=True)
     upload_attempted_at = models.DateTimeField(null=True)
     create_attempted_at = models.DateTimeField(null=True)
+    may_have_twin = models.BooleanField(
+        default=False, help_text="A create before the last was never confirmed, nor seen."
+    )
     cancel_sent_at = models.DateTimeField(null=True)
     submitted_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
@@ -168,13 +183,13 @@ class Part(Leased):
     error_file_id = models.CharField(max_length=200, blank=True)
 
     total = models.PositiveIntegerField(default=0)
-    completed = models.PositiveIntegerField(default=0, help_text="By the provider's count.")
-    failed = models.PositiveIntegerField(default=0, help_text="By the provider's count.")
+    completed = models.PositiveBigIntegerField(default=0, help_text="By the provider's count.")
+    failed = models.PositiveBigIntegerField(default=0, help_text="By the provider's count.")
     output_lines = models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip=")
     error_lines = models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip=")
     rereads = models.PositiveSmallIntegerField(default=0)
 
-    objects = PartQuerySet.as_manager()
+    objects = PartManager()
 
     class Meta:
         ordering = ["batch", "number"]
@@ -187,3 +202,13 @@ class Part(Leased):
     def token(self) -> str:
         """What names this part at the provider: hex, since ``_`` and ``%`` are wildcards there."""
         return self.pk.hex
+
+    @property
+    def may_be_at_provider(self) -> bool:
+        """Whether a batch of it exists over there, as far as we know."""
+        return bool(self.upstream_id or self.create_attempted_at)
+
+    @property
+    def is_called_off(self) -> bool:
+        """Whether it can be cancelled without asking a provider."""
+        return bool(self.batch.cancel_requested_at) and not self.may_be_at_provider

@@ -22,6 +22,9 @@ class UploadQuerySet(LeasedQuerySet["Upload"]):
         return self.filter(project__in=Project.objects.visible_to(user))
 
 
+UploadManager = models.Manager.from_queryset(UploadQuerySet)
+
+
 def blob_name(upload: "Upload", filename: str) -> str:
     """Where the bytes lie: by id, so that nobody's file name reaches the disk."""
     return f"uploads/{upload.project_id}/{upload.pk}.jsonl"
@@ -57,7 +60,7 @@ class Upload(Leased):
     created_at = models.DateTimeField(auto_now_add=True)
     checked_at = models.DateTimeField(null=True)
 
-    objects = UploadQuerySet.as_manager()
+    objects = UploadManager()
 
     class Meta:
         ordering = ["-created_at"]

@@ -1,4 +1,4 @@
-"""The portal as an operator runs it: real processes, a real sandbox, the stack of the environment."""
+"""The portal as an operator runs it: real processes, a real sandbox, either stack."""
 
 import json
 import os

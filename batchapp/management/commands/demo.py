@@ -181,9 +181,9 @@ def _bootstrap(sandbox_url: str, password: str) -> str:
 def _processes(port: int, sandbox_url: str) -> Iterator[subprocess.Popen[bytes]]:
     """The portal's processes and the sandbox, ended with the block, however it ends."""
     sandbox_port = sandbox_url.rpartition(":")[2]
+    data = str(settings.DATA_DIR / "sandbox")
     sandbox = shlex.join(
-        [sys.executable, "manage.py", "sandbox", "--port", sandbox_port]
-        + ["--data", str(settings.DATA_DIR / "sandbox")]
+        [sys.executable, "manage.py", "sandbox", "--port", sandbox_port, "--data", data]
     )
     public = os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
     processes = subprocess.Popen(
