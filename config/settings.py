@@ -16,7 +16,7 @@ from config import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 # --- Who may reach it -------------------------------------------------------------------------
 
@@ -178,7 +178,6 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 1800  # seconds; leases are renewed while a long step works
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_SERIALIZER = "json"
@@ -226,6 +225,6 @@ LOGGING = {
     # These log every request and message at INFO; the portal's own lines say more.
     "loggers": {
         name: {"level": "WARNING"}
-        for name in ("httpx", "celery.app.trace", "celery.worker.strategy")
+        for name in ("httpx", "celery.app.trace", "celery.beat", "celery.worker.strategy")
     },
 }

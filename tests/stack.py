@@ -24,13 +24,14 @@ import redis
 from batchapp.management import processes
 
 PATIENCE = 30  # seconds
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def main(argv: Sequence[str]) -> int:
     postgres, redis_server = _installed()
     if argv == ["--check"]:
         return 0
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, _stop)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="batchapp-stack-")))
@@ -181,6 +182,8 @@ def _free_port() -> int:
 
 
 def _stop(number: int, frame: object) -> None:
+    for each in ENDING:  # a second one must not break off the cleaning up
+        signal.signal(each, lambda *_: None)
     sys.exit(128 + number)
 
 

@@ -151,3 +151,14 @@ def test_a_file_of_faults_is_refused_line_by_line(running_portal: Portal, tmp_pa
     assert "nothing was submitted" in done.stderr
     assert "line 1:" in done.stderr
     assert "line 2:" in done.stderr
+
+
+def test_the_workers_log_says_what_became_of_each_step(running_portal: Portal) -> None:
+    running_portal.bootstrap()
+
+    done = running_portal.manage(
+        "run", str(SAMPLES / "embeddings.jsonl"), "--project", "demo", "--wait", "--json"
+    )
+
+    batch = json.loads(done.stdout)["batch"]
+    until(lambda: f"Batch {batch}: settle, now completed" in running_portal.tail(), "the step")

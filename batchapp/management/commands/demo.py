@@ -23,6 +23,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.management.bars import Bar
+from batchapp.management.processes import tied, trouble_listening
 from batchapp.management.visitor import Turned, Visitor
 from batchapp.models import Batch, Part, Upload
 from config import env
@@ -47,8 +48,8 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         started = time.monotonic()
         port = env.integer("PORT", 8000)
-        if not _is_free(port):
-            raise CommandError(f"Port {port} is taken. Choose another: PORT={port + 1} make demo")
+        if trouble := trouble_listening("127.0.0.1", port):
+            raise CommandError(f"Port {port}: {trouble}. Try another: PORT={port + 1} make demo")
         sandbox_url = f"http://127.0.0.1:{_free_port()}"
         password = env.secret(
             "DEMO_PASSWORD",
@@ -187,7 +188,7 @@ def _processes(port: int, sandbox_url: str) -> Iterator[subprocess.Popen[bytes]]
     )
     public = os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
     processes = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--logs", "--with", f"sandbox={sandbox}"],
+        tied([sys.executable, "manage.py", "serve", "--logs", "--with", f"sandbox={sandbox}"]),
         cwd=settings.BASE_DIR,
         env=os.environ | {"PORT": str(port), "PUBLIC_URL": public},
         stdout=subprocess.DEVNULL,
@@ -216,16 +217,6 @@ def _until_up(url: str, processes: subprocess.Popen[bytes]) -> None:
 
 def _logs() -> Path:
     return settings.DATA_DIR / "logs"
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _free_port() -> int:
