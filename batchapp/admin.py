@@ -2,13 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 
 from batchapp.models import (
+    REALTIME,
     Batch,
     Connection,
     Membership,
@@ -77,9 +80,38 @@ class ProjectPage(Admin):
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MembershipInline]
 
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Project | None = None
+    ) -> tuple[str, ...]:
+        """Batches, keys and prices are of one connection, so a project stays with its own."""
+        return ("connection",) if obj else ()
+
+
+class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    def clean_windows(self) -> list[str]:
+        windows: list[str] = self.cleaned_data["windows"]
+        longest = Batch._meta.get_field("window").max_length or 0
+        is_list = isinstance(windows, list) and len(windows) > 0
+        if not is_list or not all(
+            isinstance(each, str) and each.strip() == each and 0 < len(each) <= longest
+            for each in windows
+        ):
+            raise ValidationError(
+                'Write a list of texts of at most %(longest)d characters, such as ["24h", "1h"].',
+                params={"longest": longest},
+            )
+        if REALTIME in windows or len(set(windows)) < len(windows):
+            raise ValidationError(
+                'Name each window once, and none "%(realtime)s": that is what others are '
+                "compared with.",
+                params={"realtime": REALTIME},
+            )
+        return windows
+
 
 @admin.register(Connection)
 class ConnectionPage(Admin):
+    form = ConnectionForm
     list_display = ["name", "base_url", "windows", "is_sandbox"]
     search_fields = ["name"]
 

@@ -1,18 +1,22 @@
 """HTTP as our pages know it: who asks, whole page or fragment, how large a body may be."""
 
+from collections.abc import Callable
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from batchapp.models import User
 
 MIB = 1024 * 1024
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 class Request(HttpRequest):
@@ -45,6 +49,18 @@ def render_partial(
     return response
 
 
+def private(get_response: Answer) -> Answer:
+    """Keep what a person is shown out of caches that others share."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_cache=True)
+        return response
+
+    return answer
+
+
 class BoundedUploadHandler(TemporaryFileUploadHandler):
     """Puts files on disk, and refuses a body beyond ``MAX_UPLOAD_MIB`` by its announced length.
 
@@ -61,6 +77,8 @@ class BoundedUploadHandler(TemporaryFileUploadHandler):
         boundary: str,
         encoding: str | None = None,
     ) -> None:
+        if content_length > MIB and not _is_signed_in(self.request):
+            raise BodyTooLarge("Sign in first: until then the portal takes no files.")
         limit = settings.MAX_UPLOAD_MIB * MIB
         if content_length <= limit:
             return
@@ -72,3 +90,8 @@ class BoundedUploadHandler(TemporaryFileUploadHandler):
             f"{settings.MAX_UPLOAD_MIB:,} MiB at once. Send fewer files at once, or split the "
             "file into smaller ones."
         )
+
+
+def _is_signed_in(request: HttpRequest | None) -> bool:
+    """Django parses a form to check its token, before any view has asked who sends it."""
+    return request is not None and request.user.is_authenticated

@@ -1,5 +1,6 @@
 """The console's addresses."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path, register_converter
 
@@ -38,7 +39,7 @@ urlpatterns = [
     path("healthz", home.healthz, name="healthz"),
     # People
     path("sign-in/", signing_in.SignIn.as_view(), name="login"),
-    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("sign-out/", login_not_required(LogoutView.as_view()), name="logout"),
     path("profile/", profile.profile, name="profile"),
     path("profile/password/", signing_in.PasswordChange.as_view(), name="password_change"),
     # Projects

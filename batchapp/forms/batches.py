@@ -36,7 +36,10 @@ class KeyField(_KeyChoice):
 
 
 class OrderForm(forms.Form):
-    """What it takes to run a file. ``submission`` makes a second click name the same batch."""
+    """What it takes to run a file. ``submission`` makes a second click name the same batch.
+
+    ``shown`` tells at which prices the page was looked at.
+    """
 
     name = forms.CharField(max_length=200, required=False)
     window = forms.ChoiceField(
@@ -45,6 +48,7 @@ class OrderForm(forms.Form):
     )
     key = KeyField(label="Provider key", empty_label=None)
     submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    shown = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, user: User, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -55,4 +55,13 @@ class MemberForm(forms.Form):
 
 
 class RoleForm(forms.Form):
+    """Whom to give which role."""
+
+    membership = forms.ModelChoiceField(queryset=Membership.objects.none())
     role = forms.ChoiceField(choices=Membership.Role)
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        membership = self.fields["membership"]
+        if isinstance(membership, forms.ModelChoiceField):
+            membership.queryset = project.memberships.select_related("user")

@@ -9,11 +9,15 @@ from django.core.files.base import File
 from django.utils import timezone
 
 from batchapp.domain import jsonl
+from batchapp.domain.faults import presentable
 from batchapp.models import Project, Upload, User
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 1024 * 1024
+
+NAME_LENGTH = 255
+"""Characters of a file's name; of a longer one its end is kept."""
 
 REPORT_EVERY = 0.5
 """Seconds between two signs of life while checking: a page that polls sees it move."""
@@ -27,7 +31,7 @@ def receive(project: Project, user: User, content: "File[bytes]", *, name: str) 
     upload = Upload(
         project=project,
         uploaded_by=user,
-        name=name[-255:],
+        name=presentable(name[-NAME_LENGTH:], NAME_LENGTH),
         size=content.size or 0,
         sha256=_sha256(content),
         next_check_at=timezone.now(),

@@ -1,6 +1,6 @@
 """Provider keys: stored, replaced, removed, tried."""
 
-from batchapp.models import Batch, Connection, Project, ProviderKey, User
+from batchapp.models import Batch, Connection, Part, Project, ProviderKey, User
 from batchapp.upstream.client import UpstreamClient
 
 
@@ -14,7 +14,7 @@ def store(
     """Keep ``secret`` for a person or a project, encrypted."""
     key = ProviderKey(
         connection=connection,
-        name=name or f"{connection} key",
+        name=name or f"{connection} key"[:100],
         user=owner if isinstance(owner, User) else None,
         project=owner if isinstance(owner, Project) else None,
     )
@@ -27,6 +27,17 @@ def replace(key: ProviderKey, secret: str) -> None:
     """Put a new secret in the place of the old; batches under way go on with it."""
     key.set_secret(secret)
     key.save(update_fields=["ciphertext", "last_four"])
+
+
+def is_unsure(key: ProviderKey) -> bool:
+    """Whether a batch may have been created on ``key`` without a confirmation.
+
+    It is looked for before it is created again, and a key of another account does not see it.
+    """
+    attempted = Part.objects.filter(
+        batch__key=key, upstream_id="", create_attempted_at__isnull=False
+    )
+    return attempted.exclude(status__in=Part.OVER).exists()
 
 
 def remove(key: ProviderKey) -> None:

@@ -1,6 +1,7 @@
 """The second room: what a file would cost, and the decision to run it."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -24,6 +25,9 @@ from batchapp.models import (
 )
 from batchapp.models.money import rounded
 
+NAME_LENGTH = 200
+"""Characters of a batch's name; a file's may be longer."""
+
 
 class Refused(Exception):
     """The batch cannot be ordered as asked; the message is a sentence for the person."""
@@ -39,6 +43,21 @@ def quote(
     }
 
 
+def price_tag(quotes: Mapping[str, Estimate]) -> str:
+    """A short text that stays the same as long as every price in ``quotes`` does."""
+    prices = [
+        (window, line.model, line.price and (f"{line.price.input:f}", f"{line.price.output:f}"))
+        for window, asked in quotes.items()
+        for line in asked.models
+    ]
+    return hashlib.sha256(repr(sorted(prices, key=repr)).encode()).hexdigest()
+
+
+def default_name(upload: Upload) -> str:
+    """What a batch of ``upload`` is called unless somebody says otherwise."""
+    return (upload.name.removesuffix(".jsonl").strip() or upload.name)[:NAME_LENGTH]
+
+
 def order(
     project: Project,
     user: User,
@@ -48,11 +67,15 @@ def order(
     window: str,
     name: str = "",
     submission: UUID,
+    shown: str = "",
 ) -> Batch:
     """Decide to run ``upload``, at the prices of this instant; the workers take it from here.
 
     ``submission`` is made with the form that asks: the same one always names the same batch, so
     a second click orders nothing. All rows or none are written.
+
+    ``shown`` is the ``price_tag`` of what the person saw, of all windows and realtime; "" if
+    nobody looked.
 
     Raises:
         Refused: nothing was written.
@@ -64,7 +87,9 @@ def order(
         raise Refused("This file is not ready: it is still being checked, or it has errors.")
     _refuse_unless_fit(project, user, upload, key, window)
     now = timezone.now()
-    prices = quote(report, project.connection, [window, REALTIME], now)
+    prices = quote(report, project.connection, [*project.connection.windows, REALTIME], now)
+    if shown and shown != price_tag(prices):
+        raise Refused("The prices changed since you saw them. Look at the new ones, then submit.")
     batch = Batch(
         project=project,
         connection=project.connection,
@@ -72,7 +97,7 @@ def order(
         upload=upload,
         created_by=user,
         submission=submission,
-        name=name.strip() or upload.name.removesuffix(".jsonl"),
+        name=name.strip()[:NAME_LENGTH] or default_name(upload),
         endpoint=max(report.urls, key=lambda url: report.urls[url]),
         window=window,
         requests=report.requests,
@@ -84,8 +109,14 @@ def order(
             Charge.objects.bulk_create(_charges(batch, prices[window], prices[REALTIME]))
             Part.objects.create(batch=batch, total=report.requests, next_check_at=now)
             Event.objects.create(batch=batch, actor=user, text=f"Submitted, {window} window.")
-    except IntegrityError:  # the same form, at the same instant, through another process
-        return Batch.objects.get(submission=submission, project=project)
+    except IntegrityError as exc:
+        # The same form, at the same instant, through another process?
+        if before := Batch.objects.filter(submission=submission, project=project).first():
+            return before
+        raise Refused(
+            "This form was used before, or its file or key was removed just now. Load the page "
+            "again, then submit."
+        ) from exc
     return batch
 
 

@@ -148,7 +148,7 @@ def _spoken(response: httpx.Response, body: bytes) -> str:
 def _unspoken(response: httpx.Response, body: bytes) -> str:
     if is_html(response, body):
         return f"an HTML page instead of a message; {_WRONG_ADDRESS}"
-    return response.reason_phrase or "no message"
+    return httpx.codes.get_reason_phrase(response.status_code) or "no message"
 
 
 def _messages(value: object) -> Iterator[str]:

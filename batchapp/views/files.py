@@ -7,7 +7,8 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, ProtectedError
+from django.db import IntegrityError
+from django.db.models import Count
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -21,7 +22,7 @@ from batchapp.models import Project, StaleRow, Upload
 from batchapp.services import intake
 from batchapp.tasks import wake
 from batchapp.views.access import can_write, project_of, require_member, upload_of
-from batchapp.views.preflight import fault_groups, offers
+from batchapp.views.preflight import fault_groups, offers, quotes_for
 
 PAGE_SIZE = 25
 
@@ -96,7 +97,7 @@ def upload_delete(request: Request, pk: UUID) -> HttpResponse:
         return render_partial(request, "batchapp/files/file_delete.html", "dialog", context)
     try:
         is_gone = intake.remove(found)
-    except ProtectedError:  # a batch was made of it this very instant
+    except IntegrityError:  # a batch was made of it this very instant
         is_gone = False
     if is_gone:
         messages.success(request, f"{found.name} is deleted.")
@@ -136,5 +137,5 @@ def _preflight(report: Report, found: Upload, at: datetime) -> dict[str, Any]:
     return {
         "report": report,
         "groups": fault_groups(report),
-        "offers": offers(report, connection, at) if report.is_valid else [],
+        "offers": offers(quotes_for(report, connection, at)) if report.is_valid else [],
     }

@@ -14,8 +14,10 @@ from batchapp.http import Request, render_partial
 from batchapp.models import ProviderKey, UnreadableKey
 from batchapp.services import advising, keying
 from batchapp.templatetags.words import count
-from batchapp.upstream.errors import UpstreamRejected, UpstreamUnavailable
+from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
 from batchapp.views.access import can_manage, key_of, project_of, require_admin
+
+ABOUT_KEYS = {Reason.KEY_REFUSED, Reason.NO_CREDIT}
 
 
 @sensitive_post_parameters("secret")
@@ -52,7 +54,7 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
         keying.replace(key, form.cleaned_data["secret"])
         messages.success(request, "The key is replaced. Batches under way go on with the new one.")
         return redirect(*_home_of(key))
-    context = {"key": key, "form": form, "back": _home_of(key)}
+    context = {"key": key, "form": form, "is_unsure": keying.is_unsure(key)}
     return render_partial(request, "batchapp/keys/key_replace.html", "dialog", context)
 
 
@@ -81,7 +83,7 @@ def key_try(request: Request, pk: UUID) -> HttpResponse:
     except UnreadableKey:
         messages.error(request, "The stored key cannot be read any more. Replace it.")
     except UpstreamRejected as exc:
-        messages.error(request, advising.sentence(exc, key.connection))
+        messages.error(request, _refusal(exc, key))
     except UpstreamUnavailable as exc:
         messages.error(
             request,
@@ -89,6 +91,17 @@ def key_try(request: Request, pk: UUID) -> HttpResponse:
             f"in a minute, or ask an operator to check the connection. ({exc})",
         )
     return redirect(*_home_of(key))
+
+
+def _refusal(exc: UpstreamRejected, key: ProviderKey) -> str:
+    """What a refused test means; most advice is about files and batches, and there are none."""
+    if exc.reason in ABOUT_KEYS:
+        return advising.sentence(exc, key.connection)
+    said = f": {exc.message}" if exc.message else ""
+    return (
+        f"{key.connection} answered, but neither took the key nor refused it. Batches may work "
+        f"with it; if not, ask an operator to check the connection. (HTTP {exc.status}{said})"
+    )
 
 
 def _home_of(key: ProviderKey) -> tuple[str, ...]:

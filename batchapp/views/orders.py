@@ -15,7 +15,7 @@ from batchapp.models import Batch, Upload
 from batchapp.services import ordering
 from batchapp.tasks import wake
 from batchapp.views.access import require_member, upload_of
-from batchapp.views.preflight import offers
+from batchapp.views.preflight import offers, quotes_for
 
 
 @require_http_methods(["GET", "POST"])
@@ -27,7 +27,7 @@ def batch_new(request: Request, pk: UUID) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         user=request.user,
         project=upload.project,
-        initial={"name": upload.name.removesuffix(".jsonl")},
+        initial={"name": ordering.default_name(upload)},
     )
     if request.method == "POST" and form.is_valid():
         batch = _order(request, upload, form)
@@ -35,15 +35,19 @@ def batch_new(request: Request, pk: UUID) -> HttpResponse:
             return redirect(batch)
     report = upload.report
     is_ready = report is not None and upload.status == Upload.Status.READY
+    quotes = (
+        quotes_for(report, upload.project.connection, timezone.now())
+        if report and is_ready
+        else None
+    )
     context: dict[str, Any] = {
         "upload": upload,
         "project": upload.project,
         "form": form,
         "is_ready": is_ready,
         "report": report,
-        "offers": offers(report, upload.project.connection, timezone.now())
-        if report and is_ready
-        else [],
+        "offers": offers(quotes) if quotes else [],
+        "shown": ordering.price_tag(quotes) if quotes else "",
         "window": form["window"].value(),
         "nav": "projects",
         "tab": "files",
@@ -64,12 +68,10 @@ def _order(request: Request, upload: Upload, form: OrderForm) -> Batch | None:
             window=asked["window"],
             name=asked["name"],
             submission=asked["submission"],
+            shown=asked["shown"],
         )
     except ordering.Refused as exc:
         form.add_error(None, str(exc))
-        return None
-    except Batch.DoesNotExist:  # the same form made a batch of another project
-        form.add_error(None, "This form was used before. Load the page again, then submit.")
         return None
     if is_repeated:
         messages.info(request, "This form was submitted before; here is the batch that it made.")

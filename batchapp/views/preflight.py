@@ -73,9 +73,13 @@ def fault_groups(report: Report) -> list[FaultGroup]:
     return sorted(groups, key=lambda group: (ORDER.index(group.severity), -group.total))
 
 
-def offers(report: Report, connection: Connection, at: datetime) -> list[Offer]:
-    """One for each completion window of ``connection``, and the realtime price to compare."""
-    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], at)
+def quotes_for(report: Report, connection: Connection, at: datetime) -> dict[str, Estimate]:
+    """What the file would cost in each completion window of ``connection``, and at once."""
+    return ordering.quote(report, connection, [*connection.windows, REALTIME], at)
+
+
+def offers(quotes: dict[str, Estimate]) -> list[Offer]:
+    """One for each completion window, and the realtime price to compare."""
     realtime = quotes[REALTIME]
     return [Offer(window, quote, _saving(quote, realtime)) for window, quote in quotes.items()]
 

@@ -1,10 +1,10 @@
 """Projects and the people in them."""
 
 from django.contrib import messages
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, F, OuterRef, Q, Subquery
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -43,11 +43,19 @@ def project_new(request: Request) -> HttpResponse:
     form = ProjectForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         project = form.make()
-        with transaction.atomic():
-            project.save(force_insert=True)
-            Membership.objects.create(
-                project=project, user=request.user, role=Membership.Role.ADMIN
+        try:
+            with transaction.atomic():
+                project.save(force_insert=True)
+                Membership.objects.create(
+                    project=project, user=request.user, role=Membership.Role.ADMIN
+                )
+        except IntegrityError:  # the same name, at the same instant: most likely a second click
+            messages.error(
+                request,
+                "A project of this name was founded this very instant. If it is not among yours, "
+                "found it again.",
             )
+            return redirect("projects")
         messages.success(request, f"{project.name} is ready. Upload its first file.")
         return redirect(project)
     return render(request, "batchapp/projects/project_new.html", {"form": form, "nav": "projects"})
@@ -107,12 +115,11 @@ def project_members(request: Request, slug: str) -> HttpResponse:
 
 def _change(request: Request, found: Project) -> None:
     """Give one person another role, or none; a project always keeps an admin."""
-    number = request.POST.get("membership", "")
-    one = get_object_or_404(
-        found.memberships.select_related("user"), pk=int(number) if number.isdecimal() else 0
-    )
-    form = RoleForm(request.POST)
-    role = form.cleaned_data["role"] if form.is_valid() else ""
+    form = RoleForm(request.POST, project=found)
+    form.is_valid()  # a removal needs no role
+    one, role = form.cleaned_data.get("membership"), form.cleaned_data.get("role", "")
+    if one is None:
+        raise Http404
     is_removal = request.POST.get("action") == "remove"
     if not is_removal and not role:
         messages.error(request, "Choose one of the roles.")

@@ -9,7 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -56,7 +57,10 @@ def report(request: Request) -> HttpResponse:
 def report_csv(request: Request) -> HttpResponseBase:
     """The report's rows, one per batch and model; their sums are the report's figures."""
     _require_staff(request)
-    scope = _form(request).scope(timezone.localdate())
+    form = _form(request)
+    if not form.is_valid():  # the page says what is wrong; other figures than asked for would not
+        return redirect(f"{reverse('report')}?{request.GET.urlencode()}")
+    scope = form.scope(timezone.localdate())
     name = f"batches-{scope.first:%Y-%m-%d}-to-{scope.last:%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         _csv(reporting.csv_rows(scope.charges())),

@@ -19,6 +19,8 @@ from batchapp.views.access import batch_of
 from batchapp.views.summary import summarise
 
 PAGE_SIZE = 50
+LONGEST_INDENTED = 4 * browsing.LONGEST_SHOWN
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def batch_results(request: Request, pk: UUID) -> HttpResponse:
         "form": form,
         "page": _page(rows, after=asked.get("after"), before=asked.get("before")),
         "is_filtered": bool(asked.get("q") or asked.get("outcome")),
+        "is_all": not any(request.GET.values()),
         "nav": "batches",
     }
     return render_partial(request, "batchapp/batches/results.html", "rows", context)
@@ -94,11 +97,16 @@ def _page(rows: "QuerySet[Result]", *, after: int | None, before: int | None) ->
 
 
 def _pretty(text: str) -> str:
-    """Indented, every number as it is written; what is no JSON, or was cut, stays as it is."""
+    """Indented, every number as it is written.
+
+    What is no JSON, was cut, or is nested so deep that blanks would make it enormous, stays as
+    it is.
+    """
     try:
-        return msgspec.json.format(text.encode(), indent=2).decode()
+        indented = msgspec.json.format(text.encode(), indent=2)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return text
+    return text if len(indented) > LONGEST_INDENTED else indented.decode()
 
 
 def _text(answer: str) -> str:

@@ -1,6 +1,7 @@
 """Signing in and out, and changing the password."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -9,11 +10,14 @@ from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse_lazy
+from django.urls import Resolver404, resolve, reverse_lazy
 from django.utils.decorators import method_decorator
 from django_htmx.http import HttpResponseClientRefresh
 
 from batchapp.http import wants_fragment
+
+FORMS_ONLY = {"logout", "key_try", "upload_check"}
+"""Names of addresses that only take forms: who asks for one as a page gets a blank one."""
 
 
 class SignInForm(AuthenticationForm):
@@ -35,6 +39,15 @@ class SignIn(LoginView):
         if wants_fragment(request):  # type: ignore[arg-type]  # only .htmx is read
             return HttpResponseClientRefresh()
         return super().dispatch(request, *args, **kwargs)
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Home rather than a blank page, if the session ended before a button was pressed."""
+        url = super().get_redirect_url()
+        try:
+            name = resolve(urlsplit(url).path).url_name
+        except Resolver404:  # that page will say so
+            return url
+        return "" if name in FORMS_ONLY else url
 
 
 class PasswordChange(PasswordChangeView):

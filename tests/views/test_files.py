@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.signals import pre_delete
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
@@ -12,6 +13,7 @@ from tests.make import (
     join,
     make_batch,
     make_connection,
+    make_key,
     make_price,
     make_project,
     make_upload,
@@ -76,6 +78,16 @@ def test_several_files_are_sent_at_once(page: Client, project: Project) -> None:
     assert "2 files are here" in response.content.decode()
 
 
+def test_too_many_files_at_once_are_answered_with_how_many_may_be(
+    page: Client, project: Project
+) -> None:
+    response = page.post(URL, {"file": [sent(name=f"{n}.jsonl") for n in range(101)]})
+
+    assert response.status_code == 413
+    assert "at most 100 files at once" in response.content.decode()
+    assert not Upload.objects.exists()
+
+
 def test_another_ending_is_taken_and_the_check_speaks(page: Client, project: Project) -> None:
     assert page.post(URL, {"file": sent(name="questions.txt")}).status_code == 302
 
@@ -136,6 +148,20 @@ def test_the_limit_holds_where_the_token_is_read_before_the_view(
     response = strict.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
 
     assert response.status_code == 413
+
+
+def test_a_stranger_cannot_fill_the_disk(user: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.get("/sign-in/")
+
+    response = strict.post("/sign-in/", {"file": sent(b"x" * (1024 * 1024 + 1))})
+
+    assert response.status_code == 413
+    assert "Sign in first" in response.content.decode()
+
+
+def test_what_a_person_is_shown_stays_out_of_shared_caches(page: Client, project: Project) -> None:
+    assert page.get(URL).headers["Cache-Control"] == "private, no-cache"
 
 
 def test_a_file_being_checked_is_looked_at_again_and_a_checked_one_is_not(
@@ -230,6 +256,38 @@ def test_an_unused_file_can_be_deleted_and_a_used_one_not(
 
     assert list(Upload.objects.all()) == [used]
     assert "The file stays" in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_becomes_a_batch_while_it_is_deleted_stays(
+    page: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user)
+    key = make_key(project)
+
+    def order_it(**_: object) -> None:
+        make_batch(project, user, upload=upload, key=key)
+
+    pre_delete.connect(order_it, sender=Upload)
+    try:
+        response = page.post(f"/files/{upload.pk}/delete/", follow=True)
+    finally:
+        pre_delete.disconnect(order_it, sender=Upload)
+
+    assert "The file stays" in response.content.decode()
+    assert upload.blob.storage.exists(upload.blob.name)
+
+
+@pytest.mark.parametrize("name", ["two\r\nX-Lines: 1.jsonl", "half \ud83d.jsonl", "a\0.jsonl"])
+def test_a_name_that_no_header_and_no_database_takes_is_made_presentable(
+    page: Client, project: Project, user: User, name: str
+) -> None:
+    upload = make_upload(project, user, name=name)
+
+    response = page.get(f"/files/{upload.pk}/download/")
+
+    assert b"".join(response) == request_file()
+    assert upload.name.isprintable()
 
 
 def test_a_download_is_the_file_byte_by_byte_under_its_name(

@@ -4,6 +4,7 @@ import re
 import uuid
 
 import pytest
+from django.db.models.signals import pre_save
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
@@ -136,3 +137,73 @@ def test_a_sandbox_is_called_one(page: Client, upload: Upload) -> None:
     html = page.get(f"/files/{upload.pk}/batch/").content.decode()
 
     assert "Sandbox: answers are made up, nothing is paid." in html
+
+
+def shown_on(page: Client, upload: Upload) -> str:
+    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
+    found = re.search(r'name="shown" value="([0-9a-f]{64})"', html)
+    assert found
+    return found[1]
+
+
+def test_nothing_is_ordered_at_a_price_that_was_not_shown(page: Client, upload: Upload) -> None:
+    key = make_key(upload.project)
+    data = form(upload, key=key.pk, shown=shown_on(page, upload))
+    upload.project.connection.prices.filter(window="24h").update(output_usd=99)
+
+    refused = page.post(f"/files/{upload.pk}/batch/", data)
+
+    assert "The prices changed since you saw them." in refused.content.decode()
+    assert not Batch.objects.exists()
+    page.post(f"/files/{upload.pk}/batch/", {**data, "shown": shown_on(page, upload)})
+    assert Batch.objects.get().charges.get().output_price == 99
+
+
+def test_a_form_sent_twice_makes_one_batch_also_if_the_price_changed_in_between(
+    page: Client, upload: Upload
+) -> None:
+    key = make_key(upload.project)
+    data = form(upload, key=key.pk, shown=shown_on(page, upload))
+
+    first = page.post(f"/files/{upload.pk}/batch/", data)
+    upload.project.connection.prices.update(output_usd=99)
+    second = page.post(f"/files/{upload.pk}/batch/", data)
+
+    assert first["Location"] == second["Location"]
+    assert Batch.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "batch"),
+    [("n" * 249 + ".jsonl", "n" * 200), (".jsonl", ".jsonl"), (" .jsonl", " .jsonl")],
+)
+def test_any_name_of_a_file_makes_a_name_of_a_batch(
+    page: Client, project: Project, user: User, file: str, batch: str
+) -> None:
+    upload = make_upload(project, user, name=file)
+    make_key(project)
+
+    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
+    page.post(f"/files/{upload.pk}/batch/", form(upload))
+
+    assert f'value="{batch}"' in html
+    assert Batch.objects.get().name == batch
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_deleted_while_it_is_ordered_makes_nothing_and_is_said(
+    page: Client, upload: Upload
+) -> None:
+    data = form(upload)
+
+    def delete_it(**_: object) -> None:
+        Upload.objects.filter(pk=upload.pk).delete()
+
+    pre_save.connect(delete_it, sender=Batch)
+    try:
+        response = page.post(f"/files/{upload.pk}/batch/", data)
+    finally:
+        pre_save.disconnect(delete_it, sender=Batch)
+
+    assert "removed just now" in response.content.decode()
+    assert not Batch.objects.exists()

@@ -1,11 +1,25 @@
 """Signing in, the profile, and provider keys that are never shown."""
 
+import uuid
+
 import httpx
 import pytest
 from django.test import Client
+from django.urls import URLPattern, reverse
+from django.utils import timezone
 
-from batchapp.models import Project, ProviderKey, User
-from tests.make import ADMIN, PASSWORD, join, make_batch, make_connection, make_key, make_user
+from batchapp.models import Part, Project, ProviderKey, User
+from batchapp.urls import urlpatterns
+from tests.make import (
+    ADMIN,
+    PASSWORD,
+    join,
+    make_batch,
+    make_connection,
+    make_key,
+    make_user,
+    set_part,
+)
 from tests.provider import Provider
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +67,22 @@ def test_signing_out_takes_a_click_not_a_link(page: Client) -> None:
     assert page.get("/").status_code == 302
 
 
+@pytest.mark.parametrize("pattern", urlpatterns, ids=lambda each: str(each.name))
+def test_signing_in_never_leads_to_a_page_that_only_takes_forms(
+    page: Client, user: User, project: Project, pattern: URLPattern
+) -> None:
+    known = {"slug": project.slug, "pk": uuid.uuid4(), "line": 1, "kind": "output"}
+    names = pattern.pattern.converters
+    url = reverse(str(pattern.name), kwargs={name: known[name] for name in names})
+
+    stranger = Client()
+    landed = stranger.post(
+        "/sign-in/", {"username": user.email, "password": PASSWORD, "next": url}
+    )
+
+    assert page.get(landed["Location"]).status_code != 405
+
+
 def test_a_name_and_a_password_can_be_changed(page: Client, user: User) -> None:
     page.post("/profile/", {"action": "name", "first_name": "Ada", "last_name": "Lovelace"})
     new = "a much longer secret"
@@ -86,6 +116,19 @@ def test_a_key_is_stored_encrypted_and_never_shown_again(page: Client, user: Use
     assert 'autocomplete="off"' in html
 
 
+def test_a_key_without_a_name_is_called_by_its_connection_however_long_that_is(
+    page: Client, user: User
+) -> None:
+    connection = make_connection(name="c" * 100)
+
+    page.post(
+        "/profile/",
+        {"action": "key", "connection": connection.pk, "secret": "sk-test-000000001234"},
+    )
+
+    assert user.provider_keys.get().name == "c" * 100
+
+
 def test_a_refused_key_is_not_echoed(page: Client) -> None:
     html = page.post("/profile/", {"action": "key", "secret": f"{SECRET} oops"}).content.decode()
 
@@ -115,6 +158,21 @@ def test_a_key_is_replaced_and_removed(page: Client, user: User) -> None:
     assert "WXYZ" not in page.get("/profile/").content.decode().replace(
         "The key …WXYZ is removed.", ""
     )
+
+
+def test_replacing_a_key_warns_while_a_batch_on_it_may_exist_unconfirmed(
+    page: Client, user: User, project: Project
+) -> None:
+    key = make_key(user, project.connection)
+    batch = make_batch(project, user, key=key)
+    url = f"/keys/{key.pk}/replace/"
+    assert "paid a second time" not in page.get(url).content.decode()
+
+    set_part(batch, create_attempted_at=timezone.now(), status=Part.Status.WAITING)
+    assert "paid a second time" in page.get(url).content.decode()
+
+    set_part(batch, upstream_id="batch-1", status=Part.Status.RUNNING)
+    assert "paid a second time" not in page.get(url).content.decode()
 
 
 def test_a_key_that_batches_need_stays(page: Client, user: User, project: Project) -> None:
@@ -157,7 +215,14 @@ def test_a_key_is_tried_out_at_the_provider(page: Client, user: User, provider: 
 
 
 @pytest.mark.parametrize(
-    ("status", "sentence"), [(401, "refused the key"), (503, "says nothing about the key")]
+    ("status", "sentence"),
+    [
+        (401, "refused the key"),
+        (402, "no credits left"),
+        (404, "ask an operator to check the connection"),
+        (422, "ask an operator to check the connection"),
+        (503, "says nothing about the key"),
+    ],
 )
 def test_a_key_that_fails_its_test_is_met_with_advice(
     page: Client, user: User, provider: Provider, status: int, sentence: str
@@ -168,6 +233,8 @@ def test_a_key_that_fails_its_test_is_met_with_advice(
     html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
 
     assert sentence in html
+    assert "upload it again" not in html
+    assert "this batch" not in html
     assert "sk-test" not in html
 
 

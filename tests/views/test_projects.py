@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from batchapp.forms.projects import ProjectForm
 from batchapp.models import Connection, Membership, Project, User
 from tests.make import ADMIN, MEMBER, VIEWER, finish, join, make_batch, make_project, make_user
 
@@ -49,6 +50,25 @@ def test_every_project_has_an_address_of_its_own(
         "/projects/support/",
         "/projects/support-tickets/",
     }
+
+
+def test_two_that_are_founded_at_the_same_instant_do_not_crash(
+    page: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        ProjectForm,
+        "make",
+        lambda form: Project(
+            name="Support", slug=project.slug, connection=form.cleaned_data["connection"]
+        ),
+    )
+
+    response = page.post(
+        "/projects/new/", {"name": "Support", "connection": project.connection.pk}, follow=True
+    )
+
+    assert "this very instant" in response.content.decode()
+    assert Project.objects.count() == 1
 
 
 def test_a_project_needs_a_name(page: Client) -> None:
@@ -103,7 +123,9 @@ def test_a_project_keeps_an_admin(page: Client, managed: Project, change: dict[s
     assert roles(managed) == {"ada@example.com": "admin"}
 
 
-@pytest.mark.parametrize("membership", ["", "0", "x", "999999999"])
+@pytest.mark.parametrize(
+    "membership", ["", "0", "x", "999999999", "-1", "²", "1\0", "9" * 30, "9" * 5000]
+)
 def test_a_membership_that_is_not_here_is_not_found(
     page: Client, managed: Project, membership: str
 ) -> None:

@@ -149,7 +149,16 @@ def test_a_question_that_makes_no_sense_is_not_a_crash(
     operator: Client, query: dict[str, str]
 ) -> None:
     assert operator.get("/report/", query).status_code == 200
-    assert operator.get("/report/batches.csv", query).status_code == 200
+
+
+@pytest.mark.parametrize("query", [{"first": "2026-02-31"}, {"model": "a\0"}, {"user": "u" * 255}])
+def test_what_was_not_understood_is_said_and_never_answered_with_other_figures(
+    operator: Client, batches: list[Batch], query: dict[str, str]
+) -> None:
+    response = operator.get("/report/batches.csv", query, follow=True)
+
+    assert [status for _, status in response.redirect_chain] == [302]
+    assert 'class="errorlist"' in response.content.decode()
 
 
 def test_names_cannot_become_formulas(operator: Client, batches: list[Batch]) -> None:

@@ -110,3 +110,36 @@ def test_a_batch_whose_requests_are_not_listed_yet_says_so(
     page: Client, project: Project, user: User
 ) -> None:
     assert "still being listed" in results(page, make_batch(project, user))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"q": "x" * 65},
+        {"q": "\0"},
+        {"after": "-1"},
+        {"after": "9999"},
+        {"before": "1"},
+        {"after": "9" * 30},
+        {"outcome": "nonsense"},
+    ],
+)
+def test_a_page_beyond_the_results_does_not_say_that_there_are_none(
+    page: Client, batch: Batch, query: dict[str, str]
+) -> None:
+    html = results(page, batch, **query)
+
+    assert "there are no results" not in html
+    assert "No request matches." in html
+
+
+def test_deep_nesting_does_not_blow_a_page_up(page: Client, project: Project, user: User) -> None:
+    deep = "[" * 110 + ",".join(["1"] * 100_000) + "]" * 110
+    line = request_line(1).replace('"max_tokens": 100', f'"max_tokens": 100, "x": {deep}')
+    upload = make_upload(project, user, content=f"{line}\n".encode())
+    batch = finish(make_batch(upload=upload))
+
+    response = page.get(f"/batches/{batch.pk}/results/1/")
+
+    assert "1,1,1" in response.content.decode()
+    assert len(response.content) < 1024 * 1024
