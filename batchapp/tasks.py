@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -35,7 +36,12 @@ from batchapp.services import (
     submission,
 )
 from batchapp.upstream.client import UpstreamClient, connect
-from batchapp.upstream.errors import UpstreamRejected, UpstreamUnavailable
+from batchapp.upstream.errors import (
+    Reason,
+    UpstreamError,
+    UpstreamRejected,
+    UpstreamUnavailable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +57,9 @@ WAKE_AGAIN = timedelta(seconds=10)
 
 LONGEST_PAUSE = timedelta(minutes=5)
 """Between two attempts at a provider that does not answer, unless it asks for longer."""
+
+LONGEST_SILENCE = min(timedelta(seconds=60), settings.LEASE * 3 / 4)
+"""Of a provider in one call: shorter than a lease, or the row would go to another worker first."""
 
 
 @shared_task
@@ -93,7 +102,7 @@ def submit(part_id: str) -> None:
 @shared_task
 def poll(part_id: str) -> None:
     """Ask how far one part is."""
-    _run(Part, part_id, Part.Status.RUNNING, _with_upstream(polling.poll))
+    _run(Part, part_id, Part.Status.RUNNING, _with_upstream(_poll))
 
 
 @shared_task
@@ -125,13 +134,14 @@ def wake(row: Leased) -> None:
         transaction.on_commit(lambda: task.delay(str(row.pk)), robust=True)
 
 
-def upstream_client(key: ProviderKey) -> UpstreamClient:
-    """The only way to a provider.
+def upstream_client(key: ProviderKey, *, silence: timedelta | None = None) -> UpstreamClient:
+    """The only way to a provider, who may be silent for ``silence`` in one call.
 
     Raises:
         UnreadableKey: the stored key cannot be opened.
     """
-    return connect(key.connection.base_url, key.secret())
+    seconds = (silence or LONGEST_SILENCE).total_seconds()
+    return connect(key.connection.base_url, key.secret(), timeout_seconds=seconds)
 
 
 def _run(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) -> None:
@@ -140,10 +150,13 @@ def _run(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) ->
     if row is None:
         return
     try:
-        if row.claims > MAX_CLAIMS:
+        if isinstance(row, Part) and row.is_called_off:
+            row.move_to(Part.Status.CANCELLED, trouble="")
+        elif row.claims > MAX_CLAIMS:
             _give_up(row)
             return
-        step(row)
+        else:
+            step(row)
         logger.info("%s %s: %s, now %s", model.__name__, pk, step.__name__, row.status)
     except StaleRow:
         logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
@@ -169,8 +182,11 @@ def _give_up(row: Leased) -> None:
             "This step broke off several times. Try again; if it happens again, the portal's log "
             "says why.",
         )
-    else:
+    elif isinstance(row, Batch):
         row.postpone(LONGEST_PAUSE)
+        text = "Adding up broke off several times. The portal keeps trying; its log says why."
+        if not row.events.filter(text=text).exists():
+            Event.objects.create(batch=row, text=text)
 
 
 def _stop(part: Part, trouble: str) -> None:
@@ -182,7 +198,6 @@ def _with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Pa
     """Give ``step`` a client, and write down what a failure means; the only place to decide it."""
 
     def attempt(part: Part) -> None:
-        connection = part.batch.connection
         try:
             with upstream_client(part.batch.key) as upstream:
                 step(part, upstream)
@@ -194,17 +209,46 @@ def _with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Pa
                 "encryption key changed. Enter the key again, then try again.",
             )
         except UpstreamRejected as exc:
-            _stop(part, advising.sentence(exc, connection))
+            _take_refusal(part, exc)
         except UpstreamUnavailable as exc:
-            pause = exc.retry_after or _pause(part)
-            part.postpone(
-                pause,
-                failures=part.failures + 1,
-                trouble=f"{connection}: {exc}. Nothing is lost; the portal keeps trying.",
-            )
+            _try_later(part, exc, exc.retry_after or _pause(part))
 
     attempt.__name__ = step.__name__
     return attempt
+
+
+def _poll(part: Part, upstream: UpstreamClient) -> None:
+    if part.may_have_twin:
+        submission.cancel_twins(part, upstream)
+    polling.poll(part, upstream)
+
+
+def _take_refusal(part: Part, exc: UpstreamRejected) -> None:
+    """A person decides, unless the provider may only be late, or has lost what nobody wants."""
+    connection, created_at = part.batch.connection, part.create_attempted_at
+    grace = timedelta(seconds=connection.create_grace_seconds)
+    is_new = part.upstream_id and created_at and timezone.now() - created_at < grace
+    advice = advising.sentence(exc, connection)
+    if exc.reason is Reason.NOT_FOUND and is_new:
+        # Reads may come from a replica that does not have the batch yet.
+        _try_later(part, exc, _pause(part))
+    elif (
+        exc.reason in {Reason.NOT_FOUND, Reason.GONE}
+        and part.batch.cancel_requested_at
+        and part.upstream_id
+    ):
+        part.move_to(Part.Status.CANCELLED, trouble="")
+        Event.objects.create(batch_id=part.batch_id, text=advice)
+    else:
+        _stop(part, advice)
+
+
+def _try_later(part: Part, exc: UpstreamError, pause: timedelta) -> None:
+    part.postpone(
+        pause,
+        failures=part.failures + 1,
+        trouble=f"{part.batch.connection}: {exc}. Nothing is lost; the portal keeps trying.",
+    )
 
 
 def _pause(part: Part) -> timedelta:

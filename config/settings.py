@@ -189,7 +189,8 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {
         "task": "batchapp.tasks.tick",
         "schedule": TICK_SECONDS,
-        "options": {"expires": TICK_SECONDS},  # after a pause one tick is enough
+        # After a pause a few ticks are enough; hosts' clocks may differ by some seconds.
+        "options": {"expires": 10 * TICK_SECONDS},
     },
 }
 

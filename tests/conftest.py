@@ -27,6 +27,9 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 settings.STORAGES["staticfiles"] = {
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }
+if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # In memory, threads would share one connection's cache and not wait for each other's locks.
+    settings.DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that is not there
 django.setup()
 # A worker of pytest-xdist inherits this environment, and must come to the lines above first.

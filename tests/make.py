@@ -211,7 +211,9 @@ class Shelf:
     files: dict[str, list[bytes]] = field(default_factory=dict)
 
     @contextmanager
-    def open_content(self, file_id: str, *, skip: int = 0) -> Iterator[SimpleNamespace]:
+    def open_content(
+        self, file_id: str, *, skip: int = 0, on_progress: object = None
+    ) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(lines=lambda: iter(self.files[file_id][skip:]))
 
 

@@ -6,7 +6,7 @@ The sandbox is the faithful one; this one only misbehaves on demand, at exact pl
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,11 @@ class Provider:
     contents: dict[str, list[bytes]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)
     before: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
     after: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
 
-    def client(self, *_: object) -> UpstreamClient:
+    def client(self, *_: object, **__: object) -> UpstreamClient:
         return connect("https://provider.test", "sk-test", transport=httpx.MockTransport(self))
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -45,12 +46,12 @@ class Provider:
         return self.after(call, request) or answer
 
     def finish(
-        self, output: list[bytes], errors: list[bytes] = [], status: str = "completed"
-    ) -> None:  # noqa: B006
+        self, output: list[bytes], errors: Sequence[bytes] = (), status: str = "completed"
+    ) -> None:
         """Let the only batch end with these result lines."""
         (batch,) = self.batches.values()
         self.contents[batch["output_file_id"]] = output
-        self.contents[batch["error_file_id"]] = errors
+        self.contents[batch["error_file_id"]] = list(errors)
         batch["status"] = status
         batch["request_counts"] |= {"completed": len(output), "failed": len(errors)}
 
@@ -82,7 +83,8 @@ class Provider:
         return httpx.Response(404, text="Not found")
 
     def _file(self, file_id: str) -> dict[str, Any]:
-        return {"id": file_id, "filename": self.files[file_id], "purpose": "batch"}
+        name, size = self.files[file_id], self.sizes.get(file_id, 0)
+        return {"id": file_id, "filename": name, "bytes": size, "purpose": "batch"}
 
     def _create(self, asked: dict[str, Any]) -> httpx.Response:
         batch_id = str(uuid.uuid4())

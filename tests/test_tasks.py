@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Batch, Part, Upload
+from batchapp.services import submission
+from batchapp.upstream.exchange import PATIENCE
 from tests.make import finish, make_batch, make_upload, set_part
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +70,14 @@ def test_a_dead_workers_row_is_woken_when_its_lease_ran_out(woken: Woken) -> Non
     tasks.tick()
 
     assert woken == [("batchapp.tasks.check", str(upload.pk))]
+
+
+def test_a_silent_provider_is_given_up_before_the_lease_is_over() -> None:
+    silence = tasks.LONGEST_SILENCE
+    longest_call = (1 + 1 + PATIENCE) * silence  # to connect, to send, to be answered
+
+    assert silence < settings.LEASE
+    assert longest_call < submission.LEASES_PER_CALL * settings.LEASE
 
 
 def test_a_batch_whose_last_part_ended_unnoticed_is_handed_over(woken: Woken) -> None:

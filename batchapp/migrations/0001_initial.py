@@ -1,361 +1,945 @@
+import uuid
+
+import django.core.validators
+import django.db.models.deletion
+import django.utils.timezone
+from django.conf import settings
+from django.db import migrations, models
 
 import batchapp.domain.outcome
 import batchapp.models.connection
 import batchapp.models.money
 import batchapp.models.upload
 import batchapp.models.user
-import django.core.validators
-import django.db.models.deletion
-import django.utils.timezone
-import uuid
-from django.conf import settings
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('base_url', models.CharField(help_text='Without /v1, for example https://api.doubleword.ai', max_length=300, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])], verbose_name='base URL')),
-                ('windows', models.JSONField(default=batchapp.models.connection.default_windows, help_text='Completion windows on offer, the usual one first.')),
-                ('max_file_bytes', models.PositiveBigIntegerField(default=209715200)),
-                ('max_requests', models.PositiveIntegerField(blank=True, default=50000, null=True, verbose_name='max requests per file')),
-                ('max_body_bytes', models.PositiveIntegerField(default=10485760, verbose_name='max bytes of one request')),
-                ('poll_seconds', models.PositiveIntegerField(default=30, help_text='Between two looks at a batch.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('create_grace_seconds', models.PositiveIntegerField(default=60, help_text='How long a batch whose creation was never confirmed is looked for before it is created again.')),
-                ('has_partial_results', models.BooleanField(default=True, help_text='Results can be read while the batch runs, resumed with ?skip=')),
-                ('is_sandbox', models.BooleanField(default=False, help_text='A stand-in: answers are made up and nothing is paid.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True)),
+                (
+                    "base_url",
+                    models.CharField(
+                        help_text="Without /v1, for example https://api.doubleword.ai",
+                        max_length=300,
+                        validators=[
+                            django.core.validators.URLValidator(schemes=["http", "https"])
+                        ],
+                        verbose_name="base URL",
+                    ),
+                ),
+                (
+                    "windows",
+                    models.JSONField(
+                        default=batchapp.models.connection.default_windows,
+                        help_text="Completion windows on offer, the usual one first.",
+                    ),
+                ),
+                ("max_file_bytes", models.PositiveBigIntegerField(default=209715200)),
+                (
+                    "max_requests",
+                    models.PositiveIntegerField(
+                        blank=True, default=50000, null=True, verbose_name="max requests per file"
+                    ),
+                ),
+                (
+                    "max_body_bytes",
+                    models.PositiveIntegerField(
+                        default=10485760, verbose_name="max bytes of one request"
+                    ),
+                ),
+                (
+                    "poll_seconds",
+                    models.PositiveIntegerField(
+                        default=30,
+                        help_text="Between two looks at a batch.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "create_grace_seconds",
+                    models.PositiveIntegerField(
+                        default=60,
+                        help_text="How long a batch whose creation was never confirmed is looked for before it is created again.",
+                    ),
+                ),
+                (
+                    "has_partial_results",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Results can be read while the batch runs, resumed with ?skip=",
+                    ),
+                ),
+                (
+                    "is_sandbox",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A stand-in: answers are made up and nothing is paid.",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail address')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "first_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="first name"),
+                ),
+                (
+                    "last_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="last name"),
+                ),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "date_joined",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="date joined"
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(max_length=254, unique=True, verbose_name="e-mail address"),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'abstract': False,
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "abstract": False,
             },
             managers=[
-                ('objects', batchapp.models.user.PeopleManager()),
+                ("objects", batchapp.models.user.PeopleManager()),
             ],
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('next_check_at', models.DateTimeField(db_index=True, editable=False, help_text='Empty: nobody but a person moves it.', null=True)),
-                ('leased_until', models.DateTimeField(editable=False, null=True)),
-                ('claims', models.PositiveIntegerField(default=0, editable=False, help_text='Since it last wrote anything down: counts crashes.')),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('submission', models.UUIDField(default=uuid.uuid4, editable=False, help_text='Made with the form: one batch.', unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('endpoint', models.CharField(max_length=100)),
-                ('window', models.CharField(max_length=20, verbose_name='completion window')),
-                ('status', models.CharField(choices=[('running', 'Running'), ('settling', 'Adding up'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='running', max_length=20)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('cancel_requested_at', models.DateTimeField(null=True)),
-                ('requests', models.PositiveIntegerField()),
-                ('succeeded', models.PositiveIntegerField(default=0)),
-                ('failed', models.PositiveIntegerField(default=0)),
-                ('cancelled', models.PositiveIntegerField(default=0)),
-                ('missing', models.PositiveIntegerField(default=0)),
-                ('input_tokens', models.PositiveBigIntegerField(default=0)),
-                ('output_tokens', models.PositiveBigIntegerField(default=0)),
-                ('estimated_cost_usd', batchapp.models.money.MoneyField(null=True)),
-                ('actual_cost_usd', batchapp.models.money.MoneyField(null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to=settings.AUTH_USER_MODEL)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='batchapp.connection')),
+                (
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
+                        null=True,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "submission",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        help_text="Made with the form: one batch.",
+                        unique=True,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("endpoint", models.CharField(max_length=100)),
+                ("window", models.CharField(max_length=20, verbose_name="completion window")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("running", "Running"),
+                            ("settling", "Adding up"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="running",
+                        max_length=20,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("requests", models.PositiveIntegerField()),
+                ("succeeded", models.PositiveIntegerField(default=0)),
+                ("failed", models.PositiveIntegerField(default=0)),
+                ("cancelled", models.PositiveIntegerField(default=0)),
+                ("missing", models.PositiveIntegerField(default=0)),
+                ("input_tokens", models.PositiveBigIntegerField(default=0)),
+                ("output_tokens", models.PositiveBigIntegerField(default=0)),
+                ("estimated_cost_usd", batchapp.models.money.MoneyField(null=True)),
+                ("actual_cost_usd", batchapp.models.money.MoneyField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="batches",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="batches",
+                        to="batchapp.connection",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('text', models.TextField()),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='batchapp.batch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("text", models.TextField()),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="batchapp.batch",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'pk'],
+                "ordering": ["at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member'), ('viewer', 'Viewer')], default='member', max_length=10)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("admin", "Admin"), ("member", "Member"), ("viewer", "Viewer")],
+                        default="member",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['user__email'],
+                "ordering": ["user__email"],
             },
         ),
         migrations.CreateModel(
-            name='Part',
+            name="Part",
             fields=[
-                ('next_check_at', models.DateTimeField(db_index=True, editable=False, help_text='Empty: nobody but a person moves it.', null=True)),
-                ('leased_until', models.DateTimeField(editable=False, null=True)),
-                ('claims', models.PositiveIntegerField(default=0, editable=False, help_text='Since it last wrote anything down: counts crashes.')),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveSmallIntegerField(default=1)),
-                ('status', models.CharField(choices=[('preparing', 'Preparing'), ('waiting', 'Waiting to submit'), ('running', 'Running at the provider'), ('harvesting', 'Fetching results'), ('needs_attention', 'Needs attention'), ('done', 'Done'), ('cancelled', 'Cancelled')], default='preparing', max_length=20)),
-                ('stopped_in', models.CharField(blank=True, help_text='The status it goes back to after attention.', max_length=20)),
-                ('trouble', models.TextField(blank=True, help_text='Why it waits, as a sentence with the next step.')),
-                ('failures', models.PositiveIntegerField(default=0, help_text='Times in a row that the provider gave no usable answer.')),
-                ('upstream_file_id', models.CharField(blank=True, max_length=200)),
-                ('upstream_id', models.CharField(blank=True, max_length=200)),
-                ('upload_attempted_at', models.DateTimeField(null=True)),
-                ('create_attempted_at', models.DateTimeField(null=True)),
-                ('cancel_sent_at', models.DateTimeField(null=True)),
-                ('submitted_at', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('polled_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(help_text='When the provider was seen to be done.', null=True)),
-                ('upstream_status', models.CharField(blank=True, max_length=50)),
-                ('output_file_id', models.CharField(blank=True, max_length=200)),
-                ('error_file_id', models.CharField(blank=True, max_length=200)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('completed', models.PositiveIntegerField(default=0, help_text="By the provider's count.")),
-                ('failed', models.PositiveIntegerField(default=0, help_text="By the provider's count.")),
-                ('output_lines', models.PositiveIntegerField(default=0, help_text='Read so far, for ?skip=')),
-                ('error_lines', models.PositiveIntegerField(default=0, help_text='Read so far, for ?skip=')),
-                ('rereads', models.PositiveSmallIntegerField(default=0)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='batchapp.batch')),
+                (
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
+                        null=True,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("preparing", "Preparing"),
+                            ("waiting", "Waiting to submit"),
+                            ("running", "Running at the provider"),
+                            ("harvesting", "Fetching results"),
+                            ("needs_attention", "Needs attention"),
+                            ("done", "Done"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="preparing",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "stopped_in",
+                    models.CharField(
+                        blank=True,
+                        help_text="The status it goes back to after attention.",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "trouble",
+                    models.TextField(
+                        blank=True, help_text="Why it waits, as a sentence with the next step."
+                    ),
+                ),
+                (
+                    "failures",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Times in a row that the provider gave no usable answer.",
+                    ),
+                ),
+                ("upstream_file_id", models.CharField(blank=True, max_length=200)),
+                ("upstream_id", models.CharField(blank=True, max_length=200)),
+                ("upload_attempted_at", models.DateTimeField(null=True)),
+                ("create_attempted_at", models.DateTimeField(null=True)),
+                (
+                    "may_have_twin",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A create before the last was never confirmed, nor seen.",
+                    ),
+                ),
+                ("cancel_sent_at", models.DateTimeField(null=True)),
+                ("submitted_at", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("polled_at", models.DateTimeField(null=True)),
+                (
+                    "ended_at",
+                    models.DateTimeField(
+                        help_text="When the provider was seen to be done.", null=True
+                    ),
+                ),
+                ("upstream_status", models.CharField(blank=True, max_length=50)),
+                ("output_file_id", models.CharField(blank=True, max_length=200)),
+                ("error_file_id", models.CharField(blank=True, max_length=200)),
+                ("total", models.PositiveIntegerField(default=0)),
+                (
+                    "completed",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="By the provider's count."
+                    ),
+                ),
+                (
+                    "failed",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="By the provider's count."
+                    ),
+                ),
+                (
+                    "output_lines",
+                    models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip="),
+                ),
+                (
+                    "error_lines",
+                    models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip="),
+                ),
+                ("rereads", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="batchapp.batch",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['batch', 'number'],
+                "ordering": ["batch", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model', models.CharField(help_text="The provider's exact name for it.", max_length=200)),
-                ('window', models.CharField(help_text='A completion window such as 24h, or realtime.', max_length=20)),
-                ('input_usd', models.DecimalField(decimal_places=6, max_digits=12, validators=[django.core.validators.MinValueValidator(0)], verbose_name='input, USD per million tokens')),
-                ('output_usd', models.DecimalField(decimal_places=6, max_digits=12, validators=[django.core.validators.MinValueValidator(0)], verbose_name='output, USD per million tokens')),
-                ('effective_from', models.DateTimeField(default=django.utils.timezone.now)),
-                ('effective_to', models.DateTimeField(blank=True, null=True)),
-                ('source', models.CharField(blank=True, help_text='Where the figure is from.', max_length=200)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='batchapp.connection')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "model",
+                    models.CharField(
+                        help_text="The provider's exact name for it.", max_length=200
+                    ),
+                ),
+                (
+                    "window",
+                    models.CharField(
+                        help_text="A completion window such as 24h, or realtime.", max_length=20
+                    ),
+                ),
+                (
+                    "input_usd",
+                    models.DecimalField(
+                        decimal_places=6,
+                        max_digits=12,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="input, USD per million tokens",
+                    ),
+                ),
+                (
+                    "output_usd",
+                    models.DecimalField(
+                        decimal_places=6,
+                        max_digits=12,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="output, USD per million tokens",
+                    ),
+                ),
+                ("effective_from", models.DateTimeField(default=django.utils.timezone.now)),
+                ("effective_to", models.DateTimeField(blank=True, null=True)),
+                (
+                    "source",
+                    models.CharField(
+                        blank=True, help_text="Where the figure is from.", max_length=200
+                    ),
+                ),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prices",
+                        to="batchapp.connection",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['connection', 'model', 'window', '-effective_from'],
+                "ordering": ["connection", "model", "window", "-effective_from"],
             },
         ),
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('connection', models.ForeignKey(help_text='Where its batches run.', on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='batchapp.connection')),
-                ('members', models.ManyToManyField(related_name='projects', through='batchapp.Membership', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        help_text="Where its batches run.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="projects",
+                        to="batchapp.connection",
+                    ),
+                ),
+                (
+                    "members",
+                    models.ManyToManyField(
+                        related_name="projects",
+                        through="batchapp.Membership",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'slug'],
+                "ordering": ["name", "slug"],
             },
         ),
         migrations.AddField(
-            model_name='membership',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='batchapp.project'),
+            model_name="membership",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="memberships",
+                to="batchapp.project",
+            ),
         ),
         migrations.AddField(
-            model_name='batch',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='batchapp.project'),
+            model_name="batch",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="batches",
+                to="batchapp.project",
+            ),
         ),
         migrations.CreateModel(
-            name='ProviderKey',
+            name="ProviderKey",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('ciphertext', models.TextField(blank=True, editable=False)),
-                ('last_four', models.CharField(editable=False, max_length=4)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='batchapp.connection')),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='provider_keys', to='batchapp.project')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='provider_keys', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("ciphertext", models.TextField(blank=True, editable=False)),
+                ("last_four", models.CharField(editable=False, max_length=4)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="batchapp.connection",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="provider_keys",
+                        to="batchapp.project",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="provider_keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at'],
-            },
-        ),
-        migrations.AddField(
-            model_name='batch',
-            name='key',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='batchapp.providerkey'),
-        ),
-        migrations.CreateModel(
-            name='Segment',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('output', 'Output'), ('error', 'Errors')], max_length=10)),
-                ('blob', models.FileField(max_length=200, upload_to='')),
-                ('lines', models.PositiveIntegerField()),
-                ('size', models.PositiveBigIntegerField(help_text='In bytes.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('part', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segments', to='batchapp.part')),
-            ],
-            options={
-                'ordering': ['pk'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Result',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line', models.PositiveIntegerField(help_text='The physical line in the upload, from 1.')),
-                ('custom_id', models.CharField(max_length=64)),
-                ('model', models.CharField(max_length=200)),
-                ('request_at', models.PositiveBigIntegerField()),
-                ('request_bytes', models.PositiveIntegerField()),
-                ('outcome', models.CharField(choices=[('pending', 'Waiting'), ('ok', 'Answered'), ('truncated', 'Cut short'), ('refused', 'Refused'), ('empty', 'Empty answer'), ('http_error', 'Model error'), ('provider_error', 'Provider error'), ('cancelled', 'Cancelled'), ('missing', 'No result')], default=batchapp.domain.outcome.Outcome['PENDING'], max_length=20)),
-                ('line_id', models.CharField(blank=True, help_text="The provider's id of it.", max_length=100)),
-                ('status_code', models.PositiveSmallIntegerField(null=True)),
-                ('finish_reason', models.CharField(blank=True, max_length=40)),
-                ('answer_model', models.CharField(blank=True, max_length=200)),
-                ('input_tokens', models.PositiveIntegerField(null=True)),
-                ('output_tokens', models.PositiveIntegerField(null=True)),
-                ('error_code', models.CharField(blank=True, max_length=100)),
-                ('error_message', models.TextField(blank=True)),
-                ('preview', models.CharField(blank=True, max_length=200)),
-                ('answer_at', models.PositiveBigIntegerField(null=True)),
-                ('answer_bytes', models.PositiveIntegerField(null=True)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='results', to='batchapp.batch')),
-                ('part', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='results', to='batchapp.part')),
-                ('segment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='batchapp.segment')),
-            ],
-            options={
-                'ordering': ['batch', 'line'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Upload',
-            fields=[
-                ('next_check_at', models.DateTimeField(db_index=True, editable=False, help_text='Empty: nobody but a person moves it.', null=True)),
-                ('leased_until', models.DateTimeField(editable=False, null=True)),
-                ('claims', models.PositiveIntegerField(default=0, editable=False, help_text='Since it last wrote anything down: counts crashes.')),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255)),
-                ('blob', models.FileField(upload_to=batchapp.models.upload.blob_name)),
-                ('size', models.PositiveBigIntegerField(help_text='In bytes.')),
-                ('sha256', models.CharField(editable=False, max_length=64)),
-                ('status', models.CharField(choices=[('checking', 'Checking'), ('ready', 'Ready'), ('faulty', 'Has errors'), ('failed', 'Could not be checked')], default='checking', max_length=10)),
-                ('lines_checked', models.PositiveIntegerField(default=0)),
-                ('requests', models.PositiveIntegerField(null=True)),
-                ('findings', models.JSONField(editable=False, null=True)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uploads', to='batchapp.project')),
-                ('uploaded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['-created_at'],
+                "ordering": ["created_at"],
             },
         ),
         migrations.AddField(
-            model_name='batch',
-            name='upload',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='batchapp.upload'),
+            model_name="batch",
+            name="key",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="batches",
+                to="batchapp.providerkey",
+            ),
         ),
         migrations.CreateModel(
-            name='Charge',
+            name="Segment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model', models.CharField(max_length=200)),
-                ('requests', models.PositiveIntegerField()),
-                ('input_price', models.DecimalField(decimal_places=6, max_digits=12, null=True)),
-                ('output_price', models.DecimalField(decimal_places=6, max_digits=12, null=True)),
-                ('realtime_input_price', models.DecimalField(decimal_places=6, max_digits=12, null=True)),
-                ('realtime_output_price', models.DecimalField(decimal_places=6, max_digits=12, null=True)),
-                ('estimated_input_tokens', models.PositiveBigIntegerField()),
-                ('estimated_output_tokens', models.PositiveBigIntegerField()),
-                ('estimated_cost_usd', batchapp.models.money.MoneyField(null=True)),
-                ('input_tokens', models.PositiveBigIntegerField(default=0)),
-                ('output_tokens', models.PositiveBigIntegerField(default=0)),
-                ('answers_without_usage', models.PositiveIntegerField(default=0, help_text='Answers whose tokens the provider did not say: the cost is a floor.')),
-                ('cost_usd', batchapp.models.money.MoneyField(null=True)),
-                ('realtime_cost_usd', batchapp.models.money.MoneyField(help_text='The same tokens at the realtime price.', null=True)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='charges', to='batchapp.batch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("output", "Output"), ("error", "Errors")], max_length=10
+                    ),
+                ),
+                ("blob", models.FileField(max_length=200, upload_to="")),
+                ("lines", models.PositiveIntegerField()),
+                ("size", models.PositiveBigIntegerField(help_text="In bytes.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "part",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="segments",
+                        to="batchapp.part",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['batch', 'model'],
-                'constraints': [models.UniqueConstraint(models.F('batch'), models.F('model'), name='one_charge_per_model')],
+                "ordering": ["pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Result",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "line",
+                    models.PositiveIntegerField(
+                        help_text="The physical line in the upload, from 1."
+                    ),
+                ),
+                ("custom_id", models.CharField(max_length=64)),
+                ("model", models.CharField(max_length=200)),
+                ("request_at", models.PositiveBigIntegerField()),
+                ("request_bytes", models.PositiveIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting"),
+                            ("ok", "Answered"),
+                            ("truncated", "Cut short"),
+                            ("refused", "Refused"),
+                            ("empty", "Empty answer"),
+                            ("http_error", "Model error"),
+                            ("provider_error", "Provider error"),
+                            ("cancelled", "Cancelled"),
+                            ("missing", "No result"),
+                        ],
+                        default=batchapp.domain.outcome.Outcome["PENDING"],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "line_id",
+                    models.CharField(
+                        blank=True, help_text="The provider's id of it.", max_length=100
+                    ),
+                ),
+                ("status_code", models.PositiveSmallIntegerField(null=True)),
+                ("finish_reason", models.CharField(blank=True, max_length=40)),
+                ("answer_model", models.CharField(blank=True, max_length=200)),
+                ("input_tokens", models.PositiveBigIntegerField(null=True)),
+                ("output_tokens", models.PositiveBigIntegerField(null=True)),
+                ("error_code", models.CharField(blank=True, max_length=100)),
+                ("error_message", models.TextField(blank=True)),
+                ("preview", models.CharField(blank=True, max_length=200)),
+                ("answer_at", models.PositiveBigIntegerField(null=True)),
+                ("answer_bytes", models.PositiveIntegerField(null=True)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="results",
+                        to="batchapp.batch",
+                    ),
+                ),
+                (
+                    "part",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="results",
+                        to="batchapp.part",
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="batchapp.segment",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["batch", "line"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Upload",
+            fields=[
+                (
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
+                        null=True,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("blob", models.FileField(upload_to=batchapp.models.upload.blob_name)),
+                ("size", models.PositiveBigIntegerField(help_text="In bytes.")),
+                ("sha256", models.CharField(editable=False, max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("checking", "Checking"),
+                            ("ready", "Ready"),
+                            ("faulty", "Has errors"),
+                            ("failed", "Could not be checked"),
+                        ],
+                        default="checking",
+                        max_length=10,
+                    ),
+                ),
+                ("lines_checked", models.PositiveIntegerField(default=0)),
+                ("requests", models.PositiveIntegerField(null=True)),
+                ("findings", models.JSONField(editable=False, null=True)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("checked_at", models.DateTimeField(null=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uploads",
+                        to="batchapp.project",
+                    ),
+                ),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at"],
+            },
+        ),
+        migrations.AddField(
+            model_name="batch",
+            name="upload",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="batches",
+                to="batchapp.upload",
+            ),
+        ),
+        migrations.CreateModel(
+            name="Charge",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("model", models.CharField(max_length=200)),
+                ("requests", models.PositiveIntegerField()),
+                ("input_price", models.DecimalField(decimal_places=6, max_digits=12, null=True)),
+                ("output_price", models.DecimalField(decimal_places=6, max_digits=12, null=True)),
+                (
+                    "realtime_input_price",
+                    models.DecimalField(decimal_places=6, max_digits=12, null=True),
+                ),
+                (
+                    "realtime_output_price",
+                    models.DecimalField(decimal_places=6, max_digits=12, null=True),
+                ),
+                ("estimated_input_tokens", models.PositiveBigIntegerField()),
+                ("estimated_output_tokens", models.PositiveBigIntegerField()),
+                ("estimated_cost_usd", batchapp.models.money.MoneyField(null=True)),
+                ("input_tokens", models.PositiveBigIntegerField(default=0)),
+                ("output_tokens", models.PositiveBigIntegerField(default=0)),
+                (
+                    "answers_without_usage",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Answers whose tokens the provider did not say: the cost is a floor.",
+                    ),
+                ),
+                ("cost_usd", batchapp.models.money.MoneyField(null=True)),
+                (
+                    "realtime_cost_usd",
+                    batchapp.models.money.MoneyField(
+                        help_text="The same tokens at the realtime price.", null=True
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="charges",
+                        to="batchapp.batch",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["batch", "model"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("batch"), models.F("model"), name="one_charge_per_model"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='part',
-            constraint=models.UniqueConstraint(models.F('batch'), models.F('number'), name='one_part_per_number'),
+            model_name="part",
+            constraint=models.UniqueConstraint(
+                models.F("batch"), models.F("number"), name="one_part_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(models.F('connection'), models.F('model'), models.F('window'), models.F('effective_from'), name='one_price_from_one_instant'),
+            model_name="price",
+            constraint=models.UniqueConstraint(
+                models.F("connection"),
+                models.F("model"),
+                models.F("window"),
+                models.F("effective_from"),
+                name="one_price_from_one_instant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('effective_to', None), ('effective_to__gt', models.F('effective_from')), _connector='OR'), name='price_ends_after_it_begins'),
+            model_name="price",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("effective_to", None),
+                    ("effective_to__gt", models.F("effective_from")),
+                    _connector="OR",
+                ),
+                name="price_ends_after_it_begins",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(models.F('project'), models.F('user'), name='one_role_per_person_and_project'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                models.F("project"), models.F("user"), name="one_role_per_person_and_project"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='providerkey',
-            constraint=models.CheckConstraint(condition=models.Q(('user', None), ('project', None), _connector='XOR'), name='key_has_one_owner'),
+            model_name="providerkey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("user", None), ("project", None), _connector="XOR"),
+                name="key_has_one_owner",
+            ),
         ),
         migrations.AddIndex(
-            model_name='result',
-            index=models.Index(fields=['batch', 'outcome', 'line'], name='result_by_outcome'),
+            model_name="result",
+            index=models.Index(fields=["batch", "outcome", "line"], name="result_by_outcome"),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.UniqueConstraint(models.F('batch'), models.F('line'), name='one_result_per_line'),
+            model_name="result",
+            constraint=models.UniqueConstraint(
+                models.F("batch"), models.F("line"), name="one_result_per_line"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.UniqueConstraint(models.F('batch'), models.F('custom_id'), name='one_result_per_custom_id'),
+            model_name="result",
+            constraint=models.UniqueConstraint(
+                models.F("batch"), models.F("custom_id"), name="one_result_per_custom_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(fields=['project', '-created_at'], name='upload_list'),
+            model_name="upload",
+            index=models.Index(fields=["project", "-created_at"], name="upload_list"),
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(fields=['project', '-created_at'], name='batch_list'),
+            model_name="batch",
+            index=models.Index(fields=["project", "-created_at"], name="batch_list"),
         ),
     ]

@@ -1,5 +1,7 @@
 """Rows that workers move: one column is lock, heartbeat and fencing token."""
 
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -9,6 +11,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 Row = TypeVar("Row", bound="Leased")
+
+RENEW_EVERY = 2.0
+"""Seconds between two signs of life from a step that is told of its progress more often."""
 
 
 class StaleRow(Exception):
@@ -50,7 +55,7 @@ class Leased(models.Model):
     )
     leased_until = models.DateTimeField(null=True, editable=False)
     claims = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Since it last wrote anything down: counts crashes."
+        default=0, editable=False, help_text="Since it was last given back: counts crashes."
     )
 
     class Meta:
@@ -72,9 +77,27 @@ class Leased(models.Model):
         for name, value in fields.items():
             setattr(self, name, value)
 
-    def renew(self, **fields: Any) -> None:
-        """Keep the lease for as long again: a sign of life from a long step."""
-        self.record(leased_until=timezone.now() + settings.LEASE, claims=0, **fields)
+    def renew(self, *, leases: int = 1, **fields: Any) -> None:
+        """Keep the lease for as long again, or ``leases`` times that before a long silence.
+
+        ``claims`` goes on counting: a step may die after its sign of life every time.
+
+        Raises:
+            StaleRow: see ``record``.
+        """
+        self.record(leased_until=timezone.now() + leases * settings.LEASE, **fields)
+
+    def keep_alive(self) -> Callable[[int], None]:
+        """Return what renews the lease when it is called, every two seconds at most."""
+        said = time.monotonic()
+
+        def progress(_done: int) -> None:
+            nonlocal said
+            if time.monotonic() - said > RENEW_EVERY:
+                self.renew()
+                said = time.monotonic()
+
+        return progress
 
     def move_to(self, status: str, **fields: Any) -> None:
         """Change status, set ``fields`` and give the lease back, all in one UPDATE.

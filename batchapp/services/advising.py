@@ -18,9 +18,13 @@ _NEXT_STEPS = {
     ),
     Reason.NOT_FOUND: (
         "{connection} no longer knows this batch or its file, or never did under this key. "
-        "Check that the key is the one it was created with, then try again."
+        "Check that the key is the one it was created with, then try again; or cancel, and what "
+        "was fetched so far is kept."
     ),
-    Reason.GONE: "{connection} has deleted this for good. Results fetched so far are kept.",
+    Reason.GONE: (
+        "{connection} has deleted this for good. Cancel to close the batch; what was fetched so "
+        "far is kept."
+    ),
     Reason.TOO_LARGE: (
         "The file is larger than {connection} accepts. Split it and upload the pieces."
     ),

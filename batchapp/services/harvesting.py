@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from batchapp.domain.outcome import SUCCEEDED, Answer, MalformedLine, Outcome, read_answer
-from batchapp.models import Event, Part, Result, Segment
+from batchapp.models import Event, Part, Result, Segment, StaleRow
 from batchapp.upstream.client import UpstreamClient
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def harvest(part: Part, upstream: UpstreamClient) -> None:
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
     _drain(part, upstream, Segment.Kind.OUTPUT, part.output_file_id)
-    if part.failed:
+    if part.failed or part.ended_at:  # in the end whatever the counts say: they may be wrong
         _drain(part, upstream, Segment.Kind.ERROR, part.error_file_id)
     pause = timedelta(seconds=part.batch.connection.poll_seconds)
     if not part.ended_at:
@@ -58,8 +58,9 @@ def harvest(part: Part, upstream: UpstreamClient) -> None:
         )
     elif _falls_short(part) and part.rereads < MAX_REREADS:
         logger.info("part %s: fewer lines than the provider counts, reading again", part.pk)
-        part.postpone(
-            min(pause, timedelta(seconds=5)),
+        part.move_to(  # by way of polling: the counts and the files' ids may be new as well
+            Part.Status.RUNNING,
+            next_check_at=timezone.now() + min(pause, timedelta(seconds=5)),
             output_lines=0,
             error_lines=0,
             rereads=part.rereads + 1,
@@ -76,12 +77,13 @@ def _falls_short(part: Part) -> bool:
 def _drain(part: Part, upstream: UpstreamClient, kind: Segment.Kind, file_id: str) -> None:
     if not file_id:
         return
-    resumes = part.batch.connection.has_partial_results
-    skip = _cursor(part, kind) if resumes else 0
-    with upstream.open_content(file_id, skip=skip) as content:
+    seen = _cursor(part, kind)
+    skip = seen if part.batch.connection.has_partial_results else 0
+    progress = part.keep_alive()
+    with upstream.open_content(file_id, skip=skip, on_progress=progress) as content:
         for lines in _blocks(content.lines()):
             skip += len(lines)
-            _keep(part, kind, lines, cursor=skip)
+            _keep(part, kind, lines, cursor=max(skip, seen), is_new=skip > seen)
 
 
 def _cursor(part: Part, kind: Segment.Kind) -> int:
@@ -101,14 +103,18 @@ def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield block
 
 
-def _keep(part: Part, kind: Segment.Kind, lines: list[bytes], *, cursor: int) -> None:
+def _keep(
+    part: Part, kind: Segment.Kind, lines: list[bytes], *, cursor: int, is_new: bool
+) -> None:
     """Store the new ones of ``lines`` and enter them in the ledger, then move the cursor.
 
     The bytes go to storage first; rows and cursor follow in one transaction, so a death in
-    between leaves bytes that nothing refers to, and the lines are fetched again.
+    between leaves bytes that nothing refers to, and the lines are fetched again. They are removed
+    only where it is certain that nothing was committed. A stored line is progress, so that a step
+    that is cut off again and again gets there in the end.
     """
     read = {Segment.Kind.OUTPUT: "output_lines", Segment.Kind.ERROR: "error_lines"}[kind]
-    news = _News(part, lines)
+    news = _News(part, lines, keep_strangers=is_new and not part.rereads)
     if not news.lines:
         part.renew(**{read: cursor})
         return
@@ -132,8 +138,8 @@ def _keep(part: Part, kind: Segment.Kind, lines: list[bytes], *, cursor: int) ->
             )
             if news.strangers:
                 Event.objects.create(batch_id=part.batch_id, text=news.complaint)
-            part.renew(**{read: cursor})
-    except BaseException:
+            part.renew(claims=0, **{read: cursor})
+    except StaleRow:
         default_storage.delete(name)
         raise
 
@@ -144,7 +150,7 @@ class _News:
     A line that cannot be read, or whose ``custom_id`` was never sent, is kept and reported.
     """
 
-    def __init__(self, part: Part, block: list[bytes]) -> None:
+    def __init__(self, part: Part, block: list[bytes], *, keep_strangers: bool) -> None:
         self.lines: list[bytes] = []
         changed: dict[int, Result] = {}
         self.strangers = 0
@@ -154,7 +160,7 @@ class _News:
         for line, answer in zip(block, answers, strict=True):
             result = known.get(answer.custom_id) if answer else None
             if answer is None or result is None:
-                if part.rereads:
+                if not keep_strangers:
                     continue  # it was kept the first time
                 self.strangers += 1
             elif not _supersedes(answer, result):

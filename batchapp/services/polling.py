@@ -6,11 +6,14 @@ from django.utils import timezone
 
 from batchapp.models import Event, Part
 from batchapp.upstream.client import UpstreamClient
+from batchapp.upstream.errors import UpstreamRejected
 from batchapp.upstream.types import RemoteBatch, RemoteStatus
 
 
 def poll(part: Part, upstream: UpstreamClient) -> None:
     """Read how far ``part`` is, pass on a wish to cancel, and send it to harvesting if due.
+
+    A batch that the provider does not cancel is followed to its end: it is paid for.
 
     Raises:
         UpstreamError: the row is as it was, or knows that the cancellation was sent.
@@ -18,9 +21,13 @@ def poll(part: Part, upstream: UpstreamClient) -> None:
     """
     remote = upstream.retrieve_batch(part.upstream_id)
     if part.batch.cancel_requested_at and not part.cancel_sent_at and not remote.is_over:
-        remote = upstream.cancel_batch(part.upstream_id)
+        try:
+            remote = upstream.cancel_batch(part.upstream_id)
+            text = f"Cancelled at {part.batch.connection}."
+        except UpstreamRejected as exc:  # it may have ended just now
+            text = f"{part.batch.connection} did not cancel it ({exc.message or exc})."
         part.renew(cancel_sent_at=timezone.now())
-        Event.objects.create(batch_id=part.batch_id, text=f"Cancelled at {part.batch.connection}.")
+        Event.objects.create(batch_id=part.batch_id, text=text)
     seen = {
         "upstream_status": remote.raw_status,
         "output_file_id": remote.output_file_id or part.output_file_id,
@@ -33,20 +40,22 @@ def poll(part: Part, upstream: UpstreamClient) -> None:
         "trouble": "",
     }
     pause = timedelta(seconds=part.batch.connection.poll_seconds)
+    is_news = part.ended_at is None
     if remote.is_over:
-        late = pause if remote.status is RemoteStatus.CANCELLED else timedelta()
+        late = pause if is_news and remote.status is RemoteStatus.CANCELLED else timedelta()
         part.move_to(
             Part.Status.HARVESTING,
-            ended_at=timezone.now(),
+            ended_at=part.ended_at or timezone.now(),
             # Requests in flight when a batch is cancelled may still land, and are billed.
             next_check_at=timezone.now() + late,
             **seen,
         )
-        Event.objects.create(batch_id=part.batch_id, text=_ending(part, remote))
+        if is_news:
+            Event.objects.create(batch_id=part.batch_id, text=_ending(part, remote))
     elif _has_news(part, remote):
-        part.move_to(Part.Status.HARVESTING, **seen)
+        part.move_to(Part.Status.HARVESTING, ended_at=None, **seen)
     else:
-        part.postpone(pause, **seen)
+        part.postpone(pause, ended_at=None, **seen)
 
 
 def _has_news(part: Part, remote: RemoteBatch) -> bool:

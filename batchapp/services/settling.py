@@ -77,7 +77,7 @@ def _bill(batch: Batch) -> list[Charge]:
         .annotate(
             input=Sum("input_tokens", default=0),
             output=Sum("output_tokens", default=0),
-            silent=Count("pk", filter=Q(input_tokens=None)),
+            silent=Count("pk", filter=Q(input_tokens=None) | Q(output_tokens=None)),
         )
     }
     charges = list(batch.charges.all())

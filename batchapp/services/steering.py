@@ -1,5 +1,7 @@
 """What people want of a batch that is under way. They write wishes; workers carry them out."""
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -10,7 +12,10 @@ def request_cancel(batch: Batch, user: User) -> bool:
     """Ask for ``batch`` to be cancelled; False if it is over or was asked for before.
 
     Requests that are answered stay answered, and paid. A part that waits for a person and never
-    reached the provider is cancelled here and now.
+    reached the provider is cancelled here and now; one that did goes back to the workers.
+
+    Raises:
+        StaleRow: something moved at this very moment; nothing was written.
     """
     with transaction.atomic():
         asked = Batch.objects.filter(
@@ -20,7 +25,10 @@ def request_cancel(batch: Batch, user: User) -> bool:
             return False
         Event.objects.create(batch=batch, actor=user, text="Asked to cancel.")
         for part in batch.parts.filter(status=Part.Status.NEEDS_ATTENTION):
-            _release(part)
+            if part.may_be_at_provider:
+                _release(part)
+            else:
+                part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
         # Those under way are looked at now rather than at their next turn.
         batch.parts.exclude(next_check_at=None).update(next_check_at=timezone.now())
     return True
@@ -30,21 +38,24 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     """Send what needs attention on its way again, on ``key`` if one is given; how many parts.
 
     A batch that is at the provider stays with the key that created it: no other sees it there.
+
+    Raises:
+        StaleRow: somebody else did the same at this very moment; nothing was written.
     """
     with transaction.atomic():
         stuck = list(batch.parts.filter(status=Part.Status.NEEDS_ATTENTION))
-        at_provider = any(part.upstream_id or part.create_attempted_at for part in stuck)
+        changes: dict[str, Any] = {}
+        at_provider = any(part.may_be_at_provider for part in stuck)
         if stuck and key and key.pk != batch.key_id and not at_provider:
             Batch.objects.filter(pk=batch.pk).update(key=key)
-            batch.parts.update(upstream_file_id="", upload_attempted_at=None)
-            for part in stuck:
-                part.refresh_from_db()
+            changes = {"upstream_file_id": "", "upload_attempted_at": None}
         for part in stuck:
-            _release(part)
+            _release(part, **changes)
         if stuck:
             Event.objects.create(batch=batch, actor=user, text="Asked to try again.")
     return len(stuck)
 
 
-def _release(part: Part) -> None:
-    part.move_to(part.stopped_in or Part.Status.PREPARING, trouble="", failures=0, stopped_in="")
+def _release(part: Part, **changes: Any) -> None:
+    status = part.stopped_in or Part.Status.PREPARING
+    part.move_to(status, trouble="", failures=0, stopped_in="", **changes)

@@ -4,19 +4,20 @@ Providers have no idempotency key, so every file and batch we make carries the p
 an attempt whose end we did not see is looked for before it is repeated.
 """
 
-import time
 from datetime import timedelta
 
 from django.utils import timezone
 
 from batchapp.models import Event, Part
 from batchapp.upstream.client import UpstreamClient
-from batchapp.upstream.errors import UpstreamError, UpstreamUnavailable
-from batchapp.upstream.types import RemoteBatch
+from batchapp.upstream.errors import UpstreamRejected, UpstreamUnavailable
+from batchapp.upstream.exchange import PATIENCE
+from batchapp.upstream.types import RemoteBatch, RemoteStatus
 
 TOKEN_KEY = "portal_submission"  # noqa: S105  # the name of a metadata entry
-RENEW_EVERY = 2.0
-"""Seconds between two signs of life while a file is sent."""
+LEASES_PER_CALL = PATIENCE + 1
+"""For an upload that is being checked, and a create: nobody else may begin before they ended.
+An ordinary timeout is shorter than a lease, and these calls may take ``PATIENCE`` of them."""
 
 
 def submit(part: Part, upstream: UpstreamClient) -> None:
@@ -27,13 +28,13 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
     remote = _find(part, upstream)
+    if remote is None and not part.upstream_file_id and not part.batch.cancel_requested_at:
+        part.renew(upstream_file_id=_upload(part, upstream))
+        part.batch.refresh_from_db(fields=["cancel_requested_at"])  # it may have taken minutes
     if remote is None and part.batch.cancel_requested_at:
         part.move_to(Part.Status.CANCELLED, trouble="")
         return
-    if remote is None:
-        if not part.upstream_file_id:
-            part.renew(upstream_file_id=_upload(part, upstream))
-        remote = _create(part, upstream)
+    remote = remote or _create(part, upstream)
     part.move_to(
         Part.Status.RUNNING,
         upstream_id=remote.id,
@@ -50,19 +51,31 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
     )
 
 
+def cancel_twins(part: Part, upstream: UpstreamClient) -> None:
+    """Cancel what else carries the token of ``part``: it turned up after we gave up looking.
+
+    Raises:
+        UpstreamUnavailable: those seen so far are cancelled; do it again.
+    """
+    for twin in _found(part, upstream):
+        if twin.id != part.upstream_id:
+            _cancel(part, twin, upstream)
+
+
 def _find(part: Part, upstream: UpstreamClient) -> RemoteBatch | None:
     """Return the batch that an earlier attempt created, if there was one.
 
     Of two, the older is kept and the others are cancelled: only one may be worked on and paid.
+    One that never ran counts as none.
 
     Raises:
         UpstreamUnavailable: none is to be seen yet, and it is too soon to say that none will be.
     """
     if part.create_attempted_at is None:
         return None
-    found = upstream.find_batches(TOKEN_KEY, part.token, since=part.create_attempted_at)
+    found = _found(part, upstream)
     for surplus in found[1:]:
-        upstream.cancel_batch(surplus.id)
+        _cancel(part, surplus, upstream)
     if found:
         return found[0]
     seen_for = timezone.now() - part.create_attempted_at
@@ -75,19 +88,43 @@ def _find(part: Part, upstream: UpstreamClient) -> RemoteBatch | None:
     return None
 
 
+def _found(part: Part, upstream: UpstreamClient) -> list[RemoteBatch]:
+    found = upstream.find_batches(TOKEN_KEY, part.token, since=part.batch.created_at)
+    return [remote for remote in found if not remote.is_stillborn]
+
+
+def _cancel(part: Part, twin: RemoteBatch, upstream: UpstreamClient) -> None:
+    """Stop a batch that nobody follows; if that is refused, a person can read of it."""
+    if twin.status in {RemoteStatus.CANCELLING, RemoteStatus.CANCELLED}:
+        return
+    text = f"A second batch turned up at {part.batch.connection}, {twin.id}: "
+    if twin.is_over:
+        text += f"it had already ended ({twin.raw_status})."
+    else:
+        try:
+            upstream.cancel_batch(twin.id)
+            text += "it was cancelled."
+        except UpstreamRejected as exc:
+            text += f"it could not be cancelled ({exc.message or exc})."
+    if not Event.objects.filter(batch_id=part.batch_id, text=text).exists():
+        Event.objects.create(batch_id=part.batch_id, text=text)
+
+
 def _upload(part: Part, upstream: UpstreamClient) -> str:
     """Return the id of the part's file at the provider, sending it if it is not there."""
-    name = f"{part.token}.jsonl"
-    if part.upload_attempted_at and (found := upstream.find_files(name)):
-        return found[0].id
+    name, size = f"{part.token}.jsonl", part.batch.upload.size
+    if part.upload_attempted_at:
+        for file in upstream.find_files(name):
+            if file.bytes in {0, size}:  # 0 where the provider does not say
+                return file.id
     part.renew(upload_attempted_at=timezone.now())
-    said = time.monotonic()
+    renew = part.keep_alive()
 
-    def progress(_sent: int) -> None:
-        nonlocal said
-        if time.monotonic() - said > RENEW_EVERY:
-            part.renew()
-            said = time.monotonic()
+    def progress(sent: int) -> None:
+        if sent < size:
+            renew(sent)
+        else:
+            part.renew(leases=LEASES_PER_CALL)
 
     with part.batch.upload.blob.open("rb") as content:
         return upstream.upload_file(content.file, name=name, on_progress=progress).id
@@ -96,9 +133,16 @@ def _upload(part: Part, upstream: UpstreamClient) -> str:
 def _create(part: Part, upstream: UpstreamClient) -> RemoteBatch:
     """Make the one call that costs money, after writing down that we are about to.
 
-    The mark is taken back only where it is certain that nothing was created.
+    The mark is taken back only where it is certain that nothing was created; else it moves to
+    the end of the call, from where the grace counts. A refusal may be about the file, which was
+    deleted over there or belongs to another account, so the next attempt sends it again.
     """
-    part.renew(create_attempted_at=timezone.now())
+    before = part.create_attempted_at
+    part.renew(
+        leases=LEASES_PER_CALL,
+        create_attempted_at=timezone.now(),
+        may_have_twin=part.may_have_twin or before is not None,
+    )
     try:
         return upstream.create_batch(
             part.upstream_file_id,
@@ -106,7 +150,9 @@ def _create(part: Part, upstream: UpstreamClient) -> RemoteBatch:
             window=part.batch.window,
             metadata={TOKEN_KEY: part.token, "portal_batch": str(part.batch_id)},
         )
-    except UpstreamError as exc:
-        if not (isinstance(exc, UpstreamUnavailable) and exc.maybe_done):
-            part.renew(create_attempted_at=None)
+    except UpstreamUnavailable as exc:
+        part.renew(create_attempted_at=timezone.now() if exc.maybe_done else before)
+        raise
+    except UpstreamRejected:
+        part.renew(create_attempted_at=before, upstream_file_id="", upload_attempted_at=None)
         raise

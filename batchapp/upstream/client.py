@@ -194,12 +194,15 @@ class UpstreamClient:
         return self._exchange.ask("retrying the batch", "POST", path, RemoteBatch.from_json)
 
     @contextmanager
-    def open_content(self, file_id: str, *, skip: int = 0) -> Iterator[Content]:
+    def open_content(
+        self, file_id: str, *, skip: int = 0, on_progress: Callable[[int], None] | None = None
+    ) -> Iterator[Content]:
         """Open a file's lines for reading, without the first ``skip``.
 
         A running batch's result file is there from the start, with what is done so far.
         Lines come in the order of completion; one may be missed or come twice when a read is
         resumed, so de-duplicate by ``id`` and, once the batch is over, compare with its counts.
+        ``on_progress`` is called with the number of bytes that came so far.
 
         Source: Doubleword's parameter is ``skip``; ``offset`` of its older guides is ignored.
         """
@@ -207,7 +210,7 @@ class UpstreamClient:
         path = f"/v1/files/{_quoted(file_id)}/content"
         query = {"skip": str(skip)} if skip > 0 else {}
         with self._exchange.answer(doing, "GET", path, params=query) as response:
-            yield Content(response, doing)
+            yield Content(response, doing, on_progress)
 
     def cost_estimate(self, file_id: str, *, window: str) -> CostEstimate:
         """Return the provider's own estimate for a file. Doubleword only.

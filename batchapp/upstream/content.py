@@ -1,6 +1,6 @@
 """The lines of a result file, streamed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import msgspec
@@ -22,9 +22,15 @@ class Content:
             then it may also have ignored ``skip`` and begun anew: de-duplicate by ``id``.
     """
 
-    def __init__(self, response: httpx.Response, doing: str) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        doing: str,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> None:
         self._response = response
         self._doing = doing
+        self._on_progress = on_progress
         self.is_incomplete = response.headers.get("X-Incomplete", "").strip().lower() == "true"
         last_line = response.headers.get("X-Last-Line", "").strip()
         is_number = last_line.isascii() and last_line.isdigit() and len(last_line) < 16
@@ -61,6 +67,8 @@ class Content:
                 if is_start and answers.is_html(self._response, chunk):
                     raise answers.not_the_api(self._doing, "an HTML page")
                 is_start = is_start and not chunk.strip()
+                if self._on_progress:
+                    self._on_progress(self._response.num_bytes_downloaded)
                 yield chunk
         except httpx.RequestError as exc:
             raise answers.no_answer(self._doing, exc) from None

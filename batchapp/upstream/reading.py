@@ -22,10 +22,16 @@ def mapping(value: object, what: str) -> dict[str, Any]:
 
 
 def identifier(entry: dict[str, Any], what: str) -> str:
-    found = text(entry.get("id"))
-    if not found.strip(" .") or len(found) > MAX_ID:
+    found = reference(entry.get("id"))
+    if found is None:
         raise MalformedError(f"{what} without an id")
     return found
+
+
+def reference(value: object) -> str | None:
+    """The id of something else, or None if it is none that could be asked for."""
+    found = text(value)
+    return found if found.strip(" .") and len(found) <= MAX_ID else None
 
 
 def text(value: object) -> str:

@@ -126,6 +126,11 @@ class RemoteBatch:
         """Whether the provider has stopped working on it, for better or worse."""
         return self.status in OVER
 
+    @property
+    def is_stillborn(self) -> bool:
+        """Whether it failed before any request was tried, as after a create answered by 500."""
+        return self.status is RemoteStatus.FAILED and not self.completed and not self.failed
+
     @classmethod
     def from_json(cls, value: object) -> Self:
         entry = reading.mapping(value, "a batch")
@@ -139,8 +144,8 @@ class RemoteBatch:
             raw_status=raw_status,
             endpoint=reading.text(entry.get("endpoint")),
             input_file_id=reading.text(entry.get("input_file_id")),
-            output_file_id=reading.text(entry.get("output_file_id")) or None,
-            error_file_id=reading.text(entry.get("error_file_id")) or None,
+            output_file_id=reading.reference(entry.get("output_file_id")),
+            error_file_id=reading.reference(entry.get("error_file_id")),
             window=reading.text(entry.get("completion_window")),
             total=reading.count(counts.get("total")),
             completed=reading.count(counts.get("completed")),

@@ -76,9 +76,7 @@ def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         return _try_again(request, found, form)
     context: dict[str, Any] = {"batch": found, "form": form, "summary": summarise(found)}
-    context["is_at_provider"] = any(
-        part.upstream_id or part.create_attempted_at for part in context["summary"].parts
-    )
+    context["is_at_provider"] = any(part.may_be_at_provider for part in context["summary"].parts)
     return render_partial(request, "batchapp/batches/batch_try_again.html", "dialog", context)
 
 

@@ -1,5 +1,6 @@
 """Provider keys of people and projects: added, replaced, removed, tried. None is ever shown."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
@@ -77,7 +78,7 @@ def key_try(request: Request, pk: UUID) -> HttpResponse:
     """Ask the provider whether it takes the key."""
     key = key_of(request, pk)
     try:
-        with tasks.upstream_client(key) as upstream:
+        with tasks.upstream_client(key, silence=timedelta(seconds=10)) as upstream:
             models = count(keying.try_out(key, upstream), "model")
         messages.success(request, f"{key.connection} takes the key …{key.last_four}: {models}.")
     except UnreadableKey:

@@ -1,16 +1,22 @@
 """From running at the provider to a settled batch."""
 
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.outcome import Outcome
-from batchapp.models import Batch, Part, Segment
-from batchapp.services import browsing, preparing, steering
+from batchapp.models import Batch, Connection, Part, Segment
+from batchapp.services import browsing, harvesting, preparing, steering
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_part
 from tests.provider import Provider
 
@@ -192,6 +198,7 @@ def test_a_batch_that_ended_is_not_cancelled_over_there(provider: Provider, runn
 
 
 def test_a_batch_the_provider_lost_waits_for_a_person(provider: Provider, running: Part) -> None:
+    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(404, text="Batch with ID x not found")
 
     tasks.poll(str(running.pk))
@@ -268,3 +275,231 @@ def test_late_results_of_a_cancelled_batch_are_waited_for(
     assert part.status == Part.Status.HARVESTING
     assert part.next_check_at
     assert part.next_check_at > timezone.now() + timedelta(seconds=20)
+
+
+def test_a_batch_not_to_be_seen_yet_is_looked_for_again(provider: Provider, running: Part) -> None:
+    provider.before = lambda *_: httpx.Response(404, text="Batch with ID x not found")
+
+    tasks.poll(str(running.pk))  # at once: the provider's replica lags behind
+
+    part = due(running)
+    assert part.status == Part.Status.RUNNING
+    assert part.failures == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_cancelling_what_the_provider_has_deleted_ends_it(
+    provider: Provider, running: Part, status: int
+) -> None:
+    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider.before = lambda *_: httpx.Response(status, text="Batch with ID x not found")
+    tasks.poll(str(running.pk))
+    assert due(running).status == Part.Status.NEEDS_ATTENTION
+
+    steering.request_cancel(running.batch, running.batch.created_by)
+    batch = go_on(running)
+
+    assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
+
+
+def test_a_slow_transfer_keeps_its_lease(
+    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.finish([])
+    tasks.poll(str(running.pk))
+    now, monotonic, line = timezone.now, time.monotonic, answer_line(1) + b"\n"
+
+    def dribble(call: str, request: httpx.Request) -> httpx.Response | None:
+        if call != "GET /v1/files/ID/content":
+            return None
+        return httpx.Response(200, content=slowly())
+
+    def slowly() -> Iterator[bytes]:
+        for start in range(0, len(line), 50):
+            yield line[start : start + 50]
+            pass_time(start)
+            assert not Part.objects.due(timezone.now()).exists()
+
+    def pass_time(seconds: float) -> None:
+        monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + seconds)
+
+    provider.before = dribble
+    tasks.harvest(str(due(running).pk))
+
+    assert running.results.get(custom_id="row-1").outcome == Outcome.OK
+
+
+def test_a_commit_whose_confirmation_was_lost_keeps_its_bytes(
+    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def losing() -> Iterator[None]:
+        with transaction.atomic():
+            yield
+        raise OperationalError("server closed the connection unexpectedly")
+
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+    tasks.poll(str(running.pk))
+    with monkeypatch.context() as broken:
+        broken.setattr(harvesting, "transaction", SimpleNamespace(atomic=losing))
+        with pytest.raises(OperationalError):
+            tasks.harvest(str(due(running).pk))
+
+    batch = go_on(running)
+
+    assert output(batch).count(b"\n") == 3
+
+
+def test_a_result_file_named_after_the_end_is_still_fetched(
+    provider: Provider, running: Part
+) -> None:
+    set_part(running.batch, output_file_id="", error_file_id="")
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+    (remote,) = provider.batches.values()
+    named = remote.pop("output_file_id")
+    tasks.poll(str(running.pk))
+    tasks.harvest(str(due(running).pk))
+
+    remote["output_file_id"] = named
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert batch.events.filter(text__contains="reports completed").count() == 1
+
+
+def test_a_batch_reopened_before_it_was_fetched_is_followed_to_its_new_end(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([answer_line(1)], [error_line(2), error_line(3)])
+    tasks.poll(str(running.pk))
+    provider.finish([answer_line(1)], status="in_progress")
+    tasks.harvest(str(due(running).pk))
+    tasks.poll(str(due(running).pk))
+    assert due(running).ended_at is None
+
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    assert go_on(running).succeeded == 3
+
+
+def test_counts_that_never_come_true_end_all_the_same(provider: Provider, running: Part) -> None:
+    provider.finish([answer_line(1)])
+    next(iter(provider.batches.values()))["request_counts"]["completed"] = 10**12
+
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.missing) == (1, 2)
+
+
+def test_errors_a_provider_does_not_count_are_read(provider: Provider, running: Part) -> None:
+    provider.finish([answer_line(1)], [error_line(2), error_line(3)])
+    del next(iter(provider.batches.values()))["request_counts"]
+
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.failed) == (1, 2)
+
+
+def test_absurd_values_of_a_provider_are_stored_or_dropped(
+    provider: Provider, running: Part
+) -> None:
+    absurd = json.loads(answer_line(1))
+    absurd["id"] = "i" * 1000
+    absurd["response"]["body"]["model"] = "m\0" * 1000
+    absurd["response"]["body"]["choices"][0]["finish_reason"] = "r" * 1000
+    absurd["response"]["body"]["usage"] = {
+        "prompt_tokens": 2**31 - 1,
+        "cache_read_input_tokens": 2**31 - 1,
+        "completion_tokens": 10**12,
+    }
+    failed = {"custom_id": "row-2", "error": {"code": "c" * 1000, "message": "\0" * 1000}}
+    provider.finish([json.dumps(absurd).encode(), answer_line(3)], [json.dumps(failed).encode()])
+    remote = next(iter(provider.batches.values()))
+    remote["status_text"], remote["expires_at"] = "s" * 1000, 10**30
+
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.failed) == (2, 1)
+    assert batch.charges.get().answers_without_usage == 1
+
+
+@pytest.mark.parametrize("file_id", ["f" * 1000, "..", 5])
+def test_a_file_id_that_is_none_counts_as_absent(
+    provider: Provider, running: Part, file_id: object
+) -> None:
+    set_part(running.batch, output_file_id="", error_file_id="")
+    provider.finish([], [error_line(n) for n in (1, 2, 3)], status="failed")
+    next(iter(provider.batches.values()))["output_file_id"] = file_id
+
+    assert go_on(running).failed == 3
+
+
+def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part = make_batch().parts.get()
+
+    monkeypatch.setattr(preparing, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(preparing.Part, "move_to", lambda *_, **__: 1 / 0)
+    for _ in range(tasks.MAX_CLAIMS):
+        with pytest.raises(ZeroDivisionError):
+            tasks.prepare(str(due(part).pk))
+    monkeypatch.undo()
+    tasks.prepare(str(due(part).pk))
+
+    assert due(part).status == Part.Status.NEEDS_ATTENTION
+
+
+def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
+    batch = make_batch()
+    set_part(batch, status=Part.Status.DONE, next_check_at=None)
+    Batch.objects.begin_settling()
+    for _ in range(2):
+        Batch.objects.update(claims=tasks.MAX_CLAIMS, next_check_at=timezone.now())
+        tasks.settle(str(batch.pk))
+
+    batch.refresh_from_db()
+    assert batch.status == Batch.Status.SETTLING
+    assert batch.next_check_at
+    assert batch.events.filter(text__contains="keeps trying").count() == 1
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
+    provider: Provider, running: Part, status: int
+) -> None:
+    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    refusal = httpx.Response(status, text="Cannot cancel it")
+    provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
+    steering.request_cancel(running.batch, running.batch.created_by)
+    tasks.poll(str(running.pk))
+    assert due(running).status == Part.Status.RUNNING
+
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    assert go_on(running).succeeded == 3
+
+
+def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
+    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harvesting, "LINES_AT_ONCE", 1)
+    Connection.objects.update(has_partial_results=False)
+    lines = [b"garbage", answer_line(1), answer_line(2), answer_line(3)]
+    provider.finish(lines)
+    tasks.poll(str(running.pk))
+
+    def break_off() -> Iterator[bytes]:
+        yield b"\n".join(lines[:2]) + b"\n"
+        raise httpx.RemoteProtocolError("peer closed connection")
+
+    provider.after = lambda *_: httpx.Response(200, content=break_off())
+    tasks.harvest(str(due(running).pk))
+    assert due(running).output_lines == 2
+    provider.after = lambda *_: None
+
+    batch = go_on(running)
+
+    assert output(batch).splitlines() == lines
+    assert batch.events.filter(text__contains="could not be matched").count() == 1

@@ -36,6 +36,18 @@ def submit(part: Part) -> Part:
     return Part.objects.get(pk=part.pk)
 
 
+def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """From now on the clock is that much ahead."""
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
+
+
+def lose_reply(call: str, request: httpx.Request) -> None:
+    """The batch is created, and nobody hears of it."""
+    if call == "POST /v1/batches":
+        raise httpx.ReadTimeout("no reply", request=request)
+
+
 def test_a_part_is_uploaded_and_created_once_and_runs(provider: Provider, waiting: Part) -> None:
     part = submit(waiting)
 
@@ -150,7 +162,7 @@ def test_a_refusal_waits_for_a_person_with_advice(
     assert part.status == Part.Status.NEEDS_ATTENTION
     assert part.next_check_at is None
     assert advice in part.trouble
-    assert text.split(":")[0] in part.trouble
+    assert text.split(":", maxsplit=1)[0] in part.trouble
     assert part.create_attempted_at is None
 
 
@@ -240,3 +252,233 @@ def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Part) 
 
     assert part.status == Part.Status.NEEDS_ATTENTION
     assert "broke off several times" in part.trouble
+
+
+def test_a_slow_create_is_left_alone_until_it_has_ended(
+    provider: Provider, waiting: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches" and not provider.batches:
+            pass_time(monkeypatch, 200)  # longer than a lease and the grace together
+            tasks.submit(str(waiting.pk))
+
+    provider.before = dawdle
+    part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    assert [part.upstream_id] == list(provider.batches)
+
+
+def test_the_grace_begins_when_the_doubtful_create_has_ended(
+    provider: Provider, waiting: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches":
+            provider.hidden = set(provider.batches)  # the provider's replica lags behind
+            pass_time(monkeypatch, 200)
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = dawdle
+    submit(waiting)
+    part = submit(waiting)
+
+    assert part.status == Part.Status.WAITING
+    assert len(provider.batches) == 1
+
+
+def test_a_file_being_checked_over_there_is_not_sent_a_second_time(
+    provider: Provider, waiting: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/files" and not provider.files:
+            pass_time(monkeypatch, 200)
+            tasks.submit(str(waiting.pk))
+
+    provider.before = dawdle
+    submit(waiting)
+
+    assert len(provider.files) == 1
+
+
+def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
+    provider: Provider, waiting: Part
+) -> None:
+    provider.after = lose_reply
+    submit(waiting)
+    provider.after = lambda *_: None
+    provider.hidden = set(provider.batches)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    part = submit(waiting)
+    assert part.status == Part.Status.RUNNING
+    provider.hidden = set()
+
+    tasks.poll(str(part.pk))
+
+    late, kept = provider.batches.values()
+    assert (late["status"], kept["status"]) == ("cancelled", "in_progress")
+    assert part.batch.events.filter(text__contains=late["id"]).exists()
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
+    provider: Provider, waiting: Part, status: int
+) -> None:
+    provider.after = lose_reply
+    submit(waiting)
+    provider.hidden = set(provider.batches)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    submit(waiting)
+    provider.hidden = set()
+    refusal = httpx.Response(status, text="Cannot cancel it")
+    provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    assert part.upstream_id == next(iter(provider.batches))
+    assert part.batch.events.filter(text__contains="could not be cancelled").exists()
+
+
+def test_of_two_batches_one_that_failed_before_it_ran_is_not_kept(
+    provider: Provider, waiting: Part
+) -> None:
+    provider.after = lose_reply
+    submit(waiting)
+    provider.hidden = set(provider.batches)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    submit(waiting)
+    provider.hidden = set()
+    failed, running = provider.batches.values()
+    failed["status"] = "failed"
+
+    part = submit(waiting)
+
+    assert part.upstream_id == running["id"]
+    assert running["status"] == "in_progress"
+
+
+def test_a_create_that_left_a_failed_batch_behind_is_repeated(
+    provider: Provider, waiting: Part
+) -> None:
+    def break_down(call: str, request: httpx.Request) -> httpx.Response | None:
+        if call != "POST /v1/batches":
+            return None
+        next(iter(provider.batches.values()))["status"] = "failed"
+        return httpx.Response(500, text="Internal server error")
+
+    provider.after = break_down
+    submit(waiting)
+    provider.after = lambda *_: None
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    assert provider.batches[part.upstream_id]["status"] == "in_progress"
+
+
+def test_a_file_the_provider_no_longer_has_is_sent_again(
+    provider: Provider, waiting: Part
+) -> None:
+    def forget(call: str, request: httpx.Request) -> httpx.Response | None:
+        if call != "POST /v1/batches" or len(provider.files) > 1:
+            return None
+        return httpx.Response(404, text="File with ID x not found")
+
+    provider.before = forget
+    part = submit(waiting)
+    assert part.status == Part.Status.NEEDS_ATTENTION
+
+    steering.try_again(part.batch, part.batch.created_by)
+    part = submit(part)
+
+    assert part.status == Part.Status.RUNNING
+
+
+def test_a_file_of_another_size_is_not_taken_for_ours(provider: Provider, waiting: Part) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/files":
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = lose
+    submit(waiting)
+    provider.after = lambda *_: None
+    (cut_short,) = provider.files
+    provider.sizes[cut_short] = 10
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    assert part.upstream_file_id != cut_short
+
+
+def test_cancelling_while_the_file_is_sent_creates_nothing(
+    provider: Provider, waiting: Part
+) -> None:
+    def cancel(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/files":
+            steering.request_cancel(waiting.batch, waiting.batch.created_by)
+
+    provider.after = cancel
+    part = submit(waiting)
+
+    assert part.status == Part.Status.CANCELLED
+    assert provider.batches == {}
+
+
+def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: Part) -> None:
+    waiting.batch.upload.blob.delete(save=False)
+
+    for _ in range(tasks.MAX_CLAIMS):
+        with pytest.raises(FileNotFoundError):
+            submit(waiting)
+    part = submit(waiting)
+
+    assert part.status == Part.Status.NEEDS_ATTENTION
+
+
+@pytest.mark.parametrize("status", [Part.Status.PREPARING, Part.Status.WAITING])
+def test_cancelling_what_stopped_before_the_provider_is_the_end_of_it(
+    waiting: Part, status: Part.Status
+) -> None:
+    batch = waiting.batch
+    batch.key.ciphertext = "garbage"
+    batch.key.save()
+    part = set_part(
+        batch, status=Part.Status.NEEDS_ATTENTION, stopped_in=status, next_check_at=None
+    )
+
+    assert steering.request_cancel(batch, batch.created_by)
+
+    part.refresh_from_db()
+    assert part.status == Part.Status.CANCELLED
+
+
+def test_what_cannot_even_be_sent_can_still_be_cancelled(waiting: Part) -> None:
+    waiting.batch.key.ciphertext = "garbage"
+    waiting.batch.key.save()
+    steering.request_cancel(waiting.batch, waiting.batch.created_by)
+
+    part = submit(waiting)
+
+    assert part.status == Part.Status.CANCELLED
+
+
+@pytest.mark.parametrize("refusal", [httpx.Response(402), httpx.Response(429)])
+def test_a_refused_second_create_does_not_clear_the_doubt_about_the_first(
+    provider: Provider, waiting: Part, refusal: httpx.Response
+) -> None:
+    provider.after = lose_reply
+    submit(waiting)
+    provider.after = lambda *_: None
+    provider.hidden = set(provider.batches)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider.before = lambda call, _: refusal if call == "POST /v1/batches" else None
+    part = submit(waiting)
+    provider.before = lambda *_: None
+    provider.hidden = set()
+
+    steering.try_again(part.batch, part.batch.created_by)
+    part = submit(part)
+
+    assert [part.upstream_id] == list(provider.batches)

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
 from django.urls import reverse
 
 from batchapp import tasks
@@ -64,8 +65,14 @@ class Command(BaseCommand):
         """Wait until ``batch`` is over or needs a person."""
         started, said = time.monotonic(), ""
         while True:
-            batch = Batch.objects.get(pk=batch.pk)
-            parts = list(batch.parts.all())
+            try:
+                batch = Batch.objects.get(pk=batch.pk)
+                parts = list(batch.parts.all())
+            except OperationalError as exc:  # the workers wait for it, and so do we
+                self._note(f"the database does not answer: {exc}")
+                connection.close()
+                time.sleep(10 * LOOK_EVERY)
+                continue
             if batch.is_over or any(p.status == Part.Status.NEEDS_ATTENTION for p in parts):
                 return batch
             now = ", ".join(
