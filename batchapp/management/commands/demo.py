@@ -61,6 +61,7 @@ class Command(BaseCommand):
             signal.signal(number, signal.default_int_handler)
         with _processes(port, sandbox_url) as processes, Visitor(f"http://localhost:{port}") as me:
             self.stdout.write("Starting web, worker, beat and a sandbox provider ...")
+            self.stdout.flush()
             _until_up(f"http://localhost:{port}/healthz", processes)
             _until_up(f"{sandbox_url}/healthz", processes)
             try:
@@ -74,6 +75,7 @@ class Command(BaseCommand):
             if env.flag("DEMO_EXIT", default=False):
                 return
             self.stdout.write("Running until Ctrl-C.")
+            self.stdout.flush()
             try:
                 processes.wait()
             except KeyboardInterrupt:
