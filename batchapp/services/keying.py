@@ -48,8 +48,8 @@ def remove(key: ProviderKey) -> None:
     """
     running = Batch.objects.unfinished().filter(key=key).count()
     if running:
-        batches = "1 batch" if running == 1 else f"{running} batches"
-        raise KeyInUse(f"{batches} under way still need this key. Wait for them, or cancel them.")
+        need = "1 batch under way needs" if running == 1 else f"{running} batches under way need"
+        raise KeyInUse(f"{need} this key. Wait for the end, or cancel first.")
     key.ciphertext = ""
     key.save(update_fields=["ciphertext"])
 

@@ -45,14 +45,16 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     with transaction.atomic():
         stuck = list(batch.parts.filter(status=Part.Status.NEEDS_ATTENTION))
         changes: dict[str, Any] = {}
+        text = "Asked to try again."
         at_provider = any(part.may_be_at_provider for part in stuck)
         if stuck and key and key.pk != batch.key_id and not at_provider:
             Batch.objects.filter(pk=batch.pk).update(key=key)
             changes = {"upstream_file_id": "", "upload_attempted_at": None}
+            text = f"Asked to try again, on the key {key}."
         for part in stuck:
             _release(part, **changes)
         if stuck:
-            Event.objects.create(batch=batch, actor=user, text="Asked to try again.")
+            Event.objects.create(batch=batch, actor=user, text=text)
     return len(stuck)
 
 

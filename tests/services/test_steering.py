@@ -44,4 +44,4 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
     (winner,) = [key for number, key in moved if number]
     batch.refresh_from_db()
     assert batch.key == winner
-    assert batch.events.filter(text="Asked to try again.").count() == 1
+    assert batch.events.filter(text=f"Asked to try again, on the key {winner}.").count() == 1

@@ -183,7 +183,7 @@ def test_a_key_that_batches_need_stays(page: Client, user: User, project: Projec
 
     key.refresh_from_db()
     assert key.ciphertext
-    assert "1 batch under way still need" in response.content.decode()
+    assert "1 batch under way needs this key" in response.content.decode()
 
 
 def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
@@ -232,6 +232,7 @@ def test_a_key_that_fails_its_test_is_met_with_advice(
 
     html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
 
+    assert f"{key}: " in html or "says nothing about the key" in html
     assert sentence in html
     assert "upload it again" not in html
     assert "this batch" not in html
