@@ -12,6 +12,7 @@ from batchapp.views import (
     home,
     keys,
     orders,
+    palette,
     profile,
     projects,
     reports,
@@ -37,6 +38,7 @@ register_converter(KindConverter, "kind")
 urlpatterns = [
     path("", home.home, name="home"),
     path("healthz", home.healthz, name="healthz"),
+    path("palette/", palette.palette, name="palette"),
     # People
     path("sign-in/", signing_in.SignIn.as_view(), name="login"),
     path("sign-out/", login_not_required(LogoutView.as_view()), name="logout"),
@@ -49,6 +51,7 @@ urlpatterns = [
     path("projects/<slug:slug>/members/", projects.project_members, name="project_members"),
     path("projects/<slug:slug>/keys/", keys.project_keys, name="project_keys"),
     path("projects/<slug:slug>/files/", files.uploads, name="uploads"),
+    path("projects/<slug:slug>/files/sample/", files.upload_sample, name="upload_sample"),
     path("projects/<slug:slug>/batches/", batches.project_batches, name="project_batches"),
     # Provider keys
     path("keys/<uuid:pk>/replace/", keys.key_replace, name="key_replace"),

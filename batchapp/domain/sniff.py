@@ -87,7 +87,7 @@ def _text(head: bytes) -> tuple[str, str] | None:
         return None
     if DELIMITER.search(first):
         return "csv", (
-            "This looks like a table (CSV). Whoever runs the portal can make requests of its rows, "
+            "This looks like a table (CSV). Whoever runs the portal can make requests of it, "
             f"with manage.py make_batch. {NEXT_STEP}"
         )
     return "plain_text", f"No line of this file begins with a JSON object. {NEXT_STEP}"

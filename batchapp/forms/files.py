@@ -10,6 +10,13 @@ from batchapp.models import Connection
 
 MIB = 1024 * 1024
 
+SAMPLES = [
+    ("chat", "Chat: 300 requests"),
+    ("structured", "Structured output: 20"),
+    ("tools", "Tools: 20"),
+    ("embeddings", "Embeddings: 30"),
+]
+
 
 class FilesInput(forms.ClearableFileInput):
     allow_multiple_selected = True
@@ -30,6 +37,12 @@ class FilesField(forms.FileField):
     def clean(self, data: Any, initial: Any = None) -> list["UploadedFile[bytes]"]:
         chosen = data if isinstance(data, list | tuple) else [data]
         return [super(FilesField, self).clean(file, initial) for file in chosen or [None]]
+
+
+class SampleForm(forms.Form):
+    """One of the files that come with the portal."""
+
+    name = forms.ChoiceField(choices=SAMPLES)
 
 
 class UploadForm(forms.Form):

@@ -1,28 +1,16 @@
 """What a spending report is of."""
 
 from datetime import date
-from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 
+from batchapp.forms.days import DaysForm
 from batchapp.services.reporting import Scope
 
-EARLIEST, LATEST = date(2000, 1, 1), date(2100, 12, 31)
 
-
-class DayInput(forms.DateInput):
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
-
-
-class ReportForm(forms.Form):
+class ReportForm(DaysForm):
     """Lives in the page's address; an empty range is this month so far."""
 
-    first = forms.DateField(label="From", required=False, widget=DayInput)
-    last = forms.DateField(label="To", required=False, widget=DayInput)
     by = forms.ChoiceField(
         label="Group by",
         required=False,
@@ -32,15 +20,6 @@ class ReportForm(forms.Form):
     user = forms.CharField(required=False, max_length=254, widget=forms.HiddenInput)
     model = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     sandbox = forms.BooleanField(required=False, label="With sandbox batches")
-
-    def clean(self) -> dict[str, Any]:
-        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
-        for day in (first, last):
-            if day and not EARLIEST <= day <= LATEST:
-                raise ValidationError("Choose days between 2000 and 2100.")
-        if first and last and first > last:
-            raise ValidationError("The range ends before it begins. Swap the two dates.")
-        return self.cleaned_data
 
     def scope(self, today: date) -> Scope:
         """What to add up; the whole form must be valid, or it is this month."""

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from pathlib import Path
 
 import msgspec
 from django.core.files.base import File
@@ -15,6 +16,9 @@ from batchapp.models import Project, Upload, User
 logger = logging.getLogger(__name__)
 
 CHUNK = 1024 * 1024
+
+SAMPLES = Path(__file__).parent.parent / "data/samples"
+"""Request files that come with the portal, to try it with."""
 
 NAME_LENGTH = 255
 """Characters of a file's name; of a longer one its end is kept."""
@@ -43,6 +47,13 @@ def receive(project: Project, user: User, content: "File[bytes]", *, name: str) 
         upload.blob.delete(save=False)
         raise
     return upload
+
+
+def receive_sample(project: Project, user: User, sample: str) -> Upload:
+    """Keep a copy of ``sample``, the stem of a JSONL file in ``SAMPLES``, as if it were sent."""
+    path = SAMPLES / f"{sample}.jsonl"
+    with path.open("rb") as content:
+        return receive(project, user, File(content), name=path.name)
 
 
 def check(upload: Upload) -> None:

@@ -99,6 +99,12 @@ def span(length: timedelta | None) -> str:
     return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
 
 
+@register.filter
+def short(model: str) -> str:
+    """A model without who made it: "Qwen/Qwen3-14B" is "Qwen3-14B"."""
+    return model.rsplit("/", 1)[-1]
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """A picture beside a word that says the same; screen readers pass it over."""

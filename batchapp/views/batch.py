@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_safe
@@ -33,7 +32,7 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
         "proof": proof_of(found) if found.is_over else "",
         "charges": list(found.charges.all()),
         "events": list(found.events.select_related("actor")),
-        "took": (found.finished_at or timezone.now()) - found.created_at,
+        "took": summary.took,
         "can_write": can_write(request, found.project),
         "needs_person": any(p.status == Part.Status.NEEDS_ATTENTION for p in summary.parts),
         "has_output": _lines_at_hand(found, Segment.Kind.OUTPUT),

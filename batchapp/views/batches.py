@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -10,9 +9,8 @@ from batchapp.forms.batches import BatchFilterForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch
 from batchapp.views.access import can_write, project_of
+from batchapp.views.stretch import stretch_of
 from batchapp.views.summary import summarise, with_details
-
-PAGE_SIZE = 25
 
 
 @require_safe
@@ -30,18 +28,23 @@ def project_batches(request: Request, slug: str) -> HttpResponse:
 
 
 def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
-    form = BatchFilterForm(request.GET, user=request.user)
+    project = context.get("project")
+    form = BatchFilterForm(request.GET, user=request.user, project=project)
     rows = Batch.objects.visible_to(request.user)
-    if project := context.get("project"):
+    if project:
         rows = rows.filter(project=project)
-        del form.fields["project"]
-    page = Paginator(with_details(form.narrow(rows)), PAGE_SIZE).get_page(request.GET.get("page"))
-    summaries = [summarise(batch) for batch in page]
+    stretch = stretch_of(
+        form.narrow(rows),
+        active_first=form.wants_active_first,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    found = with_details(Batch.objects.visible_to(request.user)).in_bulk(stretch.keys)
+    summaries = [summarise(found[key]) for key in stretch.keys if key in found]
     context |= {
         "form": form,
-        "page": page,
+        "stretch": stretch,
         "summaries": summaries,
         "is_moving": any(summary.is_moving for summary in summaries),
-        "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
     return render_partial(request, "batchapp/batches/batches.html", "rows", context)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from batchapp.domain.jsonl import Report
-from batchapp.forms.files import UploadForm
+from batchapp.forms.files import SAMPLES, SampleForm, UploadForm
 from batchapp.http import MIB, Request, render_partial
 from batchapp.models import Project, StaleRow, Upload
 from batchapp.services import intake
@@ -48,12 +48,33 @@ def uploads(request: Request, slug: str) -> HttpResponse:
         "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
         "can_write": can_write(request, project),
         "max_total": settings.MAX_UPLOAD_MIB * MIB,
+        "samples": SAMPLES,
         "nav": "projects",
         "tab": "files",
     }
     if request.method == "POST":
         return render(request, "batchapp/files/files.html", context)
     return render_partial(request, "batchapp/files/files.html", "rows", context)
+
+
+@require_POST
+def upload_sample(request: Request, slug: str) -> HttpResponse:
+    """Take in a file that comes with the portal, where trying it costs nothing."""
+    project = project_of(request, slug)
+    require_member(request, project)
+    form = SampleForm(request.POST)
+    if not project.connection.is_sandbox:
+        messages.error(
+            request,
+            f"Samples are for projects on a sandbox: {project.connection} would charge for them.",
+        )
+    elif not form.is_valid():
+        messages.error(request, "There is no such sample. Choose one of those below.")
+    else:
+        received = intake.receive_sample(project, request.user, form.cleaned_data["name"])
+        wake(received)
+        return redirect(received)
+    return redirect("uploads", project.slug)
 
 
 @require_safe

@@ -2,12 +2,14 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Membership, ProviderKey
+from batchapp.models import Batch, Part
+from batchapp.views.first_steps import first_steps
 from batchapp.views.summary import ATTENTION, summarise, with_details
 
 SHOWN = 50
@@ -18,19 +20,18 @@ RECENT = 8
 def home(request: Request) -> HttpResponse:
     """What waits for the person, what runs, what ended lately; the first steps on a new portal."""
     mine = with_details(Batch.objects.visible_to(request.user))
-    unfinished = [summarise(batch) for batch in mine.exclude(status__in=Batch.OVER)[:SHOWN]]
+    stuck = Part.objects.needing_attention().filter(batch=OuterRef("pk"))
+    open_ones = mine.exclude(status__in=Batch.OVER).order_by(Exists(stuck).desc(), "-created_at")
+    unfinished = [summarise(batch) for batch in open_ones[:SHOWN]]
     recent = mine.filter(status__in=Batch.OVER).order_by("-finished_at")[:RECENT]
-    finished = [summarise(batch) for batch in recent]
     context = {
+        "steps": first_steps(request.user),
         "waiting": [each for each in unfinished if each.status is ATTENTION],
         "running": [each for each in unfinished if each.status is not ATTENTION],
-        "finished": finished,
+        "finished": [summarise(batch) for batch in recent],
         "is_moving": any(each.is_moving for each in unfinished),
         "nav": "home",
     }
-    if not unfinished and not finished:
-        context["projects"] = list(Membership.objects.filter(user=request.user)[:1])
-        context["has_key"] = ProviderKey.objects.filter(user=request.user).exists()
     return render_partial(request, "batchapp/home.html", "live", context)
 
 

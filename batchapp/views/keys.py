@@ -84,7 +84,7 @@ def key_try(request: Request, pk: UUID) -> HttpResponse:
     except UnreadableKey:
         messages.error(request, "The stored key cannot be read any more. Replace it.")
     except UpstreamRejected as exc:
-        messages.error(request, _refusal(exc, key))
+        messages.error(request, f"{key}: {_refusal(exc, key)}")
     except UpstreamUnavailable as exc:
         messages.error(
             request,

@@ -1,5 +1,6 @@
 """What a check found and what a file would cost, arranged for pages."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from batchapp.models import REALTIME, Connection
 from batchapp.services import ordering
 from batchapp.templatetags.words import usd
 from batchapp.views.summary import at_least
+
+ACRONYMS = re.compile(r"\b(json|csv|url|id|post)\b", re.IGNORECASE)
 
 ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO]
 
@@ -26,7 +29,8 @@ class FaultGroup:
 
     @property
     def title(self) -> str:
-        return self.code.replace("_", " ").capitalize()
+        words = self.code.replace("_", " ").capitalize()
+        return ACRONYMS.sub(lambda found: found[0].upper(), words)
 
     @property
     def places(self) -> list[Fault]:

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from batchapp.http import wants_fragment
 
-FORMS_ONLY = {"logout", "key_try", "upload_check"}
+FORMS_ONLY = {"logout", "key_try", "upload_check", "upload_sample"}
 """Names of addresses that only take forms: who asks for one as a page gets a blank one."""
 
 

@@ -1,6 +1,7 @@
 """A batch in the words of the pages: status, progress, cost. The only place that decides them."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import QuerySet
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from batchapp.domain.outcome import Outcome
 from batchapp.domain.reconcile import proof
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, Charge, Part
 from batchapp.templatetags.words import count, usd
 
 NOT_YET_SENT = {Part.Status.PREPARING, Part.Status.WAITING}
@@ -49,6 +50,18 @@ class Progress:
     def done(self) -> int:
         return self.answered + self.failed
 
+    @property
+    def failed_share(self) -> int:
+        """In percent of the bar: few failures among many requests are still seen."""
+        if not self.failed or not self.total:
+            return 0
+        return min(100, max(2, 100 * self.failed // self.total))
+
+    @property
+    def answered_share(self) -> int:
+        share = 100 * self.answered // self.total if self.total else 0
+        return min(share, 100 - self.failed_share)
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -67,6 +80,8 @@ class Summary:
     progress: Progress
     cost: Cost
     is_late: bool
+    models: list[str]
+    took: timedelta | None
 
     @property
     def is_moving(self) -> bool:
@@ -108,7 +123,19 @@ def summarise(batch: Batch) -> Summary:
             part.expires_at is not None and part.expires_at < (part.ended_at or now)
             for part in parts
         ),
+        models=[charge.model for charge in sorted(batch.charges.all(), key=_by_requests)],
+        took=_took(batch, now),
     )
+
+
+def _by_requests(charge: Charge) -> int:
+    return -charge.requests
+
+
+def _took(batch: Batch, now: datetime) -> timedelta | None:
+    """How long it took, or takes so far; of a batch whose end nobody wrote down, nothing."""
+    end = batch.finished_at if batch.is_over else now
+    return end - batch.created_at if end else None
 
 
 def headline(summary: Summary) -> str:
@@ -118,7 +145,7 @@ def headline(summary: Summary) -> str:
     if batch.is_over:
         return _verdict(batch, total)
     sentences = {
-        ATTENTION: "It stopped and waits for you: what to do is said above.",
+        ATTENTION: "It stopped. What to do is said above.",
         CANCELLING: f"It is being cancelled. {answered} of {total} answered so far.",
         QUEUED: f"Its {total} are being prepared.",
         WAITING: f"It goes to {batch.connection} next.",

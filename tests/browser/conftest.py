@@ -1,23 +1,13 @@
 """A real Chromium in front of real processes."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.browser.chromium import launched
+from tests.browser.pages import Gallery, gallery
 from tests.processes.portal import PASSWORD, Portal, portal
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +17,17 @@ def running_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]
         yield it
 
 
+@pytest.fixture(scope="session")
+def showroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """Every page in every state, and nothing that moves."""
+    with gallery(tmp_path_factory.mktemp("showroom")) as it:
+        yield it
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.fail("Chromium is not installed; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

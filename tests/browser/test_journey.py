@@ -32,7 +32,8 @@ def test_from_a_file_to_its_results(signed_in: Page) -> None:
     # Counts move without a reload: this mark would be gone after one.
     page.evaluate("window.notReloaded = true")
     expect(page.get_by_role("progressbar").first).to_be_visible()
-    expect(page.get_by_text("All 300 requests answered.")).to_be_visible(timeout=90_000)
+    answered = page.get_by_role("main").get_by_text("All 300 requests answered.")
+    expect(answered).to_be_visible(timeout=90_000)
     assert page.evaluate("window.notReloaded") is True
     expect(page.get_by_text("300 in = 300 answered", exact=True)).to_be_visible()
 
@@ -78,7 +79,8 @@ def test_faults_are_shown_with_their_lines(signed_in: Page, tmp_path: Path) -> N
     page = signed_in
     upload(page, file)
 
-    expect(page.get_by_text("This file cannot be sent: 4 errors.")).to_be_visible()
+    faults = page.get_by_role("main").get_by_text("This file cannot be sent: 4 errors.")
+    expect(faults).to_be_visible()
     row = page.get_by_role("row", name=re.compile("The line is not JSON"))
     row.get_by_text("Line 2", exact=True).click()
     expect(row.get_by_text("Line 2: The line is not JSON")).to_be_visible()

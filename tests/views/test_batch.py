@@ -7,13 +7,16 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from batchapp.models import Batch, Part, Project, User
 from tests.make import (
+    VIEWER,
     answer,
     answer_line,
     error_line,
     finish,
+    join,
     make_batch,
     make_key,
     make_project,
+    make_user,
     set_part,
 )
 
@@ -97,6 +100,27 @@ def test_trying_again_goes_on_where_it_stopped_on_another_key(
     assert (part.status, part.trouble) == (Part.Status.WAITING, "")
     assert stuck.key == key
     assert woken == [str(part.pk)]
+
+
+def test_trying_again_names_the_key_it_has_and_offers_the_others(
+    page: Client, stuck: Batch
+) -> None:
+    other = make_key(stuck.project)
+
+    html = html_of(page, f"/batches/{stuck.pk}/try-again/")
+
+    assert f"{stuck.key}, as before" in html
+    assert f'value="{other.pk}"' in html
+    assert f'value="{stuck.key.pk}"' not in html
+
+
+def test_a_viewer_is_told_who_can_try_again(client: Client, stuck: Batch) -> None:
+    client.force_login(join(make_user(), stuck.project, VIEWER))
+
+    html = html_of(client, stuck.get_absolute_url())
+
+    assert f"Members of {stuck.project} can try it again." in html
+    assert "/try-again/" not in html
 
 
 def test_trying_again_with_somebody_elses_key_is_refused(page: Client, stuck: Batch) -> None:

@@ -107,17 +107,6 @@ def test_lists_take_as_many_queries_for_many_batches_as_for_few(
     assert queries() == few
 
 
-def test_long_lists_are_paged(page: Client, project: Project, user: User) -> None:
-    first = make_batch(project, user, name="The first")
-    for _ in range(25):
-        make_batch(project, user, upload=first.upload, key=first.key)
-
-    assert "1\u201325 of 26" in html_of(page, "/batches/", status="active")
-    second = html_of(page, "/batches/", status="active", page="2")
-    assert "The first" in second
-    assert "?status=active&amp;page=1" in second
-
-
 def test_the_home_page_puts_what_waits_for_people_first(
     page: Client, project: Project, user: User, stuck: Batch
 ) -> None:
@@ -132,7 +121,3 @@ def test_the_home_page_puts_what_waits_for_people_first(
     ]
     assert headings == sorted(headings)
     assert "<html" not in fragment(page, "/")
-
-
-def test_a_new_person_is_told_the_first_steps(page: Client) -> None:
-    assert "Your first batch, in three steps" in html_of(page, "/")

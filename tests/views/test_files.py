@@ -183,10 +183,10 @@ def test_all_faults_are_listed_by_kind_with_their_lines(
 
     html = page.get(upload.get_absolute_url()).content.decode()
 
-    assert "Duplicate custom id" in html
+    assert "Duplicate custom ID" in html
     assert "Lines 2, 4" in html
     assert "Line 3" in html
-    assert "New batch" not in html
+    assert 'id="new-batch"' not in html
 
 
 def test_each_window_has_its_price_and_realtime_to_compare(

@@ -1,0 +1,93 @@
+"""The way to a first batch: what is done, what comes next, and where that is."""
+
+from dataclasses import dataclass, replace
+
+from django.db.models import Q
+from django.urls import reverse
+
+from batchapp.models import Batch, Membership, Project, ProviderKey, Upload, User
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``lesson`` says in a sentence what it is for; ``is_next`` of the first that is not done."""
+
+    name: str
+    lesson: str
+    url: str
+    is_done: bool = False
+    is_next: bool = False
+
+
+def first_steps(user: User) -> list[Step]:
+    """All of them until a batch is submitted; none for a person who only looks on."""
+    projects = Project.objects.writable_by(user)
+    if Batch.objects.filter(project__in=projects).exists():
+        return []
+    project = projects.select_related("connection").order_by("created_at").first()
+    if project is None and user.memberships.exists():
+        return []
+    steps = _steps(user, project)
+    upcoming = next((step for step in steps if not step.is_done), None)
+    return [replace(step, is_next=step is upcoming) for step in steps]
+
+
+def _steps(user: User, project: Project | None) -> list[Step]:
+    if project is None:
+        new = reverse("project_new")
+        lesson = "It keeps the files and batches of a team; or ask an admin of one to add you."
+        return [
+            Step("Create a project", lesson, new),
+            Step("Add a provider key", _key_lesson(None), reverse("profile") + "#keys"),
+            Step("Upload a file", _file_lesson(None), reverse("projects")),
+            Step("Submit a batch", BATCH_LESSON, reverse("projects")),
+        ]
+    projects = Project.objects.writable_by(user)
+    upload = Upload.objects.filter(project__in=projects).order_by("-created_at").first()
+    files = reverse("uploads", args=[project.slug])
+    return [
+        Step(
+            "Add a provider key",
+            _key_lesson(project),
+            _place_of_keys(user, project),
+            is_done=_has_key(user),
+        ),
+        Step("Upload a file", _file_lesson(project), f"{files}#upload", is_done=bool(upload)),
+        Step("Submit a batch", BATCH_LESSON, _place_to_submit(upload) if upload else files),
+    ]
+
+
+BATCH_LESSON = (
+    "Choose how long it may take and see what it will cost; nothing is sent before you submit it."
+)
+
+
+def _key_lesson(project: Project | None) -> str:
+    if project and project.connection.is_sandbox:
+        return "The sandbox takes any key that begins with sk-, and nothing is paid."
+    return "The account behind it pays; it is stored encrypted and never shown again."
+
+
+def _file_lesson(project: Project | None) -> str:
+    if project and project.connection.is_sandbox:
+        return "JSONL, one request on each line; or try one of the samples that wait there."
+    return "JSONL, one request on each line; it is checked and priced before anything is sent."
+
+
+def _has_key(user: User) -> bool:
+    projects = Project.objects.writable_by(user)
+    usable = Q(user=user) | Q(project__in=projects)
+    keys = ProviderKey.objects.filter(usable, connection__in=projects.values("connection"))
+    return keys.exclude(ciphertext="").exists()
+
+
+def _place_of_keys(user: User, project: Project) -> str:
+    """The project's own keys for who manages it, since they serve everybody in it."""
+    if user.memberships.filter(project=project, role=Membership.Role.ADMIN).exists():
+        return reverse("project_keys", args=[project.slug])
+    return reverse("profile") + "#keys"
+
+
+def _place_to_submit(upload: Upload) -> str:
+    is_ready = upload.status == Upload.Status.READY
+    return reverse("batch_new", args=[upload.pk]) if is_ready else upload.get_absolute_url()

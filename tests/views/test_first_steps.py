@@ -1,0 +1,98 @@
+"""The checklist on the home page, until there is a first batch."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from batchapp.models import Project, User
+from tests.make import ADMIN, VIEWER, join, make_batch, make_key, make_project, make_upload
+
+pytestmark = pytest.mark.django_db
+STEP = re.compile(
+    r'<li(?: class="(\w*)"[^>]*)?>.*?<a class="strong" href="([^"]*)">([^<]*)</a>', re.DOTALL
+)
+
+
+def steps(page: Client) -> list[tuple[str, str, str]]:
+    """State, name and address of each step on the home page."""
+    html = page.get("/").content.decode()
+    _, _, listed = html.partition('<ol class="steps">')
+    found = STEP.findall(listed.partition("</ol>")[0])
+    return [(state, name, url) for state, url, name in found]
+
+
+def test_a_person_without_a_project_creates_one_first(page: Client) -> None:
+    html = page.get("/").content.decode()
+
+    assert "Your first batch, in four steps" in html
+    assert [name for _, name, _ in steps(page)] == [
+        "Create a project",
+        "Add a provider key",
+        "Upload a file",
+        "Submit a batch",
+    ]
+    assert steps(page)[0] == ("next", "Create a project", "/projects/new/")
+
+
+def test_each_step_is_ticked_by_what_is_there_and_leads_to_its_place(
+    page: Client, project: Project, user: User
+) -> None:
+    assert "Your first batch, in three steps" in page.get("/").content.decode()
+    assert steps(page) == [
+        ("next", "Add a provider key", "/profile/#keys"),
+        ("", "Upload a file", "/projects/support/files/#upload"),
+        ("", "Submit a batch", "/projects/support/files/"),
+    ]
+
+    key = make_key(user, project.connection)
+    assert [state for state, _, _ in steps(page)] == ["done", "next", ""]
+
+    upload = make_upload(project, user)
+    assert [state for state, _, _ in steps(page)] == ["done", "done", "next"]
+    assert steps(page)[2][2] == f"/files/{upload.pk}/batch/"
+
+    make_batch(project, user, upload=upload, key=key)
+    assert steps(page) == []
+    assert "Under way</h2>" in page.get("/").content.decode()
+
+
+def test_a_key_of_another_provider_is_no_key_for_the_project(
+    page: Client, project: Project, user: User
+) -> None:
+    make_key(user)
+
+    assert steps(page)[0][0] == "next"
+
+
+def test_an_admin_adds_the_key_to_the_project(page: Client, project: Project) -> None:
+    project.memberships.update(role=ADMIN)
+
+    assert steps(page)[0][2] == "/projects/support/keys/"
+
+
+def test_a_batch_of_colleagues_ends_the_first_steps(page: Client, project: Project) -> None:
+    make_batch(project)
+
+    assert steps(page) == []
+
+
+def test_a_batch_of_strangers_does_not(page: Client, project: Project) -> None:
+    make_batch(make_project())
+
+    assert len(steps(page)) == 3
+
+
+def test_who_only_looks_on_is_not_told_to_do_anything(page: Client, user: User) -> None:
+    project = make_project()
+    join(user, project, VIEWER)
+
+    assert steps(page) == []
+    assert "No batch runs yet" in page.get("/").content.decode()
+
+
+def test_the_sandbox_says_which_keys_it_takes(page: Client, project: Project) -> None:
+    project.connection.is_sandbox = True
+    project.connection.save()
+
+    assert "any key that begins with sk-" in page.get("/").content.decode()
