@@ -1,10 +1,18 @@
 """Debian's Chromium, as the browser tests and the pictures use it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+ON_ONE_STACK = pytest.mark.skipif(
+    "DATABASE_URL" in os.environ,
+    reason="no page looks different on another database; the embedded stack covers it",
+)
+"""What the browser sees rather than what the portal does; the journeys run on both stacks."""
 
 FLAGS = [
     "--no-sandbox",

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.browser.chromium import ON_ONE_STACK
 from tests.processes.portal import PASSWORD, Portal
 
 FILES = ["apples.jsonl", "pears.jsonl", "plums.jsonl"]
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, ON_ONE_STACK]
 
 
 @pytest.fixture(scope="module")

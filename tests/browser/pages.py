@@ -1,0 +1,206 @@
+"""Every page of the console in every state, on a portal that stands still.
+
+Only the web process runs, on rows that nobody works on: each state stays as it was made.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+from tests.processes.portal import ROOT, free_port, is_up, stack, until
+
+TOO_LARGE = 3 * 1024 * 1024 // 2
+FORM = "multipart/form-data; boundary=x"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One page. ``opens`` is what to press for its dialog; ``posts`` a body it is asked with."""
+
+    name: str
+    path: str
+    person: str = "ada"
+    status: int = 200
+    opens: str = ""
+    posts: bytes | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+PLACES = [
+    Place("sign-in", "/sign-in/", person=""),
+    Place("home", "/"),
+    Place("home-empty", "/", person="new"),
+    Place("home-busy", "/", person="alan"),
+    Place("search", "/palette/?q=a"),
+    Place("profile", "/profile/"),
+    Place("profile-empty", "/profile/", person="new"),
+    Place("password", "/profile/password/"),
+    Place("projects", "/projects/"),
+    Place("projects-empty", "/projects/", person="new"),
+    Place("project-new", "/projects/new/"),
+    Place("project", "/projects/support/"),
+    Place("project-empty", "/projects/empty/"),
+    Place("project-sandbox", "/projects/playground/", person="alan"),
+    Place("members", "/projects/support/members/"),
+    Place("members-looked-at", "/projects/support/members/", person="grace"),
+    Place("keys", "/projects/support/keys/"),
+    Place("keys-empty", "/projects/empty/keys/"),
+    Place("key-replace", "/keys/{key}/replace/"),
+    Place("key-replace-dialog", "/profile/", opens="text=Replace…"),
+    Place("key-remove", "/keys/{key}/remove/"),
+    Place("files", "/projects/support/files/"),
+    Place("files-empty", "/projects/empty/files/"),
+    Place("file-checking", "/files/{checking}/"),
+    Place("file-ready", "/files/{ready}/"),
+    Place("file-faulty", "/files/{faulty}/"),
+    Place("file-failed", "/files/{failed}/"),
+    Place("file-delete", "/files/{ready}/delete/"),
+    Place("file-delete-dialog", "/files/{ready}/", opens="#delete"),
+    Place("batch-new", "/files/{ready}/batch/"),
+    Place("batch-new-not-ready", "/files/{faulty}/batch/"),
+    Place("batches", "/batches/"),
+    Place("batches-empty", "/batches/", person="new"),
+    Place("batches-none-matches", "/batches/?q=nothing"),
+    Place("batches-of-project", "/projects/support/batches/"),
+    Place("batch-queued", "/batches/{queued}/"),
+    Place("batch-running", "/batches/{running}/"),
+    Place("batch-sandbox", "/batches/{quiet}/", person="alan"),
+    Place("batch-cancelling", "/batches/{cancelling}/"),
+    Place("batch-needs-attention", "/batches/{stuck}/"),
+    Place("batch-completed", "/batches/{completed}/"),
+    Place("batch-with-errors", "/batches/{errors}/"),
+    Place("batch-cancelled", "/batches/{cancelled}/"),
+    Place("cancel", "/batches/{running}/cancel/"),
+    Place("cancel-dialog", "/batches/{running}/", opens="#cancel"),
+    Place("try-again", "/batches/{stuck}/try-again/"),
+    Place("try-again-dialog", "/batches/{stuck}/", opens="#try-again"),
+    Place("results", "/batches/{completed}/results/"),
+    Place("results-failed", "/batches/{errors}/results/?outcome=failed"),
+    Place("results-none-matches", "/batches/{completed}/results/?q=nothing"),
+    Place("result", "/batches/{completed}/results/2/"),
+    Place("result-failed", "/batches/{errors}/results/290/"),
+    Place("report", "/report/"),
+    Place("report-by-model", "/report/?by=model"),
+    Place("report-empty", "/report/?first=2020-01-01&last=2020-01-31"),
+    Place("not-understood", f"/batches/?{'&' * 1100}", status=400),
+    Place("not-allowed", "/files/{foreign}/batch/", status=403),
+    Place("form-out-of-date", "/profile/", status=403, posts=urlencode({"name": ""}).encode()),
+    Place("not-found", "/projects/nowhere/", status=404),
+    Place("too-large", "/projects/support/files/", status=413, posts=bytes(TOO_LARGE)),
+    Place("broken", "/files/{broken}/", status=500),
+]
+PAGES = [place for place in PLACES if not place.opens]
+
+
+@dataclass
+class Gallery:
+    """The portal, and how to get to each place in it."""
+
+    url: str
+    paths: dict[str, str]
+    sessions: dict[str, str]
+    env: dict[str, str]
+
+    def path_of(self, place: Place) -> str:
+        return place.path.format_map(self.paths)
+
+    def enter(self, browser: Browser, place: Place, **options: Any) -> BrowserContext:
+        """A fresh browser, signed in as the person of ``place``."""
+        context = browser.new_context(base_url=self.url, **options)
+        context.set_default_timeout(20_000)
+        cookies = {"csrftoken": 32 * "a"}  # without one, no form is even looked at
+        if session := self.sessions.get(place.person):
+            cookies["sessionid"] = session
+        context.add_cookies(
+            [{"name": name, "value": value, "url": self.url} for name, value in cookies.items()]
+        )
+        return context
+
+    def visit(self, page: Page, place: Place) -> int:
+        """Go to ``place`` and open its dialog; the status it was answered with."""
+        path = self.path_of(place)
+        if place.posts is not None:
+            page.route(f"{self.url}{path}", lambda route: _posted(route, place, self.url), times=1)
+        response = page.goto(path)
+        assert response
+        if place.opens:
+            page.locator(place.opens).first.click()
+            page.locator("dialog[open] h1").wait_for()
+        return response.status
+
+    def change(self, code: str) -> None:
+        """Run ``code`` on the portal's rows, as one of its workers might."""
+        subprocess.run(
+            [sys.executable, "manage.py", "shell", "--command", code],
+            cwd=ROOT,
+            env=self.env,
+            check=True,
+            capture_output=True,
+        )
+
+
+def _posted(route: Route, place: Place, origin: str) -> None:
+    kind = "application/x-www-form-urlencoded" if place.status == 403 else FORM
+    headers = route.request.headers | {"content-type": kind, "origin": origin}
+    route.fulfill(response=route.fetch(method="POST", headers=headers, post_data=place.posts))
+
+
+@contextmanager
+def gallery(folder: Path) -> Iterator[Gallery]:
+    """Serve every state from an empty database; end it afterwards."""
+    port = free_port()
+    url = f"http://localhost:{port}"
+    with stack() as urls, (folder / "web.log").open("w+") as log:
+        env = os.environ | urls
+        env |= {
+            "DATA_DIR": str(folder),
+            "PORT": str(port),
+            "PUBLIC_URL": url,
+            "MAX_UPLOAD_MIB": "1",
+            "LOG_LEVEL": "WARNING",
+        }
+        env.pop("DEBUG", None)
+
+        def run(*command: str) -> str:
+            done = subprocess.run(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=env,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        def tail() -> str:
+            log.seek(0)
+            return log.read()[-4000:]
+
+        run("manage.py", "migrate", "--verbosity", "0")
+        run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+        made = json.loads(run("-m", "tests.browser.seed"))
+        web = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "web"],
+            cwd=ROOT,
+            env=env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            until(lambda: is_up(f"{url}/healthz"), url, tail)
+            yield Gallery(url, made["paths"], made["sessions"], env)
+        finally:
+            web.terminate()
+            web.wait(30)

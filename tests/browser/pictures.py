@@ -1,0 +1,51 @@
+"""Takes a picture of every page in both themes, wide and narrow, and the one in the README.
+
+python -m tests.browser.pictures
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.browser.chromium import launched
+from tests.browser.pages import PLACES, Gallery, Place, gallery
+from tests.processes.portal import ROOT
+
+SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
+THEMES = ("light", "dark")
+README = ROOT / "docs/pictures/batch.png"
+"""Of the finished batch, which is what a reader should see first."""
+
+
+def main() -> None:
+    folder = Path(os.environ.get("DATA_DIR", ROOT / "var")) / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="batchapp-pictures-") as data,
+        gallery(Path(data)) as portal,
+        launched() as browser,
+    ):
+        for place in PLACES:
+            _take(portal, browser, place, folder)
+    sys.stdout.write(f"{len(PLACES) * len(SCREENS) * len(THEMES)} pictures are in {folder}\n")
+
+
+def _take(portal: Gallery, browser: Browser, place: Place, folder: Path) -> None:
+    with portal.enter(browser, place, reduced_motion="reduce") as context:
+        page = context.new_page()
+        portal.visit(page, place)
+        for screen, (width, height) in SCREENS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                path = folder / f"{place}-{screen}-{theme}.png"
+                page.screenshot(path=path, full_page=not place.opens)
+                if (place.name, screen, theme) == ("batch-completed", "wide", "light"):
+                    page.screenshot(path=README)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Fills an empty database with every state that a page can be in, and prints where each is.
+
+It runs in a process of its own, in the environment of the portal that will show the rows.
+"""
+
+import json
+import os
+import sys
+from datetime import timedelta
+from decimal import Decimal
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402  # only a set up Django lets us import models
+from django.test import Client  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from batchapp.models import (  # noqa: E402
+    REALTIME,
+    Batch,
+    Connection,
+    Event,
+    Part,
+    Project,
+    Upload,
+    User,
+)
+from tests import make  # noqa: E402
+
+TROUBLE = "The account has no credits left. Add credits there, then try again."
+QUESTIONS = "The invoice shows last month's address, and the link in the e-mail ends in an error."
+ANSWER = "Billing. The customer asks for a corrected invoice; the broken link is a second matter."
+FAULTS = b"""{"custom_id": "ticket-1"}
+nonsense
+"""
+LARGE = 300
+
+
+def seed() -> dict[str, dict[str, str]]:
+    """Make the rows; the addresses of what pages show, and a session for each person."""
+    ada = make.make_user("ada@example.com", first_name="Ada", last_name="Lovelace", is_staff=True)
+    grace = make.make_user("grace@example.com", first_name="Grace", last_name="Hopper")
+    alan = make.make_user("alan@example.com", first_name="Alan", last_name="Turing")
+    newcomer = make.make_user("new@example.com")
+    connection = Connection.objects.get(name="Doubleword")
+    for window, factor in [("24h", 1), ("1h", 2), (REALTIME, 4)]:
+        make.make_price(connection, window, factor * Decimal("0.05"), factor * Decimal("0.20"))
+    support = make.make_project(
+        ada, role=make.ADMIN, name="Support tickets", slug="support", connection=connection
+    )
+    make.join(grace, support)
+    make.make_project(ada, role=make.ADMIN, name="Release notes", slug="empty")
+    looked_at = make.make_project(ada, role=make.VIEWER, name="Contracts", slug="contracts")
+    key = make.make_key(ada, connection)
+    make.make_key(support)
+
+    paths = {"key": str(key.pk), "foreign": str(make.make_upload(looked_at, grace).pk)}
+    paths |= {name: str(row.pk) for name, row in _files(support, ada).items()}
+    paths |= {name: str(row.pk) for name, row in _batches(support, ada, grace).items()}
+    paths |= {"quiet": str(_playground(alan).pk)}
+    people = {"ada": ada, "grace": grace, "alan": alan, "new": newcomer}
+    return {"paths": paths, "sessions": {name: _session(user) for name, user in people.items()}}
+
+
+def _files(project: Project, user: User) -> dict[str, Upload]:
+    files = {
+        "ready": make.make_upload(project, user, name="tickets-november.jsonl", content=_large()),
+        "checking": make.make_upload(project, user, name="tickets-2025.jsonl", is_checked=False),
+        "faulty": make.make_upload(project, user, name="by hand.jsonl", content=FAULTS),
+        "failed": make.make_upload(project, user, name="tickets-2024.jsonl", is_checked=False),
+        "broken": make.make_upload(project, user, name="tickets-2023.jsonl"),
+    }
+    Upload.objects.filter(pk=files["checking"].pk).update(lines_checked=12_400)
+    Upload.objects.filter(pk=files["failed"].pk).update(
+        status=Upload.Status.FAILED,
+        error="The stored file could not be read (Input/output error). Try again; if it happens "
+        "again, upload the file anew and tell whoever runs this portal.",
+    )
+    # Nobody can write this; it is what makes a page break.
+    Upload.objects.filter(pk=files["broken"].pk).update(findings={"of": "another version"})
+    return files
+
+
+def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
+    key = project.provider_keys.get()
+    upload = make.make_upload(project, ada, name="tickets-october.jsonl", content=_large())
+    small = make.make_upload(project, grace, name="tickets-today.jsonl")
+    now = timezone.now()
+
+    def order(name: str, user: User = ada, upload: Upload = upload, window: str = "24h") -> Batch:
+        return make.make_batch(project, user, upload=upload, key=key, name=name, window=window)
+
+    batches = {
+        "completed": make.finish(order("Tickets of October"), _answers(1, LARGE)),
+        "errors": make.finish(
+            order("Tickets of September"),
+            _answers(1, 280),
+            [make.error_line(n) for n in range(281, 296)],
+        ),
+        "cancelled": order("Wrong prompt", grace, small, "1h"),
+        "queued": order("Tickets of today", grace, small, "1h"),
+        "running": order("Tickets of the third quarter"),
+        "cancelling": order("Not needed after all", grace),
+        "stuck": order("Tickets of the second quarter"),
+    }
+    at_provider = {"submitted_at": now, "polled_at": now, "expires_at": now + timedelta(hours=24)}
+    for name, completed, failed in [("running", 140, 2), ("cancelling", 60, 0)]:
+        make.set_part(
+            batches[name],
+            status=Part.Status.RUNNING,
+            upstream_id=f"batch-of-{name}",
+            upstream_status="in_progress",
+            completed=completed,
+            failed=failed,
+            **at_provider,
+        )
+    Batch.objects.filter(pk=batches["cancelling"].pk).update(cancel_requested_at=now)
+    make.set_part(
+        batches["stuck"],
+        status=Part.Status.NEEDS_ATTENTION,
+        stopped_in=Part.Status.WAITING,
+        trouble=TROUBLE,
+        next_check_at=None,
+    )
+    make.set_part(batches["cancelled"], status=Part.Status.CANCELLED)
+    Batch.objects.filter(pk=batches["cancelled"].pk).update(
+        status=Batch.Status.CANCELLED, cancelled=small.requests, finished_at=now
+    )
+    batches["cancelled"].charges.update(cost_usd=0, realtime_cost_usd=0)
+    _age(batches["completed"])
+    return batches
+
+
+def _playground(user: User) -> Batch:
+    """Somebody's only batch, at a sandbox: a home on which nothing waits."""
+    sandbox = make.make_connection(name="Sandbox", is_sandbox=True)
+    project = make.make_project(user, name="Playground", slug="playground", connection=sandbox)
+    batch = make.make_batch(project, user, name="First steps")
+    make.set_part(batch, status=Part.Status.RUNNING, completed=1)
+    return batch
+
+
+def _large() -> bytes:
+    body = {
+        "model": make.MODEL,
+        "max_tokens": 200,
+        "messages": [
+            {"role": "system", "content": "Say what the ticket is about, and why."},
+            {"role": "user", "content": QUESTIONS},
+        ],
+    }
+    lines = [make.request_line(number, body=body) for number in range(1, LARGE + 1)]
+    return "\n".join(lines).encode()
+
+
+def _answers(first: int, last: int) -> list[bytes]:
+    return [make.answer_line(n, text=ANSWER, tokens=(61, 24)) for n in range(first, last + 1)]
+
+
+def _age(batch: Batch) -> None:
+    """A finished batch took its time, and its timeline tells of it."""
+    start = batch.created_at - timedelta(minutes=47)
+    Batch.objects.filter(pk=batch.pk).update(created_at=start)
+    due = start + timedelta(hours=24)
+    make.set_part(batch, submitted_at=start, polled_at=batch.finished_at, expires_at=due)
+    events = list(batch.events.all())
+    texts = ["Accepted by Doubleword.", "Doubleword reports completed: 300 completed, 0 failed."]
+    events[1:1] = [Event(batch=batch, text=text) for text in texts]
+    for number, event in enumerate(events):
+        event.save()
+        at = start + timedelta(minutes=(0, 1, 45, 47)[min(number, 3)])
+        Event.objects.filter(pk=event.pk).update(at=at)
+
+
+def _session(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(seed()))
