@@ -36,6 +36,7 @@ def test_it_makes_everything_and_names_it() -> None:
     assert facts["project"] == {"id": str(project.pk), "slug": "my-team", "name": "My Team"}
     assert facts["connection"]["name"] == "Sandbox"
     assert facts["provider_key"]["last_four"] == "1234"
+    assert facts["provider_key"]["works"] is None  # nobody answers there
     assert user.check_password("correct horse")
     assert user.is_superuser
     assert project.connection.base_url == URL

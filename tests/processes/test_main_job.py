@@ -25,6 +25,15 @@ def custom_ids(path: str) -> list[str]:
     return [json.loads(line)["custom_id"] for line in Path(path).read_text().splitlines()]
 
 
+def test_the_set_up_tries_the_key_and_knows_a_sandbox(running_portal: Portal) -> None:
+    good = running_portal.bootstrap(project="Good")
+    refused = running_portal.bootstrap(key="sk-tests-revoked-0002", project="Refused")
+
+    assert good["connection"]["is_sandbox"] is True
+    assert good["provider_key"]["works"] is True
+    assert refused["provider_key"]["works"] is False
+
+
 @pytest.mark.parametrize("name", ["tools", "structured", "embeddings"])
 def test_every_kind_of_sample_goes_through(running_portal: Portal, name: str) -> None:
     running_portal.bootstrap()

@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from django.core.validators import URLValidator, validate_email
 from django.db import transaction
 from django.utils.text import slugify
 
+from batchapp import tasks
 from batchapp.models import (
     DOUBLEWORD_URL,
     Connection,
@@ -20,6 +22,7 @@ from batchapp.models import (
     User,
 )
 from batchapp.services import keying, pricing
+from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
 
 
 class Command(BaseCommand):
@@ -45,17 +48,11 @@ class Command(BaseCommand):
             "--poll-seconds", type=int, metavar="N", help="between two looks at a running batch"
         )
 
-    @transaction.atomic
     def handle(self, **options: Any) -> None:
-        connection = _connection(options)
-        user = _user(options) if options["email"] else None
-        project = _project(options["project"], connection, user) if options["project"] else None
-        owner = project or user
-        key = None
-        if options["provider_key"]:
-            if owner is None:
-                raise CommandError("--provider-key needs --project or --email: whose key is it?")
-            key = _key(connection, options["provider_key"], owner)
+        with transaction.atomic():
+            user, project, key, connection = _set_up(options)
+        works = _works(key) if key else None
+        connection.refresh_from_db()
         self.stdout.write(
             json.dumps(
                 {
@@ -66,11 +63,39 @@ class Command(BaseCommand):
                         "id": connection.pk,
                         "name": connection.name,
                         "base_url": connection.base_url,
+                        "is_sandbox": connection.is_sandbox,
                     },
-                    "provider_key": key and {"id": str(key.pk), "last_four": key.last_four},
+                    "provider_key": key
+                    and {"id": str(key.pk), "last_four": key.last_four, "works": works},
                 }
             )
         )
+
+
+def _set_up(
+    options: dict[str, Any],
+) -> tuple[User | None, Project | None, ProviderKey | None, Connection]:
+    connection = _connection(options)
+    user = _user(options) if options["email"] else None
+    project = _project(options["project"], connection, user) if options["project"] else None
+    owner = project or user
+    if not options["provider_key"]:
+        return user, project, None, connection
+    if owner is None:
+        raise CommandError("--provider-key needs --project or --email: whose key is it?")
+    return user, project, _key(connection, options["provider_key"], owner), connection
+
+
+def _works(key: ProviderKey) -> bool | None:
+    """Whether the provider takes the key, None if it does not say; and note if it is a sandbox."""
+    try:
+        with tasks.upstream_client(key, silence=timedelta(seconds=3)) as upstream:
+            keying.try_out(key, upstream)
+    except UpstreamRejected as exc:
+        return False if exc.reason is Reason.KEY_REFUSED else None
+    except UpstreamUnavailable:
+        return None
+    return True
 
 
 def _connection(options: dict[str, Any]) -> Connection:

@@ -56,7 +56,6 @@ class Command(BaseCommand):
             settings.DATA_DIR / "secrets/demo_password",
             lambda: secrets.token_urlsafe(9),
         )
-        project = _bootstrap(sandbox_url, password)
         for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told us to ignore them
             signal.signal(number, signal.default_int_handler)
         with _processes(port, sandbox_url) as processes, Visitor(f"http://localhost:{port}") as me:
@@ -64,6 +63,7 @@ class Command(BaseCommand):
             self.stdout.flush()
             _until_up(f"http://localhost:{port}/healthz", processes)
             _until_up(f"{sandbox_url}/healthz", processes)
+            project = _bootstrap(sandbox_url, password)
             try:
                 me.sign_in(EMAIL, password)
                 batch = _walk(me, project, options["file"], options["window"])
