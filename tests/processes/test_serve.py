@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes.portal import Portal, free_port, until
+from tests.processes.portal import Portal, free_port, portal, until
 
 pytestmark = [pytest.mark.processes]
 
@@ -69,3 +69,14 @@ def _answers(url: str) -> bool:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def test_what_a_killed_web_server_had_half_received_is_removed_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    uploading = tmp_path / "uploading"
+    uploading.mkdir()
+    (uploading / "tmp123.upload.jsonl").write_bytes(b"half a file")
+
+    with portal(tmp_path):
+        assert list(uploading.iterdir()) == []

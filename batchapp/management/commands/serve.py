@@ -59,6 +59,7 @@ class Command(BaseCommand):
 
         try:
             with processes.alone(settings.DATA_DIR / "run/serve.lock"):
+                _clear_uploads()
                 announce(f"The portal will listen on {_free_address()}. Ctrl-C ends it.")
                 if logs:
                     announce(f"Output goes to {folder}.")
@@ -88,6 +89,12 @@ def _check_database() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError("The database is not up to date. Run: python manage.py migrate")
+
+
+def _clear_uploads() -> None:
+    """Remove what a web server left half received when it was killed; no other runs here now."""
+    for leftover in settings.FILE_UPLOAD_TEMP_DIR.glob("*.upload*"):
+        leftover.unlink(missing_ok=True)
 
 
 def _free_address() -> str:
