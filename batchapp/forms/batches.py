@@ -3,7 +3,9 @@
 import itertools
 import uuid
 from datetime import date, datetime, time, timedelta
+from string import hexdigits
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -182,7 +184,15 @@ def _mentions(text: str) -> Q:
     if len(text) < ID_BEGINS:
         return found
     parts = Part.objects.filter(upstream_id__istartswith=text)
-    return found | Q(pk__istartswith=text) | Q(pk__in=parts.values("batch"))
+    return found | _begins(text) | Q(pk__in=parts.values("batch"))
+
+
+def _begins(text: str) -> Q:
+    """Our ids that begin like ``text``: a range means the same with and without a uuid type."""
+    digits = text.replace("-", "").lower()
+    if not 0 < len(digits) <= 32 or not set(digits) <= set(hexdigits):
+        return Q(pk__in=[])
+    return Q(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
 
 
 def _in_status(batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
