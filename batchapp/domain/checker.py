@@ -1,61 +1,84 @@
 """The state of one check: line after line in, one report out."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from batchapp.domain import reading, rules, sniff, tokens
-from batchapp.domain.faults import SEVERITIES, FaultLog
+import msgspec
+
+from batchapp.domain import lines, rows, rules, sniff, tokens
+from batchapp.domain.faults import FaultLog
 from batchapp.domain.limits import Limits
 from batchapp.domain.lines import Line
 from batchapp.domain.report import ModelFacts, Report
 
-ENVELOPE_BYTES = 1024 * 1024
-"""Room for what stands around a body. A line longer than both is measured, never held."""
-
 MODELS_KEPT = 1_000
 """More names than any provider offers: they were meant for another field."""
 
-BLANKS = b" \t\r"
-MIB = 1024 * 1024
+ADDED_UP = (
+    *("requests", "input_tokens", "expected_output_tokens", "max_output_tokens"),
+    *("unbounded_requests", "attachments", "assumed_attachments"),
+)
 
 
 class Checker:
-    """Remembers, of each line, its number and a hash of its custom_id; the rest are sums."""
+    """Remembers, of each line, its number and two hashes; the rest are sums."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.longest_line = limits.max_body_bytes + ENVELOPE_BYTES
+        self.longest_line = limits.longest_line
         self.log = FaultLog()
+        self._explains = True
         self.requests = 0
         self.models: dict[str, ModelFacts] = {}
+        self.repeated: dict[str, ModelFacts] = {}
         self.urls: Counter[str] = Counter()
         # Python keys the hash of a string per process: 8 bytes that no file can be made to meet.
         self._first_lines: dict[int, int] = {}
+        self._first_bodies: dict[int, int] = {}
 
     def read(self, line: Line) -> None:
         """Take the next line; its ``data`` needs no more than ``longest_line`` bytes."""
-        data = line.data
-        if line.number == 1 and data.startswith(sniff.BOM):
-            self.log.add(
-                "byte_order_mark",
-                "The file begins with a byte order mark, which the provider reads as broken JSON; "
-                "save it as UTF-8 without BOM.",
-                line=1,
-            )
+        data, number = line.data, line.number
+        if data.startswith(sniff.BOM):
+            self.log.add(*_byte_order_mark(number), line=number, offset=line.offset)
             data = data.removeprefix(sniff.BOM)
-        data = data.strip(BLANKS)
+        data = lines.trimmed(data)
         if not data:
             return
         self.requests += 1
-        read = self._read(data, line.length)
-        if isinstance(read, rules.Finding):
-            self.log.add(*read, line=line.number, custom_id=reading.visible_id(data))
+        if line.length > self.longest_line:
+            row = rows.too_long(data, line.length, self.limits)
         else:
-            self._examine(read, data, line.number)
+            row = rows.examine(data, self.limits, explain=self._explains)
+        if row.request is None:
+            self._note(row.findings, line, row.custom_id)
+            self._explains = self.log.has_room("invalid_json")
+            return
+        duplicate = self._duplicate(row.custom_id, number)
+        if row.findings or duplicate:
+            self._note([*row.findings, *duplicate], line, row.custom_id)
+        if duplicate or row.has_error:
+            return
+        if b"\r" in data:
+            self._note([_carriage_return(number)], line, row.custom_id)
+        body, url = row.request["body"], row.request["url"]
+        if repeated := self._repetition(row, number):
+            self._note([*repeated], line, row.custom_id)
+            with self._repeating(body["model"]):
+                self._count(body, url, number, row.custom_id)
+        else:
+            self._count(body, url, number, row.custom_id)
 
-    def report(self, size: int) -> Report:
-        """Close the check of a file of ``size`` bytes."""
-        self._judge_size(size)
+    def report(
+        self, size: int, archive: rules.Finding | None = None, *, is_gzip: bool = False
+    ) -> Report:
+        """Close the check of a file of ``size`` bytes; ``archive`` is why it ended too early."""
+        if archive:
+            self.log.add(*archive)
+        else:
+            self._judge_size(size)
         self._judge_mixture()
         return Report(
             requests=self.requests,
@@ -65,45 +88,16 @@ class Checker:
             severities=self.log.severities,
             models=self.models,
             urls=dict(self.urls),
+            repeated=self.repeated,
+            is_gzip=is_gzip,
         )
 
-    def _read(self, data: bytes, length: int) -> dict[str, Any] | rules.Finding:
-        if length <= self.longest_line:
-            return reading.read_object(data, explain=self.log.has_room("invalid_json"))
-        return rules.Finding(
-            "line_too_long",
-            f"The line has {length / MIB:,.1f} MiB and its body may have at most "
-            f"{self.limits.max_body_bytes / MIB:,.1f}; shorten it, or refer to images by address.",
-        )
-
-    def _examine(self, request: dict[str, Any], data: bytes, number: int) -> None:
-        """Apply every rule to one request, and add it to the sums if it has no error."""
-        custom_id = request.get("custom_id")
-        shown = custom_id if isinstance(custom_id, str) else ""
-        has_error = False
-        for found in (
-            *reading.repeated_keys(data),
-            *rules.findings(request, self.limits.urls),
-            *self._body_size(data),
-            *self._duplicate(shown, number),
-        ):
-            self.log.add(*found, line=number, custom_id=shown)
-            has_error = has_error or found.code not in SEVERITIES
-        if not has_error:
-            self._count(request["body"], request["url"], number, shown)
-
-    def _body_size(self, data: bytes) -> tuple[rules.Finding, ...]:
-        limit = self.limits.max_body_bytes
-        if len(data) <= limit or (size := reading.body_length(data)) <= limit:
-            return ()
-        message = (
-            f"body has {size:,} bytes and at most {limit:,} are accepted; shorten it, or refer to "
-            "images by address."
-        )
-        return (rules.Finding("body_too_large", message),)
+    def _note(self, findings: list[rules.Finding], line: Line, custom_id: str) -> None:
+        for found in findings:
+            self.log.add(*found, line=line.number, custom_id=custom_id, offset=line.offset)
 
     def _duplicate(self, custom_id: str, number: int) -> tuple[rules.Finding, ...]:
-        if not custom_id.strip():
+        if not custom_id or custom_id.isspace():
             return ()
         first = self._first_lines.setdefault(hash(custom_id), number)
         if first == number:
@@ -112,7 +106,32 @@ class Checker:
             f"custom_id {rules.quoted(custom_id)} of line {number:,} is already used on line "
             f"{first:,}; their results could not be told apart, so give each request its own."
         )
-        return (rules.Finding("duplicate_custom_id", message),)
+        return (rules.Finding("duplicate_custom_id", message, first),)
+
+    def _repetition(self, row: rows.Row, number: int) -> tuple[rules.Finding, ...]:
+        """Whether an earlier line has the same body, byte for byte."""
+        first = self._first_bodies.setdefault(hash(row.body), number)
+        if first == number:
+            return ()
+        message = (
+            f"Line {number:,} asks word for word what line {first:,} asks, and is paid for again; "
+            "drop it unless you want another answer."
+        )
+        return (rules.Finding("identical_body", message, first),)
+
+    @contextmanager
+    def _repeating(self, model: str) -> Iterator[None]:
+        """Add what is counted meanwhile to the sums of what is repeated, too."""
+        facts = self.models.get(model)
+        before = facts and msgspec.structs.replace(facts)
+        yield
+        if facts is None or before is None:  # a model too many: it was not counted
+            return
+        sums = self.repeated.setdefault(model, ModelFacts())
+        sums.embeddings, sums.exact = facts.embeddings, facts.exact
+        for name in ADDED_UP:
+            grown = getattr(facts, name) - getattr(before, name)
+            setattr(sums, name, getattr(sums, name) + grown)
 
     def _count(self, body: dict[str, Any], url: str, number: int, custom_id: str) -> None:
         """Add one good request to the facts of its model."""
@@ -125,13 +144,15 @@ class Checker:
                 )
                 self.log.add("too_many_models", message, line=number, custom_id=custom_id)
                 return
-            facts = self.models[body["model"]] = ModelFacts(embeddings=True)
+            facts = self.models[body["model"]] = ModelFacts(embeddings=True, exact=True)
         self.urls[url] += 1
         size = tokens.measure(body, url)
         output = tokens.output(body, url, size.tokens)
         facts.requests += 1
         facts.input_tokens += size.tokens
         facts.attachments += size.attachments
+        facts.assumed_attachments += size.assumed
+        facts.exact = facts.exact and size.is_exact
         facts.expected_output_tokens += output.expected
         facts.embeddings = facts.embeddings and url == "/v1/embeddings"
         facts.unbounded_requests += output.limit is None
@@ -179,3 +200,21 @@ class Checker:
                 f"The requests go to {len(self.urls):,} urls ({', '.join(sorted(self.urls))}); "
                 "Doubleword takes them together, other providers want a file for each.",
             )
+
+
+def _byte_order_mark(number: int) -> rules.Finding:
+    where = "The file" if number == 1 else f"Line {number:,}"
+    return rules.Finding(
+        "byte_order_mark",
+        f"{where} begins with a byte order mark, which the provider reads as broken JSON; "
+        "save it as UTF-8 without BOM.",
+    )
+
+
+def _carriage_return(number: int) -> rules.Finding:
+    """JSON takes it for a space, and many editors for the end of a line."""
+    return rules.Finding(
+        "carriage_return",
+        f"Line {number:,} has a carriage return in its middle. That is allowed, but some editors "
+        "begin a new line there, and count on from it.",
+    )

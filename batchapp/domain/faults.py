@@ -21,17 +21,47 @@ SEVERITIES = {
     "stream": Severity.WARNING,
     "several_answers": Severity.WARNING,
     "bad_max_tokens": Severity.WARNING,
+    "repeated_body_key": Severity.WARNING,
+    "misplaced_field": Severity.WARNING,
+    "unknown_field": Severity.WARNING,
+    "bad_response_format": Severity.WARNING,
+    "http_image": Severity.WARNING,
+    "secret": Severity.WARNING,
+    "identical_body": Severity.WARNING,
+    "carriage_return": Severity.INFO,
     "no_max_tokens": Severity.INFO,
     "mixed_models": Severity.INFO,
     "mixed_urls": Severity.INFO,
 }
 """Every code has one severity; a code not named here is an error."""
 
+OURS = frozenset(
+    {
+        *("duplicate_custom_id", "blank_custom_id"),
+        *("missing_messages", "messages_not_list", "empty_messages"),
+        *("missing_prompt", "missing_input"),
+    }
+)
+"""Errors that the provider does not look for when it takes a file. The requests would fail one by
+one, or their results could not be told apart."""
+
+FILE_CODES = frozenset(
+    {
+        *("empty_file", "only_blank_lines", "too_many_bytes", "too_many_requests"),
+        *("compressed", "spreadsheet", "binary", "utf16", "json_array", "pretty_printed_json"),
+        *("markup", "csv", "plain_text", "no_max_tokens", "mixed_models", "mixed_urls"),
+        *("gzip_truncated", "gzip_damaged", "gzip_too_large", "gzip_bomb"),
+    }
+)
+"""Codes of a file as a whole: their line is 0. Every other code is of one line."""
+
 
 class Fault(msgspec.Struct, frozen=True):
     """``line`` counts from 1 as an editor does, and 0 is the file as a whole.
 
-    ``custom_id`` is "" when unknown; ``message`` is a sentence with the next step.
+    ``custom_id`` is "" when unknown; ``message`` is a sentence with the next step. ``other_line``
+    is the earlier line that this one repeats, else 0; ``offset`` is the byte that the line begins
+    at, in a gzip archive that of its content.
     """
 
     line: int
@@ -39,6 +69,13 @@ class Fault(msgspec.Struct, frozen=True):
     severity: Severity
     code: str
     message: str
+    other_line: int = 0
+    offset: int = 0
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the portal alone insists on it: the provider would take the file."""
+        return self.code in OURS
 
 
 class FaultLog:
@@ -51,10 +88,20 @@ class FaultLog:
     def has_room(self, code: str) -> bool:
         return self.totals[code] < FAULTS_KEPT_PER_CODE
 
-    def add(self, code: str, message: str, *, line: int = 0, custom_id: str = "") -> None:
+    def add(
+        self,
+        code: str,
+        message: str,
+        other_line: int = 0,
+        *,
+        line: int = 0,
+        custom_id: str = "",
+        offset: int = 0,
+    ) -> None:
         if self.has_room(code):
-            severity = SEVERITIES.get(code, Severity.ERROR)
-            self.faults.append(Fault(line, presentable(custom_id), severity, code, message))
+            shown = presentable(custom_id)
+            severity = severity_of(code)
+            self.faults.append(Fault(line, shown, severity, code, message, other_line, offset))
         self.totals[code] += 1
 
     def add_total(self, code: str, message: str, count: int) -> None:
@@ -67,8 +114,12 @@ class FaultLog:
         """Severity -> true count; all three are there, also at zero."""
         counts = {severity.value: 0 for severity in Severity}
         for code, count in self.totals.items():
-            counts[SEVERITIES.get(code, Severity.ERROR)] += count
+            counts[severity_of(code)] += count
         return counts
+
+
+def severity_of(code: str) -> Severity:
+    return SEVERITIES.get(code, Severity.ERROR)
 
 
 def presentable(text: str, longest: int = 64) -> str:

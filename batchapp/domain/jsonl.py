@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from batchapp.domain import lines, sniff
+from batchapp.domain import lines, sniff, unpacking
 from batchapp.domain.checker import Checker
 from batchapp.domain.faults import FAULTS_KEPT_PER_CODE, Fault, FaultLog, Severity
 from batchapp.domain.limits import ALLOWED_URLS, Limits
@@ -27,7 +27,7 @@ LINES_PER_PROGRESS = 1_000
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Where one request stands: ``offset`` and ``length`` in bytes, without the line ending."""
+    """Where one request stands; ``offset`` and ``length`` in bytes, without white space."""
 
     line: int
     custom_id: str
@@ -55,23 +55,26 @@ def check(
 ) -> Report:
     """Read ``chunks`` once, whatever their sizes, and report every fault.
 
-    Holds one line, and a few dozen bytes for each custom_id. ``progress`` is told the number of
-    lines read, about every thousand and at the end.
+    A gzip archive is read through. Holds one line, and some dozen bytes for each request.
+    ``progress`` is told the number of lines read, about every thousand and at the end.
     """
-    head, stream = lines.peek(chunks, sniff.HEAD_BYTES)
+    source = unpacking.Source(chunks, limits)
+    head, stream = lines.peek(source, sniff.HEAD_BYTES)
     counted = lines.Counted(stream)
     if found := sniff.recognise(head):
-        return _refusal(*found, size=counted.exhaust())
+        return _refusal(*found, size=counted.exhaust(), is_gzip=source.is_gzip)
     checker = Checker(limits)
     number = 0
     for line in lines.split(counted, checker.longest_line):
+        if source.fault and line.offset + line.length == counted.size:
+            break  # the archive broke off in the middle of this line
         checker.read(line)
         number = line.number
         if progress and number % LINES_PER_PROGRESS == 0:
             progress(number)
     if progress and number % LINES_PER_PROGRESS:
         progress(number)
-    return checker.report(counted.size)
+    return checker.report(counted.size, source.fault, is_gzip=source.is_gzip)
 
 
 def requests(chunks: Iterable[bytes]) -> Iterator[Request]:
@@ -80,9 +83,10 @@ def requests(chunks: Iterable[bytes]) -> Iterator[Request]:
     Raises:
         ValueError: the file did not pass; what was yielded so far is right.
     """
-    for line in lines.split(chunks):
-        data = line.data.removesuffix(b"\r")
-        if not data.strip():
+    source = unpacking.Source(chunks)
+    for line in lines.split(source):
+        data = lines.trimmed(line.data)
+        if not data:
             continue
         sent = _decode(data)
         yield Request(
@@ -90,12 +94,14 @@ def requests(chunks: Iterable[bytes]) -> Iterator[Request]:
             custom_id=sent.custom_id,
             url=sent.url,
             model=sent.body.model,
-            offset=line.offset,
+            offset=line.offset + line.data.index(data),
             length=len(data),
         )
+    if source.fault:
+        raise ValueError(source.fault.message)
 
 
-def _refusal(code: str, message: str, *, size: int) -> Report:
+def _refusal(code: str, message: str, *, size: int, is_gzip: bool) -> Report:
     """The report on a file that holds no requests at all: one fault rather than one a line."""
     log = FaultLog()
     log.add(code, message)
@@ -107,4 +113,5 @@ def _refusal(code: str, message: str, *, size: int) -> Report:
         severities=log.severities,
         models={},
         urls={},
+        is_gzip=is_gzip,
     )

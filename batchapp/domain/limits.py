@@ -24,6 +24,9 @@ provider's server reads every line with."""
 HEADER_SAFE = re.compile(r"[\t\x20-\x7e]*")
 """Printable ASCII and tab: a custom_id travels as an HTTP header."""
 
+ENVELOPE_BYTES = 1024 * 1024
+"""Room for what stands around a body. A line longer than both is measured, never held."""
+
 
 class Limits(msgspec.Struct, frozen=True):
     """Of one connection; sizes in bytes, ``None`` for no limit."""
@@ -32,3 +35,11 @@ class Limits(msgspec.Struct, frozen=True):
     max_requests: int | None = None
     max_body_bytes: int = 10 * 1024 * 1024
     urls: tuple[str, ...] = ALLOWED_URLS
+    max_gzip_ratio: int = 1_000
+    """Unpacked bytes for each packed one. Deflate cannot do better than 1,032, and comes to that
+    with one byte repeated; requests that share a long prompt come to some hundreds."""
+
+    @property
+    def longest_line(self) -> int:
+        """Bytes of a line that can be held; one that is longer is measured only."""
+        return self.max_body_bytes + ENVELOPE_BYTES

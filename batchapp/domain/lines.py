@@ -3,10 +3,21 @@
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import NamedTuple
+
+import msgspec
+
+WHITE_SPACE = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""What the provider takes off both ends of a line before it looks at it: Unicode's White_Space,
+as Rust's ``str::trim`` does. Source: control-layer 10.13.1, dwctl/src/api/handlers/files.rs."""
+
+BLANKS = b" \t\r\x0b\x0c"
+BEYOND_ASCII = 0x80
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True):
     """``data`` is without the newline and may be only the start of the line's ``length`` bytes."""
 
     number: int
@@ -35,6 +46,42 @@ def split(chunks: Iterable[bytes], longest: int = sys.maxsize) -> Iterator[Line]
             length += len(chunk) - start
     if length:
         yield Line(number, offset, length, b"".join(kept))
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Bytes with the newline, if they have one: a line, or a part of one too long to be held."""
+
+    data: bytes
+    is_start: bool
+    is_end: bool
+
+
+def pieces(chunks: Iterable[bytes], longest: int) -> Iterator[Piece]:
+    """Every byte of ``chunks``, in lines; one of more than ``longest`` bytes comes in parts."""
+    held, is_start = b"", True
+    for chunk in chunks:
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            yield Piece(held + chunk[start : end + 1], is_start, is_end=True)
+            held, is_start, start = b"", True, end + 1
+        held += chunk[start:]
+        if len(held) > longest:
+            yield Piece(held, is_start, is_end=False)
+            held, is_start = b"", False
+    if held or not is_start:
+        yield Piece(held, is_start, is_end=True)
+
+
+def trimmed(data: bytes) -> bytes:
+    """``data`` without the white space around it, so b"" for a blank line."""
+    if data[:1] == b"{" and data[-1:] == b"}":
+        return data
+    data = data.strip(BLANKS)
+    if data and (data[0] >= BEYOND_ASCII or data[-1] >= BEYOND_ASCII):
+        # What is not UTF-8 stays as it was, and is found out later.
+        text = data.decode("utf-8", "surrogateescape").strip(WHITE_SPACE)
+        return text.encode("utf-8", "surrogateescape")
+    return data
 
 
 def peek(chunks: Iterable[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:

@@ -42,6 +42,8 @@ def _as_the_standard_reader_says(data: bytes) -> str:
         )
     except ValueError as error:
         return f"The line is not JSON: {error}."
+    except RecursionError:
+        return "The line is not JSON, and its brackets are too many levels deep; flatten it."
     return (
         "The line holds half of a surrogate pair (such as \\ud83d alone) or a number too large to "
         "read. Replace it."

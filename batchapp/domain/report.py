@@ -8,9 +8,13 @@ from batchapp.domain.faults import Fault, Severity
 class ModelFacts(msgspec.Struct):
     """What a file asks of one model.
 
-    Tokens are approximate, see ``tokens``. ``max_output_tokens`` adds up ``max_tokens`` where it
-    is given, ``unbounded_requests`` counts where it is not, and ``expected_output_tokens`` covers
-    both. ``embeddings`` is true when nothing else is asked of the model.
+    ``input_tokens`` is what the model's server will count if ``exact``, else about that, see
+    ``tokens``; the size of ``assumed_attachments``, such as images given by address, could not be
+    seen. A report stored before there was ``exact`` is not.
+
+    ``max_output_tokens`` adds up ``max_tokens`` where it is given, ``unbounded_requests`` counts
+    where it is not, and ``expected_output_tokens`` covers both. ``embeddings`` is true when
+    nothing else is asked of the model.
     """
 
     requests: int = 0
@@ -20,6 +24,8 @@ class ModelFacts(msgspec.Struct):
     unbounded_requests: int = 0
     attachments: int = 0
     embeddings: bool = False
+    exact: bool = False
+    assumed_attachments: int = 0
 
 
 class Report(msgspec.Struct):
@@ -28,6 +34,8 @@ class Report(msgspec.Struct):
     ``requests`` counts the lines that are not blank. ``faults`` keeps the first
     ``FAULTS_KEPT_PER_CODE`` of each code; ``fault_totals`` (by code) and ``severities`` have the
     true counts. ``models`` and ``urls`` (request url -> count) know only the lines without error.
+    ``repeated`` is the part of ``models`` that asks word for word what an earlier line asks.
+    ``bytes`` of a gzip archive are those of its content.
     """
 
     requests: int
@@ -37,6 +45,8 @@ class Report(msgspec.Struct):
     severities: dict[str, int]
     models: dict[str, ModelFacts]
     urls: dict[str, int]
+    repeated: dict[str, ModelFacts] = {}
+    is_gzip: bool = False
 
     @property
     def is_valid(self) -> bool:

@@ -1,6 +1,8 @@
 """What one request must look like: its envelope, its body, and what its url asks for."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from batchapp.domain.faults import presentable
@@ -14,15 +16,27 @@ KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a n
 KINDS |= {str: "text", list: "a list", dict: "an object"}
 
 
+PLAIN_ID = re.compile(r"[!-~][\t -~]{0,63}")
+"""What nearly every custom_id looks like; the others are looked at more closely."""
+
+
 class Finding(NamedTuple):
-    """A fault without its place."""
+    """A fault without its place; ``other_line`` is the earlier line it repeats, else 0."""
 
     code: str
     message: str
+    other_line: int = 0
 
 
+NO_BODY = Finding(
+    "missing_body", "body is missing; put the model and its input into an object there."
+)
 NO_MESSAGES = Finding(
     "missing_messages", "body has no messages; add a list with at least one message."
+)
+STREAM = Finding(
+    "stream",
+    "stream is true, and a batch has nothing to stream to; leave it out or set it false.",
 )
 INPUTS = {
     "/v1/chat/completions": (("messages",), NO_MESSAGES),
@@ -43,24 +57,25 @@ INPUTS = {
 """url -> the fields of which it needs one, and what to say when all are missing."""
 
 
-def findings(request: Mapping[str, Any], urls: tuple[str, ...]) -> Iterator[Finding]:
+def findings(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[Finding]:
     """Every fault of one request on its own, errors and warnings, in the order of its fields."""
-    for found in (
-        custom_id_finding(request.get("custom_id"), present="custom_id" in request),
-        _method_finding(request),
-        _url_finding(request, urls),
-    ):
-        if found:
-            yield found
-    body = request.get("body")
+    custom_id, url, body = request.get("custom_id"), request.get("url"), request.get("body")
+    found: list[Finding | None] = []
+    is_plain = isinstance(custom_id, str) and PLAIN_ID.fullmatch(custom_id)
+    if not is_plain or request.get("method") != "POST" or url not in urls:
+        found = [
+            custom_id_finding(custom_id, present="custom_id" in request),
+            _method_finding(request),
+            _url_finding(request, urls),
+        ]
     if isinstance(body, dict):
-        yield from _body_findings(body, request.get("url"))
+        found += _body_findings(body, url)
     elif "body" in request:
-        yield Finding("body_not_object", f"body is {kind(body)}; it must be a JSON object.")
+        message = f"body is {kind(body)}; it must be a JSON object."
+        found.append(Finding("body_not_object", message))
     else:
-        yield Finding(
-            "missing_body", "body is missing; put the model and its input into an object there."
-        )
+        found.append(NO_BODY)
+    return [each for each in found if each]
 
 
 def custom_id_finding(value: object, *, present: bool = True) -> Finding | None:
@@ -93,8 +108,8 @@ def kind(value: object) -> str:
     return KINDS.get(type(value), "of another kind")
 
 
-def quoted(text: str) -> str:
-    return f"“{presentable(text, 40)}”"
+def quoted(text: str, longest: int = 40) -> str:
+    return f"“{presentable(text, longest)}”"
 
 
 def _method_finding(request: Mapping[str, Any]) -> Finding | None:
@@ -123,43 +138,49 @@ def _url_finding(request: Mapping[str, Any], urls: tuple[str, ...]) -> Finding |
     return None
 
 
-def _body_findings(body: dict[str, Any], url: object) -> Iterator[Finding]:
-    if found := _model_finding(body):
-        yield found
+def _body_findings(body: dict[str, Any], url: object) -> list[Finding | None]:
+    found = [model_finding(body)]
     if isinstance(url, str):
-        if found := _input_finding(body, url):
-            yield found
+        found.append(_input_finding(body, url))
         for field in OUTPUT_LIMITS.get(url, ()):
-            yield from _limit_findings(field, body.get(field))
+            asked = body.get(field)
+            if asked is not None and not (is_count(asked) and asked <= MAX_OUTPUT):
+                found.append(_limit_finding(field, asked))
     if body.get("stream") is True:
-        yield Finding(
-            "stream",
-            "stream is true, and a batch has nothing to stream to; leave it out or set it false.",
-        )
+        found.append(STREAM)
     asked = body.get("n")
-    if is_count(asked) and asked > 1:
-        yield Finding(
-            "several_answers",
+    if asked is not None and is_count(asked) and asked > 1:
+        message = (
             f"n asks for {asked:,} answers: each is paid for, and results show the first alone; "
-            "leave n out unless you need them.",
+            "leave n out unless you need them."
         )
+        found.append(Finding("several_answers", message))
+    return found
 
 
-def _model_finding(body: dict[str, Any]) -> Finding | None:
+def model_finding(body: dict[str, Any]) -> Finding | None:
     model = body.get("model")
-    if "model" not in body:
-        return Finding("missing_model", "body has no model; add the name of the model to ask.")
     if not isinstance(model, str):
+        if "model" not in body:
+            return Finding("missing_model", "body has no model; add the name of the model to ask.")
         return Finding(
             "model_not_text", f"model is {kind(model)}; write the model's name as text."
         )
+    return _name_finding(model) if len(model) <= MODEL_NAME_LENGTH else _bad_name(model)
+
+
+def _bad_name(model: str) -> Finding:
+    return Finding(
+        "bad_model_name", f"model {quoted(model)} is no model's name; copy it from the list."
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _name_finding(model: str) -> Finding | None:
+    """Remembered, since a file names few models and each many times."""
     if not model.strip():
         return Finding("blank_model", "model is blank; add the name of the model to ask.")
-    if len(model) > MODEL_NAME_LENGTH or not model.isprintable():
-        return Finding(
-            "bad_model_name", f"model {quoted(model)} is no model's name; copy it from the list."
-        )
-    return None
+    return None if model.isprintable() else _bad_name(model)
 
 
 def _input_finding(body: dict[str, Any], url: str) -> Finding | None:
@@ -167,7 +188,10 @@ def _input_finding(body: dict[str, Any], url: str) -> Finding | None:
     if url not in INPUTS:
         return None
     fields, missing = INPUTS[url]
-    if all(body.get(field) is None for field in fields):
+    for field in fields:
+        if body.get(field) is not None:
+            break
+    else:
         return missing
     return _messages_finding(body["messages"]) if "messages" in fields else None
 
@@ -183,11 +207,9 @@ def _messages_finding(messages: object) -> Finding | None:
     return None
 
 
-def _limit_findings(field: str, value: object) -> Iterator[Finding]:
-    if value is None or (is_count(value) and value <= MAX_OUTPUT):
-        return
+def _limit_finding(field: str, value: object) -> Finding:
     shown = f"{value}"[:20] if isinstance(value, int | float) else kind(value)
-    yield Finding(
+    return Finding(
         "bad_max_tokens",
         f"{field} is {shown}, so this request will fail; use a whole number from 1, or leave it "
         "out.",

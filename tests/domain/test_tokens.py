@@ -2,16 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.tokens import (
-    PER_ATTACHMENT,
-    PER_MESSAGE,
-    PER_REPLY,
-    answers,
-    count,
-    measure,
-    output,
-    text_quarters,
-)
+from batchapp.domain.ratio import PER_ATTACHMENT, PER_MESSAGE, PER_REPLY, Size, text_quarters
+from batchapp.domain.tokens import answers, count, measure, output
 from tests.domain.making import CHAT, make_body
 
 BASE64 = "data:image/png;base64," + "A" * 400_000
@@ -92,7 +84,7 @@ def test_the_input_of_each_url_is_counted(url, body, tokens):
 def test_an_image_is_a_flat_number_of_tokens_and_never_text(part):
     size = measure({"messages": [{"role": "user", "content": [part]}]}, CHAT)
 
-    assert size == (PER_ATTACHMENT + ONE_MESSAGE, 1)
+    assert size == Size(PER_ATTACHMENT + ONE_MESSAGE, attachments=1, assumed=1, is_exact=False)
 
 
 @pytest.mark.parametrize(

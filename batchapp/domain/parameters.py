@@ -1,0 +1,81 @@
+"""The fields that a body may have, by url: what is not among them is most likely a slip.
+
+Sources: OpenAI's API reference for each url, Anthropic's for /v1/messages, and what vLLM, which
+serves most open models, takes beyond them.
+"""
+
+from difflib import get_close_matches
+from functools import lru_cache
+
+SAMPLING = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "min_p", "seed", "stop", "frequency_penalty", "n"),
+        *("presence_penalty", "repetition_penalty", "length_penalty", "logit_bias", "logprobs"),
+        *("stop_token_ids", "include_stop_str_in_output", "ignore_eos", "min_tokens", "best_of"),
+        *("skip_special_tokens", "spaces_between_special_tokens", "truncate_prompt_tokens"),
+        *("allowed_token_ids", "bad_words", "prompt_logprobs", "use_beam_search", "echo"),
+        *("add_special_tokens", "guided_json", "guided_regex", "guided_choice", "guided_grammar"),
+        *("guided_decoding_backend", "guided_whitespace_pattern", "structured_outputs"),
+        *("structural_tag", "logits_processors", "return_tokens_as_token_ids", "cache_salt"),
+        *("return_token_ids", "kv_transfer_params", "vllm_xargs", "request_id"),
+    }
+)
+COMMON = frozenset(
+    {
+        *("model", "user", "metadata", "stream", "stream_options", "service_tier", "priority"),
+        *("background", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
+    }
+)
+"""Among them the three that the provider takes away: service_tier, priority and background."""
+
+TEMPLATE = frozenset(
+    {
+        *("add_generation_prompt", "continue_final_message", "chat_template", "documents"),
+        *("chat_template_kwargs", "mm_processor_kwargs", "media_io_kwargs"),
+    }
+)
+CHAT = frozenset(
+    {
+        *("messages", "max_tokens", "max_completion_tokens", "top_logprobs", "tools"),
+        *("tool_choice", "parallel_tool_calls", "functions", "function_call", "modalities"),
+        *("response_format", "audio", "prediction", "store", "reasoning_effort", "reasoning"),
+        *("include_reasoning", "thinking_token_budget", "verbosity", "web_search_options"),
+    }
+)
+COMPLETIONS = frozenset({"prompt", "suffix", "max_tokens", "response_format"})
+EMBEDDINGS = frozenset(
+    {
+        *("input", "messages", "encoding_format", "dimensions", "input_type", "normalize"),
+        *("truncate_prompt_tokens", "add_special_tokens", "embed_dtype", "endianness"),
+    }
+)
+RESPONSES = frozenset(
+    {
+        *("input", "prompt", "instructions", "max_output_tokens", "max_tool_calls", "text"),
+        *("tools", "tool_choice", "parallel_tool_calls", "previous_response_id", "reasoning"),
+        *("include", "store", "truncation", "top_logprobs", "conversation", "context_management"),
+    }
+)
+MESSAGES = frozenset(
+    {
+        *("messages", "system", "max_tokens", "stop_sequences", "thinking", "tools"),
+        *("tool_choice", "output_config", "output_format", "container", "context_management"),
+        *("mcp_servers", "cache_control", "inference_geo", "speed"),
+    }
+)
+KNOWN = {
+    "/v1/chat/completions": CHAT | COMMON | SAMPLING | TEMPLATE,
+    "/v1/completions": COMPLETIONS | COMMON | SAMPLING,
+    "/v1/embeddings": EMBEDDINGS | COMMON | TEMPLATE,
+    "/v1/responses": RESPONSES | COMMON | SAMPLING | TEMPLATE,
+    "/v1/messages": MESSAGES | COMMON | SAMPLING | TEMPLATE,
+}
+
+OF_CLIENTS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
+"""Arguments of OpenAI's Python client, which never sends them; in a file they mean nothing."""
+
+
+@lru_cache(maxsize=1_024)
+def likely(field: str, url: str) -> str:
+    """What ``field`` was probably meant to be, else ""."""
+    return next(iter(get_close_matches(field, KNOWN[url], n=1, cutoff=0.8)), "")

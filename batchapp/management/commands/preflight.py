@@ -1,0 +1,189 @@
+"""Check a file of requests before it is uploaded, from a terminal or a script."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from django.utils import timezone
+
+from batchapp.domain import jsonl
+from batchapp.domain.estimate import Estimate
+from batchapp.domain.jsonl import Fault, Limits, Report
+from batchapp.domain.pricing import EXACT
+from batchapp.models import Connection
+from batchapp.models.connection import DOUBLEWORD_URL
+from batchapp.services import ordering
+
+CHUNK = 1024 * 1024
+STANDARD_INPUT = "-"
+USAGE, HAS_ERRORS = 2, 1
+"""Exit statuses."""
+
+LINES_SHOWN = 5
+"""Of each kind of fault, without --json."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Check a JSONL file of requests, also one packed with gzip, and say what it would cost. "
+        "The exit status is 0 if it can be sent, 1 if it has errors, 2 if it cannot be read."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="a .jsonl file, or - for standard input")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument(
+            "--connection",
+            metavar="NAME",
+            help="whose limits and prices are meant; Doubleword's, or those of the only one",
+        )
+
+    def handle(self, **options: Any) -> None:
+        connection = self._connection(options["connection"])
+        limits = connection.limits if connection else _default_limits()
+        try:
+            report = jsonl.check(_chunks(options["file"]), limits)
+        except OSError as exc:
+            raise CommandError(
+                f"{options['file']} cannot be read: {exc.strerror or exc}.", returncode=USAGE
+            ) from exc
+        quotes = _quotes(report, connection)
+        shown = _as_json(report, quotes) if options["json"] else _as_text(report, quotes)
+        self.stdout.write(shown)
+        if not report.is_valid:
+            sys.exit(HAS_ERRORS)
+
+    def _connection(self, name: str | None) -> Connection | None:
+        """Find the connection that is meant; None if there is none to choose."""
+        try:
+            known = list(Connection.objects.all())
+        except DatabaseError as exc:
+            if name:
+                message = f"The database cannot be read, so there are no connections: {exc}"
+                raise CommandError(message, returncode=USAGE) from exc
+            self.stderr.write("The database cannot be read, so there are no prices.")
+            return None
+        if name:
+            found = [each for each in known if each.name == name]
+            if not found:
+                names = ", ".join(each.name for each in known) or "none yet"
+                message = f"There is no connection named {name}. There is: {names}."
+                raise CommandError(message, returncode=USAGE)
+            return found[0]
+        usual = [each for each in known if each.base_url.rstrip("/") == DOUBLEWORD_URL]
+        return next(iter(usual or (known if len(known) == 1 else [])), None)
+
+
+def _default_limits() -> Limits:
+    """Return the limits that a new connection has."""
+    return Connection().limits
+
+
+def _chunks(name: str) -> Iterator[bytes]:
+    if name == STANDARD_INPUT:
+        yield from iter(lambda: sys.stdin.buffer.read(CHUNK), b"")
+        return
+    with Path(name).open("rb") as file:
+        yield from iter(lambda: file.read(CHUNK), b"")
+
+
+def _quotes(report: Report, connection: Connection | None) -> dict[str, Estimate]:
+    if connection is None:
+        return {}
+    return ordering.quote(report, connection, connection.windows, timezone.now())
+
+
+def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
+    found = {
+        "requests": report.requests,
+        "valid": report.is_valid,
+        "faults": [_fault(fault) for fault in report.faults],
+        "fault_totals": report.fault_totals,
+        "models": {
+            name: {
+                "requests": facts.requests,
+                "input_tokens": facts.input_tokens,
+                "exact": facts.exact,
+            }
+            for name, facts in report.models.items()
+        },
+        "estimate": {window: _amounts(estimate) for window, estimate in quotes.items()},
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False)
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "line": fault.line,
+        "custom_id": fault.custom_id,
+        "severity": fault.severity.value,
+        "code": fault.code,
+        "message": fault.message,
+        "other_line": fault.other_line or None,
+        "offset": fault.offset,
+        "ours": fault.is_ours,
+    }
+
+
+def _amounts(estimate: Estimate) -> dict[str, str | None]:
+    """Return amounts of the whole file; a model without a price leaves all of them unknown."""
+    if not estimate.is_complete:
+        return {"low_usd": None, "expected_usd": None, "ceiling_usd": None}
+    return {
+        "low_usd": _plain(estimate.low_usd),
+        "expected_usd": _plain(estimate.expected_usd),
+        "ceiling_usd": _plain(estimate.ceiling_usd),
+    }
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount.normalize(EXACT):f}"
+
+
+def _as_text(report: Report, quotes: dict[str, Estimate]) -> str:
+    told = [f"{report.requests:,} requests, {report.bytes:,} bytes"]
+    for name, facts in report.models.items():
+        about = "" if facts.exact else "about "
+        told.append(
+            f"  {name}: {facts.requests:,} requests, {about}{facts.input_tokens:,} input tokens"
+        )
+    told.extend(_lines_of_faults(report))
+    told.extend(_cost(window, estimate) for window, estimate in quotes.items() if report.models)
+    errors = report.severities["error"]
+    verdict = "The file can be sent." if report.is_valid else "The file cannot be sent: "
+    told.append(verdict if report.is_valid else f"{verdict}errors to correct: {errors:,}.")
+    return "\n".join(told)
+
+
+def _lines_of_faults(report: Report) -> Iterator[str]:
+    """Each kind of fault with its first lines, errors before the rest."""
+    rank = ["error", "warning", "info"].index
+    for code in sorted(report.fault_totals, key=lambda code: rank(_first(report, code).severity)):
+        faults = [fault for fault in report.faults if fault.code == code]
+        total = report.fault_totals[code]
+        yield f"{faults[0].severity.value}: {code}, {total:,} in all"
+        for fault in faults[:LINES_SHOWN]:
+            place = f"line {fault.line:,}: " if fault.line else ""
+            yield f"  {place}{fault.message}"
+        if total > LINES_SHOWN and faults[0].line:
+            yield f"  … and {total - LINES_SHOWN:,} more"
+
+
+def _first(report: Report, code: str) -> Fault:
+    return next(fault for fault in report.faults if fault.code == code)
+
+
+def _cost(window: str, estimate: Estimate) -> str:
+    expected, ceiling = _plain(estimate.expected_usd), _plain(estimate.ceiling_usd)
+    if estimate.unpriced:
+        without = f"no price for {', '.join(estimate.unpriced)}"
+        return f"{window}: " + (f"at least ${expected}, and {without}" if expected else without)
+    highest = f"at most about ${ceiling}" if ceiling else "no upper limit"
+    return f"{window}: about ${expected} expected, {highest}"

@@ -1,0 +1,217 @@
+"""Lines mutated at random through the check: no crash, no hang, flat memory, true line numbers.
+
+    python -m tests.fuzz.check_lines --lines 1000000 --seed 1
+
+Two oracles judge each line by itself: the check, of a file of that line behind a good one, and
+the sandbox, which stands for the provider. What a whole file's report says must be the same.
+"""
+
+import argparse
+import json
+import random
+import resource
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from batchapp.domain.faults import FAULTS_KEPT_PER_CODE, FILE_CODES, OURS, Severity
+from batchapp.domain.jsonl import Limits, check
+from batchapp.domain.lines import trimmed
+from batchapp.sandbox.errors import ApiError
+from batchapp.sandbox.settings import Settings
+from batchapp.sandbox.validation import check as sandbox_check
+
+MODEL = "Qwen/Qwen3.5-9B"
+LIMITS = Limits(max_bytes=10**9, max_body_bytes=50_000)
+SETTINGS = Settings(data=Path("unused"), line_body_bytes=50_000)
+ROWS_PER_FILE = FAULTS_KEPT_PER_CODE
+HANGING_SECONDS = 60
+GROWTH_MIB = 64
+
+OF_NEIGHBOURS = {"duplicate_custom_id", "identical_body"}
+"""Faults that a line has only because of another line."""
+
+STRICTER = {"too_deep", "repeated_key"}
+"""What the provider refuses and the sandbox does not."""
+
+UNKNOWN_MODEL = "has not been configured"
+
+TOKENS = [
+    *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"null", b"true", b"NaN", b"-0", b"1e999"),
+    *(b'"custom_id"', b'"method"', b'"url"', b'"body"', b'"model"', b"\\u0000", b"\\ud83d"),
+    *(b"\r", b"\t", b"\0", b"\x0c", b"\xc2\xa0", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"\xff", b"\n"),
+    *(b"9" * 400, b"[" * 200, b'{"a":' * 150, b"x" * 60_000),
+]
+
+
+def good_line(chance: random.Random, number: int) -> bytes:
+    request = {
+        "custom_id": f"row-{number}",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {
+            "model": MODEL,
+            "max_tokens": chance.randrange(1, 99),
+            "messages": [{"role": "user", "content": chance.choice(["Hi", "é", "文", "😀" * 9])}],
+        },
+    }
+    return json.dumps(request, ensure_ascii=chance.random() < 0.5).encode()
+
+
+def mutated(chance: random.Random, line: bytes, other: bytes) -> bytes:
+    """``line`` after one change, which may split it in two."""
+    at, to = sorted(chance.randrange(len(line) + 1) for _ in "ab")
+    match chance.randrange(10):
+        case 0:  # flip a bit
+            at = min(at, len(line) - 1)
+            return line[:at] + bytes([line[at] ^ 1 << chance.randrange(8)]) + line[at + 1 :]
+        case 1:  # cut a piece out
+            return line[:at] + line[to:]
+        case 2:  # cut the end off
+            return line[:at]
+        case 3:  # repeat a piece
+            return line[:to] + line[at:to] * chance.randrange(1, 4) + line[to:]
+        case 4:  # splice
+            return line[:at] + other[chance.randrange(len(other)) :]
+        case 5:  # nest
+            depth = chance.choice([1, 60, 124, 126, 128, 140, 3000])
+            nested = b"[" * depth + b"1" + b"]" * depth
+            return line.replace(b'"max_tokens": ', b'"seed": ' + nested + b', "max_tokens": ')
+        case 6:  # another encoding
+            text = line.decode(errors="replace")
+            return text.encode(chance.choice(["latin-1", "cp1252", "utf-16-le"]), "replace")
+        case 7:  # a byte order mark
+            return b"\xef\xbb\xbf" + line
+        case _:
+            return line[:at] + chance.choice(TOKENS) + line[to if chance.random() < 0.5 else at :]
+
+
+def make_file(chance: random.Random, rows: int, first: int) -> bytes:
+    """A file of about so many rows, the first of them good."""
+    made = [good_line(chance, first)]
+    for number in range(first + 1, first + rows):
+        line = good_line(chance, number)
+        for _ in range(chance.choice([0, 1, 1, 1, 2, 3])):
+            line = mutated(chance, line or b"{}", made[-1] or b"{}")
+        made.append(line)
+    endings = chance.choice([[b"\n"], [b"\r\n"], [b"\n", b"\r\n", b"\n\n", b"\n \t\r\n"]])
+    return b"".join(line + chance.choice(endings) for line in made)
+
+
+def cut(chance: random.Random, data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(data):
+        size = chance.choice([1, 7, 300, 10_000, 1_000_000])
+        yield data[at : at + size]
+        at += size
+
+
+def judge(data: bytes, chance: random.Random) -> int:
+    """Check a file against the oracles; the number of its lines.
+
+    Raises:
+        AssertionError: they disagree.
+    """
+    report = check(cut(chance, data), LIMITS)
+    physical = data.split(b"\n")
+    expected: Counter[tuple[int, str]] = Counter()
+    for number, line in enumerate(physical, start=1):
+        expected.update((number, code) for code in codes_of(line))
+    found = Counter(
+        (fault.line, fault.code)
+        for fault in report.faults
+        if fault.line and fault.code not in OF_NEIGHBOURS
+    )
+    told = {code for code, total in report.fault_totals.items() if total > FAULTS_KEPT_PER_CODE}
+    wanted = Counter({key: count for key, count in expected.items() if key[1] not in told})
+    got = Counter({key: count for key, count in found.items() if key[1] not in told})
+    assert got == wanted, (got - wanted, wanted - got)
+    for fault in report.faults:
+        if fault.line:
+            start = len(b"\n".join(physical[: fault.line - 1])) + (fault.line > 1)
+            assert fault.offset == start, fault
+        if fault.code in OF_NEIGHBOURS:
+            assert 0 < fault.other_line < fault.line, fault
+    return len(physical)
+
+
+GOOD = good_line(random.Random(0), -1)
+
+
+def codes_of(line: bytes) -> list[str]:
+    """What the check says of one line, once the sandbox has agreed."""
+    alone = check([GOOD + b"\n" + line + b"\n"], LIMITS)
+    faults = [fault for fault in alone.faults if fault.line == 2]
+    assert all(fault.line == 2 or fault.code in FILE_CODES for fault in alone.faults), alone
+    codes = [fault.code for fault in faults if fault.code not in OF_NEIGHBOURS]
+    errors = {fault.code for fault in faults if fault.severity is Severity.ERROR}
+    errors -= OF_NEIGHBOURS
+    if trimmed(line) and not errors & STRICTER:
+        refused = refusal_of(line)
+        if UNKNOWN_MODEL not in refused:  # which models there are is not the check's business
+            assert bool(refused) == bool(errors - OURS), (line[:300], refused, errors)
+    return codes
+
+
+def refusal_of(line: bytes) -> str:
+    """The provider's word on a line, "" if it takes it."""
+    try:
+        # The provider takes off all of Unicode's white space, which the sandbox does not.
+        sandbox_check(trimmed(line), 1, SETTINGS)
+    except ApiError as refusal:
+        return bytes(refusal.response.body).decode()
+    except RecursionError:
+        return "too deep"
+    return ""
+
+
+@contextmanager
+def no_longer_than(seconds: int, what: str) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"{what} hangs")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    judged = files = 0
+    warm = 0.0
+    while judged < options.lines:
+        chance = random.Random(f"{options.seed}/{files}")
+        what = f"file {files} of seed {options.seed}"
+        data = make_file(chance, ROWS_PER_FILE, judged)
+        with no_longer_than(HANGING_SECONDS, what):
+            try:
+                judged += judge(data, chance)
+            except Exception as exc:
+                raise SystemExit(f"{what}: {exc!r}"[:3000]) from exc
+        files += 1
+        if not warm and judged >= options.lines / 10:
+            warm = peak_mib()
+    growth = peak_mib() - warm
+    sys.stdout.write(
+        f"{judged:,} lines in {files:,} files, no disagreement; peak {peak_mib():.0f} MiB, of "
+        f"which {growth:.0f} after the first tenth\n"
+    )
+    if growth > GROWTH_MIB:
+        raise SystemExit("the memory is not flat")
+
+
+if __name__ == "__main__":
+    main()

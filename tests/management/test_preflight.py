@@ -1,0 +1,152 @@
+"""The check of a file from a terminal: what it prints, and how it ends."""
+
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+
+from batchapp.management.commands import preflight
+from batchapp.models import Connection
+from tests.make import MODEL, make_connection, request_line
+
+pytestmark = pytest.mark.django_db
+
+GOOD = (request_line(1) + "\n" + request_line(2) + "\n").encode()
+
+
+@pytest.fixture(autouse=True)
+def _no_connections() -> None:
+    Connection.objects.all().delete()
+
+
+def run(capsys: Any, file: Path | str, *options: str) -> tuple[int, str]:
+    """Exit status and what was printed."""
+    try:
+        call_command("preflight", str(file), *options)
+    except SystemExit as end:
+        return int(end.code or 0), capsys.readouterr().out
+    return 0, capsys.readouterr().out
+
+
+def write(folder: Path, content: bytes) -> Path:
+    path = folder / "requests.jsonl"
+    path.write_bytes(content)
+    return path
+
+
+def test_a_good_file_is_one_json_object_with_what_it_costs(tmp_path, capsys):
+    make_connection(name="Doubleword", base_url="https://api.doubleword.ai")
+
+    status, out = run(capsys, write(tmp_path, GOOD), "--json")
+
+    told = json.loads(out)
+    assert (status, told["requests"], told["valid"]) == (0, 2, True)
+    assert (told["faults"], told["fault_totals"]) == ([], {})
+    assert list(told["models"]) == [MODEL]
+    assert told["models"][MODEL]["requests"] == 2
+    assert told["models"][MODEL]["exact"] in {True, False}
+    sent = told["models"][MODEL]["input_tokens"]
+    assert told["estimate"]["24h"]["low_usd"] == f"{sent / 1_000_000:.6f}"
+    assert told["estimate"]["24h"]["ceiling_usd"] == f"{(sent + 2 * 200) / 1_000_000:.6f}"
+    assert list(told["estimate"]) == ["24h", "1h"]
+
+
+def test_a_file_with_errors_ends_with_one_and_lists_them(tmp_path, capsys):
+    path = write(tmp_path, GOOD + b"\n{\n" + request_line(1).encode())
+
+    status, out = run(capsys, path, "--json")
+
+    told = json.loads(out)
+    assert (status, told["valid"]) == (1, False)
+    assert told["fault_totals"] == {"invalid_json": 1, "duplicate_custom_id": 1}
+    assert [(fault["line"], fault["code"]) for fault in told["faults"]] == [
+        (4, "invalid_json"),
+        (5, "duplicate_custom_id"),
+    ]
+    assert told["faults"][1]["custom_id"] == "row-1"
+    assert told["faults"][1]["severity"] == "error"
+    assert told["faults"][1]["other_line"] == 1
+    assert told["faults"][1]["ours"] is True
+
+
+def test_a_model_without_a_price_has_null_for_every_amount(tmp_path, capsys):
+    make_connection()
+    path = write(tmp_path, GOOD + request_line(3, model="nobody/knows").encode())
+
+    told = json.loads(run(capsys, path, "--json")[1])
+
+    amounts = {"low_usd": None, "expected_usd": None, "ceiling_usd": None}
+    assert told["estimate"] == {"24h": amounts, "1h": amounts}
+    assert "no price for nobody/knows" in run(capsys, path)[1]
+
+
+def test_without_a_connection_there_is_no_estimate(tmp_path, capsys):
+    told = json.loads(run(capsys, write(tmp_path, GOOD), "--json")[1])
+
+    assert told["valid"] is True
+    assert told["estimate"] == {}
+
+
+def test_the_limits_of_the_connection_named_are_kept(tmp_path, capsys):
+    make_connection(name="small", max_requests=1)
+    make_connection(name="large")
+    path = write(tmp_path, GOOD)
+
+    assert run(capsys, path, "--connection", "small")[0] == 1
+    assert run(capsys, path, "--connection", "large")[0] == 0
+
+
+def test_standard_input_and_gzip_are_read(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(gzip.compress(GOOD))))
+
+    status, out = run(capsys, "-", "--json")
+
+    assert (status, json.loads(out)["requests"]) == (0, 2)
+
+
+def test_a_terminal_gets_lines_to_read(tmp_path, capsys):
+    make_connection()
+    bad = b"".join(b"{%d\n" % number for number in range(9))
+
+    status, out = run(capsys, write(tmp_path, GOOD + bad))
+
+    assert status == 1
+    assert out.startswith("11 requests, ")
+    assert f"{MODEL}: 2 requests" in out
+    assert "error: invalid_json, 9 in all" in out
+    assert "line 3: " in out
+    assert "… and 4 more" in out
+    assert "24h: about $0.0" in out
+    assert out.strip().endswith("errors to correct: 9.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl cannot be read: No such file"),
+        (["."], ". cannot be read: Is a directory"),
+        (["-", "--connection", "Nobody"], "There is no connection named Nobody. There is: none"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence_and_ends_with_two(arguments, says):
+    with pytest.raises(CommandError, match=says) as refusal:
+        call_command("preflight", *arguments)
+
+    assert refusal.value.returncode == 2
+
+
+def test_wrong_arguments_end_with_two(capsys):
+    command: BaseCommand = preflight.Command()
+
+    with pytest.raises(SystemExit) as end:
+        command.run_from_argv(["manage.py", "preflight"])
+
+    assert end.value.code == 2
+    assert "FILE" in capsys.readouterr().err
