@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 
+from batchapp.forms.people import DeskSignInForm
 from batchapp.models import (
     REALTIME,
     Batch,
@@ -32,6 +33,7 @@ else:
 
 admin.site.site_header = admin.site.site_title = "Batchapp: operators"
 admin.site.index_title = "People, projects, connections, prices"
+admin.site.login_form = DeskSignInForm
 admin.site.unregister(Group)  # roles are per project
 
 
@@ -134,8 +136,29 @@ class PricePage(Admin):
 
 @admin.register(ProviderKey)
 class ProviderKeyPage(ReadOnly, Admin):
-    list_display = ["name", "connection", "user", "project", "last_four", "last_used_at"]
-    fields = ["name", "connection", "user", "project", "last_four", "last_used_at", "created_at"]
+    list_display = [
+        "name",
+        "connection",
+        "user",
+        "project",
+        "last_four",
+        "last_used_at",
+        "tried_at",
+        "is_refused",
+    ]
+    list_filter = ["connection", "is_refused"]
+    fields = [
+        "name",
+        "connection",
+        "user",
+        "project",
+        "last_four",
+        "last_used_at",
+        "tried_at",
+        "is_refused",
+        "trouble",
+        "created_at",
+    ]
     list_select_related = ["connection", "user", "project"]
 
 

@@ -30,6 +30,7 @@ from batchapp.services import (
     advising,
     harvesting,
     intake,
+    keying,
     polling,
     preparing,
     settling,
@@ -37,6 +38,7 @@ from batchapp.services import (
 )
 from batchapp.upstream.client import UpstreamClient, connect
 from batchapp.upstream.errors import (
+    ABOUT_KEYS,
     Reason,
     UpstreamError,
     UpstreamRejected,
@@ -240,6 +242,8 @@ def _take_refusal(part: Part, exc: UpstreamRejected) -> None:
         part.move_to(Part.Status.CANCELLED, trouble="")
         Event.objects.create(batch_id=part.batch_id, text=advice)
     else:
+        if exc.reason in ABOUT_KEYS:
+            keying.note_trouble(part.batch.key, advice, is_refused=True)
         _stop(part, advice)
 
 
@@ -259,6 +263,8 @@ def _pause(part: Part) -> timedelta:
 
 def _note_contact(key: ProviderKey, upstream: UpstreamClient) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+    if key.is_refused or not key.tried_at:
+        keying.note_works(key)
     is_sandbox = bool(upstream.is_sandbox)
     if is_sandbox != key.connection.is_sandbox:
         Connection.objects.filter(pk=key.connection_id).update(is_sandbox=is_sandbox)

@@ -91,11 +91,13 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "template_partials.templatetags.partials",
                 "batchapp.templatetags.words",
+                "batchapp.templatetags.parts",
             ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "batchapp.views.shell.shell",
             ],
         },
     }

@@ -1,15 +1,20 @@
 """Nobody sees or changes what is another team's: for every address, also those to come."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, reverse
+from pytest_django import DjangoAssertNumQueries
 
+from batchapp import icons
+from batchapp.http import Request
 from batchapp.models import Batch, Membership, ProviderKey, Upload
 from batchapp.urls import urlpatterns
+from batchapp.views import access
 from tests.make import (
+    ADMIN,
     MEMBER,
     VIEWER,
     finish,
@@ -23,16 +28,22 @@ from tests.make import (
 
 pytestmark = pytest.mark.django_db
 
-OPEN_TO_ALL = {"login", "healthz", "logout"}
-OF_OBJECTS = [each for each in urlpatterns if each.pattern.converters]
+OPEN_TO_ALL = {"login", "healthz", "logout", "icons"}
+OF_OBJECTS = [
+    each for each in urlpatterns if each.pattern.converters and each.name not in {"icons"}
+]
 BY_ID = [each for each in OF_OBJECTS if "pk" in each.pattern.converters]
 WRITERS = {
     "batch_cancel",
     "batch_try_again",
-    "batch_new",
+    "batch_file",
+    "batch_check",
+    "batch_window",
+    "batch_review",
     "upload_delete",
     "key_replace",
     "key_remove",
+    "project_member_remove",
 }
 
 
@@ -56,6 +67,7 @@ def world() -> dict[str, Any]:
 def address(pattern: URLPattern, world: dict[str, Any], *, pk: uuid.UUID | None = None) -> str:
     noun = world[str(pattern.pattern).split("/")[0]]
     known = {"slug": getattr(noun, "slug", ""), "pk": pk or noun.pk, "line": 1, "kind": "output"}
+    known["member"] = world["projects"].memberships.first().pk
     return reverse(
         named(pattern), kwargs={name: known[name] for name in pattern.pattern.converters}
     )
@@ -99,7 +111,9 @@ def test_staff_without_a_membership_are_outsiders(
 def test_strangers_are_sent_to_sign_in(
     client: Client, world: dict[str, Any], pattern: URLPattern
 ) -> None:
-    url = address(pattern, world) if pattern.pattern.converters else reverse(named(pattern))
+    has_object = pattern in OF_OBJECTS
+    url = address(pattern, world) if has_object else f"/{pattern.pattern}"
+    url = url.replace("<slug:version>", icons.version())
 
     for response in (client.get(url), client.post(url)):
         if pattern.name in OPEN_TO_ALL:
@@ -126,7 +140,16 @@ def test_a_viewer_sees_and_does_not_write(
 
 
 @pytest.mark.parametrize(
-    "name", ["project_members", "project_keys", "key_replace", "key_remove", "key_try"]
+    "name",
+    [
+        "project_members",
+        "project_member_remove",
+        "project_settings",
+        "project_keys",
+        "key_replace",
+        "key_remove",
+        "key_try",
+    ],
 )
 def test_a_member_does_not_manage(client: Client, world: dict[str, Any], name: str) -> None:
     client.force_login(join(make_user(), world["projects"], MEMBER))
@@ -149,7 +172,9 @@ def test_a_key_of_a_colleague_is_nobody_elses(client: Client, world: dict[str, A
 
     for name in ("key_replace", "key_remove", "key_try"):
         assert client.post(reverse(name, args=[key.pk])).status_code == 404
-    page = client.get(reverse("batch_new", args=[world["files"].pk])).content.decode()
+    page = client.get(
+        reverse("batch_window", args=[world["files"].pk]), follow=True
+    ).content.decode()
     assert str(key.pk) not in page
 
 
@@ -167,6 +192,35 @@ def test_lists_hold_nothing_of_other_teams(
 
     assert "Their secret batch" not in page
     assert str(world["projects"]) not in page
+
+
+def test_all_questions_about_rights_take_one_query(
+    rf: RequestFactory, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    user = make_user()
+    roles = {"a": ADMIN, "b": MEMBER, "c": VIEWER}
+    projects = [make_project(user, role=role, name=name) for name, role in roles.items()]
+    request = cast(Request, rf.get("/"))
+    request.user = user
+
+    with django_assert_num_queries(1):
+        names = [str(each.project) for each in access.memberships_of(request)]
+        found = access.project_of(request, projects[0].slug)
+        written = [access.can_write(request, each) for each in [*projects, found]]
+        managed = [access.can_manage(request, each) for each in projects]
+
+    assert names == ["a", "b", "c"]
+    assert written == [True, True, False, True]
+    assert managed == [True, False, False]
+
+
+def test_a_stranger_has_no_rights_and_is_not_looked_up(
+    rf: RequestFactory, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    request = rf.get("/")
+
+    with django_assert_num_queries(0):
+        assert access.memberships_of(request) == []
 
 
 def test_a_filter_by_a_foreign_project_shows_nothing(

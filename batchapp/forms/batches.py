@@ -1,24 +1,18 @@
-"""Ordering batches, and finding them again."""
+"""Finding batches again."""
 
 import itertools
-import uuid
 from datetime import date, datetime, time, timedelta
 from string import hexdigits
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from batchapp.forms.days import DaysForm
-from batchapp.models import Batch, Connection, Part, Project, ProviderKey, User
-
-if TYPE_CHECKING:
-    _KeyChoice = forms.ModelChoiceField[ProviderKey]
-else:
-    _KeyChoice = forms.ModelChoiceField
+from batchapp.models import Batch, Part, Project
 
 NEEDS_ATTENTION = "needs_attention"
 WITH_ERRORS = "with_errors"
@@ -26,63 +20,6 @@ LATE = "late"
 UNFINISHED_RESULTS = Q(failed__gt=0) | Q(missing__gt=0)
 ID_BEGINS = 8
 """Characters from which on a word may be the beginning of an id, ours or the provider's."""
-
-
-class KeyField(_KeyChoice):
-    """One of the provider keys a person may run a batch on; the project's come first."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("error_messages", {}).setdefault(
-            "required", "Choose the provider key that pays for the batch."
-        )
-        super().__init__(queryset=ProviderKey.objects.none(), **kwargs)
-
-    def offer(self, user: User, project: Project, *, besides: ProviderKey | None = None) -> None:
-        keys = ProviderKey.objects.usable_by(user, project)
-        if besides:
-            keys = keys.exclude(pk=besides.pk)
-        self.queryset = keys.order_by(F("project").asc(nulls_last=True), "created_at")
-
-    def label_from_instance(self, obj: ProviderKey) -> str:
-        return f"{obj}, of the project" if obj.project_id else f"{obj}, yours"
-
-
-class OrderForm(forms.Form):
-    """What it takes to run a file. ``submission`` makes a second click name the same batch.
-
-    ``shown`` tells at which prices the page was looked at.
-    """
-
-    name = forms.CharField(max_length=200, required=False)
-    window = forms.ChoiceField(
-        widget=forms.RadioSelect,
-        error_messages={"invalid_choice": "Choose one of the completion windows on offer."},
-    )
-    key = KeyField(label="Provider key", empty_label=None)
-    submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-    shown = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, user: User, project: Project, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        windows = project.connection.windows
-        window, key = self.fields["window"], self.fields["key"]
-        if isinstance(window, forms.ChoiceField) and isinstance(key, KeyField):
-            window.choices = [(each, each) for each in windows]
-            key.offer(user, project)
-        self.initial.setdefault("window", windows[0] if windows else None)
-
-
-class TryAgainForm(forms.Form):
-    """Which key to go on with; left empty, the one it has."""
-
-    key = KeyField(label="Provider key", required=False)
-
-    def __init__(self, *args: Any, user: User, batch: Batch, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        key = self.fields["key"]
-        if isinstance(key, KeyField):
-            key.offer(user, batch.project, besides=batch.key)
-            key.empty_label = f"{batch.key}, as before"
 
 
 class Switch(forms.CheckboxInput):
@@ -104,11 +41,8 @@ class BatchFilterForm(DaysForm):
         max_length=200,
         widget=forms.SearchInput(attrs={"placeholder": "Name, file or id", "autocomplete": "off"}),
     )
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        to_field_name="slug",
+    project = forms.ChoiceField(
         required=False,
-        empty_label="All projects",
         error_messages={"invalid_choice": "There is no such project. Choose another."},
     )
     status = forms.ChoiceField(
@@ -129,22 +63,17 @@ class BatchFilterForm(DaysForm):
 
     field_order = ["q", "status", "project", "window", "first", "last", "active_first"]
 
-    def __init__(self, *args: Any, user: User, project: Project | None = None, **kwargs: Any):
-        """Of ``project``, or of all that ``user`` may see."""
+    def __init__(self, *args: Any, projects: list[Project], **kwargs: Any) -> None:
+        """Of ``projects``, each with its connection; of a single one nobody needs to choose it."""
         super().__init__(*args, **kwargs)
-        visible = Project.objects.visible_to(user)
-        choice, window = self.fields["project"], self.fields["window"]
-        if project:
-            del self.fields["project"]
-            offered = [project.connection.windows]
-        else:
-            connections = Connection.objects.filter(pk__in=visible.values("connection"))
-            offered = list(connections.values_list("windows", flat=True))
-        if isinstance(choice, forms.ModelChoiceField):
-            choice.queryset = visible
+        project, window = self.fields["project"], self.fields["window"]
+        offered = (each.connection.windows for each in projects)
+        names = dict.fromkeys(itertools.chain.from_iterable(offered))
         if isinstance(window, forms.ChoiceField):
-            names = dict.fromkeys(itertools.chain.from_iterable(offered))
             window.choices = [("", "Any window"), *((name, name) for name in names)]
+        if isinstance(project, forms.ChoiceField):
+            slugs = [(each.slug, each.name) for each in projects]
+            project.choices = [("", "All projects"), *slugs]
 
     @property
     def is_narrow(self) -> bool:
@@ -162,7 +91,7 @@ class BatchFilterForm(DaysForm):
             return batches.none()
         asked = self.cleaned_data
         if asked.get("project"):
-            batches = batches.filter(project=asked["project"])
+            batches = batches.filter(project__slug=asked["project"])
         if window := asked["window"]:
             batches = batches.filter(window=window)
         if first := asked["first"]:

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from batchapp.models import Connection
+from batchapp.models import Connection, User
 
 SHORTEST = 8
 """Characters. Four are shown afterwards, so a shorter key would be half given away."""
@@ -39,16 +39,33 @@ class SecretForm(forms.Form):
 
 class KeyForm(SecretForm):
     name = forms.CharField(
-        max_length=100, required=False, help_text="So that you can tell it from others."
+        max_length=100,
+        required=False,
+        help_text="So that you can tell it from others.",
+        widget=forms.TextInput(attrs={"dir": "auto"}),
+        error_messages={"max_length": "Use at most 100 characters."},
     )
     field_order = ["connection", "name", "secret"]
 
 
 class OwnKeyForm(KeyForm):
-    """A key of one person, for any of the connections."""
+    """A key of one person, for any of the connections.
 
-    connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
+    One is chosen beforehand only if there is no other, or the person's projects all run there: a
+    key that goes to the wrong provider is given away.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    connection = forms.ModelChoiceField(
+        queryset=Connection.objects.all(),
+        empty_label="Choose the provider it is from",
+        error_messages={"required": "Choose the provider that gave you the key."},
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         kwargs.setdefault("auto_id", "id_key_%s")
         super().__init__(*args, **kwargs)
+        field = self.fields["connection"]
+        if isinstance(field, forms.ModelChoiceField):
+            likely = list(Connection.objects.filter(projects__members=user).distinct()[:2])
+            known = likely or list(Connection.objects.all()[:2])
+            field.initial = known[0].pk if len(known) == 1 else None

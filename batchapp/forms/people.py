@@ -1,16 +1,75 @@
-"""What people say about themselves."""
+"""What people say about themselves, and how they prove who they are."""
+
+from datetime import timedelta
+from typing import Any
 
 from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from batchapp.models import FailedSignIn
+
+ATTEMPTS = 10
+PAUSE = timedelta(minutes=15)
+KEPT = timedelta(hours=1)
 
 
 class NameForm(forms.Form):
     first_name = forms.CharField(
         max_length=150,
         required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
+        widget=forms.TextInput(attrs={"autocomplete": "given-name", "dir": "auto"}),
     )
     last_name = forms.CharField(
         max_length=150,
         required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+        widget=forms.TextInput(attrs={"autocomplete": "family-name", "dir": "auto"}),
     )
+
+
+class SignInForm(AuthenticationForm):
+    """Takes no password any more after ``ATTEMPTS`` wrong ones within ``PAUSE``.
+
+    They are counted by e-mail address and network address, whether or not there is an account: a
+    stranger elsewhere cannot lock a person out. Behind a proxy the network address is the proxy's.
+    """
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "The e-mail address and the password do not belong together. Check both; "
+        "capitals matter in the password.",
+    }
+
+    def clean(self) -> dict[str, Any]:
+        email = self.cleaned_data.get("username", "").strip().lower()[:254]
+        who = {"email": email, "address": self._address()}
+        failed = FailedSignIn.objects.filter(**who)
+        if failed.filter(at__gt=timezone.now() - PAUSE).count() >= ATTEMPTS:
+            raise ValidationError(
+                "There were too many wrong passwords in a row. Wait a quarter of an hour, then "
+                "try again; or ask an operator for a new password."
+            )
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except ValidationError:
+            FailedSignIn.objects.filter(at__lt=timezone.now() - KEPT).delete()
+            FailedSignIn.objects.create(**who)
+            raise
+        if self.get_user():
+            failed.delete()
+        return cleaned
+
+    def _address(self) -> str:
+        return str(self.request.META.get("REMOTE_ADDR", ""))[:45] if self.request else ""
+
+
+class DeskSignInForm(SignInForm, AdminAuthenticationForm):
+    """The same for the operators' desk, which also asks whether the person is one."""
+
+    error_messages = {
+        **SignInForm.error_messages,
+        "invalid_login": "The e-mail address and the password do not belong together, or the "
+        "account is not an operator's. Check both; capitals matter in the password.",
+    }

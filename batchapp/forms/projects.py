@@ -1,5 +1,6 @@
 """Projects and the people in them."""
 
+import unicodedata
 from typing import Any
 
 from django import forms
@@ -12,29 +13,74 @@ from batchapp.models import Connection, Membership, Project, User
 RESERVED = {"new"}
 """Slugs that the portal's own addresses use."""
 
+LONGEST = 100
+INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
+TURNERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""They turn the text after them around: a name must not change what stands beside it."""
 
-class ProjectForm(forms.Form):
-    name = forms.CharField(max_length=100, error_messages={"required": "Give the project a name."})
+
+class NamedForm(forms.Form):
+    """What a project is called, in any script."""
+
+    name = forms.CharField(
+        max_length=LONGEST,
+        widget=forms.TextInput(attrs={"dir": "auto", "autocomplete": "off"}),
+        error_messages={
+            "required": "Give the project a name.",
+            "max_length": "A name has at most %(limit_value)d characters, and this has "
+            "%(show_value)d. Shorten it.",
+        },
+    )
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if any(each in TURNERS for each in name):
+            raise ValidationError(
+                "The name holds invisible characters that turn text around. Type it anew."
+            )
+        if all(unicodedata.category(each) in INVISIBLE for each in name):
+            raise ValidationError("The name holds nothing that can be seen. Type it anew.")
+        return name
+
+
+class ProjectForm(NamedForm):
+    """None of several connections is chosen beforehand: it says who is paid, and it stays."""
+
     connection = forms.ModelChoiceField(
         queryset=Connection.objects.all(),
         empty_label=None,
+        widget=forms.RadioSelect,
         help_text="The provider that its batches run at. It cannot be changed later.",
         error_messages={"required": "Choose where the project's batches run."},
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        connections = list(Connection.objects.all()[:2])
+        self.has_connections = bool(connections)
+        if len(connections) == 1:
+            self.fields["connection"].initial = connections[0].pk
+
     def make(self) -> Project:
-        """The project that was asked for, under an address of its own, unsaved."""
+        """The project that was asked for, under an address of its own, unsaved.
+
+        A name without Latin letters or digits gets an address that is only an address.
+        """
         name = self.cleaned_data["name"]
-        slug = slugify(name)[:50].strip("-") or "project"
-        if slug in RESERVED or Project.objects.filter(slug=slug).exists():
-            slug = f"{slug}-{get_random_string(6, 'abcdefghijkmnpqrstuvwxyz23456789')}"
+        slug = slugify(name)[:50].strip("-")
+        if not slug or slug in RESERVED or Project.objects.filter(slug=slug).exists():
+            mark = get_random_string(6, "abcdefghijkmnpqrstuvwxyz23456789")
+            slug = f"{slug or 'project'}-{mark}"
         return Project(name=name, slug=slug, connection=self.cleaned_data["connection"])
 
 
 class MemberForm(forms.Form):
     """Somebody who has an account, by e-mail address."""
 
-    email = forms.EmailField(label="E-mail address")
+    email = forms.EmailField(
+        label="E-mail address",
+        error_messages={"required": "Enter the e-mail address of the person to add."},
+    )
     role = forms.ChoiceField(choices=Membership.Role, initial=Membership.Role.MEMBER)
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -58,7 +104,13 @@ class RoleForm(forms.Form):
     """Whom to give which role."""
 
     membership = forms.ModelChoiceField(queryset=Membership.objects.none())
-    role = forms.ChoiceField(choices=Membership.Role)
+    role = forms.ChoiceField(
+        choices=Membership.Role,
+        error_messages={
+            "required": "Choose one of the roles.",
+            "invalid_choice": "Choose one of the roles.",
+        },
+    )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,15 +7,13 @@ from django import forms
 from batchapp.forms.days import DaysForm
 from batchapp.services.reporting import Scope
 
+GROUP_NAMES = {"project": "Project", "user": "Person", "model": "Model"}
+
 
 class ReportForm(DaysForm):
     """Lives in the page's address; an empty range is this month so far."""
 
-    by = forms.ChoiceField(
-        label="Group by",
-        required=False,
-        choices=[("project", "Project"), ("user", "Person"), ("model", "Model")],
-    )
+    by = forms.ChoiceField(label="Group by", required=False, choices=list(GROUP_NAMES.items()))
     project = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
     user = forms.CharField(required=False, max_length=254, widget=forms.HiddenInput)
     model = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)

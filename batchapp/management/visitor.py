@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -52,16 +54,16 @@ class Visitor:
         return _identified(page, "files")
 
     def order(self, upload: UUID, *, window: str) -> UUID:
-        """Fill in the form for a new batch as it stands, with the first key on offer."""
-        form = self._get(f"/files/{upload}/batch/").text
+        """Take the steps to a new batch as they stand, with the key they propose, and submit."""
+        choices = self._get(f"/files/{upload}/batch/window/").text
+        key = _found(rf'name="key" value="({UUID_PATTERN})"[^>]* checked', choices)
+        review = self._get(
+            f"/files/{upload}/batch/review/?{urlencode({'window': window, 'key': key})}"
+        )
+        fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', review.text)
         page = self._post(
-            f"/files/{upload}/batch/",
-            data={
-                "submission": _found(rf'name="submission"[^>]*value="({UUID_PATTERN})"', form),
-                "key": _found(rf'name="key".*?value="({UUID_PATTERN})"', form),
-                "name": _found(r'name="name"[^>]*value="([^"]*)"', form),
-                "window": window,
-            },
+            f"/files/{upload}/batch/review/",
+            data={name: unescape(value) for name, value in fields},
         )
         return _identified(page, "batches")
 

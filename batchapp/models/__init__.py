@@ -10,7 +10,7 @@ from batchapp.models.price import REALTIME, Price
 from batchapp.models.project import Membership, Project
 from batchapp.models.result import Result, Segment
 from batchapp.models.upload import Upload
-from batchapp.models.user import User
+from batchapp.models.user import FailedSignIn, User
 
 __all__ = [
     "DOUBLEWORD_URL",
@@ -19,6 +19,7 @@ __all__ = [
     "Charge",
     "Connection",
     "Event",
+    "FailedSignIn",
     "Leased",
     "Membership",
     "Part",

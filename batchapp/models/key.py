@@ -29,6 +29,8 @@ class ProviderKey(models.Model):
     """A key to a provider, of one person or of one project; only its last four characters show.
 
     A removed key keeps its row, for the batches that ran on it, and loses its ciphertext.
+    ``tried_at``, ``is_refused`` and ``trouble`` are what the provider last said of the secret that
+    is stored now; a key that is not refused may still have trouble, such as no answer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -44,6 +46,9 @@ class ProviderKey(models.Model):
     last_four = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_refused = models.BooleanField("refused", default=False, editable=False)
+    trouble = models.TextField(blank=True, editable=False)
 
     objects = ProviderKeyQuerySet.as_manager()
 
@@ -59,9 +64,10 @@ class ProviderKey(models.Model):
         return f"{self.name} (…{self.last_four})"
 
     def set_secret(self, secret: str) -> None:
-        """Encrypt ``secret`` into this row, unsaved."""
+        """Encrypt ``secret`` into this row, unsaved; nothing is known of it yet."""
         self.ciphertext = _fernet().encrypt(secret.encode()).decode()
         self.last_four = secret[-4:]
+        self.tried_at, self.is_refused, self.trouble = None, False, ""
 
     def secret(self) -> str:
         """Return the key in the clear, for the provider's client only.
@@ -73,6 +79,15 @@ class ProviderKey(models.Model):
             return _fernet().decrypt(self.ciphertext.encode()).decode()
         except InvalidToken as exc:
             raise UnreadableKey(str(self.pk)) from exc
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether ``ENCRYPTION_KEYS`` still opens it."""
+        try:
+            self.secret()
+        except UnreadableKey:
+            return False
+        return True
 
     def rotate(self) -> None:
         """Encrypt again with the first of ``ENCRYPTION_KEYS``, unsaved."""

@@ -20,10 +20,15 @@ class PriceQuerySet(models.QuerySet["Price"]):
     def in_force(self, at: datetime) -> Self:
         return self.filter(Q(effective_to=None) | Q(effective_to__gt=at), effective_from__lte=at)
 
-    def book(self, models_: Iterable[str], window: str, at: datetime) -> dict[str, UnitPrice]:
-        """Model -> its price in ``window`` at ``at``; a model without one is absent."""
-        rows = self.in_force(at).filter(model__in=list(models_), window=window)
-        return {row.model: row.unit_price for row in rows.order_by("effective_from", "pk")}
+    def books(
+        self, models_: Iterable[str], windows: Iterable[str], at: datetime
+    ) -> dict[str, dict[str, UnitPrice]]:
+        """Window -> model -> its price there at ``at``; a model without one is absent."""
+        found: dict[str, dict[str, UnitPrice]] = {window: {} for window in windows}
+        rows = self.in_force(at).filter(model__in=list(models_), window__in=found)
+        for row in rows.order_by("effective_from", "pk"):
+            found[row.window][row.model] = row.unit_price
+        return found
 
 
 class Price(models.Model):

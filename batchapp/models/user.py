@@ -48,4 +48,21 @@ class User(AbstractUser):
         self.email = self.email.strip().lower()
 
 
+class FailedSignIn(models.Model):
+    """One wrong password, so that nobody can try many; kept for an hour.
+
+    In the database because every web process must count the same ones.
+    """
+
+    email = models.CharField(max_length=254, help_text="As it was typed, in lower case.")
+    address = models.CharField(max_length=45, help_text="The network address it came from.")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index("email", "address", "at", name="failed_sign_ins_of_somebody")]
+
+    def __str__(self) -> str:
+        return f"{self.email} from {self.address}"
+
+
 AnyUser = User | AnonymousUser

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.core.files.base import File
+from django.db.models import Sum
 
 from batchapp.models import Batch, Result, Segment
 
@@ -44,10 +45,10 @@ def download(batch: Batch, kind: Segment.Kind) -> Iterator[bytes]:
     return _pieces(segments)
 
 
-def size(batch: Batch, kind: Segment.Kind) -> int:
-    """How many lines ``download`` would give."""
-    rows = Segment.objects.filter(part__batch=batch, kind=kind).values_list("lines", flat=True)
-    return sum(rows)
+def lines(batch: Batch) -> dict[str, int]:
+    """Kind of segment -> how many lines ``download`` would give of it."""
+    rows = Segment.objects.filter(part__batch=batch).order_by().values_list("kind")
+    return dict(rows.annotate(Sum("lines")))
 
 
 def _pieces(segments: Iterable[Segment]) -> Iterator[bytes]:

@@ -1,5 +1,7 @@
 """Provider keys: stored, replaced, removed, tried."""
 
+from django.utils import timezone
+
 from batchapp.models import Batch, Connection, Part, Project, ProviderKey, User
 from batchapp.upstream.client import UpstreamClient
 
@@ -26,7 +28,7 @@ def store(
 def replace(key: ProviderKey, secret: str) -> None:
     """Put a new secret in the place of the old; batches under way go on with it."""
     key.set_secret(secret)
-    key.save(update_fields=["ciphertext", "last_four"])
+    key.save(update_fields=["ciphertext", "last_four", "tried_at", "is_refused", "trouble"])
 
 
 def is_unsure(key: ProviderKey) -> bool:
@@ -55,13 +57,32 @@ def remove(key: ProviderKey) -> None:
 
 
 def try_out(key: ProviderKey, upstream: UpstreamClient) -> int:
-    """Return how many models the provider offers to ``key``.
+    """Return how many models the provider offers to ``key``, and note that it takes it.
 
     Raises:
-        UpstreamError: the key was refused, or nobody answered.
+        UpstreamError: the key was refused, or nobody answered; ``note_trouble`` keeps that.
     """
     models = upstream.list_models()
+    note_works(key)
     Connection.objects.filter(pk=key.connection_id).exclude(
         is_sandbox=bool(upstream.is_sandbox)
     ).update(is_sandbox=bool(upstream.is_sandbox))
     return len(models)
+
+
+def note_works(key: ProviderKey) -> None:
+    """Keep that the provider has just taken ``key``."""
+    _note(key, is_refused=False, trouble="")
+
+
+def note_trouble(key: ProviderKey, trouble: str, *, is_refused: bool) -> None:
+    """Keep what stood in the way, as a sentence; ``is_refused`` if the provider said no to it."""
+    _note(key, is_refused=is_refused, trouble=trouble)
+
+
+def _note(key: ProviderKey, *, is_refused: bool, trouble: str) -> None:
+    """On condition that the secret is the one that was tried: it may be another by now."""
+    key.tried_at, key.is_refused, key.trouble = timezone.now(), is_refused, trouble
+    ProviderKey.objects.filter(pk=key.pk, ciphertext=key.ciphertext).update(
+        tried_at=key.tried_at, is_refused=is_refused, trouble=trouble
+    )

@@ -1,12 +1,15 @@
 """The second room: what a file would cost, and the decision to run it."""
 
 import hashlib
+import itertools
+import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from batchapp.domain.estimate import Estimate, estimate
@@ -28,6 +31,10 @@ from batchapp.models.money import rounded
 NAME_LENGTH = 200
 """Characters of a batch's name; a file's may be longer."""
 
+NUMBER_LENGTH = len(" (9999)")
+
+LENGTH = re.compile(r"(\d{1,5}) ?(?:(m(?:in(?:ute)?s?)?)|(h(?:ours?)?)|(d(?:ays?)?))")
+
 
 class Refused(Exception):
     """The batch cannot be ordered as asked; the message is a sentence for the person."""
@@ -37,10 +44,22 @@ def quote(
     report: Report, connection: Connection, windows: Iterable[str], at: datetime
 ) -> dict[str, Estimate]:
     """Window -> what the checked file would cost there, at the prices in force at ``at``."""
-    return {
-        window: estimate(report.models, connection.prices.book(report.models, window, at), window)
-        for window in windows
-    }
+    books = connection.prices.books(report.models, windows, at)
+    return {window: estimate(report.models, book, window) for window, book in books.items()}
+
+
+def due(window: str, at: datetime) -> datetime | None:
+    """When a batch of ``window`` that is submitted at ``at`` should be done at the latest.
+
+    None for a window that does not say how long it is.
+    """
+    found = LENGTH.fullmatch(window.strip().lower())
+    if not found:
+        return None
+    number = int(found[1])
+    if found[2]:
+        return at + timedelta(minutes=number)
+    return at + (timedelta(hours=number) if found[3] else timedelta(days=number))
 
 
 def price_tag(quotes: Mapping[str, Estimate]) -> str:
@@ -54,8 +73,18 @@ def price_tag(quotes: Mapping[str, Estimate]) -> str:
 
 
 def default_name(upload: Upload) -> str:
-    """What a batch of ``upload`` is called unless somebody says otherwise."""
-    return (upload.name.removesuffix(".jsonl").strip() or upload.name)[:NAME_LENGTH]
+    """What a batch of ``upload`` is called unless somebody says otherwise.
+
+    It has a number when the project has a batch of that name.
+    """
+    name = (upload.name.removesuffix(".jsonl").strip() or upload.name.strip())[:NAME_LENGTH]
+    stem = name[: NAME_LENGTH - NUMBER_LENGTH]
+    alike = upload.project.batches.filter(Q(name=name) | Q(name__startswith=f"{stem} ("))
+    taken = set(alike.values_list("name", flat=True))
+    if name not in taken:
+        return name
+    numbered = (f"{stem} ({number})" for number in itertools.count(2))
+    return next(each for each in numbered if each not in taken)
 
 
 def order(
@@ -114,8 +143,8 @@ def order(
         if before := Batch.objects.filter(submission=submission, project=project).first():
             return before
         raise Refused(
-            "This form was used before, or its file or key was removed just now. Load the page "
-            "again, then submit."
+            "This form was used before, or its file or key was removed just now. Start "
+            "the order again."
         ) from exc
     return batch
 

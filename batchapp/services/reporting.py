@@ -1,21 +1,26 @@
 """What was spent: by project, person and model, over a range of days."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import TruncDay, TruncMonth, TruncYear
 from django.utils import timezone
 
-from batchapp.models import Batch, Charge
+from batchapp.models import Charge
 
 GROUPS = {
     "project": ("batch__project__slug", "batch__project__name"),
     "user": ("batch__created_by__email", "batch__created_by__email"),
     "model": ("model", "model"),
 }
+MOST_DAYS = 62
+MOST_MONTHS = 60
+"""Lines in a row that are still told apart; a longer range is told in larger steps."""
+
 CSV_COLUMNS = [
     "finished_at",
     "batch",
@@ -50,28 +55,24 @@ class Scope:
 
     def charges(self) -> QuerySet[Charge]:
         """One row per batch and model: what every figure of the report is a sum of."""
-        rows = Charge.objects.filter(
-            batch__finished_at__gte=_midnight(self.first),
-            batch__finished_at__lt=_midnight(self.last + timedelta(days=1)),
-        )
-        if not self.with_sandbox:
-            rows = rows.filter(batch__connection__is_sandbox=False)
+        rows = self._all_charges()
+        return rows if self.with_sandbox else rows.filter(batch__connection__is_sandbox=False)
+
+    def sandbox_charges(self) -> QuerySet[Charge]:
+        """Those for which nothing was paid, whether or not ``charges`` has them."""
+        return self._all_charges().filter(batch__connection__is_sandbox=True)
+
+    def _all_charges(self) -> QuerySet[Charge]:
         asked = {
             "batch__project__slug": self.project,
             "batch__created_by__email": self.user,
             "model": self.model,
         }
-        return rows.filter(**{field: value for field, value in asked.items() if value})
-
-    def sandbox_batches(self) -> int:
-        """How many batches of the range were left out as unpaid."""
-        if self.with_sandbox:
-            return 0
-        return Batch.objects.filter(
-            connection__is_sandbox=True,
-            finished_at__gte=_midnight(self.first),
-            finished_at__lt=_midnight(self.last + timedelta(days=1)),
-        ).count()
+        return Charge.objects.filter(
+            batch__finished_at__gte=_midnight(self.first),
+            batch__finished_at__lt=_midnight(self.last + timedelta(days=1)),
+            **{field: value for field, value in asked.items() if value},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,58 @@ def total(charges: QuerySet[Charge]) -> Line:
 
 
 def grouped(charges: QuerySet[Charge], by: str) -> list[Line]:
-    """``charges`` summed by a key of ``GROUPS``, the dearest first."""
+    """``charges`` summed by a key of ``GROUPS``, by name."""
     key, name = GROUPS[by]
     rows = charges.order_by().values(key, name).annotate(**_SUMS)
     lines = [_line(row[key], row[name], row) for row in rows]
-    return sorted(lines, key=lambda line: (-line.cost_usd, line.name))
+    return sorted(lines, key=lambda line: line.name.casefold())
+
+
+def over_time(scope: Scope) -> tuple[str, list[Line]]:
+    """The scope's charges by "day", "month" or "year", whichever its length asks for.
+
+    Every day, month or year of the range has a line, also one in which nothing finished; ``key``
+    is its first day in ISO form.
+    """
+    unit, truncate = _unit(scope)
+    rows = scope.charges().order_by().annotate(since=truncate("batch__finished_at"))
+    found: dict[date, dict[str, Any]] = {
+        row["since"].date(): dict(row) for row in rows.values("since").annotate(**_SUMS)
+    }
+    empty: dict[str, Any] = dict.fromkeys(_SUMS, 0)
+    return unit, [
+        _line(day.isoformat(), _NAMES[unit](day), found.get(day, empty))
+        for day in _steps(scope, unit)
+    ]
+
+
+def _unit(scope: Scope) -> tuple[str, type[TruncDay | TruncMonth | TruncYear]]:
+    days = (scope.last - scope.first).days
+    if days < MOST_DAYS:
+        return "day", TruncDay
+    return ("month", TruncMonth) if days < MOST_MONTHS * 30 else ("year", TruncYear)
+
+
+def _steps(scope: Scope, unit: str) -> Iterator[date]:
+    """The first days of all units of the range."""
+    day = scope.first
+    if unit != "day":
+        day = day.replace(day=1, month=day.month if unit == "month" else 1)
+    while day <= scope.last:
+        yield day
+        if unit == "day":
+            day += timedelta(days=1)
+        elif unit == "month":
+            day = (day + timedelta(days=31)).replace(day=1)
+        else:
+            day = day.replace(year=day.year + 1)
+
+
+_NAMES: dict[str, Callable[[date], str]] = {
+    "day": lambda day: f"{day:%-d %b %Y}",
+    "month": lambda day: f"{day:%B %Y}",
+    "year": lambda day: f"{day:%Y}",
+}
 
 
 def csv_rows(charges: QuerySet[Charge]) -> Iterator[list[object]]:

@@ -2,12 +2,8 @@
 
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
-from urllib.parse import urlencode
 
 from django import template
-from django.template import RequestContext
-from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -87,6 +83,22 @@ def _with_direction(text: str, seconds: int) -> str:
     return f"{text} ago" if seconds >= 0 else f"in {text}"
 
 
+def ago_or_in(moment: datetime) -> str:
+    """The words of ``ago`` alone, for a sentence."""
+    return _relative(timezone.now() - moment, timezone.localtime(moment).date())
+
+
+def roughly(length: timedelta) -> str:
+    """A length of time that is not known better: "about 12 minutes"."""
+    seconds = length.total_seconds()
+    if seconds < 55:
+        return "less than a minute"
+    for limit, unit, noun in [(90 * 60, 60, "minute"), (36 * 3600, 3600, "hour")]:
+        if seconds < limit:
+            return f"about {count(round(seconds / unit), noun)}"
+    return f"about {count(round(seconds / 86400), 'day')}"
+
+
 @register.filter
 def span(length: timedelta | None) -> str:
     """How long something took."""
@@ -103,24 +115,6 @@ def span(length: timedelta | None) -> str:
 def short(model: str) -> str:
     """A model without who made it: "Qwen/Qwen3-14B" is "Qwen3-14B"."""
     return model.rsplit("/", 1)[-1]
-
-
-@register.simple_tag
-def icon(name: str) -> SafeString:
-    """A picture beside a word that says the same; screen readers pass it over."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
-        static("batchapp/icons.svg"),
-        name,
-    )
-
-
-@register.simple_tag(takes_context=True)
-def query(context: RequestContext, **changes: Any) -> str:
-    """The address of this page with other parameters; an empty one is left out."""
-    values = {**context["request"].GET.dict(), **changes}
-    kept = {name: value for name, value in values.items() if value not in {"", None}}
-    return f"?{urlencode(kept)}" if kept else context["request"].path
 
 
 @register.filter

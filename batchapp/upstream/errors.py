@@ -28,6 +28,9 @@ class Reason(StrEnum):
         return _REASONS.get(status, cls.INVALID)
 
 
+ABOUT_KEYS = frozenset({Reason.KEY_REFUSED, Reason.NO_CREDIT})
+"""What would be said of any request with the same key."""
+
 _REASONS = {
     401: Reason.KEY_REFUSED,
     402: Reason.NO_CREDIT,

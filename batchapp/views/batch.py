@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -11,32 +12,35 @@ from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.forms.batches import TryAgainForm
+from batchapp.forms.orders import TryAgainForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Part, Segment, StaleRow
 from batchapp.services import browsing, steering
 from batchapp.tasks import wake
 from batchapp.views.access import batch_of, can_write, require_member
-from batchapp.views.summary import headline, proof_of, summarise
+from batchapp.views.summary import headline, proof_of, summarise, tiles
 
 
 @require_safe
 def batch(request: Request, pk: UUID) -> HttpResponse:
     """How far it got, what became of every request, what it costs."""
     found = batch_of(request, pk)
+    prefetch_related_objects([found], "parts", "charges")
     summary = summarise(found)
+    lines = browsing.lines(found)
     context = {
         "batch": found,
         "summary": summary,
         "headline": headline(summary),
         "proof": proof_of(found) if found.is_over else "",
         "charges": list(found.charges.all()),
+        "tiles": tiles(summary),
         "events": list(found.events.select_related("actor")),
         "took": summary.took,
         "can_write": can_write(request, found.project),
         "needs_person": any(p.status == Part.Status.NEEDS_ATTENTION for p in summary.parts),
-        "has_output": _lines_at_hand(found, Segment.Kind.OUTPUT),
-        "has_errors": _lines_at_hand(found, Segment.Kind.ERROR),
+        "has_output": lines.get(Segment.Kind.OUTPUT, 0) > 0,
+        "has_errors": lines.get(Segment.Kind.ERROR, 0) > 0,
         "nav": "batches",
     }
     return render_partial(request, "batchapp/batches/batch.html", "live", context)
@@ -112,7 +116,3 @@ def _wake(found: Batch) -> None:
     """Have its parts looked at at once rather than within a tick."""
     for part in found.parts.all():
         wake(part)
-
-
-def _lines_at_hand(found: Batch, kind: Segment.Kind) -> bool:
-    return browsing.size(found, kind) > 0

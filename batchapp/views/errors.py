@@ -1,7 +1,7 @@
 """What people see when something cannot be shown: a sentence and a next step."""
 
 from django.conf import settings
-from django.core.exceptions import TooManyFilesSent
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -16,6 +16,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
             f"The portal takes at most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files at once. "
             "None was uploaded. Send fewer of them at once."
         )
+        return render(request, "413.html", {"sentence": sentence}, status=413)
+    if isinstance(exception, RequestDataTooBig):
+        sentence = "What you pasted is too long for a form. Save it as a file, and upload that."
         return render(request, "413.html", {"sentence": sentence}, status=413)
     return render(request, "400.html", status=400)
 

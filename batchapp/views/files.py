@@ -1,30 +1,33 @@
-"""Files: sent, looked at, checked again, taken back."""
+"""Files: listed, sent, looked at, checked again, taken back."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
+import msgspec
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import IntegrityError
 from django.db.models import Count
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from batchapp.domain.jsonl import Report
-from batchapp.forms.files import SAMPLES, SampleForm, UploadForm
-from batchapp.http import MIB, Request, render_partial
-from batchapp.models import Project, StaleRow, Upload
+from batchapp.forms.files import SAMPLES, FileFilterForm, SendingForm, UploadForm
+from batchapp.http import Request, render_partial
+from batchapp.models import Batch, Project, StaleRow, Upload
 from batchapp.services import intake
 from batchapp.tasks import wake
+from batchapp.views import receiving
 from batchapp.views.access import can_write, project_of, require_member, upload_of
-from batchapp.views.preflight import fault_groups, offers, quotes_for
+from batchapp.views.preflight import fault_groups, offers, quotes_for, with_excerpts
+from batchapp.views.summary import summarise, with_details
 
 PAGE_SIZE = 25
+BATCHES_SHOWN = 10
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,78 +36,79 @@ def uploads(request: Request, slug: str) -> HttpResponse:
     project = project_of(request, slug)
     if request.method == "POST":
         require_member(request, project)
-        form = UploadForm(request.POST, request.FILES, connection=project.connection)
+        form = receiving.form_of(request, project)
         if form.is_valid():
-            return _receive(request, project, form)
-    else:
-        form = UploadForm(connection=project.connection)
-    rows = project.uploads.select_related("uploaded_by").order_by("-created_at", "pk")
-    rows = rows.annotate(times_used=Count("batches"))
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {
-        "project": project,
-        "form": form,
-        "page": page,
-        "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
-        "can_write": can_write(request, project),
-        "max_total": settings.MAX_UPLOAD_MIB * MIB,
-        "samples": SAMPLES,
-        "nav": "projects",
-        "tab": "files",
-    }
-    if request.method == "POST":
-        return render(request, "batchapp/files/files.html", context)
+            return receiving.receive(request, project, form)
+        if receiving.is_script(request):
+            return receiving.refuse(form)
+        return render(request, "batchapp/files/files.html", _list(request, project, form))
+    if receiving.is_script(request):
+        return receiving.limits(project)
+    context = _list(request, project, UploadForm(connection=project.connection))
     return render_partial(request, "batchapp/files/files.html", "rows", context)
 
 
-@require_POST
-def upload_sample(request: Request, slug: str) -> HttpResponse:
-    """Take in a file that comes with the portal, where trying it costs nothing."""
-    project = project_of(request, slug)
-    require_member(request, project)
-    form = SampleForm(request.POST)
-    if not project.connection.is_sandbox:
-        messages.error(
-            request,
-            f"Samples are for projects on a sandbox: {project.connection} would charge for them.",
-        )
-    elif not form.is_valid():
-        messages.error(request, "There is no such sample. Choose one of those below.")
-    else:
-        received = intake.receive_sample(project, request.user, form.cleaned_data["name"])
-        wake(received)
-        return redirect(received)
-    return redirect("uploads", project.slug)
+def _list(request: Request, project: Project, form: SendingForm) -> dict[str, Any]:
+    is_file = isinstance(form, UploadForm)
+    filters = FileFilterForm(request.GET)
+    rows = project.uploads.select_related("uploaded_by").annotate(times_used=Count("batches"))
+    page = Paginator(filters.narrow(rows), PAGE_SIZE).get_page(request.GET.get("page"))
+    return {
+        "project": project,
+        "form": form if is_file else UploadForm(connection=project.connection),
+        "paste": None if is_file else form,
+        "filters": filters,
+        "sort": filters.sort,
+        "page": page,
+        "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
+        "can_write": can_write(request, project),
+        "samples": SAMPLES,
+        "nav": "projects",
+        "tab": "uploads",
+    }
 
 
 @require_safe
 def upload(request: Request, pk: UUID) -> HttpResponse:
     """What is in a file, what is wrong with it, what it would cost."""
     found = upload_of(request, pk)
+    rows = with_details(Batch.objects.visible_to(request.user).filter(upload=found))
     context: dict[str, Any] = {
         "upload": found,
         "project": found.project,
         "can_write": can_write(request, found.project),
-        "batches": list(found.batches.order_by("-created_at")[:10]),
+        "twin": intake.twin_of(found),
+        "summaries": [summarise(each) for each in rows.order_by("-created_at")[:BATCHES_SHOWN]],
         "nav": "projects",
-        "tab": "files",
+        "tab": "uploads",
     }
-    if report := found.report:
-        context |= _preflight(report, found, timezone.now())
+    try:
+        if report := found.report:
+            context |= _preflight(report, found, timezone.now())
+    except msgspec.ValidationError:
+        context["is_unreadable"] = True
     return render_partial(request, "batchapp/files/file.html", "live", context)
+
+
+@require_safe
+def upload_state(request: Request, pk: UUID) -> JsonResponse:
+    """How far the check of a file is, for the script that sent it."""
+    return receiving.state(upload_of(request, pk))
 
 
 @require_POST
 def upload_check(request: Request, pk: UUID) -> HttpResponse:
-    """Check a file again whose check broke off."""
+    """Check a file again whose check broke off, or was written by another version."""
     found = upload_of(request, pk)
     require_member(request, found.project)
     try:
-        if found.status == Upload.Status.FAILED:
-            found.move_to(Upload.Status.CHECKING, error="", lines_checked=0)
+        if found.status == Upload.Status.FAILED or not _is_readable(found):
+            intake.check_again(found)
             wake(found)
     except StaleRow:
         messages.info(request, "Somebody else was faster.")
+    if request.POST.get("then") == "batch":
+        return redirect("batch_check", found.pk)
     return redirect(found)
 
 
@@ -140,23 +144,17 @@ def upload_download(request: Request, pk: UUID) -> HttpResponseBase:
     )
 
 
-def _receive(request: Request, project: Project, form: UploadForm) -> HttpResponse:
-    received = [
-        intake.receive(project, request.user, file, name=file.name or "requests.jsonl")
-        for file in form.cleaned_data["file"]
-    ]
-    for each in received:
-        wake(each)
-    if len(received) == 1:
-        return redirect(received[0])
-    messages.success(request, f"{len(received)} files are here and being checked.")
-    return redirect("uploads", project.slug)
+def _is_readable(found: Upload) -> bool:
+    try:
+        return bool(found.report) or found.status == Upload.Status.CHECKING
+    except msgspec.ValidationError:
+        return False
 
 
 def _preflight(report: Report, found: Upload, at: datetime) -> dict[str, Any]:
     connection = found.project.connection
     return {
         "report": report,
-        "groups": fault_groups(report),
+        "groups": with_excerpts(fault_groups(report), found),
         "offers": offers(quotes_for(report, connection, at)) if report.is_valid else [],
     }

@@ -44,7 +44,7 @@ def _steps(user: User, project: Project | None) -> list[Step]:
         ]
     projects = Project.objects.writable_by(user)
     upload = Upload.objects.filter(project__in=projects).order_by("-created_at").first()
-    files = reverse("uploads", args=[project.slug])
+    files = reverse("batch_file", args=[project.slug])
     return [
         Step(
             "Add a provider key",
@@ -53,7 +53,7 @@ def _steps(user: User, project: Project | None) -> list[Step]:
             is_done=_has_key(user),
         ),
         Step("Upload a file", _file_lesson(project), f"{files}#upload", is_done=bool(upload)),
-        Step("Submit a batch", BATCH_LESSON, _place_to_submit(upload) if upload else files),
+        Step("Submit a batch", BATCH_LESSON, _next_of(upload) if upload else files),
     ]
 
 
@@ -88,6 +88,6 @@ def _place_of_keys(user: User, project: Project) -> str:
     return reverse("profile") + "#keys"
 
 
-def _place_to_submit(upload: Upload) -> str:
-    is_ready = upload.status == Upload.Status.READY
-    return reverse("batch_new", args=[upload.pk]) if is_ready else upload.get_absolute_url()
+def _next_of(upload: Upload) -> str:
+    """The step that leads on once its check is done, and says what to do if it found errors."""
+    return reverse("batch_check", args=[upload.pk])

@@ -2,15 +2,17 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, Part, Project
+from batchapp.services import reporting
 from batchapp.views.first_steps import first_steps
-from batchapp.views.summary import ATTENTION, summarise, with_details
+from batchapp.views.summary import ATTENTION, summarise
 
 SHOWN = 50
 RECENT = 8
@@ -19,20 +21,32 @@ RECENT = 8
 @require_safe
 def home(request: Request) -> HttpResponse:
     """What waits for the person, what runs, what ended lately; the first steps on a new portal."""
-    mine = with_details(Batch.objects.visible_to(request.user))
+    mine = Batch.objects.visible_to(request.user).select_related("project", "connection")
     stuck = Part.objects.needing_attention().filter(batch=OuterRef("pk"))
     open_ones = mine.exclude(status__in=Batch.OVER).order_by(Exists(stuck).desc(), "-created_at")
-    unfinished = [summarise(batch) for batch in open_ones[:SHOWN]]
-    recent = mine.filter(status__in=Batch.OVER).order_by("-finished_at")[:RECENT]
+    unfinished = list(open_ones[:SHOWN])
+    recent = list(mine.filter(status__in=Batch.OVER).order_by("-finished_at")[:RECENT])
+    prefetch_related_objects([*unfinished, *recent], "parts", "charges")
+    summaries = [summarise(batch) for batch in unfinished]
     context = {
         "steps": first_steps(request.user),
-        "waiting": [each for each in unfinished if each.status is ATTENTION],
-        "running": [each for each in unfinished if each.status is not ATTENTION],
+        "waiting": [each for each in summaries if each.status is ATTENTION],
+        "running": [each for each in summaries if each.status is not ATTENTION],
         "finished": [summarise(batch) for batch in recent],
-        "is_moving": any(each.is_moving for each in unfinished),
+        "month": _month(request) if unfinished or recent else None,
+        "is_moving": any(each.is_moving for each in summaries),
         "nav": "home",
     }
     return render_partial(request, "batchapp/home.html", "live", context)
+
+
+def _month(request: Request) -> reporting.Line:
+    """What the person's projects paid this month."""
+    today = timezone.localdate()
+    charges = reporting.Scope(today.replace(day=1), today).charges()
+    return reporting.total(
+        charges.filter(batch__project__in=Project.objects.visible_to(request.user))
+    )
 
 
 @login_not_required

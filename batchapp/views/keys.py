@@ -1,24 +1,28 @@
 """Provider keys of people and projects: added, replaced, removed, tried. None is ever shown."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from batchapp import tasks
 from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
-from batchapp.models import ProviderKey, UnreadableKey
-from batchapp.services import advising, keying
-from batchapp.templatetags.words import count
-from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
-from batchapp.views.access import can_manage, key_of, project_of, require_admin
+from batchapp.models import ProviderKey
+from batchapp.services import keying
+from batchapp.views.access import can_manage, can_write, key_of, project_of, require_admin
+from batchapp.views.trials import Verdict, try_key, verdict
+from batchapp.views.way_back import back_context, keeping
 
-ABOUT_KEYS = {Reason.KEY_REFUSED, Reason.NO_CREDIT}
+
+def listed(keys: "QuerySet[ProviderKey]") -> list[tuple[ProviderKey, Verdict]]:
+    """What a key table shows: those that were not removed."""
+    kept = keys.exclude(ciphertext="").select_related("connection")
+    return [(key, verdict(key)) for key in kept]
 
 
 @sensitive_post_parameters("secret")
@@ -31,17 +35,20 @@ def project_keys(request: Request, slug: str) -> HttpResponse:
         require_admin(request, project)
         if form.is_valid():
             asked = form.cleaned_data
-            keying.store(project.connection, asked["secret"], name=asked["name"], owner=project)
-            messages.success(request, "The key is stored, encrypted. Test it to be sure.")
-            return redirect("project_keys", slug)
+            key = keying.store(
+                project.connection, asked["secret"], name=asked["name"], owner=project
+            )
+            try_key(request, key, done="The key is stored, encrypted.")
+            return redirect(_home_of(request, key))
     context = {
         "project": project,
         "form": form,
-        "keys": project.provider_keys.exclude(ciphertext="").select_related("connection"),
+        "keys": listed(project.provider_keys.all()),
         "can_manage": can_manage(request, project),
+        "can_write": can_write(request, project),
         "nav": "projects",
-        "tab": "keys",
-    }
+        "tab": "project_keys",
+    } | back_context(request)
     return render(request, "batchapp/projects/keys.html", context)
 
 
@@ -53,9 +60,16 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
     form = SecretForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         keying.replace(key, form.cleaned_data["secret"])
-        messages.success(request, "The key is replaced. Batches under way go on with the new one.")
-        return redirect(*_home_of(key))
-    context = {"key": key, "form": form, "is_unsure": keying.is_unsure(key)}
+        done = "The key is replaced, and batches under way go on with the new one."
+        try_key(request, key, done=done)
+        return redirect(_home_of(request, key))
+    context = {
+        "key": key,
+        "form": form,
+        "is_unsure": keying.is_unsure(key),
+        "home": _home_of(request, key),
+        "nav": "projects" if key.project else "profile",
+    } | back_context(request)
     return render_partial(request, "batchapp/keys/key_replace.html", "dialog", context)
 
 
@@ -64,47 +78,30 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
     """Forget a key for good, once that is confirmed."""
     key = key_of(request, pk)
     if request.method != "POST":
-        return render_partial(request, "batchapp/keys/key_remove.html", "dialog", {"key": key})
+        context = {
+            "key": key,
+            "home": _home_of(request, key),
+            "nav": "projects" if key.project else "profile",
+        } | back_context(request)
+        return render_partial(request, "batchapp/keys/key_remove.html", "dialog", context)
     try:
         keying.remove(key)
         messages.success(request, f"The key …{key.last_four} is removed.")
     except keying.KeyInUse as exc:
         messages.error(request, str(exc))
-    return redirect(*_home_of(key))
+    return redirect(_home_of(request, key))
 
 
 @require_POST
 def key_try(request: Request, pk: UUID) -> HttpResponse:
     """Ask the provider whether it takes the key."""
     key = key_of(request, pk)
-    try:
-        with tasks.upstream_client(key, silence=timedelta(seconds=10)) as upstream:
-            models = count(keying.try_out(key, upstream), "model")
-        messages.success(request, f"{key.connection} takes the key …{key.last_four}: {models}.")
-    except UnreadableKey:
-        messages.error(request, "The stored key cannot be read any more. Replace it.")
-    except UpstreamRejected as exc:
-        messages.error(request, f"{key}: {_refusal(exc, key)}")
-    except UpstreamUnavailable as exc:
-        messages.error(
-            request,
-            f"{key.connection} gave no usable answer, which says nothing about the key. Try again "
-            f"in a minute, or ask an operator to check the connection. ({exc})",
-        )
-    return redirect(*_home_of(key))
+    try_key(request, key)
+    return redirect(_home_of(request, key))
 
 
-def _refusal(exc: UpstreamRejected, key: ProviderKey) -> str:
-    """What a refused test means; most advice is about files and batches, and there are none."""
-    if exc.reason in ABOUT_KEYS:
-        return advising.sentence(exc, key.connection)
-    said = f": {exc.message}" if exc.message else ""
-    return (
-        f"{key.connection} answered, but neither took the key nor refused it. Batches may work "
-        f"with it; if not, ask an operator to check the connection. (HTTP {exc.status}{said})"
-    )
-
-
-def _home_of(key: ProviderKey) -> tuple[str, ...]:
-    """Where the key is listed: the arguments of ``redirect``."""
-    return ("project_keys", key.project.slug) if key.project else ("profile",)
+def _home_of(request: Request, key: ProviderKey) -> str:
+    """Where the key is listed; the way back goes along."""
+    if key.project:
+        return keeping(request, reverse("project_keys", args=[key.project.slug]))
+    return keeping(request, reverse("profile") + "#keys")

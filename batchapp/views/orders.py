@@ -1,80 +1,127 @@
-"""From a checked file to a batch: the one page that spends money."""
+"""The steps on the way to a batch, with an address each; none of them spends money."""
 
-from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_safe
 
-from batchapp.forms.batches import OrderForm
-from batchapp.http import Request
-from batchapp.models import Batch, Upload
+from batchapp.forms.files import SAMPLES, UploadForm
+from batchapp.forms.orders import FindFileForm, OrderForm
+from batchapp.http import Request, render_partial
+from batchapp.models import Membership, Upload
 from batchapp.services import ordering
-from batchapp.tasks import wake
-from batchapp.views.access import require_member, upload_of
-from batchapp.views.preflight import offers, quotes_for
+from batchapp.views import flow
+from batchapp.views.access import can_manage, memberships_of, project_of, require_member, upload_of
+from batchapp.views.choices import (
+    KeyChoice,
+    key_choices,
+    model_rows,
+    realtime_offer,
+    usual,
+    window_choices,
+)
+from batchapp.views.flow import PLACE, carried, report_of, report_of_ready, step_url, submission_in
+from batchapp.views.preflight import fault_groups, quotes_for, with_excerpts
+
+PAGE_SIZE = 25
 
 
-@require_http_methods(["GET", "POST"])
-def batch_new(request: Request, pk: UUID) -> HttpResponse:
-    """Choose name, completion window and key, see the price of each, and submit."""
+@require_safe
+def batch_start(request: Request) -> HttpResponse:
+    """Choose the project to run a batch in; where there is only one, that is it."""
+    memberships = memberships_of(request)
+    writable = [each.project for each in memberships if each.role != Membership.Role.VIEWER]
+    if len(writable) == 1:
+        return redirect("batch_file", writable[0].slug)
+    context = {"projects": writable, "looks_on": bool(memberships), "nav": "batches"}
+    return render(request, "batchapp/batches/new/start.html", context)
+
+
+@require_safe
+def batch_file(request: Request, slug: str) -> HttpResponse:
+    """Step 1: one of the files that are here, or a new one."""
+    project = project_of(request, slug)
+    require_member(request, project)
+    search = FindFileForm(request.GET)
+    rows = project.uploads.defer("findings").select_related("uploaded_by")
+    rows = rows.annotate(times_used=Count("batches")).order_by("-created_at", "pk")
+    if search.is_valid() and (text := search.cleaned_data["q"]):
+        rows = rows.filter(name__icontains=text)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = PLACE | {
+        "project": project,
+        "steps": flow.flow(flow.FILE, project),
+        "search": search,
+        "page": page,
+        "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
+        "form": UploadForm(connection=project.connection),
+        "samples": SAMPLES,
+        "then": "batch",
+    }
+    return render_partial(request, "batchapp/batches/new/file.html", "rows", context)
+
+
+@require_safe
+def batch_check(request: Request, pk: UUID) -> HttpResponse:
+    """Step 2: what the check found, live while it runs, and whether it goes on from here."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
-    form = OrderForm(
-        request.POST if request.method == "POST" else None,
-        user=request.user,
-        project=upload.project,
-        initial={"name": ordering.default_name(upload)},
-    )
-    if request.method == "POST" and form.is_valid():
-        batch = _order(request, upload, form)
-        if batch:
-            return redirect(batch)
-    report = upload.report
-    is_ready = report is not None and upload.status == Upload.Status.READY
-    quotes = (
-        quotes_for(report, upload.project.connection, timezone.now())
-        if report and is_ready
-        else None
-    )
-    context: dict[str, Any] = {
+    query = carried(request.GET.dict())
+    report = report_of(upload)
+    context = PLACE | {
         "upload": upload,
         "project": upload.project,
-        "form": form,
-        "is_ready": is_ready,
+        "steps": flow.flow(flow.CHECK, upload.project, upload, query),
         "report": report,
-        "offers": offers(quotes) if quotes else [],
-        "shown": ordering.price_tag(quotes) if quotes else "",
-        "window": form["window"].value(),
-        "nav": "projects",
-        "tab": "files",
+        "groups": with_excerpts(fault_groups(report), upload) if report else [],
+        "onward": step_url("batch_window", upload, request.GET.dict()),
     }
-    return render(request, "batchapp/batches/batch_new.html", context)
+    return render_partial(request, "batchapp/batches/new/check.html", "live", context)
 
 
-def _order(request: Request, upload: Upload, form: OrderForm) -> Batch | None:
-    asked = form.cleaned_data
-    before = Batch.objects.visible_to(request.user).filter(submission=asked["submission"])
-    is_repeated = before.exists()
-    try:
-        batch = ordering.order(
-            upload.project,
-            request.user,
-            upload,
-            asked["key"],
-            window=asked["window"],
-            name=asked["name"],
-            submission=asked["submission"],
-            shown=asked["shown"],
-        )
-    except ordering.Refused as exc:
-        form.add_error(None, str(exc))
-        return None
-    if is_repeated:
-        messages.info(request, "This form was submitted before; here is the batch that it made.")
-    for part in batch.parts.all():
-        wake(part)
-    return batch
+@require_safe
+def batch_window(request: Request, pk: UUID) -> HttpResponse:
+    """Step 3: completion window, key and name, with what each window would cost."""
+    upload = upload_of(request, pk)
+    require_member(request, upload.project)
+    report, asked = report_of_ready(upload), request.GET.dict()
+    if report is None:
+        return redirect(step_url("batch_check", upload, asked))
+    if not submission_in(request):
+        return flow.named(request)
+    project, now = upload.project, timezone.now()
+    form, keys = _choosing(request, upload)
+    quotes = quotes_for(report, project.connection, now)
+    context = PLACE | {
+        "upload": upload,
+        "project": project,
+        "steps": flow.flow(flow.WINDOW, project, upload, carried(asked)),
+        "form": form,
+        "report": report,
+        "models": model_rows(report, quotes, *project.connection.windows),
+        "windows": window_choices(quotes, now),
+        "realtime": realtime_offer(quotes),
+        "keys": keys,
+        "has_usable_key": any(each.is_readable for each in keys),
+        "can_manage": can_manage(request, project),
+        "submission": asked["submission"],
+        "back": step_url("batch_check", upload, asked),
+    }
+    return render(request, "batchapp/batches/new/window.html", context)
+
+
+def _choosing(request: Request, upload: Upload) -> tuple[OrderForm, list[KeyChoice]]:
+    """The form and its keys: what the address says is judged, else the usual is offered."""
+    asked = {name: request.GET[name] for name in flow.CHOICES if name in request.GET}
+    keys = key_choices(OrderForm(user=request.user, upload=upload))
+    data = {"window": next(iter(upload.project.connection.windows), ""), "key": usual(keys)}
+    if "name" not in asked:
+        data["name"] = ordering.default_name(upload)
+    form = OrderForm(data | asked, user=request.user, upload=upload)
+    for name in form.errors.keys() - asked.keys():
+        del form.errors[name]
+    return form, keys

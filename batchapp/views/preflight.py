@@ -2,30 +2,37 @@
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from batchapp.domain.estimate import Estimate
 from batchapp.domain.jsonl import Fault, Report, Severity
-from batchapp.models import REALTIME, Connection
-from batchapp.services import ordering
+from batchapp.models import REALTIME, Connection, Upload
+from batchapp.services import intake, ordering
 from batchapp.templatetags.words import usd
 from batchapp.views.summary import at_least
 
 ACRONYMS = re.compile(r"\b(json|csv|url|id|post)\b", re.IGNORECASE)
+
+EXCERPTS_SHOWN = 20
+"""Lines of each kind of fault whose text is shown."""
 
 ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO]
 
 
 @dataclass(frozen=True, slots=True)
 class FaultGroup:
-    """All faults of one code: ``total`` of them, of which ``faults`` are the first."""
+    """All faults of one code: ``total`` of them, of which ``faults`` are the first.
+
+    ``texts`` has the beginnings of lines, by number, as far as somebody read them.
+    """
 
     code: str
     severity: Severity
     total: int
     faults: list[Fault]
+    texts: dict[int, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -35,6 +42,11 @@ class FaultGroup:
     @property
     def places(self) -> list[Fault]:
         return [fault for fault in self.faults if fault.line]
+
+    @property
+    def lines(self) -> list[tuple[Fault, str]]:
+        """Each place with the beginning of its line, "" if that was not read."""
+        return [(fault, self.texts.get(fault.line, "")) for fault in self.places]
 
     @property
     def unseen(self) -> int:
@@ -75,6 +87,17 @@ def fault_groups(report: Report) -> list[FaultGroup]:
         for code, faults in by_code.items()
     ]
     return sorted(groups, key=lambda group: (ORDER.index(group.severity), -group.total))
+
+
+def with_excerpts(groups: list[FaultGroup], found: Upload) -> list[FaultGroup]:
+    """The groups with the texts of their first lines, all of which one reading finds.
+
+    A line with a secret in it is not repeated on a page.
+    """
+    secret = {fault.line for group in groups if group.code == "secret" for fault in group.faults}
+    shown = {fault.line for group in groups for fault in group.places[:EXCERPTS_SHOWN]} - secret
+    texts = intake.excerpts(found, shown) if shown else {}
+    return [replace(group, texts=texts) for group in groups]
 
 
 def quotes_for(report: Report, connection: Connection, at: datetime) -> dict[str, Estimate]:

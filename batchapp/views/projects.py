@@ -1,18 +1,25 @@
-"""Projects and the people in them."""
+"""Projects: which there are, a new one, what goes on in one, what it is called."""
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery
-from django.http import Http404, HttpResponse
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.forms.projects import MemberForm, ProjectForm, RoleForm
+from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.services import reporting
-from batchapp.views.access import can_manage, can_write, project_of, require_admin
+from batchapp.views.access import (
+    can_manage,
+    can_write,
+    memberships_of,
+    project_of,
+    require_admin,
+)
+from batchapp.views.chart import spending
 from batchapp.views.summary import summarise, with_details
 
 RECENT = 5
@@ -32,7 +39,7 @@ def projects(request: Request) -> HttpResponse:
             people=Subquery(people.annotate(n=Count("pk")).values("n")),
         )
     )
-    mine = {each.project_id: each for each in request.user.memberships.all()}
+    mine = {each.project_id: each for each in memberships_of(request)}
     listed = [(project, mine.get(project.pk)) for project in rows]
     return render(request, "batchapp/projects/projects.html", {"rows": listed, "nav": "projects"})
 
@@ -76,66 +83,34 @@ def project(request: Request, slug: str) -> HttpResponse:
         "summaries": summaries,
         "uploads": found.uploads.select_related("uploaded_by")[:RECENT],
         "month": reporting.total(scope.charges()),
+        "chart": spending(scope),
         "people": found.memberships.count(),
         "is_moving": any(summary.is_moving for summary in summaries),
         "can_write": can_write(request, found),
         "nav": "projects",
-        "tab": "overview",
+        "tab": "project",
     }
     return render_partial(request, "batchapp/projects/project.html", "live", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def project_members(request: Request, slug: str) -> HttpResponse:
-    """Who works in a project; its admins add people, change roles and take people out."""
+def project_settings(request: Request, slug: str) -> HttpResponse:
+    """What a project is called, which its admins change; and what stays as it is."""
     found = project_of(request, slug)
-    form = MemberForm(project=found)
+    asked = request.POST if request.method == "POST" else None
+    form = NamedForm(asked, initial={"name": found.name})
     if request.method == "POST":
         require_admin(request, found)
-        if request.POST.get("action") != "add":
-            _change(request, found)
-            return redirect("project_members", slug)
-        form = MemberForm(request.POST, project=found)
         if form.is_valid():
-            user, role = form.cleaned_data["email"], form.cleaned_data["role"]
-            Membership.objects.get_or_create(project=found, user=user, defaults={"role": role})
-            messages.success(request, f"{user} is in the project now.")
-            return redirect("project_members", slug)
+            Project.objects.filter(pk=found.pk).update(name=form.cleaned_data["name"])
+            messages.success(request, "The project has its new name. Its address stays the same.")
+            return redirect("project_settings", slug)
     context = {
         "project": found,
         "form": form,
-        "memberships": found.memberships.select_related("user").order_by(F("user__email")),
-        "roles": Membership.Role.choices,
         "can_manage": can_manage(request, found),
+        "can_write": can_write(request, found),
         "nav": "projects",
-        "tab": "members",
+        "tab": "project_settings",
     }
-    return render(request, "batchapp/projects/members.html", context)
-
-
-def _change(request: Request, found: Project) -> None:
-    """Give one person another role, or none; a project always keeps an admin."""
-    form = RoleForm(request.POST, project=found)
-    form.is_valid()  # a removal needs no role
-    one, role = form.cleaned_data.get("membership"), form.cleaned_data.get("role", "")
-    if one is None:
-        raise Http404
-    is_removal = request.POST.get("action") == "remove"
-    if not is_removal and not role:
-        messages.error(request, "Choose one of the roles.")
-        return
-    with transaction.atomic():
-        # Two admins must not demote each other at once. SQLite has no row locks and needs none:
-        # there the transaction itself is the only one that writes.
-        list(Project.objects.select_for_update().filter(pk=found.pk))
-        admins = found.memberships.filter(role=Membership.Role.ADMIN)
-        is_last = set(admins.values_list("pk", flat=True)) == {one.pk}
-        if is_last and (is_removal or role != Membership.Role.ADMIN):
-            messages.error(request, "A project needs an admin. Make somebody else one first.")
-            return
-        if is_removal:
-            one.delete()
-        else:
-            found.memberships.filter(pk=one.pk).update(role=role)
-    done = "is out of the project" if is_removal else f"is {role} now"
-    messages.success(request, f"{one.user} {done}.")
+    return render(request, "batchapp/projects/settings.html", context)

@@ -1,7 +1,7 @@
 """What was spent, for those who answer for it."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,16 +14,29 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp.forms.reports import ReportForm
+from batchapp.forms.reports import GROUP_NAMES, ReportForm
 from batchapp.http import Request
 from batchapp.models import Batch
 from batchapp.services import reporting
 from batchapp.templatetags.words import usd
+from batchapp.views.access import memberships_of
+from batchapp.views.chart import money, spending
 from batchapp.views.summary import partial
 
 PAGE_SIZE = 50
 FINER = {"project": "model", "user": "model", "model": "project"}
 """What a group is broken down by when it is opened."""
+
+ORDERS: dict[str, Callable[[reporting.Line], Any]] = {
+    "name": lambda line: line.name.casefold(),
+    "batches": lambda line: line.batches,
+    "requests": lambda line: line.requests,
+    "input": lambda line: line.input_tokens,
+    "output": lambda line: line.output_tokens,
+    "cost": lambda line: line.cost_usd,
+    "saved": lambda line: line.saving_usd,
+}
+DEAREST_FIRST = "-cost"
 
 
 @require_safe
@@ -34,15 +47,22 @@ def report(request: Request) -> HttpResponse:
     scope = form.scope(timezone.localdate())
     charges = scope.charges()
     by = form.cleaned_data.get("by") or "project"
-    page = _batches(request, scope)
+    total = reporting.total(charges)
+    page = _batches(request, scope, total.batches)
+    sort = _sort(request)
+    sandbox = reporting.total(scope.sandbox_charges())
     context = {
         "form": form,
         "scope": scope,
         "by": by,
+        "by_label": GROUP_NAMES[by],
         "finer": FINER[by],
-        "total": reporting.total(charges),
-        "lines": reporting.grouped(charges, by),
-        "left_out": scope.sandbox_batches(),
+        "total": total,
+        "lines": _sorted(reporting.grouped(charges, by), sort),
+        "sort": sort,
+        "chart": spending(scope),
+        "sandbox": sandbox,
+        "made_up": money(sandbox.cost_usd, sandbox.unpriced),
         "page": page,
         "rows": [(batch, _cost(batch, scope)) for batch in page],
         "visible": _visible(request, page.object_list),
@@ -92,6 +112,17 @@ def _require_staff(request: Request) -> None:
         )
 
 
+def _sort(request: Request) -> str:
+    """The column to sort by, with "-" for the largest first."""
+    asked = request.GET.get("sort", "")
+    return asked if asked.removeprefix("-") in ORDERS else DEAREST_FIRST
+
+
+def _sorted(lines: list[reporting.Line], sort: str) -> list[reporting.Line]:
+    """Lines that are alike in that column stay in the order of their names."""
+    return sorted(lines, key=ORDERS[sort.removeprefix("-")], reverse=sort.startswith("-"))
+
+
 def _form(request: Request) -> ReportForm:
     """What was asked for; this month so far where no days were."""
     today = timezone.localdate()
@@ -108,16 +139,17 @@ def _cost(batch: Batch, scope: reporting.Scope) -> str:
     return usd(sum(known, Decimal(0))) if len(known) == len(costs) else partial(costs)
 
 
-def _batches(request: Request, scope: reporting.Scope) -> Any:
+def _batches(request: Request, scope: reporting.Scope, batches: int) -> Any:
+    """A page of the ``batches`` that the scope's charges are of."""
     chosen = scope.charges().order_by().values("batch")
     rows = Batch.objects.filter(pk__in=chosen).order_by("-finished_at", "pk")
     rows = rows.select_related("project", "created_by", "connection").prefetch_related("charges")
-    return Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    paginator = Paginator(rows, PAGE_SIZE)
+    paginator.count = batches
+    return paginator.get_page(request.GET.get("page"))
 
 
 def _visible(request: Request, batches: Iterable[Batch]) -> set[Any]:
     """Those whose pages the person may open: a report shows sums, not other teams' results."""
-    pks = [batch.pk for batch in batches]
-    return set(
-        Batch.objects.visible_to(request.user).filter(pk__in=pks).values_list("pk", flat=True)
-    )
+    mine = {each.project_id for each in memberships_of(request)}
+    return {batch.pk for batch in batches if batch.project_id in mine}

@@ -7,12 +7,13 @@ from uuid import UUID
 import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
+from batchapp.domain.conversation import turns
 from batchapp.domain.outcome import MalformedLine, Outcome, answer_text
 from batchapp.forms.results import ResultFilterForm
-from batchapp.http import Request, render_partial
+from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Result
 from batchapp.services import browsing
 from batchapp.views.access import batch_of
@@ -60,6 +61,7 @@ def result(request: Request, pk: UUID, line: int) -> HttpResponse:
     one = get_object_or_404(found.results.select_related("segment"), line=line)
     one.batch = found
     row = browsing.row(one)
+    text = _text(row.answer)
     context = {
         "batch": found,
         "result": one,
@@ -67,16 +69,19 @@ def result(request: Request, pk: UUID, line: int) -> HttpResponse:
         "row": row,
         "request_json": _pretty(row.request),
         "answer_json": _pretty(row.answer),
-        "answer_text": _text(row.answer),
+        "turns": turns(row.request.encode()),
+        "answer_text": text,
+        "structured": _structured(text),
         "previous": rows.filter(line__lt=line)
         .order_by("-line")
         .values_list("line", flat=True)
         .first(),
         "next": rows.filter(line__gt=line).values_list("line", flat=True).first(),
         "filter": request.GET.urlencode(),
+        "in_drawer": wants_fragment(request),
         "nav": "batches",
     }
-    return render(request, "batchapp/batches/result.html", context)
+    return render_partial(request, "batchapp/batches/result.html", "detail", context)
 
 
 def _page(rows: "QuerySet[Result]", *, after: int | None, before: int | None) -> Page:
@@ -114,3 +119,8 @@ def _text(answer: str) -> str:
         return answer_text(answer.encode())
     except (MalformedLine, UnicodeError):
         return ""
+
+
+def _structured(text: str) -> str:
+    """An answer that is itself JSON, indented; "" of any other."""
+    return _pretty(text) if text.lstrip().startswith(("{", "[")) and _pretty(text) != text else ""

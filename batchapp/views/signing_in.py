@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -14,18 +13,11 @@ from django.urls import Resolver404, resolve, reverse_lazy
 from django.utils.decorators import method_decorator
 from django_htmx.http import HttpResponseClientRefresh
 
+from batchapp.forms.people import SignInForm
 from batchapp.http import wants_fragment
 
 FORMS_ONLY = {"logout", "key_try", "upload_check", "upload_sample"}
 """Names of addresses that only take forms: who asks for one as a page gets a blank one."""
-
-
-class SignInForm(AuthenticationForm):
-    error_messages = {
-        **AuthenticationForm.error_messages,
-        "invalid_login": "The e-mail address and the password do not belong together. Check both; "
-        "capitals matter in the password.",
-    }
 
 
 @method_decorator(login_not_required, name="dispatch")

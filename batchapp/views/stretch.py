@@ -1,30 +1,33 @@
 """Lists of batches in stretches that stay where they are while new rows arrive above them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models.functions import Lower
 
 from batchapp.models import Batch
 
 SIZE = 25
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BY_AGE = ("created_at", "pk")
-ACTIVE_FIRST = ("is_open", *BY_AGE)
+SORTS = {"created": F("created_at"), "name": Lower("name"), "requests": F("requests")}
+"""What a list can be sorted by: all things that never change, so that places keep."""
+
+NEWEST_FIRST = "-created"
 
 
 class Place(NamedTuple):
-    """What a batch was sorted by when its page was made; ``str`` is for the address."""
+    """Where a batch stood when its page was made; ``str`` is for the address.
+
+    Whether it is open changes, so the address says what was true. The value is looked up.
+    """
 
     is_open: int
-    created_at: datetime
+    value: Any
     pk: UUID
 
     def __str__(self) -> str:
-        microseconds = (self.created_at - EPOCH) // timedelta(microseconds=1)
-        return f"{self.is_open}-{microseconds}-{self.pk.hex}"
+        return f"{self.is_open}-{self.pk.hex}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,57 +55,80 @@ class Stretch:
         return str(self.places[-1]) if self.has_more else ""
 
 
-def stretch_of(
-    batches: "QuerySet[Batch]", *, active_first: bool, after: str = "", before: str = ""
-) -> Stretch:
-    """The first of ``batches``, or those after or before a place; newest first, all descending.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``sort`` is a name of ``SORTS``, with "-" for the largest first; ties go by id."""
 
-    A place that nobody made, or that has nothing beyond it, leads to the start.
+    sort: str = NEWEST_FIRST
+    active_first: bool = True
+
+    def apply(self, batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
+        is_open = Case(When(status__in=Batch.OVER, then=0), default=1)
+        rows = batches.annotate(is_open=is_open, value=SORTS[self.sort.removeprefix("-")])
+        return rows.order_by(*(f"{sign}{field}" for field, sign in self._fields))
+
+    def beyond(self, place: Place, *, backwards: bool = False) -> Q:
+        """Rows strictly after ``place``, or before it: the first field that differs decides."""
+        beyond = Q()
+        same: dict[str, Any] = {}
+        for field, sign in self._fields:
+            value = getattr(place, field)
+            way = "lt" if (sign == "-") is not backwards else "gt"
+            beyond |= Q(**same, **{f"{field}__{way}": value})
+            same[field] = value
+        return beyond
+
+    @property
+    def _fields(self) -> list[tuple[str, str]]:
+        sign = "-" if self.sort.startswith("-") else ""
+        fields = [("value", sign), ("pk", sign)]
+        return [("is_open", "-"), *fields] if self.active_first else fields
+
+
+def stretch_of(
+    batches: "QuerySet[Batch]",
+    order: Order,
+    *,
+    among: "QuerySet[Batch]",
+    after: str = "",
+    before: str = "",
+) -> Stretch:
+    """The first of ``batches``, or those after or before a place.
+
+    A place that nobody made, or that has nothing beyond it, leads to the start. ``among`` is
+    where places may be: a batch that left ``batches`` meanwhile still marks one.
     """
-    fields = ACTIVE_FIRST if active_first else BY_AGE
-    is_open = Case(When(status__in=Batch.OVER, then=0), default=1)
-    rows = batches.annotate(is_open=is_open).order_by(*(f"-{field}" for field in fields))
-    if place := _parse(before):
-        found = _places(rows.filter(_beyond(place, "gt", fields)).reverse())[::-1]
+    rows, marks = order.apply(batches), order.apply(among)
+    if place := _parse(before, marks):
+        found = _places(rows.filter(order.beyond(place, backwards=True)).reverse())[::-1]
         if len(found) > SIZE:  # fewer are the start, which then is shown in full
-            return _numbered(rows, found[1:], fields, has_more=True)
-    elif place := _parse(after):
-        found = _places(rows.filter(_beyond(place, "lt", fields)))
+            return _numbered(rows, order, found[1:], has_more=True)
+    elif place := _parse(after, marks):
+        found = _places(rows.filter(order.beyond(place)))
         if found:
-            return _numbered(rows, found[:SIZE], fields, has_more=len(found) > SIZE)
+            return _numbered(rows, order, found[:SIZE], has_more=len(found) > SIZE)
     found = _places(rows)
     return Stretch(found[:SIZE], has_more=len(found) > SIZE)
 
 
-def _parse(text: str) -> Place | None:
+def _parse(text: str, marks: "QuerySet[Batch]") -> Place | None:
+    is_open, _, digits = text.partition("-")
     try:
-        is_open, microseconds, pk = text.split("-")
-        moment = EPOCH + timedelta(microseconds=int(microseconds))
-        return Place(int(is_open == "1"), moment, UUID(pk))
-    except (ValueError, OverflowError):
+        pk = UUID(digits)
+    except ValueError:
         return None
+    for values in marks.filter(pk=pk).values_list(*Place._fields)[:1]:
+        return Place(*values)._replace(is_open=int(is_open == "1"))
+    return None
 
 
 def _places(rows: "QuerySet[Batch]") -> list[Place]:
     """One more than a stretch has, to know whether it is the last."""
-    values = rows.values_list(*Place._fields)[: SIZE + 1]
-    return [Place(*each) for each in values]
-
-
-def _beyond(place: Place, way: str, fields: tuple[str, ...]) -> Q:
-    """Rows that sort strictly beyond ``place``: the first field that differs decides."""
-    beyond = Q()
-    same: dict[str, Any] = {}
-    for field in fields:
-        value = getattr(place, field)
-        beyond |= Q(**same, **{f"{field}__{way}": value})
-        same[field] = value
-    first = fields[0]
-    return Q(**{f"{first}__{way}e": getattr(place, first)}) & beyond  # this much an index can do
+    return [Place(*each) for each in rows.values_list(*Place._fields)[: SIZE + 1]]
 
 
 def _numbered(
-    rows: "QuerySet[Batch]", places: list[Place], fields: tuple[str, ...], *, has_more: bool
+    rows: "QuerySet[Batch]", order: Order, places: list[Place], *, has_more: bool
 ) -> Stretch:
-    newer = rows.filter(_beyond(places[0], "gt", fields)).count()
-    return Stretch(places, start=newer + 1, has_more=has_more)
+    earlier = rows.filter(order.beyond(places[0], backwards=True)).count()
+    return Stretch(places, start=earlier + 1, has_more=has_more)

@@ -8,10 +8,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from batchapp.domain.outcome import Outcome
+from batchapp.domain.pace import remaining
 from batchapp.domain.reconcile import proof
 from batchapp.models import Batch, Charge, Part
-from batchapp.templatetags.words import count, usd
+from batchapp.templatetags.words import ago_or_in, count, roughly, usd
 
+NO_PRICE = "no price"
 NOT_YET_SENT = {Part.Status.PREPARING, Part.Status.WAITING}
 
 
@@ -45,6 +47,7 @@ class Progress:
     answered: int
     failed: int
     percent: int
+    cancelled: int = 0
 
     @property
     def done(self) -> int:
@@ -62,12 +65,26 @@ class Progress:
         share = 100 * self.answered // self.total if self.total else 0
         return min(share, 100 - self.failed_share)
 
+    @property
+    def cancelled_share(self) -> int:
+        """The rest of the bar, as far as it was cancelled."""
+        share = 100 * self.cancelled // self.total if self.total else 0
+        return min(share, 100 - self.failed_share - self.answered_share)
+
+    @property
+    def cancelled_at(self) -> int:
+        return self.answered_share + self.failed_share
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
     text: str
     is_actual: bool
     is_partial: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.text == NO_PRICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,7 @@ class Summary:
     is_late: bool
     models: list[str]
     took: timedelta | None
+    left: timedelta | None = None
 
     @property
     def is_moving(self) -> bool:
@@ -113,11 +131,12 @@ def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
 def summarise(batch: Batch) -> Summary:
     parts = list(batch.parts.all())
     now = timezone.now()
+    progress = _progress(batch, parts)
     return Summary(
         batch=batch,
         parts=parts,
         status=_status(batch, parts),
-        progress=_progress(batch, parts),
+        progress=progress,
         cost=_cost(batch),
         is_late=any(
             part.expires_at is not None and part.expires_at < (part.ended_at or now)
@@ -125,6 +144,7 @@ def summarise(batch: Batch) -> Summary:
         ),
         models=[charge.model for charge in sorted(batch.charges.all(), key=_by_requests)],
         took=_took(batch, now),
+        left=_left(parts, progress),
     )
 
 
@@ -138,21 +158,69 @@ def _took(batch: Batch, now: datetime) -> timedelta | None:
     return end - batch.created_at if end else None
 
 
+def _left(parts: list[Part], progress: Progress) -> timedelta | None:
+    """By the pace since the first part was accepted; only while the provider works on all."""
+    if not parts or any(part.status != Part.Status.RUNNING or part.ended_at for part in parts):
+        return None
+    begun = min((part.submitted_at for part in parts if part.submitted_at), default=None)
+    seen = max((part.polled_at for part in parts if part.polled_at), default=None)
+    if begun is None or seen is None:
+        return None
+    return remaining(progress.done, progress.total, seen - begun)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A count that leads to the requests it counts: results filtered by ``outcome``."""
+
+    label: str
+    number: int
+    outcome: str = ""
+    tone: str = ""
+
+
+def tiles(summary: Summary) -> list[Tile]:
+    batch, progress = summary.batch, summary.progress
+    found = [
+        Tile("request" if batch.requests == 1 else "requests", batch.requests),
+        Tile("answered", progress.answered, "answered"),
+        Tile("failed", progress.failed, "failed", "bad" if progress.failed else ""),
+    ]
+    if batch.cancelled:
+        found.append(Tile("cancelled", batch.cancelled, "cancelled"))
+    if batch.missing:
+        found.append(Tile("without a result", batch.missing, "missing", "bad"))
+    return found
+
+
 def headline(summary: Summary) -> str:
     """What became of the batch, or becomes of it now, in a sentence."""
     batch, progress = summary.batch, summary.progress
-    total, answered = count(batch.requests, "request"), f"{progress.answered:,}"
     if batch.is_over:
-        return _verdict(batch, total)
+        return _verdict(batch)
+    total = count(batch.requests, "request")
+    so_far = _so_far(progress, total)
     sentences = {
         ATTENTION: "It stopped. What to do is said above.",
-        CANCELLING: f"It is being cancelled. {answered} of {total} answered so far.",
+        CANCELLING: f"It is being cancelled: {so_far} so far.",
         QUEUED: f"Its {total} are being prepared.",
         WAITING: f"It goes to {batch.connection} next.",
+        FETCHING: f"{batch.connection} is done; its results are being fetched.",
         ADDING_UP: "All results are here. Requests, tokens and cost are being added up.",
     }
-    working = f"{batch.connection} works on it: {answered} of {total} answered so far."
-    return sentences.get(summary.status, working)
+    if summary.status in sentences:
+        return sentences[summary.status]
+    if summary.left is not None and not summary.is_late:
+        return f"{so_far}, {roughly(summary.left)} left."
+    due = min((part.expires_at for part in summary.parts if part.expires_at), default=None)
+    if due and not summary.is_late:
+        return f"{so_far} so far; due {ago_or_in(due)} at the latest."
+    return f"{so_far} so far."
+
+
+def _so_far(progress: Progress, total: str) -> str:
+    failed = f", {progress.failed:,} failed" if progress.failed else ""
+    return f"{progress.answered:,} of {total} answered{failed}"
 
 
 def proof_of(batch: Batch) -> str:
@@ -166,16 +234,17 @@ def proof_of(batch: Batch) -> str:
     return proof(counts, batch.requests)
 
 
-def _verdict(batch: Batch, total: str) -> str:
+def _verdict(batch: Batch) -> str:
+    total = count(batch.requests, "request")
     if batch.succeeded == batch.requests:
         return f"All {total} answered." if batch.requests > 1 else "The only request is answered."
     rest = [
         (batch.failed, "failed"),
-        (batch.cancelled, "were cancelled" if batch.cancelled != 1 else "was cancelled"),
+        (batch.cancelled, "cancelled"),
         (batch.missing, "came back without a result"),
     ]
     others = ", ".join(f"{number:,} {words}" for number, words in rest if number)
-    return f"{batch.succeeded:,} of {total} answered; {others or 'the rest is unknown'}."
+    return f"{batch.succeeded:,} of {total} answered, {others or 'the rest unknown'}."
 
 
 ENDINGS = {
@@ -223,6 +292,7 @@ def _progress(batch: Batch, parts: list[Part]) -> Progress:
         answered=answered,
         failed=failed,
         percent=100 if batch.is_accounted_for else min(percent, 99),
+        cancelled=batch.cancelled if batch.is_over else 0,
     )
 
 
@@ -244,7 +314,9 @@ def partial(costs: list[Decimal | None]) -> str:
     """A sum of which some terms are unknown, with what is missing from it."""
     known = [cost for cost in costs if cost is not None]
     if not known:
-        return "no price"
+        return NO_PRICE
+    if len(known) == len(costs):
+        return usd(sum(known, Decimal(0)))
     return at_least(sum(known, Decimal(0)), len(costs) - len(known))
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import django
 
@@ -37,6 +38,7 @@ FAULTS = b"""{"custom_id": "ticket-1"}
 nonsense
 """
 LARGE = 300
+LONG_NAME = "tickets of November, copied by hand 🧾 " + 9 * "and once more " + "(1).jsonl"
 
 
 def seed() -> dict[str, dict[str, str]]:
@@ -59,9 +61,17 @@ def seed() -> dict[str, dict[str, str]]:
 
     paths = {"key": str(key.pk), "foreign": str(make.make_upload(looked_at, grace).pk)}
     paths |= {name: str(row.pk) for name, row in _files(support, ada).items()}
-    paths |= {name: str(row.pk) for name, row in _batches(support, ada, grace).items()}
+    batches = _batches(support, ada, grace)
+    paths |= {name: str(row.pk) for name, row in batches.items()}
+    paths |= {"submission": str(batches["completed"].submission)}
+    keyless = make.make_project(
+        grace, name="Translations", slug="translations", connection=connection
+    )
+    paths |= {"keyless": str(make.make_upload(keyless, grace, name="glossary.jsonl").pk)}
     paths |= {"quiet": str(_playground(alan).pk)}
+    paths |= {"grace": str(support.memberships.get(user=grace).pk)}
     people = {"ada": ada, "grace": grace, "alan": alan, "new": newcomer}
+    people |= {"edsger": _broken()}
     return {"paths": paths, "sessions": {name: _session(user) for name, user in people.items()}}
 
 
@@ -71,7 +81,8 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         "checking": make.make_upload(project, user, name="tickets-2025.jsonl", is_checked=False),
         "faulty": make.make_upload(project, user, name="by hand.jsonl", content=FAULTS),
         "failed": make.make_upload(project, user, name="tickets-2024.jsonl", is_checked=False),
-        "broken": make.make_upload(project, user, name="tickets-2023.jsonl"),
+        "twin": make.make_upload(project, user, name=LONG_NAME, content=_large()),
+        "unreadable": make.make_upload(project, user, name="tickets-2023.jsonl"),
     }
     Upload.objects.filter(pk=files["checking"].pk).update(lines_checked=12_400)
     Upload.objects.filter(pk=files["failed"].pk).update(
@@ -79,8 +90,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         error="The stored file could not be read (Input/output error). Try again; if it happens "
         "again, upload the file anew and tell whoever runs this portal.",
     )
-    # Nobody can write this; it is what makes a page break.
-    Upload.objects.filter(pk=files["broken"].pk).update(findings={"of": "another version"})
+    Upload.objects.filter(pk=files["unreadable"].pk).update(findings={"of": "another version"})
     return files
 
 
@@ -143,17 +153,27 @@ def _playground(user: User) -> Batch:
     return batch
 
 
+def _broken() -> User:
+    """Somebody in a project whose windows no form would take: the page of its batches breaks."""
+    user = make.make_user("edsger@example.com")
+    make.make_project(user, slug="broken", connection=make.make_connection(windows=7))
+    return user
+
+
 def _large() -> bytes:
-    body = {
+    lines = [make.request_line(number, body=_ticket(number)) for number in range(1, LARGE + 1)]
+    return "\n".join(lines).encode()
+
+
+def _ticket(number: int) -> dict[str, Any]:
+    return {
         "model": make.MODEL,
         "max_tokens": 200,
         "messages": [
             {"role": "system", "content": "Say what the ticket is about, and why."},
-            {"role": "user", "content": QUESTIONS},
+            {"role": "user", "content": f"Ticket {number}: {QUESTIONS}"},
         ],
     }
-    lines = [make.request_line(number, body=body) for number in range(1, LARGE + 1)]
-    return "\n".join(lines).encode()
 
 
 def _answers(first: int, last: int) -> list[bytes]:

@@ -24,8 +24,16 @@ def test_from_a_file_to_its_results(signed_in: Page) -> None:
     expect(page.get_by_text("All 300 requests are ready to be sent.")).to_be_visible()
     expect(page.get_by_role("row", name=re.compile(r"^24h ~\$0\.0035")).first).to_be_visible()
 
-    page.get_by_role("link", name="New batch").click()
+    page.get_by_role("main").get_by_role("link", name="New batch").click()
     page.wait_for_url(re.compile(r"/batch/$"))
+    page.get_by_role("link", name="Continue").click()
+    page.wait_for_url(re.compile(r"/batch/window/"))
+    page.get_by_role("radio", name=re.compile("^1h")).check()
+    page.get_by_role("radio", name=re.compile("^24h")).check()
+    page.get_by_label("Name").fill("Notes, classified")
+    page.get_by_role("button", name="Continue to the review").click()
+    page.wait_for_url(re.compile(r"/batch/review/\?.*window=24h"))
+    expect(page.get_by_text("Notes, classified").first).to_be_visible()
     page.get_by_role("button", name="Submit the batch").click()
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
 
@@ -43,7 +51,8 @@ def test_from_a_file_to_its_results(signed_in: Page) -> None:
 
     page.get_by_role("link", name="Browse results").click()
     page.get_by_role("link", name="classify-3.40.1-note-01").click()
-    expect(page.get_by_text("SQLite 3.40.1 (2022-12-28)")).to_be_visible()
+    expect(page.get_by_text("SQLite 3.40.1 (2022-12-28)").first).to_be_visible()
+    page.get_by_text("As sent and received").click()
     expect(page.get_by_text('"object": "chat.completion"')).to_be_visible()
 
 
@@ -55,14 +64,18 @@ def test_without_javascript_the_job_is_done_all_the_same(signed_in: Page) -> Non
         java_script_enabled=False, storage_state=state, base_url=signed_in.url
     )
     page = context.new_page()
-    upload(page, SAMPLES / "structured.jsonl")
-    file = page.url
+    page.goto("/projects/demo/batches/new/")
+    page.locator("input[type=file]").set_input_files(SAMPLES / "structured.jsonl")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/batch/$"))
     for _ in range(60):
-        page.goto(f"{file}batch/")
-        if page.get_by_role("button", name=re.compile("Submit")).is_visible():
+        if page.get_by_role("link", name="Continue").is_visible():
             break
         page.wait_for_timeout(500)
-    page.get_by_role("button", name=re.compile("Submit")).click()
+        page.get_by_role("link", name="Look again").click()
+    page.get_by_role("link", name="Continue").click()
+    page.get_by_role("button", name="Continue to the review").click()
+    page.get_by_role("button", name="Submit the batch").click()
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
     for _ in range(120):
         page.reload()

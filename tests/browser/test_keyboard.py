@@ -43,8 +43,10 @@ def session(
     page.wait_for_url("/")
     upload(page, *(folder / name for name in FILES))
     page.get_by_role("link", name="plums.jsonl").click()
-    page.get_by_role("link", name="New batch").click(timeout=60_000)
-    page.get_by_role("button", name=re.compile("Submit")).click()
+    page.locator("#new-batch").click(timeout=60_000)
+    page.get_by_role("link", name="Continue").click()
+    page.get_by_role("button", name="Continue to the review").click()
+    page.get_by_role("button", name="Submit the batch").click()
     expect(page.get_by_text("3 in = 3 answered", exact=True)).to_be_visible(timeout=60_000)
     state = page.context.storage_state()
     page.context.close()
@@ -55,7 +57,8 @@ def upload(page: Page, *files: Path) -> None:
     page.goto("/projects/demo/files/")
     page.locator("input[type=file]").set_input_files(files)
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.get_by_role("link", name=files[-1].name)).to_be_visible()
+    expect(page.locator(".queue").get_by_text("Ready")).to_have_count(len(files), timeout=30_000)
+    page.goto("/projects/demo/files/")
 
 
 @pytest.fixture
@@ -102,12 +105,13 @@ def test_keys_go_places(page: Page) -> None:
         page.wait_for_url(url)
 
     press(page, "n")
-    page.wait_for_url("/projects/")
+    page.wait_for_url("/projects/demo/batches/new/")  # there is but one
     page.goto("/projects/demo/batches/")
     press(page, "n")
-    page.wait_for_url("/projects/demo/files/#upload")
+    page.wait_for_url("/projects/demo/batches/new/")
+    page.goto("/projects/demo/files/")
     page.get_by_role("link", name="pears.jsonl").click()
-    expect(page.get_by_role("link", name="New batch")).to_be_visible()
+    expect(page.locator("#new-batch")).to_be_visible()
     press(page, "n")
     page.wait_for_url(re.compile("/batch/$"))
 
@@ -117,13 +121,67 @@ def test_results_are_leafed_through(page: Page) -> None:
     press(page, "j", "Enter")
     page.get_by_role("link", name="Browse results").click()
     heading = page.get_by_role("heading", level=1)
-    expect(heading).to_have_text("Results")
+    page.get_by_role("link", name="plums-1").wait_for()
     press(page, "j", "Enter")
+    drawer = page.get_by_role("dialog", name="Details")
+    inside = drawer.get_by_role("heading", level=1)
+    expect(inside).to_have_text("plums-1")
+    press(page, "j")
+    expect(inside).to_have_text("plums-2")
+    press(page, "n", "g", "h")  # what is behind the drawer rests
+    press(page, "k")
+    expect(inside).to_have_text("plums-1")
+    press(page, "Escape")
+    expect(drawer).to_be_hidden()
+    assert focused(page) == "plums-1"
+
+    press(page, "Enter")
+    drawer.get_by_role("link", name="Own page").click()
     expect(heading).to_have_text("plums-1")
     press(page, "j")
     expect(heading).to_have_text("plums-2")
-    press(page, "k")
-    expect(heading).to_have_text("plums-1")
+
+
+def test_a_result_opens_in_a_tab_of_its_own_with_ctrl(page: Page) -> None:
+    page.goto("/batches/")
+    press(page, "j", "Enter")
+    page.get_by_role("link", name="Browse results").click()
+
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="plums-1").click(modifiers=["Control"])
+
+    expect(opened.value.get_by_role("heading", level=1)).to_have_text("plums-1")
+    assert page.locator("dialog[open]").count() == 0
+
+
+def test_a_code_block_is_copied_and_good_news_leaves_by_itself(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/batches/")
+    press(page, "j", "Enter")
+    page.get_by_role("button", name="Copy the batch id").first.click()
+    expect(page.locator("#said")).to_have_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()") in page.url
+
+    page.goto("/profile/")
+    page.get_by_role("button", name="Save the name").click()
+    toast = page.get_by_text("Your name is saved.")
+    expect(toast).to_be_visible()
+    expect(toast).to_have_count(0, timeout=15_000)
+
+
+def test_the_switcher_works_by_keyboard(page: Page) -> None:
+    page.goto("/projects/demo/files/")
+    switch = page.get_by_role("button", name=re.compile("^Project: "))
+    switch.focus()
+    press(page, "Enter")
+    menu = page.get_by_role("navigation", name="Switch project")
+    expect(menu).to_be_visible()
+    press(page, "Escape")
+    expect(menu).to_be_hidden()
+    expect(switch).to_be_focused()
+
+    press(page, "Enter", "Tab", "Enter")
+    page.wait_for_url("/projects/demo/files/")
 
 
 def test_letters_that_are_typed_stay_letters(page: Page) -> None:
@@ -164,7 +222,7 @@ def test_help_names_the_keys_of_the_page_and_turns_them_off(page: Page) -> None:
     help_dialog.get_by_role("checkbox").uncheck()
     press(page, "Escape", "j", "?")
     assert page.locator("dialog[open]").count() == 0
-    assert focused(page) == "? Keyboard"  # where it was before the dialog
+    assert focused(page) == "Keyboard ?"  # where it was before the dialog
 
 
 def test_the_palette_finds_and_opens(page: Page) -> None:

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.django_db
 def test_a_fresh_portal_knows_doubleword_and_its_list_prices() -> None:
     doubleword = Connection.objects.get(name="Doubleword")
 
-    book = Price.objects.filter(connection=doubleword).book(
+    book = Price.objects.filter(connection=doubleword).books(
         ["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8", "Qwen/Qwen3.5-4B", "nobody/knows"],
-        "realtime",
+        ["realtime"],
         timezone.now(),
-    )
+    )["realtime"]
 
     price = book["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"]
     assert (price.input, price.output) == (Decimal("0.16"), Decimal("0.80"))
@@ -50,7 +50,7 @@ def test_a_price_holds_from_its_first_instant_until_its_last() -> None:
     Price.objects.filter(input_usd=5).update(effective_from=now)
 
     def price(at: timedelta) -> Decimal:
-        return connection.prices.book([MODEL], "24h", now + at)[MODEL].input
+        return connection.prices.books([MODEL], ["24h"], now + at)["24h"][MODEL].input
 
     assert price(timedelta(microseconds=-1)) == 1
     assert price(timedelta()) == 5

@@ -234,7 +234,7 @@ def test_ten_thousand_batches_take_ten_queries_and_an_index(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     many(project, user, 10_000)
-    for query in ("?active_first=on", "?project=support&active_first=no"):
+    for query in ("?active_first=on", "?project=support&active_first=no", "?sort=name"):
         address = f"/batches/{query}"
         for label in ("Next", "Previous", ""):
             with django_assert_max_num_queries(10) as seen:
@@ -261,8 +261,8 @@ def plans(queries: list[str]) -> list[str]:
 def test_empty_lists_teach_and_name_one_thing_to_do(
     page: Client, project: Project, user: User
 ) -> None:
-    assert "Choose a project</a>" in html_of(page)
-    assert "Choose a file</a>" in html_of(page, URL)
+    assert "Create the first batch</a>" in html_of(page)
+    assert "Create the first batch</a>" in html_of(page, URL)
     assert "Choose the first file</a>" in html_of(page, "/projects/support/files/")
     project.memberships.all().delete()
     assert "Create a project</a>" in html_of(page, "/projects/")
@@ -273,7 +273,8 @@ def test_empty_lists_offer_a_viewer_nothing_to_do(client: Client) -> None:
     client.force_login(join(make_user(), project, VIEWER))
 
     assert "what members run is listed here" in html_of(client, URL)
-    assert "Choose a file</a>" not in html_of(client, URL)
+    assert "Create the first batch</a>" not in html_of(client, URL)
+    assert "Choose a project</a>" in html_of(client)
 
 
 def test_the_home_page_never_drops_an_old_batch_that_waits_for_a_person(
@@ -292,3 +293,47 @@ def test_failed_requests_are_counted_beside_the_bar(
     finish(make_batch(project, user), output=[answer_line(1)], errors=[error_line(2)])
 
     assert "1 failed" in html_of(page)
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "requests", "-requests", "created", "-created"])
+def test_every_sort_leads_through_all_rows_and_back(
+    page: Client, project: Project, user: User, sort: str
+) -> None:
+    many(project, user, SIZE + 7)
+    Batch.objects.filter(name__endswith="3").update(requests=90)
+    field, sign = sort.removeprefix("-"), sort[: sort.startswith("-")]
+    fields = {"created": "created_at", "name": "name", "requests": "requests"}
+    rows = Batch.objects.order_by(f"{sign}{fields[field]}", f"{sign}pk")
+    expected = list(rows.values_list("name", flat=True))
+
+    first = html_of(page, sort=sort, active_first="no")
+    second = page.get(f"/batches/{link(first, 'Next')}").content.decode()
+    again = page.get(f"/batches/{link(second, 'Previous')}").content.decode()
+
+    assert names(first) + names(second) == expected
+    assert names(again) == names(first)
+    direction = "descending" if sign else "ascending"
+    assert first.count("aria-sort=") == 1
+    assert f'aria-sort="{direction}"' in first
+
+
+def test_a_sort_that_nobody_offered_is_the_usual_one(
+    page: Client, project: Project, user: User
+) -> None:
+    many(project, user, 3)
+
+    assert names(html_of(page, sort="key__secret")) == names(html_of(page))
+
+
+def test_a_batch_that_left_the_filter_still_marks_its_place(
+    page: Client, project: Project, user: User
+) -> None:
+    many(project, user, SIZE + 5, status=Batch.Status.RUNNING)
+    first = html_of(page, status="active")
+    last = Batch.objects.get(name=names(first)[-1])
+
+    Batch.objects.filter(pk=last.pk).update(status=Batch.Status.COMPLETED)
+    second = page.get(f"/batches/{link(first, 'Next')}").content.decode()
+
+    assert len(names(second)) == 5
+    assert not set(names(first)) & set(names(second))

@@ -1,13 +1,17 @@
-"""Sending files, and what a page says of them."""
+"""Files in their list and on their own pages; how they come in is in test_sending."""
+
+import gzip
+import json
+import re
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.base import ContentFile
 from django.db.models.signals import pre_delete
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import DjangoAssertNumQueries
 
-from batchapp import tasks
 from batchapp.models import Project, Upload, User
+from batchapp.services import intake
 from tests.make import (
     VIEWER,
     join,
@@ -25,139 +29,6 @@ from tests.make import (
 pytestmark = pytest.mark.django_db
 
 URL = "/projects/support/files/"
-
-
-def sent(content: bytes = b"", name: str = "questions.jsonl") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, content or request_file())
-
-
-def test_a_file_is_kept_as_it_is_and_a_worker_told(
-    page: Client,
-    project: Project,
-    woken: list[str],
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(URL, {"file": sent()})
-
-    upload = Upload.objects.get()
-    assert response.status_code == 302
-    assert response["Location"] == f"/files/{upload.pk}/"
-    assert b"".join(upload.chunks()) == request_file()
-    assert (upload.name, upload.project, upload.uploaded_by.email) == (
-        "questions.jsonl",
-        project,
-        "ada@example.com",
-    )
-    assert woken == [str(upload.pk)]
-
-
-def test_a_file_is_kept_also_when_no_worker_can_be_told(
-    page: Client,
-    project: Project,
-    monkeypatch: pytest.MonkeyPatch,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
-    def refuse(*_: object) -> None:
-        raise ConnectionRefusedError("no broker")
-
-    monkeypatch.setattr(tasks.check, "delay", refuse)
-
-    with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(URL, {"file": sent()})
-
-    assert response.status_code == 302
-    assert Upload.objects.get().next_check_at is not None
-
-
-def test_several_files_are_sent_at_once(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": [sent(name="a.jsonl"), sent(name="b.jsonl")]}, follow=True)
-
-    assert response.redirect_chain[-1][0] == URL
-    assert set(Upload.objects.values_list("name", flat=True)) == {"a.jsonl", "b.jsonl"}
-    assert "2 files are here" in response.content.decode()
-
-
-def test_too_many_files_at_once_are_answered_with_how_many_may_be(
-    page: Client, project: Project
-) -> None:
-    response = page.post(URL, {"file": [sent(name=f"{n}.jsonl") for n in range(101)]})
-
-    assert response.status_code == 413
-    assert "at most 100 files at once" in response.content.decode()
-    assert not Upload.objects.exists()
-
-
-def test_another_ending_is_taken_and_the_check_speaks(page: Client, project: Project) -> None:
-    assert page.post(URL, {"file": sent(name="questions.txt")}).status_code == 302
-
-
-def test_no_file_is_answered_with_what_to_do(page: Client, project: Project) -> None:
-    response = page.post(URL, {})
-
-    assert "Choose a file first" in response.content.decode()
-    assert not Upload.objects.exists()
-
-
-def test_an_empty_file_is_refused_by_name(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": SimpleUploadedFile("nothing.jsonl", b"")})
-
-    assert "nothing.jsonl is empty. Choose a file" in response.content.decode()
-    assert not Upload.objects.exists()
-
-
-def test_a_file_beyond_the_connections_limit_is_refused_with_the_limit(
-    page: Client, project: Project
-) -> None:
-    project.connection.max_file_bytes = 1024 * 1024
-    project.connection.save()
-
-    response = page.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
-
-    assert f"{project.connection} takes at most 1.0 MiB a file" in response.content.decode()
-    assert not Upload.objects.exists()
-
-
-def test_one_wrong_file_among_several_stops_them_all(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": [sent(), SimpleUploadedFile("nothing.jsonl", b"")]})
-
-    assert "None of the files was uploaded" in response.content.decode()
-    assert not Upload.objects.exists()
-
-
-def test_a_body_beyond_the_portals_limit_gets_a_page_not_an_error(
-    page: Client, project: Project, settings: Settings
-) -> None:
-    settings.MAX_UPLOAD_MIB = 1
-
-    response = page.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
-
-    assert response.status_code == 413
-    assert "takes at most 1 MiB at once" in response.content.decode()
-    assert not Upload.objects.exists()
-
-
-def test_the_limit_holds_where_the_token_is_read_before_the_view(
-    user: User, project: Project, settings: Settings
-) -> None:
-    settings.MAX_UPLOAD_MIB = 1
-    strict = Client(enforce_csrf_checks=True)
-    strict.force_login(user)
-    strict.get(URL)  # brings the cookie that the form's token is compared with
-
-    response = strict.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
-
-    assert response.status_code == 413
-
-
-def test_a_stranger_cannot_fill_the_disk(user: User) -> None:
-    strict = Client(enforce_csrf_checks=True)
-    strict.get("/sign-in/")
-
-    response = strict.post("/sign-in/", {"file": sent(b"x" * (1024 * 1024 + 1))})
-
-    assert response.status_code == 413
-    assert "Sign in first" in response.content.decode()
 
 
 def test_what_a_person_is_shown_stays_out_of_shared_caches(page: Client, project: Project) -> None:
@@ -187,6 +58,232 @@ def test_all_faults_are_listed_by_kind_with_their_lines(
     assert "Lines 2, 4" in html
     assert "Line 3" in html
     assert 'id="new-batch"' not in html
+    assert '<code class="muted" dir="ltr">nonsense</code>' in html
+
+
+def test_the_text_of_a_wrong_line_is_short_and_harmless(
+    page: Client, project: Project, user: User
+) -> None:
+    line = "<script>alert(1)</script>\x07 " + "x" * 5000
+    upload = make_upload(project, user, content=f"{request_line(1)}\n{line}".encode())
+
+    html = page.get(upload.get_absolute_url()).content.decode()
+
+    shown = re.findall(r'<code class="muted" dir="ltr">(.*?)</code>', html)
+    assert shown
+    assert all(
+        text.startswith("&lt;script&gt;alert(1)&lt;/script&gt;\ufffd xxx") for text in shown
+    )
+    assert all(text.endswith("x…") and text.count("x") < 120 for text in shown)
+
+
+def test_a_line_inside_an_archive_is_shown_as_it_is_there(
+    page: Client, project: Project, user: User
+) -> None:
+    content = gzip.compress(f"{request_line(1)}\nnonsense\n".encode())
+    upload = make_upload(project, user, name="questions.jsonl.gz", content=content)
+
+    assert intake.excerpts(upload, {2}) == {2: "nonsense"}
+
+
+def test_what_is_packed_is_kept_unpacked_since_providers_take_nothing_else(
+    project: Project, user: User
+) -> None:
+    plain = f"{request_line(1)}\n{request_line(2)}\n".encode()
+    packed = gzip.compress(plain)
+
+    kept = intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
+    twin = intake.receive(project, user, ContentFile(plain), name="tickets.jsonl")
+
+    assert b"".join(kept.chunks()) == plain
+    assert (kept.name, kept.size, kept.sha256) == (twin.name, twin.size, twin.sha256)
+    assert intake.twin_of(twin) == kept
+
+
+@pytest.mark.parametrize("harm", [slice(0, -9), slice(0, 20)])
+def test_an_archive_that_cannot_be_unpacked_is_kept_as_it_came_and_refused(
+    project: Project, user: User, harm: slice
+) -> None:
+    packed = gzip.compress(f"{request_line(1)}\n".encode() * 9)[harm]
+
+    kept = intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
+    kept = Upload.objects.claim(kept.pk, Upload.Status.CHECKING)
+    intake.check(kept)
+
+    assert (b"".join(kept.chunks()), kept.name) == (packed, "tickets.jsonl.gz")
+    assert kept.status == Upload.Status.FAULTY
+    assert "gzip_truncated" in kept.report.fault_totals
+
+
+def test_a_file_whose_bytes_are_gone_still_says_what_was_found(
+    page: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user, content=f"{request_line(1)}\nnonsense".encode())
+    upload.blob.storage.delete(upload.blob.name)
+
+    response = page.get(upload.get_absolute_url())
+
+    assert response.status_code == 200
+    assert "Line 2" in response.content.decode()
+
+
+def test_a_line_that_holds_a_secret_is_not_repeated(
+    page: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user, content=f"{request_line(1)}\nhidden-word".encode())
+    findings = json.loads(json.dumps(upload.findings))
+    findings["faults"].append(
+        {
+            "line": 2,
+            "custom_id": "",
+            "severity": "warning",
+            "code": "secret",
+            "message": "There seems to be a key in this line.",
+        }
+    )
+    findings["fault_totals"]["secret"] = 1
+    Upload.objects.filter(pk=upload.pk).update(findings=findings)
+
+    html = page.get(upload.get_absolute_url()).content.decode()
+
+    assert "There seems to be a key in this line." in html
+    assert "hidden-word" not in html
+
+
+def test_a_report_of_another_version_breaks_nothing_and_can_be_made_again(
+    page: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user)
+    Upload.objects.update(findings={"of": "another version"})
+
+    html = page.get(upload.get_absolute_url()).content.decode()
+    assert "written by another version" in html
+    assert 'id="new-batch"' not in html
+    assert page.get(URL).status_code == 200
+    page.post(f"/files/{upload.pk}/check/")
+
+    upload.refresh_from_db()
+    assert (upload.status, upload.findings) == (Upload.Status.CHECKING, None)
+    intake.check(upload)
+    assert upload.status == Upload.Status.READY
+
+
+def test_a_good_file_is_not_checked_again(page: Client, project: Project, user: User) -> None:
+    upload = make_upload(project, user)
+
+    page.post(f"/files/{upload.pk}/check/")
+
+    upload.refresh_from_db()
+    assert upload.status == Upload.Status.READY
+
+
+def test_the_same_bytes_are_recognised_in_one_project_only(
+    page: Client, project: Project, user: User
+) -> None:
+    first = make_upload(project, user, name="tickets.jsonl")
+    second = make_upload(project, user, name="tickets (1).jsonl")
+    other = make_upload(make_project(user), user)
+
+    html = page.get(second.get_absolute_url()).content.decode()
+    assert "The same bytes are here already" in html
+    assert f'href="{first.get_absolute_url()}"' in html
+    for each in (first, other):
+        assert "The same bytes" not in page.get(each.get_absolute_url()).content.decode()
+
+
+def test_a_file_leads_to_its_batches_with_their_status(
+    page: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user)
+    batch = make_batch(project, user, upload=upload, name="Tickets of May")
+
+    html = page.get(upload.get_absolute_url()).content.decode()
+
+    assert f'id="batch-{batch.pk}"' in html
+    assert "Queued" in html
+    assert f'href="/files/{upload.pk}/batch/"' in html
+
+
+def test_the_page_of_a_file_takes_at_most_ten_queries(
+    page: Client,
+    project: Project,
+    user: User,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    upload = make_upload(project, user)
+    key = make_key(project)
+    for name in ("one", "two", "three"):
+        make_batch(project, user, upload=upload, key=key, name=name)
+
+    with django_assert_max_num_queries(10):
+        page.get(upload.get_absolute_url())
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("name", ["A.jsonl", "b.jsonl", "c.jsonl"]),
+        ("-name", ["c.jsonl", "b.jsonl", "A.jsonl"]),
+        ("requests", ["b.jsonl", "A.jsonl", "c.jsonl"]),
+        ("-requests", ["A.jsonl", "b.jsonl", "c.jsonl"]),
+        ("size", ["b.jsonl", "A.jsonl", "c.jsonl"]),
+        ("created", ["b.jsonl", "c.jsonl", "A.jsonl"]),
+        ("", ["A.jsonl", "c.jsonl", "b.jsonl"]),
+        ("password", ["A.jsonl", "c.jsonl", "b.jsonl"]),
+    ],
+)
+def test_the_list_is_sorted_by_what_was_asked(
+    page: Client, project: Project, user: User, sort: str, names: list[str]
+) -> None:
+    make_upload(project, user, name="b.jsonl", content=request_file(1))
+    make_upload(project, user, name="c.jsonl", content=request_file(9), is_checked=False)
+    make_upload(project, user, name="A.jsonl", content=request_file(3))
+
+    html = page.get(URL, {"sort": sort}).content.decode()
+
+    assert re.findall(r"<bdi>(\w\.jsonl)</bdi>", html) == names
+
+
+def test_the_list_shows_what_was_looked_for(page: Client, project: Project, user: User) -> None:
+    make_upload(project, user, name="tickets.jsonl")
+    make_upload(project, user, name="letters.jsonl", is_checked=False)
+
+    def shown(**asked: str) -> list[str]:
+        return re.findall(r"<bdi>(\w+)\.jsonl</bdi>", page.get(URL, asked).content.decode())
+
+    assert shown(q="TICK") == ["tickets"]
+    assert shown(status="checking") == ["letters"]
+    assert shown(q="tick", status="checking") == []
+    assert shown(status="nonsense") == []
+    assert "No file matches." in page.get(URL, {"q": "nothing"}).content.decode()
+
+
+def test_pages_keep_the_question_in_their_address(
+    page: Client, project: Project, user: User
+) -> None:
+    for number in range(30):
+        make_upload(project, user, name=f"t{number:02}.jsonl", is_checked=False)
+
+    html = page.get(URL, {"q": "t", "sort": "name", "page": "2"}).content.decode()
+
+    assert re.findall(r"<bdi>(\w+)\.jsonl</bdi>", html) == [f"t{n}" for n in range(25, 30)]
+    assert 'href="?q=t&amp;sort=name&amp;page=1"' in html
+    assert 'hx-get="/projects/support/files/?q=t&amp;sort=name&amp;page=2"' in html
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 2000 + ".jsonl", "🧾 Belege 🧾.jsonl", "קובץ בקשות.jsonl", "../../etc/passwd.jsonl"],
+)
+def test_any_name_is_kept_and_shown(page: Client, project: Project, user: User, name: str) -> None:
+    upload = make_upload(project, user, name=name)
+
+    html = page.get(upload.get_absolute_url()).content.decode()
+
+    assert f"<bdi>{upload.name}</bdi></h1>" in html
+    assert upload.name.endswith(name[-20:])
+    assert str(upload.pk) in upload.blob.name
+    assert page.get(URL).status_code == 200
 
 
 def test_each_window_has_its_price_and_realtime_to_compare(

@@ -41,8 +41,8 @@ def test_each_step_is_ticked_by_what_is_there_and_leads_to_its_place(
     assert "Your first batch, in three steps" in page.get("/").content.decode()
     assert steps(page) == [
         ("next", "Add a provider key", "/profile/#keys"),
-        ("", "Upload a file", "/projects/support/files/#upload"),
-        ("", "Submit a batch", "/projects/support/files/"),
+        ("", "Upload a file", "/projects/support/batches/new/#upload"),
+        ("", "Submit a batch", "/projects/support/batches/new/"),
     ]
 
     key = make_key(user, project.connection)

@@ -1,17 +1,36 @@
-"""The page that spends money."""
+"""The way from a file to a batch, whose last step spends money."""
 
 import re
 import uuid
+from html import unescape
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.db.models.signals import pre_save
 from django.test import Client
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp.models import Batch, Project, Upload, User
-from tests.make import join, make_key, make_project, make_upload, make_user
+from batchapp.models import Batch, Project, ProviderKey, Upload, User
+from tests.make import (
+    MODEL,
+    VIEWER,
+    answer_line,
+    error_line,
+    finish,
+    join,
+    make_batch,
+    make_key,
+    make_project,
+    make_upload,
+    make_user,
+    request_file,
+    request_line,
+    set_part,
+)
 
 pytestmark = pytest.mark.django_db
+
+MOST_QUERIES = 10
 
 
 @pytest.fixture
@@ -19,155 +38,532 @@ def upload(project: Project, user: User) -> Upload:
     return make_upload(project, user, name="tickets.jsonl")
 
 
-def form(upload: Upload, **changes: object) -> dict[str, object]:
-    key = changes.pop("key", None) or make_key(upload.project).pk
-    return {"name": "", "window": "24h", "key": key, "submission": uuid.uuid4(), **changes}
+@pytest.fixture
+def key(project: Project) -> ProviderKey:
+    return make_key(project)
 
 
-def test_the_form_as_it_stands_makes_a_batch_and_a_worker_is_told(
-    page: Client,
-    upload: Upload,
-    woken: list[str],
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+def step(upload: Upload, name: str, /, **asked: object) -> str:
+    """The address of a step, with what is typed on the way."""
+    return f"/files/{upload.pk}/batch/{name}/?{urlencode({'submission': uuid.uuid4()} | asked)}"
+
+
+def text(page: Client, url: str) -> str:
+    return unescape(page.get(url, follow=True).content.decode())
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def hidden(html: str) -> dict[str, str]:
+    """What a press on the button of the page's POST form would send."""
+    _, _, form = html.rpartition('method="post"')
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+
+
+def reviewed(page: Client, upload: Upload, key: ProviderKey, /, **asked: object) -> dict[str, str]:
+    """What the review's form sends, the token aside."""
+    url = step(upload, "review", **{"window": "24h", "key": key.pk, "name": "tickets"} | asked)
+    sent = hidden(text(page, url))
+    assert {"window", "key", "name", "submission", "shown"} <= sent.keys()
+    return sent
+
+
+def submit(page: Client, upload: Upload, sent: dict[str, str], *, follow: bool = False):
+    return page.post(f"/files/{upload.pk}/batch/review/", sent, follow=follow)
+
+
+# The start, and the file
+
+
+def test_with_one_project_the_start_leads_to_its_files(page: Client, project: Project) -> None:
+    join(page_user(page), make_project(), VIEWER)
+
+    response = page.get("/batches/new/")
+
+    assert response["Location"] == "/projects/support/batches/new/"
+
+
+def test_with_several_projects_one_is_chosen(page: Client, project: Project) -> None:
+    other = make_project(page_user(page))
+    looked_at = make_project(page_user(page), role=VIEWER)
+
+    html = text(page, "/batches/new/")
+
+    assert all(f'href="/projects/{each.slug}/batches/new/"' in html for each in (project, other))
+    assert f"/projects/{looked_at.slug}/batches/new/" not in html
+
+
+def test_without_a_project_the_start_says_what_to_do(page: Client) -> None:
+    assert "you are in none yet" in text(page, "/batches/new/")
+    join(page_user(page), make_project(), VIEWER)
+    assert "Ask one of their admins to make you a member" in text(page, "/batches/new/")
+
+
+def test_the_file_step_offers_every_file_with_its_use(
+    page: Client, upload: Upload, user: User
 ) -> None:
-    key = make_key(upload.project)
-    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
-    submission = re.search(r'name="submission" value="([0-9a-f-]{36})"', html)
-    assert submission
-    assert str(key.pk) in html
+    make_batch(upload.project, user, upload=upload)
+    faulty = make_upload(upload.project, user, name="by hand.jsonl", content=b"nonsense\n")
+    checking = make_upload(upload.project, user, name="later.jsonl", is_checked=False)
 
-    with django_capture_on_commit_callbacks(execute=True):
-        data = {"name": "tickets", "window": "24h", "key": key.pk, "submission": submission[1]}
-        response = page.post(f"/files/{upload.pk}/batch/", data)
+    html = text(page, "/projects/support/batches/new/")
 
-    batch = Batch.objects.get()
-    assert response["Location"] == batch.get_absolute_url()
-    assert (batch.name, batch.window, batch.key) == ("tickets", "24h", key)
-    assert woken == [str(batch.parts.get().pk)]
-
-
-def test_a_form_sent_twice_makes_one_batch(page: Client, upload: Upload) -> None:
-    data = form(upload)
-
-    first = page.post(f"/files/{upload.pk}/batch/", data)
-    second = page.post(f"/files/{upload.pk}/batch/", data, follow=True)
-
-    assert Batch.objects.count() == 1
-    assert second.redirect_chain == [(first["Location"], 302)]
-    assert "submitted before" in second.content.decode()
+    assert 'aria-label="Use this file: tickets.jsonl"' in html
+    assert '<td data-label="Times used" class="number">1</td>' in html
+    assert "See what is wrong with by hand.jsonl" in html
+    assert "Use this file: by hand.jsonl" not in html
+    assert "Use this file: later.jsonl" not in html
+    assert html.index(str(checking.pk)) < html.index(str(faulty.pk)) < html.index(str(upload.pk))
+    assert 'hx-trigger="every 2s"' in html
 
 
-def test_a_form_of_another_teams_batch_makes_nothing_and_says_nothing(
-    page: Client, upload: Upload
+def test_the_file_step_finds_files_by_name(page: Client, upload: Upload, user: User) -> None:
+    make_upload(upload.project, user, name="invoices.jsonl")
+
+    assert "tickets.jsonl" not in text(page, "/projects/support/batches/new/?q=Invoice")
+    assert "No file has that in its name" in text(page, "/projects/support/batches/new/?q=zebra")
+
+
+def test_a_file_is_sent_from_the_flow_and_stays_in_it(page: Client, project: Project) -> None:
+    html = text(page, "/projects/support/batches/new/")
+
+    assert 'action="/projects/support/files/"' in html
+    assert 'name="then" value="batch"' in html
+
+
+# The check
+
+
+def test_the_check_is_looked_at_while_it_runs(page: Client, project: Project, user: User) -> None:
+    upload = make_upload(project, user, is_checked=False)
+    Upload.objects.filter(pk=upload.pk).update(lines_checked=12_400)
+
+    html = text(page, f"/files/{upload.pk}/batch/")
+
+    assert "12,400 lines so far" in html
+    assert 'hx-trigger="every 2s"' in html
+    assert "/batch/window/" not in html
+
+
+def test_a_checked_file_goes_on_and_keeps_what_was_typed(page: Client, upload: Upload) -> None:
+    html = page.get(f"/files/{upload.pk}/batch/?window=1h&name=a+%26+b&odd=1").content.decode()
+
+    assert "All 3 requests are ready to be sent." in html
+    assert f'href="/files/{upload.pk}/batch/window/?window=1h&amp;name=a+%26+b"' in html
+    assert "every 2s" not in html
+
+
+def test_a_faulty_file_says_what_to_do_and_leads_no_further(
+    page: Client, project: Project, user: User, key: ProviderKey
 ) -> None:
-    elsewhere = make_upload(make_project())
-    data = form(upload)
-    other = Client()
-    other.force_login(join(make_user(), elsewhere.project))
-    other.post(
-        f"/files/{elsewhere.pk}/batch/", {**form(elsewhere), "submission": data["submission"]}
-    )
+    faulty = make_upload(project, user, content=f"{request_line(1)}\nnonsense\n".encode())
 
-    response = page.post(f"/files/{upload.pk}/batch/", data)
+    html = text(page, f"/files/{faulty.pk}/batch/")
 
-    assert "Load the page again" in response.content.decode()
-    assert not Batch.objects.filter(project=upload.project).exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"window": "1 minute"}, "Choose one of the completion windows"),
-        ({"window": ""}, "This field is required"),
-        ({"submission": "no uuid"}, "Enter a valid UUID"),
-        ({"key": uuid.uuid4()}, "Select a valid choice"),
-        ({"name": "x" * 201}, "at most 200 characters"),
-    ],
-)
-def test_what_cannot_be_ordered_makes_nothing(
-    page: Client, upload: Upload, changes: dict[str, object], sentence: str
-) -> None:
-    make_key(upload.project)
-
-    response = page.post(f"/files/{upload.pk}/batch/", form(upload, **changes))
-
-    assert response.status_code == 200
-    assert sentence in response.content.decode()
+    assert "This file cannot be sent: 1 error." in html
+    assert "Line 2" in html
+    assert "/projects/support/batches/new/#upload" in html
+    assert "/batch/window/" not in html
+    for name in ("window", "review"):
+        response = page.get(step(faulty, name, window="24h", key=key.pk))
+        assert response["Location"].startswith(f"/files/{faulty.pk}/batch/?window=24h")
+    response = submit(page, faulty, {"window": "24h", "key": str(key.pk)})
+    assert response["Location"].startswith(f"/files/{faulty.pk}/batch/")
     assert not Batch.objects.exists()
 
 
-def test_a_key_of_somebody_else_cannot_be_used(page: Client, upload: Upload) -> None:
-    key = make_key(make_user(), upload.project.connection)
+def test_a_check_that_broke_off_can_be_repeated(page: Client, upload: Upload) -> None:
+    Upload.objects.filter(pk=upload.pk).update(status="failed", findings=None, error="No disk.")
 
-    page.post(f"/files/{upload.pk}/batch/", form(upload, key=key.pk))
+    html = text(page, f"/files/{upload.pk}/batch/")
 
-    assert not Batch.objects.exists()
+    assert "No disk." in html
+    assert f'action="/files/{upload.pk}/check/"' in html
+
+
+def test_findings_of_another_version_lead_to_a_new_check(page: Client, upload: Upload) -> None:
+    Upload.objects.filter(pk=upload.pk).update(findings={"of": "another version"})
+
+    html = text(page, step(upload, "window"))
+
+    assert "written by another version" in html
+    assert f'action="/files/{upload.pk}/check/"' in html
+    assert "Continue" not in html
+
+
+# Model and window
+
+
+def test_each_window_says_what_it_costs_and_when_it_is_due(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    html = text(page, step(upload, "window"))
+
+    said = words(html)
+    assert "24h 50 % less than realtime due in 1 day at the latest" in said
+    assert "1h due in 1 hour at the latest" in said or "due in 60 minutes" in said
+    assert f"{MODEL} 3 " in said
+    assert "24h: $1.00 in, $2.00 out 1h: $2.00 in, $4.00 out" in said
+    assert 'value="24h" required checked' in html
+    assert f'value="{key.pk}" required checked' in html
+    assert 'name="name" value="tickets"' in html
+
+
+def test_a_cost_that_nothing_bounds_is_flagged(
+    page: Client, project: Project, user: User, key: ProviderKey
+) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Why?"}]}
+    lines = [request_line(1, body=body), request_line(2, body=body | {"seed": 1}), request_line(3)]
+    upload = make_upload(project, user, content="\n".join(lines).encode())
+
+    for url in (step(upload, "window"), step(upload, "review", window="24h", key=key.pk)):
+        assert "no limit: 2 requests set no max_tokens" in words(text(page, url))
+
+
+def test_a_model_without_a_price_is_never_free(
+    page: Client, project: Project, user: User, key: ProviderKey
+) -> None:
+    upload = make_upload(project, user, content=request_file(model="nobody/knows"))
+
+    window = words(text(page, step(upload, "window")))
+    review = words(text(page, step(upload, "review", window="24h", key=key.pk)))
+
+    assert "no price for nobody/knows" in window
+    assert "Unknown is not free" in review
+    assert "$0" not in window + review
+
+
+def test_what_is_typed_lives_in_the_address(
+    page: Client, upload: Upload, user: User, key: ProviderKey
+) -> None:
+    mine = make_key(user, upload.project.connection)
+
+    html = text(page, step(upload, "window", window="1h", key=mine.pk, name='"Quoted" <b>'))
+
+    assert 'value="1h" required checked' in html
+    assert f'value="{mine.pk}" required checked' in html
+    assert 'value=""Quoted" <b>"' in html
+    assert "Correct what is marked" not in html
+
+
+@pytest.mark.parametrize("name", ["window", "review"])
+def test_a_step_without_a_submission_gets_one_that_stays(
+    page: Client, upload: Upload, key: ProviderKey, name: str
+) -> None:
+    typed = f"window=1h&key={key.pk}&name=x"
+
+    for bad in ("", "&submission=nonsense"):
+        response = page.get(f"/files/{upload.pk}/batch/{name}/?{typed}{bad}")
+
+        where = urlsplit(response["Location"])
+        given = parse_qs(where.query)
+        assert where.path == f"/files/{upload.pk}/batch/{name}/"
+        assert (given["window"], given["key"], given["name"]) == (["1h"], [str(key.pk)], ["x"])
+        assert given["submission"][0] in text(page, response["Location"])
 
 
 def test_both_the_projects_keys_and_own_ones_are_on_offer(
     page: Client, upload: Upload, user: User
 ) -> None:
     mine, ours = make_key(user, upload.project.connection), make_key(upload.project)
+    foreign = make_key(make_user(), upload.project.connection)
 
-    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
+    said = words(text(page, step(upload, "window")))
 
-    assert html.index(f"{ours}, of the project") < html.index(f"{mine}, yours")
-
-
-def test_without_a_key_the_page_says_where_to_get_one(page: Client, upload: Upload) -> None:
-    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
-
-    assert "Add your own" in html
-    assert "Submit the batch" not in html
+    assert said.index(f"{ours} , of the project") < said.index(f"{mine} , yours")
+    assert str(foreign) not in said
 
 
-def test_a_file_with_errors_cannot_be_ordered(page: Client, project: Project, user: User) -> None:
-    faulty = make_upload(project, user, content=b"nonsense\n")
+def test_without_a_key_the_page_says_where_to_get_one_and_to_come_back(
+    page: Client, upload: Upload
+) -> None:
+    url = step(upload, "window", name="mine")
 
-    response = page.post(f"/files/{faulty.pk}/batch/", form(faulty))
+    html = text(page, url)
 
-    assert "This file is not ready" in response.content.decode()
+    back = urlencode({"next": url})
+    assert f'href="/profile/?{back}#keys"' in html
+    assert "ask an admin of Support tickets" in words(html)
+    assert "Continue to the review" not in html
+    upload.project.memberships.update(role="admin")
+    assert f'href="/projects/support/keys/?{back}"' in text(page, url)
+
+
+def test_a_key_that_cannot_be_read_is_marked_and_refused(
+    page: Client, upload: Upload, user: User, key: ProviderKey
+) -> None:
+    ProviderKey.objects.filter(pk=key.pk).update(ciphertext="of another portal")
+
+    html = text(page, step(upload, "window"))
+    response = page.get(step(upload, "review", window="24h", key=key.pk), follow=True)
+
+    assert "cannot be read any more" in html
+    assert "Continue to the review" not in html
+    assert response.request["PATH_INFO"] == f"/files/{upload.pk}/batch/window/"
+    assert "Choose another, or replace it." in response.content.decode()
+    mine = make_key(user, upload.project.connection)
+    assert f'value="{mine.pk}" required checked' in text(page, step(upload, "window"))
+
+
+def test_a_refused_key_is_marked_and_never_chosen_beforehand(
+    page: Client, upload: Upload, user: User, key: ProviderKey
+) -> None:
+    ProviderKey.objects.filter(pk=key.pk).update(is_refused=True, trouble="It was revoked.")
+
+    alone = text(page, step(upload, "window"))
+    mine = make_key(user, upload.project.connection)
+    both = text(page, step(upload, "window"))
+    review = text(page, step(upload, "review", window="24h", key=key.pk))
+
+    assert "It was revoked." in alone
+    assert f'value="{key.pk}" required>' in alone
+    assert "Correct what is marked" not in alone
+    assert f'value="{mine.pk}" required checked' in both
+    assert "It was revoked. The batch may stop before it starts." in review
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"window": "1 minute"}, "Choose one of the completion windows"),
+        ({"window": ""}, "Choose one of the completion windows"),
+        ({"key": uuid.UUID(int=1)}, "Choose one of the provider keys on offer."),
+        ({"key": "nonsense"}, "Choose one of the provider keys on offer."),
+        ({"key": ""}, "Choose the provider key that pays"),
+        ({"name": "x" * 201}, "at most 200 characters"),
+    ],
+)
+def test_what_cannot_be_ordered_goes_back_to_its_field_with_all_that_was_typed(
+    page: Client, upload: Upload, key: ProviderKey, changes: dict[str, object], sentence: str
+) -> None:
+    asked = {"window": "1h", "key": key.pk, "name": "my name"} | changes
+    sent = reviewed(page, upload, key)
+
+    got = page.get(step(upload, "review", **asked), follow=True)
+    posted = submit(page, upload, sent | {k: str(v) for k, v in asked.items()}, follow=True)
+
+    for response in (got, posted):
+        html = response.content.decode()
+        assert response.request["PATH_INFO"] == f"/files/{upload.pk}/batch/window/"
+        assert sentence in html
+        assert f'name="name" value="{asked["name"]}"' in html
+        assert "window" in changes or 'value="1h" required checked' in html
     assert not Batch.objects.exists()
 
 
-def test_a_sandbox_is_called_one(page: Client, upload: Upload) -> None:
+def test_a_review_without_anything_asks_for_it(page: Client, upload: Upload) -> None:
+    html = text(page, f"/files/{upload.pk}/batch/review/")
+
+    assert "Choose one of the completion windows" in html
+    assert "Choose the provider key that pays" in html
+
+
+# The review
+
+
+def test_the_review_shows_all_that_will_happen(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    html = text(page, step(upload, "review", window="1h", key=key.pk, name="Tickets of May"))
+
+    said = words(html)
+    for part in (
+        "3 requests of tickets.jsonl go to",
+        "Name Tickets of May",
+        "Completion window 1h: due in",
+        f"Provider key {key}, of the project",
+        "Who pays the account behind the key",
+        "Expected ~$0.00",
+        "At most ~$0.00",
+        "1h: $2.00 in, $4.00 out",
+    ):
+        assert part in said
+    assert f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May" in html
+
+
+def test_a_sandbox_is_called_one(page: Client, upload: Upload, key: ProviderKey) -> None:
     upload.project.connection.is_sandbox = True
     upload.project.connection.save()
+    asked = {"window": "24h", "key": key.pk}
 
-    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
-
-    assert "Sandbox: answers are made up, nothing is paid." in html
-
-
-def shown_on(page: Client, upload: Upload) -> str:
-    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
-    found = re.search(r'name="shown" value="([0-9a-f]{64})"', html)
-    assert found
-    return found[1]
+    for url in (step(upload, "window"), step(upload, "review", **asked)):
+        assert "Sandbox: answers are made up, nothing is paid" in text(page, url)
+    assert "Who pays nobody" in words(text(page, step(upload, "review", **asked)))
 
 
-def test_nothing_is_ordered_at_a_price_that_was_not_shown(page: Client, upload: Upload) -> None:
-    key = make_key(upload.project)
-    data = form(upload, key=key.pk, shown=shown_on(page, upload))
+def test_what_was_run_before_is_said_with_its_figures(
+    page: Client, upload: Upload, user: User, key: ProviderKey
+) -> None:
+    ended = finish(
+        make_batch(upload.project, user, upload=upload, key=key, name="First"),
+        [answer_line(1), answer_line(2)],
+        [error_line(3)],
+    )
+    twin = make_upload(upload.project, user, name="copy.jsonl")
+    grace = join(make_user("grace@example.com"), upload.project)
+    running = make_batch(upload.project, grace, upload=twin, key=key, name="Second")
+    set_part(running, status="running", completed=1)
+    make_batch(upload.project, user, upload=upload, key=key, window="1h", name="Faster")
+    other = make_upload(upload.project, user, content=request_file(4))
+    make_batch(upload.project, user, upload=other, key=key, name="Other bytes")
+    make_batch(make_project(user), user, upload=None, key=None, name="Elsewhere")
+
+    html = text(page, step(upload, "review", window="24h", key=key.pk, name="Third"))
+
+    said = words(html)
+    assert f"You ran this file on {ended.created_at:%-d %B %Y}: " in said
+    assert "completed with errors, 2 of 3 answered, $0.0004. Open “First”" in said
+    assert "grace@example.com ran a file of the same bytes" in said
+    assert "running, 1 of 3 answered, ~$0.0006 expected. Open “Second”" in said
+    assert running.get_absolute_url() in html
+    assert not any(name in said for name in ("Faster", "Other bytes", "Elsewhere"))
+    assert "Submit the batch" in html
+
+
+def test_a_name_that_is_taken_gets_a_number_and_a_hint(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    make_batch(upload.project, upload=upload, key=key, name="tickets")
+
+    assert 'name="name" value="tickets (2)"' in text(page, step(upload, "window"))
+    asked = {"window": "24h", "key": key.pk}
+    taken = text(page, step(upload, "review", **asked, name="tickets"))
+    free = text(page, step(upload, "review", **asked, name=""))
+
+    assert "has 1 batch called “tickets” already" in taken
+    assert hidden(free)["name"] == "tickets (2)"
+    assert "already. " not in words(free)
+
+
+# The submission
+
+
+def test_the_form_as_it_stands_makes_a_batch_and_a_worker_is_told(
+    page: Client,
+    upload: Upload,
+    key: ProviderKey,
+    woken: list[str],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    sent = reviewed(page, upload, key)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        response = submit(page, upload, sent)
+
+    batch = Batch.objects.get()
+    assert response["Location"] == batch.get_absolute_url()
+    assert (batch.name, batch.window, batch.key) == ("tickets", "24h", key)
+    assert str(batch.submission) == sent["submission"]
+    assert woken == [str(batch.parts.get().pk)]
+
+
+def test_a_form_sent_twice_makes_one_batch(page: Client, upload: Upload, key: ProviderKey) -> None:
+    sent = reviewed(page, upload, key)
+
+    first = submit(page, upload, sent)
+    second = submit(page, upload, sent, follow=True)
+
+    assert Batch.objects.count() == 1
+    assert second.redirect_chain == [(first["Location"], 302)]
+    assert "submitted before" in second.content.decode()
+
+
+def test_a_second_tab_and_the_way_back_find_the_batch_rather_than_the_button(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    url = step(upload, "review", window="24h", key=key.pk, name="tickets")
+    tabs = [hidden(text(page, url)) for _ in range(2)]
+    assert tabs[0]["submission"] == tabs[1]["submission"]
+
+    submit(page, upload, tabs[0])
+    html = text(page, url)
+    submit(page, upload, tabs[1])
+
+    batch = Batch.objects.get()
+    assert "This form was submitted" in html
+    assert f'href="{batch.get_absolute_url()}"' in html
+    assert "Submit the batch" not in html
+    again = re.search(r'id="afresh" href="([^"]+)"', html)
+    assert again
+    assert tabs[0]["submission"] not in text(page, again[1])
+
+
+def test_a_session_that_ended_loses_nothing_that_was_typed(
+    upload: Upload, key: ProviderKey
+) -> None:
+    url = step(upload, "review", window="1h", key=key.pk, name="tickets & more")
+
+    response = Client().post(url, {})
+
+    assert parse_qs(urlsplit(response["Location"]).query)["next"] == [url]
+
+
+def test_a_form_of_another_teams_batch_makes_nothing_and_says_nothing(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    elsewhere = make_upload(make_project())
+    theirs = make_key(elsewhere.project)
+    sent = reviewed(page, upload, key)
+    other = Client()
+    other.force_login(join(make_user(), elsewhere.project))
+    stolen = reviewed(other, elsewhere, theirs) | {"submission": sent["submission"]}
+    submit(other, elsewhere, stolen)
+
+    response = submit(page, upload, sent)
+
+    assert "Start the order again" in response.content.decode()
+    assert not Batch.objects.filter(project=upload.project).exists()
+
+
+@pytest.mark.parametrize("changes", [{"submission": "no uuid"}, {"shown": ""}])
+def test_an_incomplete_form_is_looked_at_again(
+    page: Client, upload: Upload, key: ProviderKey, changes: dict[str, str]
+) -> None:
+    sent = reviewed(page, upload, key)
+
+    response = submit(page, upload, sent | changes, follow=True)
+
+    assert "nothing was submitted" in response.content.decode()
+    assert hidden(unescape(response.content.decode()))["name"] == "tickets"
+    assert not Batch.objects.exists()
+
+
+def test_a_key_of_somebody_else_cannot_be_used(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    foreign = make_key(make_user(), upload.project.connection)
+
+    submit(page, upload, reviewed(page, upload, key) | {"key": str(foreign.pk)})
+
+    assert not Batch.objects.exists()
+
+
+def test_nothing_is_ordered_at_a_price_that_was_not_shown(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    sent = reviewed(page, upload, key)
     upload.project.connection.prices.filter(window="24h").update(output_usd=99)
 
-    refused = page.post(f"/files/{upload.pk}/batch/", data)
+    refused = submit(page, upload, sent)
 
-    assert "The prices changed since you saw them." in refused.content.decode()
+    html = unescape(refused.content.decode())
+    assert "The prices changed since you saw them." in html
+    assert "$99.00 out" in html
     assert not Batch.objects.exists()
-    page.post(f"/files/{upload.pk}/batch/", {**data, "shown": shown_on(page, upload)})
+    submit(page, upload, hidden(html))
     assert Batch.objects.get().charges.get().output_price == 99
 
 
 def test_a_form_sent_twice_makes_one_batch_also_if_the_price_changed_in_between(
-    page: Client, upload: Upload
+    page: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    key = make_key(upload.project)
-    data = form(upload, key=key.pk, shown=shown_on(page, upload))
+    sent = reviewed(page, upload, key)
 
-    first = page.post(f"/files/{upload.pk}/batch/", data)
+    first = submit(page, upload, sent)
     upload.project.connection.prices.update(output_usd=99)
-    second = page.post(f"/files/{upload.pk}/batch/", data)
+    second = submit(page, upload, sent)
 
     assert first["Location"] == second["Location"]
     assert Batch.objects.count() == 1
@@ -175,35 +571,78 @@ def test_a_form_sent_twice_makes_one_batch_also_if_the_price_changed_in_between(
 
 @pytest.mark.parametrize(
     ("file", "batch"),
-    [("n" * 249 + ".jsonl", "n" * 200), (".jsonl", ".jsonl"), (" .jsonl", " .jsonl")],
+    [("n" * 249 + ".jsonl", "n" * 200), (".jsonl", ".jsonl"), (" .jsonl", ".jsonl")],
 )
 def test_any_name_of_a_file_makes_a_name_of_a_batch(
-    page: Client, project: Project, user: User, file: str, batch: str
+    page: Client, project: Project, user: User, key: ProviderKey, file: str, batch: str
 ) -> None:
     upload = make_upload(project, user, name=file)
-    make_key(project)
 
-    html = page.get(f"/files/{upload.pk}/batch/").content.decode()
-    page.post(f"/files/{upload.pk}/batch/", form(upload))
+    submit(page, upload, reviewed(page, upload, key, name=""))
 
-    assert f'value="{batch}"' in html
     assert Batch.objects.get().name == batch
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_that_is_deleted_while_it_is_ordered_makes_nothing_and_is_said(
-    page: Client, upload: Upload
+    page: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    data = form(upload)
+    sent = reviewed(page, upload, key)
 
     def delete_it(**_: object) -> None:
         Upload.objects.filter(pk=upload.pk).delete()
 
     pre_save.connect(delete_it, sender=Batch)
     try:
-        response = page.post(f"/files/{upload.pk}/batch/", data)
+        response = submit(page, upload, sent)
     finally:
         pre_save.disconnect(delete_it, sender=Batch)
 
     assert "removed just now" in response.content.decode()
     assert not Batch.objects.exists()
+
+
+# All of them
+
+
+def test_who_only_looks_on_is_told_so_at_every_step(client: Client, upload: Upload) -> None:
+    client.force_login(join(make_user(), upload.project, VIEWER))
+
+    for url in (
+        "/projects/support/batches/new/",
+        f"/files/{upload.pk}/batch/",
+        step(upload, "window"),
+        step(upload, "review"),
+    ):
+        response = client.get(url)
+
+        assert response.status_code == 403
+        assert "Ask one of its admins to make you a member" in unescape(response.content.decode())
+
+
+def test_no_step_asks_the_database_more_than_ten_times(
+    page: Client,
+    upload: Upload,
+    user: User,
+    key: ProviderKey,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    make_key(user, upload.project.connection)
+    for number in range(5):
+        make_batch(upload.project, user, upload=upload, key=key, name="tickets")
+        make_upload(upload.project, user, name=f"more {number}.jsonl")
+
+    for url in (
+        "/batches/new/",
+        "/projects/support/batches/new/?q=e",
+        f"/files/{upload.pk}/batch/",
+        step(upload, "window", name="tickets"),
+        step(upload, "window"),
+        step(upload, "review", window="24h", key=key.pk, name="tickets"),
+    ):
+        with django_assert_max_num_queries(MOST_QUERIES):
+            page.get(url)
+
+
+def page_user(page: Client) -> User:
+    return User.objects.get(pk=page.session["_auth_user_id"])

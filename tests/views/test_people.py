@@ -1,29 +1,19 @@
-"""Signing in, the profile, and provider keys that are never shown."""
+"""Signing in, and the profile."""
 
 import uuid
+from datetime import timedelta
 
-import httpx
 import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from batchapp.models import Part, Project, ProviderKey, User
+from batchapp.forms.people import ATTEMPTS, KEPT, PAUSE
+from batchapp.models import FailedSignIn, Project, User
 from batchapp.urls import urlpatterns
-from tests.make import (
-    ADMIN,
-    PASSWORD,
-    join,
-    make_batch,
-    make_connection,
-    make_key,
-    make_user,
-    set_part,
-)
-from tests.provider import Provider
+from tests.make import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
-SECRET = "sk-very-secret-0123456789-WXYZ"
 
 
 def test_people_sign_in_with_their_address_whatever_its_capitals(
@@ -46,6 +36,79 @@ def test_a_wrong_password_is_answered_with_a_sentence(client: Client, user: User
     response = client.post("/sign-in/", {"username": user.email, "password": "wrong"})
 
     assert "do not belong together" in response.content.decode()
+
+
+def test_the_page_to_go_to_is_kept_when_the_password_was_wrong(client: Client, user: User) -> None:
+    data = {"username": user.email, "password": "wrong", "next": "/projects/?q=a"}
+
+    html = client.post("/sign-in/", data).content.decode()
+
+    assert '<input type="hidden" name="next" value="/projects/?q=a">' in html
+
+
+def fail_to_sign_in(client: Client, email: str, times: int = ATTEMPTS) -> None:
+    for _ in range(times):
+        client.post("/sign-in/", {"username": email, "password": "wrong"})
+
+
+def signs_in(
+    client: Client, user: User, address: str = "127.0.0.1", url: str = "/sign-in/"
+) -> bool:
+    data = {"username": user.email, "password": PASSWORD}
+    return client.post(url, data, REMOTE_ADDR=address).status_code == 302
+
+
+def test_nobody_tries_many_passwords_in_a_row(client: Client, user: User) -> None:
+    fail_to_sign_in(client, user.email.upper())
+
+    response = client.post("/sign-in/", {"username": user.email, "password": PASSWORD})
+
+    assert "Wait a quarter of an hour" in response.content.decode()
+    assert not signs_in(client, user)
+    FailedSignIn.objects.update(at=timezone.now() - PAUSE)
+    assert signs_in(client, user)
+
+
+def test_the_admin_does_not_take_the_password_either(client: Client) -> None:
+    operator = make_user(is_staff=True)
+    fail_to_sign_in(client, operator.email, ATTEMPTS - 1)
+    client.post("/admin/login/", {"username": operator.email, "password": "wrong"})
+
+    assert not signs_in(client, operator, url="/admin/login/")
+    FailedSignIn.objects.all().delete()
+    assert signs_in(client, operator, url="/admin/login/")
+
+
+def test_a_stranger_elsewhere_locks_nobody_out(client: Client, user: User) -> None:
+    fail_to_sign_in(client, user.email)
+
+    assert signs_in(client, user, address="192.0.2.7")
+
+
+def test_who_signs_in_begins_to_count_anew(client: Client, user: User) -> None:
+    fail_to_sign_in(client, user.email, ATTEMPTS - 1)
+    assert signs_in(client, user)
+    client.logout()
+    fail_to_sign_in(client, user.email, ATTEMPTS - 1)
+
+    assert signs_in(client, user)
+
+
+def test_failed_attempts_are_not_kept_for_ever(client: Client, user: User) -> None:
+    fail_to_sign_in(client, "somebody@example.com", 3)
+    FailedSignIn.objects.update(at=timezone.now() - KEPT - timedelta(seconds=1))
+
+    fail_to_sign_in(client, user.email, 1)
+
+    assert [each.email for each in FailedSignIn.objects.all()] == [user.email]
+
+
+@pytest.mark.parametrize("email", ["", "e" * 400, "nul\0@example.com"])
+def test_what_is_no_address_is_answered_with_a_sentence(client: Client, email: str) -> None:
+    response = client.post("/sign-in/", {"username": email, "password": "wrong"})
+
+    assert response.status_code == 200
+    assert "errorlist" in response.content.decode() or "note error" in response.content.decode()
 
 
 def test_signing_in_does_not_lead_to_other_sites(client: Client, user: User) -> None:
@@ -72,6 +135,7 @@ def test_signing_in_never_leads_to_a_page_that_only_takes_forms(
     page: Client, user: User, project: Project, pattern: URLPattern
 ) -> None:
     known = {"slug": project.slug, "pk": uuid.uuid4(), "line": 1, "kind": "output"}
+    known |= {"member": 1, "version": "1"}
     names = pattern.pattern.converters
     url = reverse(str(pattern.name), kwargs={name: known[name] for name in names})
 
@@ -95,168 +159,3 @@ def test_a_name_and_a_password_can_be_changed(page: Client, user: User) -> None:
     assert str(user) == "Ada Lovelace"
     assert user.check_password(new)
     assert response["Location"] == "/profile/"
-
-
-def test_a_key_is_stored_encrypted_and_never_shown_again(page: Client, user: User) -> None:
-    connection = make_connection()
-
-    response = page.post(
-        "/profile/",
-        {"action": "key", "connection": connection.pk, "name": "Mine", "secret": SECRET},
-        follow=True,
-    )
-
-    key = ProviderKey.objects.get()
-    html = response.content.decode()
-    assert (key.user, key.connection, key.secret()) == (user, connection, SECRET)
-    assert SECRET not in key.ciphertext
-    assert "…WXYZ" in html
-    assert SECRET not in html
-    assert key.ciphertext not in html
-    assert 'autocomplete="off"' in html
-
-
-def test_a_key_without_a_name_is_called_by_its_connection_however_long_that_is(
-    page: Client, user: User
-) -> None:
-    connection = make_connection(name="c" * 100)
-
-    page.post(
-        "/profile/",
-        {"action": "key", "connection": connection.pk, "secret": "sk-test-000000001234"},
-    )
-
-    assert user.provider_keys.get().name == "c" * 100
-
-
-def test_a_refused_key_is_not_echoed(page: Client) -> None:
-    html = page.post("/profile/", {"action": "key", "secret": f"{SECRET} oops"}).content.decode()
-
-    assert "holds a blank" in html
-    assert SECRET not in html
-
-
-@pytest.mark.parametrize("secret", ["", "short", "sk-with-ümlaut-12345", "two\nlines-12345678"])
-def test_what_is_no_key_is_refused(page: Client, secret: str) -> None:
-    connection = make_connection()
-
-    page.post("/profile/", {"action": "key", "connection": connection.pk, "secret": secret})
-
-    assert not ProviderKey.objects.exists()
-
-
-def test_a_key_is_replaced_and_removed(page: Client, user: User) -> None:
-    key = make_key(user)
-
-    page.post(f"/keys/{key.pk}/replace/", {"secret": SECRET})
-    key.refresh_from_db()
-    assert key.secret() == SECRET
-
-    page.post(f"/keys/{key.pk}/remove/")
-    key.refresh_from_db()
-    assert key.ciphertext == ""
-    assert "WXYZ" not in page.get("/profile/").content.decode().replace(
-        "The key …WXYZ is removed.", ""
-    )
-
-
-def test_replacing_a_key_warns_while_a_batch_on_it_may_exist_unconfirmed(
-    page: Client, user: User, project: Project
-) -> None:
-    key = make_key(user, project.connection)
-    batch = make_batch(project, user, key=key)
-    url = f"/keys/{key.pk}/replace/"
-    assert "paid a second time" not in page.get(url).content.decode()
-
-    set_part(batch, create_attempted_at=timezone.now(), status=Part.Status.WAITING)
-    assert "paid a second time" in page.get(url).content.decode()
-
-    set_part(batch, upstream_id="batch-1", status=Part.Status.RUNNING)
-    assert "paid a second time" not in page.get(url).content.decode()
-
-
-def test_a_key_that_batches_need_stays(page: Client, user: User, project: Project) -> None:
-    key = make_key(user, project.connection)
-    make_batch(project, user, key=key)
-
-    response = page.post(f"/keys/{key.pk}/remove/", follow=True)
-
-    key.refresh_from_db()
-    assert key.ciphertext
-    assert "1 batch under way needs this key" in response.content.decode()
-
-
-def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
-    page: Client, user: User, project: Project
-) -> None:
-    project.memberships.update(role=ADMIN)
-
-    page.post("/projects/support/keys/", {"name": "Team", "secret": SECRET})
-
-    key = ProviderKey.objects.get()
-    assert (key.project, key.user, key.connection) == (project, None, project.connection)
-    member = Client()
-    member.force_login(join(make_user(), project))
-    html = member.get("/projects/support/keys/").content.decode()
-    assert "…WXYZ" in html
-    assert "Add a key" not in html
-    assert SECRET not in html
-
-
-def test_a_key_is_tried_out_at_the_provider(page: Client, user: User, provider: Provider) -> None:
-    key = make_key(user)
-    provider.before = lambda call, request: httpx.Response(
-        200, json={"data": [{"id": "a"}, {"id": "b"}]}
-    )
-
-    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
-
-    assert f"{key.connection} takes the key …1234: 2 models." in html
-
-
-@pytest.mark.parametrize(
-    ("status", "sentence"),
-    [
-        (401, "refused the key"),
-        (402, "no credits left"),
-        (404, "ask an operator to check the connection"),
-        (422, "ask an operator to check the connection"),
-        (503, "says nothing about the key"),
-    ],
-)
-def test_a_key_that_fails_its_test_is_met_with_advice(
-    page: Client, user: User, provider: Provider, status: int, sentence: str
-) -> None:
-    key = make_key(user)
-    provider.before = lambda call, request: httpx.Response(status, text="no")
-
-    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
-
-    assert f"{key}: " in html or "says nothing about the key" in html
-    assert sentence in html
-    assert "upload it again" not in html
-    assert "this batch" not in html
-    assert "sk-test" not in html
-
-
-def test_no_page_holds_a_key(page: Client, user: User, project: Project) -> None:
-    project.memberships.update(role=ADMIN)
-    key = make_key(project, secret=SECRET)
-    batch = make_batch(project, user, key=key)
-    user.is_staff = user.is_superuser = True
-    user.save()
-
-    for url in (
-        "/projects/support/keys/",
-        "/profile/",
-        batch.get_absolute_url(),
-        f"/batches/{batch.pk}/try-again/",
-        f"/files/{batch.upload_id}/batch/",
-        f"/keys/{key.pk}/replace/",
-        f"/admin/batchapp/providerkey/{key.pk}/change/",
-        f"/admin/batchapp/batch/{batch.pk}/change/",
-    ):
-        html = page.get(url).content.decode()
-        assert "<h1>" in html
-        assert SECRET not in html
-        assert key.ciphertext not in html

@@ -1,11 +1,24 @@
 """Projects and the people in them."""
 
+import re
+
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from batchapp.forms.projects import ProjectForm
-from batchapp.models import Connection, Membership, Project, User
-from tests.make import ADMIN, MEMBER, VIEWER, finish, join, make_batch, make_project, make_user
+from batchapp.models import Batch, Connection, Membership, Price, Project, User
+from tests.make import (
+    ADMIN,
+    MEMBER,
+    VIEWER,
+    finish,
+    join,
+    make_batch,
+    make_key,
+    make_project,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 URL = "/projects/support/members/"
@@ -33,7 +46,9 @@ def test_who_founds_a_project_is_its_admin(page: Client, user: User) -> None:
     assert roles(project) == {"ada@example.com": "admin"}
 
 
-@pytest.mark.parametrize("name", ["New", "Support tickets", "日本", "support"])
+@pytest.mark.parametrize(
+    "name", ["New", "Support tickets", "日本", "support", "שלום", "مشروع", "🚀🎉", "project"]
+)
 def test_every_project_has_an_address_of_its_own(
     page: Client, project: Project, name: str
 ) -> None:
@@ -50,6 +65,116 @@ def test_every_project_has_an_address_of_its_own(
         "/projects/support/",
         "/projects/support-tickets/",
     }
+
+
+def test_names_without_latin_letters_do_not_share_an_address(page: Client) -> None:
+    connection = Connection.objects.get(name="Doubleword")
+
+    for name in ("שלום", "مشروع", "🚀🎉"):
+        page.post("/projects/new/", {"name": name, "connection": connection.pk})
+
+    slugs = list(Project.objects.values_list("slug", flat=True))
+    assert len(slugs) == 3
+    assert all(re.fullmatch(r"project-[a-z2-9]{6}", slug) for slug in slugs)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("n" * 2000, "A name has at most 100 characters, and this has 2000. Shorten it."),
+        ("\u200b\u2060", "The name holds nothing that can be seen."),
+        ("good\u202eexe.txt", "invisible characters that turn text around"),
+        ("a\0b", "Null characters are not allowed."),
+    ],
+)
+def test_a_name_that_cannot_be_one_is_answered_with_a_sentence(
+    page: Client, managed: Project, name: str, sentence: str
+) -> None:
+    connection = Connection.objects.get(name="Doubleword")
+    asked = {"name": name, "connection": connection.pk}
+
+    for url in ("/projects/new/", "/projects/support/settings/"):
+        assert sentence in page.post(url, asked).content.decode()
+    assert [each.name for each in Project.objects.all()] == ["Support tickets"]
+
+
+def test_of_several_connections_none_is_chosen_beforehand(page: Client, project: Project) -> None:
+    Connection.objects.filter(pk=project.connection_id).update(is_sandbox=True)
+
+    html = page.get("/projects/new/").content.decode()
+
+    radios = re.findall(r'<input type="radio"[^>]*>', html)
+    assert [" checked" in radio for radio in radios] == [False, False]
+    assert "Answers are made up, and nothing is paid." in html
+    assert "the account behind the key pays for them" in html
+    answer = page.post("/projects/new/", {"name": "Mine"}).content.decode()
+    assert "Choose where the project&#x27;s batches run." in answer
+    assert Project.objects.count() == 1
+
+
+def test_the_only_connection_is_chosen_beforehand(page: Client) -> None:
+    html = page.get("/projects/new/").content.decode()
+
+    (radio,) = re.findall(r'<input type="radio"[^>]*>', html)
+    assert " checked" in radio
+
+
+def test_without_a_connection_it_is_said_who_can_add_one(page: Client) -> None:
+    Price.objects.all().delete()
+    Connection.objects.all().delete()
+
+    assert "Ask an operator to add a connection." in page.get("/projects/new/").content.decode()
+
+
+def test_an_admin_gives_a_project_another_name_at_the_same_address(
+    page: Client, managed: Project
+) -> None:
+    html = page.post(
+        "/projects/support/settings/", {"name": "תמיכה 🚀"}, follow=True
+    ).content.decode()
+
+    managed.refresh_from_db()
+    assert (managed.name, managed.slug) == ("תמיכה 🚀", "support")
+    assert "The project has its new name." in html
+    assert "<h1>תמיכה 🚀</h1>" in html
+
+
+def test_a_member_looks_at_the_settings_and_does_not_change_them(
+    page: Client, project: Project
+) -> None:
+    html = page.get("/projects/support/settings/").content.decode()
+    response = page.post("/projects/support/settings/", {"name": "Mine now"})
+
+    assert "Rename the project" not in html
+    assert "Its admins can give it another name." in html
+    assert response.status_code == 403
+    project.refresh_from_db()
+    assert project.name == "Support tickets"
+
+
+def test_no_page_of_projects_takes_more_than_ten_queries(
+    page: Client,
+    user: User,
+    managed: Project,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(4):
+        make_project(user)
+        person = join(make_user(), managed)
+        finish(make_batch(managed, person, key=make_key(person, managed.connection)))
+        make_batch(managed, user)
+    one = person.memberships.get().pk
+
+    for url in (
+        "/projects/",
+        "/projects/new/",
+        "/projects/support/",
+        "/projects/support/settings/",
+        URL,
+        f"{URL}{one}/remove/",
+    ):
+        with django_assert_max_num_queries(10):
+            assert page.get(url).status_code == 200
 
 
 def test_two_that_are_founded_at_the_same_instant_do_not_crash(
@@ -109,18 +234,77 @@ def test_an_admin_changes_roles_and_takes_people_out(page: Client, managed: Proj
     page.post(URL, {"action": "role", "membership": bob.pk, "role": ADMIN})
     assert roles(managed)["bob@example.com"] == "admin"
 
-    page.post(URL, {"action": "remove", "membership": bob.pk})
+    page.post(f"{URL}{bob.pk}/remove/")
     assert roles(managed) == {"ada@example.com": "admin"}
 
 
-@pytest.mark.parametrize("change", [{"action": "remove"}, {"action": "role", "role": VIEWER}])
-def test_a_project_keeps_an_admin(page: Client, managed: Project, change: dict[str, str]) -> None:
+def test_a_project_keeps_an_admin(page: Client, managed: Project) -> None:
     mine = managed.memberships.get()
+    change = {"action": "role", "role": VIEWER, "membership": mine.pk}
 
-    response = page.post(URL, {**change, "membership": mine.pk}, follow=True)
-
-    assert "A project needs an admin." in response.content.decode()
+    for response in (
+        page.post(URL, change, follow=True),
+        page.post(f"{URL}{mine.pk}/remove/", follow=True),
+    ):
+        assert "A project needs an admin." in response.content.decode()
     assert roles(managed) == {"ada@example.com": "admin"}
+
+
+def test_nobody_is_taken_out_by_a_look_at_the_question(page: Client, managed: Project) -> None:
+    bob = join(make_user("bob@example.com", first_name="Bob", last_name="Kahn"), managed)
+    url = f"{URL}{bob.memberships.get().pk}/remove/"
+
+    whole = page.get(url).content.decode()
+    dialog = page.get(url, headers={"HX-Request": "true"}).content.decode()
+
+    assert "<html" in whole
+    assert "<html" not in dialog
+    for html in (whole, dialog):
+        assert "Take <bdi>Bob Kahn</bdi> out of <bdi>Support tickets</bdi>?" in html
+        assert "bob@example.com will no longer see the project" in html
+        assert "No batch under way here runs on this person" in html
+    assert f'href="{url}"' in page.get(URL).content.decode()
+    assert managed.memberships.count() == 2
+
+
+def test_batches_on_the_keys_of_who_is_taken_out_go_on_and_that_is_said(
+    page: Client, managed: Project
+) -> None:
+    bob = join(make_user("bob@example.com"), managed)
+    batch = make_batch(managed, bob, key=make_key(bob, managed.connection))
+    finish(make_batch(managed, bob, key=batch.key))
+    url = f"{URL}{bob.memberships.get().pk}/remove/"
+
+    html = page.get(url).content.decode()
+    page.post(url)
+
+    assert "1 batch under way here runs on this person" in html
+    batch.refresh_from_db()
+    assert (batch.status, batch.cancel_requested_at) == (Batch.Status.RUNNING, None)
+    assert batch.key.secret()
+
+
+def test_who_takes_themselves_out_is_told_what_it_means_and_sent_to_the_list(
+    page: Client, managed: Project
+) -> None:
+    join(make_user("bob@example.com"), managed, ADMIN)
+    mine = managed.memberships.get(user__email="ada@example.com")
+
+    html = page.get(f"{URL}{mine.pk}/remove/").content.decode()
+    response = page.post(f"{URL}{mine.pk}/remove/", follow=True)
+
+    assert "Take yourself out of" in html
+    assert "another admin has to add you again" in html
+    assert response.redirect_chain == [("/projects/", 302)]
+    assert "You are out of Support tickets." in response.content.decode()
+    assert roles(managed) == {"bob@example.com": "admin"}
+
+
+def test_the_only_admin_is_not_offered_to_go(page: Client, managed: Project) -> None:
+    html = page.get(f"{URL}{managed.memberships.get().pk}/remove/").content.decode()
+
+    assert "only admin, and it needs one" in html
+    assert "Take out</button>" not in html
 
 
 @pytest.mark.parametrize(
@@ -129,7 +313,14 @@ def test_a_project_keeps_an_admin(page: Client, managed: Project, change: dict[s
 def test_a_membership_that_is_not_here_is_not_found(
     page: Client, managed: Project, membership: str
 ) -> None:
-    assert page.post(URL, {"action": "remove", "membership": membership}).status_code == 404
+    assert page.post(URL, {"action": "role", "membership": membership}).status_code == 404
+
+
+@pytest.mark.parametrize("membership", ["0", "999999999", "9" * 30, "9" * 5000])
+def test_who_is_not_in_the_project_cannot_be_taken_out(
+    page: Client, managed: Project, membership: str
+) -> None:
+    assert page.post(f"{URL}{membership}/remove/").status_code == 404
 
 
 def test_people_of_another_project_cannot_be_reached_through_ones_own(
@@ -137,10 +328,12 @@ def test_people_of_another_project_cannot_be_reached_through_ones_own(
 ) -> None:
     other = make_project(make_user())
 
-    response = page.post(URL, {"action": "remove", "membership": other.memberships.get().pk})
+    pk = other.memberships.get().pk
 
-    assert response.status_code == 404
-    assert other.memberships.count() == 1
+    assert page.post(f"{URL}{pk}/remove/").status_code == 404
+    change = {"action": "role", "role": VIEWER, "membership": pk}
+    assert page.post(URL, change).status_code == 404
+    assert set(roles(other).values()) == {MEMBER}
 
 
 def test_a_project_says_what_it_spent_this_month(
@@ -170,5 +363,5 @@ def test_a_sandbox_is_called_one_on_every_page_of_its_project(
         f"/batches/{batch.pk}/results/1/",
         batch.upload.get_absolute_url(),
     ):
-        assert "Sandbox: answers are made up, nothing is paid." in page.get(url).content.decode()
+        assert "Sandbox: answers are made up, nothing is paid" in page.get(url).content.decode()
     assert "Sandbox" in page.get("/").content.decode()

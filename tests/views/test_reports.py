@@ -1,6 +1,7 @@
 """What was spent, for operators."""
 
 import csv
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Batch, Connection, User
+from batchapp.models import Batch, Charge, Connection, User
 from batchapp.templatetags.words import usd
 from tests.make import (
     answer_line,
@@ -118,8 +119,109 @@ def test_sandbox_batches_are_left_out_with_a_word_until_asked_for(
 
     assert "1 sandbox batch is left out" in html_of(operator)
     assert len(csv_of(operator)) == 2
-    assert "Sandbox batches are included" in html_of(operator, sandbox="on")
+    made_up = usd(batches[2].actual_cost_usd)
+    html = " ".join(html_of(operator, sandbox="on").split())
+    assert f"1 sandbox batch is included, although nothing was paid for it: {made_up} of" in html
     assert len(csv_of(operator, sandbox="on")) == 3
+
+
+@pytest.mark.parametrize(
+    "query", [{"project": "first"}, {"first": "2020-01-01", "last": "2020-01-31"}, {"model": "x"}]
+)
+def test_sandbox_batches_outside_of_what_was_asked_for_are_not_spoken_of(
+    operator: Client, batches: list[Batch], query: dict[str, str]
+) -> None:
+    Connection.objects.filter(pk=batches[2].connection_id).update(is_sandbox=True)
+
+    for sandbox in ({}, {"sandbox": "on"}):
+        html = html_of(operator, **query, **sandbox)
+        assert "sandbox batch" not in html
+
+
+def bars_of(html: str) -> dict[str, str]:
+    """What the chart says when one points at it."""
+    return dict(re.findall(r"<title>([^<:]+): ([^<]+)</title>", html))
+
+
+def test_the_bars_add_up_to_the_total_below_them(operator: Client, batches: list[Batch]) -> None:
+    old = timezone.now() - timedelta(days=3)
+    Batch.objects.filter(pk=batches[0].pk).update(finished_at=old)
+    first, last = timezone.localdate(old), timezone.localdate()
+
+    html = html_of(operator, first=first.isoformat(), last=last.isoformat())
+
+    costs = [batch.actual_cost_usd or Decimal(0) for batch in batches]
+    bars = list(bars_of(html).values())
+    assert bars == [usd(costs[0]), "$0.00", "$0.00", usd(costs[1] + costs[2])]
+    assert f"Cost per day: {usd(sum(costs, Decimal(0)))} in all" in html
+    assert usd(sum(costs, Decimal(0))) in html.split("<tfoot>")[1]
+
+
+def test_the_chart_is_of_what_was_asked_for(operator: Client, batches: list[Batch]) -> None:
+    Connection.objects.filter(pk=batches[2].connection_id).update(is_sandbox=True)
+    costs = [batch.actual_cost_usd or Decimal(0) for batch in batches]
+
+    paid, both = html_of(operator), html_of(operator, sandbox="on")
+
+    assert f"Cost per day: {usd(costs[0] + costs[1])} in all" in paid
+    assert f"Cost per day: {usd(sum(costs, Decimal(0)))} in all" in both
+    assert f"Cost per day: {usd(costs[2])} in all" in html_of(
+        operator, sandbox="on", project="second"
+    )
+
+
+@pytest.mark.parametrize(("days", "unit"), [(62, "day"), (63, "month"), (3000, "year")])
+def test_a_longer_range_is_told_in_larger_steps(
+    operator: Client, batches: list[Batch], days: int, unit: str
+) -> None:
+    last = timezone.localdate()
+    first = last - timedelta(days=days - 1)
+
+    html = html_of(operator, first=first.isoformat(), last=last.isoformat())
+
+    assert f"<figcaption>Cost per {unit}: " in html
+    assert sum(text != "$0.00" for text in bars_of(html).values()) == 1
+
+
+def test_what_has_no_price_is_said_and_not_drawn_as_nothing(
+    operator: Client, batches: list[Batch]
+) -> None:
+    Charge.objects.filter(batch=batches[2]).update(cost_usd=None)
+    Batch.objects.filter(pk=batches[2].pk).update(finished_at=timezone.now() - timedelta(days=1))
+    yesterday = timezone.localdate() - timedelta(days=1)
+
+    html = html_of(operator, first=yesterday.isoformat(), last=timezone.localdate().isoformat())
+
+    unknown, known = bars_of(html).values()
+    assert unknown == "1 charge without a price"
+    assert known == usd((batches[0].actual_cost_usd or 0) + (batches[1].actual_cost_usd or 0))
+    assert html.count('class="bar-without"') == 1
+
+
+def test_without_batches_there_is_no_chart(operator: Client) -> None:
+    assert "<figure" not in html_of(operator)
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("", ["First", "Second"]),
+        ("cost", ["Second", "First"]),
+        ("-cost", ["First", "Second"]),
+        ("name", ["First", "Second"]),
+        ("-name", ["Second", "First"]),
+        ("-requests", ["First", "Second"]),
+        ("batches", ["Second", "First"]),
+        ("nonsense", ["First", "Second"]),
+    ],
+)
+def test_the_breakdown_is_sorted_by_any_column(
+    operator: Client, batches: list[Batch], sort: str, names: list[str]
+) -> None:
+    html = html_of(operator, sort=sort)
+
+    body = html.split("<tbody>")[2].split("</tbody>")[0]
+    assert re.findall(r">(First|Second)</a>", body) == names
 
 
 def test_costs_without_a_price_make_the_total_a_floor(
@@ -131,7 +233,7 @@ def test_costs_without_a_price_make_the_total_a_floor(
     foot = html_of(operator).split("<tfoot>")[1]
 
     assert "≥ $" in foot
-    assert "+ 1 charge without a price" in foot
+    assert "1 charge without a price" in foot
     assert [row["cost_usd"] for row in csv_of(operator) if row["model"] == "new/model"] == [""]
 
 

@@ -86,7 +86,7 @@ def test_a_request_without_an_answer_says_so(page: Client, batch: Batch) -> None
     html = page.get(f"/batches/{batch.pk}/results/60/").content.decode()
 
     assert "No result" in html
-    assert "There is none." in html
+    assert "There is no answer." in html
     assert page.get(f"/batches/{batch.pk}/results/61/").status_code == 404
 
 

@@ -99,7 +99,7 @@ def test_the_verdict_and_the_proof_account_for_every_request() -> None:
     batch = finish(make_batch(), output=[answer_line(1)], errors=[error_line(2)])
 
     assert headline(summary_of(batch)) == (
-        "1 of 3 requests answered; 1 failed, 1 came back without a result."
+        "1 of 3 requests answered, 1 failed, 1 came back without a result."
     )
     assert proof_of(batch) == "3 in = 1 answered + 1 failed + 1 missing"
     assert headline(summary_of(finish(make_batch()))) == "All 3 requests answered."
@@ -149,3 +149,62 @@ def test_a_batch_beyond_its_window_is_late_and_one_that_ended_in_time_is_not() -
     assert summary_of(batch).is_late
     set_part(batch, ended_at=now - 2 * hour)
     assert not summary_of(batch).is_late
+
+
+@pytest.mark.parametrize(
+    ("completed", "failed", "minutes", "sentence"),
+    [
+        (
+            9_871,
+            102,
+            60,
+            "9,871 of 10,000 requests answered, 102 failed, less than a minute left.",
+        ),
+        (2_500, 0, 4, "2,500 of 10,000 requests answered, about 12 minutes left."),
+        (40, 0, 60, "40 of 10,000 requests answered, about 10 days left."),
+        (3, 0, 4, "3 of 10,000 requests answered so far; due in 20 hours at the latest."),
+        (0, 0, 4, "0 of 10,000 requests answered so far; due in 20 hours at the latest."),
+    ],
+)
+def test_a_running_batch_says_how_far_it_is_and_how_long_it_may_take(
+    completed: int, failed: int, minutes: int, sentence: str
+) -> None:
+    batch, now = make_batch(requests=10_000), timezone.now()
+    set_part(
+        batch,
+        status=Step.RUNNING,
+        completed=completed,
+        failed=failed,
+        submitted_at=now - timedelta(minutes=minutes),
+        polled_at=now,
+        expires_at=now + timedelta(hours=20, minutes=1),
+    )
+
+    assert headline(summary_of(batch)) == sentence
+
+
+def test_a_late_batch_promises_no_time() -> None:
+    batch, now = make_batch(requests=10_000), timezone.now()
+    past = now - timedelta(hours=1)
+    set_part(batch, status=Step.RUNNING, completed=9_000, submitted_at=past, polled_at=now)
+    set_part(batch, expires_at=past)
+
+    assert headline(summary_of(batch)) == "9,000 of 10,000 requests answered so far."
+
+
+def test_cancelled_requests_fill_the_rest_of_the_bar_without_counting_as_done() -> None:
+    batch = finish(make_batch(), output=[answer_line(1)])
+    Batch.objects.filter(pk=batch.pk).update(cancelled=2, missing=0)
+
+    progress = summary_of(batch).progress
+
+    assert (progress.percent, progress.cancelled) == (33, 2)
+    assert progress.answered_share + progress.failed_share + progress.cancelled_share <= 100
+    assert progress.cancelled_share == 66
+
+
+def test_a_cost_whose_terms_are_all_known_is_their_sum() -> None:
+    batch = finish(make_batch())
+    Batch.objects.filter(pk=batch.pk).update(actual_cost_usd=None)
+
+    assert summary_of(batch).cost.text == "$0.0006"

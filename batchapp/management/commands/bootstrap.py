@@ -21,7 +21,7 @@ from batchapp.models import (
     UnreadableKey,
     User,
 )
-from batchapp.services import keying, pricing
+from batchapp.services import advising, keying, pricing
 from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
 
 
@@ -92,7 +92,10 @@ def _works(key: ProviderKey) -> bool | None:
         with tasks.upstream_client(key, silence=timedelta(seconds=3)) as upstream:
             keying.try_out(key, upstream)
     except UpstreamRejected as exc:
-        return False if exc.reason is Reason.KEY_REFUSED else None
+        if exc.reason is not Reason.KEY_REFUSED:
+            return None
+        keying.note_trouble(key, advising.sentence(exc, key.connection), is_refused=True)
+        return False
     except UpstreamUnavailable:
         return None
     return True

@@ -188,7 +188,7 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
     for kind, field in ((Segment.Kind.OUTPUT, "output_path"), (Segment.Kind.ERROR, "error_path")):
         path = target / f"{kind}.jsonl"
         paths[field] = str(path)
-        if kind == Segment.Kind.ERROR and not browsing.size(batch, kind):
+        if kind == Segment.Kind.ERROR and not browsing.lines(batch).get(kind):
             paths[field] = None
             continue
         partial = path.with_suffix(".partial")

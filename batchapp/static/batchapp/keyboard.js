@@ -22,7 +22,7 @@
   });
 
   function move(step) {
-    const turn = find(`main header a[rel="${step > 0 ? "next" : "prev"}"]`);
+    const turn = find(`${find("#drawer[open]") ? "#drawer" : "main"} header a[rel="${step > 0 ? "next" : "prev"}"]`);
     if (turn) return turn.click();
     const all = links();
     const row = document.activeElement.closest("main tbody tr");
@@ -33,6 +33,7 @@
     link?.closest("tr").scrollIntoView({ block: "nearest" });
   }
 
+  const order = () => find("main #new-batch") || find('.side a[data-go="new"]');
   const search = () => [...document.querySelectorAll("main input[type=search]")].find(isShown);
 
   search()?.setAttribute("aria-keyshortcuts", "/");
@@ -42,6 +43,7 @@
     rows: () => links().length > 0,
     result: () => Boolean(find("main header a[rel=next], main header a[rel=prev]")),
     search: () => Boolean(search()),
+    order: () => Boolean(order()),
   };
 
   function showHelp() {
@@ -54,7 +56,7 @@
   const keys = {
     j: () => move(1),
     k: () => move(-1),
-    n: () => location.assign(find("main #new-batch")?.href || find("main").dataset.new),
+    n: () => order()?.click(),
     "/": () => { search()?.focus(); search()?.select(); },
     "?": showHelp,
   };
@@ -70,12 +72,12 @@
   let going = -Infinity; // when g was pressed
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
-    const isBusy = Boolean(find("dialog[open]"));
+    const isBusy = Boolean(find("dialog[open]:not(#drawer)"));
     const isMac = /Mac|iPhone|iPad/.test(navigator.platform); // where Ctrl-K cuts the line
     const withCommand = isMac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
     if (withCommand && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
-      if (!isBusy) openPalette();
+      if (!find("dialog[open]")) openPalette();
       return;
     }
     const target = event.target;
@@ -87,6 +89,7 @@
     let act = wasGoing && places[event.key] ? () => go(places[event.key]) : keys[event.key];
     if (event.key === "g") act = () => { going = event.timeStamp; };
     if (arrow && !event.shiftKey && links().includes(target)) act = () => move(arrow);
+    if (find("#drawer[open]") && !"jk".includes(event.key)) act = null; // what is behind it rests
     if (!act || (event.repeat && !arrow && !"jk".includes(event.key))) return;
     event.preventDefault();
     act();

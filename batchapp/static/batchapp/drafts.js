@@ -1,0 +1,130 @@
+/* What was typed outlives a session that ends before it is sent; and a look at a secret. */
+"use strict";
+
+(() => {
+  /* A POST form is kept when it is sent, in this tab only, and given back only to the person who
+     typed it, only by way of the sign-in page. Any other page says that it arrived, or is not wanted. */
+  const KEY = "draft";
+  const PRIVATE = /password|secret|token|key$/i;
+
+  function read() {
+    try {
+      return JSON.parse(sessionStorage.getItem(KEY));
+    } catch { return null; }
+  }
+  function write(draft) {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(draft));
+    } catch { drop(); } // it is too much to keep
+  }
+  function drop() {
+    try {
+      sessionStorage.removeItem(KEY);
+    } catch { /* a browser that keeps nothing has nothing to drop */ }
+  }
+
+  const address = (url) => { const { pathname, search } = new URL(url, location.href); return pathname + search; };
+  const target = (form) => address(form.getAttribute("action") || location.href);
+  const isTyped = (field) => field.name && !field.disabled && !PRIVATE.test(field.name)
+    && !field.matches("button, fieldset, output, object, [type=hidden], [type=password], [type=file], "
+      + "[type=submit], [type=image], [type=reset], [data-shown]");
+  const typed = (form) => [...form.elements].filter(isTyped);
+  const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
+
+  /* Which of the forms of a page: its fields and buttons, and then what its hidden fields name. */
+  const shape = (form) => [...new Set([...form.elements]
+    .filter((each) => each.name && each.type !== "hidden" && each.type !== "image")
+    .map((each) => (each.matches("button") ? `${each.name}=${each.value}` : each.name)))].sort().join();
+  const about = (form) => [...form.querySelectorAll("[type=hidden]")]
+    .filter((each) => !["csrfmiddlewaretoken", "submission", "next"].includes(each.name))
+    .map((each) => `${each.name}=${each.value}`).join();
+
+  function values(form) {
+    return typed(form).flatMap((field) => {
+      if (isTicked(field)) return field.checked ? [[field.name, field.value]] : [];
+      if (field.multiple && field.options) return [...field.selectedOptions].map((each) => [field.name, each.value]);
+      return [[field.name, field.value]];
+    });
+  }
+
+  function fill(form, kept) {
+    const left = new Map();
+    for (const [name, value] of kept) left.set(name, [...(left.get(name) || []), value]);
+    for (const field of typed(form)) {
+      const mine = left.get(field.name) || [];
+      if (isTicked(field)) field.checked = mine.includes(field.value);
+      else if (field.multiple && field.options) for (const each of field.options) each.selected = mine.includes(each.value);
+      else if (!mine.length) continue;
+      else if (!field.options || [...field.options].some((each) => each.value === mine[0])) field.value = mine.shift();
+      for (let box = field.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+      for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
+    }
+  }
+
+  function say(form) {
+    const note = document.createElement("p");
+    note.className = "note info";
+    note.setAttribute("role", "status");
+    note.textContent = "What you typed is still here. Look it over, and send it again.";
+    form.prepend(note);
+    note.scrollIntoView({ block: "center" });
+    document.dispatchEvent(new CustomEvent("portal:say", { detail: note.textContent }));
+  }
+
+  function restore(draft) {
+    const here = [...document.querySelectorAll("form")]
+      .filter((form) => form.method === "post" && target(form) === draft.target && shape(form) === draft.shape);
+    const form = here.find((each) => about(each) === draft.about) || here[0];
+    if (!form) return;
+    fill(form, draft.values);
+    say(form);
+  }
+
+  const person = document.body.dataset.person || "";
+  const signIn = document.querySelector("form[data-sign-in]");
+  const draft = read();
+  if (draft && signIn) {
+    const next = signIn.elements.next?.value || "";
+    if (next && [draft.target, draft.page].includes(address(next))) write({ ...draft, isSigningIn: true });
+    else drop(); // the person signed out, or sent what no page can show again
+  } else if (draft) {
+    drop();
+    const page = address(location.href);
+    if (draft.isSigningIn && draft.person === person && [draft.target, draft.page].includes(page)) restore(draft);
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    form.querySelectorAll("[data-shown]").forEach(hide);
+    if (form.method !== "post" || form.matches("[data-sign-in]")) return;
+    drop();
+    if (!person || !typed(form).length) return;
+    write({ person, page: address(location.href), target: target(form), shape: shape(form), about: about(form), values: values(form) });
+  }, true);
+
+  /* A secret is looked at while it is typed, and hidden again when it is sent. */
+  const buttonOf = (field) => document.querySelector(`[data-show="${CSS.escape(field.id)}"]`);
+  function hide(field) {
+    field.type = "password";
+    delete field.dataset.shown;
+    buttonOf(field)?.setAttribute("aria-pressed", "false");
+  }
+  function offer(top) {
+    top.querySelectorAll("[data-show][hidden]").forEach((each) => { each.hidden = false; });
+  }
+  offer(document);
+  document.addEventListener("htmx:afterSwap", (event) => offer(event.target));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-show]");
+    const field = button && document.getElementById(button.dataset.show);
+    if (!field) return;
+    if ("shown" in field.dataset) {
+      hide(field);
+    } else {
+      field.type = "text";
+      field.dataset.shown = "";
+      button.setAttribute("aria-pressed", "true");
+    }
+    field.focus();
+  });
+})();

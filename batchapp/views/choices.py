@@ -1,0 +1,114 @@
+"""What there is to choose from for a batch: windows with their price, and provider keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from batchapp.domain.estimate import Estimate, UnitPrice
+from batchapp.domain.jsonl import ModelFacts, Report
+from batchapp.forms.orders import KeyField, OrderForm
+from batchapp.models import ProviderKey
+from batchapp.services import ordering
+from batchapp.views.preflight import Offer, offers
+
+UNREADABLE = "The stored key cannot be read any more. Replace it to use it again."
+REFUSED = "It was refused when it was last tried."
+
+
+@dataclass(frozen=True, slots=True)
+class WindowChoice:
+    """``due`` is None where the window's name gives no length.
+
+    ``unlimited`` counts the requests that set no ``max_tokens``: nothing bounds their cost.
+    """
+
+    offer: Offer
+    due: datetime | None
+    unlimited: int
+
+    @property
+    def window(self) -> str:
+        return self.offer.window
+
+    @property
+    def unpriced(self) -> list[str]:
+        return self.offer.estimate.unpriced
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChoice:
+    """``trouble`` says what is known against the key, "" if nothing is."""
+
+    key: ProviderKey
+    is_readable: bool
+    trouble: str
+
+    @property
+    def value(self) -> str:
+        return str(self.key.pk)
+
+    @property
+    def is_promising(self) -> bool:
+        return self.is_readable and not self.key.is_refused
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """``prices`` has one entry a window, None where there is no price."""
+
+    name: str
+    facts: ModelFacts
+    prices: list[tuple[str, UnitPrice | None]]
+
+
+def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> list[WindowChoice]:
+    """The windows on offer, without realtime, which is there to compare."""
+    return [
+        WindowChoice(
+            offer,
+            ordering.due(offer.window, at),
+            sum(line.unbounded_requests for line in offer.estimate.models),
+        )
+        for offer in offers(dict(quotes))
+        if not offer.is_realtime
+    ]
+
+
+def model_rows(report: Report, quotes: Mapping[str, Estimate], *windows: str) -> list[ModelRow]:
+    """What is asked of each model, the largest share first, with its price in ``windows``."""
+    prices = {
+        window: {line.model: line.price for line in quotes[window].models} for window in windows
+    }
+    rows = [
+        ModelRow(name, facts, [(window, prices[window].get(name)) for window in windows])
+        for name, facts in report.models.items()
+    ]
+    return sorted(rows, key=lambda row: -row.facts.requests)
+
+
+def realtime_offer(quotes: Mapping[str, Estimate]) -> Offer:
+    return next(offer for offer in offers(dict(quotes)) if offer.is_realtime)
+
+
+def key_choices(form: OrderForm) -> list[KeyChoice]:
+    """The keys on offer, and what is known against them."""
+    field = form.fields["key"]
+    keys = field.queryset if isinstance(field, KeyField) else None
+    return [] if keys is None else [key_choice(key) for key in keys]
+
+
+def key_choice(key: ProviderKey) -> KeyChoice:
+    if not key.is_readable:
+        return KeyChoice(key, is_readable=False, trouble=UNREADABLE)
+    trouble = key.trouble or (REFUSED if key.is_refused else "")
+    return KeyChoice(key, is_readable=True, trouble=trouble)
+
+
+def usual(keys: list[KeyChoice]) -> str:
+    """The key to begin with: better one without trouble, never one that was refused."""
+    promising = sorted((each for each in keys if each.is_promising), key=_has_trouble)
+    return promising[0].value if promising else ""
+
+
+def _has_trouble(choice: KeyChoice) -> bool:
+    return bool(choice.trouble)

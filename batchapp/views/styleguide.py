@@ -1,0 +1,72 @@
+"""Every component in every state, for those who build pages."""
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from batchapp import icons
+from batchapp.domain.outcome import Outcome
+from batchapp.http import Request
+from batchapp.views import summary
+from batchapp.views.summary import Cost, Progress, Status
+
+COLOURS = [
+    *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
+    *("accent-back", "good", "good-back", "good-bar", "bad", "bad-back", "bad-bar", "warn"),
+    *("warn-back", "warn-bar", "busy", "busy-back", "rest-bar", "side"),
+]
+PROGRESS = [
+    Progress(total=10_000, answered=0, failed=0, percent=0),
+    Progress(total=10_000, answered=4_120, failed=0, percent=41),
+    Progress(total=10_000, answered=9_871, failed=102, percent=99),
+    Progress(total=300, answered=300, failed=0, percent=100),
+    Progress(total=300, answered=0, failed=300, percent=100),
+    Progress(total=300, answered=120, failed=4, percent=41, cancelled=176),
+]
+COSTS = [
+    Cost("~$0.42", is_actual=False),
+    Cost("$0.0035", is_actual=True),
+    Cost("≥ $1.20 + 1 model without a price", is_actual=True, is_partial=True),
+    Cost(summary.NO_PRICE, is_actual=False, is_partial=True),
+]
+FLOW = [
+    {"name": "File", "url": "#flow", "state": "done"},
+    {"name": "Check", "url": "#flow", "state": "done"},
+    {"name": "Model & window", "url": "", "state": "current"},
+    {"name": "Review", "url": "", "state": "todo"},
+]
+SPELLED = '{\n  "custom_id": "ticket-1",\n  "method": "POST"\n}'
+
+
+class SampleForm(forms.Form):
+    """One of each field; bound to nothing, so that the required one shows its error."""
+
+    name = forms.CharField(help_text="So that you can tell it from others.")
+    window = forms.ChoiceField(choices=[("24h", "24h"), ("1h", "1h")])
+    day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), required=False)
+    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), required=False)
+
+
+@require_safe
+def styleguide(request: Request) -> HttpResponse:
+    """The living style page: what it shows is what pages are made of."""
+    if not request.user.is_staff:
+        raise PermissionDenied("The style page is for those who build the portal: its staff.")
+    context = {
+        "colours": COLOURS,
+        "icons": list(icons.DRAWINGS),
+        "statuses": [each for each in vars(summary).values() if isinstance(each, Status)],
+        "outcomes": list(Outcome),
+        "progress": PROGRESS,
+        "costs": COSTS,
+        "flow": FLOW,
+        "form": SampleForm(),
+        "faulty": SampleForm({}),
+        "spelled": SPELLED,
+        "rows": range(6),
+        "sort": "-created",
+        "nav": "styleguide",
+    }
+    return render(request, "batchapp/styleguide.html", context)

@@ -1,0 +1,28 @@
+"""Provider keys: what is known of a secret goes with it."""
+
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import LazySettings
+from django.utils import timezone
+
+from tests.make import make_key, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_of_a_new_secret_nothing_is_known_yet() -> None:
+    key = make_key(make_user())
+    key.tried_at, key.is_refused, key.trouble = timezone.now(), True, "It was refused."
+
+    key.set_secret("sk-another-one-1234")
+
+    assert (key.tried_at, key.is_refused, key.trouble) == (None, False, "")
+
+
+def test_a_key_is_readable_until_its_encryption_key_is_gone(settings: LazySettings) -> None:
+    key = make_key(make_user())
+    assert key.is_readable
+
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key()]
+
+    assert not key.is_readable

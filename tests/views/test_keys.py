@@ -1,0 +1,370 @@
+"""Provider keys: stored, tried, replaced, removed, and never shown."""
+
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import LazySettings
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from batchapp.models import Part, Project, ProviderKey, User
+from batchapp.services import keying
+from tests.make import (
+    ADMIN,
+    join,
+    make_batch,
+    make_connection,
+    make_key,
+    make_project,
+    make_upload,
+    make_user,
+    set_part,
+)
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+SECRET = "sk-very-secret-0123456789-WXYZ"
+
+
+@pytest.fixture(autouse=True)
+def provider(provider: Provider) -> Provider:
+    """Takes every key, until a test says otherwise."""
+    answers(provider, 200)
+    return provider
+
+
+def answers(provider: Provider, status: int) -> None:
+    body = {"data": [{"id": "a"}, {"id": "b"}]} if status == 200 else {"error": "no"}
+    provider.before = lambda call, request: httpx.Response(status, json=body)
+
+
+def add(page: Client, connection: object, **more: str) -> str:
+    data = {"action": "key", "connection": connection, "name": "Mine", "secret": SECRET, **more}
+    return page.post("/profile/", data, follow=True).content.decode()
+
+
+def test_a_key_is_stored_encrypted_and_never_shown_again(page: Client, user: User) -> None:
+    connection = make_connection()
+
+    response = page.post(
+        "/profile/",
+        {"action": "key", "connection": connection.pk, "name": "Mine", "secret": SECRET},
+        follow=True,
+    )
+
+    key = ProviderKey.objects.get()
+    html = response.content.decode()
+    assert (key.user, key.connection, key.secret()) == (user, connection, SECRET)
+    assert SECRET not in key.ciphertext
+    assert "…WXYZ" in html
+    assert SECRET not in html
+    assert key.ciphertext not in html
+    assert 'autocomplete="off"' in html
+
+
+def test_a_key_without_a_name_is_called_by_its_connection_however_long_that_is(
+    page: Client, user: User
+) -> None:
+    connection = make_connection(name="c" * 100)
+
+    page.post(
+        "/profile/",
+        {"action": "key", "connection": connection.pk, "secret": "sk-test-000000001234"},
+    )
+
+    assert user.provider_keys.get().name == "c" * 100
+
+
+def test_a_refused_key_is_not_echoed(page: Client) -> None:
+    html = page.post("/profile/", {"action": "key", "secret": f"{SECRET} oops"}).content.decode()
+
+    assert "holds a blank" in html
+    assert SECRET not in html
+
+
+@pytest.mark.parametrize("secret", ["", "short", "sk-with-ümlaut-12345", "two\nlines-12345678"])
+def test_what_is_no_key_is_refused(page: Client, secret: str) -> None:
+    connection = make_connection()
+
+    page.post("/profile/", {"action": "key", "connection": connection.pk, "secret": secret})
+
+    assert not ProviderKey.objects.exists()
+
+
+def test_a_key_is_replaced_and_removed(page: Client, user: User) -> None:
+    key = make_key(user)
+
+    page.post(f"/keys/{key.pk}/replace/", {"secret": SECRET})
+    key.refresh_from_db()
+    assert key.secret() == SECRET
+
+    page.post(f"/keys/{key.pk}/remove/", follow=True)
+    key.refresh_from_db()
+    assert key.ciphertext == ""
+    assert "WXYZ" not in page.get("/profile/").content.decode()
+
+
+def test_replacing_a_key_warns_while_a_batch_on_it_may_exist_unconfirmed(
+    page: Client, user: User, project: Project
+) -> None:
+    key = make_key(user, project.connection)
+    batch = make_batch(project, user, key=key)
+    url = f"/keys/{key.pk}/replace/"
+    assert "paid a second time" not in page.get(url).content.decode()
+
+    set_part(batch, create_attempted_at=timezone.now(), status=Part.Status.WAITING)
+    assert "paid a second time" in page.get(url).content.decode()
+
+    set_part(batch, upstream_id="batch-1", status=Part.Status.RUNNING)
+    assert "paid a second time" not in page.get(url).content.decode()
+
+
+def test_a_key_that_batches_need_stays(page: Client, user: User, project: Project) -> None:
+    key = make_key(user, project.connection)
+    make_batch(project, user, key=key)
+
+    response = page.post(f"/keys/{key.pk}/remove/", follow=True)
+
+    key.refresh_from_db()
+    assert key.ciphertext
+    assert "1 batch under way needs this key" in response.content.decode()
+
+
+def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
+    page: Client, user: User, project: Project
+) -> None:
+    project.memberships.update(role=ADMIN)
+
+    page.post("/projects/support/keys/", {"name": "Team", "secret": SECRET})
+
+    key = ProviderKey.objects.get()
+    assert (key.project, key.user, key.connection) == (project, None, project.connection)
+    member = Client()
+    member.force_login(join(make_user(), project))
+    html = member.get("/projects/support/keys/").content.decode()
+    assert "…WXYZ" in html
+    assert "Add a key" not in html
+    assert SECRET not in html
+
+
+def test_a_key_is_tried_out_at_the_provider(page: Client, user: User, provider: Provider) -> None:
+    key = make_key(user)
+    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
+
+    assert f"{key.connection} takes the key …1234: 2 models." in html
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, "refused the key"),
+        (402, "no credits left"),
+        (404, "ask an operator to check the connection"),
+        (422, "ask an operator to check the connection"),
+        (503, "says nothing about the key"),
+    ],
+)
+def test_a_key_that_fails_its_test_is_met_with_advice(
+    page: Client, user: User, provider: Provider, status: int, sentence: str
+) -> None:
+    key = make_key(user)
+    provider.before = lambda call, request: httpx.Response(status, text="no")
+
+    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
+
+    assert f"{key}: " in html or "says nothing about the key" in html
+    assert sentence in html
+    assert "upload it again" not in html
+    assert "this batch" not in html
+    assert "sk-test" not in html
+
+
+def test_no_page_holds_a_key(page: Client, user: User, project: Project) -> None:
+    project.memberships.update(role=ADMIN)
+    key = make_key(project, secret=SECRET)
+    batch = make_batch(project, user, key=key)
+    user.is_staff = user.is_superuser = True
+    user.save()
+
+    for url in (
+        "/projects/support/keys/",
+        "/profile/",
+        batch.get_absolute_url(),
+        f"/batches/{batch.pk}/try-again/",
+        f"/keys/{key.pk}/replace/",
+        f"/admin/batchapp/providerkey/{key.pk}/change/",
+        f"/admin/batchapp/batch/{batch.pk}/change/",
+    ):
+        html = page.get(url).content.decode()
+        assert "<h1>" in html
+        assert SECRET not in html
+        assert key.ciphertext not in html
+
+
+@pytest.mark.parametrize(
+    ("status", "label", "is_refused", "sentence"),
+    [
+        (200, "Works", False, "The key is stored, encrypted."),
+        (401, "Refused", True, "Replace the key or choose another"),
+        (402, "Refused", True, "Add credits there"),
+        (404, "Not certain", False, "ask an operator to check the connection"),
+        (503, "Not certain", False, "Try again in a minute"),
+    ],
+)
+def test_a_new_key_is_tried_at_once_and_stored_whatever_comes_of_it(
+    page: Client, provider: Provider, status: int, label: str, is_refused: bool, sentence: str
+) -> None:
+    answers(provider, status)
+
+    html = add(page, make_connection().pk)
+
+    key = ProviderKey.objects.get()
+    assert key.secret() == SECRET
+    assert key.tried_at is not None
+    assert (key.is_refused, bool(key.trouble)) == (is_refused, status != 200)
+    assert "The key is stored, encrypted." in html
+    assert f"</svg> {label}</span>" in html
+    assert sentence in html
+
+
+def test_a_key_that_nobody_tried_is_not_said_to_work(page: Client, user: User) -> None:
+    make_key(user)
+
+    html = page.get("/profile/").content.decode()
+
+    assert "Not tried</span>" in html
+    assert "Works</span>" not in html
+
+
+def test_a_key_that_cannot_be_opened_any_more_says_so(
+    page: Client, user: User, settings: LazySettings
+) -> None:
+    key = make_key(user)
+    keying.note_works(key)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key()]
+
+    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
+
+    assert "Could not be read</span>" in html
+    assert "Works</span>" not in html
+    assert "cannot be read any more. Replace it." in html
+
+
+def test_no_answer_takes_no_refusal_back(page: Client, user: User, provider: Provider) -> None:
+    key = make_key(user)
+    for status in (401, 503):
+        answers(provider, status)
+        page.post(f"/keys/{key.pk}/test/")
+
+    key.refresh_from_db()
+    assert key.is_refused
+
+
+def test_a_replaced_key_starts_anew(page: Client, user: User, provider: Provider) -> None:
+    key = make_key(user)
+    keying.note_trouble(key, "It was refused.", is_refused=True)
+
+    html = page.post(f"/keys/{key.pk}/replace/", {"secret": SECRET}, follow=True).content.decode()
+
+    key.refresh_from_db()
+    assert (key.is_refused, key.trouble) == (False, "")
+    assert "Works</span>" in html
+
+
+def test_what_was_said_of_an_old_secret_is_not_kept_of_the_new(user: User) -> None:
+    old = make_key(user)
+    keying.replace(ProviderKey.objects.get(), SECRET)
+
+    keying.note_trouble(old, "It was refused.", is_refused=True)
+
+    key = ProviderKey.objects.get()
+    assert (key.tried_at, key.is_refused, key.trouble) == (None, False, "")
+
+
+def test_a_key_goes_to_a_provider_that_was_chosen(page: Client) -> None:
+    make_connection()
+
+    html = page.get("/profile/").content.decode()
+
+    assert '<option value="" selected>Choose the provider it is from</option>' in html
+    assert "Choose the provider that gave you the key." in add(page, "")
+    assert not ProviderKey.objects.exists()
+
+
+def test_the_only_provider_of_ones_projects_is_chosen_beforehand(
+    page: Client, project: Project
+) -> None:
+    html = page.get("/profile/").content.decode()
+
+    assert f'<option value="{project.connection_id}" selected>' in html
+
+
+@pytest.mark.parametrize("of_project", [False, True])
+def test_after_a_key_is_added_there_is_a_way_back_to_the_batch(
+    page: Client, project: Project, of_project: bool
+) -> None:
+    project.memberships.update(role=ADMIN)
+    batch = make_batch(project)
+    url = "/projects/support/keys/" if of_project else "/profile/"
+    back = f'<a id="back" href="{batch.get_absolute_url()}">Back to the batch</a>'
+    data = {"action": "key", "connection": project.connection_id, "next": batch.get_absolute_url()}
+
+    before = page.get(url, {"next": batch.get_absolute_url()}).content.decode()
+    refused = page.post(url, {**data, "secret": "short"}).content.decode()
+    after = page.post(url, {**data, "secret": SECRET}, follow=True).content.decode()
+    (key,) = ProviderKey.objects.exclude(pk=batch.key_id)
+    tried = page.post(f"/keys/{key.pk}/test/", data, follow=True).content.decode()
+    replaced = page.post(
+        f"/keys/{key.pk}/replace/", {**data, "secret": SECRET}, follow=True
+    ).content.decode()
+
+    for html in (before, refused, after, tried, replaced):
+        assert back in html
+    assert f'name="next" value="{batch.get_absolute_url()}"' in refused
+    query = urlencode({"next": batch.get_absolute_url()})
+    assert f"/keys/{key.pk}/remove/?{query}" in after
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.test/",
+        "//evil.test/",
+        "/\\evil.test/",
+        "javascript:alert(1)",
+        "/no-such-page/",
+        "profile",
+        "http:///evil.test",
+    ],
+)
+def test_the_way_back_leads_nowhere_else(page: Client, url: str) -> None:
+    html = page.get("/profile/", {"next": url}).content.decode()
+
+    assert 'id="back"' not in html
+    assert "evil.test" not in html.split("<main")[1]
+
+
+def test_no_page_of_keys_takes_more_queries_for_more_keys(
+    page: Client,
+    user: User,
+    project: Project,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    project.memberships.update(role=ADMIN)
+    for _ in range(4):
+        make_project(user)
+        make_key(user)
+        key = make_key(project)
+    make_batch(project, user, key=key, upload=make_upload(project))
+
+    for url in (
+        "/profile/",
+        "/projects/support/keys/",
+        f"/keys/{key.pk}/replace/",
+        f"/keys/{key.pk}/remove/",
+    ):
+        with django_assert_max_num_queries(10):
+            assert page.get(url).status_code == 200

@@ -1,0 +1,161 @@
+"""What surrounds every page, and the pieces that pages are made of."""
+
+import re
+
+import pytest
+from django.template import Context, RequestContext, Template
+from django.test import Client, RequestFactory
+from pytest_django import DjangoAssertNumQueries
+
+from batchapp import icons
+from batchapp.models import Project, User
+from tests.make import (
+    VIEWER,
+    answer_line,
+    error_line,
+    finish,
+    join,
+    make_batch,
+    make_key,
+    make_project,
+    make_upload,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def html_of(page: Client, url: str = "/") -> str:
+    return page.get(url).content.decode()
+
+
+def test_the_switcher_leads_to_the_same_section_of_another_project(
+    page: Client, project: Project, user: User
+) -> None:
+    make_project(user, name="Letters", slug="letters")
+    make_project(name="Somebody else's", slug="foreign")
+
+    html = html_of(page, "/projects/support/files/")
+
+    assert 'href="/projects/letters/files/"' in html
+    assert "foreign" not in html
+    assert re.search(r'href="/projects/support/files/" aria-current="true"', html)
+    assert 'href="/projects/letters/"' in html_of(page)
+
+
+def test_a_viewer_is_offered_no_new_batch(client: Client) -> None:
+    project = make_project(slug="support")
+    client.force_login(join(make_user(), project, VIEWER))
+
+    assert 'data-go="new"' not in html_of(client)
+    assert "batches/new/" not in html_of(client, "/projects/support/")
+
+
+def test_a_member_starts_a_batch_from_anywhere(page: Client, project: Project) -> None:
+    assert 'href="/batches/new/"' in html_of(page)
+    assert 'href="/projects/support/batches/new/"' in html_of(page, "/projects/support/")
+
+
+def test_every_icon_is_in_the_sprite_and_the_sprite_never_changes_its_address(
+    client: Client,
+) -> None:
+    response = client.get(f"/icons-{icons.version()}.svg")
+
+    sheet = response.content.decode()
+    assert set(re.findall(r'<symbol id="([a-z-]+)" viewBox="0 0 20 20">', sheet)) == set(
+        icons.DRAWINGS
+    )
+    assert "immutable" in response["Cache-Control"]
+    assert response["Content-Type"] == "image/svg+xml"
+    assert client.get("/icons-0.svg").status_code == 404
+
+
+def test_an_icon_that_nobody_drew_is_our_bug() -> None:
+    with pytest.raises(LookupError, match="no icon 'dragon'"):
+        Template('{% icon "dragon" %}').render(Context())
+
+
+def test_crumbs_escape_names() -> None:
+    html = Template('{% crumbs name "/a/" "B" "/b/" %}').render(Context({"name": "<b>"}))
+
+    assert '<a href="/a/">&lt;b&gt;</a>' in html
+    assert html.count("<li>") == 2
+
+
+@pytest.mark.parametrize(
+    ("now", "leads_to", "says"),
+    [
+        ("", "?q=x&amp;sort=-cost", ""),
+        ("cost", "?q=x&amp;sort=-cost", "ascending"),
+        ("-cost", "?q=x&amp;sort=cost", "descending"),
+    ],
+)
+def test_a_head_turns_its_sort_and_starts_at_the_first_page(
+    rf: RequestFactory, now: str, leads_to: str, says: str
+) -> None:
+    request = rf.get("/", {"q": "x", "page": "3", "after": "y"})
+
+    html = Template('{% sort "cost" "Cost" first="-" %}').render(
+        RequestContext(request, {"sort": now})
+    )
+
+    assert f'href="{leads_to}"' in html
+    assert ("aria-sort" in html) == bool(says)
+    assert says in html
+
+
+def test_the_style_page_is_for_staff_and_shows_every_state(client: Client) -> None:
+    client.force_login(make_user("ada@example.com", is_staff=True))
+    html = html_of(client, "/styleguide/")
+    for part in ("Completed with errors", "No result", "Skeleton", "shown this once", "Review"):
+        assert part in html
+
+    client.force_login(make_user("eve@example.com"))
+    assert client.get("/styleguide/").status_code == 403
+
+
+@pytest.fixture
+def busy(project: Project, user: User) -> Project:
+    """A project with some of everything."""
+    key = make_key(project)
+    for number in range(6):
+        join(make_user(), project)
+        make_project(user)
+        batch = make_batch(project, user, key=key, name=f"Batch {number}")
+        if number % 2:
+            finish(batch, output=[answer_line(1)], errors=[error_line(2)])
+        make_upload(project, user, is_checked=bool(number % 3))
+    return project
+
+
+PAGES = [
+    "/",
+    "/batches/",
+    "/batches/?q=batch&status=active&project=support",
+    "/projects/",
+    "/projects/support/",
+    "/projects/support/batches/",
+    "/projects/support/files/",
+    "/projects/support/members/",
+    "/projects/support/keys/",
+    "/palette/?q=a",
+    "/profile/",
+    "/batches/{batch}/",
+    "/batches/{batch}/results/",
+    "/batches/{batch}/results/1/",
+    "/batches/{batch}/cancel/",
+    "/files/{upload}/",
+]
+
+
+@pytest.mark.parametrize("url", PAGES)
+def test_a_page_takes_ten_queries_at_most(
+    page: Client, busy: Project, url: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    batch = busy.batches.get(name="Batch 1")
+    address = url.format(batch=batch.pk, upload=batch.upload_id)
+
+    with django_assert_max_num_queries(10):
+        response = page.get(address)
+
+    assert response.status_code == 200
