@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test suite lint format types pictures lock clean
+.PHONY: help install serve demo test suite lint format types bench pictures lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +49,10 @@ format: .venv/developing # put code and templates in order
 
 types: .venv/developing # mypy, strict
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/mypy
+
+bench: .venv/developing # speed, as ratios and medians of one run; takes some minutes
+	$(EMBEDDED) $(BIN)/python -m tests.bench.check_file
+	$(EMBEDDED) $(BIN)/python -m tests.bench.interactions
 
 pictures: .venv/developing # every page in every state, both themes, in DATA_DIR/pictures; the README's too
 	$(EMBEDDED) $(BIN)/python -m tests.browser.pictures
