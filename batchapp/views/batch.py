@@ -18,7 +18,8 @@ from batchapp.models import Batch, Part, Segment, StaleRow
 from batchapp.services import browsing, steering
 from batchapp.tasks import wake
 from batchapp.views.access import batch_of, can_write, require_member
-from batchapp.views.summary import headline, proof_of, summarise, tiles
+from batchapp.views.sentences import headline, proof_of, tiles
+from batchapp.views.summary import summarise
 
 
 @require_safe

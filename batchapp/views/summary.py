@@ -7,11 +7,9 @@ from decimal import Decimal
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from batchapp.domain.outcome import Outcome
 from batchapp.domain.pace import remaining
-from batchapp.domain.reconcile import proof
 from batchapp.models import Batch, Charge, Part
-from batchapp.templatetags.words import ago_or_in, count, roughly, usd
+from batchapp.templatetags.words import count, usd
 
 NO_PRICE = "no price"
 NOT_YET_SENT = {Part.Status.PREPARING, Part.Status.WAITING}
@@ -167,84 +165,6 @@ def _left(parts: list[Part], progress: Progress) -> timedelta | None:
     if begun is None or seen is None:
         return None
     return remaining(progress.done, progress.total, seen - begun)
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A count that leads to the requests it counts: results filtered by ``outcome``."""
-
-    label: str
-    number: int
-    outcome: str = ""
-    tone: str = ""
-
-
-def tiles(summary: Summary) -> list[Tile]:
-    batch, progress = summary.batch, summary.progress
-    found = [
-        Tile("request" if batch.requests == 1 else "requests", batch.requests),
-        Tile("answered", progress.answered, "answered"),
-        Tile("failed", progress.failed, "failed", "bad" if progress.failed else ""),
-    ]
-    if batch.cancelled:
-        found.append(Tile("cancelled", batch.cancelled, "cancelled"))
-    if batch.missing:
-        found.append(Tile("without a result", batch.missing, "missing", "bad"))
-    return found
-
-
-def headline(summary: Summary) -> str:
-    """What became of the batch, or becomes of it now, in a sentence."""
-    batch, progress = summary.batch, summary.progress
-    if batch.is_over:
-        return _verdict(batch)
-    total = count(batch.requests, "request")
-    so_far = _so_far(progress, total)
-    sentences = {
-        ATTENTION: "It stopped. What to do is said above.",
-        CANCELLING: f"It is being cancelled: {so_far} so far.",
-        QUEUED: f"Its {total} are being prepared.",
-        WAITING: f"It goes to {batch.connection} next.",
-        FETCHING: f"{batch.connection} is done; its results are being fetched.",
-        ADDING_UP: "All results are here. Requests, tokens and cost are being added up.",
-    }
-    if summary.status in sentences:
-        return sentences[summary.status]
-    if summary.left is not None and not summary.is_late:
-        return f"{so_far}, {roughly(summary.left)} left."
-    due = min((part.expires_at for part in summary.parts if part.expires_at), default=None)
-    if due and not summary.is_late:
-        return f"{so_far} so far; due {ago_or_in(due)} at the latest."
-    return f"{so_far} so far."
-
-
-def _so_far(progress: Progress, total: str) -> str:
-    failed = f", {progress.failed:,} failed" if progress.failed else ""
-    return f"{progress.answered:,} of {total} answered{failed}"
-
-
-def proof_of(batch: Batch) -> str:
-    """Where all requests of a finished batch went, as a sum."""
-    counts = {
-        Outcome.OK: batch.succeeded,
-        Outcome.PROVIDER_ERROR: batch.failed,
-        Outcome.CANCELLED: batch.cancelled,
-        Outcome.MISSING: batch.missing,
-    }
-    return proof(counts, batch.requests)
-
-
-def _verdict(batch: Batch) -> str:
-    total = count(batch.requests, "request")
-    if batch.succeeded == batch.requests:
-        return f"All {total} answered." if batch.requests > 1 else "The only request is answered."
-    rest = [
-        (batch.failed, "failed"),
-        (batch.cancelled, "cancelled"),
-        (batch.missing, "came back without a result"),
-    ]
-    others = ", ".join(f"{number:,} {words}" for number, words in rest if number)
-    return f"{batch.succeeded:,} of {total} answered, {others or 'the rest unknown'}."
 
 
 ENDINGS = {

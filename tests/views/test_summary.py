@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, Part
-from batchapp.views.summary import Summary, headline, proof_of, summarise
+from batchapp.views.sentences import headline, proof_of
+from batchapp.views.summary import Summary, summarise
 from tests.make import (
     answer_line,
     error_line,
