@@ -34,7 +34,8 @@ test: .venv/developing # everything that must pass: lint, types, checks, the sui
 
 suite: .venv/developing # the tests on one stack: SQLite and files, or what DATABASE_URL and others name
 	$(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
-	$(PYTEST) -m "processes or browser"
+	$(PYTEST) -m "gallery" -n 2 --dist worksteal
+	$(PYTEST) -m "(processes or browser) and not gallery"
 
 lint: .venv/developing # style, formatting, templates and the layers of the house
 	$(BIN)/ruff check

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
+from django.urls import reverse
 
 from batchapp.forms.people import DeskSignInForm
 from batchapp.models import (
@@ -119,7 +120,9 @@ class ConnectionPage(Admin):
 
 
 @admin.register(Price)
-class PricePage(Admin):
+class PricePage(ReadOnly, Admin):
+    """To look at: the console's own page adds, corrects and ends prices, and keeps the old."""
+
     list_display = [
         "model",
         "window",
@@ -130,8 +133,14 @@ class PricePage(Admin):
         "effective_to",
     ]
     list_filter = ["connection", "window"]
+    list_select_related = ["connection"]
     search_fields = ["model", "source"]
-    save_as = True
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Only along with a connection that nothing runs at, which takes its prices with it."""
+        return isinstance(obj, Price) and not request.path.startswith(
+            reverse("admin:batchapp_price_changelist")
+        )
 
 
 @admin.register(ProviderKey)

@@ -23,18 +23,26 @@ from batchapp.models import (
     Part,
     ProviderKey,
     StaleRow,
+    Table,
     UnreadableKey,
     Upload,
+    Watch,
 )
 from batchapp.services import (
     advising,
+    billing,
+    building,
+    contacting,
     harvesting,
     intake,
     keying,
     polling,
     preparing,
+    reading,
+    repairing,
     settling,
     submission,
+    watching,
 )
 from batchapp.upstream.client import UpstreamClient, connect
 from batchapp.upstream.errors import (
@@ -44,6 +52,7 @@ from batchapp.upstream.errors import (
     UpstreamRejected,
     UpstreamUnavailable,
 )
+from batchapp.upstream.types import RemoteBatch
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +82,7 @@ def tick() -> None:
     """
     Batch.objects.begin_settling()
     now = timezone.now()
-    for model in (Upload, Part, Batch):
+    for model in (Upload, Part, Batch, Watch, Table):
         rows = list(model.objects.due(now).order_by("next_check_at")[:ROWS_PER_TICK])
         model.objects.due(now).filter(pk__in=[row.pk for row in rows]).update(
             next_check_at=now + WAKE_AGAIN
@@ -84,9 +93,28 @@ def tick() -> None:
 
 
 @shared_task
+def read_table(table_id: str) -> None:
+    """Read one table row by row."""
+    _run(Table, table_id, Table.Status.READING, reading.read)
+
+
+@shared_task
+def make_file(table_id: str) -> None:
+    """Make the file that a person asked for of one table."""
+    _run(Table, table_id, Table.Status.MAKING, _make_file)
+
+
+@shared_task
+def forget_table(table_id: str) -> None:
+    """Delete one table that nobody used for days."""
+    for status in (Table.Status.KEPT, Table.Status.REFUSED):
+        _run(Table, table_id, status, reading.forget)
+
+
+@shared_task
 def check(upload_id: str) -> None:
-    """Check one file line by line."""
-    _run(Upload, upload_id, Upload.Status.CHECKING, intake.check)
+    """Check one file line by line; a corrected version is made first."""
+    _run(Upload, upload_id, Upload.Status.CHECKING, _check)
 
 
 @shared_task
@@ -108,6 +136,12 @@ def poll(part_id: str) -> None:
 
 
 @shared_task
+def look(key_id: str) -> None:
+    """Ask how far all running parts of one key are."""
+    _run(Watch, key_id, Watch.Status.WATCHING, _look)
+
+
+@shared_task
 def harvest(part_id: str) -> None:
     """Fetch what one part has answered."""
     _run(Part, part_id, Part.Status.HARVESTING, _with_upstream(harvesting.harvest))
@@ -119,13 +153,26 @@ def settle(batch_id: str) -> None:
     _run(Batch, batch_id, Batch.Status.SETTLING, settling.settle)
 
 
+@shared_task
+def ask_bill(batch_id: str) -> None:
+    """Ask what one batch was billed."""
+    for status in Batch.OVER:
+        _run(Batch, batch_id, status, _ask_bill)
+
+
 STEPS: dict[tuple[type[Leased], str], Task[[str], None]] = {
+    (Table, Table.Status.READING): read_table,
+    (Table, Table.Status.MAKING): make_file,
+    (Table, Table.Status.KEPT): forget_table,
+    (Table, Table.Status.REFUSED): forget_table,
     (Upload, Upload.Status.CHECKING): check,
     (Part, Part.Status.PREPARING): prepare,
     (Part, Part.Status.WAITING): submit,
     (Part, Part.Status.RUNNING): poll,
     (Part, Part.Status.HARVESTING): harvest,
     (Batch, Batch.Status.SETTLING): settle,
+    **{(Batch, status): ask_bill for status in Batch.OVER},
+    (Watch, Watch.Status.WATCHING): look,
 }
 
 
@@ -134,6 +181,17 @@ def wake(row: Leased) -> None:
     task = STEPS.get((type(row), row.status))
     if task and row.next_check_at and row.next_check_at <= timezone.now():
         transaction.on_commit(lambda: task.delay(str(row.pk)), robust=True)
+
+
+def run(row: Leased) -> None:
+    """Do the step that ``row`` is due for before the person gets an answer.
+
+    Only for what takes no longer than a page. Should a worker have been faster, the row shows
+    that it is being worked on.
+    """
+    if task := STEPS.get((type(row), row.status)):
+        task(str(row.pk))
+    row.refresh_from_db()
 
 
 def upstream_client(key: ProviderKey, *, silence: timedelta | None = None) -> UpstreamClient:
@@ -178,12 +236,18 @@ def _give_up(row: Leased) -> None:
             error="The check broke off several times. Try again; if it happens again, the "
             "portal's log says why.",
         )
+    elif isinstance(row, Table):
+        reading.give_up(row)
     elif isinstance(row, Part):
         _stop(
             row,
             "This step broke off several times. Try again; if it happens again, the portal's log "
             "says why.",
         )
+    elif isinstance(row, Watch):
+        row.postpone(LONGEST_PAUSE)
+    elif isinstance(row, Batch) and row.is_over:
+        billing.close(row)
     elif isinstance(row, Batch):
         row.postpone(LONGEST_PAUSE)
         text = "Adding up broke off several times. The portal keeps trying; its log says why."
@@ -200,10 +264,15 @@ def _with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Pa
     """Give ``step`` a client, and write down what a failure means; the only place to decide it."""
 
     def attempt(part: Part) -> None:
+        connection = part.batch.connection
+        if rest := contacting.rest_of(connection):
+            part.postpone(_spread(rest))
+            return
         try:
             with upstream_client(part.batch.key) as upstream:
                 step(part, upstream)
                 _note_contact(part.batch.key, upstream)
+            contacting.note_answer(connection)
         except UnreadableKey:
             _stop(
                 part,
@@ -211,18 +280,104 @@ def _with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Pa
                 "encryption key changed. Enter the key again, then try again.",
             )
         except UpstreamRejected as exc:
+            contacting.note_answer(connection)
             _take_refusal(part, exc)
         except UpstreamUnavailable as exc:
+            contacting.note_silence(connection, exc)
             _try_later(part, exc, exc.retry_after or _pause(part))
 
     attempt.__name__ = step.__name__
     return attempt
 
 
+def _make_file(table: Table) -> None:
+    """Whoever asked gets the file; asking again for the same one gives the same."""
+    recipe, user = table.recipe, table.asked_by or table.created_by
+    if recipe is None:
+        building.refuse(table, building.Sum())
+        return
+    with building.made(table, recipe) as (total, content):
+        if total.fault_total or not total.requests:
+            building.refuse(table, total)
+            return
+        name = content.name or "requests.jsonl"
+        upload = intake.receive(table.project, user, content, name=name, submission=table.pk)
+    building.finish(table, recipe, total, upload)
+    wake(upload)
+
+
+def _check(upload: Upload) -> None:
+    if not upload.is_to_be_made or repairing.make(upload):
+        intake.check(upload)
+
+
 def _poll(part: Part, upstream: UpstreamClient) -> None:
     if part.may_have_twin:
         submission.cancel_twins(part, upstream)
     polling.poll(part, upstream)
+
+
+def _ask_bill(batch: Batch) -> None:
+    """A provider that refuses does not tell such sums; it is not asked again."""
+    connection = batch.connection
+    if rest := contacting.rest_of(connection):
+        batch.postpone(_spread(rest))
+        return
+    try:
+        with upstream_client(batch.key) as upstream:
+            billing.ask(batch, upstream)
+        contacting.note_answer(connection)
+    except UnreadableKey:
+        billing.close(batch)
+    except UpstreamRejected:
+        contacting.note_answer(connection)
+        billing.close(batch)
+    except UpstreamUnavailable as exc:
+        contacting.note_silence(connection, exc)
+        billing.ask_later(batch, timezone.now())
+
+
+def _look(watch: Watch) -> None:
+    """A round that fails leaves its parts to be asked for one by one, where failures are told."""
+    connection = watch.key.connection
+    if rest := contacting.rest_of(connection):
+        watch.postpone(_spread(rest))
+        return
+    try:
+        with upstream_client(watch.key) as upstream:
+            for pk, remote in watching.look(watch, upstream).items():
+                _take(pk, remote, upstream)
+            _note_contact(watch.key, upstream)
+        contacting.note_answer(connection)
+    except UnreadableKey:
+        watch.postpone(LONGEST_PAUSE)
+    except UpstreamRejected:
+        contacting.note_answer(connection)
+        watch.postpone(LONGEST_PAUSE)
+    except UpstreamUnavailable as exc:
+        contacting.note_silence(connection, exc)
+        watch.postpone(exc.retry_after or _spread(connection.patience))
+
+
+def _take(pk: str, remote: RemoteBatch, upstream: UpstreamClient) -> None:
+    """Enter what a list said of one part, unless somebody is at it this moment."""
+    part = Part.objects.claim(pk, Part.Status.RUNNING)
+    if part is None:
+        return
+    try:
+        polling.take(part, remote, upstream)
+    except StaleRow:
+        return
+    except UpstreamRejected as exc:
+        _take_refusal(part, exc)
+    except UpstreamUnavailable as exc:
+        _try_later(part, exc, exc.retry_after or _pause(part))
+    wake(part)
+
+
+def _spread(wait: timedelta) -> timedelta:
+    """So that those who wait for the same do not all come at once."""
+    return wait * random.uniform(1, 1.3)  # noqa: S311  # no secret
 
 
 def _take_refusal(part: Part, exc: UpstreamRejected) -> None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
+from batchapp.domain.recipes import Recipe
 from batchapp.models import (
     REALTIME,
     Batch,
@@ -22,10 +23,11 @@ from batchapp.models import (
     Price,
     Project,
     ProviderKey,
+    Table,
     Upload,
     User,
 )
-from batchapp.services import harvesting, intake, ordering, preparing, settling
+from batchapp.services import building, harvesting, intake, ordering, preparing, reading, settling
 from batchapp.upstream.client import UpstreamClient
 
 MODEL = "Qwen/Qwen3-30B"
@@ -140,6 +142,27 @@ def make_upload(
     if is_checked:
         intake.check(upload)
     return upload
+
+
+TABLE = "id,name,text\nt-1,Ana,The link is broken\nt-2,Bob,Wrong address\n"
+
+
+def make_table(
+    project: Project | None = None,
+    user: User | None = None,
+    *,
+    content: str | bytes = TABLE,
+    name: str = "tickets.csv",
+    recipe: Recipe | None = None,
+) -> Table:
+    """A table as a person sent it, read, with two good rows by default."""
+    data = content.encode() if isinstance(content, str) else content
+    project, user = project or make_project(), user or make_user()
+    table = reading.receive(project, user, ContentFile(data, name), name=name)
+    reading.read(table)
+    if recipe:
+        building.keep(table, recipe, None)
+    return table
 
 
 def make_batch(

@@ -70,8 +70,7 @@ class Provider:
             case "POST /v1/batches":
                 return self._create(json.loads(request.content))
             case "GET /v1/batches":
-                seen = [row for key, row in self.batches.items() if key not in self.hidden]
-                return httpx.Response(200, json={"data": seen[::-1], "has_more": False})
+                return httpx.Response(200, json=self._page(request.url.params))
             case "GET /v1/batches/ID":
                 return httpx.Response(200, json=self.batches[named[0]])
             case "POST /v1/batches/ID/cancel":
@@ -85,6 +84,16 @@ class Provider:
     def _file(self, file_id: str) -> dict[str, Any]:
         name, size = self.files[file_id], self.sizes.get(file_id, 0)
         return {"id": file_id, "filename": name, "bytes": size, "purpose": "batch"}
+
+    def _page(self, asked: httpx.QueryParams) -> dict[str, Any]:
+        """Newest first, with ``active_first`` the unfinished ones before; ``after`` an id."""
+        seen = [row for key, row in self.batches.items() if key not in self.hidden][::-1]
+        if asked.get("active_first"):
+            seen.sort(key=lambda row: row["status"] not in {"in_progress", "validating"})
+        ids = [row["id"] for row in seen]
+        start = ids.index(asked["after"]) + 1 if asked.get("after") in ids else 0
+        end = start + int(asked.get("limit", 20))
+        return {"data": seen[start:end], "has_more": end < len(seen)}
 
     def _create(self, asked: dict[str, Any]) -> httpx.Response:
         batch_id = str(uuid.uuid4())

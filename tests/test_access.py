@@ -9,8 +9,10 @@ from django.urls import URLPattern, reverse
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import icons
+from batchapp.domain.recipes import Recipe
 from batchapp.http import Request
-from batchapp.models import Batch, Membership, ProviderKey, Upload
+from batchapp.models import Batch, Membership, ProviderKey, Table, Template, Upload
+from batchapp.services import building
 from batchapp.urls import urlpatterns
 from batchapp.views import access
 from tests.make import (
@@ -22,6 +24,7 @@ from tests.make import (
     make_batch,
     make_key,
     make_project,
+    make_table,
     make_upload,
     make_user,
 )
@@ -40,7 +43,14 @@ WRITERS = {
     "batch_check",
     "batch_window",
     "batch_review",
+    "batch_ready",
+    "builder",
+    "table",
+    "table_delete",
+    "table_preview",
+    "template_delete",
     "upload_delete",
+    "upload_repair",
     "key_replace",
     "key_remove",
     "project_member_remove",
@@ -61,6 +71,10 @@ def world() -> dict[str, Any]:
         "files": upload,
         "batches": finish(make_batch(project, upload=upload)),
         "keys": make_key(project),
+        "tables": make_table(project),
+        "templates": building.save_template(
+            project, project.members.first(), "Triage", Recipe(model="m", prompt="{text}")
+        ).template,
     }
 
 
@@ -246,5 +260,5 @@ def rows() -> list[list[Any]]:
     """All that a request may have changed."""
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Batch, Upload, ProviderKey, Membership)
+        for model in (Batch, Upload, ProviderKey, Membership, Table, Template)
     ]

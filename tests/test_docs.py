@@ -7,6 +7,7 @@ import pytest
 from django.core.management import get_commands
 
 from batchapp.management import processes
+from batchapp.sandbox.fault_kinds import KINDS
 from tests.variables import ROOT, read_by_code
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -65,6 +66,13 @@ def test_a_document_links_only_to_files_that_exist(document):
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
 
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_fault_of_the_sandbox_is_explained():
+    text = (ROOT / "docs/sandbox.md").read_text()
+
+    assert len(KINDS) > 30
+    assert [name for name in KINDS if f"`{name}" not in text] == []
 
 
 def test_every_verb_of_the_makefile_is_explained():

@@ -1,25 +1,16 @@
 """The state of one check: line after line in, one report out."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable
 
-import msgspec
-
-from batchapp.domain import lines, rows, rules, sniff, tokens
+from batchapp.domain import rules, shapes
 from batchapp.domain.faults import FaultLog
+from batchapp.domain.judging import NO_LIMIT, Judged
 from batchapp.domain.limits import Limits
-from batchapp.domain.lines import Line
 from batchapp.domain.report import ModelFacts, Report
 
 MODELS_KEPT = 1_000
 """More names than any provider offers: they were meant for another field."""
-
-ADDED_UP = (
-    *("requests", "input_tokens", "expected_output_tokens", "max_output_tokens"),
-    *("unbounded_requests", "attachments", "assumed_attachments"),
-)
 
 
 class Checker:
@@ -27,49 +18,38 @@ class Checker:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.longest_line = limits.longest_line
         self.log = FaultLog()
-        self._explains = True
         self.requests = 0
         self.models: dict[str, ModelFacts] = {}
         self.repeated: dict[str, ModelFacts] = {}
         self.urls: Counter[str] = Counter()
+        self._shapes = shapes.Shapes()
         # Python keys the hash of a string per process: 8 bytes that no file can be made to meet.
         self._first_lines: dict[int, int] = {}
         self._first_bodies: dict[int, int] = {}
 
-    def read(self, line: Line) -> None:
-        """Take the next line; its ``data`` needs no more than ``longest_line`` bytes."""
-        data, number = line.data, line.number
-        if data.startswith(sniff.BOM):
-            self.log.add(*_byte_order_mark(number), line=number, offset=line.offset)
-            data = data.removeprefix(sniff.BOM)
-        data = lines.trimmed(data)
-        if not data:
+    def read(self, judged: Judged, number: int, offset: int) -> None:
+        """Take the next line, which begins at byte ``offset``."""
+        if judged.has_mark:
+            self.log.add(*_byte_order_mark(number), line=number, offset=offset)
+        if judged.is_blank:
             return
         self.requests += 1
-        if line.length > self.longest_line:
-            row = rows.too_long(data, line.length, self.limits)
-        else:
-            row = rows.examine(data, self.limits, explain=self._explains)
-        if row.request is None:
-            self._note(row.findings, line, row.custom_id)
-            self._explains = self.log.has_room("invalid_json")
+        if judged.is_request:
+            duplicate = self._duplicate(judged.custom_id, number)
+            if duplicate or judged.has_error:
+                self._note([*judged.findings, *duplicate], judged, number, offset)
+                return
+        if judged.findings:
+            self._note(judged.findings, judged, number, offset)
+        if not judged.is_request:
             return
-        duplicate = self._duplicate(row.custom_id, number)
-        if row.findings or duplicate:
-            self._note([*row.findings, *duplicate], line, row.custom_id)
-        if duplicate or row.has_error:
-            return
-        if b"\r" in data:
-            self._note([_carriage_return(number)], line, row.custom_id)
-        body, url = row.request["body"], row.request["url"]
-        if repeated := self._repetition(row, number):
-            self._note([*repeated], line, row.custom_id)
-            with self._repeating(body["model"]):
-                self._count(body, url, number, row.custom_id)
-        else:
-            self._count(body, url, number, row.custom_id)
+        if judged.has_return:
+            self._note([_carriage_return(number)], judged, number, offset)
+        first = self._first_bodies.setdefault(judged.body, number)
+        if first != number:
+            self._note([_repetition(number, first)], judged, number, offset)
+        self._count(judged, number, is_repeated=first != number)
 
     def report(
         self, size: int, archive: rules.Finding | None = None, *, is_gzip: bool = False
@@ -80,6 +60,8 @@ class Checker:
         else:
             self._judge_size(size)
         self._judge_mixture()
+        for model, facts in self.models.items():
+            facts.shape = self._shapes.usual(model, facts.requests)
         return Report(
             requests=self.requests,
             bytes=size,
@@ -92,9 +74,11 @@ class Checker:
             is_gzip=is_gzip,
         )
 
-    def _note(self, findings: list[rules.Finding], line: Line, custom_id: str) -> None:
+    def _note(
+        self, findings: Iterable[rules.Finding], judged: Judged, number: int, offset: int
+    ) -> None:
         for found in findings:
-            self.log.add(*found, line=line.number, custom_id=custom_id, offset=line.offset)
+            self.log.add(*found, line=number, custom_id=judged.custom_id, offset=offset)
 
     def _duplicate(self, custom_id: str, number: int) -> tuple[rules.Finding, ...]:
         if not custom_id or custom_id.isspace():
@@ -108,55 +92,29 @@ class Checker:
         )
         return (rules.Finding("duplicate_custom_id", message, first),)
 
-    def _repetition(self, row: rows.Row, number: int) -> tuple[rules.Finding, ...]:
-        """Whether an earlier line has the same body, byte for byte."""
-        first = self._first_bodies.setdefault(hash(row.body), number)
-        if first == number:
-            return ()
-        message = (
-            f"Line {number:,} asks word for word what line {first:,} asks, and is paid for again; "
-            "drop it unless you want another answer."
-        )
-        return (rules.Finding("identical_body", message, first),)
-
-    @contextmanager
-    def _repeating(self, model: str) -> Iterator[None]:
-        """Add what is counted meanwhile to the sums of what is repeated, too."""
-        facts = self.models.get(model)
-        before = facts and msgspec.structs.replace(facts)
-        yield
-        if facts is None or before is None:  # a model too many: it was not counted
-            return
-        sums = self.repeated.setdefault(model, ModelFacts())
-        sums.embeddings, sums.exact = facts.embeddings, facts.exact
-        for name in ADDED_UP:
-            grown = getattr(facts, name) - getattr(before, name)
-            setattr(sums, name, getattr(sums, name) + grown)
-
-    def _count(self, body: dict[str, Any], url: str, number: int, custom_id: str) -> None:
+    def _count(self, judged: Judged, number: int, *, is_repeated: bool) -> None:
         """Add one good request to the facts of its model."""
-        facts = self.models.get(body["model"])
+        model = judged.model
+        facts = self.models.get(model)
         if facts is None:
             if len(self.models) >= MODELS_KEPT:
                 message = (
                     f"The file names more than {MODELS_KEPT:,} models; body.model must be one "
                     "that the connection offers."
                 )
-                self.log.add("too_many_models", message, line=number, custom_id=custom_id)
+                self.log.add("too_many_models", message, line=number, custom_id=judged.custom_id)
                 return
-            facts = self.models[body["model"]] = ModelFacts(embeddings=True, exact=True)
-        self.urls[url] += 1
-        size = tokens.measure(body, url)
-        output = tokens.output(body, url, size.tokens)
-        facts.requests += 1
-        facts.input_tokens += size.tokens
-        facts.attachments += size.attachments
-        facts.assumed_attachments += size.assumed
-        facts.exact = facts.exact and size.is_exact
-        facts.expected_output_tokens += output.expected
-        facts.embeddings = facts.embeddings and url == "/v1/embeddings"
-        facts.unbounded_requests += output.limit is None
-        facts.max_output_tokens += output.limit or 0
+            facts = self.models[model] = ModelFacts(embeddings=True, exact=True)
+        self.urls[judged.url] += 1
+        if judged.shape:
+            self._shapes.add(model, judged.shape)
+        _add(judged, facts)
+        facts.exact = facts.exact and judged.is_exact
+        facts.embeddings = facts.embeddings and judged.url == "/v1/embeddings"
+        if is_repeated:
+            sums = self.repeated.setdefault(model, ModelFacts())
+            sums.embeddings, sums.exact = facts.embeddings, facts.exact
+            _add(judged, sums)
 
     def _judge_size(self, size: int) -> None:
         most = self.limits.max_requests
@@ -200,6 +158,27 @@ class Checker:
                 f"The requests go to {len(self.urls):,} urls ({', '.join(sorted(self.urls))}); "
                 "Doubleword takes them together, other providers want a file for each.",
             )
+
+
+def _add(judged: Judged, facts: ModelFacts) -> None:
+    facts.requests += 1
+    facts.input_tokens += judged.input_tokens
+    facts.attachments += judged.attachments
+    facts.assumed_attachments += judged.assumed
+    facts.expected_output_tokens += judged.expected
+    if judged.limit == NO_LIMIT:
+        facts.unbounded_requests += 1
+    else:
+        facts.max_output_tokens += judged.limit
+
+
+def _repetition(number: int, first: int) -> rules.Finding:
+    """An earlier line has the same body, byte for byte."""
+    message = (
+        f"Line {number:,} asks word for word what line {first:,} asks, and is paid for again; "
+        "drop it unless you want another answer."
+    )
+    return rules.Finding("identical_body", message, first)
 
 
 def _byte_order_mark(number: int) -> rules.Finding:

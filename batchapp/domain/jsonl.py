@@ -1,12 +1,15 @@
 """Request lines and their faults: one pass over a file, however large."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import islice
 
 import msgspec
 
-from batchapp.domain import lines, sniff, unpacking
+from batchapp.domain import helper, lines, sniff, unpacking
 from batchapp.domain.checker import Checker
 from batchapp.domain.faults import FAULTS_KEPT_PER_CODE, Fault, FaultLog, Severity
+from batchapp.domain.judging import Judged, judge_block
 from batchapp.domain.limits import ALLOWED_URLS, Limits
 from batchapp.domain.report import ModelFacts, Report
 
@@ -24,6 +27,9 @@ __all__ = [
 ]
 
 LINES_PER_PROGRESS = 1_000
+
+BLOCK = 256 * 1024
+"""Bytes that are judged on end."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -51,12 +57,17 @@ _decode = msgspec.json.Decoder(_Sent).decode
 
 
 def check(
-    chunks: Iterable[bytes], limits: Limits, *, progress: Callable[[int], None] | None = None
+    chunks: Iterable[bytes],
+    limits: Limits,
+    *,
+    progress: Callable[[int], None] | None = None,
+    with_helper: bool = False,
 ) -> Report:
     """Read ``chunks`` once, whatever their sizes, and report every fault.
 
-    A gzip archive is read through. Holds one line, and some dozen bytes for each request.
-    ``progress`` is told the number of lines read, about every thousand and at the end.
+    A gzip archive is read through. Holds some lines, and some dozen bytes for each request.
+    ``progress`` is told the number of lines read, about every thousand and at the end. With a
+    helper the same report comes sooner, if there is a second processor, see ``helper``.
     """
     source = unpacking.Source(chunks, limits)
     head, stream = lines.peek(source, sniff.HEAD_BYTES)
@@ -64,17 +75,35 @@ def check(
     if found := sniff.recognise(head):
         return _refusal(*found, size=counted.exhaust(), is_gzip=source.is_gzip)
     checker = Checker(limits)
-    number = 0
-    for line in lines.split(counted, checker.longest_line):
-        if source.fault and line.offset + line.length == counted.size:
-            break  # the archive broke off in the middle of this line
-        checker.read(line)
-        number = line.number
-        if progress and number % LINES_PER_PROGRESS == 0:
-            progress(number)
+    number = offset = 0
+    blocks = lines.blocks(counted, BLOCK, limits.longest_line)
+    with closing(_judged(blocks, limits, with_helper=with_helper)) as all_judged:
+        for block, judged in all_judged:
+            if source.fault and block.is_open:
+                break  # the archive broke off in the middle of this line
+            for each in judged:
+                number += 1
+                checker.read(each, number, offset)
+                offset += each.length + 1
+                if progress and number % LINES_PER_PROGRESS == 0:
+                    progress(number)
     if progress and number % LINES_PER_PROGRESS:
         progress(number)
     return checker.report(counted.size, source.fault, is_gzip=source.is_gzip)
+
+
+def _judged(
+    blocks: Iterator[lines.Block], limits: Limits, *, with_helper: bool
+) -> Generator[tuple[lines.Block, list[Judged]], None, None]:
+    if with_helper and helper.can_help():
+        # The first is done here: a vocabulary that it loads is then shared, not loaded twice.
+        for block in islice(blocks, 1):
+            yield block, judge_block(block, limits)
+        with helper.Helper(limits) as second:
+            yield from second.judge(blocks)
+    else:
+        for block in blocks:
+            yield block, judge_block(block, limits)
 
 
 def requests(chunks: Iterable[bytes]) -> Iterator[Request]:

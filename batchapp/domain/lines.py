@@ -48,6 +48,56 @@ def split(chunks: Iterable[bytes], longest: int = sys.maxsize) -> Iterator[Line]
         yield Line(number, offset, length, b"".join(kept))
 
 
+class Block(msgspec.Struct, frozen=True):
+    """Some lines on end with their endings, or one line without its ending.
+
+    Of one line ``length`` is the true length, and ``data`` may be only its start; else ``length``
+    is 0. ``is_open``: the file ends in it without a line ending.
+    """
+
+    data: bytes
+    length: int = 0
+    is_open: bool = False
+
+    def lines(self) -> list[tuple[bytes, int]]:
+        """Each line without its ending, and its true length."""
+        if self.length:
+            return [(self.data, self.length)]
+        found = self.data.split(b"\n")
+        found.pop()
+        return [(line, len(line)) for line in found]
+
+
+def blocks(chunks: Iterable[bytes], size: int, longest: int) -> Iterator[Block]:
+    """Every line of ``chunks``, in blocks of about ``size`` bytes; see ``Block``.
+
+    A line that reaches from one chunk into the next has a block of its own, of which at most
+    ``longest`` bytes are kept.
+    """
+    held: list[bytes] = []
+    length = 0
+    for chunk in chunks:
+        end = chunk.rfind(b"\n") + 1
+        start = chunk.find(b"\n") + 1 if length and end else 0
+        if length:
+            rest = chunk[: start - 1] if end else chunk
+            held.append(rest[: max(0, longest - length)])
+            length += len(rest)
+            if not end:
+                continue
+            yield Block(b"".join(held), length)
+            held.clear()
+        while start < end:
+            stop = chunk.rfind(b"\n", start, start + size) + 1 or chunk.find(b"\n", start) + 1
+            yield Block(chunk[start:stop])
+            start = stop
+        length = len(chunk) - end
+        if length:
+            held.append(chunk[end:][:longest])
+    if length:
+        yield Block(b"".join(held), length, is_open=True)
+
+
 class Piece(msgspec.Struct, frozen=True):
     """Bytes with the newline, if they have one: a line, or a part of one too long to be held."""
 

@@ -1,5 +1,6 @@
 """What tokens cost. Decimal throughout: money is never a float."""
 
+from datetime import datetime
 from decimal import Context, Decimal
 
 import msgspec
@@ -9,10 +10,12 @@ EXACT = Context(prec=100)
 
 
 class UnitPrice(msgspec.Struct, frozen=True):
-    """USD per million tokens."""
+    """USD per million tokens; ``row`` of the price table says so ``since`` then, if one does."""
 
     input: Decimal
     output: Decimal
+    row: int | None = None
+    since: datetime | None = None
 
 
 def cost(input_tokens: int, output_tokens: int, price: UnitPrice) -> Decimal:

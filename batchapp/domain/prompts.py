@@ -1,13 +1,13 @@
-"""Requests built from the rows of a table and a prompt with {column} placeholders."""
+"""Prompts with {column} placeholders, and what they become for one row of a table.
+
+A placeholder is a column's name and nothing else. There is no expression, attribute, filter or
+loop to run, hence nothing that a sandbox would have to keep in; and what a cell holds is put in
+once and never read again.
+"""
 
 import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
-
-import msgspec
-
-from batchapp.domain.rules import custom_id_finding
 
 PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+")
 COLUMNS_SHOWN = 20
@@ -15,26 +15,6 @@ COLUMNS_SHOWN = 20
 
 class TemplateFault(ValueError):
     """A prompt or a row that gives no request; the message is a sentence for the person."""
-
-
-class Recipe(msgspec.Struct, frozen=True):
-    """How every row becomes a request.
-
-    ``prompt`` and ``system`` are templates. ``id_column`` is None for ids by row number.
-    ``image_column`` holds addresses of images or data URLs; a blank cell sends none.
-    ``response_schema`` is a JSON schema that the answer must follow. With the url of embeddings
-    the prompt is the text to embed, and what shapes an answer is left out.
-    """
-
-    model: str
-    prompt: str
-    system: str = ""
-    id_column: str | None = None
-    image_column: str | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    response_schema: dict[str, Any] | None = None
-    url: str = "/v1/chat/completions"
 
 
 def columns_of(template: str) -> set[str]:
@@ -56,65 +36,8 @@ def render(template: str, row: Mapping[str, str]) -> str:
         TemplateFault: a brace has no partner, or there is no such column.
     """
     return "".join(
-        text if column is None else _cell(row, column) for column, text in _pieces(template)
+        text if column is None else cell(row, column) for column, text in _pieces(template)
     )
-
-
-def request_line(number: int, row: Mapping[str, str], recipe: Recipe) -> bytes:
-    """One request as a line of JSON without its newline; ``number`` counts rows from 1.
-
-    Raises:
-        TemplateFault: this row gives no request.
-    """
-    request = {
-        "custom_id": _custom_id(number, row, recipe.id_column),
-        "method": "POST",
-        "url": recipe.url,
-        "body": _body(row, recipe),
-    }
-    try:
-        return msgspec.json.encode(request)
-    except UnicodeEncodeError as error:
-        raise TemplateFault(
-            "The row holds characters that are not Unicode text; save the table as UTF-8."
-        ) from error
-
-
-def _body(row: Mapping[str, str], recipe: Recipe) -> dict[str, Any]:
-    prompt = render(recipe.prompt, row)
-    image = _cell(row, recipe.image_column).strip() if recipe.image_column else ""
-    if not prompt.strip() and not image:
-        raise TemplateFault("The prompt is blank for this row; fill its cells or leave it out.")
-    if recipe.url == "/v1/embeddings":
-        return {"model": recipe.model, "input": prompt}
-    content: str | list[dict[str, Any]] = prompt
-    if image:
-        content = [{"type": "image_url", "image_url": {"url": image}}]
-        if prompt.strip():
-            content.append({"type": "text", "text": prompt})
-    messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
-    if system := render(recipe.system, row).strip():
-        messages.insert(0, {"role": "system", "content": system})
-    body: dict[str, Any] = {"model": recipe.model, "messages": messages}
-    if recipe.max_tokens is not None:
-        body["max_tokens"] = recipe.max_tokens
-    if recipe.temperature is not None:
-        body["temperature"] = recipe.temperature
-    if recipe.response_schema is not None:
-        schema = {"name": "answer", "strict": True, "schema": recipe.response_schema}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return body
-
-
-def _custom_id(number: int, row: Mapping[str, str], column: str | None) -> str:
-    if column is None:
-        return f"row-{number:05d}"
-    custom_id = _cell(row, column).strip()
-    if found := custom_id_finding(custom_id):
-        raise TemplateFault(
-            f"Column {column} cannot name this row: {found.message} Or number the rows instead."
-        )
-    return custom_id
 
 
 def _pieces(template: str) -> Iterator[tuple[str | None, str]]:
@@ -133,14 +56,20 @@ def _pieces(template: str) -> Iterator[tuple[str | None, str]]:
             yield None, text[0] if text in {"{{", "}}"} else text
 
 
-def _cell(row: Mapping[str, str], column: str) -> str:
+def cell(row: Mapping[str, str], column: str) -> str:
+    """The value of ``column``.
+
+    Raises:
+        TemplateFault: there is no such column; the message names those that there are.
+    """
     try:
         return row[column]
     except KeyError:
-        raise TemplateFault(_no_such_column(column, row.keys())) from None
+        raise TemplateFault(no_such_column(column, row.keys())) from None
 
 
-def _no_such_column(column: str, columns: Collection[str]) -> str:
+def no_such_column(column: str, columns: Collection[str]) -> str:
+    """A sentence that names the columns there are, and the one that was meant."""
     if not columns:
         return f"There is no column {column}: the table has none."
     names = ", ".join([*columns][:COLUMNS_SHOWN]) + ("…" if len(columns) > COLUMNS_SHOWN else "")

@@ -14,7 +14,8 @@ class ModelFacts(msgspec.Struct):
 
     ``max_output_tokens`` adds up ``max_tokens`` where it is given, ``unbounded_requests`` counts
     where it is not, and ``expected_output_tokens`` covers both. ``embeddings`` is true when
-    nothing else is asked of the model.
+    nothing else is asked of the model. ``shape`` is what most of its requests have in common, see
+    ``shapes``; "" if nothing is.
     """
 
     requests: int = 0
@@ -26,6 +27,7 @@ class ModelFacts(msgspec.Struct):
     embeddings: bool = False
     exact: bool = False
     assumed_attachments: int = 0
+    shape: str = ""
 
 
 class Report(msgspec.Struct):

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
-from batchapp.services import ordering
+from batchapp.services import ordering, readiness
 
 if TYPE_CHECKING:
     _KeyChoice = forms.ModelChoiceField[ProviderKey]
@@ -100,11 +100,28 @@ class OrderForm(forms.Form):
 class SubmitForm(OrderForm):
     """The same, decided. ``submission`` makes a second click name the same batch.
 
-    ``shown`` tells at which prices the page was looked at.
+    ``shown`` tells at which prices the page was looked at, ``seen`` when. ``readiness`` is the
+    worst that a look at the provider found, "" if nobody looked; the person may know better.
     """
 
     submission = forms.UUIDField(widget=forms.HiddenInput)
     shown = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    seen = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    readiness = forms.CharField(required=False, max_length=10, widget=forms.HiddenInput)
+    all_the_same = forms.BooleanField(required=False)
+
+    def clean(self) -> None:
+        super().clean()
+        found = self.cleaned_data.get("readiness")
+        if found == readiness.Mark.CANNOT:
+            raise ValidationError(
+                "The provider would refuse this batch. Do what “Ready to run?” says first."
+            )
+        if found == readiness.Mark.STOPS and not self.cleaned_data.get("all_the_same"):
+            raise ValidationError(
+                "Something stands in the way of this batch. Do what “Ready to run?” says, or tick "
+                "“Submit all the same”."
+            )
 
 
 class TryAgainForm(forms.Form):

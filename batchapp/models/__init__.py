@@ -9,8 +9,11 @@ from batchapp.models.leased import Leased, StaleRow
 from batchapp.models.price import REALTIME, Price
 from batchapp.models.project import Membership, Project
 from batchapp.models.result import Result, Segment
+from batchapp.models.table import Origin, Table
+from batchapp.models.template import Template, TemplateVersion
 from batchapp.models.upload import Upload
 from batchapp.models.user import FailedSignIn, User
+from batchapp.models.watch import Watch
 
 __all__ = [
     "DOUBLEWORD_URL",
@@ -22,6 +25,7 @@ __all__ = [
     "FailedSignIn",
     "Leased",
     "Membership",
+    "Origin",
     "Part",
     "Price",
     "Project",
@@ -29,7 +33,11 @@ __all__ = [
     "Result",
     "Segment",
     "StaleRow",
+    "Table",
+    "Template",
+    "TemplateVersion",
     "UnreadableKey",
     "Upload",
     "User",
+    "Watch",
 ]

@@ -83,6 +83,7 @@ class Batch(Leased):
     output_tokens = models.PositiveBigIntegerField(default=0)
     estimated_cost_usd = MoneyField(null=True)
     actual_cost_usd = MoneyField(null=True)
+    billed_cost_usd = MoneyField(null=True, help_text="The provider's own sum, if it says one.")
 
     objects = BatchManager()
 

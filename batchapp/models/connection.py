@@ -1,5 +1,7 @@
 """Providers that batches are sent to."""
 
+from datetime import timedelta
+
 from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 
@@ -47,11 +49,24 @@ class Connection(models.Model):
         default=False, help_text="A stand-in: answers are made up and nothing is paid."
     )
 
+    failures = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Calls in a row that brought no usable answer."
+    )
+    down_since = models.DateTimeField(null=True, editable=False)
+    resting_until = models.DateTimeField(
+        null=True, editable=False, help_text="Until then nobody asks it anything."
+    )
+
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a running part waits for a round of its key before it is asked for itself."""
+        return timedelta(seconds=3 * self.poll_seconds)
 
     @property
     def limits(self) -> Limits:

@@ -8,6 +8,7 @@ import msgspec
 from django.db import models
 from django.urls import reverse
 
+from batchapp.domain.corrections import Correction
 from batchapp.domain.jsonl import Report
 from batchapp.models.leased import Leased, LeasedQuerySet
 from batchapp.models.project import Project
@@ -31,7 +32,11 @@ def blob_name(upload: "Upload", filename: str) -> str:
 
 
 class Upload(Leased):
-    """One JSONL file of requests and what the preflight found in it. The bytes never change."""
+    """One JSONL file of requests and what the preflight found in it. The bytes never change.
+
+    A corrected version has no bytes until a worker has made them of ``made_from``; ``repairs`` is
+    its ``Correction``, which outlives the original.
+    """
 
     class Status(models.TextChoices):
         CHECKING = "checking", "Checking"
@@ -59,6 +64,10 @@ class Upload(Leased):
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     checked_at = models.DateTimeField(null=True)
+    made_from = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="versions"
+    )
+    repairs = models.JSONField(null=True, editable=False)
 
     objects = UploadManager()
 
@@ -75,6 +84,21 @@ class Upload(Leased):
     @property
     def report(self) -> Report | None:
         return msgspec.convert(self.findings, Report) if self.findings else None
+
+    @property
+    def correction(self) -> Correction | None:
+        """How it was, or is to be, made of another file; None for one that a person sent."""
+        if not self.repairs:
+            return None
+        try:
+            return msgspec.convert(self.repairs, Correction)
+        except msgspec.ValidationError:  # written by another version of the portal
+            return None
+
+    @property
+    def is_to_be_made(self) -> bool:
+        """Whether its bytes are still to come."""
+        return not self.blob
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes, a MiB at a time."""

@@ -24,4 +24,15 @@ Directives. ``body.user`` of a request may say how its model call goes (see ``be
 - ``sandbox:empty``: the answer has no text.
 - ``sandbox:non-json``: the response body is not JSON, so the output line holds a string.
 - ``sandbox:slow``: it takes three times as long as its whole batch would.
+
+Faults. A key may also carry switches, each behind a ``~``: ``sk-ana~lost-reply/create#1~slow=2``
+loses the reply to its first create and answers everything two seconds late (``switches`` has the
+language, ``fault_kinds`` all of its words). ``--fault``, ``--faults FILE`` and, from this host
+only, ``POST /_sandbox/faults`` put them in force for every key. What is left to chance falls by
+``--seed``; what was met and has struck is counted in the database, so a restart repeats nothing.
+
+Proofs. ``GET /_sandbox/ledger``, from this host only, or ``--data FOLDER --ledger`` shows every
+batch there ever was, whether it was paid, and sums by each metadata value.
+
+Webhooks. One registered with ``pk-NAME`` tells of the batches of ``sk-NAME``.
 """

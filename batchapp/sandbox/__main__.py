@@ -3,15 +3,15 @@
 import argparse
 import sys
 
-from batchapp.sandbox.options import add_options
-from batchapp.sandbox.server import serve
+from batchapp.sandbox.options import NAMES, add_options
+from batchapp.sandbox.starting import run
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m batchapp.sandbox", description=__doc__)
     add_options(parser)
     chosen = parser.parse_args()
-    return serve(host=chosen.host, port=chosen.port, data=chosen.data, speed=chosen.speed)
+    return run(**{name: getattr(chosen, name) for name in NAMES})
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def account(request: Request) -> Account:
     Raises:
         ApiError: 401 for no key, a revoked one, or one of the other class.
     """
-    key = _bearer(request)
+    key = bearer(request)
     if not key.startswith("sk-") or "-revoked" in key:
         raise refused(401, "Authentication required")
     return _account(key)
@@ -40,7 +40,7 @@ def account_for_models(request: Request) -> Account:
     Raises:
         ApiError: 401 ``missing_authorization`` or ``invalid_api_key``.
     """
-    key = _bearer(request)
+    key = bearer(request)
     if not key:
         raise openai_error(401, "Missing Authorization header", "missing_authorization")
     if not key.startswith("sk-") or "-revoked" in key:
@@ -54,17 +54,35 @@ def platform_account(request: Request) -> Account:
     Raises:
         ApiError: 401 for anything else, inference keys among them.
     """
-    key = _bearer(request)
+    key = bearer(request)
     if not key.startswith(PLATFORM_PREFIXES) or "-revoked" in key:
         raise refused(401, "Authentication required")
     return _account(key)
 
 
-def _bearer(request: Request) -> str:
+def watched_account(request: Request) -> str:
+    """The inference account a platform key sees to: ``pk-NAME`` to that of ``sk-NAME``."""
+    return account_id(watched_key(request))
+
+
+def watched_key(request: Request) -> str:
+    key = bearer(request)
+    for prefix in PLATFORM_PREFIXES:
+        key = key.removeprefix(prefix)
+    return f"sk-{key}"
+
+
+def bearer(request: Request) -> str:
+    """The key as it was sent, or nothing."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
+def account_id(key: str) -> str:
+    """The account of a key. Nothing else is ever kept of it."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
 def _account(key: str) -> Account:
     balance = -1.0 if "-nocredit" in key else 0.0 if "-zerocredit" in key else 100.0
-    return Account(hashlib.sha256(key.encode()).hexdigest()[:32], balance)
+    return Account(account_id(key), balance)

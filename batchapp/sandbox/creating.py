@@ -14,7 +14,8 @@ from batchapp.sandbox.accounts import Account, account
 from batchapp.sandbox.batch_objects import batch_object
 from batchapp.sandbox.behaviour import NO_CREDIT_STATUS, NO_CREDIT_TEXT
 from batchapp.sandbox.catalogue import MODELS
-from batchapp.sandbox.errors import json_response, refused
+from batchapp.sandbox.errors import busy, json_response, refused
+from batchapp.sandbox.fault_kinds import REFUSALS
 from batchapp.sandbox.files import unknown_file
 from batchapp.sandbox.parameters import json_body
 from batchapp.sandbox.progress import Batch, schedule
@@ -50,11 +51,14 @@ async def create(request: Request) -> Response:
     sandbox = sandbox_of(request)
     wanted = await json_body(request, _DECODER, sandbox.settings)
     agent = request.headers.get("User-Agent", "")
-    content = await run_in_threadpool(_create, sandbox, owner, wanted, agent)
+    refusals = request.scope.get(REFUSALS, set())
+    content = await run_in_threadpool(_create, sandbox, owner, wanted, agent, refusals)
     return json_response(content, 201)
 
 
-def _create(sandbox: Sandbox, owner: Account, wanted: NewBatch, agent: str) -> dict[str, Any]:
+def _create(
+    sandbox: Sandbox, owner: Account, wanted: NewBatch, agent: str, refusals: set[str]
+) -> dict[str, Any]:
     settings, moment = sandbox.settings, now()
     _check_wishes(wanted, settings)
     file_id = _file_id(wanted)
@@ -76,6 +80,8 @@ def _create(sandbox: Sandbox, owner: Account, wanted: NewBatch, agent: str) -> d
     with sandbox.store.writing() as connection:
         file = _input_file(connection, file_id, owner)
         _check_models(connection, file["pk"], wanted.completion_window)
+        if refusals:
+            _refuse(connection, file["pk"], wanted.completion_window, refusals)
         batch = _insert(connection, file["pk"], columns, settings)
         _insert_virtual_files(connection, batch)
         return batch_object(connection, batch, moment, settings)
@@ -126,6 +132,21 @@ def _check_models(connection: sqlite3.Connection, file_pk: int, window: str) -> 
     if gone:
         names = ", ".join(gone)
         raise refused(400, f"The following model(s) are no longer available: {names}")
+
+
+def _refuse(connection: sqlite3.Connection, file_pk: int, window: str, refusals: set[str]) -> None:
+    """Say what a fault asks for, in the place where the provider would."""
+    if "unverified" in refusals:
+        raise busy(
+            f"Unverified accounts have a limited volume in the {window} completion window."
+            " Please verify your account or submit fewer requests."
+        )
+    rows = connection.execute("SELECT model FROM file_models WHERE file = ?", (file_pk,))
+    names = ", ".join(row["model"] for row in rows)
+    raise busy(
+        f"Insufficient capacity for {window} completion window."
+        f" The following models are currently at capacity: {names}."
+    )
 
 
 def _insert(

@@ -33,6 +33,18 @@ def busy(message: str) -> ApiError:
     return ApiError(response)
 
 
+def unavailable() -> ApiError:
+    """503; its header and body agree."""
+    content = {
+        "error": "service_unavailable",
+        "message": "The service is temporarily unavailable. Please retry later.",
+        "retry_after_seconds": 30,
+    }
+    response = json_response(content, 503)
+    response.headers["Retry-After"] = "30"
+    return ApiError(response)
+
+
 def openai_error(status: int, message: str, code: str) -> ApiError:
     """An error in OpenAI's envelope, which only ``/v1/models`` uses."""
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}

@@ -1,10 +1,5 @@
-"""The sandbox as a process: its routes, and how it is started."""
+"""The sandbox as an application: its routes, and what all of its answers have in common."""
 
-import socket
-import sys
-from pathlib import Path
-
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -14,6 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchapp.sandbox import (
+    back_door,
     batches,
     contents,
     costs,
@@ -23,7 +19,9 @@ from batchapp.sandbox import (
     management_api,
     results,
     uploading,
+    webhooks,
 )
+from batchapp.sandbox.deliveries import Deliveries
 from batchapp.sandbox.errors import (
     ApiError,
     answer_api_error,
@@ -32,6 +30,9 @@ from batchapp.sandbox.errors import (
     answer_routing_error,
     json_response,
 )
+from batchapp.sandbox.fault_book import FaultBook
+from batchapp.sandbox.faults import Faulty
+from batchapp.sandbox.network import Network
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.state import Sandbox
 from batchapp.sandbox.store import Store
@@ -59,6 +60,22 @@ MANAGEMENT_ROUTES: list[BaseRoute] = [
     Route("/models", management_api.models_with_prices),
     Route("/users/current", management_api.current_user),
     Route("/config", management_api.configuration),
+    Route("/users/{user_id}/webhooks", webhooks.create, methods=["POST"]),
+    Route("/users/{user_id}/webhooks", webhooks.list_webhooks),
+    Route("/users/{user_id}/webhooks/{webhook_id}", webhooks.get),
+    Route("/users/{user_id}/webhooks/{webhook_id}", webhooks.change, methods=["PATCH"]),
+    Route("/users/{user_id}/webhooks/{webhook_id}", webhooks.delete, methods=["DELETE"]),
+    Route(
+        "/users/{user_id}/webhooks/{webhook_id}/rotate-secret", webhooks.rotate, methods=["POST"]
+    ),
+]
+
+
+BACK_DOOR_ROUTES: list[BaseRoute] = [
+    Route("/ledger", back_door.show_ledger),
+    Route("/faults", back_door.add_faults, methods=["POST"]),
+    Route("/faults", back_door.clear_faults, methods=["DELETE"]),
+    Route("/faults", back_door.list_faults),
 ]
 
 
@@ -86,6 +103,7 @@ def application(settings: Settings) -> "Marked":
             Mount("/v1", app=Router(BATCH_ROUTES, redirect_slashes=False)),
             Mount("/ai/v1", app=Router(BATCH_ROUTES, redirect_slashes=False)),
             Mount("/admin/api/v1", app=Router(MANAGEMENT_ROUTES, redirect_slashes=False)),
+            Mount("/_sandbox", app=Router(BACK_DOOR_ROUTES, redirect_slashes=False)),
         ],
         exception_handlers={
             ApiError: answer_api_error,
@@ -95,20 +113,25 @@ def application(settings: Settings) -> "Marked":
         },
     )
     app.router.redirect_slashes = False
-    app.state.sandbox = Sandbox(settings, store)
+    sandbox = Sandbox(settings, store, FaultBook(store, settings.seed))
+    app.state.sandbox = sandbox
     app.state.uploads = 0
-    return Marked(app, store)
+    app.state.deliveries = Deliveries(sandbox)
+    return Marked(app, sandbox, app.state.deliveries)
 
 
 class Marked:
     """Puts ``X-Batchapp-Sandbox`` on every answer, so that nobody takes it for the provider.
 
-    All traffic passes here and nowhere else: faults of the network belong in this place.
+    All traffic passes here and nowhere else, and from here through the faults asked for.
     """
 
-    def __init__(self, app: ASGIApp, store: Store) -> None:
-        self._app = app
-        self.store = store
+    def __init__(self, app: ASGIApp, sandbox: Sandbox, deliveries: Deliveries) -> None:
+        self.store = sandbox.store
+        self.book = sandbox.book
+        self.network = Network()
+        self.deliveries = deliveries
+        self._app = Faulty(app, sandbox, self.network)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def marked_send(message: Message) -> None:
@@ -117,56 +140,3 @@ class Marked:
             await send(message)
 
         await self._app(scope, receive, marked_send)
-
-
-def serve(*, host: str, port: int, data: Path, speed: float) -> int:
-    """Serve until interrupted; return the process's exit status.
-
-    ``port`` 0 takes any free one; the line on standard output names it.
-    """
-    try:
-        listener = listening_socket(host, port)
-    except OSError as exc:
-        reason = str(exc.strerror).partition(" (")[0]
-        sys.stderr.write(f"sandbox: cannot listen on {host}:{port}: {reason}\n")
-        return 1
-    bound = f"http://{host}:{listener.getsockname()[1]}"
-    app = application(Settings(data=data, speed=speed))
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
-    )
-    server = _Server(config, f"sandbox: listening on {bound}, data in {data}, speed {speed:g}")
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
-    finally:
-        app.store.close()
-        listener.close()
-    return 0
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        OSError: the port is taken, or the host is not one of ours.
-    """
-    listener = socket.create_server((host, port))
-    # Accepted connections inherit it. Without it each answer waits 40 ms, because header and
-    # body are two writes, and asyncio sets it only on sockets made with an explicit protocol.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """Says on standard output when it is ready, for people and for waiting scripts."""
-
-    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
-        super().__init__(config)
-        self._greeting = greeting
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        sys.stdout.write(f"{self._greeting}\n")
-        sys.stdout.flush()

@@ -16,6 +16,8 @@ class Settings:
 
     data: Path
     speed: float = 1.0
+    seed: int = 1
+    """Decides which calls and lines a fault strikes that is left to chance."""
 
     validating_seconds: float = 0.3
     base_seconds: float = 10.0
@@ -28,6 +30,9 @@ class Settings:
     """How far token and cost totals lag behind the results."""
     purge_seconds: float = 600.0
     """How long the results of a deleted batch can still be read."""
+
+    webhook_seconds: float = 30.0
+    """How often it is looked whether a webhook is to be called."""
 
     file_bytes: int = 200 * 1024 * 1024
     line_body_bytes: int = 10 * 1024 * 1024

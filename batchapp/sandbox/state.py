@@ -1,10 +1,11 @@
-"""What every endpoint needs: the settings, the store, the time."""
+"""What every endpoint needs: the settings, the store, the faults, the time."""
 
 import time
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from batchapp.sandbox.fault_book import FaultBook
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import Store
 
@@ -13,6 +14,7 @@ from batchapp.sandbox.store import Store
 class Sandbox:
     settings: Settings
     store: Store
+    book: FaultBook
 
 
 def sandbox_of(request: Request) -> Sandbox:

@@ -12,83 +12,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA = """
--- One file somebody uploaded, or one of the two virtual files of a batch.
-CREATE TABLE IF NOT EXISTS files (
-    pk INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    owner TEXT NOT NULL,
-    purpose TEXT NOT NULL,               -- batch | batch_output | batch_error
-    batch INTEGER,                       -- of a virtual file
-    filename TEXT NOT NULL,
-    bytes INTEGER NOT NULL,              -- as uploaded, before fields were stripped
-    created_at REAL NOT NULL,
-    expires_at REAL,
-    state TEXT NOT NULL                  -- receiving | ready | deleted
-);
-CREATE INDEX IF NOT EXISTS files_by_owner ON files (owner, pk);
+from batchapp.sandbox.schema import SCHEMA
 
--- Where each line of an uploaded file lies, and what its model call will come to.
-CREATE TABLE IF NOT EXISTS lines (
-    file INTEGER NOT NULL,
-    number INTEGER NOT NULL,             -- from 1, blank lines not counted
-    offset INTEGER NOT NULL,
-    length INTEGER NOT NULL,
-    custom_id TEXT NOT NULL,
-    model TEXT NOT NULL,
-    first_status INTEGER NOT NULL,       -- HTTP status of the first attempt, 0 for no answer
-    later_status INTEGER NOT NULL,       -- and of every retry
-    is_slow INTEGER NOT NULL,
-    prompt_tokens INTEGER NOT NULL,
-    completion_tokens INTEGER NOT NULL,
-    PRIMARY KEY (file, number)
-) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS file_models (
-    file INTEGER NOT NULL,
-    model TEXT NOT NULL,
-    requests INTEGER NOT NULL,
-    body_bytes INTEGER NOT NULL,
-    PRIMARY KEY (file, model)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS file_models_by_model ON file_models (model, file);
-
--- Every batch that was ever created, also when its creator never heard of it.
-CREATE TABLE IF NOT EXISTS batches (
-    pk INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    owner TEXT NOT NULL,
-    file INTEGER NOT NULL,
-    output_file_id TEXT,
-    error_file_id TEXT,
-    endpoint TEXT NOT NULL,
-    completion_window TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    has_credit INTEGER NOT NULL,
-    created_at REAL NOT NULL,
-    populated_at REAL NOT NULL,
-    expires_at REAL NOT NULL,
-    settled_at REAL NOT NULL,            -- when the last request settles
-    finalized_at REAL,                   -- when somebody noticed
-    cancelled_at REAL,
-    deleted_at REAL,
-    total INTEGER NOT NULL,
-    failing INTEGER NOT NULL             -- how many will have failed once all have settled
-);
-CREATE INDEX IF NOT EXISTS batches_by_owner ON batches (owner, pk);
-CREATE INDEX IF NOT EXISTS batches_by_file ON batches (file);
-
-CREATE TABLE IF NOT EXISTS requests (
-    batch INTEGER NOT NULL,
-    line INTEGER NOT NULL,
-    status INTEGER NOT NULL,             -- HTTP status it settles with, 0 for no answer
-    has_failed INTEGER NOT NULL,
-    settles_at REAL,                     -- NULL once cancelled
-    PRIMARY KEY (batch, line)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS requests_by_outcome
-    ON requests (batch, has_failed, settles_at, line);
-"""
+@contextmanager
+def looking_into(directory: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that changes nothing, also while a sandbox works in the same folder."""
+    connection = sqlite3.connect(directory / "sandbox.sqlite3", timeout=30)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA query_only = 1")
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 class Store:

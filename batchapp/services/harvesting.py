@@ -54,7 +54,10 @@ def harvest(part: Part, upstream: UpstreamClient) -> None:
     pause = timedelta(seconds=part.batch.connection.poll_seconds)
     if not part.ended_at:
         part.move_to(
-            Part.Status.RUNNING, next_check_at=timezone.now() + pause, failures=0, trouble=""
+            Part.Status.RUNNING,
+            next_check_at=timezone.now() + part.batch.connection.patience,
+            failures=0,
+            trouble="",
         )
     elif _falls_short(part) and part.rereads < MAX_REREADS:
         logger.info("part %s: fewer lines than the provider counts, reading again", part.pk)

@@ -35,6 +35,9 @@ NAME_LENGTH = 255
 REPORT_EVERY = 0.5
 """Seconds between two signs of life while checking: a page that polls sees it move."""
 
+HELPED_FROM = 16 * 1024 * 1024
+"""Bytes of a file from which a second process is worth its start."""
+
 EXCERPT_LENGTH = 120
 """Characters of a line that a page shows, so that a person finds it."""
 
@@ -115,6 +118,8 @@ def _unpacked(content: "File[bytes]", project: Project) -> Iterator["File[bytes]
 
 def twin_of(upload: Upload) -> Upload | None:
     """The first file of the same bytes that came into the same project before, if any."""
+    if upload.is_to_be_made:
+        return None
     rows = Upload.objects.filter(project=upload.project_id, sha256=upload.sha256)
     return rows.filter(created_at__lt=upload.created_at).order_by("created_at", "pk").first()
 
@@ -163,7 +168,12 @@ def check(upload: Upload) -> None:
             said = time.monotonic()
 
     try:
-        report = jsonl.check(upload.chunks(), upload.project.connection.limits, progress=progress)
+        report = jsonl.check(
+            upload.chunks(),
+            upload.project.connection.limits,
+            progress=progress,
+            with_helper=upload.size >= HELPED_FROM,
+        )
     except OSError as exc:
         logger.exception("upload %s: its bytes cannot be read", upload.pk)
         upload.move_to(

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from batchapp.domain.calibration import History
 from batchapp.domain.estimate import Estimate, estimate
 from batchapp.domain.jsonl import Report
+from batchapp.domain.pricing import UnitPrice
 from batchapp.models import (
     REALTIME,
     Batch,
@@ -21,6 +24,7 @@ from batchapp.models import (
     Connection,
     Event,
     Part,
+    Price,
     Project,
     ProviderKey,
     Upload,
@@ -41,11 +45,33 @@ class Refused(Exception):
 
 
 def quote(
-    report: Report, connection: Connection, windows: Iterable[str], at: datetime
+    report: Report,
+    connection: Connection,
+    windows: Iterable[str],
+    at: datetime,
+    histories: Mapping[str, History] | None = None,
 ) -> dict[str, Estimate]:
-    """Window -> what the checked file would cost there, at the prices in force at ``at``."""
-    books = connection.prices.books(report.models, windows, at)
-    return {window: estimate(report.models, book, window) for window, book in books.items()}
+    """Window -> what the checked file would cost there, at the prices in force at ``at``.
+
+    ``histories`` are those of ``learnt``; without them, output is judged by the input.
+    """
+    found = connection.prices.matched(report.models, windows, at)
+    books = {
+        window: {model: _unit_price(row) for model, row in rows.items()}
+        for window, rows in found.items()
+    }
+    return {
+        window: estimate(report.models, book, window, histories) for window, book in books.items()
+    }
+
+
+def learnt(report: Report, project: Project, user: User, before: datetime) -> dict[str, History]:
+    """How long answers to the file's requests will be, by batches that ended before then."""
+    return Charge.objects.histories(report.models, project, user, before)
+
+
+def _unit_price(row: Price) -> UnitPrice:
+    return UnitPrice(row.input_usd, row.output_usd, row=row.pk, since=row.effective_from)
 
 
 def due(window: str, at: datetime) -> datetime | None:
@@ -97,6 +123,7 @@ def order(
     name: str = "",
     submission: UUID,
     shown: str = "",
+    seen: datetime | None = None,
 ) -> Batch:
     """Decide to run ``upload``, at the prices of this instant; the workers take it from here.
 
@@ -104,7 +131,8 @@ def order(
     a second click orders nothing. All rows or none are written.
 
     ``shown`` is the ``price_tag`` of what the person saw, of all windows and realtime; "" if
-    nobody looked.
+    nobody looked. The estimate is kept as it was ``seen`` then: batches that ended since do not
+    change it.
 
     Raises:
         Refused: nothing was written.
@@ -116,7 +144,9 @@ def order(
         raise Refused("This file is not ready: it is still being checked, or it has errors.")
     _refuse_unless_fit(project, user, upload, key, window)
     now = timezone.now()
-    prices = quote(report, project.connection, [*project.connection.windows, REALTIME], now)
+    windows = [*project.connection.windows, REALTIME]
+    histories = learnt(report, project, user, min(seen or now, now))
+    prices = quote(report, project.connection, windows, now, histories)
     if shown and shown != price_tag(prices):
         raise Refused("The prices changed since you saw them. Look at the new ones, then submit.")
     batch = Batch(
@@ -135,7 +165,7 @@ def order(
     try:
         with transaction.atomic():
             batch.save(force_insert=True)
-            Charge.objects.bulk_create(_charges(batch, prices[window], prices[REALTIME]))
+            Charge.objects.bulk_create(_charges(batch, report, prices[window], prices[REALTIME]))
             Part.objects.create(batch=batch, total=report.requests, next_check_at=now)
             Event.objects.create(batch=batch, actor=user, text=f"Submitted, {window} window.")
     except IntegrityError as exc:
@@ -163,26 +193,38 @@ def _refuse_unless_fit(
         raise Refused("Choose one of your own provider keys or one of the project's.")
 
 
-def _charges(batch: Batch, asked: Estimate, realtime: Estimate) -> list[Charge]:
+def _charges(batch: Batch, report: Report, asked: Estimate, realtime: Estimate) -> list[Charge]:
     realtime_prices = {line.model: line.price for line in realtime.models}
-    charges = []
-    for line in asked.models:
-        price, realtime_price = line.price, realtime_prices.get(line.model)
-        charges.append(
-            Charge(
-                batch=batch,
-                model=line.model,
-                requests=line.requests,
-                input_price=price.input if price else None,
-                output_price=price.output if price else None,
-                realtime_input_price=realtime_price.input if realtime_price else None,
-                realtime_output_price=realtime_price.output if realtime_price else None,
-                estimated_input_tokens=line.input_tokens,
-                estimated_output_tokens=line.output_expected,
-                estimated_cost_usd=line.expected_usd,
-            )
+    return [
+        Charge(
+            batch=batch,
+            model=line.model,
+            requests=line.requests,
+            **_frozen(line.price, ""),
+            **_frozen(realtime_prices.get(line.model), "realtime_"),
+            shape=report.models[line.model].shape,
+            basis=line.basis,
+            unbounded_requests=line.unbounded_requests,
+            estimated_input_tokens=line.input_tokens,
+            estimated_output_tokens=line.output_expected,
+            estimated_low_usd=line.low_usd,
+            estimated_cost_usd=line.expected_usd,
+            estimated_ceiling_usd=line.ceiling_usd,
         )
-    return charges
+        for line in asked.models
+    ]
+
+
+def _frozen(price: UnitPrice | None, prefix: str) -> dict[str, Any]:
+    """The fields of a charge that keep ``price``, and the row of the price table it is from."""
+    if price is None:
+        return {}
+    return {
+        f"{prefix}input_price": price.input,
+        f"{prefix}output_price": price.output,
+        f"{prefix}price_row": price.row,
+        f"{prefix}price_since": price.since,
+    }
 
 
 def _total(asked: Estimate) -> Decimal | None:

@@ -9,9 +9,17 @@ from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.errors import UpstreamRejected
 from batchapp.upstream.types import RemoteBatch, RemoteStatus
 
+WORTH = 20
+"""One part in so many of the requests is worth a harvest: twenty a batch, however large."""
+
 
 def poll(part: Part, upstream: UpstreamClient) -> None:
-    """Read how far ``part`` is, pass on a wish to cancel, and send it to harvesting if due.
+    """Read how far ``part`` is by itself, and ``take`` that in."""
+    take(part, upstream.retrieve_batch(part.upstream_id), upstream)
+
+
+def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
+    """Note how far ``part`` is, pass on a wish to cancel, and send it to harvesting if due.
 
     A batch that the provider does not cancel is followed to its end: it is paid for.
 
@@ -19,7 +27,6 @@ def poll(part: Part, upstream: UpstreamClient) -> None:
         UpstreamError: the row is as it was, or knows that the cancellation was sent.
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
-    remote = upstream.retrieve_batch(part.upstream_id)
     if part.batch.cancel_requested_at and not part.cancel_sent_at and not remote.is_over:
         try:
             remote = upstream.cancel_batch(part.upstream_id)
@@ -55,12 +62,15 @@ def poll(part: Part, upstream: UpstreamClient) -> None:
     elif _has_news(part, remote):
         part.move_to(Part.Status.HARVESTING, ended_at=None, **seen)
     else:
-        part.postpone(pause, ended_at=None, **seen)
+        # A key that is watched looks at it sooner; one whose twin may turn up is not.
+        wait = pause if part.may_have_twin else part.batch.connection.patience
+        part.postpone(wait, ended_at=None, **seen)
 
 
 def _has_news(part: Part, remote: RemoteBatch) -> bool:
-    answered = remote.completed > part.output_lines or remote.failed > part.error_lines
-    return answered and part.batch.connection.has_partial_results
+    """Whether enough was answered since the last harvest to be worth another before the end."""
+    fresh = remote.completed + remote.failed - part.output_lines - part.error_lines
+    return fresh >= max(1, part.total // WORTH) and part.batch.connection.has_partial_results
 
 
 def _ending(part: Part, remote: RemoteBatch) -> str:

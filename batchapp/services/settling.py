@@ -1,5 +1,6 @@
 """The seventh room: every request is accounted for, and the bill is drawn up."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -12,11 +13,16 @@ from batchapp.domain.reconcile import proof
 from batchapp.models import Batch, Charge, Event, Part, Result
 from batchapp.models.money import rounded
 
+NOTHING_USED = {"input": 0, "output": 0, "answers": 0, "silent": 0}
+
+BILL_AFTER = timedelta(minutes=1)
+"""By then a provider that says what it billed has most often added it up."""
+
 
 def settle(batch: Batch) -> None:
     """Give every request its outcome, add up tokens and cost, and close ``batch``.
 
-    All of it or nothing is written.
+    All of it or nothing is written. What the provider billed is asked for a little later.
 
     Raises:
         StaleRow: another worker has it now; nothing was written.
@@ -24,11 +30,13 @@ def settle(batch: Batch) -> None:
     with transaction.atomic():
         _close_what_is_open(batch)
         counts = _counts(batch)
-        charges = _bill(batch)
+        verdict, now = _verdict(counts), timezone.now()
+        charges = _bill(batch, now if verdict == Batch.Status.COMPLETED else None)
         Event.objects.create(batch=batch, text=f"Finished: {proof(counts, batch.requests)}.")
         batch.move_to(
-            _verdict(counts),
-            finished_at=timezone.now(),
+            verdict,
+            finished_at=now,
+            next_check_at=now + BILL_AFTER,
             succeeded=sum(counts.get(outcome, 0) for outcome in SUCCEEDED),
             failed=sum(counts.get(outcome, 0) for outcome in FAILED),
             cancelled=counts.get(Outcome.CANCELLED, 0),
@@ -68,7 +76,12 @@ def _verdict(counts: dict[Outcome, int]) -> Batch.Status:
     return Batch.Status.FAILED
 
 
-def _bill(batch: Batch) -> list[Charge]:
+def _bill(batch: Batch, completed_at: datetime | None) -> list[Charge]:
+    """Fill in the charges.
+
+    ``completed_at`` is None for a batch that was broken off. Nobody learns from it, since short
+    answers are the first to be done.
+    """
     used = {
         row["model"]: row
         for row in batch.results.filter(outcome__in=SUCCEEDED)
@@ -77,14 +90,16 @@ def _bill(batch: Batch) -> list[Charge]:
         .annotate(
             input=Sum("input_tokens", default=0),
             output=Sum("output_tokens", default=0),
+            answers=Count("pk"),
             silent=Count("pk", filter=Q(input_tokens=None) | Q(output_tokens=None)),
         )
     }
     charges = list(batch.charges.all())
     for charge in charges:
-        row = used.get(charge.model, {"input": 0, "output": 0, "silent": 0})
+        row = used.get(charge.model, NOTHING_USED)
         charge.input_tokens, charge.output_tokens = row["input"], row["output"]
-        charge.answers_without_usage = row["silent"]
+        charge.answers, charge.answers_without_usage = row["answers"], row["silent"]
+        charge.measured_at = completed_at if row["answers"] > row["silent"] else None
         if price := charge.unit_price:
             charge.cost_usd = rounded(cost(row["input"], row["output"], price))
         if price := charge.realtime_price:
@@ -94,7 +109,9 @@ def _bill(batch: Batch) -> list[Charge]:
         [
             "input_tokens",
             "output_tokens",
+            "answers",
             "answers_without_usage",
+            "measured_at",
             "cost_usd",
             "realtime_cost_usd",
         ],

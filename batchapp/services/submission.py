@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from batchapp.models import Event, Part
+from batchapp.models import Event, Part, Watch
 from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.errors import UpstreamRejected, UpstreamUnavailable
 from batchapp.upstream.exchange import PATIENCE
@@ -43,9 +43,11 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
         error_file_id=remote.error_file_id or "",
         expires_at=remote.expires_at,
         submitted_at=remote.created_at or timezone.now(),
+        next_check_at=timezone.now() + part.batch.connection.patience,
         failures=0,
         trouble="",
     )
+    Watch.objects.begin(part.batch.key)
     Event.objects.create(
         batch_id=part.batch_id, text=f"Accepted by {part.batch.connection} as {remote.id}."
     )

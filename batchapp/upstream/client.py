@@ -7,13 +7,14 @@ the methods name. Every method may raise ``UpstreamUnavailable`` or ``UpstreamRe
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from types import TracebackType
 from typing import BinaryIO, Self
 from urllib.parse import quote
 
 import httpx
 
-from batchapp.upstream import answers, reading
+from batchapp.upstream import answers, reading, tariffs
 from batchapp.upstream.content import Content
 from batchapp.upstream.exchange import PAGE_SIZE, Exchange, open_http
 from batchapp.upstream.types import Analytics, CostEstimate, Page, RemoteBatch, RemoteFile
@@ -59,6 +60,16 @@ class UpstreamClient:
     def list_models(self) -> list[str]:
         """Return the names that ``model`` in a request may have, as the provider spells them."""
         return self._exchange.ask("listing the models", "GET", "/v1/models", _model_names)
+
+    def list_tariffs(self) -> list[tariffs.ModelTariffs]:
+        """Return every model with what is charged for it now. Doubleword only.
+
+        It takes a platform key, at the address that ``management_url`` gives.
+
+        Raises:
+            UpstreamUnavailable: also if the pages end before all models were named.
+        """
+        return tariffs.ask(self._exchange)
 
     def upload_file(
         self,
@@ -227,6 +238,15 @@ class UpstreamClient:
         path = f"/v1/batches/{_quoted(batch_id)}/analytics"
         return self._exchange.ask("asking for the cost", "GET", path, Analytics.from_json)
 
+    def balance(self) -> Decimal | None:
+        """Return the account's credit in USD, which may be below zero; None if it is not told.
+
+        Doubleword only, and only with a platform key: with any other it is refused.
+        """
+        path = "/admin/api/v1/users/current"
+        query = {"include": "billing"}
+        return self._exchange.ask("asking for the balance", "GET", path, _balance, params=query)
+
     def close(self) -> None:
         self._exchange.close()
 
@@ -248,6 +268,18 @@ def _model_names(value: object) -> list[str]:
         raise reading.MalformedError("a list of models without data")
     names = (reading.text(row.get("id")) for row in entry["data"] if isinstance(row, dict))
     return [name for name in names if name]
+
+
+def _balance(value: object) -> Decimal | None:
+    entry = reading.mapping(value, "an account")
+    told = entry.get("credit_balance")
+    if isinstance(told, bool) or not isinstance(told, str | int | Decimal):
+        return None
+    try:
+        amount = Decimal(told)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
 
 
 def _age(row: RemoteFile | RemoteBatch) -> tuple[datetime, str]:

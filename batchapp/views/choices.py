@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchapp.domain.estimate import Estimate, UnitPrice
+from batchapp.domain.estimate import Estimate, ModelEstimate, UnitPrice
 from batchapp.domain.jsonl import ModelFacts, Report
 from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import ProviderKey
@@ -17,14 +17,10 @@ REFUSED = "It was refused when it was last tried."
 
 @dataclass(frozen=True, slots=True)
 class WindowChoice:
-    """``due`` is None where the window's name gives no length.
-
-    ``unlimited`` counts the requests that set no ``max_tokens``: nothing bounds their cost.
-    """
+    """``due`` is None where the window's name gives no length."""
 
     offer: Offer
     due: datetime | None
-    unlimited: int
 
     @property
     def window(self) -> str:
@@ -54,21 +50,21 @@ class KeyChoice:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """``prices`` has one entry a window, None where there is no price."""
+    """``prices`` has one entry a window, None where there is no price.
+
+    ``line`` has the tokens, which are the same in every window.
+    """
 
     name: str
     facts: ModelFacts
+    line: ModelEstimate
     prices: list[tuple[str, UnitPrice | None]]
 
 
 def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> list[WindowChoice]:
     """The windows on offer, without realtime, which is there to compare."""
     return [
-        WindowChoice(
-            offer,
-            ordering.due(offer.window, at),
-            sum(line.unbounded_requests for line in offer.estimate.models),
-        )
+        WindowChoice(offer, ordering.due(offer.window, at))
         for offer in offers(dict(quotes))
         if not offer.is_realtime
     ]
@@ -79,15 +75,14 @@ def model_rows(report: Report, quotes: Mapping[str, Estimate], *windows: str) ->
     prices = {
         window: {line.model: line.price for line in quotes[window].models} for window in windows
     }
+    lines = {line.model: line for quote in quotes.values() for line in quote.models}
     rows = [
-        ModelRow(name, facts, [(window, prices[window].get(name)) for window in windows])
+        ModelRow(
+            name, facts, lines[name], [(window, prices[window].get(name)) for window in windows]
+        )
         for name, facts in report.models.items()
     ]
     return sorted(rows, key=lambda row: -row.facts.requests)
-
-
-def realtime_offer(quotes: Mapping[str, Estimate]) -> Offer:
-    return next(offer for offer in offers(dict(quotes)) if offer.is_realtime)
 
 
 def key_choices(form: OrderForm) -> list[KeyChoice]:

@@ -1,6 +1,5 @@
 """Files: listed, sent, looked at, checked again, taken back."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +7,7 @@ import msgspec
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import IntegrityError
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.http import FileResponse, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,12 +17,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from batchapp.domain.jsonl import Report
 from batchapp.forms.files import SAMPLES, FileFilterForm, SendingForm, UploadForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Project, StaleRow, Upload
+from batchapp.models import Batch, Origin, Project, StaleRow, Upload
 from batchapp.services import intake
 from batchapp.tasks import wake
 from batchapp.views import receiving
 from batchapp.views.access import can_write, project_of, require_member, upload_of
-from batchapp.views.preflight import fault_groups, offers, quotes_for, with_excerpts
+from batchapp.views.preflight import (
+    assumed_attachments,
+    fault_groups,
+    is_exact,
+    offers,
+    quotes_for,
+    repetition,
+    with_excerpts,
+)
+from batchapp.views.repairs import repairs_for
 from batchapp.views.summary import summarise, with_details
 
 PAGE_SIZE = 25
@@ -73,18 +81,22 @@ def upload(request: Request, pk: UUID) -> HttpResponse:
     """What is in a file, what is wrong with it, what it would cost."""
     found = upload_of(request, pk)
     rows = with_details(Batch.objects.visible_to(request.user).filter(upload=found))
+    twin, family = _relatives(found)
     context: dict[str, Any] = {
         "upload": found,
         "project": found.project,
         "can_write": can_write(request, found.project),
-        "twin": intake.twin_of(found),
+        "twin": twin,
+        "versions": family if len(family) > 1 else [],
+        "has_origin": any(each.has_origin for each in family if each.pk == found.pk),
         "summaries": [summarise(each) for each in rows.order_by("-created_at")[:BATCHES_SHOWN]],
         "nav": "projects",
         "tab": "uploads",
     }
     try:
         if report := found.report:
-            context |= _preflight(report, found, timezone.now())
+            context |= _preflight(request, report, found)
+            context["repairs"] = repairs_for(report) if context["can_write"] else []
     except msgspec.ValidationError:
         context["is_unreadable"] = True
     return render_partial(request, "batchapp/files/file.html", "live", context)
@@ -135,6 +147,9 @@ def upload_delete(request: Request, pk: UUID) -> HttpResponse:
 def upload_download(request: Request, pk: UUID) -> HttpResponseBase:
     """The file, byte by byte as it was sent."""
     found = upload_of(request, pk)
+    if found.is_to_be_made:
+        messages.info(request, f"{found.name} is still being made. Download it afterwards.")
+        return redirect(found)
     return FileResponse(
         found.blob.open("rb"),
         as_attachment=True,
@@ -151,10 +166,38 @@ def _is_readable(found: Upload) -> bool:
         return False
 
 
-def _preflight(report: Report, found: Upload, at: datetime) -> dict[str, Any]:
-    connection = found.project.connection
-    return {
+def _relatives(found: Upload) -> tuple[Upload | None, list[Any]]:
+    """The first file of the same bytes, if one came before, and the versions; in one query.
+
+    The versions are the file, what it was made from, and what was made of either.
+    """
+    origins = {found.pk, found.made_from_id} - {None}
+    twin = Q(pk=None)
+    if not found.is_to_be_made:
+        alike = found.project.uploads.filter(
+            sha256=found.sha256, created_at__lt=found.created_at
+        ).order_by("created_at", "pk")
+        twin = Q(pk=Subquery(alike.values("pk")[:1]))
+    rows = Upload.objects.filter(
+        Q(pk__in=origins) | Q(made_from__in=origins) | twin, project=found.project_id
+    ).select_related("uploaded_by")
+    origin = Exists(Origin.objects.filter(upload=OuterRef("pk")))
+    known = list(rows.annotate(has_origin=origin).order_by("created_at", "pk"))
+    family = [row for row in known if {row.pk, row.made_from_id} & origins]
+    earlier = [row for row in known if row.pk != found.pk and row.sha256 == found.sha256]
+    earlier = [row for row in earlier if row.sha256 and row.created_at < found.created_at]
+    return next(iter(earlier), None), family
+
+
+def _preflight(request: Request, report: Report, found: Upload) -> dict[str, Any]:
+    context: dict[str, Any] = {
         "report": report,
         "groups": with_excerpts(fault_groups(report), found),
-        "offers": offers(quotes_for(report, connection, at)) if report.is_valid else [],
+        "assumed_attachments": assumed_attachments(report),
     }
+    if report.is_valid:
+        project, now = found.project, timezone.now()
+        quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
+        context["offers"] = offers(quotes, is_exact=is_exact(report))
+        context["repetition"] = repetition(report, quotes)
+    return context

@@ -20,12 +20,17 @@ from batchapp.views.choices import (
     KeyChoice,
     key_choices,
     model_rows,
-    realtime_offer,
     usual,
     window_choices,
 )
 from batchapp.views.flow import PLACE, carried, report_of, report_of_ready, step_url, submission_in
-from batchapp.views.preflight import fault_groups, quotes_for, with_excerpts
+from batchapp.views.preflight import (
+    assumed_attachments,
+    fault_groups,
+    offers,
+    quotes_for,
+    with_excerpts,
+)
 
 PAGE_SIZE = 25
 
@@ -95,7 +100,7 @@ def batch_window(request: Request, pk: UUID) -> HttpResponse:
         return flow.named(request)
     project, now = upload.project, timezone.now()
     form, keys = _choosing(request, upload)
-    quotes = quotes_for(report, project.connection, now)
+    quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
     context = PLACE | {
         "upload": upload,
         "project": project,
@@ -104,7 +109,8 @@ def batch_window(request: Request, pk: UUID) -> HttpResponse:
         "report": report,
         "models": model_rows(report, quotes, *project.connection.windows),
         "windows": window_choices(quotes, now),
-        "realtime": realtime_offer(quotes),
+        "offers": offers(quotes),
+        "assumed_attachments": assumed_attachments(report),
         "keys": keys,
         "has_usable_key": any(each.is_readable for each in keys),
         "can_manage": can_manage(request, project),

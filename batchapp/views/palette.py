@@ -23,7 +23,11 @@ PAGES = [
     ("Profile and provider keys", "profile", "person"),
     ("Change the password", "password_change", "person"),
 ]
-FOR_STAFF = [("Report", "report", "chart"), ("Admin", "admin:index", "gear")]
+FOR_STAFF = [
+    ("Report", "report", "chart"),
+    ("Prices", "prices", "money"),
+    ("Admin", "admin:index", "gear"),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from batchapp.domain.estimate import Estimate
+from batchapp.domain.estimate import Estimate, estimate
+from batchapp.domain.faults import OURS
 from batchapp.domain.jsonl import Fault, Report, Severity
-from batchapp.models import REALTIME, Connection, Upload
+from batchapp.domain.repairs import REMEDIES, cures_of
+from batchapp.models import REALTIME, Connection, Project, Upload, User
 from batchapp.services import intake, ordering
 from batchapp.templatetags.words import usd
 from batchapp.views.summary import at_least
@@ -19,6 +21,28 @@ EXCERPTS_SHOWN = 20
 """Lines of each kind of fault whose text is shown."""
 
 ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One line that a finding is about, with its beginning, "" if that was not read.
+
+    ``fault`` is None where nothing is wrong but that a later line repeats it; ``others`` are the
+    lines that belong to it, each with a place of its own.
+    """
+
+    line: int
+    fault: Fault | None
+    text: str
+    others: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """A repair that a finding can be put right with."""
+
+    name: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +60,36 @@ class FaultGroup:
 
     @property
     def title(self) -> str:
-        words = self.code.replace("_", " ").capitalize()
-        return ACRONYMS.sub(lambda found: found[0].upper(), words)
+        return title_of(self.code)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the provider would take it: the portal alone insists."""
+        return self.code in OURS
+
+    @property
+    def cures(self) -> list[Cure]:
+        return [Cure(each.value, REMEDIES[each].title) for each in cures_of(self.code)]
 
     @property
     def places(self) -> list[Fault]:
         return [fault for fault in self.faults if fault.line]
 
     @property
-    def lines(self) -> list[tuple[Fault, str]]:
-        """Each place with the beginning of its line, "" if that was not read."""
-        return [(fault, self.texts.get(fault.line, "")) for fault in self.places]
+    def lines(self) -> list[Place]:
+        """Each place, and before it the line that it repeats, in the order of the file."""
+        repeats: defaultdict[int, list[int]] = defaultdict(list)
+        for fault in self.places:
+            if fault.other_line:
+                repeats[fault.other_line].append(fault.line)
+        own: defaultdict[int, list[Fault | None]] = defaultdict(list)
+        for fault in self.places:
+            own[fault.line].append(fault)
+        return [
+            Place(line, fault, self.texts.get(line, ""), _others(fault, repeats.get(line, [])))
+            for line in sorted(own.keys() | repeats.keys())
+            for fault in own.get(line, [None])
+        ]
 
     @property
     def unseen(self) -> int:
@@ -60,6 +103,8 @@ class Offer:
     window: str
     estimate: Estimate
     saving: str
+    is_exact: bool = False
+    """Whether the input's tokens are what the provider will count."""
 
     @property
     def is_realtime(self) -> bool:
@@ -67,14 +112,59 @@ class Offer:
 
     @property
     def expected(self) -> str:
-        return _expected(self.estimate)
+        return _expected(self.estimate, is_exact=self.is_exact)
 
     @property
     def ceiling(self) -> str:
-        """The most it can cost, if anything bounds it; the input's tokens are counted by ratio."""
+        """The most it can cost, if anything bounds it."""
         if self.estimate.ceiling_usd is None:
             return "not known" if self.estimate.unpriced else "no limit"
-        return f"~{usd(self.estimate.ceiling_usd)}"
+        return f"{'' if self.is_exact else '~'}{usd(self.estimate.ceiling_usd)}"
+
+    @property
+    def low(self) -> str:
+        """The least it may cost: by past runs, or else what the input alone does."""
+        if self.estimate.low_usd is None or self.estimate.unpriced:
+            return "not known"
+        is_learnt = any(line.has_history for line in self.estimate.models)
+        return f"{'' if self.is_exact and not is_learnt else '~'}{usd(self.estimate.low_usd)}"
+
+    @property
+    def likely(self) -> str:
+        """Where nothing bounds the cost, what nine of ten past runs stayed below; or ""."""
+        if self.estimate.ceiling_usd is not None or self.estimate.high_usd is None:
+            return ""
+        return f"~{usd(self.estimate.high_usd)}"
+
+    @property
+    def unlimited(self) -> int:
+        """Requests that set no ``max_tokens``: nothing bounds their cost."""
+        return sum(line.unbounded_requests for line in self.estimate.models)
+
+    @property
+    def bases(self) -> list[tuple[str, str]]:
+        """What the output was judged by, for each model."""
+        return [(line.model, line.basis) for line in self.estimate.models]
+
+    @property
+    def since(self) -> datetime | None:
+        """When the newest of the prices that are used came into force."""
+        prices = [line.price for line in self.estimate.models]
+        return max((price.since for price in prices if price and price.since), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """What the requests cost that ask word for word what an earlier one asks."""
+
+    requests: int
+    cost: str
+    window: str
+
+
+def title_of(code: str) -> str:
+    """A finding's name in words."""
+    return ACRONYMS.sub(lambda found: found[0].upper(), code.replace("_", " ").capitalize())
 
 
 def fault_groups(report: Report) -> list[FaultGroup]:
@@ -95,28 +185,68 @@ def with_excerpts(groups: list[FaultGroup], found: Upload) -> list[FaultGroup]:
     A line with a secret in it is not repeated on a page.
     """
     secret = {fault.line for group in groups if group.code == "secret" for fault in group.faults}
-    shown = {fault.line for group in groups for fault in group.places[:EXCERPTS_SHOWN]} - secret
+    faults = [fault for group in groups for fault in group.places[:EXCERPTS_SHOWN]]
+    shown = {line for fault in faults for line in (fault.line, fault.other_line)} - secret - {0}
     texts = intake.excerpts(found, shown) if shown else {}
     return [replace(group, texts=texts) for group in groups]
 
 
-def quotes_for(report: Report, connection: Connection, at: datetime) -> dict[str, Estimate]:
-    """What the file would cost in each completion window of ``connection``, and at once."""
-    return ordering.quote(report, connection, [*connection.windows, REALTIME], at)
+def quotes_for(
+    report: Report,
+    connection: Connection,
+    at: datetime,
+    *,
+    project: Project | None = None,
+    user: User | None = None,
+) -> dict[str, Estimate]:
+    """What the file would cost in each completion window of ``connection``, and at once.
+
+    With a project and a user, the answers' length is judged by batches that ended before ``at``.
+    """
+    histories = ordering.learnt(report, project, user, at) if project and user else None
+    return ordering.quote(report, connection, [*connection.windows, REALTIME], at, histories)
 
 
-def offers(quotes: dict[str, Estimate]) -> list[Offer]:
+def offers(quotes: dict[str, Estimate], *, is_exact: bool = False) -> list[Offer]:
     """One for each completion window, and the realtime price to compare."""
     realtime = quotes[REALTIME]
-    return [Offer(window, quote, _saving(quote, realtime)) for window, quote in quotes.items()]
+    return [
+        Offer(window, quote, _saving(quote, realtime), is_exact or quote.is_exact)
+        for window, quote in quotes.items()
+    ]
 
 
-def _expected(estimate: Estimate) -> str:
+def is_exact(report: Report) -> bool:
+    """Whether the input of every request was counted as the provider will count it."""
+    return all(facts.exact for facts in report.models.values())
+
+
+def assumed_attachments(report: Report) -> int:
+    """Images and the like whose size could not be seen."""
+    return sum(facts.assumed_attachments for facts in report.models.values())
+
+
+def repetition(report: Report, quotes: dict[str, Estimate]) -> Repetition | None:
+    """The cost of repeated requests in the first of the ``quotes``; None if none repeats."""
+    requests = sum(facts.requests for facts in report.repeated.values())
+    window, quote = next(iter(quotes.items()))
+    if not requests:
+        return None
+    prices = {line.model: line.price for line in quote.models if line.price}
+    return Repetition(requests, _expected(estimate(report.repeated, prices, window)), window)
+
+
+def _others(fault: Fault | None, repeats: list[int]) -> list[int]:
+    return ([fault.other_line] if fault and fault.other_line else []) + repeats
+
+
+def _expected(estimate: Estimate, *, is_exact: bool = False) -> str:
     if estimate.expected_usd is None:
         return "no price"
     if estimate.unpriced:
         return at_least(estimate.expected_usd, len(estimate.unpriced))
-    return f"~{usd(estimate.expected_usd)}"
+    is_certain = is_exact and estimate.low_usd == estimate.ceiling_usd  # nothing is written
+    return f"{'' if is_certain else '~'}{usd(estimate.expected_usd)}"
 
 
 def _saving(quote: Estimate, realtime: Estimate) -> str:

@@ -69,7 +69,8 @@ def state(upload: Upload) -> JsonResponse:
     status = Upload.Status(upload.status)
     text = status.label
     if status == Upload.Status.CHECKING:
-        text = f"Checking: {count(upload.lines_checked, 'line')} so far"
+        doing = "Correcting" if upload.is_to_be_made else "Checking"
+        text = f"{doing}: {count(upload.lines_checked, 'line')} so far"
     elif status == Upload.Status.READY:
         text = f"Ready: {count(upload.requests or 0, 'request')}"
     elif status == Upload.Status.FAULTY:

@@ -16,7 +16,10 @@ from django_htmx.http import HttpResponseClientRefresh
 from batchapp.forms.people import SignInForm
 from batchapp.http import wants_fragment
 
-FORMS_ONLY = {"logout", "key_try", "upload_check", "upload_sample"}
+FORMS_ONLY = {
+    *("logout", "key_try", "upload_check", "upload_sample"),
+    *("table_read", "table_template"),
+}
 """Names of addresses that only take forms: who asks for one as a page gets a blank one."""
 
 

@@ -9,9 +9,12 @@ from django.utils import timezone
 
 from batchapp.domain.pace import remaining
 from batchapp.models import Batch, Charge, Part
-from batchapp.templatetags.words import count, usd
+from batchapp.templatetags.words import ago_or_in, count, roughly, usd
 
 NO_PRICE = "no price"
+LATE_LOOK = timedelta(minutes=5)
+"""After which nobody should wonder alone why nothing moves."""
+
 NOT_YET_SENT = {Part.Status.PREPARING, Part.Status.WAITING}
 
 
@@ -117,7 +120,27 @@ class Summary:
         """Sentences, each once; a batch that is over has none."""
         if self.batch.is_over:
             return []
-        return list(dict.fromkeys(part.trouble for part in self.parts if part.trouble))
+        found = dict.fromkeys(part.trouble for part in self.parts if part.trouble)
+        return list(found) or [text for text in [self.silence] if text]
+
+    @property
+    def silence(self) -> str:
+        """Whose fault it is that nothing is heard: the provider's, or the portal's own."""
+        connection, now = self.batch.connection, timezone.now()
+        if connection.resting_until and connection.down_since:
+            return (
+                f"{connection} has not answered for {roughly(now - connection.down_since)}. The "
+                "portal keeps trying; nothing is lost."
+            )
+        latest = now - max(LATE_LOOK, 2 * connection.patience)
+        running = [part for part in self.parts if part.status == Part.Status.RUNNING]
+        looked = [at for part in running if (at := part.polled_at or part.submitted_at)]
+        if looked and max(looked) < latest:
+            return (
+                f"The portal last looked {ago_or_in(max(looked))}: it is late, not "
+                f"{connection}. If this stays, tell the operator that no worker runs."
+            )
+        return ""
 
 
 def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":

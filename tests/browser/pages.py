@@ -9,9 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route
@@ -35,6 +35,16 @@ class Place:
 
     def __str__(self) -> str:
         return self.name
+
+
+def price_list(line: str) -> bytes:
+    """The body of a form that sends a CSV of one price, to be compared."""
+    fields = {"csrfmiddlewaretoken": 32 * "a", "action": "compare", "connection": "1"}
+    parts = [f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
+    csv = f"model,window,input_usd,output_usd\n{line}\nmeta-llama/Llama-4,24h,0.10,0.30\n"
+    parts.append(f'name="csv"; filename="prices.csv"\r\n\r\n{csv}')
+    bodies = "".join(f"--x\r\nContent-Disposition: form-data; {part}\r\n" for part in parts)
+    return f"{bodies}--x--\r\n".encode()
 
 
 PLACES = [
@@ -73,8 +83,26 @@ PLACES = [
     Place("file-failed", "/files/{failed}/"),
     Place("file-unreadable", "/files/{unreadable}/"),
     Place("file-twin", "/files/{twin}/"),
+    Place("file-repair", "/files/{faulty}/correct/"),
+    Place("file-repair-all", "/files/{mixed}/correct/"),
+    Place("file-corrected", "/files/{corrected}/"),
+    Place("file-being-corrected", "/files/{correcting}/"),
     Place("file-delete", "/files/{ready}/delete/"),
     Place("file-delete-dialog", "/files/{ready}/", opens="#delete"),
+    Place("builder", "/projects/support/builder/"),
+    Place("builder-empty", "/projects/empty/builder/"),
+    Place("builder-mapping", "/tables/{table}/"),
+    Place("builder-reading", "/tables/{table_reading}/"),
+    Place("builder-refused", "/tables/{table_refused}/"),
+    Place("builder-wide", "/tables/{table_wide}/"),
+    Place("builder-preview", "/tables/{table}/preview/"),
+    Place("builder-making", "/tables/{table_making}/preview/"),
+    Place("builder-faults", "/tables/{table_faulty}/preview/"),
+    Place("builder-delete", "/tables/{table}/delete/"),
+    Place("template", "/templates/{template}/"),
+    Place("template-delete", "/templates/{template}/delete/"),
+    Place("file-origin", "/files/{from_table}/origin/"),
+    Place("file-origin-none", "/files/{ready}/origin/"),
     Place("batch-start", "/batches/new/"),
     Place("batch-start-nowhere", "/batches/new/", person="new"),
     Place("batch-file", "/projects/support/batches/new/"),
@@ -90,6 +118,7 @@ PLACES = [
     Place("batch-window-no-key", "/files/{keyless}/batch/window/", person="grace"),
     Place("batch-review", "/files/{ready}/batch/review/?window=1h&key={key}&name=November"),
     Place("batch-review-again", "/files/{ready}/batch/review/?window=24h&key={key}&name=Twice"),
+    Place("batch-ready", "/files/{ready}/batch/ready/?window=1h&key={key}&name=Now"),
     Place(
         "batch-review-submitted",
         "/files/{ready}/batch/review/?window=1h&key={key}&name=Done&submission={submission}",
@@ -118,7 +147,26 @@ PLACES = [
     Place("report", "/report/"),
     Place("report-by-model", "/report/?by=model"),
     Place("report-by-month", "/report/?first=2025-01-01&last=2026-12-31&sandbox=on&sort=name"),
+    Place("accuracy", "/report/accuracy/"),
     Place("report-empty", "/report/?first=2020-01-01&last=2020-01-31"),
+    Place("prices", "/prices/"),
+    Place("prices-history", "/prices/?show=all&sort=-since&q=Qwen3"),
+    Place("prices-none-matches", "/prices/?q=nothing"),
+    Place(
+        "prices-tried",
+        "/prices/?q=llama&try-connection=1&try-model=meta-llama/Llama-4-Scout"
+        "&try-at=2030-01-01T12:00",
+    ),
+    Place("prices-missing", "/prices/missing/"),
+    Place("prices-import", "/prices/import/"),
+    Place("prices-compared", "/prices/import/", posts=price_list("Qwen/Qwen3.5-9B,24h,0.04,0.3")),
+    Place("prices-compared-badly", "/prices/import/", posts=price_list("Qwen/Qwen3.5-9B,24h,,1")),
+    Place("price-add", "/prices/add/?connection=1&model=mistralai/Small&window=1h"),
+    Place("price-correct", "/prices/correct/?price={price}"),
+    Place("price-correct-dialog", "/prices/", opens="text=Correct…"),
+    Place("price-end", "/prices/end/?price={price}"),
+    Place("price-end-dialog", "/prices/", opens="text=End…"),
+    Place("price-withdraw", "/prices/withdraw/?price={announced}"),
     Place("not-understood", f"/batches/?{'&' * 1100}", status=400),
     Place("not-allowed", "/files/{foreign}/batch/", status=403),
     Place("form-out-of-date", "/profile/", status=403, posts=urlencode({"name": ""}).encode()),
@@ -137,6 +185,8 @@ class Gallery:
     paths: dict[str, str]
     sessions: dict[str, str]
     env: dict[str, str]
+    log: IO[str]
+    web: "subprocess.Popen[bytes]" = field(init=False)
 
     def path_of(self, place: Place) -> str:
         return place.path.format_map(self.paths)
@@ -165,15 +215,34 @@ class Gallery:
             page.locator("dialog[open] h1").wait_for()
         return response.status
 
-    def change(self, code: str) -> None:
-        """Run ``code`` on the portal's rows, as one of its workers might."""
-        subprocess.run(
+    def change(self, code: str) -> str:
+        """Run ``code`` on the portal's rows, as one of its workers might; what it printed."""
+        done = subprocess.run(
             [sys.executable, "manage.py", "shell", "--command", code],
             cwd=ROOT,
             env=self.env,
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
         )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def stop(self) -> None:
+        self.web.terminate()
+        self.web.wait(30)
+
+    def start(self) -> None:
+        """The web process, once more after ``stop``."""
+        command = [sys.executable, "manage.py", "serve", "web"]
+        self.web = subprocess.Popen(
+            command, cwd=ROOT, env=self.env, stdout=self.log, stderr=subprocess.STDOUT
+        )
+        until(lambda: is_up(f"{self.url}/healthz"), self.url, self.tail)
+
+    def tail(self) -> str:
+        self.log.flush()
+        return Path(self.log.name).read_text()[-4000:]
 
 
 def _posted(route: Route, place: Place, origin: str) -> None:
@@ -210,23 +279,12 @@ def gallery(folder: Path) -> Iterator[Gallery]:
             assert done.returncode == 0, done.stderr
             return done.stdout
 
-        def tail() -> str:
-            log.seek(0)
-            return log.read()[-4000:]
-
         run("manage.py", "migrate", "--verbosity", "0")
         run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
         made = json.loads(run("-m", "tests.browser.seed"))
-        web = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "web"],
-            cwd=ROOT,
-            env=env,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        it = Gallery(url, made["paths"], made["sessions"], env, log)
         try:
-            until(lambda: is_up(f"{url}/healthz"), url, tail)
-            yield Gallery(url, made["paths"], made["sessions"], env)
+            it.start()
+            yield it
         finally:
-            web.terminate()
-            web.wait(30)
+            it.stop()

@@ -1,4 +1,4 @@
-"""Takes a picture of every page in both themes, wide and narrow, and the one in the README.
+"""Takes a picture of every page in both themes, wide and narrow, and those in the README.
 
 python -m tests.browser.pictures
 """
@@ -16,8 +16,8 @@ from tests.processes.portal import ROOT
 
 SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
 THEMES = ("light", "dark")
-README = ROOT / "docs/pictures/batch.png"
-"""Of the finished batch, which is what a reader should see first."""
+README = {"batch-completed": "batch.png", "batch-window": "estimate.png"}
+"""Place -> its picture in the README: what came of a batch, and what one would cost."""
 
 
 def main() -> None:
@@ -43,8 +43,8 @@ def _take(portal: Gallery, browser: Browser, place: Place, folder: Path) -> None
                 page.emulate_media(color_scheme=theme)
                 path = folder / f"{place}-{screen}-{theme}.png"
                 page.screenshot(path=path, full_page=not place.opens)
-                if (place.name, screen, theme) == ("batch-completed", "wide", "light"):
-                    page.screenshot(path=README)
+                if place.name in README and (screen, theme) == ("wide", "light"):
+                    page.screenshot(path=ROOT / "docs/pictures" / README[place.name])
 
 
 if __name__ == "__main__":

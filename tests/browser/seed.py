@@ -6,6 +6,7 @@ It runs in a process of its own, in the environment of the portal that will show
 import json
 import os
 import sys
+import uuid
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,8 @@ from django.conf import settings  # noqa: E402  # only a set up Django lets us i
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from batchapp.domain.pricing import UnitPrice  # noqa: E402
+from batchapp.domain.repairs import Choice, Repair  # noqa: E402
 from batchapp.models import (  # noqa: E402
     REALTIME,
     Batch,
@@ -29,7 +32,13 @@ from batchapp.models import (  # noqa: E402
     Upload,
     User,
 )
+from batchapp.services import (  # noqa: E402
+    intake,
+    pricing,
+    repairing,
+)
 from tests import make  # noqa: E402
+from tests.browser import tables  # noqa: E402
 
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 QUESTIONS = "The invoice shows last month's address, and the link in the e-mail ends in an error."
@@ -38,6 +47,9 @@ FAULTS = b"""{"custom_id": "ticket-1"}
 nonsense
 """
 LARGE = 300
+NOWHERE = "http://127.0.0.1:9"
+"""Nobody listens there: a page that asks a provider is refused at once."""
+
 LONG_NAME = "tickets of November, copied by hand 🧾 " + 9 * "and once more " + "(1).jsonl"
 
 
@@ -48,6 +60,8 @@ def seed() -> dict[str, dict[str, str]]:
     alan = make.make_user("alan@example.com", first_name="Alan", last_name="Turing")
     newcomer = make.make_user("new@example.com")
     connection = Connection.objects.get(name="Doubleword")
+    Connection.objects.update(base_url=NOWHERE)
+    connection.refresh_from_db()
     for window, factor in [("24h", 1), ("1h", 2), (REALTIME, 4)]:
         make.make_price(connection, window, factor * Decimal("0.05"), factor * Decimal("0.20"))
     support = make.make_project(
@@ -61,6 +75,7 @@ def seed() -> dict[str, dict[str, str]]:
 
     paths = {"key": str(key.pk), "foreign": str(make.make_upload(looked_at, grace).pk)}
     paths |= {name: str(row.pk) for name, row in _files(support, ada).items()}
+    paths |= tables.seed(support, ada)
     batches = _batches(support, ada, grace)
     paths |= {name: str(row.pk) for name, row in batches.items()}
     paths |= {"submission": str(batches["completed"].submission)}
@@ -70,9 +85,26 @@ def seed() -> dict[str, dict[str, str]]:
     paths |= {"keyless": str(make.make_upload(keyless, grace, name="glossary.jsonl").pk)}
     paths |= {"quiet": str(_playground(alan).pk)}
     paths |= {"grace": str(support.memberships.get(user=grace).pk)}
+    paths |= _prices(connection, keyless, grace)
     people = {"ada": ada, "grace": grace, "alan": alan, "new": newcomer}
     people |= {"edsger": _broken()}
     return {"paths": paths, "sessions": {name: _session(user) for name, user in people.items()}}
+
+
+def _prices(connection: Connection, project: Project, user: User) -> dict[str, str]:
+    """A pattern, a price to come, one that ends, one that is over, and a model without any."""
+    now = timezone.now()
+    pattern = make.make_price(
+        connection, "24h", Decimal("0.15"), Decimal("0.60"), model="meta-llama/*"
+    )
+    dearer = UnitPrice(input=Decimal("0.18"), output=Decimal(0))
+    announced = pricing.correct(pattern, dearer, since=now + timedelta(days=30))
+    small = connection.prices.filter(model="Qwen/Qwen3.5-4B")
+    pricing.end(small.get(window="1h"), now + timedelta(days=3))
+    pricing.correct(small.get(window="24h"), dearer, source="https://example.com/prices")
+    unpriced = make.request_file(40, model="mistralai/Mistral-Small-3.2-24B-Instruct-2506")
+    make.make_upload(project, user, name="glossary-of-2025.jsonl", content=unpriced)
+    return {"price": str(pattern.pk), "announced": str(announced.pk)}
 
 
 def _files(project: Project, user: User) -> dict[str, Upload]:
@@ -82,8 +114,10 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         "faulty": make.make_upload(project, user, name="by hand.jsonl", content=FAULTS),
         "failed": make.make_upload(project, user, name="tickets-2024.jsonl", is_checked=False),
         "twin": make.make_upload(project, user, name=LONG_NAME, content=_large()),
+        "mixed": make.make_upload(project, user, name="tickets-mixed.jsonl", content=_mixed()),
         "unreadable": make.make_upload(project, user, name="tickets-2023.jsonl"),
     }
+    files |= _versions(files["mixed"], user)
     Upload.objects.filter(pk=files["checking"].pk).update(lines_checked=12_400)
     Upload.objects.filter(pk=files["failed"].pk).update(
         status=Upload.Status.FAILED,
@@ -92,6 +126,32 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
     )
     Upload.objects.filter(pk=files["unreadable"].pk).update(findings={"of": "another version"})
     return files
+
+
+def _mixed() -> bytes:
+    """Faults of every kind that the portal can put right, and one that it drops."""
+    ask = [{"role": "user", "content": QUESTIONS}]
+    bodies: list[dict[str, Any]] = [
+        {"model": make.MODEL, "messages": ask, "max_tokens": 50},
+        {"messages": ask, "max_tokens": 50},
+        {"model": make.MODEL, "messages": ask, "max_tokens": 50, "stream": True},
+        {"model": "Qwen/Qwen3-14B-FP8", "messages": ask},
+    ]
+    lines = [make.request_line(number % 3, body=body) for number, body in enumerate(bodies)]
+    return "\n".join([*lines, "nonsense", ""]).encode()
+
+
+def _versions(original: Upload, user: User) -> dict[str, Upload]:
+    """One that is corrected, and one that is being made."""
+    repairs = frozenset({Repair.SET_MODEL, Repair.SUFFIX_DUPLICATES, Repair.DROP_BAD_ROWS})
+    choice = Choice(repairs, model=make.MODEL)
+    made, begun = (
+        repairing.begin(original, user, choice, submission=uuid.uuid4()) for _ in range(2)
+    )
+    repairing.make(made)
+    intake.check(made)
+    Upload.objects.filter(pk=begun.pk).update(lines_checked=61_300)
+    return {"corrected": made, "correcting": begun}
 
 
 def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:

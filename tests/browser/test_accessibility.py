@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, ViewportSize
 from tests.browser.chromium import ON_ONE_STACK
 from tests.browser.pages import PLACES, Gallery, Place
 
-pytestmark = [pytest.mark.browser, ON_ONE_STACK]
+pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
 
 SCREENS: list[ViewportSize] = [{"width": 1280, "height": 900}, {"width": 390, "height": 844}]
 RULES = [

@@ -1,14 +1,46 @@
 """The main job as a person does it: sign in, upload, look, submit, watch, read, download."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.test_pages import OVERFLOW
+from tests.processes.portal import PASSWORD, Portal
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "batchapp/data/samples"
 
 pytestmark = [pytest.mark.browser]
+
+
+SCREENS: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "color_scheme": "dark",
+        "has_touch": True,
+        "is_mobile": True,
+    },
+}
+
+
+@pytest.fixture(params=SCREENS)
+def screen(
+    request: pytest.FixtureRequest, chromium: Browser, running_portal: Portal
+) -> Iterator[Page]:
+    """A device; a script error or a refused resource fails the test."""
+    context = chromium.new_context(base_url=running_portal.url, **SCREENS[request.param])
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    yield page
+    context.close()
+    assert errors == []
 
 
 def upload(page: Page, file: Path) -> None:
@@ -18,23 +50,52 @@ def upload(page: Page, file: Path) -> None:
     page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
 
 
-def test_from_a_file_to_its_results(signed_in: Page) -> None:
-    page = signed_in
-    upload(page, SAMPLES / "chat.jsonl")
-    expect(page.get_by_text("All 300 requests are ready to be sent.")).to_be_visible()
-    expect(page.get_by_role("row", name=re.compile(r"^24h ~\$0\.0035")).first).to_be_visible()
+def press(target: Locator) -> None:
+    """As a finger does on what has no mouse; nothing may lie over the target."""
+    size = target.page.viewport_size
+    if size and size["width"] < 600:
+        target.tap()
+    else:
+        target.click()
 
-    page.get_by_role("main").get_by_role("link", name="New batch").click()
+
+def open_project(page: Page, name: str) -> None:
+    """By the navigation, which a phone hides behind a button."""
+    menu = page.get_by_role("button", name="Menu")
+    if menu.is_visible():
+        press(menu)
+    press(page.get_by_role("navigation", name="Main").get_by_role("link", name="Projects"))
+    press(page.get_by_role("link", name=name, exact=True))
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def test_from_a_file_to_its_results(screen: Page) -> None:
+    page = screen
+    page.goto("/projects/")
+    page.get_by_label("E-mail").fill("ana@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    press(page.get_by_role("button", name="Sign in"))
+    page.wait_for_url("/projects/")
+    open_project(page, "Demo")
+
+    press(page.get_by_role("link", name="Upload a file").first)
+    page.locator("input[type=file]").set_input_files(SAMPLES / "chat.jsonl")
+    press(page.get_by_role("button", name="Upload", exact=True))
+    page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
+    expect(page.get_by_text("All 300 requests are ready to be sent.")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile(r"24h.*~\$0\.0035")).first).to_be_visible()
+
+    press(page.get_by_role("main").get_by_role("link", name="New batch"))
     page.wait_for_url(re.compile(r"/batch/$"))
-    page.get_by_role("link", name="Continue").click()
+    press(page.get_by_role("link", name="Continue"))
     page.wait_for_url(re.compile(r"/batch/window/"))
-    page.get_by_role("radio", name=re.compile("^1h")).check()
-    page.get_by_role("radio", name=re.compile("^24h")).check()
+    press(page.locator("label", has=page.get_by_role("radio", name=re.compile("^1h"))))
+    press(page.locator("label", has=page.get_by_role("radio", name=re.compile("^24h"))))
     page.get_by_label("Name").fill("Notes, classified")
-    page.get_by_role("button", name="Continue to the review").click()
+    press(page.get_by_role("button", name="Continue to the review"))
     page.wait_for_url(re.compile(r"/batch/review/\?.*window=24h"))
     expect(page.get_by_text("Notes, classified").first).to_be_visible()
-    page.get_by_role("button", name="Submit the batch").click()
+    press(page.get_by_role("button", name="Submit the batch"))
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
 
     # Counts move without a reload: this mark would be gone after one.
@@ -46,14 +107,20 @@ def test_from_a_file_to_its_results(signed_in: Page) -> None:
     expect(page.get_by_text("300 in = 300 answered", exact=True)).to_be_visible()
 
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download results").click()
+        press(page.get_by_role("link", name="Download results"))
     assert download.value.path().read_bytes().count(b"\n") == 300
 
-    page.get_by_role("link", name="Browse results").click()
-    page.get_by_role("link", name="classify-3.40.1-note-01").click()
-    expect(page.get_by_text("SQLite 3.40.1 (2022-12-28)").first).to_be_visible()
-    page.get_by_text("As sent and received").click()
-    expect(page.get_by_text('"object": "chat.completion"')).to_be_visible()
+    press(page.get_by_role("link", name="Browse results"))
+    press(page.get_by_role("link", name="classify-3.40.1-note-01"))
+    drawer = page.get_by_role("dialog", name="Details")
+    expect(drawer.get_by_text("SQLite 3.40.1 (2022-12-28)").first).to_be_visible()
+    press(drawer.get_by_text("As sent and received"))
+    expect(drawer.get_by_text('"object": "chat.completion"')).to_be_visible()
+    press(drawer.get_by_role("link", name="Next"))
+    expect(drawer.get_by_role("heading", level=1)).not_to_have_text("classify-3.40.1-note-01")
+    press(drawer.get_by_role("button", name="Close"))
+    expect(drawer).to_be_hidden()
+    assert page.evaluate(OVERFLOW) == 0
 
 
 def test_without_javascript_the_job_is_done_all_the_same(signed_in: Page) -> None:

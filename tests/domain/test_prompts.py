@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.prompts import Recipe, TemplateFault, columns_of, render, request_line
+from batchapp.domain.prompts import TemplateFault, columns_of, render
+from batchapp.domain.recipes import Recipe, request_line
 from tests.domain.making import codes, make_file
 
 ROW = {"name": "Ada", "text": "{name} {0} }{", "a.b": "dotted", "a b": "spaced", "id": "x-1"}

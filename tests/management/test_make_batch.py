@@ -1,6 +1,7 @@
 """From a table to a file that passes the preflight."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from batchapp.domain.jsonl import Limits, check
+from batchapp.domain.recipes import Recipe
+from batchapp.models import Project
+from batchapp.services import building
+from tests.make import make_project, make_user
+from tests.views.tables import workbook
 
 
 def make(tmp_path: Path, table: str | bytes, prompt: str = "Say {text}", **options: Any) -> Path:
@@ -16,6 +22,11 @@ def make(tmp_path: Path, table: str | bytes, prompt: str = "Say {text}", **optio
     asked = {"prompt": prompt, "model": "Qwen/Qwen3-14B-FP8", "output": target}
     call_command("make_batch", source, **(asked | options))
     return target
+
+
+def make_xlsx(tmp_path: Path, **options: Any) -> Path:
+    rows = [["id", "when", "text"], ["Größe", date(2025, 1, 31), "hello"], ["b", None, ""]]
+    return make(tmp_path, workbook(Notes=[["x"], ["y"]], Tickets=rows), **options)
 
 
 def bodies(path: Path) -> list[dict[str, Any]]:
@@ -46,7 +57,11 @@ def test_semicolons_and_other_encodings_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "options", "complaint"),
     [
-        ("text\na\n", {"prompt": "Say {txt}"}, "no column txt. It has: text"),
+        (
+            "text\na\n",
+            {"prompt": "Say {txt}"},
+            "no column txt. Did you mean text\\? The table has: text",
+        ),
         ("text\na\n", {"prompt": "Say {text"}, "has no partner"),
         ("text\na\n", {"id_column": "id"}, "no column id"),
         ("text\n", {}, "no rows"),
@@ -70,3 +85,72 @@ def test_the_sample_table_works(tmp_path: Path) -> None:
     path = make(tmp_path, sample.read_bytes(), prompt="{name}: {meaning}", id_column="name")
 
     assert len(bodies(path)) == 25
+
+
+def test_a_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
+    path = make_xlsx(tmp_path, sheet="Tickets", prompt="{when}: {text}", empty="skip")
+
+    assert [body["messages"][0]["content"] for body in bodies(path)] == ["2025-01-31: hello"]
+
+
+def test_ids_that_no_provider_takes_are_replaced_only_with_a_list(tmp_path: Path) -> None:
+    asked = {"sheet": "Tickets", "empty": "skip", "id_column": "id"}
+    with pytest.raises(CommandError, match="cannot name this row"):
+        make_xlsx(tmp_path, **asked)
+
+    path = make_xlsx(tmp_path, **asked, id_map=tmp_path / "ids.csv")
+
+    custom_id = json.loads(path.read_text())["custom_id"]
+    listed = (tmp_path / "ids.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert listed == ["custom_id,id_in_the_table", f"{custom_id},Größe"]
+
+
+def test_a_name_that_was_there_gets_the_number_of_its_row(tmp_path: Path) -> None:
+    path = make(tmp_path, "id,text\na,x\na,y\n", id_column="id", twins="suffix")
+
+    ids = [json.loads(line)["custom_id"] for line in path.read_text().splitlines()]
+    assert ids == ["a", "a-2"]
+
+
+def test_a_table_whose_every_row_is_left_out_gives_no_file(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="all 2 rows have an empty cell"):
+        make(tmp_path, "id,text\n1,\n2,\n", empty="skip")
+
+
+def test_without_a_template_a_prompt_and_a_model_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="Give --prompt and --model, or a --template"):
+        make(tmp_path, "text\na\n", prompt=None, model=None)
+
+
+@pytest.mark.django_db
+class TestWithTemplates:
+    RECIPE = Recipe(model="m", prompt="Say {text}", max_tokens=7, empty="skip", unsafe_ids="hash")
+
+    def save(self, recipe: Recipe = RECIPE, slug: str = "support") -> None:
+        project = Project.objects.filter(slug=slug).first() or make_project(slug=slug)
+        building.save_template(project, make_user(), "Sayings", recipe)
+
+    def test_its_newest_version_says_what_the_options_do_not(self, tmp_path: Path) -> None:
+        self.save(Recipe(model="old", prompt="Old {text}"))
+        self.save()
+
+        path = make(tmp_path, "id,text\n1,a\n2,\n", prompt=None, model="other", template="Sayings")
+
+        (body,) = bodies(path)
+        assert body["messages"] == [{"role": "user", "content": "Say a"}]
+        assert (body["model"], body["max_tokens"]) == ("other", 7)
+
+    def test_where_several_projects_have_it_one_must_be_named(self, tmp_path: Path) -> None:
+        self.save()
+        self.save(slug="letters")
+        asked = {"prompt": None, "model": None, "template": "Sayings"}
+
+        with pytest.raises(CommandError, match="Several projects have a template Sayings"):
+            make(tmp_path, "text\na\n", **asked)
+        path = make(tmp_path, "text\na\n", **asked, project="letters")
+
+        assert len(bodies(path)) == 1
+
+    def test_one_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match="no template Sayings in support"):
+            make(tmp_path, "text\na\n", template="Sayings", project="support")

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Connection, Price
 from batchapp.services.pricing import load_doubleword_list
@@ -62,3 +63,63 @@ def test_two_prices_in_force_at_once_are_refused() -> None:
 
     with pytest.raises(ValidationError, match="End it first"):
         twin.full_clean()
+
+
+def books(connection: Connection, *models: str, at: timedelta = timedelta()) -> dict[str, int]:
+    found = connection.prices.books(models, ["24h"], timezone.now() + at)["24h"]
+    return {model: int(price.input) for model, price in found.items()}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_exact_name_is_asked_first_then_the_longest_pattern(order: int) -> None:
+    connection = make_connection()
+    names = [("*", 10), ("Qwen/*", 20), ("Qwen/*-FP8", 30), ("Qwen/A-FP8", 40)]
+    for name, usd in names[::order]:
+        make_price(connection, "24h", Decimal(usd), Decimal(1), model=name)
+
+    found = books(connection, "Qwen/A-FP8", "Qwen/B-FP8", "Qwen/B", "other", MODEL)
+
+    assert found == {"Qwen/A-FP8": 40, "Qwen/B-FP8": 30, "Qwen/B": 20, "other": 10, MODEL: 1}
+
+
+def test_patterns_take_no_more_queries_than_names(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    connection = make_connection()
+    for number in range(20):
+        make_price(connection, "24h", Decimal(number), Decimal(1), model=f"maker-{number}/*")
+
+    with django_assert_num_queries(1):
+        found = connection.prices.books(
+            [f"maker-{number}/model" for number in range(20)], ["24h", "1h"], timezone.now()
+        )
+
+    assert found["24h"]["maker-7/model"].input == 7
+    assert found["1h"] == {}
+
+
+def test_a_pattern_counts_only_while_it_is_in_force_and_only_at_its_connection() -> None:
+    connection = make_connection()
+    row = make_price(make_connection(), "24h", Decimal(1), Decimal(1), model="Qwen/*")
+    later = make_price(connection, "24h", Decimal(9), Decimal(1), model="Qwen/*")
+    Price.objects.filter(pk=later.pk).update(effective_from=timezone.now() + timedelta(days=1))
+
+    assert books(connection, "Qwen/B") == {}
+    assert books(connection, "Qwen/B", at=timedelta(days=2)) == {"Qwen/B": 9}
+    assert books(row.connection, "Qwen/B") == {"Qwen/B": 1}
+
+
+def test_case_counts_on_every_database() -> None:
+    connection = make_connection()
+    make_price(connection, "24h", Decimal(9), Decimal(1), model="Qwen/*")
+
+    assert books(connection, "qwen/B") == {}
+
+
+def test_patterns_that_nothing_decides_between_are_refused() -> None:
+    connection = make_connection()
+    make_price(connection, "24h", Decimal(9), Decimal(1), model="Qwen/*")
+    rival = Price(connection=connection, model="*/Qwen", window="24h", input_usd=1, output_usd=1)
+
+    with pytest.raises(ValidationError, match="Write one of them longer"):
+        rival.full_clean()

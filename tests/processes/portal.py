@@ -91,6 +91,16 @@ class Portal:
         )
         return list(answer.json()["data"])
 
+    def ledger(self) -> dict[str, Any]:
+        """Every batch the sandbox ever made, and whether it was paid."""
+        answer = httpx.get(f"{self.sandbox_url}/_sandbox/ledger", trust_env=False)
+        return dict(answer.json())
+
+    def faults_struck(self) -> int:
+        """How often the sandbox misbehaved as it was asked to."""
+        answer = httpx.get(f"{self.sandbox_url}/_sandbox/faults", trust_env=False)
+        return sum(rule["struck"] for rule in answer.json()["faults"])
+
     def tail(self) -> str:
         return "\n".join(self.log[-40:])
 

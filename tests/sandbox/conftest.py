@@ -28,11 +28,12 @@ def slow_sandbox_url(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture
 def account(sandbox_url) -> Iterator[Callable[..., Api]]:
-    """Make clients, each with a new key that contains ``word``."""
+    """Make clients, each with a new key that contains ``word`` and the switches of ``faults``."""
     with ExitStack() as stack:
 
-        def make(word: str = "", *, url: str = sandbox_url) -> Api:
-            headers = {"Authorization": f"Bearer sk-{word}-{uuid4().hex}"}
+        def make(word: str = "", *faults: str, url: str = sandbox_url) -> Api:
+            key = "~".join([f"sk-{word}-{uuid4().hex}", *faults])
+            headers = {"Authorization": f"Bearer {key}"}
             http = httpx.Client(base_url=url, headers=headers, timeout=30)
             return Api(stack.enter_context(http))
 

@@ -8,19 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
-
-from batchapp.sandbox.server import application, listening_socket
+from batchapp.sandbox.network import SandboxServer, listening_socket
+from batchapp.sandbox.server import application
 from batchapp.sandbox.settings import Settings
 
 
 @contextmanager
 def sandbox_process(
-    data: Path, *, speed: float = 50
+    data: Path, *args: str, speed: float = 50
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run one on a free port; its first line says where."""
     command = [sys.executable, "-m", "batchapp.sandbox", "--port", "0", "--data", str(data)]
-    command += ["--speed", str(speed)]
+    command += ["--speed", str(speed), *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
@@ -33,7 +32,7 @@ def sandbox_process(
 def sandbox_thread(settings: Settings) -> Iterator[str]:
     """Run one in this process, where every setting can be chosen."""
     app = application(settings)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+    server = SandboxServer(app, app.network, job=app.deliveries.run, log_level="critical")
     with listening_socket("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -66,6 +66,15 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     assert second.stderr == f"sandbox: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
+def test_a_missing_port_is_said_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "batchapp.sandbox", "--data", str(tmp_path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "sandbox: --port is needed to listen\n"
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
 def test_a_large_upload_is_not_held_in_memory(tmp_path):
     body = (line("row", **chat("word " * 400)) + "\n").encode()

@@ -158,7 +158,7 @@ def test_cancelling_names_the_consequences_and_needs_a_second_click(
     question = html_of(page, f"/batches/{batch.pk}/cancel/")
     batch.refresh_from_db()
 
-    assert "Cancel “Dear one”?" in question
+    assert "Cancel “<bdi>Dear one</bdi>”?" in question
     assert "1 of 3 requests have ended" in question
     assert "kept and paid" in question
     assert batch.cancel_requested_at is None
@@ -231,3 +231,16 @@ def test_names_and_troubles_are_shown_as_text(page: Client, project: Project, us
         html = html_of(page, url)
         assert evil not in html
         assert "&lt;script&gt;" in html
+
+
+def test_a_finished_batch_can_be_ordered_again_from_its_page(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user, key=make_key(project))
+    link = f"/files/{batch.upload_id}/batch/window/?window=24h"
+    assert link not in page.get(batch.get_absolute_url()).content.decode()
+
+    finish(batch)
+
+    assert link in page.get(batch.get_absolute_url()).content.decode()
+    assert page.get(link, follow=True).status_code == 200

@@ -376,7 +376,10 @@ def test_the_review_shows_all_that_will_happen(
         f"Provider key {key}, of the project",
         "Who pays the account behind the key",
         "Expected ~$0.00",
-        "At most ~$0.00",
+        "At least $0.00",
+        "At most $0.0013",
+        "Output tokens: no history: 1.1 times the input, at least 100 tokens.",
+        "Input tokens are exact.",
         "1h: $2.00 in, $4.00 out",
     ):
         assert part in said
@@ -416,7 +419,7 @@ def test_what_was_run_before_is_said_with_its_figures(
     assert f"You ran this file on {ended.created_at:%-d %B %Y}: " in said
     assert "completed with errors, 2 of 3 answered, $0.0004. Open “First”" in said
     assert "grace@example.com ran a file of the same bytes" in said
-    assert "running, 1 of 3 answered, ~$0.0006 expected. Open “Second”" in said
+    assert "running, 1 of 3 answered, ~$0.0003 expected. Open “Second”" in said
     assert running.get_absolute_url() in html
     assert not any(name in said for name in ("Faster", "Other bytes", "Elsewhere"))
     assert "Submit the batch" in html

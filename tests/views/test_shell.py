@@ -138,13 +138,16 @@ PAGES = [
     "/projects/support/files/",
     "/projects/support/members/",
     "/projects/support/keys/",
+    "/projects/support/builder/",
     "/palette/?q=a",
     "/profile/",
     "/batches/{batch}/",
     "/batches/{batch}/results/",
     "/batches/{batch}/results/1/",
     "/batches/{batch}/cancel/",
+    "/files/{upload}/batch/window/?submission=00000000-0000-4000-8000-000000000000",
     "/files/{upload}/",
+    "/files/{faulty}/correct/",
 ]
 
 
@@ -153,7 +156,8 @@ def test_a_page_takes_ten_queries_at_most(
     page: Client, busy: Project, url: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     batch = busy.batches.get(name="Batch 1")
-    address = url.format(batch=batch.pk, upload=batch.upload_id)
+    faulty = make_upload(busy, content=b"{}\n")
+    address = url.format(batch=batch.pk, upload=batch.upload_id, faulty=faulty.pk)
 
     with django_assert_max_num_queries(10):
         response = page.get(address)

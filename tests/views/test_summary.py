@@ -209,3 +209,27 @@ def test_a_cost_whose_terms_are_all_known_is_their_sum() -> None:
     Batch.objects.filter(pk=batch.pk).update(actual_cost_usd=None)
 
     assert summary_of(batch).cost.text == "$0.0006"
+
+
+def test_whose_fault_a_silence_is_is_said() -> None:
+    batch, now = make_batch(), timezone.now()
+    set_part(batch, status=Step.RUNNING, submitted_at=now, polled_at=now)
+    assert summary_of(batch).troubles == []
+
+    set_part(batch, polled_at=now - timedelta(minutes=12))
+    assert summary_of(batch).troubles == [
+        (
+            f"The portal last looked 12 minutes ago: it is late, not {batch.connection}. If this "
+            "stays, tell the operator that no worker runs."
+        )
+    ]
+
+    type(batch.connection).objects.update(
+        down_since=now - timedelta(minutes=20), resting_until=now + timedelta(minutes=1)
+    )
+    assert summary_of(batch).troubles == [
+        (
+            f"{batch.connection} has not answered for about 20 minutes. The portal keeps trying; "
+            "nothing is lost."
+        )
+    ]

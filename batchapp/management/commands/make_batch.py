@@ -1,135 +1,174 @@
 """Make a file of requests from a table: one request a row."""
 
 import csv
-import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, TextIO
+from typing import IO, Any
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
+from batchapp.domain import recipes, tables
 from batchapp.domain.jsonl import ALLOWED_URLS
-from batchapp.domain.prompts import Recipe, TemplateFault, columns_of, request_line
-
-SNIFFED = 64 * 1024
-"""Bytes looked at to tell the delimiter."""
+from batchapp.domain.recipes import Recipe
+from batchapp.domain.tables import Asked, TableFault
+from batchapp.models import Template
 
 FAULTS_SHOWN = 20
 
+CHANGES = (
+    *("model", "prompt", "system", "url", "max_tokens", "temperature"),
+    *("id_column", "image_column", "empty", "twins"),
+)
+"""Options that set the field of a recipe that is called like them."""
+
 
 class Command(BaseCommand):
-    help = "Turn each row of a CSV file into a request line of a JSONL file."
+    help = "Turn each row of a CSV, TSV or .xlsx table into a request line of a JSONL file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("table", metavar="TABLE.csv", type=Path)
-        parser.add_argument("--prompt", required=True, help='for example "Summarise: {text}"')
-        parser.add_argument("--system", default="", help="system message, with {column}s as well")
-        parser.add_argument("--model", required=True)
+        parser.add_argument("table", metavar="TABLE", type=Path)
+        parser.add_argument("--prompt", help='for example "Summarise: {text}"')
+        parser.add_argument("--system", help="system message, with {column}s as well")
+        parser.add_argument("--model")
         parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.jsonl")
+        parser.add_argument("--template", metavar="NAME", help="one that a project saved")
+        parser.add_argument("--project", metavar="SLUG", help="whose template, if several have it")
         parser.add_argument("--id-column", help="whose values become the custom_ids")
-        parser.add_argument("--url", choices=ALLOWED_URLS, default=ALLOWED_URLS[0])
+        parser.add_argument("--image-column", help="whose values are addresses of images")
+        parser.add_argument("--url", choices=ALLOWED_URLS)
         parser.add_argument("--max-tokens", type=int)
         parser.add_argument("--temperature", type=float)
         parser.add_argument("--schema", type=Path, help="file with a JSON schema for the answers")
+        parser.add_argument(
+            "--empty",
+            choices=["keep", "skip", "stop"],
+            help="what becomes of a row with an empty cell in the prompt",
+        )
+        parser.add_argument(
+            "--twins", choices=["stop", "suffix"], help="what becomes of an id that was there"
+        )
+        parser.add_argument(
+            "--id-map",
+            type=Path,
+            metavar="IDS.csv",
+            help="replace ids that no provider takes, and list there which is which",
+        )
+        parser.add_argument("--sheet", default="", help="of a workbook; else the first")
+        parser.add_argument(
+            "--delimiter", default="", help="between cells; else it is found out", metavar="CHAR"
+        )
         parser.add_argument("--encoding", default="utf-8-sig")
 
     def handle(self, **options: Any) -> None:
         recipe = _recipe(options)
-        table = options["table"]
+        asked = Asked(options["encoding"], options["delimiter"], options["sheet"])
+        path = options["table"]
         try:
-            with table.open(encoding=options["encoding"], newline="") as source:
-                number = _write(source, recipe, options["output"])
-        except (OSError, LookupError) as exc:
-            raise CommandError(f"{table}: {exc}.") from exc
-        except UnicodeDecodeError as exc:
-            raise CommandError(
-                f"{table} is not {options['encoding']} text ({exc.reason}). "
-                "Save it as UTF-8, or name its --encoding, such as cp1252."
-            ) from exc
-        except csv.Error as exc:
-            raise CommandError(f"{table} is not a CSV table: {exc}.") from exc
-        self.stdout.write(f"{options['output']}: {number:,} requests")
+            with path.open("rb") as source:
+                table = tables.read(source, asked)
+                if faults := recipes.faults_of(recipe, table.columns):
+                    raise CommandError(" ".join(faults))
+                requests, left_out = _write(table, recipe, options["output"], options["id_map"])
+        except OSError as exc:
+            raise CommandError(f"{path}: {exc}.") from exc
+        except TableFault as fault:
+            raise CommandError(f"{path}: {fault}") from fault
+        self.stdout.write(f"{options['output']}: {requests:,} requests")
+        if left_out:
+            self.stdout.write(f"{left_out:,} rows with an empty cell were left out")
 
 
 def _recipe(options: dict[str, Any]) -> Recipe:
-    schema = None
+    """What the options say, on top of the template if there is one."""
+    changes: dict[str, Any] = {
+        name: options[name] for name in CHANGES if options[name] is not None
+    }
     if path := options["schema"]:
-        try:
-            schema = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        except (OSError, msgspec.DecodeError) as exc:
-            raise CommandError(f"--schema: {path} cannot be read as a JSON object: {exc}") from exc
-    return Recipe(
-        model=options["model"],
-        prompt=options["prompt"],
-        system=options["system"],
-        id_column=options["id_column"],
-        max_tokens=options["max_tokens"],
-        temperature=options["temperature"],
-        response_schema=schema,
-        url=options["url"],
-    )
+        changes["response_schema"] = _schema(path)
+    if options["id_map"]:
+        changes["unsafe_ids"] = "hash"
+    if options["template"]:
+        recipe = _template(options["template"], options["project"])
+        if not options["id_map"]:  # nobody could tell then which is which
+            changes["unsafe_ids"] = "stop"
+        return msgspec.structs.replace(recipe, **changes)
+    missing = [f"--{name}" for name in ("prompt", "model") if name not in changes]
+    if missing:
+        raise CommandError(f"Give {' and '.join(missing)}, or a --template.")
+    return Recipe(**changes)
 
 
-def _write(source: TextIO, recipe: Recipe, target: Path) -> int:
+def _schema(path: Path) -> dict[str, Any]:
+    try:
+        schema: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError) as exc:
+        raise CommandError(f"--schema: {path} cannot be read as a JSON object: {exc}") from exc
+    if fault := recipes.schema_fault(schema):
+        raise CommandError(f"--schema: a provider would refuse {path}: {fault}.")
+    return schema
+
+
+def _template(name: str, slug: str | None) -> Recipe:
+    found = Template.objects.filter(name=name).select_related("project")
+    if slug:
+        found = found.filter(project__slug=slug)
+    templates = list(found[:20])
+    if not templates:
+        raise CommandError(f"There is no template {name}{f' in {slug}' if slug else ''}.")
+    if len(templates) > 1:
+        slugs = ", ".join(each.project.slug for each in templates)
+        raise CommandError(f"Several projects have a template {name}. Name a --project: {slugs}.")
+    return templates[0].versions.order_by("-number")[0].recipe
+
+
+def _write(
+    table: tables.Table, recipe: Recipe, target: Path, id_map: Path | None
+) -> tuple[int, int]:
     """Write all requests or none: the file appears only when every row was good."""
-    rows = _rows(source, recipe)
-    ids: dict[str, int] = {}
+    requests = left_out = 0
     faults: list[str] = []
-    number = 0
+    replaced: list[tuple[str, str]] = []
+    with _fresh(target) as fresh:
+        rows = (dict(zip(table.columns, row, strict=True)) for row in table)
+        for made in recipes.make(rows, recipe):
+            if made.fault:
+                faults.append(f"row {made.number}: {made.fault}")
+            elif made.line:
+                requests += 1
+                fresh.write(made.line + b"\n")
+                replaced += [(made.custom_id, made.original)] if made.original else []
+            else:
+                left_out += 1
+        if faults or not requests:
+            raise CommandError(_complaint(faults) if faults else _nothing(left_out))
+    if id_map:
+        with id_map.open("w", encoding="utf-8-sig", newline="") as listed:
+            csv.writer(listed).writerows([("custom_id", "id_in_the_table"), *replaced])
+    return requests, left_out
+
+
+@contextmanager
+def _fresh(target: Path) -> Iterator[IO[bytes]]:
+    """A file that becomes ``target`` if nothing goes wrong, and else is gone."""
     with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-", delete=False) as fresh:
         partial = Path(fresh.name)
         try:
-            for number, row in enumerate(rows, start=1):
-                try:
-                    line = request_line(number, row, recipe)
-                    _refuse_twin(line, number, ids)
-                except TemplateFault as fault:
-                    faults.append(f"row {number}: {fault}")
-                    continue
-                fresh.write(line + b"\n")
+            yield fresh
         except BaseException:
             partial.unlink()
             raise
-    if faults or not number:
-        partial.unlink()
-        raise CommandError(_complaint(faults) if faults else "The table has no rows.")
     partial.chmod(0o644)
     partial.replace(target)
-    return number
 
 
-def _rows(source: TextIO, recipe: Recipe) -> Iterator[dict[str, str]]:
-    csv.field_size_limit(sys.maxsize)
-    sample = source.read(SNIFFED)
-    source.seek(0)
-    try:
-        dialect: Any = csv.Sniffer().sniff(sample.partition("\n")[0] or ",", delimiters=",;\t|")
-    except csv.Error:  # a single column
-        dialect = csv.excel
-    reader = csv.DictReader(source, dialect=dialect, restval="")
-    columns = reader.fieldnames or []
-    try:
-        named = columns_of(recipe.prompt) | columns_of(recipe.system)
-    except TemplateFault as fault:
-        raise CommandError(str(fault)) from fault
-    if recipe.id_column:
-        named.add(recipe.id_column)
-    if missing := named - {*columns}:
-        raise CommandError(
-            f"The table has no column {', '.join(sorted(missing))}. It has: {', '.join(columns)}."
-        )
-    for row in reader:
-        row.pop(None, None)  # cells beyond the header
-        yield row
-
-
-def _refuse_twin(line: bytes, number: int, ids: dict[str, int]) -> None:
-    custom_id = msgspec.json.decode(line)["custom_id"]
-    if (first := ids.setdefault(custom_id, number)) != number:
-        raise TemplateFault(f"custom_id {custom_id} is that of row {first} too.")
+def _nothing(left_out: int) -> str:
+    if left_out:
+        return f"Nothing was written: all {left_out:,} rows have an empty cell."
+    return "The table has no rows."
 
 
 def _complaint(faults: list[str]) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from batchapp.sandbox.options import add_options
-from batchapp.sandbox.server import serve
+from batchapp.sandbox.options import NAMES, add_options
+from batchapp.sandbox.starting import run
 
 
 class Command(BaseCommand):
@@ -17,11 +17,4 @@ class Command(BaseCommand):
         add_options(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        sys.exit(
-            serve(
-                host=options["host"],
-                port=options["port"],
-                data=options["data"],
-                speed=options["speed"],
-            )
-        )
+        sys.exit(run(**{name: options[name] for name in NAMES}))

@@ -5,12 +5,46 @@
   const say = (text) => document.dispatchEvent(new CustomEvent("portal:say", { detail: text }));
 
   /* Dialogs and the drawer: a link that targets one brings what is also a page of its own. */
+  const isDialog = (element) => element.matches("#dialog, #drawer");
+  let awaited = null; // the request whose answer is still wanted: a late one must not take its place
+  let opener = null;
+  document.addEventListener("htmx:beforeSend", (event) => {
+    if (isDialog(event.detail.target)) awaited = event.detail.xhr;
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (isDialog(event.detail.target) && event.detail.xhr !== awaited) event.detail.shouldSwap = false;
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
     const dialog = event.target;
-    if (!dialog.matches("#dialog, #drawer")) return;
-    if (!dialog.open) dialog.showModal();
+    if (!isDialog(dialog)) return;
+    if (dialog.open) turn(dialog);
+    else open(dialog);
     prepare();
   });
+  function open(dialog) {
+    opener = document.activeElement;
+    dialog.showModal();
+    dialog.scrollTop = 0;
+  }
+  function turn(dialog) { // to the next result, say
+    dialog.scrollTop = 0;
+    if (!dialog.contains(document.activeElement)) dialog.querySelector("[rel=next], [rel=prev], [data-close]")?.focus();
+    say(dialog.querySelector("h1")?.textContent || "");
+  }
+  document.addEventListener("close", (event) => {
+    if (!isDialog(event.target)) return;
+    awaited = null;
+    const { activeElement } = document;
+    const isLost = activeElement === document.body || event.target.contains(activeElement);
+    if (isLost && opener?.id) document.getElementById(opener.id)?.focus(); // a poll may have replaced it
+  }, true);
+
+  /* A link that brings nothing but an error is followed: the page says what is wrong. */
+  document.addEventListener("htmx:responseError", (event) => {
+    const { elt } = event.detail;
+    if (elt.matches("a[href]")) location.assign(elt.href);
+  });
+
   document.addEventListener("click", (event) => {
     const dialog = event.target.closest("dialog");
     if (dialog && (event.target === dialog || event.target.closest("[data-close]"))) {
@@ -53,7 +87,11 @@
   }
   document.addEventListener("click", (event) => {
     const toast = event.target.closest("[data-dismiss]")?.closest("[data-toast]");
-    if (toast) dismiss(toast);
+    if (!toast) return;
+    const others = [...document.querySelectorAll("[data-toast]:not(.leaving) [data-dismiss]")];
+    dismiss(toast);
+    const next = others.find((each) => !toast.contains(each)) || document.getElementById("main");
+    next.focus({ preventScroll: true });
   });
 
   /* Copying: the button shows where there is a clipboard, and tells that it is done. */

@@ -34,6 +34,22 @@
   addEventListener("online", lookNow);
   addEventListener("pageshow", (event) => { if (event.persisted) lookNow(); });
 
+  /* Signed out in one tab is signed out in all, and Back shows nothing of before. */
+  const SIGNED_OUT = "signed-out";
+  const since = Date.now();
+  const stored = () => { try { return Number(localStorage.getItem(SIGNED_OUT)); } catch { return 0; } };
+  const person = document.body.dataset.person;
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-sign-out]")) return;
+    try { localStorage.setItem(SIGNED_OUT, Date.now()); } catch { /* then only this tab knows */ }
+  });
+  addEventListener("storage", (event) => {
+    if (person && event.key === SIGNED_OUT) setTimeout(() => location.reload(), 1000); // when it is done
+  });
+  addEventListener("pageshow", (event) => {
+    if (person && event.persisted && stored() >= since) location.reload();
+  });
+
   /* A portal that does not answer, or not in time, is said to; so is its return. */
   let isOffline = false;
   function offline(is) {

@@ -1,0 +1,137 @@
+"""Sheets of .xlsx workbooks as rows of text, within bounds whatever the archive claims."""
+
+import datetime
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import IO, BinaryIO
+
+from openpyxl import load_workbook
+from openpyxl.workbook import Workbook
+
+MIB = 1024 * 1024
+
+BOUNDS = [
+    (re.compile(r"xl/worksheets/[^/]+\.xml"), 256 * MIB),
+    (re.compile(r"xl/sharedStrings\.xml"), 128 * MIB),
+    (re.compile(r".*"), 16 * MIB),
+]
+"""How large a part may be, unpacked. Sheets are read row by row, texts are held, and any other
+part may be held as a tree that is many times as large."""
+
+LONGEST_ELEMENT = 16 * MIB
+"""Of one row, or of one text, before it is parsed."""
+
+ENDS = {"xl/worksheets/": b"</row>", "xl/sharedStrings": b"</si>"}
+
+MAX_PARTS = 10_000
+CHUNK = MIB
+
+ERRORS = frozenset(
+    {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
+    | {"#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#UNKNOWN!", "#CONNECT!"}
+)
+"""What a cell shows whose formula failed."""
+
+NO_WORKBOOK = (
+    "This is an archive, but not an Excel workbook that can be read. Save the table as .xlsx or "
+    "CSV, and upload that."
+)
+
+
+class TableFault(ValueError):
+    """There is no table to read; the message is a sentence for the person."""
+
+
+def read(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[list[str]]]:
+    """The name of a sheet, those of all, and the rows of that one, of any widths.
+
+    Formulas give the values that were saved with them; macros are never looked at. Without a
+    name it is the first sheet that is not hidden.
+
+    Raises:
+        TableFault: here or while iterating.
+    """
+    try:
+        _refuse_excess(source)
+        source.seek(0)
+        book = load_workbook(source, read_only=True, data_only=True, keep_links=False)
+        sheets = [each.title for each in book.worksheets]
+        shown = [each.title for each in book.worksheets if each.sheet_state == "visible"]
+    except TableFault:
+        raise
+    except Exception as exc:  # whatever a damaged workbook makes the library raise
+        raise TableFault(NO_WORKBOOK) from exc
+    if not sheets:
+        raise TableFault("The workbook has no sheet with cells.")
+    if sheet and sheet not in sheets:
+        raise TableFault(f"The workbook has no sheet {sheet}. It has: {', '.join(sheets)}.")
+    chosen = sheet or (shown or sheets)[0]
+    return chosen, sheets, _rows(book, chosen)
+
+
+def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
+    try:
+        worksheet = book[sheet]
+        worksheet.reset_dimensions()
+        for cells in worksheet.iter_rows(values_only=True):
+            yield [_text(value) for value in cells]
+    except TableFault:
+        raise
+    except Exception as exc:  # as above: parts are parsed only now
+        raise TableFault(
+            f"The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
+            "spreadsheet program, or as CSV."
+        ) from exc
+
+
+def _text(value: object) -> str:
+    """What a person would type for the value, dates as ISO 8601 has them."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return f"{value:.15g}"  # as many digits as Excel keeps
+    if isinstance(value, datetime.datetime):
+        moment = (value + datetime.timedelta(microseconds=500_000)).replace(microsecond=0)
+        return (
+            moment.date().isoformat() if moment.time() == datetime.time() else moment.isoformat()
+        )
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)
+
+
+def _refuse_excess(source: BinaryIO) -> None:
+    """Unpack everything that will be read once, holding nothing, and stop at what is too large."""
+    with zipfile.ZipFile(source) as archive:
+        parts = archive.infolist()
+        if len(parts) > MAX_PARTS:
+            raise TableFault(NO_WORKBOOK)
+        if not any(part.filename == "[Content_Types].xml" for part in parts):
+            raise TableFault(NO_WORKBOOK)
+        for part in parts:
+            bound = next(size for name, size in BOUNDS if name.fullmatch(part.filename))
+            if part.file_size > bound:  # no more than this is ever unpacked of it
+                raise TableFault(
+                    f"The workbook is too large to be read: {part.filename[:80]} has "
+                    f"{part.file_size / MIB:,.0f} MiB unpacked. Save the sheet as CSV."
+                )
+            end = next((end for name, end in ENDS.items() if part.filename.startswith(name)), None)
+            if end and part.file_size > LONGEST_ELEMENT:
+                with archive.open(part) as content:
+                    _refuse_long_elements(content, end)
+
+
+def _refuse_long_elements(content: IO[bytes], end: bytes) -> None:
+    length, tail = 0, b""
+    while chunk := content.read(CHUNK):
+        window = tail + chunk
+        place = window.rfind(end)
+        length = len(window) - place if place >= 0 else length + len(chunk)
+        tail = window[-len(end) :]
+        if length > LONGEST_ELEMENT:
+            raise TableFault(
+                "The workbook holds a row that is too large to be read. Save the sheet as CSV."
+            )

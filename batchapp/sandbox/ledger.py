@@ -1,0 +1,106 @@
+"""Every batch there ever was and what it cost, for proofs that none was paid twice."""
+
+import sqlite3
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from batchapp.sandbox.catalogue import MODELS
+from batchapp.sandbox.costs import plain
+from batchapp.sandbox.creating import RESERVED_METADATA
+from batchapp.sandbox.progress import Batch, counts
+from batchapp.sandbox.settings import Settings
+
+
+def ledger(
+    connection: sqlite3.Connection, moment: float, settings: Settings, account: str | None = None
+) -> dict[str, Any]:
+    """All batches, also deleted ones and those whose creator never heard of them.
+
+    A batch is paid as soon as one of its requests has succeeded. ``by_metadata`` sums them up
+    for each value of each of the client's metadata keys.
+    """
+    costs = _costs(connection, moment)
+    batches = [
+        _entry(connection, row, moment, settings, costs.get(row["pk"], Decimal(0)))
+        for row in connection.execute(
+            "SELECT batches.*, files.id AS input_file_id, files.filename, files.bytes"
+            " FROM batches JOIN files ON files.pk = batches.file"
+            " WHERE :account IS NULL OR batches.owner = :account ORDER BY batches.pk",
+            {"account": account},
+        )
+    ]
+    return {"batches": batches, "total": _sum(batches), "by_metadata": _by_metadata(batches)}
+
+
+def _entry(
+    connection: sqlite3.Connection,
+    row: sqlite3.Row,
+    moment: float,
+    settings: Settings,
+    cost: Decimal,
+) -> dict[str, Any]:
+    batch = Batch.from_row(row)
+    done = counts(connection, batch, moment)
+    metadata = msgspec.json.decode(batch.metadata)
+    return {
+        "id": batch.id,
+        "account": batch.owner,
+        "metadata": {
+            name: value for name, value in metadata.items() if name not in RESERVED_METADATA
+        },
+        "input_file_id": row["input_file_id"],
+        "filename": row["filename"],
+        "file_bytes": row["bytes"],
+        "completion_window": batch.completion_window,
+        "created_at": batch.created_at,
+        "is_deleted": batch.deleted_at is not None,
+        "status": batch.status(moment, settings),
+        "requests": batch.total,
+        "completed": done.completed,
+        "failed": done.failed,
+        "is_paid": done.completed > 0,
+        "cost_usd": plain(cost),
+    }
+
+
+def _costs(connection: sqlite3.Connection, moment: float) -> dict[int, Decimal]:
+    """USD by batch for what has succeeded until ``moment``."""
+    costs: dict[int, Decimal] = defaultdict(Decimal)
+    for row in connection.execute(
+        "SELECT batches.pk AS pk, completion_window, model,"
+        " SUM(prompt_tokens) AS prompt, SUM(completion_tokens) AS completion"
+        " FROM batches JOIN requests ON requests.batch = batches.pk"
+        " JOIN lines ON lines.file = batches.file AND lines.number = requests.line"
+        " WHERE has_failed = 0 AND settles_at <= ? GROUP BY batches.pk, model",
+        (moment,),
+    ):
+        if row["model"] in MODELS:
+            tariff = MODELS[row["model"]].tariff(row["completion_window"])
+            costs[row["pk"]] += tariff.cost(
+                input_tokens=row["prompt"], output_tokens=row["completion"]
+            )
+    return costs
+
+
+def _by_metadata(batches: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    groups: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for batch in batches:
+        for name, value in batch["metadata"].items():
+            groups[name][value].append(batch)
+    return {
+        name: {value: _sum(found) for value, found in values.items()}
+        for name, values in groups.items()
+    }
+
+
+def _sum(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "batches": len(batches),
+        "paid": sum(batch["is_paid"] for batch in batches),
+        "requests": sum(batch["requests"] for batch in batches),
+        "completed": sum(batch["completed"] for batch in batches),
+        "cost_usd": plain(sum((Decimal(batch["cost_usd"]) for batch in batches), Decimal(0))),
+    }

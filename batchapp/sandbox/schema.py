@@ -1,0 +1,126 @@
+"""The tables of the sandbox's database."""
+
+SCHEMA = """
+-- One file somebody uploaded, or one of the two virtual files of a batch.
+CREATE TABLE IF NOT EXISTS files (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    purpose TEXT NOT NULL,               -- batch | batch_output | batch_error
+    batch INTEGER,                       -- of a virtual file
+    filename TEXT NOT NULL,
+    bytes INTEGER NOT NULL,              -- as uploaded, before fields were stripped
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    state TEXT NOT NULL                  -- receiving | ready | deleted
+);
+CREATE INDEX IF NOT EXISTS files_by_owner ON files (owner, pk);
+
+-- Where each line of an uploaded file lies, and what its model call will come to.
+CREATE TABLE IF NOT EXISTS lines (
+    file INTEGER NOT NULL,
+    number INTEGER NOT NULL,             -- from 1, blank lines not counted
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    custom_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    first_status INTEGER NOT NULL,       -- HTTP status of the first attempt, 0 for no answer
+    later_status INTEGER NOT NULL,       -- and of every retry
+    is_slow INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    PRIMARY KEY (file, number)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS file_models (
+    file INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    body_bytes INTEGER NOT NULL,
+    PRIMARY KEY (file, model)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS file_models_by_model ON file_models (model, file);
+
+-- Every batch that was ever created, also when its creator never heard of it.
+CREATE TABLE IF NOT EXISTS batches (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    file INTEGER NOT NULL,
+    output_file_id TEXT,
+    error_file_id TEXT,
+    endpoint TEXT NOT NULL,
+    completion_window TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    has_credit INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    populated_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    settled_at REAL NOT NULL,            -- when the last request settles
+    finalized_at REAL,                   -- when somebody noticed
+    cancelled_at REAL,
+    deleted_at REAL,
+    total INTEGER NOT NULL,
+    failing INTEGER NOT NULL             -- how many will have failed once all have settled
+);
+CREATE INDEX IF NOT EXISTS batches_by_owner ON batches (owner, pk);
+CREATE INDEX IF NOT EXISTS batches_by_file ON batches (file);
+
+CREATE TABLE IF NOT EXISTS requests (
+    batch INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    status INTEGER NOT NULL,             -- HTTP status it settles with, 0 for no answer
+    has_failed INTEGER NOT NULL,
+    settles_at REAL,                     -- NULL once cancelled
+    PRIMARY KEY (batch, line)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS requests_by_outcome
+    ON requests (batch, has_failed, settles_at, line);
+
+-- One rule of faults; those in a key's text come here when they are first met.
+CREATE TABLE IF NOT EXISTS faults (
+    id TEXT PRIMARY KEY,
+    source TEXT NOT NULL,                -- options | request | key
+    rule TEXT NOT NULL,
+    added_at REAL NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 0,    -- how many calls have matched while it was in force
+    struck INTEGER NOT NULL DEFAULT 0    -- and how many of them it has spoilt
+) WITHOUT ROWID;
+
+-- What a fault does once only.
+CREATE TABLE IF NOT EXISTS fault_marks (
+    fault TEXT NOT NULL,
+    what TEXT NOT NULL,
+    PRIMARY KEY (fault, what)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS webhooks (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    user TEXT NOT NULL,                  -- the platform key's account, who may change it
+    owner TEXT NOT NULL,                 -- the inference key's account, whose batches it tells of
+    rules TEXT NOT NULL,                 -- faults of deliveries that the key asked for, as JSON
+    url TEXT NOT NULL,
+    event_types TEXT,                    -- a JSON list; NULL for all
+    description TEXT,
+    secret TEXT NOT NULL,
+    is_enabled INTEGER NOT NULL,
+    failures INTEGER NOT NULL,           -- attempts since the last success
+    created_at REAL NOT NULL
+);
+
+-- One event for one webhook; a batch that runs again has another one when it ends again.
+CREATE TABLE IF NOT EXISTS webhook_events (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    webhook INTEGER NOT NULL,
+    batch INTEGER NOT NULL,
+    settled_at REAL NOT NULL,
+    body TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at REAL,                         -- of the next attempt; NULL if there is none
+    is_held INTEGER NOT NULL DEFAULT 0,  -- until a later event has been delivered
+    delivered_at REAL,
+    UNIQUE (webhook, batch, settled_at)
+);
+"""

@@ -1,0 +1,49 @@
+"""After the seventh room: what the provider says it billed, where it says so."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+
+from batchapp.models import Batch
+from batchapp.upstream.client import UpstreamClient
+
+ASKED_FOR = timedelta(days=1)
+"""After the end of a batch. A provider that has no sum by then does not add them up."""
+
+SHORTEST_PAUSE = timedelta(minutes=1)
+
+
+def ask(batch: Batch, upstream: UpstreamClient) -> None:
+    """Keep what ``batch`` was billed as soon as the provider has added up all its answers.
+
+    Raises:
+        StaleRow: another worker has it now; nothing was written.
+        UpstreamError: there was no usable answer.
+    """
+    total, answers = Decimal(0), 0
+    for part in batch.parts.exclude(upstream_id=""):
+        used = upstream.analytics(part.upstream_id)
+        if used.total_cost is None:
+            ask_later(batch, timezone.now())
+            return
+        total += used.total_cost
+        answers += used.requests
+    if answers < batch.succeeded:
+        ask_later(batch, timezone.now())
+    else:
+        close(batch, billed_cost_usd=total if answers else None)
+
+
+def ask_later(batch: Batch, now: datetime) -> None:
+    """Come again after as long as it has been over, but not for more than a day."""
+    age = now - (batch.finished_at or now)
+    if age > ASKED_FOR:
+        close(batch)
+    else:
+        batch.postpone(max(age, SHORTEST_PAUSE))
+
+
+def close(batch: Batch, **fields: Decimal | None) -> None:
+    """Never ask again."""
+    batch.record(next_check_at=None, leased_until=None, claims=0, **fields)

@@ -1,0 +1,119 @@
+"""The fifth room from above: one list of the provider's covers a hundred running parts."""
+
+import random
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from batchapp.models import Part, Watch
+from batchapp.upstream.client import UpstreamClient
+from batchapp.upstream.types import RemoteBatch, RemoteStatus
+
+PAGE = 100
+EXTRA_PAGES = 3
+"""Beyond what the running parts fill: others use the account too, and pages shift."""
+
+STRAGGLERS = 50
+"""Parts that no page named, asked for one by one; of more the others wait for a round."""
+
+QUICKEST = 2.0
+"""Seconds between two rounds while something has just begun."""
+
+FIELDS = (
+    *("pk", "upstream_id", "upstream_status", "completed", "failed", "output_file_id"),
+    *("error_file_id", "submitted_at", "batch__cancel_requested_at", "cancel_sent_at"),
+)
+Row = dict[str, Any]
+News = dict[Any, RemoteBatch]
+
+
+def look(watch: Watch, upstream: UpstreamClient) -> News:
+    """Read the list once: id of a part -> what the provider says, of those with something new.
+
+    All others are noted as seen. Those that the list did not name, or that it says are being
+    finished, are made due by themselves.
+    The next round comes when the youngest running part deserves one.
+
+    Raises:
+        UpstreamError: nothing but signs of life was written.
+        StaleRow: another worker watches now.
+    """
+    started = time.monotonic()
+    running = Part.objects.filter(
+        status=Part.Status.RUNNING, batch__key=watch.key_id, may_have_twin=False
+    )
+    rows: dict[str, Row] = {row["upstream_id"]: row for row in running.values(*FIELDS)}
+    if not rows:
+        watch.record(next_check_at=None, leased_until=None, claims=0, failures=0)
+        return {}
+    youngest = max(row["submitted_at"] or timezone.now() for row in rows.values())
+    news, same = _sort(watch, upstream, rows)
+    _note_seen(same, watch.key.connection.patience)
+    strangers = [row["pk"] for row in rows.values()][:STRAGGLERS]
+    Part.objects.filter(pk__in=strangers, status=Part.Status.RUNNING, leased_until=None).update(
+        next_check_at=timezone.now()
+    )
+    watch.postpone(
+        _pause(watch, youngest),
+        failures=0,
+        looked_at=timezone.now(),
+        round_seconds=time.monotonic() - started,
+    )
+    return news
+
+
+def _sort(watch: Watch, upstream: UpstreamClient, rows: dict[str, Row]) -> tuple[News, list[Any]]:
+    """Page through the list; what it names is taken out of ``rows``."""
+    news: News = {}
+    same = []
+    after = None
+    for _ in range(len(rows) // PAGE + 1 + EXTRA_PAGES):
+        page = upstream.list_batches(active_first=True, limit=PAGE, after=after)
+        for remote in page.data:
+            if remote.status is RemoteStatus.FINALIZING:
+                continue  # to ask for it by itself is what ends it
+            row = rows.pop(remote.id, None)
+            if row is not None and _is_news(row, remote):
+                news[row["pk"]] = remote
+            elif row is not None:
+                same.append(row["pk"])
+        watch.renew()
+        if not rows or not page.has_more or not page.data:
+            break
+        after = page.data[-1].id
+    return news, same
+
+
+def _is_news(row: Row, remote: RemoteBatch) -> bool:
+    seen = (row["upstream_status"], row["completed"], row["failed"])
+    wants_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
+    has_new_file = {remote.output_file_id, remote.error_file_id} - {
+        None,
+        "",
+        row["output_file_id"],
+        row["error_file_id"],
+    }
+    return bool(
+        remote.is_over
+        or wants_cancel
+        or has_new_file
+        or seen != (remote.raw_status, remote.completed, remote.failed)
+    )
+
+
+def _note_seen(pks: list[Any], patience: timedelta) -> None:
+    now = timezone.now()
+    for start in range(0, len(pks), 500):
+        Part.objects.filter(pk__in=pks[start : start + 500], status=Part.Status.RUNNING).update(
+            polled_at=now, next_check_at=now + patience
+        )
+
+
+def _pause(watch: Watch, youngest: datetime) -> timedelta:
+    """A tenth of the age of the youngest part, within bounds, with some chance in it."""
+    most = float(watch.key.connection.poll_seconds)
+    age = (timezone.now() - youngest).total_seconds()
+    seconds = max(min(QUICKEST, most), min(age / 10, most))
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  # no secret

@@ -1,0 +1,58 @@
+/* Making requests from a table: chips go in at the cursor, and the first row is shown as typed. */
+"use strict";
+
+(() => {
+  /* A table dropped anywhere on its page is the one to read, not a file of requests to upload. */
+  document.addEventListener("drop", (event) => {
+    const input = document.querySelector("[data-table] input[type=file]");
+    if (!input || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    input.files = event.dataTransfer.files;
+    input.focus();
+    document.querySelector(".over-all.shown")?.classList.remove("shown");
+    document.querySelector(".drop.over")?.classList.remove("over");
+  }, true);
+
+  let last = null; // the template that the cursor was in
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches("[data-template]")) last = event.target;
+  });
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest("[data-insert]");
+    const field = last?.isConnected ? last : document.querySelector("[data-template]");
+    if (!chip || !field) return;
+    field.setRangeText(chip.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  });
+
+  const PIECE = /\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+/g;
+  function render(template, row) { // as the portal does; null while it could not
+    let text = "";
+    for (const [piece, column] of template.matchAll(PIECE)) {
+      if (column !== undefined) {
+        if (!Object.hasOwn(row, piece)) return null;
+        text += row[piece];
+      } else if (piece === "{" || piece === "}") return null;
+      else text += piece === "{{" || piece === "}}" ? piece[0] : piece;
+    }
+    return text;
+  }
+  function show() {
+    const field = document.querySelector("[name=prompt][data-template]");
+    const box = document.querySelector("[data-live]");
+    const row = document.getElementById("first-row");
+    if (!field || !box || !row) return;
+    const text = field.value && render(field.value, JSON.parse(row.textContent));
+    box.hidden = !text;
+    if (text) box.querySelector(".answer").textContent = text;
+  }
+  function prepare() {
+    for (const chip of document.querySelectorAll("[data-insert][hidden]")) chip.hidden = false;
+    show();
+  }
+  document.addEventListener("input", (event) => { if (event.target.matches("[data-template]")) show(); });
+  document.addEventListener("htmx:afterSwap", prepare);
+  prepare();
+})();

@@ -1,0 +1,137 @@
+"""From a browser's first byte of a 200 MB file to its estimate, beside what each part must take.
+
+python -m tests.bench.upload
+"""
+
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+from django.conf import settings
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http.multipartparser import MultiPartParser
+
+from tests.bench import check_file
+from tests.processes.portal import PASSWORD, portal
+
+ROUNDS = 3
+CHUNK = 1 << 20
+SHARE = 1.5
+BEYOND = 1.0
+"""Seconds that the page may come later than the check alone would let it."""
+
+
+def main(model: str = check_file.MODEL) -> None:
+    settings.configure()
+    with tempfile.TemporaryDirectory(prefix="batchapp-bench-") as folder:
+        path = Path(folder) / "requests.jsonl"
+        with path.open("wb") as file:
+            file.writelines(check_file.lines(model))
+        parses, checks, sends, waits = [], [], [], []
+        with portal(Path(folder) / "data") as it:
+            it.bootstrap()
+            with _signed_in(it.url) as session:
+                for _ in range(ROUNDS):
+                    parses.append(_parsed(path))
+                    checks.append(check_file.checked(path))
+                    sent, waited = _sent(session, path)
+                    sends.append(sent)
+                    waits.append(waited)
+    parse, check = statistics.median(parses), statistics.median(checks)
+    send, wait = statistics.median(sends), statistics.median(waits)
+    ratio = (send + wait) / (parse + check)
+    sys.stdout.write(
+        f"multipart alone   {parse:6.2f} s\ncheck alone       {check:6.2f} s\n"
+        f"upload            {send:6.2f} s\nlast byte to page {wait:6.2f} s, "
+        f"{wait - check:+.2f} s beyond the check (target {BEYOND:.0f})\n"
+        f"ratio             {ratio:6.2f}, target {SHARE}, "
+        f"{'reached' if ratio <= SHARE else 'NOT reached'}\n"
+    )
+
+
+def _parsed(path: Path) -> float:
+    """Seconds that Django takes to read the form, and nothing else."""
+    boundary = "x" * 32
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n'
+        "Content-Type: application/jsonl\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    length = len(head) + path.stat().st_size + len(tail)
+    meta = {
+        "CONTENT_TYPE": f"multipart/form-data; boundary={boundary}",
+        "CONTENT_LENGTH": str(length),
+    }
+    handler = TemporaryFileUploadHandler()
+    handler.chunk_size = CHUNK
+    start = time.perf_counter()
+    with _Body(_pieces(path, head, tail)) as body:
+        _, files = MultiPartParser(meta, body, [handler]).parse()  # type: ignore[arg-type]
+    took = time.perf_counter() - start
+    files["file"].close()
+    return took
+
+
+def _pieces(path: Path, head: bytes, tail: bytes) -> Iterator[bytes]:
+    yield head
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            yield piece
+    yield tail
+
+
+class _Body:
+    """What a server hands to Django: something with ``read``."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._left = pieces, b""
+
+    def __enter__(self) -> "_Body":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._left) < size and (piece := next(self._pieces, b"")):
+            self._left += piece
+        found, self._left = self._left[:size], self._left[size:]
+        return found
+
+
+def _signed_in(url: str) -> httpx.Client:
+    session = httpx.Client(base_url=url, timeout=120, trust_env=False, follow_redirects=True)
+    session.get("/sign-in/")
+    data = {"username": "ana@example.com", "password": PASSWORD}
+    session.post("/sign-in/", data=data, headers=_token(session)).raise_for_status()
+    return session
+
+
+def _token(session: httpx.Client) -> dict[str, str]:
+    return {"X-CSRFToken": session.cookies["csrftoken"], "Accept": "application/json"}
+
+
+def _sent(session: httpx.Client, path: Path) -> tuple[float, float]:
+    """Seconds to the last byte's answer, and from there to a page with the estimate."""
+    start = time.perf_counter()
+    with path.open("rb") as file:
+        answer = session.post(
+            "/projects/demo/files/", files={"file": (path.name, file)}, headers=_token(session)
+        )
+    answer.raise_for_status()
+    stored = time.perf_counter()
+    url = answer.json()["files"][0]["url"]
+    while not re.search(r"ready to be sent", session.get(url).text):
+        if time.perf_counter() - stored > 120:
+            sys.exit("the check did not end")
+        time.sleep(0.1)
+    return stored - start, time.perf_counter() - stored
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

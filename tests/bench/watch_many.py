@@ -1,0 +1,142 @@
+"""What it takes to follow ten thousand running batches: requests a round, and a worker's seconds.
+
+python -m tests.bench.watch_many
+"""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from typing import Any
+
+import httpx
+
+BATCHES, PAGE, ROUNDS = 10_000, 100, 5
+NEWS = 0.02
+"""Share of the batches of which a round has something to tell."""
+
+TARGET = BATCHES // PAGE
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="batchapp-bench-") as folder:
+        os.environ["DATA_DIR"] = folder
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        import django  # noqa: PLC0415  # only now is the folder its own
+        from django.core.management import call_command  # noqa: PLC0415
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        _measure()
+
+
+def _measure() -> None:
+    from django.db import connection  # noqa: PLC0415
+    from django.utils import timezone  # noqa: PLC0415
+
+    from batchapp.models import Part, Watch  # noqa: PLC0415
+    from batchapp.services import watching  # noqa: PLC0415
+    from batchapp.upstream.client import connect  # noqa: PLC0415
+
+    key_id, ids = _seed()
+    pages = _Pages(ids)
+    requests, cpu, written = [], [], []
+    for number in range(ROUNDS):
+        Part.objects.update(completed=0)
+        pages.tell(number)
+        Watch.objects.update_or_create(key_id=key_id, defaults={"next_check_at": timezone.now()})
+        watch = Watch.objects.claim(key_id, Watch.Status.WATCHING)
+        assert watch
+        asked, said = pages.asked, _said(connection)
+        with connect(
+            "https://provider.test", "sk-x", transport=httpx.MockTransport(pages)
+        ) as upstream:
+            started = time.process_time()
+            news = watching.look(watch, upstream)
+            cpu.append(time.process_time() - started)
+        assert len(news) == int(BATCHES * NEWS), len(news)
+        requests.append(pages.asked - asked)
+        written.append(_said(connection) - said)
+    sys.stdout.write(
+        f"{BATCHES:,} running batches of one key, news of {NEWS:.0%}: "
+        f"{statistics.median(requests):.0f} list requests a round (target {TARGET}), "
+        f"{statistics.median(cpu):.2f} s of CPU, {statistics.median(written):.0f} rows written\n"
+    )
+
+
+def _said(connection: Any) -> int:
+    return int(connection.connection.total_changes)
+
+
+def _seed() -> tuple[int, list[str]]:
+    from batchapp.models import Batch, Part  # noqa: PLC0415
+    from tests import make  # noqa: PLC0415
+
+    first = make.make_batch()
+    same = {
+        field.attname: getattr(first, field.attname)
+        for field in Batch._meta.concrete_fields
+        if field.attname not in {"id", "submission", "name", "created_at"}
+    }
+    first.parts.all().delete()
+    batches = [Batch(**same, name=f"Batch {n}") for n in range(BATCHES)]
+    Batch.objects.bulk_create(batches, batch_size=500)
+    ids = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(BATCHES)]
+    parts = [
+        Part(
+            batch=batch,
+            status=Part.Status.RUNNING,
+            upstream_id=ids[n],
+            upstream_status="in_progress",
+            output_file_id=f"out-{n}",
+            error_file_id=f"err-{n}",
+            total=1000,
+        )
+        for n, batch in enumerate(batches)
+    ]
+    Part.objects.bulk_create(parts, batch_size=500)
+    return first.key_id, ids
+
+
+class _Pages:
+    """A provider's list, rendered beforehand so that only our own work is timed."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self.ids, self.asked = ids, 0
+        self.bodies: dict[str, bytes] = {}
+
+    def tell(self, round_number: int) -> None:
+        """Some batches got further since the last round."""
+        told = range(round_number, BATCHES, int(1 / NEWS))
+        rows = [_row(n, each, completed=int(n in told)) for n, each in enumerate(self.ids)]
+        for start in range(0, BATCHES, PAGE):
+            page = {"data": rows[start : start + PAGE], "has_more": start + PAGE < BATCHES}
+            after = rows[start - 1]["id"] if start else ""
+            self.bodies[after] = json.dumps(page).encode()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        return httpx.Response(200, content=self.bodies[request.url.params.get("after", "")])
+
+
+def _row(number: int, batch_id: str, *, completed: int) -> dict[str, Any]:
+    return {
+        "id": batch_id,
+        "object": "batch",
+        "status": "in_progress",
+        "endpoint": "/v1/chat/completions",
+        "input_file_id": f"in-{number}",
+        "output_file_id": f"out-{number}",
+        "error_file_id": f"err-{number}",
+        "completion_window": "24h",
+        "created_at": 1_790_000_000,
+        "expires_at": 1_790_086_400,
+        "request_counts": {"total": 1000, "completed": completed, "failed": 0},
+        "metadata": {"portal_submission": f"{number:032x}"},
+    }
+
+
+if __name__ == "__main__":
+    main()

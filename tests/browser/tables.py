@@ -1,0 +1,68 @@
+"""Tables in every state that the builder's pages show, and what was made of them."""
+
+import io
+
+from openpyxl import Workbook
+
+from batchapp import tasks
+from batchapp.domain.recipes import Recipe
+from batchapp.models import Project, Table, User
+from batchapp.services import building
+from tests import make
+
+RECIPE = Recipe(
+    model=make.MODEL,
+    prompt="Ticket of {customer}, sent {sent}:\n\n{text}\n\nWhat is it about?",
+    system="Answer with one word: billing, delivery or other.",
+    max_tokens=20,
+    id_column="ticket",
+    empty="stop",
+    unsafe_ids="hash",
+)
+ROWS = [
+    ("T-1", "Ana Müller", "2025-11-03", "The invoice shows last month's address."),
+    ("T-2", "عمر خالد", "2025-11-04", "متى تصل الطلبية؟"),
+    ("Größe 3", "Bob", "2025-11-05", "The parcel {12} came open, and two cups were broken."),
+    ("T-4", "Chloé", "2025-11-06", "I cannot sign in."),
+]
+
+
+def seed(project: Project, user: User) -> dict[str, str]:
+    """Make the rows; the address of each by its name."""
+    version = building.save_template(project, user, "Kind of ticket", RECIPE)
+    kept = make.make_table(project, user, content=_workbook(ROWS), name="tickets.xlsx")
+    building.keep(kept, RECIPE, version)
+    gaps = [*ROWS, ("T-5", "Dora", "2025-11-07", ""), ("T-1", "Eve", "2025-11-08", "Twice.")]
+    faulty = make.make_table(project, user, content=_workbook(gaps), name="with gaps.xlsx")
+    building.keep(faulty, RECIPE, None)
+    wide = make.make_table(
+        project,
+        user,
+        content=",".join(f"question {n}" for n in range(500)) + "\n" + ",".join(["yes"] * 500),
+        name="survey.csv",
+    )
+    unclosed = make.make_table(project, user, content="a,b\n", name="header only.csv")
+    made = make.make_table(project, user, content=_workbook(ROWS), name="tickets-october.xlsx")
+    building.keep(made, RECIPE, version)
+    building.begin(made, user)
+    tasks.run(made)
+    states = {"reading": Table.Status.READING, "making": Table.Status.MAKING}
+    paths = {"table": kept, "table_faulty": faulty, "table_wide": wide, "table_refused": unclosed}
+    for name, status in states.items():
+        table = make.make_table(project, user, recipe=RECIPE, name=f"{name}.csv")
+        Table.objects.filter(pk=table.pk).update(status=status)
+        paths[f"table_{name}"] = table
+    found = {name: str(table.pk) for name, table in paths.items()}
+    return found | {"template": str(version.template_id), "from_table": str(made.upload_id)}
+
+
+def _workbook(rows: list[tuple[str, ...]]) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "November"
+    for row in [("ticket", "customer", "sent", "text"), *rows]:
+        sheet.append(row)
+    book.create_sheet("Notes")
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()

@@ -1,0 +1,122 @@
+"""What the provider says it billed is asked for once a batch is over, and kept."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.models import Batch, ProviderKey
+from batchapp.services import billing
+from tests.make import finish, make_batch
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+
+ASKED = "GET /v1/batches/ID/analytics"
+
+
+def says(answer: object, *, status: int = 200) -> Callable[..., httpx.Response | None]:
+    return lambda call, _request: httpx.Response(status, json=answer) if call == ASKED else None
+
+
+def ask(batch: Batch) -> Batch:
+    """Let the time pass until the batch is due, and a worker come by."""
+    Batch.objects.filter(pk=batch.pk, next_check_at__isnull=False).update(
+        next_check_at=timezone.now(), leased_until=None
+    )
+    tasks.ask_bill(str(batch.pk))
+    batch.refresh_from_db()
+    return batch
+
+
+def test_the_tick_finds_a_batch_that_ended_and_asks(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = finish(make_batch())
+    provider.before = says({"total_requests": 3, "total_cost": "0.00061"})
+    monkeypatch.setattr(tasks.ask_bill, "delay", tasks.ask_bill)
+    Batch.objects.update(next_check_at=timezone.now())
+
+    tasks.tick()
+
+    batch.refresh_from_db()
+    assert batch.billed_cost_usd == Decimal("0.00061")
+    assert batch.next_check_at is None
+    assert batch.status == Batch.Status.COMPLETED
+
+
+def test_a_sum_that_is_not_complete_is_asked_for_again(provider: Provider) -> None:
+    batch = finish(make_batch())
+    answers: list[dict[str, object]] = [
+        {"total_requests": 0},
+        {"total_requests": 2, "total_cost": "0.0004"},
+    ]
+    for answer in answers:
+        provider.before = says(answer)
+        assert ask(batch).billed_cost_usd is None
+        assert batch.next_check_at
+        assert batch.next_check_at > timezone.now()
+
+    provider.before = says({"total_requests": 3, "total_cost": "0.0006"})
+
+    assert ask(batch).billed_cost_usd == Decimal("0.0006")
+
+
+def test_the_longer_a_batch_is_over_the_seldomer_it_is_asked_for(provider: Provider) -> None:
+    batch = finish(make_batch())
+    provider.before = says({"total_requests": 0})
+    Batch.objects.update(finished_at=timezone.now() - timedelta(hours=3))
+
+    ask(batch)
+
+    assert batch.next_check_at
+    assert batch.next_check_at > timezone.now() + timedelta(hours=2)
+    Batch.objects.update(finished_at=timezone.now() - billing.ASKED_FOR - timedelta(minutes=1))
+    assert ask(batch).next_check_at is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 400])
+def test_a_provider_that_tells_no_sums_is_asked_once(provider: Provider, status: int) -> None:
+    batch = finish(make_batch())
+    provider.before = says({"error": "no"}, status=status)
+
+    ask(batch)
+    ask(batch)
+
+    assert provider.calls == [ASKED]
+    assert batch.billed_cost_usd is None
+
+
+def test_a_provider_that_is_down_is_asked_again(provider: Provider) -> None:
+    batch = finish(make_batch())
+    provider.before = says({"error": "down"}, status=503)
+
+    assert ask(batch).next_check_at
+
+
+def test_without_a_readable_key_nobody_is_asked(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = finish(make_batch())
+    ProviderKey.objects.update(ciphertext="of another portal")
+
+    def refuse(key: ProviderKey, **_: object) -> None:
+        key.secret()
+
+    monkeypatch.setattr(tasks, "upstream_client", refuse)
+
+    assert ask(batch).next_check_at is None
+    assert provider.calls == []
+
+
+def test_a_batch_whose_asking_keeps_dying_is_left_alone(provider: Provider) -> None:
+    batch = finish(make_batch())
+    Batch.objects.update(claims=tasks.MAX_CLAIMS)
+
+    assert ask(batch).next_check_at is None
+    assert provider.calls == []
+    assert not batch.events.filter(text__startswith="Adding up broke off").exists()

@@ -1,0 +1,296 @@
+"""What estimates learn from batches that ended, and how the two are compared."""
+
+from datetime import timedelta
+from decimal import Decimal
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from batchapp.domain.calibration import History, Kin
+from batchapp.models import Batch, Charge, Project, Upload, User
+from batchapp.services import accuracy, ordering
+from tests.make import (
+    MODEL,
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_connection,
+    make_project,
+    make_upload,
+    make_user,
+    request_line,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def run(project: Project, tokens: int, *, user: User | None = None, limit: int = 100) -> Batch:
+    """A finished batch of three requests, each answered with so many tokens."""
+    upload = make_upload(project, user, content=lines(limit))
+    batch = make_batch(project, user, upload=upload)
+    return finish(batch, [answer_line(number, tokens=(10, tokens)) for number in (1, 2, 3)])
+
+
+def lines(limit: int = 100) -> bytes:
+    """Three requests; another limit is another shape."""
+    body = {"model": MODEL, "max_tokens": limit}
+    asked = [
+        request_line(n, body=body | {"messages": [{"role": "user", "content": f"Why {n}?"}]})
+        for n in (1, 2, 3)
+    ]
+    return "\n".join(asked).encode()
+
+
+def learnt(upload: Upload, user: User) -> History | None:
+    report = upload.report
+    assert report
+    return ordering.learnt(report, upload.project, user, timezone.now()).get(MODEL)
+
+
+@pytest.fixture
+def user() -> User:
+    return make_user()
+
+
+@pytest.fixture
+def project(user: User) -> Project:
+    return make_project(user)
+
+
+@pytest.fixture
+def upload(project: Project, user: User) -> Upload:
+    return make_upload(project, user, content=lines())
+
+
+def test_the_projects_own_runs_of_the_same_shape_are_learnt_from_first(
+    project: Project, upload: Upload, user: User
+) -> None:
+    run(project, 40)
+    run(project, 60)
+    run(project, 5, limit=999)
+
+    history = learnt(upload, user)
+
+    assert history
+    assert (history.kin, history.runs, history.answers) == (Kin.SHAPE, 2, 6)
+    assert history.expected == 40
+    assert history.words == "from 2 past runs, 6 requests"
+
+
+def test_the_projects_runs_with_other_prompts_come_next(
+    project: Project, upload: Upload, user: User
+) -> None:
+    run(project, 5, limit=999)
+    run(make_project(connection=project.connection), 70, user=user)
+
+    history = learnt(upload, user)
+
+    assert history
+    assert (history.kin, history.expected) == (Kin.PROJECT, 5)
+
+
+def test_then_what_the_person_ran_elsewhere(upload: Upload, user: User) -> None:
+    run(make_project(), 70, user=user)
+    for number in range(5):
+        run(make_project(), number)
+
+    history = learnt(upload, user)
+
+    assert history
+    assert (history.kin, history.runs, history.expected) == (Kin.PERSON, 1, 70)
+
+
+def test_the_portal_is_learnt_from_when_no_team_shows_in_its_figures(
+    upload: Upload, user: User
+) -> None:
+    first, second = make_project(), make_project()
+    run(first, 10)
+    run(first, 30)
+    assert learnt(upload, user) is None
+    run(first, 50)
+    assert learnt(upload, user) is None
+    run(second, 70)
+
+    history = learnt(upload, user)
+
+    assert history
+    assert (history.kin, history.runs, history.expected) == (Kin.PORTAL, 4, 30)
+    assert history.words == "from 4 batches of this model on this portal"
+
+
+def test_a_sandbox_teaches_only_itself(upload: Upload, user: User) -> None:
+    sandbox = make_connection(is_sandbox=True)
+    elsewhere = make_project(user, connection=sandbox)
+    run(elsewhere, 500, user=user)
+
+    assert learnt(upload, user) is None
+    assert learnt(make_upload(elsewhere, user, content=lines()), user)
+
+
+def test_nothing_is_learnt_from_what_was_broken_off_or_told_no_tokens(
+    project: Project, upload: Upload, user: User
+) -> None:
+    cancelled = make_batch(project, upload=upload)
+    cancelled.parts.update(status="cancelled")
+    finish(cancelled, [answer_line(1)])
+    failed = finish(make_batch(project, upload=upload), [], [error_line(n) for n in (1, 2, 3)])
+    silent = finish(
+        make_batch(project, upload=upload),
+        [answer_line(n).replace(b'"usage"', b'"other"') for n in (1, 2, 3)],
+    )
+
+    assert (failed.status, silent.status) == (Batch.Status.FAILED, Batch.Status.COMPLETED)
+    assert learnt(upload, user) is None
+
+
+def test_answers_without_a_token_count_do_not_make_the_others_shorter(
+    project: Project, upload: Upload, user: User
+) -> None:
+    told = [answer_line(n, tokens=(10, 50)) for n in (1, 2)]
+    finish(
+        make_batch(project, upload=upload),
+        [*told, answer_line(3).replace(b'"usage"', b'"other"')],
+    )
+
+    history = learnt(upload, user)
+
+    assert history
+    assert (history.answers, history.expected) == (2, 50)
+
+
+def test_only_the_newest_fifty_are_learnt_from_in_one_query(
+    project: Project, upload: Upload, user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    first = run(project, 1)
+    charge = first.charges.get()
+    for number in range(50):
+        batch = make_batch(project, user, upload=upload)
+        Charge.objects.filter(batch=batch).update(
+            answers=3,
+            output_tokens=30 + 3 * number,
+            measured_at=timezone.now() + timedelta(microseconds=number) - timedelta(minutes=1),
+            shape=charge.shape,
+        )
+    Charge.objects.filter(pk=charge.pk).update(measured_at=timezone.now() - timedelta(days=1))
+
+    with django_assert_num_queries(1):
+        history = learnt(upload, user)
+
+    assert history
+    assert history.runs == 50
+    assert history.low == 14
+    assert history.expected == 34
+
+
+def test_a_file_of_many_models_takes_one_query_too(
+    project: Project, user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    asked = [request_line(number, model=f"m{number}") for number in range(40)]
+    upload = make_upload(project, user, content="\n".join(asked).encode())
+    report = upload.report
+    assert report
+
+    with django_assert_num_queries(1):
+        ordering.learnt(report, project, user, timezone.now())
+
+
+def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
+    project: Project, upload: Upload, user: User
+) -> None:
+    run(project, 20)
+    seen = timezone.now()
+    run(project, 90)
+    price = project.connection.prices.get(model=MODEL, window="24h")
+    realtime = project.connection.prices.get(model=MODEL, window="realtime")
+
+    batch = ordering.order(
+        project,
+        user,
+        upload,
+        make_batch(project).key,
+        window="24h",
+        submission=make_batch(project).pk,
+        seen=seen,
+    )
+
+    charge = batch.charges.get()
+    assert charge.basis == "from 1 past run, 3 requests"
+    assert charge.estimated_output_tokens == 60
+    assert charge.estimated_low_usd < charge.estimated_cost_usd < charge.estimated_ceiling_usd
+    assert (charge.price_row, charge.price_since) == (price.pk, price.effective_from)
+    assert charge.realtime_price_row == realtime.pk
+    assert charge.unbounded_requests == 0
+    assert charge.shape
+
+
+def test_a_price_that_is_unknown_leaves_no_trace_of_a_row(project: Project, user: User) -> None:
+    project.connection.prices.all().delete()
+
+    charge = make_batch(project, user).charges.get()
+
+    assert charge.price_row is charge.price_since is charge.estimated_low_usd is None
+    assert charge.basis
+
+
+def test_estimates_are_compared_by_project_and_model_in_money(
+    project: Project, upload: Upload
+) -> None:
+    finish(make_batch(project, upload=upload))
+    Charge.objects.update(
+        estimated_cost_usd=Decimal("0.40"),
+        cost_usd=Decimal("0.50"),
+        estimated_low_usd=Decimal("0.30"),
+        estimated_ceiling_usd=Decimal("0.45"),
+    )
+    finish(make_batch(project, upload=upload))
+    Charge.objects.filter(estimated_low_usd__lt=Decimal("0.1")).update(
+        estimated_cost_usd=Decimal("0.60"), cost_usd=Decimal("0.50")
+    )
+    charges = accuracy.comparable(timezone.now() - timedelta(days=1))
+
+    (line,) = accuracy.by_project_and_model(charges)
+
+    assert (line.project, line.model, line.batches) == (project.name, MODEL, 2)
+    assert (line.estimated_usd, line.cost_usd) == (Decimal("1.00"), Decimal("1.00"))
+    assert line.missed_usd == Decimal("0.20")
+    assert line.error == 20
+    assert accuracy.overall([line, line]).missed_usd == Decimal("0.40")
+
+
+def test_what_failed_or_was_not_paid_for_is_not_compared(project: Project) -> None:
+    finish(make_batch(project), [answer_line(1), answer_line(2)], [error_line(3)])
+    finish(make_batch(make_project(connection=make_connection(is_sandbox=True))))
+
+    assert not accuracy.comparable(timezone.now() - timedelta(days=1)).exists()
+
+
+def test_every_one_of_the_last_twelve_months_has_a_line(project: Project) -> None:
+    finish(make_batch(project))
+    today = timezone.localdate()
+    charges = accuracy.comparable(timezone.now() - timedelta(days=1))
+
+    months = accuracy.by_month(charges, today)
+
+    assert len(months) == 12
+    assert months[-1][0] == today.replace(day=1)
+    assert [line.batches for _, line in months] == [0] * 11 + [1]
+    assert months[0][1].error is None
+
+
+def test_batches_that_ended_before_there_was_learning_count_too(
+    project: Project, upload: Upload, user: User
+) -> None:
+    batch = run(project, 40)
+    failed = finish(make_batch(project, upload=upload), [], [error_line(n) for n in (1, 2, 3)])
+    Charge.objects.update(answers=0, measured_at=None)
+
+    import_module("batchapp.migrations.0006_honest_estimates").measure(apps, None)
+
+    charge = batch.charges.get()
+    assert (charge.answers, charge.measured_at) == (3, batch.finished_at)
+    assert failed.charges.get().measured_at is None
+    assert learnt(upload, user)

@@ -1,0 +1,81 @@
+"""What follows a price: another, nothing for a while, or nothing."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from batchapp.domain.pricing import UnitPrice
+from batchapp.models import Connection, Price
+from batchapp.services import price_calendar, pricing
+from tests.make import make_connection
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+FIVE = UnitPrice(input=Decimal(5), output=Decimal(6))
+
+
+@pytest.fixture
+def price() -> Price:
+    return make_connection().prices.get(window="24h")
+
+
+def course(price: Price) -> price_calendar.Course:
+    price.refresh_from_db()
+    return price_calendar.courses([price])[price.pk]
+
+
+def ahead(connection: Connection):
+    return price_calendar.changes_ahead(connection.prices.all(), timezone.now())
+
+
+def twin(price: Price, since: timedelta) -> Price:
+    return Price.objects.create(
+        connection=price.connection,
+        model=price.model,
+        window=price.window,
+        input_usd=9,
+        output_usd=9,
+        effective_from=timezone.now() + since,
+    )
+
+
+def test_a_price_without_end_has_nothing_to_tell(price: Price) -> None:
+    assert course(price) == price_calendar.Course()
+    assert ahead(price.connection) == ([], [])
+
+
+def test_a_correction_follows_at_once(price: Price) -> None:
+    later = pricing.correct(price, FIVE, since=timezone.now() + DAY)
+
+    found = course(price)
+
+    assert (found.following, found.gap_from) == (later, None)
+    assert ahead(price.connection) == ([(later, price)], [])
+
+
+def test_a_gap_until_the_next_price_is_seen(price: Price) -> None:
+    pricing.end(price, timezone.now() + DAY)
+    later = twin(price, 2 * DAY)
+
+    found = course(price)
+
+    assert (found.gap_from, found.gap_to) == (price.effective_to, later.effective_from)
+    assert ahead(price.connection) == ([(later, None)], [price])
+
+
+def test_an_end_that_nothing_follows_is_seen(price: Price) -> None:
+    pricing.end(price, timezone.now() + DAY)
+
+    found = course(price)
+
+    assert (found.gap_from, found.gap_to) == (price.effective_to, None)
+
+
+def test_an_overlap_that_got_past_the_page_is_seen(price: Price) -> None:
+    later = twin(price, DAY)
+
+    assert course(price).overlaps
+    assert course(later).overlaps

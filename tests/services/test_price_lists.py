@@ -1,0 +1,218 @@
+"""Whole price lists: compared first, then written in one go or not at all."""
+
+import csv
+import io
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from batchapp.models import REALTIME, Connection, Price
+from batchapp.services import price_lists, pricing
+from batchapp.services.price_lists import NotImported
+from tests.make import MODEL, make_connection, make_price
+
+DAY = timedelta(days=1)
+HEAD = "model,window,input_usd,output_usd,source\n"
+LIST = f"{HEAD}{MODEL},24h,5,6,a letter\n{MODEL},1h,2,4,\nQwen/*,24h,0.10,0,\n"
+
+
+@pytest.fixture
+def connection(db: None) -> Connection:
+    return make_connection()
+
+
+def write(connection: Connection, text: str, **options) -> price_lists.Difference:
+    at = options.get("since") or timezone.now()
+    table = price_lists.compare(connection, text, at).table
+    return price_lists.apply(connection, text, table=table, **options)
+
+
+def exported(connection: Connection) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(price_lists.csv_rows(connection.prices.all()))
+    return text.getvalue()
+
+
+def state(connection: Connection) -> list[tuple[object, ...]]:
+    return list(connection.prices.order_by("pk").values_list())
+
+
+def test_a_comparison_tells_all_that_a_list_would_change_and_writes_nothing(
+    connection: Connection,
+) -> None:
+    before = state(connection)
+
+    found = price_lists.compare(connection, LIST, timezone.now())
+
+    assert [line.kind for line in found.new] == [("Qwen/*", "24h")]
+    ((old, line),) = found.changed
+    assert (old.input_usd, line.price.input) == (1, 5)
+    assert [row.window for row in found.unchanged] == ["1h"]
+    assert [row.window for row in found.missing] == [REALTIME]
+    assert found.bad == []
+    assert state(connection) == before
+
+
+def test_a_list_is_written_as_new_rows_and_what_it_leaves_out_stays(
+    connection: Connection,
+) -> None:
+    done = write(connection, LIST, source="CSV of today")
+
+    assert connection.prices.count() == 5
+    old = connection.prices.get(model=MODEL, window="24h", input_usd=1)
+    corrected = connection.prices.get(model=MODEL, window="24h", input_usd=5)
+    added = connection.prices.get(model="Qwen/*")
+    assert old.effective_to == corrected.effective_from == added.effective_from == done.at
+    assert (corrected.source, added.source) == ("a letter", "CSV of today")
+    assert (added.output_usd, added.effective_to) == (0, None)
+    assert connection.prices.get(window=REALTIME).effective_to is None
+
+
+def test_what_is_left_out_ends_only_if_that_was_asked_for(connection: Connection) -> None:
+    done = write(connection, LIST, ends_missing=True)
+
+    assert connection.prices.get(window=REALTIME).effective_to == done.at
+
+
+def test_a_list_for_later_leaves_today_alone(connection: Connection) -> None:
+    since = timezone.now() + DAY
+
+    write(connection, LIST, since=since)
+
+    def price(at: timedelta) -> Decimal:
+        return connection.prices.books([MODEL], ["24h"], timezone.now() + at)["24h"][MODEL].input
+
+    assert (price(timedelta()), price(2 * DAY)) == (1, 5)
+
+
+def test_writing_the_same_list_for_the_same_later_day_again_replaces_it(
+    connection: Connection,
+) -> None:
+    since = timezone.now() + DAY
+    write(connection, LIST, since=since)
+
+    write(connection, LIST.replace(",5,6,", ",7,8,"), since=since)
+
+    rows = connection.prices.filter(model=MODEL, window="24h").order_by("effective_from")
+    assert [row.input_usd for row in rows] == [1, 7]
+    assert rows[0].effective_to == rows[1].effective_from == since
+
+
+def test_announced_prices_still_take_over(connection: Connection) -> None:
+    write(connection, LIST, since=timezone.now() + 2 * DAY)
+
+    write(connection, LIST.replace(",5,6,", ",7,8,").replace("0.10,0", "0.20,0"))
+
+    books = connection.prices.books([MODEL, "Qwen/X"], ["24h"], timezone.now() + DAY)["24h"]
+    later = connection.prices.books([MODEL, "Qwen/X"], ["24h"], timezone.now() + 3 * DAY)["24h"]
+    assert (books[MODEL].input, books["Qwen/X"].input) == (7, Decimal("0.2"))
+    assert (later[MODEL].input, later["Qwen/X"].input) == (5, Decimal("0.1"))
+
+
+def test_what_is_exported_is_imported_without_a_change(connection: Connection) -> None:
+    for name in ("@cf/meta", "'=cmd", "-1", "=1+1", "a,b;c", 'say "x"', "Qwen/*", "模型"):
+        make_price(connection, "24h", Decimal("0.000001"), Decimal(0), model=name)
+    pricing.end(connection.prices.get(model=MODEL, window="1h"))
+    pricing.end(connection.prices.get(model=MODEL, window=REALTIME), timezone.now() + DAY)
+    text = exported(connection)
+
+    found = price_lists.compare(connection, text, timezone.now())
+
+    assert (found.new, found.changed, found.missing, found.bad) == ([], [], [], [])
+    assert len(found.unchanged) == 10
+    assert found.passed_over == 1
+
+
+def test_an_export_holds_no_formula(connection: Connection) -> None:
+    make_price(connection, "24h", Decimal(1), Decimal(1), model='=HYPERLINK("http://x")')
+
+    cells = [cell for row in csv.reader(io.StringIO(exported(connection))) for cell in row]
+
+    assert """'=HYPERLINK("http://x")""" in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (f"{MODEL},7d,1,2,\n", "does not offer the window “7d”, only 1h, 24h, realtime."),
+        ("*/Qwen,24h,1,2,\n", "*/Qwen and Qwen/* could both mean the same model."),
+        (f"{MODEL},{REALTIME},,2,\n", "There is no input price."),
+    ],
+)
+def test_one_bad_line_keeps_all_from_being_written(
+    connection: Connection, line: str, reason: str
+) -> None:
+    before = state(connection)
+    found = price_lists.compare(connection, LIST + line, timezone.now())
+
+    with pytest.raises(NotImported, match="Some lines are bad"):
+        price_lists.apply(connection, LIST + line, table=found.table)
+
+    assert reason in " ".join(bad.reason for bad in found.bad)
+    assert found.bad[-1].number == 5
+    assert state(connection) == before
+
+
+def test_a_table_that_changed_meanwhile_is_not_written_to(connection: Connection) -> None:
+    table = price_lists.compare(connection, LIST, timezone.now()).table
+    pricing.end(connection.prices.get(window=REALTIME), timezone.now() + DAY)
+    before = state(connection)
+
+    with pytest.raises(NotImported, match="Compare again"):
+        price_lists.apply(connection, LIST, table=table)
+
+    assert state(connection) == before
+
+
+def test_a_time_that_has_passed_is_refused(connection: Connection) -> None:
+    with pytest.raises(NotImported, match="is past"):
+        write(connection, LIST, since=timezone.now() - DAY)
+
+
+def test_a_long_list_takes_few_queries(
+    connection: Connection, django_assert_max_num_queries
+) -> None:
+    text = HEAD + "".join(f"model-{n},24h,{n}.5,1,\n" for n in range(2000))
+    write(connection, text)
+    dearer = text.replace(".5,", ".6,")
+    table = price_lists.compare(connection, dearer, timezone.now()).table
+
+    with django_assert_max_num_queries(30):  # SQLite takes some hundred values at once
+        price_lists.apply(connection, dearer, table=table)
+
+    assert Price.objects.filter(connection=connection, effective_to=None).count() == 2003
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_imports_at_once_one_is_refused_with_a_sentence() -> None:
+    connection = make_connection()
+    table = price_lists.compare(connection, LIST, timezone.now()).table
+    start, done, refused = threading.Barrier(2), [], []
+
+    def race(usd: int) -> None:
+        try:
+            start.wait()
+            text = LIST.replace(",5,6,", f",{usd},{usd},")
+            done.append((usd, price_lists.apply(connection, text, table=table)))
+        except NotImported as exc:
+            refused.append(str(exc))
+        finally:
+            database.close()
+
+    racers = [threading.Thread(target=race, args=[usd]) for usd in (11, 12)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+
+    ((winner, _),) = done
+    (sentence,) = refused
+    assert sentence.startswith("The prices changed since this comparison was made")
+    book = connection.prices.books([MODEL], ["24h"], timezone.now())
+    assert book["24h"][MODEL].input == winner
+    assert connection.prices.filter(model=MODEL, window="24h").count() == 2

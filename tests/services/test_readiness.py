@@ -1,0 +1,200 @@
+"""Ready to run? What the provider is asked, and what is said of its answers."""
+
+from typing import Any
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp.models import REALTIME, Upload
+from batchapp.services import ordering, readiness
+from batchapp.services.readiness import Line, Mark
+from tests.make import MODEL, make_connection, make_project, make_upload, request_line
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+
+MODELS, BALANCE = "GET /v1/models", "GET /admin/api/v1/users/current"
+
+
+def named() -> bytes:
+    """A file whose custom_ids say something, so that there is no advice about them."""
+    return "\n".join(request_line(n, custom_id=f"order-{n}-berlin") for n in (1, 2, 3)).encode()
+
+
+@pytest.fixture
+def upload() -> Upload:
+    return make_upload(content=named())
+
+
+def provider_of(**answers: httpx.Response) -> Provider:
+    """One that offers MODEL and tells a balance, unless ``answers`` say otherwise."""
+    known = {
+        "models": httpx.Response(200, json={"data": [{"id": MODEL}, {"id": "another"}]}),
+        "balance": httpx.Response(200, json={"credit_balance": "100"}),
+    } | answers
+    provider = Provider()
+    calls = {MODELS: known["models"], BALANCE: known["balance"]}
+    provider.before = lambda call, _request: calls.get(call)
+    return provider
+
+
+def balance(amount: object) -> httpx.Response:
+    return httpx.Response(200, json={"credit_balance": amount})
+
+
+def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Line]:
+    report, connection = upload.report, upload.project.connection
+    assert report
+    windows = [*connection.windows, REALTIME, window]
+    quotes = ordering.quote(report, connection, windows, timezone.now())
+    with provider.client() as upstream:
+        return readiness.look(upload, upstream, quotes, window)
+
+
+def marks(lines: list[Line]) -> list[Mark]:
+    return [line.mark for line in lines]
+
+
+def told(lines: list[Line]) -> str:
+    return " ".join(line.text for line in lines)
+
+
+def test_all_is_fine_when_all_is_fine(upload: Upload) -> None:
+    lines = look(upload, provider_of())
+
+    assert marks(lines) == [Mark.FINE] * 4
+    assert "takes the key" in told(lines)
+    assert f"offers {MODEL}" in told(lines)
+    assert "The account has $100.00: enough" in told(lines)
+    assert "The 24h window is on offer." in told(lines)
+
+
+def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
+    upload: Upload,
+) -> None:
+    near = MODEL.replace("30B", "30b")
+    offered = httpx.Response(200, json={"data": [{"id": near}, {"id": "gpt"}]})
+
+    lines = look(upload, provider_of(models=offered))
+
+    (line,) = [line for line in lines if line.mark is Mark.CANNOT]
+    assert f"does not offer {MODEL} to this key. Is it {near}?" in line.text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(200, json={"data": []}), httpx.Response(404, text="Not found")],
+)
+def test_a_provider_that_lists_no_models_stands_in_nobodys_way(
+    upload: Upload, answer: httpx.Response
+) -> None:
+    lines = look(upload, provider_of(models=answer))
+
+    assert Mark.WARNS in marks(lines)
+    assert not {Mark.STOPS, Mark.CANNOT} & set(marks(lines))
+
+
+def test_a_refused_key_stops_and_nothing_more_is_asked(upload: Upload) -> None:
+    provider = provider_of(models=httpx.Response(401, text="Authentication required"))
+
+    lines = look(upload, provider)
+
+    assert lines[0].mark is Mark.STOPS
+    assert "refuses the key. Choose another one" in lines[0].text
+    assert "said: Authentication required" in lines[0].text
+    assert provider.calls == [MODELS]
+
+
+def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -> None:
+    def silent(_call: str, request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("", request=request)
+
+    provider = Provider()
+    provider.before = silent
+
+    lines = look(upload, provider)
+
+    assert lines[0].mark is Mark.WARNS
+    assert "the portal keeps trying" in lines[0].text
+    assert provider.calls == [MODELS]
+
+
+@pytest.mark.parametrize(
+    ("amount", "mark", "said"),
+    [
+        ("-3.5", Mark.STOPS, "has -$3.50: requests would fail"),
+        (0, Mark.STOPS, "has $0.00: requests would fail"),
+        ("0.0001", Mark.STOPS, "has $0.0001, and about $0.0006"),
+        ("0.00064", Mark.WARNS, "but it may be up to $0.0007"),
+        (0.5, Mark.FINE, "has $0.50: enough"),
+        (None, Mark.INFO, "tells this kind of key no balance"),
+        (True, Mark.INFO, "tells this kind of key no balance"),
+    ],
+)
+def test_the_balance_is_held_against_the_estimate(
+    upload: Upload, amount: Any, mark: Mark, said: str
+) -> None:
+    report = upload.report
+    assert report
+    report.models[MODEL].max_output_tokens = report.models[MODEL].expected_output_tokens + 50
+    quotes = ordering.quote(
+        report, upload.project.connection, ["24h", "1h", REALTIME], timezone.now()
+    )
+
+    with provider_of(balance=balance(amount)).client() as upstream:
+        lines = readiness.look(upload, upstream, quotes, "24h")
+
+    assert [line.mark for line in lines if said in line.text] == [mark]
+
+
+def test_a_key_that_may_not_see_the_balance_is_no_fault(upload: Upload) -> None:
+    lines = look(upload, provider_of(balance=httpx.Response(401, text="Authentication required")))
+
+    assert marks(lines) == [Mark.FINE, Mark.FINE, Mark.INFO, Mark.FINE]
+
+
+def test_without_all_prices_no_balance_is_called_enough(upload: Upload) -> None:
+    upload.project.connection.prices.all().delete()
+
+    lines = look(upload, provider_of())
+
+    assert "nobody knows whether that is enough" in told(lines)
+    assert Mark.WARNS in marks(lines)
+
+
+def test_a_sandbox_is_not_asked_for_a_balance() -> None:
+    sandbox = make_project(connection=make_connection(is_sandbox=True))
+    provider = provider_of()
+
+    look(make_upload(sandbox, content=named()), provider)
+
+    assert provider.calls == [MODELS]
+
+
+def test_a_window_that_is_not_on_offer_cannot_run(upload: Upload) -> None:
+    lines = look(upload, provider_of(), "7d")
+
+    assert "The 7d window is not on offer. Choose one of: 24h, 1h." in told(lines)
+    assert Mark.CANNOT in marks(lines)
+
+
+def test_advice_is_information() -> None:
+    upload = make_upload()
+    limits = upload.project.connection
+    limits.max_requests, limits.max_file_bytes = 3, upload.size + 1
+    limits.save()
+
+    advice = [line for line in look(upload, provider_of(), "1h") if line.mark is Mark.INFO]
+
+    assert len(advice) == 4
+    assert "The custom_ids only count (“row-1”)" in advice[0].text
+    assert "the 24h window is expected to cost about $0.0006" in advice[1].text
+    assert "bytes that" in advice[2].text
+    assert "close to the 3 requests" in advice[3].text
+
+
+def test_bytes_that_are_gone_are_no_advice(upload: Upload) -> None:
+    upload.blob.delete(save=False)
+
+    assert Mark.FINE in marks(look(upload, provider_of()))

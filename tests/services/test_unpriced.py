@@ -1,0 +1,86 @@
+"""Models that people ask for and nobody has priced."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from batchapp.models import Batch, Upload
+from batchapp.services.unpriced import seen_without_price
+from tests.make import (
+    make_batch,
+    make_connection,
+    make_price,
+    make_project,
+    make_upload,
+    request_file,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def found() -> list[tuple[str, list[str], int, int]]:
+    return [
+        (each.model, each.windows, each.file_requests, each.batch_requests)
+        for each in seen_without_price(timezone.now())
+    ]
+
+
+def test_models_with_a_price_in_every_window_are_not_listed() -> None:
+    make_batch()
+
+    assert found() == []
+
+
+def test_requests_of_files_and_of_batches_are_added_up_the_most_asked_for_first() -> None:
+    project = make_project()
+    make_upload(project, content=request_file(2, model="rare"))
+    upload = make_upload(project, content=request_file(5, model="unknown"))
+    make_upload(
+        make_project(connection=project.connection), content=request_file(3, model="unknown")
+    )
+    make_batch(project, upload=upload)
+
+    assert found() == [
+        ("unknown", ["24h", "1h"], 8, 5),
+        ("rare", ["24h", "1h"], 2, 0),
+    ]
+
+
+def test_only_windows_without_a_price_are_named_and_a_pattern_is_one() -> None:
+    project = make_project()
+    make_upload(project, content=request_file(2, model="maker/rare"))
+    make_price(project.connection, "1h", Decimal(0), Decimal(0), model="maker/*")
+
+    assert found() == [("maker/rare", ["24h"], 2, 0)]
+
+
+def test_a_price_of_another_connection_is_none() -> None:
+    project = make_project()
+    make_upload(project, content=request_file(2, model="rare"))
+    for window in ("24h", "1h"):
+        make_price(make_connection(), window, Decimal(1), Decimal(1), model="rare")
+
+    assert [model for model, *_ in found()] == ["rare"]
+
+
+def test_what_is_older_than_ninety_days_is_forgotten() -> None:
+    upload = make_upload(content=request_file(2, model="rare"))
+    make_batch(upload.project, upload=upload)
+    long_ago = timezone.now() - timedelta(days=91)
+    Upload.objects.update(created_at=long_ago)
+
+    assert found() == [("rare", ["24h", "1h"], 0, 2)]
+
+    Batch.objects.update(created_at=long_ago)
+
+    assert found() == []
+
+
+@pytest.mark.parametrize("findings", [None, {}, {"models": 7}, {"models": {"a": 1, "b": {}}}])
+def test_findings_of_another_version_are_passed_over(findings: object) -> None:
+    make_upload(content=request_file(2, model="rare"))
+    Upload.objects.update(findings=findings)
+
+    assert found() == []

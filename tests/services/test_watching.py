@@ -1,0 +1,306 @@
+"""One list covers many batches, and a provider that is away is left alone as one."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.models import Batch, Connection, Part, ProviderKey, Watch
+from batchapp.services import contacting, preparing, steering
+from batchapp.upstream.errors import UpstreamUnavailable
+from tests.make import answer_line, make_batch, make_key, make_project, make_upload
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+LIST, GET = "GET /v1/batches", "GET /v1/batches/ID"
+Running = Callable[[int], list[Part]]
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the parts whose results somebody was told to fetch."""
+    ids: list[str] = []
+    monkeypatch.setattr(tasks.harvest, "delay", ids.append)
+    return ids
+
+
+@pytest.fixture
+def running(provider: Provider) -> Running:
+    """Makes parts of one key that the provider works on."""
+    project = make_project()
+    key, upload = make_key(project), make_upload(project)
+
+    def make(number: int) -> list[Part]:
+        for _ in range(number):
+            part = Part.objects.get(batch=make_batch(project, upload=upload, key=key))
+            preparing.prepare(part)
+            tasks.submit(str(part.pk))
+        provider.calls.clear()
+        return list(Part.objects.order_by("batch__created_at"))
+
+    return make
+
+
+def round_of_looks() -> Watch:
+    """The watch is due: a worker goes round once."""
+    Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
+    watch = Watch.objects.get()
+    tasks.look(str(watch.pk))
+    return Watch.objects.get()
+
+
+def counts(provider: Provider, part: Part, completed: int, status: str = "in_progress") -> None:
+    row = provider.batches[part.upstream_id]
+    row["request_counts"]["completed"] = completed
+    row["status"] = status
+
+
+def test_one_list_covers_all_parts_of_a_key(provider: Provider, running: Running) -> None:
+    parts = running(7)
+    before = timezone.now()
+
+    watch = round_of_looks()
+
+    assert provider.calls == [LIST]
+    assert watch.looked_at
+    assert watch.looked_at >= before
+    for part in Part.objects.all():
+        assert part.polled_at
+        assert part.polled_at >= before
+        assert part.next_check_at > before + part.batch.connection.patience / 2
+    assert len(parts) == 7
+
+
+def test_pages_are_read_until_every_part_was_seen_and_no_further(
+    provider: Provider, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running(7)
+    monkeypatch.setattr("batchapp.services.watching.PAGE", 3)
+    for _ in range(4):
+        provider.batches |= {f"old-{len(provider.batches)}": _foreign(provider)}
+
+    round_of_looks()
+
+    assert provider.calls == [LIST] * 3
+
+
+def _foreign(provider: Provider) -> dict[str, object]:
+    row = next(iter(provider.batches.values()))
+    return row | {"id": f"old-{len(provider.batches)}", "status": "completed"}
+
+
+def test_only_parts_with_news_are_worked_on(
+    provider: Provider,
+    running: Running,
+    woken: list[str],
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]],
+) -> None:
+    quiet, talking, done = running(3)
+    counts(provider, talking, 2)
+    counts(provider, done, 3, "completed")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        round_of_looks()
+
+    assert provider.calls == [LIST]
+    status = dict(Part.objects.values_list("pk", "status"))
+    assert status[quiet.pk] == Part.Status.RUNNING
+    assert status[talking.pk] == status[done.pk] == Part.Status.HARVESTING
+    assert set(woken) == {str(talking.pk), str(done.pk)}
+    assert Part.objects.get(pk=done.pk).ended_at
+
+
+def test_a_part_that_the_list_does_not_name_is_asked_for_by_itself(
+    provider: Provider, running: Running
+) -> None:
+    hidden, _ = running(2)
+    provider.hidden.add(hidden.upstream_id)
+
+    round_of_looks()
+    due = Part.objects.due(timezone.now())
+
+    assert [part.pk for part in due] == [hidden.pk]
+    tasks.poll(str(hidden.pk))
+    assert provider.calls == [LIST, GET]
+
+
+def test_one_that_is_being_finished_is_asked_for_since_that_ends_it(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    counts(provider, part, 3, "finalizing")
+
+    round_of_looks()
+
+    assert [each.pk for each in Part.objects.due(timezone.now())] == [part.pk]
+
+
+def test_a_wish_to_cancel_is_passed_on_in_the_same_round(
+    provider: Provider, running: Running
+) -> None:
+    part, _ = running(2)
+    steering.request_cancel(part.batch, part.batch.created_by)
+
+    round_of_looks()
+
+    assert provider.calls == [LIST, "POST /v1/batches/ID/cancel"]
+    assert Part.objects.get(pk=part.pk).cancel_sent_at
+
+
+def test_a_part_that_another_worker_holds_is_left_to_it(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    counts(provider, part, 3, "completed")
+    Part.objects.filter(pk=part.pk).update(leased_until=timezone.now() + timedelta(hours=1))
+
+    round_of_looks()
+
+    assert Part.objects.get(pk=part.pk).status == Part.Status.RUNNING
+
+
+def test_a_key_on_which_nothing_runs_is_not_watched_until_something_does(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    Part.objects.filter(pk=part.pk).update(status=Part.Status.DONE)
+
+    assert round_of_looks().next_check_at is None
+    assert provider.calls == []
+    running(1)
+    assert Watch.objects.get().next_check_at
+
+
+def test_rounds_slow_down_as_the_parts_grow_older(provider: Provider, running: Running) -> None:
+    running(1)
+    Connection.objects.update(poll_seconds=40)
+    waits = []
+    for age in (0, 100, 10_000):
+        Part.objects.update(submitted_at=timezone.now() - timedelta(seconds=age))
+        waits.append((round_of_looks().next_check_at - timezone.now()).total_seconds())
+
+    assert 1 < waits[0] < 3
+    assert 7 < waits[1] < 13
+    assert 31 < waits[2] < 49
+
+
+def test_a_round_that_fails_changes_nothing_and_comes_again(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    provider.before = lambda call, request: httpx.Response(500)
+
+    watch = round_of_looks()
+
+    assert watch.next_check_at > timezone.now()
+    assert Part.objects.get(pk=part.pk).next_check_at == part.next_check_at
+    assert Connection.objects.get(pk=part.batch.connection_id).failures == 1
+
+
+def test_a_refused_list_leaves_the_parts_to_tell_of_it(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    provider.before = lambda call, request: httpx.Response(401, json={"error": {"message": "no"}})
+
+    round_of_looks()
+    Part.objects.update(next_check_at=timezone.now())
+    tasks.poll(str(part.pk))
+
+    part.refresh_from_db()
+    assert part.status == Part.Status.NEEDS_ATTENTION
+    assert ProviderKey.objects.get().is_refused
+
+
+def test_parts_are_followed_to_their_end_by_rounds_alone(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    round_of_looks()
+    tasks.harvest(str(part.pk))
+    tasks.settle(str(part.batch_id))
+
+    assert Batch.objects.get().status == Batch.Status.COMPLETED
+    assert GET not in provider.calls
+
+
+def silence(status: int | None = None, wait: int | None = None) -> UpstreamUnavailable:
+    retry_after = timedelta(seconds=wait) if wait else None
+    return UpstreamUnavailable("nobody there", status=status, retry_after=retry_after)
+
+
+def fresh(connection: Connection) -> Connection:
+    return Connection.objects.get(pk=connection.pk)
+
+
+def test_a_provider_rests_from_the_third_failure_in_a_row_until_it_answers() -> None:
+    connection = Connection.objects.get()
+    for failures in (1, 2):
+        contacting.note_silence(connection, silence())
+        assert contacting.rest_of(fresh(connection)) is None, failures
+
+    contacting.note_silence(connection, silence(wait=60))
+
+    rest = contacting.rest_of(fresh(connection))
+    assert rest
+    assert timedelta(seconds=50) < rest < timedelta(seconds=70)
+    contacting.note_answer(fresh(connection))
+    assert contacting.rest_of(fresh(connection)) is None
+    assert fresh(connection).down_since is None
+
+
+def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds() -> None:
+    connection = Connection.objects.get()
+    past = timezone.now() - timedelta(seconds=1)
+    Connection.objects.update(failures=5, down_since=past, resting_until=past)
+    first, second = fresh(connection), fresh(connection)
+
+    assert contacting.rest_of(first) is None
+    assert contacting.rest_of(second)
+    assert contacting.rest_of(fresh(connection))
+
+
+def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
+    connection, rests = Connection.objects.get(), []
+    for minutes in (0, 2, 60):
+        down = timezone.now() - timedelta(minutes=minutes)
+        Connection.objects.update(failures=9, down_since=down, resting_until=None)
+        contacting.note_silence(connection, silence())
+        rests.append(contacting.rest_of(fresh(connection)))
+
+    seconds = [rest.total_seconds() for rest in rests if rest]
+    assert 4 < seconds[0] < 6
+    assert 105 < seconds[1] < 135
+    assert 265 < seconds[2] < 335
+
+
+def test_being_asked_to_slow_down_is_an_answer() -> None:
+    connection = Connection.objects.get()
+    for _ in range(5):
+        contacting.note_silence(connection, silence(status=429, wait=60))
+
+    assert fresh(connection).failures == 0
+
+
+def test_batches_of_a_resting_provider_wait_without_asking_it(
+    provider: Provider, running: Running
+) -> None:
+    part, _ = running(2)
+    later = timezone.now() + timedelta(minutes=3)
+    Connection.objects.update(failures=4, down_since=timezone.now(), resting_until=later)
+
+    Part.objects.update(next_check_at=timezone.now())
+    tasks.poll(str(part.pk))
+    watch = round_of_looks()
+
+    assert provider.calls == []
+    part.refresh_from_db()
+    assert part.failures == 0
+    assert part.next_check_at >= later - timedelta(seconds=5)
+    assert watch.next_check_at >= later - timedelta(seconds=5)

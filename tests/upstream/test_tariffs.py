@@ -1,0 +1,128 @@
+"""What the provider charges, as it tells those who hold a platform key."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from batchapp.sandbox.settings import Settings
+from batchapp.upstream.client import connect
+from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.upstream.tariffs import ModelTariffs, management_url
+from tests.sandbox.processes import sandbox_thread
+
+MODEL = "Qwen/Qwen3.5-9B"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory) -> Iterator[str]:
+    with sandbox_thread(Settings(data=tmp_path_factory.mktemp("sandbox"))) as url:
+        yield url
+
+
+def test_the_sandbox_tells_every_tariff_to_a_platform_key(sandbox: str) -> None:
+    with connect(management_url(f"{sandbox}/ai/v1"), "dw-platform-1") as client:
+        models = {each.model: each for each in client.list_tariffs()}
+
+    assert len(models) == 12
+    prices = {window: models[MODEL].price(window) for window in ("24h", "1h", "realtime", "7d")}
+    assert {window: price and (price.input, price.output) for window, price in prices.items()} == {
+        "24h": (Decimal("0.03"), Decimal("0.29")),
+        "1h": (Decimal("0.04"), Decimal("0.35")),
+        "realtime": (Decimal("0.08"), Decimal("0.70")),
+        "7d": None,
+    }
+
+
+def test_a_key_that_batches_run_on_is_refused(sandbox: str) -> None:
+    with (
+        connect(management_url(sandbox), "sk-inference") as client,
+        pytest.raises(UpstreamRejected) as caught,
+    ):
+        client.list_tariffs()
+
+    assert caught.value.reason is Reason.KEY_REFUSED
+
+
+def model(name: str, *tariffs: dict[str, object]) -> dict[str, object]:
+    return {"alias": name, "tariffs": list(tariffs)}
+
+
+def tariff(**changes: object) -> dict[str, object]:
+    known = {
+        "input_price_per_token": "0.00000005",
+        "output_price_per_token": "0.0000002",
+        "api_key_purpose": "batch",
+        "completion_window": "24h",
+        "is_active": True,
+    }
+    return known | changes
+
+
+def test_pages_are_read_until_all_models_are_named(provider) -> None:
+    names = [f"model-{number}" for number in range(7)]
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        skip = int(request.url.params["skip"])
+        rows = [model(name, tariff()) for name in names[skip : skip + 3]]
+        return httpx.Response(200, json={"data": rows, "total_count": len(names)})
+
+    found = provider(answer).list_tariffs()
+
+    assert [each.model for each in found] == names
+    assert [each["skip"] for each in asked] == ["0", "3", "6"]
+    assert {each["include"] for each in asked} == {"pricing"}
+
+
+def test_a_list_that_ends_early_is_not_taken_for_the_whole(provider) -> None:
+    answer = {"data": [model("a", tariff())], "total_count": 2}
+
+    with pytest.raises(UpstreamUnavailable, match="ended early"):
+        provider(200, json=answer).list_tariffs()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {"total_count": 1},
+        {"data": [{"tariffs": []}], "total_count": 1},
+        {"data": [model("a", tariff(input_price_per_token=None))], "total_count": 1},
+        {"data": [model("a", tariff(output_price_per_token="-1"))], "total_count": 1},
+    ],
+)
+def test_an_answer_without_prices_is_none(provider, answer: object) -> None:
+    with pytest.raises(UpstreamUnavailable):
+        provider(200, json=answer).list_tariffs()
+
+
+def test_of_a_models_tariffs_the_one_of_the_window_counts_then_the_one_of_all() -> None:
+    found = ModelTariffs.from_json(
+        model(
+            "a",
+            tariff(completion_window=None, input_price_per_token="0.000003"),
+            tariff(),
+            tariff(input_price_per_token="0.000009", is_active=False),
+            tariff(input_price_per_token="0.000007", api_key_purpose="playground"),
+        )
+    )
+
+    prices = [found.price(window) for window in ("24h", "1h", "realtime")]
+
+    assert [price and price.input for price in prices] == [Decimal("0.05"), Decimal(3), None]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "management"),
+    [
+        ("https://api.doubleword.ai", "https://app.doubleword.ai/"),
+        ("https://api.doubleword.ai/v1/", "https://app.doubleword.ai/"),
+        ("http://localhost:9000/ai/v1", "http://localhost:9000/"),
+        ("https://proxy.test/doubleword/ai/v1", "https://proxy.test/doubleword"),
+    ],
+)
+def test_prices_are_asked_for_where_the_provider_tells_them(base_url, management) -> None:
+    assert management_url(base_url) == management

@@ -1,0 +1,130 @@
+"""Estimates against costs: on the report's page for operators, and on each batch's own."""
+
+import re
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from batchapp.models import Batch, Charge, Project, User
+from tests.make import (
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_project,
+    make_upload,
+    make_user,
+    request_line,
+)
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/report/accuracy/"
+
+
+def words(page: Client, url: str) -> str:
+    html = unescape(page.get(url).content.decode())
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(make_user(is_staff=True))
+    return client
+
+
+def test_the_page_is_for_operators(page: Client) -> None:
+    assert page.get(PAGE).status_code == 403
+
+
+def test_without_a_batch_to_compare_it_says_what_is_missing(staff: Client) -> None:
+    assert "No batch has ended yet" in words(staff, PAGE)
+
+
+def test_each_project_and_model_has_its_error(
+    staff: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(3):
+        finish(make_batch(make_project(name=f"Team {number}")))
+    Charge.objects.update(estimated_cost_usd=Decimal("0.50"), cost_usd=Decimal("0.40"))
+
+    with django_assert_max_num_queries(10):
+        said = words(staff, PAGE)
+
+    assert "25 % off, up or down" in said
+    assert "$1.50 estimated" in said
+    assert "$1.20 cost" in said
+    assert "Team 1 Qwen/Qwen3-30B 1 ~$0.50 $0.40 25 % 20 % less" in said
+    assert "25 % off, 3 estimates" in said
+
+
+def test_the_report_leads_to_it(staff: Client) -> None:
+    assert f'href="{PAGE}"' in staff.get("/report/").content.decode()
+
+
+def test_a_batch_says_how_far_its_estimate_was_off(page: Client, project: Project) -> None:
+    batch = finish(make_batch(project))
+    Batch.objects.update(estimated_cost_usd=Decimal("0.42"), actual_cost_usd=Decimal("0.38"))
+
+    said = words(page, batch.get_absolute_url())
+
+    assert "$0.38 , estimated ~$0.42: 10 % less" in said
+    assert "no history: 1.1 times the input, at least 100 tokens" in said
+    assert "Estimated when it was submitted: from ~$" in said
+    assert re.search(r"Prices of \d+ \w+ 2025, kept as they were", said)
+
+
+def test_a_batch_says_that_failures_made_it_cheaper(page: Client, project: Project) -> None:
+    batch = finish(make_batch(project), [answer_line(1)], [error_line(2), error_line(3)])
+
+    assert "1 of 3 requests had an answer to pay for." in words(page, batch.get_absolute_url())
+
+
+def test_a_batch_without_a_limit_says_so(page: Client, project: Project, user: User) -> None:
+    body = {"model": "Qwen/Qwen3-30B", "messages": [{"role": "user", "content": "Why?"}]}
+    content = request_line(1, body=body).encode()
+    batch = make_batch(project, upload=make_upload(project, user, content=content))
+
+    assert "without a limit" in words(page, batch.get_absolute_url())
+
+
+@pytest.mark.parametrize(
+    ("billed", "said", "is_off"),
+    [
+        ("0.3876", "billed $0.39.", False),
+        ("0.3724", "billed $0.37.", False),
+        ("0.39", "billed $0.39, 3 % more than by these prices. Ask an operator", True),
+        ("0.19", "billed $0.19, 50 % less than by these prices.", True),
+    ],
+)
+def test_what_the_provider_billed_is_held_against_our_sum(
+    page: Client, project: Project, billed: str, said: str, is_off: bool
+) -> None:
+    batch = finish(make_batch(project))
+    Batch.objects.update(actual_cost_usd=Decimal("0.38"), billed_cost_usd=Decimal(billed))
+
+    text = words(page, batch.get_absolute_url())
+
+    assert f"{batch.connection} says that it {said}" in text
+    assert ("Differs" in text) is is_off
+
+
+def test_no_other_teams_name_or_file_is_in_what_was_learnt_from_them(
+    page: Client, project: Project, user: User
+) -> None:
+    for number in range(4):
+        owner = make_user(f"grace{number}@example.org", first_name="Grace")
+        secret = make_project(owner, name=f"Merger {number}", slug=f"merger-{number}")
+        upload = make_upload(secret, owner, name=f"confidential-{number}.jsonl")
+        finish(make_batch(secret, owner, upload=upload, name=f"Plan {number}"))
+    upload = make_upload(project, user)
+
+    html = page.get(f"/files/{upload.pk}/batch/window/", follow=True).content.decode()
+    batch = make_batch(project, user, upload=upload)
+    html += page.get(batch.get_absolute_url()).content.decode()
+
+    assert "from 4 batches of this model on this portal" in html
+    assert not re.search("grace|merger|confidential|Plan ", html, re.IGNORECASE)

@@ -1,0 +1,176 @@
+"""Ready to run? On the review, without holding it up."""
+
+import re
+import uuid
+from html import unescape
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from batchapp.models import Batch, Project, ProviderKey, Upload, User
+from tests.make import MODEL, make_key, make_upload
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true"}
+MODELS = "GET /v1/models"
+
+
+@pytest.fixture
+def upload(project: Project, user: User) -> Upload:
+    return make_upload(project, user, name="tickets.jsonl")
+
+
+@pytest.fixture
+def key(project: Project) -> ProviderKey:
+    return make_key(project)
+
+
+def address(upload: Upload, key: ProviderKey, name: str = "ready", /, **asked: object) -> str:
+    values = {"window": "24h", "key": key.pk, "name": "tickets", "submission": uuid.uuid4()}
+    return f"/files/{upload.pk}/batch/{name}/?{urlencode(values | asked)}"
+
+
+def text(page: Client, url: str, headers: dict[str, str] | None = None) -> str:
+    return unescape(page.get(url, headers=headers).content.decode())
+
+
+def hidden(html: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', html))
+
+
+def offers(provider: Provider, *models: str) -> None:
+    listed = httpx.Response(200, json={"data": [{"id": model} for model in models]})
+    provider.before = lambda call, _request: listed if call == MODELS else None
+
+
+def refuses(provider: Provider) -> None:
+    refusal = httpx.Response(401, text="Authentication required")
+    provider.before = lambda call, _request: refusal if call == MODELS else None
+
+
+def submit(page: Client, upload: Upload, html: str, **ticked: str) -> str:
+    """Press the button of a whole page."""
+    _, _, form = html.rpartition('method="post"')
+    url = f"/files/{upload.pk}/batch/review/"
+    return unescape(page.post(url, hidden(form) | ticked).content.decode())
+
+
+def test_the_review_is_there_before_anybody_is_asked(
+    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+) -> None:
+    html = page.get(address(upload, key, "review")).content.decode()
+
+    assert provider.calls == []
+    assert re.search(rf'id="ready" [^>]*hx-get="/files/{upload.pk}/batch/ready/\?', html)
+    assert 'hx-trigger="load"' in html
+    assert re.search(rf'id="ready-now" href="/files/{upload.pk}/batch/ready/\?', html)
+    assert "Submit the batch" in html
+
+
+def test_the_fragment_says_what_was_found_and_has_the_button(
+    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+) -> None:
+    offers(provider, MODEL)
+
+    html = text(page, address(upload, key), HTMX)
+
+    assert html.lstrip().startswith('<div id="ready"')
+    assert f"{upload.project.connection} takes the key." in html
+    assert "hx-trigger" not in html
+    assert 'name="readiness" value=""' in html
+    assert "disabled" not in html
+    assert "all_the_same" not in html
+    assert provider.calls[0] == MODELS
+
+
+def test_without_javascript_the_same_address_is_the_whole_review(
+    page: Client, upload: Upload, key: ProviderKey, provider: Provider, woken: list[str]
+) -> None:
+    offers(provider, MODEL)
+
+    html = text(page, address(upload, key))
+    submit(page, upload, html)
+
+    assert html.startswith("<!doctype html>")
+    assert "takes the key" in html
+    assert f'action="/files/{upload.pk}/batch/review/"' in html
+    assert Batch.objects.get().name == "tickets"
+
+
+def test_what_stands_in_the_way_asks_for_a_confirmation(
+    page: Client, upload: Upload, key: ProviderKey, provider: Provider, woken: list[str]
+) -> None:
+    refuses(provider)
+    html = text(page, address(upload, key))
+    assert 'name="all_the_same" required' in html
+
+    refused = submit(page, upload, html)
+
+    assert "tick “Submit all the same”. Nothing was submitted." in refused
+    assert not Batch.objects.exists()
+    submit(page, upload, html, all_the_same="on")
+    assert Batch.objects.count() == 1
+
+
+def test_what_cannot_work_cannot_be_submitted(
+    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+) -> None:
+    offers(provider, "another/model")
+    html = text(page, address(upload, key))
+
+    refused = submit(page, upload, html, all_the_same="on")
+
+    assert re.search(r'<button [^>]*id="submit" disabled>', html)
+    assert f"does not offer {MODEL} to this key" in html
+    assert "The provider would refuse this batch." in refused
+    assert not Batch.objects.exists()
+
+
+def test_a_silent_provider_stops_nobody(
+    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+) -> None:
+    provider.before = lambda _call, _request: httpx.Response(503, text="down")
+
+    html = text(page, address(upload, key), HTMX)
+
+    assert "Uncertain" in html
+    assert "You may submit all the same" in html
+    assert 'name="readiness" value=""' in html
+
+
+def test_an_order_that_cannot_be_made_goes_back_to_its_fields(
+    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+) -> None:
+    for changes in ({"window": "7d"}, {"key": uuid.uuid4()}):
+        response = page.get(address(upload, key, **changes))
+
+        assert response["Location"].startswith(f"/files/{upload.pk}/batch/window/")
+    assert provider.calls == []
+
+
+def test_a_file_that_is_not_ready_is_checked_first(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    Upload.objects.update(status=Upload.Status.FAULTY)
+
+    response = page.get(address(upload, key))
+
+    assert response["Location"].startswith(f"/files/{upload.pk}/batch/?")
+
+
+def test_to_ask_takes_no_more_than_ten_queries(
+    page: Client,
+    upload: Upload,
+    key: ProviderKey,
+    provider: Provider,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    offers(provider, MODEL)
+
+    with django_assert_max_num_queries(10):
+        page.get(address(upload, key), headers=HTMX)
