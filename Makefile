@@ -53,6 +53,8 @@ types: .venv/developing # mypy, strict
 
 bench: .venv/developing # speed, as ratios and medians of one run; takes some minutes
 	$(EMBEDDED) $(BIN)/python -m tests.bench.check_file
+	$(EMBEDDED) $(BIN)/python -m tests.bench.upload
+	$(EMBEDDED) $(BIN)/python -m tests.bench.watch_many
 	$(EMBEDDED) $(BIN)/python -m tests.bench.interactions
 
 pictures: .venv/developing # every page in every state, both themes, in DATA_DIR/pictures; the README's too

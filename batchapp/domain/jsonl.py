@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from batchapp.domain import helper, lines, sniff, unpacking
+from batchapp.domain import lines, second, sniff, unpacking
 from batchapp.domain.checker import Checker
 from batchapp.domain.faults import FAULTS_KEPT_PER_CODE, Fault, FaultLog, Severity
 from batchapp.domain.judging import Judged, judge_block
@@ -61,13 +61,13 @@ def check(
     limits: Limits,
     *,
     progress: Callable[[int], None] | None = None,
-    with_helper: bool = False,
+    with_second: bool = False,
 ) -> Report:
     """Read ``chunks`` once, whatever their sizes, and report every fault.
 
     A gzip archive is read through. Holds some lines, and some dozen bytes for each request.
     ``progress`` is told the number of lines read, about every thousand and at the end. With a
-    helper the same report comes sooner, if there is a second processor, see ``helper``.
+    second process the same report comes sooner, if there is a second processor, see ``second``.
     """
     source = unpacking.Source(chunks, limits)
     head, stream = lines.peek(source, sniff.HEAD_BYTES)
@@ -77,7 +77,7 @@ def check(
     checker = Checker(limits)
     number = offset = 0
     blocks = lines.blocks(counted, BLOCK, limits.longest_line)
-    with closing(_judged(blocks, limits, with_helper=with_helper)) as all_judged:
+    with closing(_judged(blocks, limits, with_second=with_second)) as all_judged:
         for block, judged in all_judged:
             if source.fault and block.is_open:
                 break  # the archive broke off in the middle of this line
@@ -93,14 +93,14 @@ def check(
 
 
 def _judged(
-    blocks: Iterator[lines.Block], limits: Limits, *, with_helper: bool
+    blocks: Iterator[lines.Block], limits: Limits, *, with_second: bool
 ) -> Generator[tuple[lines.Block, list[Judged]], None, None]:
-    if with_helper and helper.can_help():
+    if with_second and second.is_possible():
         # The first is done here: a vocabulary that it loads is then shared, not loaded twice.
         for block in islice(blocks, 1):
             yield block, judge_block(block, limits)
-        with helper.Helper(limits) as second:
-            yield from second.judge(blocks)
+        with second.SecondProcess(limits) as process:
+            yield from process.judge(blocks)
     else:
         for block in blocks:
             yield block, judge_block(block, limits)

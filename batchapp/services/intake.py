@@ -35,7 +35,7 @@ NAME_LENGTH = 255
 REPORT_EVERY = 0.5
 """Seconds between two signs of life while checking: a page that polls sees it move."""
 
-HELPED_FROM = 16 * 1024 * 1024
+SHARED_FROM = 16 * 1024 * 1024
 """Bytes of a file from which a second process is worth its start."""
 
 EXCERPT_LENGTH = 120
@@ -172,7 +172,7 @@ def check(upload: Upload) -> None:
             upload.chunks(),
             upload.project.connection.limits,
             progress=progress,
-            with_helper=upload.size >= HELPED_FROM,
+            with_second=upload.size >= SHARED_FROM,
         )
     except OSError as exc:
         logger.exception("upload %s: its bytes cannot be read", upload.pk)

@@ -44,14 +44,14 @@ def main(model: str = MODEL) -> None:
     with tempfile.TemporaryDirectory(prefix="batchapp-bench-") as folder:
         path = Path(folder) / "requests.jsonl"
         with path.open("wb") as file:
-            file.writelines(_lines(model))
+            file.writelines(lines(model))
         idle = _peak_megabytes()
         _check(path)
         peak = _peak_megabytes() - idle
         floors, alone, checks = [], [], []
         for _ in range(ROUNDS):
             floors.append(_seconds(partial(_floor, path, vocabulary)))
-            alone.append(_seconds(partial(_check, path, with_helper=False)))
+            alone.append(_seconds(partial(_check, path, with_second=False)))
             checks.append(_seconds(partial(_check, path)))
         size = path.stat().st_size / 1_000_000
     ratio, ratio_alone = (
@@ -70,7 +70,7 @@ def main(model: str = MODEL) -> None:
     )
 
 
-def _lines(model: str) -> Iterator[bytes]:
+def lines(model: str) -> Iterator[bytes]:
     """Requests in the words of the bundled samples, the same in every run."""
     samples = Path(batchapp.__file__).parent / "data" / "samples" / "chat.jsonl"
     bodies = [json.loads(line)["body"] for line in samples.read_text().splitlines()]
@@ -101,9 +101,14 @@ def _floor(path: Path, vocabulary: Vocabulary) -> None:
                 tokens += count(message["content"])
 
 
-def _check(path: Path, *, with_helper: bool = True) -> None:
+def checked(path: Path) -> float:
+    """Seconds that the check of the file takes."""
+    return _seconds(partial(_check, path))
+
+
+def _check(path: Path, *, with_second: bool = True) -> None:
     with path.open("rb") as file:
-        report = check(iter(partial(file.read, CHUNK), b""), LIMITS, with_helper=with_helper)
+        report = check(iter(partial(file.read, CHUNK), b""), LIMITS, with_second=with_second)
     if report.requests != REQUESTS or not report.is_valid:
         sys.exit(f"the file is not what it should be: {report.fault_totals}")
 
@@ -115,7 +120,7 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def _peak_megabytes() -> float:
-    """Of this process; the helper shares most of it, and adds its own slots."""
+    """Of this process; the second process shares most of it, and adds its own slots."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
 
 

@@ -10,7 +10,7 @@ from django.db.models.signals import pre_delete
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.domain import helper
+from batchapp.domain import second
 from batchapp.models import Project, Upload, User
 from batchapp.services import intake
 from tests.make import (
@@ -438,21 +438,21 @@ def fragment(page: Client, upload: Upload) -> str:
     return page.get(upload.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
 
 
-def test_a_large_file_is_checked_with_a_helper_and_has_the_same_report(
+def test_a_large_file_is_checked_with_a_second_process_and_has_the_same_report(
     project: Project, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = request_file(2_000) + b"nonsense\n"
     alone = make_upload(project, user, content=content)
-    begun: list[helper.Helper] = []
-    enter = helper.Helper.__enter__
+    begun: list[second.SecondProcess] = []
+    enter = second.SecondProcess.__enter__
 
-    def begin(made: helper.Helper) -> helper.Helper:
+    def begin(made: second.SecondProcess) -> second.SecondProcess:
         begun.append(made)
         return enter(made)
 
-    monkeypatch.setattr(helper.Helper, "__enter__", begin)
-    monkeypatch.setattr(helper, "can_help", lambda: True)
-    monkeypatch.setattr(intake, "HELPED_FROM", len(content))
+    monkeypatch.setattr(second.SecondProcess, "__enter__", begin)
+    monkeypatch.setattr(second, "is_possible", lambda: True)
+    monkeypatch.setattr(intake, "SHARED_FROM", len(content))
 
     helped = make_upload(project, user, content=content)
 

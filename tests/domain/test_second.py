@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchapp.domain import helper, jsonl, lines
+from batchapp.domain import jsonl, lines, second
 from batchapp.domain.judging import judge_block
 from batchapp.domain.limits import Limits
 from tests.domain.making import LIMITS, make_body, make_file, make_line
@@ -75,7 +75,7 @@ def test_wherever_the_file_is_cut_the_report_is_that_of_one_process(
         patch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
         alone = jsonl.check([data], limits)
-        helped = jsonl.check(cut(data, chunk), limits, with_helper=True)
+        helped = jsonl.check(cut(data, chunk), limits, with_second=True)
 
     assert helped == alone
 
@@ -94,49 +94,49 @@ def test_blocks_hold_the_lines_that_splitting_finds(data, chunk, size, longest):
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_the_helper_does_a_share_of_the_work(monkeypatch):
+def test_the_second_process_does_a_share_of_the_work(monkeypatch):
     mine = []
 
     def judge(block, limits):
         mine.append(block)
         return judge_block(block, limits)
 
-    monkeypatch.setattr(helper, "judge_block", judge)  # a fork's list is its own
+    monkeypatch.setattr(second, "judge_block", judge)  # a fork's list is its own
 
-    report = jsonl.check([many()], LIMITS, with_helper=True)
+    report = jsonl.check([many()], LIMITS, with_second=True)
 
     assert report.requests == 402
     assert len(mine) < len(list(lines.blocks([many()], 1_000, LIMITS.longest_line))) - 1
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_helper_that_is_killed_leaves_no_gap(monkeypatch):
+def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
     alone = jsonl.check([many()], LIMITS)
-    helpers = []
+    started = []
 
-    class Watched(helper.Helper):
+    class Watched(second.SecondProcess):
         def __enter__(self):
-            helpers.append(self)
+            started.append(self)
             return super().__enter__()
 
     def chunks():
         for number, chunk in enumerate(cut(many(), 5_000)):
             if number == 4:
-                os.kill(helpers[0]._pid, signal.SIGKILL)
+                os.kill(started[0]._pid, signal.SIGKILL)
             yield chunk
 
-    monkeypatch.setattr(helper, "Helper", Watched)
+    monkeypatch.setattr(second, "SecondProcess", Watched)
 
-    assert jsonl.check(chunks(), LIMITS, with_helper=True) == alone
-    assert helpers
+    assert jsonl.check(chunks(), LIMITS, with_second=True) == alone
+    assert started
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_what_the_helper_cannot_say_or_hold_is_done_here(monkeypatch):
+def test_what_the_second_process_cannot_say_or_hold_is_done_here(monkeypatch):
     alone = jsonl.check([many()], LIMITS)
-    monkeypatch.setattr(helper, "SLOT", 1_100)  # less than what is said of some blocks
+    monkeypatch.setattr(second, "SLOT", 1_100)  # less than what is said of some blocks
 
-    assert jsonl.check([many()], LIMITS, with_helper=True) == alone
+    assert jsonl.check([many()], LIMITS, with_second=True) == alone
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -149,16 +149,16 @@ def test_whoever_gives_up_leaves_no_process_behind():
 
     for _ in range(3):
         with pytest.raises(LostLease):
-            jsonl.check([many(1_200)], LIMITS, progress=progress, with_helper=True)
+            jsonl.check([many(1_200)], LIMITS, progress=progress, with_second=True)
 
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_progress_is_told_alike_with_a_helper():
+def test_progress_is_told_alike_with_a_second_process():
     told: list[int] = []
 
-    jsonl.check([many(2_500)], LIMITS, progress=told.append, with_helper=True)
+    jsonl.check([many(2_500)], LIMITS, progress=told.append, with_second=True)
 
     assert told == [1_000, 2_000, 2_502]
 
@@ -168,8 +168,8 @@ def test_beside_threads_nothing_is_forked():
     thread = threading.Thread(target=done.wait)
     thread.start()
     try:
-        assert not helper.can_help()
+        assert not second.is_possible()
     finally:
         done.set()
         thread.join()
-    assert helper.can_help()
+    assert second.is_possible()

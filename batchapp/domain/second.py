@@ -26,20 +26,20 @@ SLOT = 1024 * 1024
 """Bytes of one block, and of what is said of it; what does not fit the parent does itself."""
 
 SLOTS = 2
-"""One that is worked on, and one that waits so that the helper never does."""
+"""One that is worked on, and one that waits so that the second process never does."""
 
 MOST_AHEAD = 64
 """Blocks judged that wait for an earlier one."""
 
 NOTE = struct.Struct("=II")
-"""A slot, and how many bytes are in it; 0 for a block that the helper could not do."""
+"""A slot, and how many bytes are in it; 0 for a block that the second process could not do."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Judged]).decode
 
 
 class _Task:
-    """``judged`` is None while the helper has it, in ``slot``."""
+    """``judged`` is None while the second process has it, in ``slot``."""
 
     __slots__ = ("block", "judged", "slot")
 
@@ -48,7 +48,7 @@ class _Task:
         self.judged: list[Judged] | None = None
 
 
-class Helper:
+class SecondProcess:
     """Use it as a context manager: the process is gone afterwards, whatever happened."""
 
     def __init__(self, limits: Limits) -> None:
@@ -107,7 +107,7 @@ class Helper:
         return task
 
     def _is_done(self, tasks: deque[_Task], *, wait: bool) -> bool:
-        """Take what the helper has said, and tell whether the first of ``tasks`` is judged."""
+        """Take what was said, and tell whether the first of ``tasks`` is judged."""
         first = tasks[0]
         while select.select([self._in], [], [], 0)[0] or (wait and first.judged is None):
             note = os.read(self._in, NOTE.size)
@@ -124,14 +124,14 @@ class Helper:
         return first.judged is not None
 
     def _do_the_rest(self, tasks: Iterable[_Task]) -> None:
-        """The helper died: go on alone."""
+        """The second process died: go on alone."""
         self._free.clear()
         for task in tasks:
             if task.judged is None:
                 task.judged = judge_block(task.block, self._limits)
 
 
-def can_help() -> bool:
+def is_possible() -> bool:
     """Whether there is a processor for it, and no thread that a fork would leave half-way."""
     if sys.platform != "linux":
         return False
@@ -144,15 +144,15 @@ def _result(task: _Task) -> tuple[Block, list[Judged]]:
     return task.block, task.judged
 
 
-def _serve(tasks: int, said: int, helper: Helper) -> NoReturn:
-    """The helper's life: it ends with the pipe, which the kernel closes if the parent dies."""
+def _serve(tasks: int, said: int, process: SecondProcess) -> NoReturn:
+    """Its life: it ends with the pipe, which the kernel closes if the parent dies."""
     try:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, signal.SIG_DFL)
         while note := os.read(tasks, NOTE.size):
             slot, size = NOTE.unpack(note)
-            answer = _answer(Block(helper._asked[slot][:size]), helper._limits)
-            helper._said[slot][: len(answer)] = answer
+            answer = _answer(Block(process._asked[slot][:size]), process._limits)
+            process._said[slot][: len(answer)] = answer
             os.write(said, NOTE.pack(slot, len(answer)))
     finally:
         os._exit(0)
