@@ -18,7 +18,7 @@ FAULTS = [
     "lost-request/create#1~error/batch,batches#20%",
     "error-after/create#1~html/batch,batches#1,3",
     "repeat=20~swap#1-3~cut#1",
-    "busy/create,batch#1-2~wrong-types/batches#1~lag=3",
+    "wrong-types/batches#1~unknown-status/batches#2~lag=3",
     "unavailable/upload#1~empty/batch,batches#2~counts-back#2",
 ]
 """What the provider does to each key in turn; "" would be one that behaves."""
@@ -75,7 +75,7 @@ def _order(portal: Portal, number: int, requests: int, chance: random.Random) ->
     faults = FAULTS[number % len(FAULTS)]
     name = f"storm{number}"
     portal.bootstrap(key=f"sk-{name}-{chance.getrandbits(32)}~{faults}~slow=0/read", project=name)
-    portal.manage("shell", "--command", SHORT_GRACE)
+    portal.manage("shell", "--no-imports", "--command", SHORT_GRACE)
     file = Path(portal.env["DATA_DIR"]) / f"{name}.jsonl"
     file.write_text("".join(_line(name, n) for n in range(requests)))
     portal.manage("run", str(file), "--project", name, "--json")
@@ -98,7 +98,9 @@ def _line(name: str, number: int) -> str:
 
 
 def _state(portal: Portal) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(portal.manage("shell", "--command", STATE).stdout)
+    found: list[dict[str, Any]] = json.loads(
+        portal.manage("shell", "--no-imports", "--command", STATE).stdout
+    )
     return found
 
 

@@ -1,4 +1,4 @@
-"""The short form of the proof; ``python -m tests.faults.soak`` is the long one."""
+"""A provider that misbehaves, processes that are killed, and the ledger of what was paid."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ def test_under_faults_and_kills_each_batch_is_paid_once_and_every_request_has_an
     tmp_path: Path,
 ) -> None:
     with portal(tmp_path, speed=10) as it:
-        found = storm(it, batches=6, kills=8, requests=40, seed=SEED)
+        found = storm(it, batches=5, kills=6, requests=40, seed=SEED)
 
-    assert sum(found.killed.values()) >= 6
+    assert sum(found.killed.values()) >= 4
     assert found.struck > 5, "the provider behaved"
     tokens = [token for batch in found.batches for token in batch["tokens"]]
     paid = found.ledger["by_metadata"]["portal_submission"]
     assert {token: paid[token]["paid"] for token in tokens} == dict.fromkeys(tokens, 1)
-    assert found.ledger["total"]["paid"] == len(tokens) == 6
+    assert found.ledger["total"]["paid"] == len(tokens) == 5
     for batch in found.batches:
         assert batch["requests"] == batch["ended"] == batch["ledger"] == 40, batch
         assert batch["missing"] == 0, batch
