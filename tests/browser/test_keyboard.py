@@ -112,6 +112,7 @@ def test_keys_go_places(page: Page) -> None:
     page.goto("/projects/demo/files/")
     page.get_by_role("link", name="pears.jsonl").click()
     expect(page.locator("#new-batch")).to_be_visible()
+    page.wait_for_load_state()
     press(page, "n")
     page.wait_for_url(re.compile("/batch/$"))
 
@@ -122,6 +123,7 @@ def test_results_are_leafed_through(page: Page) -> None:
     page.get_by_role("link", name="Browse results").click()
     heading = page.get_by_role("heading", level=1)
     page.get_by_role("link", name="plums-1").wait_for()
+    page.wait_for_load_state()
     press(page, "j", "Enter")
     drawer = page.get_by_role("dialog", name="Details")
     inside = drawer.get_by_role("heading", level=1)
@@ -133,11 +135,13 @@ def test_results_are_leafed_through(page: Page) -> None:
     expect(inside).to_have_text("plums-1")
     press(page, "Escape")
     expect(drawer).to_be_hidden()
-    assert focused(page) == "plums-1"
+    expect(page.get_by_role("link", name="plums-1")).to_be_focused()
 
     press(page, "Enter")
     drawer.get_by_role("link", name="Own page").click()
+    page.wait_for_url(re.compile(r"/results/\d+/$"))
     expect(heading).to_have_text("plums-1")
+    page.wait_for_load_state()  # the keys work once the scripts have run
     press(page, "j")
     expect(heading).to_have_text("plums-2")
 
