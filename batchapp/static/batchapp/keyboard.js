@@ -23,7 +23,10 @@
 
   function move(step) {
     const turn = find(`${find("#drawer[open]") ? "#drawer" : "main"} header a[rel="${step > 0 ? "next" : "prev"}"]`);
-    if (turn) return turn.click();
+    if (turn) {
+      htmx.process(turn); // it may have come this instant
+      return turn.click();
+    }
     const all = links();
     const row = document.activeElement.closest("main tbody tr");
     let at = all.findIndex((link) => row?.contains(link));
