@@ -21,6 +21,10 @@ class WatchQuerySet(LeasedQuerySet["Watch"]):
         later = models.Q(next_check_at=None) | models.Q(next_check_at__gt=soon)
         self.filter(later, pk=watch.pk).update(next_check_at=soon)
 
+    def resume(self, key: ProviderKey) -> None:
+        """See that ``key`` is watched again, if it rests: a part of it runs after all."""
+        self.filter(key=key, next_check_at=None).update(next_check_at=timezone.now())
+
 
 WatchManager = models.Manager.from_queryset(WatchQuerySet)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from batchapp.models import Event, Part
+from batchapp.models import Event, Part, Watch
 from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.errors import UpstreamRejected
 from batchapp.upstream.types import RemoteBatch, RemoteStatus
@@ -16,6 +16,8 @@ WORTH = 20
 def poll(part: Part, upstream: UpstreamClient) -> None:
     """Read how far ``part`` is by itself, and ``take`` that in."""
     take(part, upstream.retrieve_batch(part.upstream_id), upstream)
+    if part.status == Part.Status.RUNNING:
+        Watch.objects.resume(part.batch.key)
 
 
 def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:

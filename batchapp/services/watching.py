@@ -45,6 +45,9 @@ def look(watch: Watch, upstream: UpstreamClient) -> News:
         status=Part.Status.RUNNING, batch__key=watch.key_id, may_have_twin=False
     )
     rows: dict[str, Row] = {row["upstream_id"]: row for row in running.values(*FIELDS)}
+    if not rows and watch.key.batches.filter(parts__status=Part.Status.HARVESTING).exists():
+        watch.postpone(watch.key.connection.patience)  # it goes on running after a look at results
+        return {}
     if not rows:
         watch.record(next_check_at=None, leased_until=None, claims=0, failures=0)
         return {}

@@ -175,6 +175,27 @@ def test_a_key_on_which_nothing_runs_is_not_watched_until_something_does(
     assert Watch.objects.get().next_check_at
 
 
+def test_a_part_whose_results_are_being_fetched_keeps_its_key_watched(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    Part.objects.filter(pk=part.pk).update(status=Part.Status.HARVESTING)
+
+    assert round_of_looks().next_check_at
+
+
+def test_a_part_that_runs_after_all_wakes_the_watch_that_rests(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    Watch.objects.update(next_check_at=None)
+    Part.objects.update(next_check_at=timezone.now())
+
+    tasks.poll(str(part.pk))
+
+    assert Watch.objects.get().next_check_at
+
+
 def test_rounds_slow_down_as_the_parts_grow_older(provider: Provider, running: Running) -> None:
     running(1)
     Connection.objects.update(poll_seconds=40)
