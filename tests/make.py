@@ -13,7 +13,7 @@ from typing import Any, cast
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from batchapp.domain.recipes import Recipe
+from batchapp.domain.building.recipes import Recipe
 from batchapp.models import (
     REALTIME,
     Batch,

@@ -9,7 +9,7 @@ from django.urls import URLPattern, reverse
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import icons
-from batchapp.domain.recipes import Recipe
+from batchapp.domain.building.recipes import Recipe
 from batchapp.http import Request
 from batchapp.models import Batch, Membership, ProviderKey, Table, Template, Upload
 from batchapp.services import building

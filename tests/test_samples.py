@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import batchapp
-from batchapp.domain import jsonl
+from batchapp.domain.preflight import jsonl
 
 SAMPLES = Path(batchapp.__file__).parent / "data" / "samples"
 CHAT = "/v1/chat/completions"

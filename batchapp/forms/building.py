@@ -7,12 +7,12 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 
-from batchapp.domain import recipes, tables
-from batchapp.domain.encodings import NAMES
-from batchapp.domain.recipes import EMBEDDINGS, Recipe
-from batchapp.domain.rules import model_finding
-from batchapp.domain.tables import Asked
-from batchapp.domain.tokens import MAX_OUTPUT
+from batchapp.domain.building import recipes, tables
+from batchapp.domain.building.encodings import NAMES
+from batchapp.domain.building.recipes import EMBEDDINGS, Recipe
+from batchapp.domain.building.tables import Asked
+from batchapp.domain.preflight.rules import model_finding
+from batchapp.domain.tokens.counting import MAX_OUTPUT
 from batchapp.models import Connection, Project, Table, Template
 
 PASTED = "pasted table.csv"

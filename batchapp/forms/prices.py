@@ -9,8 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from batchapp.domain import price_lines, wildcards
-from batchapp.domain.pricing import UnitPrice
+from batchapp.domain.money import price_lines, wildcards
+from batchapp.domain.money.pricing import UnitPrice
 from batchapp.forms.days import EARLIEST, LATEST
 from batchapp.forms.keys import SecretForm
 from batchapp.models import REALTIME, Connection, Price

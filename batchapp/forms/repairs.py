@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django import forms
 
-from batchapp.domain.repairs import REMEDIES, Choice, Repair
-from batchapp.domain.tokens import MAX_OUTPUT
+from batchapp.domain.preflight.repairs import REMEDIES, Choice, Repair
+from batchapp.domain.tokens.counting import MAX_OUTPUT
 
 WHICH = "Tick at least one of the corrections below."
 NO_MODEL = "Choose the model to write into the requests."

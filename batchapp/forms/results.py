@@ -3,7 +3,7 @@
 from django import forms
 from django.db.models import QuerySet
 
-from batchapp.domain.outcome import FAILED, SUCCEEDED, Outcome
+from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
 from batchapp.models import Result
 
 GROUPS = {"answered": SUCCEEDED, "failed": FAILED}

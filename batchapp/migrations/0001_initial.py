@@ -6,7 +6,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import batchapp.domain.outcome
+import batchapp.domain.results.outcome
 import batchapp.models.connection
 import batchapp.models.money
 import batchapp.models.upload
@@ -690,7 +690,7 @@ class Migration(migrations.Migration):
                             ("cancelled", "Cancelled"),
                             ("missing", "No result"),
                         ],
-                        default=batchapp.domain.outcome.Outcome["PENDING"],
+                        default=batchapp.domain.results.outcome.Outcome["PENDING"],
                         max_length=20,
                     ),
                 ),

@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import models
 from django.db.models import F
 
-from batchapp.domain import calibration
-from batchapp.domain.calibration import History, Kin, Run
-from batchapp.domain.jsonl import ModelFacts
-from batchapp.domain.pricing import UnitPrice
+from batchapp.domain.money import calibration
+from batchapp.domain.money.calibration import History, Kin, Run
+from batchapp.domain.money.pricing import UnitPrice
+from batchapp.domain.preflight.jsonl import ModelFacts
 from batchapp.models.batch import Batch
 from batchapp.models.money import MoneyField
 from batchapp.models.project import Project

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 
-from batchapp.domain.jsonl import Limits
+from batchapp.domain.preflight.jsonl import Limits
 
 DOUBLEWORD_URL = "https://api.doubleword.ai"
 

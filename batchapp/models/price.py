@@ -11,8 +11,8 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from batchapp.domain import wildcards
-from batchapp.domain.pricing import UnitPrice
+from batchapp.domain.money import wildcards
+from batchapp.domain.money.pricing import UnitPrice
 from batchapp.models.connection import Connection
 
 REALTIME = "realtime"

@@ -4,7 +4,7 @@ from typing import Self
 
 from django.db import models
 
-from batchapp.domain.outcome import Outcome
+from batchapp.domain.results.outcome import Outcome
 from batchapp.models.batch import Batch, Part
 
 

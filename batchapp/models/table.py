@@ -10,8 +10,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from batchapp.domain.recipes import Recipe
-from batchapp.domain.tables import Asked
+from batchapp.domain.building.recipes import Recipe
+from batchapp.domain.building.tables import Asked
 from batchapp.models.leased import Leased, LeasedQuerySet
 from batchapp.models.project import Project
 from batchapp.models.template import TemplateVersion, recipe_in

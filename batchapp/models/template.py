@@ -7,7 +7,7 @@ import msgspec
 from django.db import models
 from django.urls import reverse
 
-from batchapp.domain.recipes import Recipe
+from batchapp.domain.building.recipes import Recipe
 from batchapp.models.project import Project
 from batchapp.models.user import AnyUser, User
 

@@ -8,8 +8,8 @@ import msgspec
 from django.db import models
 from django.urls import reverse
 
-from batchapp.domain.corrections import Correction
-from batchapp.domain.jsonl import Report
+from batchapp.domain.preflight.corrections import Correction
+from batchapp.domain.preflight.jsonl import Report
 from batchapp.models.leased import Leased, LeasedQuerySet
 from batchapp.models.project import Project
 from batchapp.models.user import AnyUser, User

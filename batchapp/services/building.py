@@ -15,8 +15,8 @@ from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 
-from batchapp.domain import recipes
-from batchapp.domain.recipes import Made, Recipe
+from batchapp.domain.building import recipes
+from batchapp.domain.building.recipes import Made, Recipe
 from batchapp.models import Origin, Project, Table, Template, TemplateVersion, Upload, User
 
 NAME_LENGTH = 255

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from batchapp.domain.outcome import SUCCEEDED, Answer, MalformedLine, Outcome, read_answer
+from batchapp.domain.results.outcome import SUCCEEDED, Answer, MalformedLine, Outcome, read_answer
 from batchapp.models import Event, Part, Result, Segment, StaleRow
 from batchapp.upstream.client import UpstreamClient
 

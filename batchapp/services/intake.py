@@ -16,10 +16,10 @@ from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from batchapp.domain import jsonl, lines
-from batchapp.domain.advice import secret_in
-from batchapp.domain.faults import presentable
-from batchapp.domain.unpacking import Source
+from batchapp.domain.preflight import jsonl, lines
+from batchapp.domain.preflight.advice import secret_in
+from batchapp.domain.preflight.faults import presentable
+from batchapp.domain.preflight.unpacking import Source
 from batchapp.models import Project, Upload, User
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from batchapp.domain.calibration import History
-from batchapp.domain.estimate import Estimate, estimate
-from batchapp.domain.jsonl import Report
-from batchapp.domain.pricing import UnitPrice
+from batchapp.domain.money.calibration import History
+from batchapp.domain.money.estimate import Estimate, estimate
+from batchapp.domain.money.pricing import UnitPrice
+from batchapp.domain.preflight.jsonl import Report
 from batchapp.models import (
     REALTIME,
     Batch,

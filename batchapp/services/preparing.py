@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from batchapp.domain import jsonl
+from batchapp.domain.preflight import jsonl
 from batchapp.models import Part, Result
 
 ROWS_AT_ONCE = 2_000

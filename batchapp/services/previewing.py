@@ -6,9 +6,10 @@ from itertools import islice
 
 import msgspec
 
-from batchapp.domain import jsonl, recipes
-from batchapp.domain.jsonl import ModelFacts, Report
-from batchapp.domain.recipes import Made, Recipe
+from batchapp.domain.building import recipes
+from batchapp.domain.building.recipes import Made, Recipe
+from batchapp.domain.preflight import jsonl
+from batchapp.domain.preflight.jsonl import ModelFacts, Report
 from batchapp.models import Table
 
 ROWS_LOOKED_AT = 1_000

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from batchapp.domain import price_lines, wildcards
-from batchapp.domain.price_lines import BadLine, Line, Listing
+from batchapp.domain.money import price_lines, wildcards
+from batchapp.domain.money.price_lines import BadLine, Line, Listing
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.models.price import changing_prices
 

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 from django.core.exceptions import ValidationError
 
-from batchapp.domain import wildcards
-from batchapp.domain.pricing import UnitPrice
+from batchapp.domain.money import wildcards
+from batchapp.domain.money.pricing import UnitPrice
 from batchapp.models import REALTIME, Charge, Connection, Price
 from batchapp.models.price import changing_prices
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 
-from batchapp.domain import jsonl
-from batchapp.domain.estimate import Estimate
+from batchapp.domain.money.estimate import Estimate
+from batchapp.domain.preflight import jsonl
 from batchapp.models import REALTIME, Connection, Upload
 from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.errors import (

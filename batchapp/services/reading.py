@@ -10,9 +10,9 @@ from django.core.files.base import File
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from batchapp.domain import tables
-from batchapp.domain.faults import presentable
-from batchapp.domain.tables import Asked, TableFault
+from batchapp.domain.building import tables
+from batchapp.domain.building.tables import Asked, TableFault
+from batchapp.domain.preflight.faults import presentable
 from batchapp.models import Project, Table, TemplateVersion, User
 from batchapp.models.table import KEPT_FOR
 

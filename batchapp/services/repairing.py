@@ -15,8 +15,8 @@ from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from batchapp.domain.corrections import Correction, Preview, preview
-from batchapp.domain.repairs import Choice, Repairing
+from batchapp.domain.preflight.corrections import Correction, Preview, preview
+from batchapp.domain.preflight.repairs import Choice, Repairing
 from batchapp.models import Upload, User
 
 logger = logging.getLogger(__name__)

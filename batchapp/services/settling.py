@@ -7,9 +7,9 @@ from django.db import transaction
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from batchapp.domain.outcome import FAILED, SUCCEEDED, Outcome
-from batchapp.domain.pricing import cost
-from batchapp.domain.reconcile import proof
+from batchapp.domain.money.pricing import cost
+from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
+from batchapp.domain.results.reconcile import proof
 from batchapp.models import Batch, Charge, Event, Part, Result
 from batchapp.models.money import rounded
 

@@ -4,7 +4,7 @@ import csv
 import io
 from datetime import datetime
 
-from batchapp.domain import price_lines
+from batchapp.domain.money import price_lines
 from batchapp.models import REALTIME, Connection
 from batchapp.upstream.client import UpstreamClient
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
-from batchapp.domain import wildcards
+from batchapp.domain.money import wildcards
 from batchapp.models import Charge, Connection, Price, Upload
 
 LOOKED_BACK = timedelta(days=90)

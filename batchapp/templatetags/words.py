@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from batchapp.domain.outcome import Outcome
+from batchapp.domain.results.outcome import Outcome
 
 register = template.Library()
 

@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from batchapp.domain import recipes
-from batchapp.domain.encodings import NAMES
-from batchapp.domain.tables import DELIMITERS
+from batchapp.domain.building import recipes
+from batchapp.domain.building.encodings import NAMES
+from batchapp.domain.building.tables import DELIMITERS
 from batchapp.forms.building import ReadingForm, RecipeForm, TableForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Project, StaleRow, Table

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchapp.domain.estimate import Estimate, ModelEstimate, UnitPrice
-from batchapp.domain.jsonl import ModelFacts, Report
+from batchapp.domain.money.estimate import Estimate, ModelEstimate, UnitPrice
+from batchapp.domain.preflight.jsonl import ModelFacts, Report
 from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import ProviderKey
 from batchapp.services import ordering

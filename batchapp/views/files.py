@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from batchapp.domain.jsonl import Report
+from batchapp.domain.preflight.jsonl import Report
 from batchapp.forms.files import SAMPLES, FileFilterForm, SendingForm, UploadForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Origin, Project, StaleRow, Upload

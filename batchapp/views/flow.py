@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from batchapp.domain.jsonl import Report
+from batchapp.domain.preflight.jsonl import Report
 from batchapp.http import Request
 from batchapp.models import Project, Upload
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from batchapp.domain import recipes
+from batchapp.domain.building import recipes
 from batchapp.forms.building import TemplateForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Origin, StaleRow, Table

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from batchapp.domain.estimate import Estimate, estimate
-from batchapp.domain.faults import OURS
-from batchapp.domain.jsonl import Fault, Report, Severity
-from batchapp.domain.repairs import REMEDIES, cures_of
+from batchapp.domain.money.estimate import Estimate, estimate
+from batchapp.domain.preflight.faults import OURS
+from batchapp.domain.preflight.jsonl import Fault, Report, Severity
+from batchapp.domain.preflight.repairs import REMEDIES, cures_of
 from batchapp.models import REALTIME, Connection, Project, Upload, User
 from batchapp.services import intake, ordering
 from batchapp.templatetags.words import usd

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from batchapp.domain.price_lines import UnreadableList
+from batchapp.domain.money.price_lines import UnreadableList
 from batchapp.forms.prices import CsvForm, TariffForm
 from batchapp.http import Request
 from batchapp.models import Connection

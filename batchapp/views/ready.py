@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from batchapp import tasks
-from batchapp.domain.jsonl import Report
+from batchapp.domain.preflight.jsonl import Report
 from batchapp.forms.orders import OrderForm
 from batchapp.http import Request
 from batchapp.models import UnreadableKey, Upload

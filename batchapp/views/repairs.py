@@ -9,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.domain.corrections import in_words
-from batchapp.domain.faults import Severity, severity_of
-from batchapp.domain.jsonl import Report
-from batchapp.domain.repairs import REMEDIES, Remedy, Repair, cures_of
+from batchapp.domain.preflight.corrections import in_words
+from batchapp.domain.preflight.faults import Severity, severity_of
+from batchapp.domain.preflight.jsonl import Report
+from batchapp.domain.preflight.repairs import REMEDIES, Remedy, Repair, cures_of
 from batchapp.forms.repairs import RepairForm
 from batchapp.http import Request, wants_fragment
 from batchapp.models import Upload

@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from batchapp.domain.conversation import turns
-from batchapp.domain.outcome import MalformedLine, Outcome, answer_text
+from batchapp.domain.results.conversation import turns
+from batchapp.domain.results.outcome import MalformedLine, Outcome, answer_text
 from batchapp.forms.results import ResultFilterForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Result

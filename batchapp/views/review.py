@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.domain.jsonl import Report
+from batchapp.domain.preflight.jsonl import Report
 from batchapp.forms.orders import OrderForm, SubmitForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Upload

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from batchapp.domain.outcome import Outcome
-from batchapp.domain.reconcile import proof
+from batchapp.domain.results.outcome import Outcome
+from batchapp.domain.results.reconcile import proof
 from batchapp.models import Batch
 from batchapp.templatetags.words import ago_or_in, count, roughly
 from batchapp.views.summary import (

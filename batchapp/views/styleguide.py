@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from batchapp import icons
-from batchapp.domain.outcome import Outcome
+from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
 from batchapp.views import summary
 from batchapp.views.summary import Cost, Progress, Status

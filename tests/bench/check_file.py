@@ -19,9 +19,9 @@ from random import Random
 import msgspec
 
 import batchapp
-from batchapp.domain import families
-from batchapp.domain.jsonl import Limits, check
-from batchapp.domain.vocabularies import Vocabulary
+from batchapp.domain.preflight.jsonl import Limits, check
+from batchapp.domain.tokens import families
+from batchapp.domain.tokens.vocabularies import Vocabulary
 
 MEGABYTES, REQUESTS = 200, 126_000
 """The largest file that the provider takes, of requests as long as an e-mail."""

@@ -20,8 +20,8 @@ from django.conf import settings  # noqa: E402  # only a set up Django lets us i
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from batchapp.domain.pricing import UnitPrice  # noqa: E402
-from batchapp.domain.repairs import Choice, Repair  # noqa: E402
+from batchapp.domain.money.pricing import UnitPrice  # noqa: E402
+from batchapp.domain.preflight.repairs import Choice, Repair  # noqa: E402
 from batchapp.models import (  # noqa: E402
     REALTIME,
     Batch,

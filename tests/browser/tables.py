@@ -5,7 +5,7 @@ import io
 from openpyxl import Workbook
 
 from batchapp import tasks
-from batchapp.domain.recipes import Recipe
+from batchapp.domain.building.recipes import Recipe
 from batchapp.models import Project, Table, User
 from batchapp.services import building
 from tests import make

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from batchapp.domain import lines
-from batchapp.domain.jsonl import Limits, Report, Severity, check
-from batchapp.domain.repairs import Choice, Repair, Repairing
+from batchapp.domain.preflight import lines
+from batchapp.domain.preflight.jsonl import Limits, Report, Severity, check
+from batchapp.domain.preflight.repairs import Choice, Repair, Repairing
 from tests.corpus.files import CASES, Case
 from tests.sandbox.api import Api
 

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from batchapp.domain.faults import FAULTS_KEPT_PER_CODE, FILE_CODES, OURS, Severity
-from batchapp.domain.jsonl import Limits, check
-from batchapp.domain.lines import trimmed
+from batchapp.domain.preflight.faults import FAULTS_KEPT_PER_CODE, FILE_CODES, OURS, Severity
+from batchapp.domain.preflight.jsonl import Limits, check
+from batchapp.domain.preflight.lines import trimmed
 from batchapp.sandbox.errors import ApiError
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.validation import check as sandbox_check

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchapp.domain.jsonl import Limits, check
-from batchapp.domain.recipes import Recipe
+from batchapp.domain.building.recipes import Recipe
+from batchapp.domain.preflight.jsonl import Limits, check
 from batchapp.models import Project
 from batchapp.services import building
 from tests.make import make_project, make_user

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.domain.calibration import History, Kin
+from batchapp.domain.money.calibration import History, Kin
 from batchapp.models import Batch, Charge, Project, Upload, User
 from batchapp.services import accuracy, ordering
 from tests.make import (

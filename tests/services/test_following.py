@@ -14,7 +14,7 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.domain.outcome import Outcome
+from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, Part, Segment
 from batchapp.services import browsing, harvesting, preparing, steering
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_part

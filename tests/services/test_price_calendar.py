@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from batchapp.domain.pricing import UnitPrice
+from batchapp.domain.money.pricing import UnitPrice
 from batchapp.models import Connection, Price
 from batchapp.services import price_calendar, pricing
 from tests.make import make_connection

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from batchapp.domain.pricing import UnitPrice
+from batchapp.domain.money.pricing import UnitPrice
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services import pricing
 from batchapp.services.pricing import NotPossible

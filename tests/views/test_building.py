@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
-from batchapp.domain.recipes import Recipe
+from batchapp.domain.building.recipes import Recipe
 from batchapp.models import Origin, Project, Table, Template, Upload, User
 from batchapp.services import building, previewing, reading
 from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user

@@ -10,7 +10,7 @@ from django.db.models.signals import pre_delete
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.domain import second
+from batchapp.domain.preflight import second
 from batchapp.models import Project, Upload, User
 from batchapp.services import intake
 from tests.make import (

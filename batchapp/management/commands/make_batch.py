@@ -11,10 +11,10 @@ from typing import IO, Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from batchapp.domain import recipes, tables
-from batchapp.domain.jsonl import ALLOWED_URLS
-from batchapp.domain.recipes import Recipe
-from batchapp.domain.tables import Asked, TableFault
+from batchapp.domain.building import recipes, tables
+from batchapp.domain.building.recipes import Recipe
+from batchapp.domain.building.tables import Asked, TableFault
+from batchapp.domain.preflight.jsonl import ALLOWED_URLS
 from batchapp.models import Template
 
 FAULTS_SHOWN = 20

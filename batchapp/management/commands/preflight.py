@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
-from batchapp.domain import jsonl
-from batchapp.domain.estimate import Estimate
-from batchapp.domain.jsonl import Fault, Limits, Report
-from batchapp.domain.pricing import EXACT
+from batchapp.domain.money.estimate import Estimate
+from batchapp.domain.money.pricing import EXACT
+from batchapp.domain.preflight import jsonl
+from batchapp.domain.preflight.jsonl import Fault, Limits, Report
 from batchapp.models import Connection
 from batchapp.models.connection import DOUBLEWORD_URL
 from batchapp.services import ordering

@@ -1,0 +1,1 @@
+"""From a table and a prompt to a file of requests."""

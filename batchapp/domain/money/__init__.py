@@ -1,0 +1,1 @@
+"""Prices, and what a file would cost by them."""

@@ -1,0 +1,145 @@
+"""What a batch may cost, computed before any money is spent."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from batchapp.domain.money.calibration import NO_HISTORY, NO_OUTPUT, History
+from batchapp.domain.money.pricing import UnitPrice, cost, total
+from batchapp.domain.preflight.jsonl import ModelFacts
+
+__all__ = ["Estimate", "ModelEstimate", "UnitPrice", "cost", "estimate"]
+
+
+class ModelEstimate(msgspec.Struct, frozen=True):
+    """One model's share of a file; ``basis`` says what its output is judged by.
+
+    ``output_low`` ≤ ``output_expected`` ≤ ``output_high`` ≤ ``output_ceiling``. Without history
+    the lowest is no output and nobody knows the high one. The ceiling is None when a request sets
+    no ``max_tokens``. Amounts in USD are None without a price, or without their tokens.
+
+    ``exact`` is about the input tokens; the sizes of ``assumed_attachments`` are assumed in them.
+    """
+
+    model: str
+    requests: int
+    input_tokens: int
+    output_low: int
+    output_expected: int
+    output_high: int | None
+    output_ceiling: int | None
+    unbounded_requests: int
+    exact: bool
+    assumed_attachments: int
+    basis: str
+    has_history: bool
+    price: UnitPrice | None
+    low_usd: Decimal | None
+    expected_usd: Decimal | None
+    high_usd: Decimal | None
+    ceiling_usd: Decimal | None
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """USD for one completion window.
+
+    ``low_usd`` and ``expected_usd`` add up the priced models and are None, not zero, when there
+    is none; ``unpriced`` names the others. ``high_usd`` and ``ceiling_usd`` are None as soon as
+    one model has no such amount.
+    """
+
+    window: str
+    models: list[ModelEstimate]
+    low_usd: Decimal | None
+    expected_usd: Decimal | None
+    high_usd: Decimal | None
+    ceiling_usd: Decimal | None
+    unpriced: list[str]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every model has a price, so that the amounts are the file's and not a part's."""
+        return not self.unpriced
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the input tokens of all models are what their servers will count."""
+        return all(part.exact for part in self.models)
+
+
+def estimate(
+    models: Mapping[str, ModelFacts],
+    prices: Mapping[str, UnitPrice],
+    window: str,
+    histories: Mapping[str, History] | None = None,
+) -> Estimate:
+    """Price ``models`` at the ``prices`` of ``window``; all three mappings are by model name."""
+    known = histories or {}
+    parts = [
+        _of_model(model, facts, prices.get(model), known.get(model))
+        for model, facts in models.items()
+    ]
+    return Estimate(
+        window=window,
+        models=parts,
+        low_usd=total([part.low_usd for part in parts]),
+        expected_usd=total([part.expected_usd for part in parts]),
+        high_usd=_all_or_none([part.high_usd for part in parts]),
+        ceiling_usd=_all_or_none([part.ceiling_usd for part in parts]),
+        unpriced=[part.model for part in parts if part.price is None],
+    )
+
+
+def _all_or_none(amounts: list[Decimal | None]) -> Decimal | None:
+    return None if None in amounts else total(amounts)
+
+
+def _of_model(
+    model: str, facts: ModelFacts, price: UnitPrice | None, history: History | None
+) -> ModelEstimate:
+    ceiling = None if facts.unbounded_requests else facts.max_output_tokens
+    low, expected, high = _output(facts, history, ceiling)
+
+    def usd(output: int | None) -> Decimal | None:
+        return None if price is None or output is None else cost(facts.input_tokens, output, price)
+
+    return ModelEstimate(
+        model=model,
+        requests=facts.requests,
+        input_tokens=facts.input_tokens,
+        output_low=low,
+        output_expected=expected,
+        output_high=high,
+        output_ceiling=ceiling,
+        unbounded_requests=facts.unbounded_requests,
+        exact=facts.exact,
+        assumed_attachments=facts.assumed_attachments,
+        basis=_basis(facts, history),
+        has_history=history is not None and not facts.embeddings,
+        price=price,
+        low_usd=usd(low),
+        expected_usd=usd(expected),
+        high_usd=usd(high),
+        ceiling_usd=usd(ceiling),
+    )
+
+
+def _output(
+    facts: ModelFacts, history: History | None, ceiling: int | None
+) -> tuple[int, int, int | None]:
+    """Low, expected and high tokens; nobody answers with more than the requests allow."""
+    if facts.embeddings:
+        return 0, 0, 0
+    if history is None:
+        return 0, facts.expected_output_tokens, None
+    low, expected, high = history.tokens(facts.requests)
+    if ceiling is None:
+        return low, expected, high
+    return min(low, ceiling), min(expected, ceiling), min(high, ceiling)
+
+
+def _basis(facts: ModelFacts, history: History | None) -> str:
+    if facts.embeddings:
+        return NO_OUTPUT
+    return history.words if history else NO_HISTORY

@@ -1,0 +1,1 @@
+"""What a file holds, and every fault in it, in one pass."""

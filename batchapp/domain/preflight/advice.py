@@ -1,0 +1,127 @@
+"""What a request may be meant to say but does not: warnings, never errors."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from batchapp.domain.preflight import parameters, schemas
+from batchapp.domain.preflight.rules import Finding, quoted
+
+ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
+
+INSECURE_IMAGE = Finding(
+    "http_image",
+    "An image is to be fetched over http, which many providers refuse; give its https address, or "
+    "put the image itself into the request.",
+)
+IMAGES = ("image_url", "input_image", "image")
+SECRETS = (
+    ("an AWS access key", re.compile(rb"AKIA(?<!\wAKIA)[0-9A-Z]{16}\b")),
+    ("a GitHub token", re.compile(rb"gh(?<!\wgh)[pousr]_[A-Za-z0-9]{36}")),
+    ("a GitHub token", re.compile(rb"github_pat_(?<!\wgithub_pat_)\w{60}")),
+    ("a Slack token", re.compile(rb"xox(?<!\wxox)[abeprs]-[0-9A-Za-z-]{20}")),
+    ("a Google API key", re.compile(rb"AIza(?<!\wAIza)[0-9A-Za-z_-]{35}\b")),
+    ("a Hugging Face token", re.compile(rb"hf_(?<!\whf_)[A-Za-z0-9]{34}\b")),
+    ("a private key", re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")),
+    (
+        "an API key",
+        re.compile(rb"sk-(?<!\wsk-)(?=[\w-]{0,60}[0-9])[A-Za-z0-9_-]{20,200}(?![\w-])"),
+    ),
+)
+"""Each begins with letters as they are, which a search finds many times faster than a ``\\b``;
+that nothing stands before them is looked at afterwards."""
+
+RUN = b"a" * 16
+WORDS = bytes(97 if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))
+"""Letters and digits all become "a". Every secret has a long run of them and few prompts do, so
+one search for that run saves most lines the patterns."""
+
+SEARCHED = 32 * 1024
+"""Bytes at either end of a line that secrets are looked for in. What is longer is an image or a
+document in base64."""
+
+
+def warnings(request: dict[str, Any], written: bytes) -> list[Finding]:
+    """On a request without errors; ``written`` is its body as the line has it."""
+    found: list[Finding] = []
+    body, url = request["body"], request["url"]
+    if len(request) > len(ENVELOPE):
+        found.extend(_misplaced(request, url))
+    if not body.keys() <= parameters.KNOWN.get(url, body.keys()):
+        found.append(_unknown(body, url))
+    if why := schemas.fault_in(body, url):
+        found.append(
+            Finding(
+                "bad_response_format",
+                f"The answer's format will be refused: {quoted(why, 200)}. Correct the schema, or "
+                "ask for text.",
+            )
+        )
+    if _has_insecure_image(body):
+        found.append(INSECURE_IMAGE)
+    if what := secret_in(written):
+        found.append(
+            Finding(
+                "secret",
+                f"The request holds what looks like {what}, and it would be sent to the provider; "
+                "take it out, and replace the key if it is a real one.",
+            )
+        )
+    return found
+
+
+def secret_in(data: bytes) -> str:
+    """What kind of secret ``data`` seems to hold, or ""; the secret itself is never repeated."""
+    if len(data) > 2 * SEARCHED:
+        data = data[:SEARCHED] + b"\n" + data[-SEARCHED:]
+    if RUN not in data.translate(WORDS):
+        return ""
+    return next((what for what, pattern in SECRETS if pattern.search(data)), "")
+
+
+def _misplaced(request: dict[str, Any], url: str) -> Iterator[Finding]:
+    lost = (request.keys() - ENVELOPE) & parameters.KNOWN.get(url, frozenset())
+    for field in sorted(lost):
+        yield Finding(
+            "misplaced_field",
+            f"{field} stands beside body, where it is dropped; move it into body.",
+        )
+
+
+def _unknown(body: dict[str, Any], url: str) -> Finding:
+    """The first field of ``body`` that ``url`` does not know, and how many more there are."""
+    unknown = [field for field in body if field not in parameters.KNOWN[url]]
+    field, more = unknown[0], len(unknown) - 1
+    if field in parameters.OF_CLIENTS:
+        advice = "it is an argument of the Python client; leave it out"
+    elif meant := parameters.likely(field[:40], url):
+        advice = f"perhaps {meant} is meant"
+    else:
+        advice = "leave it out unless you know that the model takes it"
+    others = f" (and {more:,} more)" if more else ""
+    return Finding(
+        "unknown_field",
+        f"body has a field {quoted(field)}{others} that {url} does not know: it is refused or "
+        f"ignored; {advice}.",
+    )
+
+
+def _has_insecure_image(body: dict[str, Any]) -> bool:
+    for field in ("messages", "input"):
+        turns = body.get(field)
+        for turn in turns if isinstance(turns, list) else ():
+            content = turn.get("content") if isinstance(turn, dict) else None
+            for part in content if isinstance(content, list) else ():
+                if isinstance(part, dict) and part.get("type") in IMAGES and _is_insecure(part):
+                    return True
+    return False
+
+
+def _is_insecure(part: dict[str, Any]) -> bool:
+    """Whether the image of one part of a message has an http address, wherever it is written."""
+    for field in ("image_url", "image", "source"):
+        value = part.get(field)
+        address = value.get("url") if isinstance(value, dict) else value
+        if isinstance(address, str) and address.lower().startswith("http:"):
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""What came back for each request, and the proof that none is missing."""

@@ -1,0 +1,1 @@
+"""How many input tokens a request has, exactly where the vocabulary is known."""

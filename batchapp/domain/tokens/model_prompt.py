@@ -1,0 +1,115 @@
+"""The text that a server makes of a request before its model reads it, counted while it grows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from batchapp.domain.tokens import images
+from batchapp.domain.tokens.vocabularies import Vocabulary
+
+Message = Mapping[str, Any]
+
+IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
+"""What Qwen's templates print for an image; the server then repeats the middle one."""
+
+MARKED_IMAGE = 3
+"""Tokens of ``IMAGE`` itself, which are counted with the text around it."""
+
+NEUTRAL = frozenset(
+    {
+        *("model", "messages", "prompt", "input", "tools", "tool_choice", "chat_template_kwargs"),
+        *("max_tokens", "max_completion_tokens", "min_tokens", "n", "best_of", "seed", "stop"),
+        *("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty"),
+        *("repetition_penalty", "length_penalty", "logit_bias", "logprobs", "top_logprobs"),
+        *("ignore_eos", "stop_token_ids", "include_stop_str_in_output", "skip_special_tokens"),
+        *("response_format", "guided_json", "guided_regex", "guided_choice", "guided_grammar"),
+        *(
+            "structured_outputs",
+            "parallel_tool_calls",
+            "stream",
+            "stream_options",
+            "user",
+            "store",
+        ),
+        *("metadata", "priority", "service_tier", "background", "safety_identifier"),
+        *("prompt_cache_key", "encoding_format", "dimensions", "reasoning_effort"),
+    }
+)
+"""Fields that the server reads a prompt from in the ways we know, or not at all. Guided decoding
+bounds what is written and adds nothing to what is read."""
+
+
+class UnfamiliarError(Exception):
+    """The request has a shape that we do not know the prompt of."""
+
+
+class Template(Protocol):
+    def write(self, body: Message, prompt: "Prompt") -> None:
+        """Add all that the template prints for a chat.
+
+        Raises:
+            UnfamiliarError: it is not known what the template prints.
+        """
+
+
+class Prompt:
+    """``is_exact`` is withdrawn by whoever adds what may differ from server to server."""
+
+    __slots__ = ("_image", "assumed_images", "images", "is_exact", "tokens", "vocabulary")
+
+    def __init__(self, vocabulary: Vocabulary, image: images.PatchRule | None) -> None:
+        self.vocabulary = vocabulary
+        self.tokens = self.images = self.assumed_images = 0
+        self.is_exact = True
+        self._image = image
+
+    def add(self, text: str) -> None:
+        self.tokens += self.vocabulary.count(text)
+
+    def content(self, parts: object, between: str = "") -> str:
+        """The text of a message's content; images are counted and stand in it as ``IMAGE``."""
+        if isinstance(parts, str):
+            return parts
+        if parts is None:
+            return ""
+        if not isinstance(parts, list):
+            raise UnfamiliarError
+        return between.join([text for part in parts if (text := self._part(part))])
+
+    def glance(self, parts: object, between: str = "") -> str:
+        """``content`` without counting anything."""
+        return Prompt(self.vocabulary, self._image).content(parts, between)
+
+    def _part(self, part: object) -> str:
+        if not isinstance(part, dict):
+            raise UnfamiliarError
+        kind = part.get("type")
+        if kind == "text" and isinstance(text := part.get("text"), str):
+            return text
+        if kind == "image_url" and self._image:
+            reference = part.get("image_url")
+            url = reference.get("url") if isinstance(reference, dict) else None
+            if isinstance(url, str):
+                self._add_image(url, self._image)
+                return IMAGE
+        raise UnfamiliarError
+
+    def _add_image(self, url: str, rule: images.PatchRule) -> None:
+        size = images.pixels(url)
+        tokens = rule.tokens(size) if size else None
+        self.images += 1
+        if tokens is None:
+            self.assumed_images += 1
+            self.is_exact = False
+            tokens = images.UNSEEN
+        self.tokens += tokens - MARKED_IMAGE
+
+
+def conversation(body: Message) -> Sequence[Message]:
+    """The messages of a chat, each of which is an object."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise UnfamiliarError
+    for message in messages:
+        if not isinstance(message, dict):
+            raise UnfamiliarError
+    return messages

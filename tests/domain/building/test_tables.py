@@ -1,0 +1,259 @@
+"""Tables of every kind, as people and programs write them."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import Workbook
+
+from batchapp.domain.building import tables, workbooks
+from batchapp.domain.building.tables import Asked, Table, TableFault
+
+
+def read(content: str | bytes, asked: Asked = tables.AS_FOUND) -> tuple[Table, list[list[str]]]:
+    data = content.encode() if isinstance(content, str) else content
+    table = tables.read(io.BytesIO(data), asked)
+    return table, list(table)
+
+
+def workbook(rows: Iterable[Iterable[Any]], **sheets: Iterable[Iterable[Any]]) -> bytes:
+    book = Workbook()
+    for row in rows:
+        book.active.append(list(row))
+    for title, others in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in others:
+            sheet.append(list(row))
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
+def test_delimiter_and_encoding_are_found_out(delimiter: str, ending: str, encoding: str) -> None:
+    lines = [f"id{delimiter}größe", f"1{delimiter}“süß”", f'2{delimiter}"a{ending}b"']
+
+    table, rows = read(ending.join(lines).encode(encoding))
+
+    assert table.columns == ["id", "größe"]
+    assert rows == [["1", "“süß”"], ["2", f"a{ending}b"]]
+    assert table.read_as.delimiter == delimiter
+
+
+def test_a_byte_that_is_no_utf8_at_the_very_end_decides() -> None:
+    text = "id,name\n" + 200_000 * "1,Ana\n" + "2,Zoë\n"
+
+    table, rows = read(text.encode("cp1252"))
+
+    assert table.read_as.encoding == "cp1252"
+    assert rows[-1] == ["2", "Zoë"]
+
+
+def test_another_encoding_can_be_asked_for() -> None:
+    _, rows = read("имя\nюля\n".encode("cp1251"), Asked(encoding="cp1251"))
+
+    assert rows == [["юля"]]
+
+
+def test_a_single_column_keeps_its_commas() -> None:
+    table, rows = read('text\nHello, world\n"quoted, too"\n')
+
+    assert table.columns == ["text"]
+    assert rows == [["Hello, world"], ["quoted, too"]]
+
+
+def test_columns_get_names_that_a_prompt_can_hold() -> None:
+    header = 'name,name,,"two\nlines",{brace},name (2),\u202eabc,x\n1,2,3,4,5,6,7,8\n'
+
+    table, _ = read(header)
+
+    assert table.columns == [
+        *("name", "name (2)", "column 3", "two lines", "(brace)", "name (2) (2)", "�abc", "x")
+    ]
+    assert ("{brace}", "(brace)") in table.renamed
+    assert ("", "column 3") in table.renamed
+
+
+def test_blank_rows_are_left_out_and_ragged_ones_counted() -> None:
+    table, rows = read("a,b\n\n1\n,\n1,2,3\n1,2,,\n")
+
+    assert rows == [["1", ""], ["1", "2"], ["1", "2"]]
+    assert (table.rows, table.ragged) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b" , \n1,2\n", "first row is blank"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600), "old Excel file"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b'{"custom_id": "1"}\n', "JSONL"),
+        (bytes(100), "binary"),
+        (b"a,b\n1,\x00\xff\n" + bytes(range(256)), "binary"),
+        (b"PK\x03\x04 and no archive", "not an Excel workbook"),
+        (",".join(f"c{n}" for n in range(1_001)).encode(), "1,001 columns"),
+        (b'a,b\n1,"' + (tables.LONGEST_CELL + 9) * b"x", "quotation mark is never closed"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_the_next_step(content: bytes, says: str) -> None:
+    with pytest.raises(TableFault, match=says):
+        read(content)
+
+
+@pytest.mark.parametrize(("encoding", "says"), [("utf-8-sig", "not UTF-8"), ("xx", "no encoding")])
+def test_an_encoding_that_does_not_fit_is_named(encoding: str, says: str) -> None:
+    with pytest.raises(TableFault, match=says):
+        read("a\nü\n".encode("cp1252"), Asked(encoding=encoding))
+
+
+def test_a_table_of_five_hundred_columns_is_read() -> None:
+    header = ",".join(f"c{n}" for n in range(500))
+
+    table, rows = read(f"{header}\n{header}\n")
+
+    assert len(table.columns) == len(rows[0]) == 500
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\x1f")).filter(
+    lambda text: text.strip()
+)
+
+
+@given(
+    st.integers(2, 4).flatmap(
+        lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=5)
+    )
+)
+def test_what_a_program_wrote_as_csv_is_read_back(rows: list[list[str]]) -> None:
+    width = len(rows[0]) if rows else 2
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([[f"c{n}" for n in range(width)], *rows])
+
+    _, found = read(text.getvalue(), Asked(encoding="utf-8", delimiter=","))
+
+    assert found == rows
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_fail_otherwise_than_with_a_fault(content: bytes) -> None:
+    with suppress(TableFault):
+        table, rows = read(content)
+        assert all(len(row) == len(table.columns) for row in rows)
+
+
+def test_a_workbook_gives_what_a_person_sees() -> None:
+    moment = datetime(2025, 1, 31, 9, 30, 0, 400)  # noqa: DTZ001  # a cell knows no time zone
+    values = ["text", 3, 3.0, 0.1 + 0.2, True, date(2025, 1, 31), moment, None, "#N/A"]
+    header = ["text", "int", "float", "sum", "bool", "date", "moment", "none", "error"]
+
+    table, rows = read(workbook([header, values, [None] * 9, ["last"]]))
+
+    assert rows[0] == [
+        *("text", "3", "3", "0.3", "TRUE", "2025-01-31", "2025-01-31T09:30:00", "", "")
+    ]
+    assert rows[1:] == [["last"] + [""] * 8]
+    assert table.error_cells == 1
+
+
+def test_a_formula_gives_the_value_that_was_saved_with_it() -> None:
+    content = workbook([["a", "b"], [1, "=A2+1"]])
+    with_value = replaced(content, "sheet1.xml", b"<f>A2+1</f><v></v>", b"<f>A2+1</f><v>2</v>")
+    with_value = replaced(with_value, "sheet1.xml", b"<f>A2+1</f><v />", b"<f>A2+1</f><v>2</v>")
+
+    assert read(with_value)[1] == [["1", "2"]]
+    assert read(content)[1] == [["1", ""]]
+
+
+def test_a_sheet_is_chosen_by_name_and_else_the_first_that_is_shown() -> None:
+    content = workbook([["hidden"], ["x"]], Second=[["a"], ["b"]])
+    hidden = replaced(content, "workbook.xml", b'name="Sheet" ', b'name="Sheet" ')
+    hidden = replaced(hidden, "workbook.xml", b'state="visible"', b'state="hidden"', times=1)
+
+    table, rows = read(hidden)
+
+    assert table.sheets == ["Sheet", "Second"]
+    assert (table.read_as.sheet, rows) == ("Second", [["b"]])
+    assert read(hidden, Asked(sheet="Sheet"))[1] == [["x"]]
+    with pytest.raises(TableFault, match="no sheet Third\\. It has: Sheet, Second"):
+        read(hidden, Asked(sheet="Third"))
+
+
+def test_a_workbook_that_would_unpack_without_end_is_refused() -> None:
+    content = workbook([["a"], ["b"]])
+    bomb = packed(content, {"xl/worksheets/sheet1.xml": bytes(300 * 1024 * 1024)})
+    style = packed(content, {"xl/styles.xml": b" " * 17 * 1024 * 1024})
+
+    for each in (bomb, style):
+        assert len(each) < 1024 * 1024
+        with pytest.raises(TableFault, match="too large"):
+            read(each)
+
+
+def test_a_row_without_end_is_refused() -> None:
+    row = b"<worksheet><sheetData><row>" + 5_000_000 * b"<c/>"
+
+    with pytest.raises(TableFault, match="row that is too large"):
+        read(packed(workbook([["a"], ["b"]]), {"xl/worksheets/sheet1.xml": row}))
+
+
+def test_entities_in_a_workbook_are_not_expanded() -> None:
+    laughs = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><worksheet>&b;</worksheet>'
+
+    with pytest.raises(TableFault):
+        read(packed(workbook([["a"], ["b"]]), {"xl/worksheets/sheet1.xml": laughs}))
+
+
+def test_a_damaged_workbook_is_refused_and_never_crashes() -> None:
+    content = workbook([["a", "b"]] + 50 * [["x", 1]])
+
+    for place in range(0, len(content), 97):
+        broken = content[:place] + b"\xff" + content[place + 1 :]
+        for each in (broken, content[:place]):
+            with suppress(TableFault):
+                table, rows = read(each)
+                assert all(len(row) == len(table.columns) for row in rows)
+
+
+def test_an_archive_that_is_no_workbook_is_refused() -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("table.csv", "a,b\n1,2\n")
+
+    with pytest.raises(TableFault, match="not an Excel workbook"):
+        read(content.getvalue())
+
+
+def test_every_error_that_excel_shows_is_known() -> None:
+    assert {"#N/A", "#DIV/0!", "#REF!"} <= workbooks.ERRORS
+
+
+def packed(content: bytes, parts: dict[str, bytes]) -> bytes:
+    """The workbook with other contents in some of its parts."""
+    fresh = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, parts.get(name, old.read(name)))
+    return fresh.getvalue()
+
+
+def replaced(content: bytes, part: str, old: bytes, new: bytes, times: int = -1) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(part))
+        return packed(content, {name: archive.read(name).replace(old, new, times)})

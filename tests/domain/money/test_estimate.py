@@ -1,0 +1,122 @@
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchapp.domain.money.estimate import Estimate, estimate
+from batchapp.domain.money.pricing import UnitPrice, cost
+from batchapp.domain.preflight.jsonl import ModelFacts
+
+PRICE = UnitPrice(input=Decimal("0.05"), output=Decimal("0.20"))
+BOUNDED = ModelFacts(
+    requests=10,
+    input_tokens=1_000_000,
+    expected_output_tokens=500_000,
+    max_output_tokens=2_000_000,
+)
+UNBOUNDED = ModelFacts(
+    requests=1, input_tokens=1_000_000, expected_output_tokens=1_100_000, unbounded_requests=1
+)
+EMBEDDINGS = ModelFacts(requests=5, input_tokens=3_000_000, embeddings=True)
+
+
+def test_cost_is_tokens_times_price_per_million():
+    assert cost(1_000_000, 500_000, PRICE) == Decimal("0.15")
+    assert cost(1, 0, PRICE) == Decimal("0.00000005")
+    assert cost(0, 0, PRICE) == 0
+
+
+PRICES = st.decimals(min_value=0, max_value=10**6, places=8)
+TOKENS = st.integers(0, 10**18)
+
+
+@given(TOKENS, TOKENS, PRICES, PRICES)
+def test_cost_is_exact(sent, received, input_price, output_price):
+    amount = cost(sent, received, UnitPrice(input_price, output_price))
+
+    exact = sent * Fraction(input_price) + received * Fraction(output_price)
+    assert Fraction(amount) == exact / 1_000_000
+
+
+def test_a_priced_model_has_a_range():
+    result = estimate({"m": BOUNDED}, {"m": PRICE}, "24h")
+
+    assert result.window == "24h"
+    assert result.low_usd == Decimal("0.05")
+    assert result.expected_usd == Decimal("0.15")
+    assert result.ceiling_usd == Decimal("0.45")
+    assert result.is_complete
+
+
+def test_without_a_limit_there_is_no_ceiling():
+    result = estimate({"a": BOUNDED, "b": UNBOUNDED}, {"a": PRICE, "b": PRICE}, "24h")
+
+    assert [part.output_ceiling for part in result.models] == [2_000_000, None]
+    assert [part.ceiling_usd for part in result.models] == [Decimal("0.45"), None]
+    assert result.ceiling_usd is None
+    assert result.expected_usd == Decimal("0.15") + Decimal("0.27")
+
+
+def test_a_model_without_price_is_named_and_never_free():
+    result = estimate({"a": BOUNDED, "b": BOUNDED}, {"a": PRICE}, "24h")
+
+    assert result.unpriced == ["b"]
+    assert result.expected_usd == Decimal("0.15")
+    assert result.ceiling_usd is None
+    assert result.models[1].price is None
+    assert result.models[1].expected_usd is None
+
+
+def test_without_any_price_there_is_no_amount():
+    for models in ({"a": BOUNDED, "b": EMBEDDINGS}, {}):
+        result = estimate(models, {}, "24h")
+
+        assert result.expected_usd is result.low_usd is result.ceiling_usd is None
+
+
+def test_a_price_of_zero_is_a_price():
+    result = estimate({"a": BOUNDED}, {"a": UnitPrice(Decimal(0), Decimal(0))}, "24h")
+
+    assert result.unpriced == []
+    assert result.expected_usd == 0
+
+
+def test_embeddings_cost_their_input_alone():
+    result = estimate({"e": EMBEDDINGS}, {"e": PRICE}, "24h")
+
+    assert result.low_usd == result.expected_usd == result.ceiling_usd == Decimal("0.15")
+
+
+FACTS = st.builds(
+    lambda requests, sent, expected, slack, unbounded: ModelFacts(
+        requests=requests,
+        input_tokens=sent,
+        expected_output_tokens=expected,
+        max_output_tokens=expected + slack,
+        unbounded_requests=unbounded,
+    ),
+    *(st.integers(0, 10**12) for _ in range(4)),
+    st.integers(0, 1),
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), FACTS),
+    st.dictionaries(st.sampled_from("abc"), st.builds(UnitPrice, PRICES, PRICES)),
+)
+def test_the_whole_is_the_sum_of_its_parts_and_the_range_is_in_order(models, prices):
+    result = estimate(models, prices, "1h")
+
+    known = [part.expected_usd for part in result.models if part.expected_usd is not None]
+    assert result.expected_usd == (sum(known) if known else None)
+    if result.ceiling_usd is not None:
+        assert result.low_usd <= result.expected_usd <= result.ceiling_usd
+    assert set(result.unpriced) == models.keys() - prices.keys()
+
+
+def test_an_estimate_survives_its_way_through_json():
+    result = estimate({"a": BOUNDED, "b": UNBOUNDED}, {"a": PRICE}, "24h")
+
+    assert msgspec.json.decode(msgspec.json.encode(result), type=Estimate) == result

@@ -1,0 +1,75 @@
+import json
+
+import pytest
+
+from batchapp.domain.preflight import jsonl
+from batchapp.domain.preflight.jsonl import Limits
+from batchapp.domain.preflight.shapes import SHAPES_KEPT, shape
+
+CHAT = "/v1/chat/completions"
+ASKED = {
+    "model": "m",
+    "max_tokens": 100,
+    "messages": [
+        {"role": "system", "content": "Answer in one word."},
+        {"role": "user", "content": "What is it?"},
+    ],
+}
+
+
+def with_system(text: str) -> dict[str, object]:
+    return ASKED | {"messages": [{"role": "system", "content": text}, ASKED["messages"][1]]}
+
+
+def checked(*bodies: dict[str, object], url: str = CHAT) -> jsonl.ModelFacts:
+    lines = [
+        json.dumps({"custom_id": f"id {number}", "method": "POST", "url": url, "body": body})
+        for number, body in enumerate(bodies)
+    ]
+    report = jsonl.check(["\n".join(lines).encode()], Limits(max_bytes=10**8))
+    assert report.is_valid
+    return report.models["m"]
+
+
+def test_another_question_has_the_same_shape():
+    other = ASKED | {"messages": [ASKED["messages"][0], {"role": "user", "content": "Why?"}]}
+
+    assert shape(ASKED, CHAT) == shape(other, CHAT)
+    assert shape(ASKED, CHAT) == shape(ASKED | {"model": "n", "temperature": 0.2}, CHAT)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        with_system("Answer at length."),
+        ASKED | {"max_tokens": 101},
+        ASKED | {"n": 2},
+        ASKED | {"response_format": {"type": "json_object"}},
+        ASKED | {"tools": [{"type": "function", "function": {"name": "look"}}]},
+        ASKED | {"reasoning_effort": "high"},
+        ASKED | {"messages": ASKED["messages"][1:]},
+    ],
+)
+def test_what_forms_an_answer_makes_another_shape(changed: dict[str, object]):
+    assert shape(ASKED, CHAT) != shape(changed, CHAT)
+
+
+def test_half_a_character_has_a_shape_too():
+    assert shape(with_system("\ud83d"), CHAT) != shape(with_system("\ud83e"), CHAT)
+
+
+def test_a_file_has_the_shape_that_most_of_its_requests_have():
+    others = [with_system(f"Answer {number}.") for number in range(2)]
+
+    assert checked(ASKED, *others, ASKED, ASKED).shape == shape(ASKED, CHAT)
+    assert not checked(ASKED, *others, ASKED).shape
+
+
+def test_a_file_of_as_many_shapes_as_requests_has_none():
+    bodies = [with_system(f"Answer {number}.") for number in range(3 * SHAPES_KEPT)]
+
+    assert not checked(*bodies).shape
+
+
+def test_embeddings_have_no_shape():
+    assert not checked({"model": "m", "input": "text"}, url="/v1/embeddings").shape

@@ -1,0 +1,88 @@
+"""What a request says, for people."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchapp.domain.results.conversation import Turn, turns
+
+
+def line(**body: Any) -> bytes:
+    return json.dumps({"custom_id": "a", "body": body}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            {"messages": [{"role": "system", "content": "Be short."}, {"content": "Hi"}]},
+            [Turn("system", "Be short."), Turn("message", "Hi")],
+        ),
+        (
+            {
+                "system": "Be kind.",
+                "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+            },
+            [Turn("system", "Be kind."), Turn("user", "Hi")],
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "text", "text": "What is this?"},
+                            {"type": "image_url", "image_url": {"url": "https://a.example/b"}},
+                        ],
+                    }
+                ]
+            },
+            [Turn("user", "What is this?\n[image_url]")],
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "content": None,
+                        "tool_calls": [{"function": {"name": "look", "arguments": '{"at": 1}'}}],
+                    }
+                ]
+            },
+            [Turn("assistant", 'look({"at": 1})')],
+        ),
+        ({"input": ["one", "two"]}, [Turn("input", "one"), Turn("input", "two")]),
+        ({"input": "one"}, [Turn("input", "one")]),
+        (
+            {"instructions": "Rhyme.", "input": [{"role": "user", "content": "Go"}]},
+            [Turn("system", "Rhyme."), Turn("user", "Go")],
+        ),
+        ({"prompt": "Once"}, [Turn("input", "Once")]),
+        ({}, []),
+        ({"messages": 7, "input": None}, []),
+    ],
+)
+def test_each_shape_of_request_is_read(body: dict[str, Any], expected: list[Turn]) -> None:
+    assert turns(line(**body)) == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(
+        st.sampled_from(["messages", "role", "content", "type", "text", "input", "tool_calls"]),
+        inner,
+    ),
+)  # fmt: skip
+
+
+@given(JSON)
+def test_no_request_is_too_odd(body: Any) -> None:
+    assert all(turn.text for turn in turns(json.dumps({"body": body}).encode()))
+
+
+@pytest.mark.parametrize("cut", [b"", b"{", b"[" * 100_000, b"\xff", b"7"])
+def test_what_is_no_request_says_nothing(cut: bytes) -> None:
+    assert turns(cut) == []
