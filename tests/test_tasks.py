@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from batchapp import tasks
+from batchapp import errands, tasks
 from batchapp.models import Batch, Part, Upload
 from batchapp.services import submission
 from batchapp.upstream.exchange import PATIENCE
@@ -73,7 +73,7 @@ def test_a_dead_workers_row_is_woken_when_its_lease_ran_out(woken: Woken) -> Non
 
 
 def test_a_silent_provider_is_given_up_before_the_lease_is_over() -> None:
-    silence = tasks.LONGEST_SILENCE
+    silence = errands.LONGEST_SILENCE
     longest_call = (1 + 1 + PATIENCE) * silence  # to connect, to send, to be answered
 
     assert silence < settings.LEASE

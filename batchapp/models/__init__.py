@@ -1,14 +1,17 @@
 """What the portal keeps, one aggregate a file. Models never know who moves them."""
 
+from batchapp.models.adoption import Adoption
 from batchapp.models.batch import Batch, Part
 from batchapp.models.charge import Charge
 from batchapp.models.connection import DOUBLEWORD_URL, Connection
+from batchapp.models.delivery import Delivery
 from batchapp.models.event import Event
-from batchapp.models.key import ProviderKey, UnreadableKey
+from batchapp.models.key import ProviderKey
 from batchapp.models.leased import Leased, StaleRow
 from batchapp.models.price import REALTIME, Price
 from batchapp.models.project import Membership, Project
-from batchapp.models.result import Result, Segment
+from batchapp.models.result import Result, Segment, Stray
+from batchapp.models.sealed import UnreadableKey
 from batchapp.models.table import Origin, Table
 from batchapp.models.template import Template, TemplateVersion
 from batchapp.models.upload import Upload
@@ -18,9 +21,11 @@ from batchapp.models.watch import Watch
 __all__ = [
     "DOUBLEWORD_URL",
     "REALTIME",
+    "Adoption",
     "Batch",
     "Charge",
     "Connection",
+    "Delivery",
     "Event",
     "FailedSignIn",
     "Leased",
@@ -33,6 +38,7 @@ __all__ = [
     "Result",
     "Segment",
     "StaleRow",
+    "Stray",
     "Table",
     "Template",
     "TemplateVersion",

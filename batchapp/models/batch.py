@@ -55,7 +55,12 @@ class Batch(Leased):
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         Status.RUNNING: {Status.SETTLING},
         Status.SETTLING: OVER,
+        # What ended can be reopened.
+        Status.COMPLETED: {Status.RUNNING},
+        Status.FAILED: {Status.RUNNING},
+        Status.CANCELLED: {Status.RUNNING},
     }
+    WAITS_FOR_PEOPLE: ClassVar[set[str]] = OVER
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.PROTECT, related_name="batches")
@@ -69,10 +74,17 @@ class Batch(Leased):
     name = models.CharField(max_length=200)
     endpoint = models.CharField(max_length=100)
     window = models.CharField("completion window", max_length=20)
+    fallback_window = models.CharField(
+        max_length=20, blank=True, help_text="Where it goes if the provider has no room for it."
+    )
+    parent = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="retries"
+    )
     status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
+    pause_requested_at = models.DateTimeField(null=True)
 
     requests = models.PositiveIntegerField()
     succeeded = models.PositiveIntegerField(default=0)
@@ -83,6 +95,9 @@ class Batch(Leased):
     output_tokens = models.PositiveBigIntegerField(default=0)
     estimated_cost_usd = MoneyField(null=True)
     actual_cost_usd = MoneyField(null=True)
+    discrepancy = models.TextField(
+        blank=True, help_text="Where the provider's counts and the results disagree, in words."
+    )
     billed_cost_usd = MoneyField(null=True, help_text="The provider's own sum, if it says one.")
 
     objects = BatchManager()
@@ -128,29 +143,33 @@ class Part(Leased):
         WAITING = "waiting", "Waiting to submit"
         RUNNING = "running", "Running at the provider"
         HARVESTING = "harvesting", "Fetching results"
+        PAUSED = "paused", "Paused"
+        REOPENING = "reopening", "Being reopened at the provider"
         NEEDS_ATTENTION = "needs_attention", "Needs attention"
         DONE = "done", "Done"
         CANCELLED = "cancelled", "Cancelled"
 
     OVER: ClassVar[set[str]] = {Status.DONE, Status.CANCELLED}
-    WAITS_FOR_PEOPLE: ClassVar[set[str]] = {Status.NEEDS_ATTENTION}
+    STOPPED: ClassVar[set[str]] = {Status.NEEDS_ATTENTION, Status.PAUSED}
+    WAITS_FOR_PEOPLE: ClassVar[set[str]] = STOPPED | OVER
+    LEAVES: ClassVar[set[str]] = {Status.CANCELLED, Status.NEEDS_ATTENTION}
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
-        Status.PREPARING: {Status.WAITING, Status.CANCELLED, Status.NEEDS_ATTENTION},
-        Status.WAITING: {Status.RUNNING, Status.CANCELLED, Status.NEEDS_ATTENTION},
-        Status.RUNNING: {Status.HARVESTING, Status.CANCELLED, Status.NEEDS_ATTENTION},
-        Status.HARVESTING: {
-            Status.RUNNING,
-            Status.DONE,
-            Status.CANCELLED,
-            Status.NEEDS_ATTENTION,
-        },
+        Status.PREPARING: {Status.WAITING, Status.RUNNING, Status.PAUSED} | LEAVES,
+        Status.WAITING: {Status.RUNNING, Status.PAUSED} | LEAVES,
+        Status.RUNNING: {Status.HARVESTING, Status.PAUSED} | LEAVES,
+        Status.HARVESTING: {Status.RUNNING, Status.DONE, Status.PAUSED} | LEAVES,
+        Status.REOPENING: {Status.RUNNING, Status.PAUSED} | LEAVES,
+        Status.PAUSED: {Status.PREPARING, Status.WAITING, Status.REOPENING, Status.CANCELLED},
         Status.NEEDS_ATTENTION: {
             Status.PREPARING,
             Status.WAITING,
             Status.RUNNING,
             Status.HARVESTING,
+            Status.REOPENING,
             Status.CANCELLED,
         },
+        Status.DONE: {Status.REOPENING, Status.RUNNING},
+        Status.CANCELLED: {Status.REOPENING, Status.RUNNING},
     }
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -167,6 +186,14 @@ class Part(Leased):
         default=0, help_text="Times in a row that the provider gave no usable answer."
     )
 
+    starts_at = models.PositiveBigIntegerField(default=0, help_text="The byte of the file.")
+    size = models.PositiveBigIntegerField(
+        null=True, help_text="In bytes; empty until the file is divided among the parts."
+    )
+    admitted_at = models.DateTimeField(
+        null=True, help_text="Since when it has a place at the provider."
+    )
+
     upstream_file_id = models.CharField(max_length=200, blank=True)
     upstream_id = models.CharField(max_length=200, blank=True)
     upload_attempted_at = models.DateTimeField(null=True)
@@ -175,6 +202,10 @@ class Part(Leased):
         default=False, help_text="A create before the last was never confirmed, nor seen."
     )
     cancel_sent_at = models.DateTimeField(null=True)
+    pause_sent_at = models.DateTimeField(null=True)
+    reopened_at = models.DateTimeField(
+        null=True, help_text="Reads may come from a replica that has not heard of it yet."
+    )
     submitted_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     polled_at = models.DateTimeField(null=True)
@@ -186,6 +217,9 @@ class Part(Leased):
     total = models.PositiveIntegerField(default=0)
     completed = models.PositiveBigIntegerField(default=0, help_text="By the provider's count.")
     failed = models.PositiveBigIntegerField(default=0, help_text="By the provider's count.")
+    marks = models.JSONField(
+        default=list, help_text="How many had ended when: pairs of a Unix time and a count."
+    )
     output_lines = models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip=")
     error_lines = models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip=")
     rereads = models.PositiveSmallIntegerField(default=0)

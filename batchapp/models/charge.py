@@ -132,6 +132,11 @@ class Charge(models.Model):
     realtime_price_row = models.PositiveBigIntegerField(null=True)
     realtime_price_since = models.DateTimeField(null=True)
 
+    fallback_input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    fallback_output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    fallback_price_row = models.PositiveBigIntegerField(null=True)
+    fallback_price_since = models.DateTimeField(null=True)
+
     shape = models.CharField(
         max_length=16, blank=True, help_text="What most of its requests have in common."
     )
@@ -176,6 +181,11 @@ class Charge(models.Model):
     @property
     def unit_price(self) -> UnitPrice | None:
         return _unit_price(self.input_price, self.output_price)
+
+    @property
+    def fallback_price(self) -> UnitPrice | None:
+        """Of the batch's fall-back window, as frozen with the order."""
+        return _unit_price(self.fallback_input_price, self.fallback_output_price)
 
     @property
     def realtime_price(self) -> UnitPrice | None:

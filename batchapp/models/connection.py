@@ -6,6 +6,7 @@ from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 
 from batchapp.domain.preflight.jsonl import Limits
+from batchapp.models.sealed import seal, unseal
 
 DOUBLEWORD_URL = "https://api.doubleword.ai"
 
@@ -34,6 +35,16 @@ class Connection(models.Model):
     max_body_bytes = models.PositiveIntegerField(
         "max bytes of one request", default=10 * 1024 * 1024
     )
+    max_upload_bytes = models.PositiveBigIntegerField(
+        default=2 * 1024**3,
+        help_text="Of one upload here; what is more than one of its files is sent in parts.",
+    )
+    max_active = models.PositiveIntegerField(
+        "max batches at a time",
+        null=True,
+        blank=True,
+        help_text="How many may be at the provider at one time; the others wait for their turn.",
+    )
     poll_seconds = models.PositiveIntegerField(
         default=30, validators=[MinValueValidator(1)], help_text="Between two looks at a batch."
     )
@@ -45,9 +56,20 @@ class Connection(models.Model):
     has_partial_results = models.BooleanField(
         default=True, help_text="Results can be read while the batch runs, resumed with ?skip="
     )
+    has_retry = models.BooleanField(
+        default=True, help_text="A batch that ended can be reopened with /retry, as a pause needs."
+    )
+    stall_minutes = models.PositiveIntegerField(
+        default=45, help_text="Without a new answer for so long, a batch is said to stand still."
+    )
+    alarm_percent = models.PositiveIntegerField(
+        default=20, help_text="Share of failed requests from which a running batch is pointed out."
+    )
     is_sandbox = models.BooleanField(
         default=False, help_text="A stand-in: answers are made up and nothing is paid."
     )
+
+    platform_ciphertext = models.TextField(blank=True, editable=False)
 
     failures = models.PositiveIntegerField(
         default=0, editable=False, help_text="Calls in a row that brought no usable answer."
@@ -67,6 +89,18 @@ class Connection(models.Model):
     def patience(self) -> timedelta:
         """How long a running part waits for a round of its key before it is asked for itself."""
         return timedelta(seconds=3 * self.poll_seconds)
+
+    def set_platform_key(self, secret: str) -> None:
+        """Encrypt the key of the provider's management API into this row, unsaved."""
+        self.platform_ciphertext = seal(secret) if secret else ""
+
+    def platform_key(self) -> str:
+        """Return that key in the clear, "" if there is none.
+
+        Raises:
+            UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it.
+        """
+        return unseal(self.platform_ciphertext) if self.platform_ciphertext else ""
 
     @property
     def limits(self) -> Limits:

@@ -3,18 +3,13 @@
 import uuid
 from typing import Self
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from batchapp.models.connection import Connection
 from batchapp.models.project import Project
+from batchapp.models.sealed import UnreadableKey, reseal, seal, unseal
 from batchapp.models.user import User
-
-
-class UnreadableKey(Exception):
-    """The stored key was encrypted with a key that ``ENCRYPTION_KEYS`` no longer holds."""
 
 
 class ProviderKeyQuerySet(models.QuerySet["ProviderKey"]):
@@ -43,6 +38,7 @@ class ProviderKey(models.Model):
     )
     name = models.CharField(max_length=100)
     ciphertext = models.TextField(blank=True, editable=False)
+    webhook_ciphertext = models.TextField(blank=True, editable=False)
     last_four = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -65,7 +61,7 @@ class ProviderKey(models.Model):
 
     def set_secret(self, secret: str) -> None:
         """Encrypt ``secret`` into this row, unsaved; nothing is known of it yet."""
-        self.ciphertext = _fernet().encrypt(secret.encode()).decode()
+        self.ciphertext = seal(secret)
         self.last_four = secret[-4:]
         self.tried_at, self.is_refused, self.trouble = None, False, ""
 
@@ -75,10 +71,19 @@ class ProviderKey(models.Model):
         Raises:
             UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it, or the key was removed.
         """
-        try:
-            return _fernet().decrypt(self.ciphertext.encode()).decode()
-        except InvalidToken as exc:
-            raise UnreadableKey(str(self.pk)) from exc
+        return unseal(self.ciphertext)
+
+    def set_webhook_secret(self, secret: str) -> None:
+        """Encrypt what the provider signs its webhooks with into this row, unsaved."""
+        self.webhook_ciphertext = seal(secret) if secret else ""
+
+    def webhook_secret(self) -> str:
+        """Return that secret in the clear, "" if there is none.
+
+        Raises:
+            UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it.
+        """
+        return unseal(self.webhook_ciphertext) if self.webhook_ciphertext else ""
 
     @property
     def is_readable(self) -> bool:
@@ -91,8 +96,4 @@ class ProviderKey(models.Model):
 
     def rotate(self) -> None:
         """Encrypt again with the first of ``ENCRYPTION_KEYS``, unsaved."""
-        self.ciphertext = _fernet().rotate(self.ciphertext.encode()).decode()
-
-
-def _fernet() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
+        self.ciphertext = reseal(self.ciphertext)

@@ -67,6 +67,13 @@ class Result(models.Model):
     segment = models.ForeignKey(Segment, models.SET_NULL, null=True, related_name="+")
     answer_at = models.PositiveBigIntegerField(null=True)
     answer_bytes = models.PositiveIntegerField(null=True)
+    retried = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Its answer in a retry of the batch, the newest there is.",
+    )
 
     objects = ResultQuerySet.as_manager()
 
@@ -80,3 +87,25 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.custom_id}"
+
+
+class Stray(models.Model):
+    """A result line that is no request's answer: kept in its segment, and shown to people."""
+
+    class Reason(models.TextChoices):
+        UNREADABLE = "unreadable", "Not readable"
+        UNKNOWN = "unknown", "Unknown custom_id"
+        SECOND = "second", "Second answer"
+
+    part = models.ForeignKey(Part, models.CASCADE, related_name="strays")
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=10, choices=Reason)
+    custom_id = models.CharField(max_length=100, blank=True)
+    answer_at = models.PositiveBigIntegerField()
+    answer_bytes = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()}: {self.custom_id}"

@@ -35,7 +35,8 @@ class Upload(Leased):
     """One JSONL file of requests and what the preflight found in it. The bytes never change.
 
     A corrected version has no bytes until a worker has made them of ``made_from``; ``repairs`` is
-    its ``Correction``, which outlives the original.
+    its ``Correction``, which outlives the original. A file of requests to be run again is made of
+    ``made_from`` and the ledger of ``retry_of``; ``selection`` says which, and what changes.
     """
 
     class Status(models.TextChoices):
@@ -68,6 +69,10 @@ class Upload(Leased):
         "self", models.SET_NULL, null=True, editable=False, related_name="versions"
     )
     repairs = models.JSONField(null=True, editable=False)
+    retry_of = models.ForeignKey(
+        "batchapp.Batch", models.SET_NULL, null=True, editable=False, related_name="retry_files"
+    )
+    selection = models.JSONField(null=True, editable=False)
 
     objects = UploadManager()
 

@@ -45,9 +45,6 @@ class Watch(Leased):
         ProviderKey, models.CASCADE, primary_key=True, related_name="watch", editable=False
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.WATCHING)
-    failures = models.PositiveIntegerField(default=0)
-    looked_at = models.DateTimeField(null=True)
-    round_seconds = models.FloatField(default=0, help_text="What the last round took.")
 
     objects = WatchManager()
 

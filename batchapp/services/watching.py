@@ -1,7 +1,6 @@
 """The fifth room from above: one list of the provider's covers a hundred running parts."""
 
 import random
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +39,6 @@ def look(watch: Watch, upstream: UpstreamClient) -> News:
         UpstreamError: nothing but signs of life was written.
         StaleRow: another worker watches now.
     """
-    started = time.monotonic()
     running = Part.objects.filter(
         status=Part.Status.RUNNING, batch__key=watch.key_id, may_have_twin=False
     )
@@ -49,7 +47,7 @@ def look(watch: Watch, upstream: UpstreamClient) -> News:
         watch.postpone(watch.key.connection.patience)  # it goes on running after a look at results
         return {}
     if not rows:
-        watch.record(next_check_at=None, leased_until=None, claims=0, failures=0)
+        watch.record(next_check_at=None, leased_until=None, claims=0)
         return {}
     youngest = max(row["submitted_at"] or timezone.now() for row in rows.values())
     news, same = _sort(watch, upstream, rows)
@@ -58,12 +56,7 @@ def look(watch: Watch, upstream: UpstreamClient) -> News:
     Part.objects.filter(pk__in=strangers, status=Part.Status.RUNNING, leased_until=None).update(
         next_check_at=timezone.now()
     )
-    watch.postpone(
-        _pause(watch, youngest),
-        failures=0,
-        looked_at=timezone.now(),
-        round_seconds=time.monotonic() - started,
-    )
+    watch.postpone(_pause(watch, youngest))
     return news
 
 

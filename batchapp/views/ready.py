@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp import tasks
+from batchapp import errands
 from batchapp.domain.preflight.jsonl import Report
 from batchapp.forms.orders import OrderForm
 from batchapp.http import Request
@@ -46,7 +46,7 @@ def _look(request: Request, upload: Upload, report: Report, form: OrderForm) -> 
         report, project.connection, timezone.now(), project=project, user=request.user
     )
     try:
-        with tasks.upstream_client(key, silence=SILENCE) as upstream:
+        with errands.upstream_client(key, silence=SILENCE) as upstream:
             return readiness.look(upload, upstream, quotes, window)
     except UnreadableKey:
         return [Line(Mark.STOPS, UNREADABLE)]

@@ -32,6 +32,8 @@ WAITING = Status("Waiting to submit", "quiet", "clock")
 RUNNING = Status("Running", "busy", "play")
 FETCHING = Status("Fetching results", "busy", "down")
 ADDING_UP = Status("Adding up", "busy", "sum")
+PAUSING = Status("Pausing", "warn", "pause")
+PAUSED = Status("Paused", "quiet", "pause")
 CANCELLING = Status("Cancelling", "warn", "stop")
 ATTENTION = Status("Needs attention", "alarm", "alert")
 COMPLETED = Status("Completed", "good", "check")
@@ -107,8 +109,7 @@ class Summary:
         """Whether a page that shows it should look again soon."""
         if self.batch.is_over:
             return False
-        waiting = Part.WAITS_FOR_PEOPLE
-        return not self.parts or any(part.status not in waiting for part in self.parts)
+        return not self.parts or any(part.status not in Part.STOPPED for part in self.parts)
 
     @property
     def can_be_cancelled(self) -> bool:
@@ -203,11 +204,14 @@ def _status(batch: Batch, parts: list[Part]) -> Status:
     if batch.status != Batch.Status.RUNNING:
         return ENDINGS[Batch.Status(batch.status)]
     open_parts = [part for part in parts if part.status not in Part.OVER]
-    if any(part.status in Part.WAITS_FOR_PEOPLE for part in open_parts):
+    if any(part.status == Part.Status.NEEDS_ATTENTION for part in open_parts):
         return ATTENTION
     if batch.cancel_requested_at:
         return CANCELLING
-    return _step({Part.Status(part.status) for part in open_parts}, open_parts)
+    statuses = {Part.Status(part.status) for part in open_parts}
+    if batch.pause_requested_at and statuses:
+        return PAUSED if statuses == {Part.Status.PAUSED} else PAUSING
+    return _step(statuses, open_parts)
 
 
 def _step(statuses: set[Part.Status], open_parts: list[Part]) -> Status:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.contrib import messages
 
-from batchapp import tasks
+from batchapp import errands
 from batchapp.http import Request
 from batchapp.models import ProviderKey, UnreadableKey
 from batchapp.services import advising, keying
@@ -46,7 +46,7 @@ def try_key(request: Request, key: ProviderKey, *, done: str = "") -> None:
     """
     before = f"{done} " if done else ""
     try:
-        with tasks.upstream_client(key, silence=SILENCE) as upstream:
+        with errands.upstream_client(key, silence=SILENCE) as upstream:
             models = count(keying.try_out(key, upstream), "model")
     except UnreadableKey:
         messages.error(request, UNREADABLE)

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchapp import tasks
+from batchapp import errands
 from tests.provider import Provider
 
 
@@ -10,5 +10,5 @@ from tests.provider import Provider
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     """What the tasks speak to in the place of a real provider."""
     provider = Provider()
-    monkeypatch.setattr(tasks, "upstream_client", provider.client)
+    monkeypatch.setattr(errands, "upstream_client", provider.client)
     return provider

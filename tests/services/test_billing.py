@@ -8,7 +8,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import tasks
+from batchapp import attempts, errands, tasks
 from batchapp.models import Batch, ProviderKey
 from batchapp.services import billing
 from tests.make import finish, make_batch
@@ -107,7 +107,7 @@ def test_without_a_readable_key_nobody_is_asked(
     def refuse(key: ProviderKey, **_: object) -> None:
         key.secret()
 
-    monkeypatch.setattr(tasks, "upstream_client", refuse)
+    monkeypatch.setattr(errands, "upstream_client", refuse)
 
     assert ask(batch).next_check_at is None
     assert provider.calls == []
@@ -115,7 +115,7 @@ def test_without_a_readable_key_nobody_is_asked(
 
 def test_a_batch_whose_asking_keeps_dying_is_left_alone(provider: Provider) -> None:
     batch = finish(make_batch())
-    Batch.objects.update(claims=tasks.MAX_CLAIMS)
+    Batch.objects.update(claims=attempts.MAX_CLAIMS)
 
     assert ask(batch).next_check_at is None
     assert provider.calls == []

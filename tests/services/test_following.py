@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from batchapp import tasks
+from batchapp import attempts, tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, Part, Segment
 from batchapp.services import browsing, harvesting, preparing, steering
@@ -442,7 +442,7 @@ def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
 
     monkeypatch.setattr(preparing, "ROWS_AT_ONCE", 1)
     monkeypatch.setattr(preparing.Part, "move_to", lambda *_, **__: 1 / 0)
-    for _ in range(tasks.MAX_CLAIMS):
+    for _ in range(attempts.MAX_CLAIMS):
         with pytest.raises(ZeroDivisionError):
             tasks.prepare(str(due(part).pk))
     monkeypatch.undo()
@@ -456,7 +456,7 @@ def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     set_part(batch, status=Part.Status.DONE, next_check_at=None)
     Batch.objects.begin_settling()
     for _ in range(2):
-        Batch.objects.update(claims=tasks.MAX_CLAIMS, next_check_at=timezone.now())
+        Batch.objects.update(claims=attempts.MAX_CLAIMS, next_check_at=timezone.now())
         tasks.settle(str(batch.pk))
 
     batch.refresh_from_db()

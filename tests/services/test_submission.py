@@ -6,7 +6,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import tasks
+from batchapp import attempts, tasks
 from batchapp.models import Part
 from batchapp.services import preparing, steering
 from tests.make import make_batch, make_key, make_project, make_user, set_part
@@ -246,7 +246,7 @@ def test_after_a_refused_key_another_one_takes_over(provider: Provider) -> None:
 
 
 def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Part) -> None:
-    set_part(waiting.batch, claims=tasks.MAX_CLAIMS)
+    set_part(waiting.batch, claims=attempts.MAX_CLAIMS)
 
     part = submit(waiting)
 
@@ -429,7 +429,7 @@ def test_cancelling_while_the_file_is_sent_creates_nothing(
 def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: Part) -> None:
     waiting.batch.upload.blob.delete(save=False)
 
-    for _ in range(tasks.MAX_CLAIMS):
+    for _ in range(attempts.MAX_CLAIMS):
         with pytest.raises(FileNotFoundError):
             submit(waiting)
     part = submit(waiting)

@@ -24,7 +24,10 @@ def connection_form(windows: str) -> dict[str, str]:
         "max_file_bytes": "1000",
         "max_requests": "",
         "max_body_bytes": "1000",
+        "max_upload_bytes": "2000000",
         "poll_seconds": "1",
+        "stall_minutes": "45",
+        "alarm_percent": "20",
         "create_grace_seconds": "60",
     }
 

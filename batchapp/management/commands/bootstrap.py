@@ -11,7 +11,7 @@ from django.core.validators import URLValidator, validate_email
 from django.db import transaction
 from django.utils.text import slugify
 
-from batchapp import tasks
+from batchapp import errands
 from batchapp.models import (
     DOUBLEWORD_URL,
     Connection,
@@ -89,7 +89,7 @@ def _set_up(
 def _works(key: ProviderKey) -> bool | None:
     """Whether the provider takes the key, None if it does not say; and note if it is a sandbox."""
     try:
-        with tasks.upstream_client(key, silence=timedelta(seconds=3)) as upstream:
+        with errands.upstream_client(key, silence=timedelta(seconds=3)) as upstream:
             keying.try_out(key, upstream)
     except UpstreamRejected as exc:
         if exc.reason is not Reason.KEY_REFUSED:

@@ -1,0 +1,80 @@
+"""One attempt at a step: a row is claimed, worked on, and its end written down."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from batchapp.models import Batch, Event, Leased, Part, StaleRow, Table, Upload, Watch
+from batchapp.services import billing, reading
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Leased)
+
+MAX_CLAIMS = 10
+"""Claims in a row that wrote nothing down: by then the row itself kills its workers."""
+
+LONGEST_PAUSE = timedelta(minutes=5)
+"""Between two attempts at a provider that does not answer, unless it asks for longer."""
+
+
+def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) -> Leased | None:
+    """Run ``step`` on a row this worker has claimed; None if another worker has it.
+
+    Returns the row that moved, which may be due for its next step.
+    """
+    row: Row | None = model.objects.claim(pk, status)
+    if row is None:
+        return None
+    try:
+        if isinstance(row, Part) and row.is_called_off:
+            row.move_to(Part.Status.CANCELLED, trouble="")
+        elif row.claims > MAX_CLAIMS:
+            _give_up(row)
+            return None
+        else:
+            step(row)
+        logger.info("%s %s: %s, now %s", model.__name__, pk, step.__name__, row.status)
+    except StaleRow:
+        logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
+        return None
+    if isinstance(row, Part) and row.status in Part.OVER:
+        Batch.objects.begin_settling(pk=row.batch_id)
+        batch: Batch = Batch.objects.get(pk=row.batch_id)
+        return batch
+    return row
+
+
+def stop(part: Part, trouble: str) -> None:
+    """Let ``part`` wait for a person, who reads ``trouble``; it goes back to where it is now."""
+    part.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=part.status, trouble=trouble)
+    Event.objects.create(batch_id=part.batch_id, text=trouble)
+
+
+def _give_up(row: Leased) -> None:
+    """Stop a row whose every attempt ended in a crash, where a person sees it."""
+    logger.error("%s %s: %d attempts died", type(row).__name__, row.pk, row.claims - 1)
+    if isinstance(row, Upload):
+        row.move_to(
+            Upload.Status.FAILED,
+            error="The check broke off several times. Try again; if it happens again, the "
+            "portal's log says why.",
+        )
+    elif isinstance(row, Table):
+        reading.give_up(row)
+    elif isinstance(row, Part):
+        stop(
+            row,
+            "This step broke off several times. Try again; if it happens again, the portal's log "
+            "says why.",
+        )
+    elif isinstance(row, Watch):
+        row.postpone(LONGEST_PAUSE)
+    elif isinstance(row, Batch) and row.is_over:
+        billing.close(row)
+    elif isinstance(row, Batch):
+        row.postpone(LONGEST_PAUSE)
+        text = "Adding up broke off several times. The portal keeps trying; its log says why."
+        if not row.events.filter(text=text).exists():
+            Event.objects.create(batch=row, text=text)

@@ -1,0 +1,66 @@
+"""Batches that were made elsewhere, on their way into a project."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+from batchapp.models.batch import Batch
+from batchapp.models.connection import Connection
+from batchapp.models.key import ProviderKey
+from batchapp.models.leased import Leased, LeasedQuerySet
+from batchapp.models.project import Project
+from batchapp.models.upload import Upload
+from batchapp.models.user import User
+
+
+class AdoptionQuerySet(LeasedQuerySet["Adoption"]):
+    pass
+
+
+AdoptionManager = models.Manager.from_queryset(AdoptionQuerySet)
+
+
+class Adoption(Leased):
+    """One batch at the provider that nobody made here: its file is fetched, then it is followed.
+
+    A provider's batch is taken in once in the whole portal.
+    """
+
+    class Status(models.TextChoices):
+        FETCHING = "fetching", "Fetching the file"
+        CHECKING = "checking", "Checking the file"
+        DONE = "done", "Done"
+        FAILED = "failed", "Could not be brought in"
+
+    TRANSITIONS: ClassVar[dict[str, set[str]]] = {
+        Status.FETCHING: {Status.CHECKING, Status.FAILED},
+        Status.CHECKING: {Status.DONE, Status.FAILED},
+        Status.FAILED: {Status.FETCHING},
+    }
+    WAITS_FOR_PEOPLE: ClassVar[set[str]] = {Status.FAILED}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, models.CASCADE, related_name="adoptions")
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="+")
+    key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="+")
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    upstream_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+    status = models.CharField(max_length=10, choices=Status, default=Status.FETCHING)
+    upload = models.ForeignKey(Upload, models.SET_NULL, null=True, related_name="+")
+    batch = models.OneToOneField(Batch, models.SET_NULL, null=True, related_name="adoption")
+    trouble = models.TextField(blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AdoptionManager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint("connection", "upstream_id", name="one_adoption_per_batch")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
