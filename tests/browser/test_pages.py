@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.axe import found_by_axe
 from tests.browser.chromium import ON_ONE_STACK
 from tests.browser.pages import PAGES, PLACES, Gallery, Place
 
@@ -54,11 +55,29 @@ def received_by(page: Page) -> list[int]:
     return sizes
 
 
+def beyond_the_edge(page: Page) -> dict[str, Any]:
+    """Width and style -> by how much the page is too wide, or what spills out of its cell."""
+    found: dict[str, Any] = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if beyond := page.evaluate(OVERFLOW):
+            found[str(width)] = beyond
+        if misfits := page.evaluate(MISFITS):
+            found[f"{width}, in a table"] = misfits
+    for css, width in [(LARGE_TEXT, 1280), (LARGE_TEXT, 640), (SPACED_TEXT, 390)]:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(RESTYLE, css)
+        if beyond := page.evaluate(OVERFLOW):
+            found[f"{width}, {css[:20]}"] = beyond
+    page.evaluate(RESTYLE, "")
+    return found
+
+
 @pytest.mark.parametrize("place", PLACES, ids=str)
-def test_a_page_is_small_and_fits_every_screen_and_paper(
+def test_a_page_is_small_and_fits_every_screen_and_person(
     showroom: Gallery, chromium: Browser, place: Place
 ) -> None:
-    context = showroom.enter(chromium, place)
+    context = showroom.enter(chromium, place, color_scheme="light", reduced_motion="reduce")
     page = context.new_page()
     said: list[tuple[str, str, Any]] = []
     broke: list[str] = []
@@ -68,19 +87,8 @@ def test_a_page_is_small_and_fits_every_screen_and_paper(
 
     status = showroom.visit(page, place)
     transferred = sum(sizes)
-    overflows = {}
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        if beyond := page.evaluate(OVERFLOW):
-            overflows[str(width)] = beyond
-        if misfits := page.evaluate(MISFITS):
-            overflows[f"{width}, in a table"] = misfits
-    for css, width in [(LARGE_TEXT, 1280), (LARGE_TEXT, 640), (SPACED_TEXT, 390)]:
-        page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate(RESTYLE, css)
-        if beyond := page.evaluate(OVERFLOW):
-            overflows[f"{width}, {css[:20]}"] = beyond
-    page.evaluate(RESTYLE, "")
+    overflows = beyond_the_edge(page)
+    violations = found_by_axe(page)
     page.emulate_media(media="print")
     printed = page.locator("nav:visible, .button:visible").count()
     # Chromium itself says that a page was answered with an error.
@@ -93,6 +101,7 @@ def test_a_page_is_small_and_fits_every_screen_and_paper(
 
     assert status == place.status
     assert (overflows, errors, broke) == ({}, [], [])
+    assert violations == []
     assert 0 < transferred < BUDGET
     assert printed == 0 or place.opens
 

@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from tests.browser.axe import RULES, RUN
 from tests.browser.chromium import ON_ONE_STACK
-from tests.browser.test_accessibility import RULES, RUN
 from tests.make import request_file
 from tests.processes.portal import PASSWORD, Portal
 
