@@ -1,6 +1,6 @@
 """Takes a picture of every page in both themes, wide and narrow, and those in the README.
 
-python -m tests.browser.pictures
+python -m tests.browser.pictures [BEGINNING OF A PLACE'S NAME …]
 """
 
 import os
@@ -21,6 +21,8 @@ README = {"batch-completed": "batch.png", "batch-window": "estimate.png"}
 
 
 def main() -> None:
+    wanted = tuple(sys.argv[1:]) or ("",)
+    places = [place for place in PLACES if place.name.startswith(wanted)]
     folder = Path(os.environ.get("DATA_DIR", ROOT / "var")) / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -28,9 +30,9 @@ def main() -> None:
         gallery(Path(data)) as portal,
         launched() as browser,
     ):
-        for place in PLACES:
+        for place in places:
             _take(portal, browser, place, folder)
-    sys.stdout.write(f"{len(PLACES) * len(SCREENS) * len(THEMES)} pictures are in {folder}\n")
+    sys.stdout.write(f"{len(places) * len(SCREENS) * len(THEMES)} pictures are in {folder}\n")
 
 
 def _take(portal: Gallery, browser: Browser, place: Place, folder: Path) -> None:
