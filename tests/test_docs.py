@@ -7,7 +7,7 @@ import pytest
 from django.core.management import get_commands
 
 from batchapp.management import processes
-from batchapp.sandbox.fault_kinds import KINDS
+from batchapp.sandbox.faults.kinds import KINDS
 from tests.variables import ROOT, read_by_code
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

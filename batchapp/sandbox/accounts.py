@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from batchapp.sandbox.errors import openai_error, refused
+from batchapp.sandbox.api.errors import openai_error, refused
 
 PLATFORM_PREFIXES = ("pk-", "dw-platform-")
 

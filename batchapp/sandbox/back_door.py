@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from batchapp.sandbox.accounts import account_id, bearer
-from batchapp.sandbox.errors import ApiError, json_response
-from batchapp.sandbox.fault_kinds import KINDS
+from batchapp.sandbox.api.errors import ApiError, json_response
+from batchapp.sandbox.api.parameters import json_body
+from batchapp.sandbox.faults.kinds import KINDS
+from batchapp.sandbox.faults.switches import SwitchError, Wish, rule_of
 from batchapp.sandbox.ledger import ledger
-from batchapp.sandbox.parameters import json_body
 from batchapp.sandbox.state import now, sandbox_of
-from batchapp.sandbox.switches import SwitchError, Wish, rule_of
 
 
 class NewFaults(msgspec.Struct, forbid_unknown_fields=True):

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from batchapp.sandbox.catalogue import MODELS
-from batchapp.sandbox.costs import plain
-from batchapp.sandbox.creating import RESERVED_METADATA
-from batchapp.sandbox.progress import Batch, counts
+from batchapp.sandbox.api.catalogue import MODELS
+from batchapp.sandbox.api.costs import plain
+from batchapp.sandbox.batches.creating import RESERVED_METADATA
+from batchapp.sandbox.batches.progress import Batch, counts
 from batchapp.sandbox.settings import Settings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from batchapp.sandbox.switches import Rule, SwitchError, Wish, rule_of
+from batchapp.sandbox.faults.switches import Rule, SwitchError, Wish, rule_of
 
 NAMES = ("host", "port", "data", "speed", "seed", "fault", "faults", "ledger")
 

@@ -8,21 +8,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from batchapp.sandbox import (
-    back_door,
-    batches,
-    contents,
-    costs,
-    creating,
-    files,
-    listing,
-    management_api,
-    results,
-    uploading,
-    webhooks,
-)
-from batchapp.sandbox.deliveries import Deliveries
-from batchapp.sandbox.errors import (
+from batchapp.sandbox import back_door
+from batchapp.sandbox.api import costs, management_api
+from batchapp.sandbox.api.errors import (
     ApiError,
     answer_api_error,
     answer_crash,
@@ -30,12 +18,18 @@ from batchapp.sandbox.errors import (
     answer_routing_error,
     json_response,
 )
-from batchapp.sandbox.fault_book import FaultBook
-from batchapp.sandbox.faults import Faulty
+from batchapp.sandbox.batches import creating, listing, results
+from batchapp.sandbox.batches import showing as batches
+from batchapp.sandbox.faults.book import FaultBook
+from batchapp.sandbox.faults.striking import Faulty
+from batchapp.sandbox.files import contents, uploading
+from batchapp.sandbox.files import showing as files
 from batchapp.sandbox.network import Network
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.state import Sandbox
 from batchapp.sandbox.store import Store
+from batchapp.sandbox.webhooks import endpoints as webhooks
+from batchapp.sandbox.webhooks.deliveries import Deliveries
 
 BATCH_ROUTES: list[BaseRoute] = [
     Route("/models", management_api.list_models),

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from batchapp.sandbox import ledger as ledgers
+from batchapp.sandbox.faults.switches import Rule
 from batchapp.sandbox.network import PORT_AGAIN, SandboxServer, listening_socket
 from batchapp.sandbox.server import application
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.state import now
 from batchapp.sandbox.store import looking_into
-from batchapp.sandbox.switches import Rule
 
 
 def run(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from batchapp.sandbox.fault_book import FaultBook
+from batchapp.sandbox.faults.book import FaultBook
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import Store
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from batchapp.domain.preflight.faults import FAULTS_KEPT_PER_CODE, FILE_CODES, OURS, Severity
 from batchapp.domain.preflight.jsonl import Limits, check
 from batchapp.domain.preflight.lines import trimmed
-from batchapp.sandbox.errors import ApiError
+from batchapp.sandbox.api.errors import ApiError
+from batchapp.sandbox.files.validation import check as sandbox_check
 from batchapp.sandbox.settings import Settings
-from batchapp.sandbox.validation import check as sandbox_check
 
 MODEL = "Qwen/Qwen3.5-9B"
 LIMITS = Limits(max_bytes=10**9, max_body_bytes=50_000)

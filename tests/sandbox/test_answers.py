@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchapp.sandbox.answers import answer_body
-from batchapp.sandbox.behaviour import directive, plan
+from batchapp.sandbox.answers.answering import answer_body
+from batchapp.sandbox.answers.behaviour import directive, plan
+from batchapp.sandbox.files.validation import RequestLine
 from batchapp.sandbox.settings import Settings
-from batchapp.sandbox.validation import RequestLine
 from tests.sandbox.api import CHAT, CHAT_MODEL, EMBEDDING_MODEL, chat, line
 from tests.sandbox.schema_check import faults
 from tests.sandbox.test_schema_answers import TICKET

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from batchapp.sandbox.conversation import Conversation
+from batchapp.sandbox.answers.conversation import Conversation
+from batchapp.sandbox.answers.patterns import matching_text
+from batchapp.sandbox.answers.schema_answers import SchemaWriter
 from batchapp.sandbox.dice import Dice
-from batchapp.sandbox.patterns import matching_text
-from batchapp.sandbox.schema_answers import SchemaWriter
 from tests.sandbox.schema_check import faults
 
 TICKET = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from batchapp.sandbox.fault_kinds import CALLS, KINDS
-from batchapp.sandbox.switches import SwitchError, Wish, rule_of, rules_of_key
+from batchapp.sandbox.faults.kinds import CALLS, KINDS
+from batchapp.sandbox.faults.switches import SwitchError, Wish, rule_of, rules_of_key
 
 BATCH = "/v1/batches/0b5bd4ad-4d39-4a49-9e8e-0c3c7fbd9f0c"
 

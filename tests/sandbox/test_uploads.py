@@ -6,9 +6,9 @@ from io import BytesIO
 
 import pytest
 
-from batchapp.sandbox.errors import ApiError
+from batchapp.sandbox.api.errors import ApiError
+from batchapp.sandbox.files.uploading import _lines
 from batchapp.sandbox.settings import Settings
-from batchapp.sandbox.uploading import _lines
 from tests.sandbox.api import CHAT_MODEL, EMBEDDING_MODEL, chat, line, lines
 
 GOOD = line("good")

@@ -1,0 +1,159 @@
+"""What a file may cost, and what a batch has cost so far."""
+
+import sqlite3
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from batchapp.sandbox.accounts import account
+from batchapp.sandbox.answers.conversation import CHARACTERS_PER_TOKEN
+from batchapp.sandbox.api.catalogue import MODELS
+from batchapp.sandbox.api.errors import json_response
+from batchapp.sandbox.api.parameters import identifier
+from batchapp.sandbox.batches.objects import find_batch
+from batchapp.sandbox.batches.progress import Batch
+from batchapp.sandbox.files.showing import find_file
+from batchapp.sandbox.settings import Settings
+from batchapp.sandbox.state import now, sandbox_of
+
+RECENT_CALLS = 100
+RECENT_BATCHES = 5
+"""Where recent calls are looked for; the provider looks through all of them."""
+
+
+def cost_estimate(request: Request) -> Response:
+    """What running a file within ``completion_window`` (default 24h) may cost in USD.
+
+    The window is not checked: an unknown one is priced like realtime calls.
+    Source: the provider's server, control-layer 10.13.
+    """
+    owner, file_id = account(request), identifier(request, "file_id")
+    window = request.query_params.get("completion_window", "24h")
+    moment = now()
+    with sandbox_of(request).store.reading() as connection:
+        file = find_file(connection, file_id, owner.id)
+        models = [
+            _model_estimate(connection, row, window, moment)
+            for row in connection.execute(
+                "SELECT * FROM file_models WHERE file = ? ORDER BY model", (file["pk"],)
+            )
+        ]
+    return json_response(
+        {
+            "file_id": file_id,
+            "total_requests": sum(model["request_count"] for model in models),
+            "total_estimated_input_tokens": sum(
+                model["estimated_input_tokens"] for model in models
+            ),
+            "total_estimated_output_tokens": sum(
+                model["estimated_output_tokens"] for model in models
+            ),
+            "total_estimated_cost": plain(
+                sum((Decimal(model["estimated_cost"]) for model in models), Decimal(0))
+            ),
+            "models": models,
+        }
+    )
+
+
+def batch_analytics(request: Request) -> Response:
+    owner, batch_id = account(request), identifier(request, "batch_id")
+    sandbox = sandbox_of(request)
+    with sandbox.store.reading() as connection:
+        batch = find_batch(connection, batch_id, owner.id)
+        return json_response(analytics(connection, batch, now(), sandbox.settings))
+
+
+def analytics(
+    connection: sqlite3.Connection, batch: Batch, moment: float, settings: Settings
+) -> dict[str, Any]:
+    """Tokens and USD a little while ago; before that zeros, and no cost at all."""
+    folded_until = moment - settings.lasting(settings.analytics_seconds)
+    requests = prompt_tokens = completion_tokens = 0
+    cost = Decimal(0)
+    for row in connection.execute(
+        "SELECT model, COUNT(*) AS requests,"
+        " SUM(CASE WHEN has_failed THEN 0 ELSE prompt_tokens END) AS prompt,"
+        " SUM(CASE WHEN has_failed THEN 0 ELSE completion_tokens END) AS completion"
+        " FROM requests JOIN lines ON lines.file = ? AND lines.number = requests.line"
+        " WHERE batch = ? AND settles_at <= ? GROUP BY model",
+        (batch.file, batch.pk, folded_until),
+    ):
+        requests += row["requests"]
+        prompt_tokens += row["prompt"]
+        completion_tokens += row["completion"]
+        if row["model"] in MODELS:
+            tariff = MODELS[row["model"]].tariff(batch.completion_window)
+            cost += tariff.cost(input_tokens=row["prompt"], output_tokens=row["completion"])
+    totals: dict[str, Any] = {
+        "total_requests": requests,
+        "total_prompt_tokens": prompt_tokens,
+        "total_completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+    if requests:
+        tokens_each = completion_tokens / requests
+        totals |= {
+            "avg_duration_ms": round(350 + 12 * tokens_each, 1),
+            "avg_ttfb_ms": 350.0,
+            "total_cost": plain(cost),
+            "total_list_cost": plain(cost),
+        }
+    return totals
+
+
+def plain(amount: Decimal) -> str:
+    """``amount`` without exponent or needless zeros."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _model_estimate(
+    connection: sqlite3.Connection, row: sqlite3.Row, window: str, moment: float
+) -> dict[str, Any]:
+    alias, requests = row["model"], row["requests"]
+    model = MODELS.get(alias)
+    input_tokens = row["body_bytes"] // CHARACTERS_PER_TOKEN
+    mean = _mean_completion_tokens(connection, alias, moment)
+    if model is not None and model.kind == "EMBEDDINGS":
+        output_tokens = requests
+    elif mean is not None:
+        output_tokens = mean * requests
+    else:
+        output_tokens = input_tokens * 11 // 10
+    cost = Decimal(0)
+    if model is not None:
+        tariff = model.tariff(window)
+        cost = tariff.cost(input_tokens=input_tokens, output_tokens=output_tokens)
+    return {
+        "model": alias,
+        "request_count": requests,
+        "estimated_input_tokens": input_tokens,
+        "estimated_output_tokens": output_tokens,
+        "estimated_cost": plain(cost),
+    }
+
+
+def _mean_completion_tokens(
+    connection: sqlite3.Connection, alias: str, moment: float
+) -> int | None:
+    """The mean length of the model's latest successful answers, whoever asked for them."""
+    batches = connection.execute(
+        "SELECT pk, batches.file AS file FROM batches"
+        " JOIN file_models ON file_models.file = batches.file AND model = ?"
+        " ORDER BY pk DESC LIMIT ?",
+        (alias, RECENT_BATCHES),
+    ).fetchall()
+    tokens: list[int] = []
+    for batch in batches:
+        calls = connection.execute(
+            "SELECT completion_tokens FROM requests"
+            " JOIN lines ON lines.file = ? AND lines.number = requests.line"
+            " WHERE batch = ? AND has_failed = 0 AND settles_at <= ? AND model = ?"
+            " ORDER BY settles_at DESC LIMIT ?",
+            (batch["file"], batch["pk"], moment, alias, RECENT_CALLS - len(tokens)),
+        )
+        tokens += [call["completion_tokens"] for call in calls]
+    return sum(tokens) // len(tokens) if tokens else None

@@ -1,0 +1,1 @@
+"""Batches: made, followed, stopped, started again, read."""

@@ -1,0 +1,1 @@
+"""Files: received, checked, shown and read back."""
