@@ -1,12 +1,13 @@
 """How much longer the check of a file takes than reading and counting its text must take.
 
-python -m tests.bench.check_file [MODEL]
+python -m tests.bench.check_file [--large] [MODEL]
+
+With --large it measures instead what memory the check of a file ten times as large needs.
 """
 
 import json
 import os
 import platform
-import resource
 import statistics
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,45 +31,74 @@ MEGABYTES, REQUESTS = 200, 126_000
 ROUNDS = 3
 CHUNK = 1 << 20
 TARGET = 1.3
+LARGE, MOST_MIB = 10, 150
+"""A file so many times as large needs no more memory than this."""
+
+LOOK_AFTER = 5_000
+"""Lines between two looks at the memory."""
+
 MODEL = "Qwen/Qwen3-14B-FP8"
-LIMITS = Limits(max_bytes=2 * MEGABYTES * 1_000_000)
+LIMITS = Limits(max_bytes=2 * LARGE * MEGABYTES * 1_000_000)
 URL = "/v1/chat/completions"
 
 _decode = msgspec.json.Decoder().decode
 
 
-def main(model: str = MODEL) -> None:
+def main(*arguments: str) -> None:
+    models = [each for each in arguments if each != "--large"]
+    model = models[0] if models else MODEL
     family = families.of(model)
     if family is None:
         sys.exit(f"{model} has no vocabulary that we know")
     vocabulary = family.vocabulary()
+    sys.stdout.write(
+        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+        f"Python {platform.python_version()}\n"
+    )
     with tempfile.TemporaryDirectory(prefix="batchapp-bench-") as folder:
         path = Path(folder) / "requests.jsonl"
         with path.open("wb") as file:
             file.writelines(lines(model))
-        idle = _peak_megabytes()
-        _check(path)
-        peak = _peak_megabytes() - idle
-        floors, alone, checks = [], [], []
-        for _ in range(ROUNDS):
-            floors.append(_seconds(partial(_floor, path, vocabulary)))
-            alone.append(_seconds(partial(_check, path, with_second=False)))
-            checks.append(_seconds(partial(_check, path)))
-        size = path.stat().st_size / 1_000_000
-    ratio, ratio_alone = (
-        statistics.median(check / floor for floor, check in zip(floors, each, strict=True))
-        for each in (checks, alone)
+        if "--large" in arguments:
+            _compare_memory(path)
+        else:
+            _compare_time(path, model, vocabulary)
+
+
+def _compare_time(path: Path, model: str, vocabulary: Vocabulary) -> None:
+    floors, alone, checks = [], [], []
+    for _ in range(ROUNDS):
+        floors.append(_taken(partial(_floor, path, vocabulary)))
+        alone.append(_taken(partial(_check, path, with_second=False)))
+        checks.append(_taken(partial(_check, path)))
+    ratio, ratio_alone, busier = (
+        statistics.median(figure(check) / figure(floor) for floor, check in each)
+        for each, figure in (
+            (list(zip(floors, checks, strict=True)), lambda took: took.seconds),
+            (list(zip(floors, alone, strict=True)), lambda took: took.own),
+            (list(zip(floors, checks, strict=True)), lambda took: max(took.own, took.second)),
+        )
     )
     sys.stdout.write(
-        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
-        f"Python {platform.python_version()}\n"
-        f"{size:.0f} MB, {REQUESTS:,} requests to {model}\n"
-        f"decode and count  {statistics.median(floors):6.2f} s\n"
-        f"check             {statistics.median(checks):6.2f} s, {peak:.0f} MB over idle\n"
-        f"in one process    {statistics.median(alone):6.2f} s, ratio {ratio_alone:.2f}\n"
+        f"{path.stat().st_size / 1_000_000:.0f} MB, {REQUESTS:,} requests to {model}\n"
+        f"decode and count  {_median(floors):6.2f} s\n"
+        f"check             {_median(checks):6.2f} s\n"
+        f"in one process    {_median(alone):6.2f} s, ratio {ratio_alone:.2f} of processor time\n"
+        f"in two processes  ratio {busier:.2f} of the busier one's processor time\n"
         f"ratio             {ratio:6.2f}, target {TARGET}, "
         f"{'reached' if ratio <= TARGET else 'NOT reached'}\n"
     )
+
+
+def _compare_memory(path: Path) -> None:
+    for times in (1, LARGE):
+        for with_second in (False, True):
+            peak = _peak_over_idle(path, times, with_second=with_second)
+            sys.stdout.write(
+                f"{times * path.stat().st_size / 1_000_000:,.0f} MB in "
+                f"{'two processes' if with_second else 'one process'}: {peak:.0f} MiB over idle, "
+                f"target {MOST_MIB}, {'reached' if peak <= MOST_MIB else 'NOT reached'}\n"
+            )
 
 
 def lines(model: str) -> Iterator[bytes]:
@@ -103,7 +134,7 @@ def _floor(path: Path, vocabulary: Vocabulary) -> None:
 
 def checked(path: Path) -> float:
     """Seconds that the check of the file takes."""
-    return _seconds(partial(_check, path))
+    return _taken(partial(_check, path)).seconds
 
 
 def _check(path: Path, *, with_second: bool = True) -> None:
@@ -113,15 +144,61 @@ def _check(path: Path, *, with_second: bool = True) -> None:
         sys.exit(f"the file is not what it should be: {report.fault_totals}")
 
 
-def _seconds(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
+class Taken(NamedTuple):
+    """``seconds`` on the clock; of processor time ``own``, and ``second`` in another process."""
+
+    seconds: float
+    own: float
+    second: float
+
+
+def _taken(work: Callable[[], None]) -> Taken:
+    start, before = time.perf_counter(), os.times()
     work()
-    return time.perf_counter() - start
+    after = os.times()
+    own, own_system, second, second_system = (
+        now - then for now, then in zip(after[:4], before[:4], strict=True)
+    )
+    return Taken(time.perf_counter() - start, own + own_system, second + second_system)
 
 
-def _peak_megabytes() -> float:
-    """Of this process; the second process shares most of it, and adds its own slots."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
+def _median(times: list[Taken]) -> float:
+    return statistics.median(took.seconds for took in times)
+
+
+def _peak_over_idle(path: Path, times: int, *, with_second: bool) -> float:
+    """MiB that the check needs at most, of a file so many times as large; in all processes."""
+    idle, peak = _resident_mib(), 0.0
+
+    def look(number: int) -> None:
+        nonlocal peak
+        if number % LOOK_AFTER == 0:
+            peak = max(peak, _resident_mib())
+
+    report = check(_repeated(path, times), LIMITS, progress=look, with_second=with_second)
+    if report.requests != times * REQUESTS or report.repeated:
+        sys.exit(f"the file is not what it should be: {report.fault_totals}")
+    return max(peak, _resident_mib()) - idle
+
+
+def _repeated(path: Path, times: int) -> Iterator[bytes]:
+    """The file so many times over, no two lines of it alike."""
+    for number in range(times):
+        custom_id, most = b'"%d-' % number, b'"max_tokens": %d' % (200 + number)
+        with path.open("rb") as file:
+            while chunk := b"".join(file.readlines(CHUNK)):
+                yield chunk.replace(b'"r-', custom_id).replace(b'"max_tokens": 200', most)
+
+
+def _resident_mib() -> float:
+    """What this process and its children hold, each shared page once."""
+    own = os.getpid()
+    children = Path(f"/proc/self/task/{own}/children").read_text().split()
+    total = 0
+    for process in (own, *children):
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+        total += int(rollup.split("\nPss:", 1)[1].split(maxsplit=1)[0])
+    return total / 1024
 
 
 if __name__ == "__main__":

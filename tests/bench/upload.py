@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -32,13 +33,14 @@ def main(model: str = check_file.MODEL) -> None:
         path = Path(folder) / "requests.jsonl"
         with path.open("wb") as file:
             file.writelines(check_file.lines(model))
-        parses, checks, sends, waits = [], [], [], []
+        # Before the portal: beside its listening thread the check would start no second process.
+        parses = [_parsed(path) for _ in range(ROUNDS)]
+        checks = [check_file.checked(path) for _ in range(ROUNDS)]
+        sends, waits = [], []
         with portal(Path(folder) / "data") as it:
             it.bootstrap()
             with _signed_in(it.url) as session:
                 for _ in range(ROUNDS):
-                    parses.append(_parsed(path))
-                    checks.append(check_file.checked(path))
                     sent, waited = _sent(session, path)
                     sends.append(sent)
                     waits.append(waited)
@@ -104,12 +106,14 @@ class _Body:
         return found
 
 
-def _signed_in(url: str) -> httpx.Client:
-    session = httpx.Client(base_url=url, timeout=120, trust_env=False, follow_redirects=True)
-    session.get("/sign-in/")
-    data = {"username": "ana@example.com", "password": PASSWORD}
-    session.post("/sign-in/", data=data, headers=_token(session)).raise_for_status()
-    return session
+@contextmanager
+def _signed_in(url: str) -> Iterator[httpx.Client]:
+    client = httpx.Client(base_url=url, timeout=120, trust_env=False, follow_redirects=True)
+    with client as session:
+        session.get("/sign-in/")
+        data = {"username": "ana@example.com", "password": PASSWORD}
+        session.post("/sign-in/", data=data, headers=_token(session)).raise_for_status()
+        yield session
 
 
 def _token(session: httpx.Client) -> dict[str, str]:

@@ -16,25 +16,27 @@ INSECURE_IMAGE = Finding(
 )
 IMAGES = ("image_url", "input_image", "image")
 SECRETS = (
-    ("an AWS access key", re.compile(rb"AKIA(?<!\wAKIA)[0-9A-Z]{16}\b")),
-    ("a GitHub token", re.compile(rb"gh(?<!\wgh)[pousr]_[A-Za-z0-9]{36}")),
-    ("a GitHub token", re.compile(rb"github_pat_(?<!\wgithub_pat_)\w{60}")),
-    ("a Slack token", re.compile(rb"xox(?<!\wxox)[abeprs]-[0-9A-Za-z-]{20}")),
-    ("a Google API key", re.compile(rb"AIza(?<!\wAIza)[0-9A-Za-z_-]{35}\b")),
-    ("a Hugging Face token", re.compile(rb"hf_(?<!\whf_)[A-Za-z0-9]{34}\b")),
-    ("a private key", re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")),
-    (
-        "an API key",
-        re.compile(rb"sk-(?<!\wsk-)(?=[\w-]{0,60}[0-9])[A-Za-z0-9_-]{20,200}(?![\w-])"),
-    ),
+    ("an AWS access key", rb"AKIA[0-9A-Z]{16}\b"),
+    ("a GitHub token", rb"gh[pousr]_[A-Za-z0-9]{36}"),
+    ("a GitHub token", rb"github_pat_\w{60}"),
+    ("a Slack token", rb"xox[abeprs]-[0-9A-Za-z-]{20}"),
+    ("a Google API key", rb"AIza[0-9A-Za-z_-]{35}\b"),
+    ("a Hugging Face token", rb"hf_[A-Za-z0-9]{34}\b"),
+    ("an API key", rb"sk-(?=[\w-]{0,60}[0-9])[A-Za-z0-9_-]{20,200}(?![\w-])"),
 )
-"""Each begins with letters as they are, which a search finds many times faster than a ``\\b``;
-that nothing stands before them is looked at afterwards."""
+START = rb"(?<!(?<!\\)\w)"
+"""A word begins, perhaps behind the n of a line ending, which JSON writes with a backslash."""
 
-RUN = b"a" * 16
-WORDS = bytes(97 if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))
-"""Letters and digits all become "a". Every secret has a long run of them and few prompts do, so
-one search for that run saves most lines the patterns."""
+WORDS_OF = tuple((what, re.compile(START + pattern)) for what, pattern in SECRETS)
+ANY_WORD = re.compile(START + b"(?:" + b"|".join(pattern for _, pattern in SECRETS) + b")")
+PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")
+
+LONG = b"a" * 20
+LETTERS = bytes(
+    97 if (byte < 128 and chr(byte).isalnum()) or byte in b"_-" else 32 for byte in range(256)
+)
+"""All that words are made of becomes "a". Secrets are long words, or hold some, and few lines have
+many, so that one search for those saves the patterns most of a line."""
 
 SEARCHED = 32 * 1024
 """Bytes at either end of a line that secrets are looked for in. What is longer is an image or a
@@ -74,9 +76,17 @@ def secret_in(data: bytes) -> str:
     """What kind of secret ``data`` seems to hold, or ""; the secret itself is never repeated."""
     if len(data) > 2 * SEARCHED:
         data = data[:SEARCHED] + b"\n" + data[-SEARCHED:]
-    if RUN not in data.translate(WORDS):
-        return ""
-    return next((what for what, pattern in SECRETS if pattern.search(data)), "")
+    words = data.translate(LETTERS)
+    start = words.find(LONG)
+    if start >= 0 and b"PRIVATE KEY-----" in data and PRIVATE_KEY.search(data):
+        return "a private key"
+    while start >= 0:
+        end = words.find(b" ", start)
+        end = len(data) if end < 0 else end
+        if ANY_WORD.search(data, start, end):
+            return next(what for what, word in WORDS_OF if word.search(data, start, end))
+        start = words.find(LONG, end)
+    return ""
 
 
 def _misplaced(request: dict[str, Any], url: str) -> Iterator[Finding]:
@@ -110,7 +120,9 @@ def _has_insecure_image(body: dict[str, Any]) -> bool:
     for field in ("messages", "input"):
         turns = body.get(field)
         for turn in turns if isinstance(turns, list) else ():
-            content = turn.get("content") if isinstance(turn, dict) else None
+            if not isinstance(turn, dict):
+                continue
+            content = turn.get("content")
             for part in content if isinstance(content, list) else ():
                 if isinstance(part, dict) and part.get("type") in IMAGES and _is_insecure(part):
                     return True

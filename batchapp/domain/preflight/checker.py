@@ -5,8 +5,10 @@ from collections.abc import Iterable
 
 from batchapp.domain.preflight import rules, shapes
 from batchapp.domain.preflight.faults import FaultLog
-from batchapp.domain.preflight.judging import NO_LIMIT, Judged
-from batchapp.domain.preflight.limits import Limits
+from batchapp.domain.preflight.firsts import FirstLines
+from batchapp.domain.preflight.judged import NO_LIMIT, Judged
+from batchapp.domain.preflight.limits import MAX_PARTS, Limits
+from batchapp.domain.preflight.parts import Divider
 from batchapp.domain.preflight.report import ModelFacts, Report
 
 MODELS_KEPT = 1_000
@@ -24,9 +26,8 @@ class Checker:
         self.repeated: dict[str, ModelFacts] = {}
         self.urls: Counter[str] = Counter()
         self._shapes = shapes.Shapes()
-        # Python keys the hash of a string per process: 8 bytes that no file can be made to meet.
-        self._first_lines: dict[int, int] = {}
-        self._first_bodies: dict[int, int] = {}
+        self._divider = Divider(limits)
+        self._custom_ids, self._bodies = FirstLines(), FirstLines()
 
     def read(self, judged: Judged, number: int, offset: int) -> None:
         """Take the next line, which begins at byte ``offset``."""
@@ -35,6 +36,7 @@ class Checker:
         if judged.is_blank:
             return
         self.requests += 1
+        self._divider.add(offset, judged.length)
         if judged.is_request:
             duplicate = self._duplicate(judged.custom_id, number)
             if duplicate or judged.has_error:
@@ -46,7 +48,7 @@ class Checker:
             return
         if judged.has_return:
             self._note([_carriage_return(number)], judged, number, offset)
-        first = self._first_bodies.setdefault(judged.body, number)
+        first = self._bodies.first(judged.body, number)
         if first != number:
             self._note([_repetition(number, first)], judged, number, offset)
         self._count(judged, number, is_repeated=first != number)
@@ -72,6 +74,7 @@ class Checker:
             urls=dict(self.urls),
             repeated=self.repeated,
             is_gzip=is_gzip,
+            parts=self.parts(size),
         )
 
     def _note(
@@ -83,7 +86,7 @@ class Checker:
     def _duplicate(self, custom_id: str, number: int) -> tuple[rules.Finding, ...]:
         if not custom_id or custom_id.isspace():
             return ()
-        first = self._first_lines.setdefault(hash(custom_id), number)
+        first = self._custom_ids.first(hash(custom_id), number)
         if first == number:
             return ()
         message = (
@@ -117,25 +120,42 @@ class Checker:
             _add(judged, sums)
 
     def _judge_size(self, size: int) -> None:
-        most = self.limits.max_requests
+        limits = self.limits
         if not size:
             self.log.add("empty_file", "The file is empty; put one request on each line.")
         elif not self.requests:
             self.log.add(
                 "only_blank_lines", "The file has only blank lines; put one request on each line."
             )
-        if size > self.limits.max_bytes:
+        if size > limits.max_upload_bytes:
             self.log.add(
                 "too_many_bytes",
-                f"The file has {size:,} bytes and at most {self.limits.max_bytes:,} are accepted; "
-                "split it into several.",
+                f"The file has {size:,} bytes and at most {limits.max_upload_bytes:,} are "
+                "accepted; split it into several.",
             )
-        if most is not None and self.requests > most:
+        elif self._divider.has_giant:
             self.log.add(
-                "too_many_requests",
-                f"The file has {self.requests:,} requests and at most {most:,} are accepted; "
-                "split it into several.",
+                "too_many_bytes",
+                f"One line alone has more bytes than the {limits.max_bytes:,} that "
+                f"{limits.provider} takes a file; shorten its request.",
             )
+        parts, why = self.parts(size), limits.why_divided(size, self.requests)
+        if parts > MAX_PARTS:
+            self.log.add(
+                "too_many_parts",
+                f"The file would be sent in {parts:,} parts, since {limits.provider} takes {why} "
+                f"a file, and at most {MAX_PARTS:,} are made; split it into several.",
+            )
+        elif parts > 1:
+            self.log.add(
+                "several_parts",
+                f"It is sent in {parts:,} parts, since {limits.provider} takes {why} a file. "
+                "They stay one batch here.",
+            )
+
+    def parts(self, size: int) -> int:
+        """In how many files the provider gets what is a file of ``size`` bytes here."""
+        return 1 if self.limits.fit(size, self.requests) else self._divider.parts
 
     def _judge_mixture(self) -> None:
         unbounded = sum(facts.unbounded_requests for facts in self.models.values())

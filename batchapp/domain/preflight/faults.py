@@ -32,6 +32,7 @@ SEVERITIES = {
     "no_max_tokens": Severity.INFO,
     "mixed_models": Severity.INFO,
     "mixed_urls": Severity.INFO,
+    "several_parts": Severity.INFO,
 }
 """Every code has one severity; a code not named here is an error."""
 
@@ -47,9 +48,10 @@ one, or their results could not be told apart."""
 
 FILE_CODES = frozenset(
     {
-        *("empty_file", "only_blank_lines", "too_many_bytes", "too_many_requests"),
+        *("empty_file", "only_blank_lines", "too_many_bytes", "too_many_parts"),
         *("compressed", "spreadsheet", "binary", "utf16", "json_array", "pretty_printed_json"),
         *("markup", "csv", "plain_text", "no_max_tokens", "mixed_models", "mixed_urls"),
+        "several_parts",
         *("gzip_truncated", "gzip_damaged", "gzip_too_large", "gzip_bomb"),
     }
 )

@@ -9,7 +9,8 @@ import msgspec
 from batchapp.domain.preflight import lines, second, sniff, unpacking
 from batchapp.domain.preflight.checker import Checker
 from batchapp.domain.preflight.faults import FAULTS_KEPT_PER_CODE, Fault, FaultLog, Severity
-from batchapp.domain.preflight.judging import Judged, judge_block
+from batchapp.domain.preflight.judged import Judged
+from batchapp.domain.preflight.judging import judge_block
 from batchapp.domain.preflight.limits import ALLOWED_URLS, Limits
 from batchapp.domain.preflight.report import ModelFacts, Report
 
@@ -75,19 +76,20 @@ def check(
     if found := sniff.recognise(head):
         return _refusal(*found, size=counted.exhaust(), is_gzip=source.is_gzip)
     checker = Checker(limits)
-    number = offset = 0
+    number = offset = told = 0
     blocks = lines.blocks(counted, BLOCK, limits.longest_line)
     with closing(_judged(blocks, limits, with_second=with_second)) as all_judged:
         for block, judged in all_judged:
             if source.fault and block.is_open:
                 break  # the archive broke off in the middle of this line
             for each in judged:
-                number += 1
+                number += each.lines
                 checker.read(each, number, offset)
                 offset += each.length + 1
-                if progress and number % LINES_PER_PROGRESS == 0:
+                if progress and number - told >= LINES_PER_PROGRESS:
+                    told = number
                     progress(number)
-    if progress and number % LINES_PER_PROGRESS:
+    if progress and number > told:
         progress(number)
     return checker.report(counted.size, source.fault, is_gzip=source.is_gzip)
 

@@ -1,6 +1,7 @@
 """One line read as strictly as the provider reads it, or what is wrong with it."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -19,6 +20,14 @@ TOO_DEEP = Finding(
     f"The request has brackets more than {MAX_DEPTH} levels deep, which the provider does not "
     "read; flatten it.",
 )
+
+
+APART = 30
+TEN_APART = b"0" * 10
+"""Of every so many bytes one is looked at: the least number beyond all floats, which has 309
+digits, shows ten times on end."""
+
+DIGITS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
 
 
 class _Envelope(msgspec.Struct):
@@ -45,9 +54,16 @@ def read_object(data: bytes, *, explain: bool) -> dict[str, Any] | Finding:
             f"The line is {kind(value)}; a request is a JSON object: "
             '{"custom_id": …, "method": "POST", "url": …, "body": {…}}.',
         )
+    return _fault_in(value, data, explain=explain) or value
+
+
+def _fault_in(value: dict[str, Any], data: bytes, *, explain: bool) -> Finding | None:
+    """What the provider's reader does not take, though ours read ``data`` as ``value``."""
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_too_deep(value):
         return TOO_DEEP
-    return value
+    if TEN_APART in data[::APART].translate(DIGITS) and _has_vast_number(data):
+        return _unreadable(data, explain=explain)
+    return None
 
 
 def written_body(data: bytes) -> bytes:
@@ -68,7 +84,8 @@ def repeated_keys(request: dict[str, Any], data: bytes, body: bytes) -> list[Fin
             Finding("repeated_key", f"The line has {name} twice; keep the one that is meant.")
             for name in _repeated(envelope, KEYS)
         )
-    if _is_repeated(body, BODY_KEYS) and body.startswith(b"{"):
+    is_usual = body.count(b'"m') <= _m_fields(request.get("body"))
+    if not is_usual and _is_repeated(body, BODY_KEYS) and body.startswith(b"{"):
         found.extend(
             Finding(
                 "repeated_body_key",
@@ -99,6 +116,13 @@ def _has_room_for_more(request: dict[str, Any], size: int) -> bool:
     if isinstance(custom_id, str) and isinstance(method, str) and isinstance(url, str):
         return size >= FOUR_FIELDS + len(custom_id) + len(method) + len(url) + 9
     return True
+
+
+def _m_fields(body: object) -> int:
+    """How many of ``BODY_KEYS`` are there; mostly one search for what all begin with is enough."""
+    if not isinstance(body, dict):
+        return 0
+    return ("model" in body) + ("messages" in body) + ("max_tokens" in body)
 
 
 def _is_repeated(data: bytes, keys: tuple[bytes, ...]) -> bool:
@@ -139,6 +163,22 @@ def _not_utf8(data: bytes) -> str:
             "be Windows-1252 or Latin-1 now)."
         )
     return "The line is not UTF-8; save the file as UTF-8."
+
+
+def _has_vast_number(data: bytes) -> bool:
+    """The provider reads a whole number of any length as a float, and refuses it as infinite."""
+    try:
+        json.loads(data, parse_int=_finite)
+    except OverflowError:
+        return True
+    return False
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise OverflowError
+    return number
 
 
 def _is_too_deep(value: dict[str, Any]) -> bool:

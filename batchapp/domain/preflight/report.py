@@ -37,7 +37,8 @@ class Report(msgspec.Struct):
     ``FAULTS_KEPT_PER_CODE`` of each code; ``fault_totals`` (by code) and ``severities`` have the
     true counts. ``models`` and ``urls`` (request url -> count) know only the lines without error.
     ``repeated`` is the part of ``models`` that asks word for word what an earlier line asks.
-    ``bytes`` of a gzip archive are those of its content.
+    ``bytes`` of a gzip archive are those of its content. ``parts`` is in how many files the
+    provider gets it.
     """
 
     requests: int
@@ -49,6 +50,7 @@ class Report(msgspec.Struct):
     urls: dict[str, int]
     repeated: dict[str, ModelFacts] = {}
     is_gzip: bool = False
+    parts: int = 1
 
     @property
     def is_valid(self) -> bool:

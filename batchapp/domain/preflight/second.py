@@ -18,7 +18,8 @@ from typing import NoReturn, Self
 
 import msgspec
 
-from batchapp.domain.preflight.judging import Judged, judge_block
+from batchapp.domain.preflight.judged import Judged
+from batchapp.domain.preflight.judging import judge_block
 from batchapp.domain.preflight.limits import Limits
 from batchapp.domain.preflight.lines import Block
 

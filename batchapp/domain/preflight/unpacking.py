@@ -75,11 +75,11 @@ class Source:
         limits = self._limits
         if limits is None:
             return None
-        if self._written > limits.max_bytes:
+        if self._written > limits.max_upload_bytes:
             return Finding(
                 "gzip_too_large",
-                f"The gzip archive unpacks to more than {limits.max_bytes:,} bytes, the most that "
-                "is accepted; split the file into several.",
+                f"The gzip archive unpacks to more than {limits.max_upload_bytes:,} bytes, which "
+                "is the most that is accepted; split the file into several.",
             )
         if self._written > max(RATIO_COUNTS_FROM, self._read * limits.max_gzip_ratio):
             return Finding(

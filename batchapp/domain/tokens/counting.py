@@ -18,6 +18,7 @@ __all__ = [
     "Size",
     "answers",
     "count",
+    "expected",
     "is_count",
     "measure",
     "output",
@@ -123,11 +124,18 @@ def output(body: Mapping[str, Any], url: str, input_tokens: int) -> Output:
     if url == "/v1/embeddings":
         return Output(0, 0)
     number = answers(body, url)
-    expected = max(-(-input_tokens * 11 // 10), MIN_EXPECTED_OUTPUT) * number
+    limit = None
     for field in OUTPUT_LIMITS.get(url, ()):
         if is_count(most := body.get(field)) and most <= MAX_OUTPUT:
-            return Output(min(expected, most * number), most * number)
-    return Output(expected, None)
+            limit = most * number
+            break
+    return Output(expected(input_tokens, number, limit), limit)
+
+
+def expected(input_tokens: int, number: int, limit: int | None) -> int:
+    """The output tokens that ``number`` answers without history come to, at most ``limit``."""
+    tokens = max(-(-input_tokens * 11 // 10), MIN_EXPECTED_OUTPUT) * number
+    return tokens if limit is None or tokens < limit else limit
 
 
 def is_count(value: object) -> TypeGuard[int]:

@@ -8,6 +8,7 @@ harmony reads the name of a special token in a message as text.
 
 from batchapp.domain.tokens.model_prompt import Message, Prompt, UnfamiliarError, conversation
 from batchapp.domain.tokens.tool_prompts import printed_tools, tool_calls
+from batchapp.domain.tokens.vocabularies import Vocabulary
 
 SYSTEM = 61
 """The message that harmony itself writes: who the model is, the date, the effort, the channels.
@@ -42,6 +43,9 @@ class Harmony:
             prompt.is_exact = False  # the format has a place for it, and not every server uses it
         for message in conversation(body):
             self._write(message, prompt)
+
+    def question(self, text: str, vocabulary: Vocabulary) -> int:
+        return TURN + vocabulary.ordinary(text)
 
     def _write(self, message: Message, prompt: Prompt) -> None:
         ordinary = prompt.vocabulary.ordinary

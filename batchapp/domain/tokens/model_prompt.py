@@ -50,6 +50,9 @@ class Template(Protocol):
             UnfamiliarError: it is not known what the template prints.
         """
 
+    def question(self, text: str, vocabulary: Vocabulary) -> int:
+        """Tokens that ``write`` adds for a user's message of this text, wherever it stands."""
+
 
 class Prompt:
     """``is_exact`` is withdrawn by whoever adds what may differ from server to server."""

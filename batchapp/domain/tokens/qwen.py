@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from batchapp.domain.tokens.model_prompt import Message, Prompt, UnfamiliarError, conversation
 from batchapp.domain.tokens.tool_prompts import printed, printed_tools, tool_calls
+from batchapp.domain.tokens.vocabularies import Vocabulary
 
 TURN = 5
 """``<|im_start|>``, the role, a line ending, ``<|im_end|>`` and a line ending."""
@@ -42,6 +43,9 @@ class Qwen3:
             self._write_system(text, tools, prompt)
         self._write_turns(messages, int(opens_with_system), prompt)
         self._open(_thinking(body, prompt), prompt)
+
+    def question(self, text: str, vocabulary: Vocabulary) -> int:
+        return _turn_tokens("user", self._trim(text), vocabulary)
 
     def _write_system(self, text: str | None, tools: Sequence[str], prompt: Prompt) -> None:
         if tools:
@@ -227,10 +231,12 @@ def _thinking(body: Message, prompt: Prompt) -> bool | None:
 
 
 def _turn(role: str, text: str, prompt: Prompt) -> None:
+    prompt.tokens += _turn_tokens(role, text, prompt.vocabulary)
+
+
+def _turn_tokens(role: str, text: str, vocabulary: Vocabulary) -> int:
     """One message; what it begins with may melt into the line ending before it."""
-    vocabulary = prompt.vocabulary
     count = vocabulary.remember if role == "system" else vocabulary.count
     if text[:1].isspace():
-        prompt.tokens += TURN - 2 + count(f"{role}\n{text}")
-    else:
-        prompt.tokens += TURN + count(text)
+        return TURN - 2 + count(f"{role}\n{text}")
+    return TURN + count(text)

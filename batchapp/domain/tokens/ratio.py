@@ -36,6 +36,7 @@ ATTACHMENTS = frozenset(
     }
 )
 WITHOUT_TEXT = frozenset({"role", "type", "id", "tool_call_id", "call_id", "cache_control"})
+HOLDERS = frozenset({str, list, dict})
 CHAT_URLS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
 
 
@@ -74,14 +75,20 @@ def measure(
             attachments += 1
             assumed += seen is None
             tokens += PER_ATTACHMENT if seen is None else seen
-        else:
-            quarters += QUARTERS_PER_TOKEN  # a prompt may be a list of token ids
+        elif isinstance(value, Numbers):
+            quarters += QUARTERS_PER_TOKEN * value.amount
     tokens += -(-quarters // QUARTERS_PER_TOKEN) + _template_tokens(body, url)
     return Size(tokens, attachments, assumed)
 
 
 class Attachment(NamedTuple):
     value: object
+
+
+class Numbers(NamedTuple):
+    """A prompt may be a list of token ids, which are many."""
+
+    amount: int
 
 
 def _values(body: Mapping[str, Any]) -> Iterator[object]:
@@ -98,9 +105,12 @@ def _values(body: Mapping[str, Any]) -> Iterator[object]:
             else:
                 stack.extend(part for name, part in value.items() if name not in WITHOUT_TEXT)
         elif isinstance(value, list):
-            stack.extend(value)
+            if HOLDERS.isdisjoint(map(type, value)):
+                yield Numbers(len(value) - value.count(None))
+            else:
+                stack.extend(value)
         elif value is not None:
-            yield value
+            yield Numbers(1)
     for field in SCHEMAS:
         if value := body.get(field):
             yield msgspec.json.encode(value).decode()

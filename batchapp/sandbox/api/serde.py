@@ -1,10 +1,16 @@
 """Decoding JSON, with the error texts of the provider's JSON library (Rust's serde)."""
 
+import json
+import math
 import re
 from typing import Any, TypeVar
 
 import msgspec
 
+APART, DIGITS_APART = 30, b"0" * 10
+"""A number beyond all floats has 309 digits: ten, if one looks at every thirtieth byte."""
+
+DIGITS = bytes(48 if chr(byte).isdecimal() else 32 for byte in range(256))
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 
@@ -23,9 +29,24 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
         SerdeError: it is not JSON, or lacks a field, or one has another type.
     """
     try:
-        return decoder.decode(raw)
+        found = decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise _explained(raw, decoder.type, exc) from exc
+    if DIGITS_APART in raw[::APART].translate(DIGITS):
+        _refuse_infinity(raw)
+    return found
+
+
+def _refuse_infinity(raw: bytes) -> None:
+    """Serde makes a float of a whole number that is too large for 64 bits; msgspec does not."""
+
+    def finite(digits: str) -> float:
+        if math.isinf(number := float(digits)):
+            text = f"number out of range at line 1 column {raw.index(digits.encode()) + 310}"
+            raise SerdeError(text, is_syntax=True)
+        return number
+
+    json.loads(raw, parse_int=finite)
 
 
 def _explained(raw: bytes, shape: Any, error: Exception) -> SerdeError:

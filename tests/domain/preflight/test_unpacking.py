@@ -68,12 +68,11 @@ def test_a_damaged_archive_is_an_error(packed):
 
 
 def test_an_archive_may_not_unpack_to_more_than_the_connection_accepts():
-    limits = Limits(max_bytes=len(FILE))
+    enough = Limits(max_bytes=10**6, max_upload_bytes=len(FILE))
+    too_little = Limits(max_bytes=10**6, max_upload_bytes=len(FILE) - 1)
 
-    assert check_bytes(PACKED, limits).faults == []
-    assert check_bytes(PACKED, Limits(max_bytes=len(FILE) - 1)).fault_totals == {
-        "gzip_too_large": 1
-    }
+    assert check_bytes(PACKED, enough).faults == []
+    assert check_bytes(PACKED, too_little).fault_totals == {"gzip_too_large": 1}
 
 
 def test_a_bomb_is_given_up_early_and_never_held():
