@@ -107,6 +107,7 @@ def error_of(response: httpx.Response, body: bytes, doing: str) -> UpstreamError
             retry_after=_retry_after(response, body),
             maybe_done=not turned_away,
             status=status,
+            message=spoken,
         )
     if status in {404, 410} and is_html(response, body):
         # A proxy's page says nothing about the batch; believing it would write the batch off.

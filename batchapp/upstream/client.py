@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 from urllib.parse import quote
 
 import httpx
@@ -18,7 +18,7 @@ from batchapp.upstream import answers, reading, tariffs
 from batchapp.upstream.content import Content
 from batchapp.upstream.exchange import PAGE_SIZE, Exchange, open_http
 from batchapp.upstream.types import Analytics, CostEstimate, Page, RemoteBatch, RemoteFile
-from batchapp.upstream.uploading import Upload
+from batchapp.upstream.uploading import Sendable, Upload
 
 CLOCK_MARGIN = timedelta(hours=1)
 """How far the provider's clock may be from ours when a search pages back to a moment."""
@@ -73,7 +73,7 @@ class UpstreamClient:
 
     def upload_file(
         self,
-        content: BinaryIO,
+        content: Sendable,
         *,
         name: str,
         on_progress: Callable[[int], None] | None = None,
@@ -106,6 +106,16 @@ class UpstreamClient:
         for page in self._exchange.pages("looking for the file", "/v1/files", read, query):
             found += [file for file in page.data if file.name == name]
         return sorted(found, key=_age)
+
+    def list_files(self, *, limit: int = PAGE_SIZE) -> Page[RemoteFile]:
+        """Return the newest files that were sent to be run, no results among them."""
+        query = {"purpose": "batch", "limit": str(limit)}
+        return self._exchange.page("listing the files", "/v1/files", RemoteFile.from_json, query)
+
+    def retrieve_file(self, file_id: str) -> RemoteFile:
+        """Return what is known of a file, its content apart."""
+        path = f"/v1/files/{_quoted(file_id)}"
+        return self._exchange.ask("asking for the file", "GET", path, RemoteFile.from_json)
 
     def create_batch(
         self, file_id: str, *, endpoint: str, window: str, metadata: Mapping[str, str]

@@ -36,29 +36,38 @@ class Content:
         is_number = last_line.isascii() and last_line.isdigit() and len(last_line) < 16
         self.last_line = int(last_line) if is_number else None
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, *, cut_long: bool = False, keep_torn: bool = False) -> Iterator[bytes]:
         r"""Yield each line once, without its line end (``\n`` or ``\r\n``).
 
         Blank lines are neither yielded nor counted by the provider. A last line without a
         line end is yielded if it is JSON as it stands.
 
+        Args:
+            cut_long: yield the first 64 MiB of a longer line, and pass over the rest of it.
+            keep_torn: yield what the content ends with, also if that is half a line.
+
         Raises:
-            UpstreamUnavailable: the transfer broke off, the content is a web page, or a line
-                is longer than 64 MiB. The lines yielded before are good; a half one never
-                appears.
+            UpstreamUnavailable: the transfer broke off, the content is a web page, or, unless
+                the arguments say otherwise, it has a longer line or ends within one. The lines
+                yielded before are good.
         """
         pending = bytearray()
         for chunk in self._chunks():
             first, *others = chunk.split(b"\n")
-            pending += first
-            if len(pending) > MAX_LINE_BYTES:
-                raise answers.garbled(self._doing, f"a line longer than {MAX_LINE_BYTES} bytes")
+            self._add(pending, first, cut_long=cut_long)
             for piece in others:
                 if line := bytes(pending).strip(b" \t\r"):
                     yield line
-                pending = bytearray(piece)
+                pending.clear()
+                self._add(pending, piece, cut_long=cut_long)
         if line := bytes(pending).strip(b" \t\r"):
-            yield self._whole(line)
+            yield line if keep_torn else self._whole(line)
+
+    def _add(self, pending: bytearray, piece: bytes, *, cut_long: bool) -> None:
+        room = MAX_LINE_BYTES - len(pending)
+        if len(piece) > room and not cut_long:
+            raise answers.garbled(self._doing, f"a line longer than {MAX_LINE_BYTES} bytes")
+        pending += piece[:room]
 
     def _chunks(self) -> Iterator[bytes]:
         is_start = True

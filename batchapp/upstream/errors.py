@@ -2,6 +2,7 @@
 
     UpstreamError
     ├── UpstreamUnavailable   try again later; look before repeating if ``maybe_done``
+    │   └── NoRoom            the same, of a batch that there is no room for
     └── UpstreamRejected      do not repeat: a person or another request has to change something
 
 Every error reads as a sentence that starts with what was being done and never holds the key.
@@ -55,6 +56,7 @@ class UpstreamUnavailable(UpstreamError):
             turned away before it was acted on. True after a timeout, a broken connection, a
             500 or a garbled answer: the batch may exist, so search for it before creating.
         status: the HTTP status, None if no answer came.
+        message: the provider's own sentence, as in ``UpstreamRejected``.
     """
 
     def __init__(
@@ -64,11 +66,26 @@ class UpstreamUnavailable(UpstreamError):
         retry_after: timedelta | None = None,
         maybe_done: bool = True,
         status: int | None = None,
+        message: str = "",
     ) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
         self.maybe_done = maybe_done
         self.status = status
+        self.message = message
+
+
+class NoRoom(UpstreamUnavailable):
+    """A batch was not created because the provider takes no more for now; nothing was done."""
+
+    def __init__(self, refusal: UpstreamUnavailable) -> None:
+        super().__init__(
+            str(refusal),
+            retry_after=refusal.retry_after,
+            maybe_done=False,
+            status=refusal.status,
+            message=refusal.message,
+        )
 
 
 class UpstreamRejected(UpstreamError):

@@ -2,7 +2,42 @@
 
 import os
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
+
+
+class Sendable(Protocol):
+    """Bytes that can be sent, and sent again."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
+
+
+class Stretch:
+    """``size`` bytes of a file from byte ``start``, as if they were all there is."""
+
+    def __init__(self, content: BinaryIO, start: int, size: int) -> None:
+        self._content = content
+        self._start = start
+        self._size = size
+        self._at = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        left = max(0, self._size - self._at)
+        self._content.seek(self._start + self._at)
+        piece = self._content.read(left if size < 0 else min(size, left))
+        self._at += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = origin + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
 
 
 class Upload:
@@ -11,7 +46,7 @@ class Upload:
     Without a ``fileno`` it asks ``tell`` for the size, which is right for wrapped files too.
     """
 
-    def __init__(self, content: BinaryIO, on_progress: Callable[[int], None] | None) -> None:
+    def __init__(self, content: Sendable, on_progress: Callable[[int], None] | None) -> None:
         self._content = content
         self._on_progress = on_progress
         self._sent = 0

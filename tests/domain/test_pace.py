@@ -1,4 +1,4 @@
-"""How long the rest may take."""
+"""How fast it goes, and how long the rest may take."""
 
 from datetime import timedelta
 
@@ -6,43 +6,141 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.pace import remaining
+from batchapp.domain.pace import MOST_MARKS, Left, left, marked, unchanged_since
 
-MINUTE = timedelta(minutes=1)
+HOUR, MINUTE = 3600.0, 60.0
+DAY = 86400.0
+looks = st.lists(
+    st.tuples(st.floats(1.7e9, 1.9e9), st.integers(0, 50_000)), min_size=1, max_size=120
+)
+
+
+def watched(*stretches: tuple[float, float], every: float = 30.0) -> list[list[float]]:
+    """Marks of somebody who looks ``every`` so many seconds: (seconds, requests per second)."""
+    marks = marked([], 0.0, 0, begun=0.0)
+    moment = ended = 0.0
+    for seconds, pace in stretches:
+        stop = moment + seconds
+        while moment < stop:
+            moment += every
+            ended += every * pace
+            marks = marked(marks, moment, int(ended))
+    return marks
+
+
+def minutes(found: Left | None) -> tuple[int, int]:
+    assert found
+    return tuple(round(each.total_seconds() / MINUTE) for each in (found.least, found.most))
+
+
+def test_a_look_that_saw_nothing_new_leaves_no_mark_for_a_minute() -> None:
+    marks = marked([], 100.0, 5, begun=40.0)
+
+    assert marks == [[40.0, 0], [100.0, 5]]
+    assert marked(marks, 159.0, 5) == marks
+    assert marked(marks, 160.0, 5) == [*marks, [160.0, 5]]
+    assert marked(marks, 101.0, 6) == [*marks, [101.0, 6]]
+
+
+def test_a_long_silence_takes_two_marks_however_long_it_is() -> None:
+    marks = watched((HOUR, 1), (2 * DAY, 0))
+
+    assert marks[-2:] == [[HOUR, 3600], [HOUR + 2 * DAY, 3600]]
+    assert unchanged_since(marks) == HOUR
+
+
+def test_few_marks_are_kept_the_first_the_last_and_more_of_the_recent_ones() -> None:
+    marks = watched((DAY, 0.5))
+
+    assert len(marks) == MOST_MARKS
+    assert marks[0] == [0, 0]
+    assert marks[-1] == [DAY, DAY / 2]
+    assert marks[-2][0] >= DAY - MINUTE
+    assert sum(moment > DAY - HOUR for moment, _ in marks) > MOST_MARKS / 3
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "elapsed", "left"),
+    ("moment", "ended"), [(200.0, 4), (99.0, 5), (99.0, 6)], ids=["count", "clock", "both"]
+)
+def test_marks_begin_anew_where_something_went_back(moment: float, ended: int) -> None:
+    marks = [[40.0, 0], [100.0, 5]]
+
+    assert marked(marks, moment, ended) == [[moment, ended]]
+
+
+def test_a_reopened_batch_begins_anew() -> None:
+    marks = [[40.0, 0], [100.0, 5]]
+
+    assert marked(marks, 200.0, 5, reopened=150.0) == [[200.0, 5]]
+    assert marked([], 200.0, 5, begun=40.0, reopened=150.0) == [[200.0, 5]]
+    assert marked([[160.0, 5]], 200.0, 6, reopened=150.0) == [[160.0, 5], [200.0, 6]]
+
+
+def test_an_even_pace_gives_a_narrow_range() -> None:
+    found = left(watched((HOUR, 2)), 4 * 7200)
+
+    assert minutes(found) == (174, 186)
+    assert found
+    assert found.is_narrow
+
+
+def test_a_slow_start_does_not_count_for_long() -> None:
+    marks = watched((HOUR, 0), (HOUR, 2))
+
+    least, most = minutes(left(marks, 2 * 7200))
+
+    assert least <= 60 <= most
+    assert most < 70
+
+
+def test_a_pace_that_slows_down_widens_the_range() -> None:
+    marks = watched((HOUR, 2), (HOUR / 4, 1))
+
+    least, most = minutes(left(marks, 7200 + 900 + 3600))
+
+    assert least < 45
+    assert most >= 60
+
+
+def test_what_stands_still_has_no_time_left_to_tell() -> None:
+    assert left(watched((HOUR, 2)), 9000)
+    assert left(watched((HOUR, 2), (HOUR / 2, 0)), 9000) is None
+
+
+def test_nothing_is_left_when_all_have_ended() -> None:
+    assert left([(0, 0), (60, 2)], 2) == Left(timedelta(), timedelta())
+
+
+@pytest.mark.parametrize(
+    ("marks", "total"),
     [
-        (50, 100, MINUTE, MINUTE),
-        (25, 100, MINUTE, 3 * MINUTE),
-        (100, 100, MINUTE, timedelta()),
-        (2, 2, MINUTE, timedelta()),
+        ([], 100),
+        ([(0, 0)], 0),
+        ([(0, 0), (60, 0)], 100),
+        ([(0, 0), (60, 9)], 100),
+        ([(0, 0), (9, 50)], 100),
+        ([(0, 0), (60, 101)], 100),
+        ([(60, 50)], 100),
     ],
 )
-def test_the_rest_goes_at_the_pace_so_far(
-    done: int, total: int, elapsed: timedelta, left: timedelta
+def test_nothing_is_guessed_from_too_little(marks: list[tuple[float, float]], total: int) -> None:
+    assert left(marks, total) is None
+
+
+def test_nobody_knows_since_when_a_batch_that_was_never_looked_at_stands_still() -> None:
+    assert unchanged_since([]) is None
+
+
+@given(looks, st.integers(0, 50_000))
+def test_whatever_is_seen_marks_are_few_and_rise_and_a_range_is_one(
+    seen: list[tuple[float, int]], total: int
 ) -> None:
-    assert remaining(done, total, elapsed) == left
+    marks: list[list[float]] = []
+    for moment, ended in seen:
+        marks = marked(marks, moment, ended, begun=1.69e9)
+    found = left(marks, total)
 
-
-@pytest.mark.parametrize(
-    ("done", "total", "elapsed"),
-    [
-        (0, 100, MINUTE),
-        (0, 0, MINUTE),
-        (9, 100, MINUTE),
-        (50, 100, timedelta(seconds=9)),
-        (50, 100, -MINUTE),
-        (101, 100, MINUTE),
-    ],
-)
-def test_nothing_is_guessed_from_too_little(done: int, total: int, elapsed: timedelta) -> None:
-    assert remaining(done, total, elapsed) is None
-
-
-@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(-10, 10**6))
-def test_a_time_is_never_negative(done: int, total: int, seconds: int) -> None:
-    left = remaining(done, total, timedelta(seconds=seconds))
-
-    assert left is None or left >= timedelta()
+    assert len(marks) <= MOST_MARKS
+    assert marks == sorted(marks)
+    assert marks[-1][1] == seen[-1][1]
+    assert found is None or timedelta() <= found.least <= found.most

@@ -88,6 +88,25 @@ def test_a_last_line_that_is_cut_is_never_a_line(provider):
         read(provider(200, content=LINE + b"\n" + LINE[:-5]))
 
 
+@pytest.mark.parametrize("size", [3, 7, 1000])
+def test_a_line_that_is_too_long_may_be_cut_so_that_the_next_ones_are_read(
+    provider, monkeypatch, size
+):
+    monkeypatch.setattr("batchapp.upstream.content.MAX_LINE_BYTES", 10)
+    body = b"1\n" + 25 * b"2" + b"\n" + 10 * b"3" + b"\n" + 11 * b"4"
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+
+    with provider(200, content=pieces).open_content("file") as opened:
+        lines = list(opened.lines(cut_long=True))
+
+    assert lines == [b"1", 10 * b"2", 10 * b"3", 10 * b"4"]
+
+
+def test_half_a_line_at_the_end_is_kept_on_demand(provider):
+    with provider(200, content=b'{"a": 1}\n{"b": ').open_content("file") as opened:
+        assert list(opened.lines(keep_torn=True)) == [b'{"a": 1}', b'{"b":']
+
+
 def test_a_line_without_end_is_given_up(provider, monkeypatch):
     monkeypatch.setattr("batchapp.upstream.content.MAX_LINE_BYTES", 1000)
 

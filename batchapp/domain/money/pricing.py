@@ -25,6 +25,14 @@ def cost(input_tokens: int, output_tokens: int, price: UnitPrice) -> Decimal:
     return EXACT.scaleb(EXACT.add(sent, received), -6)
 
 
+def output_tokens(amount: Decimal, input_tokens: int, price: UnitPrice) -> int | None:
+    """How many output tokens bring ``amount``, to the nearest; None where they cost nothing."""
+    received = EXACT.subtract(amount, cost(input_tokens, 0, price))
+    if not price.output:
+        return None if received else 0
+    return int((EXACT.scaleb(received, 6) / price.output).to_integral_value())
+
+
 def total(amounts: list[Decimal | None]) -> Decimal | None:
     """The sum of the known ``amounts``, exact; None, never zero, when none is known."""
     known = [amount for amount in amounts if amount is not None]

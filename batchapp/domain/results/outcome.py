@@ -18,8 +18,10 @@ class Outcome(StrEnum):
     TRUNCATED = "truncated"
     REFUSED = "refused"
     EMPTY = "empty"
+    INVALID_SCHEMA = "invalid_schema"
     HTTP_ERROR = "http_error"
     PROVIDER_ERROR = "provider_error"
+    EXPIRED = "expired"
     CANCELLED = "cancelled"
     MISSING = "missing"
 
@@ -43,17 +45,31 @@ LABELS = {
     Outcome.TRUNCATED: "Cut short",
     Outcome.REFUSED: "Refused",
     Outcome.EMPTY: "Empty answer",
+    Outcome.INVALID_SCHEMA: "Not as the schema asks",
     Outcome.HTTP_ERROR: "Model error",
     Outcome.PROVIDER_ERROR: "Provider error",
+    Outcome.EXPIRED: "Expired",
     Outcome.CANCELLED: "Cancelled",
     Outcome.MISSING: "No result",
 }
 
-SUCCEEDED = frozenset({Outcome.OK, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY})
-FAILED = frozenset({Outcome.HTTP_ERROR, Outcome.PROVIDER_ERROR})
+SUCCEEDED = frozenset(
+    {
+        Outcome.OK,
+        Outcome.TRUNCATED,
+        Outcome.REFUSED,
+        Outcome.EMPTY,
+        Outcome.INVALID_SCHEMA,
+    }
+)
+FAILED = frozenset({Outcome.HTTP_ERROR, Outcome.PROVIDER_ERROR, Outcome.EXPIRED})
 
-CANCELLATIONS = frozenset({"batch_cancelled", "BatchTerminated"})
-"""Error codes of requests that nobody tried: OpenAI's and the provider's."""
+UNTRIED = {
+    "batch_cancelled": Outcome.CANCELLED,
+    "BatchTerminated": Outcome.CANCELLED,
+    "batch_expired": Outcome.EXPIRED,
+}
+"""Error codes of requests that nobody tried, OpenAI's and the provider's, and what they are."""
 
 
 class MalformedLine(ValueError):
@@ -102,7 +118,7 @@ def answer_text(line: bytes) -> str:
     response = bodies.mapping(_decode(line).get("response"))
     if not _is_success(failures.http_status(response.get("status_code"))):
         return ""
-    return _clean(bodies.content(_unwrapped(response.get("body"))).text)
+    return clean(bodies.content(_unwrapped(response.get("body"))).text)
 
 
 def _answered(fields: dict[str, object], response: dict[str, object], error: object) -> Answer:
@@ -130,10 +146,9 @@ def _answered(fields: dict[str, object], response: dict[str, object], error: obj
 def _failed(fields: dict[str, object], error: object, status: int | None = None) -> Answer:
     failure = failures.dig(error)
     status = failure.status or status
-    cancelled = failure.code in CANCELLATIONS
     return _line(
         fields,
-        Outcome.CANCELLED if cancelled else Outcome.PROVIDER_ERROR,
+        UNTRIED.get(failure.code, Outcome.PROVIDER_ERROR),
         status_code=status,
         error_code=failure.code,
         error_message=failure.message or _without_reason(status),
@@ -164,23 +179,23 @@ def _line(
 ) -> Answer:
     input_tokens, output_tokens = bodies.usage(body)
     return Answer(
-        line_id=_clean(bodies.text_of(fields.get("id"))),
-        custom_id=_clean(bodies.text_of(fields.get("custom_id"))),
+        line_id=clean(bodies.text_of(fields.get("id"))),
+        custom_id=clean(bodies.text_of(fields.get("custom_id"))),
         outcome=outcome,
         status_code=status_code,
-        finish_reason=_clean(content.finish_reason),
-        model=_clean(bodies.text_of(bodies.mapping(body).get("model"))),
+        finish_reason=clean(content.finish_reason),
+        model=clean(bodies.text_of(bodies.mapping(body).get("model"))),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        error_code=_clean(error_code),
-        error_message=_clean(error_message),
+        error_code=clean(error_code),
+        error_message=clean(error_message),
         preview=preview(content.text),
     )
 
 
 def preview(text: str) -> str:
     """The beginning of ``text`` on one line."""
-    return _clean(" ".join(text.lstrip()[: 8 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH])
+    return clean(" ".join(text.lstrip()[: 8 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH])
 
 
 def _decode(line: bytes) -> dict[str, object]:
@@ -214,8 +229,8 @@ def _unwrapped(body: object) -> object:
     return value
 
 
-def _clean(text: str) -> str:
-    """Without what no database takes."""
+def clean(text: str) -> str:
+    """Without what no database takes: NUL, and half a surrogate pair."""
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
     return text.replace("\0", "�")

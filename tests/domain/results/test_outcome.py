@@ -238,12 +238,6 @@ OPENAI = {"error": {"message": "Too long.", "type": "invalid_request", "code": "
             "TaskTerminated",
             "The provider stopped while it worked on this request.",
         ),
-        (
-            make_error("This request expired.", code="batch_expired"),
-            None,
-            "batch_expired",
-            "This request expired.",
-        ),
         (make_error("Unknown error"), None, "", "Unknown error"),
         (make_error('"quoted once more"'), None, "", "quoted once more"),
         (make_error("{not json"), None, "", "{not json"),
@@ -277,6 +271,14 @@ def test_an_error_line_gives_up_its_sentence(line, status, code, message):
 )
 def test_a_request_that_nobody_tried_is_cancelled(line):
     assert read_answer(line).outcome == Outcome.CANCELLED
+
+
+def test_a_request_whose_time_was_up_has_expired():
+    answer = read_answer(make_error("This request could not be run.", code="batch_expired"))
+
+    assert answer.outcome == Outcome.EXPIRED
+    assert answer.outcome in FAILED
+    assert answer.error_message == "This request could not be run."
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
 import pytest
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.domain.results.reconcile import is_balanced, proof
+from batchapp.domain.results.reconcile import (
+    Counts,
+    disagreement,
+    is_balanced,
+    is_same_model,
+    proof,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,11 @@ from batchapp.domain.results.reconcile import is_balanced, proof
             },
             4,
             "4 in = 2 answered + 1 failed + 1 cancelled",
+        ),
+        (
+            {Outcome.INVALID_SCHEMA: 2, Outcome.HTTP_ERROR: 1, Outcome.EXPIRED: 3},
+            6,
+            "6 in = 2 answered + 1 failed + 3 expired",
         ),
         ({Outcome.PENDING: 5}, 5, "5 in = 5 waiting"),
         ({Outcome.OK: 1}, 1, "1 in = 1 answered"),
@@ -53,3 +64,82 @@ def test_a_sum_that_is_off_is_not_called_equal(counts, total, says):
 def test_every_outcome_is_in_the_proof():
     for outcome in Outcome:
         assert proof({outcome: 1}, 1).startswith("1 in = 1 ")
+
+
+@pytest.mark.parametrize(
+    ("told", "by_file", "by_outcome", "is_broken_off"),
+    [
+        ((8, 2), (8, 2), (8, 2), False),
+        ((8, 2), (8, 2), (7, 3), False),  # an HTTP error in the output file, counted as completed
+        ((7, 3), (10, 0), (7, 3), False),  # and one that is counted as failed
+        ((0, 0), (8, 2), (8, 2), False),  # nobody counted
+        ((3, 0), (3, 0), (3, 0), True),
+        ((3, 0), (4, 1), (4, 1), True),  # more landed after the cancellation
+    ],
+)
+def test_counts_that_agree_are_no_news(told, by_file, by_outcome, is_broken_off):
+    counts = [Counts(*each) for each in (told, by_file, by_outcome)]
+
+    assert disagreement("Acme", *counts, 10, is_broken_off=is_broken_off) == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "found", "is_broken_off", "says"),
+    [
+        (
+            (9_873, 127),
+            (9_871, 127),
+            False,
+            (
+                "Acme counts 9,873 completed and 127 failed; its results hold 9,871 answers and "
+                "127 errors."
+            ),
+        ),
+        (
+            (9_000, 0),
+            (8_998, 1),
+            True,
+            (
+                "Acme counts 9,000 completed and 0 failed; its results hold 8,998 answers and 1 "
+                "error."
+            ),
+        ),
+        (
+            (9_000, 0),
+            (9_000, 0),
+            False,
+            "Acme counts 9,000 completed and 0 failed: fewer than the 10,000 that were sent.",
+        ),
+        (
+            (10_000, 1),
+            (10_000, 0),
+            True,
+            (
+                "Acme counts 10,000 completed and 1 failed; its results hold 10,000 answers and "
+                "0 errors. Acme counts 10,000 completed and 1 failed: more than the 10,000 that "
+                "were sent."
+            ),
+        ),
+    ],
+)
+def test_counts_that_disagree_are_told(told, found, is_broken_off, says):
+    told, found = Counts(*told), Counts(*found)
+
+    assert disagreement("Acme", told, found, found, 10_000, is_broken_off=is_broken_off) == says
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "is_same"),
+    [
+        ("Qwen/Qwen3-30B", "qwen3-30b", True),
+        ("Qwen3-30B", "acme/Qwen3-30B", True),
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("gpt-4o-2024-08-06", "gpt-4o-2024-08-06", True),
+        ("gpt-4o-2024-08-06", "gpt-4o-2024-11-20", False),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("Qwen/Qwen3-30B", "Qwen/Qwen3-8B", False),
+        ("Qwen/Qwen3-30B", "", True),
+    ],
+)
+def test_one_model_goes_by_several_names(asked, answered, is_same):
+    assert is_same_model(asked, answered) is is_same

@@ -1,0 +1,184 @@
+"""Which requests are run again, and that nothing changes in them but what was asked for."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from batchapp.domain.results.best import ANSWERS, at_least_as_good_as
+from batchapp.domain.results.outcome import SUCCEEDED, Outcome
+from batchapp.domain.results.selection import (
+    ADVICE,
+    UNTRIED,
+    USUAL,
+    Changing,
+    Ending,
+    Selection,
+    ending,
+    is_lasting,
+)
+from batchapp.domain.tokens.counting import MAX_OUTPUT
+
+CHAT = "/v1/chat/completions"
+
+
+def line(body: dict[str, Any], url: str = CHAT, **layout: Any) -> bytes:
+    request = {"custom_id": "row-1", "method": "POST", "url": url, "body": body}
+    return json.dumps(request, **layout).encode()
+
+
+def change(data: bytes, found: Ending = Ending.TRUNCATED, **changes: Any) -> bytes:
+    return Changing(Selection(frozenset(Ending), **changes)).changed(data, found)
+
+
+def body_of(data: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(data)["body"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("status", "lasts"),
+    [
+        *[(status, True) for status in (400, 401, 403, 404, 413, 422)],
+        *[(status, False) for status in (None, 200, 408, 409, 425, 429, 500, 502, 503, 529)],
+    ],
+)
+def test_a_failure_lasts_when_the_request_itself_was_turned_down(
+    status: int | None, lasts: bool
+) -> None:
+    assert is_lasting(status) is lasts
+    for outcome in ("http_error", "provider_error"):
+        assert ending(outcome, status) == (Ending.LASTING if lasts else Ending(outcome))
+
+
+def test_what_waits_or_is_answered_is_not_run_again() -> None:
+    assert ending("pending", None) is None
+    assert ending("ok", 200) is None
+
+
+def test_every_other_outcome_can_be_run_again_and_says_why_or_why_not() -> None:
+    for outcome in Outcome:
+        if outcome not in {Outcome.OK, Outcome.PENDING}:
+            assert ending(outcome, None) == Ending(outcome.value)
+    assert ADVICE.keys() == set(Ending)
+    assert all(advice.reason for advice in ADVICE.values())
+
+
+def test_what_would_come_out_the_same_is_not_run_again_unless_it_is_asked_for() -> None:
+    assert set(Ending) - USUAL == {
+        *(Ending.LASTING, Ending.REFUSED, Ending.EMPTY, Ending.INVALID_SCHEMA)
+    }
+    assert not UNTRIED & {Ending.TRUNCATED, Ending.REFUSED, Ending.EMPTY}
+
+
+def test_the_limit_of_what_was_cut_short_is_raised_whatever_it_is_called() -> None:
+    chat = {"model": "m", "max_tokens": 100}
+    both = {"model": "m", "max_tokens": 100, "max_completion_tokens": 200}
+    response = {"model": "m", "max_output_tokens": 50}
+
+    assert body_of(change(line(chat), max_tokens_factor=2)) == chat | {"max_tokens": 200}
+    raised = body_of(change(line(both), max_tokens_factor=4))
+    assert raised == both | {"max_tokens": 400, "max_completion_tokens": 800}
+    again = body_of(change(line(response, "/v1/responses"), max_tokens_factor=2))
+    assert again["max_output_tokens"] == 100
+
+
+def test_no_limit_is_invented_and_none_is_raised_beyond_all_models() -> None:
+    without = line({"model": "m", "max_tokens": None})
+    changing = Changing(Selection(frozenset(Ending), max_tokens_factor=2))
+
+    assert changing.changed(without, Ending.TRUNCATED) == without
+    assert changing.unlimited == 1
+    highest = change(line({"model": "m", "max_tokens": MAX_OUTPUT - 1}), max_tokens_factor=8)
+    assert body_of(highest)["max_tokens"] == MAX_OUTPUT
+
+
+def test_a_limit_is_raised_for_nothing_else() -> None:
+    data = line({"model": "m", "max_tokens": 100})
+
+    for found in set(Ending) - {Ending.TRUNCATED}:
+        assert change(data, found, max_tokens_factor=8) == data
+
+
+def test_embeddings_get_no_temperature() -> None:
+    data = line({"model": "m", "input": "a"}, "/v1/embeddings")
+
+    assert change(data, temperature=0.5) == data
+
+
+def test_a_line_that_says_already_what_is_asked_keeps_its_every_byte() -> None:
+    data = line({"model": "m", "temperature": 0.5}, indent=None, separators=(" , ", " : "))
+
+    assert change(data, model="m", temperature=0.5) == data
+
+
+def test_every_digit_of_a_changed_line_stays() -> None:
+    data = line({"model": "m"}).replace(
+        b'"m"', b'"m", "seed": 12345678901234567890123, "top_p": 1.0, "stop": "\\u00e4"'
+    )
+
+    changed = change(data, model="n")
+
+    for kept in (b"12345678901234567890123", b'"top_p":1.0', b'"\\u00e4"'):
+        assert kept in changed
+
+
+def test_of_any_request_only_what_was_asked_for_changes() -> None:
+    """Bodies and layouts at random, always the same ones."""
+    dice = random.Random(5)
+    for _ in range(500):
+        body = _any_body(dice)
+        data = line(body, indent=None, separators=dice.choice([(",", ":"), (", ", ": ")]))
+        changes: dict[str, Any] = {}
+        expected = dict(body)
+        found = dice.choice(list(Ending))
+        if dice.random() < 0.5:
+            changes["max_tokens_factor"] = 2
+            if found is Ending.TRUNCATED and "max_tokens" in body:
+                expected["max_tokens"] = 2 * body["max_tokens"]
+        if dice.random() < 0.5:
+            changes["model"] = expected["model"] = dice.choice(["m", "n"])
+        if dice.random() < 0.5:
+            changes["temperature"] = expected["temperature"] = dice.choice([0.0, 0.7])
+
+        changed = change(data, found, **changes)
+
+        assert json.loads(changed) == json.loads(data) | {"body": expected}
+        if expected == body:
+            assert changed == data
+
+
+def _any_body(dice: random.Random) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": dice.choice(["m", "o"])}
+    extras = {
+        "max_tokens": dice.randrange(1, 5_000),
+        "temperature": dice.choice([0.0, 0.3, 1.0]),
+        "messages": [{"role": "user", "content": dice.choice(["a\n", "ä", '"', "\u2028"])}],
+        "metadata": {"max_tokens": 7, "model": "x", "deep": [[{}], None, True, 1e-7]},
+    }
+    names = [name for name in extras if dice.random() < 0.6]
+    dice.shuffle(names)
+    return body | {name: extras[name] for name in names}
+
+
+def test_what_was_done_is_told_in_words() -> None:
+    selection = Selection(
+        frozenset({Ending.MISSING, Ending.TRUNCATED}),
+        max_tokens_factor=2,
+        model="n",
+        counts={Ending.TRUNCATED: 3, Ending.MISSING: 1_200},
+    )
+
+    assert selection.words == (
+        "no result: 1,200, cut short: 3; 2 times max_tokens where cut short, model n"
+    )
+    assert Selection(frozenset()).words == ""
+
+
+def test_a_better_answer_is_never_replaced_by_a_worse_one() -> None:
+    assert set(ANSWERS) >= {outcome.value for outcome in SUCCEEDED}
+    assert at_least_as_good_as("ok") == ("ok",)
+    assert "refused" not in at_least_as_good_as("truncated")
+    assert set(at_least_as_good_as("refused")) == set(ANSWERS)
+    assert set(at_least_as_good_as("missing")) == set(ANSWERS)

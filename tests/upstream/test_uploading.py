@@ -1,0 +1,48 @@
+"""A stretch of a file, sent as if it were a file."""
+
+import io
+import os
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchapp.upstream.client import connect
+from batchapp.upstream.uploading import Stretch
+
+DATA = bytes(range(256))
+
+
+@given(st.integers(0, 256), st.integers(0, 256), st.lists(st.integers(-1, 100), max_size=9))
+def test_it_reads_like_a_file_of_its_own(start: int, size: int, reads: list[int]) -> None:
+    size = min(size, len(DATA) - start)
+    stretch, whole = Stretch(io.BytesIO(DATA), start, size), io.BytesIO(DATA[start : start + size])
+
+    assert stretch.seek(0, os.SEEK_END) == whole.seek(0, os.SEEK_END) == size
+    stretch.seek(0)
+    whole.seek(0)
+    for number in reads:
+        assert stretch.read(number) == whole.read(number)
+        assert stretch.tell() == whole.tell()
+
+
+def test_its_length_is_announced_and_no_byte_around_it_is_sent() -> None:
+    bodies: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        request.read()
+        bodies.append(request)
+        return httpx.Response(201, json={"id": "f-1", "filename": "a", "bytes": 6})
+
+    told: list[int] = []
+    transport = httpx.MockTransport(answer)
+    with connect("https://provider.test", "sk-test", transport=transport) as client:
+        content = Stretch(io.BytesIO(b"before{line}after"), 6, 6)
+        client.upload_file(content, name="part.jsonl", on_progress=told.append)
+
+    (request,) = bodies
+    assert b"\r\n\r\n{line}\r\n--" in request.content
+    assert b"before" not in request.content
+    assert b"after" not in request.content
+    assert int(request.headers["Content-Length"]) == len(request.content)
+    assert told == [6]
