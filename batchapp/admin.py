@@ -112,9 +112,41 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
         return windows
 
 
+class KeyedConnectionForm(ConnectionForm):
+    """With the key of the provider's management API, which is written and never shown."""
+
+    platform_key = forms.CharField(
+        max_length=500,
+        required=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        help_text="Asks for the balance before a batch, and for prices. It cannot run batches. "
+        "Stored encrypted; leave it empty to keep the one that is stored.",
+    )
+    forget_platform_key = forms.BooleanField(required=False)
+
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002  # Django's signature
+        if secret := self.cleaned_data["platform_key"].strip():
+            self.instance.set_platform_key(secret)
+        elif self.cleaned_data["forget_platform_key"]:
+            self.instance.set_platform_key("")
+        return super().save(commit)
+
+
 @admin.register(Connection)
 class ConnectionPage(Admin):
     form = ConnectionForm
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Connection | None = None,
+        change: bool = False,  # noqa: FBT001, FBT002  # Django's signature
+        **kwargs: Any,
+    ) -> type[forms.ModelForm]:  # type: ignore[type-arg]
+        if isinstance(request.user, User) and request.user.is_superuser:
+            kwargs["form"] = KeyedConnectionForm
+        return super().get_form(request, obj, change, **kwargs)
+
     list_display = ["name", "base_url", "windows", "is_sandbox"]
     search_fields = ["name"]
 

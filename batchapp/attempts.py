@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from batchapp.models import Batch, Event, Leased, Part, StaleRow, Table, Upload, Watch
-from batchapp.services import billing, reading
+from batchapp.models import Adoption, Batch, Event, Leased, Part, StaleRow, Table, Upload, Watch
+from batchapp.services import adopting, billing, reading
 
 logger = logging.getLogger(__name__)
 
@@ -32,24 +32,39 @@ def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], None])
             row.move_to(Part.Status.CANCELLED, trouble="")
         elif row.claims > MAX_CLAIMS:
             _give_up(row)
-            return None
-        else:
+        elif not (isinstance(row, Part) and row.is_put_off and row.put_aside()):
             step(row)
         logger.info("%s %s: %s, now %s", model.__name__, pk, step.__name__, row.status)
     except StaleRow:
         logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
         return None
     if isinstance(row, Part) and row.status in Part.OVER:
-        Batch.objects.begin_settling(pk=row.batch_id)
+        Part.objects.end_batches(pk=row.batch_id)
         batch: Batch = Batch.objects.get(pk=row.batch_id)
         return batch
     return row
 
 
 def stop(part: Part, trouble: str) -> None:
-    """Let ``part`` wait for a person, who reads ``trouble``; it goes back to where it is now."""
+    """Let ``part`` wait for a person, who reads ``trouble``; it goes back to where it is now.
+
+    One that is to be cancelled is closed instead: nobody waits for it.
+    """
+    part.batch.refresh_from_db(fields=["cancel_requested_at"])
+    if part.batch.cancel_requested_at:
+        close(part, trouble)
+        return
     part.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=part.status, trouble=trouble)
     Event.objects.create(batch_id=part.batch_id, text=trouble)
+
+
+def close(part: Part, trouble: str) -> None:
+    """End a part that is to be cancelled although its provider could not be told, or asked."""
+    part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
+    rest = "It is closed here, and what was fetched so far is kept."
+    if part.may_be_at_provider:
+        rest += f" {part.batch.connection} may still run it and bill it."
+    Event.objects.create(batch_id=part.batch_id, text=f"{trouble} {rest}")
 
 
 def _give_up(row: Leased) -> None:
@@ -68,6 +83,12 @@ def _give_up(row: Leased) -> None:
             row,
             "This step broke off several times. Try again; if it happens again, the portal's log "
             "says why.",
+        )
+    elif isinstance(row, Adoption):
+        adopting.refuse(
+            row,
+            "Bringing it in broke off several times. Try again; if it happens again, the portal's "
+            "log says why.",
         )
     elif isinstance(row, Watch):
         row.postpone(LONGEST_PAUSE)

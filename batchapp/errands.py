@@ -1,17 +1,17 @@
-"""Steps that ask a provider: who may ask now, and what a refusal or a silence means."""
+"""Steps that ask a provider: who may ask now, and with which key."""
 
-import random
 from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
+from batchapp import setbacks
 from batchapp.attempts import LONGEST_PAUSE, stop
 from batchapp.models import (
+    Adoption,
     Batch,
     Connection,
-    Event,
     Leased,
     Part,
     ProviderKey,
@@ -19,19 +19,34 @@ from batchapp.models import (
     UnreadableKey,
     Watch,
 )
-from batchapp.services import advising, billing, contacting, keying, polling, watching
+from batchapp.services import (
+    adopting,
+    advising,
+    billing,
+    contacting,
+    fetching,
+    keying,
+    ordering,
+    polling,
+    reopening,
+    watching,
+)
 from batchapp.upstream.client import UpstreamClient, connect
 from batchapp.upstream.errors import (
     ABOUT_KEYS,
-    Reason,
-    UpstreamError,
     UpstreamRejected,
     UpstreamUnavailable,
 )
+from batchapp.upstream.tariffs import management_url
 from batchapp.upstream.types import RemoteBatch
 
 LONGEST_SILENCE = min(timedelta(seconds=60), settings.LEASE * 3 / 4)
 """Of a provider in one call: shorter than a lease, or the row would go to another worker first."""
+
+UNREADABLE = (
+    "The provider key cannot be read any more: it was removed, or the portal's encryption key "
+    "changed. Enter the key again, then try again."
+)
 
 
 def upstream_client(key: ProviderKey, *, silence: timedelta | None = None) -> UpstreamClient:
@@ -44,13 +59,24 @@ def upstream_client(key: ProviderKey, *, silence: timedelta | None = None) -> Up
     return connect(key.connection.base_url, key.secret(), timeout_seconds=seconds)
 
 
+def platform_client(connection: Connection, *, silence: timedelta) -> UpstreamClient | None:
+    """The way to the management API; None if no key for it is stored, or none that can be read."""
+    try:
+        secret = connection.platform_key()
+        address = management_url(connection.base_url)
+    except (UnreadableKey, ValueError):
+        return None
+    seconds = silence.total_seconds()
+    return connect(address, secret, timeout_seconds=seconds) if secret else None
+
+
 def with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Part], None]:
     """Give ``step`` a client, and write down what a failure means."""
 
     def attempt(part: Part) -> None:
         connection = part.batch.connection
         if rest := contacting.rest_of(connection):
-            part.postpone(_spread(rest))
+            setbacks.rest(part, rest)
             return
         try:
             with upstream_client(part.batch.key) as upstream:
@@ -58,17 +84,48 @@ def with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Par
                 _note_contact(part.batch.key, upstream)
             contacting.note_answer(connection)
         except UnreadableKey:
-            stop(
-                part,
-                "The provider key cannot be read any more: it was removed, or the portal's "
-                "encryption key changed. Enter the key again, then try again.",
-            )
+            stop(part, UNREADABLE)
         except UpstreamRejected as exc:
             contacting.note_answer(connection)
-            _take_refusal(part, exc)
+            setbacks.take_refusal(part, exc)
         except UpstreamUnavailable as exc:
             contacting.note_silence(connection, exc)
-            _try_later(part, exc, exc.retry_after or _pause(part))
+            setbacks.take_silence(part, exc)
+
+    attempt.__name__ = step.__name__
+    return attempt
+
+
+def bringing_in(step: Callable[[Adoption, UpstreamClient], None]) -> Callable[[Adoption], None]:
+    """Give ``step`` a client, and write down what a failure means for a batch made elsewhere."""
+
+    def attempt(adoption: Adoption) -> None:
+        connection = adoption.connection
+        if rest := contacting.rest_of(connection):
+            adoption.postpone(setbacks.spread(rest))
+            return
+        try:
+            with upstream_client(adoption.key) as upstream:
+                step(adoption, upstream)
+                _note_contact(adoption.key, upstream)
+            contacting.note_answer(connection)
+        except UnreadableKey:
+            adopting.refuse(adoption, UNREADABLE)
+        except (adopting.Refused, fetching.Refused, ordering.Refused) as exc:
+            adopting.refuse(adoption, str(exc))
+        except UpstreamRejected as exc:
+            contacting.note_answer(connection)
+            advice = advising.sentence(exc, connection)
+            if exc.reason in ABOUT_KEYS:
+                keying.note_trouble(adoption.key, advice, is_refused=True)
+            adopting.refuse(adoption, advice)
+        except UpstreamUnavailable as exc:
+            contacting.note_silence(connection, exc)
+            adoption.postpone(
+                exc.retry_after or setbacks.pause(adoption),
+                failures=adoption.failures + 1,
+                trouble=f"{connection}: {exc}. Nothing is lost; the portal keeps trying.",
+            )
 
     attempt.__name__ = step.__name__
     return attempt
@@ -78,7 +135,7 @@ def ask_bill(batch: Batch) -> None:
     """A provider that refuses does not tell such sums; it is not asked again."""
     connection = batch.connection
     if rest := contacting.rest_of(connection):
-        batch.postpone(_spread(rest))
+        batch.postpone(setbacks.spread(rest))
         return
     try:
         with upstream_client(batch.key) as upstream:
@@ -101,13 +158,16 @@ def look(watch: Watch, wake: Callable[[Leased], None]) -> None:
     """
     connection = watch.key.connection
     if rest := contacting.rest_of(connection):
-        watch.postpone(_spread(rest))
+        watch.postpone(setbacks.spread(rest))
         return
     try:
         with upstream_client(watch.key) as upstream:
-            for pk, remote in watching.look(watch, upstream).items():
+            found = watching.look(watch, upstream)
+            for pk, remote in found.news.items():
                 if part := _take(pk, remote, upstream):
                     wake(part)
+            for part in found.reopened:
+                _follow_again(part)
             _note_contact(watch.key, upstream)
         contacting.note_answer(connection)
     except UnreadableKey:
@@ -117,7 +177,25 @@ def look(watch: Watch, wake: Callable[[Leased], None]) -> None:
         watch.postpone(LONGEST_PAUSE)
     except UpstreamUnavailable as exc:
         contacting.note_silence(connection, exc)
-        watch.postpone(exc.retry_after or _spread(connection.patience))
+        watch.postpone(exc.retry_after or setbacks.spread(connection.patience))
+
+
+def ask_again(part: Part) -> None:
+    """Follow a part that is over here, if its provider tells of another end, or of none yet."""
+    connection = part.batch.connection
+    if contacting.rest_of(connection):
+        return
+    try:
+        with upstream_client(part.batch.key) as upstream:
+            remote = upstream.retrieve_batch(part.upstream_id)
+        contacting.note_answer(connection)
+    except (UnreadableKey, UpstreamRejected):
+        return
+    except UpstreamUnavailable as exc:
+        contacting.note_silence(connection, exc)
+        return
+    if not remote.is_over or (remote.completed, remote.failed) != (part.completed, part.failed):
+        _follow_again(part)
 
 
 def _take(pk: str, remote: RemoteBatch, upstream: UpstreamClient) -> Part | None:
@@ -130,51 +208,17 @@ def _take(pk: str, remote: RemoteBatch, upstream: UpstreamClient) -> Part | None
     except StaleRow:
         return None
     except UpstreamRejected as exc:
-        _take_refusal(part, exc)
+        setbacks.take_refusal(part, exc)
     except UpstreamUnavailable as exc:
-        _try_later(part, exc, exc.retry_after or _pause(part))
+        setbacks.take_silence(part, exc)
     return part
 
 
-def _spread(wait: timedelta) -> timedelta:
-    """So that those who wait for the same do not all come at once."""
-    return wait * random.uniform(1, 1.3)  # noqa: S311  # no secret
-
-
-def _take_refusal(part: Part, exc: UpstreamRejected) -> None:
-    """A person decides, unless the provider may only be late, or has lost what nobody wants."""
-    connection, created_at = part.batch.connection, part.create_attempted_at
-    grace = timedelta(seconds=connection.create_grace_seconds)
-    is_new = part.upstream_id and created_at and timezone.now() - created_at < grace
-    advice = advising.sentence(exc, connection)
-    if exc.reason is Reason.NOT_FOUND and is_new:
-        # Reads may come from a replica that does not have the batch yet.
-        _try_later(part, exc, _pause(part))
-    elif (
-        exc.reason in {Reason.NOT_FOUND, Reason.GONE}
-        and part.batch.cancel_requested_at
-        and part.upstream_id
-    ):
-        part.move_to(Part.Status.CANCELLED, trouble="")
-        Event.objects.create(batch_id=part.batch_id, text=advice)
-    else:
-        if exc.reason in ABOUT_KEYS:
-            keying.note_trouble(part.batch.key, advice, is_refused=True)
-        stop(part, advice)
-
-
-def _try_later(part: Part, exc: UpstreamError, pause: timedelta) -> None:
-    part.postpone(
-        pause,
-        failures=part.failures + 1,
-        trouble=f"{part.batch.connection}: {exc}. Nothing is lost; the portal keeps trying.",
-    )
-
-
-def _pause(part: Part) -> timedelta:
-    """Twice as long each time, with some chance in it, so that parts do not come back in step."""
-    seconds = min(2.0 ** min(part.failures, 10), LONGEST_PAUSE.total_seconds())
-    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311  # no secret
+def _follow_again(part: Part) -> None:
+    try:
+        reopening.follow_again(part)
+    except StaleRow:
+        return
 
 
 def _note_contact(key: ProviderKey, upstream: UpstreamClient) -> None:

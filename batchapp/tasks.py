@@ -14,15 +14,22 @@ from django.utils import timezone
 
 from batchapp import errands
 from batchapp.attempts import attempt
-from batchapp.models import Batch, Leased, Part, Table, Upload, Watch
+from batchapp.models import Adoption, Batch, Leased, Part, Table, Upload, Watch
 from batchapp.services import (
+    adopting,
     building,
+    fetching,
     harvesting,
     intake,
+    merging,
+    ordering,
     polling,
     preparing,
+    queueing,
     reading,
+    reopening,
     repairing,
+    retrying,
     settling,
     submission,
 )
@@ -43,9 +50,9 @@ def tick() -> None:
     A row that was woken is left alone for a while, so that messages do not pile up in front of
     workers that are busy.
     """
-    Batch.objects.begin_settling()
+    Part.objects.end_batches()
     now = timezone.now()
-    for model in (Upload, Part, Batch, Watch, Table):
+    for model in (Upload, Part, Batch, Watch, Table, Adoption):
         rows = list(model.objects.due(now).order_by("next_check_at")[:ROWS_PER_TICK])
         model.objects.due(now).filter(pk__in=[row.pk for row in rows]).update(
             next_check_at=now + WAKE_AGAIN
@@ -76,20 +83,20 @@ def forget_table(table_id: str) -> None:
 
 @shared_task
 def check(upload_id: str) -> None:
-    """Check one file line by line; a corrected version is made first."""
+    """Check one file line by line; one that is made of another is made first."""
     _step(Upload, upload_id, Upload.Status.CHECKING, _check)
 
 
 @shared_task
 def prepare(part_id: str) -> None:
-    """Write the ledger of one part."""
-    _step(Part, part_id, Part.Status.PREPARING, preparing.prepare)
+    """Write the ledger of one part; the first divides the file among all of them."""
+    _step(Part, part_id, Part.Status.PREPARING, _prepare)
 
 
 @shared_task
 def submit(part_id: str) -> None:
     """Send one part to its provider. Running it twice submits it once."""
-    _step(Part, part_id, Part.Status.WAITING, errands.with_upstream(submission.submit))
+    _step(Part, part_id, Part.Status.WAITING, _submit)
 
 
 @shared_task
@@ -111,9 +118,23 @@ def harvest(part_id: str) -> None:
 
 
 @shared_task
+def reopen(part_id: str) -> None:
+    """Have what one part has no answer to run again at its provider."""
+    _step(Part, part_id, Part.Status.REOPENING, errands.with_upstream(reopening.reopen))
+
+
+@shared_task
+def ask_again(part_id: str) -> None:
+    """Ask about one part that is over here, and may have ended otherwise since."""
+    rows = Part.objects.select_related("batch__connection", "batch__key__connection")
+    if part := rows.filter(pk=part_id, status__in=Part.OVER).first():
+        errands.ask_again(part)
+
+
+@shared_task
 def settle(batch_id: str) -> None:
     """Add up one batch."""
-    _step(Batch, batch_id, Batch.Status.SETTLING, settling.settle)
+    _step(Batch, batch_id, Batch.Status.SETTLING, _settle)
 
 
 @shared_task
@@ -121,6 +142,13 @@ def ask_bill(batch_id: str) -> None:
     """Ask what one batch was billed."""
     for status in Batch.OVER:
         _step(Batch, batch_id, status, errands.ask_bill)
+
+
+@shared_task
+def adopt(adoption_id: str) -> None:
+    """Bring in one batch that was made elsewhere: its file, then the batch itself."""
+    _step(Adoption, adoption_id, Adoption.Status.FETCHING, errands.bringing_in(_fetch))
+    _step(Adoption, adoption_id, Adoption.Status.CHECKING, _enter)
 
 
 STEPS: dict[tuple[type[Leased], str], Task[[str], None]] = {
@@ -133,9 +161,12 @@ STEPS: dict[tuple[type[Leased], str], Task[[str], None]] = {
     (Part, Part.Status.WAITING): submit,
     (Part, Part.Status.RUNNING): poll,
     (Part, Part.Status.HARVESTING): harvest,
+    (Part, Part.Status.REOPENING): reopen,
     (Batch, Batch.Status.SETTLING): settle,
     **{(Batch, status): ask_bill for status in Batch.OVER},
     (Watch, Watch.Status.WATCHING): look,
+    (Adoption, Adoption.Status.FETCHING): adopt,
+    (Adoption, Adoption.Status.CHECKING): adopt,
 }
 
 
@@ -158,8 +189,23 @@ def run(row: Leased) -> None:
 
 
 def _step(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) -> None:
-    if moved := attempt(model, pk, status, step):
+    moved = attempt(model, pk, status, step)
+    if moved:
         wake(moved)
+        if model is Part:
+            _hand_on(moved)
+
+
+def _hand_on(moved: Leased) -> None:
+    """Give the place that a part has left, which stopped or is over, to another."""
+    if isinstance(moved, Part) and moved.status in Part.STOPPED:
+        connection = moved.batch.connection
+    elif isinstance(moved, Batch):
+        connection = moved.connection
+    else:
+        return
+    for part in queueing.admit(connection) if connection.max_active is not None else ():
+        wake(part)
 
 
 def _make_file(table: Table) -> None:
@@ -179,14 +225,80 @@ def _make_file(table: Table) -> None:
 
 
 def _check(upload: Upload) -> None:
-    if not upload.is_to_be_made or repairing.make(upload):
+    make = repairing.make if upload.selection is None else retrying.make
+    if not upload.is_to_be_made or make(upload):
         intake.check(upload)
+
+
+def _prepare(part: Part) -> None:
+    for other in preparing.divide(part):
+        wake(other)
+    preparing.prepare(part)
+
+
+def _submit(part: Part) -> None:
+    """What has no place at its provider yet waits for one."""
+    if not queueing.has_place(part):
+        for other in queueing.admit(part.batch.connection):
+            if other.pk != part.pk:
+                wake(other)
+        if not queueing.has_place(part):
+            queueing.wait(part)
+            return
+    errands.with_upstream(submission.submit)(part)
+
+
+def _settle(batch: Batch) -> None:
+    """What it answered in the place of others is theirs before it is over."""
+    merging.merge(batch)
+    settling.settle(batch)
 
 
 def _poll(part: Part, upstream: UpstreamClient) -> None:
     if part.may_have_twin:
         submission.cancel_twins(part, upstream)
     polling.poll(part, upstream)
+
+
+def _fetch(adoption: Adoption, upstream: UpstreamClient) -> None:
+    """The same bytes for the same person are the same file, however often they are fetched."""
+    with fetching.fetched(adoption, upstream) as content:
+        upload = intake.receive(
+            adoption.project,
+            adoption.asked_by,
+            content,
+            name=content.name or "requests.jsonl",
+            submission=adoption.pk,
+        )
+    if upload.status == Upload.Status.FAILED:
+        intake.check_again(upload)
+    adopting.keep(adoption, upload)
+    wake(upload)
+
+
+def _enter(adoption: Adoption) -> None:
+    if adopting.is_being_checked(adoption):
+        adoption.postpone(adopting.LOOK_AGAIN)
+    else:
+        errands.bringing_in(_take_over)(adoption)
+
+
+def _take_over(adoption: Adoption, upstream: UpstreamClient) -> None:
+    """The batch comes to be with the note that it did, or neither does."""
+    upload = adopting.checked(adoption)
+    remote = fetching.look(adoption, upstream)
+    with transaction.atomic():
+        batch = ordering.adopt(
+            adoption.project,
+            adoption.asked_by,
+            upload,
+            adoption.key,
+            remote,
+            submission=adoption.pk,
+        )
+        adopting.finish(adoption, batch)
+    for part in batch.parts.all():
+        wake(part)
 
 
 def _look(watch: Watch) -> None:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from batchapp.domain.building.recipes import Recipe
 from batchapp.models import (
     REALTIME,
+    Adoption,
     Batch,
     Connection,
     Membership,
@@ -27,7 +28,17 @@ from batchapp.models import (
     Upload,
     User,
 )
-from batchapp.services import building, harvesting, intake, ordering, preparing, reading, settling
+from batchapp.services import (
+    adopting,
+    building,
+    harvesting,
+    intake,
+    merging,
+    ordering,
+    preparing,
+    reading,
+    settling,
+)
 from batchapp.upstream.client import UpstreamClient
 
 MODEL = "Qwen/Qwen3-30B"
@@ -193,6 +204,17 @@ def make_batch(
     return batch
 
 
+def make_adoption(project: Project, user: User | None = None, **fields: Any) -> Adoption:
+    """A batch that was made elsewhere, just asked for. ``fields`` are then written over it."""
+    user = user or make_user()
+    key = fields.pop("key", None) or make_key(user, project.connection)
+    (adoption,) = adopting.begin(project, user, key, [str(uuid.uuid4())]).adoptions
+    if fields:
+        Adoption.objects.filter(pk=adoption.pk).update(**fields)
+        adoption.refresh_from_db()
+    return adoption
+
+
 def set_part(batch: Batch, **fields: Any) -> Part:
     """Write ``fields`` over the only part of ``batch``, whatever its transitions say."""
     Part.objects.filter(batch=batch).update(**fields)
@@ -237,7 +259,7 @@ class Shelf:
     def open_content(
         self, file_id: str, *, skip: int = 0, on_progress: object = None
     ) -> Iterator[SimpleNamespace]:
-        yield SimpleNamespace(lines=lambda: iter(self.files[file_id][skip:]))
+        yield SimpleNamespace(lines=lambda **_: iter(self.files[file_id][skip:]))
 
 
 def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) -> Part:
@@ -269,8 +291,9 @@ def finish(
     """Answer ``batch`` and settle it; every request is answered unless ``output`` is given."""
     lines = [answer_line(n) for n in range(1, batch.requests + 1)] if output is None else output
     answer(batch, lines, errors)
-    Batch.objects.begin_settling(pk=batch.pk)
+    Part.objects.end_batches(pk=batch.pk)
     batch.refresh_from_db()
+    merging.merge(batch)
     settling.settle(batch)
     batch.refresh_from_db()
     return batch

@@ -5,6 +5,7 @@ The sandbox is the faithful one; this one only misbehaves on demand, at exact pl
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Provider:
     calls: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
     sizes: dict[str, int] = field(default_factory=dict)
+    sent: dict[str, bytes] = field(default_factory=dict)
     before: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
     after: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
 
@@ -55,6 +57,17 @@ class Provider:
         batch["status"] = status
         batch["request_counts"] |= {"completed": len(output), "failed": len(errors)}
 
+    def run(self, content: bytes, name: str = "elsewhere.jsonl", **batch: Any) -> str:
+        """Let another program run a file of ``content``; the id of its batch."""
+        file_id = str(uuid.uuid4())
+        lines = content.splitlines()
+        self.files[file_id], self.contents[file_id] = name, lines
+        self.sizes[file_id] = len(content)
+        asked = {"input_file_id": file_id, "completion_window": "24h", "metadata": {}}
+        asked |= {"endpoint": "/v1/chat/completions", "created_at": int(time.time()) - 3600}
+        counts = {"total": len(lines), "completed": 0, "failed": 0}
+        return str(self._create(asked | {"request_counts": counts} | batch).json()["id"])
+
     def _act(self, call: str, request: httpx.Request) -> httpx.Response:
         named = request.url.path.split("/")[3:]
         match call:
@@ -63,7 +76,10 @@ class Provider:
                 assert name
                 file_id = str(uuid.uuid4())
                 self.files[file_id] = name[1].decode()
+                self.sent[file_id] = _attached(request)
                 return httpx.Response(201, json=self._file(file_id))
+            case "GET /v1/files/ID" if named[0] in self.files:
+                return httpx.Response(200, json=self._file(named[0]))
             case "GET /v1/files":
                 found = [self._file(each) for each in self.files]
                 return httpx.Response(200, json={"data": found, "has_more": False})
@@ -71,11 +87,13 @@ class Provider:
                 return self._create(json.loads(request.content))
             case "GET /v1/batches":
                 return httpx.Response(200, json=self._page(request.url.params))
-            case "GET /v1/batches/ID":
+            case "GET /v1/batches/ID" if named[0] in self.batches:
                 return httpx.Response(200, json=self.batches[named[0]])
             case "POST /v1/batches/ID/cancel":
                 self.batches[named[0]]["status"] = "cancelled"
                 return httpx.Response(200, json=self.batches[named[0]])
+            case "POST /v1/batches/ID/retry":
+                return self._retry(self.batches[named[0]])
             case "GET /v1/files/ID/content":
                 lines = self.contents.get(named[0], [])[int(request.url.params.get("skip", 0)) :]
                 return httpx.Response(200, content=b"".join(line + b"\n" for line in lines))
@@ -95,6 +113,15 @@ class Provider:
         end = start + int(asked.get("limit", 20))
         return {"data": seen[start:end], "has_more": end < len(seen)}
 
+    def _retry(self, batch: dict[str, Any]) -> httpx.Response:
+        """Failed and cancelled requests run again; the error file is empty from then on."""
+        if batch["status"] != "cancelled" and not batch["request_counts"]["failed"]:
+            return httpx.Response(400, text="Nothing to retry: no failed or canceled requests")
+        batch["status"] = "in_progress"
+        batch["request_counts"] |= {"failed": 0}
+        self.contents[batch["error_file_id"]] = []
+        return httpx.Response(200, json=batch)
+
     def _create(self, asked: dict[str, Any]) -> httpx.Response:
         batch_id = str(uuid.uuid4())
         self.batches[batch_id] = {
@@ -107,3 +134,10 @@ class Provider:
             **asked,
         }
         return httpx.Response(201, json=self.batches[batch_id])
+
+
+def _attached(request: httpx.Request) -> bytes:
+    """The bytes of the only file in a multipart body."""
+    boundary = request.headers["Content-Type"].partition("boundary=")[2].encode()
+    after_name = request.content.partition(b'filename="')[2]
+    return after_name.partition(b"\r\n\r\n")[2].partition(b"\r\n--" + boundary)[0]

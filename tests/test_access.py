@@ -21,6 +21,7 @@ from tests.make import (
     VIEWER,
     finish,
     join,
+    make_adoption,
     make_batch,
     make_key,
     make_project,
@@ -31,14 +32,20 @@ from tests.make import (
 
 pytestmark = pytest.mark.django_db
 
-OPEN_TO_ALL = {"login", "healthz", "logout", "icons"}
+OPEN_TO_ALL = {"login", "healthz", "logout", "icons", "hook"}
 OF_OBJECTS = [
-    each for each in urlpatterns if each.pattern.converters and each.name not in {"icons"}
+    each for each in urlpatterns if each.pattern.converters and each.name not in {"icons", "hook"}
 ]
 BY_ID = [each for each in OF_OBJECTS if "pk" in each.pattern.converters]
 WRITERS = {
+    "adopting",
+    "adopting_state",
     "batch_cancel",
+    "batch_pause",
+    "batch_resume",
+    "batch_reopen",
     "batch_try_again",
+    "batch_retry",
     "batch_file",
     "batch_check",
     "batch_window",
@@ -53,6 +60,7 @@ WRITERS = {
     "upload_repair",
     "key_replace",
     "key_remove",
+    "key_webhook",
     "project_member_remove",
 }
 
@@ -72,6 +80,7 @@ def world() -> dict[str, Any]:
         "batches": finish(make_batch(project, upload=upload)),
         "keys": make_key(project),
         "tables": make_table(project),
+        "adoptions": make_adoption(project),
         "templates": building.save_template(
             project, project.members.first(), "Triage", Recipe(model="m", prompt="{text}")
         ).template,
@@ -128,10 +137,11 @@ def test_strangers_are_sent_to_sign_in(
     has_object = pattern in OF_OBJECTS
     url = address(pattern, world) if has_object else f"/{pattern.pattern}"
     url = url.replace("<slug:version>", icons.version())
+    url = url.replace("<uuid:key>", str(uuid.uuid4()))  # nobody listens there
 
     for response in (client.get(url), client.post(url)):
         if pattern.name in OPEN_TO_ALL:
-            assert response.status_code in {200, 302, 405}
+            assert response.status_code in {200, 302, 404, 405}
         else:
             assert response.status_code == 302
             assert response["Location"].startswith("/sign-in/?next=")
@@ -163,6 +173,7 @@ def test_a_viewer_sees_and_does_not_write(
         "key_replace",
         "key_remove",
         "key_try",
+        "key_webhook",
     ],
 )
 def test_a_member_does_not_manage(client: Client, world: dict[str, Any], name: str) -> None:
@@ -184,7 +195,7 @@ def test_a_key_of_a_colleague_is_nobody_elses(client: Client, world: dict[str, A
     key = make_key(colleague, world["projects"].connection)
     client.force_login(join(make_user(), world["projects"], "admin"))
 
-    for name in ("key_replace", "key_remove", "key_try"):
+    for name in ("key_replace", "key_remove", "key_try", "key_webhook"):
         assert client.post(reverse(name, args=[key.pk])).status_code == 404
     page = client.get(
         reverse("batch_window", args=[world["files"].pk]), follow=True

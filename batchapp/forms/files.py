@@ -81,8 +81,8 @@ class SendingForm(forms.Form):
 
     @property
     def max_bytes(self) -> int:
-        """Of one file: what the provider takes, and the portal reads."""
-        return min(self.connection.max_file_bytes, settings.MAX_UPLOAD_MIB * MIB)
+        """Of one file: what may be sent on the connection, and the portal reads."""
+        return min(self.connection.max_upload_bytes, settings.MAX_UPLOAD_MIB * MIB)
 
     @property
     def accept(self) -> str:
@@ -108,7 +108,7 @@ class SendingForm(forms.Form):
         return bool(self.cleaned_data.get("then") == "batch")
 
     def _fault(self, name: str, size: int) -> str:
-        limit = self.connection.max_file_bytes
+        limit = self.connection.max_upload_bytes
         if not size:
             return f"{name} is empty. Choose a file with one request on each line."
         if "." in name and not name.lower().endswith(ENDINGS):
@@ -118,8 +118,8 @@ class SendingForm(forms.Form):
             )
         if size > limit:
             return (
-                f"{name} has {size / MIB:,.1f} MiB, and {self.connection} takes at most "
-                f"{limit / MIB:,.1f} MiB a file. Split it into smaller files."
+                f"{name} has {size / MIB:,.1f} MiB, and a file for {self.connection} may have at "
+                f"most {limit / MIB:,.1f} MiB. Split it into smaller files."
             )
         return ""
 

@@ -1,6 +1,7 @@
 """Provider keys. What is typed here is never put on a page again."""
 
 import re
+from base64 import b64decode
 from typing import Any
 
 from django import forms
@@ -10,6 +11,10 @@ from batchapp.models import Connection, User
 
 SHORTEST = 8
 """Characters. Four are shown afterwards, so a shorter key would be half given away."""
+
+PREFIX = "whsec_"
+SHORTEST_SECRET = 16
+"""Bytes, of what a webhook is signed with; the standard asks for 24."""
 
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
@@ -34,6 +39,35 @@ class SecretForm(forms.Form):
             )
         if len(secret) < SHORTEST:
             raise ValidationError("This is too short for a key. Copy it again, all of it.")
+        return secret
+
+
+class WebhookForm(forms.Form):
+    """What a provider signs its webhooks with, as Standard Webhooks write it."""
+
+    secret = forms.CharField(
+        label="Secret",
+        max_length=200,
+        help_text="It begins with whsec_. The provider shows it once, when the webhook is made.",
+        widget=forms.PasswordInput(
+            render_value=False,
+            attrs={"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": ""},
+        ),
+        error_messages={"required": "Paste the secret that the provider showed for the webhook."},
+    )
+
+    def clean_secret(self) -> str:
+        secret: str = self.cleaned_data["secret"].strip()
+        text = secret.removeprefix(PREFIX).rstrip("=")
+        try:
+            length = len(b64decode(text + -len(text) % 4 * "=", validate=True))
+        except ValueError:
+            length = 0
+        if not secret.startswith(PREFIX) or length < SHORTEST_SECRET:
+            raise ValidationError(
+                "This is no webhook secret: it begins with whsec_, and letters, digits, +, / and "
+                "= follow. Copy it again, all of it."
+            )
         return secret
 
 

@@ -70,6 +70,12 @@ class OrderForm(forms.Form):
             "invalid_choice": "Choose one of the completion windows on offer.",
         },
     )
+    fallback = forms.ChoiceField(
+        required=False,
+        error_messages={
+            "invalid_choice": "Choose one of the completion windows on offer to fall back to.",
+        },
+    )
     key = KeyField(
         label="Provider key",
         empty_label=None,
@@ -79,14 +85,23 @@ class OrderForm(forms.Form):
     def __init__(self, *args: Any, user: User, upload: Upload, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.upload = upload
-        window, key = self.fields["window"], self.fields["key"]
-        if isinstance(window, forms.ChoiceField) and isinstance(key, KeyField):
-            window.choices = [(each, each) for each in upload.project.connection.windows]
+        key = self.fields["key"]
+        if isinstance(key, KeyField):
             key.offer(user, upload.project)
+        for name in ("window", "fallback"):
+            windows = self.fields[name]
+            if isinstance(windows, forms.ChoiceField):
+                windows.choices = [(each, each) for each in upload.project.connection.windows]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         return name or ordering.default_name(self.upload)
+
+    def clean_fallback(self) -> str:
+        """One that leaves no more time than the window itself is none: no box need be unticked."""
+        fallback: str = self.cleaned_data["fallback"]
+        is_longer = ordering.is_longer(fallback, self.cleaned_data.get("window", ""))
+        return fallback if is_longer else ""
 
     def clean_key(self) -> ProviderKey:
         key: ProviderKey = self.cleaned_data["key"]

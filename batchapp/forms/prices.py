@@ -12,7 +12,6 @@ from django.utils import timezone
 from batchapp.domain.money import price_lines, wildcards
 from batchapp.domain.money.pricing import UnitPrice
 from batchapp.forms.days import EARLIEST, LATEST
-from batchapp.forms.keys import SecretForm
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.price_lists import offered
 
@@ -236,14 +235,3 @@ class CsvForm(ListForm):
             return str(file.read(), "utf-8-sig")
         except UnicodeDecodeError:
             raise ValidationError("The CSV is not in UTF-8. Save it as “CSV UTF-8”.") from None
-
-
-class TariffForm(SecretForm, ListForm):
-    """The platform key is used once and not kept."""
-
-    field_order = ["connection", "secret", "since", "ends_missing"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["secret"].label = "Platform key"
-        self.fields["secret"].help_text = "Used once, and not kept. Batches run on other keys."

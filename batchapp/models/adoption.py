@@ -1,7 +1,8 @@
 """Batches that were made elsewhere, on their way into a project."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Self
 
 from django.db import models
 
@@ -9,13 +10,45 @@ from batchapp.models.batch import Batch
 from batchapp.models.connection import Connection
 from batchapp.models.key import ProviderKey
 from batchapp.models.leased import Leased, LeasedQuerySet
+from batchapp.models.part import TOKEN_KEY, Part
 from batchapp.models.project import Project
 from batchapp.models.upload import Upload
-from batchapp.models.user import User
+from batchapp.models.user import AnyUser, User
+from batchapp.upstream.types import RemoteBatch
 
 
 class AdoptionQuerySet(LeasedQuerySet["Adoption"]):
-    pass
+    def visible_to(self, user: AnyUser) -> Self:
+        """Those of the projects ``user`` is in: the only door from a request to a row."""
+        return self.filter(project__in=Project.objects.visible_to(user))
+
+    def here(self, connection: Connection, remotes: Iterable[RemoteBatch]) -> set[str]:
+        """The ids of those of ``remotes`` that the portal follows or is bringing in."""
+        remotes = list(remotes)
+        rows = self.filter(connection=connection, upstream_id__in=[each.id for each in remotes])
+        on_their_way = rows.exclude(status=Adoption.Status.FAILED)
+        ids = on_their_way.values_list("upstream_id", flat=True)
+        return self.followed(connection, remotes) | set(ids)
+
+    def followed(self, connection: Connection, remotes: Iterable[RemoteBatch]) -> set[str]:
+        """The ids of those that are a part here, or carry the mark of one that is under way."""
+        remotes = list(remotes)
+        parts = Part.objects.filter(batch__connection=connection)
+        known = parts.filter(upstream_id__in=[each.id for each in remotes])
+        marked = {token: each.id for each in remotes if (token := _token(each))}
+        live = parts.filter(pk__in=marked).exclude(status__in=Part.OVER)
+        return {
+            *known.values_list("upstream_id", flat=True),
+            *(marked[pk] for pk in live.values_list("pk", flat=True)),
+        }
+
+
+def _token(remote: RemoteBatch) -> uuid.UUID | None:
+    """The part that a batch carries the mark of, if a portal made it."""
+    try:
+        return uuid.UUID(hex=remote.metadata.get(TOKEN_KEY, ""))
+    except ValueError:
+        return None
 
 
 AdoptionManager = models.Manager.from_queryset(AdoptionQuerySet)

@@ -108,4 +108,6 @@ class Connection(models.Model):
             max_bytes=self.max_file_bytes,
             max_requests=self.max_requests,
             max_body_bytes=self.max_body_bytes,
+            max_upload_bytes=self.max_upload_bytes,
+            provider=self.name,
         )

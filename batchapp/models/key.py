@@ -97,3 +97,5 @@ class ProviderKey(models.Model):
     def rotate(self) -> None:
         """Encrypt again with the first of ``ENCRYPTION_KEYS``, unsaved."""
         self.ciphertext = reseal(self.ciphertext)
+        if self.webhook_ciphertext:
+            self.webhook_ciphertext = reseal(self.webhook_ciphertext)

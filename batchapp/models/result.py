@@ -1,11 +1,16 @@
 """The ledger: one row per request, and the harvested bytes that its answer lies in."""
 
+from collections.abc import Iterator
 from typing import Self
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models.batch import Batch, Part
+from batchapp.models.batch import Batch
+from batchapp.models.part import Part
+
+CHUNK = 1024 * 1024
 
 
 class Segment(models.Model):
@@ -18,6 +23,7 @@ class Segment(models.Model):
     class Kind(models.TextChoices):
         OUTPUT = "output", "Output"
         ERROR = "error", "Errors"
+        PAST = "past", "Errors before it was reopened"
 
     part = models.ForeignKey(Part, models.CASCADE, related_name="segments")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -32,10 +38,39 @@ class Segment(models.Model):
     def __str__(self) -> str:
         return str(self.blob)
 
+    def read_lines(self) -> Iterator[bytes]:
+        """Its lines from storage, without their ends."""
+        rest = b""
+        with self.blob.open("rb") as blob:
+            while chunk := blob.read(CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
+
 
 class ResultQuerySet(models.QuerySet["Result"]):
     def pending(self) -> Self:
         return self.filter(outcome=Outcome.PENDING)
+
+    def unanswered(self) -> Self:
+        """Without a line of the provider's, whatever a settlement before said of them."""
+        open_ends = [Outcome.PENDING, Outcome.MISSING, Outcome.CANCELLED, Outcome.EXPIRED]
+        return self.filter(outcome__in=open_ends, answer_at=None)
+
+    def stretches(self, lines: int) -> Iterator[Self]:
+        """The results of one batch in the order of its lines, so many lines at a time.
+
+        Each is bounded at both ends: with a limit instead, a database whose statistics have not
+        heard of the batch yet sorts all the rest of it each time.
+        """
+        last = self.order_by().aggregate(last=models.Max("line"))["last"] or 0
+        for start in range(0, last, lines):
+            yield self.filter(line__gt=start, line__lte=start + lines).order_by("line")
+
+    def with_retries(self) -> Self:
+        """With ``retried`` at hand, and ``merged``: the outcome that its answer counts with."""
+        return self.select_related("retried").annotate(
+            merged=Coalesce("retried__outcome", "outcome")
+        )
 
 
 class Result(models.Model):
@@ -87,6 +122,11 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.custom_id}"
+
+    @property
+    def best(self) -> "Result":
+        """The answer of the newest retry that has one, else itself."""
+        return self.retried or self
 
 
 class Stray(models.Model):

@@ -1,20 +1,30 @@
 """Files of requests, as a person sent them."""
 
+import hashlib
+import sys
+import tempfile
+import time
 import uuid
-from collections.abc import Iterator
-from typing import ClassVar, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, Self
 
 import msgspec
+from django.conf import settings
+from django.core.files.base import File
 from django.db import models
 from django.urls import reverse
 
 from batchapp.domain.preflight.corrections import Correction
 from batchapp.domain.preflight.jsonl import Report
+from batchapp.domain.results.selection import Selection
 from batchapp.models.leased import Leased, LeasedQuerySet
 from batchapp.models.project import Project
 from batchapp.models.user import AnyUser, User
 
 CHUNK = 1024 * 1024
+
+REPORT_EVERY = 0.5
+"""Seconds between two signs of life while its bytes are made: a page that polls sees it move."""
 
 
 class UploadQuerySet(LeasedQuerySet["Upload"]):
@@ -101,12 +111,53 @@ class Upload(Leased):
             return None
 
     @property
+    def choice(self) -> Selection | None:
+        """Which requests of ``retry_of`` it holds, or is to hold; None for any other file."""
+        if not self.selection:
+            return None
+        try:
+            return msgspec.convert(self.selection, Selection)
+        except msgspec.ValidationError:  # written by another version of the portal
+            return None
+
+    @property
     def is_to_be_made(self) -> bool:
         """Whether its bytes are still to come."""
         return not self.blob
 
-    def chunks(self) -> Iterator[bytes]:
-        """Its bytes, a MiB at a time."""
+    def attach(self, lines: Iterable[bytes], told: Callable[[], dict[str, Any]]) -> None:
+        """Make ``lines`` with their endings its bytes, once all of them are on disk.
+
+        ``told`` is asked for more fields after the last line. The lease is renewed on the way.
+
+        Raises:
+            OSError: there is no room; nothing was written.
+            StaleRow: another worker has it now; what this one wrote is dropped.
+        """
+        digest, written, said = hashlib.sha256(), 0, time.monotonic()
+        with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as fresh:
+            for line in lines:
+                fresh.write(line)
+                digest.update(line)
+                written += bool(line)
+                if time.monotonic() - said > REPORT_EVERY:
+                    self.renew(lines_checked=written)
+                    said = time.monotonic()
+            fields = told() | {"size": fresh.tell(), "sha256": digest.hexdigest()}
+            fresh.seek(0)
+            self.renew(leases=2)
+            self.blob.save("requests.jsonl", File(fresh), save=False)
+        try:
+            self.renew(blob=self.blob.name, lines_checked=0, **fields)
+        except BaseException:
+            self.blob.delete(save=False)
+            raise
+
+    def chunks(self, start: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Its bytes, a MiB at a time; of a stretch of it ``size`` bytes from byte ``start``."""
+        left = sys.maxsize if size is None else size
         with self.blob.open("rb") as blob:
-            while chunk := blob.read(CHUNK):
+            blob.seek(start)
+            while chunk := blob.read(min(CHUNK, left)):
+                left -= len(chunk)
                 yield chunk

@@ -1,4 +1,4 @@
-"""Provider keys: stored, replaced, removed, tried."""
+"""Provider keys and their webhooks' secrets: stored, replaced, removed, tried."""
 
 from django.utils import timezone
 
@@ -31,6 +31,12 @@ def replace(key: ProviderKey, secret: str) -> None:
     key.save(update_fields=["ciphertext", "last_four", "tried_at", "is_refused", "trouble"])
 
 
+def listen(key: ProviderKey, secret: str) -> None:
+    """Hear webhooks that are signed with ``secret``, and none signed otherwise; "" for none."""
+    key.set_webhook_secret(secret)
+    key.save(update_fields=["webhook_ciphertext"])
+
+
 def is_unsure(key: ProviderKey) -> bool:
     """Whether a batch may have been created on ``key`` without a confirmation.
 
@@ -52,8 +58,8 @@ def remove(key: ProviderKey) -> None:
     if running:
         need = "1 batch under way needs" if running == 1 else f"{running} batches under way need"
         raise KeyInUse(f"{need} this key. Wait for the end, or cancel first.")
-    key.ciphertext = ""
-    key.save(update_fields=["ciphertext"])
+    key.ciphertext = key.webhook_ciphertext = ""
+    key.save(update_fields=["ciphertext", "webhook_ciphertext"])
 
 
 def try_out(key: ProviderKey, upstream: UpstreamClient) -> int:

@@ -29,11 +29,18 @@ from batchapp.models import (
     ProviderKey,
     Upload,
     User,
+    Watch,
 )
 from batchapp.models.money import rounded
+from batchapp.upstream.types import RemoteBatch
 
 NAME_LENGTH = 200
 """Characters of a batch's name; a file's may be longer."""
+
+ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
+"""Characters that are kept of what another program asked the provider for."""
+
+MOMENT = "%-d %B %Y, %H:%M %Z"
 
 NUMBER_LENGTH = len(" (9999)")
 
@@ -88,6 +95,13 @@ def due(window: str, at: datetime) -> datetime | None:
     return at + (timedelta(hours=number) if found[3] else timedelta(days=number))
 
 
+def is_longer(window: str, other: str) -> bool:
+    """Whether ``window`` leaves more time than ``other``; no if either does not say how long."""
+    at = timezone.now()
+    ours, theirs = due(window, at), due(other, at)
+    return ours is not None and theirs is not None and ours > theirs
+
+
 def price_tag(quotes: Mapping[str, Estimate]) -> str:
     """A short text that stays the same as long as every price in ``quotes`` does."""
     prices = [
@@ -120,6 +134,7 @@ def order(
     key: ProviderKey,
     *,
     window: str,
+    fallback: str = "",
     name: str = "",
     submission: UUID,
     shown: str = "",
@@ -132,7 +147,7 @@ def order(
 
     ``shown`` is the ``price_tag`` of what the person saw, of all windows and realtime; "" if
     nobody looked. The estimate is kept as it was ``seen`` then: batches that ended since do not
-    change it.
+    change it. ``fallback`` is the longer window where it goes if there is no room in ``window``.
 
     Raises:
         Refused: nothing was written.
@@ -142,6 +157,7 @@ def order(
     report = upload.report
     if report is None or upload.status != Upload.Status.READY:
         raise Refused("This file is not ready: it is still being checked, or it has errors.")
+    _refuse_fallback(project.connection, window, fallback)
     _refuse_unless_fit(project, user, upload, key, window)
     now = timezone.now()
     windows = [*project.connection.windows, REALTIME]
@@ -159,15 +175,22 @@ def order(
         name=name.strip()[:NAME_LENGTH] or default_name(upload),
         endpoint=max(report.urls, key=lambda url: report.urls[url]),
         window=window,
+        fallback_window=fallback,
+        parent_id=upload.retry_of_id,
         requests=report.requests,
         estimated_cost_usd=_total(prices[window]),
     )
     try:
         with transaction.atomic():
             batch.save(force_insert=True)
-            Charge.objects.bulk_create(_charges(batch, report, prices[window], prices[REALTIME]))
+            Charge.objects.bulk_create(_charges(batch, report, prices))
             Part.objects.create(batch=batch, total=report.requests, next_check_at=now)
-            Event.objects.create(batch=batch, actor=user, text=f"Submitted, {window} window.")
+            text = f"Submitted, {window} window"
+            text += f", or {fallback} if there is no room in it." if fallback else "."
+            Event.objects.create(batch=batch, actor=user, text=text)
+            if batch.parent_id:
+                told = f"Retried as {batch.name}: {report.requests:,} requests."
+                Event.objects.create(batch_id=batch.parent_id, actor=user, text=told)
     except IntegrityError as exc:
         # The same form, at the same instant, through another process?
         if before := Batch.objects.filter(submission=submission, project=project).first():
@@ -177,6 +200,97 @@ def order(
             "the order again."
         ) from exc
     return batch
+
+
+def adopt(
+    project: Project,
+    user: User,
+    upload: Upload,
+    key: ProviderKey,
+    remote: RemoteBatch,
+    *,
+    submission: UUID,
+) -> Batch:
+    """Enter a batch that was made elsewhere of ``upload``; it is followed like one of ours.
+
+    Its prices and its estimate are those of the time when it was made. All rows or none are
+    written; ``submission`` always names the same batch.
+
+    Raises:
+        Refused: nothing was written.
+    """
+    if before := Batch.objects.filter(submission=submission, project=project).first():
+        return before
+    report = upload.report
+    if report is None or upload.status != Upload.Status.READY:
+        raise Refused("This file is not ready: it is still being checked, or it has errors.")
+    if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
+        raise Refused("The provider key was removed. Bring the batch in with another.")
+    usual = max(report.urls, key=lambda url: report.urls[url])
+    batch = Batch(
+        project=project,
+        connection=project.connection,
+        key=key,
+        upload=upload,
+        created_by=user,
+        submission=submission,
+        name=default_name(upload),
+        endpoint=remote.endpoint[:ENDPOINT_LENGTH] or usual,
+        window=remote.window[:WINDOW_LENGTH] or project.connection.windows[0],
+        requests=report.requests,
+    )
+    try:
+        with transaction.atomic():
+            _enter(batch, report, remote)
+    except IntegrityError as exc:
+        raise Refused("Its file or its key was removed here just now. Try again.") from exc
+    return batch
+
+
+def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
+    """Save ``batch`` with its charges, and a part that is at the provider already, whole.
+
+    What the part still lacks is its ledger.
+    """
+    now = timezone.now()
+    made_at = min(remote.created_at or now, now)
+    windows = [batch.window, REALTIME]
+    histories = learnt(report, batch.project, batch.created_by, made_at)
+    prices = quote(report, batch.connection, windows, made_at, histories)
+    batch.estimated_cost_usd = _total(prices[batch.window])
+    batch.save(force_insert=True)
+    Charge.objects.bulk_create(_charges(batch, report, prices))
+    Part.objects.create(
+        batch=batch,
+        total=batch.requests,
+        size=batch.upload.size,
+        upstream_id=remote.id,
+        upstream_file_id=remote.input_file_id,
+        upstream_status=remote.raw_status,
+        output_file_id=remote.output_file_id or "",
+        error_file_id=remote.error_file_id or "",
+        create_attempted_at=made_at,
+        submitted_at=made_at,
+        admitted_at=made_at,
+        expires_at=remote.expires_at,
+        next_check_at=now,
+    )
+    Watch.objects.begin(batch.key)
+    made = timezone.localtime(made_at)
+    text = f"Brought in from {batch.connection}, where it was made on {made:{MOMENT}}."
+    Event.objects.create(batch=batch, actor=batch.created_by, text=text)
+
+
+def _refuse_fallback(connection: Connection, window: str, fallback: str) -> None:
+    if not fallback:
+        return
+    if fallback not in connection.windows:
+        raise Refused(
+            f"{connection} does not offer the {fallback} window to fall back to. "
+            f"Choose one of: {', '.join(connection.windows)}."
+        )
+    if not is_longer(fallback, window):
+        raise Refused(f"Only a window longer than {window} can be fallen back to.")
 
 
 def _refuse_unless_fit(
@@ -193,15 +307,19 @@ def _refuse_unless_fit(
         raise Refused("Choose one of your own provider keys or one of the project's.")
 
 
-def _charges(batch: Batch, report: Report, asked: Estimate, realtime: Estimate) -> list[Charge]:
-    realtime_prices = {line.model: line.price for line in realtime.models}
+def _charges(batch: Batch, report: Report, quotes: Mapping[str, Estimate]) -> list[Charge]:
+    """What each model of ``batch`` costs, by the quotes of its windows and of realtime."""
+    realtime = {line.model: line.price for line in quotes[REALTIME].models}
+    fallback = quotes.get(batch.fallback_window)
+    longer = {line.model: line.price for line in fallback.models} if fallback else {}
     return [
         Charge(
             batch=batch,
             model=line.model,
             requests=line.requests,
             **_frozen(line.price, ""),
-            **_frozen(realtime_prices.get(line.model), "realtime_"),
+            **_frozen(realtime.get(line.model), "realtime_"),
+            **_frozen(longer.get(line.model), "fallback_"),
             shape=report.models[line.model].shape,
             basis=line.basis,
             unbounded_requests=line.unbounded_requests,
@@ -211,7 +329,7 @@ def _charges(batch: Batch, report: Report, asked: Estimate, realtime: Estimate) 
             estimated_cost_usd=line.expected_usd,
             estimated_ceiling_usd=line.ceiling_usd,
         )
-        for line in asked.models
+        for line in quotes[batch.window].models
     ]
 
 

@@ -1,9 +1,11 @@
 """The fifth room: what the provider says of a running part."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
+from batchapp.domain.pace import marked
 from batchapp.models import Event, Part, Watch
 from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.errors import UpstreamRejected
@@ -21,22 +23,19 @@ def poll(part: Part, upstream: UpstreamClient) -> None:
 
 
 def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
-    """Note how far ``part`` is, pass on a wish to cancel, and send it to harvesting if due.
+    """Note how far ``part`` is, pass on a wish to stop it, and send it to harvesting if due.
 
-    A batch that the provider does not cancel is followed to its end: it is paid for.
+    A batch that the provider does not stop is followed to its end: it is paid for.
 
     Raises:
-        UpstreamError: the row is as it was, or knows that the cancellation was sent.
+        UpstreamError: the row is as it was, or knows that the provider was told to stop.
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
-    if part.batch.cancel_requested_at and not part.cancel_sent_at and not remote.is_over:
-        try:
-            remote = upstream.cancel_batch(part.upstream_id)
-            text = f"Cancelled at {part.batch.connection}."
-        except UpstreamRejected as exc:  # it may have ended just now
-            text = f"{part.batch.connection} did not cancel it ({exc.message or exc})."
-        part.renew(cancel_sent_at=timezone.now())
-        Event.objects.create(batch_id=part.batch_id, text=text)
+    if remote.is_over and (wait := part.lag):
+        part.postpone(wait, polled_at=timezone.now(), failures=0, trouble="")
+        return
+    if not remote.is_over:
+        remote = _stopped(part, remote, upstream)
     seen = {
         "upstream_status": remote.raw_status,
         "output_file_id": remote.output_file_id or part.output_file_id,
@@ -44,6 +43,7 @@ def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
         "expires_at": remote.expires_at or part.expires_at,
         "completed": remote.completed,
         "failed": remote.failed,
+        "marks": marks_at(part, timezone.now(), remote.completed + remote.failed),
         "polled_at": timezone.now(),
         "failures": 0,
         "trouble": "",
@@ -69,6 +69,27 @@ def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
         part.postpone(wait, ended_at=None, **seen)
 
 
+def _stopped(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> RemoteBatch:
+    """Tell the provider once if ``part`` is to be cancelled or paused, which is the same to it."""
+    batch = part.batch
+    if batch.cancel_requested_at and not part.cancel_sent_at:
+        sent, done, verb = "cancel_sent_at", "Cancelled", "cancel"
+    elif batch.wants_pause(part.pause_sent_at):
+        sent, done, verb = "pause_sent_at", "Stopped for the pause", "stop"
+    else:
+        return remote
+    part.renew(polled_at=timezone.now())  # a provider that cannot stop it is there all the same
+    try:
+        remote = upstream.cancel_batch(part.upstream_id)
+        text = f"{done} at {batch.connection}."
+    except UpstreamRejected as exc:  # it may have ended just now
+        text = f"{batch.connection} did not {verb} it ({exc.message or exc})."
+    now: dict[str, Any] = {sent: timezone.now()}
+    part.renew(**now)
+    Event.objects.create(batch_id=part.batch_id, text=text)
+    return remote
+
+
 def _has_news(part: Part, remote: RemoteBatch) -> bool:
     """Whether enough was answered since the last harvest to be worth another before the end."""
     fresh = remote.completed + remote.failed - part.output_lines - part.error_lines
@@ -81,3 +102,16 @@ def _ending(part: Part, remote: RemoteBatch) -> str:
         f"{remote.failed:,} failed of {remote.total:,}."
     )
     return " ".join([sentence, *remote.errors])
+
+
+def marks_at(part: Part, moment: datetime, ended: int) -> list[list[float]]:
+    """The marks of ``part`` with what was seen at ``moment``; nothing is written."""
+    begun = part.create_attempted_at or part.submitted_at  # the provider's clock only if need be
+    reopened = part.reopened_at
+    return marked(
+        part.marks,
+        moment.timestamp(),
+        ended,
+        begun=begun.timestamp() if begun else None,
+        reopened=reopened.timestamp() if reopened else None,
+    )

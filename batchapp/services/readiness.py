@@ -24,9 +24,6 @@ IDS_LOOKED_AT = 50
 
 BARE_NUMBER = re.compile(r"(?:req(?:uest)?|row|line|item|task|id|custom|job)?[-_ #:.]*\d+", re.I)
 
-NEAR = Decimal("0.9")
-"""Of a limit."""
-
 PLACES = (Decimal("0.01"), Decimal("0.0001"))
 
 
@@ -49,27 +46,36 @@ class Line:
 
 
 def look(
-    upload: Upload, upstream: UpstreamClient, quotes: Mapping[str, Estimate], window: str
+    upload: Upload,
+    upstream: UpstreamClient,
+    quotes: Mapping[str, Estimate],
+    window: str,
+    *,
+    platform: UpstreamClient | None = None,
 ) -> list[Line]:
     """Ask ``upstream`` what stands in the way of ``upload``, and look at what could be better.
 
-    ``quotes`` has the estimate of each window on offer. At most two questions are asked, so it
-    takes at most twice as long as ``upstream`` may be silent.
+    ``quotes`` has the estimate of each window on offer. ``platform`` is asked for the balance, if
+    there is one, since most providers do not tell it to other keys. At most two questions are
+    asked, so it takes at most twice as long as a client may be silent.
     """
     connection = upload.project.connection
-    lines = [*_of_provider(connection, upstream, quotes[window])]
+    lines = [*_of_provider(connection, upstream, quotes[window], platform)]
     lines.append(_of_window(connection, window))
     return [*lines, *advice(upload, quotes, window)]
 
 
 def advice(upload: Upload, quotes: Mapping[str, Estimate], window: str) -> list[Line]:
     """What would work and could be better; nobody is asked."""
-    found = [_ids(upload), _cheaper(quotes, window), *_limits(upload)]
+    found = [_ids(upload), _cheaper(quotes, window), _parts(upload)]
     return [Line(Mark.INFO, text) for text in found if text]
 
 
 def _of_provider(
-    connection: Connection, upstream: UpstreamClient, quote: Estimate
+    connection: Connection,
+    upstream: UpstreamClient,
+    quote: Estimate,
+    platform: UpstreamClient | None,
 ) -> Iterator[Line]:
     try:
         offered = upstream.list_models()
@@ -86,7 +92,8 @@ def _of_provider(
     yield Line(Mark.FINE, f"{connection} takes the key.")
     yield from _of_models(connection, offered, quote)
     if not connection.is_sandbox:
-        yield _of_balance(connection, upstream, quote)
+        account = " behind the platform key" if platform else ""
+        yield _of_balance(connection, platform or upstream, quote, account)
 
 
 def _refused(connection: Connection, exc: UpstreamRejected) -> Line:
@@ -125,7 +132,9 @@ def _of_window(connection: Connection, window: str) -> Line:
     return Line(Mark.CANNOT, text)
 
 
-def _of_balance(connection: Connection, upstream: UpstreamClient, quote: Estimate) -> Line:
+def _of_balance(
+    connection: Connection, upstream: UpstreamClient, quote: Estimate, account: str
+) -> Line:
     try:
         balance = upstream.balance()
     except UpstreamError:
@@ -134,15 +143,18 @@ def _of_balance(connection: Connection, upstream: UpstreamClient, quote: Estimat
     if balance is None:
         text = f"{connection} tells this kind of key no balance. Look there whether it suffices."
         return Line(Mark.INFO, text)
-    has = f"The account has {_usd(balance)}"
+    has = f"The account{account} has {_usd(balance)}"
     if balance <= 0:
         return Line(Mark.STOPS, f"{has}: requests would fail. Add credits at {connection} first.")
     if expected is None or quote.unpriced:
         text = f"{has}; without all prices nobody knows whether that is enough."
         return Line(Mark.WARNS, text)
     if balance < expected:
-        text = f"{has}, and about {_usd(expected)} is expected. Add credits at {connection} first."
-        return Line(Mark.STOPS, text)
+        text = (
+            f"{has}, which is below the expected cost of ~{_usd(expected)}. Requests fail once it "
+            f"is used up: add credits at {connection} first."
+        )
+        return Line(Mark.WARNS, text)
     if most is None or balance < most:
         up_to = "nothing bounds the cost" if most is None else f"it may be up to {_usd(most)}"
         text = f"{has}: enough for the about {_usd(expected)} expected, but {up_to}."
@@ -186,12 +198,16 @@ def _cheaper(quotes: Mapping[str, Estimate], window: str) -> str:
     )
 
 
-def _limits(upload: Upload) -> Iterator[str]:
-    limits, connection = upload.project.connection.limits, upload.project.connection
-    if upload.size > NEAR * limits.max_bytes:
-        yield f"The file is close to the {limits.max_bytes:,} bytes that {connection} accepts."
-    if limits.max_requests and (upload.requests or 0) > NEAR * limits.max_requests:
-        yield f"The file is close to the {limits.max_requests:,} requests {connection} accepts."
+def _parts(upload: Upload) -> str:
+    """A sentence if the provider gets more than one file."""
+    report, connection = upload.report, upload.project.connection
+    if report is None or report.parts < 2:
+        return ""
+    why = connection.limits.why_divided(upload.size, report.requests) or "less"
+    return (
+        f"It is sent in {report.parts:,} parts, since {connection} takes {why} a file. They stay "
+        "one batch here."
+    )
 
 
 def _usd(amount: Decimal) -> str:

@@ -1,17 +1,11 @@
 """A corrected version of a file: decided on a page, made by a worker, checked like any other."""
 
-import hashlib
 import logging
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from django.conf import settings
-from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -23,9 +17,6 @@ logger = logging.getLogger(__name__)
 
 PREVIEWED = 2 * 1024 * 1024
 """Bytes at the start of a file that a page tries a choice on while a person waits."""
-
-REPORT_EVERY = 0.5
-"""Seconds between two signs of life."""
 
 NAME_LENGTH = 255
 ENDING = ".jsonl"
@@ -58,6 +49,7 @@ def begin(original: Upload, user: User, choice: Choice, *, submission: UUID) -> 
         name=_name(original),
         size=0,
         made_from=original,
+        retry_of=original.retry_of,
         repairs=msgspec.to_builtins(Correction(choice, original.name)),
         next_check_at=timezone.now(),
     )
@@ -97,61 +89,40 @@ def make(upload: Upload) -> bool:
     if upload.made_from is None or correction is None:
         upload.move_to(Upload.Status.FAILED, error=DELETED)
         return False
+    original = upload.made_from
+    repairing, alive = (
+        Repairing(correction.choice, upload.project.connection.limits),
+        upload.keep_alive(),
+    )
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in original.chunks():
+            alive(0)
+            yield chunk
+
+    def told() -> dict[str, Any]:
+        done = msgspec.structs.replace(correction, changed=dict(repairing.changed))
+        return {"repairs": msgspec.to_builtins(done)}
+
     try:
-        with _written(upload, upload.made_from, correction) as (content, fields):
-            upload.renew(leases=2)
-            upload.blob.save("requests.jsonl", content, save=False)
+        upload.attach(repairing.run(chunks), told)
     except OSError as exc:
         logger.exception("upload %s: it cannot be made of %s", upload.pk, upload.made_from_id)
         upload.move_to(
             Upload.Status.FAILED,
-            error=f"The corrected version could not be made: {upload.made_from.name} could not be "
+            error=f"The corrected version could not be made: {original.name} could not be "
             f"read, or there is no room to write ({exc.strerror or exc}). Try again; if it "
             "happens again, tell whoever runs this portal.",
         )
         return False
-    try:
-        upload.renew(blob=upload.blob.name, lines_checked=0, **fields)
-    except BaseException:
-        upload.blob.delete(save=False)
-        raise
     return True
-
-
-@contextmanager
-def _written(
-    upload: Upload, original: Upload, correction: Correction
-) -> "Iterator[tuple[File[bytes], dict[str, Any]]]":
-    """The corrected bytes on disk, with what the row says of them."""
-    repairing = Repairing(correction.choice, upload.project.connection.limits)
-    written, said = 0, time.monotonic()
-
-    def chunks() -> Iterator[bytes]:
-        nonlocal said
-        for chunk in original.chunks():
-            if time.monotonic() - said > REPORT_EVERY:
-                upload.renew(lines_checked=written)
-                said = time.monotonic()
-            yield chunk
-
-    digest = hashlib.sha256()
-    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as fresh:
-        for line in repairing.run(chunks):
-            fresh.write(line)
-            digest.update(line)
-            written += bool(line)
-        done = msgspec.structs.replace(correction, changed=dict(repairing.changed))
-        fields = {
-            "size": fresh.tell(),
-            "sha256": digest.hexdigest(),
-            "repairs": msgspec.to_builtins(done),
-        }
-        fresh.seek(0)
-        yield File(fresh), fields
 
 
 def _name(original: Upload) -> str:
     """The original's with a word behind it, and a number from the second version on."""
-    stem, number = original.name.removesuffix(ENDING), original.versions.count() + 1
+    stem, number = (
+        original.name.removesuffix(ENDING),
+        original.versions.filter(selection__isnull=True).count() + 1,
+    )
     mark = "-corrected" if number == 1 else f"-corrected-{number}"
     return f"{stem[: NAME_LENGTH - len(mark) - len(ENDING)]}{mark}{ENDING}"

@@ -2,18 +2,25 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from batchapp.domain.money.pricing import cost
 from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
-from batchapp.domain.results.reconcile import proof
-from batchapp.models import Batch, Charge, Event, Part, Result
+from batchapp.domain.results.reconcile import Counts, disagreement, is_same_model, proof
+from batchapp.models import Batch, Charge, Event, Part, Result, Segment
 from batchapp.models.money import rounded
 
 NOTHING_USED = {"input": 0, "output": 0, "answers": 0, "silent": 0}
+
+BROKEN_OFF = {"cancelled", "expired"}
+"""What a provider calls a batch of which it leaves requests undone."""
+
+MOST_TOLD = 5
+"""Parts whose counts are told one by one."""
 
 BILL_AFTER = timedelta(minutes=1)
 """By then a provider that says what it billed has most often added it up."""
@@ -22,7 +29,8 @@ BILL_AFTER = timedelta(minutes=1)
 def settle(batch: Batch) -> None:
     """Give every request its outcome, add up tokens and cost, and close ``batch``.
 
-    All of it or nothing is written. What the provider billed is asked for a little later.
+    All of it or nothing is written. What the provider billed is asked for a little later. A batch
+    that was reopened is settled anew: what was written the last time is written over.
 
     Raises:
         StaleRow: another worker has it now; nothing was written.
@@ -31,8 +39,10 @@ def settle(batch: Batch) -> None:
         _close_what_is_open(batch)
         counts = _counts(batch)
         verdict, now = _verdict(counts), timezone.now()
+        discrepancy = _discrepancy(batch)
         charges = _bill(batch, now if verdict == Batch.Status.COMPLETED else None)
-        Event.objects.create(batch=batch, text=f"Finished: {proof(counts, batch.requests)}.")
+        said = [f"Finished: {proof(counts, batch.requests)}.", discrepancy, _other_models(batch)]
+        Event.objects.create(batch=batch, text=" ".join(filter(None, said)))
         batch.move_to(
             verdict,
             finished_at=now,
@@ -41,6 +51,7 @@ def settle(batch: Batch) -> None:
             failed=sum(counts.get(outcome, 0) for outcome in FAILED),
             cancelled=counts.get(Outcome.CANCELLED, 0),
             missing=counts.get(Outcome.MISSING, 0),
+            discrepancy=discrepancy,
             input_tokens=sum(charge.input_tokens for charge in charges),
             output_tokens=sum(charge.output_tokens for charge in charges),
             actual_cost_usd=_total(charges),
@@ -48,16 +59,21 @@ def settle(batch: Batch) -> None:
 
 
 def _close_what_is_open(batch: Batch) -> None:
-    """A request without an answer was cancelled with its part, or is missing.
+    """A request without an answer was cancelled or expired with its part, or is missing.
 
     A part that was cancelled before it was submitted may have no ledger yet: its requests are
     counted as cancelled all the same.
     """
     cancelled = Q(part__status=Part.Status.CANCELLED) | Q(part__upstream_status="cancelled")
-    pending = Result.objects.filter(batch=batch).pending()
-    ids = pending.filter(cancelled).values("pk")
-    Result.objects.filter(pk__in=ids).update(outcome=Outcome.CANCELLED)
-    pending.update(outcome=Outcome.MISSING)
+    expired = Q(part__upstream_status="expired")
+    of_batch = Result.objects.filter(batch=batch)
+    for which, outcome in [
+        (cancelled, Outcome.CANCELLED),
+        (expired & ~cancelled, Outcome.EXPIRED),
+        (~expired & ~cancelled, Outcome.MISSING),
+    ]:
+        ids = of_batch.unanswered().filter(which).values("pk")
+        of_batch.filter(pk__in=ids).update(outcome=outcome)
 
 
 def _counts(batch: Batch) -> dict[Outcome, int]:
@@ -66,6 +82,66 @@ def _counts(batch: Batch) -> dict[Outcome, int]:
     if unwritten := batch.requests - sum(counts.values()):
         counts[Outcome.CANCELLED] = counts.get(Outcome.CANCELLED, 0) + unwritten
     return counts
+
+
+def _discrepancy(batch: Batch) -> str:
+    """Where the provider's counts and the results disagree, part by part; "" if nowhere."""
+    found = _found(batch)
+    parts = list(batch.parts.exclude(upstream_id=""))
+    told = []
+    for part in parts:
+        connection = str(batch.connection)
+        who = connection if len(parts) == 1 else f"In part {part.number}, {connection}"
+        if sentence := _disagreement(who, part, found.get(part.pk, [])):
+            told.append(sentence)
+    rest = len(told) - MOST_TOLD
+    return " ".join(told[:MOST_TOLD] + [f"So it is in {rest:,} more parts."] * (rest > 0))
+
+
+def _disagreement(who: str, part: Part, rows: list[tuple[str, str, int]]) -> str:
+    by_file, by_outcome = {True: 0, False: 0}, {True: 0, False: 0}
+    for outcome, kind, number in rows:
+        by_file[kind == Segment.Kind.OUTPUT] += number
+        by_outcome[outcome in SUCCEEDED] += number
+    was_cancelled = part.status == Part.Status.CANCELLED
+    return disagreement(
+        who,
+        Counts(part.completed, part.failed),
+        Counts(by_file[True], by_file[False]),
+        Counts(by_outcome[True], by_outcome[False]),
+        part.total,
+        is_broken_off=was_cancelled or part.upstream_status in BROKEN_OFF,
+    )
+
+
+def _found(batch: Batch) -> dict[UUID, list[tuple[str, str, int]]]:
+    """By part: outcome, kind of the file and number of the results that came back."""
+    rows = (
+        batch.results.exclude(segment=None)
+        .order_by()
+        .values_list("part", "outcome", "segment__kind")
+        .annotate(Count("pk"))
+    )
+    found: dict[UUID, list[tuple[str, str, int]]] = {}
+    for part, outcome, kind, number in rows:
+        found.setdefault(part, []).append((outcome, kind, number))
+    return found
+
+
+def _other_models(batch: Batch) -> str:
+    """How many answers name another model than their requests, in words."""
+    rows = batch.results.exclude(answer_model="").exclude(answer_model=F("model")).order_by()
+    number = sum(
+        number
+        for asked, answered, number in rows.values_list("model", "answer_model")
+        .annotate(Count("pk"))
+        .iterator()
+        if not is_same_model(asked, answered)
+    )
+    if not number:
+        return ""
+    answers = "1 answer names" if number == 1 else f"{number:,} answers name"
+    return f"{answers} another model than was asked for."
 
 
 def _verdict(counts: dict[Outcome, int]) -> Batch.Status:

@@ -11,8 +11,8 @@ from batchapp.models import Batch, Event, Part, ProviderKey, User
 def request_cancel(batch: Batch, user: User) -> bool:
     """Ask for ``batch`` to be cancelled; False if it is over or was asked for before.
 
-    Requests that are answered stay answered, and paid. A part that waits for a person and never
-    reached the provider is cancelled here and now; one that did goes back to the workers.
+    Requests that are answered stay answered, and paid. A part that waits and is not running at
+    the provider is cancelled here and now; one that may be goes back to the workers.
 
     Raises:
         StaleRow: something moved at this very moment; nothing was written.
@@ -20,17 +20,59 @@ def request_cancel(batch: Batch, user: User) -> bool:
     with transaction.atomic():
         asked = Batch.objects.filter(
             pk=batch.pk, cancel_requested_at=None, status=Batch.Status.RUNNING
-        ).update(cancel_requested_at=timezone.now())
+        ).update(cancel_requested_at=timezone.now(), pause_requested_at=None)
         if not asked:
             return False
         Event.objects.create(batch=batch, actor=user, text="Asked to cancel.")
-        for part in batch.parts.filter(status=Part.Status.NEEDS_ATTENTION):
-            if part.may_be_at_provider:
-                _release(part)
-            else:
+        for part in batch.parts.filter(status__in=Part.STOPPED):
+            was_stopped_there = part.status == Part.Status.PAUSED and part.upstream_id
+            if was_stopped_there or not part.may_be_at_provider:
                 part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
-        # Those under way are looked at now rather than at their next turn.
-        batch.parts.exclude(next_check_at=None).update(next_check_at=timezone.now())
+            else:
+                _release(part)
+        _look_now(batch)
+    return True
+
+
+def request_pause(batch: Batch, user: User) -> bool:
+    """Ask for ``batch`` to be paused; False if it is over, being stopped, or cannot be resumed."""
+    if not batch.connection.has_retry:
+        return False
+    with transaction.atomic():
+        asked = Batch.objects.filter(
+            pk=batch.pk,
+            status=Batch.Status.RUNNING,
+            cancel_requested_at=None,
+            pause_requested_at=None,
+        ).update(pause_requested_at=timezone.now())
+        if not asked:
+            return False
+        Event.objects.create(batch=batch, actor=user, text="Asked to pause.")
+        _look_now(batch)
+    return True
+
+
+def resume(batch: Batch, user: User) -> bool:
+    """Let ``batch`` go on; False if it was not paused.
+
+    What the provider has stopped is reopened there; what never got there goes on where it was.
+
+    Raises:
+        StaleRow: something moved at this very moment; nothing was written.
+    """
+    with transaction.atomic():
+        asked = Batch.objects.filter(
+            pk=batch.pk,
+            status=Batch.Status.RUNNING,
+            cancel_requested_at=None,
+            pause_requested_at__isnull=False,
+        ).update(pause_requested_at=None)
+        if not asked:
+            return False
+        Event.objects.create(batch=batch, actor=user, text="Asked to resume.")
+        for part in batch.parts.filter(status=Part.Status.PAUSED):
+            _release(part)
+        _look_now(batch)
     return True
 
 
@@ -58,6 +100,14 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     return len(stuck)
 
 
+def _look_now(batch: Batch) -> None:
+    """Have workers look at parts under way now rather than at their next turn."""
+    batch.parts.exclude(next_check_at=None).update(next_check_at=timezone.now())
+
+
 def _release(part: Part, **changes: Any) -> None:
+    """Send a part that waits for a person back to where it was stopped."""
     status = part.stopped_in or Part.Status.PREPARING
+    if part.status == Part.Status.PAUSED and status == Part.Status.RUNNING:
+        status, changes = Part.Status.REOPENING, changes | {"reopened_at": None, "ended_at": None}
     part.move_to(status, trouble="", failures=0, stopped_in="", **changes)

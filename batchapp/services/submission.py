@@ -9,12 +9,16 @@ from datetime import timedelta
 from django.utils import timezone
 
 from batchapp.models import Event, Part, Watch
+from batchapp.models.part import TOKEN_KEY
 from batchapp.upstream.client import UpstreamClient
-from batchapp.upstream.errors import UpstreamRejected, UpstreamUnavailable
+from batchapp.upstream.errors import NoRoom, UpstreamRejected, UpstreamUnavailable
 from batchapp.upstream.exchange import PATIENCE
 from batchapp.upstream.types import RemoteBatch, RemoteStatus
+from batchapp.upstream.uploading import Stretch
 
-TOKEN_KEY = "portal_submission"  # noqa: S105  # the name of a metadata entry
+LOOKED_FOR = timedelta(minutes=30)
+"""After a create in doubt whose batch is to be stopped."""
+
 LEASES_PER_CALL = PATIENCE + 1
 """For an upload that is being checked, and a create: nobody else may begin before they ended.
 An ordinary timeout is shorter than a lease, and these calls may take ``PATIENCE`` of them."""
@@ -28,11 +32,18 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
     remote = _find(part, upstream)
-    if remote is None and not part.upstream_file_id and not part.batch.cancel_requested_at:
+    if remote is None and (wait := _doubt(part)):
+        part.postpone(wait, failures=0, trouble=_in_doubt(part))
+        return
+    if remote is None and not part.upstream_file_id and not part.batch.is_to_stop:
         part.renew(upstream_file_id=_upload(part, upstream))
-        part.batch.refresh_from_db(fields=["cancel_requested_at"])  # it may have taken minutes
+        part.batch.refresh_from_db(  # it may have taken minutes
+            fields=["cancel_requested_at", "pause_requested_at"]
+        )
     if remote is None and part.batch.cancel_requested_at:
         part.move_to(Part.Status.CANCELLED, trouble="")
+        return
+    if remote is None and part.batch.pause_requested_at and part.put_aside():
         return
     remote = remote or _create(part, upstream)
     part.move_to(
@@ -69,25 +80,41 @@ def _find(part: Part, upstream: UpstreamClient) -> RemoteBatch | None:
 
     Of two, the older is kept and the others are cancelled: only one may be worked on and paid.
     One that never ran counts as none.
-
-    Raises:
-        UpstreamUnavailable: none is to be seen yet, and it is too soon to say that none will be.
     """
     if part.create_attempted_at is None:
         return None
     found = _found(part, upstream)
     for surplus in found[1:]:
         _cancel(part, surplus, upstream)
-    if found:
-        return found[0]
-    seen_for = timezone.now() - part.create_attempted_at
+    return found[0] if found else None
+
+
+def _doubt(part: Part) -> timedelta:
+    """How long until it is looked for again; zero once it is certain enough that there is none.
+
+    One that is to be created is asked for in quick succession for the grace. One that is to be
+    stopped is looked for longer, at growing distances: nobody else would see that it runs.
+    """
+    if part.create_attempted_at is None:
+        return timedelta()
+    gone_for = timezone.now() - part.create_attempted_at
     grace = timedelta(seconds=part.batch.connection.create_grace_seconds)
-    if seen_for < grace:
-        raise UpstreamUnavailable(
-            "the batch may have been created although no confirmation came; looking for it",
-            retry_after=min(grace - seen_for, timedelta(seconds=5)),
-        )
-    return None
+    if gone_for < grace:
+        return min(grace - gone_for, timedelta(seconds=5))
+    if part.batch.is_to_stop and gone_for < LOOKED_FOR:
+        return max(min(gone_for / 2, LOOKED_FOR - gone_for), timedelta(seconds=5))
+    return timedelta()
+
+
+def _in_doubt(part: Part) -> str:
+    text = (
+        f"{part.batch.connection} may have created the batch although no confirmation came. The "
+        "portal looks for it"
+    )
+    if not part.batch.is_to_stop:
+        return f"{text}; nothing is lost."
+    minutes = LOOKED_FOR // timedelta(minutes=1)
+    return f"{text} for {minutes} minutes, to stop it as soon as it is seen."
 
 
 def _found(part: Part, upstream: UpstreamClient) -> list[RemoteBatch]:
@@ -114,7 +141,8 @@ def _cancel(part: Part, twin: RemoteBatch, upstream: UpstreamClient) -> None:
 
 def _upload(part: Part, upstream: UpstreamClient) -> str:
     """Return the id of the part's file at the provider, sending it if it is not there."""
-    name, size = f"{part.token}.jsonl", part.batch.upload.size
+    name, upload = f"{part.token}.jsonl", part.batch.upload
+    size = upload.size if part.size is None else part.size
     if part.upload_attempted_at:
         for file in upstream.find_files(name):
             if file.bytes in {0, size}:  # 0 where the provider does not say
@@ -128,8 +156,9 @@ def _upload(part: Part, upstream: UpstreamClient) -> str:
         else:
             part.renew(leases=LEASES_PER_CALL)
 
-    with part.batch.upload.blob.open("rb") as content:
-        return upstream.upload_file(content.file, name=name, on_progress=progress).id
+    with upload.blob.open("rb") as blob:
+        stretch = Stretch(blob.file, part.starts_at, size)
+        return upstream.upload_file(stretch, name=name, on_progress=progress).id
 
 
 def _create(part: Part, upstream: UpstreamClient) -> RemoteBatch:
@@ -139,22 +168,33 @@ def _create(part: Part, upstream: UpstreamClient) -> RemoteBatch:
     the end of the call, from where the grace counts. A refusal may be about the file, which was
     deleted over there or belongs to another account, so the next attempt sends it again.
     """
-    before = part.create_attempted_at
+    before, batch = part.create_attempted_at, part.batch
     part.renew(
         leases=LEASES_PER_CALL,
         create_attempted_at=timezone.now(),
         may_have_twin=part.may_have_twin or before is not None,
     )
+    # From here on no other part moves the batch to another window.
+    batch.refresh_from_db(fields=["window"])
     try:
         return upstream.create_batch(
             part.upstream_file_id,
-            endpoint=part.batch.endpoint,
-            window=part.batch.window,
-            metadata={TOKEN_KEY: part.token, "portal_batch": str(part.batch_id)},
+            endpoint=batch.endpoint,
+            window=batch.window,
+            metadata=_metadata(part),
         )
     except UpstreamUnavailable as exc:
         part.renew(create_attempted_at=timezone.now() if exc.maybe_done else before)
+        if exc.status == 429:
+            raise NoRoom(exc) from exc
         raise
     except UpstreamRejected:
         part.renew(create_attempted_at=before, upstream_file_id="", upload_attempted_at=None)
         raise
+
+
+def _metadata(part: Part) -> dict[str, str]:
+    """What people at the provider read of it, and we find it by."""
+    told = {TOKEN_KEY: part.token, "portal_batch": str(part.batch_id)}
+    parts = part.batch.parts.count()
+    return told | {"portal_part": f"{part.number}/{parts}"} if parts > 1 else told

@@ -1,6 +1,7 @@
 """The fifth room from above: one list of the provider's covers a hundred running parts."""
 
 import random
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,16 +24,32 @@ QUICKEST = 2.0
 FIELDS = (
     *("pk", "upstream_id", "upstream_status", "completed", "failed", "output_file_id"),
     *("error_file_id", "submitted_at", "batch__cancel_requested_at", "cancel_sent_at"),
+    *("batch__pause_requested_at", "pause_sent_at", "reopened_at", "ended_at"),
 )
+ACTIVE = {RemoteStatus.VALIDATING, RemoteStatus.IN_PROGRESS}
+
 Row = dict[str, Any]
-News = dict[Any, RemoteBatch]
 
 
-def look(watch: Watch, upstream: UpstreamClient) -> News:
-    """Read the list once: id of a part -> what the provider says, of those with something new.
+@dataclass(slots=True)
+class Round:
+    """What one reading of the list brought.
 
-    All others are noted as seen. Those that the list did not name, or that it says are being
-    finished, are made due by themselves.
+    ``news`` is, by id of a running part, what the provider says where that is new; ``reopened``
+    are parts that are over here and that the provider works on again.
+    """
+
+    news: dict[Any, RemoteBatch] = field(default_factory=dict)
+    same: list[Any] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)
+    reopened: list[Part] = field(default_factory=list)
+
+
+def look(watch: Watch, upstream: UpstreamClient) -> Round:
+    """Read the list once, and sort what it says of the parts of ``watch``.
+
+    Running parts without news are noted as seen. Those that the list did not name, or that it
+    says are being finished, are made due by themselves.
     The next round comes when the youngest running part deserves one.
 
     Raises:
@@ -45,25 +62,28 @@ def look(watch: Watch, upstream: UpstreamClient) -> News:
     rows: dict[str, Row] = {row["upstream_id"]: row for row in running.values(*FIELDS)}
     if not rows and watch.key.batches.filter(parts__status=Part.Status.HARVESTING).exists():
         watch.postpone(watch.key.connection.patience)  # it goes on running after a look at results
-        return {}
+        return Round()
     if not rows:
         watch.record(next_check_at=None, leased_until=None, claims=0)
-        return {}
+        return Round()
     youngest = max(row["submitted_at"] or timezone.now() for row in rows.values())
-    news, same = _sort(watch, upstream, rows)
-    _note_seen(same, watch.key.connection.patience)
+    found = _sort(watch, upstream, rows)
+    _note_seen(found.same, watch.key.connection.patience)
+    if found.others:
+        over = Part.objects.filter(batch__key=watch.key_id, status__in=Part.OVER)
+        found.reopened = list(over.filter(upstream_id__in=found.others))
     strangers = [row["pk"] for row in rows.values()][:STRAGGLERS]
     Part.objects.filter(pk__in=strangers, status=Part.Status.RUNNING, leased_until=None).update(
         next_check_at=timezone.now()
     )
     watch.postpone(_pause(watch, youngest))
-    return news
+    return found
 
 
-def _sort(watch: Watch, upstream: UpstreamClient, rows: dict[str, Row]) -> tuple[News, list[Any]]:
+def _sort(watch: Watch, upstream: UpstreamClient, rows: dict[str, Row]) -> Round:
     """Page through the list; what it names is taken out of ``rows``."""
-    news: News = {}
-    same = []
+    found = Round()
+    grace = timedelta(seconds=watch.key.connection.create_grace_seconds)
     after = None
     for _ in range(len(rows) // PAGE + 1 + EXTRA_PAGES):
         page = upstream.list_batches(active_first=True, limit=PAGE, after=after)
@@ -71,20 +91,27 @@ def _sort(watch: Watch, upstream: UpstreamClient, rows: dict[str, Row]) -> tuple
             if remote.status is RemoteStatus.FINALIZING:
                 continue  # to ask for it by itself is what ends it
             row = rows.pop(remote.id, None)
-            if row is not None and _is_news(row, remote):
-                news[row["pk"]] = remote
-            elif row is not None:
-                same.append(row["pk"])
+            if row is None:
+                found.others |= {remote.id} if remote.status in ACTIVE else set()
+            elif _is_news(row, remote, grace):
+                found.news[row["pk"]] = remote
+            else:
+                found.same.append(row["pk"])
         watch.renew()
         if not rows or not page.has_more or not page.data:
             break
         after = page.data[-1].id
-    return news, same
+    return found
 
 
-def _is_news(row: Row, remote: RemoteBatch) -> bool:
+def _is_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
+    reopened_at = None if row["ended_at"] else row["reopened_at"]
+    if remote.is_over and reopened_at and timezone.now() - reopened_at < grace:
+        return False  # the list may be from before
     seen = (row["upstream_status"], row["completed"], row["failed"])
     wants_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
+    paused_at, sent_at = row["batch__pause_requested_at"], row["pause_sent_at"]
+    wants_pause = paused_at and (sent_at is None or sent_at < paused_at)
     has_new_file = {remote.output_file_id, remote.error_file_id} - {
         None,
         "",
@@ -94,6 +121,7 @@ def _is_news(row: Row, remote: RemoteBatch) -> bool:
     return bool(
         remote.is_over
         or wants_cancel
+        or wants_pause
         or has_new_file
         or seen != (remote.raw_status, remote.completed, remote.failed)
     )

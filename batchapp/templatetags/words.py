@@ -91,12 +91,24 @@ def ago_or_in(moment: datetime) -> str:
 def roughly(length: timedelta) -> str:
     """A length of time that is not known better: "about 12 minutes"."""
     seconds = length.total_seconds()
-    if seconds < 55:
-        return "less than a minute"
-    for limit, unit, noun in [(90 * 60, 60, "minute"), (36 * 3600, 3600, "hour")]:
-        if seconds < limit:
-            return f"about {count(round(seconds / unit), noun)}"
-    return f"about {count(round(seconds / 86400), 'day')}"
+    unit, noun = _unit(seconds)
+    return f"about {count(round(seconds / unit), noun)}" if seconds >= 55 else "less than a minute"
+
+
+def roughly_between(least: timedelta, most: timedelta) -> str:
+    """The same of a range, in the unit of its longer end: "about 12 to 25 minutes"."""
+    unit, _ = _unit(most.total_seconds())
+    first, last = (round(each.total_seconds() / unit) for each in (least, most))
+    if most.total_seconds() < 55 or first == last:
+        return roughly(most)
+    longest = roughly(most)
+    return f"about {first} to {longest.removeprefix('about ')}" if first else f"up to {longest}"
+
+
+def _unit(seconds: float) -> tuple[int, str]:
+    if seconds < 90 * 60:
+        return 60, "minute"
+    return (3600, "hour") if seconds < 36 * 3600 else (86400, "day")
 
 
 @register.filter

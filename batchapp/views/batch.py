@@ -1,25 +1,22 @@
-"""One batch: how it is, and what to do about it."""
+"""One batch: how it is, and its results to download."""
 
-from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.db.models import prefetch_related_objects
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from batchapp.forms.orders import TryAgainForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Part, Segment, StaleRow
-from batchapp.services import browsing, steering
-from batchapp.tasks import wake
-from batchapp.views.access import batch_of, can_write, require_member
+from batchapp.models import Batch, Part, Segment
+from batchapp.services import browsing, retrying
+from batchapp.views.access import batch_of, can_write
+from batchapp.views.family import family_of
 from batchapp.views.sentences import headline, proof_of, tiles
-from batchapp.views.summary import summarise
+from batchapp.views.steering import offers_of
+from batchapp.views.summary import Summary, summarise
 
 
 @require_safe
@@ -28,7 +25,7 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
     found = batch_of(request, pk)
     prefetch_related_objects([found], "parts", "charges")
     summary = summarise(found)
-    lines = browsing.lines(found)
+    lines, strays = browsing.stored(found)
     context = {
         "batch": found,
         "summary": summary,
@@ -39,49 +36,24 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
         "events": list(found.events.select_related("actor")),
         "took": summary.took,
         "can_write": can_write(request, found.project),
+        "offers": offers_of(summary),
+        "reason": _reason(found, summary),
+        "family": family_of(found),
+        "can_retry": can_write(request, found.project) and retrying.is_possible(found),
         "needs_person": any(p.status == Part.Status.NEEDS_ATTENTION for p in summary.parts),
         "has_output": lines.get(Segment.Kind.OUTPUT, 0) > 0,
         "has_errors": lines.get(Segment.Kind.ERROR, 0) > 0,
+        "past_errors": lines.get(Segment.Kind.PAST, 0),
+        "strays": strays,
         "nav": "batches",
     }
     return render_partial(request, "batchapp/batches/batch.html", "live", context)
 
 
-@require_http_methods(["GET", "POST"])
-def batch_cancel(request: Request, pk: UUID) -> HttpResponse:
-    """Say what cancelling means, and do it when that is confirmed."""
-    found = batch_of(request, pk)
-    require_member(request, found.project)
-    if request.method != "POST":
-        context = {"batch": found, "summary": summarise(found)}
-        return render_partial(request, "batchapp/batches/batch_cancel.html", "dialog", context)
-    try:
-        is_asked = steering.request_cancel(found, request.user)
-    except StaleRow:
-        messages.error(request, "It moved on at this very moment and goes on. Cancel once more.")
-        return redirect(found)
-    if is_asked:
-        _wake(found)
-        messages.success(request, "The batch is being cancelled.")
-    else:
-        messages.info(
-            request, "There is nothing to cancel: it is over, or being cancelled already."
-        )
-    return redirect(found)
-
-
-@require_http_methods(["GET", "POST"])
-def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
-    """Ask which key to go on with, then send what stopped on its way again."""
-    found = batch_of(request, pk)
-    require_member(request, found.project)
-    data = request.POST if request.method == "POST" else None
-    form = TryAgainForm(data, user=request.user, batch=found)
-    if request.method == "POST" and form.is_valid():
-        return _try_again(request, found, form)
-    context: dict[str, Any] = {"batch": found, "form": form, "summary": summarise(found)}
-    context["is_at_provider"] = any(part.may_be_at_provider for part in context["summary"].parts)
-    return render_partial(request, "batchapp/batches/batch_try_again.html", "dialog", context)
+def _reason(found: Batch, summary: Summary) -> str:
+    """What most failures say, if somebody is told that there are many."""
+    is_asked = any(alert.wants_reason for alert in summary.alerts)
+    return browsing.common_failure(found) if is_asked else ""
 
 
 @require_safe
@@ -98,22 +70,3 @@ def batch_download(request: Request, pk: UUID, kind: Segment.Kind) -> HttpRespon
         content_type="application/jsonl",
         headers={"Content-Disposition": disposition, "Cache-Control": "private, no-store"},
     )
-
-
-def _try_again(request: Request, found: Batch, form: TryAgainForm) -> HttpResponse:
-    try:
-        moved = steering.try_again(found, request.user, form.cleaned_data["key"])
-    except StaleRow:
-        moved = 0
-    if moved:
-        _wake(found)
-        messages.success(request, "It is on its way again.")
-    else:
-        messages.info(request, "Nothing waits for attention any more.")
-    return redirect(found)
-
-
-def _wake(found: Batch) -> None:
-    """Have its parts looked at at once rather than within a tick."""
-    for part in found.parts.all():
-        wake(part)

@@ -32,6 +32,14 @@ class WindowChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class FallbackChoice:
+    """The longest window, and those that a batch may come to it from."""
+
+    longest: WindowChoice
+    shorter: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyChoice:
     """``trouble`` says what is known against the key, "" if nothing is."""
 
@@ -68,6 +76,16 @@ def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> list[WindowC
         for offer in offers(dict(quotes))
         if not offer.is_realtime
     ]
+
+
+def fallback_choice(windows: list[WindowChoice]) -> FallbackChoice | None:
+    """Where a batch can go if there is no room for it; None if no window is longer than others."""
+    timed = [(each.due, each) for each in windows if each.due]
+    if not timed:
+        return None
+    latest, longest = max(timed, key=lambda pair: pair[0])
+    shorter = [each.window for due, each in timed if due < latest]
+    return FallbackChoice(longest, shorter) if shorter else None
 
 
 def model_rows(report: Report, quotes: Mapping[str, Estimate], *windows: str) -> list[ModelRow]:

@@ -18,7 +18,7 @@ from batchapp.models import Project, Upload
 NAMES = ["File", "Check", "Model & window", "Review", "Submit"]
 FILE, CHECK, WINDOW, REVIEW, SUBMIT = range(5)
 
-CHOICES = ("window", "key", "name")
+CHOICES = ("window", "fallback", "key", "name")
 CARRIED = (*CHOICES, "submission")
 
 PLACE = {"nav": "projects", "tab": "project_batches", "can_write": True}

@@ -12,7 +12,8 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Part, Project
 from batchapp.services import reporting
 from batchapp.views.first_steps import first_steps
-from batchapp.views.summary import ATTENTION, summarise
+from batchapp.views.states import ATTENTION
+from batchapp.views.summary import summarise
 
 SHOWN = 50
 RECENT = 8

@@ -39,7 +39,7 @@ def project_keys(request: Request, slug: str) -> HttpResponse:
                 project.connection, asked["secret"], name=asked["name"], owner=project
             )
             try_key(request, key, done="The key is stored, encrypted.")
-            return redirect(_home_of(request, key))
+            return redirect(home_of(request, key))
     context = {
         "project": project,
         "form": form,
@@ -62,12 +62,12 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
         keying.replace(key, form.cleaned_data["secret"])
         done = "The key is replaced, and batches under way go on with the new one."
         try_key(request, key, done=done)
-        return redirect(_home_of(request, key))
+        return redirect(home_of(request, key))
     context = {
         "key": key,
         "form": form,
         "is_unsure": keying.is_unsure(key),
-        "home": _home_of(request, key),
+        "home": home_of(request, key),
         "nav": "projects" if key.project else "profile",
     } | back_context(request)
     return render_partial(request, "batchapp/keys/key_replace.html", "dialog", context)
@@ -80,7 +80,7 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         context = {
             "key": key,
-            "home": _home_of(request, key),
+            "home": home_of(request, key),
             "nav": "projects" if key.project else "profile",
         } | back_context(request)
         return render_partial(request, "batchapp/keys/key_remove.html", "dialog", context)
@@ -89,7 +89,7 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
         messages.success(request, f"The key …{key.last_four} is removed.")
     except keying.KeyInUse as exc:
         messages.error(request, str(exc))
-    return redirect(_home_of(request, key))
+    return redirect(home_of(request, key))
 
 
 @require_POST
@@ -97,10 +97,10 @@ def key_try(request: Request, pk: UUID) -> HttpResponse:
     """Ask the provider whether it takes the key."""
     key = key_of(request, pk)
     try_key(request, key)
-    return redirect(_home_of(request, key))
+    return redirect(home_of(request, key))
 
 
-def _home_of(request: Request, key: ProviderKey) -> str:
+def home_of(request: Request, key: ProviderKey) -> str:
     """Where the key is listed; the way back goes along."""
     if key.project:
         return keeping(request, reverse("project_keys", args=[key.project.slug]))

@@ -1,6 +1,5 @@
 """From a table to a file of requests: the preview, the file, and where a file came from."""
 
-import math
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +56,6 @@ def _preview(request: Request, found: Table, recipe: recipes.Recipe) -> dict[str
     seen = previewing.preview(found, recipe)
     report = previewing.extrapolated(seen, found.rows)
     connection, now = found.project.connection, timezone.now()
-    most = connection.max_requests or math.inf
     exact = is_exact(report)
     quotes = quotes_for(report, connection, now, project=found.project, user=request.user)
     faults = found.faults or seen.faults
@@ -70,7 +68,6 @@ def _preview(request: Request, found: Table, recipe: recipes.Recipe) -> dict[str
         "input_tokens": sum(facts.input_tokens for facts in report.models.values()),
         "is_exact": exact,
         "offers": offers(quotes, is_exact=exact),
-        "is_too_long": found.rows > most,
         "template_form": TemplateForm(
             initial={"name": found.used.template.name if found.used else ""}
         ),

@@ -18,6 +18,7 @@ from batchapp.views import flow
 from batchapp.views.access import can_manage, memberships_of, project_of, require_member, upload_of
 from batchapp.views.choices import (
     KeyChoice,
+    fallback_choice,
     key_choices,
     model_rows,
     usual,
@@ -101,6 +102,7 @@ def batch_window(request: Request, pk: UUID) -> HttpResponse:
     project, now = upload.project, timezone.now()
     form, keys = _choosing(request, upload)
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
+    windows = window_choices(quotes, now)
     context = PLACE | {
         "upload": upload,
         "project": project,
@@ -108,7 +110,8 @@ def batch_window(request: Request, pk: UUID) -> HttpResponse:
         "form": form,
         "report": report,
         "models": model_rows(report, quotes, *project.connection.windows),
-        "windows": window_choices(quotes, now),
+        "windows": windows,
+        "fallback": fallback_choice(windows),
         "offers": offers(quotes),
         "assumed_attachments": assumed_attachments(report),
         "keys": keys,

@@ -14,9 +14,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from batchapp.domain.money.price_lines import UnreadableList
-from batchapp.forms.prices import CsvForm, TariffForm
+from batchapp.forms.prices import CsvForm
+from batchapp.forms.tariffs import TariffForm
 from batchapp.http import Request
-from batchapp.models import Connection
+from batchapp.models import Connection, UnreadableKey
 from batchapp.services import price_lists, tariffs
 from batchapp.services.price_lists import NotImported
 from batchapp.templatetags.words import count
@@ -91,8 +92,11 @@ def _list(request: Request, asked: dict[str, Any]) -> tuple[str, str]:
     connection: Connection = asked["connection"]
     try:
         address = management_url(connection.base_url)
-        with connect(address, asked["secret"], timeout_seconds=SILENCE_SECONDS) as upstream:
+        secret = asked["secret"] or connection.platform_key()
+        with connect(address, secret, timeout_seconds=SILENCE_SECONDS) as upstream:
             return tariffs.fetch(connection, upstream, timezone.localtime()), ""
+    except UnreadableKey as exc:
+        raise UnreadableList("The stored platform key cannot be read any more. Paste it.") from exc
     except UpstreamRejected as exc:
         raise UnreadableList(_refusal(exc, connection)) from exc
     except (UpstreamError, ValueError) as exc:

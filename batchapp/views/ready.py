@@ -1,5 +1,6 @@
 """Ready to run? What the provider says of a batch before it is submitted."""
 
+from contextlib import ExitStack
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -46,8 +47,12 @@ def _look(request: Request, upload: Upload, report: Report, form: OrderForm) -> 
         report, project.connection, timezone.now(), project=project, user=request.user
     )
     try:
-        with errands.upstream_client(key, silence=SILENCE) as upstream:
-            return readiness.look(upload, upstream, quotes, window)
+        with ExitStack() as stack:
+            upstream = stack.enter_context(errands.upstream_client(key, silence=SILENCE))
+            platform = errands.platform_client(project.connection, silence=SILENCE)
+            if platform:
+                stack.enter_context(platform)
+            return readiness.look(upload, upstream, quotes, window, platform=platform)
     except UnreadableKey:
         return [Line(Mark.STOPS, UNREADABLE)]
     except UpstreamError as exc:  # the address or the key is none: nothing was sent

@@ -12,12 +12,13 @@ from django.views.decorators.http import require_safe
 
 from batchapp.domain.results.conversation import turns
 from batchapp.domain.results.outcome import MalformedLine, Outcome, answer_text
+from batchapp.domain.results.reconcile import is_same_model
 from batchapp.forms.results import ResultFilterForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Result
-from batchapp.services import browsing
+from batchapp.services import browsing, merging
 from batchapp.views.access import batch_of
-from batchapp.views.summary import summarise
+from batchapp.views.family import retries_of
 
 PAGE_SIZE = 50
 LONGEST_INDENTED = 4 * browsing.LONGEST_SHOWN
@@ -25,10 +26,19 @@ LONGEST_INDENTED = 4 * browsing.LONGEST_SHOWN
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A request's place in the batch, and what counts for it; ``attempt`` if a retry gave it."""
+
+    line: int
+    shown: Result
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A stretch of results in line order; ``older`` and ``newer`` are lines to go on from."""
 
-    rows: list[Result]
+    rows: list[Row]
     previous: int | None
     next: int | None
 
@@ -37,16 +47,18 @@ class Page:
 def batch_results(request: Request, pk: UUID) -> HttpResponse:
     """The batch's requests in the order of the file, each with its outcome."""
     found = batch_of(request, pk)
-    form = ResultFilterForm(request.GET)
-    rows = form.narrow(found.results.order_by("line"))
+    retries = retries_of(found)
+    form = ResultFilterForm(request.GET, has_retries=bool(retries))
+    rows = form.narrow(Result.objects.filter(batch=found).order_by("line"))
     asked: dict[str, Any] = form.cleaned_data if form.is_valid() else {}
     context = {
         "batch": found,
-        "summary": summarise(found),
         "form": form,
-        "page": _page(rows, after=asked.get("after"), before=asked.get("before")),
-        "is_filtered": bool(asked.get("q") or asked.get("outcome")),
+        "page": _page(rows, retries, after=asked.get("after"), before=asked.get("before")),
+        "is_filtered": any(asked.get(name) for name in ("q", "outcome", "attempts")),
+        "is_merged": form.is_merged,
         "is_all": not any(request.GET.values()),
+        "strays": browsing.strays(found),
         "nav": "batches",
     }
     return render_partial(request, "batchapp/batches/results.html", "rows", context)
@@ -56,16 +68,27 @@ def batch_results(request: Request, pk: UUID) -> HttpResponse:
 def result(request: Request, pk: UUID, line: int) -> HttpResponse:
     """One request and its answer, as sent and as received."""
     found = batch_of(request, pk)
-    form = ResultFilterForm(request.GET)
-    rows = form.narrow(found.results.order_by("line"))
+    retries = retries_of(found)
+    form = ResultFilterForm(request.GET, has_retries=bool(retries))
+    rows = form.narrow(Result.objects.filter(batch=found).order_by("line"))
     one = get_object_or_404(found.results.select_related("segment"), line=line)
     one.batch = found
-    row = browsing.row(one)
+    attempts = [one, *merging.attempts(one.custom_id, retries)] if retries else [one]
+    shown = one
+    if form.is_merged:
+        shown = next((each for each in attempts if each.pk == one.retried_id), one)
+    row = browsing.row(shown)
     text = _text(row.answer)
     context = {
         "batch": found,
         "result": one,
-        "outcome": Outcome(one.outcome),
+        "shown": shown,
+        "attempt": retries.get(shown.batch_id, ""),
+        "attempts": [
+            Row(each.line, each, retries.get(each.batch_id, "This batch")) for each in attempts
+        ],
+        "outcome": Outcome(shown.outcome),
+        "is_other_model": not is_same_model(shown.model, shown.answer_model),
         "row": row,
         "request_json": _pretty(row.request),
         "answer_json": _pretty(row.answer),
@@ -84,7 +107,9 @@ def result(request: Request, pk: UUID, line: int) -> HttpResponse:
     return render_partial(request, "batchapp/batches/result.html", "detail", context)
 
 
-def _page(rows: "QuerySet[Result]", *, after: int | None, before: int | None) -> Page:
+def _page(
+    rows: "QuerySet[Result]", retries: dict[UUID, str], *, after: int | None, before: int | None
+) -> Page:
     """By line number rather than by page number: as fast at the end of a file as at its start."""
     if before is not None:
         found = list(rows.filter(line__lt=before).order_by("-line")[: PAGE_SIZE + 1])[::-1]
@@ -95,10 +120,16 @@ def _page(rows: "QuerySet[Result]", *, after: int | None, before: int | None) ->
         shown = found[:PAGE_SIZE]
         has_previous, has_next = bool(after), len(found) > PAGE_SIZE
     return Page(
-        rows=shown,
+        rows=[_row(row, retries) for row in shown],
         previous=shown[0].line if shown and has_previous else None,
         next=shown[-1].line if shown and has_next else None,
     )
+
+
+def _row(result: Result, retries: dict[UUID, str]) -> Row:
+    """``result`` with what counts for it, if the answers of retries do."""
+    shown = result.best if hasattr(result, "merged") else result
+    return Row(result.line, shown, retries.get(shown.batch_id, ""))
 
 
 def _pretty(text: str) -> str:

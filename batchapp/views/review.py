@@ -97,6 +97,7 @@ def _order(request: Request, upload: Upload, form: SubmitForm) -> Batch | None:
             upload,
             asked["key"],
             window=asked["window"],
+            fallback=asked["fallback"],
             name=asked["name"],
             submission=asked["submission"],
             shown=asked["shown"],
@@ -128,8 +129,11 @@ def page(
     asked, project, now = form.cleaned_data, upload.project, timezone.now()
     window, key = asked["window"], asked["key"]
     values = {"window": window, "key": str(key.pk), "name": asked["name"]}
+    if asked["fallback"]:
+        values["fallback"] = asked["fallback"]
     again = values | {"submission": str(submission)}
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
+    windows = {each.window: each for each in window_choices(quotes, now)}
     before = _before(upload, window, asked["name"], submission)
     context: dict[str, Any] = PLACE | {
         "upload": upload,
@@ -144,7 +148,8 @@ def page(
         "review_url": reverse("batch_review", args=[upload.pk]),
         "report": report,
         "models": model_rows(report, quotes, window),
-        "chosen": next(each for each in window_choices(quotes, now) if each.window == window),
+        "chosen": windows[window],
+        "fallback": windows.get(asked["fallback"]),
         "offers": offers(quotes),
         "assumed_attachments": assumed_attachments(report),
         "key": key_choice(key),

@@ -2,20 +2,22 @@
 
 from dataclasses import dataclass
 
+from batchapp.domain.pace import Left
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.reconcile import proof
 from batchapp.models import Batch
-from batchapp.templatetags.words import ago_or_in, count, roughly
-from batchapp.views.summary import (
+from batchapp.templatetags.words import ago_or_in, count, roughly, roughly_between
+from batchapp.views.states import (
     ADDING_UP,
     ATTENTION,
     CANCELLING,
     FETCHING,
+    PAUSED,
+    PAUSING,
     QUEUED,
     WAITING,
-    Progress,
-    Summary,
 )
+from batchapp.views.summary import Progress, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def headline(summary: Summary) -> str:
     sentences = {
         ATTENTION: "It stopped. What to do is said above.",
         CANCELLING: f"It is being cancelled: {so_far} so far.",
+        PAUSING: f"It is being paused: {so_far} so far.",
+        PAUSED: f"It is paused: {so_far}. Resume it to have the others answered.",
         QUEUED: f"Its {total} are being prepared.",
         WAITING: f"It goes to {batch.connection} next.",
         FETCHING: f"{batch.connection} is done; its results are being fetched.",
@@ -60,11 +64,15 @@ def headline(summary: Summary) -> str:
     if summary.status in sentences:
         return sentences[summary.status]
     if summary.left is not None and not summary.is_late:
-        return f"{so_far}, {roughly(summary.left)} left."
+        return f"{so_far}, {_how_long(summary.left)} left."
     due = min((part.expires_at for part in summary.parts if part.expires_at), default=None)
     if due and not summary.is_late:
         return f"{so_far} so far; due {ago_or_in(due)} at the latest."
     return f"{so_far} so far."
+
+
+def _how_long(left: Left) -> str:
+    return roughly(left.middle) if left.is_narrow else roughly_between(left.least, left.most)
 
 
 def _so_far(progress: Progress, total: str) -> str:

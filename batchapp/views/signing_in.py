@@ -18,7 +18,7 @@ from batchapp.http import wants_fragment
 
 FORMS_ONLY = {
     *("logout", "key_try", "upload_check", "upload_sample"),
-    *("table_read", "table_template"),
+    *("hook", "adoption_try_again", "adoption_dismiss", "table_read", "table_template"),
 }
 """Names of addresses that only take forms: who asks for one as a page gets a blank one."""
 

@@ -9,8 +9,9 @@ from django.views.decorators.http import require_safe
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
-from batchapp.views import summary
-from batchapp.views.summary import Cost, Progress, Status
+from batchapp.views import states, summary
+from batchapp.views.states import Status
+from batchapp.views.summary import Cost, Progress
 
 COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
@@ -57,7 +58,7 @@ def styleguide(request: Request) -> HttpResponse:
     context = {
         "colours": COLOURS,
         "icons": list(icons.DRAWINGS),
-        "statuses": [each for each in vars(summary).values() if isinstance(each, Status)],
+        "statuses": [each for each in vars(states).values() if isinstance(each, Status)],
         "outcomes": list(Outcome),
         "progress": PROGRESS,
         "costs": COSTS,

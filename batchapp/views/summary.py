@@ -7,39 +7,13 @@ from decimal import Decimal
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from batchapp.domain.pace import remaining
+from batchapp.domain.pace import Left
 from batchapp.models import Batch, Charge, Part
-from batchapp.templatetags.words import ago_or_in, count, roughly, usd
+from batchapp.templatetags.words import ago_or_in, count, usd
+from batchapp.views.alerts import Alert, alerts_of, left_of, silence_of
+from batchapp.views.states import Status, status_of
 
 NO_PRICE = "no price"
-LATE_LOOK = timedelta(minutes=5)
-"""After which nobody should wonder alone why nothing moves."""
-
-NOT_YET_SENT = {Part.Status.PREPARING, Part.Status.WAITING}
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """``tone`` is a colour and ``icon`` a picture of the style sheet; ``label`` says the same."""
-
-    label: str
-    tone: str
-    icon: str
-
-
-QUEUED = Status("Queued", "quiet", "clock")
-WAITING = Status("Waiting to submit", "quiet", "clock")
-RUNNING = Status("Running", "busy", "play")
-FETCHING = Status("Fetching results", "busy", "down")
-ADDING_UP = Status("Adding up", "busy", "sum")
-PAUSING = Status("Pausing", "warn", "pause")
-PAUSED = Status("Paused", "quiet", "pause")
-CANCELLING = Status("Cancelling", "warn", "stop")
-ATTENTION = Status("Needs attention", "alarm", "alert")
-COMPLETED = Status("Completed", "good", "check")
-WITH_ERRORS = Status("Completed with errors", "warn", "alert")
-FAILED = Status("Failed", "bad", "cross")
-CANCELLED = Status("Cancelled", "quiet", "stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +76,13 @@ class Summary:
     is_late: bool
     models: list[str]
     took: timedelta | None
-    left: timedelta | None = None
+    left: Left | None = None
+    alerts: tuple[Alert, ...] = ()
+
+    @property
+    def pill(self) -> Alert | None:
+        """The most urgent alert that lists have room for."""
+        return next((alert for alert in self.alerts if alert.label), None)
 
     @property
     def is_moving(self) -> bool:
@@ -110,6 +90,11 @@ class Summary:
         if self.batch.is_over:
             return False
         return not self.parts or any(part.status not in Part.STOPPED for part in self.parts)
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether the provider has it as several batches."""
+        return len(self.parts) > 1
 
     @property
     def can_be_cancelled(self) -> bool:
@@ -121,27 +106,9 @@ class Summary:
         """Sentences, each once; a batch that is over has none."""
         if self.batch.is_over:
             return []
-        found = dict.fromkeys(part.trouble for part in self.parts if part.trouble)
-        return list(found) or [text for text in [self.silence] if text]
-
-    @property
-    def silence(self) -> str:
-        """Whose fault it is that nothing is heard: the provider's, or the portal's own."""
-        connection, now = self.batch.connection, timezone.now()
-        if connection.resting_until and connection.down_since:
-            return (
-                f"{connection} has not answered for {roughly(now - connection.down_since)}. The "
-                "portal keeps trying; nothing is lost."
-            )
-        latest = now - max(LATE_LOOK, 2 * connection.patience)
-        running = [part for part in self.parts if part.status == Part.Status.RUNNING]
-        looked = [at for part in running if (at := part.polled_at or part.submitted_at)]
-        if looked and max(looked) < latest:
-            return (
-                f"The portal last looked {ago_or_in(max(looked))}: it is late, not "
-                f"{connection}. If this stays, tell the operator that no worker runs."
-            )
-        return ""
+        found = _troubles(self.parts)
+        silence = silence_of(self.batch.connection, self.parts)
+        return found or [text for text in [silence] if text]
 
 
 def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
@@ -157,7 +124,7 @@ def summarise(batch: Batch) -> Summary:
     return Summary(
         batch=batch,
         parts=parts,
-        status=_status(batch, parts),
+        status=status_of(batch, parts),
         progress=progress,
         cost=_cost(batch),
         is_late=any(
@@ -166,8 +133,25 @@ def summarise(batch: Batch) -> Summary:
         ),
         models=[charge.model for charge in sorted(batch.charges.all(), key=_by_requests)],
         took=_took(batch, now),
-        left=_left(parts, progress),
+        left=left_of(parts),
+        alerts=alerts_of(batch, parts),
     )
+
+
+def _troubles(parts: list[Part]) -> list[str]:
+    """Whatever a person has to see to, and the first of what goes away by itself."""
+    troubled = [part for part in parts if part.trouble]
+    for_people = [part for part in troubled if part.status == Part.Status.NEEDS_ATTENTION]
+    others = [part for part in troubled if part.status != Part.Status.NEEDS_ATTENTION]
+    sentences = [_with_next_try(part) for part in others[:1]]
+    return list(dict.fromkeys([*sentences, *(part.trouble for part in for_people)]))
+
+
+def _with_next_try(part: Part) -> str:
+    at = part.next_check_at
+    if part.status != Part.Status.WAITING or not part.failures or not at or at <= timezone.now():
+        return part.trouble
+    return f"{part.trouble} Next try {ago_or_in(at)}."
 
 
 def _by_requests(charge: Charge) -> int:
@@ -178,51 +162,6 @@ def _took(batch: Batch, now: datetime) -> timedelta | None:
     """How long it took, or takes so far; of a batch whose end nobody wrote down, nothing."""
     end = batch.finished_at if batch.is_over else now
     return end - batch.created_at if end else None
-
-
-def _left(parts: list[Part], progress: Progress) -> timedelta | None:
-    """By the pace since the first part was accepted; only while the provider works on all."""
-    if not parts or any(part.status != Part.Status.RUNNING or part.ended_at for part in parts):
-        return None
-    begun = min((part.submitted_at for part in parts if part.submitted_at), default=None)
-    seen = max((part.polled_at for part in parts if part.polled_at), default=None)
-    if begun is None or seen is None:
-        return None
-    return remaining(progress.done, progress.total, seen - begun)
-
-
-ENDINGS = {
-    Batch.Status.SETTLING: ADDING_UP,
-    Batch.Status.FAILED: FAILED,
-    Batch.Status.CANCELLED: CANCELLED,
-}
-
-
-def _status(batch: Batch, parts: list[Part]) -> Status:
-    if batch.status == Batch.Status.COMPLETED:
-        return WITH_ERRORS if batch.failed or batch.missing else COMPLETED
-    if batch.status != Batch.Status.RUNNING:
-        return ENDINGS[Batch.Status(batch.status)]
-    open_parts = [part for part in parts if part.status not in Part.OVER]
-    if any(part.status == Part.Status.NEEDS_ATTENTION for part in open_parts):
-        return ATTENTION
-    if batch.cancel_requested_at:
-        return CANCELLING
-    statuses = {Part.Status(part.status) for part in open_parts}
-    if batch.pause_requested_at and statuses:
-        return PAUSED if statuses == {Part.Status.PAUSED} else PAUSING
-    return _step(statuses, open_parts)
-
-
-def _step(statuses: set[Part.Status], open_parts: list[Part]) -> Status:
-    """Where the slowest part is; fetching while the provider still works is running, too."""
-    if not statuses:
-        return ADDING_UP
-    if statuses == {Part.Status.PREPARING}:
-        return QUEUED
-    if statuses <= NOT_YET_SENT:
-        return WAITING
-    return FETCHING if all(part.ended_at for part in open_parts) else RUNNING
 
 
 def _progress(batch: Batch, parts: list[Part]) -> Progress:

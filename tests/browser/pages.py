@@ -47,6 +47,10 @@ def price_list(line: str) -> bytes:
     return f"{bodies}--x--\r\n".encode()
 
 
+NOTHING_TICKED = b'--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
+NOTHING_TICKED += 32 * b"a" + b"\r\n--x--\r\n"
+"""The body of a form that is sent as it must not be."""
+
 PLACES = [
     Place("sign-in", "/sign-in/", person=""),
     Place("home", "/"),
@@ -74,6 +78,9 @@ PLACES = [
     Place("key-replace", "/keys/{key}/replace/"),
     Place("key-replace-dialog", "/profile/", opens="text=Replace…"),
     Place("key-remove", "/keys/{key}/remove/"),
+    Place("key-webhook", "/keys/{key}/webhook/"),
+    Place("key-webhook-dialog", "/profile/", opens="text=Webhook…"),
+    Place("key-webhook-empty", "/keys/{key_of_project}/webhook/"),
     Place("files", "/projects/support/files/"),
     Place("files-none-matches", "/projects/support/files/?q=nothing"),
     Place("files-empty", "/projects/empty/files/"),
@@ -118,6 +125,10 @@ PLACES = [
     Place("batch-window-no-key", "/files/{keyless}/batch/window/", person="grace"),
     Place("batch-review", "/files/{ready}/batch/review/?window=1h&key={key}&name=November"),
     Place("batch-review-again", "/files/{ready}/batch/review/?window=24h&key={key}&name=Twice"),
+    Place(
+        "batch-review-divided",
+        "/files/{divided_file}/batch/review/?window=1h&fallback=24h&key={key}&name=Many",
+    ),
     Place("batch-ready", "/files/{ready}/batch/ready/?window=1h&key={key}&name=Now"),
     Place(
         "batch-review-submitted",
@@ -127,8 +138,13 @@ PLACES = [
     Place("batches-empty", "/batches/", person="new"),
     Place("batches-none-matches", "/batches/?q=nothing"),
     Place("batches-of-project", "/projects/support/batches/"),
+    Place("adopting", "/projects/support/batches/bring-in/"),
+    Place("adopting-no-key", "/projects/translations/batches/bring-in/", person="grace"),
     Place("batch-queued", "/batches/{queued}/"),
     Place("batch-running", "/batches/{running}/"),
+    Place("batch-divided", "/batches/{divided}/"),
+    Place("batch-stalled", "/batches/{stalled}/"),
+    Place("batch-failing", "/batches/{failing}/"),
     Place("batch-sandbox", "/batches/{quiet}/", person="alan"),
     Place("batch-cancelling", "/batches/{cancelling}/"),
     Place("batch-needs-attention", "/batches/{stuck}/"),
@@ -137,10 +153,32 @@ PLACES = [
     Place("batch-cancelled", "/batches/{cancelled}/"),
     Place("cancel", "/batches/{running}/cancel/"),
     Place("cancel-dialog", "/batches/{running}/", opens="#cancel"),
+    Place("batch-paused", "/batches/{paused}/"),
+    Place("pause", "/batches/{running}/pause/"),
+    Place("pause-dialog", "/batches/{running}/", opens="#pause"),
+    Place("pause-not-now", "/batches/{paused}/pause/"),
+    Place("resume", "/batches/{paused}/resume/"),
+    Place("resume-dialog", "/batches/{paused}/", opens="#resume"),
+    Place("reopen", "/batches/{errors}/reopen/"),
+    Place("reopen-dialog", "/batches/{errors}/", opens="#reopen"),
     Place("try-again", "/batches/{stuck}/try-again/"),
     Place("try-again-dialog", "/batches/{stuck}/", opens="#try-again"),
+    Place("retry", "/batches/{retried}/retry/"),
+    Place("retry-wrong", "/batches/{retried}/retry/", posts=NOTHING_TICKED),
+    Place("retry-nothing", "/batches/{completed}/retry/"),
+    Place("file-retry", "/files/{retry_file}/"),
+    Place("batch-check-retry-writing", "/files/{retry_begun}/batch/"),
+    Place("batch-retried", "/batches/{retried}/"),
+    Place("batch-retry", "/batches/{retry}/"),
+    Place("results-merged", "/batches/{retried}/results/?after=280"),
+    Place("result-retried", "/batches/{retried}/results/291/"),
     Place("results", "/batches/{completed}/results/"),
     Place("results-failed", "/batches/{errors}/results/?outcome=failed"),
+    Place("batch-doubtful", "/batches/{doubtful}/"),
+    Place("results-doubtful", "/batches/{doubtful}/results/"),
+    Place("result-other-model", "/batches/{doubtful}/results/1/"),
+    Place("set-aside", "/batches/{doubtful}/set-aside/"),
+    Place("set-aside-none", "/batches/{completed}/set-aside/"),
     Place("results-none-matches", "/batches/{completed}/results/?q=nothing"),
     Place("result", "/batches/{completed}/results/2/"),
     Place("result-failed", "/batches/{errors}/results/290/"),

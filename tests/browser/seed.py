@@ -22,6 +22,7 @@ from django.utils import timezone  # noqa: E402
 
 from batchapp.domain.money.pricing import UnitPrice  # noqa: E402
 from batchapp.domain.preflight.repairs import Choice, Repair  # noqa: E402
+from batchapp.domain.results.selection import Ending, Selection  # noqa: E402
 from batchapp.models import (  # noqa: E402
     REALTIME,
     Batch,
@@ -29,13 +30,17 @@ from batchapp.models import (  # noqa: E402
     Event,
     Part,
     Project,
+    ProviderKey,
     Upload,
     User,
 )
 from batchapp.services import (  # noqa: E402
     intake,
+    keying,
+    preparing,
     pricing,
     repairing,
+    retrying,
 )
 from tests import make  # noqa: E402
 from tests.browser import tables  # noqa: E402
@@ -71,14 +76,20 @@ def seed() -> dict[str, dict[str, str]]:
     make.make_project(ada, role=make.ADMIN, name="Release notes", slug="empty")
     looked_at = make.make_project(ada, role=make.VIEWER, name="Contracts", slug="contracts")
     key = make.make_key(ada, connection)
-    make.make_key(support)
+    of_project = make.make_key(support)
 
-    paths = {"key": str(key.pk), "foreign": str(make.make_upload(looked_at, grace).pk)}
+    paths = {"key": str(key.pk), "key_of_project": str(of_project.pk)}
+    paths |= {"foreign": str(make.make_upload(looked_at, grace).pk)}
     paths |= {name: str(row.pk) for name, row in _files(support, ada).items()}
     paths |= tables.seed(support, ada)
     batches = _batches(support, ada, grace)
+    paths |= {name: str(row.pk) for name, row in _retries(support, ada).items()}
     paths |= {name: str(row.pk) for name, row in batches.items()}
+    divided = _divided(support, ada)
+    paths |= {"divided": str(divided.pk), "divided_file": str(divided.upload_id)}
     paths |= {"submission": str(batches["completed"].submission)}
+    _adoptions(batches["errors"])
+    _deliveries(key, batches["completed"])
     keyless = make.make_project(
         grace, name="Translations", slug="translations", connection=connection
     )
@@ -170,10 +181,12 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
             _answers(1, 280),
             [make.error_line(n) for n in range(281, 296)],
         ),
+        "doubtful": make.finish(order("Tickets of August"), _doubtful()),
         "cancelled": order("Wrong prompt", grace, small, "1h"),
         "queued": order("Tickets of today", grace, small, "1h"),
         "running": order("Tickets of the third quarter"),
         "cancelling": order("Not needed after all", grace),
+        "paused": order("Tickets of the first quarter"),
         "stuck": order("Tickets of the second quarter"),
     }
     at_provider = {"submitted_at": now, "polled_at": now, "expires_at": now + timedelta(hours=24)}
@@ -189,6 +202,17 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
         )
     Batch.objects.filter(pk=batches["cancelling"].pk).update(cancel_requested_at=now)
     make.set_part(
+        batches["paused"],
+        status=Part.Status.PAUSED,
+        stopped_in=Part.Status.RUNNING,
+        upstream_id="batch-of-paused",
+        upstream_status="cancelled",
+        completed=90,
+        next_check_at=None,
+        **at_provider,
+    )
+    Batch.objects.filter(pk=batches["paused"].pk).update(pause_requested_at=now)
+    make.set_part(
         batches["stuck"],
         status=Part.Status.NEEDS_ATTENTION,
         stopped_in=Part.Status.WAITING,
@@ -201,7 +225,112 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
     )
     batches["cancelled"].charges.update(cost_usd=0, realtime_cost_usd=0)
     _age(batches["completed"])
-    return batches
+    return batches | _alarming(order("Tickets of 2024"), order("Tickets of 2023"))
+
+
+def _alarming(stalled: Batch, failing: Batch) -> dict[str, Batch]:
+    """One that stands still and will be late, one whose requests mostly fail."""
+    now = timezone.now()
+    for batch, completed, failed, ago in [(stalled, 120, 0, 52), (failing, 61, 138, 1)]:
+        looks = [(180, 0), (90, 60), (ago, completed + failed), (0, completed + failed)]
+        make.answer(batch, [], [make.error_line(n, "model is overloaded") for n in (1, 2, 3)])
+        make.set_part(
+            batch,
+            status=Part.Status.RUNNING,
+            upstream_status="in_progress",
+            completed=completed,
+            failed=failed,
+            submitted_at=now - timedelta(hours=3),
+            polled_at=now,
+            ended_at=None,
+            expires_at=now + timedelta(minutes=20),
+            marks=[[(now - timedelta(minutes=each)).timestamp(), ended] for each, ended in looks],
+        )
+    return {"stalled": stalled, "failing": failing}
+
+
+def _divided(project: Project, user: User) -> Batch:
+    """A batch of five parts, each somewhere else on the way."""
+    connection, now = project.connection, timezone.now()
+    usual, connection.max_requests = connection.max_requests, 70
+    connection.save()
+    upload = make.make_upload(project, user, name="tickets-2022.jsonl", content=_large())
+    batch = make.make_batch(
+        project, user, upload=upload, window="1h", name="Tickets of 2022", fallback_window="24h"
+    )
+    preparing.prepare(batch.parts.get())
+    connection.max_requests = usual
+    connection.save()
+    full = "Waiting for a free place at Doubleword: 4 of 4 batches are there."
+    states: list[dict[str, Any]] = [
+        {"status": Part.Status.DONE, "completed": 69, "failed": 1, "upstream_status": "completed"},
+        {"status": Part.Status.RUNNING, "completed": 31, "upstream_status": "in_progress"},
+        {"status": Part.Status.WAITING, "trouble": f"{full} It is next."},
+        {"status": Part.Status.WAITING, "trouble": f"{full} 1 is before it."},
+        {"status": Part.Status.PREPARING},
+    ]
+    for number, fields in enumerate(states, start=1):
+        if "completed" in fields:
+            fields |= {"upstream_id": str(uuid.UUID(int=number)), "submitted_at": now}
+            fields |= {"polled_at": now, "expires_at": now + timedelta(hours=1)}
+        batch.parts.filter(number=number).update(**fields)
+    return batch
+
+
+def _deliveries(key: ProviderKey, batch: Batch) -> None:
+    """A key that listens, and what it was told."""
+    keying.listen(key, "whsec_" + 32 * "A")
+    told = [
+        ("batch.completed", f"batch_{batch.parts.get().upstream_id}", "looked at once"),
+        ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not a batch of this portal"),
+        ("user.created", "", "ignored"),
+    ]
+    for number, (kind, upstream_id, effect) in enumerate(told):
+        key.deliveries.create(
+            message_id=str(number), kind=kind, upstream_id=upstream_id, effect=effect
+        )
+
+
+def _adoptions(batch: Batch) -> None:
+    """One in each state, and one that waits for its provider."""
+    key = batch.key
+    silence = "Doubleword: asking for the batch: could not connect. The portal keeps trying."
+    twins = (
+        "Several of its requests have the same custom_id, and results come back by it, so the "
+        "portal cannot account for every request. Download the results there, or correct the copy "
+        "of the file here and submit it anew, which is paid again. Line 7: custom_id “ticket-1” "
+        "of line 7 is already used on line 1; give each request its own."
+    )
+    for fields in (
+        {},
+        {"name": "tickets-by-hand.jsonl", "status": "checking", "upload": batch.upload},
+        {"failures": 3, "trouble": silence},
+        {"name": "twins.jsonl", "status": "failed", "trouble": twins, "upload": batch.upload},
+        {"name": "tickets-september.jsonl", "status": "done", "batch": batch},
+    ):
+        make.make_adoption(batch.project, batch.created_by, key=key, **fields)
+
+
+def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
+    """A batch of which a part was run again, and the file of what is to be run again next."""
+    key = project.provider_keys.get()
+    upload = make.make_upload(project, user, name="tickets-august.jsonl", content=_large())
+    batch = make.make_batch(project, user, upload=upload, key=key, name="Tickets of August")
+    cut = [line.replace(b'"stop"', b'"length"') for line in _answers(281, 290)]
+    errors = [make.error_line(n) for n in range(291, 297)]
+    batch = make.finish(batch, [*_answers(1, 280), *cut], errors)
+
+    def begin(*endings: Ending) -> Upload:
+        choice = Selection(frozenset(endings), max_tokens_factor=2)
+        return retrying.begin(batch, user, choice, submission=uuid.uuid4())
+
+    made, begun = begin(Ending.PROVIDER_ERROR, Ending.MISSING), begin(Ending.TRUNCATED)
+    retrying.make(made)
+    intake.check(made)
+    Upload.objects.filter(pk=begun.pk).update(lines_checked=8)
+    retry = make.make_batch(project, user, upload=made, key=key, name="Tickets of August, again")
+    retry = make.finish(retry, _answers(291, 298), [make.error_line(299)])
+    return {"retried": batch, "retry": retry, "retry_file": made, "retry_begun": begun}
 
 
 def _playground(user: User) -> Batch:
@@ -238,6 +367,14 @@ def _ticket(number: int) -> dict[str, Any]:
 
 def _answers(first: int, last: int) -> list[bytes]:
     return [make.answer_line(n, text=ANSWER, tokens=(61, 24)) for n in range(first, last + 1)]
+
+
+def _doubtful() -> list[bytes]:
+    """Results among which are some that nobody asked for, and one of another model."""
+    odd = [b"<html><head><title>502 Bad Gateway</title></head></html>", make.answer_line(999)]
+    other = make.answer_line(1, text=ANSWER).replace(make.MODEL.encode(), b"Qwen/Qwen3-4B")
+    second = make.answer_line(2, text=ANSWER).replace(b"line-2", b"line-2-again")
+    return [other, *_answers(2, 297), *odd, second]
 
 
 def _age(batch: Batch) -> None:

@@ -95,12 +95,24 @@ def test_without_a_connection_there_is_no_estimate(tmp_path, capsys):
 
 
 def test_the_limits_of_the_connection_named_are_kept(tmp_path, capsys):
-    make_connection(name="small", max_requests=1)
+    make_connection(name="small", max_upload_bytes=len(GOOD) - 1)
     make_connection(name="large")
     path = write(tmp_path, GOOD)
 
     assert run(capsys, path, "--connection", "small")[0] == 1
     assert run(capsys, path, "--connection", "large")[0] == 0
+
+
+def test_a_file_of_more_requests_than_one_may_have_can_be_sent_in_parts(tmp_path, capsys):
+    make_connection(name="small", max_requests=1)
+    path = write(tmp_path, GOOD)
+
+    status, out = run(capsys, path, "--connection", "small")
+    as_json = json.loads(run(capsys, path, "--connection", "small", "--json")[1])
+
+    assert status == 0
+    assert "It is sent in 2 parts, since small takes 1 request a file." in out
+    assert (as_json["valid"], as_json["parts"]) == (True, 2)
 
 
 def test_standard_input_and_gzip_are_read(tmp_path, capsys, monkeypatch):

@@ -1,13 +1,16 @@
 """Following a batch from a script, while the services come and go."""
 
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from batchapp.management.commands import run
-from tests.make import finish, make_batch
+from batchapp.models import Batch
+from tests.make import ADMIN, finish, make_batch, make_key, make_project, make_user, request_file
 
 
 @pytest.mark.django_db(transaction=True)
@@ -29,3 +32,31 @@ def test_a_database_that_is_away_for_a_moment_is_waited_for(
 
     assert found.is_accounted_for
     assert "the database does not answer" in err.getvalue()
+
+
+@pytest.mark.django_db
+def test_a_longer_window_can_be_agreed_to_beforehand(tmp_path: Path) -> None:
+    project = make_project(make_user(), role=ADMIN)
+    make_key(project)
+    path = tmp_path / "questions.jsonl"
+    path.write_bytes(request_file())
+    asked: dict[str, Any] = {"project": project.slug, "stdout": StringIO(), "stderr": StringIO()}
+
+    call_command("run", str(path), window="1h", fallback="24h", **asked)
+
+    batch = Batch.objects.get()
+    assert (batch.window, batch.fallback_window) == ("1h", "24h")
+    with pytest.raises(CommandError, match="Only a window longer than 24h"):
+        call_command("run", str(path), window="24h", fallback="1h", **asked)
+
+
+@pytest.mark.django_db
+def test_a_file_larger_than_an_upload_may_be_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    project = make_project(make_user(), role=ADMIN)
+    project.connection.max_upload_bytes = 10
+    project.connection.save()
+    path = tmp_path / "questions.jsonl"
+    path.write_bytes(request_file())
+
+    with pytest.raises(CommandError, match="at most 10 are taken"):
+        call_command("run", str(path), project=project.slug, stderr=StringIO())

@@ -2,8 +2,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchapp import errands
+from batchapp import errands, tasks
+from batchapp.models import Part
+from batchapp.services import preparing
+from tests.make import make_batch
 from tests.provider import Provider
+from tests.steps import due
 
 
 @pytest.fixture
@@ -12,3 +16,12 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     provider = Provider()
     monkeypatch.setattr(errands, "upstream_client", provider.client)
     return provider
+
+
+@pytest.fixture
+def running(provider: Provider) -> Part:
+    """A part of three requests that the provider works on."""
+    part = Part.objects.get(batch=make_batch())
+    preparing.prepare(part)
+    tasks.submit(str(part.pk))
+    return due(part)

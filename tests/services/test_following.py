@@ -19,37 +19,9 @@ from batchapp.models import Batch, Connection, Part, Segment
 from batchapp.services import browsing, harvesting, preparing, steering
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_part
 from tests.provider import Provider
+from tests.steps import due, go_on
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def running(provider: Provider) -> Part:
-    """A part of three requests that the provider works on."""
-    part = Part.objects.get(batch=make_batch())
-    preparing.prepare(part)
-    tasks.submit(str(part.pk))
-    return due(part)
-
-
-def due(part: Part) -> Part:
-    Part.objects.filter(pk=part.pk, next_check_at__isnull=False).update(
-        next_check_at=timezone.now(), leased_until=None
-    )
-    return Part.objects.get(pk=part.pk)
-
-
-def go_on(part: Part) -> Batch:
-    """Run what is due until the batch is over or waits for a person, as a tick would."""
-    for _ in range(20):
-        part = due(part)
-        step = tasks.STEPS.get((Part, part.status))
-        if step is None:
-            break
-        step(str(part.pk))
-    Batch.objects.begin_settling()
-    tasks.settle(str(part.batch_id))
-    return Batch.objects.get(pk=part.batch_id)
 
 
 def output(batch: Batch) -> bytes:
@@ -153,7 +125,7 @@ def test_lines_nobody_asked_for_and_garbage_are_kept_and_reported(
 
     assert batch.succeeded == 3
     assert output(batch).count(b"\n") == 7
-    assert batch.events.filter(text__startswith="4 result lines").count() == 1
+    assert batch.events.filter(text__startswith="4 result lines were set aside").count() == 1
 
 
 def test_what_never_came_back_is_missing_and_said_so(provider: Provider, running: Part) -> None:
@@ -257,7 +229,7 @@ def test_cancelling_before_the_ledger_is_written_still_adds_up() -> None:
     steering.request_cancel(batch, batch.created_by)
     set_part(batch, status=Part.Status.CANCELLED, next_check_at=None)
 
-    Batch.objects.begin_settling()
+    Part.objects.end_batches()
     tasks.settle(str(batch.pk))
 
     batch.refresh_from_db()
@@ -454,7 +426,7 @@ def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
 def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     batch = make_batch()
     set_part(batch, status=Part.Status.DONE, next_check_at=None)
-    Batch.objects.begin_settling()
+    Part.objects.end_batches()
     for _ in range(2):
         Batch.objects.update(claims=attempts.MAX_CLAIMS, next_check_at=timezone.now())
         tasks.settle(str(batch.pk))
@@ -502,4 +474,4 @@ def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
     batch = go_on(running)
 
     assert output(batch).splitlines() == lines
-    assert batch.events.filter(text__contains="could not be matched").count() == 1
+    assert batch.events.filter(text__contains="set aside").count() == 1

@@ -125,7 +125,7 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
     [
         ("-3.5", Mark.STOPS, "has -$3.50: requests would fail"),
         (0, Mark.STOPS, "has $0.00: requests would fail"),
-        ("0.0001", Mark.STOPS, "has $0.0001, and about $0.0006"),
+        ("0.0001", Mark.WARNS, "has $0.0001, which is below the expected cost of ~$0.0006"),
         ("0.00064", Mark.WARNS, "but it may be up to $0.0007"),
         (0.5, Mark.FINE, "has $0.50: enough"),
         (None, Mark.INFO, "tells this kind of key no balance"),
@@ -154,6 +154,20 @@ def test_a_key_that_may_not_see_the_balance_is_no_fault(upload: Upload) -> None:
     assert marks(lines) == [Mark.FINE, Mark.FINE, Mark.INFO, Mark.FINE]
 
 
+def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: Upload) -> None:
+    report, connection = upload.report, upload.project.connection
+    assert report
+    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], timezone.now())
+    batches, management = provider_of(balance=balance(100)), provider_of(balance=balance(-1))
+
+    with batches.client() as upstream, management.client() as platform:
+        lines = readiness.look(upload, upstream, quotes, "24h", platform=platform)
+
+    assert "The account behind the platform key has -$1.00: requests would fail." in told(lines)
+    assert (batches.calls, management.calls) == ([MODELS], [BALANCE])
+    assert Mark.STOPS in marks(lines)
+
+
 def test_without_all_prices_no_balance_is_called_enough(upload: Upload) -> None:
     upload.project.connection.prices.all().delete()
 
@@ -180,18 +194,15 @@ def test_a_window_that_is_not_on_offer_cannot_run(upload: Upload) -> None:
 
 
 def test_advice_is_information() -> None:
-    upload = make_upload()
-    limits = upload.project.connection
-    limits.max_requests, limits.max_file_bytes = 3, upload.size + 1
-    limits.save()
+    connection = make_connection(max_requests=2)
+    upload = make_upload(make_project(connection=connection))
 
     advice = [line for line in look(upload, provider_of(), "1h") if line.mark is Mark.INFO]
 
-    assert len(advice) == 4
+    assert len(advice) == 3
     assert "The custom_ids only count (“row-1”)" in advice[0].text
     assert "the 24h window is expected to cost about $0.0006" in advice[1].text
-    assert "bytes that" in advice[2].text
-    assert "close to the 3 requests" in advice[3].text
+    assert f"in 2 parts, since {connection} takes 2 requests a file" in advice[2].text
 
 
 def test_bytes_that_are_gone_are_no_advice(upload: Upload) -> None:

@@ -1,13 +1,369 @@
-"""What people ask for at the same moment."""
+"""What people ask for while a batch is under way, and what workers make of it."""
 
 import threading
+from collections.abc import Callable
+from datetime import timedelta
 
+import httpx
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from batchapp.models import Batch, Part, ProviderKey, StaleRow
-from batchapp.services import steering
-from tests.make import make_batch, make_key, make_project, make_user, set_part
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import Batch, Connection, Part, ProviderKey, StaleRow
+from batchapp.services import preparing, steering
+from tests.make import (
+    answer_line,
+    error_line,
+    make_batch,
+    make_key,
+    make_project,
+    make_user,
+    set_part,
+)
+from tests.provider import Provider
+from tests.steps import due, go_on, step
+
+pytestmark = pytest.mark.django_db
+CANCEL, RETRY = "POST /v1/batches/ID/cancel", "POST /v1/batches/ID/retry"
+
+
+def pause(part: Part) -> bool:
+    return steering.request_pause(batch_of(part), part.batch.created_by)
+
+
+def resume(part: Part) -> bool:
+    return steering.resume(batch_of(part), part.batch.created_by)
+
+
+def cancel(part: Part) -> bool:
+    return steering.request_cancel(batch_of(part), part.batch.created_by)
+
+
+def batch_of(part: Part) -> Batch:
+    return Batch.objects.get(pk=part.batch_id)
+
+
+def lose_reply(call: str, request: httpx.Request) -> None:
+    """The batch is created, and nobody hears of it."""
+    if call == "POST /v1/batches":
+        raise httpx.ReadTimeout("no reply", request=request)
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, **length: float) -> None:
+    """From now on the clock is that much ahead."""
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(**length))
+
+
+@pytest.fixture
+def paused(provider: Provider, running: Part) -> Part:
+    """A part that was stopped at the provider when one of its three requests was answered."""
+    provider.finish([answer_line(1)], status="in_progress")
+    assert pause(running)
+    go_on(running)
+    part = due(running)
+    assert part.status == Part.Status.PAUSED
+    return part
+
+
+def test_a_pause_stops_the_batch_over_there_once_and_keeps_what_is_answered(
+    provider: Provider, paused: Part
+) -> None:
+    batch = batch_of(paused)
+
+    assert provider.calls.count(CANCEL) == 1
+    assert batch.status == Batch.Status.RUNNING
+    assert paused.next_check_at is None
+    assert dict(batch.results.values_list("custom_id", "outcome")) == {
+        "row-1": Outcome.OK,
+        "row-2": Outcome.PENDING,
+        "row-3": Outcome.PENDING,
+    }
+    texts = list(batch.events.values_list("text", flat=True))
+    assert "Asked to pause." in texts
+    assert f"Stopped for the pause at {batch.connection}." in texts
+
+
+def test_late_answers_to_a_pause_are_waited_for(provider: Provider, running: Part) -> None:
+    pause(running)
+
+    part = step(running)  # and so it is made due
+    assert part.status == Part.Status.HARVESTING
+    provider.finish([answer_line(1), answer_line(2)], status="cancelled")
+    go_on(part)
+
+    assert batch_of(part).results.filter(outcome=Outcome.OK).count() == 2
+    assert due(part).status == Part.Status.PAUSED
+
+
+def test_a_resumed_batch_has_every_request_answered_once(provider: Provider, paused: Part) -> None:
+    assert resume(paused)
+    part = step(paused)
+    assert part.status == Part.Status.RUNNING
+    assert (part.ended_at, part.pause_sent_at, part.error_lines) == (None, None, 0)
+    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    batch = go_on(part)
+
+    assert batch.status == Batch.Status.COMPLETED
+    assert (batch.succeeded, batch.input_tokens) == (3, 300)
+    assert len(provider.batches) == 1
+    assert provider.calls.count(RETRY) == 1
+
+
+def test_requests_that_failed_before_a_pause_run_again_and_count_once(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([answer_line(1)], [error_line(2)], status="in_progress")
+    pause(running)
+    go_on(running)
+    assert batch_of(running).results.get(custom_id="row-2").outcome == Outcome.PROVIDER_ERROR
+
+    resume(running)
+    part = step(running)
+    assert batch_of(part).results.get(custom_id="row-2").outcome == Outcome.PENDING
+    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
+    provider.finish([answer_line(1), answer_line(3)], [error_line(2, "Still broken.")])
+    batch = go_on(part)
+
+    assert (batch.succeeded, batch.failed) == (2, 1)
+    assert batch.results.get(custom_id="row-2").error_message == "Still broken."
+    assert batch.parts.get().segments.filter(kind="error").count() == 1
+
+
+def test_what_never_got_to_the_provider_waits_here(provider: Provider) -> None:
+    part = make_batch().parts.get()
+    pause(part)
+
+    go_on(part)
+
+    assert due(part).status == Part.Status.PAUSED
+    assert due(part).stopped_in == Part.Status.PREPARING
+    assert provider.calls == []
+    resume(part)
+    assert step(step(part)).status == Part.Status.RUNNING
+
+
+def test_a_pause_during_the_upload_creates_nothing(provider: Provider) -> None:
+    part = make_batch().parts.get()
+    preparing.prepare(part)
+
+    def ask(call: str, _: httpx.Request) -> None:
+        if call == "POST /v1/files":
+            pause(part)
+
+    provider.after = ask
+    step(part)
+
+    assert due(part).status == Part.Status.PAUSED
+    assert provider.batches == {}
+    resume(part)
+    step(part)
+    assert len(provider.batches) == len(provider.files) == 1
+
+
+def test_a_batch_that_ended_in_the_meantime_simply_finishes(
+    provider: Provider, running: Part
+) -> None:
+    pause(running)
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    batch = go_on(running)
+
+    assert batch.status == Batch.Status.COMPLETED
+    assert CANCEL not in provider.calls
+
+
+def test_a_pause_that_comes_a_moment_after_the_end_simply_finishes(
+    provider: Provider, running: Part
+) -> None:
+    """The provider relabels a batch that was over, and says "cancelled"."""
+    pause(running)
+
+    def finish(call: str, _: httpx.Request) -> None:
+        if call == CANCEL:
+            provider.finish([answer_line(n) for n in (1, 2)], [error_line(3)])
+
+    provider.before = finish
+
+    batch = go_on(running)
+
+    assert provider.calls.count(CANCEL) == 1
+    assert batch.status == Batch.Status.COMPLETED
+    assert (batch.succeeded, batch.failed, batch.cancelled) == (2, 1, 0)
+
+
+def test_a_provider_that_refuses_to_stop_is_followed_to_the_end(
+    provider: Provider, running: Part
+) -> None:
+    refusal = httpx.Response(400, text="Cannot stop it")
+    provider.before = lambda call, _: refusal if call == CANCEL else None
+    pause(running)
+    step(running)
+    step(running)
+    assert provider.calls.count(CANCEL) == 1
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    assert go_on(running).succeeded == 3
+
+
+def test_a_batch_resumed_before_it_was_stopped_runs_on(provider: Provider, running: Part) -> None:
+    pause(running)
+    resume(running)
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert CANCEL not in provider.calls
+
+
+def test_a_batch_resumed_while_its_answers_are_fetched_is_reopened(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([answer_line(1)], status="in_progress")
+    pause(running)
+    part = step(running)
+    assert part.status == Part.Status.HARVESTING
+
+    resume(part)
+    for _ in range(5):
+        part = step(part)
+        if part.status == Part.Status.RUNNING and RETRY in provider.calls:
+            break
+
+    assert part.status == Part.Status.RUNNING
+    assert next(iter(provider.batches.values()))["status"] == "in_progress"
+
+
+def test_pausing_again_stops_it_again(provider: Provider, paused: Part) -> None:
+    resume(paused)
+    part = step(paused)
+    assert pause(part)
+
+    go_on(part)
+
+    assert provider.calls.count(CANCEL) == 2
+    assert due(part).status == Part.Status.PAUSED
+
+
+def test_a_pause_before_the_batch_was_reopened_asks_nobody(
+    provider: Provider, paused: Part
+) -> None:
+    resume(paused)
+    pause(paused)
+    provider.calls.clear()
+
+    go_on(paused)
+
+    assert due(paused).status == Part.Status.PAUSED
+    assert provider.calls == []
+
+
+def test_a_wish_made_twice_is_one(running: Part) -> None:
+    assert [pause(running), pause(running)] == [True, False]
+    assert [resume(running), resume(running)] == [True, False]
+    assert running.batch.events.filter(text__startswith="Asked to").count() == 2
+
+
+def test_a_batch_being_cancelled_is_not_paused(running: Part) -> None:
+    cancel(running)
+
+    assert not pause(running)
+    assert not resume(running)
+
+
+def test_a_provider_that_cannot_reopen_is_not_asked_to_stop(running: Part) -> None:
+    Connection.objects.update(has_retry=False)
+
+    assert not pause(running)
+
+
+def test_cancelling_a_paused_batch_keeps_the_answers(provider: Provider, paused: Part) -> None:
+    provider.calls.clear()
+    assert cancel(paused)
+    assert due(paused).status == Part.Status.CANCELLED
+
+    batch = go_on(paused)
+
+    assert batch.status == Batch.Status.CANCELLED
+    assert (batch.succeeded, batch.cancelled) == (1, 2)
+    assert provider.calls == []
+
+
+def test_cancelling_while_it_is_being_reopened_ends_it(provider: Provider, paused: Part) -> None:
+    resume(paused)
+    cancel(paused)
+
+    batch = go_on(paused)
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.CANCELLED, 1)
+    assert RETRY not in provider.calls
+
+
+@pytest.mark.parametrize(("wish", "end"), [(cancel, "cancelled"), (pause, "paused")])
+def test_a_reopening_in_doubt_is_stopped_over_there(
+    provider: Provider, paused: Part, wish: Callable[[Part], bool], end: str
+) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == RETRY:
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = lose
+    resume(paused)
+    part = step(paused)
+    assert part.status == Part.Status.REOPENING
+    wish(part)
+
+    go_on(part)
+
+    assert provider.calls.count(RETRY) == 1
+    assert provider.calls.count(CANCEL) == 2
+    assert next(iter(provider.batches.values()))["status"] == "cancelled"
+    assert due(part).status == (Part.Status.PAUSED if end == "paused" else Part.Status.DONE)
+
+
+def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provider) -> None:
+    part = make_batch().parts.get()
+    preparing.prepare(part)
+    provider.after = lose_reply
+    part = step(part)
+    assert part.status == Part.Status.WAITING
+    provider.after = lambda *_: None
+    pause(part)
+
+    go_on(part)
+
+    (remote,) = provider.batches.values()
+    assert remote["status"] == "cancelled"
+    assert due(part).status == Part.Status.PAUSED
+    resume(part)
+    step(part)
+    assert remote["status"] == "in_progress"
+    assert len(provider.batches) == 1
+
+
+def test_cancelling_a_paused_batch_whose_create_was_in_doubt_looks_for_it(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = make_batch().parts.get()
+    preparing.prepare(part)
+    provider.after = lose_reply
+    step(part)
+    provider.hidden = set(provider.batches)
+    pause(part)
+    pass_time(monkeypatch, hours=1)
+    assert step(part).status == Part.Status.PAUSED
+
+    provider.hidden.clear()
+    cancel(part)
+    batch = go_on(part)
+
+    (remote,) = provider.batches.values()
+    assert remote["status"] == "cancelled"
+    assert batch.status == Batch.Status.CANCELLED
 
 
 @pytest.mark.django_db(transaction=True)
@@ -22,26 +378,62 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
         next_check_at=None,
     )
     keys = [make_key(user, project.connection) for _ in range(2)]
-    start, moved, refused = threading.Barrier(2), [], []
+    moved: list[tuple[int, ProviderKey]] = []
+    refused = []
 
-    def race(key: ProviderKey) -> None:
+    def attempt(mine: Batch, key: ProviderKey) -> None:
         try:
-            mine = Batch.objects.get(pk=batch.pk)
-            start.wait()
             moved.append((steering.try_again(mine, user, key), key))
         except StaleRow:
             refused.append(key)
-        finally:
-            connection.close()
 
-    racers = [threading.Thread(target=race, args=[key]) for key in keys]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join()
+    race(*[lambda key=key: attempt(Batch.objects.get(pk=batch.pk), key) for key in keys])
 
     assert len(moved) + len(refused) == 2
     (winner,) = [key for number, key in moved if number]
     batch.refresh_from_db()
     assert batch.key == winner
     assert batch.events.filter(text=f"Asked to try again, on the key {winner}.").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_who_resume_at_once_resume_once(provider: Provider, paused: Part) -> None:
+    outcomes: list[bool] = []
+
+    race(*[lambda: outcomes.append(resume(paused))] * 2)
+
+    assert sorted(outcomes) == [False, True]
+    assert due(paused).status == Part.Status.REOPENING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_resumed_the_moment_it_is_put_aside_does_not_stay_behind(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([answer_line(1)], status="in_progress")
+    pause(running)
+    part = step(running)
+
+    race(lambda: step(part), lambda: resume(part))
+    go_on(part)
+
+    assert due(part).status != Part.Status.PAUSED
+    assert not batch_of(part).pause_requested_at
+
+
+def race(*racers: Callable[[], object]) -> None:
+    """Let all of them begin at the same moment, each with a database connection of its own."""
+    start = threading.Barrier(len(racers))
+
+    def run(racer: Callable[[], object]) -> None:
+        try:
+            start.wait()
+            racer()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[racer]) for racer in racers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

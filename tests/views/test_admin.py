@@ -1,6 +1,7 @@
 """The operators' desk: what it must not let through."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -56,6 +57,44 @@ def test_windows_in_order_are_taken(desk: Client) -> None:
     desk.post(reverse("admin:batchapp_connection_add"), connection_form('["1h", "24h"]'))
 
     assert Connection.objects.get(name="New").windows == ["1h", "24h"]
+
+
+def test_a_platform_key_is_stored_encrypted_kept_and_forgotten_and_never_shown(
+    desk: Client,
+) -> None:
+    add, form = reverse("admin:batchapp_connection_add"), connection_form('["24h"]')
+    desk.post(add, form | {"platform_key": "dw-platform-123"})
+    connection = Connection.objects.get(name="New")
+    url = reverse("admin:batchapp_connection_change", args=[connection.pk])
+
+    assert connection.platform_key() == "dw-platform-123"
+    assert "dw-platform-123" not in connection.platform_ciphertext
+    html = desk.get(url).content.decode()
+    assert "dw-platform-123" not in html
+    assert connection.platform_ciphertext not in html
+
+    desk.post(url, form | {"platform_key": ""})
+    connection.refresh_from_db()
+    assert connection.platform_key() == "dw-platform-123"
+
+    desk.post(url, form | {"forget_platform_key": "on"})
+    connection.refresh_from_db()
+    assert connection.platform_key() == ""
+
+
+def test_only_superusers_set_a_platform_key(client: Client) -> None:
+    operator = make_user(is_staff=True)
+    rights = Permission.objects.filter(codename__in=["change_connection", "view_connection"])
+    operator.user_permissions.set(rights)
+    client.force_login(operator)
+    connection = make_connection()
+    url = reverse("admin:batchapp_connection_change", args=[connection.pk])
+
+    assert "platform_key" not in client.get(url).content.decode()
+    client.post(url, connection_form('["24h"]') | {"platform_key": "dw-platform-123"})
+
+    connection.refresh_from_db()
+    assert (connection.name, connection.platform_key()) == ("New", "")
 
 
 def test_a_project_stays_with_its_connection(desk: Client) -> None:

@@ -239,17 +239,22 @@ def test_of_a_long_table_the_first_rows_stand_for_all(
     assert "At most" not in html
 
 
-def test_more_rows_than_the_provider_takes_are_not_made_into_a_file(
+def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
     page: Client, project: Project, user: User
 ) -> None:
     project.connection.max_requests = 1
     project.connection.save()
     table = make_table(project, user, recipe=RECIPE)
 
-    html = html_of(page, f"/tables/{table.pk}/preview/")
+    made = page.post(f"/tables/{table.pk}/preview/", follow=True)
+    (upload,) = Upload.objects.all()
+    tasks.check(str(upload.pk))
+    upload.refresh_from_db()
 
-    assert "takes at most 1 requests a file" in html
-    assert "Make the file" not in html
+    assert made.status_code == 200
+    assert upload.status == Upload.Status.READY
+    assert upload.report
+    assert upload.report.parts == 2
 
 
 def test_a_large_table_is_read_and_made_by_a_worker(

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from django.db.models.signals import pre_save
 from django.test import Client
+from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
@@ -360,7 +361,74 @@ def test_a_review_without_anything_asks_for_it(page: Client, upload: Upload) -> 
     assert "Choose the provider key that pays" in html
 
 
+def test_a_longer_window_can_be_fallen_back_to_and_says_what_it_costs(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    provider = upload.project.connection
+    html = text(page, step(upload, "window", window="1h"))
+
+    asked = words(html).partition(f"If {provider} has no room for 1h, run it in 24h instead")[2]
+    assert "~$0.00" in asked.partition("Provider key")[0]
+    assert '<input type="checkbox" name="fallback" value="24h">' in html
+    html = text(page, step(upload, "window", window="1h", fallback="24h"))
+    assert '<input type="checkbox" name="fallback" value="24h" checked>' in html
+
+
+@pytest.mark.parametrize("windows", [["24h"], ["fast", "slow"]])
+def test_where_no_window_is_longer_there_is_nothing_to_fall_back_to(
+    page: Client, upload: Upload, key: ProviderKey, windows: list[str]
+) -> None:
+    upload.project.connection.windows = windows
+    upload.project.connection.save()
+
+    assert 'name="fallback"' not in text(page, step(upload, "window"))
+
+
+def test_a_fallback_that_makes_no_sense_is_said_or_left_out(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    asked = {"window": "24h", "key": key.pk}
+
+    html = text(page, step(upload, "review", **asked, fallback="7d"))
+    assert "Choose one of the completion windows on offer to fall back to." in html
+    html = text(page, step(upload, "review", **asked, fallback="24h"))
+    assert "If there is no room" not in html
+    assert "fallback" not in hidden(html)
+
+
 # The review
+
+
+def test_the_review_says_in_words_what_happens_without_room_and_the_batch_keeps_it(
+    page: Client, upload: Upload, key: ProviderKey
+) -> None:
+    url = step(upload, "review", window="1h", key=key.pk, fallback="24h")
+
+    html = text(page, url)
+    assert "If there is no room It runs in 24h instead: ~$0.00" in words(html)
+    assert "fallback=24h" in html.partition('id="change"')[2].partition(">")[0]
+    submit(page, upload, hidden(html))
+
+    batch = Batch.objects.get()
+    assert (batch.window, batch.fallback_window) == ("1h", "24h")
+    charge = batch.charges.get()
+    assert charge.fallback_price
+    assert (charge.fallback_price.input, charge.fallback_price.output) == (1, 2)
+    assert "1h, or 24h if there is no room" in text(page, batch.get_absolute_url())
+
+
+def test_the_review_says_in_how_many_parts_the_file_goes(
+    page: Client, project: Project, user: User, key: ProviderKey
+) -> None:
+    project.connection.max_requests = 2
+    project.connection.save()
+    upload = make_upload(project, user, content=request_file(5))
+
+    html = text(page, step(upload, "review", window="24h", key=key.pk))
+
+    assert f"go to {project.connection}, in 3 parts, as soon as you submit" in words(html)
+    checked = text(page, reverse("batch_check", args=[upload.pk]))
+    assert f"It is sent in 3 parts, since {project.connection} takes 2 requests a file." in checked
 
 
 def test_the_review_shows_all_that_will_happen(

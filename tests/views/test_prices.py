@@ -382,6 +382,20 @@ def test_the_providers_own_prices_are_compared_like_a_list(staff: Client, tmp_pa
     assert "that takes a platform key" in refused.content.decode()
 
 
+def test_the_stored_platform_key_is_used_where_none_is_typed(staff: Client, tmp_path) -> None:
+    with sandbox_thread(Settings(data=tmp_path)) as url:
+        connection = make_connection(name="Stand-in", base_url=url)
+        data = {"action": "fetch", "live-connection": connection.pk, "live-secret": ""}
+        without = staff.post("/prices/import/", data).content.decode()
+        connection.set_platform_key("dw-platform-123")
+        connection.save()
+        page = staff.post("/prices/import/", data)
+    agree(staff, page)
+
+    assert "Paste a platform key: none is stored with Stand-in." in without
+    assert connection.prices.filter(source__startswith="Stand-in, its own tariffs of").exists()
+
+
 def test_a_provider_that_is_silent_is_told(staff: Client, connection: Connection) -> None:
     data = {"action": "fetch", "live-connection": connection.pk, "live-secret": "dw-platform-1"}
 

@@ -10,7 +10,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from batchapp import errands
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
+from batchapp.upstream.client import UpstreamClient
 from tests.make import MODEL, make_key, make_upload
 from tests.provider import Provider
 
@@ -51,6 +53,35 @@ def offers(provider: Provider, *models: str) -> None:
 def refuses(provider: Provider) -> None:
     refusal = httpx.Response(401, text="Authentication required")
     provider.before = lambda call, _request: refusal if call == MODELS else None
+
+
+def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
+    page: Client,
+    upload: Upload,
+    key: ProviderKey,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection = upload.project.connection
+    connection.base_url = "https://api.doubleword.ai"
+    connection.set_platform_key("dw-platform-123")
+    connection.save()
+    asked: list[tuple[str, str]] = []
+
+    def connect(url: str, secret: str, **_: object) -> UpstreamClient:
+        asked.append((url, secret))
+        return provider.client()
+
+    monkeypatch.setattr(errands, "connect", connect)
+    balance = httpx.Response(200, json={"credit_balance": "0.0001"})
+    models = httpx.Response(200, json={"data": [{"id": MODEL}]})
+    answers = {MODELS: models, "GET /admin/api/v1/users/current": balance}
+    provider.before = lambda call, _request: answers.get(call)
+
+    html = text(page, address(upload, key))
+
+    assert asked == [("https://app.doubleword.ai/", "dw-platform-123")]
+    assert "has $0.0001, which is below the expected cost of ~$0.0006." in html
 
 
 def submit(page: Client, upload: Upload, html: str, **ticked: str) -> str:

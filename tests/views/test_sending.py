@@ -102,12 +102,12 @@ def test_an_empty_file_is_refused_by_name(page: Client, project: Project) -> Non
 def test_a_file_beyond_the_connections_limit_is_refused_with_the_limit(
     page: Client, project: Project
 ) -> None:
-    project.connection.max_file_bytes = 1024 * 1024
+    project.connection.max_upload_bytes = 1024 * 1024
     project.connection.save()
 
     response = page.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
 
-    assert f"{project.connection} takes at most 1.0 MiB a file" in response.content.decode()
+    assert f"a file for {project.connection} may have at most 1.0 MiB" in response.content.decode()
     assert not Upload.objects.exists()
 
 
@@ -332,13 +332,13 @@ def test_pasting_nothing_is_answered_with_what_to_do(
 def test_what_is_pasted_keeps_to_the_limit_and_stays_in_its_field(
     page: Client, project: Project
 ) -> None:
-    project.connection.max_file_bytes = 1024 * 1024
+    project.connection.max_upload_bytes = 1024 * 1024
     project.connection.save()
 
     response = page.post(URL, {"pasted": "<b>" + "x" * 1024 * 1024})
 
     html = response.content.decode()
-    assert f"{project.connection} takes at most 1.0 MiB a file" in html
+    assert f"a file for {project.connection} may have at most 1.0 MiB" in html
     assert "&lt;b&gt;xxx" in html
     assert not Upload.objects.exists()
 

@@ -104,6 +104,7 @@ def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
     found = {
         "requests": report.requests,
         "valid": report.is_valid,
+        "parts": report.parts,
         "faults": [_fault(fault) for fault in report.faults],
         "fault_totals": report.fault_totals,
         "models": {

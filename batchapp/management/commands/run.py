@@ -15,7 +15,8 @@ from django.db import OperationalError, connection
 from django.urls import reverse
 
 from batchapp import tasks
-from batchapp.models import Batch, Membership, Part, Project, ProviderKey, Segment, Upload, User
+from batchapp.management.people import member_of
+from batchapp.models import Batch, Part, Project, ProviderKey, Segment, Upload, User
 from batchapp.services import browsing, intake, ordering
 
 LOOK_EVERY = 0.5
@@ -35,6 +36,12 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE", type=Path)
         parser.add_argument("--project", metavar="SLUG", required=True)
         parser.add_argument("--window", default="24h", help="completion window, 24h by default")
+        parser.add_argument(
+            "--fallback",
+            metavar="WINDOW",
+            default="",
+            help="a longer one, to run it in if the provider has no room for it; by default none",
+        )
         parser.add_argument("--name", default="", help="of the batch; by default the file's")
         parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
         parser.add_argument("--wait", action="store_true", help="until it is over")
@@ -47,7 +54,7 @@ class Command(BaseCommand):
         project = Project.objects.filter(slug=options["project"]).first()
         if project is None:
             raise CommandError(f"There is no project {options['project']!r}.")
-        user = _user(project, options["user"])
+        user = member_of(project, options["user"])
         upload = _upload(project, user, options["file"])
         self._note(f"{upload.name}: {upload.requests:,} requests, no errors")
         batch = _order(project, user, upload, options)
@@ -113,27 +120,17 @@ class Command(BaseCommand):
         self.stderr.write(text)
 
 
-def _user(project: Project, email: str | None) -> User:
-    members = project.memberships.exclude(role=Membership.Role.VIEWER).select_related("user")
-    if email:
-        members = members.filter(user__email=email.strip().lower())
-    member = members.order_by("role", "pk").first()  # "admin" sorts before "member"
-    if member is None:
-        who = email or "Nobody"
-        raise CommandError(f"{who} may not submit in the project {project.slug}.")
-    return member.user
-
-
 def _upload(project: Project, user: User, path: Path) -> Upload:
     """Take the file in and check it here: a script learns of a fault without any worker."""
-    limit = project.connection.max_file_bytes
+    limit = project.connection.max_upload_bytes
     try:
         size = path.stat().st_size
         if not size:
             raise CommandError(f"{path} is empty.")
         if size > limit:
             raise CommandError(
-                f"{path} has {size:,} bytes; {project.connection} accepts {limit:,}. Split it."
+                f"{path} has {size:,} bytes, and at most {limit:,} are taken for "
+                f"{project.connection}. Split it."
             )
         with path.open("rb") as content:
             upload = intake.receive(project, user, File(content), name=path.name)
@@ -171,6 +168,7 @@ def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]
             upload,
             key,
             window=options["window"],
+            fallback=options["fallback"],
             name=options["name"],
             submission=uuid.uuid4(),
         )
@@ -188,7 +186,7 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
     for kind, field in ((Segment.Kind.OUTPUT, "output_path"), (Segment.Kind.ERROR, "error_path")):
         path = target / f"{kind}.jsonl"
         paths[field] = str(path)
-        if kind == Segment.Kind.ERROR and not browsing.lines(batch).get(kind):
+        if kind == Segment.Kind.ERROR and not browsing.stored(batch)[0].get(kind):
             paths[field] = None
             continue
         partial = path.with_suffix(".partial")

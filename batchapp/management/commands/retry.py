@@ -1,0 +1,95 @@
+"""Run requests of a batch again from a script: the same file, the same order as on its page."""
+
+import uuid
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from batchapp import tasks
+from batchapp.domain.results.selection import ADVICE, MAX_TEMPERATURE, USUAL, Ending, Selection
+from batchapp.management.people import member_of
+from batchapp.models import Batch, Upload
+from batchapp.services import ordering, retrying
+from batchapp.services.retrying import Reach
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a file of those requests of BATCH that ended without a good answer, and with "
+        "--submit a batch of it. Without --outcomes those that are worth another try are taken."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("batch", metavar="BATCH", help="its id")
+        parser.add_argument(
+            "--outcomes", nargs="+", choices=[each.value for each in ADVICE], metavar="OUTCOME"
+        )
+        parser.add_argument("--error-code", default="", help="only those that failed with it")
+        parser.add_argument(
+            "--max-tokens-factor", type=int, default=1, metavar="K", help="where cut short"
+        )
+        parser.add_argument("--model", default="", help="instead of the requests' own")
+        parser.add_argument("--temperature", type=float, help="instead of the requests' own")
+        parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
+        parser.add_argument("--submit", action="store_true", help="with the batch's provider key")
+        parser.add_argument("--window", default="", help="completion window, as before by default")
+
+    def handle(self, **options: Any) -> None:
+        batch = _batch(options["batch"])
+        user = member_of(batch.project, options["user"])
+        reach = retrying.reach(batch)
+        selection = _selection(options, reach)
+        for each in reach.endings:
+            mark = "+" if each in selection.endings else "-"
+            self.stderr.write(f"{mark} {reach.count(each):,} {each}: {ADVICE[each].reason}")
+        if not reach.total(selection):
+            raise CommandError("No request is left by this choice; nothing was made.")
+        upload = retrying.begin(batch, user, selection, submission=uuid.uuid4())
+        tasks.check(str(upload.pk))
+        upload.refresh_from_db()
+        if upload.status != Upload.Status.READY:
+            raise CommandError(upload.error or f"{upload.name} has errors; see its page.")
+        self.stdout.write(f"file: {upload.pk}, {upload.requests:,} requests")
+        if options["submit"]:
+            try:
+                child = ordering.order(
+                    batch.project,
+                    user,
+                    upload,
+                    batch.key,
+                    window=options["window"] or batch.window,
+                    submission=uuid.uuid4(),
+                )
+            except ordering.Refused as exc:
+                raise CommandError(str(exc)) from exc
+            for part in child.parts.all():
+                tasks.wake(part)
+            self.stdout.write(f"batch: {child.pk}")
+
+
+def _batch(text: str) -> Batch:
+    rows = Batch.objects.select_related("project__connection", "upload", "key")
+    try:
+        return rows.get(pk=text)
+    except (Batch.DoesNotExist, ValidationError) as exc:
+        raise CommandError(f"There is no batch {text!r}.") from exc
+
+
+def _selection(options: dict[str, Any], reach: Reach) -> Selection:
+    """What the options say; by default what was cut short only if that may help."""
+    factor, temperature = options["max_tokens_factor"], options["temperature"]
+    if factor < 1:
+        raise CommandError("--max-tokens-factor is 1 or more.")
+    if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
+        raise CommandError("--temperature is a number from 0 to 2.")
+    usual = USUAL if factor > 1 or options["model"] else USUAL - {Ending.TRUNCATED}
+    asked = options["outcomes"]
+    return Selection(
+        frozenset(map(Ending, asked)) if asked else usual & frozenset(reach.endings),
+        error_code=options["error_code"],
+        max_tokens_factor=factor,
+        model=options["model"],
+        temperature=temperature,
+    )

@@ -1,0 +1,143 @@
+"""What providers tell us by webhook: that a batch has ended, so that we look before our turn.
+
+Nothing is taken from what a webhook says but that it is worth a look; what is so, the provider is
+asked. So one that is late, doubled, out of order or lost does no harm.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from batchapp.models import Delivery, Part, ProviderKey, UnreadableKey
+
+KEPT = 200
+"""Deliveries of one key."""
+
+ENDINGS = {"batch.completed", "batch.failed"}
+LONGEST_ID = 200
+
+NOT_OURS = "not a batch of this portal"
+IGNORED = "ignored"
+UNCLEAR = "not understood"
+TO_BE_LOOKED_AT = "looked at once"
+CHANGED = "already over, asked again"
+OVER = "already over"
+UNDER_WAY = "already under way"
+
+
+class NotListening(Exception):
+    """The key has no secret, or one that cannot be read."""
+
+
+class NotSigned(Exception):
+    """The message is not signed with the key's secret, or too long ago; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The parts that are due now, and those that ended otherwise here than over there."""
+
+    due: tuple[Part, ...] = ()
+    changed: tuple[Part, ...] = ()
+
+
+def hear(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> Heard:
+    """Take in one webhook of ``key``; a message that was heard before does nothing.
+
+    Raises:
+        NotListening: nothing was written.
+        NotSigned: nothing was written.
+    """
+    message_id = _verified(key, body, headers)
+    kind, upstream_id, counts = _said(body)
+    with transaction.atomic():
+        delivery, is_new = Delivery.objects.get_or_create(
+            key=key, message_id=message_id, defaults={"kind": kind, "upstream_id": upstream_id}
+        )
+        if not is_new:
+            return Heard()
+        heard, delivery.effect = _act(key, kind, upstream_id, counts)
+        delivery.save(update_fields=["effect"])
+        _prune(key)
+    return heard
+
+
+def names(upstream_id: str) -> set[str]:
+    """What the API may call a batch: some providers write a prefix here that it does not know."""
+    return {upstream_id, upstream_id.removeprefix("batch_")} - {""}
+
+
+def _verified(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> str:
+    try:
+        secret = key.webhook_secret()
+    except UnreadableKey as exc:
+        raise NotListening(f"the webhook secret of {key} cannot be read") from exc
+    if not secret:
+        raise NotListening(f"{key} has no webhook secret")
+    try:
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, ValueError) as exc:  # ValueError: a header no code wrote
+        raise NotSigned(str(exc)) from exc
+    message_id = {name.lower(): value for name, value in headers.items()}["webhook-id"]
+    if len(message_id) > LONGEST_ID:
+        raise NotSigned("the id is too long")
+    return message_id
+
+
+def _said(body: bytes) -> tuple[str, str, tuple[Any, Any]]:
+    """The kind of an event, the id of its batch and how many requests completed and failed."""
+    try:
+        event = _mapping(json.loads(body))
+    except ValueError:
+        event = {}
+    data = _mapping(event.get("data"))
+    counts = _mapping(data.get("request_counts"))
+    return (
+        _text(event.get("type"), 100),
+        _text(data.get("batch_id"), 200),
+        (counts.get("completed"), counts.get("failed")),
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object, longest: int) -> str:
+    return value.replace("\0", "")[:longest] if isinstance(value, str) else ""
+
+
+def _act(
+    key: ProviderKey, kind: str, upstream_id: str, counts: tuple[Any, Any]
+) -> tuple[Heard, str]:
+    if kind not in ENDINGS:
+        return Heard(), IGNORED if kind else UNCLEAR
+    there = Part.objects.filter(
+        upstream_id__in=names(upstream_id), batch__connection=key.connection_id
+    )
+    parts = list(there.select_related("batch"))
+    if not parts:
+        return Heard(), NOT_OURS
+    running = Part.objects.filter(pk__in=[part.pk for part in parts], status=Part.Status.RUNNING)
+    if running.update(next_check_at=timezone.now()):
+        return Heard(due=tuple(running)), TO_BE_LOOKED_AT
+    changed = [
+        part
+        for part in parts
+        if part.status == Part.Status.DONE and counts != (part.completed, part.failed)
+    ]
+    if changed:
+        return Heard(changed=tuple(changed)), CHANGED
+    is_over = all(part.status in Part.OVER for part in parts)
+    return Heard(), OVER if is_over else UNDER_WAY
+
+
+def _prune(key: ProviderKey) -> None:
+    oldest = key.deliveries.order_by("-pk").values_list("pk", flat=True)[KEPT : KEPT + 1]
+    for pk in oldest:
+        key.deliveries.filter(pk__lte=pk).delete()

@@ -1,0 +1,169 @@
+"""Before the fourth room: whose turn it is at a provider that takes only so many at a time."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, F, Max, Q
+from django.utils import timezone
+
+from batchapp.models import Connection, Part
+
+THERE = (Part.Status.RUNNING, Part.Status.HARVESTING, Part.Status.REOPENING)
+AT_PROVIDER = ~Q(upstream_id="") | Q(create_attempted_at__isnull=False)
+HOLDS_PLACE = (
+    Q(status__in=THERE)
+    | Q(AT_PROVIDER, status=Part.Status.NEEDS_ATTENTION)
+    | Q(AT_PROVIDER | Q(admitted_at__isnull=False), status=Part.Status.WAITING)
+)
+"""Those of before there were places are there without having been admitted."""
+
+SOON, PER_PLACE, LATEST = timedelta(seconds=30), timedelta(seconds=2), timedelta(minutes=10)
+"""When one that waits asks again. Whoever is admitted is woken: this is for wake-ups lost."""
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+Waiting = tuple[UUID, UUID]
+"""A part and its project."""
+
+
+def has_place(part: Part) -> bool:
+    """Whether ``part`` may be submitted; one that may be at the provider is looked for there."""
+    if part.batch.connection.max_active is None or part.may_be_at_provider:
+        return True
+    part.refresh_from_db(fields=["admitted_at"])
+    return part.admitted_at is not None
+
+
+def admit(connection: Connection) -> list[Part]:
+    """Give what places are free at ``connection`` to parts that wait, and make these due.
+
+    Two at once never give the same place away: the first UPDATE makes one wait for the other.
+    """
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(max_active=F("max_active"))
+        connection.refresh_from_db(fields=["max_active"])
+        if connection.max_active is None:
+            return []
+        _forget_places_left(connection)
+        free = max(0, connection.max_active - _taken(connection))
+        turns = _turns(connection, _waiting(connection)) if free else iter(())
+        chosen = [pk for pk, _ in itertools.islice(turns, free)]
+        now = timezone.now()
+        admitted = Part.objects.filter(pk__in=chosen, status=Part.Status.WAITING)
+        # Also of one that is being put off at this moment: see ``wait``.
+        admitted.update(admitted_at=now, next_check_at=now)
+        return list(admitted)
+
+
+def wait(part: Part) -> None:
+    """Let ``part`` wait for its turn, and say why and how long the queue before it is.
+
+    Raises:
+        StaleRow: another worker has it now; nothing was written.
+    """
+    connection = part.batch.connection
+    order = [pk for pk, _ in _turns(connection, _waiting(connection))]
+    before = order.index(part.pk) if part.pk in order else len(order)
+    part.postpone(
+        min(SOON + before * PER_PLACE, LATEST),
+        failures=0,
+        trouble=f"Waiting for a free place at {connection}: {_how_full(connection)} "
+        f"{_how_many(before)}",
+    )
+    # Whoever admitted it in between has its next turn overwritten by the line above.
+    Part.objects.filter(pk=part.pk, admitted_at__isnull=False).update(next_check_at=timezone.now())
+
+
+def give_back(part: Part, pause: timedelta, reason: str) -> None:
+    """Leave the place of ``part`` to others for ``pause``: its provider has no room for it.
+
+    Raises:
+        StaleRow: another worker has it now; nothing was written.
+    """
+    connection = part.batch.connection
+    said = f" ({connection} said: {reason})" if reason else ""
+    part.postpone(
+        pause,
+        admitted_at=None,
+        failures=part.failures + 1,
+        trouble=f"{connection} has no room for it just now. Nothing is lost; the portal keeps "
+        f"trying.{said}",
+    )
+
+
+def _forget_places_left(connection: Connection) -> None:
+    """One that stopped before it got there comes back to the end of the queue."""
+    left = Part.objects.filter(batch__connection=connection, status__in=Part.STOPPED)
+    left.exclude(AT_PROVIDER).exclude(admitted_at=None).update(admitted_at=None)
+
+
+def _taken(connection: Connection) -> int:
+    return Part.objects.filter(HOLDS_PLACE, batch__connection=connection).count()
+
+
+def _waiting(connection: Connection) -> Sequence[Waiting]:
+    """Those who could go, the oldest batch first; one that was turned away waits its time out."""
+    now = timezone.now()
+    able = Part.objects.filter(
+        Q(failures=0) | Q(next_check_at__lte=now) | Q(leased_until__gt=now),
+        batch__connection=connection,
+        batch__cancel_requested_at=None,
+        batch__pause_requested_at=None,
+        status=Part.Status.WAITING,
+        admitted_at=None,
+    ).exclude(AT_PROVIDER)
+    ordered = able.order_by("batch__created_at", "batch", "number")
+    return list(ordered.values_list("pk", "batch__project"))
+
+
+def _turns(connection: Connection, waiting: Sequence[Waiting]) -> Iterator[Waiting]:
+    """``waiting`` in the order of their turns, fair among projects.
+
+    The next place goes to the project with the fewest, then to the one whose last turn is
+    longest ago, then to the one whose batch has waited longest.
+    """
+    queues: dict[UUID, list[Waiting]] = {}
+    for each in reversed(waiting):
+        queues.setdefault(each[1], []).append(each)
+    if len(queues) < 2:
+        yield from waiting
+        return
+    age = {each[0]: number for number, each in enumerate(waiting)}
+    places, last = _history(connection, list(queues))
+    given: Counter[UUID] = Counter()
+    for turn in itertools.count(1):
+        if not queues:
+            return
+        project = min(queues, key=lambda p: (places[p], given[p], last[p], age[queues[p][-1][0]]))
+        yield queues[project].pop()
+        places[project] += 1
+        given[project] = turn
+        if not queues[project]:
+            del queues[project]
+
+
+def _history(
+    connection: Connection, projects: list[UUID]
+) -> tuple[Counter[UUID], dict[UUID, datetime]]:
+    """Project -> how many places it has, and when it was last given one."""
+    asked = Part.objects.filter(batch__connection=connection, batch__project__in=projects)
+    by_project = asked.order_by().values("batch__project")
+    holding = by_project.filter(HOLDS_PLACE).annotate(number=Count("pk"))
+    places = Counter({row["batch__project"]: row["number"] for row in holding})
+    admitted = by_project.annotate(last=Max("admitted_at"))
+    return places, {row["batch__project"]: row["last"] or LONG_AGO for row in admitted}
+
+
+def _how_full(connection: Connection) -> str:
+    taken, most = _taken(connection), connection.max_active or 0
+    return f"{taken:,} of {most:,} {'batch is' if most == 1 else 'batches are'} there."
+
+
+def _how_many(before: int) -> str:
+    if not before:
+        return "It is next."
+    return "1 is before it." if before == 1 else f"{before:,} are before it."

@@ -1,0 +1,129 @@
+"""Bringing batches in from a script, from a provider that is really there."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import httpx
+import pytest
+from django.core.management import CommandError, call_command
+
+from batchapp import tasks
+from batchapp.models import Adoption, Batch, Part, Project, ProviderKey, Segment
+from batchapp.sandbox.settings import Settings
+from batchapp.services import browsing
+from tests.make import ADMIN, make_connection, make_key, make_price, make_project, make_user
+from tests.sandbox.api import CHAT_MODEL, Api, lines
+from tests.sandbox.processes import sandbox_thread
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with sandbox_thread(Settings(data=tmp_path, speed=200)) as url:
+        yield url
+
+
+@pytest.fixture
+def project(url: str) -> Project:
+    connection = make_connection(base_url=url, poll_seconds=1)
+    make_price(connection, "24h", Decimal(1), Decimal(2), model=CHAT_MODEL)
+    return make_project(make_user("ada@example.com"), role=ADMIN, connection=connection)
+
+
+@pytest.fixture
+def key(project: Project) -> ProviderKey:
+    return make_key(project, secret=f"sk-{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def api(url: str, key: ProviderKey) -> Iterator[Api]:
+    headers = {"Authorization": f"Bearer {key.secret()}"}
+    with httpx.Client(base_url=url, headers=headers) as http:
+        yield Api(http)
+
+
+def adopt(project: Project, *ids: str, **options: str) -> list[str]:
+    """The addresses that are printed."""
+    out = StringIO()
+    call_command("adopt", *ids, project=project.slug, stdout=out, stderr=StringIO(), **options)
+    return out.getvalue().split()
+
+
+def follow(batch: Batch) -> Batch:
+    deadline = time.monotonic() + 30
+    while batch.parts.exclude(status__in=Part.OVER) and time.monotonic() < deadline:
+        part = batch.parts.get()
+        tasks.STEPS[Part, part.status](str(part.pk))
+    tasks.settle(str(batch.pk))
+    batch.refresh_from_db()
+    return batch
+
+
+def test_batches_of_a_script_are_followed_to_the_end_and_paid_once(
+    project: Project, key: ProviderKey, api: Api
+) -> None:
+    over = api.finished(lines(4), metadata={"team": "b"})
+    begun = api.batch(lines(20))
+
+    addresses = adopt(project, over["id"], begun["id"])
+    batches = [follow(each) for each in Batch.objects.order_by("requests")]
+
+    assert [address.split("/batches/")[1] for address in addresses] == [
+        f"{batch.pk}/" for batch in batches
+    ]
+    assert [batch.succeeded for batch in batches] == [4, 20]
+    assert all(batch.is_accounted_for and batch.actual_cost_usd for batch in batches)
+    assert len(b"".join(browsing.download(batches[1], Segment.Kind.OUTPUT)).splitlines()) == 20
+    paid = api.http.get("/_sandbox/ledger").json()
+    assert {each["id"] for each in paid["batches"]} == {over["id"], begun["id"]}
+    assert paid["total"]["paid"] == 2
+
+
+def test_what_the_provider_does_not_know_is_told_and_the_others_come_in(
+    project: Project, key: ProviderKey, api: Api
+) -> None:
+    known, unknown = api.finished(lines(1))["id"], str(uuid.uuid4())
+
+    with pytest.raises(CommandError, match=f"{unknown}: .*knows no batch"):
+        adopt(project, unknown, known)
+
+    assert Batch.objects.get().parts.get().upstream_id == known
+
+
+def test_a_file_with_twins_is_refused_with_what_can_be_done(
+    project: Project, key: ProviderKey, api: Api
+) -> None:
+    twins = api.finished(f"{lines(1)}\n{lines(1)}")["id"]
+
+    with pytest.raises(CommandError, match=r"same custom_id.*correct the copy"):
+        adopt(project, twins)
+
+    assert project.uploads.get().name == "in.jsonl"
+
+
+def test_what_is_here_already_is_told(project: Project, key: ProviderKey, api: Api) -> None:
+    remote = api.finished(lines(1))["id"]
+    adopt(project, remote)
+
+    with pytest.raises(CommandError, match="in the portal already"):
+        adopt(project, remote)
+
+    assert Adoption.objects.count() == Batch.objects.count() == 1
+
+
+def test_a_key_is_named_by_its_name_or_its_end(
+    project: Project, key: ProviderKey, api: Api
+) -> None:
+    make_key(project)
+    remote = api.finished(lines(1))["id"]
+
+    with pytest.raises(CommandError, match="has a provider key 'nothing'"):
+        adopt(project, remote, key="nothing")
+    adopt(project, remote, key=key.last_four)
+
+    assert Batch.objects.get().key == key

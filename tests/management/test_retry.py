@@ -1,0 +1,79 @@
+"""``manage.py retry``: requests run again from a script."""
+
+import uuid
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from batchapp.models import Batch, Upload
+from tests.make import (
+    ADMIN,
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_project,
+    make_upload,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Three requests: one cut short, one failed, one without a result."""
+    user = make_user()
+    project = make_project(user, role=ADMIN)
+    cut = answer_line(1).replace(b'"stop"', b'"length"')
+    made = make_batch(project, user, upload=make_upload(project, user))
+    return finish(made, [cut], [error_line(2)])
+
+
+def retry(batch: object, *options: str) -> str:
+    out = StringIO()
+    call_command("retry", str(batch), *options, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def test_what_is_worth_it_becomes_a_file(batch: Batch) -> None:
+    said = retry(batch.pk)
+
+    upload = Upload.objects.get(retry_of=batch)
+    assert f"file: {upload.pk}, 2 requests" in said
+    assert Batch.objects.count() == 1
+
+
+def test_it_is_submitted_when_that_is_asked_for(batch: Batch) -> None:
+    options = ["--outcomes", "truncated", "--max-tokens-factor", "2", "--window", "1h", "--submit"]
+    said = retry(batch.pk, *options)
+
+    child = Batch.objects.get(parent=batch)
+    assert f"batch: {child.pk}" in said
+    assert (child.requests, child.window, child.key) == (1, "1h", batch.key)
+    assert b'"max_tokens":200' in b"".join(child.upload.chunks())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--outcomes", "refused"], "No request is left"),
+        (["--error-code", "nonsense"], "No request is left"),
+        (["--temperature", "nan"], "from 0 to 2"),
+        (["--max-tokens-factor", "0"], "1 or more"),
+    ],
+)
+def test_a_choice_that_makes_no_sense_makes_nothing(
+    batch: Batch, options: list[str], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        retry(batch.pk, *options)
+    assert not Upload.objects.filter(retry_of=batch).exists()
+
+
+@pytest.mark.parametrize("name", ["nonsense", uuid.uuid4()])
+def test_a_batch_that_is_not_there_is_named(db: Any, name: object) -> None:
+    with pytest.raises(CommandError, match="There is no batch"):
+        retry(name)

@@ -1,0 +1,160 @@
+"""Whatever comes, in whatever pieces: one outcome for each request, and each line kept once."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from batchapp.domain.results.outcome import MalformedLine, Outcome, read_answer
+from batchapp.models import Batch, Part, Segment, Stray, Upload
+from batchapp.services import browsing, harvesting, preparing, settling
+from batchapp.upstream.client import UpstreamClient
+from batchapp.upstream.errors import UpstreamUnavailable
+from tests.make import answer_line, error_line, make_batch, make_upload, set_part
+
+pytestmark = pytest.mark.django_db
+
+
+def variant(line: bytes, line_id: object) -> bytes:
+    return json.dumps(json.loads(line) | {"id": line_id}).encode()
+
+
+CANCELLED = json.dumps(
+    {"id": "line-2", "custom_id": "row-2", "error": {"code": "batch_cancelled"}}
+).encode()
+LINES = [
+    *(answer_line(n) for n in (1, 2, 3, 9)),
+    *(error_line(n) for n in (1, 2, 9)),
+    *(variant(answer_line(1, text=text), line_id) for text in "ab" for line_id in ("x", "", None)),
+    variant(error_line(1), "y"),
+    variant(answer_line(2), "z"),
+    CANCELLED,
+    b"garbage",
+    b"\xff\xfe\0",
+    b"{}",
+]
+
+
+class Stream:
+    """A provider that hands out a file, in one piece or up to where the connection breaks."""
+
+    def __init__(self, lines: list[bytes], cut: int | None, *, ignores_skip: bool) -> None:
+        self._lines, self._cut, self._ignores_skip = lines, cut, ignores_skip
+
+    @contextmanager
+    def open_content(self, *_: object, skip: int = 0, **__: object) -> Iterator[SimpleNamespace]:
+        lines = self._lines if self._ignores_skip else self._lines[skip:]
+        yield SimpleNamespace(lines=lambda **_: self._read(lines))
+
+    def _read(self, lines: list[bytes]) -> Iterator[bytes]:
+        yield from lines[: self._cut]
+        if self._cut is not None:
+            raise UpstreamUnavailable("reading the results: the connection broke")
+
+
+@pytest.fixture
+def upload() -> Upload:
+    """Of three requests; nothing here changes it."""
+    return make_upload()
+
+
+READS = st.lists(
+    st.tuples(st.lists(st.sampled_from(LINES), max_size=8), st.none() | st.integers(0, 6)),
+    min_size=1,
+    max_size=4,
+)
+
+
+def named(lines: list[bytes]) -> set[str]:
+    found = set()
+    for line in lines:
+        try:
+            found.add(read_answer(line).custom_id)
+        except MalformedLine:
+            continue
+    return found
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(reads=READS, ignores_skip=st.booleans(), at_once=st.integers(1, 5))
+def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
+    upload: Upload, reads: list[tuple[list[bytes], int | None]], ignores_skip: bool, at_once: int
+) -> None:
+    usual, harvesting.LINES_AT_ONCE = harvesting.LINES_AT_ONCE, at_once
+    batch = make_batch(upload=upload)
+    preparing.prepare(batch.parts.get())
+    part = set_part(batch, output_file_id="out", upstream_id="there")
+    sent: list[bytes] = []  # the file grows; nothing that was in it ever goes
+    try:
+        for more, cut in reads:
+            sent += more
+            harvest(batch, Stream(sent, cut, ignores_skip=ignores_skip))
+        harvest(batch, Stream(sent, None, ignores_skip=True), output_lines=0)
+    finally:
+        harvesting.LINES_AT_ONCE = usual
+    settle(batch)
+
+    check(batch, part, sent)
+
+
+def harvest(batch: Batch, stream: Stream, **fields: Any) -> None:
+    part = set_part(
+        batch,
+        status=Part.Status.HARVESTING,
+        ended_at=batch.created_at,
+        rereads=harvesting.MAX_REREADS,
+        leased_until=None,
+        **fields,
+    )
+    try:
+        harvesting.harvest(part, cast(UpstreamClient, stream))
+    except UpstreamUnavailable:
+        return
+
+
+def settle(batch: Batch) -> None:
+    set_part(batch, status=Part.Status.DONE)
+    Part.objects.end_batches(pk=batch.pk)
+    batch.refresh_from_db()
+    settling.settle(batch)
+    batch.refresh_from_db()
+
+
+def check(batch: Batch, part: Part, sent: list[bytes]) -> None:
+    outcomes = dict(batch.results.values_list("custom_id", "outcome"))
+    assert len(outcomes) == batch.requests
+    assert Outcome.PENDING not in outcomes.values()
+    assert {name for name, outcome in outcomes.items() if outcome != Outcome.MISSING} == (
+        named(sent) & outcomes.keys()
+    )
+    assert batch.succeeded + batch.failed + batch.cancelled + batch.missing == batch.requests
+
+    kept = b"".join(browsing.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    assert len(kept) == len(set(kept))
+    repeats = {
+        (json.loads(line)["custom_id"], json.loads(line)["id"]) for line in kept if _is(line)
+    }
+    for line in set(sent) - set(kept):  # only a repeat of what is there by its own id may go
+        assert (json.loads(line)["custom_id"], json.loads(line)["id"]) in repeats
+
+    for result in batch.results.exclude(segment=None):
+        assert read_answer(browsing.row(result).answer.encode()).custom_id == result.custom_id
+    aside = list(Stray.objects.filter(part=part))
+    lines = b"".join(browsing.download_set_aside(batch)).splitlines()
+    assert len(aside) == len(lines) == len(set(lines))
+    assert set(lines) <= set(kept)
+
+
+def _is(line: bytes) -> bool:
+    """Whether it names a request, and itself."""
+    try:
+        return bool(read_answer(line).line_id)
+    except MalformedLine:
+        return False

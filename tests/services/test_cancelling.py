@@ -1,0 +1,266 @@
+"""Cancelling ends a batch, whatever has become of it and of its provider."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp import setbacks, tasks
+from batchapp.models import Batch, Connection, Part, Watch
+from batchapp.services import preparing, steering, submission
+from tests.make import answer_line, make_batch, set_part
+from tests.provider import Provider
+from tests.steps import due, go_on, step
+
+pytestmark = pytest.mark.django_db
+CREATE, CANCEL = "POST /v1/batches", "POST /v1/batches/ID/cancel"
+CONTENT = "GET /v1/files/ID/content"
+
+
+class Clock:
+    """What time it is for the portal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._now = timezone.now
+        self._ahead = timedelta()
+        monkeypatch.setattr(timezone, "now", lambda: self._now() + self._ahead)
+
+    def go(self, **length: float) -> None:
+        self._ahead += timedelta(**length)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def in_doubt(provider: Provider) -> Part:
+    """A part whose batch was created without anybody hearing of it, and is not to be seen yet."""
+    part = Part.objects.get(batch=make_batch())
+    preparing.prepare(part)
+
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == CREATE:
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = lose
+    step(part)
+    provider.after = lambda *_: None
+    provider.hidden = set(provider.batches)
+    assert len(provider.hidden) == 1
+    return due(part)
+
+
+def cancel(part: Part) -> None:
+    batch = Batch.objects.get(pk=part.batch_id)
+    assert steering.request_cancel(batch, batch.created_by)
+
+
+def ask_again(part: Part) -> Part:
+    """The part's turn comes, and nobody leaves the provider alone."""
+    Connection.objects.update(resting_until=None)
+    return step(part)
+
+
+def last_words(part: Part) -> str:
+    return str(part.batch.events.order_by("pk").values_list("text", flat=True).last())
+
+
+def away(*_: object) -> httpx.Response:
+    raise httpx.ConnectError("Connection refused")
+
+
+def test_a_batch_that_turns_up_long_after_it_was_cancelled_is_cancelled_there(
+    provider: Provider, in_doubt: Part, clock: Clock
+) -> None:
+    cancel(in_doubt)
+    clock.go(minutes=20)
+    part = step(in_doubt)
+    assert part.status == Part.Status.WAITING
+    assert "to stop it as soon as it is seen" in part.trouble
+
+    provider.hidden.clear()
+    batch = go_on(part)
+
+    (remote,) = provider.batches.values()
+    assert remote["status"] == "cancelled"
+    assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
+
+
+def test_a_batch_that_never_turns_up_is_cancelled_in_the_end(
+    provider: Provider, in_doubt: Part, clock: Clock
+) -> None:
+    cancel(in_doubt)
+    clock.go(minutes=5)
+    assert step(in_doubt).status == Part.Status.WAITING
+    clock.go(seconds=submission.LOOKED_FOR.total_seconds())
+
+    assert step(in_doubt).status == Part.Status.CANCELLED
+    assert provider.calls.count(CREATE) == 1
+
+
+def test_looking_for_a_batch_is_no_silence_of_its_provider(
+    provider: Provider, in_doubt: Part
+) -> None:
+    for _ in range(5):
+        assert step(in_doubt).status == Part.Status.WAITING
+
+    connection = Connection.objects.get(batches=in_doubt.batch)
+    assert (connection.failures, connection.resting_until) == (0, None)
+    assert "nothing is lost" in due(in_doubt).trouble
+
+
+def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
+    provider: Provider, running: Part, clock: Clock
+) -> None:
+    provider.finish([answer_line(1)], status="in_progress")
+    assert step(step(running)).output_lines == 1
+    provider.before = away
+    cancel(running)
+    part = ask_again(running)
+    assert part.status == Part.Status.RUNNING
+    assert "If no answer comes for 15 minutes, the batch is closed here." in part.trouble
+
+    clock.go(seconds=setbacks.GIVES_UP_AFTER.total_seconds() + 1)
+    part = ask_again(part)
+
+    assert part.status == Part.Status.CANCELLED
+    assert "may still run it and bill it" in last_words(part)
+    batch = go_on(part)
+    assert (batch.succeeded, batch.cancelled) == (1, 2)
+
+
+def test_a_part_that_waits_for_its_turn_at_a_silent_provider_is_closed_too(
+    provider: Provider, running: Part, clock: Clock
+) -> None:
+    cancel(running)
+    clock.go(hours=1)
+    Connection.objects.update(resting_until=timezone.now() + timedelta(minutes=5))
+
+    assert step(running).status == Part.Status.CANCELLED
+    assert "has not answered for a long time" in last_words(running)
+
+
+def test_results_that_can_never_be_read_do_not_hold_a_cancelled_batch(
+    provider: Provider, running: Part, clock: Clock
+) -> None:
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+    garbage = httpx.Response(200, html="<html>Sorry</html>")
+    provider.before = lambda call, _: garbage if call == CONTENT else None
+    assert step(running).status == Part.Status.HARVESTING
+    assert ask_again(running).status == Part.Status.HARVESTING
+    clock.go(minutes=20)
+    part = ask_again(running)
+    assert "Cancel to close it here" in part.trouble
+
+    cancel(part)
+    assert ask_again(part).status == Part.Status.HARVESTING
+    clock.go(minutes=20)
+    assert ask_again(part).status == Part.Status.CANCELLED
+
+
+def test_a_slow_provider_that_still_brings_something_is_not_given_up(
+    provider: Provider, running: Part, clock: Clock
+) -> None:
+    cancel(running)
+    for _ in range(3):
+        clock.go(minutes=10)
+        provider.before = away
+        assert ask_again(running).status == Part.Status.RUNNING
+        provider.before = lambda call, _: (
+            httpx.Response(503, text="later") if call == CANCEL else None
+        )
+        assert ask_again(running).status == Part.Status.RUNNING
+
+    provider.before = lambda *_: None
+    go_on(ask_again(running))
+    assert next(iter(provider.batches.values()))["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 410])
+def test_a_refusal_ends_what_is_to_be_cancelled(
+    provider: Provider, running: Part, status: int
+) -> None:
+    cancel(running)
+    provider.before = lambda *_: httpx.Response(status, text="No")
+
+    assert step(running).status == Part.Status.CANCELLED
+    assert "It is closed here, and what was fetched so far is kept." in last_words(running)
+
+
+def test_a_key_that_cannot_be_read_any_more_does_not_hold_a_cancelled_batch(
+    running: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # a real client needs a real key
+    key = running.batch.key
+    key.ciphertext = "garbage"
+    key.save()
+    cancel(running)
+
+    assert step(running).status == Part.Status.CANCELLED
+
+
+def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_seen(
+    provider: Provider, running: Part, clock: Clock
+) -> None:
+    cancel(running)
+    provider.before = away
+    clock.go(hours=1)
+    ask_again(running)
+    batch = go_on(running)
+    assert batch.status == Batch.Status.CANCELLED
+    provider.before = lambda *_: None
+    other = make_batch(batch.project, key=batch.key).parts.get()
+    preparing.prepare(other)
+    clock.go(hours=1)
+    Connection.objects.update(resting_until=None)
+    step(other)
+
+    for _ in range(2):
+        look_round(batch)
+
+    assert provider.batches[running.upstream_id]["status"] == "cancelled"
+    assert batch.events.filter(text__contains="still runs this batch").count() == 1
+    assert go_on(running).status == Batch.Status.CANCELLED
+
+
+def look_round(batch: Batch) -> None:
+    Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
+    tasks.look(str(batch.key_id))
+
+
+def test_a_batch_cancelled_before_it_began_is_followed_until_it_says_so(
+    provider: Provider, running: Part
+) -> None:
+    (remote,) = provider.batches.values()
+
+    def hesitate(call: str, _: httpx.Request) -> httpx.Response | None:
+        if call != CANCEL:
+            return None
+        remote["status"] = "cancelling"
+        return httpx.Response(200, json=remote)
+
+    provider.before = hesitate
+    cancel(running)
+    for _ in range(3):
+        assert step(running).status == Part.Status.RUNNING
+    assert provider.calls.count(CANCEL) == 1
+
+    remote["status"] = "cancelled"
+    batch = go_on(running)
+
+    assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
+
+
+def test_a_part_in_attention_that_nobody_can_reach_is_closed_by_cancelling(
+    provider: Provider, running: Part
+) -> None:
+    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider.before = lambda *_: httpx.Response(401, text="Revoked")
+    assert step(running).status == Part.Status.NEEDS_ATTENTION
+
+    cancel(running)
+
+    assert step(running).status == Part.Status.CANCELLED

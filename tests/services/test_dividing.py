@@ -1,0 +1,289 @@
+"""One batch here that is several at the provider."""
+
+import json
+
+import httpx
+import pytest
+from django.db.models import Sum
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import Batch, Part, Result
+from batchapp.services import browsing, preparing, steering
+from tests.make import (
+    answer_line,
+    error_line,
+    make_batch,
+    make_connection,
+    make_project,
+    make_upload,
+    request_file,
+)
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """The worker died here."""
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Five requests for a provider that takes two a file."""
+    project = make_project(connection=make_connection(max_requests=2))
+    return make_batch(upload=make_upload(project, content=request_file(5)))
+
+
+def work(batch: Batch, *statuses: Part.Status) -> list[Part]:
+    """Let workers take every step of the parts that are due in one of ``statuses``, once."""
+    for part in batch.parts.filter(status__in=statuses or Part.Status.values):
+        Part.objects.filter(pk=part.pk, next_check_at__isnull=False).update(
+            next_check_at=timezone.now(), leased_until=None
+        )
+        if step := tasks.STEPS.get((Part, part.status)):
+            step(str(part.pk))
+    return list(batch.parts.all())
+
+
+def sent_to(batch: Batch) -> list[Part]:
+    """Prepare and submit all parts."""
+    work(batch)  # divides
+    work(batch, Part.Status.PREPARING)
+    return work(batch, Part.Status.WAITING)
+
+
+def numbers_in(provider: Provider, part: Part) -> list[int]:
+    """Which of the requests the provider got with ``part``."""
+    lines = provider.sent[part.upstream_file_id].splitlines()
+    return [int(json.loads(line)["custom_id"].removeprefix("row-")) for line in lines]
+
+
+def end(provider: Provider, part: Part, failed: int = 0) -> None:
+    """Let the provider answer every request of ``part``, the first ``failed`` with an error."""
+    remote, numbers = provider.batches[part.upstream_id], numbers_in(provider, part)
+    bad, good = numbers[:failed], numbers[failed:]
+    provider.contents[remote["output_file_id"]] = [answer_line(n) for n in good]
+    provider.contents[remote["error_file_id"]] = [error_line(n) for n in bad]
+    remote["status"] = "completed"
+    remote["request_counts"] = {
+        "total": len(numbers),
+        "completed": len(good),
+        "failed": len(bad),
+    }
+
+
+def settled(batch: Batch) -> Batch:
+    for _ in range(3):
+        work(batch)
+    Part.objects.end_batches()
+    tasks.settle(str(batch.pk))
+    return Batch.objects.get(pk=batch.pk)
+
+
+def test_a_file_that_fits_is_neither_divided_nor_read_for_it() -> None:
+    whole = make_batch()
+    whole.upload.blob.delete(save=False)
+    part = Part.objects.get(batch=whole)
+
+    preparing.divide(part)
+
+    assert (part.starts_at, part.size) == (0, whole.upload.size)
+    assert whole.parts.count() == 1
+    assert not whole.events.filter(text__startswith="Divided").exists()
+
+
+def test_every_part_gets_its_own_lines_and_together_they_are_the_file(
+    provider: Provider, batch: Batch
+) -> None:
+    parts = sent_to(batch)
+
+    assert [part.number for part in parts] == [1, 2, 3]
+    assert [part.total for part in parts] == [2, 2, 1]
+    assert [numbers_in(provider, part) for part in parts] == [[1, 2], [3, 4], [5]]
+    content = b"".join(batch.upload.chunks())
+    assert b"".join(provider.sent[part.upstream_file_id] for part in parts) == content
+    asked = [provider.batches[part.upstream_id]["metadata"] for part in parts]
+    assert [each["portal_part"] for each in asked] == ["1/3", "2/3", "3/3"]
+    assert {each["portal_batch"] for each in asked} == {str(batch.pk)}
+    assert [each["portal_submission"] for each in asked] == [part.token for part in parts]
+    assert batch.events.filter(text="Divided into 3 parts.").count() == 1
+
+
+def test_the_ledger_knows_line_and_bytes_of_the_whole_file(
+    provider: Provider, batch: Batch
+) -> None:
+    sent_to(batch)
+
+    rows = list(Result.objects.filter(batch=batch).order_by("line"))
+
+    assert [row.line for row in rows] == [1, 2, 3, 4, 5]
+    assert [row.part.number for row in rows] == [1, 1, 2, 2, 3]
+    for row in rows:
+        assert json.loads(browsing.row(row).request)["custom_id"] == row.custom_id
+
+
+def test_a_divided_batch_ends_with_every_request_accounted_for(
+    provider: Provider, batch: Batch
+) -> None:
+    parts = sent_to(batch)
+    for part, failed in zip(parts, [0, 1, 0], strict=True):
+        end(provider, part, failed)
+
+    done = settled(batch)
+
+    assert done.status == Batch.Status.COMPLETED
+    assert (done.succeeded, done.failed, done.cancelled, done.missing) == (4, 1, 0, 0)
+    assert done.actual_cost_usd == batch.charges.aggregate(cost=Sum("cost_usd"))["cost"]
+    assert done.output_tokens == 4 * 50
+
+
+def test_parts_that_end_at_different_times_wait_for_the_last(
+    provider: Provider, batch: Batch
+) -> None:
+    first, *others = sent_to(batch)
+    end(provider, first)
+    running = settled(batch)
+    assert running.status == Batch.Status.RUNNING
+    assert Part.objects.get(pk=first.pk).status == Part.Status.DONE
+
+    for part in others:
+        end(provider, part)
+
+    assert settled(batch).is_accounted_for
+
+
+@pytest.mark.parametrize("moment", ["divided", "written"])
+def test_a_worker_that_dies_after_the_division_leaves_the_same_parts(
+    provider: Provider, batch: Batch, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    place = {"divided": "_lines_before", "written": "_pending"}[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(preparing, place, die)
+        with pytest.raises(Killed):
+            work(batch)
+    before = list(batch.parts.values_list("pk", "number", "starts_at", "size", "total"))
+
+    parts = sent_to(batch)
+
+    assert list(batch.parts.values_list("pk", "number", "starts_at", "size", "total")) == before
+    assert len(parts) == 3
+    assert batch.results.count() == 5
+    assert len(provider.batches) == 3
+
+
+def test_a_worker_that_dies_before_the_division_leaves_nothing_of_it(
+    provider: Provider, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preparing, "_spans", die)
+        with pytest.raises(Killed):
+            work(batch)
+
+    assert batch.parts.get().size is None
+    assert len(sent_to(batch)) == 3
+
+
+def test_a_limit_that_changes_later_does_not_divide_it_again(
+    provider: Provider, batch: Batch
+) -> None:
+    work(batch)
+    batch.connection.max_requests = 1
+    batch.connection.save()
+
+    assert len(sent_to(batch)) == 3
+
+
+def test_cancelling_midway_ends_waiting_parts_at_once_and_running_ones_by_the_provider(
+    provider: Provider, batch: Batch
+) -> None:
+    work(batch)
+    work(batch, Part.Status.PREPARING)
+    first = batch.parts.get(number=1)
+    tasks.submit(str(first.pk))
+
+    assert steering.request_cancel(batch, batch.created_by)
+    parts = work(batch)
+
+    assert [part.status for part in parts[1:]] == [Part.Status.CANCELLED] * 2
+    assert provider.calls.count("POST /v1/batches") == 1
+    assert provider.calls.count("POST /v1/batches/ID/cancel") == 1
+    done = settled(batch)
+    assert done.status == Batch.Status.CANCELLED
+    assert done.cancelled == 5
+
+
+def test_parts_without_a_ledger_count_as_cancelled(provider: Provider, batch: Batch) -> None:
+    work(batch)  # the first part has its ledger, the others have none yet
+    steering.request_cancel(batch, batch.created_by)
+
+    done = settled(batch)
+
+    assert batch.results.count() == 2
+    assert (done.status, done.cancelled) == (Batch.Status.CANCELLED, 5)
+
+
+def test_one_part_that_is_refused_waits_for_a_person_while_the_others_go_on(
+    provider: Provider, batch: Batch
+) -> None:
+    work(batch)
+    work(batch, Part.Status.PREPARING)
+    second = batch.parts.get(number=2)
+
+    def refuse(call: str, request: httpx.Request) -> httpx.Response | None:
+        if call == "POST /v1/batches" and second.token in request.content.decode():
+            return httpx.Response(400, text="Line 1: no.")
+        return None
+
+    provider.before = refuse
+    first, refused, third = work(batch, Part.Status.WAITING)
+
+    assert refused.status == Part.Status.NEEDS_ATTENTION
+    assert "Line 1: no." in refused.trouble
+    assert (first.status, third.status) == (Part.Status.RUNNING, Part.Status.RUNNING)
+    end(provider, first)
+    end(provider, third)
+    assert settled(batch).status == Batch.Status.RUNNING
+
+    provider.before = lambda *_: None
+    steering.try_again(batch, batch.created_by)
+    work(batch, Part.Status.WAITING)
+    end(provider, batch.parts.get(number=2))
+    done = settled(batch)
+    assert done.is_accounted_for
+    assert done.results.filter(outcome=Outcome.OK).count() == 5
+
+
+def test_a_file_that_was_sent_in_doubt_is_known_by_the_parts_own_size(
+    provider: Provider, batch: Batch
+) -> None:
+    work(batch)
+    work(batch, Part.Status.PREPARING)
+    part = batch.parts.get(number=2)
+    provider.files["f-1"], provider.sizes["f-1"] = f"{part.token}.jsonl", part.size or 0
+    Part.objects.filter(pk=part.pk).update(upload_attempted_at=timezone.now())
+
+    tasks.submit(str(part.pk))
+
+    assert Part.objects.get(pk=part.pk).upstream_file_id == "f-1"
+    assert "POST /v1/files" not in provider.calls
+
+
+def test_a_part_of_before_there_were_sizes_is_the_whole_file(provider: Provider) -> None:
+    part = Part.objects.get(batch=make_batch())
+    preparing.prepare(part)
+    Part.objects.update(size=None, starts_at=0)
+
+    tasks.submit(str(part.pk))
+
+    part.refresh_from_db()
+    assert provider.sent[part.upstream_file_id] == b"".join(part.batch.upload.chunks())
+    (remote,) = provider.batches.values()
+    assert "portal_part" not in remote["metadata"]

@@ -1,0 +1,267 @@
+"""No room in the window that was asked for: what was decided beforehand is done."""
+
+import uuid
+from decimal import Decimal
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.models import REALTIME, Batch, Event, Part, Project
+from batchapp.models.money import rounded
+from batchapp.services import falling_back, ordering, preparing
+from tests.make import (
+    MODEL,
+    finish,
+    make_connection,
+    make_key,
+    make_price,
+    make_project,
+    make_upload,
+    request_file,
+    request_line,
+)
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+
+TURNED_AWAY = httpx.Response(
+    429, json={"error": "too_many_requests", "message": "Insufficient capacity for 1h."}
+)
+
+
+def order(
+    project: Project | None = None,
+    *,
+    window: str = "1h",
+    fallback: str = "24h",
+    content: bytes | None = None,
+) -> Batch:
+    project = project or make_project()
+    upload = make_upload(project, content=content)
+    batch = ordering.order(
+        project,
+        upload.uploaded_by,
+        upload,
+        make_key(project),
+        window=window,
+        fallback=fallback,
+        submission=uuid.uuid4(),
+    )
+    for part in batch.parts.all():
+        preparing.prepare(part)
+    for part in batch.parts.filter(status=Part.Status.PREPARING):
+        preparing.prepare(part)
+    return batch
+
+
+def submit(part: Part) -> Part:
+    Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now(), leased_until=None)
+    tasks.submit(str(part.pk))
+    return Part.objects.get(pk=part.pk)
+
+
+def no_room_in(provider: Provider, *windows: str) -> None:
+    def refuse(call: str, request: httpx.Request) -> httpx.Response | None:
+        is_full = any(f'"completion_window":"{each}"' in _body(request) for each in windows)
+        return TURNED_AWAY if call == "POST /v1/batches" and is_full else None
+
+    provider.before = refuse
+
+
+def _body(request: httpx.Request) -> str:
+    return request.content.decode(errors="replace").replace(" ", "")
+
+
+def test_it_runs_in_the_longer_window_at_the_price_of_when_it_was_ordered(
+    provider: Provider,
+) -> None:
+    batch = order()
+    price = batch.connection.prices.get(window="24h")
+    batch.connection.prices.update(input_usd=9, output_usd=9)  # dearer since then
+    no_room_in(provider, "1h")
+
+    part = submit(batch.parts.get())
+    assert part.status == Part.Status.WAITING
+    assert part.next_check_at
+    assert part.next_check_at <= timezone.now()
+    part = submit(part)
+
+    assert part.status == Part.Status.RUNNING
+    (remote,) = provider.batches.values()
+    assert remote["completion_window"] == "24h"
+    batch.refresh_from_db()
+    assert batch.window == "24h"
+    assert batch.events.filter(
+        text=f"{batch.connection} has no room for 1h: it runs in 24h, as was decided."
+    ).exists()
+    charge = batch.charges.get()
+    assert (charge.input_price, charge.output_price) == (1, 2)
+    assert charge.price_row == price.pk
+
+
+def test_the_estimate_is_the_one_that_an_order_of_the_longer_window_would_have_had(
+    provider: Provider,
+) -> None:
+    project = make_project()
+    batch, straight = order(project), order(project, window="24h", fallback="")
+    no_room_in(provider, "1h")
+
+    submit(batch.parts.get())
+
+    batch.refresh_from_db()
+    ours, theirs = batch.charges.get(), straight.charges.get()
+    for name in ("low", "cost", "ceiling"):
+        assert getattr(ours, f"estimated_{name}_usd") == getattr(theirs, f"estimated_{name}_usd")
+    assert ours.estimated_ceiling_usd
+    assert batch.estimated_cost_usd == straight.estimated_cost_usd == ours.estimated_cost_usd
+
+
+def test_what_is_paid_is_the_price_of_the_window_it_ran_in(provider: Provider) -> None:
+    batch = order()
+    no_room_in(provider, "1h")
+    submit(batch.parts.get())
+
+    done = finish(Batch.objects.get(pk=batch.pk))
+
+    assert done.actual_cost_usd == rounded(Decimal(300 * 1 + 150 * 2) / 10**6)
+
+
+def test_amounts_that_cannot_be_told_are_unknown(provider: Provider) -> None:
+    connection = make_connection()
+    connection.prices.filter(window="1h").update(output_usd=0)
+    batch = order(make_project(connection=connection))
+    no_room_in(provider, "1h")
+
+    submit(batch.parts.get())
+
+    charge = batch.charges.get()
+    assert charge.estimated_ceiling_usd == charge.estimated_low_usd
+    assert charge.estimated_cost_usd
+
+
+def test_a_window_without_a_price_leaves_none(provider: Provider) -> None:
+    connection = make_connection()
+    connection.prices.filter(window="24h").delete()
+    batch = order(make_project(connection=connection))
+    no_room_in(provider, "1h")
+
+    submit(batch.parts.get())
+
+    batch.refresh_from_db()
+    charge = batch.charges.get()
+    assert batch.window == "24h"
+    assert batch.estimated_cost_usd is None
+    assert charge.unit_price is None
+    assert charge.estimated_cost_usd is charge.estimated_low_usd is None
+
+
+def test_a_batch_of_several_models_is_repriced_model_by_model(provider: Provider) -> None:
+    connection = make_connection()
+    for window, usd in [("24h", 3), ("1h", 6), (REALTIME, 7)]:
+        make_price(connection, window, Decimal(usd), Decimal(usd), "other/model")
+    lines = [request_line(1), request_line(2, model="other/model")]
+    batch = order(make_project(connection=connection), content="\n".join(lines).encode())
+    no_room_in(provider, "1h")
+
+    submit(batch.parts.get())
+
+    prices = {charge.model: charge.input_price for charge in batch.charges.all()}
+    assert prices == {MODEL: 1, "other/model": 3}
+    batch.refresh_from_db()
+    assert batch.estimated_cost_usd == sum(
+        charge.estimated_cost_usd or 0 for charge in batch.charges.all()
+    )
+
+
+def test_if_the_longer_window_is_full_too_it_waits_there(provider: Provider) -> None:
+    batch = order()
+    no_room_in(provider, "1h", "24h")
+
+    submit(batch.parts.get())
+    part = submit(batch.parts.get())
+
+    batch.refresh_from_db()
+    assert (batch.window, part.status) == ("24h", Part.Status.WAITING)
+    assert "has no room for it just now" in part.trouble
+    assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
+
+
+def test_without_a_decision_it_waits_in_its_window(provider: Provider) -> None:
+    batch = order(fallback="")
+    no_room_in(provider, "1h")
+
+    part = submit(batch.parts.get())
+
+    batch.refresh_from_db()
+    assert (batch.window, part.status) == ("1h", Part.Status.WAITING)
+
+
+def test_once_a_part_is_at_the_provider_the_others_wait_for_room_in_its_window(
+    provider: Provider,
+) -> None:
+    project = make_project(connection=make_connection(max_requests=1))
+    batch = order(project, content=request_file(2))
+    first, second = batch.parts.all()
+    submit(first)
+    no_room_in(provider, "1h")
+
+    second = submit(second)
+
+    batch.refresh_from_db()
+    assert batch.window == "1h"
+    assert "has no room" in second.trouble
+
+
+def test_all_parts_go_to_the_same_window(provider: Provider) -> None:
+    project = make_project(connection=make_connection(max_requests=1))
+    batch = order(project, content=request_file(3))
+    parts = list(batch.parts.all())
+    stale = Part.objects.select_related("batch").get(pk=parts[1].pk)
+    assert stale.batch.window == "1h"  # this worker read it before
+    no_room_in(provider, "1h")
+    submit(parts[0])
+
+    assert falling_back.fall_back(stale)
+    assert stale.batch.window == "24h"
+    for part in parts:
+        submit(part)
+
+    assert [each["completion_window"] for each in provider.batches.values()] == ["24h"] * 3
+    assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
+
+
+def test_all_of_the_switch_is_written_or_nothing(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = order()
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Event.objects, "create", fail)
+        with pytest.raises(RuntimeError):
+            falling_back.fall_back(batch.parts.get())
+
+    batch.refresh_from_db()
+    assert batch.window == "1h"
+    assert batch.charges.get().input_price == 2
+
+
+@pytest.mark.parametrize(
+    ("window", "fallback", "why"),
+    [
+        ("24h", "1h", "Only a window longer than 24h"),
+        ("1h", "1h", "Only a window longer than 1h"),
+        ("1h", "7d", "does not offer the 7d window to fall back to"),
+    ],
+)
+def test_only_a_longer_window_on_offer_can_be_fallen_back_to(
+    window: str, fallback: str, why: str
+) -> None:
+    with pytest.raises(ordering.Refused, match=why):
+        order(window=window, fallback=fallback)
+
+    assert not Batch.objects.exists()

@@ -1,0 +1,487 @@
+"""What a provider sends in the place of results: all of it is kept, once, and nothing breaks."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from batchapp import tasks
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import Batch, Connection, Part, Segment, Stray
+from batchapp.services import browsing, harvesting
+from batchapp.services.harvesting import strays
+from batchapp.upstream import content
+from tests.make import (
+    answer,
+    answer_line,
+    error_line,
+    make_batch,
+    make_upload,
+    request_line,
+    set_part,
+)
+from tests.provider import Provider
+from tests.steps import due, go_on
+
+pytestmark = pytest.mark.django_db
+
+ALL = [answer_line(n) for n in (1, 2, 3)]
+
+
+def stored(batch: Batch) -> list[bytes]:
+    """All lines that are kept, sorted."""
+    found = [b"".join(browsing.download(batch, kind)) for kind in Segment.Kind]
+    return sorted(b"".join(found).splitlines())
+
+
+def set_aside(batch: Batch) -> list[tuple[str, str]]:
+    return list(Stray.objects.filter(part__batch=batch).values_list("reason", "custom_id"))
+
+
+def changed(line: bytes, **changes: Any) -> bytes:
+    return json.dumps(json.loads(line) | changes).encode()
+
+
+def with_body(body: Any, number: int = 1, status: Any = 200) -> bytes:
+    return changed(answer_line(number), response={"status_code": status, "body": body})
+
+
+def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
+    provider: Provider, running: Part
+) -> None:
+    odd = [b"<html>", answer_line(99), changed(answer_line(1), id="another")]
+    provider.finish([*ALL, *odd])
+
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99"), ("second", "row-1")]
+    assert stored(batch) == sorted([*ALL, *odd])
+    assert b"".join(browsing.download_set_aside(batch)) == b"\n".join([*odd, b""])
+    assert batch.events.filter(text__startswith="3 result lines were set aside").count() == 1
+
+
+def test_a_plain_repeat_is_nothing_to_speak_of(provider: Provider, running: Part) -> None:
+    provider.finish([*ALL, *ALL])
+
+    batch = go_on(running)
+
+    assert stored(batch) == ALL
+    assert set_aside(batch) == []
+
+
+def test_lines_without_an_id_are_told_apart_by_their_bytes(
+    provider: Provider, running: Part
+) -> None:
+    nameless = [changed(line, id=None) for line in ALL]
+    other = changed(answer_line(1, text="Something else."), id=None)
+    provider.finish([*nameless, nameless[0], other, other])
+
+    batch = go_on(running)
+
+    assert stored(batch) == sorted([*nameless, other])
+    assert set_aside(batch) == [("second", "row-1")]
+
+
+def test_a_stranger_that_only_turns_up_when_all_is_read_again_is_kept(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([answer_line(1), b"garbage"])
+    tasks.poll(str(running.pk))
+    tasks.harvest(str(due(running).pk))
+    assert due(running).rereads == 1
+
+    provider.finish([answer_line(1), b"garbage", answer_line(99), *ALL[1:]])
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99")]
+    assert stored(batch) == sorted([*ALL, b"garbage", answer_line(99)])
+
+
+def test_an_error_that_became_an_answer_stays_in_storage_and_is_not_set_aside(
+    provider: Provider, running: Part
+) -> None:
+    failed = changed(error_line(1), id="first-try")
+    lines = [failed, answer_line(1), failed, *ALL[1:]]
+    provider.finish(lines)
+
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert stored(batch) == sorted([failed, *ALL])
+    assert set_aside(batch) == []
+
+
+def test_an_error_says_more_than_that_nobody_tried(provider: Provider, running: Part) -> None:
+    untried = changed(error_line(1), id="x", error={"code": "batch_expired", "message": "Late."})
+    provider.finish(ALL[1:], [untried, error_line(1), untried])
+
+    batch = go_on(running)
+
+    assert batch.results.get(custom_id="row-1").outcome == Outcome.PROVIDER_ERROR
+    assert (batch.succeeded, batch.failed) == (2, 1)
+
+
+def test_so_many_strays_are_listed_and_all_are_kept(
+    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "MOST_LISTED", 5)
+    monkeypatch.setattr(harvesting, "LINES_AT_ONCE", 4)
+    strangers = [answer_line(n) for n in range(100, 120)]
+    provider.finish([*strangers, *ALL])
+
+    batch = go_on(running)
+
+    assert len(set_aside(batch)) == 5
+    assert stored(batch) == sorted([*strangers, *ALL])
+    assert batch.events.get(text__contains="20 result lines were set aside")
+    assert batch.events.get(text__contains="Only 5 of a part are listed")
+
+
+def test_what_came_before_a_break_is_kept_and_not_fetched_again(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish(ALL)
+    tasks.poll(str(running.pk))
+
+    def break_off() -> Iterator[bytes]:
+        yield ALL[0] + b"\n" + ALL[1][:20]
+        raise httpx.RemoteProtocolError("peer closed connection")
+
+    provider.after = lambda *_: httpx.Response(200, content=break_off())
+    tasks.harvest(str(due(running).pk))
+
+    part = due(running)
+    assert (part.status, part.output_lines, part.failures) == (Part.Status.HARVESTING, 1, 1)
+    provider.after = lambda *_: None
+    assert go_on(running).succeeded == 3
+
+
+def test_a_file_that_always_ends_within_a_line_is_taken_as_it_is(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([])
+    torn = b"\n".join([*ALL[:2], ALL[2][:50]])
+    tasks.poll(str(running.pk))
+    output_id = due(running).output_file_id
+    provider.before = lambda call, request: (
+        httpx.Response(200, content=torn) if output_id in request.url.path else None
+    )
+
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.missing) == (2, 1)
+    assert set_aside(batch) == [("unreadable", "")]
+    assert stored(batch) == sorted([*ALL[:2], ALL[2][:50]])
+
+
+def test_a_line_of_ten_megabytes_is_an_answer_like_any_other(
+    provider: Provider, running: Part
+) -> None:
+    huge = answer_line(1, text="x" * 10_000_000)
+    provider.finish([huge, *ALL[1:]])
+
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert stored(batch) == sorted([huge, *ALL[1:]])
+
+
+def test_a_line_too_long_to_read_is_cut_and_does_not_hold_up_the_others(
+    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "MAX_LINE_BYTES", 5_000)
+    endless = answer_line(1, text="x" * 20_000)
+    provider.finish([endless, *ALL[1:]])
+
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.missing) == (2, 1)
+    assert set_aside(batch) == [("unreadable", "")]
+    assert stored(batch) == sorted([endless[:5_000], *ALL[1:]])
+    assert "counts 3 completed and 0 failed; its results hold 2 answers" in batch.discrepancy
+
+
+def test_a_provider_that_ignores_skip_gives_each_line_once(
+    provider: Provider, running: Part
+) -> None:
+    def whole(call: str, request: httpx.Request) -> httpx.Response | None:
+        if call != "GET /v1/files/ID/content":
+            return None
+        lines = provider.contents.get(request.url.path.split("/")[3], [])
+        return httpx.Response(200, content=b"".join(line + b"\n" for line in lines))
+
+    provider.before = whole
+    for known in ([1], [1, 2]):
+        provider.finish([answer_line(n) for n in known], status="in_progress")
+        tasks.poll(str(running.pk))
+        tasks.harvest(str(due(running).pk))
+    provider.finish([*ALL, b"garbage"])
+
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert stored(batch) == sorted([*ALL, b"garbage"])
+    assert set_aside(batch) == [("unreadable", "")]
+
+
+def test_a_missed_line_is_looked_for_even_if_the_counts_do_not_know_of_it(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish(ALL[1:], status="in_progress")
+    tasks.poll(str(running.pk))
+    tasks.harvest(str(due(running).pk))
+    provider.finish([ALL[1], ALL[0], ALL[2]])  # committed out of order, behind the cursor
+    next(iter(provider.batches.values()))["request_counts"] = {"completed": 2, "failed": 0}
+
+    assert go_on(running).succeeded == 3
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        lambda: httpx.Response(200, html="<!doctype html><p>Sign in"),
+        lambda: httpx.Response(502, text="Bad gateway"),
+        lambda: httpx.Response(302, headers={"Location": "https://elsewhere.test"}),
+    ],
+)
+def test_what_is_no_result_file_is_asked_for_again(
+    provider: Provider, running: Part, instead: Callable[[], httpx.Response]
+) -> None:
+    provider.finish(ALL)
+    tasks.poll(str(running.pk))
+    provider.before = lambda *_: instead()
+    tasks.harvest(str(due(running).pk))
+
+    part = due(running)
+    assert (part.status, part.failures) == (Part.Status.HARVESTING, 1)
+    assert "Nothing is lost" in part.trouble
+    provider.before = lambda *_: None
+    assert go_on(running).succeeded == 3
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
+    provider: Provider, running: Part, status: int
+) -> None:
+    provider.finish(ALL[:1], status="in_progress")
+    tasks.poll(str(running.pk))
+    tasks.harvest(str(due(running).pk))
+    provider.finish(ALL)
+    set_part(running.batch, create_attempted_at=None)
+    provider.before = lambda call, _: (
+        httpx.Response(status, text="No such file") if call.endswith("/content") else None
+    )
+    tasks.poll(str(running.pk))
+    tasks.harvest(str(due(running).pk))
+
+    part = due(running)
+    assert (part.status, part.stopped_in) == ("needs_attention", "harvesting")
+    assert "cancel" in part.trouble.lower()
+    assert stored(part.batch) == ALL[:1]
+
+
+def test_an_empty_file_of_a_batch_that_claims_answers_is_told(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish(ALL)
+    provider.contents.clear()
+
+    batch = go_on(running)
+
+    assert (batch.status, batch.missing) == (Batch.Status.FAILED, 3)
+    assert "counts 3 completed and 0 failed; its results hold 0 answers" in batch.discrepancy
+    assert provider.calls.count("GET /v1/files/ID/content") > 2
+
+
+def test_a_file_id_that_is_taken_back_is_still_read(provider: Provider, running: Part) -> None:
+    provider.finish(ALL[:1], status="in_progress")
+    tasks.poll(str(running.pk))
+    provider.finish(ALL)
+    next(iter(provider.batches.values())).update(output_file_id=None, error_file_id=None)
+
+    assert go_on(running).succeeded == 3
+
+
+def test_a_status_nobody_knows_is_shown_as_it_is(provider: Provider, running: Part) -> None:
+    provider.finish([], status="pondering\0")
+
+    tasks.poll(str(running.pk))
+
+    part = due(running)
+    assert (part.status, part.upstream_status) == (Part.Status.RUNNING, "pondering")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": 5, "request_counts": ["three"], "expires_at": "soon", "errors": "none"},
+        {"status": None, "request_counts": {"completed": "3", "failed": -1, "total": True}},
+        {"output_file_id": {"id": "x"}, "error_file_id": 0, "metadata": [1], "created_at": "x"},
+    ],
+)
+def test_a_batch_object_of_wrong_types_is_followed_to_its_end(
+    provider: Provider, running: Part, wrong: dict[str, Any]
+) -> None:
+    provider.finish(ALL)
+    (remote,) = provider.batches.values()
+    right = {name: remote.get(name) for name in wrong}
+    remote.update(wrong)
+    tasks.poll(str(running.pk))
+    remote.update(right)
+
+    assert go_on(running).succeeded == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        (with_body(None), Outcome.EMPTY),
+        (with_body([]), Outcome.EMPTY),
+        (with_body([1, "two"]), Outcome.OK),
+        (with_body("Plain words."), Outcome.OK),
+        (with_body({"choices": "none"}), Outcome.EMPTY),
+        (with_body({"choices": [{"message": {"content": "\ud800 and \0"}}]}), Outcome.OK),
+        (with_body({"choices": []}, status=0), Outcome.HTTP_ERROR),
+        (with_body({"choices": []}, status="200"), Outcome.HTTP_ERROR),
+        (with_body({"choices": []}, status=True), Outcome.HTTP_ERROR),
+        (with_body({"choices": []}, status=10**30), Outcome.HTTP_ERROR),
+        (changed(answer_line(1), id={"of": "another type"}), Outcome.OK),
+        (changed(answer_line(1), id="\0" * 300), Outcome.OK),
+        (changed(answer_line(1), response="none", error=None), Outcome.PROVIDER_ERROR),
+        (answer_line(1).replace(b'"id"', b'"custom_id": "row-77", "id"'), Outcome.OK),
+        (answer_line(1)[:-1] + b', "x": ' + 500 * b"[" + 500 * b"]" + b"}", Outcome.OK),
+        (answer_line(1)[:-1] + b', "x": NaN}', Outcome.OK),
+    ],
+)
+def test_an_odd_answer_is_an_answer_or_a_failure_and_never_a_crash(
+    provider: Provider, running: Part, line: bytes, outcome: Outcome
+) -> None:
+    provider.finish([line, *ALL[1:]])
+
+    batch = go_on(running)
+
+    assert batch.is_accounted_for
+    assert batch.results.get(custom_id="row-1").outcome == outcome
+    assert set_aside(batch) == []
+    assert stored(batch) == sorted([line, *ALL[1:]])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        answer_line(1).replace(b"Answer", b"\xff\xfe"),
+        answer_line(1)[:-1] + b', "x": ' + 100_000 * b"[",
+        b"\0\0\0",
+        b"[]",
+        b"null",
+        b'"row-1"',
+        changed(answer_line(1), custom_id=None),
+        changed(answer_line(1), custom_id=["row-1"]),
+    ],
+)
+def test_what_names_no_request_is_set_aside(
+    provider: Provider, running: Part, line: bytes
+) -> None:
+    provider.finish([line, *ALL[1:]])
+
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.missing) == (2, 1)
+    assert set_aside(batch) == [("unreadable", "")]
+    assert b"".join(browsing.download_set_aside(batch)) == line + b"\n"
+
+
+@pytest.mark.parametrize("custom_id", ["\0", "\ud800", "x" * 100_000, ""])
+def test_no_custom_id_is_too_odd_to_be_listed(
+    provider: Provider, running: Part, custom_id: str
+) -> None:
+    provider.finish([changed(answer_line(9), custom_id=custom_id), *ALL])
+
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert Stray.objects.get().reason == Stray.Reason.UNKNOWN
+
+
+@pytest.mark.parametrize("tokens", [-1, 2**64, 10**400, 1.5, 1e300, "50", True, [5], None])
+def test_a_count_of_tokens_that_is_none_is_not_counted(
+    provider: Provider, running: Part, tokens: Any
+) -> None:
+    body = json.loads(answer_line(1))["response"]["body"]
+    body["usage"] = {"prompt_tokens": tokens, "completion_tokens": tokens}
+    provider.finish([with_body(body), *ALL[1:]])
+
+    batch = go_on(running)
+
+    assert batch.succeeded == 3
+    assert (batch.input_tokens, batch.output_tokens) == (200, 100)
+    assert batch.charges.get().answers_without_usage == 1
+
+
+SCHEMA = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
+
+
+def asking(number: int, schema: Any = SCHEMA) -> str:
+    request = json.loads(request_line(number))
+    holder = {"name": "place", "schema": schema}
+    request["body"]["response_format"] = {"type": "json_schema", "json_schema": holder}
+    return json.dumps(request)
+
+
+def outcomes(batch: Batch) -> list[str]:
+    return list(batch.results.order_by("line").values_list("outcome", flat=True))
+
+
+def test_an_answer_that_is_not_as_the_schema_asks_is_paid_and_told() -> None:
+    lines = [asking(1), asking(2), asking(3), request_line(4)]
+    batch = make_batch(upload=make_upload(content="\n".join(lines).encode()))
+    truncated = answer_line(3, text='{"city": ').replace(b'"stop"', b'"length"')
+
+    answer(
+        batch,
+        [
+            answer_line(1, text='{"city": "Oslo"}'),
+            answer_line(2, text='{"town": "Oslo"}'),
+            truncated,
+            answer_line(4, text="Oslo"),
+        ],
+    )
+
+    assert outcomes(batch) == ["ok", "invalid_schema", "truncated", "ok"]
+    second = batch.results.get(line=2)
+    assert second.error_message == '"city" is a required property'
+    assert second.output_tokens == 50
+    assert Outcome(second.outcome).is_answer
+
+
+def test_a_schema_that_is_none_judges_nobody() -> None:
+    lines = [asking(1, {"type": "nonsense"}), asking(2, {"$ref": "https://provider.test/x"})]
+    batch = make_batch(upload=make_upload(content="\n".join(lines).encode()))
+
+    answer(batch, [answer_line(1, text="{}"), answer_line(2, text="{}")])
+
+    assert outcomes(batch) == ["ok", "ok"]
+
+
+def test_a_plain_provider_that_breaks_off_gives_each_line_once(
+    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harvesting, "LINES_AT_ONCE", 1)
+    Connection.objects.update(has_partial_results=False)
+    lines = [b"garbage", ALL[0], changed(ALL[0], id="again"), *ALL[1:]]
+    provider.finish(lines)
+    tasks.poll(str(running.pk))
+    for cut in (2, 4):
+        body = b"\n".join(lines[:cut]) + b"\n{"
+        provider.after = lambda *_, body=body: httpx.Response(200, content=body)  # type: ignore[misc]
+        tasks.harvest(str(due(running).pk))
+    provider.after = lambda *_: None
+
+    batch = go_on(running)
+
+    assert stored(batch) == sorted(lines)
+    assert set_aside(batch) == [("unreadable", ""), ("second", "row-1")]

@@ -1,0 +1,100 @@
+"""A pause and its end at a provider that behaves like the real one."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from batchapp.models import Batch, Part, Segment
+from batchapp.sandbox.settings import Settings
+from batchapp.services import browsing, reopening, steering
+from tests.make import (
+    make_batch,
+    make_connection,
+    make_key,
+    make_project,
+    make_upload,
+    request_file,
+)
+from tests.sandbox.processes import sandbox_thread
+from tests.steps import due, go_on, step
+
+pytestmark = pytest.mark.django_db
+MODEL = "Qwen/Qwen3.5-9B"
+REQUESTS = 40
+SECRET = "sk-pausing-000001"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """A sandbox that takes about two seconds for a batch."""
+    with sandbox_thread(Settings(data=tmp_path, speed=5.0)) as url:
+        yield url
+
+
+@pytest.fixture
+def part(url: str) -> Part:
+    """A part of forty requests, some of which are answered."""
+    connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
+    project = make_project(connection=connection)
+    upload = make_upload(project, content=request_file(REQUESTS, model=MODEL))
+    key = make_key(project, secret=SECRET)
+    part = make_batch(project, upload=upload, key=key).parts.get()
+    return until(part, lambda part: part.completed > 0)
+
+
+def until(part: Part, is_so) -> Part:
+    deadline = time.monotonic() + 20
+    while not is_so(part := step(part)):
+        assert time.monotonic() < deadline, part.status
+        time.sleep(0.02)
+    return part
+
+
+def custom_ids(batch: Batch) -> Counter[str]:
+    lines = b"".join(browsing.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    return Counter(json.loads(line)["custom_id"] for line in lines)
+
+
+def paid(url: str) -> dict[str, object]:
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    return httpx.get(f"{url}/_sandbox/ledger", headers=headers).json()["total"]
+
+
+def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
+    url: str, part: Part
+) -> None:
+    assert steering.request_pause(part.batch, part.batch.created_by)
+    part = until(part, lambda part: part.status == Part.Status.PAUSED)
+    before = custom_ids(part.batch)
+    assert 0 < before.total() < REQUESTS
+
+    assert steering.resume(part.batch, part.batch.created_by)
+    part = until(part, lambda part: part.status == Part.Status.DONE)
+    batch = go_on(part)
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
+    assert custom_ids(batch) == Counter({f"row-{n}": 1 for n in range(1, REQUESTS + 1)})
+    total = paid(url)
+    assert (total["batches"], total["completed"]) == (1, REQUESTS)
+
+
+def test_a_batch_that_was_cancelled_and_retried_in_place_is_answered_and_paid_once(
+    url: str, part: Part
+) -> None:
+    steering.request_cancel(part.batch, part.batch.created_by)
+    part = until(part, lambda part: part.status in Part.OVER)
+    batch = go_on(part)
+    assert batch.cancelled == REQUESTS - batch.succeeded > 0
+
+    assert reopening.request_reopening(batch, batch.created_by) == batch.cancelled
+    part = until(due(part), lambda part: part.status == Part.Status.DONE)
+    batch = go_on(part)
+
+    assert (batch.succeeded, batch.cancelled) == (REQUESTS, 0)
+    assert custom_ids(batch).total() == REQUESTS
+    assert paid(url)["completed"] == REQUESTS

@@ -1,0 +1,284 @@
+"""What ended runs again as the same batch: because somebody asked here, or over there."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import Batch, Charge, Connection, Part, Segment, StaleRow, Watch
+from batchapp.services import browsing, preparing, reopening, reporting, steering
+from tests.make import answer_line, error_line, make_batch, set_part
+from tests.provider import Provider
+from tests.steps import due, go_on, step
+
+pytestmark = pytest.mark.django_db
+RETRY, GET = "POST /v1/batches/ID/retry", "GET /v1/batches/ID"
+
+
+@pytest.fixture
+def ended(provider: Provider, running: Part) -> Part:
+    """A part that its provider is done with: one of three requests answered, two failed."""
+    provider.finish([answer_line(1)], [error_line(2), error_line(3)])
+    assert go_on(running).status == Batch.Status.COMPLETED
+    provider.calls.clear()
+    return due(running)
+
+
+def ask(part: Part) -> int:
+    batch = Batch.objects.get(pk=part.batch_id)
+    return reopening.request_reopening(batch, batch.created_by)
+
+
+def let_time_pass() -> None:
+    """What was reopened was reopened long ago, what ended has ended long ago."""
+    long_ago = timezone.now() - timedelta(hours=1)
+    Part.objects.exclude(reopened_at=None).update(reopened_at=long_ago)
+    Part.objects.exclude(ended_at=None).update(ended_at=long_ago)
+
+
+def remote_of(provider: Provider) -> dict[str, object]:
+    (remote,) = provider.batches.values()
+    return remote
+
+
+def test_what_failed_runs_again_in_place_and_is_counted_and_paid_once(
+    provider: Provider, ended: Part
+) -> None:
+    assert ask(ended) == 2
+    part = step(ended)
+    assert part.status == Part.Status.RUNNING
+    let_time_pass()
+    provider.finish([answer_line(1), answer_line(3)], [error_line(2, "Still broken.")])
+
+    batch = go_on(part)
+
+    assert provider.calls.count(RETRY) == 1
+    assert len(provider.batches) == 1
+    assert batch.status == Batch.Status.COMPLETED
+    assert (batch.succeeded, batch.failed, batch.cancelled) == (2, 1, 0)
+    assert (batch.input_tokens, batch.actual_cost_usd) == (200, Decimal("0.0004"))
+    stored = {kind: b"".join(browsing.download(batch, kind)) for kind in Segment.Kind}
+    assert stored[Segment.Kind.OUTPUT].splitlines() == [answer_line(1), answer_line(3)]
+    assert stored[Segment.Kind.ERROR].splitlines() == [error_line(2, "Still broken.")]
+    assert len(stored[Segment.Kind.PAST].splitlines()) == 2, "a harvested line is never lost"
+
+
+def test_a_reopened_batch_is_reported_and_learnt_from_once(
+    provider: Provider, ended: Part
+) -> None:
+    ask(ended)
+    part = step(ended)
+    let_time_pass()
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+    batch = go_on(part)
+
+    today = timezone.localdate()
+    scope = reporting.Scope(first=today - timedelta(days=1), last=today + timedelta(days=1))
+
+    assert scope.charges().count() == 1
+    assert Charge.objects.exclude(measured_at=None).count() == 1
+    assert batch.charges.get().answers == 3
+    assert batch.charges.get().cost_usd == batch.actual_cost_usd
+
+
+def test_a_batch_that_is_being_run_again_is_not_over(ended: Part) -> None:
+    Batch.objects.update(billed_cost_usd=Decimal("0.5"), discrepancy="Two answers to one.")
+
+    ask(ended)
+
+    batch = Batch.objects.get()
+    assert batch.status == Batch.Status.RUNNING
+    assert (batch.finished_at, batch.billed_cost_usd, batch.discrepancy) == (None, None, "")
+    assert batch.next_check_at is None
+    event = batch.events.get(text="Asked to run 2 failed or cancelled requests again in place.")
+    assert event.actor == batch.created_by
+
+
+def test_a_cancelled_batch_is_taken_up_again(provider: Provider, running: Part) -> None:
+    provider.finish([answer_line(1)], status="in_progress")
+    steering.request_cancel(running.batch, running.batch.created_by)
+    assert go_on(running).cancelled == 2
+    assert ask(running) == 2
+    part = step(running)
+    let_time_pass()
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    batch = go_on(part)
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, 3)
+
+
+def test_asking_twice_reopens_once(provider: Provider, ended: Part) -> None:
+    first, second = Batch.objects.get(), Batch.objects.get()
+
+    assert reopening.request_reopening(first, first.created_by) == 2
+    with pytest.raises(StaleRow):
+        reopening.request_reopening(second, second.created_by)
+    assert ask(ended) == 0
+
+    step(ended)
+    assert provider.calls.count(RETRY) == 1
+    assert first.events.filter(text__contains="again in place").count() == 1
+
+
+@pytest.mark.parametrize("hindrance", ["no retry", "never there", "all answered"])
+def test_what_cannot_be_reopened_is_not(provider: Provider, ended: Part, hindrance: str) -> None:
+    if hindrance == "no retry":
+        Connection.objects.update(has_retry=False)
+    elif hindrance == "never there":
+        set_part(ended.batch, upstream_id="")
+    else:
+        ended.results.update(outcome=Outcome.TRUNCATED)
+
+    assert ask(ended) == 0
+    assert Batch.objects.get().status == Batch.Status.COMPLETED
+
+
+def test_a_lost_reply_is_asked_for_again(provider: Provider, ended: Part) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == RETRY:
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.after = lose
+    ask(ended)
+    part = step(ended)
+    assert part.status == Part.Status.REOPENING
+    provider.after = lambda *_: None
+
+    part = step(part)  # "Nothing to retry": it runs already
+    let_time_pass()
+    provider.finish([answer_line(1), answer_line(2)], [error_line(3, "Again.")])
+    batch = go_on(part)
+
+    assert (batch.succeeded, batch.failed) == (2, 1)
+    assert batch.results.get(custom_id="row-3").error_message == "Again."
+
+
+def test_a_provider_that_has_nothing_to_run_again_ends_it_as_it_was(
+    provider: Provider, ended: Part
+) -> None:
+    refusal = httpx.Response(400, text="Nothing to retry")
+    provider.before = lambda call, _: refusal if call == RETRY else None
+    ask(ended)
+    part = step(ended)
+    assert part.status == Part.Status.RUNNING
+    let_time_pass()
+
+    batch = go_on(part)
+
+    assert (batch.succeeded, batch.failed) == (1, 2)
+    assert b"".join(browsing.download(batch, Segment.Kind.ERROR)).count(b"\n") == 2
+
+
+def test_a_provider_that_refuses_the_key_waits_for_a_person(
+    provider: Provider, ended: Part
+) -> None:
+    provider.before = lambda call, _: httpx.Response(401, text="No") if call == RETRY else None
+    ask(ended)
+    part = step(ended)
+
+    assert part.status == Part.Status.NEEDS_ATTENTION
+    assert ended.batch.results.filter(outcome=Outcome.PROVIDER_ERROR).count() == 2
+    provider.before = lambda *_: None
+    steering.try_again(part.batch, part.batch.created_by)
+    assert step(part).status == Part.Status.RUNNING
+
+
+def test_cancelling_before_it_was_reopened_leaves_it_as_it_was(
+    provider: Provider, ended: Part
+) -> None:
+    ask(ended)
+    batch = Batch.objects.get()
+    steering.request_cancel(batch, batch.created_by)
+
+    batch = go_on(ended)
+
+    assert provider.calls == []
+    assert (batch.succeeded, batch.failed) == (1, 2)
+    assert batch.is_over
+
+
+def test_word_of_the_old_end_is_not_believed_for_a_while(provider: Provider, ended: Part) -> None:
+    ask(ended)
+    part = step(ended)
+    remote_of(provider)["status"] = "completed"  # a replica that has not heard of it
+
+    part = step(part)
+    assert part.status == Part.Status.RUNNING
+    Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
+    tasks.look(str(Watch.objects.get().pk))
+    assert due(part).status == Part.Status.RUNNING
+
+    let_time_pass()
+    assert step(part).status == Part.Status.HARVESTING
+
+
+@pytest.fixture
+def look(provider: Provider) -> Callable[[], None]:
+    """A round of the key's list, kept going by another batch that runs."""
+    key = Batch.objects.get().key
+    other = make_batch(key.project, key=key).parts.get()
+    preparing.prepare(other)
+    tasks.submit(str(other.pk))
+
+    def go_round() -> None:
+        Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
+        tasks.look(str(key.pk))
+
+    return go_round
+
+
+def test_a_batch_reopened_in_the_providers_console_is_followed_again(
+    provider: Provider, ended: Part, look: Callable[[], None]
+) -> None:
+    let_time_pass()
+    remote = provider.batches[ended.upstream_id]
+    remote["status"] = "in_progress"
+
+    look()
+
+    batch = Batch.objects.get(pk=ended.batch_id)
+    assert (batch.status, batch.finished_at) == (Batch.Status.RUNNING, None)
+    assert batch.events.filter(text__contains="has reopened this batch").count() == 1
+    assert RETRY not in provider.calls
+    let_time_pass()
+    provider.contents[remote["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
+    remote |= {"status": "completed", "request_counts": {"completed": 3, "failed": 0, "total": 3}}
+    assert go_on(ended).succeeded == 3
+
+
+@pytest.mark.parametrize("status", ["cancelling", "finalizing", "completed"])
+def test_a_batch_that_nobody_works_on_is_left_alone(
+    provider: Provider, ended: Part, look: Callable[[], None], status: str
+) -> None:
+    let_time_pass()
+    provider.batches[ended.upstream_id]["status"] = status
+
+    look()
+
+    assert due(ended).status == Part.Status.DONE
+
+
+def test_a_list_that_lags_behind_the_end_reopens_nothing(
+    provider: Provider, ended: Part, look: Callable[[], None]
+) -> None:
+    provider.batches[ended.upstream_id]["status"] = "in_progress"
+
+    look()
+
+    assert due(ended).status == Part.Status.DONE
+
+
+def test_what_is_followed_again_is_followed_once(ended: Part) -> None:
+    let_time_pass()
+    first, second = (Part.objects.get(pk=ended.pk) for _ in range(2))
+
+    assert reopening.follow_again(first)
+    with pytest.raises(StaleRow):
+        reopening.follow_again(second)
+    assert not reopening.follow_again(Part.objects.get(pk=ended.pk))

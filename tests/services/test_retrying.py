@@ -1,0 +1,359 @@
+"""Requests run again as a batch of their own, and the answers of both as one."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from batchapp import tasks
+from batchapp.domain.preflight.repairs import Choice, Repair
+from batchapp.domain.results.outcome import Outcome
+from batchapp.domain.results.selection import Ending, Selection
+from batchapp.models import Batch, Part, Result, Upload, lineage
+from batchapp.services import merging, repairing, retrying, settling
+from tests.make import (
+    answer,
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_upload,
+    request_file,
+    set_part,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def cut_line(number: int) -> bytes:
+    return answer_line(number).replace(b'"stop"', b'"length"')
+
+
+def status_line(number: int, status: int) -> bytes:
+    """An error line with the model's own status in it."""
+    details = {"status": status, "body": '{"error": {"message": "No."}}'}
+    error = {"type": "NonRetriableHttpStatus", "details": details}
+    line = {"id": "x", "custom_id": f"row-{number}", "response": None, "error": error}
+    return json.dumps(line).encode()
+
+
+@pytest.fixture
+def parent() -> Batch:
+    """Ten requests: three answered, two cut short, then failures of 503, 400 and 500, two lost."""
+    batch = make_batch(upload=make_upload(content=request_file(10)))
+    return finish(
+        batch,
+        [*map(answer_line, (1, 2, 3)), cut_line(4), cut_line(5)],
+        [status_line(6, 503), status_line(7, 400), error_line(8)],
+    )
+
+
+def select(*endings: Ending, **changes: Any) -> Selection:
+    return Selection(frozenset(endings), **changes)
+
+
+def begin(batch: Batch, selection: Selection, submission: uuid.UUID | None = None) -> Upload:
+    return retrying.begin(
+        batch, batch.created_by, selection, submission=submission or uuid.uuid4()
+    )
+
+
+def made(batch: Batch, *endings: Ending, **changes: Any) -> Upload:
+    """The file of a retry, as a worker makes and checks it."""
+    upload = begin(batch, select(*endings, **changes))
+    tasks.check(str(upload.pk))
+    upload.refresh_from_db()
+    return upload
+
+
+def requests_of(upload: Upload) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in b"".join(upload.chunks()).splitlines()]
+
+
+def ids(upload: Upload) -> list[str]:
+    return [request["custom_id"] for request in requests_of(upload)]
+
+
+def retried(batch: Batch, *endings: Ending, **changes: Any) -> Batch:
+    """A retry that is ordered and listed, but not answered yet."""
+    upload = made(batch, *endings, **changes)
+    return make_batch(upload=upload, key=batch.key, user=batch.created_by)
+
+
+def merged(batch: Batch) -> dict[str, str]:
+    rows = Result.objects.filter(batch=batch).with_retries()
+    return dict(rows.values_list("custom_id", "merged"))
+
+
+def lines_of(batch: Batch) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in b"".join(merging.download(batch)).splitlines()]
+
+
+def test_what_can_be_run_again_is_told_apart_by_whether_it_would_help(parent: Batch) -> None:
+    reach = retrying.reach(parent)
+
+    assert {each: reach.count(each) for each in reach.endings} == {
+        Ending.PROVIDER_ERROR: 2,
+        Ending.MISSING: 2,
+        Ending.TRUNCATED: 2,
+        Ending.LASTING: 1,
+    }
+
+
+def test_a_retry_has_the_requests_that_were_chosen_byte_for_byte_in_the_files_order(
+    parent: Batch,
+) -> None:
+    upload = made(parent, Ending.PROVIDER_ERROR, Ending.MISSING)
+
+    lines = request_file(10).splitlines(keepends=True)
+    assert b"".join(upload.chunks()) == b"".join(lines[n - 1] for n in (6, 8, 9, 10))
+    assert (upload.status, upload.requests) == (Upload.Status.READY, 4)
+    assert upload.name == "questions-retry.jsonl"
+    assert (upload.retry_of, upload.made_from) == (parent, parent.upload)
+    assert upload.choice
+    assert upload.choice.counts == {Ending.PROVIDER_ERROR: 2, Ending.MISSING: 2}
+
+
+def test_only_what_was_cut_short_gets_more_tokens(parent: Batch) -> None:
+    upload = made(parent, Ending.MISSING, Ending.TRUNCATED, max_tokens_factor=4)
+
+    limits = {each["custom_id"]: each["body"]["max_tokens"] for each in requests_of(upload)}
+    assert limits == {"row-4": 400, "row-5": 400, "row-9": 100, "row-10": 100}
+
+
+def test_a_choice_can_be_narrowed_to_one_error_code(parent: Batch) -> None:
+    assert ids(made(parent, Ending.PROVIDER_ERROR, error_code="500")) == ["row-8"]
+
+
+def test_the_same_form_makes_one_file_and_another_choice_another(parent: Batch) -> None:
+    submission = uuid.uuid4()
+    first = begin(parent, select(Ending.MISSING), submission)
+
+    assert begin(parent, select(Ending.MISSING), submission) == first
+    assert begin(parent, select(Ending.TRUNCATED), submission).name == "questions-retry-2.jsonl"
+
+
+def test_a_choice_that_nothing_is_left_of_fails_with_a_sentence(parent: Batch) -> None:
+    upload = made(parent, Ending.REFUSED)
+
+    assert upload.status == Upload.Status.FAILED
+    assert "left to run again" in upload.error
+
+
+def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None:
+    parent.upload.blob.storage.delete(parent.upload.blob.name)
+
+    upload = made(parent, Ending.MISSING)
+
+    assert upload.status == Upload.Status.FAILED
+    assert "could not be read" in upload.error
+    assert upload.is_to_be_made
+
+
+def test_a_batch_that_is_gone_fails_with_a_sentence(parent: Batch) -> None:
+    upload = begin(parent, select(Ending.MISSING))
+    parent.delete()
+
+    tasks.check(str(upload.pk))
+
+    upload.refresh_from_db()
+    assert upload.status == Upload.Status.FAILED
+    assert "is gone" in upload.error
+
+
+def test_of_a_batch_that_still_runs_only_what_has_ended_is_taken() -> None:
+    batch = make_batch(upload=make_upload(content=request_file(4)))
+    answer(batch, [answer_line(1)], [error_line(2)])
+    set_part(batch, status=Part.Status.RUNNING)
+
+    assert ids(made(batch, *Ending)) == ["row-2"]
+
+
+def test_a_retry_is_a_child_of_the_batch_whose_requests_it_runs(parent: Batch) -> None:
+    child = retried(parent, Ending.MISSING)
+
+    assert child.parent == parent
+    assert child.project == parent.project
+    assert lineage.family(child) == [parent, child]
+    assert lineage.family(parent) == [parent, child]
+
+
+def test_answers_of_a_retry_count_for_the_batch_and_its_failures_change_nothing(
+    parent: Batch,
+) -> None:
+    child = retried(parent, *Ending, max_tokens_factor=2)
+
+    finish(child, [answer_line(4), answer_line(6), answer_line(9)], [error_line(7, "Again.")])
+
+    expected = dict.fromkeys([f"row-{n}" for n in (1, 2, 3, 4, 6, 9)], "ok")
+    expected |= {"row-5": "truncated", "row-7": "provider_error", "row-8": "provider_error"}
+    assert merged(parent) == expected | {"row-10": "missing"}
+    assert merging.recovered(parent) == 2
+    parent.refresh_from_db()
+    assert (parent.succeeded, parent.failed, parent.missing) == (5, 3, 2)
+
+
+def test_a_worse_answer_does_not_take_the_place_of_a_better_one(parent: Batch) -> None:
+    child = retried(parent, Ending.TRUNCATED, max_tokens_factor=2)
+
+    finish(child, [answer_line(4).replace(b'"stop"', b'"content_filter"'), cut_line(5)])
+
+    rows = {row.custom_id: row.retried_id for row in parent.results.all()}
+    assert rows["row-4"] is None
+    assert rows["row-5"] == child.results.get(custom_id="row-5").pk
+
+
+def test_a_retry_of_a_retry_answers_for_both(parent: Batch) -> None:
+    child = retried(parent, Ending.MISSING, Ending.PROVIDER_ERROR)
+    finish(child, [answer_line(9)], [error_line(6)])
+    grandchild = retried(child, Ending.PROVIDER_ERROR, Ending.MISSING)
+    assert ids(grandchild.upload) == ["row-6", "row-8", "row-10"]
+    assert grandchild.upload.name == "questions-retry-2.jsonl"
+
+    finish(grandchild, [answer_line(6), answer_line(10)])
+
+    for batch in (parent, child):
+        row = batch.results.get(custom_id="row-6")
+        assert row.retried == grandchild.results.get(custom_id="row-6")
+    assert merging.recovered(parent) == 3
+    assert merging.recovered(child) == 2
+    assert lineage.ancestors(grandchild, lineage.family(grandchild)) == [child, parent]
+    assert lineage.descendants(parent, lineage.family(parent)) == [child, grandchild]
+
+
+def test_the_newest_of_two_equal_answers_counts_in_whatever_order_they_come(
+    parent: Batch,
+) -> None:
+    older = retried(parent, Ending.MISSING)
+    newer = retried(parent, Ending.MISSING)
+
+    for batch in (newer, older):
+        finish(batch, [answer_line(9), answer_line(10)])
+
+    row = parent.results.get(custom_id="row-9")
+    assert row.retried == newer.results.get(custom_id="row-9")
+
+
+def test_what_a_retry_has_answered_is_not_run_again(parent: Batch) -> None:
+    finish(retried(parent, Ending.MISSING), [answer_line(9)])
+
+    assert retrying.reach(parent).count(Ending.MISSING) == 1
+    assert ids(made(parent, Ending.MISSING)) == ["row-10"]
+
+
+def test_merging_again_changes_nothing(parent: Batch) -> None:
+    child = retried(parent, Ending.MISSING)
+    finish(child, [answer_line(9)])
+    before = list(Result.objects.order_by("pk").values())
+
+    merging.merge(child)
+    merging.merge(parent)
+
+    assert list(Result.objects.order_by("pk").values()) == before
+
+
+def test_a_worker_that_dies_between_merging_and_settling_merges_again(
+    parent: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = retried(parent, Ending.MISSING)
+    answer(child, [answer_line(9)])
+    Part.objects.end_batches(pk=child.pk)
+
+    def die(batch: Batch) -> None:
+        raise SystemError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "settle", die)
+        with pytest.raises(SystemError):
+            tasks.settle(str(child.pk))
+    Batch.objects.filter(pk=child.pk).update(leased_until=None)
+    tasks.settle(str(child.pk))
+
+    child.refresh_from_db()
+    assert child.is_over
+    assert merged(parent)["row-9"] == "ok"
+
+
+def test_an_answer_that_a_batch_gets_after_its_retry_is_not_replaced_by_a_worse_one() -> None:
+    """It was retried while it ran, and its provider then answered after all."""
+    batch = make_batch(upload=make_upload(content=request_file(2)))
+    answer(batch, [], [error_line(1), error_line(2)])
+    set_part(batch, status=Part.Status.RUNNING)
+    child = retried(batch, Ending.PROVIDER_ERROR)
+    finish(child, [cut_line(1), answer_line(2)])
+
+    finish(batch, [answer_line(1)], [])
+
+    assert batch.results.get(custom_id="row-1").retried is None
+    assert batch.results.get(custom_id="row-2").best.outcome == Outcome.OK
+
+
+def test_the_merged_download_has_one_line_for_each_request_the_best_there_is(
+    parent: Batch,
+) -> None:
+    child = retried(parent, *Ending, max_tokens_factor=2)
+    finish(
+        child, [answer_line(4, text="Whole."), answer_line(9)], [error_line(7, "Failed again.")]
+    )
+
+    lines = lines_of(parent)
+
+    assert [line["custom_id"] for line in lines] == [f"row-{n}" for n in range(1, 11)]
+    by_id = {line["custom_id"]: line for line in lines}
+    assert by_id["row-4"]["response"]["body"]["choices"][0]["message"]["content"] == "Whole."
+    assert by_id["row-5"]["response"]["body"]["choices"][0]["finish_reason"] == "length"
+    assert by_id["row-7"]["error"]["message"] == "Failed again."
+    assert by_id["row-8"]["error"]["message"] == "The model broke down."
+    assert by_id["row-10"]["error"] == {"code": "missing", "message": "No result."}
+
+
+def test_the_merged_download_of_a_running_batch_leaves_out_what_is_open() -> None:
+    batch = make_batch(upload=make_upload(content=request_file(3)))
+    answer(batch, [answer_line(1)], [error_line(2)])
+    set_part(batch, status=Part.Status.RUNNING)
+
+    assert [line["custom_id"] for line in lines_of(batch)] == ["row-1", "row-2"]
+
+
+def test_a_family_stays_within_its_project(parent: Batch) -> None:
+    stranger = make_batch()
+    Batch.objects.filter(pk=stranger.pk).update(parent=parent)
+
+    stranger.refresh_from_db()
+
+    assert lineage.family(parent) == [parent]
+    assert stranger not in lineage.descendants(parent, lineage.family(parent))
+    assert lineage.ancestors(stranger, lineage.family(stranger)) == []
+
+
+def test_a_large_retry_is_merged_and_downloaded_in_few_queries(
+    parent: Batch, django_assert_max_num_queries: Any
+) -> None:
+    child = retried(parent, Ending.MISSING)
+    finish(child, [answer_line(9), answer_line(10)])
+
+    with django_assert_max_num_queries(12):
+        merging.merge(child)
+    with django_assert_max_num_queries(8):
+        lines_of(parent)
+
+
+def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch) -> None:
+    upload = made(parent, Ending.MISSING)
+    choice = Choice(frozenset({Repair.SET_MODEL}), model="other", every_model=True)
+
+    fresh = repairing.begin(upload, parent.created_by, choice, submission=uuid.uuid4())
+    tasks.check(str(fresh.pk))
+    fresh.refresh_from_db()
+
+    assert fresh.name == "questions-retry-corrected.jsonl"
+    assert {each["body"]["model"] for each in requests_of(fresh)} == {"other"}
+    assert make_batch(upload=fresh).parent == parent
+
+
+def test_a_batchs_timeline_tells_of_its_retries(parent: Batch) -> None:
+    child = retried(parent, Ending.MISSING)
+
+    texts = list(parent.events.values_list("text", flat=True))
+    assert texts[-1] == f"Retried as {child.name}: 2 requests."

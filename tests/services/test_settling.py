@@ -1,0 +1,175 @@
+"""The end of a batch, drawn up once or twice."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import Batch, Part
+from batchapp.services import reopening
+from tests.make import answer, answer_line, error_line, finish, make_batch, set_part
+from tests.provider import Provider
+from tests.steps import go_on
+
+pytestmark = pytest.mark.django_db
+
+ALL = [answer_line(n) for n in (1, 2, 3)]
+REFUSED_IN_OUTPUT = json.dumps(
+    {
+        "id": "line-2",
+        "custom_id": "row-2",
+        "response": {"status_code": 429, "body": {"error": {"message": "Slow down."}}},
+    }
+).encode()
+
+
+def answered_by(line: bytes, model: str) -> bytes:
+    return line.replace(b"Qwen/Qwen3-30B", model.encode())
+
+
+def finished(batch: Batch) -> str:
+    return batch.events.filter(text__startswith="Finished").latest("pk").text
+
+
+def test_counts_that_agree_leave_nothing_to_say(provider: Provider, running: Part) -> None:
+    provider.finish(ALL[:2], [error_line(3)])
+
+    batch = go_on(running)
+
+    assert batch.discrepancy == ""
+    assert finished(batch) == "Finished: 3 in = 2 answered + 1 failed."
+
+
+def test_an_http_error_in_the_output_file_is_no_disagreement(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([ALL[0], REFUSED_IN_OUTPUT, ALL[2]])
+
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.failed, batch.discrepancy) == (2, 1, "")
+
+
+def test_counts_that_do_not_match_the_results_are_told(provider: Provider, running: Part) -> None:
+    provider.finish(ALL[:2], [])
+    next(iter(provider.batches.values()))["request_counts"] = {"completed": 3, "failed": 0}
+
+    batch = go_on(running)
+
+    says = "counts 3 completed and 0 failed; its results hold 2 answers and 0 errors."
+    assert batch.discrepancy == f"{batch.connection} {says}"
+    assert finished(batch).endswith(says)
+
+
+def test_counts_that_do_not_add_up_are_told(provider: Provider, running: Part) -> None:
+    provider.finish(ALL[:2], [])
+
+    batch = go_on(running)
+
+    assert batch.discrepancy.endswith("fewer than the 3 that were sent.")
+
+
+def test_what_a_cancelled_batch_leaves_over_is_no_disagreement(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish(ALL[:1], status="cancelled")
+
+    batch = go_on(running)
+
+    assert (batch.cancelled, batch.discrepancy) == (2, "")
+
+
+def test_what_ran_out_of_time_has_expired(provider: Provider, running: Part) -> None:
+    expired = json.dumps(
+        {"id": "x", "custom_id": "row-2", "error": {"code": "batch_expired", "message": "Late."}}
+    )
+    provider.finish(ALL[:1], [expired.encode()], status="expired")
+
+    batch = go_on(running)
+
+    assert list(batch.results.order_by("line").values_list("outcome", flat=True)) == [
+        Outcome.OK,
+        Outcome.EXPIRED,
+        Outcome.EXPIRED,
+    ]
+    assert (batch.succeeded, batch.failed, batch.missing) == (1, 2, 0)
+    assert finished(batch).startswith("Finished: 3 in = 1 answered + 2 expired.")
+    assert batch.actual_cost_usd == Decimal("0.0002")
+
+
+def test_answers_of_another_model_are_counted() -> None:
+    batch = finish(
+        make_batch(),
+        [
+            answered_by(ALL[0], "qwen3-30b"),
+            answered_by(ALL[1], "Qwen/Qwen3-4B"),
+            answered_by(ALL[2], ""),
+        ],
+    )
+
+    assert finished(batch).endswith("1 answer names another model than was asked for.")
+
+
+def test_several_parts_are_told_apart() -> None:
+    batch = make_batch()
+    answer(batch, ALL)
+    set_part(batch, completed=2, upstream_id="first")
+    Part.objects.create(
+        batch=batch, number=2, status=Part.Status.DONE, upstream_id="second", completed=1
+    )
+    Part.objects.end_batches()
+
+    batch = go_on(batch.parts.get(number=1))
+
+    assert f"In part 1, {batch.connection} counts 2 completed" in batch.discrepancy
+    assert f"In part 2, {batch.connection} counts 1 completed" in batch.discrepancy
+
+
+def test_a_batch_that_was_reopened_is_settled_anew_and_paid_once(
+    provider: Provider, running: Part
+) -> None:
+    connection = running.batch.connection
+    connection.has_retry = True
+    connection.save()
+    provider.finish(ALL[:1], [error_line(2)], status="completed")
+    first = go_on(running)
+    assert (first.succeeded, first.failed, first.missing) == (1, 1, 1)
+    assert first.discrepancy
+    first_end = first.finished_at
+
+    reopening.request_reopening(first, first.created_by)
+    set_part(first, status=Part.Status.RUNNING, ended_at=None)
+    provider.finish(ALL[:2], [error_line(3)])
+    batch = go_on(running)
+
+    assert (batch.succeeded, batch.failed, batch.missing) == (2, 1, 0)
+    assert batch.discrepancy == ""
+    assert (batch.input_tokens, batch.output_tokens) == (200, 100)
+    assert batch.charges.get().answers == 2
+    assert batch.actual_cost_usd == batch.charges.get().cost_usd == Decimal("0.0004")
+    assert batch.finished_at
+    assert first_end
+    assert batch.charges.get().measured_at == batch.finished_at > first_end
+
+
+def test_an_end_that_was_said_before_is_said_anew(provider: Provider, running: Part) -> None:
+    """What was cancelled the first time is not cancelled for ever."""
+    connection = running.batch.connection
+    connection.has_retry = True
+    connection.save()
+    provider.finish(ALL[:1], status="cancelled")
+    first = go_on(running)
+    assert (first.status, first.cancelled) == (Batch.Status.CANCELLED, 2)
+
+    reopening.request_reopening(first, first.created_by)
+    set_part(first, status=Part.Status.RUNNING, ended_at=None, cancel_sent_at=None)
+    provider.finish(ALL[:2], status="completed")
+    batch = go_on(running)
+
+    assert (batch.status, batch.succeeded, batch.cancelled, batch.missing) == (
+        Batch.Status.COMPLETED,
+        2,
+        0,
+        1,
+    )

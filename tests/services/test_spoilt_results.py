@@ -1,0 +1,126 @@
+"""Results that a provider spoils on the way, at a sandbox that does so on purpose."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batchapp import tasks
+from batchapp.models import Batch, Connection, Part, Segment, Stray
+from batchapp.sandbox.settings import Settings
+from batchapp.services import browsing
+from tests.make import (
+    make_batch,
+    make_connection,
+    make_key,
+    make_project,
+    make_upload,
+    request_file,
+)
+from tests.sandbox.processes import sandbox_thread
+from tests.steps import due, go_on
+
+pytestmark = pytest.mark.django_db
+MODEL = "Qwen/Qwen3.5-9B"
+REQUESTS = 20
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A sandbox that answers a small batch in a fraction of a second."""
+    data: Path = tmp_path_factory.mktemp("sandbox")
+    with sandbox_thread(Settings(data=data, speed=40.0)) as url:
+        yield url
+
+
+def run(url: str, *faults: str) -> Batch:
+    """A batch at an account with these faults, followed to its end."""
+    connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
+    project = make_project(connection=connection)
+    upload = make_upload(project, content=request_file(REQUESTS, model=MODEL))
+    key = make_key(project, secret="~".join(["sk-spoilt-000001", *faults]))
+    part = make_batch(project, upload=upload, key=key).parts.get()
+    deadline = time.monotonic() + 20
+    while (part := due(part)).status not in Part.WAITS_FOR_PEOPLE:
+        assert time.monotonic() < deadline, part.trouble
+        Connection.objects.update(resting_until=None)
+        tasks.STEPS[Part, part.status](str(part.pk))
+        time.sleep(0.02)
+    return go_on(part)
+
+
+def kept(batch: Batch) -> list[bytes]:
+    return b"".join(browsing.download(batch, Segment.Kind.OUTPUT)).splitlines()
+
+
+def reasons(batch: Batch) -> Counter[str]:
+    return Counter(Stray.objects.filter(part__batch=batch).values_list("reason", flat=True))
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["swap"],
+        ["shuffle"],
+        ["repeat=50", "shuffle"],
+        ["x-incomplete"],
+        ["cut=2000/content#1-2"],
+        ["cut-announced=2000/content#1-2"],
+        ["cut-clean=2000/content#1-2"],
+        ["huge=10000000"],
+        ["html=200/content#1-2"],
+        ["empty/content#1-2"],
+        ["counts-back/batch#1"],
+        ["unknown-status=pondering/batch#1-3"],
+        ["wrong-types/batch#2"],
+    ],
+    ids=" ".join,
+)
+def test_spoilt_reads_cost_no_answer(url: str, faults: list[str]) -> None:
+    batch = run(url, *faults)
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
+    assert len(kept(batch)) == REQUESTS
+    assert reasons(batch) == {}
+    assert batch.discrepancy == ""
+
+
+def test_lines_of_strangers_are_set_aside_once(url: str) -> None:
+    batch = run(url, "stranger=3")
+
+    aside = b"".join(browsing.download_set_aside(batch)).splitlines()
+    strangers = Stray.objects.filter(part__batch=batch, reason=Stray.Reason.UNKNOWN)
+    assert batch.succeeded == REQUESTS
+    assert set(strangers.values_list("custom_id", flat=True)) == {
+        "stranger-1",
+        "stranger-2",
+        "stranger-3",
+    }
+    assert len(aside) == len(set(aside)) == strangers.count()
+    assert len(kept(batch)) == len(set(kept(batch))) == REQUESTS + len(aside)
+
+
+@pytest.mark.parametrize("fault", ["invalid-utf8", "torn"])
+def test_a_spoilt_line_is_set_aside_and_its_request_goes_missing(url: str, fault: str) -> None:
+    batch = run(url, fault)
+
+    assert (batch.succeeded, batch.missing) == (REQUESTS - 1, 1)
+    assert reasons(batch)["unreadable"] >= 1
+    assert f"counts {REQUESTS} completed and 0 failed; its results" in batch.discrepancy
+
+
+def test_lines_that_are_left_out_are_missing_and_told(url: str) -> None:
+    batch = run(url, "missing=30")
+
+    assert 0 < batch.missing < REQUESTS
+    assert batch.succeeded + batch.missing == REQUESTS
+    assert batch.discrepancy
+
+
+def test_counts_that_cannot_be_are_told(url: str) -> None:
+    batch = run(url, "counts-odd")
+
+    assert batch.succeeded == REQUESTS
+    assert f"more than the {REQUESTS} that were sent" in batch.discrepancy

@@ -1,0 +1,281 @@
+"""The page on which batches that were made elsewhere are brought in."""
+
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+
+from batchapp import tasks
+from batchapp.models import Adoption, Batch, Project, ProviderKey, Upload, User
+from batchapp.services import adopting
+from tests.make import (
+    VIEWER,
+    answer_line,
+    join,
+    make_adoption,
+    make_batch,
+    make_key,
+    make_project,
+    make_user,
+    request_file,
+)
+from tests.provider import Provider
+
+pytestmark = pytest.mark.django_db
+URL = "/projects/support/batches/bring-in/"
+
+
+@pytest.fixture
+def key(project: Project) -> ProviderKey:
+    return make_key(project)
+
+
+def text(response: Any) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def bring_in(page: Client, key: ProviderKey, *ticked: str, ids: str = "") -> str:
+    data = {"key": str(key.pk), "batches": list(ticked), "ids": ids}
+    return text(page.post(URL, data, follow=True))
+
+
+def test_what_the_account_has_is_offered_with_all_that_is_known_of_it(
+    page: Client, provider: Provider, key: ProviderKey
+) -> None:
+    remote = provider.run(request_file(3), name="by hand.jsonl", completion_window="1h")
+    provider.finish([answer_line(1)], status="in_progress")
+
+    html = text(page.get(URL))
+
+    assert f'value="{remote}"' in html
+    for told in ("by hand.jsonl", "in_progress", "1h", "1 of 3", "1 hour ago"):
+        assert told in html
+
+
+def test_ticked_batches_and_ids_are_brought_in_together(
+    page: Client,
+    provider: Provider,
+    key: ProviderKey,
+    woken: list[str],
+    project: Project,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    ticked = provider.run(request_file(1))
+    typed = [str(uuid.uuid4()), str(uuid.uuid4())]
+
+    with django_capture_on_commit_callbacks(execute=True):
+        html = bring_in(page, key, ticked, ids=f"batch_{typed[0].upper()}, {typed[1]} {ticked}")
+
+    assert "3 batches are being brought in." in html
+    rows = project.adoptions.all()
+    assert {row.upstream_id for row in rows} == {ticked, *typed}
+    assert {row.asked_by.email for row in rows} == {"ada@example.com"}
+    assert sorted(woken) == sorted(str(row.pk) for row in rows)
+
+
+def test_what_is_here_is_left_out_and_not_brought_in_again(
+    page: Client, provider: Provider, key: ProviderKey, woken: list[str]
+) -> None:
+    batch = make_batch(key.project, key=key)
+    tasks.prepare(str(batch.parts.get().pk))
+    tasks.submit(str(batch.parts.get().pk))
+    (own,) = provider.batches
+    other = provider.run(request_file(1))
+    theirs = make_adoption(make_project(connection=key.connection), upstream_id=other)
+
+    shown = text(page.get(URL))
+    told = bring_in(page, key, ids=f"{own} {other}")
+
+    assert f'value="{own}"' not in shown
+    assert f'value="{other}"' not in shown
+    assert "2 batches of this page are already here" in shown
+    assert "Already here, so nothing was done" in told
+    assert str(theirs.project) not in shown + told
+    assert Adoption.objects.get() == theirs
+
+
+def test_a_batch_whose_file_is_gone_cannot_be_ticked(
+    page: Client, provider: Provider, key: ProviderKey
+) -> None:
+    provider.run(request_file(1), input_file_id="")
+
+    html = text(page.get(URL))
+
+    assert "deleted there: it cannot be brought in" in html
+    assert "disabled" in html
+
+
+def test_the_list_goes_on_on_the_next_page(
+    page: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adopting, "PAGE", 1)
+    old, new = provider.run(request_file(1)), provider.run(request_file(1))
+
+    first = text(page.get(URL))
+    second = text(page.get(URL, {"after": new, "key": str(key.pk)}))
+
+    assert f"after={new}" in first
+    assert f'value="{old}"' not in first
+    assert f'value="{old}"' in second
+    assert 'rel="next"' not in second
+
+
+def test_an_account_without_other_batches_says_so(
+    page: Client, provider: Provider, key: ProviderKey
+) -> None:
+    assert "has no other batches" in text(page.get(URL))
+
+
+def test_without_a_key_the_page_says_where_to_get_one(page: Client, project: Project) -> None:
+    html = text(page.get(URL))
+
+    assert "There is no key for" in html
+    assert "/profile/?next=" in html
+
+
+def test_of_several_keys_one_is_chosen(
+    page: Client, provider: Provider, key: ProviderKey, user: User
+) -> None:
+    own = make_key(user, key.connection)
+
+    html = text(page.get(URL, {"key": str(own.pk)}))
+
+    assert f'<option value="{own.pk}" selected>' in html
+    assert f'name="key" value="{own.pk}"' in html
+
+
+def test_a_key_of_another_team_is_not_there(
+    page: Client, provider: Provider, key: ProviderKey
+) -> None:
+    foreign = make_key(make_project(connection=key.connection))
+    colleagues = make_key(join(make_user(), key.project), key.connection)
+
+    for each in (foreign, colleagues):
+        assert page.get(URL, {"key": str(each.pk)}).status_code == 404
+        assert page.post(URL, {"key": str(each.pk), "ids": str(uuid.uuid4())}).status_code == 404
+    assert provider.calls == []
+    assert not Adoption.objects.exists()
+
+
+def test_viewers_bring_nothing_in(
+    client: Client, provider: Provider, key: ProviderKey, project: Project
+) -> None:
+    client.force_login(join(make_user(), project, VIEWER))
+
+    assert client.get(URL).status_code == 403
+    assert client.post(URL, {"key": str(key.pk), "ids": str(uuid.uuid4())}).status_code == 403
+    assert "Bring in a batch" not in text(client.get("/projects/support/batches/"))
+    assert provider.calls == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "sentence"),
+    [
+        ("", "Tick a batch first, or type its id."),
+        ("../../v1/models", "This is no id of a batch."),
+        (" ".join(str(uuid.uuid4()) for _ in range(101)), "at most 100 batches at once"),
+        (10_001 * "a", "too many at once"),
+    ],
+)
+def test_what_is_no_choice_is_told(
+    page: Client, provider: Provider, key: ProviderKey, ids: str, sentence: str
+) -> None:
+    assert sentence in bring_in(page, key, ids=ids)
+    assert not Adoption.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (httpx.Response(401, text="Authentication required"), "refused the key"),
+        (httpx.Response(403, text="Insufficient"), "does not show its batches to this key"),
+        (httpx.Response(500), "gave no usable answer. Try again in a minute"),
+    ],
+)
+def test_a_provider_that_does_not_tell_is_a_sentence_and_ids_still_work(
+    page: Client, provider: Provider, key: ProviderKey, answer: httpx.Response, sentence: str
+) -> None:
+    provider.before = lambda call, request: answer
+
+    html = text(page.get(URL))
+    key.refresh_from_db()
+
+    assert sentence in html
+    assert 'name="ids"' in html
+    assert key.is_refused == (answer.status_code == 401)
+
+
+def test_a_key_that_cannot_be_read_is_told_without_asking_anybody(
+    page: Client, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ProviderKey.objects.filter(pk=key.pk).update(ciphertext="nonsense")
+
+    assert "cannot be read any more" in text(page.get(URL, {"key": str(key.pk)}))
+
+
+def test_what_is_on_its_way_is_followed_until_it_is_here(
+    page: Client, provider: Provider, key: ProviderKey, woken: list[str], project: Project
+) -> None:
+    html = bring_in(page, key, provider.run(request_file(2), name="by hand.jsonl"))
+    assert "Fetching the file" in html
+    assert 'hx-trigger="every 2s"' in html
+
+    for step in (tasks.adopt, tasks.check, tasks.adopt):
+        row = Upload.objects.get() if step is tasks.check else project.adoptions.get()
+        step(str(row.pk))
+    html = text(page.get(f"{URL}state/", headers={"HX-Request": "true"}))
+
+    batch = Batch.objects.get()
+    assert "Brought in" in html
+    assert f'href="{batch.get_absolute_url()}"' in html
+    assert "every 2s" not in html
+    assert "<html" not in html
+
+
+def test_what_failed_says_why_and_can_be_tried_again(
+    page: Client,
+    provider: Provider,
+    key: ProviderKey,
+    woken: list[str],
+    project: Project,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    adoption = make_adoption(project, key=key, status="failed", trouble="It was deleted there.")
+    assert "It was deleted there." in text(page.get(URL))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        page.post(f"/adoptions/{adoption.pk}/try-again/")
+    adoption.refresh_from_db()
+
+    assert (adoption.status, adoption.trouble) == (Adoption.Status.FETCHING, "")
+    assert woken == [str(adoption.pk)]
+
+
+def test_what_failed_can_be_dismissed_and_what_moves_cannot(
+    page: Client, provider: Provider, key: ProviderKey, project: Project
+) -> None:
+    failed = make_adoption(project, key=key, status="failed")
+    moving = make_adoption(project, key=key)
+
+    for each in (failed, moving):
+        page.post(f"/adoptions/{each.pk}/dismiss/")
+
+    assert project.adoptions.get() == moving
+
+
+def test_the_page_asks_as_much_for_many_as_for_one(
+    page: Client,
+    provider: Provider,
+    key: ProviderKey,
+    project: Project,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for number in range(20):
+        provider.run(request_file(1))
+        make_adoption(project, key=key, status=("failed" if number % 2 else "fetching"))
+
+    with django_assert_max_num_queries(12):
+        page.get(URL)

@@ -1,0 +1,465 @@
+"""What a provider tells us by webhook, and what nobody else can."""
+
+import base64
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import LazySettings
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+
+from batchapp import tasks
+from batchapp.models import Delivery, Part, Project, ProviderKey, User
+from batchapp.services import hearing, keying
+from tests.make import (
+    ADMIN,
+    finish,
+    join,
+    make_batch,
+    make_connection,
+    make_key,
+    make_project,
+    make_user,
+    set_part,
+)
+from tests.webhooks import SECRET, deliver, ended
+
+pytestmark = pytest.mark.django_db
+OTHER_SECRET = "whsec_" + base64.b64encode(b"the secret of quite another key").decode()
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def provider_client() -> Client:
+    """No browser: it has no session, no token, and comes from elsewhere."""
+    return Client(enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def key(project: Project) -> ProviderKey:
+    """A key that listens."""
+    key = make_key(project)
+    keying.listen(key, SECRET)
+    return key
+
+
+@pytest.fixture
+def part(project: Project, key: ProviderKey) -> Part:
+    """A part that runs, and whose turn comes in an hour."""
+    return running(project, key)
+
+
+def running(project: Project, key: ProviderKey, upstream_id: str = "") -> Part:
+    return set_part(
+        make_batch(project, key=key),
+        status=Part.Status.RUNNING,
+        upstream_id=upstream_id or str(uuid.uuid4()),
+        polled_at=timezone.now(),
+        next_check_at=timezone.now() + HOUR,
+    )
+
+
+def is_due(part: Part) -> bool:
+    part.refresh_from_db()
+    return bool(part.next_check_at and part.next_check_at <= timezone.now())
+
+
+def effects(key: ProviderKey) -> list[str]:
+    return [each.effect for each in key.deliveries.order_by("pk")]
+
+
+@pytest.mark.parametrize("kind", ["batch.completed", "batch.failed"])
+def test_a_batch_that_ended_is_looked_at_at_once(
+    provider_client: Client,
+    key: ProviderKey,
+    part: Part,
+    kind: str,
+    woken: list[str],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    other = running(part.batch.project, key)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        status = deliver(provider_client, key, ended(part.upstream_id, kind=kind))
+
+    assert status == 204
+    assert is_due(part)
+    assert not is_due(other)
+    assert woken == [str(part.pk)]
+    delivery = key.deliveries.get()
+    assert (delivery.kind, delivery.effect) == (kind, "looked at once")
+    assert delivery.upstream_id == f"batch_{part.upstream_id}"
+
+
+def test_a_worker_that_is_at_it_keeps_its_lease(
+    provider_client: Client, key: ProviderKey, part: Part
+) -> None:
+    until = timezone.now() + HOUR
+    Part.objects.filter(pk=part.pk).update(leased_until=until, claims=1)
+
+    deliver(provider_client, key, ended(part.upstream_id))
+
+    part.refresh_from_db()
+    assert (part.leased_until, part.claims, part.status) == (until, 1, Part.Status.RUNNING)
+
+
+def test_an_id_that_bears_the_prefix_itself_is_found(
+    provider_client: Client, project: Project, key: ProviderKey
+) -> None:
+    part = running(project, key, upstream_id="batch_abc")
+
+    deliver(provider_client, key, ended("abc"))
+
+    assert is_due(part)
+
+
+FORGED: list[dict[str, Any]] = [
+    {"secret": OTHER_SECRET},
+    {"age": 360},
+    {"age": -360},
+    {"webhook_id": None},
+    {"webhook_timestamp": None},
+    {"webhook_signature": None},
+    {"webhook_id": "another"},
+    {"webhook_timestamp": "soon"},
+    {"webhook_timestamp": "nan"},
+    {"webhook_signature": "v1"},
+    {"webhook_signature": "v1,ä"},
+    {"webhook_signature": "v2,AAAA"},
+    {"webhook_signature": "v1,AAAA,BBBB v1,"},
+    {"message_id": 201 * "x"},
+]
+
+
+@pytest.mark.parametrize("how", FORGED, ids=str)
+def test_what_is_not_signed_as_it_should_be_is_refused_before_anything_is_written(
+    provider_client: Client,
+    key: ProviderKey,
+    part: Part,
+    how: dict[str, Any],
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_num_queries(1):  # the key itself
+        status = deliver(provider_client, key, ended(part.upstream_id), **how)
+
+    assert status == 401
+    assert not Delivery.objects.exists()
+    assert not is_due(part)
+
+
+def test_a_body_that_was_changed_on_its_way_is_refused_and_never_logged(
+    provider_client: Client, key: ProviderKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    signature = "v1," + base64.b64encode(32 * b"x").decode()
+
+    for body in [b'{"note": "very private"}', b"\xff very private"]:
+        assert deliver(provider_client, key, body, webhook_signature=signature) == 401
+
+    assert f"webhook of key {key.pk} refused" in caplog.text
+    assert "very private" not in caplog.text
+
+
+def test_a_huge_body_is_refused_unread(
+    provider_client: Client, key: ProviderKey, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        assert deliver(provider_client, key, 65_537 * b" ") == 413
+    assert deliver(provider_client, key, 65_536 * b" ") == 204
+
+
+def test_nobody_listens_at_an_unknown_key_or_one_without_a_secret_or_one_removed(
+    provider_client: Client, project: Project, key: ProviderKey
+) -> None:
+    unknown, silent = ProviderKey(pk=uuid.uuid4()), make_key(project)
+    keying.remove(key)
+
+    for each in (unknown, silent, key):
+        assert deliver(provider_client, each, ended("x")) == 404
+    assert not Delivery.objects.exists()
+
+
+def test_a_secret_that_cannot_be_read_any_more_hears_nothing(
+    provider_client: Client, key: ProviderKey, settings: LazySettings
+) -> None:
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key()]
+
+    assert deliver(provider_client, key, ended("x")) == 404
+
+
+def test_only_posts_are_taken(provider_client: Client, key: ProviderKey) -> None:
+    assert provider_client.get(f"/hooks/{key.pk}/").status_code == 405
+
+
+def test_no_session_is_begun(provider_client: Client, key: ProviderKey) -> None:
+    deliver(provider_client, key, ended("x"))
+
+    assert not provider_client.cookies
+
+
+def test_behind_a_proxy_that_speaks_https_it_is_taken_as_it_comes(
+    provider_client: Client, key: ProviderKey, settings: LazySettings
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+    assert deliver(provider_client, key, ended("x"), x_forwarded_proto="https") == 204
+
+
+def test_a_message_that_comes_twice_acts_once(
+    provider_client: Client, key: ProviderKey, part: Part
+) -> None:
+    deliver(provider_client, key, ended(part.upstream_id), message_id="one")
+    Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now() + HOUR)
+
+    assert deliver(provider_client, key, ended(part.upstream_id), message_id="one") == 204
+
+    assert not is_due(part)
+    assert key.deliveries.count() == 1
+
+
+def test_two_keys_may_be_told_by_messages_of_the_same_id(
+    provider_client: Client, project: Project, key: ProviderKey
+) -> None:
+    other = make_key(project)
+    keying.listen(other, OTHER_SECRET)
+
+    deliver(provider_client, key, ended("x"), message_id="one")
+    deliver(provider_client, other, ended("x"), message_id="one", secret=OTHER_SECRET)
+
+    assert (key.deliveries.count(), other.deliveries.count()) == (1, 1)
+
+
+def test_messages_in_the_wrong_order_only_make_us_look(
+    provider_client: Client, key: ProviderKey, part: Part
+) -> None:
+    for kind in ("batch.completed", "batch.created", "batch.failed"):
+        assert deliver(provider_client, key, ended(part.upstream_id, kind=kind)) == 204
+
+    assert is_due(part)
+    part.refresh_from_db()
+    assert (part.status, part.completed) == (Part.Status.RUNNING, 0)
+    assert effects(key) == ["looked at once", "ignored", "looked at once"]
+
+
+def test_the_same_id_at_another_connection_is_another_batch(
+    provider_client: Client, key: ProviderKey
+) -> None:
+    elsewhere = make_project(connection=make_connection())
+    part = running(elsewhere, make_key(elsewhere))
+
+    deliver(provider_client, key, ended(part.upstream_id))
+
+    assert not is_due(part)
+    assert effects(key) == ["not a batch of this portal"]
+
+
+def test_a_batch_on_another_key_of_the_same_account_is_looked_at(
+    provider_client: Client, project: Project, key: ProviderKey
+) -> None:
+    part = running(project, make_key(project))
+
+    deliver(provider_client, key, ended(part.upstream_id))
+
+    assert is_due(part)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "effect"),
+    [
+        (b"nonsense", "", "not understood"),
+        ([], "", "not understood"),
+        ({"type": 7}, "", "not understood"),
+        ({"type": "batch.completed"}, "batch.completed", "not a batch of this portal"),
+        ({"type": "batch.failed", "data": 1}, "batch.failed", "not a batch of this portal"),
+        (
+            {"type": "batch.failed", "data": {"batch_id": "\0", "request_counts": 1}},
+            "batch.failed",
+            "not a batch of this portal",
+        ),
+        ({"type": "user.created", "data": {}}, "user.created", "ignored"),
+        ({"type": 150 * "x"}, 100 * "x", "ignored"),
+    ],
+)
+def test_what_is_signed_but_says_nothing_to_us_is_kept_and_does_nothing(
+    provider_client: Client, key: ProviderKey, event: object, kind: str, effect: str
+) -> None:
+    assert deliver(provider_client, key, event) == 204
+
+    delivery = key.deliveries.get()
+    assert (delivery.kind, delivery.effect) == (kind, effect)
+
+
+@pytest.mark.parametrize(
+    ("status", "effect"),
+    [
+        (Part.Status.HARVESTING, "already under way"),
+        (Part.Status.NEEDS_ATTENTION, "already under way"),
+        (Part.Status.CANCELLED, "already over"),
+    ],
+)
+def test_a_part_that_does_not_run_is_left_as_it_is(
+    provider_client: Client, key: ProviderKey, part: Part, status: str, effect: str
+) -> None:
+    Part.objects.filter(pk=part.pk).update(status=status, next_check_at=None)
+
+    deliver(provider_client, key, ended(part.upstream_id))
+
+    part.refresh_from_db()
+    assert (part.status, part.next_check_at) == (status, None)
+    assert effects(key) == [effect]
+
+
+def test_the_end_that_is_known_here_asks_nobody(
+    provider_client: Client,
+    project: Project,
+    key: ProviderKey,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(tasks.ask_again, "delay", asked.append)
+    part = finish(make_batch(project, key=key)).parts.get()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        deliver(provider_client, key, ended(part.upstream_id, completed=3))
+        assert asked == []
+        deliver(provider_client, key, ended(part.upstream_id, completed=2, failed=1))
+
+    assert asked == [str(part.pk)]
+    assert effects(key) == ["already over", "already over, asked again"]
+
+
+def test_the_last_two_hundred_deliveries_of_each_key_are_kept(
+    provider_client: Client, project: Project, key: ProviderKey
+) -> None:
+    other = make_key(project)
+    for each in (key, other):
+        Delivery.objects.bulk_create(
+            Delivery(key=each, message_id=str(number), kind="batch.completed")
+            for number in range(hearing.KEPT)
+        )
+
+    deliver(provider_client, key, ended("x"), message_id="new")
+
+    kept = key.deliveries.order_by("pk").values_list("message_id", flat=True)
+    assert (len(kept), kept[0], kept[hearing.KEPT - 1]) == (hearing.KEPT, "1", "new")
+    assert other.deliveries.count() == hearing.KEPT
+
+
+def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(
+    page: Client, provider_client: Client, user: User
+) -> None:
+    key = make_key(user)
+    url = f"/keys/{key.pk}/webhook/"
+    assert f"http://localhost:8000/hooks/{key.pk}/" in page.get(url).content.decode()
+
+    answer = page.post(url, {"secret": f" {SECRET} "}, follow=True)
+
+    key.refresh_from_db()
+    assert key.webhook_secret() == SECRET
+    assert SECRET not in key.webhook_ciphertext
+    shown = answer.content.decode() + page.get(url).content.decode()
+    assert "Replace the secret" in shown
+    assert SECRET not in shown
+    assert key.webhook_ciphertext not in shown
+    assert deliver(provider_client, key, ended("x")) == 204
+
+
+def test_a_new_secret_ends_the_old_one_and_none_ends_all(
+    page: Client, provider_client: Client, user: User
+) -> None:
+    key = make_key(user)
+    keying.listen(key, SECRET)
+    url = f"/keys/{key.pk}/webhook/"
+
+    page.post(url, {"secret": OTHER_SECRET})
+    assert deliver(provider_client, key, ended("x")) == 401
+    assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 204
+
+    page.post(url, {"action": "remove"})
+    assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 404
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "whsec_", "whsec_c2hvcnQ=", f"{SECRET}ä", SECRET.removeprefix("whsec_"), "whsec_a b"],
+)
+def test_what_is_no_secret_is_refused_and_not_echoed(
+    page: Client, user: User, secret: str
+) -> None:
+    key = make_key(user)
+
+    html = page.post(f"/keys/{key.pk}/webhook/", {"secret": secret}).content.decode()
+
+    key.refresh_from_db()
+    assert not key.webhook_ciphertext
+    assert "secret" in html
+    assert not secret.strip() or f'value="{secret}"' not in html
+
+
+def test_a_secret_without_its_padding_is_the_same(
+    page: Client, provider_client: Client, user: User
+) -> None:
+    key = make_key(user)
+
+    page.post(f"/keys/{key.pk}/webhook/", {"secret": OTHER_SECRET.rstrip("=")})
+
+    assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 204
+
+
+def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
+    page: Client, client: Client, user: User
+) -> None:
+    mine, foreign = make_project(user, role=ADMIN), make_project(make_user())
+    foreign.connection = mine.connection
+    foreign.save()
+    key = make_key(mine)
+    keying.listen(key, SECRET)
+    own, secret = running(mine, key), running(foreign, make_key(foreign))
+    type(own.batch).objects.filter(pk=secret.batch_id).update(name="Their secret batch")
+    for part in (own, secret):
+        deliver(Client(), key, ended(part.upstream_id))
+
+    html = page.get(f"/keys/{key.pk}/webhook/").content.decode()
+
+    assert own.batch.get_absolute_url() in html
+    assert "looked at once" in html
+    assert "Their secret batch" not in html
+    assert secret.batch.get_absolute_url() not in html
+
+
+def test_an_address_that_no_provider_can_reach_is_pointed_out(
+    page: Client, user: User, settings: LazySettings
+) -> None:
+    url = f"/keys/{make_key(user).pk}/webhook/"
+
+    assert "to https only" not in page.get(url).content.decode()
+    settings.PUBLIC_URL = "http://batch.example.com"
+    assert "to https only" in page.get(url).content.decode()
+    settings.PUBLIC_URL = "https://batch.example.com"
+    assert "to https only" not in page.get(url).content.decode()
+
+
+def test_the_webhooks_of_a_project_are_its_admins_to_set(client: Client, project: Project) -> None:
+    key = make_key(project)
+    client.force_login(join(make_user(), project, ADMIN))
+
+    client.post(f"/keys/{key.pk}/webhook/", {"secret": SECRET})
+
+    key.refresh_from_db()
+    assert key.webhook_secret() == SECRET
+
+
+def test_a_removed_key_forgets_its_webhook_too(user: User) -> None:
+    key = make_key(user)
+    keying.listen(key, SECRET)
+
+    keying.remove(key)
+
+    key.refresh_from_db()
+    assert key.webhook_secret() == ""

@@ -1,0 +1,100 @@
+"""The page of a batch that its provider has as several."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from batchapp.models import Batch, Part, Project, User
+from batchapp.services import preparing
+from tests.make import make_batch, make_upload, request_file
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def batch(project: Project, user: User) -> Batch:
+    """Five requests in three parts."""
+    project.connection.max_requests = 2
+    project.connection.save()
+    made = make_batch(project, user, upload=make_upload(project, user, content=request_file(5)))
+    preparing.prepare(made.parts.get())
+    return made
+
+
+def words(page: Client, batch: Batch) -> str:
+    html = page.get(batch.get_absolute_url()).content.decode()
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def set_number(batch: Batch, number: int, **fields: object) -> None:
+    batch.parts.filter(number=number).update(**fields)
+
+
+def test_each_part_has_a_row_with_where_it_is(page: Client, batch: Batch) -> None:
+    set_number(
+        batch,
+        1,
+        status=Part.Status.RUNNING,
+        upstream_id="b-1",
+        completed=1,
+        failed=1,
+        expires_at=timezone.now(),
+        submitted_at=timezone.now(),
+        polled_at=timezone.now(),
+    )
+    set_number(batch, 2, status=Part.Status.WAITING, trouble="Waiting for a free place.")
+
+    said = words(page, batch)
+
+    assert "so it is sent in 3 parts" in said
+    assert "Part 1 Running at the provider 2 1 1 b-1" in said
+    assert "Part 2 Waiting to submit Waiting for a free place. 2 0 0 not submitted yet" in said
+    assert "Part 3 Preparing 1 0 0 not submitted yet" in said
+    assert "At the provider State" not in said
+
+
+def test_a_batch_of_one_part_is_told_as_before(page: Client, project: Project, user: User) -> None:
+    said = words(page, make_batch(project, user))
+
+    assert "At the provider State Preparing Batch id there not submitted yet" in said
+    assert "Part 1" not in said
+
+
+def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_last(
+    page: Client, batch: Batch
+) -> None:
+    for number, place in [(1, "None is"), (2, "1 is")]:
+        set_number(batch, number, status=Part.Status.WAITING, trouble=f"Queued: {place} before.")
+    set_number(batch, 3, status=Part.Status.NEEDS_ATTENTION, trouble="Add credits.")
+
+    html = page.get(batch.get_absolute_url()).content.decode()
+
+    notes = re.findall(r"<p>([^<]+)</p>", html.partition('class="headline"')[0])
+    assert notes == ["Queued: None is before.", "Add credits."]
+
+
+def test_what_is_tried_again_says_when(page: Client, batch: Batch) -> None:
+    later = timezone.now() + timedelta(minutes=3, seconds=5)
+    set_number(
+        batch, 1, status=Part.Status.WAITING, trouble="No room.", failures=1, next_check_at=later
+    )
+
+    assert "No room. Next try in 3 minutes." in words(page, batch)
+
+
+def test_its_page_needs_no_more_queries_for_more_parts(
+    page: Client, project: Project, user: User, batch: Batch
+) -> None:
+    whole = make_batch(project, user)
+    with CaptureQueriesContext(connection) as for_one:
+        page.get(whole.get_absolute_url())
+
+    with CaptureQueriesContext(connection) as for_three:
+        page.get(batch.get_absolute_url())
+
+    assert len(for_three) == len(for_one)

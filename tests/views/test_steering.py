@@ -1,0 +1,201 @@
+"""Pausing, resuming and retrying in place, as a person does it from the batch's page."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from batchapp.models import Batch, Connection, Part, Project, User
+from tests.make import (
+    VIEWER,
+    answer_line,
+    error_line,
+    finish,
+    join,
+    make_batch,
+    make_user,
+    set_part,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def html_of(page: Client, url: str) -> str:
+    return " ".join(page.get(url).content.decode().split())
+
+
+def posted(page: Client, url: str) -> str:
+    return page.post(url, follow=True).content.decode()
+
+
+def at_two(year: int) -> datetime:
+    return datetime(year, 5, 3, 14, tzinfo=timezone.get_current_timezone())
+
+
+@pytest.fixture
+def running(project: Project, user: User) -> Batch:
+    batch = make_batch(project, user, name="Tickets")
+    set_part(
+        batch,
+        status=Part.Status.RUNNING,
+        upstream_id="b-1",
+        completed=1,
+        expires_at=at_two(2999),
+    )
+    return batch
+
+
+@pytest.fixture
+def paused(running: Batch) -> Batch:
+    Batch.objects.filter(pk=running.pk).update(pause_requested_at=timezone.now())
+    set_part(
+        running,
+        status=Part.Status.PAUSED,
+        stopped_in=Part.Status.RUNNING,
+        next_check_at=None,
+    )
+    return running
+
+
+@pytest.fixture
+def ended(project: Project, user: User) -> Batch:
+    """Answered once, failed once, and once without a result."""
+    return finish(make_batch(project, user, name="Tickets"), [answer_line(1)], [error_line(2)])
+
+
+def test_a_pause_names_its_consequences_before_it_is_asked_for(
+    page: Client, running: Batch
+) -> None:
+    assert f'href="/batches/{running.pk}/pause/"' in html_of(page, running.get_absolute_url())
+
+    question = html_of(page, f"/batches/{running.pk}/pause/")
+    running.refresh_from_db()
+
+    assert "Pause “<bdi>Tickets</bdi>”?" in question
+    assert "1 of 3 requests have ended" in question
+    assert "requests under way at that moment may be billed" in question
+    assert "a pause does not change when the batch is due, on 3 May 2999, 14:00" in question
+    assert running.pause_requested_at is None
+
+
+def test_a_batch_is_paused_and_resumed_from_its_page(page: Client, running: Batch) -> None:
+    pausing = posted(page, f"/batches/{running.pk}/pause/")
+    assert "The batch is being paused." in pausing
+    assert "Pausing" in pausing
+    assert f'href="/batches/{running.pk}/pause/"' not in pausing
+    assert "paused already" in posted(page, f"/batches/{running.pk}/pause/")
+
+    going = posted(page, f"/batches/{running.pk}/resume/")
+    assert "The batch goes on." in going
+    assert f'href="/batches/{running.pk}/resume/"' not in going
+    assert "not paused" in posted(page, f"/batches/{running.pk}/resume/")
+
+
+def test_a_paused_batch_says_so_and_rests(page: Client, paused: Batch) -> None:
+    html = html_of(page, paused.get_absolute_url())
+
+    assert "It is paused: 1 of 3 requests answered." in html
+    assert f'href="/batches/{paused.pk}/resume/"' in html
+    assert f'href="/batches/{paused.pk}/cancel/"' in html
+    assert 'hx-trigger="every' not in html
+
+
+def test_resuming_late_says_that_each_request_has_one_attempt(page: Client, paused: Batch) -> None:
+    dialog = f"/batches/{paused.pk}/resume/"
+    assert "It stays due on 3 May 2999, 14:00" in html_of(page, dialog)
+
+    set_part(paused, expires_at=timezone.now() - timedelta(days=1))
+
+    assert "which is past: each request gets one attempt." in html_of(page, dialog)
+
+
+def test_where_a_batch_cannot_be_reopened_the_other_way_is_named(
+    page: Client, running: Batch
+) -> None:
+    Connection.objects.update(has_retry=False)
+
+    dialog = html_of(page, f"/batches/{running.pk}/pause/")
+    answer = posted(page, f"/batches/{running.pk}/pause/")
+
+    assert "cannot be paused" in dialog
+    assert "can be retried as a new batch" in dialog
+    assert f'href="/batches/{running.pk}/cancel/"' in dialog
+    assert "Pause the batch" not in dialog
+    assert "Cancel it instead" in answer
+    running.refresh_from_db()
+    assert running.pause_requested_at is None
+
+
+def test_a_batch_being_cancelled_says_why_it_is_not_paused(page: Client, running: Batch) -> None:
+    posted(page, f"/batches/{running.pk}/cancel/")
+
+    assert "It is being cancelled, so it cannot be paused." in posted(
+        page, f"/batches/{running.pk}/pause/"
+    )
+
+
+def test_a_batch_that_is_over_is_not_paused(page: Client, ended: Batch) -> None:
+    assert "it is over" in posted(page, f"/batches/{ended.pk}/pause/")
+    assert "cannot be paused now" in html_of(page, f"/batches/{ended.pk}/pause/")
+    assert f'href="/batches/{ended.pk}/pause/"' not in html_of(page, ended.get_absolute_url())
+
+
+def test_a_retry_in_place_names_what_it_does(page: Client, ended: Batch) -> None:
+    set_part(ended, expires_at=at_two(2024))
+    assert f'href="/batches/{ended.pk}/reopen/"' in html_of(page, ended.get_absolute_url())
+
+    question = html_of(page, f"/batches/{ended.pk}/reopen/")
+
+    assert "2 of 3 requests failed, were cancelled or came back without a result" in question
+    assert "in the same batch, at the same prices" in question
+    assert "due on 3 May 2024, 14:00, which is past: each request gets one attempt" in question
+    assert "cut short or refused count as answered here" in question
+    ended.refresh_from_db()
+    assert ended.is_over
+
+
+def test_a_second_click_on_retry_in_place_does_nothing(page: Client, ended: Batch) -> None:
+    first = posted(page, f"/batches/{ended.pk}/reopen/")
+    second = posted(page, f"/batches/{ended.pk}/reopen/")
+
+    assert "What has no answer is being run again." in first
+    assert "nothing to run again here" in second
+    assert ended.events.filter(text__contains="again in place").count() == 1
+    assert ended.parts.get().status == Part.Status.REOPENING
+
+
+def test_a_retry_in_place_warns_of_a_retry_in_another_batch(
+    page: Client, ended: Batch, user: User
+) -> None:
+    make_batch(ended.project, user, name="Second try", parent=ended)
+
+    assert "“<bdi>Second try</bdi>” retries requests of this batch already" in html_of(
+        page, f"/batches/{ended.pk}/reopen/"
+    )
+
+
+@pytest.mark.parametrize("hindrance", ["has_retry", "all answered", "never there"])
+def test_a_retry_in_place_is_offered_only_where_it_can_be_done(
+    page: Client, project: Project, user: User, hindrance: str
+) -> None:
+    output = None if hindrance == "all answered" else [answer_line(1)]
+    batch = finish(make_batch(project, user), output)
+    if hindrance == "has_retry":
+        Connection.objects.update(has_retry=False)
+    if hindrance == "never there":
+        set_part(batch, upstream_id="")
+
+    assert "/reopen/" not in html_of(page, batch.get_absolute_url())
+    assert "can be retried in place" in html_of(page, f"/batches/{batch.pk}/reopen/")
+
+
+@pytest.mark.parametrize("wish", ["pause", "resume", "reopen"])
+def test_a_viewer_is_not_offered_to_steer(
+    client: Client, running: Batch, ended: Batch, wish: str
+) -> None:
+    client.force_login(join(make_user(), running.project, VIEWER))
+
+    for batch in (running, ended):
+        assert f"/{wish}/" not in html_of(client, batch.get_absolute_url())
+        assert client.post(f"/batches/{batch.pk}/{wish}/").status_code == 403
