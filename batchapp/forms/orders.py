@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import F
 
+from batchapp.domain import windows
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
 from batchapp.services import ordering, readiness
 
@@ -100,7 +101,7 @@ class OrderForm(forms.Form):
     def clean_fallback(self) -> str:
         """One that leaves no more time than the window itself is none: no box need be unticked."""
         fallback: str = self.cleaned_data["fallback"]
-        is_longer = ordering.is_longer(fallback, self.cleaned_data.get("window", ""))
+        is_longer = windows.is_longer(fallback, self.cleaned_data.get("window", ""))
         return fallback if is_longer else ""
 
     def clean_key(self) -> ProviderKey:

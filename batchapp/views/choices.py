@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from batchapp.domain import windows
 from batchapp.domain.money.estimate import Estimate, ModelEstimate, UnitPrice
 from batchapp.domain.preflight.jsonl import ModelFacts, Report
 from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import ProviderKey
-from batchapp.services import ordering
 from batchapp.views.preflight import Offer, offers
 
 UNREADABLE = "The stored key cannot be read any more. Replace it to use it again."
@@ -72,7 +72,7 @@ class ModelRow:
 def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> list[WindowChoice]:
     """The windows on offer, without realtime, which is there to compare."""
     return [
-        WindowChoice(offer, ordering.due(offer.window, at))
+        WindowChoice(offer, windows.due(offer.window, at))
         for offer in offers(dict(quotes))
         if not offer.is_realtime
     ]

@@ -19,6 +19,7 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Adoption, Batch, Part, Project, ProviderKey, Upload, User
 from batchapp.models.part import TOKEN_KEY
 from batchapp.services import adopting, intake, ordering, pricing
+from batchapp.services.ordering import adopting as entering
 from tests.make import (
     MODEL,
     answer_line,
@@ -443,7 +444,7 @@ def test_a_key_that_was_removed_meanwhile_is_told_of(
         (intake, "receive"),
         (adopting, "keep"),
         (ordering, "adopt"),
-        (ordering, "_enter"),
+        (entering, "_enter"),
         (adopting, "finish"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from batchapp.domain import windows
 from batchapp.models import REALTIME
 from batchapp.services import ordering
 from tests.make import MODEL, make_batch, make_price, make_upload
@@ -26,12 +27,12 @@ NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
     ],
 )
 def test_a_window_is_due_when_its_name_says(window: str, length: timedelta) -> None:
-    assert ordering.due(window, NOON) == NOON + length
+    assert windows.due(window, NOON) == NOON + length
 
 
 @pytest.mark.parametrize("window", ["", "overnight", "h", "1 fortnight", "123456h", "1h or so"])
 def test_a_window_that_names_no_length_is_due_at_no_time(window: str) -> None:
-    assert ordering.due(window, NOON) is None
+    assert windows.due(window, NOON) is None
 
 
 @pytest.mark.django_db
