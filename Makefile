@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test suite lint format types bench pictures lock clean
+.PHONY: help install serve demo test suite lint format types bench soak pictures lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,9 @@ bench: .venv/developing # speed, as ratios and medians of one run; takes some mi
 	$(EMBEDDED) $(BIN)/python -m tests.bench.upload
 	$(EMBEDDED) $(BIN)/python -m tests.bench.watch_many
 	$(EMBEDDED) $(BIN)/python -m tests.bench.interactions
+
+soak: .venv/developing # 200 kills and every boundary of the steps, on both stacks; takes an hour; SEED=, KILLS=, STACK=team
+	$(EMBEDDED) $(BIN)/python -m tests.faults.soak $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(STACK),--stack $(STACK))
 
 pictures: .venv/developing # every page in every state, both themes, in DATA_DIR/pictures; the README's too
 	$(EMBEDDED) $(BIN)/python -m tests.browser.pictures

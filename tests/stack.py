@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +29,97 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def main(argv: Sequence[str]) -> int:
-    postgres, redis_server = _installed()
     if argv == ["--check"]:
+        _installed()
         return 0
     for number in ENDING:
         signal.signal(number, _stop)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="batchapp-stack-")))
-        folder.chmod(0o755)  # PostgreSQL is another user
-        database = stack.enter_context(_postgres(postgres, folder / "postgres"))
-        store = stack.enter_context(_redis(redis_server, folder))
+    with servers() as running:
         # Ctrl-C reaches the command too: it ends by itself, and only then the servers do.
         signal.signal(signal.SIGINT, lambda *_: None)
-        urls = {
-            "DATABASE_URL": database,
-            "BROKER_URL": f"{store}/0",
-            "CACHE_URL": f"{store}/1",
-        }
-        with subprocess.Popen(processes.tied(argv), env=os.environ | urls) as command:
+        env = os.environ | running.urls
+        with subprocess.Popen(processes.tied(argv), env=env) as command:
             try:
                 return command.wait()
             finally:
                 command.terminate()
+
+
+@dataclass
+class Server:
+    """A server in a session of its own, so that Ctrl-C spares it.
+
+    ``end`` is the signal it stops at once by; ``answer`` raises while it is not up.
+    """
+
+    command: list[str]
+    log: Path
+    end: signal.Signals
+    answer: Callable[[], Any]
+    account: dict[str, Any] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return when it answers; end everything, with its log, if it does not."""
+        with self.log.open("ab") as output:
+            process = self._process = subprocess.Popen(
+                processes.tied(self.command),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self.account,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(psycopg.OperationalError, redis.ConnectionError):
+                self.answer()
+                return
+            time.sleep(0.05)
+        sys.exit(f"{self.command[0]} did not start:\n{self.log.read_text()}")
+
+    def stop(self, by: signal.Signals | None = None) -> None:
+        if not self._process:
+            return
+        self._process.send_signal(by or self.end)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+@dataclass(frozen=True)
+class Servers:
+    postgres: Server
+    redis: Server
+    urls: dict[str, str]
+    """What the portal's environment needs to use them."""
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """A PostgreSQL and a Redis with nothing in them, for as long as the block takes."""
+    programs, redis_server = _installed()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="batchapp-stack-")))
+        folder.chmod(0o755)  # PostgreSQL is another user
+        postgres, database = _postgres(programs, folder / "postgres")
+        stack.callback(postgres.stop)
+        postgres.start()
+        with psycopg.connect(f"{database}/postgres", autocommit=True) as admin:
+            admin.execute("CREATE DATABASE batchapp")
+        store, address = _redis(redis_server, folder)
+        stack.callback(store.stop)
+        store.start()
+        urls = {
+            "DATABASE_URL": f"{database}/batchapp",
+            "BROKER_URL": f"{address}/0",
+            "CACHE_URL": f"{address}/1",
+        }
+        yield Servers(postgres, store, urls)
 
 
 def _installed() -> tuple[Path, str]:
@@ -79,8 +149,7 @@ def _version(folder: Path) -> int:
     return int(folder.parent.name) if folder.parent.name.isdecimal() else 0
 
 
-@contextmanager
-def _postgres(programs: Path, data: Path) -> Iterator[str]:
+def _postgres(programs: Path, data: Path) -> tuple[Server, str]:
     """It refuses to run as root, so for root it runs as the user its package made."""
     data.mkdir()
     account: dict[str, Any] = {}
@@ -108,64 +177,29 @@ def _postgres(programs: Path, data: Path) -> Iterator[str]:
         "port": port,
         "unix_socket_directories": "",
         "max_connections": 200,
-        "fsync": "off",
+        "fsync": "off",  # what was written survives the server, though not the host
         "full_page_writes": "off",
-        "synchronous_commit": "off",
     }
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(data), *settings]
-    server = f"postgres://batchapp@127.0.0.1:{port}"
-    with _server(command, data.with_suffix(".log"), signal.SIGINT, **account) as until:
-        until(lambda: psycopg.connect(f"{server}/postgres").close())
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-            admin.execute("CREATE DATABASE batchapp")
-        yield f"{server}/batchapp"
+    address = f"postgres://batchapp@127.0.0.1:{port}"
+    return Server(
+        [str(programs / "postgres"), "-D", str(data), *settings],
+        data.with_suffix(".log"),
+        signal.SIGINT,
+        lambda: psycopg.connect(f"{address}/postgres").close(),
+        account,
+    ), address
 
 
-@contextmanager
-def _redis(program: str, folder: Path) -> Iterator[str]:
+def _redis(program: str, folder: Path) -> tuple[Server, str]:
     port = _free_port()
     command = [program, *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder))]
-    with _server([*command, "--save", ""], folder / "redis.log", signal.SIGTERM) as until:
-        until(redis.Redis(port=port).ping)
-        yield f"redis://127.0.0.1:{port}"
-
-
-Until = Callable[[Callable[[], Any]], None]
-
-
-@contextmanager
-def _server(command: list[str], log: Path, end: signal.Signals, **account: Any) -> Iterator[Until]:
-    """Start a server of our own session, so that Ctrl-C spares it; stop it by ``end``."""
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            processes.tied(command),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **account,
-        )
-
-    def until(answer: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while server.poll() is None and time.monotonic() < deadline:
-            with suppress(psycopg.OperationalError, redis.ConnectionError):
-                answer()
-                return
-            time.sleep(0.05)
-        sys.exit(f"{command[0]} did not start:\n{log.read_text()}")
-
-    try:
-        yield until
-    finally:
-        server.send_signal(end)
-        try:
-            server.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    return Server(
+        [*command, "--save", ""],
+        folder / "redis.log",
+        signal.SIGTERM,
+        redis.Redis(port=port).ping,
+    ), f"redis://127.0.0.1:{port}"
 
 
 def _user(*names: str) -> pwd.struct_passwd:

@@ -1,110 +1,168 @@
-"""Batches go through a provider that misbehaves while processes are killed; then all is counted.
+"""Batches go through a provider that misbehaves while processes are killed.
 
-The seed decides every fault and every kill, so that a failure can be played again.
+The seed decides every fault, every victim and every pause, so that a failure can be played again.
 """
 
-import json
+import os
 import random
+import signal
+import sys
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from batchapp.management.processes import STEADY
+from tests.faults.accidents import Accident
+from tests.faults.desk import desk
+from tests.faults.orders import Customer, Trouble
+from tests.faults.person import Person
+from tests.faults.proof import Proof, books, proven
+from tests.faults.weather import WEATHER
 from tests.processes.portal import Portal, until
 
-FAULTS = [
-    "lost-reply/create#1~lost-reply/upload#1",
-    "lost-request/create#1~error/batch,batches#20%",
-    "error-after/create#1~html/batch,batches#1,3",
-    "repeat=20~swap#1-3~cut#1",
-    "wrong-types/batches#1~unknown-status/batches#2~lag=3",
-    "unavailable/upload#1~empty/batch,batches#2~counts-back#2",
-]
-"""What the provider does to each key in turn; "" would be one that behaves."""
+VICTIMS = {"worker": 3, "worker's child": 6, "beat": 2, "web": 2, "web's child": 2, "sandbox": 2}
+"""Who is killed, and how often in comparison; most often who holds the leases."""
 
-VICTIMS = ("worker", "worker", "beat", "web", "sandbox")
-"""Who is killed; workers twice as often, since they hold the leases."""
 
-STATE = """
-import json
-from batchapp.models import Batch
-print(json.dumps([
-    {"id": str(b.pk), "status": b.status, "requests": b.requests,
-     "ended": b.succeeded + b.failed + b.cancelled + b.missing, "missing": b.missing,
-     "ledger": b.results.count(), "tokens": [p.token for p in b.parts.all()],
-     "parts": [p.status + " " + p.trouble for p in b.parts.all()],
-     "lines": sum(s.lines for p in b.parts.all() for s in p.segments.all())}
-    for b in Batch.objects.all()
-]))
-"""
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``batches`` at least are ordered, and more for as long as there is trouble."""
+
+    seed: int
+    batches: int
+    kills: int = 0
+    at_once: int = 6
+    requests: tuple[int, int] = (20, 120)
+    pauses: tuple[float, float] = (0.3, 3.5)
+    """Seconds between two kills."""
+    patience: float = 300
+    """Seconds for all batches to end once it is calm."""
+    weather: Sequence[str] = tuple(WEATHER)
+    accidents: Sequence[Accident] = ()
 
 
 @dataclass
 class Storm:
     """What came of it."""
 
-    batches: list[dict[str, Any]] = field(default_factory=list)
-    ledger: dict[str, Any] = field(default_factory=dict)
     killed: Counter[str] = field(default_factory=Counter)
-    struck: int = 0
+    proof: Proof = field(default_factory=Proof)
+    struck: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
 
-def storm(portal: Portal, *, batches: int, kills: int, requests: int, seed: int) -> Storm:
-    """Order ``batches``, kill ``kills`` processes at instants that ``seed`` chooses, and wait."""
-    chance, started = random.Random(seed), time.monotonic()
-    found = Storm()
-    for number in range(batches):
-        _order(portal, number, requests, chance)
-    for _ in range(kills):
-        time.sleep(chance.uniform(0.2, 2.5))
-        victim = chance.choice(VICTIMS)
-        if victim in portal.started:
-            portal.kill(victim)
-            found.killed[victim] += 1
-    until(lambda: _are_over(portal, batches), "all batches to be over", portal.tail)
-    found.batches = _state(portal)
-    found.ledger = portal.ledger()
-    found.struck = portal.faults_struck()
+def storm(portal: Portal, plan: Plan, announce: Callable[[str], None] = say) -> Storm:
+    """Kill what ``plan`` says, at instants that its seed chooses, and prove what came of it."""
+    killed: Counter[str] = Counter()
+    found = endure(portal, plan, lambda _: _kill_all(portal, plan, killed, announce))
+    found.killed = killed
+    return found
+
+
+def endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
+    """Have batches ordered while ``trouble`` lasts, wait until all are over, and prove it.
+
+    What the processes wrote is left in DATA_DIR, however it ends.
+    """
+    say(f"seed {plan.seed}")
+    try:
+        return _endure(portal, plan, trouble)
+    finally:
+        log = Path(portal.env["DATA_DIR"]) / "processes.log"
+        log.write_text("\n".join(portal.log))
+
+
+def _endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
+    found, started = Storm(), time.monotonic()
+    calm = threading.Event()
+    with (
+        desk(portal.env) as console,
+        Person(portal.url) as person,
+        ThreadPoolExecutor() as threads,
+    ):
+        customer = Customer(
+            portal,
+            console,
+            person,
+            seed=plan.seed,
+            weather=plan.weather,
+            requests=plan.requests,
+        )
+        ordering = threads.submit(
+            customer.order_until, calm, least=plan.batches, at_once=plan.at_once
+        )
+        try:
+            trouble(customer)
+        finally:
+            calm.set()
+        ordering.result()
+        until(
+            lambda: customer.open_batches() == 0,
+            "all batches to be over",
+            lambda: f"{portal.tail()}\n{books(console)}",
+            patience=plan.patience,
+        )
+        found.struck = portal.faults_struck()
+        found.proof = proven(portal, console, person, customer.keys)
     found.seconds = time.monotonic() - started
     return found
 
 
-def _order(portal: Portal, number: int, requests: int, chance: random.Random) -> None:
-    faults = FAULTS[number % len(FAULTS)]
-    name = f"storm{number}"
-    portal.bootstrap(key=f"sk-{name}-{chance.getrandbits(32)}~{faults}~slow=0/read", project=name)
-    portal.manage("shell", "--no-imports", "--command", SHORT_GRACE)
-    file = Path(portal.env["DATA_DIR"]) / f"{name}.jsonl"
-    file.write_text("".join(_line(name, n) for n in range(requests)))
-    portal.manage("run", str(file), "--project", name, "--json")
+def _kill_all(
+    portal: Portal, plan: Plan, killed: Counter[str], announce: Callable[[str], None]
+) -> None:
+    chance, started = random.Random(f"kills {plan.seed}"), time.monotonic()
+    due = _spread(plan)
+    while killed.total() < plan.kills:
+        time.sleep(chance.uniform(*plan.pauses))
+        victim = chance.choices([*VICTIMS], [*VICTIMS.values()])[0]
+        if not _kill(portal, victim, chance):
+            continue
+        killed[victim] += 1
+        number = killed.total()
+        for name, happen in due.pop(number, []):
+            happen()
+            announce(f"{time.monotonic() - started:5.0f} s  {name}")
+        if number % 20 == 0:
+            announce(f"{time.monotonic() - started:5.0f} s  {number} killed of {plan.kills}")
 
 
-SHORT_GRACE = """
-from batchapp.models import Connection
-Connection.objects.update(create_grace_seconds=4)
-"""
+def _spread(plan: Plan) -> dict[int, list[Accident]]:
+    """Number of a kill -> the accidents that come with it, evenly over the storm."""
+    due: dict[int, list[Accident]] = {}
+    for place, accident in enumerate(plan.accidents, 1):
+        number = max(1, place * plan.kills // (len(plan.accidents) + 1))
+        due.setdefault(number, []).append(accident)
+    return due
 
 
-def _line(name: str, number: int) -> str:
-    body = {
-        "model": "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8",
-        "max_tokens": 20,
-        "messages": [{"role": "user", "content": f"What is {number} in words?"}],
-    }
-    request = {"custom_id": f"{name}-{number}", "method": "POST"}
-    return json.dumps(request | {"url": "/v1/chat/completions", "body": body}) + "\n"
+def _kill(portal: Portal, victim: str, chance: random.Random) -> bool:
+    """SIGKILL one process; whether one was there.
 
-
-def _state(portal: Portal) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(
-        portal.manage("shell", "--no-imports", "--command", STATE).stdout
-    )
-    return found
-
-
-def _are_over(portal: Portal, batches: int) -> bool:
-    found = _state(portal)
-    over = [each for each in found if each["status"] in {"completed", "failed", "cancelled"}]
-    return len(over) == batches
+    `serve` waits ever longer for what dies at once, so who has just started is spared; so are its
+    children, since a worker may end with one of them.
+    """
+    name, _, is_child = victim.partition("'")
+    if name not in portal.started or time.monotonic() - portal.started_at[name] < STEADY:
+        return False
+    if is_child:
+        children = portal.children(name)
+        if not children:
+            return False
+        pid = chance.choice(children)
+    else:
+        pid = portal.started.pop(name)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True

@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -34,6 +35,7 @@ class Portal:
         self.url = f"http://localhost:{port}"
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         self.started: dict[str, int] = {}
+        self.started_at: dict[str, float] = {}
         self.log: list[str] = []
 
     def manage(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -75,6 +77,11 @@ class Portal:
             finally:
                 command.kill()
 
+    def children(self, name: str) -> list[int]:
+        """The living processes that ``name`` has started: those who do its work."""
+        leader = self.started.get(name)
+        return [pid for pid in members_of(leader) if pid != leader] if leader else []
+
     def kill(self, name: str) -> None:
         """SIGKILL a process, and wait until `serve` has started it again."""
         pid = self.started.pop(name)
@@ -96,10 +103,13 @@ class Portal:
         answer = httpx.get(f"{self.sandbox_url}/_sandbox/ledger", trust_env=False)
         return dict(answer.json())
 
-    def faults_struck(self) -> int:
-        """How often the sandbox misbehaved as it was asked to."""
+    def faults_struck(self) -> Counter[str]:
+        """How often the sandbox misbehaved in each way that it was asked to."""
         answer = httpx.get(f"{self.sandbox_url}/_sandbox/faults", trust_env=False)
-        return sum(rule["struck"] for rule in answer.json()["faults"])
+        struck: Counter[str] = Counter()
+        for rule in answer.json()["faults"]:
+            struck[rule["rule"]["fault"]] += rule["struck"]
+        return +struck
 
     def tail(self) -> str:
         return "\n".join(self.log[-40:])
@@ -108,12 +118,19 @@ class Portal:
         for line in stream:
             self.log.append(line.rstrip())
             if found := re.match(r"(\w+): started as process (\d+)", line):
+                self.started_at[found[1]] = time.monotonic()
                 self.started[found[1]] = int(found[2])
 
 
-def until(condition: Callable[[], Any], what: str, tail: Callable[[], str] = lambda: "") -> Any:
+def until(
+    condition: Callable[[], Any],
+    what: str,
+    tail: Callable[[], str] = lambda: "",
+    *,
+    patience: float = PATIENCE,
+) -> Any:
     """Return the first true value of ``condition``."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if value := condition():
             return value
@@ -121,16 +138,38 @@ def until(condition: Callable[[], Any], what: str, tail: Callable[[], str] = lam
     raise AssertionError(f"waited in vain for {what}\n{tail()}")
 
 
+def members_of(group: int) -> list[int]:
+    """The living processes of a group."""
+    members = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, its_group = entry.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                members.append(int(entry.parent.name))
+    return members
+
+
 @contextmanager
-def portal(data_dir: Path, *, speed: float = 1.0, **settings: str) -> Iterator[Portal]:
-    """Start everything on an empty database; end everything."""
+def portal(
+    data_dir: Path,
+    *,
+    speed: float = 1.0,
+    urls: dict[str, str] | None = None,
+    keeper: Sequence[str] = ("manage.py", "serve"),
+    **settings: str,
+) -> Iterator[Portal]:
+    """Start everything on an empty database; end everything.
+
+    ``urls`` name services of the caller's instead of those of the environment; ``keeper`` takes
+    the arguments of `serve` and may start other processes than it.
+    """
     port, sandbox_port = free_port(), free_port()
     sandbox = (
         f"{sys.executable} manage.py sandbox --port {sandbox_port} "
         f"--data {data_dir / 'sandbox'} --speed {speed}"
     )
-    with stack() as urls:
-        env = os.environ | urls | settings
+    with nullcontext(urls) if urls is not None else stack() as services:
+        env = os.environ | services | settings
         env |= {
             "DATA_DIR": str(data_dir),
             "PORT": str(port),
@@ -142,7 +181,7 @@ def portal(data_dir: Path, *, speed: float = 1.0, **settings: str) -> Iterator[P
         it.manage("migrate", "--verbosity", "0")
         it.manage("collectstatic", "--noinput", "--verbosity", "0")
         with subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--with", f"sandbox={sandbox}"],
+            [sys.executable, *keeper, "--with", f"sandbox={sandbox}"],
             cwd=ROOT,
             env=env,
             stdout=subprocess.PIPE,

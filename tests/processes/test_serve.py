@@ -1,13 +1,14 @@
 """`serve` with the real processes: what dies comes back, and a second one stays out."""
 
+import json
+import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.processes.portal import Portal, free_port, portal, until
+from tests.processes.portal import ROOT, Portal, free_port, members_of, portal, until
 
 pytestmark = [pytest.mark.processes]
 
@@ -23,10 +24,23 @@ def test_a_killed_process_comes_back(running_portal: Portal, name: str) -> None:
 
 def test_a_killed_worker_leaves_no_child_behind(running_portal: Portal) -> None:
     worker = running_portal.started["worker"]
-    until(lambda: len(_group(worker)) > 1, "the worker's children")
+    until(lambda: len(members_of(worker)) > 1, "the worker's children")
     running_portal.kill("worker")
 
-    until(lambda: not _group(worker), "the killed worker's children to end")
+    until(lambda: not members_of(worker), "the killed worker's children to end")
+
+
+def test_a_worker_whose_children_are_killed_takes_tasks_again(running_portal: Portal) -> None:
+    """As a host short of memory does it; one of them holds what the others wait for."""
+    running_portal.bootstrap()
+    until(lambda: len(running_portal.children("worker")) > 1, "the worker's children")
+
+    for child in running_portal.children("worker"):
+        os.kill(child, signal.SIGKILL)
+
+    sample = ROOT / "batchapp/data/samples/tools.jsonl"
+    done = running_portal.manage("run", str(sample), "--project", "demo", "--wait", "--json")
+    assert json.loads(done.stdout)["status"] == "completed"
 
 
 def test_a_second_one_on_the_same_folder_is_refused(running_portal: Portal) -> None:
@@ -47,17 +61,6 @@ def test_a_web_server_of_its_own_ends_on_a_signal(
         until(lambda: _answers(f"http://localhost:{port}/healthz"), "the web server")
         web.send_signal(signal.SIGTERM)
         assert web.wait(20) == 0
-
-
-def _group(leader: int) -> list[int]:
-    """The processes of a group that are alive."""
-    members = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            state, _, group = entry.read_text().rpartition(")")[2].split()[:3]
-            if int(group) == leader and state != "Z":
-                members.append(int(entry.parent.name))
-    return members
 
 
 def _is_well(portal: Portal) -> bool:

@@ -1,0 +1,125 @@
+"""Batches ordered through the console, each with a key whose weather is its own."""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from tests.faults.desk import Desk
+from tests.faults.person import Person, patiently
+from tests.processes.portal import PASSWORD, Portal
+
+EMAIL = "ana@example.com"
+CONNECTIONS = 4
+"""Those who rest because of one batch's weather are not all."""
+
+SHORT_GRACE = """
+from batchapp.models import Connection
+Connection.objects.update(create_grace_seconds=4)
+"""
+UNFINISHED = "from batchapp.models import Batch; print(Batch.objects.unfinished().count())"
+ACCEPTED = """
+from batchapp.models import Part
+print(Part.objects.filter(batch="%s").exclude(upstream_id="").count())
+"""
+
+
+class Customer:
+    """Signs in and orders; ``seed`` decides sizes, order of the weather and who is cancelled."""
+
+    def __init__(
+        self,
+        portal: Portal,
+        console: Desk,
+        person: Person,
+        *,
+        seed: int,
+        weather: Sequence[str],
+        requests: tuple[int, int],
+    ) -> None:
+        self._portal, self._desk, self._person = portal, console, person
+        self._chance = random.Random(f"orders {seed}")
+        self._weather, self._coming = weather, list[str]()
+        self._requests = requests
+        self.keys: dict[str, str] = {}
+        """Batch -> key."""
+        self._set_up("first", "sk-first")
+        patiently(lambda: self._person.sign_in(EMAIL, PASSWORD))
+
+    def order_until(self, calm: threading.Event, *, least: int, at_once: int) -> None:
+        """Keep ``at_once`` batches going until it is calm, and order no fewer than ``least``."""
+        while not calm.is_set() or len(self.keys) < least:
+            if self.open_batches() < at_once:
+                self._order()
+            else:
+                time.sleep(0.5)
+
+    def open_batches(self) -> int:
+        return int(self.at_desk("shell", "--no-imports", "--command", UNFINISHED))
+
+    def over_batches(self) -> int:
+        return max(0, len(self.keys) - self.open_batches())
+
+    def at_desk(self, *words: str) -> str:
+        """For commands that may be repeated: the database may be away."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return self._desk.run(*words)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def _order(self) -> None:
+        if not self._coming:
+            self._coming = self._chance.sample(self._weather, len(self._weather))
+        weather, name = self._coming.pop(), f"storm{len(self.keys)}"
+        key = f"sk-{name}-{self._chance.getrandbits(32)}~{weather}".rstrip("~")
+        self._set_up(name, key)
+        file = Path(self._portal.env["DATA_DIR"]) / f"{name}.jsonl"
+        requests = self._chance.randint(*self._requests)
+        file.write_text("".join(_line(name, number) for number in range(requests)))
+        batch = self._person.send(name, file)
+        self.keys[str(batch)] = key
+        if len(self.keys) % 5 == 0:
+            self._cancel_later(batch)
+
+    def _cancel_later(self, batch: UUID) -> None:
+        """Some seconds after it was accepted: a create in doubt is looked for half an hour."""
+        deadline = time.monotonic() + 60
+        while not int(self.at_desk("shell", "--no-imports", "--command", ACCEPTED % batch)):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.5)
+        time.sleep(self._chance.uniform(0, 4))
+        self._person.cancel(batch)
+
+    def _set_up(self, project: str, key: str) -> None:
+        connection = sum(project.encode()) % CONNECTIONS
+        self.at_desk(
+            *("bootstrap", "--email", EMAIL, "--password", PASSWORD, "--project", project),
+            *("--connection", f"Sandbox {connection}", "--base-url", self._portal.sandbox_url),
+            *("--provider-key", key, "--poll-seconds", "1"),
+        )
+        self.at_desk("shell", "--no-imports", "--command", SHORT_GRACE)
+
+
+Trouble = Callable[[Customer], None]
+"""What happens while batches are ordered; when it returns, no more are."""
+
+
+def _line(name: str, number: int) -> str:
+    """One request; of fifty one is refused by the model."""
+    body = {
+        "model": "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8",
+        "max_tokens": 20,
+        "messages": [{"role": "user", "content": f"What is {number} in words?"}],
+    }
+    if number % 50 == 7:
+        body["user"] = "sandbox:fail=400"
+    request = {"custom_id": f"{name}-{number}", "method": "POST"}
+    return json.dumps(request | {"url": "/v1/chat/completions", "body": body}) + "\n"
