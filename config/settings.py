@@ -209,7 +209,7 @@ FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploading"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_HANDLERS = ["batchapp.http.BoundedUploadHandler"]
-MAX_UPLOAD_MIB = env.integer("MAX_UPLOAD_MIB", 512)
+MAX_UPLOAD_MIB = env.integer("MAX_UPLOAD_MIB", 2048)
 """The largest request body the portal reads at all; each connection's own limit is stricter."""
 
 ENCRYPTION_KEYS = env.fernet_keys("ENCRYPTION_KEYS", DATA_DIR / "secrets/encryption_keys")
