@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from django.db import transaction
+from django.db.models import F
+
 from batchapp.models import Adoption, Batch, Event, Leased, Part, StaleRow, Table, Upload, Watch
 from batchapp.services import adopting, billing, reading
 
@@ -32,7 +35,10 @@ def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], None])
             row.move_to(Part.Status.CANCELLED, trouble="")
         elif row.claims > MAX_CLAIMS:
             _give_up(row)
-        elif not (isinstance(row, Part) and row.is_put_off and row.put_aside()):
+        elif isinstance(row, Part) and row.is_put_off:
+            if not row.put_aside():  # the wish is gone: begin anew, with the batch as it is
+                row.postpone(timedelta())
+        else:
             step(row)
         logger.info("%s %s: %s, now %s", model.__name__, pk, step.__name__, row.status)
     except StaleRow:
@@ -50,12 +56,14 @@ def stop(part: Part, trouble: str) -> None:
 
     One that is to be cancelled is closed instead: nobody waits for it.
     """
-    part.batch.refresh_from_db(fields=["cancel_requested_at"])
-    if part.batch.cancel_requested_at:
-        close(part, trouble)
-        return
-    part.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=part.status, trouble=trouble)
-    Event.objects.create(batch_id=part.batch_id, text=trouble)
+    wanted = Batch.objects.filter(pk=part.batch_id, cancel_requested_at=None)
+    with transaction.atomic():
+        # Whoever cancels comes before this or after it, so that no part stays behind.
+        if not wanted.update(status=F("status")):
+            close(part, trouble)
+            return
+        part.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=part.status, trouble=trouble)
+        Event.objects.create(batch_id=part.batch_id, text=trouble)
 
 
 def close(part: Part, trouble: str) -> None:

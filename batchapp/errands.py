@@ -225,6 +225,6 @@ def _note_contact(key: ProviderKey, upstream: UpstreamClient) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
     if key.is_refused or not key.tried_at:
         keying.note_works(key)
-    is_sandbox = bool(upstream.is_sandbox)
-    if is_sandbox != key.connection.is_sandbox:
+    is_sandbox = upstream.is_sandbox
+    if is_sandbox is not None and is_sandbox != key.connection.is_sandbox:
         Connection.objects.filter(pk=key.connection_id).update(is_sandbox=is_sandbox)

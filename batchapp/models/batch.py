@@ -113,11 +113,11 @@ class Batch(Leased):
         return bool(self.cancel_requested_at or self.pause_requested_at)
 
     def wants_pause(self, sent_at: datetime | None) -> bool:
-        """Whether a pause was asked for since the provider was last told to stop."""
+        """Whether a pause was asked for, and the provider was not surely told to stop since."""
         asked_at = self.pause_requested_at
         if asked_at is None or self.cancel_requested_at:
             return False
-        return sent_at is None or sent_at < asked_at
+        return sent_at is None or sent_at <= asked_at
 
     @property
     def is_accounted_for(self) -> bool:

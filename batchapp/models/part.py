@@ -22,13 +22,17 @@ class PartQuerySet(LeasedQuerySet["Part"]):
     def end_batches(self, **which: object) -> int:
         """Hand over to settling the batches no part of which is under way; how many.
 
-        One conditional UPDATE, so parts that end together hand their batch over once.
+        A conditional UPDATE, so parts that end together hand their batch over once. The lock is
+        taken by another before it, which may have to wait: what is under way is looked at anew.
         """
         under_way = Part.objects.filter(batch=models.OuterRef("pk")).exclude(status__in=Part.OVER)
         running = Batch.objects.filter(
             ~models.Exists(under_way), status=Batch.Status.RUNNING, **which
         )
-        return running.update(status=Batch.Status.SETTLING, next_check_at=timezone.now())
+        with transaction.atomic():
+            if not running.update(status=F("status")):
+                return 0
+            return running.update(status=Batch.Status.SETTLING, next_check_at=timezone.now())
 
 
 PartManager = models.Manager.from_queryset(PartQuerySet)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from batchapp.domain.results.outcome import SUCCEEDED
 from batchapp.models import Batch
 from batchapp.upstream.client import UpstreamClient
 
@@ -24,10 +25,10 @@ def ask(batch: Batch, upstream: UpstreamClient) -> None:
     total, answers = Decimal(0), 0
     for part in batch.parts.exclude(upstream_id=""):
         used = upstream.analytics(part.upstream_id)
-        if used.total_cost is None:
+        if used.total_cost is None and part.results.filter(outcome__in=SUCCEEDED).exists():
             ask_later(batch, timezone.now())
             return
-        total += used.total_cost
+        total += used.total_cost or Decimal(0)
         answers += used.requests
     if answers < batch.succeeded:
         ask_later(batch, timezone.now())

@@ -78,7 +78,10 @@ def _stopped(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> Remot
         sent, done, verb = "pause_sent_at", "Stopped for the pause", "stop"
     else:
         return remote
-    part.renew(polled_at=timezone.now())  # a provider that cannot stop it is there all the same
+    # A call whose end nobody saw is made again, and what it stopped was stopped for the pause.
+    tried: dict[str, Any] = {sent: batch.pause_requested_at} if sent == "pause_sent_at" else {}
+    # A provider that cannot stop it is there all the same.
+    part.renew(polled_at=timezone.now(), **tried)
     try:
         remote = upstream.cancel_batch(part.upstream_id)
         text = f"{done} at {batch.connection}."

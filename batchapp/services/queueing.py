@@ -16,10 +16,11 @@ THERE = (Part.Status.RUNNING, Part.Status.HARVESTING, Part.Status.REOPENING)
 AT_PROVIDER = ~Q(upstream_id="") | Q(create_attempted_at__isnull=False)
 HOLDS_PLACE = (
     Q(status__in=THERE)
-    | Q(AT_PROVIDER, status=Part.Status.NEEDS_ATTENTION)
+    | Q(AT_PROVIDER, status=Part.Status.NEEDS_ATTENTION, ended_at=None)
     | Q(AT_PROVIDER | Q(admitted_at__isnull=False), status=Part.Status.WAITING)
 )
-"""Those of before there were places are there without having been admitted."""
+"""Those of before there were places are there without having been admitted. One that has ended
+over there and waits for a person needs none, however long that takes."""
 
 SOON, PER_PLACE, LATEST = timedelta(seconds=30), timedelta(seconds=2), timedelta(minutes=10)
 """When one that waits asks again. Whoever is admitted is woken: this is for wake-ups lost."""

@@ -43,8 +43,11 @@ FROM_THE_START: dict[str, Any] = {
 
 
 def unanswered(batch: Batch) -> int:
-    """How many requests of ``batch`` its provider could run again in place; 0 if it cannot."""
-    is_there = batch.is_over and batch.connection.has_retry
+    """How many requests of ``batch`` its provider could run again in place; 0 if it cannot.
+
+    Nor can it without the key that the batch ran on: no other sees it there.
+    """
+    is_there = batch.is_over and batch.connection.has_retry and batch.key.is_readable
     if not is_there or batch.parts.filter(upstream_id="").exists():
         return 0
     return batch.results.filter(outcome__in=UNANSWERED).count()
@@ -119,7 +122,7 @@ def follow_again(part: Part) -> bool:
     batch is being added up.
 
     Raises:
-        StaleRow: something moved at this very moment; nothing was written.
+        StaleRow: something moved since ``part`` was read; nothing was written.
     """
     batch = part.batch
     ended_at = part.ended_at or batch.finished_at
@@ -134,6 +137,8 @@ def follow_again(part: Part) -> bool:
     with transaction.atomic():
         if batch.is_over:
             _run_again(batch, **({} if is_unstopped else {"cancel_requested_at": None}))
+        else:
+            batch.record(status=batch.status)  # it has not ended, and now cannot before its part
         _take_up(part)
         text = f"{batch.connection} has reopened this batch; it is followed again."
         if is_unstopped:

@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from batchapp.domain.results.selection import ADVICE, Changing, Ending, Selection, ending
-from batchapp.models import Batch, Result, Upload, User
+from batchapp.models import Batch, Part, Result, Upload, User
 from batchapp.models.result import ResultQuerySet
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,9 @@ def _fail(upload: Upload, error: str) -> bool:
 
 
 def _rows(batch: Batch) -> ResultQuerySet:
-    return Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
+    """What is paused or being reopened runs again in place by itself."""
+    rows = Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
+    return rows.exclude(part__status__in=[Part.Status.PAUSED, Part.Status.REOPENING])
 
 
 def _lines(

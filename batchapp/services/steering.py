@@ -79,19 +79,25 @@ def resume(batch: Batch, user: User) -> bool:
 def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     """Send what needs attention on its way again, on ``key`` if one is given; how many parts.
 
-    A batch that is at the provider stays with the key that created it: no other sees it there.
+    A batch any part of which may be at the provider stays with the key that it was sent with: no
+    other sees it there.
 
     Raises:
-        StaleRow: somebody else did the same at this very moment; nothing was written.
+        StaleRow: something moved at this very moment; nothing was written.
     """
     with transaction.atomic():
-        stuck = list(batch.parts.filter(status=Part.Status.NEEDS_ATTENTION))
+        parts = list(batch.parts.all())
+        stuck = [part for part in parts if part.status == Part.Status.NEEDS_ATTENTION]
         changes: dict[str, Any] = {}
         text = "Asked to try again."
-        at_provider = any(part.may_be_at_provider for part in stuck)
+        at_provider = any(part.may_be_at_provider for part in parts)
         if stuck and key and key.pk != batch.key_id and not at_provider:
             Batch.objects.filter(pk=batch.pk).update(key=key)
             changes = {"upstream_file_id": "", "upload_attempted_at": None}
+            for part in parts:
+                if part.status in {Part.Status.PAUSED, Part.Status.WAITING}:
+                    # Whoever is at it loses it, and begins no call with the other key.
+                    part.record(leased_until=None, **changes)
             text = f"Asked to try again, on the key {key}."
         for part in stuck:
             _release(part, **changes)

@@ -43,7 +43,9 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
     if remote is None and part.batch.cancel_requested_at:
         part.move_to(Part.Status.CANCELLED, trouble="")
         return
-    if remote is None and part.batch.pause_requested_at and part.put_aside():
+    if remote is None and part.batch.pause_requested_at:
+        if not part.put_aside():  # resumed at this very moment
+            part.postpone(timedelta())
         return
     remote = remote or _create(part, upstream)
     part.move_to(

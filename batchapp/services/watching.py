@@ -111,7 +111,7 @@ def _is_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
     seen = (row["upstream_status"], row["completed"], row["failed"])
     wants_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
     paused_at, sent_at = row["batch__pause_requested_at"], row["pause_sent_at"]
-    wants_pause = paused_at and (sent_at is None or sent_at < paused_at)
+    wants_pause = paused_at and (sent_at is None or sent_at <= paused_at)
     has_new_file = {remote.output_file_id, remote.error_file_id} - {
         None,
         "",

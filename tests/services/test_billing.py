@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp import attempts, errands, tasks
-from batchapp.models import Batch, ProviderKey
+from batchapp.models import Batch, Part, ProviderKey
 from batchapp.services import billing
 from tests.make import finish, make_batch
 from tests.provider import Provider
@@ -120,3 +120,15 @@ def test_a_batch_whose_asking_keeps_dying_is_left_alone(provider: Provider) -> N
     assert ask(batch).next_check_at is None
     assert provider.calls == []
     assert not batch.events.filter(text__startswith="Adding up broke off").exists()
+
+
+def test_a_part_that_nothing_came_of_does_not_keep_the_sum_of_the_others(
+    provider: Provider,
+) -> None:
+    batch = finish(make_batch())
+    Part.objects.create(batch=batch, number=2, status=Part.Status.CANCELLED, upstream_id="x" * 36)
+    sums: list[dict[str, object]] = [{"total_requests": 3, "total_cost": "0.0006"}, {}]
+    provider.before = lambda *_: httpx.Response(200, json=sums.pop(0))
+
+    assert ask(batch).billed_cost_usd == Decimal("0.0006")
+    assert batch.next_check_at is None

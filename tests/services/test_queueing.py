@@ -338,3 +338,32 @@ def test_however_many_ask_at_once_no_more_are_admitted_than_there_are_places() -
     assert len(admitted) == len({part.pk for part in admitted}) == 3
     assert places(connection) == 3
     assert len({part.batch.project_id for part in admitted}) == 3
+
+
+def test_one_whose_results_wait_for_a_person_keeps_nobody_from_the_provider(
+    provider: Provider, project: Project
+) -> None:
+    first, second, third = wait_at(project, 3)
+    for part in (first, second):
+        submit(part)
+    Part.objects.filter(pk=first.pk).update(
+        status=Part.Status.NEEDS_ATTENTION,
+        stopped_in=Part.Status.HARVESTING,
+        ended_at=timezone.now(),
+        next_check_at=None,
+    )
+
+    assert submit(third).status == Part.Status.RUNNING
+
+
+def test_who_waits_for_a_place_learns_nothing_of_who_the_provider_is(
+    provider: Provider, project: Project
+) -> None:
+    *placed, last = wait_at(project, 3)
+    for part in placed:
+        submit(part)
+    Connection.objects.update(is_sandbox=True)
+
+    assert submit(last).status == Part.Status.WAITING
+
+    assert Connection.objects.get(pk=project.connection_id).is_sandbox

@@ -1,17 +1,20 @@
 """What ended runs again as the same batch: because somebody asked here, or over there."""
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
 import httpx
 import pytest
+from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Charge, Connection, Part, Segment, StaleRow, Watch
-from batchapp.services import browsing, preparing, reopening, reporting, steering
+from batchapp.services import browsing, keying, preparing, reopening, reporting, steering
 from tests.make import answer_line, error_line, make_batch, set_part
 from tests.provider import Provider
 from tests.steps import due, go_on, step
@@ -126,12 +129,14 @@ def test_asking_twice_reopens_once(provider: Provider, ended: Part) -> None:
     assert first.events.filter(text__contains="again in place").count() == 1
 
 
-@pytest.mark.parametrize("hindrance", ["no retry", "never there", "all answered"])
+@pytest.mark.parametrize("hindrance", ["no retry", "never there", "key removed", "all answered"])
 def test_what_cannot_be_reopened_is_not(provider: Provider, ended: Part, hindrance: str) -> None:
     if hindrance == "no retry":
         Connection.objects.update(has_retry=False)
     elif hindrance == "never there":
         set_part(ended.batch, upstream_id="")
+    elif hindrance == "key removed":
+        keying.remove(ended.batch.key)
     else:
         ended.results.update(outcome=Outcome.TRUNCATED)
 
@@ -282,3 +287,38 @@ def test_what_is_followed_again_is_followed_once(ended: Part) -> None:
     with pytest.raises(StaleRow):
         reopening.follow_again(second)
     assert not reopening.follow_again(Part.objects.get(pk=ended.pk))
+
+
+def test_news_of_a_batch_that_was_settled_meanwhile_is_not_half_believed(ended: Part) -> None:
+    """A part on its own would run in a batch that is over, and nobody would add it up again."""
+    let_time_pass()
+    Batch.objects.update(status=Batch.Status.RUNNING)
+    part = Part.objects.select_related("batch").get(pk=ended.pk)
+    Batch.objects.update(status=Batch.Status.COMPLETED)
+
+    with pytest.raises(StaleRow):
+        reopening.follow_again(part)
+
+    assert due(ended).status == Part.Status.DONE
+    assert reopening.follow_again(Part.objects.get(pk=ended.pk))
+    assert Batch.objects.get().status == Batch.Status.RUNNING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_end_of_a_batch_waits_for_whoever_takes_up_a_part(ended: Part) -> None:
+    let_time_pass()
+    Batch.objects.update(status=Batch.Status.RUNNING)
+    ender = threading.Thread(target=_end_batches)
+
+    with transaction.atomic():
+        assert reopening.follow_again(Part.objects.get(pk=ended.pk))
+        ender.start()
+        ender.join(0.5)
+    ender.join()
+
+    assert Batch.objects.get().status == Batch.Status.RUNNING
+
+
+def _end_batches() -> None:
+    Part.objects.end_batches()
+    database.close()

@@ -5,13 +5,14 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.preflight.repairs import Choice, Repair
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.selection import Ending, Selection
 from batchapp.models import Batch, Part, Result, Upload, lineage
-from batchapp.services import merging, repairing, retrying, settling
+from batchapp.services import merging, ordering, reopening, repairing, retrying, settling
 from tests.make import (
     answer,
     answer_line,
@@ -357,3 +358,28 @@ def test_a_batchs_timeline_tells_of_its_retries(parent: Batch) -> None:
 
     texts = list(parent.events.values_list("text", flat=True))
     assert texts[-1] == f"Retried as {child.name}: 2 requests."
+
+
+@pytest.mark.parametrize("status", [Part.Status.PAUSED, Part.Status.REOPENING])
+def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
+    parent: Batch, status: Part.Status
+) -> None:
+    assert retrying.is_possible(parent)
+    set_part(parent, status=status)
+
+    assert not retrying.is_possible(parent)
+    assert made(parent, Ending.PROVIDER_ERROR).status == Upload.Status.FAILED
+
+
+def test_a_file_made_before_its_requests_ran_again_in_place_is_not_ordered(parent: Batch) -> None:
+    upload = made(parent, Ending.PROVIDER_ERROR)
+    reopening.request_reopening(parent, parent.created_by)
+    with pytest.raises(ordering.Refused, match="run again there"):
+        make_batch(upload=upload)
+
+    set_part(parent, status=Part.Status.DONE, reopened_at=timezone.now())
+    with pytest.raises(ordering.Refused, match="run again there"):
+        make_batch(upload=upload)
+
+    again = made(parent, Ending.PROVIDER_ERROR)
+    assert make_batch(upload=again).parent == parent

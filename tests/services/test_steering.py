@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from batchapp import attempts
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, Part, ProviderKey, StaleRow
 from batchapp.services import preparing, steering
@@ -16,13 +17,15 @@ from tests.make import (
     answer_line,
     error_line,
     make_batch,
+    make_connection,
     make_key,
     make_project,
+    make_upload,
     make_user,
     set_part,
 )
 from tests.provider import Provider
-from tests.steps import due, go_on, step
+from tests.steps import due, go_on, race, step
 
 pytestmark = pytest.mark.django_db
 CANCEL, RETRY = "POST /v1/batches/ID/cancel", "POST /v1/batches/ID/retry"
@@ -421,19 +424,128 @@ def test_a_batch_resumed_the_moment_it_is_put_aside_does_not_stay_behind(
     assert not batch_of(part).pause_requested_at
 
 
-def race(*racers: Callable[[], object]) -> None:
-    """Let all of them begin at the same moment, each with a database connection of its own."""
-    start = threading.Barrier(len(racers))
+def test_a_stop_whose_reply_was_lost_is_no_end_for_a_batch_that_goes_on(
+    provider: Provider, running: Part
+) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == CANCEL:
+            raise httpx.ReadTimeout("no reply", request=request)
 
-    def run(racer: Callable[[], object]) -> None:
-        try:
-            start.wait()
-            racer()
-        finally:
-            connection.close()
+    provider.after = lose
+    provider.finish([answer_line(1)], status="in_progress")
+    pause(running)
+    part = step(running)
+    provider.after = lambda *_: None
+    resume(part)
 
-    threads = [threading.Thread(target=run, args=[racer]) for racer in racers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    while due(part).status != Part.Status.RUNNING or RETRY not in provider.calls:
+        assert step(part).status != Part.Status.DONE
+    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    assert go_on(part).succeeded == 3
+
+
+def test_a_stop_that_did_not_arrive_is_sent_again(provider: Provider, running: Part) -> None:
+    def refuse(call: str, request: httpx.Request) -> None:
+        if call == CANCEL:
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.before = refuse
+    pause(running)
+    step(running)
+    provider.before = lambda *_: None
+
+    go_on(running)
+
+    assert provider.calls.count(CANCEL) == 2
+    assert due(running).status == Part.Status.PAUSED
+
+
+def test_a_batch_resumed_while_a_lost_create_is_looked_for_is_sent_again(
+    provider: Provider,
+) -> None:
+    part = make_batch().parts.get()
+    preparing.prepare(part)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    pause(part)
+
+    def go_back(call: str, _: httpx.Request) -> None:
+        if call == "GET /v1/batches":
+            resume(part)
+
+    provider.after = go_back
+    step(part)
+
+    part = step(part)
+    assert (part.status, part.trouble) == (Part.Status.RUNNING, "")
+    (remote,) = provider.batches.values()
+    assert remote["input_file_id"] in provider.files
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_that_stops_while_its_batch_is_cancelled_does_not_wait_for_a_person(
+    provider: Provider, running: Part
+) -> None:
+    part = Part.objects.claim(running.pk, Part.Status.RUNNING)
+    assert part
+
+    def stop() -> None:
+        attempts.stop(part, "The key was refused.")
+        connection.close()
+
+    stopping = threading.Thread(target=stop)
+    with transaction.atomic():
+        assert cancel(part)
+        stopping.start()
+        stopping.join(0.5)
+    stopping.join()
+
+    assert due(part).status == Part.Status.CANCELLED
+
+
+def two_parts(provider: Provider) -> tuple[Batch, Part, Part]:
+    """A batch of two parts, both ready to be sent; the second needs a person."""
+    user = make_user()
+    project = make_project(user, connection=make_connection(max_requests=2))
+    batch = make_batch(project, user, upload=make_upload(project, user))
+    for part in batch.parts.all():
+        preparing.prepare(part)
+    for part in batch.parts.filter(status=Part.Status.PREPARING):
+        preparing.prepare(part)
+    first, second = batch.parts.all()
+    second.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.WAITING)
+    return batch, first, second
+
+
+def test_a_batch_with_another_part_at_the_provider_stays_with_its_key(
+    provider: Provider,
+) -> None:
+    batch, first, second = two_parts(provider)
+    assert step(first).status == Part.Status.RUNNING
+    before, other = batch.key, make_key(batch.created_by, batch.connection)
+
+    assert steering.try_again(batch, batch.created_by, other) == 1
+
+    batch.refresh_from_db()
+    assert batch.key == before
+    assert due(second).status == Part.Status.WAITING
+
+
+def test_a_part_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
+    provider: Provider,
+) -> None:
+    batch, first, _ = two_parts(provider)
+    other = make_key(batch.created_by, batch.connection)
+
+    def change_key(call: str, _: httpx.Request) -> None:
+        if call == "POST /v1/files" and len(provider.files) == 1:
+            steering.try_again(Batch.objects.get(), batch.created_by, other)
+
+    provider.after = change_key
+    part = step(first)
+
+    assert (part.status, part.upstream_file_id) == (Part.Status.WAITING, "")
+    assert provider.batches == {}, "it would run where the other key does not see it"
+    assert step(part).status == Part.Status.RUNNING
+    assert Batch.objects.get().key == other

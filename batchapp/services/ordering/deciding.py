@@ -147,3 +147,17 @@ def _refuse_unless_fit(
         )
     if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
         raise Refused("Choose one of your own provider keys or one of the project's.")
+    _refuse_stale(upload)
+
+
+def _refuse_stale(upload: Upload) -> None:
+    """What runs again in its own batch since the file of a retry was made would be paid twice."""
+    parent = upload.retry_of
+    if parent is None:
+        return
+    is_reopened = Q(status=Part.Status.REOPENING) | Q(reopened_at__gt=upload.created_at)
+    if parent.parts.filter(is_reopened).exists():
+        raise Refused(
+            f"What failed in {parent} was run again there since this file was made. Once it has "
+            "ended, retry what is left."
+        )
