@@ -1,6 +1,7 @@
 """Steps that ask a provider: who may ask now, and with which key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
@@ -70,6 +71,27 @@ def platform_client(connection: Connection, *, silence: timedelta) -> UpstreamCl
     return connect(address, secret, timeout_seconds=seconds) if secret else None
 
 
+@contextmanager
+def _asking(key: ProviderKey) -> Iterator[UpstreamClient]:
+    """A client for ``key``; whether the provider answers is noted for all who ask it.
+
+    Raises:
+        UnreadableKey: as ``upstream_client``.
+    """
+    connection = key.connection
+    try:
+        with upstream_client(key) as upstream:
+            yield upstream
+            _note_contact(key, upstream)
+    except UpstreamRejected:
+        contacting.note_answer(connection)
+        raise
+    except UpstreamUnavailable as exc:
+        contacting.note_silence(connection, exc)
+        raise
+    contacting.note_answer(connection)
+
+
 def with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Part], None]:
     """Give ``step`` a client, and write down what a failure means."""
 
@@ -79,17 +101,13 @@ def with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Par
             setbacks.rest(part, rest)
             return
         try:
-            with upstream_client(part.batch.key) as upstream:
+            with _asking(part.batch.key) as upstream:
                 step(part, upstream)
-                _note_contact(part.batch.key, upstream)
-            contacting.note_answer(connection)
         except UnreadableKey:
             stop(part, UNREADABLE)
         except UpstreamRejected as exc:
-            contacting.note_answer(connection)
             setbacks.take_refusal(part, exc)
         except UpstreamUnavailable as exc:
-            contacting.note_silence(connection, exc)
             setbacks.take_silence(part, exc)
 
     attempt.__name__ = step.__name__
@@ -105,22 +123,18 @@ def bringing_in(step: Callable[[Adoption, UpstreamClient], None]) -> Callable[[A
             adoption.postpone(setbacks.spread(rest))
             return
         try:
-            with upstream_client(adoption.key) as upstream:
+            with _asking(adoption.key) as upstream:
                 step(adoption, upstream)
-                _note_contact(adoption.key, upstream)
-            contacting.note_answer(connection)
         except UnreadableKey:
             adopting.refuse(adoption, UNREADABLE)
         except (adopting.Refused, fetching.Refused, ordering.Refused) as exc:
             adopting.refuse(adoption, str(exc))
         except UpstreamRejected as exc:
-            contacting.note_answer(connection)
             advice = advising.sentence(exc, connection)
             if exc.reason in ABOUT_KEYS:
                 keying.note_trouble(adoption.key, advice, is_refused=True)
             adopting.refuse(adoption, advice)
         except UpstreamUnavailable as exc:
-            contacting.note_silence(connection, exc)
             adoption.postpone(
                 exc.retry_after or setbacks.pause(adoption),
                 failures=adoption.failures + 1,
@@ -138,16 +152,11 @@ def ask_bill(batch: Batch) -> None:
         batch.postpone(setbacks.spread(rest))
         return
     try:
-        with upstream_client(batch.key) as upstream:
+        with _asking(batch.key) as upstream:
             billing.ask(batch, upstream)
-        contacting.note_answer(connection)
-    except UnreadableKey:
+    except (UnreadableKey, UpstreamRejected):
         billing.close(batch)
-    except UpstreamRejected:
-        contacting.note_answer(connection)
-        billing.close(batch)
-    except UpstreamUnavailable as exc:
-        contacting.note_silence(connection, exc)
+    except UpstreamUnavailable:
         billing.ask_later(batch, timezone.now())
 
 
@@ -161,22 +170,16 @@ def look(watch: Watch, wake: Callable[[Leased], None]) -> None:
         watch.postpone(setbacks.spread(rest))
         return
     try:
-        with upstream_client(watch.key) as upstream:
+        with _asking(watch.key) as upstream:
             found = watching.look(watch, upstream)
             for pk, remote in found.news.items():
                 if part := _take(pk, remote, upstream):
                     wake(part)
             for part in found.reopened:
                 _follow_again(part)
-            _note_contact(watch.key, upstream)
-        contacting.note_answer(connection)
-    except UnreadableKey:
-        watch.postpone(LONGEST_PAUSE)
-    except UpstreamRejected:
-        contacting.note_answer(connection)
+    except (UnreadableKey, UpstreamRejected):
         watch.postpone(LONGEST_PAUSE)
     except UpstreamUnavailable as exc:
-        contacting.note_silence(connection, exc)
         watch.postpone(exc.retry_after or setbacks.spread(connection.patience))
 
 
@@ -186,13 +189,9 @@ def ask_again(part: Part) -> None:
     if contacting.rest_of(connection):
         return
     try:
-        with upstream_client(part.batch.key) as upstream:
+        with _asking(part.batch.key) as upstream:
             remote = upstream.retrieve_batch(part.upstream_id)
-        contacting.note_answer(connection)
-    except (UnreadableKey, UpstreamRejected):
-        return
-    except UpstreamUnavailable as exc:
-        contacting.note_silence(connection, exc)
+    except (UnreadableKey, UpstreamRejected, UpstreamUnavailable):
         return
     if not remote.is_over or (remote.completed, remote.failed) != (part.completed, part.failed):
         _follow_again(part)
