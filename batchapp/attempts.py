@@ -1,7 +1,7 @@
 """One attempt at a step: a row is claimed, worked on, and its end written down."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Leased)
 
+Rows = Iterable[Leased] | None
+"""What a step returns: other rows that it has made due."""
+
 MAX_CLAIMS = 10
 """Claims in a row that wrote nothing down: by then the row itself kills its workers."""
 
@@ -22,14 +25,16 @@ LONGEST_PAUSE = timedelta(minutes=5)
 """Between two attempts at a provider that does not answer, unless it asks for longer."""
 
 
-def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) -> Leased | None:
-    """Run ``step`` on a row this worker has claimed; None if another worker has it.
+def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], Rows]) -> list[Leased]:
+    """Run ``step`` on a row that this worker claims, and write down how it ended.
 
-    Returns the row that moved, which may be due for its next step.
+    Returns the rows that may be due for a step now, that which moved first; none if another
+    worker has it.
     """
     row: Row | None = model.objects.claim(pk, status)
     if row is None:
-        return None
+        return []
+    others: Rows = None
     try:
         if isinstance(row, Part) and row.is_called_off:
             row.move_to(Part.Status.CANCELLED, trouble="")
@@ -39,16 +44,16 @@ def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], None])
             if not row.put_aside():  # the wish is gone: begin anew, with the batch as it is
                 row.postpone(timedelta())
         else:
-            step(row)
+            others = step(row)
         logger.info("%s %s: %s, now %s", model.__name__, pk, step.__name__, row.status)
     except StaleRow:
         logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
-        return None
+        return []
+    moved: Leased = row
     if isinstance(row, Part) and row.status in Part.OVER:
         Part.objects.end_batches(pk=row.batch_id)
-        batch: Batch = Batch.objects.get(pk=row.batch_id)
-        return batch
-    return row
+        moved = Batch.objects.get(pk=row.batch_id)
+    return [moved, *(others or ())]
 
 
 def stop(part: Part, trouble: str) -> None:

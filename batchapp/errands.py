@@ -8,12 +8,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from batchapp import setbacks
-from batchapp.attempts import LONGEST_PAUSE, stop
+from batchapp.attempts import LONGEST_PAUSE, Rows, stop
 from batchapp.models import (
     Adoption,
     Batch,
     Connection,
-    Leased,
     Part,
     ProviderKey,
     StaleRow,
@@ -92,39 +91,40 @@ def _asking(key: ProviderKey) -> Iterator[UpstreamClient]:
     contacting.note_answer(connection)
 
 
-def with_upstream(step: Callable[[Part, UpstreamClient], None]) -> Callable[[Part], None]:
+def with_upstream(step: Callable[[Part, UpstreamClient], Rows]) -> Callable[[Part], Rows]:
     """Give ``step`` a client, and write down what a failure means."""
 
-    def attempt(part: Part) -> None:
+    def attempt(part: Part) -> Rows:
         connection = part.batch.connection
         if rest := contacting.rest_of(connection):
             setbacks.rest(part, rest)
-            return
+            return None
         try:
             with _asking(part.batch.key) as upstream:
-                step(part, upstream)
+                return step(part, upstream)
         except UnreadableKey:
             stop(part, UNREADABLE)
         except UpstreamRejected as exc:
             setbacks.take_refusal(part, exc)
         except UpstreamUnavailable as exc:
             setbacks.take_silence(part, exc)
+        return None
 
     attempt.__name__ = step.__name__
     return attempt
 
 
-def bringing_in(step: Callable[[Adoption, UpstreamClient], None]) -> Callable[[Adoption], None]:
+def bringing_in(step: Callable[[Adoption, UpstreamClient], Rows]) -> Callable[[Adoption], Rows]:
     """Give ``step`` a client, and write down what a failure means for a batch made elsewhere."""
 
-    def attempt(adoption: Adoption) -> None:
+    def attempt(adoption: Adoption) -> Rows:
         connection = adoption.connection
         if rest := contacting.rest_of(connection):
             adoption.postpone(setbacks.spread(rest))
-            return
+            return None
         try:
             with _asking(adoption.key) as upstream:
-                step(adoption, upstream)
+                return step(adoption, upstream)
         except UnreadableKey:
             adopting.refuse(adoption, UNREADABLE)
         except (adopting.Refused, fetching.Refused, ordering.Refused) as exc:
@@ -140,6 +140,7 @@ def bringing_in(step: Callable[[Adoption, UpstreamClient], None]) -> Callable[[A
                 failures=adoption.failures + 1,
                 trouble=f"{connection}: {exc}. Nothing is lost; the portal keeps trying.",
             )
+        return None
 
     attempt.__name__ = step.__name__
     return attempt
@@ -160,27 +161,29 @@ def ask_bill(batch: Batch) -> None:
         billing.ask_later(batch, timezone.now())
 
 
-def look(watch: Watch, wake: Callable[[Leased], None]) -> None:
-    """Read one round of ``watch``, enter its news, and ``wake`` the parts they concern.
+def look(watch: Watch) -> Rows:
+    """Read one round of ``watch``, and enter its news; the parts that they concern.
 
     A round that fails leaves its parts to be asked for one by one, where failures are told.
     """
     connection = watch.key.connection
     if rest := contacting.rest_of(connection):
         watch.postpone(setbacks.spread(rest))
-        return
+        return None
+    taken = []
     try:
         with _asking(watch.key) as upstream:
             found = watching.look(watch, upstream)
             for pk, remote in found.news.items():
                 if part := _take(pk, remote, upstream):
-                    wake(part)
+                    taken.append(part)
             for part in found.reopened:
                 _follow_again(part)
     except (UnreadableKey, UpstreamRejected):
         watch.postpone(LONGEST_PAUSE)
     except UpstreamUnavailable as exc:
         watch.postpone(exc.retry_after or setbacks.spread(connection.patience))
+    return taken
 
 
 def ask_again(part: Part) -> None:

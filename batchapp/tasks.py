@@ -12,28 +12,10 @@ from celery import Task, shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from batchapp import errands
-from batchapp.attempts import attempt
+from batchapp import errands, steps
+from batchapp.attempts import Rows, attempt
 from batchapp.models import Adoption, Batch, Leased, Part, Table, Upload, Watch
-from batchapp.services import (
-    adopting,
-    building,
-    fetching,
-    harvesting,
-    intake,
-    merging,
-    ordering,
-    polling,
-    preparing,
-    queueing,
-    reading,
-    reopening,
-    repairing,
-    retrying,
-    settling,
-    submission,
-)
-from batchapp.upstream.client import UpstreamClient
+from batchapp.services import harvesting, reading, reopening
 
 Row = TypeVar("Row", bound=Leased)
 
@@ -71,7 +53,7 @@ def read_table(table_id: str) -> None:
 @shared_task
 def make_file(table_id: str) -> None:
     """Make the file that a person asked for of one table."""
-    _step(Table, table_id, Table.Status.MAKING, _make_file)
+    _step(Table, table_id, Table.Status.MAKING, steps.make_file)
 
 
 @shared_task
@@ -84,31 +66,31 @@ def forget_table(table_id: str) -> None:
 @shared_task
 def check(upload_id: str) -> None:
     """Check one file line by line; one that is made of another is made first."""
-    _step(Upload, upload_id, Upload.Status.CHECKING, _check)
+    _step(Upload, upload_id, Upload.Status.CHECKING, steps.check)
 
 
 @shared_task
 def prepare(part_id: str) -> None:
     """Write the ledger of one part; the first divides the file among all of them."""
-    _step(Part, part_id, Part.Status.PREPARING, _prepare)
+    _step(Part, part_id, Part.Status.PREPARING, steps.prepare)
 
 
 @shared_task
 def submit(part_id: str) -> None:
     """Send one part to its provider. Running it twice submits it once."""
-    _step(Part, part_id, Part.Status.WAITING, _submit)
+    _step(Part, part_id, Part.Status.WAITING, steps.submit)
 
 
 @shared_task
 def poll(part_id: str) -> None:
     """Ask how far one part is."""
-    _step(Part, part_id, Part.Status.RUNNING, errands.with_upstream(_poll))
+    _step(Part, part_id, Part.Status.RUNNING, errands.with_upstream(steps.poll))
 
 
 @shared_task
 def look(key_id: str) -> None:
     """Ask how far all running parts of one key are."""
-    _step(Watch, key_id, Watch.Status.WATCHING, _look)
+    _step(Watch, key_id, Watch.Status.WATCHING, errands.look)
 
 
 @shared_task
@@ -134,7 +116,7 @@ def ask_again(part_id: str) -> None:
 @shared_task
 def settle(batch_id: str) -> None:
     """Add up one batch."""
-    _step(Batch, batch_id, Batch.Status.SETTLING, _settle)
+    _step(Batch, batch_id, Batch.Status.SETTLING, steps.settle)
 
 
 @shared_task
@@ -147,8 +129,8 @@ def ask_bill(batch_id: str) -> None:
 @shared_task
 def adopt(adoption_id: str) -> None:
     """Bring in one batch that was made elsewhere: its file, then the batch itself."""
-    _step(Adoption, adoption_id, Adoption.Status.FETCHING, errands.bringing_in(_fetch))
-    _step(Adoption, adoption_id, Adoption.Status.CHECKING, _enter)
+    _step(Adoption, adoption_id, Adoption.Status.FETCHING, errands.bringing_in(steps.fetch))
+    _step(Adoption, adoption_id, Adoption.Status.CHECKING, steps.enter)
 
 
 STEPS: dict[tuple[type[Leased], str], Task[[str], None]] = {
@@ -188,118 +170,9 @@ def run(row: Leased) -> None:
     row.refresh_from_db()
 
 
-def _step(model: type[Row], pk: str, status: str, step: Callable[[Row], None]) -> None:
-    moved = attempt(model, pk, status, step)
-    if moved:
+def _step(model: type[Row], pk: str, status: str, step: Callable[[Row], Rows]) -> None:
+    for moved in attempt(model, pk, status, step):
         wake(moved)
         if model is Part:
-            _hand_on(moved)
-
-
-def _hand_on(moved: Leased) -> None:
-    """Give the place that a part has left, which stopped or is over, to another."""
-    if isinstance(moved, Part) and moved.status in Part.STOPPED:
-        connection = moved.batch.connection
-    elif isinstance(moved, Batch):
-        connection = moved.connection
-    else:
-        return
-    for part in queueing.admit(connection) if connection.max_active is not None else ():
-        wake(part)
-
-
-def _make_file(table: Table) -> None:
-    """Whoever asked gets the file; asking again for the same one gives the same."""
-    recipe, user = table.recipe, table.asked_by or table.created_by
-    if recipe is None:
-        building.refuse(table, building.Sum())
-        return
-    with building.made(table, recipe) as (total, content):
-        if total.fault_total or not total.requests:
-            building.refuse(table, total)
-            return
-        name = content.name or "requests.jsonl"
-        upload = intake.receive(table.project, user, content, name=name, submission=table.pk)
-    building.finish(table, recipe, total, upload)
-    wake(upload)
-
-
-def _check(upload: Upload) -> None:
-    make = repairing.make if upload.selection is None else retrying.make
-    if not upload.is_to_be_made or make(upload):
-        intake.check(upload)
-
-
-def _prepare(part: Part) -> None:
-    for other in preparing.divide(part):
-        wake(other)
-    preparing.prepare(part)
-
-
-def _submit(part: Part) -> None:
-    """What has no place at its provider yet waits for one."""
-    if not queueing.has_place(part):
-        for other in queueing.admit(part.batch.connection):
-            if other.pk != part.pk:
-                wake(other)
-        if not queueing.has_place(part):
-            queueing.wait(part)
-            return
-    errands.with_upstream(submission.submit)(part)
-
-
-def _settle(batch: Batch) -> None:
-    """What it answered in the place of others is theirs before it is over."""
-    merging.merge(batch)
-    settling.settle(batch)
-
-
-def _poll(part: Part, upstream: UpstreamClient) -> None:
-    if part.may_have_twin:
-        submission.cancel_twins(part, upstream)
-    polling.poll(part, upstream)
-
-
-def _fetch(adoption: Adoption, upstream: UpstreamClient) -> None:
-    """The same bytes for the same person are the same file, however often they are fetched."""
-    with fetching.fetched(adoption, upstream) as content:
-        upload = intake.receive(
-            adoption.project,
-            adoption.asked_by,
-            content,
-            name=content.name or "requests.jsonl",
-            submission=adoption.pk,
-        )
-    if upload.status == Upload.Status.FAILED:
-        intake.check_again(upload)
-    adopting.keep(adoption, upload)
-    wake(upload)
-
-
-def _enter(adoption: Adoption) -> None:
-    if adopting.is_being_checked(adoption):
-        adoption.postpone(adopting.LOOK_AGAIN)
-    else:
-        errands.bringing_in(_take_over)(adoption)
-
-
-def _take_over(adoption: Adoption, upstream: UpstreamClient) -> None:
-    """The batch comes to be with the note that it did, or neither does."""
-    upload = adopting.checked(adoption)
-    remote = fetching.look(adoption, upstream)
-    with transaction.atomic():
-        batch = ordering.adopt(
-            adoption.project,
-            adoption.asked_by,
-            upload,
-            adoption.key,
-            remote,
-            submission=adoption.pk,
-        )
-        adopting.finish(adoption, batch)
-    for part in batch.parts.all():
-        wake(part)
-
-
-def _look(watch: Watch) -> None:
-    errands.look(watch, wake)
+            for admitted in steps.hand_on(moved) or ():
+                wake(admitted)

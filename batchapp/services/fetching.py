@@ -66,11 +66,11 @@ def fetched(adoption: Adoption, upstream: UpstreamClient) -> "Iterator[File[byte
     file = _input_file(adoption, remote, upstream)
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
         lines = _download(adoption, file, upstream, content)
-        if lines < remote.total:
+        if remote.total and lines != remote.total:
             raise Refused(
                 f"{adoption.connection} counts {remote.total:,} requests in this batch, and gave "
-                f"out only {lines:,} of them. Try again; if it happens again, the batch cannot be "
-                "brought in whole."
+                f"out {lines:,}. Try again; if it happens again, the batch cannot be brought in "
+                "as it is."
             )
         name = file.name or f"{adoption.upstream_id}.jsonl"
         adoption.renew(name=name[-NAME_LENGTH:])

@@ -88,7 +88,7 @@ def adoption_try_again(request: Request, pk: UUID) -> HttpResponse:
             wake(found)
     except StaleRow:
         messages.info(request, "It is being tried again already.")
-    return redirect(_address(found.project, found.key))
+    return redirect(_back(request, found))
 
 
 @require_POST
@@ -97,7 +97,7 @@ def adoption_dismiss(request: Request, pk: UUID) -> HttpResponse:
     found = _adoption_of(request, pk)
     if not adopting.dismiss(found):
         messages.info(request, "It is on its way after all.")
-    return redirect(_address(found.project, found.key))
+    return redirect(_back(request, found))
 
 
 def _adoption_of(request: Request, pk: UUID) -> Adoption:
@@ -120,6 +120,13 @@ def _chosen(request: Request, keys: list[KeyChoice]) -> ProviderKey | None:
     if found is None and asked:
         raise Http404
     return found
+
+
+def _back(request: Request, found: Adoption) -> str:
+    """The page with the key it was asked for with, if that is one the person may use too."""
+    if ProviderKey.objects.usable_by(request.user, found.project).filter(pk=found.key_id).exists():
+        return _address(found.project, found.key)
+    return reverse("adopting", args=[found.project.slug])
 
 
 def _address(project: Project, key: ProviderKey) -> str:

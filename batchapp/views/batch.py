@@ -13,6 +13,7 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Part, Segment
 from batchapp.services import browsing, retrying
 from batchapp.views.access import batch_of, can_write
+from batchapp.views.actions import Means, actions_of
 from batchapp.views.family import family_of
 from batchapp.views.sentences import headline, proof_of, tiles
 from batchapp.views.steering import offers_of
@@ -26,6 +27,13 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
     prefetch_related_objects([found], "parts", "charges")
     summary = summarise(found)
     lines, strays = browsing.stored(found)
+    may_write = can_write(request, found.project)
+    means = Means(
+        can_write=may_write,
+        can_retry=may_write and retrying.is_possible(found),
+        has_output=lines.get(Segment.Kind.OUTPUT, 0) > 0,
+        has_errors=lines.get(Segment.Kind.ERROR, 0) > 0,
+    )
     context = {
         "batch": found,
         "summary": summary,
@@ -35,14 +43,11 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
         "tiles": tiles(summary),
         "events": list(found.events.select_related("actor")),
         "took": summary.took,
-        "can_write": can_write(request, found.project),
-        "offers": offers_of(summary),
+        "can_write": may_write,
+        "actions": actions_of(summary, offers_of(summary), means),
         "reason": _reason(found, summary),
         "family": family_of(found),
-        "can_retry": can_write(request, found.project) and retrying.is_possible(found),
         "needs_person": any(p.status == Part.Status.NEEDS_ATTENTION for p in summary.parts),
-        "has_output": lines.get(Segment.Kind.OUTPUT, 0) > 0,
-        "has_errors": lines.get(Segment.Kind.ERROR, 0) > 0,
         "past_errors": lines.get(Segment.Kind.PAST, 0),
         "strays": strays,
         "nav": "batches",

@@ -120,7 +120,8 @@ def batch_reopen(request: Request, pk: UUID) -> HttpResponse:
     """Say what a retry in the same batch does, and ask for it when that is confirmed."""
     found = _batch_to_steer(request, pk)
     if request.method != "POST":
-        number, retries = reopening.unanswered(found), list(found.retries.all())
+        number = reopening.unanswered(found)
+        retries = [each for each in found.retries.all() if each.succeeded or not each.is_over]
         return _dialog(request, found, "reopen", number=number, retries=retries)
     try:
         number = reopening.request_reopening(found, request.user)

@@ -39,14 +39,19 @@ class Progress:
 
     @property
     def answered_share(self) -> int:
-        share = 100 * self.answered // self.total if self.total else 0
-        return min(share, 100 - self.failed_share)
+        """It takes what rounding leaves over when all have ended: a full bar has no gap."""
+        rest = 100 - self.failed_share
+        if self.total and self.done >= self.total:
+            return rest
+        return min(100 * self.answered // self.total if self.total else 0, rest)
 
     @property
     def cancelled_share(self) -> int:
         """The rest of the bar, as far as it was cancelled."""
-        share = 100 * self.cancelled // self.total if self.total else 0
-        return min(share, 100 - self.failed_share - self.answered_share)
+        rest = 100 - self.failed_share - self.answered_share
+        if self.cancelled and self.done + self.cancelled >= self.total:
+            return rest
+        return min(100 * self.cancelled // self.total if self.total else 0, rest)
 
     @property
     def cancelled_at(self) -> int:

@@ -24,7 +24,10 @@ FORM = "multipart/form-data; boundary=x"
 
 @dataclass(frozen=True)
 class Place:
-    """One page. ``opens`` is what to press for its dialog; ``posts`` a body it is asked with."""
+    """One page. ``opens`` is what to press for its dialog, more than once with " then " between.
+
+    ``posts`` is a body it is asked with.
+    """
 
     name: str
     path: str
@@ -160,7 +163,7 @@ PLACES = [
     Place("resume", "/batches/{paused}/resume/"),
     Place("resume-dialog", "/batches/{paused}/", opens="#resume"),
     Place("reopen", "/batches/{errors}/reopen/"),
-    Place("reopen-dialog", "/batches/{errors}/", opens="#reopen"),
+    Place("reopen-dialog", "/batches/{errors}/", opens="#more summary then #reopen"),
     Place("try-again", "/batches/{stuck}/try-again/"),
     Place("try-again-dialog", "/batches/{stuck}/", opens="#try-again"),
     Place("retry", "/batches/{retried}/retry/"),
@@ -249,7 +252,8 @@ class Gallery:
         response = page.goto(path)
         assert response
         if place.opens:
-            page.locator(place.opens).first.click()
+            for step in place.opens.split(" then "):
+                page.locator(step).first.click()
             page.locator("dialog[open] h1").wait_for()
         return response.status
 

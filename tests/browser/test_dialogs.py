@@ -122,6 +122,37 @@ def test_a_closed_dialog_gives_the_focus_back_though_the_page_moved_on(
     expect(page.locator("#cancel")).to_be_focused()
 
 
+def test_a_menu_of_more_buttons_closes_when_one_looks_elsewhere(
+    page: Page, showroom: Gallery
+) -> None:
+    page.goto(f"/batches/{showroom.paths['errors']}/")
+    menu, button = page.locator("#more > div"), page.locator("#more > summary")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(menu).to_be_visible()
+    page.locator("#reopen").focus()
+
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(button).to_be_focused()
+
+    button.click()
+    expect(menu).to_be_visible()
+    page.locator(".headline").click()
+    expect(menu).to_be_hidden()
+
+
+def test_a_dialog_from_the_menu_gives_the_focus_back_to_it(page: Page, showroom: Gallery) -> None:
+    page.goto(f"/batches/{showroom.paths['errors']}/")
+    page.locator("#more > summary").click()
+    page.locator("#reopen").click()
+    expect(page.locator("#dialog")).to_be_visible()
+
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#reopen")).to_be_focused()
+
+
 def test_a_dismissed_toast_gives_the_focus_on(page: Page) -> None:
     page.goto("/profile/")
     page.get_by_role("button", name="Save the name").click()

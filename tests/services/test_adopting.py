@@ -354,6 +354,10 @@ def cut_short(provider: Provider) -> str:
     return provider.run(request_file(2), request_counts={"total": 3, "completed": 0, "failed": 0})
 
 
+def overfull(provider: Provider) -> str:
+    return provider.run(request_file(4), request_counts={"total": 3, "completed": 0, "failed": 0})
+
+
 def with_twins(provider: Provider) -> str:
     return provider.run("\n".join([request_line(1), request_line(1)]).encode())
 
@@ -370,7 +374,8 @@ def with_an_odd_request(provider: Provider) -> str:
         (with_a_lost_file, "was deleted at"),
         (too_large, "larger than the portal takes"),
         (larger_than_it_said, "larger than the portal takes"),
-        (cut_short, "counts 3 requests in this batch, and gave out only 2"),
+        (cut_short, "counts 3 requests in this batch, and gave out 2"),
+        (overfull, "counts 3 requests in this batch, and gave out 4"),
         (with_twins, "have the same custom_id"),
         (with_an_odd_request, "the check here finds errors in it"),
     ],

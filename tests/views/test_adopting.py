@@ -279,3 +279,14 @@ def test_the_page_asks_as_much_for_many_as_for_one(
 
     with django_assert_max_num_queries(12):
         page.get(URL)
+
+
+@pytest.mark.parametrize("verb", ["try-again", "dismiss"])
+def test_what_a_colleague_asked_for_on_a_key_of_their_own_leads_back_to_the_page(
+    page: Client, provider: Provider, project: Project, woken: list[str], verb: str
+) -> None:
+    adoption = make_adoption(project, join(make_user(), project), status="failed")
+
+    response = page.post(f"/adoptions/{adoption.pk}/{verb}/", follow=True)
+
+    assert (response.status_code, response.redirect_chain) == (200, [(URL, 302)])

@@ -175,6 +175,14 @@ def test_a_retry_in_place_warns_of_a_retry_in_another_batch(
     )
 
 
+def test_a_retry_that_ended_without_an_answer_is_not_warned_of(
+    page: Client, ended: Batch, user: User
+) -> None:
+    finish(make_batch(ended.project, user, name="Second try", parent=ended), [])
+
+    assert "Second try" not in html_of(page, f"/batches/{ended.pk}/reopen/")
+
+
 @pytest.mark.parametrize("hindrance", ["has_retry", "all answered", "never there"])
 def test_a_retry_in_place_is_offered_only_where_it_can_be_done(
     page: Client, project: Project, user: User, hindrance: str

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from batchapp.models import Batch, Part
 from batchapp.views.sentences import headline, proof_of
-from batchapp.views.summary import Summary, summarise
+from batchapp.views.summary import Progress, Summary, summarise
 from tests.make import (
     answer_line,
     error_line,
@@ -203,8 +203,17 @@ def test_cancelled_requests_fill_the_rest_of_the_bar_without_counting_as_done() 
     progress = summary_of(batch).progress
 
     assert (progress.percent, progress.cancelled) == (33, 2)
-    assert progress.answered_share + progress.failed_share + progress.cancelled_share <= 100
-    assert progress.cancelled_share == 66
+    assert (progress.answered_share, progress.cancelled_share) == (33, 67)
+
+
+def test_a_bar_of_what_is_over_has_no_gap_left_by_rounding() -> None:
+    for answered, failed, cancelled in [(134, 266, 0), (6, 3, 0), (1, 1, 4), (999, 1, 0)]:
+        bar = Progress(answered + failed + cancelled, answered, failed, 100, cancelled)
+
+        assert bar.answered_share + bar.failed_share + bar.cancelled_share == 100
+
+    running = Progress(400, 134, 200, 83)
+    assert running.answered_share + running.failed_share == 83
 
 
 def test_a_cost_whose_terms_are_all_known_is_their_sum() -> None:

@@ -21,6 +21,21 @@
     else open(dialog);
     prepare();
   });
+
+  /* A menu of more buttons closes when one looks elsewhere; a dialog that it opened is no elsewhere. */
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("dialog")) return;
+    for (const menu of document.querySelectorAll("details.more[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest?.("details.more[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
   function open(dialog) {
     opener = document.activeElement;
     dialog.showModal();
