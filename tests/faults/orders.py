@@ -28,7 +28,7 @@ print(Part.objects.filter(batch="%s").exclude(upstream_id="").count())
 
 
 class Customer:
-    """Signs in and orders; ``seed`` decides sizes, order of the weather and who is cancelled."""
+    """Signs in and orders; ``seed`` decides sizes, weather and who is stopped when."""
 
     def __init__(
         self,
@@ -84,19 +84,32 @@ class Customer:
         requests = self._chance.randint(*self._requests)
         file.write_text("".join(_line(name, number) for number in range(requests)))
         batch = self._person.send(name, file)
+        earlier = [*self.keys]
         self.keys[str(batch)] = key
-        if len(self.keys) % 5 == 0:
-            self._cancel_later(batch)
+        match len(self.keys) % 5:
+            case 0 if self._is_accepted(batch):
+                time.sleep(self._chance.uniform(0, 4))
+                self._person.ask(batch, "cancel")
+            case 2:
+                self._pause(batch)
+            case 4:  # one that is not over, or has nothing to run again, stays as it is
+                self._person.ask(self._chance.choice(earlier), "reopen")
 
-    def _cancel_later(self, batch: UUID) -> None:
-        """Some seconds after it was accepted: a create in doubt is looked for half an hour."""
+    def _is_accepted(self, batch: UUID) -> bool:
+        """Whether the provider has it by now: a create in doubt is looked for half an hour."""
         deadline = time.monotonic() + 60
         while not int(self.at_desk("shell", "--no-imports", "--command", ACCEPTED % batch)):
             if time.monotonic() > deadline:
-                return
+                return False
             time.sleep(0.5)
+        return True
+
+    def _pause(self, batch: UUID) -> None:
+        """Pause it whatever it is at, and have it go on."""
         time.sleep(self._chance.uniform(0, 4))
-        self._person.cancel(batch)
+        self._person.ask(batch, "pause")
+        time.sleep(self._chance.uniform(0, 6))
+        self._person.ask(batch, "resume")
 
     def _set_up(self, project: str, key: str) -> None:
         connection = sum(project.encode()) % CONNECTIONS

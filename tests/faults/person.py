@@ -30,8 +30,9 @@ class Person(Visitor):
             raise Turned(f"the console stayed at {page.url.path}: {page.text}")
         return UUID(found[1])
 
-    def cancel(self, batch: UUID) -> None:
-        patiently(lambda: self._post(f"/batches/{batch}/cancel/"))
+    def ask(self, batch: UUID | str, wish: str) -> None:
+        """Press the button that is called ``wish``: cancel, pause, resume or reopen."""
+        patiently(lambda: self._post(f"/batches/{batch}/{wish}/"))
 
     def download(self, batch: str, kind: str) -> list[bytes]:
         return patiently(lambda: self._get(f"/batches/{batch}/{kind}.jsonl")).content.splitlines()
