@@ -115,6 +115,15 @@ class Summary:
         silence = silence_of(self.batch.connection, self.parts)
         return found or [text for text in [silence] if text]
 
+    @property
+    def is_in_line(self) -> bool:
+        """Whether all that holds it up is that others are before it, which is nobody's fault."""
+        troubled = [part for part in self.parts if part.trouble]
+        return bool(troubled) and all(
+            part.status == Part.Status.WAITING and not part.failures and part.is_idle
+            for part in troubled
+        )
+
 
 def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
     """What a summary is made from, in three queries however many batches there are."""

@@ -31,6 +31,19 @@ def words(page: Client, batch: Batch) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
+@pytest.mark.parametrize(("failures", "tone"), [(0, "info"), (2, "warn")])
+def test_to_wait_for_a_place_is_no_warning(
+    page: Client, batch: Batch, failures: int, tone: str
+) -> None:
+    set_number(batch, 2, status=Part.Status.WAITING, trouble="In line.", failures=failures)
+
+    html = page.get(batch.get_absolute_url()).content.decode()
+
+    note = re.search(r'class="note (\w+)" role="status">(?:(?!</div>).)*In line', html, re.DOTALL)
+    assert note
+    assert note[1] == tone
+
+
 def set_number(batch: Batch, number: int, **fields: object) -> None:
     batch.parts.filter(number=number).update(**fields)
 
