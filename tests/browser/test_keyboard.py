@@ -146,6 +146,24 @@ def test_results_are_leafed_through(page: Page) -> None:
     expect(heading).to_have_text("plums-2")
 
 
+def test_what_is_opened_while_the_drawer_closes_is_shown(page: Page) -> None:
+    page.goto("/batches/")
+    press(page, "j", "Enter")
+    page.get_by_role("link", name="Browse results").click()
+    page.get_by_role("link", name="plums-1").click()
+    inside = page.get_by_role("dialog", name="Details").get_by_role("heading", level=1)
+    expect(inside).to_have_text("plums-1")
+
+    page.evaluate(
+        """() => {
+            document.querySelector("#drawer [data-close]").click();
+            document.querySelectorAll("main tbody .lead a")[1].click();
+        }"""
+    )
+
+    expect(inside).to_have_text("plums-2")
+
+
 def test_a_result_opens_in_a_tab_of_its_own_with_ctrl(page: Page) -> None:
     page.goto("/batches/")
     press(page, "j", "Enter")

@@ -46,9 +46,12 @@
     if (!dialog.contains(document.activeElement)) dialog.querySelector("[rel=next], [rel=prev], [data-close]")?.focus();
     say(dialog.querySelector("h1")?.textContent || "");
   }
+  /* Not on "close", which comes a moment later: what was opened in between is wanted. */
+  document.addEventListener("cancel", (event) => {
+    if (isDialog(event.target)) awaited = null;
+  }, true);
   document.addEventListener("close", (event) => {
     if (!isDialog(event.target)) return;
-    awaited = null;
     const { activeElement } = document;
     const isLost = activeElement === document.body || event.target.contains(activeElement);
     if (isLost && opener?.id) document.getElementById(opener.id)?.focus(); // a poll may have replaced it
@@ -64,6 +67,7 @@
     const dialog = event.target.closest("dialog");
     if (dialog && (event.target === dialog || event.target.closest("[data-close]"))) {
       event.preventDefault();
+      if (isDialog(dialog)) awaited = null;
       dialog.close();
     }
   });
