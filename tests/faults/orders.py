@@ -39,11 +39,12 @@ class Customer:
         seed: int,
         weather: Sequence[str],
         requests: tuple[int, int],
+        has_wishes: bool,
     ) -> None:
         self._portal, self._desk, self._person = portal, console, person
         self._chance = random.Random(f"orders {seed}")
         self._weather, self._coming = weather, list[str]()
-        self._requests = requests
+        self._requests, self._has_wishes = requests, has_wishes
         self.keys: dict[str, str] = {}
         """Batch -> key."""
         self._set_up("first", "sk-first")
@@ -86,6 +87,11 @@ class Customer:
         batch = self._person.send(name, file)
         earlier = [*self.keys]
         self.keys[str(batch)] = key
+        if self._has_wishes:
+            self._wish(batch, earlier)
+
+    def _wish(self, batch: UUID, earlier: list[str]) -> None:
+        """Stop or reopen one batch of several, by the number of those ordered."""
         match len(self.keys) % 5:
             case 0 if self._is_accepted(batch):
                 time.sleep(self._chance.uniform(0, 4))

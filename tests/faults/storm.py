@@ -47,6 +47,8 @@ class Plan:
     patience: float = 300
     """Seconds for all batches to end once it is calm."""
     weather: Sequence[str] = tuple(WEATHER)
+    has_wishes: bool = True
+    """Whether somebody cancels, pauses and reopens some of the batches."""
     accidents: Sequence[Accident] = ()
 
 
@@ -96,6 +98,7 @@ def _endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
             seed=plan.seed,
             weather=plan.weather,
             requests=plan.requests,
+            has_wishes=plan.has_wishes,
         )
         ordering = threads.submit(
             customer.order_until, calm, least=plan.batches, at_once=plan.at_once

@@ -26,7 +26,9 @@ pytestmark = [
         reason="the embedded stack is one host: its database and broker are files of that host",
     ),
 ]
-PLAN = Plan(seed=20_261_125, batches=8, at_once=8, requests=(20, 60), weather=[""])
+PLAN = Plan(
+    seed=20_261_125, batches=8, at_once=8, requests=(20, 60), weather=[""], has_wishes=False
+)
 STEP = re.compile(r"(Upload|Part|Batch) (\S+): (check|prepare|submit|settle), now (\w+)")
 """What a log says of a step that is done once for each row."""
 
