@@ -34,7 +34,8 @@ def test_a_late_answer_does_not_take_the_place_of_an_open_dialog(page: Page) -> 
     held: list[Route] = []
     first = links.nth(0).get_attribute("href")
     page.route(f"**{first}", holding(held))
-    links.nth(0).click()
+    with page.expect_request(f"**{first}"):
+        links.nth(0).click()
     links.nth(1).click()
     dialog = page.get_by_role("dialog", name="Please confirm")
     expect(dialog).to_be_visible()
@@ -57,12 +58,12 @@ def test_an_answer_that_comes_after_the_drawer_was_closed_leaves_it_closed(
     page.goto(f"/batches/{showroom.paths['completed']}/results/")
     page.locator("#line-1").click()
     drawer = page.locator("#drawer")
-    expect(drawer).to_be_visible()
+    expect(drawer.locator("#next-result")).to_be_visible()
     held: list[Route] = []
     page.route("**/results/2/", holding(held))
 
-    page.keyboard.press("j")
-    page.wait_for_timeout(200)
+    with page.expect_request("**/results/2/"):
+        page.keyboard.press("j")
     page.keyboard.press("Escape")
     held[0].continue_()
     page.wait_for_timeout(500)

@@ -202,8 +202,9 @@ def test_the_switcher_works_by_keyboard(page: Page) -> None:
     expect(menu).to_be_hidden()
     expect(switch).to_be_focused()
 
-    press(page, "Enter", "Tab", "Enter")
-    page.wait_for_url("/projects/demo/files/")
+    press(page, "Enter", "Tab")
+    with page.expect_navigation(url="/projects/demo/files/"):
+        press(page, "Enter")
 
 
 def test_letters_that_are_typed_stay_letters(page: Page) -> None:
