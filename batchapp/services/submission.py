@@ -32,14 +32,16 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
     remote = _find(part, upstream)
+    _hear_wishes(part)
     if remote is None and (wait := _doubt(part)):
         part.postpone(wait, failures=0, trouble=_in_doubt(part))
         return
     if remote is None and not part.upstream_file_id and not part.batch.is_to_stop:
         part.renew(upstream_file_id=_upload(part, upstream))
-        part.batch.refresh_from_db(  # it may have taken minutes
-            fields=["cancel_requested_at", "pause_requested_at"]
-        )
+        _hear_wishes(part)
+        if part.batch.is_to_stop:
+            submit(part, upstream)
+            return
     if remote is None and part.batch.cancel_requested_at:
         part.move_to(Part.Status.CANCELLED, trouble="")
         return
@@ -89,6 +91,11 @@ def _find(part: Part, upstream: UpstreamClient) -> RemoteBatch | None:
     for surplus in found[1:]:
         _cancel(part, surplus, upstream)
     return found[0] if found else None
+
+
+def _hear_wishes(part: Part) -> None:
+    """Read again whether people want ``part`` stopped: the call before may have taken minutes."""
+    part.batch.refresh_from_db(fields=["cancel_requested_at", "pause_requested_at"])
 
 
 def _doubt(part: Part) -> timedelta:

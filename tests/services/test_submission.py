@@ -426,6 +426,33 @@ def test_cancelling_while_the_file_is_sent_creates_nothing(
     assert provider.batches == {}
 
 
+def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
+    provider: Provider, waiting: Part
+) -> None:
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches":
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    def cancel(call: str, request: httpx.Request) -> None:
+        if call == "GET /v1/batches":
+            steering.request_cancel(waiting.batch, waiting.batch.created_by)
+
+    provider.after = lose
+    submit(waiting)
+    provider.hidden = set(provider.batches)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(minutes=10))
+    provider.after = cancel
+    part = submit(waiting)
+
+    assert part.status == Part.Status.WAITING  # it may still turn up, and is to be stopped then
+    assert "to stop it as soon as it is seen" in part.trouble
+    provider.hidden = set()
+    submit(waiting)
+    tasks.poll(str(part.pk))
+    (batch,) = provider.batches.values()
+    assert batch["status"] == "cancelled"
+
+
 def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: Part) -> None:
     waiting.batch.upload.blob.delete(save=False)
 
