@@ -33,15 +33,13 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
     """
     remote = _find(part, upstream)
     _hear_wishes(part)
+    is_to_send = not part.upstream_file_id and not part.batch.is_to_stop
+    if remote is None and is_to_send and not _doubt(part):
+        part.renew(upstream_file_id=_upload(part, upstream))
+        _hear_wishes(part)
     if remote is None and (wait := _doubt(part)):
         part.postpone(wait, failures=0, trouble=_in_doubt(part))
         return
-    if remote is None and not part.upstream_file_id and not part.batch.is_to_stop:
-        part.renew(upstream_file_id=_upload(part, upstream))
-        _hear_wishes(part)
-        if part.batch.is_to_stop:
-            submit(part, upstream)
-            return
     if remote is None and part.batch.cancel_requested_at:
         part.move_to(Part.Status.CANCELLED, trouble="")
         return
