@@ -26,6 +26,7 @@ from batchapp.services import (
     contacting,
     fetching,
     keying,
+    landing,
     ordering,
     polling,
     reopening,
@@ -146,19 +147,25 @@ def bringing_in(step: Callable[[Adoption, UpstreamClient], Rows]) -> Callable[[A
     return attempt
 
 
-def ask_bill(batch: Batch) -> None:
-    """A provider that refuses does not tell such sums; it is not asked again."""
+def look_back(batch: Batch) -> Rows:
+    """Whether more was answered since ``batch`` ended; if not, what it was billed.
+
+    A provider that refuses does not tell such sums; it is not asked again.
+    """
     connection = batch.connection
     if rest := contacting.rest_of(connection):
         batch.postpone(setbacks.spread(rest))
-        return
+        return None
     try:
         with _asking(batch.key) as upstream:
+            if batch.may_still_land and (landed := landing.look(batch, upstream)):
+                return landed
             billing.ask(batch, upstream)
     except (UnreadableKey, UpstreamRejected):
         billing.close(batch)
     except UpstreamUnavailable:
-        billing.ask_later(batch, timezone.now())
+        billing.ask_later(batch)
+    return None
 
 
 def look(watch: Watch) -> Rows:

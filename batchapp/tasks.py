@@ -120,10 +120,10 @@ def settle(batch_id: str) -> None:
 
 
 @shared_task
-def ask_bill(batch_id: str) -> None:
-    """Ask what one batch was billed."""
+def look_back(batch_id: str) -> None:
+    """Ask what else became of one batch after its end, and what it was billed."""
     for status in Batch.OVER:
-        _step(Batch, batch_id, status, errands.ask_bill)
+        _step(Batch, batch_id, status, errands.look_back)
 
 
 @shared_task
@@ -145,7 +145,7 @@ STEPS: dict[tuple[type[Leased], str], Task[[str], None]] = {
     (Part, Part.Status.HARVESTING): harvest,
     (Part, Part.Status.REOPENING): reopen,
     (Batch, Batch.Status.SETTLING): settle,
-    **{(Batch, status): ask_bill for status in Batch.OVER},
+    **{(Batch, status): look_back for status in Batch.OVER},
     (Watch, Watch.Status.WATCHING): look,
     (Adoption, Adoption.Status.FETCHING): adopt,
     (Adoption, Adoption.Status.CHECKING): adopt,

@@ -1,11 +1,12 @@
 """Batches as a person sees them."""
 
 import uuid
-from datetime import datetime
-from typing import ClassVar, Self
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from batchapp.models.connection import Connection
 from batchapp.models.key import ProviderKey
@@ -14,6 +15,9 @@ from batchapp.models.money import MoneyField
 from batchapp.models.project import Project
 from batchapp.models.upload import Upload
 from batchapp.models.user import AnyUser, User
+
+LANDING = timedelta(minutes=15)
+"""How long requests in flight are looked for after the end of a batch that was cancelled."""
 
 
 class BatchQuerySet(LeasedQuerySet["Batch"]):
@@ -118,6 +122,25 @@ class Batch(Leased):
         if asked_at is None or self.cancel_requested_at:
             return False
         return sent_at is None or sent_at <= asked_at
+
+    @property
+    def may_still_land(self) -> bool:
+        """Whether requests that were being worked on when it was cancelled may yet be answered."""
+        if not self.is_over or not self.cancelled or self.finished_at is None:
+            return False
+        return timezone.now() - self.finished_at < LANDING
+
+    def run_again(self, **fields: Any) -> None:
+        """Go back to running, as if it had not ended; ``fields`` are written with it."""
+        self.move_to(
+            Batch.Status.RUNNING,
+            next_check_at=None,
+            finished_at=None,
+            billed_cost_usd=None,
+            pause_requested_at=None,
+            discrepancy="",
+            **fields,
+        )
 
     @property
     def is_accounted_for(self) -> bool:

@@ -1,6 +1,6 @@
 """After the seventh room: what the provider says it billed, where it says so."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from django.utils import timezone
@@ -26,25 +26,34 @@ def ask(batch: Batch, upstream: UpstreamClient) -> None:
     for part in batch.parts.exclude(upstream_id=""):
         used = upstream.analytics(part.upstream_id)
         if used.total_cost is None and part.results.filter(outcome__in=SUCCEEDED).exists():
-            ask_later(batch, timezone.now())
+            ask_later(batch)
             return
         total += used.total_cost or Decimal(0)
         answers += used.requests
     if answers < batch.succeeded:
-        ask_later(batch, timezone.now())
+        ask_later(batch)
     else:
         close(batch, billed_cost_usd=total if answers else None)
 
 
-def ask_later(batch: Batch, now: datetime) -> None:
+def ask_later(batch: Batch) -> None:
     """Come again after as long as it has been over, but not for more than a day."""
-    age = now - (batch.finished_at or now)
-    if age > ASKED_FOR:
+    pause = _pause(batch)
+    if pause > ASKED_FOR:
         close(batch)
     else:
-        batch.postpone(max(age, SHORTEST_PAUSE))
+        batch.postpone(pause)
 
 
 def close(batch: Batch, **fields: Decimal | None) -> None:
-    """Never ask again."""
-    batch.record(next_check_at=None, leased_until=None, claims=0, **fields)
+    """Keep ``fields``, and never ask again unless more may be answered, and billed."""
+    if batch.may_still_land:
+        batch.postpone(_pause(batch), **fields)
+    else:
+        batch.record(next_check_at=None, leased_until=None, claims=0, **fields)
+
+
+def _pause(batch: Batch) -> timedelta:
+    """As long as it has been over."""
+    now = timezone.now()
+    return max(now - (batch.finished_at or now), SHORTEST_PAUSE)

@@ -66,7 +66,7 @@ def request_reopening(batch: Batch, user: User) -> int:
         number = unanswered(batch)
         if not number:
             return 0
-        _run_again(batch, cancel_requested_at=None)
+        batch.run_again(cancel_requested_at=None)
         for part in batch.parts.filter(results__outcome__in=UNANSWERED).distinct():
             part.move_to(Part.Status.REOPENING, reopened_at=None, ended_at=None)
         text = f"Asked to run {number:,} failed or cancelled requests again in place."
@@ -136,7 +136,7 @@ def follow_again(part: Part) -> bool:
     is_unstopped = batch.cancel_requested_at and not part.cancel_sent_at and not part.ended_at
     with transaction.atomic():
         if batch.is_over:
-            _run_again(batch, **({} if is_unstopped else {"cancel_requested_at": None}))
+            batch.run_again(**({} if is_unstopped else {"cancel_requested_at": None}))
         else:
             batch.record(status=batch.status)  # it has not ended, and now cannot before its part
         _take_up(part)
@@ -145,18 +145,6 @@ def follow_again(part: Part) -> bool:
             text = f"{batch.connection} still runs this batch; it is cancelled there now."
         Event.objects.create(batch=batch, text=text)
     return True
-
-
-def _run_again(batch: Batch, **fields: Any) -> None:
-    batch.move_to(
-        Batch.Status.RUNNING,
-        next_check_at=None,
-        finished_at=None,
-        billed_cost_usd=None,
-        pause_requested_at=None,
-        discrepancy="",
-        **fields,
-    )
 
 
 def _take_up(part: Part, **fields: Any) -> None:

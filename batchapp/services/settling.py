@@ -22,15 +22,16 @@ BROKEN_OFF = {"cancelled", "expired"}
 MOST_TOLD = 5
 """Parts whose counts are told one by one."""
 
-BILL_AFTER = timedelta(minutes=1)
+LOOK_BACK_AFTER = timedelta(minutes=1)
 """By then a provider that says what it billed has most often added it up."""
 
 
 def settle(batch: Batch) -> None:
     """Give every request its outcome, add up tokens and cost, and close ``batch``.
 
-    All of it or nothing is written. What the provider billed is asked for a little later. A batch
-    that was reopened is settled anew: what was written the last time is written over.
+    All of it or nothing is written. What lands late, and what the provider billed, is asked for a
+    little later. A batch that was reopened is settled anew: what was written the last time is
+    written over.
 
     Raises:
         StaleRow: another worker has it now; nothing was written.
@@ -46,7 +47,7 @@ def settle(batch: Batch) -> None:
         batch.move_to(
             verdict,
             finished_at=now,
-            next_check_at=now + BILL_AFTER,
+            next_check_at=now + LOOK_BACK_AFTER if _was_sent(batch) else None,
             succeeded=sum(counts.get(outcome, 0) for outcome in SUCCEEDED),
             failed=sum(counts.get(outcome, 0) for outcome in FAILED),
             cancelled=counts.get(Outcome.CANCELLED, 0),
@@ -56,6 +57,10 @@ def settle(batch: Batch) -> None:
             output_tokens=sum(charge.output_tokens for charge in charges),
             actual_cost_usd=_total(charges),
         )
+
+
+def _was_sent(batch: Batch) -> bool:
+    return batch.parts.exclude(upstream_id="").exists()
 
 
 def _close_what_is_open(batch: Batch) -> None:

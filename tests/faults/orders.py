@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
+import httpx
+
 from tests.faults.desk import Desk
 from tests.faults.person import Person, patiently
 from tests.processes.portal import PASSWORD, Portal
@@ -19,6 +21,15 @@ CONNECTIONS = 4
 SHORT_GRACE = """
 from batchapp.models import Connection
 Connection.objects.update(create_grace_seconds=4)
+"""
+KEY = """
+from batchapp.models import ProviderKey
+print(ProviderKey.objects.exclude(ciphertext="").get(project__slug="%s").pk)
+"""
+LISTEN = """
+from batchapp.models import ProviderKey
+from batchapp.services import keying
+keying.listen(ProviderKey.objects.get(pk="%s"), "%s")
 """
 UNFINISHED = "from batchapp.models import Batch; print(Batch.objects.unfinished().count())"
 ACCEPTED = """
@@ -59,7 +70,7 @@ class Customer:
                 time.sleep(0.5)
 
     def open_batches(self) -> int:
-        return int(self.at_desk("shell", "--no-imports", "--command", UNFINISHED))
+        return int(self._shell(UNFINISHED))
 
     def over_batches(self) -> int:
         return max(0, len(self.keys) - self.open_batches())
@@ -81,6 +92,8 @@ class Customer:
         weather, name = self._coming.pop(), f"storm{len(self.keys)}"
         key = f"sk-{name}-{self._chance.getrandbits(32)}~{weather}".rstrip("~")
         self._set_up(name, key)
+        if "webhook" in weather:
+            self._listen(name, key)
         file = Path(self._portal.env["DATA_DIR"]) / f"{name}.jsonl"
         requests = self._chance.randint(*self._requests)
         file.write_text("".join(_line(name, number) for number in range(requests)))
@@ -104,7 +117,7 @@ class Customer:
     def _is_accepted(self, batch: UUID) -> bool:
         """Whether the provider has it by now: a create in doubt is looked for half an hour."""
         deadline = time.monotonic() + 60
-        while not int(self.at_desk("shell", "--no-imports", "--command", ACCEPTED % batch)):
+        while not int(self._shell(ACCEPTED % batch)):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.5)
@@ -124,7 +137,24 @@ class Customer:
             *("--connection", f"Sandbox {connection}", "--base-url", self._portal.sandbox_url),
             *("--provider-key", key, "--poll-seconds", "1"),
         )
-        self.at_desk("shell", "--no-imports", "--command", SHORT_GRACE)
+        self._shell(SHORT_GRACE)
+
+    def _listen(self, project: str, key: str) -> None:
+        """Have the provider deliver to the project's key. Asked twice, it signs with two secrets
+        of which one is refused."""
+        row = self._shell(KEY % project).strip()
+        made = patiently(
+            lambda: httpx.post(
+                f"{self._portal.sandbox_url}/admin/api/v1/users/current/webhooks",
+                json={"url": f"{self._portal.url}/hooks/{row}/"},
+                headers={"Authorization": f"Bearer {key.replace('sk-', 'pk-', 1)}"},
+                trust_env=False,
+            ).raise_for_status()
+        )
+        self._shell(LISTEN % (row, made.json()["secret"]))
+
+    def _shell(self, code: str) -> str:
+        return self.at_desk("shell", "--no-imports", "--command", code)
 
 
 Trouble = Callable[[Customer], None]

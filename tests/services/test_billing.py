@@ -28,7 +28,7 @@ def ask(batch: Batch) -> Batch:
     Batch.objects.filter(pk=batch.pk, next_check_at__isnull=False).update(
         next_check_at=timezone.now(), leased_until=None
     )
-    tasks.ask_bill(str(batch.pk))
+    tasks.look_back(str(batch.pk))
     batch.refresh_from_db()
     return batch
 
@@ -38,7 +38,7 @@ def test_the_tick_finds_a_batch_that_ended_and_asks(
 ) -> None:
     batch = finish(make_batch())
     provider.before = says({"total_requests": 3, "total_cost": "0.00061"})
-    monkeypatch.setattr(tasks.ask_bill, "delay", tasks.ask_bill)
+    monkeypatch.setattr(tasks.look_back, "delay", tasks.look_back)
     Batch.objects.update(next_check_at=timezone.now())
 
     tasks.tick()

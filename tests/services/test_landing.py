@@ -1,0 +1,89 @@
+"""Requests that were being worked on when a batch was cancelled may be answered after its end."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from batchapp import tasks
+from batchapp.models import Batch, Part
+from batchapp.models.batch import LANDING
+from batchapp.services import preparing, steering
+from tests.make import answer_line, error_line, make_batch
+from tests.provider import Provider
+from tests.steps import due, go_on
+
+pytestmark = pytest.mark.django_db
+GET, BILL = "GET /v1/batches/ID", "GET /v1/batches/ID/analytics"
+
+
+@pytest.fixture
+def cancelled(provider: Provider, running: Part) -> Batch:
+    """One of three requests was answered; the two others were cancelled."""
+    provider.finish([answer_line(1)], status="in_progress")
+    steering.request_cancel(running.batch, running.batch.created_by)
+    batch = go_on(running)
+    assert (batch.succeeded, batch.cancelled) == (1, 2)
+    provider.calls.clear()
+    return batch
+
+
+def look_back(batch: Batch, *, after: timedelta = timedelta(minutes=1)) -> Batch:
+    Batch.objects.filter(pk=batch.pk).update(
+        finished_at=timezone.now() - after, next_check_at=timezone.now(), leased_until=None
+    )
+    tasks.look_back(str(batch.pk))
+    return Batch.objects.get(pk=batch.pk)
+
+
+def test_what_lands_late_is_fetched_counted_and_paid_once(
+    provider: Provider, cancelled: Batch
+) -> None:
+    cost = cancelled.actual_cost_usd
+    assert cost
+    provider.finish([answer_line(1), answer_line(2)], [error_line(3)], status="cancelled")
+
+    assert look_back(cancelled).status == Batch.Status.RUNNING
+    batch = go_on(due(Part.objects.get()))
+
+    assert batch.status == Batch.Status.COMPLETED
+    assert (batch.succeeded, batch.failed, batch.cancelled, batch.missing) == (2, 1, 0, 0)
+    assert batch.actual_cost_usd == 2 * cost
+    assert batch.cancel_requested_at
+    assert batch.events.filter(text__contains="answered 2 requests that were being").exists()
+    assert Part.objects.get().segments.count() == 3
+
+
+def test_it_is_looked_for_some_minutes_and_no_longer(provider: Provider, cancelled: Batch) -> None:
+    assert look_back(cancelled).next_check_at
+    assert look_back(cancelled, after=LANDING / 2).next_check_at
+    assert provider.calls.count(GET) == 2
+
+    batch = look_back(cancelled, after=LANDING)
+
+    assert provider.calls.count(GET) == 2
+    assert (batch.status, batch.cancelled) == (cancelled.status, 2)
+
+
+def test_a_provider_that_tells_no_sums_is_still_asked_what_landed(
+    provider: Provider, cancelled: Batch
+) -> None:
+    provider.before = lambda call, _: httpx.Response(404, text="no") if call == BILL else None
+    assert look_back(cancelled).next_check_at
+    provider.finish([answer_line(1), answer_line(3)], status="cancelled")
+
+    look_back(cancelled, after=timedelta(minutes=4))
+
+    assert go_on(due(Part.objects.get())).succeeded == 2
+
+
+def test_what_was_never_sent_is_not_asked_for(provider: Provider) -> None:
+    batch = make_batch()
+    preparing.prepare(part := Part.objects.get())
+    steering.request_cancel(batch, batch.created_by)
+
+    batch = go_on(part)
+
+    assert (batch.cancelled, batch.next_check_at) == (3, None)
+    assert provider.calls == []
