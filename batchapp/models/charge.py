@@ -44,12 +44,17 @@ class ChargeQuerySet(models.QuerySet["Charge"]):
         return self.filter(measured_at__lt=before, batch__connection__is_sandbox=is_sandbox)
 
     def histories(
-        self, asked: Mapping[str, ModelFacts], project: Project, user: User, before: datetime
+        self,
+        asked: Mapping[str, ModelFacts],
+        project: Project,
+        user: User | None,
+        before: datetime,
     ) -> dict[str, History]:
         """Model -> how long its answers were, in the nearest of the batches that ended in time.
 
         The nearest are those of ``project`` with the same shape; then of ``project``; then what
-        ``user`` ran elsewhere; then all of the portal, if no team's figures show in theirs.
+        ``user``, if there is one, ran elsewhere; then all of the portal, if no team's figures show
+        in theirs.
         """
         largest = sorted(asked, key=lambda name: -asked[name].requests)
         wanted = [name for name in largest if not asked[name].embeddings][:MODELS_LEARNT]
@@ -71,14 +76,16 @@ class ChargeQuerySet(models.QuerySet["Charge"]):
         for row in rows[0].union(*rows[1:]):
             by_model[row[1]].append(_Measured(*row))
         found = {
-            name: _history(by_model[name], asked[name].shape, project.pk, user.pk)
+            name: _history(
+                by_model[name], asked[name].shape, project.pk, user.pk if user else None
+            )
             for name in wanted
         }
         return {name: history for name, history in found.items() if history}
 
 
 def _kinds(
-    newest: ChargeQuerySet, facts: ModelFacts, project: Project, user: User
+    newest: ChargeQuerySet, facts: ModelFacts, project: Project, user: User | None
 ) -> Iterator[ChargeQuerySet]:
     """A query for each kind of kin, all of one model."""
     mine = newest.filter(batch__project=project)
@@ -86,11 +93,12 @@ def _kinds(
         yield mine.filter(shape=facts.shape)
     yield mine
     elsewhere = newest.exclude(batch__project=project)
-    yield elsewhere.filter(batch__created_by=user)
+    if user:
+        yield elsewhere.filter(batch__created_by=user)
     yield elsewhere
 
 
-def _history(rows: list[_Measured], shape: str, project: UUID, user: int) -> History | None:
+def _history(rows: list[_Measured], shape: str, project: UUID, user: int | None) -> History | None:
     mine = [row for row in rows if row.project == project]
     elsewhere = [row for row in rows if row.project != project]
     alike = {

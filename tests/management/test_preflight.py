@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 
 from batchapp.management.commands import preflight
 from batchapp.models import Connection
-from tests.make import MODEL, make_connection, request_line
+from tests.make import MODEL, finish, make_batch, make_connection, request_line
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +115,20 @@ def test_a_file_of_more_requests_than_one_may_have_can_be_sent_in_parts(tmp_path
     assert (as_json["valid"], as_json["parts"]) == (True, 2)
 
 
+def test_a_project_is_estimated_by_what_its_earlier_batches_answered(tmp_path, capsys):
+    finish(batch := make_batch(requests=3))
+    path = write(tmp_path, GOOD)
+
+    assert run(capsys, path, "--connection", str(batch.connection))[0] == 0
+    status, out = run(capsys, path, "--project", batch.project.slug)
+    as_json = json.loads(run(capsys, path, "--project", batch.project.slug, "--json")[1])
+
+    assert status == 0
+    assert f"output tokens of {MODEL}: about 100, from 1 past run" in out  # 50 a request
+    sent = as_json["models"][MODEL]["input_tokens"]
+    assert as_json["estimate"]["24h"]["expected_usd"] == f"{(sent + 2 * 100) / 1_000_000:.6f}"
+
+
 def test_standard_input_and_gzip_are_read(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(gzip.compress(GOOD))))
 
@@ -144,6 +158,7 @@ def test_a_terminal_gets_lines_to_read(tmp_path, capsys):
     [
         (["nowhere.jsonl"], "nowhere.jsonl cannot be read: No such file"),
         (["."], ". cannot be read: Is a directory"),
+        (["-", "--project", "nowhere"], "There is no project with the slug nowhere."),
         (["-", "--connection", "Nobody"], "There is no connection named Nobody. There is: none"),
     ],
 )

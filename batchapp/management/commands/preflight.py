@@ -16,7 +16,7 @@ from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.money.pricing import EXACT
 from batchapp.domain.preflight import jsonl
 from batchapp.domain.preflight.jsonl import Fault, Limits, Report
-from batchapp.models import Connection
+from batchapp.models import Connection, Project
 from batchapp.models.connection import DOUBLEWORD_URL
 from batchapp.services import ordering
 
@@ -39,14 +39,21 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="a .jsonl file, or - for standard input")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
-        parser.add_argument(
+        meant = parser.add_mutually_exclusive_group()
+        meant.add_argument(
+            "--project",
+            metavar="SLUG",
+            help="estimate by this project's earlier batches, with the prices it pays",
+        )
+        meant.add_argument(
             "--connection",
             metavar="NAME",
             help="whose limits and prices are meant; Doubleword's, or those of the only one",
         )
 
     def handle(self, **options: Any) -> None:
-        connection = self._connection(options["connection"])
+        project = self._project(options["project"]) if options["project"] else None
+        connection = project.connection if project else self._connection(options["connection"])
         limits = connection.limits if connection else _default_limits()
         try:
             report = jsonl.check(_chunks(options["file"]), limits)
@@ -54,11 +61,20 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{options['file']} cannot be read: {exc.strerror or exc}.", returncode=USAGE
             ) from exc
-        quotes = _quotes(report, connection)
+        quotes = _quotes(report, connection, project)
         shown = _as_json(report, quotes) if options["json"] else _as_text(report, quotes)
         self.stdout.write(shown)
         if not report.is_valid:
             sys.exit(HAS_ERRORS)
+
+    def _project(self, slug: str) -> Project:
+        try:
+            return Project.objects.select_related("connection").get(slug=slug)
+        except Project.DoesNotExist:
+            message = f"There is no project with the slug {slug}."
+        except DatabaseError as exc:
+            message = f"The database cannot be read, so there are no projects: {exc}"
+        raise CommandError(message, returncode=USAGE)
 
     def _connection(self, name: str | None) -> Connection | None:
         """Find the connection that is meant; None if there is none to choose."""
@@ -94,10 +110,14 @@ def _chunks(name: str) -> Iterator[bytes]:
         yield from iter(lambda: file.read(CHUNK), b"")
 
 
-def _quotes(report: Report, connection: Connection | None) -> dict[str, Estimate]:
+def _quotes(
+    report: Report, connection: Connection | None, project: Project | None
+) -> dict[str, Estimate]:
     if connection is None:
         return {}
-    return ordering.quote(report, connection, connection.windows, timezone.now())
+    now = timezone.now()
+    histories = ordering.learnt(report, project, None, now) if project else None
+    return ordering.quote(report, connection, connection.windows, now, histories)
 
 
 def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
@@ -156,6 +176,7 @@ def _as_text(report: Report, quotes: dict[str, Estimate]) -> str:
             f"  {name}: {facts.requests:,} requests, {about}{facts.input_tokens:,} input tokens"
         )
     told.extend(_lines_of_faults(report))
+    told.extend(_bases(quotes))
     told.extend(_cost(window, estimate) for window, estimate in quotes.items() if report.models)
     errors = report.severities["error"]
     verdict = "The file can be sent." if report.is_valid else "The file cannot be sent: "
@@ -179,6 +200,12 @@ def _lines_of_faults(report: Report) -> Iterator[str]:
 
 def _first(report: Report, code: str) -> Fault:
     return next(fault for fault in report.faults if fault.code == code)
+
+
+def _bases(quotes: dict[str, Estimate]) -> Iterator[str]:
+    """What the output tokens are judged by; it is the same for every window."""
+    for line in next(iter(quotes.values())).models if quotes else ():
+        yield f"  output tokens of {line.model}: about {line.output_expected:,}, {line.basis}"
 
 
 def _cost(window: str, estimate: Estimate) -> str:

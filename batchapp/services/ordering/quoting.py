@@ -35,7 +35,9 @@ def quote(
     }
 
 
-def learnt(report: Report, project: Project, user: User, before: datetime) -> dict[str, History]:
+def learnt(
+    report: Report, project: Project, user: User | None, before: datetime
+) -> dict[str, History]:
     """How long answers to the file's requests will be, by batches that ended before then."""
     return Charge.objects.histories(report.models, project, user, before)
 
