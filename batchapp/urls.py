@@ -5,39 +5,16 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path, register_converter
 
 from batchapp.models import Segment
-from batchapp.views import (
-    accuracy,
-    adopting,
-    batch,
-    batches,
-    building,
-    files,
-    home,
-    hooks,
-    keys,
-    making,
-    members,
-    orders,
-    palette,
-    pictures,
-    price_changes,
-    price_imports,
-    prices,
-    profile,
-    projects,
-    ready,
-    receiving,
-    repairs,
-    reports,
-    results,
-    retries,
-    review,
-    signing_in,
-    steering,
-    strays,
-    styleguide,
-    templates,
-)
+from batchapp.views import home, palette, pictures, styleguide
+from batchapp.views.batches import adopting, batch, batches, results, retries, steering, strays
+from batchapp.views.building import making, tables, templates
+from batchapp.views.files import files, receiving, repairs
+from batchapp.views.keys import hooks, keys
+from batchapp.views.ordering import orders, ready, review
+from batchapp.views.people import profile, signing_in
+from batchapp.views.prices import price_changes, price_imports, prices
+from batchapp.views.projects import members, projects
+from batchapp.views.reports import accuracy, reports
 
 
 class KindConverter:
@@ -79,7 +56,7 @@ urlpatterns = [
     path("projects/<slug:slug>/keys/", keys.project_keys, name="project_keys"),
     path("projects/<slug:slug>/files/", files.uploads, name="uploads"),
     path("projects/<slug:slug>/files/sample/", receiving.upload_sample, name="upload_sample"),
-    path("projects/<slug:slug>/builder/", building.builder, name="builder"),
+    path("projects/<slug:slug>/builder/", tables.builder, name="builder"),
     path("projects/<slug:slug>/batches/", batches.project_batches, name="project_batches"),
     path("projects/<slug:slug>/batches/new/", orders.batch_file, name="batch_file"),
     path("projects/<slug:slug>/batches/bring-in/", adopting.adopting_page, name="adopting"),
@@ -108,9 +85,9 @@ urlpatterns = [
     path("files/<uuid:pk>/batch/review/", review.batch_review, name="batch_review"),
     path("files/<uuid:pk>/batch/ready/", ready.batch_ready, name="batch_ready"),
     # Tables, and the templates that make files of them
-    path("tables/<uuid:pk>/", building.table, name="table"),
-    path("tables/<uuid:pk>/read/", building.table_read, name="table_read"),
-    path("tables/<uuid:pk>/delete/", building.table_delete, name="table_delete"),
+    path("tables/<uuid:pk>/", tables.table, name="table"),
+    path("tables/<uuid:pk>/read/", tables.table_read, name="table_read"),
+    path("tables/<uuid:pk>/delete/", tables.table_delete, name="table_delete"),
     path("tables/<uuid:pk>/preview/", making.table_preview, name="table_preview"),
     path("tables/<uuid:pk>/template/", making.table_template, name="table_template"),
     path("templates/<uuid:pk>/", templates.template, name="template"),

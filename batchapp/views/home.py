@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET, require_safe
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Part, Project
 from batchapp.services import reporting
+from batchapp.views.batches.states import ATTENTION
+from batchapp.views.batches.summary import summarise
 from batchapp.views.first_steps import first_steps
-from batchapp.views.states import ATTENTION
-from batchapp.views.summary import summarise
 
 SHOWN = 50
 RECENT = 8

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
-from batchapp.views import states, summary
-from batchapp.views.states import Status
-from batchapp.views.summary import Cost, Progress
+from batchapp.views.batches import states, summary
+from batchapp.views.batches.states import Status
+from batchapp.views.batches.summary import Cost, Progress
 
 COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),

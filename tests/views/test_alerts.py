@@ -10,8 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Part, Project, User
 from batchapp.templatetags.words import roughly_between
-from batchapp.views.sentences import headline
-from batchapp.views.summary import Summary, summarise, with_details
+from batchapp.views.batches.sentences import headline
+from batchapp.views.batches.summary import Summary, summarise, with_details
 from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_part
 
 pytestmark = pytest.mark.django_db

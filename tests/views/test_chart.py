@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from batchapp.services.reporting import Line
-from batchapp.views.chart import HEIGHT, WIDTH, chart
+from batchapp.views.reports.chart import HEIGHT, WIDTH, chart
 
 
 def line(name: str, cost: str, unpriced: int = 0) -> Line:

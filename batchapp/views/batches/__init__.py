@@ -1,0 +1,1 @@
+"""Batches: how each is, what came of it, and what people want of it."""

@@ -1,0 +1,1 @@
+"""How files come in, what a check found, and how they are put right."""

@@ -1,0 +1,203 @@
+"""Files: listed, sent, looked at, checked again, taken back."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import IntegrityError
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.http import FileResponse, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from batchapp.domain.preflight.jsonl import Report
+from batchapp.forms.files import SAMPLES, FileFilterForm, SendingForm, UploadForm
+from batchapp.http import Request, render_partial
+from batchapp.models import Batch, Origin, Project, StaleRow, Upload
+from batchapp.services import intake
+from batchapp.tasks import wake
+from batchapp.views.access import can_write, project_of, require_member, upload_of
+from batchapp.views.batches.summary import summarise, with_details
+from batchapp.views.files import receiving
+from batchapp.views.files.preflight import (
+    assumed_attachments,
+    fault_groups,
+    is_exact,
+    offers,
+    quotes_for,
+    repetition,
+    with_excerpts,
+)
+from batchapp.views.files.repairs import repairs_for
+
+PAGE_SIZE = 25
+BATCHES_SHOWN = 10
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def uploads(request: Request, slug: str) -> HttpResponse:
+    """The files of a project, and the way to send more."""
+    project = project_of(request, slug)
+    if request.method == "POST":
+        require_member(request, project)
+        form = receiving.form_of(request, project)
+        if form.is_valid():
+            return receiving.receive(request, project, form)
+        if receiving.is_script(request):
+            return receiving.refuse(form)
+        return render(request, "batchapp/files/files.html", _list(request, project, form))
+    if receiving.is_script(request):
+        return receiving.limits(project)
+    context = _list(request, project, UploadForm(connection=project.connection))
+    return render_partial(request, "batchapp/files/files.html", "rows", context)
+
+
+def _list(request: Request, project: Project, form: SendingForm) -> dict[str, Any]:
+    is_file = isinstance(form, UploadForm)
+    filters = FileFilterForm(request.GET)
+    rows = project.uploads.select_related("uploaded_by").annotate(times_used=Count("batches"))
+    page = Paginator(filters.narrow(rows), PAGE_SIZE).get_page(request.GET.get("page"))
+    return {
+        "project": project,
+        "form": form if is_file else UploadForm(connection=project.connection),
+        "paste": None if is_file else form,
+        "filters": filters,
+        "sort": filters.sort,
+        "page": page,
+        "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
+        "can_write": can_write(request, project),
+        "samples": SAMPLES,
+        "nav": "projects",
+        "tab": "uploads",
+    }
+
+
+@require_safe
+def upload(request: Request, pk: UUID) -> HttpResponse:
+    """What is in a file, what is wrong with it, what it would cost."""
+    found = upload_of(request, pk)
+    rows = with_details(Batch.objects.visible_to(request.user).filter(upload=found))
+    twin, family = _relatives(found)
+    context: dict[str, Any] = {
+        "upload": found,
+        "project": found.project,
+        "can_write": can_write(request, found.project),
+        "twin": twin,
+        "versions": family if len(family) > 1 else [],
+        "has_origin": any(each.has_origin for each in family if each.pk == found.pk),
+        "summaries": [summarise(each) for each in rows.order_by("-created_at")[:BATCHES_SHOWN]],
+        "nav": "projects",
+        "tab": "uploads",
+    }
+    try:
+        if report := found.report:
+            context |= _preflight(request, report, found)
+            context["repairs"] = repairs_for(report) if context["can_write"] else []
+    except msgspec.ValidationError:
+        context["is_unreadable"] = True
+    return render_partial(request, "batchapp/files/file.html", "live", context)
+
+
+@require_safe
+def upload_state(request: Request, pk: UUID) -> JsonResponse:
+    """How far the check of a file is, for the script that sent it."""
+    return receiving.state(upload_of(request, pk))
+
+
+@require_POST
+def upload_check(request: Request, pk: UUID) -> HttpResponse:
+    """Check a file again whose check broke off, or was written by another version."""
+    found = upload_of(request, pk)
+    require_member(request, found.project)
+    try:
+        if found.status == Upload.Status.FAILED or not _is_readable(found):
+            intake.check_again(found)
+            wake(found)
+    except StaleRow:
+        messages.info(request, "Somebody else was faster.")
+    if request.POST.get("then") == "batch":
+        return redirect("batch_check", found.pk)
+    return redirect(found)
+
+
+@require_http_methods(["GET", "POST"])
+def upload_delete(request: Request, pk: UUID) -> HttpResponse:
+    """Delete a file that no batch was made of, once that is confirmed."""
+    found = upload_of(request, pk)
+    require_member(request, found.project)
+    if request.method != "POST":
+        context = {"upload": found, "project": found.project, "used": found.batches.count()}
+        return render_partial(request, "batchapp/files/file_delete.html", "dialog", context)
+    try:
+        is_gone = intake.remove(found)
+    except IntegrityError:  # a batch was made of it this very instant
+        is_gone = False
+    if is_gone:
+        messages.success(request, f"{found.name} is deleted.")
+        return redirect("uploads", found.project.slug)
+    messages.error(request, "The file stays: a batch was made of it, and its results refer to it.")
+    return redirect(found)
+
+
+@require_safe
+def upload_download(request: Request, pk: UUID) -> HttpResponseBase:
+    """The file, byte by byte as it was sent."""
+    found = upload_of(request, pk)
+    if found.is_to_be_made:
+        messages.info(request, f"{found.name} is still being made. Download it afterwards.")
+        return redirect(found)
+    return FileResponse(
+        found.blob.open("rb"),
+        as_attachment=True,
+        filename=found.name,
+        content_type="application/jsonl",
+        headers={"Cache-Control": "private, no-store"},
+    )
+
+
+def _is_readable(found: Upload) -> bool:
+    try:
+        return bool(found.report) or found.status == Upload.Status.CHECKING
+    except msgspec.ValidationError:
+        return False
+
+
+def _relatives(found: Upload) -> tuple[Upload | None, list[Any]]:
+    """The first file of the same bytes, if one came before, and the versions; in one query.
+
+    The versions are the file, what it was made from, and what was made of either.
+    """
+    origins = {found.pk, found.made_from_id} - {None}
+    twin = Q(pk=None)
+    if not found.is_to_be_made:
+        alike = found.project.uploads.filter(
+            sha256=found.sha256, created_at__lt=found.created_at
+        ).order_by("created_at", "pk")
+        twin = Q(pk=Subquery(alike.values("pk")[:1]))
+    rows = Upload.objects.filter(
+        Q(pk__in=origins) | Q(made_from__in=origins) | twin, project=found.project_id
+    ).select_related("uploaded_by")
+    origin = Exists(Origin.objects.filter(upload=OuterRef("pk")))
+    known = list(rows.annotate(has_origin=origin).order_by("created_at", "pk"))
+    family = [row for row in known if {row.pk, row.made_from_id} & origins]
+    earlier = [row for row in known if row.pk != found.pk and row.sha256 == found.sha256]
+    earlier = [row for row in earlier if row.sha256 and row.created_at < found.created_at]
+    return next(iter(earlier), None), family
+
+
+def _preflight(request: Request, report: Report, found: Upload) -> dict[str, Any]:
+    context: dict[str, Any] = {
+        "report": report,
+        "groups": with_excerpts(fault_groups(report), found),
+        "assumed_attachments": assumed_attachments(report),
+    }
+    if report.is_valid:
+        project, now = found.project, timezone.now()
+        quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
+        context["offers"] = offers(quotes, is_exact=is_exact(report))
+        context["repetition"] = repetition(report, quotes)
+    return context

@@ -1,0 +1,1 @@
+"""Provider keys: whose they are, whether they work, and what they hear."""

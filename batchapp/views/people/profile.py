@@ -1,0 +1,51 @@
+"""What belongs to the person who is signed in."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from batchapp.forms.keys import OwnKeyForm
+from batchapp.forms.people import NameForm
+from batchapp.http import Request
+from batchapp.services import keying
+from batchapp.views.keys.keys import listed
+from batchapp.views.keys.trials import try_key
+from batchapp.views.keys.way_back import back_context, keeping
+
+
+@sensitive_post_parameters("secret")
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: Request) -> HttpResponse:
+    """Name, password and own provider keys."""
+    user = request.user
+    action = request.POST.get("action")
+    name_form = NameForm(
+        request.POST if action == "name" else None,
+        initial={"first_name": user.first_name, "last_name": user.last_name},
+    )
+    key_form = OwnKeyForm(
+        request.POST if action == "key" else None,
+        user=user,
+        initial={"connection": request.GET["connection"]} if "connection" in request.GET else None,
+    )
+    if action == "name" and name_form.is_valid():
+        user.first_name = name_form.cleaned_data["first_name"]
+        user.last_name = name_form.cleaned_data["last_name"]
+        user.save(update_fields=["first_name", "last_name"])
+        messages.success(request, "Your name is saved.")
+        return redirect(keeping(request, reverse("profile")))
+    if action == "key" and key_form.is_valid():
+        asked = key_form.cleaned_data
+        key = keying.store(asked["connection"], asked["secret"], name=asked["name"], owner=user)
+        try_key(request, key, done="The key is stored, encrypted.")
+        return redirect(keeping(request, reverse("profile") + "#keys"))
+    context = {
+        "name_form": name_form,
+        "key_form": key_form,
+        "keys": listed(user.provider_keys.all()),
+        "nav": "profile",
+    } | back_context(request)
+    return render(request, "batchapp/people/profile.html", context)

@@ -1,0 +1,1 @@
+"""Projects, and who works in them."""
