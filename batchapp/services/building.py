@@ -138,7 +138,7 @@ def id_map(origin: Origin) -> bytes:
 
 def _id_map(replaced: list[tuple[str, str]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([("custom_id", "id_in_the_table"), *replaced])
+    csv.writer(text).writerows(recipes.id_map(replaced))
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 

@@ -10,7 +10,7 @@ from django.core.files.base import File
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from batchapp.domain.building import tables
+from batchapp.domain.building import tables, workbooks
 from batchapp.domain.building.tables import Asked, TableFault
 from batchapp.domain.preflight.faults import presentable
 from batchapp.models import Project, Table, TemplateVersion, User
@@ -23,6 +23,9 @@ MAX_TABLE_MIB = 100
 
 QUICK_BYTES = {"text": 2 * 1024 * 1024, "workbook": 64 * 1024}
 """Up to this size a table is read while the person waits: well below a second."""
+
+QUICK_UNPACKED = 1024 * 1024
+"""Of a workbook, which may have been packed to a thousandth."""
 
 SILENT_LEASES = 5
 """The texts of a workbook are all read before its first row is."""
@@ -86,7 +89,10 @@ def is_quickly_read(table: Table) -> bool:
     """Whether a person can wait for ``read``."""
     with table.blob.open("rb") as sent:
         kind = tables.recognise(sent.read(tables.SNIFFED))
-    return table.size <= QUICK_BYTES[kind]
+        is_quick = table.size <= QUICK_BYTES[kind]
+        if is_quick and kind == "workbook":
+            return workbooks.unpacked(cast(BinaryIO, sent.file)) <= QUICK_UNPACKED
+    return is_quick
 
 
 def read(table: Table) -> None:

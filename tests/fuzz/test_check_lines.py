@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.check_lines import codes_of, good_line, judge, make_file, mutated
+from tests.fuzz.check_lines import codes_of, good_line, judge, make_file, mutated, retyped_line
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -23,3 +23,8 @@ def test_no_mutation_makes_the_check_fail_or_disagree_with_the_provider(chance, 
 
     for physical in line.split(b"\n"):
         codes_of(physical)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_no_value_of_another_type_makes_the_check_fail(seed):
+    codes_of(retyped_line(random.Random(seed), 1))

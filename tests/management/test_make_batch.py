@@ -1,5 +1,6 @@
 """From a table to a file that passes the preflight."""
 
+import csv
 import json
 from datetime import date
 from pathlib import Path
@@ -103,6 +104,59 @@ def test_ids_that_no_provider_takes_are_replaced_only_with_a_list(tmp_path: Path
     custom_id = json.loads(path.read_text())["custom_id"]
     listed = (tmp_path / "ids.csv").read_text(encoding="utf-8-sig").splitlines()
     assert listed == ["custom_id,id_in_the_table", f"{custom_id},Größe"]
+
+
+def test_no_list_of_ids_holds_a_formula(tmp_path: Path) -> None:
+    table = "id,text\n=cmd|' /C calc'!Ä1,x\n=a,y\n=a,z\n"
+
+    make(tmp_path, table, id_column="id", twins="suffix", id_map=tmp_path / "ids.csv")
+
+    with (tmp_path / "ids.csv").open(encoding="utf-8-sig", newline="") as listed:
+        _, (_, strange), pair = csv.reader(listed)
+    assert strange == "'=cmd|' /C calc'!Ä1"
+    assert pair == ["'=a-3", "'=a"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (["--url", "/v1/responses"], "invalid choice"),
+        (["--max-tokens", "-5"], "max_tokens must be"),
+        (["--max-tokens", "99000000"], "max_tokens must be"),
+        (["--temperature", "nan"], "temperature must be"),
+        (["--temperature", "2.5"], "temperature must be"),
+        (["--model", " "], "model is blank"),
+    ],
+)
+def test_what_cannot_run_is_not_written(tmp_path: Path, asked: list[str], says: str) -> None:
+    table, target = tmp_path / "table.csv", tmp_path / "out.jsonl"
+    table.write_text("text\na\n")
+    options = ["--prompt", "{text}", "--model", "m", "-o", str(target), *asked]
+
+    with pytest.raises(CommandError, match=says):
+        call_command("make_batch", str(table), *options)
+
+    assert not target.exists()
+
+
+def test_an_empty_cell_is_an_error_unless_asked_otherwise(tmp_path: Path) -> None:
+    table = "id,text\n1,a\n2,\n"
+
+    with pytest.raises(CommandError, match="row 2: Column “text” is empty"):
+        make(tmp_path, table)
+
+    assert len(bodies(make(tmp_path, table, empty="keep"))) == 2
+
+
+def test_what_was_lost_of_the_table_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, workbook(Sheet=[["text"], ["a", "b"], ["c"]]))
+    make(tmp_path, workbook(Sheet=[["text", "x"], ["a", "#N/A"], ["b", "=A1"]]))
+
+    told = capsys.readouterr().out
+    assert "warning: 1 rows have more cells than the header" in told
+    assert "warning: 2 cells show an error" in told
 
 
 def test_a_name_that_was_there_gets_the_number_of_its_row(tmp_path: Path) -> None:

@@ -14,11 +14,17 @@ from batchapp.domain.building.prompts import (
     no_such_column,
     render,
 )
+from batchapp.domain.money import price_lines
 from batchapp.domain.preflight import schemas
 from batchapp.domain.preflight.limits import CUSTOM_ID_BYTES
-from batchapp.domain.preflight.rules import custom_id_finding
+from batchapp.domain.preflight.rules import custom_id_finding, model_finding
+from batchapp.domain.tokens.counting import MAX_OUTPUT
 
 EMBEDDINGS = "/v1/embeddings"
+URLS = ("/v1/chat/completions", EMBEDDINGS)
+"""Those that a recipe knows how to ask."""
+
+MAX_TEMPERATURE = 2
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 READABLE = 24
@@ -94,6 +100,20 @@ def faults_of(recipe: Recipe, columns: Collection[str]) -> list[str]:
     return [no_such_column(column, columns) for column in missing]
 
 
+def value_faults(recipe: Recipe) -> list[str]:
+    """Why no provider would run what ``recipe`` asks for, a sentence each."""
+    faults = []
+    if recipe.url not in URLS:
+        faults.append(f"The url must be one of {', '.join(URLS)}.")
+    if finding := model_finding({"model": recipe.model}):
+        faults.append(finding.message)
+    if recipe.max_tokens is not None and not 1 <= recipe.max_tokens <= MAX_OUTPUT:
+        faults.append(f"max_tokens must be a whole number from 1 to {MAX_OUTPUT:,}.")
+    if recipe.temperature is not None and not 0 <= recipe.temperature <= MAX_TEMPERATURE:
+        faults.append(f"temperature must be a number from 0 to {MAX_TEMPERATURE}.")
+    return faults
+
+
 def schema_fault(schema: dict[str, Any]) -> str:
     """Why a provider would refuse ``schema`` for its answers, or ""."""
     body = {"response_format": _response_format(schema)}
@@ -122,6 +142,13 @@ def make(rows: Iterable[Mapping[str, str]], recipe: Recipe) -> Iterator[Made]:
             continue
         stands_in = custom_id != (original or wanted)
         yield Made(number, line, custom_id, (original or wanted) if stands_in else "")
+
+
+def id_map(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """A header and the pairs of ``replaced``, none of which a spreadsheet takes for a formula."""
+    yield "custom_id", "id_in_the_table"
+    for custom_id, original in replaced:
+        yield price_lines.inert(custom_id), price_lines.inert(original)
 
 
 def request_line(number: int, row: Mapping[str, str], recipe: Recipe) -> bytes:

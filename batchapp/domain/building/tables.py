@@ -13,8 +13,13 @@ from batchapp.domain.preflight.faults import presentable
 
 __all__ = ["DELIMITERS", "Asked", "Table", "TableFault", "named", "read", "recognise"]
 
-MAX_COLUMNS = 1_000
+MAX_COLUMNS = workbooks.COLUMNS_READ - 1
 MAX_ROWS = 1_000_000
+MAX_BLANK_ROWS = 2_000_000
+"""More than any sheet has; beyond, looking for the next row that is not blank takes too long."""
+
+SEPARATOR = re.compile(r'"?sep=(.)"?(?:\r\n|\r|\n)', re.IGNORECASE)
+"""A line that tells spreadsheet programs, and only them, what separates the cells."""
 
 LONGEST_CELL = 10 * 1024 * 1024
 """Characters. More than any provider takes in one request; beyond, a quotation mark is open."""
@@ -30,6 +35,7 @@ SNIFFED_ROWS = 50
 
 BRACES = str.maketrans({"{": "(", "}": ")"})
 BLANKS = re.compile(r"\s+")
+NEWLINE = re.compile(r"\r\n|\r|\n")
 
 MAGICS = {
     b"\xd0\xcf\x11\xe0": "This is an old Excel file (.xls), or one with a password. Save it as "
@@ -63,14 +69,14 @@ class Table:
     """
 
     def __init__(self, cells: Iterable[Sequence[str]], read_as: Asked, sheets: list[str]) -> None:
-        self._cells = iter(cells)
+        self._cells = _few_blanks(cells)
         self.read_as = read_as
         self.sheets = sheets
         self.rows = self.ragged = self.error_cells = 0
         header = next((row for row in self._cells if any(row)), None)
         if header is None:
             raise TableFault("The table is empty. Its first row must name the columns.")
-        self.columns, self.renamed = named(header)
+        self.columns, self.renamed = named([cell.replace("\x00", "") for cell in header])
 
     def __iter__(self) -> Iterator[list[str]]:
         width = len(self.columns)
@@ -87,8 +93,8 @@ class Table:
             yield row + [""] * (width - len(row))
 
     def _text(self, cell: str) -> str:
-        """A cell as text; what a formula that failed shows counts as nothing."""
-        if cell in workbooks.ERRORS and self.sheets:
+        """A cell as text; a formula that failed, or has no value saved, counts as nothing."""
+        if self.sheets and (cell in workbooks.ERRORS or cell == workbooks.UNSAVED):
             self.error_cells += 1
             return ""
         return cell.replace("\x00", "") if "\x00" in cell else cell
@@ -139,8 +145,8 @@ def named(header: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
         raise TableFault("The first row is blank. It must name the columns.")
     if width > MAX_COLUMNS:
         raise TableFault(
-            f"The table has {width:,} columns, and at most {MAX_COLUMNS:,} are read. Leave out "
-            "those that no prompt needs."
+            f"The table has more than {MAX_COLUMNS:,} columns. Leave out those that no prompt "
+            "needs."
         )
     names: list[str] = []
     renamed = []
@@ -159,17 +165,40 @@ def named(header: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     return names, renamed
 
 
+def _few_blanks(cells: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """The same rows.
+
+    Raises:
+        TableFault: more of them are blank than ``MAX_BLANK_ROWS``.
+    """
+    blank = 0
+    for row in cells:
+        if not any(cell and not cell.isspace() for cell in row):
+            blank += 1
+            if blank > MAX_BLANK_ROWS:
+                raise TableFault(
+                    f"The table has more than {MAX_BLANK_ROWS:,} blank rows. Take them out."
+                )
+        yield row
+
+
 def _records(text: io.TextIOWrapper, delimiter: str, encoding: str) -> Iterator[list[str]]:
     """First the delimiter, as a row of its own, then the rows."""
     line = 0
     try:
-        delimiter = delimiter or _delimiter(text.read(SNIFFED))
+        sample = text.read(SNIFFED)
+        told = SEPARATOR.match(sample)
+        if told and told[1] in DELIMITERS:
+            delimiter = delimiter or told[1]
+        delimiter = delimiter or _delimiter(sample[told.end() if told else 0 :])
         yield [delimiter]
         text.seek(0)
-        reader = csv.reader(text, delimiter=delimiter)
-        for row in reader:
-            line = reader.line_num
-            yield row
+        lines = _Lines(text, skipped=1 if told else 0)
+        for row in csv.reader(lines, delimiter=delimiter):
+            lines.end_row(row, delimiter)
+            line = lines.number
+            if not lines.is_over:
+                yield row
     except UnicodeError as exc:
         raise _unreadable(encoding, exc) from exc
     except csv.Error as exc:
@@ -177,6 +206,61 @@ def _records(text: io.TextIOWrapper, delimiter: str, encoding: str) -> Iterator[
     finally:
         if not text.closed:
             text.detach()  # or it would close the file that it was given
+
+
+class _Lines:
+    """The lines of ``text``, and behind them an empty one that shows whether a cell is open."""
+
+    def __init__(self, text: Iterable[str], skipped: int) -> None:
+        self.number = 0
+        self._skipped = skipped
+        self._text = text
+        self._row: list[str] = []
+        self.is_over = False
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.number += 1
+            if self.number <= self._skipped:
+                continue
+            self._row.append(line)
+            yield line
+        self.is_over = True
+        yield ""
+
+    def end_row(self, row: Sequence[str], delimiter: str) -> None:
+        """Look at the lines that ``row`` took.
+
+        Raises:
+            TableFault: a quotation mark that is never closed made one cell of several rows.
+        """
+        lines, self._row = self._row, []
+        if self.is_over and lines:
+            below = len(_written_lines(row[-1])) - 1
+            raise _open_quote(self.number - below)
+        if len(lines) > 1 and not _is_strict(lines, delimiter):
+            raise _open_quote(self.number - len(lines) + 1, self.number)
+
+
+def _written_lines(cell: str) -> list[str]:
+    lines = NEWLINE.split(cell)
+    return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
+
+
+def _is_strict(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether nothing but a delimiter follows a closing quotation mark."""
+    try:
+        return bool([*csv.reader(lines, delimiter=delimiter, strict=True)])
+    except csv.Error:
+        return False
+
+
+def _open_quote(line: int, last: int = 0) -> TableFault:
+    what = f"takes all up to line {last:,} into it" if last else "is never closed"
+    return TableFault(
+        f"The cell that a quotation mark opens in line {line:,} {what}. Close it where the cell "
+        "ends, and write a quotation mark within it twice."
+    )
 
 
 def _trouble(exc: csv.Error, line: int) -> str:

@@ -2,12 +2,15 @@
 
 import datetime
 import re
+import sys
 import zipfile
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from decimal import Decimal
+from typing import IO, Any, BinaryIO
 
 from openpyxl import load_workbook
 from openpyxl.workbook import Workbook
+from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
 MIB = 1024 * 1024
 
@@ -32,6 +35,18 @@ ERRORS = frozenset(
     | {"#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#UNKNOWN!", "#CONNECT!"}
 )
 """What a cell shows whose formula failed."""
+
+UNSAVED = "\x00"
+"""What stands for a formula whose value was not saved with it; no cell can hold it."""
+
+COLUMNS_READ = 1_001
+"""Of a row; what stands beyond is put into the last of them."""
+
+ESCAPED = re.compile(r"_x00([01][0-9A-Fa-f])_")
+"""How a workbook writes a control character."""
+
+PLAIN_FROM, PLAIN_TO = 1e-7, 1e21
+"""Numbers between are written without an exponent."""
 
 NO_WORKBOOK = (
     "This is an archive, but not an Excel workbook that can be read. Save the table as .xlsx or "
@@ -70,12 +85,46 @@ def read(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[li
     return chosen, sheets, _rows(book, chosen)
 
 
-def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
+def unpacked(source: BinaryIO) -> int:
+    """Bytes of all parts of the workbook, once unpacked; as many as no machine has if it is none.
+
+    ``source`` stands at its beginning afterwards.
+    """
     try:
-        worksheet = book[sheet]
-        worksheet.reset_dimensions()
-        for cells in worksheet.iter_rows(values_only=True):
-            yield [_text(value) for value in cells]
+        with zipfile.ZipFile(source) as archive:
+            return sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+        return sys.maxsize
+    finally:
+        source.seek(0)
+
+
+class _Parser(WorkSheetParser):
+    """Tells a formula without a value from a blank cell."""
+
+    def parse_cell(self, element: Any) -> dict[str, Any]:
+        cell: dict[str, Any] = super().parse_cell(element)
+        if cell["value"] is None and element.get("t") != "str":
+            formula = element.find(FORMULA_TAG)
+            cell["value"] = None if formula is None else UNSAVED
+        return cell
+
+
+def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
+    """Only the rows that are there: a number says nothing about how many come before it."""
+    worksheet: Any = book[sheet]
+    try:
+        with worksheet._get_source() as content:  # iter_rows pads rows
+            parser = _Parser(
+                content,
+                worksheet._shared_strings,
+                data_only=True,
+                epoch=book.epoch,
+                date_formats=book._date_formats,  # type: ignore[attr-defined]
+                timedelta_formats=book._timedelta_formats,  # type: ignore[attr-defined]
+            )
+            for _, cells in parser.parse():
+                yield _row(cells)
     except TableFault:
         raise
     except Exception as exc:  # as above: parts are parsed only now
@@ -85,22 +134,49 @@ def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
         ) from exc
 
 
+def _row(cells: list[dict[str, Any]]) -> list[str]:
+    row: list[str] = []
+    for cell in cells:
+        if cell["value"] is not None:
+            place = min(cell["column"], COLUMNS_READ)
+            row += [""] * (place - len(row))
+            row[place - 1] = _text(cell["value"])
+    return row
+
+
 def _text(value: object) -> str:
     """What a person would type for the value, dates as ISO 8601 has them."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    if isinstance(value, bool):
-        return str(value).upper()
+    if isinstance(value, str):
+        return ESCAPED.sub(_control, value)
     if isinstance(value, float):
-        return f"{value:.15g}"  # as many digits as Excel keeps
+        return _number(value)
     if isinstance(value, datetime.datetime):
         moment = (value + datetime.timedelta(microseconds=500_000)).replace(microsecond=0)
         return (
             moment.date().isoformat() if moment.time() == datetime.time() else moment.isoformat()
         )
+    if isinstance(value, datetime.timedelta):
+        return _duration(value)
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
-    return str(value)
+    return str(value).upper() if isinstance(value, bool) else str(value)
+
+
+def _control(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16))
+
+
+def _number(value: float) -> str:
+    digits = f"{value:.15g}"  # as many as Excel keeps
+    return f"{Decimal(digits):f}" if PLAIN_FROM <= abs(value) < PLAIN_TO else digits
+
+
+def _duration(value: datetime.timedelta) -> str:
+    """Hours beyond a day stay hours, as a sheet shows them."""
+    minutes, seconds = divmod(round(abs(value.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    sign = "-" if value < datetime.timedelta() else ""
+    return f"{sign}{hours}:{minutes:02}:{seconds:02}"
 
 
 def _refuse_excess(source: BinaryIO) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from batchapp.domain.preflight.faults import presentable
 from batchapp.domain.preflight.limits import ALLOWED_URLS, CUSTOM_ID_BYTES, HEADER_SAFE
-from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMITS, is_count
+from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMITS, bound, is_count
 
 MODEL_NAME_LENGTH = 200
 """Characters. Longer than any model's name; what is longer was meant for another field."""
@@ -86,8 +86,6 @@ def custom_id_finding(value: object, *, present: bool = True) -> Finding | None:
         return Finding(
             "custom_id_not_text", f'custom_id is {kind(value)}; write it as text, such as "42".'
         )
-    if not value.strip():
-        return Finding("blank_custom_id", "custom_id is blank; give each request its own.")
     if len(value.encode("utf-8", "surrogatepass")) > CUSTOM_ID_BYTES:
         size = len(value.encode("utf-8", "surrogatepass"))
         return Finding(
@@ -100,6 +98,8 @@ def custom_id_finding(value: object, *, present: bool = True) -> Finding | None:
             "custom_id holds a character outside printable ASCII; use only English letters, "
             "digits and punctuation.",
         )
+    if not value.strip():
+        return Finding("blank_custom_id", "custom_id is blank; give each request its own.")
     return None
 
 
@@ -118,7 +118,7 @@ def _method_finding(request: Mapping[str, Any]) -> Finding | None:
         return Finding("missing_method", 'method is missing; add "method": "POST".')
     if not isinstance(method, str):
         return Finding("method_not_text", f'method is {kind(method)}; it must be "POST".')
-    if method.upper() != "POST":
+    if not method.isascii() or method.upper() != "POST":
         return Finding("method_not_post", f'method is {quoted(method)}; it must be "POST".')
     return None
 
@@ -208,6 +208,11 @@ def _messages_finding(messages: object) -> Finding | None:
 
 
 def _limit_finding(field: str, value: object) -> Finding:
+    if isinstance(value, float) and (whole := bound(value)):
+        return Finding(
+            "bad_max_tokens",
+            f"{field} is {value}, which some servers refuse; write {whole}, without the point.",
+        )
     shown = f"{value}"[:20] if isinstance(value, int | float) else kind(value)
     return Finding(
         "bad_max_tokens",

@@ -40,7 +40,10 @@ def _instructions(body: Mapping[str, Any]) -> Iterator[object]:
     """The messages at the beginning that are not the user's."""
     messages = body.get("messages", body.get("input"))
     for message in messages if isinstance(messages, list) else ():
-        if not isinstance(message, dict) or message.get("role") not in INSTRUCTIONS:
+        if not isinstance(message, dict):
+            return
+        role = message.get("role")
+        if not isinstance(role, str) or role not in INSTRUCTIONS:
             return
         yield message.get("content")
 

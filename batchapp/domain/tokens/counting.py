@@ -17,6 +17,7 @@ __all__ = [
     "OUTPUT_LIMITS",
     "Size",
     "answers",
+    "bound",
     "count",
     "expected",
     "is_count",
@@ -126,7 +127,7 @@ def output(body: Mapping[str, Any], url: str, input_tokens: int) -> Output:
     number = answers(body, url)
     limit = None
     for field in OUTPUT_LIMITS.get(url, ()):
-        if is_count(most := body.get(field)) and most <= MAX_OUTPUT:
+        if most := bound(body.get(field)):
             limit = most * number
             break
     return Output(expected(input_tokens, number, limit), limit)
@@ -136,6 +137,17 @@ def expected(input_tokens: int, number: int, limit: int | None) -> int:
     """The output tokens that ``number`` answers without history come to, at most ``limit``."""
     tokens = max(-(-input_tokens * 11 // 10), MIN_EXPECTED_OUTPUT) * number
     return tokens if limit is None or tokens < limit else limit
+
+
+def bound(value: object) -> int | None:
+    """The most tokens that a field of ``OUTPUT_LIMITS`` allows; None if it bounds nothing.
+
+    ``5.0`` is 5 to servers that read numbers leniently, as vLLM does, and refused by others: then
+    nothing is written, which is also no more than 5.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if is_count(value) and value <= MAX_OUTPUT else None
 
 
 def is_count(value: object) -> TypeGuard[int]:

@@ -43,4 +43,5 @@ def question(body: Mapping[str, Any], url: str) -> Question | None:
 
 
 def _is_asking(message: object) -> bool:
-    return isinstance(message, dict) and message.get("role") in ASKING
+    role = message.get("role") if isinstance(message, dict) else None
+    return isinstance(role, str) and role in ASKING

@@ -14,7 +14,6 @@ from django.core.management.base import BaseCommand, CommandError
 from batchapp.domain.building import recipes, tables
 from batchapp.domain.building.recipes import Recipe
 from batchapp.domain.building.tables import Asked, TableFault
-from batchapp.domain.preflight.jsonl import ALLOWED_URLS
 from batchapp.models import Template
 
 FAULTS_SHOWN = 20
@@ -39,14 +38,14 @@ class Command(BaseCommand):
         parser.add_argument("--project", metavar="SLUG", help="whose template, if several have it")
         parser.add_argument("--id-column", help="whose values become the custom_ids")
         parser.add_argument("--image-column", help="whose values are addresses of images")
-        parser.add_argument("--url", choices=ALLOWED_URLS)
+        parser.add_argument("--url", choices=recipes.URLS)
         parser.add_argument("--max-tokens", type=int)
         parser.add_argument("--temperature", type=float)
         parser.add_argument("--schema", type=Path, help="file with a JSON schema for the answers")
         parser.add_argument(
             "--empty",
             choices=["keep", "skip", "stop"],
-            help="what becomes of a row with an empty cell in the prompt",
+            help="what becomes of a row with an empty cell in the prompt; else it is an error",
         )
         parser.add_argument(
             "--twins", choices=["stop", "suffix"], help="what becomes of an id that was there"
@@ -65,6 +64,8 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         recipe = _recipe(options)
+        if faults := recipes.value_faults(recipe):
+            raise CommandError(" ".join(faults))
         asked = Asked(options["encoding"], options["delimiter"], options["sheet"])
         path = options["table"]
         try:
@@ -80,6 +81,17 @@ class Command(BaseCommand):
         self.stdout.write(f"{options['output']}: {requests:,} requests")
         if left_out:
             self.stdout.write(f"{left_out:,} rows with an empty cell were left out")
+        if table.ragged:
+            self.stdout.write(
+                f"warning: {table.ragged:,} rows have more cells than the header; what is beyond "
+                "the last column was left out. Perhaps the cells are separated by something else: "
+                "--delimiter"
+            )
+        if table.error_cells:
+            self.stdout.write(
+                f"warning: {table.error_cells:,} cells show an error such as #N/A, or a formula "
+                "whose value was not saved, and counted as empty"
+            )
 
 
 def _recipe(options: dict[str, Any]) -> Recipe:
@@ -99,7 +111,7 @@ def _recipe(options: dict[str, Any]) -> Recipe:
     missing = [f"--{name}" for name in ("prompt", "model") if name not in changes]
     if missing:
         raise CommandError(f"Give {' and '.join(missing)}, or a --template.")
-    return Recipe(**changes)
+    return Recipe(**({"empty": "stop"} | changes))
 
 
 def _schema(path: Path) -> dict[str, Any]:
@@ -147,7 +159,7 @@ def _write(
             raise CommandError(_complaint(faults) if faults else _nothing(left_out))
     if id_map:
         with id_map.open("w", encoding="utf-8-sig", newline="") as listed:
-            csv.writer(listed).writerows([("custom_id", "id_in_the_table"), *replaced])
+            csv.writer(listed).writerows(recipes.id_map(replaced))
     return requests, left_out
 
 

@@ -100,7 +100,7 @@ def _custom_id_fault(line: RequestLine, _settings: Settings) -> str | None:
 
 
 def _method_fault(line: RequestLine, _settings: Settings) -> str | None:
-    if line.method.upper() == "POST":
+    if line.method.isascii() and line.method.upper() == "POST":
         return None
     return f"Unsupported HTTP method '{line.method}'. Only POST is currently supported."
 

@@ -5,7 +5,7 @@ import io
 import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -105,13 +105,37 @@ def test_blank_rows_are_left_out_and_ragged_ones_counted() -> None:
         (bytes(100), "binary"),
         (b"a,b\n1,\x00\xff\n" + bytes(range(256)), "binary"),
         (b"PK\x03\x04 and no archive", "not an Excel workbook"),
-        (",".join(f"c{n}" for n in range(1_001)).encode(), "1,001 columns"),
+        (",".join(f"c{n}" for n in range(1_001)).encode(), "more than 1,000 columns"),
         (b'a,b\n1,"' + (tables.LONGEST_CELL + 9) * b"x", "quotation mark is never closed"),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_next_step(content: bytes, says: str) -> None:
     with pytest.raises(TableFault, match=says):
         read(content)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["3,c", '3,"c"', "3,c\n", '3,"c"\n', "3,c\n\n"])
+@pytest.mark.parametrize("opened", ['1,"a', '"1\n1",a\n2,"a', '1,"a\n\nb,""'])
+def test_a_quotation_mark_that_stays_open_is_named_with_its_line(
+    opened: str, last: str, ending: str
+) -> None:
+    content = f"id,text\n{opened}\n2,b\n{last}".replace("\n", ending)
+    line = 4 if opened.startswith('"') else 2
+
+    with pytest.raises(TableFault, match=f"opens in line {line}"):
+        read(content)
+
+
+def test_an_open_quotation_mark_in_the_header_is_named() -> None:
+    with pytest.raises(TableFault, match="opens in line 1 is never closed"):
+        read('id,"text\n1,a\n2,b\n')
+
+
+def test_a_quotation_mark_within_a_line_hurts_nobody() -> None:
+    _, rows = read('id\ttext\n1\t"Hello" he said\n2\t5" pipe\n3\t"two\nlines"\n')
+
+    assert rows == [["1", "Hello he said"], ["2", '5" pipe'], ["3", "two\nlines"]]
 
 
 @pytest.mark.parametrize(("encoding", "says"), [("utf-8-sig", "not UTF-8"), ("xx", "no encoding")])
@@ -176,6 +200,56 @@ def test_a_formula_gives_the_value_that_was_saved_with_it() -> None:
 
     assert read(with_value)[1] == [["1", "2"]]
     assert read(content)[1] == [["1", ""]]
+
+
+def test_numbers_and_hours_are_written_out() -> None:
+    hours, negative = timedelta(hours=30), timedelta(hours=-1, minutes=-5)
+
+    _, rows = read(workbook([["a"], [1e16], [0.00001], [hours], [negative], [1e300]]))
+
+    assert [row[0] for row in rows] == [
+        *("10000000000000000", "0.00001", "30:00:00", "-1:05:00", "1e+300")
+    ]
+
+
+def test_control_characters_in_a_sheet_are_not_left_in_code() -> None:
+    _, rows = read(workbook([["a"], ["one_x000D_\ntwo _x0041_"]]))
+
+    assert rows == [["one\r\ntwo _x0041_"]]
+
+
+def test_formulas_without_a_saved_value_are_counted() -> None:
+    table, rows = read(workbook([["a", "b"], [1, "=A2+1"], [2, None]]))
+
+    assert rows == [["1", ""], ["2", ""]]
+    assert table.error_cells == 1
+
+
+def test_gaps_and_far_cells_cost_nothing() -> None:
+    content = workbook([["a", "b"], [1, 2]])
+    far = replaced(content, "sheet1.xml", b'r="2"', b'r="900000000"')
+    wide = replaced(content, "sheet1.xml", b'r="B2"', b'r="XFD2"')
+
+    assert read(far)[1] == [["1", "2"]]
+    table, rows = read(wide)
+    assert (rows, table.ragged) == ([["1", ""]], 1)
+
+
+def test_blank_rows_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAX_BLANK_ROWS", 5)
+
+    assert read("a,b\n" + "\n" * 5 + "1,2\n")[1] == [["1", "2"]]
+    for content in ("\n" * 6 + "a,b\n", "a,b\n1,2\n" + " \n" * 6):
+        with pytest.raises(TableFault, match="blank rows"):
+            read(content)
+
+
+@pytest.mark.parametrize("told", ["sep=;\n", '"sep=;"\r\n', "SEP=;\r"])
+def test_a_line_that_names_the_delimiter_is_no_header(told: str) -> None:
+    table, rows = read(f"{told}id;text\n1;a, b, c, d\n")
+
+    assert (table.columns, rows) == (["id", "text"], [["1", "a, b, c, d"]])
+    assert table.read_as.delimiter == ";"
 
 
 def test_a_sheet_is_chosen_by_name_and_else_the_first_that_is_shown() -> None:

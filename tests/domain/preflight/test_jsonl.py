@@ -48,6 +48,10 @@ LINE_FAULTS = [
     ({"custom_id": None}, "custom_id_not_text"),
     ({"custom_id": ""}, "blank_custom_id"),
     ({"custom_id": " \t"}, "blank_custom_id"),
+    ({"custom_id": "\n"}, "custom_id_not_ascii"),
+    ({"custom_id": "\u2028"}, "custom_id_not_ascii"),
+    ({"custom_id": " " * 65}, "custom_id_too_long"),
+    ({"method": "po\u017ft"}, "method_not_post"),
     ({"custom_id": "a" * 65}, "custom_id_too_long"),
     ({"custom_id": "é" * 33}, "custom_id_too_long"),
     ({"custom_id": "é"}, "custom_id_not_ascii"),
@@ -113,6 +117,16 @@ def test_what_may_fail_later_is_a_warning(body, code):
     assert report.fault_totals[code] == 1
     assert report.faults[0].severity == Severity.WARNING
     assert report.models["m"].requests == 1
+
+
+def test_a_whole_number_with_a_point_bounds_the_answer_and_is_a_warning():
+    report = check_bytes(make_line(body=make_body(max_tokens=5.0)))
+
+    assert report.faults[0].message == (
+        "max_tokens is 5.0, which some servers refuse; write 5, without the point."
+    )
+    facts = report.models["m"]
+    assert (facts.max_output_tokens, facts.unbounded_requests) == (5, 0)
 
 
 @pytest.mark.parametrize(

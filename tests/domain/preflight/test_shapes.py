@@ -5,6 +5,7 @@ import pytest
 from batchapp.domain.preflight import jsonl
 from batchapp.domain.preflight.jsonl import Limits
 from batchapp.domain.preflight.shapes import SHAPES_KEPT, shape
+from batchapp.domain.tokens.questions import question
 
 CHAT = "/v1/chat/completions"
 ASKED = {
@@ -56,6 +57,19 @@ def test_what_forms_an_answer_makes_another_shape(changed: dict[str, object]):
 
 def test_half_a_character_has_a_shape_too():
     assert shape(with_system("\ud83d"), CHAT) != shape(with_system("\ud83e"), CHAT)
+
+
+@pytest.mark.parametrize("role", [["user"], {}, [], None, 1])
+@pytest.mark.parametrize("model", ["m", "Qwen/Qwen3-14B-FP8"])
+def test_a_role_of_any_type_does_not_stop_the_check(model: str, role: object):
+    messages = [{"role": "system", "content": "x"}, {"role": role, "content": "x"}]
+    body = {"model": model, "messages": messages}
+    line = {"custom_id": "a", "method": "POST", "url": CHAT, "body": body}
+
+    report = jsonl.check([json.dumps(line).encode()], Limits(max_bytes=10**8))
+
+    assert report.requests == 1
+    assert question(body, CHAT) is None
 
 
 def test_a_file_has_the_shape_that_most_of_its_requests_have():

@@ -72,6 +72,10 @@ def test_what_is_no_request_file_gets_one_helpful_fault(data, code):
         (make_file(make_line(), b"", b"{", b'"custom_id": "b"', b"}"), {"invalid_json": 3}),
         (b'"custom_id": "a", "method": "POST"}', {"invalid_json": 1}),
         (make_file(b"", b"  ", make_line()), {}),
+        (make_file(b"# mine, all", b"# second", make_line()), {"invalid_json": 2}),
+        (make_file(b"Hello", b"World", b"", make_line()), {"invalid_json": 2}),
+        (make_file(make_line().partition(b'{"role')[0], make_line()), {"invalid_json": 1}),
+        (make_file(make_line().partition(b' "method')[0], make_line()), {"invalid_json": 1}),
     ],
 )
 def test_a_request_file_with_a_broken_line_is_checked_line_by_line(data, found):
@@ -79,3 +83,10 @@ def test_a_request_file_with_a_broken_line_is_checked_line_by_line(data, found):
 
     assert {code: totals[code] for code in found} == found
     assert set(totals) <= {"invalid_json", "not_an_object"}
+
+
+@pytest.mark.parametrize("data", [b"id,text\n1,x\n", workbook(), b"\xd0\xcf\x11\xe0" + bytes(600)])
+def test_a_table_is_led_to_where_requests_are_made_of_it(data):
+    (fault,) = check_bytes(data).faults
+
+    assert "Make requests from a table" in fault.message

@@ -117,6 +117,8 @@ def test_a_request_may_ask_for_several_answers(body, url, number):
         ({"max_tokens": 50, "max_completion_tokens": 60}, CHAT, 1000, (60, 60)),
         ({}, CHAT, 1000, (1100, None)),
         ({}, CHAT, 1, (100, None)),
+        ({"max_tokens": 50.0}, CHAT, 1000, (50, 50)),
+        ({"max_tokens": 50.5}, CHAT, 1000, (1100, None)),
         ({"max_tokens": 0}, CHAT, 1000, (1100, None)),
         ({"max_tokens": 9}, "/v1/responses", 1000, (1100, None)),
         ({"max_output_tokens": 9}, "/v1/responses", 1000, (9, 9)),
