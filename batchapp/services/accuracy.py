@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Abs, TruncMonth
 from django.utils import timezone
 
@@ -21,6 +22,9 @@ PERCENT = Decimal(100)
 @dataclass(frozen=True, slots=True)
 class Line:
     """Estimates of one project and model, or of one month, against what came of them.
+
+    Of each estimate, the part counts that was for the requests with an answer: of the others it
+    would be the failures that are measured.
 
     ``inside`` of the ``batches`` cost no less than their low estimate and no more than their
     ceiling, as far as they had these.
@@ -41,13 +45,10 @@ class Line:
 
 
 def comparable(since: datetime) -> QuerySet[Charge]:
-    """Charges whose every request was answered with a token count, at a price, and paid for.
-
-    Of the others it would be the failures that are measured, not the estimate.
-    """
+    """Charges whose answers all have a token count and a price, and there are some."""
     return Charge.objects.measured(before=timezone.now(), is_sandbox=False).filter(
         measured_at__gte=since,
-        answers=F("requests"),
+        answers__gt=0,
         answers_without_usage=0,
         cost_usd__isnull=False,
         estimated_cost_usd__isnull=False,
@@ -91,12 +92,23 @@ def months(today: date) -> Iterator[date]:
         yield date(number // 12, number % 12 + 1, 1)
 
 
-_ABOVE = Q(estimated_low_usd=None) | Q(cost_usd__gte=F("estimated_low_usd"))
-_BELOW = Q(estimated_ceiling_usd=None) | Q(cost_usd__lte=F("estimated_ceiling_usd"))
-_MISSED = Abs(F("cost_usd") - F("estimated_cost_usd"), output_field=MoneyField())
+def _answered(amount: str) -> Combinable:
+    """The share of ``amount`` that the answered requests have in it.
+
+    In whole numbers; to multiply the whole amount first would be more than a column holds.
+    """
+    each, rest = F(amount) / F("requests"), F(amount) % F("requests")
+    share = each * F("answers") + rest * F("answers") / F("requests")
+    return ExpressionWrapper(share, output_field=MoneyField())
+
+
+_ESTIMATED = _answered("estimated_cost_usd")
+_ABOVE = Q(estimated_low_usd=None) | Q(cost_usd__gte=_answered("estimated_low_usd"))
+_BELOW = Q(estimated_ceiling_usd=None) | Q(cost_usd__lte=_answered("estimated_ceiling_usd"))
+_MISSED = Abs(F("cost_usd") - _ESTIMATED, output_field=MoneyField())
 _SUMS: dict[str, Any] = {
     "batches": Count("pk"),
-    "estimated": Sum("estimated_cost_usd"),
+    "estimated": Sum(_ESTIMATED, output_field=MoneyField()),
     "cost": Sum("cost_usd"),
     "missed": Sum(_MISSED, output_field=MoneyField()),
     "inside": Count("pk", filter=_ABOVE & _BELOW),

@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -24,7 +24,7 @@ IDS_LOOKED_AT = 50
 
 BARE_NUMBER = re.compile(r"(?:req(?:uest)?|row|line|item|task|id|custom|job)?[-_ #:.]*\d+", re.I)
 
-PLACES = (Decimal("0.01"), Decimal("0.0001"))
+PLACES, SMALLEST = (Decimal("0.01"), Decimal("0.0001")), Decimal("0.000001")
 
 
 class Mark(StrEnum):
@@ -56,12 +56,13 @@ def look(
     """Ask ``upstream`` what stands in the way of ``upload``, and look at what could be better.
 
     ``quotes`` has the estimate of each window on offer. ``platform`` is asked for the balance, if
-    there is one, since most providers do not tell it to other keys. At most two questions are
-    asked, so it takes at most twice as long as a client may be silent.
+    there is one, since most providers do not tell it to other keys, and for the windows of each
+    model. Once a provider is silent, it is asked nothing more.
     """
-    connection = upload.project.connection
-    lines = [*_of_provider(connection, upstream, quotes[window], platform)]
-    lines.append(_of_window(connection, window))
+    connection, quote = upload.project.connection, quotes[window]
+    lines = [*_of_provider(connection, upstream, quote, platform)]
+    is_talking = lines[0].mark is Mark.FINE
+    lines.append(_of_window(connection, quote, window, platform if is_talking else None))
     return [*lines, *advice(upload, quotes, window)]
 
 
@@ -119,17 +120,47 @@ def _of_models(connection: Connection, offered: list[str], quote: Estimate) -> I
         hint = f" Is it {near[0]}?" if near else ""
         yield Line(
             Mark.CANNOT,
-            f"{connection} does not offer {model} to this key.{hint} Correct the model in the "
-            "file and upload it again, or choose a key that may use it.",
+            f"{connection} does not offer {model} to this key.{hint} {_cure(model, quote)}, or "
+            "choose a key that may use it.",
         )
 
 
-def _of_window(connection: Connection, window: str) -> Line:
-    if window in connection.windows:
-        return Line(Mark.FINE, f"The {window} window is on offer.")
-    windows = ", ".join(connection.windows)
-    text = f"The {window} window is not on offer. Choose one of: {windows}."
-    return Line(Mark.CANNOT, text)
+def _cure(model: str, quote: Estimate) -> str:
+    if model in quote.unpriced:  # which the file's page can correct, if it knows another model
+        return "Set another model, on the file's page or in the file itself"
+    return "Correct the model in the file and upload it again"
+
+
+def _of_window(
+    connection: Connection, quote: Estimate, window: str, platform: UpstreamClient | None
+) -> Line:
+    if window not in connection.windows:
+        windows = ", ".join(connection.windows)
+        text = f"The {window} window is not on offer. Choose one of: {windows}."
+        return Line(Mark.CANNOT, text)
+    allowed = _windows(platform) if platform else {}
+    asked = [line.model for line in quote.models]
+    without = [model for model in asked if window not in allowed.get(model, (window,))]
+    if without:
+        model = without[0]
+        text = (
+            f"{connection} does not run {model} in the {window} window, by its own list. It "
+            f"offers: {', '.join(allowed[model])}."
+        )
+        return Line(Mark.STOPS, text)
+    if all(model in allowed for model in asked):
+        return Line(Mark.FINE, f"{connection} offers the {window} window.")
+    text = f"The {window} window is on offer here. That is this portal's own setting."
+    return Line(Mark.FINE, text)
+
+
+def _windows(platform: UpstreamClient) -> dict[str, tuple[str, ...]]:
+    """Model -> the windows that its batches may have, as far as the provider tells."""
+    try:
+        listed = platform.list_tariffs()
+    except UpstreamError:
+        return {}
+    return {each.model: each.windows for each in listed if each.windows}
 
 
 def _of_balance(
@@ -212,6 +243,8 @@ def _parts(upload: Upload) -> str:
 
 def _usd(amount: Decimal) -> str:
     """Cents are enough to decide by, but a small sum is not nothing."""
-    fitting = (place for place in PLACES if abs(amount) >= place or not amount)
-    places = next(fitting, Decimal("0.000001"))
-    return f"${amount.quantize(places):,}".replace("$-", "-$")
+    sign, size = ("-" if amount < 0 else ""), abs(amount)
+    if 0 < size < SMALLEST:
+        return f"{sign}<${SMALLEST}"
+    fitting = (place for place in PLACES if size >= place or not size)
+    return f"{sign}${size.quantize(next(fitting, SMALLEST), ROUND_HALF_UP):,}"

@@ -54,10 +54,14 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class ModelTariffs:
-    """One model, by the name that requests call it, and all that is charged for it."""
+    """One model, by the name that requests call it, and all that is charged for it.
+
+    ``windows`` are those that a batch of it may have, () if nothing is said of them.
+    """
 
     model: str
     tariffs: tuple[Tariff, ...]
+    windows: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -66,7 +70,8 @@ class ModelTariffs:
         if not model:
             raise reading.MalformedError("a model without a name")
         tariffs = map(Tariff.from_json, reading.entries(entry.get("tariffs")))
-        return cls(model, tuple(tariffs))
+        windows = map(reading.text, reading.entries(entry.get("allowed_batch_completion_windows")))
+        return cls(model, tuple(tariffs), tuple(filter(None, windows)))
 
     def price(self, window: str) -> Tariff | None:
         """What is charged now in ``window``, or "realtime"; None if nothing is said of it."""

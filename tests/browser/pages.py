@@ -95,6 +95,8 @@ PLACES = [
     Place("file-twin", "/files/{twin}/"),
     Place("file-repair", "/files/{faulty}/correct/"),
     Place("file-repair-all", "/files/{mixed}/correct/"),
+    Place("file-misspelt", "/files/{misspelt}/"),
+    Place("file-repair-model", "/files/{misspelt}/correct/?repairs=set_model&every_model=on"),
     Place("file-corrected", "/files/{corrected}/"),
     Place("file-being-corrected", "/files/{correcting}/"),
     Place("file-delete", "/files/{ready}/delete/"),

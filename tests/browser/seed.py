@@ -129,6 +129,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         "twin": make.make_upload(project, user, name=LONG_NAME, content=_large()),
         "mixed": make.make_upload(project, user, name="tickets-mixed.jsonl", content=_mixed()),
         "unreadable": make.make_upload(project, user, name="tickets-2023.jsonl"),
+        "misspelt": make.make_upload(project, user, name="slips.jsonl", content=_misspelt()),
     }
     files |= _versions(files["mixed"], user)
     Upload.objects.filter(pk=files["checking"].pk).update(lines_checked=12_400)
@@ -152,6 +153,18 @@ def _mixed() -> bytes:
     ]
     lines = [make.request_line(number % 3, body=body) for number, body in enumerate(bodies)]
     return "\n".join([*lines, "nonsense", ""]).encode()
+
+
+def _misspelt() -> bytes:
+    """A model without a price beside one without a limit on its answers, one question twice."""
+    ask = [{"role": "user", "content": QUESTIONS}]
+    bodies: list[dict[str, Any]] = [
+        {"model": make.MODEL, "messages": ask},
+        {"model": make.MODEL, "messages": ask},
+        {"model": f"{make.MODEL}-FP9", "messages": ask, "max_tokens": 50.0},
+    ]
+    lines = [make.request_line(number, body=body) for number, body in enumerate(bodies)]
+    return "\n".join(lines).encode()
 
 
 def _versions(original: Upload, user: User) -> dict[str, Upload]:

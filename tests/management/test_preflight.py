@@ -55,7 +55,9 @@ def test_a_good_file_is_one_json_object_with_what_it_costs(tmp_path, capsys):
     sent = told["models"][MODEL]["input_tokens"]
     assert told["estimate"]["24h"]["low_usd"] == f"{sent / 1_000_000:.6f}"
     assert told["estimate"]["24h"]["ceiling_usd"] == f"{(sent + 2 * 200) / 1_000_000:.6f}"
-    assert list(told["estimate"]) == ["24h", "1h"]
+    assert list(told["estimate"]) == ["24h", "1h", "realtime"]
+    assert told["estimate"]["realtime"]["low_usd"] == f"{2 * sent / 1_000_000:.6f}"
+    assert (told["estimated_requests"], told["unpriced"]) == (2, [])
 
 
 def test_a_file_with_errors_ends_with_one_and_lists_them(tmp_path, capsys):
@@ -83,7 +85,8 @@ def test_a_model_without_a_price_has_null_for_every_amount(tmp_path, capsys):
     told = json.loads(run(capsys, path, "--json")[1])
 
     amounts = {"low_usd": None, "expected_usd": None, "ceiling_usd": None}
-    assert told["estimate"] == {"24h": amounts, "1h": amounts}
+    assert told["estimate"] == {"24h": amounts, "1h": amounts, "realtime": amounts}
+    assert told["unpriced"] == ["nobody/knows"]
     assert "no price for nobody/knows" in run(capsys, path)[1]
 
 
@@ -91,7 +94,20 @@ def test_without_a_connection_there_is_no_estimate(tmp_path, capsys):
     told = json.loads(run(capsys, write(tmp_path, GOOD), "--json")[1])
 
     assert told["valid"] is True
-    assert told["estimate"] == {}
+    assert (told["estimate"], told["unpriced"]) == ({}, None)
+
+
+def test_an_estimate_of_a_file_with_errors_says_what_it_is_of(tmp_path, capsys):
+    make_connection()
+    path = write(tmp_path, GOOD + b"{\n" * 8)
+
+    told = json.loads(run(capsys, path, "--json")[1])
+    lines = run(capsys, path)[1].splitlines()
+
+    assert (told["requests"], told["estimated_requests"]) == (10, 2)
+    assert told["estimate"]["24h"]["expected_usd"]
+    place = lines.index("for the 2 requests without errors:")
+    assert lines[place + 1].startswith("24h: about $")
 
 
 def test_the_limits_of_the_connection_named_are_kept(tmp_path, capsys):

@@ -77,7 +77,7 @@ def test_the_projects_own_runs_of_the_same_shape_are_learnt_from_first(
 
     assert history
     assert (history.kin, history.runs, history.answers) == (Kin.SHAPE, 2, 6)
-    assert history.expected == 40
+    assert history.expected == 50
     assert history.words == "from 2 past runs, 6 requests"
 
 
@@ -118,7 +118,7 @@ def test_the_portal_is_learnt_from_when_no_team_shows_in_its_figures(
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.runs, history.expected) == (Kin.PORTAL, 4, 30)
+    assert (history.kin, history.runs, history.expected) == (Kin.PORTAL, 4, 40)
     assert history.words == "from 4 batches of this model on this portal"
 
 
@@ -183,7 +183,7 @@ def test_only_the_newest_fifty_are_learnt_from_in_one_query(
     assert history
     assert history.runs == 50
     assert history.low == 14
-    assert history.expected == 34
+    assert history.expected == Decimal("34.5")
 
 
 def test_a_file_of_many_models_takes_one_query_too(
@@ -199,8 +199,9 @@ def test_a_file_of_many_models_takes_one_query_too(
 
 
 def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
-    project: Project, upload: Upload, user: User
+    project: Project, user: User
 ) -> None:
+    upload = make_upload(project, user, content=lines() + b"\n")  # not the bytes of the others
     run(project, 20)
     seen = timezone.now()
     run(project, 90)
@@ -261,8 +262,38 @@ def test_estimates_are_compared_by_project_and_model_in_money(
     assert accuracy.overall([line, line]).missed_usd == Decimal("0.40")
 
 
-def test_what_failed_or_was_not_paid_for_is_not_compared(project: Project) -> None:
+def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
     finish(make_batch(project), [answer_line(1), answer_line(2)], [error_line(3)])
+    Charge.objects.update(
+        estimated_low_usd=Decimal("0.45"),
+        estimated_cost_usd=Decimal("0.60000001"),
+        estimated_ceiling_usd=Decimal("0.75"),
+        cost_usd=Decimal("0.50"),
+    )
+
+    (line,) = accuracy.by_project_and_model(
+        accuracy.comparable(timezone.now() - timedelta(days=1))
+    )
+
+    assert (line.estimated_usd, line.missed_usd) == (Decimal("0.40"), Decimal("0.10"))
+    assert line.inside == 1  # from 0.30 to 0.50
+
+
+def test_an_estimate_of_any_size_is_shared_out(project: Project) -> None:
+    finish(make_batch(project), [answer_line(1)], [error_line(2), error_line(3)])
+    most = Decimal(10**9)
+    Charge.objects.update(requests=2_000_000_000, answers=1_000_000_000)
+    Charge.objects.update(estimated_cost_usd=most, cost_usd=most)
+
+    (line,) = accuracy.by_project_and_model(
+        accuracy.comparable(timezone.now() - timedelta(days=1))
+    )
+
+    assert line.estimated_usd == most / 2
+
+
+def test_what_has_no_answer_or_was_not_paid_for_is_not_compared(project: Project) -> None:
+    finish(make_batch(project), [], [error_line(number) for number in (1, 2, 3)])
     finish(make_batch(make_project(connection=make_connection(is_sandbox=True))))
 
     assert not accuracy.comparable(timezone.now() - timedelta(days=1)).exists()

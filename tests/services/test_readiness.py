@@ -15,6 +15,7 @@ from tests.provider import Provider
 pytestmark = pytest.mark.django_db
 
 MODELS, BALANCE = "GET /v1/models", "GET /admin/api/v1/users/current"
+TARIFFS = "GET /admin/api/v1/models"
 
 
 def named() -> bytes:
@@ -32,9 +33,10 @@ def provider_of(**answers: httpx.Response) -> Provider:
     known = {
         "models": httpx.Response(200, json={"data": [{"id": MODEL}, {"id": "another"}]}),
         "balance": httpx.Response(200, json={"credit_balance": "100"}),
+        "tariffs": httpx.Response(404, text="Not found"),
     } | answers
     provider = Provider()
-    calls = {MODELS: known["models"], BALANCE: known["balance"]}
+    calls = {MODELS: known["models"], BALANCE: known["balance"], TARIFFS: known["tariffs"]}
     provider.before = lambda call, _request: calls.get(call)
     return provider
 
@@ -67,7 +69,7 @@ def test_all_is_fine_when_all_is_fine(upload: Upload) -> None:
     assert "takes the key" in told(lines)
     assert f"offers {MODEL}" in told(lines)
     assert "The account has $100.00: enough" in told(lines)
-    assert "The 24h window is on offer." in told(lines)
+    assert "The 24h window is on offer here. That is this portal's own setting." in told(lines)
 
 
 def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
@@ -128,6 +130,8 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
         ("0.0001", Mark.WARNS, "has $0.0001, which is below the expected cost of ~$0.0006"),
         ("0.00064", Mark.WARNS, "but it may be up to $0.0007"),
         (0.5, Mark.FINE, "has $0.50: enough"),
+        ("0.125", Mark.FINE, "has $0.13: enough"),
+        ("0.0000004", Mark.WARNS, "has <$0.000001, which is below"),
         (None, Mark.INFO, "tells this kind of key no balance"),
         (True, Mark.INFO, "tells this kind of key no balance"),
     ],
@@ -164,8 +168,59 @@ def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: U
         lines = readiness.look(upload, upstream, quotes, "24h", platform=platform)
 
     assert "The account behind the platform key has -$1.00: requests would fail." in told(lines)
-    assert (batches.calls, management.calls) == ([MODELS], [BALANCE])
+    assert (batches.calls, management.calls) == ([MODELS], [BALANCE, TARIFFS])
     assert Mark.STOPS in marks(lines)
+
+
+@pytest.mark.parametrize(
+    ("windows", "mark", "said"),
+    [
+        (["1h", "24h"], Mark.FINE, "offers the 24h window."),
+        (
+            ["1h"],
+            Mark.STOPS,
+            f"does not run {MODEL} in the 24h window, by its own list. It offers",
+        ),
+        (None, Mark.FINE, "this portal's own setting"),
+    ],
+)
+def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
+    upload: Upload, windows: list[str] | None, mark: Mark, said: str
+) -> None:
+    report, connection = upload.report, upload.project.connection
+    assert report
+    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], timezone.now())
+    listed = {"alias": MODEL, "tariffs": [], "allowed_batch_completion_windows": windows}
+    answer = httpx.Response(200, json={"data": [listed], "total_count": 1})
+
+    with provider_of().client() as upstream, provider_of(tariffs=answer).client() as platform:
+        lines = readiness.look(upload, upstream, quotes, "24h", platform=platform)
+
+    assert [line.mark for line in lines if said in line.text] == [mark]
+
+
+def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -> None:
+    report, connection = upload.report, upload.project.connection
+    assert report
+    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], timezone.now())
+    management = provider_of()
+    silent = provider_of(models=httpx.Response(502))
+
+    with silent.client() as upstream, management.client() as platform:
+        readiness.look(upload, upstream, quotes, "24h", platform=platform)
+
+    assert management.calls == []
+
+
+def test_a_model_without_a_price_can_be_set_on_the_files_page(upload: Upload) -> None:
+    offered = httpx.Response(200, json={"data": [{"id": "another"}]})
+    assert "Correct the model in the file" in told(look(upload, provider_of(models=offered)))
+
+    upload.project.connection.prices.all().delete()
+
+    assert "Set another model, on the file's page or in the file itself, or choose a key" in told(
+        look(upload, provider_of(models=offered))
+    )
 
 
 def test_without_all_prices_no_balance_is_called_enough(upload: Upload) -> None:

@@ -61,6 +61,21 @@ def test_each_project_and_model_has_its_error(
     assert "25 % off, 3 estimates" in said
 
 
+def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> None:
+    batch = make_batch(make_project(name="Team"))
+    finish(batch, [answer_line(1), answer_line(2)], [error_line(3)])
+    Charge.objects.update(
+        estimated_low_usd=Decimal("0.30"),
+        estimated_cost_usd=Decimal("300000.00000001"),
+        estimated_ceiling_usd=Decimal("450000"),
+        cost_usd=Decimal("250000"),
+    )
+
+    said = words(staff, PAGE)
+
+    assert "Team Qwen/Qwen3-30B 1 ~$200,000.00 $250,000.00 20 % 25 % more 1" in said
+
+
 def test_the_report_leads_to_it(staff: Client) -> None:
     assert f'href="{PAGE}"' in staff.get("/report/").content.decode()
 

@@ -15,6 +15,7 @@ from batchapp.models import Project, Upload, User
 from batchapp.services import intake
 from tests.make import (
     VIEWER,
+    finish,
     join,
     make_batch,
     make_connection,
@@ -30,6 +31,7 @@ from tests.make import (
 pytestmark = pytest.mark.django_db
 
 URL = "/projects/support/files/"
+DASH = "\u2013"
 
 
 def test_what_a_person_is_shown_stays_out_of_shared_caches(page: Client, project: Project) -> None:
@@ -301,6 +303,33 @@ def test_each_window_has_its_price_and_realtime_to_compare(
     assert f"~${cost:.2f}" in html
     assert f"~${2 * cost:.2f}" in html
     assert "50 % less than realtime" in html
+
+
+def test_the_models_have_the_tokens_that_they_are_priced_by(
+    page: Client, project: Project, user: User
+) -> None:
+    finish(make_batch(project))  # 50 tokens an answer
+    vectors = request_line(9, url="/v1/embeddings", body={"model": "bge", "input": "Word"})
+    upload = make_upload(project, user, content=request_file() + vectors.encode())
+
+    html = page.get(upload.get_absolute_url()).content.decode()
+
+    expected = re.findall(r'data-label="Output tokens, expected" class="number">([^<]*)<', html)
+    most = re.findall(r'data-label="Output tokens, at most" class="number">([^<]*)<', html)
+    assert (expected, most) == (["~150", DASH], ["300", DASH])
+
+
+def test_what_past_runs_stayed_below_is_said_of_each_window(
+    page: Client, project: Project, user: User
+) -> None:
+    finish(make_batch(project))
+    body = {"model": "Qwen/Qwen3-30B", "messages": [{"role": "user", "content": "Why?"}]}
+    upload = make_upload(project, user, content=request_line(1, body=body).encode())
+
+    html = page.get(upload.get_absolute_url()).content.decode()
+
+    assert html.count("by past runs ~$") == 3
+    assert "1 request sets no <code>max_tokens</code>, so nothing bounds the cost." in html
 
 
 def test_a_model_without_a_price_is_not_free(page: Client, user: User) -> None:

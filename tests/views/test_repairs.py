@@ -16,7 +16,9 @@ from batchapp.services import intake, repairing
 from tests.make import (
     MODEL,
     VIEWER,
+    finish,
     join,
+    make_batch,
     make_price,
     make_project,
     make_upload,
@@ -343,6 +345,22 @@ def test_what_repeats_has_its_cost(page: Client, project: Project, user: User) -
     assert f"2 requests repeat an earlier one word for word: ~${cost:.4f} of" in html
 
 
+def test_what_repeats_is_priced_by_past_runs_as_the_whole_is(
+    page: Client, project: Project, user: User
+) -> None:
+    finish(make_batch(project))  # 50 tokens an answer
+    body = json.loads(request_line(1))["body"]
+    content = "".join(f"{request_line(n, body=body)}\n" for n in range(1, 4))
+    upload = make_upload(project, user, content=content.encode())
+    report = upload.report
+    assert report
+    cost = (report.repeated[MODEL].input_tokens + 2 * 2 * 50) / 1_000_000
+
+    html = html_of(page, upload.get_absolute_url())
+
+    assert f"word for word: ~${cost:.4f} of" in html
+
+
 def test_what_is_counted_exactly_has_no_tilde(page: Client, project: Project, user: User) -> None:
     exact = make_upload(project, user, content=request_file(model="Qwen/Qwen3-14B-FP8"))
     about = make_upload(project, user, content=request_file(model="nobody/knows-it"))
@@ -419,3 +437,63 @@ def test_the_model_that_most_of_the_file_asks_for_is_chosen_to_begin_with(
     upload = make_upload(project, user, content=request_file() + nameless.encode())
 
     assert f'<option value="{MODEL}" selected' in html_of(page, address(upload))
+
+
+def test_a_price_of_many_models_is_not_offered_as_a_model(
+    page: Client, project: Project, user: User
+) -> None:
+    make_price(project.connection, "24h", 1, 2, model="mine-*")
+    make_price(project.connection, "24h", 1, 2, model="*")
+    nameless = request_line(9, body={"messages": [{"role": "user", "content": "?"}]})
+    content = request_file(model="mine-7b") + nameless.encode()
+    upload = make_upload(project, user, content=content)
+
+    html = html_of(page, address(upload))
+
+    assert re.findall(r'<option value="([^"]+)"', html) == [MODEL, "mine-7b"]
+    assert '<option value="mine-7b" selected' in html
+
+
+def test_a_misspelt_model_is_found_and_set_right(
+    page: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user, content=request_file(model=f"{MODEL}x"))
+
+    html = html_of(page, upload.get_absolute_url())
+
+    assert f"has no price on file for {MODEL}x (is it {MODEL}?)." in html
+    (link,) = re.findall(r'id="cure-no_price-set_model" href="([^"]+)"', html)
+    form = html_of(page, link.replace("&amp;", "&"))
+    assert ticked(form) == ["set_model"]
+    assert f'<option value="{MODEL}" selected' in form
+    assert 'name="every_model" checked' in form
+    assert f"In the whole file: 3 requests given the model {MODEL}" in form
+
+    page.post(address(upload), ask("set_model", model=MODEL, every_model="on"))
+
+    assert list(work(version_of(upload)).report.models) == [MODEL]
+
+
+def test_an_unpriced_model_is_said_where_there_is_none_to_set_instead(
+    page: Client, project: Project, user: User
+) -> None:
+    project.connection.prices.all().delete()
+    upload = make_upload(project, user)
+
+    html = html_of(page, upload.get_absolute_url())
+
+    assert html.count("has no price on file for") == 1
+    assert "set_model" not in html
+    assert page.get(address(upload)).status_code == 404
+
+
+def test_a_model_with_a_price_in_one_window_is_no_finding(
+    page: Client, project: Project, user: User
+) -> None:
+    project.connection.prices.filter(window="24h").delete()
+    upload = make_upload(project, user)
+
+    html = html_of(page, upload.get_absolute_url())
+
+    assert 'id="faults"' not in html
+    assert f"has no price on file for {MODEL}." in html

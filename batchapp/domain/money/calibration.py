@@ -91,7 +91,8 @@ def learn(kin: Kin, runs: Sequence[Run]) -> History | None:
         (run.rate, 1 if kin is Kin.PORTAL else run.answers)
         for run in sorted(runs, key=lambda run: run.rate)
     ]
-    low, expected, high = (_quantile(weighted, share) for share in (LOW, MIDDLE, HIGH))
+    low, high = _quantile(weighted, LOW), _quantile(weighted, HIGH)
+    expected = _median(weighted)
     answers = sum(run.answers for run in runs)
     margin = _margin(len(runs), answers)
     return History(
@@ -113,6 +114,12 @@ def _quantile(weighted: Sequence[tuple[Decimal, int]], share: Decimal) -> Decima
         if passed >= wanted:
             return rate
     return weighted[-1][0]
+
+
+def _median(weighted: Sequence[tuple[Decimal, int]]) -> Decimal:
+    """The middle rate; where two have half the weight on each side, what is between them."""
+    lower, upper = _quantile(weighted, MIDDLE), _quantile(weighted[::-1], MIDDLE)
+    return EXACT.divide(EXACT.add(lower, upper), Decimal(2))
 
 
 def _margin(runs: int, answers: int) -> Decimal:

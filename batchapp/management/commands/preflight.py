@@ -16,7 +16,7 @@ from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.money.pricing import EXACT
 from batchapp.domain.preflight import jsonl
 from batchapp.domain.preflight.jsonl import Fault, Limits, Report
-from batchapp.models import Connection, Project
+from batchapp.models import REALTIME, Connection, Project
 from batchapp.models.connection import DOUBLEWORD_URL
 from batchapp.services import ordering
 
@@ -117,7 +117,20 @@ def _quotes(
         return {}
     now = timezone.now()
     histories = ordering.learnt(report, project, None, now) if project else None
-    return ordering.quote(report, connection, connection.windows, now, histories)
+    return ordering.quote(report, connection, [*connection.windows, REALTIME], now, histories)
+
+
+def _unpriced(quotes: dict[str, Estimate]) -> list[str] | None:
+    """Models without a price in some window on offer; None where no prices are known at all."""
+    if not quotes:
+        return None
+    missing = [quotes[window].unpriced for window in quotes if window != REALTIME]
+    return sorted({model for models in missing for model in models})
+
+
+def _estimated(report: Report) -> int:
+    """How many requests an estimate is of: those without errors."""
+    return sum(facts.requests for facts in report.models.values())
 
 
 def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
@@ -135,6 +148,8 @@ def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
             }
             for name, facts in report.models.items()
         },
+        "estimated_requests": _estimated(report),
+        "unpriced": _unpriced(quotes),
         "estimate": {window: _amounts(estimate) for window, estimate in quotes.items()},
     }
     return json.dumps(found, indent=2, ensure_ascii=False)
@@ -154,7 +169,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 
 def _amounts(estimate: Estimate) -> dict[str, str | None]:
-    """Return amounts of the whole file; a model without a price leaves all of them unknown."""
+    """Return amounts of every request; a model without a price leaves all of them unknown."""
     if not estimate.is_complete:
         return {"low_usd": None, "expected_usd": None, "ceiling_usd": None}
     return {
@@ -177,7 +192,7 @@ def _as_text(report: Report, quotes: dict[str, Estimate]) -> str:
         )
     told.extend(_lines_of_faults(report))
     told.extend(_bases(quotes))
-    told.extend(_cost(window, estimate) for window, estimate in quotes.items() if report.models)
+    told.extend(_costs(report, quotes))
     errors = report.severities["error"]
     verdict = "The file can be sent." if report.is_valid else "The file cannot be sent: "
     told.append(verdict if report.is_valid else f"{verdict}errors to correct: {errors:,}.")
@@ -206,6 +221,18 @@ def _bases(quotes: dict[str, Estimate]) -> Iterator[str]:
     """What the output tokens are judged by; it is the same for every window."""
     for line in next(iter(quotes.values())).models if quotes else ():
         yield f"  output tokens of {line.model}: about {line.output_expected:,}, {line.basis}"
+
+
+def _costs(report: Report, quotes: dict[str, Estimate]) -> Iterator[str]:
+    if not report.models or not quotes:
+        return
+    if not report.is_valid:
+        priced = _estimated(report)
+        which = "1 request" if priced == 1 else f"{priced:,} requests"
+        yield f"for the {which} without errors:"
+    for window, estimate in quotes.items():
+        if window != REALTIME:
+            yield _cost(window, estimate)
 
 
 def _cost(window: str, estimate: Estimate) -> str:

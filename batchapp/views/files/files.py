@@ -18,7 +18,7 @@ from batchapp.domain.preflight.jsonl import Report
 from batchapp.forms.files import SAMPLES, FileFilterForm, SendingForm, UploadForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Origin, Project, StaleRow, Upload
-from batchapp.services import intake
+from batchapp.services import intake, ordering
 from batchapp.tasks import wake
 from batchapp.views.access import can_write, project_of, require_member, upload_of
 from batchapp.views.batches.summary import summarise, with_details
@@ -28,11 +28,13 @@ from batchapp.views.files.preflight import (
     fault_groups,
     is_exact,
     offers,
-    quotes_for,
+    quotes_by,
     repetition,
     with_excerpts,
 )
 from batchapp.views.files.repairs import repairs_for
+from batchapp.views.files.unpriced import no_price, unpriced_models
+from batchapp.views.ordering.choices import model_rows
 
 PAGE_SIZE = 25
 BATCHES_SHOWN = 10
@@ -96,7 +98,6 @@ def upload(request: Request, pk: UUID) -> HttpResponse:
     try:
         if report := found.report:
             context |= _preflight(request, report, found)
-            context["repairs"] = repairs_for(report) if context["can_write"] else []
     except msgspec.ValidationError:
         context["is_unreadable"] = True
     return render_partial(request, "batchapp/files/file.html", "live", context)
@@ -190,14 +191,23 @@ def _relatives(found: Upload) -> tuple[Upload | None, list[Any]]:
 
 
 def _preflight(request: Request, report: Report, found: Upload) -> dict[str, Any]:
+    project, now = found.project, timezone.now()
+    connection = project.connection
+    histories = ordering.learnt(report, project, request.user, now)
+    quotes = quotes_by(report, connection, now, histories)
+    unpriced = unpriced_models(quotes)
+    others = [no_price(report, unpriced, connection, now)] if unpriced else []
     context: dict[str, Any] = {
         "report": report,
-        "groups": with_excerpts(fault_groups(report), found),
+        "groups": with_excerpts(fault_groups(report, *others), found),
         "assumed_attachments": assumed_attachments(report),
+        "models": model_rows(report, quotes),
+        "unpriced": unpriced,
+        "repairs": repairs_for(report, has_unpriced=any(each.has_choice for each in others))
+        if can_write(request, project)
+        else [],
     }
     if report.is_valid:
-        project, now = found.project, timezone.now()
-        quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
         context["offers"] = offers(quotes, is_exact=is_exact(report))
-        context["repetition"] = repetition(report, quotes)
+        context["repetition"] = repetition(report, quotes, histories)
     return context

@@ -2,10 +2,12 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from batchapp.domain.money.calibration import History
 from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.preflight.faults import OURS
 from batchapp.domain.preflight.jsonl import Fault, Report, Severity
@@ -43,6 +45,8 @@ class Cure:
 
     name: str
     title: str
+    every_model: bool = False
+    """Whether it is of use only where the requests name a model already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +171,8 @@ def title_of(code: str) -> str:
     return ACRONYMS.sub(lambda found: found[0].upper(), code.replace("_", " ").capitalize())
 
 
-def fault_groups(report: Report) -> list[FaultGroup]:
-    """Errors first, and in each severity what happens most."""
+def fault_groups(report: Report, *others: FaultGroup) -> list[FaultGroup]:
+    """Errors first, and in each severity what happens most; with ``others`` among them."""
     by_code: defaultdict[str, list[Fault]] = defaultdict(list)
     for fault in report.faults:
         by_code[fault.code].append(fault)
@@ -176,6 +180,7 @@ def fault_groups(report: Report) -> list[FaultGroup]:
         FaultGroup(code, faults[0].severity, report.fault_totals.get(code, len(faults)), faults)
         for code, faults in by_code.items()
     ]
+    groups += others
     return sorted(groups, key=lambda group: (ORDER.index(group.severity), -group.total))
 
 
@@ -204,6 +209,16 @@ def quotes_for(
     With a project and a user, the answers' length is judged by batches that ended before ``at``.
     """
     histories = ordering.learnt(report, project, user, at) if project and user else None
+    return quotes_by(report, connection, at, histories)
+
+
+def quotes_by(
+    report: Report,
+    connection: Connection,
+    at: datetime,
+    histories: Mapping[str, History] | None,
+) -> dict[str, Estimate]:
+    """As ``quotes_for``, by ``histories`` that are known already."""
     return ordering.quote(report, connection, [*connection.windows, REALTIME], at, histories)
 
 
@@ -226,14 +241,20 @@ def assumed_attachments(report: Report) -> int:
     return sum(facts.assumed_attachments for facts in report.models.values())
 
 
-def repetition(report: Report, quotes: dict[str, Estimate]) -> Repetition | None:
-    """The cost of repeated requests in the first of the ``quotes``; None if none repeats."""
+def repetition(
+    report: Report, quotes: dict[str, Estimate], histories: Mapping[str, History]
+) -> Repetition | None:
+    """The cost of repeated requests in the first of the ``quotes``; None if none repeats.
+
+    ``histories`` are those that the quotes were made by.
+    """
     requests = sum(facts.requests for facts in report.repeated.values())
     window, quote = next(iter(quotes.items()))
     if not requests:
         return None
     prices = {line.model: line.price for line in quote.models if line.price}
-    return Repetition(requests, _expected(estimate(report.repeated, prices, window)), window)
+    repeated = estimate(report.repeated, prices, window, histories)
+    return Repetition(requests, _expected(repeated), window)
 
 
 def _others(fault: Fault | None, repeats: list[int]) -> list[int]:

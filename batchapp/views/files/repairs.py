@@ -1,6 +1,7 @@
 """Faults of a file put right on its page: chosen, looked at, and made into a new version."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +21,39 @@ from batchapp.services import repairing
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
 from batchapp.views.access import require_member, upload_of
-from batchapp.views.files.preflight import title_of
+from batchapp.views.files.preflight import quotes_by, title_of
+from batchapp.views.files.unpriced import NO_PRICE, priced_models, unpriced_models
 from batchapp.views.ordering.flow import report_of
 
 PAGE = "batchapp/files/file_repair.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a file can be corrected with: ``models`` have a price, the file's ``unpriced`` none."""
+
+    report: Report
+    models: list[str]
+    unpriced: list[str]
+
+    @property
+    def repairs(self) -> list[Repair]:
+        return repairs_for(self.report, has_unpriced=bool(self.models and self.unpriced))
+
+    @property
+    def is_about_names(self) -> bool:
+        """Whether a model is offered only for those that requests name already."""
+        cures = REMEDIES[Repair.SET_MODEL].cures
+        return bool(self.unpriced) and not self.report.fault_totals.keys() & set(cures)
+
+    @property
+    def usual_model(self) -> str:
+        """The one that most of the file asks for already, or whose name is nearest."""
+        facts, models = self.report.models, self.models
+        known = sorted(facts, key=lambda name: -facts[name].requests)
+        near = [each for name in self.unpriced for each in get_close_matches(name, models, n=1)]
+        others = [] if self.unpriced else models[:1]
+        return next((name for name in [*known, *near, *others] if name in models), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +73,44 @@ def upload_repair(request: Request, pk: UUID) -> HttpResponse:
     found = upload_of(request, pk)
     require_member(request, found.project)
     report = report_of(found)
-    if report is None or not (offered := repairs_for(report)):
+    means = _means(found, report) if report else None
+    if means is None or not (offered := means.repairs):
         if request.method == "POST":
             return redirect(found)
         raise Http404
-    models = _priced_models(found)
+    models = means.models
     if request.method != "POST":
         chosen = [each for each in request.GET.getlist("repairs") if each in offered]
         data = {
-            "repairs": chosen or usual(report, has_models=bool(models)),
-            "model": _usual_model(report, models),
+            "repairs": chosen or usual(means.report, has_models=bool(models)),
+            "model": means.usual_model,
             "max_tokens": "",
+            "every_model": "every_model" in request.GET or means.is_about_names,
         }
         form = RepairForm(initial=data, offered=offered, models=models)
         trial = RepairForm(data, offered=offered, models=models)
-        context = _context(found, report, form, trial if trial.is_valid() else None)
+        context = _context(found, means, form, trial if trial.is_valid() else None)
         return render(request, PAGE, context)
     form = RepairForm(request.POST, offered=offered, models=models)
     if form.is_valid() and "preview" not in request.POST:
         fresh = repairing.begin(found, request.user, form.choice, submission=form.sender)
         wake(fresh)
         return redirect(fresh)
-    context = _context(found, report, form, form if form.is_valid() else None)
+    context = _context(found, means, form, form if form.is_valid() else None)
     page = f"{PAGE}#preview" if wants_fragment(request) else PAGE
     return render(request, page, context)
 
 
-def repairs_for(report: Report) -> list[Repair]:
-    """All that can be offered for a file, in the order in which it is done."""
+def repairs_for(report: Report, *, has_unpriced: bool) -> list[Repair]:
+    """All that can be offered for a file, in the order in which it is done.
+
+    ``has_unpriced``: it asks for models without a price, and there are others to set instead.
+    """
     if report.is_gzip:  # an archive that broke off: what is behind is not known
         return []
     cures = {repair for code in report.fault_totals for repair in cures_of(code)}
+    if has_unpriced:
+        cures.add(Repair.SET_MODEL)
     return [repair for repair in REMEDIES if repair in cures]
 
 
@@ -88,19 +125,14 @@ def usual(report: Report, *, has_models: bool) -> list[str]:
     return [repair.value for repair in REMEDIES if repair in firsts]
 
 
-def _usual_model(report: Report, models: list[str]) -> str:
-    """The one that most of the file asks for already, if it can be chosen."""
-    known = sorted(report.models, key=lambda name: -report.models[name].requests)
-    return next((name for name in [*known, *models[:1]] if name in models), "")
-
-
-def _priced_models(found: Upload) -> list[str]:
-    prices = found.project.connection.prices.in_force(timezone.now())
-    return list(prices.order_by("model").values_list("model", flat=True).distinct())
+def _means(found: Upload, report: Report) -> Means:
+    now, connection = timezone.now(), found.project.connection
+    unpriced = unpriced_models(quotes_by(report, connection, now, None))
+    return Means(report, priced_models(connection, report, now), unpriced)
 
 
 def _context(
-    found: Upload, report: Report, form: RepairForm, asked: RepairForm | None
+    found: Upload, means: Means, form: RepairForm, asked: RepairForm | None
 ) -> dict[str, Any]:
     """The page; ``asked`` is what a preview is made of, None while the form is not complete."""
     chosen = [str(each) for each in form["repairs"].value() or []]
@@ -108,7 +140,7 @@ def _context(
         "upload": found,
         "project": found.project,
         "form": form,
-        "offered": [_offered(each, report, chosen) for each in repairs_for(report)],
+        "offered": [_offered(each, means, chosen) for each in means.repairs],
         "has_models": len(form.fields["model"].choices) > 1,  # type: ignore[attr-defined]
         "nav": "projects",
         "tab": "uploads",
@@ -123,14 +155,17 @@ def _context(
     return context | {"trial": trial, "words": words}
 
 
-def _offered(repair: Repair, report: Report, chosen: list[str]) -> Offered:
+def _offered(repair: Repair, means: Means, chosen: list[str]) -> Offered:
+    report = means.report
     codes = [code for code in report.fault_totals if repair in cures_of(code)]
     total = sum(report.fault_totals[code] for code in codes)
     reach = count(total, "line")
     if repair is Repair.DROP_BAD_ROWS and total > 1:
         reach = f"at most {reach}"  # one line can have several errors
-    if codes == ["mixed_models"]:
+    findings = [title_of(code) for code in codes]
+    has_unpriced = repair is Repair.SET_MODEL and bool(means.unpriced)
+    if has_unpriced:
+        findings.append(title_of(NO_PRICE))
+    if has_unpriced or codes == ["mixed_models"]:
         reach = count(sum(each.requests for each in report.models.values()), "line")
-    return Offered(
-        repair, REMEDIES[repair], [title_of(code) for code in codes], reach, repair in chosen
-    )
+    return Offered(repair, REMEDIES[repair], findings, reach, repair in chosen)

@@ -47,6 +47,11 @@ def test_the_range_is_that_of_the_runs_once_there_are_many():
     assert (learnt.low, learnt.expected, learnt.high) == (11, 51, 91)
 
 
+def test_the_middle_of_two_equal_runs_is_between_them():
+    assert history((100, 1_000), (100, 100_000)).expected == 505
+    assert history((100, 1_000), (101, 101_000)).expected == 1_000
+
+
 def test_a_large_run_of_the_project_weighs_more_than_a_small_one():
     assert history((10, 10_000), (990, 99_000)).expected == 100
     assert history((10, 10_000), (10, 9_000), (990, 99_000), kin=Kin.PORTAL).expected == 900
