@@ -7,8 +7,10 @@ from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from batchapp.models import Adoption, Batch, Event, Leased, Part, StaleRow, Table, Upload, Watch
+from batchapp.models.leased import WAKE_AGAIN
 from batchapp.services import adopting, billing, reading
 
 logger = logging.getLogger(__name__)
@@ -31,13 +33,16 @@ def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], Rows])
     Returns the rows that may be due for a step now, that which moved first; none if another
     worker has it.
     """
-    row: Row | None = model.objects.claim(pk, status)
+    # Messages pile up while workers are busy; one that is late has nothing to wake any more.
+    row: Row | None = model.objects.claim(pk, status, by=timezone.now() + WAKE_AGAIN)
     if row is None:
         return []
     others: Rows = None
     try:
         if isinstance(row, Part) and row.is_called_off:
-            row.move_to(Part.Status.CANCELLED, trouble="")
+            # What was to be reopened has ended already, and keeps its end.
+            end = Part.Status.DONE if row.ended_at else Part.Status.CANCELLED
+            row.move_to(end, trouble="")
         elif row.claims > MAX_CLAIMS:
             _give_up(row)
         elif isinstance(row, Part) and row.is_put_off:
@@ -75,7 +80,7 @@ def close(part: Part, trouble: str) -> None:
     """End a part that is to be cancelled although its provider could not be told, or asked."""
     part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
     rest = "It is closed here, and what was fetched so far is kept."
-    if part.may_be_at_provider:
+    if part.may_be_at_provider and not part.ended_at:
         rest += f" {part.batch.connection} may still run it and bill it."
     Event.objects.create(batch_id=part.batch_id, text=f"{trouble} {rest}")
 

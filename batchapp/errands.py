@@ -30,6 +30,7 @@ from batchapp.services import (
     ordering,
     polling,
     reopening,
+    submission,
     watching,
 )
 from batchapp.upstream.client import UpstreamClient, connect
@@ -158,14 +159,22 @@ def look_back(batch: Batch) -> Rows:
         return None
     try:
         with _asking(batch.key) as upstream:
-            if batch.may_still_land and (landed := landing.look(batch, upstream)):
-                return landed
+            if batch.may_still_change and (moved := _look_after(batch, upstream)):
+                return moved
             billing.ask(batch, upstream)
     except (UnreadableKey, UpstreamRejected):
         billing.close(batch)
     except UpstreamUnavailable:
         billing.ask_later(batch)
     return None
+
+
+def _look_after(batch: Batch, upstream: UpstreamClient) -> list[Part]:
+    """What of ``batch`` is followed again; twins of its parts that turned up are cancelled."""
+    for part in batch.parts.filter(may_have_twin=True).exclude(upstream_id=""):
+        submission.cancel_twins(part, upstream)
+    found = landing.look(batch, upstream)
+    return found.landed + [part for part in found.running if reopening.follow_again(part)]
 
 
 def look(watch: Watch) -> Rows:
@@ -186,10 +195,15 @@ def look(watch: Watch) -> Rows:
                     taken.append(part)
             for part in found.reopened:
                 _follow_again(part)
+            for part in found.doubled:
+                submission.cancel_twins(part, upstream)
     except (UnreadableKey, UpstreamRejected):
         watch.postpone(LONGEST_PAUSE)
     except UpstreamUnavailable as exc:
-        watch.postpone(exc.retry_after or setbacks.spread(connection.patience))
+        if exc.retry_after:
+            watching.rest(watch, exc.retry_after)
+        else:
+            watch.postpone(setbacks.spread(connection.patience))
     return taken
 
 

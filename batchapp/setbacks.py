@@ -24,7 +24,10 @@ GIVES_UP_AFTER = timedelta(minutes=15)
 
 
 def take_refusal(part: Part, exc: UpstreamRejected) -> None:
-    """A person decides, unless the provider may only be late, or it is to be cancelled anyway."""
+    """A person decides, unless the provider may only be late, or it is to be cancelled anyway.
+
+    What was answered is paid for: the results of one that is to be cancelled are asked for again.
+    """
     connection, created_at = part.batch.connection, part.create_attempted_at
     grace = timedelta(seconds=connection.create_grace_seconds)
     is_new = part.upstream_id and created_at and timezone.now() - created_at < grace
@@ -32,10 +35,14 @@ def take_refusal(part: Part, exc: UpstreamRejected) -> None:
         # Reads may come from a replica that does not have the batch yet.
         _try_later(part, exc, pause(part))
         return
-    advice = advising.sentence(exc, connection)
+    advice = advising.sentence(exc, connection, is_sent=bool(part.upstream_id))
     if exc.reason in ABOUT_KEYS:
         keying.note_trouble(part.batch.key, advice, is_refused=True)
-    stop(part, advice)
+    part.batch.refresh_from_db(fields=["cancel_requested_at"])
+    if part.status == Part.Status.HARVESTING and part.batch.cancel_requested_at:
+        _try_later(part, exc, pause(part))
+    else:
+        stop(part, advice)
 
 
 def take_silence(part: Part, exc: UpstreamUnavailable) -> None:

@@ -3,7 +3,7 @@
 A step returns the other rows that it has made due, to be woken.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.db import transaction
 
@@ -14,18 +14,21 @@ from batchapp.services import (
     adopting,
     building,
     fetching,
+    harvesting,
     intake,
     merging,
     ordering,
     polling,
     preparing,
     queueing,
+    reopening,
     repairing,
     retrying,
     settling,
     submission,
 )
 from batchapp.upstream.client import UpstreamClient
+from batchapp.upstream.errors import Reason, UpstreamRejected
 
 
 def make_file(table: Table) -> Rows:
@@ -60,6 +63,15 @@ def prepare(part: Part) -> Rows:
 
 def submit(part: Part) -> Rows:
     """Send a part; what has no place at its provider yet waits for one."""
+    return _in_turn(part, submission.submit)
+
+
+def reopen(part: Part) -> Rows:
+    """Have what a part has no answer to run again, which takes a place like one that is new."""
+    return _in_turn(part, reopening.reopen)
+
+
+def _in_turn(part: Part, step: Callable[[Part, UpstreamClient], Rows]) -> Rows:
     admitted: Iterable[Part] = ()
     if not queueing.has_place(part):
         admitted = [
@@ -68,15 +80,23 @@ def submit(part: Part) -> Rows:
         if not queueing.has_place(part):
             queueing.wait(part)
             return admitted
-    errands.with_upstream(submission.submit)(part)
+    errands.with_upstream(step)(part)
     return admitted
 
 
 def poll(part: Part, upstream: UpstreamClient) -> None:
-    """Ask how far a part is, and stop what else may have come of it."""
+    """Ask how far a part is, and stop what else may have come of it.
+
+    A provider that no longer knows it may hand out its results for some minutes yet.
+    """
     if part.may_have_twin:
         submission.cancel_twins(part, upstream)
-    polling.poll(part, upstream)
+    try:
+        polling.poll(part, upstream)
+    except UpstreamRejected as exc:
+        if exc.reason in {Reason.NOT_FOUND, Reason.GONE}:
+            harvesting.salvage(part, upstream)
+        raise
 
 
 def settle(batch: Batch) -> None:

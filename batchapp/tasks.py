@@ -5,7 +5,6 @@ doubled or late costs a tick; a worker that dies costs a lease.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TypeVar
 
 from celery import Task, shared_task
@@ -15,14 +14,12 @@ from django.utils import timezone
 from batchapp import errands, steps
 from batchapp.attempts import Rows, attempt
 from batchapp.models import Adoption, Batch, Leased, Part, Table, Upload, Watch
-from batchapp.services import harvesting, reading, reopening
+from batchapp.models.leased import WAKE_AGAIN
+from batchapp.services import harvesting, reading
 
 Row = TypeVar("Row", bound=Leased)
 
 ROWS_PER_TICK = 500
-
-WAKE_AGAIN = timedelta(seconds=10)
-"""After which a message that nobody acted on is taken for lost."""
 
 
 @shared_task
@@ -102,7 +99,7 @@ def harvest(part_id: str) -> None:
 @shared_task
 def reopen(part_id: str) -> None:
     """Have what one part has no answer to run again at its provider."""
-    _step(Part, part_id, Part.Status.REOPENING, errands.with_upstream(reopening.reopen))
+    _step(Part, part_id, Part.Status.REOPENING, steps.reopen)
 
 
 @shared_task

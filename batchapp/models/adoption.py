@@ -10,7 +10,7 @@ from batchapp.models.batch import Batch
 from batchapp.models.connection import Connection
 from batchapp.models.key import ProviderKey
 from batchapp.models.leased import Leased, LeasedQuerySet
-from batchapp.models.part import TOKEN_KEY, Part
+from batchapp.models.part import TOKEN_KEY, Part, part_of
 from batchapp.models.project import Project
 from batchapp.models.upload import Upload
 from batchapp.models.user import AnyUser, User
@@ -25,30 +25,28 @@ class AdoptionQuerySet(LeasedQuerySet["Adoption"]):
     def here(self, connection: Connection, remotes: Iterable[RemoteBatch]) -> set[str]:
         """The ids of those of ``remotes`` that the portal follows or is bringing in."""
         remotes = list(remotes)
-        rows = self.filter(connection=connection, upstream_id__in=[each.id for each in remotes])
-        on_their_way = rows.exclude(status=Adoption.Status.FAILED)
-        ids = on_their_way.values_list("upstream_id", flat=True)
-        return self.followed(connection, remotes) | set(ids)
+        ids = [each.id for each in remotes]
+        return self.followed(connection, remotes) | self.taken_in(connection, ids)
+
+    def taken_in(self, connection: Connection, ids: Iterable[str]) -> set[str]:
+        """Those of ``ids`` that were brought in, or are on their way."""
+        rows = self.filter(connection__in=connection.same_provider(), upstream_id__in=list(ids))
+        return set(
+            rows.exclude(status=Adoption.Status.FAILED).values_list("upstream_id", flat=True)
+        )
 
     def followed(self, connection: Connection, remotes: Iterable[RemoteBatch]) -> set[str]:
         """The ids of those that are a part here, or carry the mark of one that is under way."""
         remotes = list(remotes)
-        parts = Part.objects.filter(batch__connection=connection)
+        parts = Part.objects.filter(batch__connection__in=connection.same_provider())
         known = parts.filter(upstream_id__in=[each.id for each in remotes])
-        marked = {token: each.id for each in remotes if (token := _token(each))}
+        tokens = {part_of(each.metadata.get(TOKEN_KEY, "")): each.id for each in remotes}
+        marked = {token: name for token, name in tokens.items() if token}
         live = parts.filter(pk__in=marked).exclude(status__in=Part.OVER)
         return {
             *known.values_list("upstream_id", flat=True),
             *(marked[pk] for pk in live.values_list("pk", flat=True)),
         }
-
-
-def _token(remote: RemoteBatch) -> uuid.UUID | None:
-    """The part that a batch carries the mark of, if a portal made it."""
-    try:
-        return uuid.UUID(hex=remote.metadata.get(TOKEN_KEY, ""))
-    except ValueError:
-        return None
 
 
 AdoptionManager = models.Manager.from_queryset(AdoptionQuerySet)

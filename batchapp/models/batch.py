@@ -16,8 +16,8 @@ from batchapp.models.project import Project
 from batchapp.models.upload import Upload
 from batchapp.models.user import AnyUser, User
 
-LANDING = timedelta(minutes=15)
-"""How long requests in flight are looked for after the end of a batch that was cancelled."""
+LOOKED_AFTER = timedelta(minutes=15)
+"""How long a batch is looked at after its end, where more may become of it."""
 
 
 class BatchQuerySet(LeasedQuerySet["Batch"]):
@@ -124,11 +124,13 @@ class Batch(Leased):
         return sent_at is None or sent_at <= asked_at
 
     @property
-    def may_still_land(self) -> bool:
-        """Whether requests that were being worked on when it was cancelled may yet be answered."""
-        if not self.is_over or not self.cancelled or self.finished_at is None:
+    def may_still_change(self) -> bool:
+        """Whether requests in flight at a cancellation may yet be answered, or a twin turn up."""
+        if not self.is_over or self.finished_at is None:
             return False
-        return timezone.now() - self.finished_at < LANDING
+        if timezone.now() - self.finished_at >= LOOKED_AFTER:
+            return False
+        return bool(self.cancelled) or self.parts.filter(may_have_twin=True).exists()
 
     def run_again(self, **fields: Any) -> None:
         """Go back to running, as if it had not ended; ``fields`` are written with it."""

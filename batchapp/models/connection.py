@@ -1,6 +1,7 @@
 """Providers that batches are sent to."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
@@ -84,6 +85,21 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def address(self) -> tuple[str, int | None, str]:
+        """Which provider this is, however its address is written."""
+        try:
+            url = urlsplit(self.base_url.strip())
+            port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        except ValueError:  # no address that anything could be asked for at
+            return self.base_url, None, ""
+        return url.hostname or "", port, url.path.rstrip("/").removesuffix("/v1")
+
+    def same_provider(self) -> list["Connection"]:
+        """The connections to this one's provider, itself among them, the oldest first."""
+        rows = Connection.objects.order_by("pk")
+        return [each for each in rows if each.address == self.address]
 
     @property
     def patience(self) -> timedelta:

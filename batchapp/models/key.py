@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from batchapp.models.connection import Connection
-from batchapp.models.project import Project
+from batchapp.models.project import Membership, Project
 from batchapp.models.sealed import UnreadableKey, reseal, seal, unseal
 from batchapp.models.user import User
 
@@ -93,6 +93,15 @@ class ProviderKey(models.Model):
         except UnreadableKey:
             return False
         return True
+
+    def may_be_spent_by(self, user: User, project: Project) -> bool:
+        """Whether ``user`` may have more of a batch of ``project`` that runs on it run.
+
+        A personal key serves its project for as long as its owner is a member.
+        """
+        if self.user_id in (None, user.pk):
+            return True
+        return Membership.objects.filter(user=self.user_id, project=project).exists()
 
     def rotate(self) -> None:
         """Encrypt again with the first of ``ENCRYPTION_KEYS``, unsaved."""

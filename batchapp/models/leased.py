@@ -12,6 +12,9 @@ from django.utils import timezone
 
 Row = TypeVar("Row", bound="Leased")
 
+WAKE_AGAIN = timedelta(seconds=10)
+"""After which a message that nobody acted on is taken for lost; until then its row is not due."""
+
 RENEW_EVERY = 2.0
 """Seconds between two signs of life from a step that is told of its progress more often."""
 
@@ -25,14 +28,17 @@ class LeasedQuerySet(models.QuerySet[Row]):
         """Rows that some worker should look at now."""
         return self.filter(_free(now), next_check_at__lte=now)
 
-    def claim(self, pk: Any, status: str) -> Row | None:
-        """Lease one row for this worker; None if it is gone, moved on, or held.
+    def claim(self, pk: Any, status: str, *, by: datetime | None = None) -> Row | None:
+        """Lease one row for this worker; None if it is gone, moved on, held, or not due.
+
+        With ``by``, it is due if its time comes by then; without, whenever its time comes.
 
         A conditional UPDATE rather than ``select_for_update``: it means the same on SQLite and
         PostgreSQL, and no transaction stays open while the provider is spoken to.
         """
         now = timezone.now()
-        won = self.filter(_free(now), pk=pk, status=status, next_check_at__isnull=False).update(
+        due = Q(next_check_at__lte=by) if by else Q(next_check_at__isnull=False)
+        won = self.filter(_free(now), due, pk=pk, status=status).update(
             leased_until=now + settings.LEASE, claims=F("claims") + 1
         )
         return self.get(pk=pk) if won else None

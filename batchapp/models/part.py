@@ -1,7 +1,7 @@
 """The parts of a batch, as the provider sees them."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models, transaction
@@ -13,6 +13,14 @@ from batchapp.models.leased import Leased, LeasedQuerySet
 
 TOKEN_KEY = "portal_submission"  # noqa: S105  # the name of a metadata entry
 """Under it a provider's batch carries the token of the part that it is."""
+
+
+def part_of(token: str) -> uuid.UUID | None:
+    """The id of the part that ``token`` names; None if it is no such token."""
+    try:
+        return uuid.UUID(hex=token)
+    except ValueError:
+        return None
 
 
 class PartQuerySet(LeasedQuerySet["Part"]):
@@ -66,8 +74,14 @@ class Part(Leased):
         Status.WAITING: {Status.RUNNING, Status.PAUSED} | LEAVES,
         Status.RUNNING: {Status.HARVESTING, Status.PAUSED} | LEAVES,
         Status.HARVESTING: {Status.RUNNING, Status.DONE, Status.PAUSED, Status.REOPENING} | LEAVES,
-        Status.REOPENING: {Status.RUNNING, Status.PAUSED} | LEAVES,
-        Status.PAUSED: {Status.PREPARING, Status.WAITING, Status.REOPENING, Status.CANCELLED},
+        Status.REOPENING: {Status.RUNNING, Status.PAUSED, Status.DONE} | LEAVES,
+        Status.PAUSED: {
+            Status.PREPARING,
+            Status.WAITING,
+            Status.RUNNING,
+            Status.REOPENING,
+            Status.CANCELLED,
+        },
         Status.NEEDS_ATTENTION: {
             Status.PREPARING,
             Status.WAITING,
@@ -165,6 +179,22 @@ class Part(Leased):
             return timedelta()
         grace = timedelta(seconds=self.batch.connection.create_grace_seconds)
         return max(timedelta(), self.reopened_at + grace - timezone.now())
+
+    @property
+    def read_again_at(self) -> datetime | None:
+        """From when its results are worth another look after the end, at growing distances.
+
+        The third look comes when the provider's copies have had ``create_grace_seconds`` to
+        catch up.
+        """
+        grace = timedelta(seconds=self.batch.connection.create_grace_seconds)
+        return self.ended_at and self.ended_at + grace * (2**self.rereads - 1) / 7
+
+    @property
+    def runs_regardless(self) -> bool:
+        """Whether its provider was told to cancel it, and goes on with it all the same."""
+        is_stopping = self.upstream_status in {"cancelling", "cancelled"}
+        return bool(self.status == self.Status.RUNNING and self.cancel_sent_at) and not is_stopping
 
     @property
     def is_called_off(self) -> bool:

@@ -87,11 +87,13 @@ def begin(project: Project, user: User, key: ProviderKey, ids: Iterable[str]) ->
     if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
         raise Refused("Choose one of your own provider keys or one of the project's.")
     asked = list(dict.fromkeys(ids))
-    parts = Part.objects.filter(batch__connection=key.connection_id, upstream_id__in=asked)
-    followed = set(parts.values_list("upstream_id", flat=True))
+    there = key.connection.same_provider()
+    parts = Part.objects.filter(batch__connection__in=there, upstream_id__in=asked)
+    rows = Adoption.objects.exclude(connection=key.connection)
+    here = set(parts.values_list("upstream_id", flat=True)) | rows.taken_in(key.connection, asked)
     begun = Begun([], [])
     for each in asked:
-        adoption = None if each in followed else _begin_one(project, user, key, each)
+        adoption = None if each in here else _begin_one(project, user, key, each)
         if adoption:
             begun.adoptions.append(adoption)
         else:

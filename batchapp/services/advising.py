@@ -34,7 +34,23 @@ _NEXT_STEPS = {
 }
 
 
-def sentence(refusal: UpstreamRejected, connection: Connection) -> str:
-    """What happened and what to do next, with the provider's own words at the end."""
-    advice = _NEXT_STEPS[refusal.reason].format(connection=connection)
+_OF_WHAT_IS_THERE = {
+    Reason.FORBIDDEN: (
+        "{connection} does not let the key look at this batch or change it. Give the key that "
+        "right there, then try again; or cancel, and what was fetched so far is kept."
+    ),
+    Reason.INVALID: (
+        "{connection} did not accept the question about this batch. Try again; or cancel, and "
+        "what was fetched so far is kept."
+    ),
+}
+
+
+def sentence(refusal: UpstreamRejected, connection: Connection, *, is_sent: bool = False) -> str:
+    """What happened and what to do next, with the provider's own words at the end.
+
+    Of what ``is_sent`` no file can be corrected any more.
+    """
+    steps = _NEXT_STEPS | _OF_WHAT_IS_THERE if is_sent else _NEXT_STEPS
+    advice = steps[refusal.reason].format(connection=connection)
     return f"{advice} ({connection} said: {refusal.message})" if refusal.message else advice

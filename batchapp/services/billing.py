@@ -47,7 +47,7 @@ def ask_later(batch: Batch) -> None:
 
 def close(batch: Batch, **fields: Decimal | None) -> None:
     """Keep ``fields``, and never ask again unless more may be answered, and billed."""
-    if batch.may_still_land:
+    if batch.may_still_change:
         batch.postpone(_pause(batch), **fields)
     else:
         batch.record(next_check_at=None, leased_until=None, claims=0, **fields)

@@ -1,22 +1,23 @@
 """A batch that its provider has no room for goes to the longer window that was agreed to."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from batchapp.domain.money.pricing import UnitPrice, cost, output_tokens
 from batchapp.models import Batch, Charge, Event, Part
 from batchapp.models.money import rounded
 
-AT_PROVIDER = ~Q(upstream_id="") | Q(create_attempted_at__isnull=False)
-
 
 def fall_back(part: Part) -> bool:
     """Move the batch of ``part`` to its fall-back window, at the prices frozen for it.
 
-    All of it or nothing is written. False if none was chosen, if that is full as well, or if a
-    part of it may be at the provider already: then it is too late for the others.
+    ``part`` itself was turned away just now. All of it or nothing is written. False if none was
+    chosen, if that is full as well, or if another part may be at the provider already: then it is
+    too late for the rest.
     """
     tried = part.batch.window
     batch = Batch.objects.get(pk=part.batch_id)
@@ -29,11 +30,19 @@ def fall_back(part: Part) -> bool:
         batch.parts.update(number=F("number"))
         batch.refresh_from_db(fields=["window"])
         if batch.window == tried:
-            if batch.parts.filter(AT_PROVIDER).exists():
+            if batch.parts.filter(_at_provider(batch)).exclude(pk=part.pk).exists():
                 return False
             _switch(batch)
     part.batch.window = batch.window
     return True
+
+
+def _at_provider(batch: Batch) -> Q:
+    """Which parts are there, are being created, or were tried so lately that they may be there."""
+    now, grace = timezone.now(), timedelta(seconds=batch.connection.create_grace_seconds)
+    tried = Q(create_attempted_at__isnull=False)
+    is_recent = Q(create_attempted_at__gt=now - grace) | Q(leased_until__gt=now)
+    return ~Q(upstream_id="") | tried & is_recent
 
 
 def _switch(batch: Batch) -> None:

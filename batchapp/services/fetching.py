@@ -11,7 +11,7 @@ from typing import IO
 from django.conf import settings
 from django.core.files.base import File
 
-from batchapp.models import Adoption
+from batchapp.models import Adoption, Project
 from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.errors import ABOUT_KEYS, UpstreamRejected
 from batchapp.upstream.types import RemoteBatch, RemoteFile
@@ -30,9 +30,14 @@ def look(adoption: Adoption, upstream: UpstreamClient) -> RemoteBatch:
     """The provider's batch as it is now.
 
     Raises:
-        Refused: it is not there, or is followed here already.
+        Refused: it is not there, is followed here already, or who asked for it has left.
         UpstreamError: it could not be asked for.
     """
+    if not Project.objects.writable_by(adoption.asked_by).filter(pk=adoption.project_id).exists():
+        raise Refused(
+            f"{adoption.asked_by}, who asked for this, works in the project no more. Dismiss "
+            "this, and bring the batch in again."
+        )
     try:
         remote = upstream.retrieve_batch(adoption.upstream_id)
     except UpstreamRejected as exc:

@@ -93,7 +93,7 @@ def _said(body: bytes) -> tuple[str, str, tuple[Any, Any]]:
     """The kind of an event, the id of its batch and how many requests completed and failed."""
     try:
         event = _mapping(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         event = {}
     data = _mapping(event.get("data"))
     counts = _mapping(data.get("request_counts"))
@@ -109,7 +109,10 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _text(value: object, longest: int) -> str:
-    return value.replace("\0", "")[:longest] if isinstance(value, str) else ""
+    """A string as it can be stored: without NUL and halves of characters."""
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", "").encode(errors="replace").decode()[:longest]
 
 
 def _act(
@@ -129,7 +132,7 @@ def _act(
     changed = [
         part
         for part in parts
-        if part.status == Part.Status.DONE and counts != (part.completed, part.failed)
+        if part.status in Part.OVER and counts != (part.completed, part.failed)
     ]
     if changed:
         return Heard(changed=tuple(changed)), CHANGED

@@ -8,7 +8,7 @@ from django.utils import timezone
 from batchapp.domain.pace import marked
 from batchapp.models import Event, Part, Watch
 from batchapp.upstream.client import UpstreamClient
-from batchapp.upstream.errors import UpstreamRejected
+from batchapp.upstream.errors import Reason, UpstreamRejected
 from batchapp.upstream.types import RemoteBatch, RemoteStatus
 
 WORTH = 20
@@ -25,7 +25,8 @@ def poll(part: Part, upstream: UpstreamClient) -> None:
 def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
     """Note how far ``part`` is, pass on a wish to stop it, and send it to harvesting if due.
 
-    A batch that the provider does not stop is followed to its end: it is paid for.
+    A batch that the provider does not stop is followed to its end: it is paid for. One that it
+    may stop another time is asked for again at every look.
 
     Raises:
         UpstreamError: the row is as it was, or knows that the provider was told to stop.
@@ -34,8 +35,10 @@ def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
     if remote.is_over and (wait := part.lag):
         part.postpone(wait, polled_at=timezone.now(), failures=0, trouble="")
         return
+    ended_at, trouble = part.ended_at, ""
     if not remote.is_over:
-        remote = _stopped(part, remote, upstream)
+        ended_at = None  # if it ever had: it was taken up again over there
+        remote, trouble = _stopped(part, remote, upstream)
     seen = {
         "upstream_status": remote.raw_status,
         "output_file_id": remote.output_file_id or part.output_file_id,
@@ -46,20 +49,20 @@ def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
         "marks": marks_at(part, timezone.now(), remote.completed + remote.failed),
         "polled_at": timezone.now(),
         "failures": 0,
-        "trouble": "",
+        "trouble": trouble,
     }
     pause = timedelta(seconds=part.batch.connection.poll_seconds)
-    is_news = part.ended_at is None
     if remote.is_over:
-        late = pause if is_news and remote.status is RemoteStatus.CANCELLED else timedelta()
+        # Requests in flight when a batch is cancelled may still land, and are billed.
+        late = pause if remote.status is RemoteStatus.CANCELLED else timedelta()
+        turn = part.read_again_at if ended_at else timezone.now() + late
         part.move_to(
             Part.Status.HARVESTING,
-            ended_at=part.ended_at or timezone.now(),
-            # Requests in flight when a batch is cancelled may still land, and are billed.
-            next_check_at=timezone.now() + late,
+            ended_at=ended_at or timezone.now(),
+            next_check_at=max(turn or timezone.now(), timezone.now()),
             **seen,
         )
-        if is_news:
+        if not ended_at:
             Event.objects.create(batch_id=part.batch_id, text=_ending(part, remote))
     elif _has_news(part, remote):
         part.move_to(Part.Status.HARVESTING, ended_at=None, **seen)
@@ -69,15 +72,19 @@ def take(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> None:
         part.postpone(wait, ended_at=None, **seen)
 
 
-def _stopped(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> RemoteBatch:
-    """Tell the provider once if ``part`` is to be cancelled or paused, which is the same to it."""
+def _stopped(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> tuple[RemoteBatch, str]:
+    """Tell the provider once if ``part`` is to be cancelled or paused, which is the same to it.
+
+    Returns how it is then, and what hinders: a refusal that says nothing about the batch itself.
+    """
     batch = part.batch
     if batch.cancel_requested_at and not part.cancel_sent_at:
         sent, done, verb = "cancel_sent_at", "Cancelled", "cancel"
     elif batch.wants_pause(part.pause_sent_at):
         sent, done, verb = "pause_sent_at", "Stopped for the pause", "stop"
     else:
-        return remote
+        return remote, ""
+    before: dict[str, Any] = {sent: getattr(part, sent)}
     # A call whose end nobody saw is made again, and what it stopped was stopped for the pause.
     tried: dict[str, Any] = {sent: batch.pause_requested_at} if sent == "pause_sent_at" else {}
     # A provider that cannot stop it is there all the same.
@@ -85,12 +92,17 @@ def _stopped(part: Part, remote: RemoteBatch, upstream: UpstreamClient) -> Remot
     try:
         remote = upstream.cancel_batch(part.upstream_id)
         text = f"{done} at {batch.connection}."
-    except UpstreamRejected as exc:  # it may have ended just now
+    except UpstreamRejected as exc:
         text = f"{batch.connection} did not {verb} it ({exc.message or exc})."
+        if exc.reason is not Reason.INVALID:  # which means that it may have ended just now
+            part.renew(**before)
+            if not Event.objects.filter(batch_id=part.batch_id, text=text).exists():
+                Event.objects.create(batch_id=part.batch_id, text=text)
+            return remote, f"{text} The portal keeps asking."
     now: dict[str, Any] = {sent: timezone.now()}
     part.renew(**now)
     Event.objects.create(batch_id=part.batch_id, text=text)
-    return remote
+    return remote, ""
 
 
 def _has_news(part: Part, remote: RemoteBatch) -> bool:

@@ -12,15 +12,12 @@ from django.utils import timezone
 
 from batchapp.models import Connection, Part
 
-THERE = (Part.Status.RUNNING, Part.Status.HARVESTING, Part.Status.REOPENING)
-AT_PROVIDER = ~Q(upstream_id="") | Q(create_attempted_at__isnull=False)
-HOLDS_PLACE = (
-    Q(status__in=THERE)
-    | Q(AT_PROVIDER, status=Part.Status.NEEDS_ATTENTION, ended_at=None)
-    | Q(AT_PROVIDER | Q(admitted_at__isnull=False), status=Part.Status.WAITING)
+THERE = (Part.Status.RUNNING, Part.Status.HARVESTING)
+TO_BE_REOPENED = Q(reopened_at=None) & (
+    Q(status=Part.Status.REOPENING)
+    | Q(status=Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.REOPENING)
 )
-"""Those of before there were places are there without having been admitted. One that has ended
-over there and waits for a person needs none, however long that takes."""
+"""What has ended over there and is to run again; nobody has asked for it yet."""
 
 SOON, PER_PLACE, LATEST = timedelta(seconds=30), timedelta(seconds=2), timedelta(minutes=10)
 """When one that waits asks again. Whoever is admitted is woken: this is for wake-ups lost."""
@@ -33,7 +30,10 @@ Waiting = tuple[UUID, UUID]
 
 def has_place(part: Part) -> bool:
     """Whether ``part`` may be submitted; one that may be at the provider is looked for there."""
-    if part.batch.connection.max_active is None or part.may_be_at_provider:
+    connection = part.batch.connection
+    if connection.max_active is None or part.batch.is_to_stop:
+        return True
+    if not Part.objects.filter(_could_go(connection), pk=part.pk).exists():
         return True
     part.refresh_from_db(fields=["admitted_at"])
     return part.admitted_at is not None
@@ -54,10 +54,10 @@ def admit(connection: Connection) -> list[Part]:
         turns = _turns(connection, _waiting(connection)) if free else iter(())
         chosen = [pk for pk, _ in itertools.islice(turns, free)]
         now = timezone.now()
-        admitted = Part.objects.filter(pk__in=chosen, status=Part.Status.WAITING)
+        admitted = Part.objects.filter(_could_go(connection), pk__in=chosen)
         # Also of one that is being put off at this moment: see ``wait``.
         admitted.update(admitted_at=now, next_check_at=now)
-        return list(admitted)
+        return list(Part.objects.filter(pk__in=chosen, admitted_at=now))
 
 
 def wait(part: Part) -> None:
@@ -96,14 +96,43 @@ def give_back(part: Part, pause: timedelta, reason: str) -> None:
     )
 
 
+def holds_place(connection: Connection) -> Q:
+    """Which parts take a place at ``connection``.
+
+    Those of before there were places are there without having been admitted. One that has ended
+    over there and waits for a person needs none, however long that takes.
+    """
+    there = _at_provider(connection)
+    is_admitted = Q(admitted_at__isnull=False)
+    return (
+        Q(status__in=THERE)
+        | (Q(there, status=Part.Status.NEEDS_ATTENTION, ended_at=None) & ~TO_BE_REOPENED)
+        | Q(there | is_admitted, status=Part.Status.WAITING)
+        | Q(~TO_BE_REOPENED | is_admitted, status=Part.Status.REOPENING)
+    )
+
+
+def _at_provider(connection: Connection) -> Q:
+    """What is there, or was tried so lately that it may be; later it was looked for in vain."""
+    grace = timedelta(seconds=connection.create_grace_seconds)
+    return ~Q(upstream_id="") | Q(create_attempted_at__gt=timezone.now() - grace)
+
+
+def _could_go(connection: Connection) -> Q:
+    """Which parts need a place before they go on."""
+    is_waiting = Q(status=Part.Status.WAITING) & ~_at_provider(connection)
+    return is_waiting | (TO_BE_REOPENED & Q(status=Part.Status.REOPENING))
+
+
 def _forget_places_left(connection: Connection) -> None:
     """One that stopped before it got there comes back to the end of the queue."""
     left = Part.objects.filter(batch__connection=connection, status__in=Part.STOPPED)
-    left.exclude(AT_PROVIDER).exclude(admitted_at=None).update(admitted_at=None)
+    left = left.filter(~_at_provider(connection) | TO_BE_REOPENED)
+    left.exclude(admitted_at=None).update(admitted_at=None)
 
 
 def _taken(connection: Connection) -> int:
-    return Part.objects.filter(HOLDS_PLACE, batch__connection=connection).count()
+    return Part.objects.filter(holds_place(connection), batch__connection=connection).count()
 
 
 def _waiting(connection: Connection) -> Sequence[Waiting]:
@@ -111,12 +140,12 @@ def _waiting(connection: Connection) -> Sequence[Waiting]:
     now = timezone.now()
     able = Part.objects.filter(
         Q(failures=0) | Q(next_check_at__lte=now) | Q(leased_until__gt=now),
+        _could_go(connection),
         batch__connection=connection,
         batch__cancel_requested_at=None,
         batch__pause_requested_at=None,
-        status=Part.Status.WAITING,
         admitted_at=None,
-    ).exclude(AT_PROVIDER)
+    )
     ordered = able.order_by("batch__created_at", "batch", "number")
     return list(ordered.values_list("pk", "batch__project"))
 
@@ -153,7 +182,7 @@ def _history(
     """Project -> how many places it has, and when it was last given one."""
     asked = Part.objects.filter(batch__connection=connection, batch__project__in=projects)
     by_project = asked.order_by().values("batch__project")
-    holding = by_project.filter(HOLDS_PLACE).annotate(number=Count("pk"))
+    holding = by_project.filter(holds_place(connection)).annotate(number=Count("pk"))
     places = Counter({row["batch__project"]: row["number"] for row in holding})
     admitted = by_project.annotate(last=Max("admitted_at"))
     return places, {row["batch__project"]: row["last"] or LONG_AGO for row in admitted}

@@ -42,13 +42,16 @@ FROM_THE_START: dict[str, Any] = {
 }
 
 
-def unanswered(batch: Batch) -> int:
-    """How many requests of ``batch`` its provider could run again in place; 0 if it cannot.
+def unanswered(batch: Batch, user: User) -> int:
+    """How many requests of ``batch`` can be run again in place for ``user``; 0 if it cannot be.
 
-    Nor can it without the key that the batch ran on: no other sees it there.
+    Nor can it without the key that the batch ran on, since no other sees it there, or if that is
+    not theirs to spend.
     """
     is_there = batch.is_over and batch.connection.has_retry and batch.key.is_readable
-    if not is_there or batch.parts.filter(upstream_id="").exists():
+    if not is_there or not batch.key.may_be_spent_by(user, batch.project):
+        return 0
+    if batch.parts.filter(upstream_id="").exists():
         return 0
     return batch.results.filter(outcome__in=UNANSWERED).count()
 
@@ -63,12 +66,12 @@ def request_reopening(batch: Batch, user: User) -> int:
         StaleRow: somebody did the same at this very moment; nothing was written.
     """
     with transaction.atomic():
-        number = unanswered(batch)
+        number = unanswered(batch, user)
         if not number:
             return 0
         batch.run_again(cancel_requested_at=None)
         for part in batch.parts.filter(results__outcome__in=UNANSWERED).distinct():
-            part.move_to(Part.Status.REOPENING, reopened_at=None, ended_at=None)
+            part.move_to(Part.Status.REOPENING, reopened_at=None, admitted_at=None)
         text = f"Asked to run {number:,} failed or cancelled requests again in place."
         Event.objects.create(batch=batch, actor=user, text=text)
     return number

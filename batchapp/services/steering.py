@@ -7,12 +7,16 @@ from django.utils import timezone
 
 from batchapp.models import Batch, Event, Part, ProviderKey, User
 
+PAID = frozenset({Part.Status.RUNNING, Part.Status.HARVESTING})
+"""Where a part that goes on costs nothing more."""
+
 
 def request_cancel(batch: Batch, user: User) -> bool:
-    """Ask for ``batch`` to be cancelled; False if it is over or was asked for before.
+    """Ask for ``batch`` to be cancelled; False if it is over, or is being cancelled already.
 
     Requests that are answered stay answered, and paid. A part that waits and is not running at
-    the provider is cancelled here and now; one that may be goes back to the workers.
+    the provider is cancelled here and now; one that may be goes back to the workers. A provider
+    that was told, and runs it all the same, is told once more.
 
     Raises:
         StaleRow: something moved at this very moment; nothing was written.
@@ -21,13 +25,17 @@ def request_cancel(batch: Batch, user: User) -> bool:
         asked = Batch.objects.filter(
             pk=batch.pk, cancel_requested_at=None, status=Batch.Status.RUNNING
         ).update(cancel_requested_at=timezone.now(), pause_requested_at=None)
-        if not asked:
+        if not asked and not _is_to_be_told_again(batch):
             return False
-        Event.objects.create(batch=batch, actor=user, text="Asked to cancel.")
+        text = "Asked to cancel." if asked else "Asked to cancel again."
+        Event.objects.create(batch=batch, actor=user, text=text)
         for part in batch.parts.filter(status__in=Part.STOPPED):
-            was_stopped_there = part.status == Part.Status.PAUSED and part.upstream_id
-            if was_stopped_there or not part.may_be_at_provider:
+            if not part.may_be_at_provider:
                 part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
+            elif part.status == Part.Status.PAUSED and part.upstream_id:
+                # It was stopped there, and may have been taken up there again: polling finds out.
+                again = {"trouble": "", "failures": 0, "rereads": 0, "stopped_in": ""}
+                part.move_to(Part.Status.RUNNING, **again)
             else:
                 _release(part)
         _look_now(batch)
@@ -53,13 +61,15 @@ def request_pause(batch: Batch, user: User) -> bool:
 
 
 def resume(batch: Batch, user: User) -> bool:
-    """Let ``batch`` go on; False if it was not paused.
+    """Let ``batch`` go on; False if it was not paused, or if its key is not the person's to spend.
 
     What the provider has stopped is reopened there; what never got there goes on where it was.
 
     Raises:
         StaleRow: something moved at this very moment; nothing was written.
     """
+    if not batch.key.may_be_spent_by(user, batch.project):
+        return False
     with transaction.atomic():
         asked = Batch.objects.filter(
             pk=batch.pk,
@@ -80,7 +90,7 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     """Send what needs attention on its way again, on ``key`` if one is given; how many parts.
 
     A batch any part of which may be at the provider stays with the key that it was sent with: no
-    other sees it there.
+    other sees it there. If that is not the person's to spend, only what is paid is followed.
 
     Raises:
         StaleRow: something moved at this very moment; nothing was written.
@@ -99,11 +109,20 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
                     # Whoever is at it loses it, and begins no call with the other key.
                     part.record(leased_until=None, **changes)
             text = f"Asked to try again, on the key {key}."
+        elif not batch.key.may_be_spent_by(user, batch.project):
+            stuck = [part for part in stuck if part.stopped_in in PAID]
         for part in stuck:
             _release(part, **changes)
         if stuck:
             Event.objects.create(batch=batch, actor=user, text=text)
     return len(stuck)
+
+
+def _is_to_be_told_again(batch: Batch) -> bool:
+    """Whether a part of ``batch`` runs on although its provider was told; forgets that it was."""
+    running = batch.parts.filter(status=Part.Status.RUNNING)
+    regardless = [part.pk for part in running if part.runs_regardless]
+    return bool(running.filter(pk__in=regardless).update(cancel_sent_at=None))
 
 
 def _look_now(batch: Batch) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from batchapp.models import Event, Part, Watch
+from batchapp.models import Adoption, Event, Part, Watch
 from batchapp.models.part import TOKEN_KEY
 from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.errors import NoRoom, UpstreamRejected, UpstreamUnavailable
@@ -69,11 +69,16 @@ def submit(part: Part, upstream: UpstreamClient) -> None:
 def cancel_twins(part: Part, upstream: UpstreamClient) -> None:
     """Cancel what else carries the token of ``part``: it turned up after we gave up looking.
 
+    One that somebody brought in is a batch of its own by now.
+
     Raises:
         UpstreamUnavailable: those seen so far are cancelled; do it again.
     """
-    for twin in _found(part, upstream):
-        if twin.id != part.upstream_id:
+    others = [twin for twin in _found(part, upstream) if twin.id != part.upstream_id]
+    ids = [twin.id for twin in others]
+    ours = Adoption.objects.taken_in(part.batch.connection, ids) if others else set()
+    for twin in others:
+        if twin.id not in ours:
             _cancel(part, twin, upstream)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from batchapp.models import Part, Watch
+from batchapp.models.part import TOKEN_KEY, part_of
 from batchapp.upstream.client import UpstreamClient
 from batchapp.upstream.types import RemoteBatch, RemoteStatus
 
@@ -17,6 +18,9 @@ EXTRA_PAGES = 3
 
 STRAGGLERS = 50
 """Parts that no page named, asked for one by one; of more the others wait for a round."""
+
+WATCHED_ON, SELDOM = timedelta(days=1), timedelta(minutes=15)
+"""How long after its last end a key is watched on, for what others reopen, and how often."""
 
 QUICKEST = 2.0
 """Seconds between two rounds while something has just begun."""
@@ -36,13 +40,16 @@ class Round:
     """What one reading of the list brought.
 
     ``news`` is, by id of a running part, what the provider says where that is new; ``reopened``
-    are parts that are over here and that the provider works on again.
+    are parts that nobody follows here and that the provider works on again; ``doubled`` are parts
+    whose token another running batch carries.
     """
 
     news: dict[Any, RemoteBatch] = field(default_factory=dict)
     same: list[Any] = field(default_factory=list)
-    others: set[str] = field(default_factory=set)
+    others: dict[str, str] = field(default_factory=dict)
+    """Id -> token of batches that run there and that no running part here is about."""
     reopened: list[Part] = field(default_factory=list)
+    doubled: list[Part] = field(default_factory=list)
 
 
 def look(watch: Watch, upstream: UpstreamClient) -> Round:
@@ -59,25 +66,48 @@ def look(watch: Watch, upstream: UpstreamClient) -> Round:
     running = Part.objects.filter(
         status=Part.Status.RUNNING, batch__key=watch.key_id, may_have_twin=False
     )
-    rows: dict[str, Row] = {row["upstream_id"]: row for row in running.values(*FIELDS)}
+    known: list[Row] = list(running.values(*FIELDS))
+    rows = {row["upstream_id"]: row for row in known}
     if not rows and watch.key.batches.filter(parts__status=Part.Status.HARVESTING).exists():
         watch.postpone(watch.key.connection.patience)  # it goes on running after a look at results
         return Round()
-    if not rows:
+    ended = watch.key.batches.filter(finished_at__gt=timezone.now() - WATCHED_ON)
+    if not rows and not ended.exists():
         watch.record(next_check_at=None, leased_until=None, claims=0)
         return Round()
-    youngest = max(row["submitted_at"] or timezone.now() for row in rows.values())
     found = _sort(watch, upstream, rows)
     _note_seen(found.same, watch.key.connection.patience)
     if found.others:
-        over = Part.objects.filter(batch__key=watch.key_id, status__in=Part.OVER)
-        found.reopened = list(over.filter(upstream_id__in=found.others))
+        _sort_others(watch, found)
+    if not running.exists():
+        watch.postpone(SELDOM)
+        return found
+    youngest = max((row["submitted_at"] for row in known if row["submitted_at"]), default=None)
     strangers = [row["pk"] for row in rows.values()][:STRAGGLERS]
     Part.objects.filter(pk__in=strangers, status=Part.Status.RUNNING, leased_until=None).update(
         next_check_at=timezone.now()
     )
-    watch.postpone(_pause(watch, youngest))
+    watch.postpone(_pause(watch, youngest or timezone.now()))
     return found
+
+
+def rest(watch: Watch, pause: timedelta) -> None:
+    """Ask neither for the list nor for single parts before ``pause``: the provider wants it so."""
+    until = timezone.now() + pause
+    Part.objects.filter(
+        batch__key=watch.key_id, status=Part.Status.RUNNING, next_check_at__lt=until
+    ).update(next_check_at=until)
+    watch.postpone(pause)
+
+
+def _sort_others(watch: Watch, found: Round) -> None:
+    """Which of the batches that nobody follows are ours after all."""
+    ours = Part.objects.filter(batch__key=watch.key_id).exclude(upstream_id="")
+    there = ours.filter(upstream_id__in=found.others)
+    found.reopened = list(there.filter(status__in=Part.OVER))
+    known = set(there.values_list("upstream_id", flat=True))
+    tokens = {token for name, token in found.others.items() if token and name not in known}
+    found.doubled = list(ours.filter(pk__in=filter(None, map(part_of, tokens))))
 
 
 def _sort(watch: Watch, upstream: UpstreamClient, rows: dict[str, Row]) -> Round:
@@ -92,7 +122,8 @@ def _sort(watch: Watch, upstream: UpstreamClient, rows: dict[str, Row]) -> Round
                 continue  # to ask for it by itself is what ends it
             row = rows.pop(remote.id, None)
             if row is None:
-                found.others |= {remote.id} if remote.status in ACTIVE else set()
+                if remote.status in ACTIVE:
+                    found.others[remote.id] = remote.metadata.get(TOKEN_KEY, "")
             elif _is_news(row, remote, grace):
                 found.news[row["pk"]] = remote
             else:
@@ -138,6 +169,6 @@ def _note_seen(pks: list[Any], patience: timedelta) -> None:
 def _pause(watch: Watch, youngest: datetime) -> timedelta:
     """A tenth of the age of the youngest part, within bounds, with some chance in it."""
     most = float(watch.key.connection.poll_seconds)
-    age = (timezone.now() - youngest).total_seconds()
+    age = abs(timezone.now() - youngest).total_seconds()  # the provider's clock may be ahead
     seconds = max(min(QUICKEST, most), min(age / 10, most))
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  # no secret

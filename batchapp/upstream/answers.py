@@ -101,11 +101,11 @@ def error_of(response: httpx.Response, body: bytes, doing: str) -> UpstreamError
     spoken = _spoken(response, body)
     sentence = f"{doing}: HTTP {status}: {spoken or _unspoken(response, body)}"
     if status in {408, 409, 429} or status >= 500:
-        turned_away = status == 429 or (status == 503 and _is_own(body))
         return UpstreamUnavailable(
             sentence,
             retry_after=_retry_after(response, body),
-            maybe_done=not turned_away,
+            # Also of a 503: Doubleword's database may fail it after the batch was written.
+            maybe_done=status != 429,
             status=status,
             message=spoken,
         )
@@ -168,12 +168,6 @@ def _lenient(body: bytes) -> object:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _is_own(body: bytes) -> bool:
-    """Whether the API itself spoke: a proxy's 503 may follow a request that got through."""
-    value = _lenient(body)
-    return isinstance(value, dict) and "error" in value
 
 
 def _retry_after(response: httpx.Response, body: bytes) -> timedelta | None:

@@ -16,6 +16,7 @@ import httpx
 
 from batchapp.upstream import answers, reading, tariffs
 from batchapp.upstream.content import Content
+from batchapp.upstream.errors import Reason, UpstreamRejected
 from batchapp.upstream.exchange import PAGE_SIZE, Exchange, open_http
 from batchapp.upstream.types import Analytics, CostEstimate, Page, RemoteBatch, RemoteFile
 from batchapp.upstream.uploading import Sendable, Upload
@@ -148,18 +149,38 @@ class UpstreamClient:
         back to an hour before ``since``.
 
         Raises:
-            UpstreamUnavailable: also if the pages repeat before they are through, because a
-                batch that was not seen must not be taken for none.
+            UpstreamUnavailable: also if the pages repeat before they are through, or cannot be
+                read, because a batch that was not seen must not be taken for none.
         """
         doing = "looking for the batch"
         found: list[RemoteBatch] = []
         query = {"search": value, "limit": str(PAGE_SIZE)}
         for page in self._exchange.pages(doing, "/v1/batches", RemoteBatch.from_json, query):
-            found += [batch for batch in page.data if batch.metadata.get(key) == value]
+            if not page.is_clear:
+                raise answers.garbled(doing, "a list of batches without a readable end")
+            for batch in page.data:
+                is_old = batch.created_at and batch.created_at < since - CLOCK_MARGIN
+                told = batch if batch.metadata or is_old else self._with_metadata(batch, doing)
+                found += [told] if told.metadata.get(key) == value else []
             oldest = page.data[-1].created_at if page.data else None
             if not page.has_more or (oldest and oldest < since - CLOCK_MARGIN):
                 return sorted(found, key=_age)
         raise answers.garbled(doing, "a list of batches whose pages repeat")
+
+    def _with_metadata(self, listed: RemoteBatch, doing: str) -> RemoteBatch:
+        """A batch of a list that said no metadata of it, asked for by itself.
+
+        Some providers leave it out where nobody gave any; so may an answer that was spoilt.
+        """
+        try:
+            batch = self.retrieve_batch(listed.id)
+        except UpstreamRejected as exc:
+            if exc.reason not in {Reason.NOT_FOUND, Reason.GONE}:
+                raise
+            raise answers.garbled(doing, "a batch that it does not know by itself") from exc
+        if batch.is_garbled:
+            raise answers.garbled(doing, "a batch whose metadata cannot be read")
+        return batch
 
     def retrieve_batch(self, batch_id: str) -> RemoteBatch:
         """Return a batch as it is now.
@@ -183,7 +204,8 @@ class UpstreamClient:
 
         ``search`` finds parts of metadata, file name or id, with ``%`` and ``_`` as wildcards.
         Doubleword answers an unknown ``after`` with the first page again, and pages shift when
-        a batch finishes: a loop over pages needs an end of its own.
+        a batch finishes: a loop over pages needs an end of its own. Rows that cannot be read are
+        left out.
         """
         query = {"limit": str(limit)}
         if active_first:
@@ -194,8 +216,8 @@ class UpstreamClient:
             query["search"] = search
         if created_after:
             query["created_after"] = created_after.astimezone(UTC).isoformat()
-        read = RemoteBatch.from_json
-        return self._exchange.page("listing the batches", "/v1/batches", read, query)
+        doing, path = "listing the batches", "/v1/batches"
+        return self._exchange.ask(doing, "GET", path, _readable_batches, params=query)
 
     def cancel_batch(self, batch_id: str) -> RemoteBatch:
         """Stop a batch. What is done stays; requests under way may still end and be billed.
@@ -270,6 +292,19 @@ class UpstreamClient:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _readable_batches(value: object) -> Page[RemoteBatch]:
+    page = Page.from_json(value, _batch_or_none)
+    rows = tuple(batch for batch in page.data if batch)
+    return Page(rows, page.has_more, page.last_id, page.is_clear)
+
+
+def _batch_or_none(value: object) -> RemoteBatch | None:
+    try:
+        return RemoteBatch.from_json(value)
+    except reading.MalformedError:
+        return None
 
 
 def _model_names(value: object) -> list[str]:

@@ -54,7 +54,7 @@ class UpstreamUnavailable(UpstreamError):
             did not say.
         maybe_done: False only if the request certainly changed nothing: it never left, or was
             turned away before it was acted on. True after a timeout, a broken connection, a
-            500 or a garbled answer: the batch may exist, so search for it before creating.
+            5xx or a garbled answer: the batch may exist, so search for it before creating.
         status: the HTTP status, None if no answer came.
         message: the provider's own sentence, as in ``UpstreamRejected``.
     """

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -96,7 +97,7 @@ class Exchange:
             rows = tuple(row for row in page.data if row.id not in seen)
             if page.data and not rows:
                 return
-            yield Page(rows, has_more=page.has_more, last_id=page.last_id)
+            yield replace(page, data=rows)
             if not page.has_more or page.last_id is None:
                 return
             seen.update(row.id for row in rows)

@@ -46,25 +46,30 @@ OVER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """One page of a listing; ``last_id`` is the cursor of the next one."""
+    """One page of a listing; ``last_id`` is the cursor of the next one.
+
+    ``is_clear`` is False if nobody can tell from it whether there is another.
+    """
 
     data: tuple[Row, ...]
     has_more: bool = False
     last_id: str | None = None
+    is_clear: bool = True
 
     @staticmethod
     def from_json(value: object, read: Callable[[object], Row]) -> "Page[Row]":
         entry = reading.mapping(value, "a list")
         if not isinstance(entry.get("data"), list):
             raise reading.MalformedError("a list without data")
-        rows = entry["data"]
+        rows, more = entry["data"], entry.get("has_more")
         last_id = reading.text(entry.get("last_id"))
         if not last_id and rows and isinstance(rows[-1], dict):
             last_id = reading.text(rows[-1].get("id"))
         return Page(
             data=tuple(map(read, rows)),
-            has_more=entry.get("has_more") is True and bool(rows),
+            has_more=more is True and bool(rows),
             last_id=last_id or None,
+            is_clear=more is None or more is False or (more is True and bool(rows)),
         )
 
 
@@ -119,6 +124,7 @@ class RemoteBatch:
     completed: int = 0
     failed: int = 0
     metadata: dict[str, str] = field(default_factory=dict)  # the provider adds keys of its own
+    is_garbled: bool = False  # its metadata was something else than an object
     errors: tuple[str, ...] = ()
 
     @property
@@ -151,6 +157,7 @@ class RemoteBatch:
             completed=reading.count(counts.get("completed")),
             failed=reading.count(counts.get("failed")),
             metadata=reading.texts(entry.get("metadata")),
+            is_garbled=not isinstance(entry.get("metadata"), dict | None),
             errors=reading.sentences(entry.get("errors")),
             **{name: reading.moment(entry.get(name)) for name in _MOMENTS},
         )

@@ -14,7 +14,7 @@ WEATHER = [
     "error-after/create#1~html/batch,batches#1,3~html-after/upload#1",
     "html-after/create#1~repeat=20~swap#1-3~cut#1",
     "wrong-types/batches,batch#1~unknown-status/batches,batch#2~lag=3",
-    "unavailable/upload,create#1~empty/batch,batches#2~counts-back#2",
+    "unavailable/upload#1~unavailable-after/create#1~empty/batch,batches#2~counts-back#2",
     "empty/create#1~cut-clean#1~missing=30#1-2",
     "late-request=8/create#1~slow=6/batch,batches#2~trickle/content#1",
     "refuse=3/batch,batches#2~shuffle#1-2~x-incomplete",

@@ -73,6 +73,7 @@ def test_a_refused_create_has_done_nothing(account, switch, status, words):
     ("switch", "status", "words"),
     [
         ("error-after", 500, "Internal server error"),
+        ("unavailable-after", 503, '"error":"service_unavailable"'),
         ("html-after=200", 200, "<!doctype html>"),
         ("empty", 200, ""),
     ],

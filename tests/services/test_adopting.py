@@ -17,8 +17,9 @@ from batchapp import tasks
 from batchapp.domain.money.pricing import UnitPrice
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Adoption, Batch, Part, Project, ProviderKey, Upload, User
+from batchapp.models.adoption import AdoptionQuerySet
 from batchapp.models.part import TOKEN_KEY
-from batchapp.services import adopting, intake, ordering, pricing
+from batchapp.services import adopting, intake, ordering, pricing, reopening
 from batchapp.services.ordering import adopting as entering
 from tests.make import (
     MODEL,
@@ -34,6 +35,8 @@ from tests.make import (
     set_part,
 )
 from tests.provider import Provider
+from tests.steps import due, go_on
+from tests.steps import step as step_part
 
 pytestmark = pytest.mark.django_db
 
@@ -80,8 +83,7 @@ def bring_in(adoption: Adoption) -> Adoption:
 def follow(batch: Batch) -> Batch:
     """Run what is due until the batch is over, and ask for its bill."""
     for _ in range(20):
-        Part.objects.filter(batch=batch, next_check_at__isnull=False).update(leased_until=None)
-        part = Part.objects.get(batch=batch)
+        part = due(Part.objects.get(batch=batch))
         if (todo := tasks.STEPS.get((Part, part.status))) is None:
             break
         todo(str(part.pk))
@@ -133,7 +135,7 @@ def test_a_running_batch_is_followed_to_its_end(
     assert batch.parts.get().status == Part.Status.RUNNING
     assert batch.key.watch.next_check_at
 
-    tasks.poll(str(batch.parts.get().pk))
+    tasks.poll(str(due(batch.parts.get()).pk))
     assert batch.parts.get().upstream_status == "in_progress"
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
@@ -287,6 +289,104 @@ def test_a_batch_whose_confirmation_is_still_looked_for_is_not_brought_in_beside
     assert offered.rows == []
     assert adoption.status == Adoption.Status.FAILED
     assert "in the portal already" in adoption.trouble
+
+
+@pytest.fixture
+def elsewhere(project: Project) -> Project:
+    """Another project, at the same provider through a connection of its own."""
+    same = f"{project.connection.base_url.upper().replace('HTTPS', 'https')}:443/v1/"
+    return make_project(make_user(), connection=make_connection(base_url=same))
+
+
+def test_through_another_connection_to_the_same_provider_it_is_here_already(
+    provider: Provider, begin: Callable[[str], Adoption], elsewhere: Project
+) -> None:
+    on_its_way, followed = provider.run(request_file(2)), provider.run(request_file(2))
+    begin(on_its_way)
+    bring_in(begin(followed))
+    Adoption.objects.filter(upstream_id=followed).delete()
+    key = make_key(elsewhere)
+
+    begun = adopting.begin(elsewhere, elsewhere.members.get(), key, [on_its_way, followed])
+    with provider.client() as upstream:
+        offered = adopting.candidates(key, upstream)
+
+    assert (begun.adoptions, begun.here) == ([], [on_its_way, followed])
+    assert (offered.rows, offered.here) == ([], 2)
+
+
+def test_of_two_connections_that_ask_at_the_same_instant_one_gets_it(
+    provider: Provider,
+    begin: Callable[[str], Adoption],
+    elsewhere: Project,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remote = provider.run(request_file(2))
+    first, second = begin(remote), begin(provider.run(request_file(2)))
+    Adoption.objects.filter(pk=second.pk).update(
+        upstream_id=remote,
+        project=elsewhere,
+        connection=elsewhere.connection,
+        key=make_key(elsewhere),
+        asked_by=elsewhere.members.get(),
+    )
+    bring_in(first)
+    with monkeypatch.context() as patch:  # it looked just before
+        patch.setattr(AdoptionQuerySet, "followed", lambda *_: set())
+        second = bring_in(second)
+
+    assert second.status == Adoption.Status.FAILED
+    assert "in the portal already" in second.trouble
+    assert Batch.objects.count() == 1
+
+
+@pytest.mark.parametrize("change", [{}, {"role": "viewer"}])
+@pytest.mark.parametrize("steps", [0, 1])
+def test_of_somebody_who_left_the_project_nothing_is_brought_in(
+    provider: Provider,
+    begin: Callable[[str], Adoption],
+    project: Project,
+    change: dict[str, str],
+    steps: int,
+) -> None:
+    adoption = begin(provider.run(request_file(2)))
+    for _ in range(steps):
+        step(adoption)
+        tasks.check(str(Upload.objects.get().pk))
+    if change:
+        project.memberships.update(**change)
+    else:
+        project.memberships.all().delete()
+    provider.calls.clear()
+
+    step(adoption)
+
+    assert adoption.status == Adoption.Status.FAILED
+    assert "works in the project no more" in adoption.trouble
+    assert not Batch.objects.exists()
+    assert provider.calls == []
+
+
+def test_a_second_batch_that_was_brought_in_is_not_cancelled_with_the_first_one_reopened(
+    provider: Provider, project: Project, user: User, key: ProviderKey
+) -> None:
+    part = Part.objects.get(batch=make_batch(project, user, key=key))
+    tasks.prepare(str(part.pk))
+    tasks.submit(str(part.pk))
+    provider.finish([answer_line(1)], [error_line(2), error_line(3)])
+    batch = go_on(part)
+    Part.objects.filter(pk=part.pk).update(may_have_twin=True)
+    late = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
+    (adoption,) = adopting.begin(project, user, key, [late]).adoptions
+    batch_of(bring_in(adoption))
+    stray = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
+
+    reopening.request_reopening(batch, user)
+    step_part(part)
+    step_part(part)
+
+    assert provider.batches[late]["status"] == "in_progress"
+    assert provider.batches[stray]["status"] == "cancelled"
 
 
 def test_candidates_name_their_files_and_come_page_by_page(

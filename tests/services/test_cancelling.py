@@ -1,5 +1,6 @@
 """Cancelling ends a batch, whatever has become of it and of its provider."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import httpx
@@ -7,9 +8,11 @@ import pytest
 from django.utils import timezone
 
 from batchapp import setbacks, tasks
-from batchapp.models import Batch, Connection, Part, Watch
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import Batch, Connection, Part, User, Watch
 from batchapp.services import preparing, steering, submission
-from tests.make import answer_line, make_batch, set_part
+from batchapp.views.batches.summary import summarise
+from tests.make import answer_line, error_line, make_batch, set_part
 from tests.provider import Provider
 from tests.steps import due, go_on, step
 
@@ -264,3 +267,180 @@ def test_a_part_in_attention_that_nobody_can_reach_is_closed_by_cancelling(
     cancel(running)
 
     assert step(running).status == Part.Status.CANCELLED
+
+
+def refuse_once(provider: Provider, place: str, status: int) -> None:
+    """The next call to ``place`` is refused, and none after it."""
+    refused: list[str] = []
+
+    def refuse(call: str, _: httpx.Request) -> httpx.Response | None:
+        if call != place or refused:
+            return None
+        refused.append(call)
+        return httpx.Response(status, text="Insufficient permissions")
+
+    provider.before = refuse
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_cancellation_that_is_refused_once_is_sent_again(
+    provider: Provider, running: Part, status: int
+) -> None:
+    refuse_once(provider, CANCEL, status)
+    cancel(running)
+
+    part = step(running)
+
+    assert (part.status, part.cancel_sent_at) == (Part.Status.RUNNING, None)
+    assert "did not cancel it (Insufficient permissions). The portal keeps asking." in part.trouble
+    assert go_on(part).status == Batch.Status.CANCELLED
+    assert provider.calls.count(CANCEL) == 2
+    assert next(iter(provider.batches.values()))["status"] == "cancelled"
+
+
+def test_a_refusal_that_stays_is_told_once_and_the_answers_are_fetched(
+    provider: Provider, running: Part
+) -> None:
+    provider.before = lambda call, _: httpx.Response(403, text="No") if call == CANCEL else None
+    cancel(running)
+    for _ in range(3):
+        assert step(running).status == Part.Status.RUNNING
+    assert running.batch.events.filter(text__contains="did not cancel it").count() == 1
+
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    assert go_on(running).succeeded == 3
+
+
+def test_a_batch_that_runs_on_although_it_was_to_be_cancelled_can_be_cancelled_again(
+    provider: Provider, running: Part
+) -> None:
+    refuse_once(provider, CANCEL, 400)
+    cancel(running)
+    for _ in range(3):
+        assert step(running).status == Part.Status.RUNNING
+    assert provider.calls.count(CANCEL) == 1
+    assert summarise(Batch.objects.get()).can_be_cancelled
+
+    cancel(running)
+
+    assert go_on(running).status == Batch.Status.CANCELLED
+    assert provider.calls.count(CANCEL) == 2
+
+
+def test_a_batch_that_is_being_cancelled_is_not_cancelled_again(
+    provider: Provider, running: Part
+) -> None:
+    cancel(running)
+    assert not steering.request_cancel(Batch.objects.get(), running.batch.created_by)
+    (remote,) = provider.batches.values()
+    provider.before = lambda call, _: (
+        httpx.Response(200, json=remote | {"status": "cancelling"}) if call == CANCEL else None
+    )
+    step(running)
+
+    assert not steering.request_cancel(Batch.objects.get(), running.batch.created_by)
+    assert not summarise(Batch.objects.get()).can_be_cancelled
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_one_refusal_does_not_cost_a_cancelled_batch_its_answers(
+    provider: Provider, running: Part, status: int
+) -> None:
+    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider.finish([answer_line(1), answer_line(2)], status="in_progress")
+    refuse_once(provider, CONTENT, status)
+    cancel(running)
+
+    batch = go_on(running)
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.CANCELLED, 2)
+
+
+def test_a_wish_to_cancel_that_comes_with_the_refusal_counts(
+    provider: Provider, running: Part
+) -> None:
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+    step(running)
+
+    def wish(call: str, _: httpx.Request) -> httpx.Response:
+        provider.before = lambda *_: None
+        cancel(running)
+        return httpx.Response(403, text="No")
+
+    provider.before = wish
+
+    assert step(running).status == Part.Status.HARVESTING
+    assert go_on(running).succeeded == 3
+
+
+def test_results_that_stay_refused_do_not_hold_a_cancelled_batch(
+    provider: Provider, running: Part, clock: Clock
+) -> None:
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+    provider.before = lambda call, _: httpx.Response(403, text="No") if call == CONTENT else None
+    cancel(running)
+    for _ in range(3):
+        assert step(running).status == Part.Status.HARVESTING
+
+    clock.go(minutes=20)
+
+    assert step(running).status == Part.Status.CANCELLED
+    assert "what was fetched so far is kept" in last_words(running)
+    assert "may still run it" not in last_words(running), "it has ended"
+    assert "Correct the model" not in last_words(running)
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_what_a_deleted_batch_has_answered_is_fetched_before_it_is_left(
+    provider: Provider, running: Part, *, is_cancelled: bool
+) -> None:
+    """Its files can be read for some minutes after it is gone."""
+    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider.finish([answer_line(1)], [error_line(2)], status="in_progress")
+    provider.batches.clear()
+    if is_cancelled:
+        cancel(running)
+
+    part = step(running)
+
+    assert part.status == ("cancelled" if is_cancelled else "needs_attention")
+    outcomes = dict(part.results.values_list("custom_id", "outcome"))
+    assert outcomes == {"row-1": "ok", "row-2": "provider_error", "row-3": "pending"}
+
+
+def test_a_deleted_batch_whose_provider_falls_silent_is_asked_for_again(
+    provider: Provider, running: Part
+) -> None:
+    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider.finish([answer_line(1)], status="in_progress")
+    provider.batches.clear()
+    provider.before = lambda call, _: httpx.Response(502) if call == CONTENT else None
+    cancel(running)
+    assert step(running).status == Part.Status.RUNNING
+
+    provider.before = lambda *_: None
+    part = ask_again(running)
+
+    assert part.status == Part.Status.CANCELLED
+    assert part.results.filter(outcome=Outcome.OK).count() == 1
+
+
+@pytest.mark.parametrize("wish", [steering.request_cancel, steering.request_pause])
+def test_a_wish_that_comes_while_results_are_fetched_is_passed_on_at_once(
+    provider: Provider, running: Part, wish: Callable[[Batch, User], bool]
+) -> None:
+    provider.finish([answer_line(1)], status="in_progress")
+    assert step(running).status == Part.Status.HARVESTING
+
+    def ask(call: str, _: httpx.Request) -> None:
+        if call == CONTENT:
+            assert wish(Batch.objects.get(), running.batch.created_by)
+
+    provider.before = ask
+    tasks.harvest(str(running.pk))
+
+    part = Part.objects.get()
+    assert part.status == Part.Status.RUNNING
+    assert part.next_check_at
+    assert part.next_check_at <= timezone.now()

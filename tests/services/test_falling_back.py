@@ -1,6 +1,7 @@
 """No room in the window that was asked for: what was decided beforehand is done."""
 
 import uuid
+from datetime import timedelta
 from decimal import Decimal
 
 import httpx
@@ -212,6 +213,59 @@ def test_once_a_part_is_at_the_provider_the_others_wait_for_room_in_its_window(
     batch.refresh_from_db()
     assert batch.window == "1h"
     assert "has no room" in second.trouble
+
+
+def after_a_doubtful_create(provider: Provider, part: Part) -> Part:
+    """A create that brought no answer and no batch, some time ago."""
+
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/batches":
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    provider.before = lose
+    submit(part)
+    Part.objects.filter(pk=part.pk).update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    return Part.objects.get(pk=part.pk)
+
+
+def test_after_a_create_that_came_to_nothing_it_still_falls_back(provider: Provider) -> None:
+    batch = order()
+    part = after_a_doubtful_create(provider, batch.parts.get())
+    no_room_in(provider, "1h")
+    submit(part)
+
+    part = submit(part)
+
+    batch.refresh_from_db()
+    assert (batch.window, part.status) == ("24h", Part.Status.RUNNING)
+    assert part.may_have_twin
+
+
+def test_after_it_fell_back_a_create_that_came_late_is_not_paid_again(provider: Provider) -> None:
+    batch = order()
+    part = after_a_doubtful_create(provider, batch.parts.get())
+    no_room_in(provider, "1h")
+    submit(part)
+    late = provider._create({"metadata": {"portal_submission": part.token}}).json()
+
+    part = submit(part)
+
+    assert (part.status, part.upstream_id) == (Part.Status.RUNNING, late["id"])
+    assert list(provider.batches) == [late["id"]]
+
+
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_a_part_that_is_being_created_keeps_the_others_in_its_window(
+    provider: Provider, seconds: int
+) -> None:
+    project = make_project(connection=make_connection(max_requests=1))
+    first, second = order(project, content=request_file(2)).parts.all()
+    Part.objects.filter(pk=first.pk).update(
+        create_attempted_at=timezone.now() - timedelta(seconds=seconds),
+        leased_until=timezone.now() + timedelta(minutes=1),
+    )
+
+    assert not falling_back.fall_back(second)
 
 
 def test_all_parts_go_to_the_same_window(provider: Provider) -> None:

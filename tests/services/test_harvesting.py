@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import httpx
 import pytest
+from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Connection, Part, Segment, Stray
+from batchapp.models import Batch, Connection, Part, Segment, Stray, Watch
 from batchapp.services import browsing, harvesting
 from batchapp.services.harvesting import strays
 from batchapp.upstream import content
@@ -263,7 +266,7 @@ def test_what_is_no_result_file_is_asked_for_again(
     assert go_on(running).succeeded == 3
 
 
-@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
     provider: Provider, running: Part, status: int
 ) -> None:
@@ -275,13 +278,47 @@ def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
     provider.before = lambda call, _: (
         httpx.Response(status, text="No such file") if call.endswith("/content") else None
     )
-    tasks.poll(str(running.pk))
+    tasks.poll(str(due(running).pk))
     tasks.harvest(str(due(running).pk))
 
     part = due(running)
     assert (part.status, part.stopped_in) == ("needs_attention", "harvesting")
     assert "cancel" in part.trouble.lower()
+    assert "Correct the model" not in part.trouble, "it has ended"
     assert stored(part.batch) == ALL[:1]
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_results_that_lag_behind_their_counts_are_waited_for(
+    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch, *, is_watched: bool
+) -> None:
+    """However often somebody looks meanwhile, they have the time that a create has."""
+    provider.finish(ALL)
+    late = {name: provider.contents.pop(name) for name in list(provider.contents)}
+    start, ahead = timezone.now(), timedelta()
+    monkeypatch.setattr(timezone, "now", lambda: start + ahead)
+    times = []
+    while Part.objects.get().status != Part.Status.DONE:
+        if ahead == timedelta(seconds=40):
+            provider.contents |= late
+        if is_watched:
+            Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
+            tasks.look(str(running.batch.key_id))
+        row = Part.objects.get()
+        if row.next_check_at and row.next_check_at <= timezone.now():
+            before = provider.calls.count("GET /v1/files/ID/content")
+            tasks.STEPS[Part, row.status](str(row.pk))
+            if provider.calls.count("GET /v1/files/ID/content") > before:
+                times.append(ahead.total_seconds())
+        else:
+            ahead += timedelta(seconds=1)
+
+    assert go_on(running).succeeded == 3
+    begun, *again = times
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    assert waits == sorted(waits)
+    assert len(again) == harvesting.MAX_REREADS
+    assert again[-1] - begun >= running.batch.connection.create_grace_seconds
 
 
 def test_an_empty_file_of_a_batch_that_claims_answers_is_told(

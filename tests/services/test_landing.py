@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Batch, Part
-from batchapp.models.batch import LANDING
+from batchapp.models.batch import LOOKED_AFTER
 from batchapp.services import preparing, steering
 from tests.make import answer_line, error_line, make_batch
 from tests.provider import Provider
@@ -57,10 +57,10 @@ def test_what_lands_late_is_fetched_counted_and_paid_once(
 
 def test_it_is_looked_for_some_minutes_and_no_longer(provider: Provider, cancelled: Batch) -> None:
     assert look_back(cancelled).next_check_at
-    assert look_back(cancelled, after=LANDING / 2).next_check_at
+    assert look_back(cancelled, after=LOOKED_AFTER / 2).next_check_at
     assert provider.calls.count(GET) == 2
 
-    batch = look_back(cancelled, after=LANDING)
+    batch = look_back(cancelled, after=LOOKED_AFTER)
 
     assert provider.calls.count(GET) == 2
     assert (batch.status, batch.cancelled) == (cancelled.status, 2)
@@ -87,3 +87,17 @@ def test_what_was_never_sent_is_not_asked_for(provider: Provider) -> None:
 
     assert (batch.cancelled, batch.next_check_at) == (3, None)
     assert provider.calls == []
+
+
+def test_what_was_closed_here_and_runs_on_there_is_cancelled_when_it_is_asked_for(
+    provider: Provider, cancelled: Batch
+) -> None:
+    Part.objects.update(status=Part.Status.CANCELLED, cancel_sent_at=None, ended_at=None)
+    (remote,) = provider.batches.values()
+    remote["status"] = "in_progress"
+
+    look_back(cancelled, after=timedelta(minutes=4))
+    batch = go_on(due(Part.objects.get()))
+
+    assert remote["status"] == "cancelled"
+    assert batch.events.filter(text__contains="still runs this batch").count() == 1

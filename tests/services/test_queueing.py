@@ -15,9 +15,18 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Batch, Connection, Part, Project
-from batchapp.services import preparing, queueing, steering
-from tests.make import make_batch, make_connection, make_project, make_upload, request_file
+from batchapp.services import preparing, queueing, reopening, steering
+from tests.make import (
+    answer_line,
+    error_line,
+    make_batch,
+    make_connection,
+    make_project,
+    make_upload,
+    request_file,
+)
 from tests.provider import Provider
+from tests.steps import due, go_on, step
 
 pytestmark = pytest.mark.django_db
 
@@ -67,14 +76,15 @@ def submit(part: Part) -> Part:
 def end(provider: Provider, part: Part) -> None:
     """The provider is done with ``part``, and so are we."""
     provider.batches[Part.objects.get(pk=part.pk).upstream_id]["status"] = "completed"
-    for step in (tasks.poll, tasks.harvest, tasks.poll, tasks.harvest):
+    for task in (tasks.poll, tasks.harvest, tasks.poll, tasks.harvest):
         Part.objects.filter(pk=part.pk).update(rereads=9, completed=0, failed=0)
-        step(str(part.pk))
+        task(str(due(part).pk))
     assert Part.objects.get(pk=part.pk).status == Part.Status.DONE
 
 
 def places(connection: Connection) -> int:
-    return Part.objects.filter(queueing.HOLDS_PLACE, batch__connection=connection).count()
+    there = queueing.holds_place(connection)
+    return Part.objects.filter(there, batch__connection=connection).count()
 
 
 def refuse_creates(call: str, request: httpx.Request) -> httpx.Response | None:
@@ -182,6 +192,92 @@ def test_one_that_may_be_at_the_provider_is_looked_for_without_a_place(
     Part.objects.filter(pk=third.pk).update(create_attempted_at=timezone.now())
 
     assert submit(third).upstream_id == lost["id"]
+
+
+def test_one_that_was_turned_away_after_a_create_in_vain_leaves_its_place(
+    provider: Provider, connection: Connection, project: Project
+) -> None:
+    connection.max_active = 1
+    connection.save()
+    turned_away, next_one = wait_at(project, 2)
+    submit(turned_away)
+    provider.batches.clear()
+    Part.objects.filter(pk=turned_away.pk).update(
+        status=Part.Status.WAITING,
+        upstream_id="",
+        create_attempted_at=timezone.now() - timedelta(hours=1),
+    )
+    provider.before = refuse_creates
+    submit(turned_away)
+    provider.before = lambda *_: None
+
+    assert submit(next_one).status == Part.Status.RUNNING
+    assert submit(turned_away).status == Part.Status.WAITING
+    assert len(provider.batches) == 1
+
+
+def test_what_is_resumed_waits_for_a_place_like_any_other(
+    provider: Provider, connection: Connection, project: Project
+) -> None:
+    connection.max_active = 1
+    connection.save()
+    paused, running = wait_at(project, 2)
+    submit(paused)
+    steering.request_pause(paused.batch, paused.batch.created_by)
+    for _ in range(3):
+        step(paused)
+    assert step(running).status == Part.Status.RUNNING
+
+    steering.resume(paused.batch, paused.batch.created_by)
+    part = step(paused)
+
+    assert part.status == Part.Status.REOPENING
+    assert "1 of 1 batch is there. It is next." in part.trouble
+    assert provider.batches[part.upstream_id]["status"] == "cancelled"
+    end(provider, running)
+    assert step(paused).status == Part.Status.RUNNING
+    assert provider.batches[part.upstream_id]["status"] == "in_progress"
+
+
+def test_what_is_reopened_waits_for_a_place_like_any_other(
+    provider: Provider, connection: Connection, project: Project
+) -> None:
+    connection.max_active = 1
+    connection.save()
+    over, running = wait_at(project, 2)
+    submit(over)
+    provider.finish([answer_line(1)], [error_line(2), error_line(3)])
+    batch = go_on(over)
+    assert submit(running).status == Part.Status.RUNNING
+
+    assert reopening.request_reopening(batch, batch.created_by) == 2
+
+    assert step(over).status == Part.Status.REOPENING
+    steering.request_cancel(running.batch, running.batch.created_by)
+    go_on(running)
+    assert step(over).status == Part.Status.RUNNING
+
+
+def test_a_reopening_that_was_refused_leaves_its_place(
+    provider: Provider, connection: Connection, project: Project
+) -> None:
+    connection.max_active = 1
+    connection.save()
+    (refused,) = wait_at(project)
+    submit(refused)
+    provider.finish([answer_line(1)], [error_line(2), error_line(3)])
+    batch = go_on(refused)
+    reopening.request_reopening(batch, batch.created_by)
+    provider.before = lambda call, _: (
+        httpx.Response(402, text="No credits.") if call.endswith("/retry") else None
+    )
+    assert step(refused).status == Part.Status.NEEDS_ATTENTION
+    provider.before = lambda *_: None
+
+    (next_one,) = wait_at(project)
+    assert submit(next_one).status == Part.Status.RUNNING
+    steering.try_again(batch, batch.created_by)
+    assert step(refused).status == Part.Status.REOPENING
 
 
 @pytest.mark.parametrize("wish", ["cancel_requested_at", "pause_requested_at"])

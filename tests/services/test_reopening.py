@@ -15,6 +15,7 @@ from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Charge, Connection, Part, Segment, StaleRow, Watch
 from batchapp.services import browsing, keying, preparing, reopening, reporting, steering
+from batchapp.views.batches.summary import summarise
 from tests.make import answer_line, error_line, make_batch, set_part
 from tests.provider import Provider
 from tests.steps import due, go_on, step
@@ -206,6 +207,28 @@ def test_cancelling_before_it_was_reopened_leaves_it_as_it_was(
     assert provider.calls == []
     assert (batch.succeeded, batch.failed) == (1, 2)
     assert batch.is_over
+
+
+@pytest.mark.parametrize(
+    ("output", "errors"), [([1, 2], [3]), ([1, 2], []), ([], [1, 2, 3])], ids=str
+)
+def test_an_end_that_was_not_reopened_after_all_is_the_same_end(
+    provider: Provider, running: Part, output: list[int], errors: list[int]
+) -> None:
+    provider.finish([*map(answer_line, output)], [*map(error_line, errors)])
+    before = go_on(running)
+    ended_at = due(running).ended_at
+    ask(running)
+    assert summarise(Batch.objects.get()).status.label == "Running"
+    steering.request_cancel(Batch.objects.get(), before.created_by)
+
+    batch = go_on(running)
+
+    figures = ("status", "succeeded", "failed", "cancelled", "missing", "discrepancy")
+    assert [getattr(batch, each) for each in figures] == [
+        getattr(before, each) for each in figures
+    ]
+    assert (due(running).status, due(running).ended_at) == (Part.Status.DONE, ended_at)
 
 
 def test_word_of_the_old_end_is_not_believed_for_a_while(provider: Provider, ended: Part) -> None:

@@ -91,6 +91,16 @@ def lines_of(batch: Batch) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(merging.download(batch)).splitlines()]
 
 
+def test_what_had_no_credits_is_run_again(parent: Batch) -> None:
+    failed = Result.objects.filter(batch=parent, outcome=Outcome.PROVIDER_ERROR, status_code=None)
+    assert failed.update(outcome=Outcome.HTTP_ERROR, status_code=402)
+
+    upload = made(parent, Ending.UNPAID)
+
+    assert upload.choice
+    assert upload.choice.counts == {Ending.UNPAID: retrying.reach(parent).count(Ending.UNPAID)}
+
+
 def test_what_can_be_run_again_is_told_apart_by_whether_it_would_help(parent: Batch) -> None:
     reach = retrying.reach(parent)
 

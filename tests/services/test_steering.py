@@ -287,13 +287,43 @@ def test_a_provider_that_cannot_reopen_is_not_asked_to_stop(running: Part) -> No
 def test_cancelling_a_paused_batch_keeps_the_answers(provider: Provider, paused: Part) -> None:
     provider.calls.clear()
     assert cancel(paused)
-    assert due(paused).status == Part.Status.CANCELLED
 
     batch = go_on(paused)
 
     assert batch.status == Batch.Status.CANCELLED
     assert (batch.succeeded, batch.cancelled) == (1, 2)
-    assert provider.calls == []
+    assert CANCEL not in provider.calls, "it is stopped there"
+    assert due(paused).ended_at == paused.ended_at
+
+
+def test_a_paused_batch_that_was_taken_up_over_there_is_cancelled_there(
+    provider: Provider, paused: Part
+) -> None:
+    provider.calls.clear()
+    provider.finish([answer_line(1), answer_line(2)], status="in_progress")
+    cancel(paused)
+
+    batch = go_on(paused)
+
+    assert provider.calls.count(CANCEL) == 1
+    assert next(iter(provider.batches.values()))["status"] == "cancelled"
+    assert (batch.status, batch.succeeded) == (Batch.Status.CANCELLED, 2)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_pause_that_is_refused_once_is_asked_for_again(
+    provider: Provider, running: Part, status: int
+) -> None:
+    refusals = [httpx.Response(status, text="No")]
+    provider.before = lambda call, _: refusals.pop() if call == CANCEL and refusals else None
+    pause(running)
+
+    part = step(running)
+
+    assert (part.status, part.pause_sent_at) == (Part.Status.RUNNING, None)
+    assert "did not stop it (No). The portal keeps asking." in part.trouble
+    go_on(part)
+    assert due(part).status == Part.Status.PAUSED
 
 
 def test_cancelling_while_it_is_being_reopened_ends_it(provider: Provider, paused: Part) -> None:

@@ -7,10 +7,11 @@ import pytest
 from django.utils import timezone
 
 from batchapp import attempts, tasks
-from batchapp.models import Part
+from batchapp.models import Batch, Part, Watch
 from batchapp.services import preparing, steering
-from tests.make import make_batch, make_key, make_project, make_user, set_part
+from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_part
 from tests.provider import Provider
+from tests.steps import due, go_on
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +101,21 @@ def test_a_lost_reply_is_looked_for_before_anything_is_repeated(
     assert part.status == Part.Status.WAITING
 
     provider.hidden = set()
+    part = submit(waiting)
+
+    assert part.status == Part.Status.RUNNING
+    assert provider.calls.count("POST /v1/batches") == 1
+
+
+def test_a_503_after_the_create_is_looked_for_before_anything_is_repeated(
+    provider: Provider, waiting: Part
+) -> None:
+    busy = {"error": "service_unavailable", "message": "Pool exhausted", "retry_after_seconds": 30}
+    provider.after = lambda call, _: (
+        httpx.Response(503, json=busy) if call == "POST /v1/batches" else None
+    )
+    assert submit(waiting).status == Part.Status.WAITING
+
     part = submit(waiting)
 
     assert part.status == Part.Status.RUNNING
@@ -220,7 +236,7 @@ def test_cancelling_while_a_create_is_in_doubt_finds_and_cancels_it(
     steering.request_cancel(waiting.batch, waiting.batch.created_by)
 
     part = submit(waiting)
-    tasks.poll(str(part.pk))
+    tasks.poll(str(due(part).pk))
 
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
@@ -300,6 +316,17 @@ def test_a_file_being_checked_over_there_is_not_sent_a_second_time(
     assert len(provider.files) == 1
 
 
+def test_messages_that_piled_up_bring_no_row_forward(provider: Provider, waiting: Part) -> None:
+    busy = httpx.Response(429, headers={"Retry-After": "600"}, text="Later")
+    provider.before = lambda call, _: busy if call == "POST /v1/batches" else None
+    submit(waiting)
+
+    for _ in range(5):
+        tasks.submit(str(waiting.pk))
+
+    assert provider.calls.count("POST /v1/batches") == 1
+
+
 def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
     provider: Provider, waiting: Part
 ) -> None:
@@ -312,11 +339,40 @@ def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
     assert part.status == Part.Status.RUNNING
     provider.hidden = set()
 
-    tasks.poll(str(part.pk))
+    tasks.poll(str(due(part).pk))
 
     late, kept = provider.batches.values()
     assert (late["status"], kept["status"]) == ("cancelled", "in_progress")
     assert part.batch.events.filter(text__contains=late["id"]).exists()
+
+
+@pytest.mark.parametrize("somebody", ["the list", "looking back"])
+def test_a_twin_that_turns_up_after_the_end_is_cancelled(
+    provider: Provider, waiting: Part, somebody: str
+) -> None:
+    provider.after = lose_reply
+    submit(waiting)
+    provider.after = lambda *_: None
+    (late,) = provider.hidden = set(provider.batches)
+    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    part = submit(waiting)
+    kept = provider.batches[part.upstream_id]
+    provider.contents[kept["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
+    kept |= {"status": "completed", "request_counts": {"completed": 3, "failed": 0, "total": 3}}
+    batch = go_on(part)
+    assert batch.status == Batch.Status.COMPLETED
+    provider.hidden = set()
+
+    if somebody == "the list":
+        Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
+        tasks.look(str(batch.key_id))
+    else:
+        Batch.objects.update(next_check_at=timezone.now(), leased_until=None)
+        tasks.look_back(str(batch.pk))
+
+    assert provider.batches[late]["status"] == "cancelled"
+    assert batch.events.filter(text__contains=late).count() == 1
+    assert Batch.objects.get().status == Batch.Status.COMPLETED
 
 
 @pytest.mark.parametrize("status", [400, 404])
@@ -448,7 +504,7 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
     assert "to stop it as soon as it is seen" in part.trouble
     provider.hidden = set()
     submit(waiting)
-    tasks.poll(str(part.pk))
+    tasks.poll(str(due(part).pk))
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
 

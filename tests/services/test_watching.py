@@ -12,8 +12,9 @@ from batchapp import tasks
 from batchapp.models import Batch, Connection, Part, ProviderKey, Watch
 from batchapp.services import contacting, preparing, steering
 from batchapp.upstream.errors import UpstreamUnavailable
-from tests.make import answer_line, make_batch, make_key, make_project, make_upload
+from tests.make import answer_line, error_line, make_batch, make_key, make_project, make_upload
 from tests.provider import Provider
+from tests.steps import go_on
 
 pytestmark = pytest.mark.django_db
 LIST, GET = "GET /v1/batches", "GET /v1/batches/ID"
@@ -323,3 +324,64 @@ def test_batches_of_a_resting_provider_wait_without_asking_it(
     assert part.failures == 0
     assert part.next_check_at >= later - timedelta(seconds=5)
     assert watch.next_check_at >= later - timedelta(seconds=5)
+
+
+def test_a_key_is_watched_on_for_a_day_so_that_what_others_reopen_is_followed(
+    provider: Provider, running: Running
+) -> None:
+    (part,) = running(1)
+    provider.finish([answer_line(1)], [error_line(2), error_line(3)])
+    assert go_on(part).is_over
+    Part.objects.update(ended_at=timezone.now() - timedelta(hours=1))
+    provider.batches[part.upstream_id]["status"] = "in_progress"
+
+    rested = round_of_looks()
+
+    assert Part.objects.get().status == Part.Status.RUNNING
+    assert rested.next_check_at
+    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
+    provider.batches[part.upstream_id]["status"] = "completed"
+    assert go_on(part).is_over
+    assert round_of_looks().next_check_at > timezone.now() + timedelta(minutes=10)
+    Batch.objects.update(finished_at=timezone.now() - timedelta(days=2))
+    assert round_of_looks().next_check_at is None
+
+
+def test_a_list_that_is_refused_for_a_while_leaves_single_parts_alone_as_long(
+    provider: Provider, running: Running
+) -> None:
+    running(3)
+    busy = httpx.Response(429, headers={"Retry-After": "1800"}, text="Later")
+    provider.before = lambda call, _: busy if call == LIST else None
+
+    rested = round_of_looks()
+
+    later = timezone.now() + timedelta(minutes=29)
+    assert rested.next_check_at > later
+    assert not Part.objects.filter(next_check_at__lt=later).exists()
+
+
+def test_one_unreadable_row_hides_no_other(provider: Provider, running: Running) -> None:
+    parts = running(3)
+
+    def spoil(call: str, request: httpx.Request) -> httpx.Response | None:
+        if call != LIST:
+            return None
+        rows = [provider.batches[part.upstream_id] for part in parts]
+        return httpx.Response(200, json={"data": [{"id": 7}, None, *rows], "has_more": False})
+
+    provider.after = spoil
+    round_of_looks()
+
+    assert Part.objects.exclude(polled_at=None).count() == 3
+    assert provider.calls == [LIST]
+
+
+def test_a_provider_whose_clock_is_ahead_is_not_asked_the_more(
+    provider: Provider, running: Running
+) -> None:
+    running(1)
+    Connection.objects.update(poll_seconds=600)
+    Part.objects.update(submitted_at=timezone.now() + timedelta(hours=1))
+
+    assert round_of_looks().next_check_at > timezone.now() + timedelta(minutes=4)

@@ -40,8 +40,10 @@ class Listing:
         self.rows, self.size, self.obeys_cursor, self.queries = rows, size, obeys_cursor, []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.queries.append(dict(request.url.params))
         ids = [row["id"] for row in self.rows]
+        if (named := request.url.path.rpartition("/")[2]) in ids:
+            return httpx.Response(200, json=self.rows[ids.index(named)])
+        self.queries.append(dict(request.url.params))
         after = request.url.params.get("after") if self.obeys_cursor else None
         start = ids.index(after) + 1 if after in ids else 0
         data = self.rows[start : start + self.size]

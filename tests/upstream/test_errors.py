@@ -115,7 +115,7 @@ def test_a_web_page_that_says_not_found_is_not_believed(provider, status):
         (
             503,
             {"error": "service_unavailable", "message": "x", "retry_after_seconds": 30},
-            False,
+            True,
             30,
         ),
         (503, None, True, None),

@@ -85,6 +85,60 @@ def test_pages_that_repeat_do_not_matter_once_they_reach_far_enough(provider):
     assert [b.id for b in found] == ["b1"]
 
 
+OURS = batch(1, metadata={"token": "abc"})
+
+
+@pytest.mark.parametrize("metadata", [None, {}, [], ["token", "abc"], "token=abc", 7])
+def test_a_batch_whose_metadata_the_list_did_not_tell_is_asked_for_by_itself(provider, metadata):
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/b1"):
+            return httpx.Response(200, json=OURS)
+        return httpx.Response(200, json={"data": [OURS | {"metadata": metadata}]})
+
+    found = provider(handler).find_batches("token", "abc", since=NOW)
+
+    assert [b.id for b in found] == ["b1"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status"), [(["token", "abc"], 200), ("token", 200), (None, 404), (None, 410)]
+)
+def test_a_batch_that_cannot_be_read_is_not_taken_for_a_strangers(provider, metadata, status):
+    row = OURS | {"metadata": metadata}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/b1"):
+            return httpx.Response(status, json=row)
+        return httpx.Response(200, json={"data": [row]})
+
+    with pytest.raises(UpstreamUnavailable, match="answered with a batch"):
+        provider(handler).find_batches("token", "abc", since=NOW)
+
+
+def test_an_old_batch_without_metadata_is_not_asked_for(provider):
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/batches"
+        return httpx.Response(200, json={"data": [batch(1, age=timedelta(days=1))]})
+
+    assert provider(handler).find_batches("token", "abc", since=NOW) == []
+
+
+@pytest.mark.parametrize("more", ["true", "false", 1, 0, [True]])
+@pytest.mark.parametrize("rows", [[], [batch(2, metadata={"token": "other"})]])
+def test_a_list_that_does_not_say_whether_it_goes_on_is_not_believed(provider, more, rows):
+    answer = httpx.Response(200, json={"data": rows, "has_more": more})
+
+    with pytest.raises(UpstreamUnavailable, match="readable end"):
+        provider(lambda _: answer).find_batches("token", "abc", since=NOW)
+
+
+def test_a_list_that_goes_on_behind_nothing_is_not_believed(provider):
+    answer = httpx.Response(200, json={"data": [], "has_more": True})
+
+    with pytest.raises(UpstreamUnavailable, match="readable end"):
+        provider(lambda _: answer).find_batches("token", "abc", since=NOW)
+
+
 def test_pages_may_shift_while_they_are_read(provider):
     pages = [["b9", "b8"], ["b8", "b7"], ["b7", "b6"]]
 

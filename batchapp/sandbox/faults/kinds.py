@@ -31,6 +31,7 @@ _REFUSALS = {
     "capacity": Kind(("create",), None, "429 for want of capacity in this completion window"),
     "unverified": Kind(("create",), None, "429 because the account is not verified"),
     "unavailable": Kind(ALL_CALLS, None, "503, nothing was done"),
+    "unavailable-after": Kind(WRITES, None, "503, though the work is done and kept"),
     "error": Kind(ALL_CALLS, None, "500, nothing was done"),
     "error-after": Kind(WRITES, None, "500, though the work is done and kept"),
     "gone": Kind(("file", "content", "batch", "results"), None, "410"),

@@ -27,6 +27,7 @@ HOLDING = ANSWER_FAULTS | {
     "lost-reply",
     "restart-after",
     "error-after",
+    "unavailable-after",
     "html-after",
     "empty",
     "slow",
@@ -141,6 +142,8 @@ class _Answer:
     def _replacement(self) -> Response | None:
         if "error-after" in self._struck:
             return PlainTextResponse("Internal server error", 500)
+        if "unavailable-after" in self._struck:
+            return unavailable().response
         if "html-after" in self._struck:
             return _web_page(self._struck["html-after"])
         if "empty" in self._struck:

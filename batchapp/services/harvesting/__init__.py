@@ -1,5 +1,6 @@
 """The sixth room: results are fetched as they come, kept as they are, and entered."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,7 +17,7 @@ from batchapp.services.harvesting.judging import Judge
 from batchapp.services.harvesting.sorting import Sorted
 from batchapp.services.harvesting.strays import Strays
 from batchapp.upstream.client import UpstreamClient
-from batchapp.upstream.errors import UpstreamError
+from batchapp.upstream.errors import UpstreamError, UpstreamRejected
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,6 @@ def harvest(part: Part, upstream: UpstreamClient) -> None:
     drain.drain(Segment.Kind.OUTPUT, part.output_file_id)
     if part.failed or part.ended_at:  # in the end whatever the counts say: they may be wrong
         drain.drain(Segment.Kind.ERROR, part.error_file_id)
-    pause = timedelta(seconds=part.batch.connection.poll_seconds)
     if not part.ended_at:
         part.move_to(
             Part.Status.RUNNING,
@@ -72,16 +72,36 @@ def harvest(part: Part, upstream: UpstreamClient) -> None:
             failures=0,
             trouble="",
         )
+        # Whoever wanted it stopped meanwhile has had its next turn overwritten by the line above.
+        part.batch.refresh_from_db(fields=["cancel_requested_at", "pause_requested_at"])
+        if part.batch.is_to_stop:
+            part.postpone(timedelta())
     elif (doubt := _doubt(part)) is not None:
         logger.info("part %s: the results do not match the counts, looking again", part.pk)
+        part.rereads += 1
+        pause = timedelta(seconds=min(part.batch.connection.poll_seconds, 5))
         part.move_to(  # by way of polling: the counts and the files' ids may be new as well
             Part.Status.RUNNING,
-            next_check_at=timezone.now() + min(pause, timedelta(seconds=5)),
-            rereads=part.rereads + 1,
+            next_check_at=max(part.read_again_at or timezone.now(), timezone.now() + pause),
+            rereads=part.rereads,
             **doubt,
         )
     else:
         _close(part)
+
+
+def salvage(part: Part, upstream: UpstreamClient) -> None:
+    """Fetch what is new of a part that its provider no longer knows, if it still has the files.
+
+    Raises:
+        UpstreamUnavailable: the lines fetched so far are kept; do it again.
+        StaleRow: our lease ran out; the worker that has it now goes on.
+    """
+    drain = _Drain(part, upstream)
+    files = {Segment.Kind.OUTPUT: part.output_file_id, Segment.Kind.ERROR: part.error_file_id}
+    for kind, file_id in files.items():
+        with contextlib.suppress(UpstreamRejected):
+            drain.drain(kind, file_id)
 
 
 def _close(part: Part) -> None:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from batchapp.domain.preflight.jsonl import Report
@@ -10,6 +11,7 @@ from batchapp.models import (
     REALTIME,
     Batch,
     Charge,
+    Connection,
     Event,
     Part,
     Project,
@@ -77,7 +79,15 @@ def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
     """Save ``batch`` with its charges, and a part that is at the provider already, whole.
 
     What the part still lacks is its ledger.
+
+    Raises:
+        Refused: somebody has entered the same just now.
     """
+    there = batch.connection.same_provider()
+    # Two at once, through two connections: this makes one wait for the other.
+    Connection.objects.filter(pk=there[0].pk).update(name=F("name"))
+    if Part.objects.filter(batch__connection__in=there, upstream_id=remote.id).exists():
+        raise Refused("This batch is in the portal already. Dismiss this.")
     now = timezone.now()
     made_at = min(remote.created_at or now, now)
     windows = [batch.window, REALTIME]
