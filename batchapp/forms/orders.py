@@ -141,13 +141,16 @@ class SubmitForm(OrderForm):
 
 
 class TryAgainForm(forms.Form):
-    """Which key to go on with; left empty, the one it has."""
+    """Which key to go on with; left empty, the one it has, unless that is not to be spent."""
 
     key = KeyField(label="Provider key", required=False)
 
-    def __init__(self, *args: Any, user: User, batch: Batch, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, user: User, batch: Batch, keeps_key: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         key = self.fields["key"]
         if isinstance(key, KeyField):
             key.offer(user, batch.project, besides=batch.key)
-            key.empty_label = f"{batch.key}, as before"
+            key.required = not keeps_key
+            key.empty_label = f"{batch.key}, as before" if keeps_key else "Choose a key"

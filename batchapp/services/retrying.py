@@ -24,8 +24,8 @@ NAME_LENGTH = 255
 ENDING = ".jsonl"
 MARK = re.compile(r"-retry(-\d+)?$")
 
-OUTCOMES = [each.value for each in ADVICE if each is not Ending.LASTING]
-"""That may be run again; failures that last have the outcome of any other failure."""
+OUTCOMES = [each.value for each in ADVICE if each not in {Ending.LASTING, Ending.UNPAID}]
+"""That may be run again; these two have the outcome of any other failure."""
 
 GONE = (
     "The batch whose requests were to be run again is gone, so this file cannot be made. Delete "

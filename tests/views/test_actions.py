@@ -16,7 +16,7 @@ EVERYTHING = Means(can_write=True, can_retry=True, has_output=True, has_errors=T
 def actions(batch: Batch, means: Means = EVERYTHING) -> Actions:
     batch = Batch.objects.select_related("connection").get(pk=batch.pk)
     summary = summarise(batch)
-    return actions_of(summary, offers_of(summary), means)
+    return actions_of(summary, offers_of(summary, may_spend=True), means)
 
 
 def ids(batch: Batch, means: Means = EVERYTHING) -> tuple[list[str], list[str]]:

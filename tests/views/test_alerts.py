@@ -243,6 +243,49 @@ def test_alerts_of_many_batches_take_no_query_of_their_own(
     assert [each.pill.label for each in summaries if each.pill] == ["Stalled"] * 3
 
 
+@pytest.mark.parametrize("status", sorted(set(Step) - Part.WAITS_FOR_PEOPLE))
+def test_in_every_state_it_is_said_that_the_portal_is_late(status: str) -> None:
+    batch, now = make_batch(), timezone.now()
+    set_part(batch, status=status, polled_at=now, next_check_at=now - 4 * MINUTE)
+    assert summary_of(batch).troubles == []
+
+    set_part(batch, next_check_at=now - timedelta(hours=3))
+    late = (
+        f"The portal was to go on with it 3 hours ago: it is late, not {batch.connection}. "
+        "If this stays, tell the operator that no worker runs."
+    )
+    assert summary_of(batch).troubles == [late]
+
+    set_part(batch, trouble="1 is before it.")
+    assert summary_of(batch).troubles == [late, "1 is before it."]
+    assert not summary_of(batch).is_in_line
+
+    set_part(batch, leased_until=now + MINUTE, trouble="")
+    assert summary_of(batch).troubles == []
+
+
+def test_also_of_a_batch_that_is_being_added_up() -> None:
+    batch, now = make_batch(), timezone.now()
+    set_part(batch, status=Step.DONE, next_check_at=None)
+    long_ago = now - timedelta(hours=3)
+    Batch.objects.update(status=Batch.Status.SETTLING, next_check_at=long_ago)
+    assert "3 hours ago: it is late" in summary_of(batch).troubles[0]
+
+    Batch.objects.update(status=Batch.Status.COMPLETED)
+    assert summary_of(batch).troubles == [], "it is over; only its bill may be looked up late"
+
+
+def test_a_provider_that_nobody_asks_any_more_is_not_blamed() -> None:
+    batch, now = make_batch(), timezone.now()
+    set_part(batch, status=Step.WAITING, next_check_at=now - 20 * MINUTE)
+    type(batch.connection).objects.update(
+        down_since=now - 30 * MINUTE, resting_until=now - 20 * MINUTE
+    )
+
+    (told,) = summary_of(batch).troubles
+    assert "it is late, not" in told
+
+
 def test_whose_fault_a_silence_is_is_said() -> None:
     batch, now = make_batch(), timezone.now()
     set_part(batch, status=Step.RUNNING, submitted_at=now, polled_at=now)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -282,6 +283,25 @@ def test_a_large_table_is_read_and_made_by_a_worker(
     assert done["HX-Redirect"] == f"/files/{project.uploads.get().pk}/batch/"
 
 
+def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
+    page: Client, project: Project, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "QUICK_UNPACKED", 1_000)
+
+    page.post(START, {"file": SimpleUploadedFile("a.xlsx", workbook(S=[["text"], ["a"]]))})
+
+    assert project.tables.get().status == Table.Status.READING
+
+
+def test_the_list_of_ids_holds_no_formula() -> None:
+    origin = Origin()
+    origin.ids = zlib.compress(building._id_map([("cmd-1", "=cmd|' /C calc'!A1")]))
+
+    listed = building.id_map(origin).decode("utf-8-sig").splitlines()
+
+    assert listed == ["custom_id,id_in_the_table", "cmd-1,'=cmd|' /C calc'!A1"]
+
+
 def test_pressing_twice_makes_one_file(page: Client, project: Project, table: Table) -> None:
     building.keep(table, RECIPE, None)
 
@@ -398,6 +418,7 @@ def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
 ) -> None:
     fresh = make_table(project, user)
     Table.objects.filter(pk=table.pk).update(used_at=timezone.now() - timedelta(days=8))
+    Table.objects.update(next_check_at=timezone.now())
 
     for each in (table, fresh):
         tasks.forget_table(str(each.pk))

@@ -272,6 +272,8 @@ def test_a_batch_on_another_key_of_the_same_account_is_looked_at(
     ("event", "kind", "effect"),
     [
         (b"nonsense", "", "not understood"),
+        (60_000 * b"[", "", "not understood"),
+        ({"type": "half a \ud83d"}, "half a ?", "ignored"),
         ([], "", "not understood"),
         ({"type": 7}, "", "not understood"),
         ({"type": "batch.completed"}, "batch.completed", "not a batch of this portal"),
@@ -299,7 +301,7 @@ def test_what_is_signed_but_says_nothing_to_us_is_kept_and_does_nothing(
     [
         (Part.Status.HARVESTING, "already under way"),
         (Part.Status.NEEDS_ATTENTION, "already under way"),
-        (Part.Status.CANCELLED, "already over"),
+        (Part.Status.CANCELLED, "already over, asked again"),
     ],
 )
 def test_a_part_that_does_not_run_is_left_as_it_is(

@@ -3,6 +3,7 @@
 import re
 import uuid
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -12,6 +13,8 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
+from batchapp.services import preparing
+from batchapp.services.ordering import deciding
 from tests.make import (
     MODEL,
     VIEWER,
@@ -417,6 +420,23 @@ def test_the_review_says_in_words_what_happens_without_room_and_the_batch_keeps_
     assert "1h, or 24h if there is no room" in text(page, batch.get_absolute_url())
 
 
+def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
+    page: Client, project: Project, user: User, key: ProviderKey
+) -> None:
+    project.connection.max_requests = 2
+    project.connection.save()
+    upload = make_upload(project, user, content=request_file(5))
+
+    html = text(page, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
+
+    assert "Once one of its parts was accepted, the others wait for room in 1h." in words(html)
+    submit(page, upload, hidden(html))
+    batch = Batch.objects.get()
+    preparing.prepare(batch.parts.get())
+    html = text(page, batch.get_absolute_url())
+    assert "1h, or 24h if there is no room before the first part is accepted" in html
+
+
 def test_the_review_says_in_how_many_parts_the_file_goes(
     page: Client, project: Project, user: User, key: ProviderKey
 ) -> None:
@@ -559,6 +579,55 @@ def test_a_second_tab_and_the_way_back_find_the_batch_rather_than_the_button(
     again = re.search(r'id="afresh" href="([^"]+)"', html)
     assert again
     assert tabs[0]["submission"] not in text(page, again[1])
+
+
+def test_a_form_that_overtakes_itself_makes_one_batch(
+    page: Client, upload: Upload, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, quote = reviewed(page, upload, key), deciding.quote
+    first: list[str] = []
+
+    def overtaken(*args: Any) -> Any:
+        monkeypatch.setattr(deciding, "quote", quote)
+        first.append(submit(page, upload, sent)["Location"])
+        return quote(*args)
+
+    monkeypatch.setattr(deciding, "quote", overtaken)
+    second = submit(page, upload, sent)
+
+    assert [second["Location"]] == first
+    assert Batch.objects.count() == 1
+
+
+@pytest.mark.parametrize("is_copied", [False, True], ids=["the same file", "of the same bytes"])
+def test_two_reviews_opened_side_by_side_order_twice_only_after_a_word(
+    page: Client, upload: Upload, key: ProviderKey, is_copied: bool
+) -> None:
+    other = make_upload(upload.project, name="copy.jsonl") if is_copied else upload
+    first, second = reviewed(page, upload, key), reviewed(page, other, key, name="again")
+    submit(page, upload, first)
+
+    warned = submit(page, other, second)
+
+    html = unescape(warned.content.decode())
+    batch = Batch.objects.get()
+    assert "submitted on the 24h window after this page was opened" in html
+    assert f'id="alike-{batch.pk}"' in html
+    submit(page, other, hidden(html))
+    assert Batch.objects.count() == 2
+
+
+def test_reviews_of_other_windows_or_other_requests_are_not_in_each_others_way(
+    page: Client, upload: Upload, key: ProviderKey, user: User
+) -> None:
+    other = make_upload(upload.project, user, content=request_file(2))
+    asked = [(upload, {}), (upload, {"window": "1h"}), (other, {})]
+    forms = [(file, reviewed(page, file, key, **changes)) for file, changes in asked]
+
+    for file, sent in forms:
+        submit(page, file, sent)
+
+    assert Batch.objects.count() == 3
 
 
 def test_a_session_that_ended_loses_nothing_that_was_typed(

@@ -31,11 +31,12 @@ def words(page: Client, batch: Batch) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
+@pytest.mark.parametrize("status", [Part.Status.WAITING, Part.Status.REOPENING])
 @pytest.mark.parametrize(("failures", "tone"), [(0, "info"), (2, "warn")])
 def test_to_wait_for_a_place_is_no_warning(
-    page: Client, batch: Batch, failures: int, tone: str
+    page: Client, batch: Batch, status: str, failures: int, tone: str
 ) -> None:
-    set_number(batch, 2, status=Part.Status.WAITING, trouble="In line.", failures=failures)
+    set_number(batch, 2, status=status, trouble="In line.", failures=failures)
 
     html = page.get(batch.get_absolute_url()).content.decode()
 

@@ -14,6 +14,7 @@ from tests.make import (
     finish,
     join,
     make_batch,
+    make_key,
     make_user,
     set_part,
 )
@@ -181,6 +182,117 @@ def test_a_retry_that_ended_without_an_answer_is_not_warned_of(
     finish(make_batch(ended.project, user, name="Second try", parent=ended), [])
 
     assert "Second try" not in html_of(page, f"/batches/{ended.pk}/reopen/")
+
+
+def test_a_pause_and_its_end_warn_of_a_retry_in_another_batch(
+    page: Client, running: Batch, user: User
+) -> None:
+    make_batch(running.project, user, name="Second try", parent=running)
+    told = "“<bdi>Second try</bdi>” retries requests of this batch already"
+
+    assert told in html_of(page, f"/batches/{running.pk}/pause/")
+    posted(page, f"/batches/{running.pk}/pause/")
+    assert told in html_of(page, f"/batches/{running.pk}/resume/")
+
+
+def lend_and_leave(batch: Batch) -> User:
+    """``batch`` runs on the key of somebody who is no member of its project any more."""
+    grace = make_user("grace@example.com")
+    Batch.objects.filter(pk=batch.pk).update(key=make_key(grace, batch.connection))
+    return grace
+
+
+LEFT = "It is on a key of grace@example.com, who is no longer a member of Support tickets"
+
+
+def test_a_retry_in_place_does_not_spend_the_key_of_who_has_left(
+    page: Client, ended: Batch
+) -> None:
+    grace = lend_and_leave(ended)
+    url = f"/batches/{ended.pk}/reopen/"
+
+    assert url not in html_of(page, ended.get_absolute_url())
+    assert LEFT in html_of(page, url)
+    assert "Run them again" not in html_of(page, url)
+    assert LEFT in posted(page, url)
+    assert ended.parts.get().status == Part.Status.DONE
+
+    join(grace, ended.project)
+    assert "What has no answer is being run again." in posted(page, url)
+
+
+def test_one_may_spend_ones_own_key_and_the_projects(
+    page: Client, ended: Batch, user: User
+) -> None:
+    Batch.objects.filter(pk=ended.pk).update(key=make_key(user, ended.connection))
+
+    assert "Run them again" in html_of(page, f"/batches/{ended.pk}/reopen/")
+
+
+def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
+    page: Client, paused: Batch
+) -> None:
+    lend_and_leave(paused)
+    url = f"/batches/{paused.pk}/resume/"
+
+    html = html_of(page, paused.get_absolute_url())
+    assert LEFT in html
+    assert f'href="{url}"' not in html
+    assert "cannot be resumed" in html_of(page, url)
+    assert LEFT in posted(page, url)
+    assert paused.parts.get().status == Part.Status.PAUSED
+
+
+def test_before_a_pause_that_nobody_can_end_it_is_said(page: Client, running: Batch) -> None:
+    lend_and_leave(running)
+
+    assert f"Once paused, it cannot be resumed. {LEFT}" in html_of(
+        page, f"/batches/{running.pk}/pause/"
+    )
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["not there yet", "maybe there"])
+def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_left(
+    page: Client, project: Project, user: User, is_there: bool
+) -> None:
+    batch = make_batch(project, user)
+    lend_and_leave(batch)
+    set_part(
+        batch,
+        status=Part.Status.NEEDS_ATTENTION,
+        stopped_in=Part.Status.WAITING,
+        create_attempted_at=timezone.now() if is_there else None,
+        next_check_at=None,
+    )
+    other = make_key(project)
+    url = f"/batches/{batch.pk}/try-again/"
+
+    question = html_of(page, url)
+    assert "who is no longer a member of Support tickets" in question
+    assert ("Try again</button>" in question) is not is_there
+    refused = posted(page, url)
+    assert (LEFT if is_there else "Choose the provider key that pays") in refused
+    assert batch.parts.get().status == Part.Status.NEEDS_ATTENTION
+    page.post(url, {"key": str(other.pk)})
+    assert (batch.parts.get().status == Part.Status.WAITING) is not is_there
+
+
+def test_paid_results_are_fetched_whoever_has_left(
+    page: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+    lend_and_leave(batch)
+    set_part(
+        batch,
+        status=Part.Status.NEEDS_ATTENTION,
+        stopped_in=Part.Status.HARVESTING,
+        upstream_id="b-1",
+        next_check_at=None,
+    )
+
+    posted(page, f"/batches/{batch.pk}/try-again/")
+
+    assert batch.parts.get().status == Part.Status.HARVESTING
 
 
 @pytest.mark.parametrize("hindrance", ["has_retry", "all answered", "never there"])

@@ -10,8 +10,11 @@ from batchapp.domain.preflight.reading import compact
 from batchapp.domain.results.outcome import FAILED
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMITS, is_count
 
-WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
-"""Of the HTTP statuses from 400 to 499: time and load are gone the next time."""
+WORTH_ANOTHER_TRY = frozenset({404, 408, 409, 425, 429, 499})
+"""Of the HTTP statuses from 400 to 499: time and load are gone the next time, a model that was not
+there (404) may be, and a connection that broke (499) is made anew."""
+
+NO_CREDIT = 402
 
 FACTORS = (2, 4, 8)
 """By how much the limit on an answer's length can be raised; the first one is the usual."""
@@ -25,11 +28,13 @@ WITHOUT_TEMPERATURE = frozenset({"/v1/embeddings"})
 class Ending(StrEnum):
     """How a request ended that can be run again: its outcome, but failures told apart.
 
-    ``LASTING`` are the failures that the same request would end in again.
+    ``LASTING`` are the failures that the same request would end in again, ``UNPAID`` those for
+    want of credit.
     """
 
     PROVIDER_ERROR = "provider_error"
     HTTP_ERROR = "http_error"
+    UNPAID = "unpaid"
     MISSING = "missing"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -57,7 +62,13 @@ ADVICE = {
     Ending.HTTP_ERROR: Advice(
         "Model error",
         is_usual=True,
-        reason="The model was overloaded or broke off (HTTP 408, 429 or 5xx), which passes.",
+        reason="The model was overloaded, away or broke off (HTTP 404, 408, 429, 499 or 5xx), "
+        "which passes.",
+    ),
+    Ending.UNPAID: Advice(
+        "No credits left",
+        is_usual=True,
+        reason="The account had no credits left (HTTP 402): add credits, then run it again.",
     ),
     Ending.MISSING: Advice("No result", is_usual=True, reason="Nothing came back for it."),
     Ending.EXPIRED: Advice(
@@ -99,7 +110,7 @@ USUAL = frozenset(ending for ending, advice in ADVICE.items() if advice.is_usual
 
 UNTRIED = frozenset(
     {
-        *(Ending.PROVIDER_ERROR, Ending.HTTP_ERROR, Ending.LASTING),
+        *(Ending.PROVIDER_ERROR, Ending.HTTP_ERROR, Ending.UNPAID, Ending.LASTING),
         *(Ending.CANCELLED, Ending.EXPIRED),
     }
 )
@@ -107,16 +118,18 @@ UNTRIED = frozenset(
 
 
 def is_lasting(status_code: int | None) -> bool:
-    """Whether a request that failed with this HTTP status would fail again."""
+    """Whether a request that failed with this HTTP status would fail again, whatever one does."""
     return (
         status_code is not None
         and 400 <= status_code < 500
-        and status_code not in WORTH_ANOTHER_TRY
+        and status_code not in WORTH_ANOTHER_TRY | {NO_CREDIT}
     )
 
 
 def ending(outcome: str, status_code: int | None) -> Ending | None:
     """How a request ended; None while it waits, and when there is nothing to wish for."""
+    if outcome in FAILED and status_code == NO_CREDIT:
+        return Ending.UNPAID
     if outcome in FAILED and is_lasting(status_code):
         return Ending.LASTING
     return Ending(outcome) if outcome in ADVICE else None

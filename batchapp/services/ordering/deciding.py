@@ -53,7 +53,8 @@ def order(
 
     ``shown`` is the ``price_tag`` of what the person saw, of all windows and realtime; "" if
     nobody looked. The estimate is kept as it was ``seen`` then: batches that ended since do not
-    change it. ``fallback`` is the longer window where it goes if there is no room in ``window``.
+    change it, and one of the same requests that came since was not seen, so it is refused once.
+    ``fallback`` is the longer window where it goes if there is no room in ``window``.
 
     Raises:
         Refused: nothing was written.
@@ -88,6 +89,8 @@ def order(
     )
     try:
         with transaction.atomic():
+            if seen:
+                _refuse_unseen(batch, seen)
             batch.save(force_insert=True)
             Charge.objects.bulk_create(charges(batch, report, prices))
             Part.objects.create(batch=batch, total=report.requests, next_check_at=now)
@@ -108,6 +111,11 @@ def order(
     return batch
 
 
+def alike(upload: Upload, window: str) -> Q:
+    """Batches of the same bytes as ``upload`` on the same window, of any project."""
+    return Q(upload__sha256=upload.sha256, window=window)
+
+
 def default_name(upload: Upload) -> str:
     """What a batch of ``upload`` is called unless somebody says otherwise.
 
@@ -115,12 +123,23 @@ def default_name(upload: Upload) -> str:
     """
     name = (upload.name.removesuffix(".jsonl").strip() or upload.name.strip())[:NAME_LENGTH]
     stem = name[: NAME_LENGTH - NUMBER_LENGTH]
-    alike = upload.project.batches.filter(Q(name=name) | Q(name__startswith=f"{stem} ("))
-    taken = set(alike.values_list("name", flat=True))
+    similar = upload.project.batches.filter(Q(name=name) | Q(name__startswith=f"{stem} ("))
+    taken = set(similar.values_list("name", flat=True))
     if name not in taken:
         return name
     numbered = (f"{stem} ({number})" for number in itertools.count(2))
     return next(each for each in numbered if each not in taken)
+
+
+def _refuse_unseen(batch: Batch, seen: datetime) -> None:
+    """As when the same file is ordered in two tabs, both opened before either is submitted."""
+    same = alike(batch.upload, batch.window)
+    others = batch.project.batches.filter(same).exclude(submission=batch.submission)
+    if others.filter(created_at__gt=seen).exists():
+        raise Refused(
+            f"The same requests were submitted on the {batch.window} window after this page was "
+            "opened. Look at that batch first. To have the answers once more, submit again."
+        )
 
 
 def _refuse_fallback(connection: Connection, window: str, fallback: str) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from batchapp.domain.pace import Left, left, unchanged_since
 from batchapp.domain.watchdog import failed_percent, overrun, standstill
-from batchapp.models import Batch, Connection, Part
+from batchapp.models import Batch, Connection, Leased, Part
 from batchapp.services.polling import marks_at
 from batchapp.templatetags.words import ago_or_in, roughly
 
@@ -45,28 +45,49 @@ def alerts_of(batch: Batch, parts: Sequence[Part]) -> tuple[Alert, ...]:
     if not open_parts or batch.status != Batch.Status.RUNNING or is_stopping:
         return ()
     found = list(_failures(batch, parts))
-    if not silence_of(batch.connection, parts):
+    if not silence_of(batch.connection) and not lateness_of(batch, parts):
         found += _standstill(batch, open_parts)
     return (*found, *_lateness(batch, open_parts))
 
 
-def silence_of(connection: Connection, parts: Sequence[Part]) -> str:
-    """Whose fault it is that nothing is heard: the provider's, or the portal's own."""
+def silence_of(connection: Connection) -> str:
+    """That nothing is heard because its provider does not answer; "" if it is not that."""
     now = timezone.now()
-    if connection.resting_until and connection.down_since:
-        return (
-            f"{connection} has not answered for {roughly(now - connection.down_since)}. The "
-            "portal keeps trying; nothing is lost."
-        )
-    latest = now - max(LATE_LOOK, 2 * connection.patience)
+    until, since = connection.resting_until, connection.down_since
+    if not until or not since or until < now - LATE_LOOK:
+        return ""
+    return (
+        f"{connection} has not answered for {roughly(now - since)}. The portal keeps trying; "
+        "nothing is lost."
+    )
+
+
+def lateness_of(batch: Batch, parts: Sequence[Part]) -> str:
+    """That nothing is heard because the portal itself is late; "" if it is not that."""
+    connection, now = batch.connection, timezone.now()
+    if silence_of(connection):
+        return ""
     running = [part for part in parts if part.status == Part.Status.RUNNING]
     looked = [at for part in running if (at := part.polled_at or part.submitted_at)]
-    if looked and max(looked) < latest:
-        return (
-            f"The portal last looked {ago_or_in(max(looked))}: it is late, not "
-            f"{connection}. If this stays, tell the operator that no worker runs."
-        )
+    if looked and max(looked) < now - max(LATE_LOOK, 2 * connection.patience):
+        return _late(f"last looked {ago_or_in(max(looked))}", connection)
+    waiting = [row.next_check_at for row in (batch, *parts) if not _is_held(row, now)]
+    meant = min((at for at in waiting if at), default=now)
+    if meant < now - LATE_LOOK:
+        return _late(f"was to go on with it {ago_or_in(meant)}", connection)
     return ""
+
+
+def _late(what: str, connection: Connection) -> str:
+    return (
+        f"The portal {what}: it is late, not {connection}. If this stays, tell the operator that "
+        "no worker runs."
+    )
+
+
+def _is_held(row: Leased, now: datetime) -> bool:
+    """Whether a worker is at it, which for large results takes its time."""
+    return bool(row.leased_until and row.leased_until > now)
 
 
 def left_of(parts: Sequence[Part]) -> Left | None:

@@ -16,7 +16,7 @@ from batchapp.views.access import batch_of, can_write
 from batchapp.views.batches.actions import Means, actions_of
 from batchapp.views.batches.family import family_of
 from batchapp.views.batches.sentences import headline, proof_of, tiles
-from batchapp.views.batches.steering import offers_of
+from batchapp.views.batches.steering import key_of_another, may_spend, offers_of
 from batchapp.views.batches.summary import Summary, summarise
 
 
@@ -34,6 +34,8 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
         has_output=lines.get(Segment.Kind.OUTPUT, 0) > 0,
         has_errors=lines.get(Segment.Kind.ERROR, 0) > 0,
     )
+    can_spend = may_spend(request, found)
+    is_held = bool(found.pause_requested_at) and not found.is_over
     context = {
         "batch": found,
         "summary": summary,
@@ -44,7 +46,8 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
         "events": list(found.events.select_related("actor")),
         "took": summary.took,
         "can_write": may_write,
-        "actions": actions_of(summary, offers_of(summary), means),
+        "actions": actions_of(summary, offers_of(summary, may_spend=can_spend), means),
+        "unspendable": key_of_another(found) if is_held and not can_spend else "",
         "reason": _reason(found, summary),
         "family": family_of(found),
         "needs_person": any(p.status == Part.Status.NEEDS_ATTENTION for p in summary.parts),

@@ -29,7 +29,7 @@ from batchapp.services import merging, retrying
 from batchapp.services.retrying import Reach
 from batchapp.tasks import wake
 from batchapp.views.access import batch_of, require_member
-from batchapp.views.batches.steering import offers_of
+from batchapp.views.batches.steering import may_spend, offers_of
 from batchapp.views.batches.summary import summarise
 from batchapp.views.ordering.flow import step_url
 
@@ -59,13 +59,13 @@ def batch_retry(request: Request, pk: UUID) -> HttpResponse:
         data = _usual(reach)
         form = RetryForm(initial=data, reach=reach, models=models)
         trial = RetryForm(data, reach=reach, models=models)
-        return render(request, PAGE, _context(found, reach, form, trial))
+        return render(request, PAGE, _context(request, found, reach, form, trial))
     form = RetryForm(request.POST, reach=reach, models=models)
     if form.is_valid() and "preview" not in request.POST:
         fresh = retrying.begin(found, request.user, form.choice, submission=form.sender)
         wake(fresh)
         return redirect(step_url("batch_check", fresh, {"window": found.window}))
-    context = _context(found, reach, form, form)
+    context = _context(request, found, reach, form, form)
     if not wants_fragment(request):
         return render(request, PAGE, context)
     complaints = [text for texts in form.errors.values() for text in texts]
@@ -100,7 +100,9 @@ def _priced_models(found: Batch) -> list[str]:
     return list(prices.order_by("model").values_list("model", flat=True).distinct())
 
 
-def _context(found: Batch, reach: Reach, form: RetryForm, asked: RetryForm) -> dict[str, Any]:
+def _context(
+    request: Request, found: Batch, reach: Reach, form: RetryForm, asked: RetryForm
+) -> dict[str, Any]:
     """The page; ``asked`` is what the count is of, as far as it makes sense."""
     chosen = [str(each) for each in form["endings"].value() or []]
     selection = asked.choice if asked.is_valid() else None
@@ -115,15 +117,16 @@ def _context(found: Batch, reach: Reach, form: RetryForm, asked: RetryForm) -> d
         "has_truncated": Ending.TRUNCATED in reach.endings,
         "total": reach.total(selection) if selection else 0,
         "running": [each for each in found.retries.all() if not each.is_over],
-        "in_place": _in_place(found, selection),
+        "in_place": _in_place(request, found, selection),
         "nav": "batches",
     }
 
 
-def _in_place(found: Batch, selection: Selection | None) -> str:
+def _in_place(request: Request, found: Batch, selection: Selection | None) -> str:
     """Where the provider runs just these again in the same batch; "" if it cannot."""
     if selection is None or selection.changes or selection.error_code:
         return ""
-    if not selection.endings <= UNTRIED or not offers_of(summarise(found)).reopen:
+    offers = offers_of(summarise(found), may_spend=may_spend(request, found))
+    if not selection.endings <= UNTRIED or not offers.reopen:
         return ""
     return reverse("batch_reopen", args=[found.pk])

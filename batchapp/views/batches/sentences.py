@@ -55,7 +55,7 @@ def headline(summary: Summary) -> str:
         ATTENTION: "It stopped. What to do is said above.",
         CANCELLING: f"It is being cancelled: {so_far} so far.",
         PAUSING: f"It is being paused: {so_far} so far.",
-        PAUSED: f"It is paused: {so_far}. Resume it to have the others answered.",
+        PAUSED: f"It is paused: {so_far}. The others wait for it to be resumed.",
         QUEUED: f"Its {total} are being prepared.",
         WAITING: f"It goes to {batch.connection} next.",
         FETCHING: f"{batch.connection} is done; its results are being fetched.",

@@ -61,4 +61,5 @@ def _step(statuses: set[Part.Status], open_parts: list[Part]) -> Status:
         return QUEUED
     if statuses <= NOT_YET_SENT:
         return WAITING
-    return FETCHING if all(part.ended_at for part in open_parts) else RUNNING
+    is_open = any(part.status == Part.Status.REOPENING or not part.ended_at for part in open_parts)
+    return RUNNING if is_open else FETCHING

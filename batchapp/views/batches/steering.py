@@ -31,16 +31,20 @@ class Offers:
     reopen: bool
 
 
-def offers_of(summary: Summary) -> Offers:
-    """Read from ``summary`` alone, without a query."""
+def offers_of(summary: Summary, *, may_spend: bool) -> Offers:
+    """Read from ``summary`` alone, without a query.
+
+    ``may_spend`` says whether more of it may run on the key that it has.
+    """
     batch = summary.batch
     is_under_way = batch.status == Batch.Status.RUNNING and not batch.cancel_requested_at
     is_reopenable = batch.is_over and batch.connection.has_retry and summary.parts
     return Offers(
         pause=is_under_way and not batch.pause_requested_at,
-        resume=is_under_way and bool(batch.pause_requested_at),
+        resume=is_under_way and bool(batch.pause_requested_at) and may_spend,
         reopen=bool(
             is_reopenable
+            and may_spend
             and batch.failed + batch.cancelled + batch.missing
             and all(part.upstream_id for part in summary.parts)
         ),
@@ -111,8 +115,14 @@ def batch_resume(request: Request, pk: UUID) -> HttpResponse:
         _wake(found)
         messages.success(request, "The batch goes on.")
     else:
-        messages.info(request, "There is nothing to resume: it is not paused.")
+        messages.info(request, _why_no_resume(found, request))
     return redirect(found)
+
+
+def _why_no_resume(found: Batch, request: Request) -> str:
+    if found.pause_requested_at and not may_spend(request, found):
+        return key_of_another(found)
+    return "There is nothing to resume: it is not paused."
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,9 +130,8 @@ def batch_reopen(request: Request, pk: UUID) -> HttpResponse:
     """Say what a retry in the same batch does, and ask for it when that is confirmed."""
     found = _batch_to_steer(request, pk)
     if request.method != "POST":
-        number = reopening.unanswered(found)
-        retries = [each for each in found.retries.all() if each.succeeded or not each.is_over]
-        return _dialog(request, found, "reopen", number=number, retries=retries)
+        number = reopening.unanswered(found, request.user)
+        return _dialog(request, found, "reopen", number=number)
     try:
         number = reopening.request_reopening(found, request.user)
     except StaleRow:
@@ -131,6 +140,8 @@ def batch_reopen(request: Request, pk: UUID) -> HttpResponse:
     if number:
         _wake(found)
         messages.success(request, "What has no answer is being run again.")
+    elif not may_spend(request, found):
+        messages.error(request, key_of_another(found))
     else:
         messages.info(request, "There is nothing to run again here, or it is under way already.")
     return redirect(found)
@@ -141,11 +152,16 @@ def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
     """Ask which key to go on with, then send what stopped on its way again."""
     found = _batch_to_steer(request, pk)
     data = request.POST if request.method == "POST" else None
-    form = TryAgainForm(data, user=request.user, batch=found)
+    parts = found.parts.all()
+    is_at_provider = any(part.may_be_at_provider for part in parts)
+    keeps_key = is_at_provider or may_spend(request, found)
+    form = TryAgainForm(data, user=request.user, batch=found, keeps_key=keeps_key)
     if request.method == "POST" and form.is_valid():
         return _try_again(request, found, form)
-    is_at_provider = any(part.may_be_at_provider for part in found.parts.all())
-    return _dialog(request, found, "try_again", form=form, is_at_provider=is_at_provider)
+    is_paid = any(part.stopped_in in steering.PAID for part in parts)
+    return _dialog(
+        request, found, "try_again", form=form, is_at_provider=is_at_provider, is_paid=is_paid
+    )
 
 
 def _try_again(request: Request, found: Batch, form: TryAgainForm) -> HttpResponse:
@@ -156,9 +172,24 @@ def _try_again(request: Request, found: Batch, form: TryAgainForm) -> HttpRespon
     if moved:
         _wake(found)
         messages.success(request, "It is on its way again.")
+    elif found.parts.needing_attention().exists() and not may_spend(request, found):
+        messages.error(request, key_of_another(found))
     else:
         messages.info(request, "Nothing waits for attention any more.")
     return redirect(found)
+
+
+def may_spend(request: Request, found: Batch) -> bool:
+    return found.key.may_be_spent_by(request.user, found.project)
+
+
+def key_of_another(found: Batch) -> str:
+    """Why nothing more of it runs on its key, and what to do."""
+    first = "Retry its" if found.is_over else "Cancel it, then retry its"
+    return (
+        f"It is on a key of {found.key.user}, who is no longer a member of {found.project}, so "
+        f"nothing that stopped runs on it again. {first} requests as a new batch on another key."
+    )
 
 
 def _batch_to_steer(request: Request, pk: UUID) -> Batch:
@@ -170,10 +201,13 @@ def _batch_to_steer(request: Request, pk: UUID) -> Batch:
 def _dialog(request: Request, found: Batch, wish: str, **more: Any) -> HttpResponse:
     summary = summarise(found)
     due = _due(summary.parts)
+    can_spend = may_spend(request, found)
     context = {
         "batch": found,
         "summary": summary,
-        "offers": offers_of(summary),
+        "offers": offers_of(summary, may_spend=can_spend),
+        "unspendable": "" if can_spend else key_of_another(found),
+        "retries": [each for each in found.retries.all() if each.succeeded or not each.is_over],
         "due": due,
         "is_past_due": bool(due and due < timezone.now()),
         **more,

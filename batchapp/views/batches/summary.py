@@ -10,10 +10,12 @@ from django.utils import timezone
 from batchapp.domain.pace import Left
 from batchapp.models import Batch, Charge, Part
 from batchapp.templatetags.words import ago_or_in, count, usd
-from batchapp.views.batches.alerts import Alert, alerts_of, left_of, silence_of
+from batchapp.views.batches.alerts import Alert, alerts_of, lateness_of, left_of, silence_of
 from batchapp.views.batches.states import Status, status_of
 
 NO_PRICE = "no price"
+
+TAKES_TURNS = {Part.Status.WAITING, Part.Status.REOPENING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,10 @@ class Summary:
 
     @property
     def can_be_cancelled(self) -> bool:
-        running = self.batch.status == Batch.Status.RUNNING
-        return running and not self.batch.cancel_requested_at
+        if self.batch.status != Batch.Status.RUNNING:
+            return False
+        is_asked = self.batch.cancel_requested_at is not None
+        return not is_asked or any(part.runs_regardless for part in self.parts)
 
     @property
     def troubles(self) -> list[str]:
@@ -112,16 +116,19 @@ class Summary:
         if self.batch.is_over:
             return []
         found = _troubles(self.parts)
-        silence = silence_of(self.batch.connection, self.parts)
+        if late := lateness_of(self.batch, self.parts):
+            return [late, *found]
+        silence = silence_of(self.batch.connection)
         return found or [text for text in [silence] if text]
 
     @property
     def is_in_line(self) -> bool:
         """Whether all that holds it up is that others are before it, which is nobody's fault."""
         troubled = [part for part in self.parts if part.trouble]
-        return bool(troubled) and all(
-            part.status == Part.Status.WAITING and not part.failures and part.is_idle
-            for part in troubled
+        if not troubled or lateness_of(self.batch, self.parts):
+            return False
+        return all(
+            part.status in TAKES_TURNS and not part.failures and part.is_idle for part in troubled
         )
 
 

@@ -179,7 +179,7 @@ class _Before:
 def _before(upload: Upload, window: str, name: str, submission: UUID) -> _Before:
     """All of it in the queries of one list of batches."""
     project = upload.project
-    is_this, is_alike = Q(submission=submission), Q(upload__sha256=upload.sha256, window=window)
+    is_this, is_alike = Q(submission=submission), ordering.alike(upload, window)
     rows = with_details(project.batches.filter(is_this | is_alike | Q(name=name)))
     called_so = project.batches.filter(name=name).order_by().values("project")
     rows = rows.annotate(

@@ -40,8 +40,9 @@ def body_of(data: bytes) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "lasts"),
     [
-        *[(status, True) for status in (400, 401, 403, 404, 413, 422)],
-        *[(status, False) for status in (None, 200, 408, 409, 425, 429, 500, 502, 503, 529)],
+        *[(status, True) for status in (400, 401, 403, 413, 422)],
+        *[(status, False) for status in (None, 200, 404, 408, 409, 425, 429, 499)],
+        *[(status, False) for status in (500, 502, 503, 529)],
     ],
 )
 def test_a_failure_lasts_when_the_request_itself_was_turned_down(
@@ -50,6 +51,15 @@ def test_a_failure_lasts_when_the_request_itself_was_turned_down(
     assert is_lasting(status) is lasts
     for outcome in ("http_error", "provider_error"):
         assert ending(outcome, status) == (Ending.LASTING if lasts else Ending(outcome))
+
+
+def test_what_had_no_credits_is_worth_another_try_once_there_are_some() -> None:
+    found = ending("http_error", 402)
+
+    assert found is Ending.UNPAID
+    assert found in USUAL & UNTRIED
+    assert "add credits, then run it again" in ADVICE[found].reason
+    assert ending("ok", 402) is None
 
 
 def test_what_waits_or_is_answered_is_not_run_again() -> None:
