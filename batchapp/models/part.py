@@ -198,8 +198,9 @@ class Part(Leased):
 
     @property
     def is_called_off(self) -> bool:
-        """Whether it can be cancelled without asking a provider."""
-        return bool(self.batch.cancel_requested_at) and self.is_idle
+        """Whether it can be cancelled without asking a provider; its ledger is written before."""
+        is_written = self.status != self.Status.PREPARING
+        return bool(self.batch.cancel_requested_at) and self.is_idle and is_written
 
     @property
     def is_put_off(self) -> bool:

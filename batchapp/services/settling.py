@@ -66,8 +66,8 @@ def _was_sent(batch: Batch) -> bool:
 def _close_what_is_open(batch: Batch) -> None:
     """A request without an answer was cancelled or expired with its part, or is missing.
 
-    A part that was cancelled before it was submitted may have no ledger yet: its requests are
-    counted as cancelled all the same.
+    A part that could not be prepared and was cancelled has no ledger: its requests are counted as
+    cancelled all the same.
     """
     cancelled = Q(part__status=Part.Status.CANCELLED) | Q(part__upstream_status="cancelled")
     expired = Q(part__upstream_status="expired")

@@ -30,7 +30,10 @@ def request_cancel(batch: Batch, user: User) -> bool:
         text = "Asked to cancel." if asked else "Asked to cancel again."
         Event.objects.create(batch=batch, actor=user, text=text)
         for part in batch.parts.filter(status__in=Part.STOPPED):
-            if not part.may_be_at_provider:
+            is_unwritten = part.stopped_in == Part.Status.PREPARING
+            if part.status == Part.Status.PAUSED and is_unwritten:
+                _release(part)  # so that its requests can be retried
+            elif not part.may_be_at_provider:
                 part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
             elif part.status == Part.Status.PAUSED and part.upstream_id:
                 # It was stopped there, and may have been taken up there again: polling finds out.

@@ -109,10 +109,8 @@ def _faults(batch: dict[str, Any], paid: dict[str, Any]) -> list[str]:
             found.append(f"stuck: {part}")
     if batch["status"] not in ({"completed"} if not is_cancelled else ENDS):
         found.append(f"is {batch['status']}")
-    # Of what was cancelled before it was prepared there are no rows; it counts as cancelled.
-    never_sent = is_cancelled and not any(part["upstream_id"] for part in batch["parts"])
-    rows = batch["counts"][2] if never_sent and not batch["rows"] else batch["rows"]
-    if not batch["requests"] == sum(batch["counts"]) == rows or batch["rows"] != batch["ids"]:
+    rows = batch["rows"]
+    if not batch["requests"] == sum(batch["counts"]) == rows or rows != batch["ids"]:
         found.append(f"requests and outcomes differ: {batch}")
     missing = batch["counts"][3]
     if missing or "pending" in batch["outcomes"] or (batch["counts"][2] and not is_cancelled):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Part, Result
-from batchapp.services import browsing, preparing, steering
+from batchapp.services import browsing, preparing, retrying, steering
 from tests.make import (
     answer_line,
     error_line,
@@ -220,8 +220,29 @@ def test_cancelling_midway_ends_waiting_parts_at_once_and_running_ones_by_the_pr
     assert done.cancelled == 5
 
 
-def test_parts_without_a_ledger_count_as_cancelled(provider: Provider, batch: Batch) -> None:
+@pytest.mark.parametrize("status", [Part.Status.PREPARING, Part.Status.PAUSED])
+def test_what_is_cancelled_before_it_was_prepared_can_be_retried(
+    provider: Provider, batch: Batch, status: Part.Status
+) -> None:
     work(batch)  # the first part has its ledger, the others have none yet
+    unwritten = batch.parts.filter(status=Part.Status.PREPARING)
+    unwritten.update(status=status, stopped_in=Part.Status.PREPARING)
+    steering.request_cancel(batch, batch.created_by)
+
+    done = settled(batch)
+
+    assert (done.status, done.cancelled) == (Batch.Status.CANCELLED, 5)
+    assert batch.results.filter(outcome=Outcome.CANCELLED).count() == 5
+    assert retrying.is_possible(done)
+    assert provider.batches == {}
+
+
+def test_parts_whose_ledger_cannot_be_written_count_as_cancelled(
+    provider: Provider, batch: Batch
+) -> None:
+    work(batch)
+    unwritten = batch.parts.filter(status=Part.Status.PREPARING)
+    unwritten.update(status=Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.PREPARING)
     steering.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
