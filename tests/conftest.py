@@ -8,10 +8,15 @@ import atexit
 import os
 import shutil
 import tempfile
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import django
+from django.apps import AppConfig, apps
 from django.conf import settings
+from django.db.models.signals import post_migrate
+from django.dispatch import receiver
 
 # Every worker process of pytest-xdist comes through here and gets a folder of its own.
 DATA_DIR = Path(tempfile.mkdtemp(prefix="batchapp-tests-"))
@@ -34,3 +39,10 @@ settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that i
 django.setup()
 # A worker of pytest-xdist inherits this environment, and must come to the lines above first.
 del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+@receiver(post_migrate)
+def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
+    """A test with transactions of its own leaves the database empty to whichever comes next."""
+    if sender.label == "batchapp":
+        import_module("batchapp.migrations.0002_doubleword").add(apps, None)
