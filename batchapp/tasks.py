@@ -11,11 +11,12 @@ from celery import Task, shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from batchapp import errands, steps
-from batchapp.attempts import Rows, attempt
 from batchapp.models import Adoption, Batch, Leased, Part, Table, Upload, Watch
-from batchapp.models.leased import WAKE_AGAIN
-from batchapp.services import harvesting, reading
+from batchapp.models.fields.leased_row import WAKE_AGAIN
+from batchapp.pipeline import provider_access, steps
+from batchapp.pipeline.runner import Rows, attempt
+from batchapp.services.lifecycle.harvest import fetch_results
+from batchapp.services.tables import table_import
 
 Row = TypeVar("Row", bound=Leased)
 
@@ -44,62 +45,69 @@ def tick() -> None:
 @shared_task
 def read_table(table_id: str) -> None:
     """Read one table row by row."""
-    _step(Table, table_id, Table.Status.READING, reading.read)
+    _step(Table, table_id, Table.Status.READING, table_import.read)
 
 
 @shared_task
 def make_file(table_id: str) -> None:
     """Make the file that a person asked for of one table."""
-    _step(Table, table_id, Table.Status.MAKING, steps.make_file)
+    _step(Table, table_id, Table.Status.MAKING, steps.make_requests_from_table)
 
 
 @shared_task
 def forget_table(table_id: str) -> None:
     """Delete one table that nobody used for days."""
     for status in (Table.Status.KEPT, Table.Status.REFUSED):
-        _step(Table, table_id, status, reading.forget)
+        _step(Table, table_id, status, table_import.forget)
 
 
 @shared_task
 def check(upload_id: str) -> None:
     """Check one file line by line; one that is made of another is made first."""
-    _step(Upload, upload_id, Upload.Status.CHECKING, steps.check)
+    _step(Upload, upload_id, Upload.Status.CHECKING, steps.check_upload)
 
 
 @shared_task
 def prepare(part_id: str) -> None:
     """Write the ledger of one part; the first divides the file among all of them."""
-    _step(Part, part_id, Part.Status.PREPARING, steps.prepare)
+    _step(Part, part_id, Part.Status.PREPARING, steps.prepare_provider_batch)
 
 
 @shared_task
 def submit(part_id: str) -> None:
     """Send one part to its provider. Running it twice submits it once."""
-    _step(Part, part_id, Part.Status.WAITING, steps.submit)
+    _step(Part, part_id, Part.Status.WAITING, steps.submit_provider_batch)
 
 
 @shared_task
 def poll(part_id: str) -> None:
     """Ask how far one part is."""
-    _step(Part, part_id, Part.Status.RUNNING, errands.with_upstream(steps.poll))
+    _step(
+        Part,
+        part_id,
+        Part.Status.RUNNING,
+        provider_access.with_upstream(steps.poll_provider_batch),
+    )
 
 
 @shared_task
 def look(key_id: str) -> None:
     """Ask how far all running parts of one key are."""
-    _step(Watch, key_id, Watch.Status.WATCHING, errands.look)
+    _step(Watch, key_id, Watch.Status.WATCHING, provider_access.look)
 
 
 @shared_task
 def harvest(part_id: str) -> None:
     """Fetch what one part has answered."""
-    _step(Part, part_id, Part.Status.HARVESTING, errands.with_upstream(harvesting.harvest))
+    _step(
+        Part, part_id, Part.Status.HARVESTING, provider_access.with_upstream(fetch_results.harvest)
+    )
 
 
 @shared_task
 def reopen(part_id: str) -> None:
     """Have what one part has no answer to run again at its provider."""
-    _step(Part, part_id, Part.Status.REOPENING, steps.reopen)
+    _step(Part, part_id, Part.Status.REOPENING, steps.retry_in_place_at_provider)
 
 
 @shared_task
@@ -107,27 +115,32 @@ def ask_again(part_id: str) -> None:
     """Ask about one part that is over here, and may have ended otherwise since."""
     rows = Part.objects.select_related("batch__connection", "batch__key__connection")
     if part := rows.filter(pk=part_id, status__in=Part.OVER).first():
-        errands.ask_again(part)
+        provider_access.ask_again(part)
 
 
 @shared_task
 def settle(batch_id: str) -> None:
     """Add up one batch."""
-    _step(Batch, batch_id, Batch.Status.SETTLING, steps.settle)
+    _step(Batch, batch_id, Batch.Status.SETTLING, steps.settle_batch)
 
 
 @shared_task
 def look_back(batch_id: str) -> None:
     """Ask what else became of one batch after its end, and what it was billed."""
     for status in Batch.OVER:
-        _step(Batch, batch_id, status, errands.look_back)
+        _step(Batch, batch_id, status, provider_access.look_back)
 
 
 @shared_task
 def adopt(adoption_id: str) -> None:
     """Bring in one batch that was made elsewhere: its file, then the batch itself."""
-    _step(Adoption, adoption_id, Adoption.Status.FETCHING, errands.bringing_in(steps.fetch))
-    _step(Adoption, adoption_id, Adoption.Status.CHECKING, steps.enter)
+    _step(
+        Adoption,
+        adoption_id,
+        Adoption.Status.FETCHING,
+        provider_access.bringing_in(steps.fetch_import_file),
+    )
+    _step(Adoption, adoption_id, Adoption.Status.CHECKING, steps.enter_import_batch)
 
 
 STEPS: dict[tuple[type[Leased], str], Task[[str], None]] = {
@@ -171,5 +184,5 @@ def _step(model: type[Row], pk: str, status: str, step: Callable[[Row], Rows]) -
     for moved in attempt(model, pk, status, step):
         wake(moved)
         if model is Part:
-            for admitted in steps.hand_on(moved) or ():
+            for admitted in steps.pass_slot_on(moved) or ():
                 wake(admitted)

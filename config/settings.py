@@ -97,7 +97,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "batchapp.views.shell.shell",
+                "batchapp.views.context_processors.shell",
             ],
         },
     }

@@ -45,4 +45,4 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
     """A test with transactions of its own leaves the database empty to whichever comes next."""
     if sender.label == "batchapp":
-        import_module("batchapp.migrations.0002_doubleword").add(apps, None)
+        import_module("batchapp.migrations.0001_initial").add_doubleword(apps, None)

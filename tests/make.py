@@ -13,7 +13,7 @@ from typing import Any, cast
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from batchapp.domain.building.recipes import Recipe
+from batchapp.domain.tables.row_requests import Recipe
 from batchapp.models import (
     REALTIME,
     Adoption,
@@ -28,18 +28,14 @@ from batchapp.models import (
     Upload,
     User,
 )
-from batchapp.services import (
-    adopting,
-    building,
-    harvesting,
-    intake,
-    merging,
-    ordering,
-    preparing,
-    reading,
-    settling,
-)
-from batchapp.upstream.client import UpstreamClient
+from batchapp.providers.client import UpstreamClient
+from batchapp.services.files import upload_intake
+from batchapp.services.imports import batch_imports
+from batchapp.services.lifecycle import prepare, settle
+from batchapp.services.lifecycle.harvest import fetch_results
+from batchapp.services.orders import place_order
+from batchapp.services.results import merge
+from batchapp.services.tables import requests_from_table, table_import
 
 MODEL = "Qwen/Qwen3-30B"
 PASSWORD = "correct horse battery"
@@ -149,9 +145,9 @@ def make_upload(
     """A file as a person sent it, three good requests by default, checked unless told not to."""
     project = project or make_project()
     file = ContentFile(request_file() if content is None else content, name)
-    upload = intake.receive(project, user or make_user(), file, name=name)
+    upload = upload_intake.receive(project, user or make_user(), file, name=name)
     if is_checked:
-        intake.check(upload)
+        upload_intake.check(upload)
     return upload
 
 
@@ -169,10 +165,10 @@ def make_table(
     """A table as a person sent it, read, with two good rows by default."""
     data = content.encode() if isinstance(content, str) else content
     project, user = project or make_project(), user or make_user()
-    table = reading.receive(project, user, ContentFile(data, name), name=name)
-    reading.read(table)
+    table = table_import.receive(project, user, ContentFile(data, name), name=name)
+    table_import.read(table)
     if recipe:
-        building.keep(table, recipe, None)
+        requests_from_table.keep(table, recipe, None)
     return table
 
 
@@ -189,7 +185,7 @@ def make_batch(
     """A batch just ordered: one part, to be prepared. ``fields`` are then written over it."""
     project = project or (upload.project if upload else make_project())
     upload = upload or make_upload(project, user)
-    batch = ordering.order(
+    batch = place_order.order(
         project,
         user or upload.uploaded_by,
         upload,
@@ -208,7 +204,7 @@ def make_adoption(project: Project, user: User | None = None, **fields: Any) -> 
     """A batch that was made elsewhere, just asked for. ``fields`` are then written over it."""
     user = user or make_user()
     key = fields.pop("key", None) or make_key(user, project.connection)
-    (adoption,) = adopting.begin(project, user, key, [str(uuid.uuid4())]).adoptions
+    (adoption,) = batch_imports.begin(project, user, key, [str(uuid.uuid4())]).adoptions
     if fields:
         Adoption.objects.filter(pk=adoption.pk).update(**fields)
         adoption.refresh_from_db()
@@ -266,7 +262,7 @@ def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) 
     """Harvest these lines for ``batch``, with which its provider is done."""
     part = Part.objects.select_related("batch__upload", "batch__connection").get(batch=batch)
     if part.status == Part.Status.PREPARING:
-        preparing.prepare(part)
+        prepare.prepare(part)
     shelf = Shelf({"out": list(output), "err": list(errors)})
     part = set_part(
         batch,
@@ -279,9 +275,9 @@ def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) 
         failed=len(shelf.files["err"]),
         submitted_at=timezone.now(),
         ended_at=timezone.now(),
-        rereads=harvesting.MAX_REREADS,
+        rereads=fetch_results.MAX_REREADS,
     )
-    harvesting.harvest(part, cast(UpstreamClient, shelf))
+    fetch_results.harvest(part, cast(UpstreamClient, shelf))
     return part
 
 
@@ -293,7 +289,7 @@ def finish(
     answer(batch, lines, errors)
     Part.objects.end_batches(pk=batch.pk)
     batch.refresh_from_db()
-    merging.merge(batch)
-    settling.settle(batch)
+    merge.merge(batch)
+    settle.settle(batch)
     batch.refresh_from_db()
     return batch

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from batchapp.upstream.client import UpstreamClient, connect
+from batchapp.providers.client import UpstreamClient, connect
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

@@ -8,13 +8,12 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, reverse
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp import icons
-from batchapp.domain.building.recipes import Recipe
+from batchapp import access, icons
+from batchapp.domain.tables.row_requests import Recipe
 from batchapp.http import Request
 from batchapp.models import Batch, Membership, ProviderKey, Table, Template, Upload
-from batchapp.services import building
+from batchapp.services.tables import requests_from_table
 from batchapp.urls import urlpatterns
-from batchapp.views import access
 from tests.make import (
     ADMIN,
     MEMBER,
@@ -81,7 +80,7 @@ def world() -> dict[str, Any]:
         "keys": make_key(project),
         "tables": make_table(project),
         "adoptions": make_adoption(project),
-        "templates": building.save_template(
+        "templates": requests_from_table.save_template(
             project, project.members.first(), "Triage", Recipe(model="m", prompt="{text}")
         ).template,
     }

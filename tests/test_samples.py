@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import batchapp
-from batchapp.domain.preflight import jsonl
+from batchapp.domain.request_files import check_file
 
 SAMPLES = Path(batchapp.__file__).parent / "data" / "samples"
 CHAT = "/v1/chat/completions"
@@ -53,7 +53,7 @@ def test_every_line_is_a_request_ready_to_be_sent(name, count):
 def test_preflight_finds_nothing_at_all(name):
     content = (SAMPLES / f"{name}.jsonl").read_bytes()
 
-    report = jsonl.check([content], jsonl.Limits(max_bytes=200 * 1024 * 1024))
+    report = check_file.check([content], check_file.Limits(max_bytes=200 * 1024 * 1024))
 
     assert report.faults == []
     assert report.requests == ROWS[name]

@@ -9,10 +9,11 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from batchapp import errands, tasks
+from batchapp import tasks
 from batchapp.models import Batch, Part, Upload
-from batchapp.services import submission
-from batchapp.upstream.exchange import PATIENCE
+from batchapp.pipeline import provider_access
+from batchapp.providers.http import PATIENCE
+from batchapp.services.lifecycle import submit
 from tests.make import finish, make_batch, make_upload, set_part
 
 pytestmark = pytest.mark.django_db
@@ -73,11 +74,11 @@ def test_a_dead_workers_row_is_woken_when_its_lease_ran_out(woken: Woken) -> Non
 
 
 def test_a_silent_provider_is_given_up_before_the_lease_is_over() -> None:
-    silence = errands.LONGEST_SILENCE
+    silence = provider_access.LONGEST_SILENCE
     longest_call = (1 + 1 + PATIENCE) * silence  # to connect, to send, to be answered
 
     assert silence < settings.LEASE
-    assert longest_call < submission.LEASES_PER_CALL * settings.LEASE
+    assert longest_call < submit.LEASES_PER_CALL * settings.LEASE
 
 
 def test_a_batch_whose_last_part_ended_unnoticed_is_handed_over(woken: Woken) -> None:

@@ -1,1 +1,1 @@
-"""Pure rules: requests, faults, tokens, prices, outcomes. No Django, no I/O, no clock."""
+"""Pure rules: requests, findings, tokens, prices, outcomes. No Django, no I/O, no clock."""

@@ -8,7 +8,7 @@ from django.db.models import F
 
 from batchapp.domain import windows
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
-from batchapp.services import ordering, readiness
+from batchapp.services.orders import place_order, readiness
 
 if TYPE_CHECKING:
     _KeyChoice = forms.ModelChoiceField[ProviderKey]
@@ -96,7 +96,7 @@ class OrderForm(forms.Form):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        return name or ordering.default_name(self.upload)
+        return name or place_order.default_name(self.upload)
 
     def clean_fallback(self) -> str:
         """One that leaves no more time than the window itself is none: no box need be unticked."""

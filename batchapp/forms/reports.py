@@ -4,8 +4,8 @@ from datetime import date
 
 from django import forms
 
-from batchapp.forms.days import DaysForm
-from batchapp.services.reporting import Scope
+from batchapp.forms.date_range import DaysForm
+from batchapp.services.reports.cost_report import Scope
 
 GROUP_NAMES = {"project": "Project", "user": "Person", "model": "Model"}
 

@@ -1,4 +1,10 @@
+"""The whole schema, and Doubleword with its list prices: a fresh portal can quote at once."""
+
+import csv
 import uuid
+from datetime import UTC
+from datetime import datetime as instant
+from importlib.resources import files
 
 import django.core.validators
 import django.db.models.deletion
@@ -7,10 +13,30 @@ from django.conf import settings
 from django.db import migrations, models
 
 import batchapp.domain.results.outcome
-import batchapp.models.connection
-import batchapp.models.money
-import batchapp.models.upload
-import batchapp.models.user
+import batchapp.models.fields.money_field
+import batchapp.models.files.source_table
+import batchapp.models.files.upload
+import batchapp.models.people.user
+import batchapp.models.providers.connection
+
+PRICE_LIST_DATE = instant(
+    2026, 4, 13, tzinfo=UTC
+)  # the day of the list in data/doubleword_prices.csv
+
+
+def add_doubleword(apps, schema_editor):
+    """Add the connection to Doubleword and its list prices, unless the connection is there."""
+    connection, is_new = apps.get_model("batchapp", "Connection").objects.get_or_create(
+        name="Doubleword", defaults={"base_url": "https://api.doubleword.ai"}
+    )
+    if not is_new:
+        return
+    text = files("batchapp").joinpath("data/doubleword_prices.csv").read_text()
+    Price = apps.get_model("batchapp", "Price")
+    Price.objects.bulk_create(
+        Price(connection=connection, effective_from=PRICE_LIST_DATE, **row)
+        for row in csv.DictReader(text.splitlines())
+    )
 
 
 class Migration(migrations.Migration):
@@ -45,7 +71,7 @@ class Migration(migrations.Migration):
                 (
                     "windows",
                     models.JSONField(
-                        default=batchapp.models.connection.default_windows,
+                        default=batchapp.models.providers.connection.default_windows,
                         help_text="Completion windows on offer, the usual one first.",
                     ),
                 ),
@@ -60,6 +86,22 @@ class Migration(migrations.Migration):
                     "max_body_bytes",
                     models.PositiveIntegerField(
                         default=10485760, verbose_name="max bytes of one request"
+                    ),
+                ),
+                (
+                    "max_upload_bytes",
+                    models.PositiveBigIntegerField(
+                        default=2147483648,
+                        help_text="Of one upload here; what is more than one of its files is sent in parts.",
+                    ),
+                ),
+                (
+                    "max_active",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="How many may be at the provider at one time; the others wait for their turn.",
+                        null=True,
+                        verbose_name="max batches at a time",
                     ),
                 ),
                 (
@@ -85,15 +127,112 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "has_retry",
+                    models.BooleanField(
+                        default=True,
+                        help_text="A batch that ended can be reopened with /retry, as a pause needs.",
+                    ),
+                ),
+                (
+                    "stall_minutes",
+                    models.PositiveIntegerField(
+                        default=45,
+                        help_text="Without a new answer for so long, a batch is said to stand still.",
+                    ),
+                ),
+                (
+                    "alarm_percent",
+                    models.PositiveIntegerField(
+                        default=20,
+                        help_text="Share of failed requests from which a running batch is pointed out.",
+                    ),
+                ),
+                (
                     "is_sandbox",
                     models.BooleanField(
                         default=False,
                         help_text="A stand-in: answers are made up and nothing is paid.",
                     ),
                 ),
+                ("platform_ciphertext", models.TextField(blank=True, editable=False)),
+                (
+                    "failures",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Calls in a row that brought no usable answer.",
+                    ),
+                ),
+                ("down_since", models.DateTimeField(editable=False, null=True)),
+                (
+                    "resting_until",
+                    models.DateTimeField(
+                        editable=False, help_text="Until then nobody asks it anything.", null=True
+                    ),
+                ),
             ],
             options={
                 "ordering": ["name"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Project",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        help_text="Where its batches run.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="projects",
+                        to="batchapp.connection",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["name", "slug"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ProviderKey",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("ciphertext", models.TextField(blank=True, editable=False)),
+                ("webhook_ciphertext", models.TextField(blank=True, editable=False)),
+                ("last_four", models.CharField(editable=False, max_length=4)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("tried_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "is_refused",
+                    models.BooleanField(default=False, editable=False, verbose_name="refused"),
+                ),
+                ("trouble", models.TextField(blank=True, editable=False)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="batchapp.connection",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["created_at"],
             },
         ),
         migrations.CreateModel(
@@ -181,7 +320,7 @@ class Migration(migrations.Migration):
                 "abstract": False,
             },
             managers=[
-                ("objects", batchapp.models.user.PeopleManager()),
+                ("objects", batchapp.models.people.user.PeopleManager()),
             ],
         ),
         migrations.CreateModel(
@@ -224,6 +363,14 @@ class Migration(migrations.Migration):
                 ("endpoint", models.CharField(max_length=100)),
                 ("window", models.CharField(max_length=20, verbose_name="completion window")),
                 (
+                    "fallback_window",
+                    models.CharField(
+                        blank=True,
+                        help_text="Where it goes if the provider has no room for it.",
+                        max_length=20,
+                    ),
+                ),
+                (
                     "status",
                     models.CharField(
                         choices=[
@@ -240,6 +387,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("finished_at", models.DateTimeField(null=True)),
                 ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("pause_requested_at", models.DateTimeField(null=True)),
                 ("requests", models.PositiveIntegerField()),
                 ("succeeded", models.PositiveIntegerField(default=0)),
                 ("failed", models.PositiveIntegerField(default=0)),
@@ -247,14 +395,37 @@ class Migration(migrations.Migration):
                 ("missing", models.PositiveIntegerField(default=0)),
                 ("input_tokens", models.PositiveBigIntegerField(default=0)),
                 ("output_tokens", models.PositiveBigIntegerField(default=0)),
-                ("estimated_cost_usd", batchapp.models.money.MoneyField(null=True)),
-                ("actual_cost_usd", batchapp.models.money.MoneyField(null=True)),
+                ("estimated_cost_usd", batchapp.models.fields.money_field.MoneyField(null=True)),
+                ("actual_cost_usd", batchapp.models.fields.money_field.MoneyField(null=True)),
+                (
+                    "discrepancy",
+                    models.TextField(
+                        blank=True,
+                        help_text="Where the provider's counts and the results disagree, in words.",
+                    ),
+                ),
+                (
+                    "billed_cost_usd",
+                    batchapp.models.fields.money_field.MoneyField(
+                        help_text="The provider's own sum, if it says one.", null=True
+                    ),
+                ),
                 (
                     "created_by",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="batches",
                         to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="retries",
+                        to="batchapp.batch",
                     ),
                 ),
                 (
@@ -304,6 +475,36 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="FailedSignIn",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "email",
+                    models.CharField(help_text="As it was typed, in lower case.", max_length=254),
+                ),
+                (
+                    "address",
+                    models.CharField(help_text="The network address it came from.", max_length=45),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        models.F("email"),
+                        models.F("address"),
+                        models.F("at"),
+                        name="failed_sign_ins_of_somebody",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Membership",
             fields=[
                 (
@@ -332,6 +533,108 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["user__email"],
             },
+        ),
+        migrations.CreateModel(
+            name="Upload",
+            fields=[
+                (
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
+                        null=True,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("blob", models.FileField(upload_to=batchapp.models.files.upload.blob_name)),
+                ("size", models.PositiveBigIntegerField(help_text="In bytes.")),
+                ("sha256", models.CharField(editable=False, max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("checking", "Checking"),
+                            ("ready", "Ready"),
+                            ("faulty", "Has errors"),
+                            ("failed", "Could not be checked"),
+                        ],
+                        default="checking",
+                        max_length=10,
+                    ),
+                ),
+                ("lines_checked", models.PositiveIntegerField(default=0)),
+                ("requests", models.PositiveIntegerField(null=True)),
+                ("findings", models.JSONField(editable=False, null=True)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("checked_at", models.DateTimeField(null=True)),
+                ("repairs", models.JSONField(editable=False, null=True)),
+                ("selection", models.JSONField(editable=False, null=True)),
+                (
+                    "made_from",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="versions",
+                        to="batchapp.upload",
+                    ),
+                ),
+                (
+                    "retry_of",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="retry_files",
+                        to="batchapp.batch",
+                    ),
+                ),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uploads",
+                        to="batchapp.project",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at"],
+            },
+        ),
+        migrations.AddField(
+            model_name="batch",
+            name="upload",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="batches",
+                to="batchapp.upload",
+            ),
         ),
         migrations.CreateModel(
             name="Part",
@@ -369,6 +672,8 @@ class Migration(migrations.Migration):
                             ("waiting", "Waiting to submit"),
                             ("running", "Running at the provider"),
                             ("harvesting", "Fetching results"),
+                            ("paused", "Paused"),
+                            ("reopening", "Being reopened at the provider"),
                             ("needs_attention", "Needs attention"),
                             ("done", "Done"),
                             ("cancelled", "Cancelled"),
@@ -398,8 +703,25 @@ class Migration(migrations.Migration):
                         help_text="Times in a row that the provider gave no usable answer.",
                     ),
                 ),
+                (
+                    "starts_at",
+                    models.PositiveBigIntegerField(default=0, help_text="The byte of the file."),
+                ),
+                (
+                    "size",
+                    models.PositiveBigIntegerField(
+                        help_text="In bytes; empty until the file is divided among the parts.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "admitted_at",
+                    models.DateTimeField(
+                        help_text="Since when it has a place at the provider.", null=True
+                    ),
+                ),
                 ("upstream_file_id", models.CharField(blank=True, max_length=200)),
-                ("upstream_id", models.CharField(blank=True, max_length=200)),
+                ("upstream_id", models.CharField(blank=True, db_index=True, max_length=200)),
                 ("upload_attempted_at", models.DateTimeField(null=True)),
                 ("create_attempted_at", models.DateTimeField(null=True)),
                 (
@@ -410,6 +732,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("cancel_sent_at", models.DateTimeField(null=True)),
+                ("pause_sent_at", models.DateTimeField(null=True)),
+                (
+                    "reopened_at",
+                    models.DateTimeField(
+                        help_text="Reads may come from a replica that has not heard of it yet.",
+                        null=True,
+                    ),
+                ),
                 ("submitted_at", models.DateTimeField(null=True)),
                 ("expires_at", models.DateTimeField(null=True)),
                 ("polled_at", models.DateTimeField(null=True)),
@@ -433,6 +763,13 @@ class Migration(migrations.Migration):
                     "failed",
                     models.PositiveBigIntegerField(
                         default=0, help_text="By the provider's count."
+                    ),
+                ),
+                (
+                    "marks",
+                    models.JSONField(
+                        default=list,
+                        help_text="How many had ended when: pairs of a Unix time and a count.",
                     ),
                 ),
                 (
@@ -469,7 +806,8 @@ class Migration(migrations.Migration):
                 (
                     "model",
                     models.CharField(
-                        help_text="The provider's exact name for it.", max_length=200
+                        help_text="The provider's exact name for it, or several with *.",
+                        max_length=200,
                     ),
                 ),
                 (
@@ -517,39 +855,12 @@ class Migration(migrations.Migration):
                 "ordering": ["connection", "model", "window", "-effective_from"],
             },
         ),
-        migrations.CreateModel(
-            name="Project",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=100)),
-                ("slug", models.SlugField(max_length=60, unique=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        help_text="Where its batches run.",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="projects",
-                        to="batchapp.connection",
-                    ),
-                ),
-                (
-                    "members",
-                    models.ManyToManyField(
-                        related_name="projects",
-                        through="batchapp.Membership",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["name", "slug"],
-            },
+        migrations.AddField(
+            model_name="project",
+            name="members",
+            field=models.ManyToManyField(
+                related_name="projects", through="batchapp.Membership", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
             model_name="membership",
@@ -570,50 +881,100 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
-            name="ProviderKey",
+            name="Watch",
             fields=[
                 (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=100)),
-                ("ciphertext", models.TextField(blank=True, editable=False)),
-                ("last_four", models.CharField(editable=False, max_length=4)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="keys",
-                        to="batchapp.connection",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        blank=True,
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="provider_keys",
-                        to="batchapp.project",
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
                     ),
                 ),
                 (
-                    "user",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
+                    "key",
+                    models.OneToOneField(
+                        editable=False,
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="provider_keys",
-                        to=settings.AUTH_USER_MODEL,
+                        primary_key=True,
+                        related_name="watch",
+                        serialize=False,
+                        to="batchapp.providerkey",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("watching", "Watching")], default="watching", max_length=10
                     ),
                 ),
             ],
             options={
-                "ordering": ["created_at"],
+                "abstract": False,
+            },
+        ),
+        migrations.AddField(
+            model_name="providerkey",
+            name="project",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="provider_keys",
+                to="batchapp.project",
+            ),
+        ),
+        migrations.AddField(
+            model_name="providerkey",
+            name="user",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="provider_keys",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.CreateModel(
+            name="Delivery",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("message_id", models.CharField(max_length=200)),
+                ("kind", models.CharField(max_length=100)),
+                ("upstream_id", models.CharField(blank=True, max_length=200)),
+                (
+                    "effect",
+                    models.CharField(
+                        blank=True, help_text="What came of it, in words.", max_length=200
+                    ),
+                ),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="batchapp.providerkey",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-received_at"],
             },
         ),
         migrations.AddField(
@@ -624,6 +985,106 @@ class Migration(migrations.Migration):
                 related_name="batches",
                 to="batchapp.providerkey",
             ),
+        ),
+        migrations.CreateModel(
+            name="Adoption",
+            fields=[
+                (
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
+                        null=True,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("upstream_id", models.CharField(max_length=200)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("fetching", "Fetching the file"),
+                            ("checking", "Checking the file"),
+                            ("done", "Done"),
+                            ("failed", "Could not be brought in"),
+                        ],
+                        default="fetching",
+                        max_length=10,
+                    ),
+                ),
+                ("trouble", models.TextField(blank=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "batch",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="adoption",
+                        to="batchapp.batch",
+                    ),
+                ),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="batchapp.connection",
+                    ),
+                ),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="batchapp.upload",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="adoptions",
+                        to="batchapp.project",
+                    ),
+                ),
+                (
+                    "key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="batchapp.providerkey",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at"],
+            },
         ),
         migrations.CreateModel(
             name="Segment",
@@ -637,7 +1098,12 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("output", "Output"), ("error", "Errors")], max_length=10
+                        choices=[
+                            ("output", "Output"),
+                            ("error", "Errors"),
+                            ("past", "Errors before it was reopened"),
+                        ],
+                        max_length=10,
                     ),
                 ),
                 ("blob", models.FileField(max_length=200, upload_to="")),
@@ -685,8 +1151,10 @@ class Migration(migrations.Migration):
                             ("truncated", "Cut short"),
                             ("refused", "Refused"),
                             ("empty", "Empty answer"),
+                            ("invalid_schema", "Not as the schema asks"),
                             ("http_error", "Model error"),
                             ("provider_error", "Provider error"),
+                            ("expired", "Expired"),
                             ("cancelled", "Cancelled"),
                             ("missing", "No result"),
                         ],
@@ -727,6 +1195,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "retried",
+                    models.ForeignKey(
+                        help_text="Its answer in a retry of the batch, the newest there is.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="batchapp.result",
+                    ),
+                ),
+                (
                     "segment",
                     models.ForeignKey(
                         null=True,
@@ -741,7 +1219,108 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Upload",
+            name="Stray",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("unreadable", "Not readable"),
+                            ("unknown", "Unknown custom_id"),
+                            ("second", "Second answer"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("custom_id", models.CharField(blank=True, max_length=100)),
+                ("answer_at", models.PositiveBigIntegerField()),
+                ("answer_bytes", models.PositiveIntegerField()),
+                (
+                    "part",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="strays",
+                        to="batchapp.part",
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="batchapp.segment",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Template",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="templates",
+                        to="batchapp.project",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["name"],
+            },
+        ),
+        migrations.CreateModel(
+            name="TemplateVersion",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("recipe_fields", models.JSONField(editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="batchapp.template",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["template", "-number"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Table",
             fields=[
                 (
                     "next_check_at",
@@ -768,57 +1347,97 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=255)),
-                ("blob", models.FileField(upload_to=batchapp.models.upload.blob_name)),
+                ("blob", models.FileField(upload_to=batchapp.models.files.source_table.sent_name)),
+                (
+                    "cells",
+                    models.FileField(
+                        blank=True, upload_to=batchapp.models.files.source_table.rows_name
+                    ),
+                ),
                 ("size", models.PositiveBigIntegerField(help_text="In bytes.")),
-                ("sha256", models.CharField(editable=False, max_length=64)),
                 (
                     "status",
                     models.CharField(
                         choices=[
-                            ("checking", "Checking"),
-                            ("ready", "Ready"),
-                            ("faulty", "Has errors"),
-                            ("failed", "Could not be checked"),
+                            ("reading", "Being read"),
+                            ("kept", "Read"),
+                            ("refused", "Could not be read"),
+                            ("making", "Being made into a file"),
                         ],
-                        default="checking",
+                        default="reading",
                         max_length=10,
                     ),
                 ),
-                ("lines_checked", models.PositiveIntegerField(default=0)),
-                ("requests", models.PositiveIntegerField(null=True)),
-                ("findings", models.JSONField(editable=False, null=True)),
-                ("error", models.TextField(blank=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("checked_at", models.DateTimeField(null=True)),
                 (
-                    "project",
+                    "read_as",
+                    models.JSONField(default=list, help_text="Encoding, delimiter and sheet."),
+                ),
+                ("sheets", models.JSONField(default=list)),
+                ("columns", models.JSONField(default=list)),
+                ("renamed", models.JSONField(default=list)),
+                ("rows", models.PositiveIntegerField(default=0)),
+                ("ragged", models.PositiveIntegerField(default=0)),
+                ("error_cells", models.PositiveIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("recipe_fields", models.JSONField(editable=False, null=True)),
+                (
+                    "faults",
+                    models.JSONField(
+                        default=list, help_text="Of the last making: row and sentence."
+                    ),
+                ),
+                ("fault_total", models.PositiveIntegerField(default=0)),
+                ("used_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "asked_by",
                     models.ForeignKey(
+                        help_text="To make a file of it.",
+                        null=True,
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="uploads",
-                        to="batchapp.project",
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
-                    "uploaded_by",
+                    "created_by",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tables",
+                        to="batchapp.project",
+                    ),
+                ),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="batchapp.upload",
+                    ),
+                ),
+                (
+                    "used",
+                    models.ForeignKey(
+                        help_text="Last loaded.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="batchapp.templateversion",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-created_at"],
             },
-        ),
-        migrations.AddField(
-            model_name="batch",
-            name="upload",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="batches",
-                to="batchapp.upload",
-            ),
         ),
         migrations.CreateModel(
             name="Charge",
@@ -841,11 +1460,59 @@ class Migration(migrations.Migration):
                     "realtime_output_price",
                     models.DecimalField(decimal_places=6, max_digits=12, null=True),
                 ),
+                (
+                    "price_row",
+                    models.PositiveBigIntegerField(
+                        help_text="Which row of the price table it was. A record: it may be gone.",
+                        null=True,
+                    ),
+                ),
+                ("price_since", models.DateTimeField(null=True)),
+                ("realtime_price_row", models.PositiveBigIntegerField(null=True)),
+                ("realtime_price_since", models.DateTimeField(null=True)),
+                (
+                    "fallback_input_price",
+                    models.DecimalField(decimal_places=6, max_digits=12, null=True),
+                ),
+                (
+                    "fallback_output_price",
+                    models.DecimalField(decimal_places=6, max_digits=12, null=True),
+                ),
+                ("fallback_price_row", models.PositiveBigIntegerField(null=True)),
+                ("fallback_price_since", models.DateTimeField(null=True)),
+                (
+                    "shape",
+                    models.CharField(
+                        blank=True,
+                        help_text="What most of its requests have in common.",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "basis",
+                    models.CharField(
+                        blank=True,
+                        help_text="What the output was estimated by, in words.",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "unbounded_requests",
+                    models.PositiveIntegerField(
+                        help_text="That set no max_tokens; nothing bounds their cost.", null=True
+                    ),
+                ),
                 ("estimated_input_tokens", models.PositiveBigIntegerField()),
                 ("estimated_output_tokens", models.PositiveBigIntegerField()),
-                ("estimated_cost_usd", batchapp.models.money.MoneyField(null=True)),
+                ("estimated_low_usd", batchapp.models.fields.money_field.MoneyField(null=True)),
+                ("estimated_cost_usd", batchapp.models.fields.money_field.MoneyField(null=True)),
+                (
+                    "estimated_ceiling_usd",
+                    batchapp.models.fields.money_field.MoneyField(null=True),
+                ),
                 ("input_tokens", models.PositiveBigIntegerField(default=0)),
                 ("output_tokens", models.PositiveBigIntegerField(default=0)),
+                ("answers", models.PositiveIntegerField(default=0)),
                 (
                     "answers_without_usage",
                     models.PositiveIntegerField(
@@ -853,11 +1520,17 @@ class Migration(migrations.Migration):
                         help_text="Answers whose tokens the provider did not say: the cost is a floor.",
                     ),
                 ),
-                ("cost_usd", batchapp.models.money.MoneyField(null=True)),
+                ("cost_usd", batchapp.models.fields.money_field.MoneyField(null=True)),
                 (
                     "realtime_cost_usd",
-                    batchapp.models.money.MoneyField(
+                    batchapp.models.fields.money_field.MoneyField(
                         help_text="The same tokens at the realtime price.", null=True
+                    ),
+                ),
+                (
+                    "measured_at",
+                    models.DateTimeField(
+                        help_text="When it ended, if later estimates may learn from it.", null=True
                     ),
                 ),
                 (
@@ -871,12 +1544,61 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["batch", "model"],
+                "indexes": [
+                    models.Index(fields=["model", "-measured_at"], name="charge_to_learn_from"),
+                    models.Index(
+                        fields=["model", "shape", "-measured_at"], name="charge_of_one_shape"
+                    ),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         models.F("batch"), models.F("model"), name="one_charge_per_model"
                     )
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="Origin",
+            fields=[
+                (
+                    "upload",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="origin",
+                        serialize=False,
+                        to="batchapp.upload",
+                    ),
+                ),
+                ("table_name", models.CharField(max_length=255)),
+                ("rows", models.PositiveIntegerField(help_text="Of the table.")),
+                (
+                    "skipped",
+                    models.PositiveIntegerField(help_text="Rows left out for an empty cell."),
+                ),
+                ("recipe_fields", models.JSONField(editable=False)),
+                (
+                    "replaced",
+                    models.PositiveIntegerField(default=0, help_text="Number of ids in ``ids``."),
+                ),
+                (
+                    "ids",
+                    models.BinaryField(
+                        default=b"", help_text="zlib of a CSV: custom_id, id in the table."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        help_text="Unchanged.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="files",
+                        to="batchapp.templateversion",
+                    ),
+                ),
+            ],
         ),
         migrations.AddConstraint(
             model_name="part",
@@ -905,6 +1627,10 @@ class Migration(migrations.Migration):
                 name="price_ends_after_it_begins",
             ),
         ),
+        migrations.AddIndex(
+            model_name="upload",
+            index=models.Index(fields=["project", "-created_at"], name="upload_list"),
+        ),
         migrations.AddConstraint(
             model_name="membership",
             constraint=models.UniqueConstraint(
@@ -916,6 +1642,26 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("user", None), ("project", None), _connector="XOR"),
                 name="key_has_one_owner",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(fields=["key", "-received_at"], name="delivery_list"),
+        ),
+        migrations.AddConstraint(
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                models.F("key"), models.F("message_id"), name="one_delivery_per_message"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="batch",
+            index=models.Index(fields=["project", "-created_at"], name="batch_list"),
+        ),
+        migrations.AddConstraint(
+            model_name="adoption",
+            constraint=models.UniqueConstraint(
+                models.F("connection"), models.F("upstream_id"), name="one_adoption_per_batch"
             ),
         ),
         migrations.AddIndex(
@@ -934,12 +1680,17 @@ class Migration(migrations.Migration):
                 models.F("batch"), models.F("custom_id"), name="one_result_per_custom_id"
             ),
         ),
-        migrations.AddIndex(
-            model_name="upload",
-            index=models.Index(fields=["project", "-created_at"], name="upload_list"),
+        migrations.AddConstraint(
+            model_name="template",
+            constraint=models.UniqueConstraint(
+                models.F("project"), models.F("name"), name="one_template_of_a_name_and_project"
+            ),
         ),
-        migrations.AddIndex(
-            model_name="batch",
-            index=models.Index(fields=["project", "-created_at"], name="batch_list"),
+        migrations.AddConstraint(
+            model_name="templateversion",
+            constraint=models.UniqueConstraint(
+                models.F("template"), models.F("number"), name="template_versions_are_numbered"
+            ),
         ),
+        migrations.RunPython(add_doubleword, migrations.RunPython.noop),
     ]

@@ -1,23 +1,23 @@
 """What the portal keeps, one aggregate a file. Models never know who moves them."""
 
-from batchapp.models.adoption import Adoption
-from batchapp.models.batch import Batch
-from batchapp.models.charge import Charge
-from batchapp.models.connection import DOUBLEWORD_URL, Connection
-from batchapp.models.delivery import Delivery
-from batchapp.models.event import Event
-from batchapp.models.key import ProviderKey
-from batchapp.models.leased import Leased, StaleRow
-from batchapp.models.part import Part
-from batchapp.models.price import REALTIME, Price
-from batchapp.models.project import Membership, Project
-from batchapp.models.result import Result, Segment, Stray
-from batchapp.models.sealed import UnreadableKey
-from batchapp.models.table import Origin, Table
-from batchapp.models.template import Template, TemplateVersion
-from batchapp.models.upload import Upload
-from batchapp.models.user import FailedSignIn, User
-from batchapp.models.watch import Watch
+from batchapp.models.batches.batch import Batch
+from batchapp.models.batches.batch_import import Adoption
+from batchapp.models.batches.event import Event
+from batchapp.models.batches.model_cost import Charge
+from batchapp.models.batches.provider_batch import Part
+from batchapp.models.batches.result import Result, Segment, Stray
+from batchapp.models.fields.encryption import UnreadableKey
+from batchapp.models.fields.leased_row import Leased, StaleRow
+from batchapp.models.files.prompt_template import Template, TemplateVersion
+from batchapp.models.files.source_table import Origin, Table
+from batchapp.models.files.upload import Upload
+from batchapp.models.people.project import Membership, Project
+from batchapp.models.people.user import FailedSignIn, User
+from batchapp.models.providers.connection import DOUBLEWORD_URL, Connection
+from batchapp.models.providers.key_poll import Watch
+from batchapp.models.providers.price import REALTIME, Price
+from batchapp.models.providers.provider_key import ProviderKey
+from batchapp.models.providers.webhook_delivery import Delivery
 
 __all__ = [
     "DOUBLEWORD_URL",

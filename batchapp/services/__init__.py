@@ -1,1 +1,1 @@
-"""Verbs, one room a file. Services do not call each other and never enqueue."""
+"""What the portal does, one folder per noun. The folders do not import each other."""

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_GET, require_safe
 
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Part, Project
-from batchapp.services import reporting
-from batchapp.views.batches.states import ATTENTION
-from batchapp.views.batches.summary import summarise
-from batchapp.views.first_steps import first_steps
+from batchapp.presenters.batch_status import ATTENTION
+from batchapp.presenters.batch_summary import summarise
+from batchapp.presenters.first_steps import first_steps
+from batchapp.services.reports import cost_report
 
 SHOWN = 50
 RECENT = 8
@@ -41,11 +41,11 @@ def home(request: Request) -> HttpResponse:
     return render_partial(request, "batchapp/home.html", "live", context)
 
 
-def _month(request: Request) -> reporting.Line:
+def _month(request: Request) -> cost_report.Line:
     """What the person's projects paid this month."""
     today = timezone.localdate()
-    charges = reporting.Scope(today.replace(day=1), today).charges()
-    return reporting.total(
+    charges = cost_report.Scope(today.replace(day=1), today).charges()
+    return cost_report.total(
         charges.filter(batch__project__in=Project.objects.visible_to(request.user))
     )
 

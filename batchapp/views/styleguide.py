@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
-from batchapp.views.batches import states, summary
-from batchapp.views.batches.states import Status
-from batchapp.views.batches.summary import Cost, Progress
+from batchapp.presenters import batch_status, batch_summary
+from batchapp.presenters.batch_status import Status
+from batchapp.presenters.batch_summary import Cost, Progress
 
 COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
@@ -30,7 +30,7 @@ COSTS = [
     Cost("~$0.42", is_actual=False),
     Cost("$0.0035", is_actual=True),
     Cost("≥ $1.20 + 1 model without a price", is_actual=True, is_partial=True),
-    Cost(summary.NO_PRICE, is_actual=False, is_partial=True),
+    Cost(batch_summary.NO_PRICE, is_actual=False, is_partial=True),
 ]
 FLOW = [
     {"name": "File", "url": "#flow", "state": "done"},
@@ -58,7 +58,7 @@ def styleguide(request: Request) -> HttpResponse:
     context = {
         "colours": COLOURS,
         "icons": list(icons.DRAWINGS),
-        "statuses": [each for each in vars(states).values() if isinstance(each, Status)],
+        "statuses": [each for each in vars(batch_status).values() if isinstance(each, Status)],
         "outcomes": list(Outcome),
         "progress": PROGRESS,
         "costs": COSTS,

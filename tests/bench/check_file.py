@@ -21,8 +21,8 @@ from typing import NamedTuple
 import msgspec
 
 import batchapp
-from batchapp.domain.preflight.jsonl import Limits, check
-from batchapp.domain.tokens import families
+from batchapp.domain.request_files.check_file import Limits, check
+from batchapp.domain.tokens import model_families
 from batchapp.domain.tokens.vocabularies import Vocabulary
 
 MEGABYTES, REQUESTS = 200, 126_000
@@ -47,7 +47,7 @@ _decode = msgspec.json.Decoder().decode
 def main(*arguments: str) -> None:
     models = [each for each in arguments if each != "--large"]
     model = models[0] if models else MODEL
-    family = families.of(model)
+    family = model_families.of(model)
     if family is None:
         sys.exit(f"{model} has no vocabulary that we know")
     vocabulary = family.vocabulary()

@@ -36,13 +36,13 @@ def _measure() -> None:
     from django.db import connection  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
-    from batchapp import errands  # noqa: PLC0415
     from batchapp.models import Part, Watch  # noqa: PLC0415
-    from batchapp.upstream.client import connect  # noqa: PLC0415
+    from batchapp.pipeline import provider_access  # noqa: PLC0415
+    from batchapp.providers.client import connect  # noqa: PLC0415
 
     key_id, ids = _seed()
     pages = _Pages(ids)
-    errands.upstream_client = lambda *_: connect(
+    provider_access.upstream_client = lambda *_: connect(
         "https://provider.test", "sk-x", transport=httpx.MockTransport(pages)
     )
     requests, cpu, written = [], [], []
@@ -54,7 +54,7 @@ def _measure() -> None:
         assert watch
         asked, said = pages.asked, _said(connection)
         started = time.process_time()
-        errands.look(watch)
+        provider_access.look(watch)
         cpu.append(time.process_time() - started)
         told = Part.objects.filter(completed=1).count()
         assert told == int(BATCHES * NEWS), told

@@ -20,9 +20,9 @@ from django.conf import settings  # noqa: E402  # only a set up Django lets us i
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from batchapp.domain.money.pricing import UnitPrice  # noqa: E402
-from batchapp.domain.preflight.repairs import Choice, Repair  # noqa: E402
-from batchapp.domain.results.selection import Ending, Selection  # noqa: E402
+from batchapp.domain.corrections.corrections import Choice, Repair  # noqa: E402
+from batchapp.domain.money.unit_prices import UnitPrice  # noqa: E402
+from batchapp.domain.results.retry_selection import Ending, Selection  # noqa: E402
 from batchapp.models import (  # noqa: E402
     REALTIME,
     Batch,
@@ -34,14 +34,11 @@ from batchapp.models import (  # noqa: E402
     Upload,
     User,
 )
-from batchapp.services import (  # noqa: E402
-    intake,
-    keying,
-    preparing,
-    pricing,
-    repairing,
-    retrying,
-)
+from batchapp.services.files import corrections, upload_intake  # noqa: E402
+from batchapp.services.lifecycle import prepare  # noqa: E402
+from batchapp.services.prices import price_table  # noqa: E402
+from batchapp.services.providers import provider_keys  # noqa: E402
+from batchapp.services.results import retry_file  # noqa: E402
 from tests import make  # noqa: E402
 from tests.browser import tables  # noqa: E402
 
@@ -111,10 +108,10 @@ def _prices(connection: Connection, project: Project, user: User) -> dict[str, s
         connection, "24h", Decimal("0.15"), Decimal("0.60"), model="meta-llama/*"
     )
     dearer = UnitPrice(input=Decimal("0.18"), output=Decimal(0))
-    announced = pricing.correct(pattern, dearer, since=now + timedelta(days=30))
+    announced = price_table.correct(pattern, dearer, since=now + timedelta(days=30))
     small = connection.prices.filter(model="Qwen/Qwen3.5-4B")
-    pricing.end(small.get(window="1h"), now + timedelta(days=3))
-    pricing.correct(small.get(window="24h"), dearer, source="https://example.com/prices")
+    price_table.end(small.get(window="1h"), now + timedelta(days=3))
+    price_table.correct(small.get(window="24h"), dearer, source="https://example.com/prices")
     unpriced = make.request_file(40, model="mistralai/Mistral-Small-3.2-24B-Instruct-2506")
     make.make_upload(project, user, name="glossary-of-2025.jsonl", content=unpriced)
     return {"price": str(pattern.pk), "announced": str(announced.pk)}
@@ -172,10 +169,10 @@ def _versions(original: Upload, user: User) -> dict[str, Upload]:
     repairs = frozenset({Repair.SET_MODEL, Repair.SUFFIX_DUPLICATES, Repair.DROP_BAD_ROWS})
     choice = Choice(repairs, model=make.MODEL)
     made, begun = (
-        repairing.begin(original, user, choice, submission=uuid.uuid4()) for _ in range(2)
+        corrections.begin(original, user, choice, submission=uuid.uuid4()) for _ in range(2)
     )
-    repairing.make(made)
-    intake.check(made)
+    corrections.make(made)
+    upload_intake.check(made)
     Upload.objects.filter(pk=begun.pk).update(lines_checked=61_300)
     return {"corrected": made, "correcting": begun}
 
@@ -273,7 +270,7 @@ def _divided(project: Project, user: User) -> Batch:
     batch = make.make_batch(
         project, user, upload=upload, window="1h", name="Tickets of 2022", fallback_window="24h"
     )
-    preparing.prepare(batch.parts.get())
+    prepare.prepare(batch.parts.get())
     connection.max_requests = usual
     connection.save()
     full = "Waiting for a free place at Doubleword: 4 of 4 batches are there."
@@ -294,7 +291,7 @@ def _divided(project: Project, user: User) -> Batch:
 
 def _deliveries(key: ProviderKey, batch: Batch) -> None:
     """A key that listens, and what it was told."""
-    keying.listen(key, "whsec_" + 32 * "A")
+    provider_keys.listen(key, "whsec_" + 32 * "A")
     told = [
         ("batch.completed", f"batch_{batch.parts.get().upstream_id}", "looked at once"),
         ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not a batch of this portal"),
@@ -337,11 +334,11 @@ def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
 
     def begin(*endings: Ending) -> Upload:
         choice = Selection(frozenset(endings), max_tokens_factor=2)
-        return retrying.begin(batch, user, choice, submission=uuid.uuid4())
+        return retry_file.begin(batch, user, choice, submission=uuid.uuid4())
 
     made, begun = begin(Ending.PROVIDER_ERROR, Ending.MISSING), begin(Ending.TRUNCATED)
-    retrying.make(made)
-    intake.check(made)
+    retry_file.make(made)
+    upload_intake.check(made)
     Upload.objects.filter(pk=begun.pk).update(lines_checked=8)
     retry = make.make_batch(project, user, upload=made, key=key, name="Tickets of August, again")
     retry = make.finish(retry, _answers(291, 298), [make.error_line(299)])

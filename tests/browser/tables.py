@@ -5,9 +5,9 @@ import io
 from openpyxl import Workbook
 
 from batchapp import tasks
-from batchapp.domain.building.recipes import Recipe
+from batchapp.domain.tables.row_requests import Recipe
 from batchapp.models import Project, Table, User
-from batchapp.services import building
+from batchapp.services.tables import requests_from_table
 from tests import make
 
 RECIPE = Recipe(
@@ -29,12 +29,12 @@ ROWS = [
 
 def seed(project: Project, user: User) -> dict[str, str]:
     """Make the rows; the address of each by its name."""
-    version = building.save_template(project, user, "Kind of ticket", RECIPE)
+    version = requests_from_table.save_template(project, user, "Kind of ticket", RECIPE)
     kept = make.make_table(project, user, content=_workbook(ROWS), name="tickets.xlsx")
-    building.keep(kept, RECIPE, version)
+    requests_from_table.keep(kept, RECIPE, version)
     gaps = [*ROWS, ("T-5", "Dora", "2025-11-07", ""), ("T-1", "Eve", "2025-11-08", "Twice.")]
     faulty = make.make_table(project, user, content=_workbook(gaps), name="with gaps.xlsx")
-    building.keep(faulty, RECIPE, None)
+    requests_from_table.keep(faulty, RECIPE, None)
     wide = make.make_table(
         project,
         user,
@@ -43,8 +43,8 @@ def seed(project: Project, user: User) -> dict[str, str]:
     )
     unclosed = make.make_table(project, user, content="a,b\n", name="header only.csv")
     made = make.make_table(project, user, content=_workbook(ROWS), name="tickets-october.xlsx")
-    building.keep(made, RECIPE, version)
-    building.begin(made, user)
+    requests_from_table.keep(made, RECIPE, version)
+    requests_from_table.begin(made, user)
     tasks.run(made)
     states = {"reading": Table.Status.READING, "making": Table.Status.MAKING}
     paths = {"table": kept, "table_faulty": faulty, "table_wide": wide, "table_refused": unclosed}

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from batchapp.domain.preflight.faults import FAULTS_KEPT_PER_CODE
+from batchapp.domain.request_files.findings import FAULTS_KEPT_PER_CODE
 
 MODEL = "Qwen/Qwen3.5-9B"
 EMBEDDER = "Qwen/Qwen3-Embedding-8B"

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from batchapp.domain.preflight import lines
-from batchapp.domain.preflight.jsonl import Limits, Report, Severity, check
-from batchapp.domain.preflight.repairs import Choice, Repair, Repairing
+from batchapp.domain.corrections.corrections import Choice, Repair, Repairing
+from batchapp.domain.request_files.check_file import Limits, Report, Severity, check
+from batchapp.domain.request_files.reading import lines
 from tests.corpus.files import CASES, Case
 from tests.sandbox.api import Api
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from batchapp.domain.preflight.jsonl import Limits, Report, check
+from batchapp.domain.request_files.check_file import Limits, Report, check
 
 LIMITS = Limits(max_bytes=50_000_000)
 CHAT = "/v1/chat/completions"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.pace import MOST_MARKS, Left, left, marked, unchanged_since
+from batchapp.domain.progress import MOST_MARKS, Left, left, marked, unchanged_since
 
 HOUR, MINUTE = 3600.0, 60.0
 DAY = 86400.0

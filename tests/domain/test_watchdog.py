@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batchapp.domain.pace import Left
-from batchapp.domain.watchdog import Overrun, failed_percent, overrun, standstill
+from batchapp.domain.alert_rules import Overrun, failed_percent, overrun, standstill
+from batchapp.domain.progress import Left
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

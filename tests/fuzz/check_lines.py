@@ -19,10 +19,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from batchapp.domain.preflight.faults import FAULTS_KEPT_PER_CODE, FILE_CODES, OURS, Severity
-from batchapp.domain.preflight.jsonl import Limits, check
-from batchapp.domain.preflight.limits import ALLOWED_URLS
-from batchapp.domain.preflight.lines import trimmed
+from batchapp.domain.request_files.check_file import Limits, check
+from batchapp.domain.request_files.findings import FAULTS_KEPT_PER_CODE, FILE_CODES, OURS, Severity
+from batchapp.domain.request_files.limits import ALLOWED_URLS
+from batchapp.domain.request_files.reading.lines import trimmed
 from batchapp.sandbox.api.errors import ApiError
 from batchapp.sandbox.files.validation import check as sandbox_check
 from batchapp.sandbox.settings import Settings

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from batchapp import tasks
 from batchapp.models import Adoption, Batch, Part, Project, ProviderKey, Segment
 from batchapp.sandbox.settings import Settings
-from batchapp.services import browsing
+from batchapp.services.results import browse
 from tests.make import ADMIN, make_connection, make_key, make_price, make_project, make_user
 from tests.sandbox.api import CHAT_MODEL, Api, lines
 from tests.sandbox.processes import sandbox_thread
@@ -78,7 +78,7 @@ def test_batches_of_a_script_are_followed_to_the_end_and_paid_once(
     ]
     assert [batch.succeeded for batch in batches] == [4, 20]
     assert all(batch.is_accounted_for and batch.actual_cost_usd for batch in batches)
-    assert len(b"".join(browsing.download(batches[1], Segment.Kind.OUTPUT)).splitlines()) == 20
+    assert len(b"".join(browse.download(batches[1], Segment.Kind.OUTPUT)).splitlines()) == 20
     paid = api.http.get("/_sandbox/ledger").json()
     assert {each["id"] for each in paid["batches"]} == {over["id"], begun["id"]}
     assert paid["total"]["paid"] == 2

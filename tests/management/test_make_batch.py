@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchapp.domain.building.recipes import Recipe
-from batchapp.domain.preflight.jsonl import Limits, check
+from batchapp.domain.request_files.check_file import Limits, check
+from batchapp.domain.tables.row_requests import Recipe
 from batchapp.models import Project
-from batchapp.services import building
+from batchapp.services.tables import requests_from_table
 from tests.make import make_project, make_user
 from tests.views.tables import workbook
 
@@ -182,7 +182,7 @@ class TestWithTemplates:
 
     def save(self, recipe: Recipe = RECIPE, slug: str = "support") -> None:
         project = Project.objects.filter(slug=slug).first() or make_project(slug=slug)
-        building.save_template(project, make_user(), "Sayings", recipe)
+        requests_from_table.save_template(project, make_user(), "Sayings", recipe)
 
     def test_its_newest_version_says_what_the_options_do_not(self, tmp_path: Path) -> None:
         self.save(Recipe(model="old", prompt="Old {text}"))

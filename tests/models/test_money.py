@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Sum
 
 from batchapp.models import Batch
-from batchapp.models.money import rounded
+from batchapp.models.fields.money_field import rounded
 from tests.make import make_batch, make_project, make_upload
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Connection, Price
-from batchapp.services.pricing import load_doubleword_list
+from batchapp.services.prices.price_table import load_doubleword_list
 from tests.make import MODEL, make_connection, make_price
 
 pytestmark = pytest.mark.django_db

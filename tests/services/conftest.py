@@ -2,9 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchapp import errands, tasks
+from batchapp import tasks
 from batchapp.models import Part
-from batchapp.services import preparing
+from batchapp.pipeline import provider_access
+from batchapp.services.lifecycle import prepare
 from tests.make import make_batch
 from tests.provider import Provider
 from tests.steps import due
@@ -14,7 +15,7 @@ from tests.steps import due
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     """What the tasks speak to in the place of a real provider."""
     provider = Provider()
-    monkeypatch.setattr(errands, "upstream_client", provider.client)
+    monkeypatch.setattr(provider_access, "upstream_client", provider.client)
     return provider
 
 
@@ -22,6 +23,6 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
 def running(provider: Provider) -> Part:
     """A part of three requests that the provider works on."""
     part = Part.objects.get(batch=make_batch())
-    preparing.prepare(part)
+    prepare.prepare(part)
     tasks.submit(str(part.pk))
     return due(part)

@@ -14,13 +14,16 @@ from django import db
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.domain.money.pricing import UnitPrice
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Adoption, Batch, Part, Project, ProviderKey, Upload, User
-from batchapp.models.adoption import AdoptionQuerySet
-from batchapp.models.part import TOKEN_KEY
-from batchapp.services import adopting, intake, ordering, pricing, reopening
-from batchapp.services.ordering import adopting as entering
+from batchapp.models.batches.batch_import import AdoptionQuerySet
+from batchapp.models.batches.provider_batch import TOKEN_KEY
+from batchapp.services.files import upload_intake
+from batchapp.services.imports import batch_imports
+from batchapp.services.lifecycle import retry_in_place
+from batchapp.services.orders import enter_import
+from batchapp.services.prices import price_table
 from tests.make import (
     MODEL,
     answer_line,
@@ -59,7 +62,7 @@ def key(project: Project) -> ProviderKey:
 @pytest.fixture
 def begin(project: Project, user: User, key: ProviderKey) -> Callable[[str], Adoption]:
     def begin(remote: str) -> Adoption:
-        (adoption,) = adopting.begin(project, user, key, [remote]).adoptions
+        (adoption,) = batch_imports.begin(project, user, key, [remote]).adoptions
         return adoption
 
     return begin
@@ -179,7 +182,7 @@ def test_prices_are_those_of_the_time_when_it_was_made(
 ) -> None:
     remote = provider.run(request_file(2))
     row = project.connection.prices.get(window="24h")
-    pricing.correct(row, UnitPrice(Decimal(70), Decimal(70)))
+    price_table.correct(row, UnitPrice(Decimal(70), Decimal(70)))
 
     batch = batch_of(bring_in(begin(remote)))
 
@@ -222,7 +225,7 @@ def test_asking_twice_brings_it_in_once(
     first, second = begin(remote), begin(remote)
     bring_in(first)
     bring_in(second)
-    late = adopting.begin(project, user, key, [remote])
+    late = batch_imports.begin(project, user, key, [remote])
 
     assert first.pk == second.pk
     assert (late.adoptions, late.here) == ([], [remote])
@@ -238,7 +241,7 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
     own = make_key(stranger, project.connection)
     assert begin(remote)
 
-    begun = adopting.begin(theirs, stranger, own, [remote])
+    begun = batch_imports.begin(theirs, stranger, own, [remote])
 
     assert (begun.adoptions, begun.here) == ([], [remote])
 
@@ -246,12 +249,12 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
 def test_what_another_project_failed_to_bring_in_is_not_in_the_way(
     provider: Provider, begin: Callable[[str], Adoption], project: Project
 ) -> None:
-    adopting.refuse(begin(remote := provider.run(request_file(2))), "No.")
+    batch_imports.refuse(begin(remote := provider.run(request_file(2))), "No.")
     stranger = make_user()
     theirs = make_project(stranger, connection=project.connection)
     own = make_key(stranger, project.connection)
 
-    (adoption,) = adopting.begin(theirs, stranger, own, [remote]).adoptions
+    (adoption,) = batch_imports.begin(theirs, stranger, own, [remote]).adoptions
     batch = batch_of(bring_in(adoption))
 
     assert (batch.project, batch.created_by, batch.key) == (theirs, stranger, own)
@@ -266,9 +269,9 @@ def test_a_batch_that_the_portal_sent_itself_is_here_already(
     tasks.submit(str(batch.parts.get().pk))
     (remote,) = provider.batches
 
-    begun = adopting.begin(project, user, key, [remote])
+    begun = batch_imports.begin(project, user, key, [remote])
     with provider.client() as upstream:
-        offered = adopting.candidates(key, upstream)
+        offered = batch_imports.candidates(key, upstream)
 
     assert begun.here == [remote]
     assert (offered.rows, offered.here) == ([], 1)
@@ -281,9 +284,9 @@ def test_a_batch_whose_confirmation_is_still_looked_for_is_not_brought_in_beside
     set_part(part.batch, status=Part.Status.WAITING, create_attempted_at=timezone.now())
     remote = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
     with provider.client() as upstream:
-        offered = adopting.candidates(key, upstream)
+        offered = batch_imports.candidates(key, upstream)
 
-    (adoption,) = adopting.begin(project, user, key, [remote]).adoptions
+    (adoption,) = batch_imports.begin(project, user, key, [remote]).adoptions
     step(adoption)
 
     assert offered.rows == []
@@ -307,9 +310,9 @@ def test_through_another_connection_to_the_same_provider_it_is_here_already(
     Adoption.objects.filter(upstream_id=followed).delete()
     key = make_key(elsewhere)
 
-    begun = adopting.begin(elsewhere, elsewhere.members.get(), key, [on_its_way, followed])
+    begun = batch_imports.begin(elsewhere, elsewhere.members.get(), key, [on_its_way, followed])
     with provider.client() as upstream:
-        offered = adopting.candidates(key, upstream)
+        offered = batch_imports.candidates(key, upstream)
 
     assert (begun.adoptions, begun.here) == ([], [on_its_way, followed])
     assert (offered.rows, offered.here) == ([], 2)
@@ -377,11 +380,11 @@ def test_a_second_batch_that_was_brought_in_is_not_cancelled_with_the_first_one_
     batch = go_on(part)
     Part.objects.filter(pk=part.pk).update(may_have_twin=True)
     late = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
-    (adoption,) = adopting.begin(project, user, key, [late]).adoptions
+    (adoption,) = batch_imports.begin(project, user, key, [late]).adoptions
     batch_of(bring_in(adoption))
     stray = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
 
-    reopening.request_reopening(batch, user)
+    retry_in_place.request_reopening(batch, user)
     step_part(part)
     step_part(part)
 
@@ -392,12 +395,12 @@ def test_a_second_batch_that_was_brought_in_is_not_cancelled_with_the_first_one_
 def test_candidates_name_their_files_and_come_page_by_page(
     provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adopting, "PAGE", 2)
+    monkeypatch.setattr(batch_imports, "PAGE", 2)
     remotes = [provider.run(request_file(1), name=f"{n}.jsonl") for n in range(3)]
 
     with provider.client() as upstream:
-        first = adopting.candidates(key, upstream)
-        second = adopting.candidates(key, upstream, first.after)
+        first = batch_imports.candidates(key, upstream)
+        second = batch_imports.candidates(key, upstream, first.after)
 
     assert [each.file_name for each in first.rows] == ["2.jsonl", "1.jsonl"]
     assert [each.remote.id for each in second.rows] == [remotes[0]]
@@ -412,7 +415,7 @@ def test_candidates_are_listed_although_the_files_cannot_be(
     provider.before = lambda call, request: broken if call == "GET /v1/files" else None
 
     with provider.client() as upstream:
-        offered = adopting.candidates(key, upstream)
+        offered = batch_imports.candidates(key, upstream)
 
     assert [(each.remote.id, each.file_name) for each in offered.rows] == [(remote, "")]
 
@@ -422,8 +425,8 @@ def test_a_key_that_is_not_for_this_person_and_project_is_refused(
 ) -> None:
     foreign = make_key(make_user(), project.connection)
 
-    with pytest.raises(adopting.Refused):
-        adopting.begin(project, user, foreign, [str(uuid.uuid4())])
+    with pytest.raises(batch_imports.Refused):
+        batch_imports.begin(project, user, foreign, [str(uuid.uuid4())])
 
     assert not Adoption.objects.exists()
 
@@ -546,11 +549,11 @@ def test_a_key_that_was_removed_meanwhile_is_told_of(
 @pytest.mark.parametrize(
     ("room", "name"),
     [
-        (intake, "receive"),
-        (adopting, "keep"),
-        (ordering, "adopt"),
-        (entering, "_enter"),
-        (adopting, "finish"),
+        (upload_intake, "receive"),
+        (batch_imports, "keep"),
+        (enter_import, "adopt"),
+        (enter_import, "_enter"),
+        (batch_imports, "finish"),
     ],
 )
 def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
@@ -595,12 +598,12 @@ def test_a_file_that_was_deleted_here_meanwhile_is_told_of_and_fetched_again(
     provider: Provider, begin: Callable[[str], Adoption]
 ) -> None:
     adoption = step(begin(provider.run(request_file(2))))
-    intake.remove(Upload.objects.get())
+    upload_intake.remove(Upload.objects.get())
 
     step(adoption)
     assert (adoption.status, adoption.batch) == (Adoption.Status.FAILED, None)
     assert "was deleted here" in adoption.trouble
-    adopting.try_again(adoption)
+    batch_imports.try_again(adoption)
 
     assert batch_of(bring_in(adoption)).requests == 2
 
@@ -614,7 +617,7 @@ def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
     step(adoption)
     assert (adoption.status, adoption.trouble) == (Adoption.Status.FAILED, "The disk broke.")
 
-    adopting.try_again(adoption)
+    batch_imports.try_again(adoption)
 
     assert batch_of(bring_in(adoption)).upload == Upload.objects.get()
 
@@ -622,9 +625,9 @@ def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
 def test_only_what_failed_can_be_dismissed(begin: Callable[[str], Adoption]) -> None:
     adoption = begin(str(uuid.uuid4()))
 
-    assert not adopting.dismiss(adoption)
-    adopting.refuse(adoption, "No.")
-    assert adopting.dismiss(adoption)
+    assert not batch_imports.dismiss(adoption)
+    batch_imports.refuse(adoption, "No.")
+    assert batch_imports.dismiss(adoption)
     assert not Adoption.objects.exists()
 
 
@@ -649,10 +652,10 @@ def test_two_projects_that_ask_at_the_same_instant_do_not_both_get_it() -> None:
     keys = [make_key(each) for each in projects]
     both = threading.Barrier(2)
 
-    def ask(number: int) -> adopting.Begun:
+    def ask(number: int) -> batch_imports.Begun:
         try:
             both.wait(10)
-            return adopting.begin(projects[number], people[number], keys[number], [remote])
+            return batch_imports.begin(projects[number], people[number], keys[number], [remote])
         finally:
             db.connection.close()
 

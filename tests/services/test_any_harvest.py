@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from batchapp.domain.results.outcome import MalformedLine, Outcome, read_answer
 from batchapp.models import Batch, Part, Segment, Stray, Upload
-from batchapp.services import browsing, harvesting, preparing, settling
-from batchapp.upstream.client import UpstreamClient
-from batchapp.upstream.errors import UpstreamUnavailable
+from batchapp.providers.client import UpstreamClient
+from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.services.lifecycle import prepare
+from batchapp.services.lifecycle import settle as settle_service
+from batchapp.services.lifecycle.harvest import fetch_results
+from batchapp.services.results import browse
 from tests.make import answer_line, error_line, make_batch, make_upload, set_part
 
 pytestmark = pytest.mark.django_db
@@ -87,9 +90,9 @@ def named(lines: list[bytes]) -> set[str]:
 def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
     upload: Upload, reads: list[tuple[list[bytes], int | None]], ignores_skip: bool, at_once: int
 ) -> None:
-    usual, harvesting.LINES_AT_ONCE = harvesting.LINES_AT_ONCE, at_once
+    usual, fetch_results.LINES_AT_ONCE = fetch_results.LINES_AT_ONCE, at_once
     batch = make_batch(upload=upload)
-    preparing.prepare(batch.parts.get())
+    prepare.prepare(batch.parts.get())
     part = set_part(batch, output_file_id="out", upstream_id="there")
     sent: list[bytes] = []  # the file grows; nothing that was in it ever goes
     try:
@@ -98,7 +101,7 @@ def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
             harvest(batch, Stream(sent, cut, ignores_skip=ignores_skip))
         harvest(batch, Stream(sent, None, ignores_skip=True), output_lines=0)
     finally:
-        harvesting.LINES_AT_ONCE = usual
+        fetch_results.LINES_AT_ONCE = usual
     settle(batch)
 
     check(batch, part, sent)
@@ -109,12 +112,12 @@ def harvest(batch: Batch, stream: Stream, **fields: Any) -> None:
         batch,
         status=Part.Status.HARVESTING,
         ended_at=batch.created_at,
-        rereads=harvesting.MAX_REREADS,
+        rereads=fetch_results.MAX_REREADS,
         leased_until=None,
         **fields,
     )
     try:
-        harvesting.harvest(part, cast(UpstreamClient, stream))
+        fetch_results.harvest(part, cast(UpstreamClient, stream))
     except UpstreamUnavailable:
         return
 
@@ -123,7 +126,7 @@ def settle(batch: Batch) -> None:
     set_part(batch, status=Part.Status.DONE)
     Part.objects.end_batches(pk=batch.pk)
     batch.refresh_from_db()
-    settling.settle(batch)
+    settle_service.settle(batch)
     batch.refresh_from_db()
 
 
@@ -136,7 +139,7 @@ def check(batch: Batch, part: Part, sent: list[bytes]) -> None:
     )
     assert batch.succeeded + batch.failed + batch.cancelled + batch.missing == batch.requests
 
-    kept = b"".join(browsing.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    kept = b"".join(browse.download(batch, Segment.Kind.OUTPUT)).splitlines()
     assert len(kept) == len(set(kept))
     repeats = {
         (json.loads(line)["custom_id"], json.loads(line)["id"]) for line in kept if _is(line)
@@ -145,9 +148,9 @@ def check(batch: Batch, part: Part, sent: list[bytes]) -> None:
         assert (json.loads(line)["custom_id"], json.loads(line)["id"]) in repeats
 
     for result in batch.results.exclude(segment=None):
-        assert read_answer(browsing.row(result).answer.encode()).custom_id == result.custom_id
+        assert read_answer(browse.row(result).answer.encode()).custom_id == result.custom_id
     aside = list(Stray.objects.filter(part=part))
-    lines = b"".join(browsing.download_set_aside(batch)).splitlines()
+    lines = b"".join(browse.download_set_aside(batch)).splitlines()
     assert len(aside) == len(lines) == len(set(lines))
     assert set(lines) <= set(kept)
 

@@ -8,9 +8,10 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import attempts, errands, tasks
+from batchapp import tasks
 from batchapp.models import Batch, Part, ProviderKey
-from batchapp.services import billing
+from batchapp.pipeline import provider_access, runner
+from batchapp.services.lifecycle import billed_cost
 from tests.make import finish, make_batch
 from tests.provider import Provider
 
@@ -75,7 +76,7 @@ def test_the_longer_a_batch_is_over_the_seldomer_it_is_asked_for(provider: Provi
 
     assert batch.next_check_at
     assert batch.next_check_at > timezone.now() + timedelta(hours=2)
-    Batch.objects.update(finished_at=timezone.now() - billing.ASKED_FOR - timedelta(minutes=1))
+    Batch.objects.update(finished_at=timezone.now() - billed_cost.ASKED_FOR - timedelta(minutes=1))
     assert ask(batch).next_check_at is None
 
 
@@ -107,7 +108,7 @@ def test_without_a_readable_key_nobody_is_asked(
     def refuse(key: ProviderKey, **_: object) -> None:
         key.secret()
 
-    monkeypatch.setattr(errands, "upstream_client", refuse)
+    monkeypatch.setattr(provider_access, "upstream_client", refuse)
 
     assert ask(batch).next_check_at is None
     assert provider.calls == []
@@ -115,7 +116,7 @@ def test_without_a_readable_key_nobody_is_asked(
 
 def test_a_batch_whose_asking_keeps_dying_is_left_alone(provider: Provider) -> None:
     batch = finish(make_batch())
-    Batch.objects.update(claims=attempts.MAX_CLAIMS)
+    Batch.objects.update(claims=runner.MAX_CLAIMS)
 
     assert ask(batch).next_check_at is None
     assert provider.calls == []

@@ -2,16 +2,15 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.domain.money.calibration import History, Kin
 from batchapp.models import Batch, Charge, Project, Upload, User
-from batchapp.services import accuracy, ordering
+from batchapp.services.orders import place_order, price_quotes
+from batchapp.services.reports import estimate_accuracy
 from tests.make import (
     MODEL,
     answer_line,
@@ -48,7 +47,7 @@ def lines(limit: int = 100) -> bytes:
 def learnt(upload: Upload, user: User) -> History | None:
     report = upload.report
     assert report
-    return ordering.learnt(report, upload.project, user, timezone.now()).get(MODEL)
+    return price_quotes.learnt(report, upload.project, user, timezone.now()).get(MODEL)
 
 
 @pytest.fixture
@@ -195,7 +194,7 @@ def test_a_file_of_many_models_takes_one_query_too(
     assert report
 
     with django_assert_num_queries(1):
-        ordering.learnt(report, project, user, timezone.now())
+        price_quotes.learnt(report, project, user, timezone.now())
 
 
 def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
@@ -208,7 +207,7 @@ def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
     price = project.connection.prices.get(model=MODEL, window="24h")
     realtime = project.connection.prices.get(model=MODEL, window="realtime")
 
-    batch = ordering.order(
+    batch = place_order.order(
         project,
         user,
         upload,
@@ -251,15 +250,15 @@ def test_estimates_are_compared_by_project_and_model_in_money(
     Charge.objects.filter(estimated_low_usd__lt=Decimal("0.1")).update(
         estimated_cost_usd=Decimal("0.60"), cost_usd=Decimal("0.50")
     )
-    charges = accuracy.comparable(timezone.now() - timedelta(days=1))
+    charges = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
 
-    (line,) = accuracy.by_project_and_model(charges)
+    (line,) = estimate_accuracy.by_project_and_model(charges)
 
     assert (line.project, line.model, line.batches) == (project.name, MODEL, 2)
     assert (line.estimated_usd, line.cost_usd) == (Decimal("1.00"), Decimal("1.00"))
     assert line.missed_usd == Decimal("0.20")
     assert line.error == 20
-    assert accuracy.overall([line, line]).missed_usd == Decimal("0.40")
+    assert estimate_accuracy.overall([line, line]).missed_usd == Decimal("0.40")
 
 
 def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
@@ -271,8 +270,8 @@ def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
         cost_usd=Decimal("0.50"),
     )
 
-    (line,) = accuracy.by_project_and_model(
-        accuracy.comparable(timezone.now() - timedelta(days=1))
+    (line,) = estimate_accuracy.by_project_and_model(
+        estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
     )
 
     assert (line.estimated_usd, line.missed_usd) == (Decimal("0.40"), Decimal("0.10"))
@@ -285,8 +284,8 @@ def test_an_estimate_of_any_size_is_shared_out(project: Project) -> None:
     Charge.objects.update(requests=2_000_000_000, answers=1_000_000_000)
     Charge.objects.update(estimated_cost_usd=most, cost_usd=most)
 
-    (line,) = accuracy.by_project_and_model(
-        accuracy.comparable(timezone.now() - timedelta(days=1))
+    (line,) = estimate_accuracy.by_project_and_model(
+        estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
     )
 
     assert line.estimated_usd == most / 2
@@ -296,32 +295,17 @@ def test_what_has_no_answer_or_was_not_paid_for_is_not_compared(project: Project
     finish(make_batch(project), [], [error_line(number) for number in (1, 2, 3)])
     finish(make_batch(make_project(connection=make_connection(is_sandbox=True))))
 
-    assert not accuracy.comparable(timezone.now() - timedelta(days=1)).exists()
+    assert not estimate_accuracy.comparable(timezone.now() - timedelta(days=1)).exists()
 
 
 def test_every_one_of_the_last_twelve_months_has_a_line(project: Project) -> None:
     finish(make_batch(project))
     today = timezone.localdate()
-    charges = accuracy.comparable(timezone.now() - timedelta(days=1))
+    charges = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
 
-    months = accuracy.by_month(charges, today)
+    months = estimate_accuracy.by_month(charges, today)
 
     assert len(months) == 12
     assert months[-1][0] == today.replace(day=1)
     assert [line.batches for _, line in months] == [0] * 11 + [1]
     assert months[0][1].error is None
-
-
-def test_batches_that_ended_before_there_was_learning_count_too(
-    project: Project, upload: Upload, user: User
-) -> None:
-    batch = run(project, 40)
-    failed = finish(make_batch(project, upload=upload), [], [error_line(n) for n in (1, 2, 3)])
-    Charge.objects.update(answers=0, measured_at=None)
-
-    import_module("batchapp.migrations.0006_honest_estimates").measure(apps, None)
-
-    charge = batch.charges.get()
-    assert (charge.answers, charge.measured_at) == (3, batch.finished_at)
-    assert failed.charges.get().measured_at is None
-    assert learnt(upload, user)

@@ -7,11 +7,12 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import setbacks, tasks
+from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, Part, User, Watch
-from batchapp.services import preparing, steering, submission
-from batchapp.views.batches.summary import summarise
+from batchapp.pipeline import retry_policy
+from batchapp.presenters.batch_summary import summarise
+from batchapp.services.lifecycle import controls, prepare, submit
 from tests.make import answer_line, error_line, make_batch, set_part
 from tests.provider import Provider
 from tests.steps import due, go_on, step
@@ -42,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def in_doubt(provider: Provider) -> Part:
     """A part whose batch was created without anybody hearing of it, and is not to be seen yet."""
     part = Part.objects.get(batch=make_batch())
-    preparing.prepare(part)
+    prepare.prepare(part)
 
     def lose(call: str, request: httpx.Request) -> None:
         if call == CREATE:
@@ -58,7 +59,7 @@ def in_doubt(provider: Provider) -> Part:
 
 def cancel(part: Part) -> None:
     batch = Batch.objects.get(pk=part.batch_id)
-    assert steering.request_cancel(batch, batch.created_by)
+    assert controls.request_cancel(batch, batch.created_by)
 
 
 def ask_again(part: Part) -> Part:
@@ -98,7 +99,7 @@ def test_a_batch_that_never_turns_up_is_cancelled_in_the_end(
     cancel(in_doubt)
     clock.go(minutes=5)
     assert step(in_doubt).status == Part.Status.WAITING
-    clock.go(seconds=submission.LOOKED_FOR.total_seconds())
+    clock.go(seconds=submit.LOOKED_FOR.total_seconds())
 
     assert step(in_doubt).status == Part.Status.CANCELLED
     assert provider.calls.count(CREATE) == 1
@@ -126,7 +127,7 @@ def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
     assert part.status == Part.Status.RUNNING
     assert "If no answer comes for 15 minutes, the batch is closed here." in part.trouble
 
-    clock.go(seconds=setbacks.GIVES_UP_AFTER.total_seconds() + 1)
+    clock.go(seconds=retry_policy.GIVES_UP_AFTER.total_seconds() + 1)
     part = ask_again(part)
 
     assert part.status == Part.Status.CANCELLED
@@ -216,7 +217,7 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
     assert batch.status == Batch.Status.CANCELLED
     provider.before = lambda *_: None
     other = make_batch(batch.project, key=batch.key).parts.get()
-    preparing.prepare(other)
+    prepare.prepare(other)
     clock.go(hours=1)
     Connection.objects.update(resting_until=None)
     step(other)
@@ -332,14 +333,14 @@ def test_a_batch_that_is_being_cancelled_is_not_cancelled_again(
     provider: Provider, running: Part
 ) -> None:
     cancel(running)
-    assert not steering.request_cancel(Batch.objects.get(), running.batch.created_by)
+    assert not controls.request_cancel(Batch.objects.get(), running.batch.created_by)
     (remote,) = provider.batches.values()
     provider.before = lambda call, _: (
         httpx.Response(200, json=remote | {"status": "cancelling"}) if call == CANCEL else None
     )
     step(running)
 
-    assert not steering.request_cancel(Batch.objects.get(), running.batch.created_by)
+    assert not controls.request_cancel(Batch.objects.get(), running.batch.created_by)
     assert not summarise(Batch.objects.get()).can_be_cancelled
 
 
@@ -426,7 +427,7 @@ def test_a_deleted_batch_whose_provider_falls_silent_is_asked_for_again(
     assert part.results.filter(outcome=Outcome.OK).count() == 1
 
 
-@pytest.mark.parametrize("wish", [steering.request_cancel, steering.request_pause])
+@pytest.mark.parametrize("wish", [controls.request_cancel, controls.request_pause])
 def test_a_wish_that_comes_while_results_are_fetched_is_passed_on_at_once(
     provider: Provider, running: Part, wish: Callable[[Batch, User], bool]
 ) -> None:

@@ -10,7 +10,8 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Part, Result
-from batchapp.services import browsing, preparing, retrying, steering
+from batchapp.services.lifecycle import controls, prepare
+from batchapp.services.results import browse, retry_file
 from tests.make import (
     answer_line,
     error_line,
@@ -87,7 +88,7 @@ def test_a_file_that_fits_is_neither_divided_nor_read_for_it() -> None:
     whole.upload.blob.delete(save=False)
     part = Part.objects.get(batch=whole)
 
-    preparing.divide(part)
+    prepare.divide(part)
 
     assert (part.starts_at, part.size) == (0, whole.upload.size)
     assert whole.parts.count() == 1
@@ -121,7 +122,7 @@ def test_the_ledger_knows_line_and_bytes_of_the_whole_file(
     assert [row.line for row in rows] == [1, 2, 3, 4, 5]
     assert [row.part.number for row in rows] == [1, 1, 2, 2, 3]
     for row in rows:
-        assert json.loads(browsing.row(row).request)["custom_id"] == row.custom_id
+        assert json.loads(browse.row(row).request)["custom_id"] == row.custom_id
 
 
 def test_a_divided_batch_ends_with_every_request_accounted_for(
@@ -163,7 +164,7 @@ def test_a_worker_that_dies_after_the_division_leaves_the_same_parts(
 
     place = {"divided": "_lines_before", "written": "_pending"}[moment]
     with monkeypatch.context() as patch:
-        patch.setattr(preparing, place, die)
+        patch.setattr(prepare, place, die)
         with pytest.raises(Killed):
             work(batch)
     before = list(batch.parts.values_list("pk", "number", "starts_at", "size", "total"))
@@ -183,7 +184,7 @@ def test_a_worker_that_dies_before_the_division_leaves_nothing_of_it(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(preparing, "_spans", die)
+        patch.setattr(prepare, "_spans", die)
         with pytest.raises(Killed):
             work(batch)
 
@@ -209,7 +210,7 @@ def test_cancelling_midway_ends_waiting_parts_at_once_and_running_ones_by_the_pr
     first = batch.parts.get(number=1)
     tasks.submit(str(first.pk))
 
-    assert steering.request_cancel(batch, batch.created_by)
+    assert controls.request_cancel(batch, batch.created_by)
     parts = work(batch)
 
     assert [part.status for part in parts[1:]] == [Part.Status.CANCELLED] * 2
@@ -227,13 +228,13 @@ def test_what_is_cancelled_before_it_was_prepared_can_be_retried(
     work(batch)  # the first part has its ledger, the others have none yet
     unwritten = batch.parts.filter(status=Part.Status.PREPARING)
     unwritten.update(status=status, stopped_in=Part.Status.PREPARING)
-    steering.request_cancel(batch, batch.created_by)
+    controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
 
     assert (done.status, done.cancelled) == (Batch.Status.CANCELLED, 5)
     assert batch.results.filter(outcome=Outcome.CANCELLED).count() == 5
-    assert retrying.is_possible(done)
+    assert retry_file.is_possible(done)
     assert provider.batches == {}
 
 
@@ -243,7 +244,7 @@ def test_parts_whose_ledger_cannot_be_written_count_as_cancelled(
     work(batch)
     unwritten = batch.parts.filter(status=Part.Status.PREPARING)
     unwritten.update(status=Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.PREPARING)
-    steering.request_cancel(batch, batch.created_by)
+    controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
 
@@ -274,7 +275,7 @@ def test_one_part_that_is_refused_waits_for_a_person_while_the_others_go_on(
     assert settled(batch).status == Batch.Status.RUNNING
 
     provider.before = lambda *_: None
-    steering.try_again(batch, batch.created_by)
+    controls.try_again(batch, batch.created_by)
     work(batch, Part.Status.WAITING)
     end(provider, batch.parts.get(number=2))
     done = settled(batch)
@@ -299,7 +300,7 @@ def test_a_file_that_was_sent_in_doubt_is_known_by_the_parts_own_size(
 
 def test_a_part_of_before_there_were_sizes_is_the_whole_file(provider: Provider) -> None:
     part = Part.objects.get(batch=make_batch())
-    preparing.prepare(part)
+    prepare.prepare(part)
     Part.objects.update(size=None, starts_at=0)
 
     tasks.submit(str(part.pk))

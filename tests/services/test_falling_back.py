@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import REALTIME, Batch, Event, Part, Project
-from batchapp.models.money import rounded
-from batchapp.services import falling_back, ordering, preparing
+from batchapp.models.fields.money_field import rounded
+from batchapp.services.lifecycle import fallback_window, prepare
+from batchapp.services.orders import place_order
 from tests.make import (
     MODEL,
     finish,
@@ -41,7 +42,7 @@ def order(
 ) -> Batch:
     project = project or make_project()
     upload = make_upload(project, content=content)
-    batch = ordering.order(
+    batch = place_order.order(
         project,
         upload.uploaded_by,
         upload,
@@ -51,9 +52,9 @@ def order(
         submission=uuid.uuid4(),
     )
     for part in batch.parts.all():
-        preparing.prepare(part)
+        prepare.prepare(part)
     for part in batch.parts.filter(status=Part.Status.PREPARING):
-        preparing.prepare(part)
+        prepare.prepare(part)
     return batch
 
 
@@ -265,7 +266,7 @@ def test_a_part_that_is_being_created_keeps_the_others_in_its_window(
         leased_until=timezone.now() + timedelta(minutes=1),
     )
 
-    assert not falling_back.fall_back(second)
+    assert not fallback_window.fall_back(second)
 
 
 def test_all_parts_go_to_the_same_window(provider: Provider) -> None:
@@ -277,7 +278,7 @@ def test_all_parts_go_to_the_same_window(provider: Provider) -> None:
     no_room_in(provider, "1h")
     submit(parts[0])
 
-    assert falling_back.fall_back(stale)
+    assert fallback_window.fall_back(stale)
     assert stale.batch.window == "24h"
     for part in parts:
         submit(part)
@@ -297,7 +298,7 @@ def test_all_of_the_switch_is_written_or_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(Event.objects, "create", fail)
         with pytest.raises(RuntimeError):
-            falling_back.fall_back(batch.parts.get())
+            fallback_window.fall_back(batch.parts.get())
 
     batch.refresh_from_db()
     assert batch.window == "1h"
@@ -315,7 +316,7 @@ def test_all_of_the_switch_is_written_or_nothing(
 def test_only_a_longer_window_on_offer_can_be_fallen_back_to(
     window: str, fallback: str, why: str
 ) -> None:
-    with pytest.raises(ordering.Refused, match=why):
+    with pytest.raises(place_order.Refused, match=why):
         order(window=window, fallback=fallback)
 
     assert not Batch.objects.exists()

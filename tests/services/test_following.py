@@ -13,10 +13,13 @@ import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from batchapp import attempts, tasks
+from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, Part, Segment
-from batchapp.services import browsing, harvesting, preparing, steering
+from batchapp.pipeline import runner
+from batchapp.services.lifecycle import controls, prepare
+from batchapp.services.lifecycle.harvest import fetch_results
+from batchapp.services.results import browse
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_part
 from tests.provider import Provider
 from tests.steps import due, go_on
@@ -25,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def output(batch: Batch) -> bytes:
-    return b"".join(browsing.download(batch, Segment.Kind.OUTPUT))
+    return b"".join(browse.download(batch, Segment.Kind.OUTPUT))
 
 
 def test_every_request_is_accounted_for_and_paid_at_the_frozen_price(
@@ -149,7 +152,7 @@ def test_a_batch_without_one_answer_has_failed(provider: Provider, running: Part
 
 def test_cancelling_keeps_and_pays_what_was_answered(provider: Provider, running: Part) -> None:
     provider.finish([answer_line(1)], status="in_progress")
-    steering.request_cancel(running.batch, running.batch.created_by)
+    controls.request_cancel(running.batch, running.batch.created_by)
 
     batch = go_on(running)
 
@@ -161,7 +164,7 @@ def test_cancelling_keeps_and_pays_what_was_answered(provider: Provider, running
 
 def test_a_batch_that_ended_is_not_cancelled_over_there(provider: Provider, running: Part) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    steering.request_cancel(running.batch, running.batch.created_by)
+    controls.request_cancel(running.batch, running.batch.created_by)
 
     batch = go_on(running)
 
@@ -178,7 +181,7 @@ def test_a_batch_the_provider_lost_waits_for_a_person(provider: Provider, runnin
     part = due(running)
     assert part.status == Part.Status.NEEDS_ATTENTION
     assert part.stopped_in == Part.Status.RUNNING
-    steering.try_again(part.batch, part.batch.created_by)
+    controls.try_again(part.batch, part.batch.created_by)
     provider.before = lambda *_: None
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     assert go_on(part).succeeded == 3
@@ -226,7 +229,7 @@ def test_answers_without_usage_are_counted(provider: Provider, running: Part) ->
 
 def test_cancelling_before_the_ledger_is_written_still_adds_up() -> None:
     batch = make_batch(upload=make_upload())
-    steering.request_cancel(batch, batch.created_by)
+    controls.request_cancel(batch, batch.created_by)
     set_part(batch, status=Part.Status.CANCELLED, next_check_at=None)
 
     Part.objects.end_batches()
@@ -268,7 +271,7 @@ def test_cancelling_what_the_provider_has_deleted_ends_it(
     tasks.poll(str(running.pk))
     assert due(running).status == Part.Status.NEEDS_ATTENTION
 
-    steering.request_cancel(running.batch, running.batch.created_by)
+    controls.request_cancel(running.batch, running.batch.created_by)
     batch = go_on(running)
 
     assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
@@ -314,7 +317,7 @@ def test_a_commit_whose_confirmation_was_lost_keeps_its_bytes(
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     tasks.poll(str(running.pk))
     with monkeypatch.context() as broken:
-        broken.setattr(harvesting, "transaction", SimpleNamespace(atomic=losing))
+        broken.setattr(fetch_results, "transaction", SimpleNamespace(atomic=losing))
         with pytest.raises(OperationalError):
             tasks.harvest(str(due(running).pk))
 
@@ -412,9 +415,9 @@ def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
 ) -> None:
     part = make_batch().parts.get()
 
-    monkeypatch.setattr(preparing, "ROWS_AT_ONCE", 1)
-    monkeypatch.setattr(preparing.Part, "move_to", lambda *_, **__: 1 / 0)
-    for _ in range(attempts.MAX_CLAIMS):
+    monkeypatch.setattr(prepare, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(prepare.Part, "move_to", lambda *_, **__: 1 / 0)
+    for _ in range(runner.MAX_CLAIMS):
         with pytest.raises(ZeroDivisionError):
             tasks.prepare(str(due(part).pk))
     monkeypatch.undo()
@@ -428,7 +431,7 @@ def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     set_part(batch, status=Part.Status.DONE, next_check_at=None)
     Part.objects.end_batches()
     for _ in range(2):
-        Batch.objects.update(claims=attempts.MAX_CLAIMS, next_check_at=timezone.now())
+        Batch.objects.update(claims=runner.MAX_CLAIMS, next_check_at=timezone.now())
         tasks.settle(str(batch.pk))
 
     batch.refresh_from_db()
@@ -444,7 +447,7 @@ def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     refusal = httpx.Response(status, text="Cannot cancel it")
     provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
-    steering.request_cancel(running.batch, running.batch.created_by)
+    controls.request_cancel(running.batch, running.batch.created_by)
     tasks.poll(str(running.pk))
     assert due(running).status == Part.Status.RUNNING
 
@@ -456,7 +459,7 @@ def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
 def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
     provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harvesting, "LINES_AT_ONCE", 1)
+    monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 1)
     Connection.objects.update(has_partial_results=False)
     lines = [b"garbage", answer_line(1), answer_line(2), answer_line(3)]
     provider.finish(lines)

@@ -13,9 +13,9 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, Part, Segment, Stray, Watch
-from batchapp.services import browsing, harvesting
-from batchapp.services.harvesting import strays
-from batchapp.upstream import content
+from batchapp.providers import result_stream
+from batchapp.services.lifecycle.harvest import fetch_results, unmatched_lines
+from batchapp.services.results import browse
 from tests.make import (
     answer,
     answer_line,
@@ -35,7 +35,7 @@ ALL = [answer_line(n) for n in (1, 2, 3)]
 
 def stored(batch: Batch) -> list[bytes]:
     """All lines that are kept, sorted."""
-    found = [b"".join(browsing.download(batch, kind)) for kind in Segment.Kind]
+    found = [b"".join(browse.download(batch, kind)) for kind in Segment.Kind]
     return sorted(b"".join(found).splitlines())
 
 
@@ -62,7 +62,7 @@ def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
     assert batch.succeeded == 3
     assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99"), ("second", "row-1")]
     assert stored(batch) == sorted([*ALL, *odd])
-    assert b"".join(browsing.download_set_aside(batch)) == b"\n".join([*odd, b""])
+    assert b"".join(browse.download_set_aside(batch)) == b"\n".join([*odd, b""])
     assert batch.events.filter(text__startswith="3 result lines were set aside").count() == 1
 
 
@@ -131,8 +131,8 @@ def test_an_error_says_more_than_that_nobody_tried(provider: Provider, running: 
 def test_so_many_strays_are_listed_and_all_are_kept(
     provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strays, "MOST_LISTED", 5)
-    monkeypatch.setattr(harvesting, "LINES_AT_ONCE", 4)
+    monkeypatch.setattr(unmatched_lines, "MOST_LISTED", 5)
+    monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 4)
     strangers = [answer_line(n) for n in range(100, 120)]
     provider.finish([*strangers, *ALL])
 
@@ -196,7 +196,7 @@ def test_a_line_of_ten_megabytes_is_an_answer_like_any_other(
 def test_a_line_too_long_to_read_is_cut_and_does_not_hold_up_the_others(
     provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content, "MAX_LINE_BYTES", 5_000)
+    monkeypatch.setattr(result_stream, "MAX_LINE_BYTES", 5_000)
     endless = answer_line(1, text="x" * 20_000)
     provider.finish([endless, *ALL[1:]])
 
@@ -317,7 +317,7 @@ def test_results_that_lag_behind_their_counts_are_waited_for(
     begun, *again = times
     waits = [later - earlier for earlier, later in pairwise(times)]
     assert waits == sorted(waits)
-    assert len(again) == harvesting.MAX_REREADS
+    assert len(again) == fetch_results.MAX_REREADS
     assert again[-1] - begun >= running.batch.connection.create_grace_seconds
 
 
@@ -429,7 +429,7 @@ def test_what_names_no_request_is_set_aside(
 
     assert (batch.succeeded, batch.missing) == (2, 1)
     assert set_aside(batch) == [("unreadable", "")]
-    assert b"".join(browsing.download_set_aside(batch)) == line + b"\n"
+    assert b"".join(browse.download_set_aside(batch)) == line + b"\n"
 
 
 @pytest.mark.parametrize("custom_id", ["\0", "\ud800", "x" * 100_000, ""])
@@ -507,7 +507,7 @@ def test_a_schema_that_is_none_judges_nobody() -> None:
 def test_a_plain_provider_that_breaks_off_gives_each_line_once(
     provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harvesting, "LINES_AT_ONCE", 1)
+    monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 1)
     Connection.objects.update(has_partial_results=False)
     lines = [b"garbage", ALL[0], changed(ALL[0], id="again"), *ALL[1:]]
     provider.finish(lines)

@@ -13,7 +13,8 @@ from pytest_django.live_server_helper import LiveServer
 from batchapp import tasks
 from batchapp.models import Batch, Part
 from batchapp.sandbox.settings import Settings
-from batchapp.services import keying, preparing
+from batchapp.services.lifecycle import prepare
+from batchapp.services.providers import provider_keys
 from tests.make import (
     answer_line,
     error_line,
@@ -87,7 +88,7 @@ def test_a_provider_that_gives_no_usable_answer_changes_nothing(
 
 def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> None:
     part = Part.objects.get(batch=make_batch())
-    preparing.prepare(part)
+    prepare.prepare(part)
     tasks.submit(str(part.pk))
     (remote,) = provider.batches.values()
 
@@ -118,10 +119,10 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
             json={"url": address},
             headers={"Authorization": f"Bearer pk-{name}"},
         )
-        keying.listen(key, made.json()["secret"])
+        provider_keys.listen(key, made.json()["secret"])
         upload = make_upload(project, content=request_file(model=MODEL))
         part = Part.objects.get(batch=make_batch(project, upload=upload, key=key))
-        preparing.prepare(part)
+        prepare.prepare(part)
         tasks.submit(str(part.pk))
         Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now() + LONG_AGO)
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Batch, Part
-from batchapp.models.batch import LOOKED_AFTER
-from batchapp.services import preparing, steering
+from batchapp.models.batches.batch import LOOKED_AFTER
+from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, error_line, make_batch
 from tests.provider import Provider
 from tests.steps import due, go_on
@@ -22,7 +22,7 @@ GET, BILL = "GET /v1/batches/ID", "GET /v1/batches/ID/analytics"
 def cancelled(provider: Provider, running: Part) -> Batch:
     """One of three requests was answered; the two others were cancelled."""
     provider.finish([answer_line(1)], status="in_progress")
-    steering.request_cancel(running.batch, running.batch.created_by)
+    controls.request_cancel(running.batch, running.batch.created_by)
     batch = go_on(running)
     assert (batch.succeeded, batch.cancelled) == (1, 2)
     provider.calls.clear()
@@ -80,8 +80,8 @@ def test_a_provider_that_tells_no_sums_is_still_asked_what_landed(
 
 def test_what_was_never_sent_is_not_asked_for(provider: Provider) -> None:
     batch = make_batch()
-    preparing.prepare(part := Part.objects.get())
-    steering.request_cancel(batch, batch.created_by)
+    prepare.prepare(part := Part.objects.get())
+    controls.request_cancel(batch, batch.created_by)
 
     batch = go_on(part)
 

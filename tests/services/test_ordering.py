@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.domain import windows
 from batchapp.models import REALTIME
-from batchapp.services import ordering
+from batchapp.services.orders import place_order, price_quotes
 from tests.make import MODEL, make_batch, make_price, make_upload
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_all_windows_are_priced_with_one_look_each_at_its_own_price(
     assert report
 
     with django_assert_num_queries(1):
-        quotes = ordering.quote(
+        quotes = price_quotes.quote(
             report, connection, ["24h", "1h", "never sold", REALTIME], timezone.now()
         )
 
@@ -65,7 +65,7 @@ def test_a_name_counts_up_past_those_that_are_taken() -> None:
         make_batch(upload=upload, name=name)
     make_batch(name="tickets (3)")
 
-    assert ordering.default_name(upload) == "tickets (3)"
+    assert place_order.default_name(upload) == "tickets (3)"
 
 
 @pytest.mark.django_db

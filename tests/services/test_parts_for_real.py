@@ -12,7 +12,7 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.models import Batch, Part, Segment
 from batchapp.sandbox.settings import Settings
-from batchapp.services import browsing
+from batchapp.services.results import browse
 from tests.make import (
     make_batch,
     make_connection,
@@ -61,7 +61,7 @@ def test_it_is_one_batch_here_and_three_there_each_paid_once(url: str) -> None:
 
     assert (done.status, done.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
     assert [part.total for part in done.parts.all()] == [20, 20, 10]
-    lines = b"".join(browsing.download(done, Segment.Kind.OUTPUT)).splitlines()
+    lines = b"".join(browse.download(done, Segment.Kind.OUTPUT)).splitlines()
     answered = [json.loads(line)["custom_id"] for line in lines]
     assert sorted(answered) == sorted(f"row-{n}" for n in range(1, REQUESTS + 1))
     headers = {"Authorization": f"Bearer {SECRET}"}

@@ -11,7 +11,8 @@ import pytest
 
 from batchapp.models import Batch, Part, Segment
 from batchapp.sandbox.settings import Settings
-from batchapp.services import browsing, reopening, steering
+from batchapp.services.lifecycle import controls, retry_in_place
+from batchapp.services.results import browse
 from tests.make import (
     make_batch,
     make_connection,
@@ -56,7 +57,7 @@ def until(part: Part, is_so) -> Part:
 
 
 def custom_ids(batch: Batch) -> Counter[str]:
-    lines = b"".join(browsing.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    lines = b"".join(browse.download(batch, Segment.Kind.OUTPUT)).splitlines()
     return Counter(json.loads(line)["custom_id"] for line in lines)
 
 
@@ -68,12 +69,12 @@ def paid(url: str) -> dict[str, object]:
 def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
     url: str, part: Part
 ) -> None:
-    assert steering.request_pause(part.batch, part.batch.created_by)
+    assert controls.request_pause(part.batch, part.batch.created_by)
     part = until(part, lambda part: part.status == Part.Status.PAUSED)
     before = custom_ids(part.batch)
     assert 0 < before.total() < REQUESTS
 
-    assert steering.resume(part.batch, part.batch.created_by)
+    assert controls.resume(part.batch, part.batch.created_by)
     part = until(part, lambda part: part.status == Part.Status.DONE)
     batch = go_on(part)
 
@@ -86,12 +87,12 @@ def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
 def test_a_batch_that_was_cancelled_and_retried_in_place_is_answered_and_paid_once(
     url: str, part: Part
 ) -> None:
-    steering.request_cancel(part.batch, part.batch.created_by)
+    controls.request_cancel(part.batch, part.batch.created_by)
     part = until(part, lambda part: part.status in Part.OVER)
     batch = go_on(part)
     assert batch.cancelled == REQUESTS - batch.succeeded > 0
 
-    assert reopening.request_reopening(batch, batch.created_by) == batch.cancelled
+    assert retry_in_place.request_reopening(batch, batch.created_by) == batch.cancelled
     part = until(due(part), lambda part: part.status == Part.Status.DONE)
     batch = go_on(part)
 

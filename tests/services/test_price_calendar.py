@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from batchapp.domain.money.pricing import UnitPrice
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import Connection, Price
-from batchapp.services import price_calendar, pricing
+from batchapp.services.prices import price_calendar, price_table
 from tests.make import make_connection
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,7 @@ def test_a_price_without_end_has_nothing_to_tell(price: Price) -> None:
 
 
 def test_a_correction_follows_at_once(price: Price) -> None:
-    later = pricing.correct(price, FIVE, since=timezone.now() + DAY)
+    later = price_table.correct(price, FIVE, since=timezone.now() + DAY)
 
     found = course(price)
 
@@ -57,7 +57,7 @@ def test_a_correction_follows_at_once(price: Price) -> None:
 
 
 def test_a_gap_until_the_next_price_is_seen(price: Price) -> None:
-    pricing.end(price, timezone.now() + DAY)
+    price_table.end(price, timezone.now() + DAY)
     later = twin(price, 2 * DAY)
 
     found = course(price)
@@ -67,7 +67,7 @@ def test_a_gap_until_the_next_price_is_seen(price: Price) -> None:
 
 
 def test_an_end_that_nothing_follows_is_seen(price: Price) -> None:
-    pricing.end(price, timezone.now() + DAY)
+    price_table.end(price, timezone.now() + DAY)
 
     found = course(price)
 

@@ -11,8 +11,8 @@ from django.db import connection as database
 from django.utils import timezone
 
 from batchapp.models import REALTIME, Connection, Price
-from batchapp.services import price_lists, pricing
-from batchapp.services.price_lists import NotImported
+from batchapp.services.prices import price_lists, price_table
+from batchapp.services.prices.price_lists import NotImported
 from tests.make import MODEL, make_connection, make_price
 
 DAY = timedelta(days=1)
@@ -116,8 +116,8 @@ def test_announced_prices_still_take_over(connection: Connection) -> None:
 def test_what_is_exported_is_imported_without_a_change(connection: Connection) -> None:
     for name in ("@cf/meta", "'=cmd", "-1", "=1+1", "a,b;c", 'say "x"', "Qwen/*", "模型"):
         make_price(connection, "24h", Decimal("0.000001"), Decimal(0), model=name)
-    pricing.end(connection.prices.get(model=MODEL, window="1h"))
-    pricing.end(connection.prices.get(model=MODEL, window=REALTIME), timezone.now() + DAY)
+    price_table.end(connection.prices.get(model=MODEL, window="1h"))
+    price_table.end(connection.prices.get(model=MODEL, window=REALTIME), timezone.now() + DAY)
     text = exported(connection)
 
     found = price_lists.compare(connection, text, timezone.now())
@@ -160,7 +160,7 @@ def test_one_bad_line_keeps_all_from_being_written(
 
 def test_a_table_that_changed_meanwhile_is_not_written_to(connection: Connection) -> None:
     table = price_lists.compare(connection, LIST, timezone.now()).table
-    pricing.end(connection.prices.get(window=REALTIME), timezone.now() + DAY)
+    price_table.end(connection.prices.get(window=REALTIME), timezone.now() + DAY)
     before = state(connection)
 
     with pytest.raises(NotImported, match="Compare again"):

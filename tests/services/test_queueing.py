@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Batch, Connection, Part, Project
-from batchapp.services import preparing, queueing, reopening, steering
+from batchapp.services.lifecycle import controls, prepare, retry_in_place, slots
 from tests.make import (
     answer_line,
     error_line,
@@ -63,7 +63,7 @@ def wait_at(project: Project, number: int = 1) -> list[Part]:
     """Batches of ``project`` that could be submitted."""
     parts = [Part.objects.get(batch=make_batch(project)) for _ in range(number)]
     for part in parts:
-        preparing.prepare(part)
+        prepare.prepare(part)
     return parts
 
 
@@ -83,7 +83,7 @@ def end(provider: Provider, part: Part) -> None:
 
 
 def places(connection: Connection) -> int:
-    there = queueing.holds_place(connection)
+    there = slots.holds_place(connection)
     return Part.objects.filter(there, batch__connection=connection).count()
 
 
@@ -152,7 +152,7 @@ def test_a_part_that_is_refused_before_it_gets_there_leaves_its_place(
 
     assert stopped.status == Part.Status.NEEDS_ATTENTION
     assert woken == [str(third.pk)]
-    steering.try_again(stopped.batch, stopped.batch.created_by)
+    controls.try_again(stopped.batch, stopped.batch.created_by)
     provider.before = lambda *_: None
     assert submit(second).status == Part.Status.WAITING
     assert submit(third).status == Part.Status.RUNNING
@@ -223,12 +223,12 @@ def test_what_is_resumed_waits_for_a_place_like_any_other(
     connection.save()
     paused, running = wait_at(project, 2)
     submit(paused)
-    steering.request_pause(paused.batch, paused.batch.created_by)
+    controls.request_pause(paused.batch, paused.batch.created_by)
     for _ in range(3):
         step(paused)
     assert step(running).status == Part.Status.RUNNING
 
-    steering.resume(paused.batch, paused.batch.created_by)
+    controls.resume(paused.batch, paused.batch.created_by)
     part = step(paused)
 
     assert part.status == Part.Status.REOPENING
@@ -250,10 +250,10 @@ def test_what_is_reopened_waits_for_a_place_like_any_other(
     batch = go_on(over)
     assert submit(running).status == Part.Status.RUNNING
 
-    assert reopening.request_reopening(batch, batch.created_by) == 2
+    assert retry_in_place.request_reopening(batch, batch.created_by) == 2
 
     assert step(over).status == Part.Status.REOPENING
-    steering.request_cancel(running.batch, running.batch.created_by)
+    controls.request_cancel(running.batch, running.batch.created_by)
     go_on(running)
     assert step(over).status == Part.Status.RUNNING
 
@@ -267,7 +267,7 @@ def test_a_reopening_that_was_refused_leaves_its_place(
     submit(refused)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     batch = go_on(refused)
-    reopening.request_reopening(batch, batch.created_by)
+    retry_in_place.request_reopening(batch, batch.created_by)
     provider.before = lambda call, _: (
         httpx.Response(402, text="No credits.") if call.endswith("/retry") else None
     )
@@ -276,7 +276,7 @@ def test_a_reopening_that_was_refused_leaves_its_place(
 
     (next_one,) = wait_at(project)
     assert submit(next_one).status == Part.Status.RUNNING
-    steering.try_again(batch, batch.created_by)
+    controls.try_again(batch, batch.created_by)
     assert step(refused).status == Part.Status.REOPENING
 
 
@@ -302,7 +302,7 @@ def test_places_go_round_the_projects_not_to_who_asked_for_most(connection: Conn
     connection.max_active = 5
     connection.save()
 
-    admitted = queueing.admit(connection)
+    admitted = slots.admit(connection)
 
     assert Counter(part.batch.project for part in admitted) == {busy: 2, small: 2, third: 1}
 
@@ -323,7 +323,7 @@ def test_among_equals_the_one_whose_last_turn_is_longest_ago_is_next(
     connection.max_active = 1
     connection.save()
 
-    assert queueing.admit(connection) == [oldest_turn]
+    assert slots.admit(connection) == [oldest_turn]
 
 
 def test_within_a_project_the_older_batch_and_the_lower_part_go_first(
@@ -335,12 +335,12 @@ def test_within_a_project_the_older_batch_and_the_lower_part_go_first(
     older = make_batch(project, upload=make_upload(project, content=request_file(2)))
     younger = make_batch(project, upload=make_upload(project, content=request_file(1)))
     for part in [*younger.parts.all(), *older.parts.all()]:
-        preparing.prepare(part)
-    preparing.prepare(older.parts.get(number=2))
+        prepare.prepare(part)
+    prepare.prepare(older.parts.get(number=2))
     connection.max_active = 2
     connection.save()
 
-    admitted = queueing.admit(connection)
+    admitted = slots.admit(connection)
 
     assert {(part.batch_id, part.number) for part in admitted} == {(older.pk, 1), (older.pk, 2)}
 
@@ -399,9 +399,9 @@ def test_one_that_was_admitted_while_it_was_being_put_off_comes_again_at_once(
     slow = Part.objects.claim(third.pk, Part.Status.WAITING)
     assert slow
     Part.objects.filter(pk=first.pk).update(status=Part.Status.DONE, next_check_at=None)
-    queueing.admit(connection)
+    slots.admit(connection)
 
-    queueing.wait(slow)
+    slots.wait(slow)
 
     third.refresh_from_db()
     assert third.admitted_at
@@ -421,7 +421,7 @@ def test_however_many_ask_at_once_no_more_are_admitted_than_there_are_places() -
     def race() -> None:
         try:
             start.wait()
-            admitted.extend(queueing.admit(Connection.objects.get(pk=connection.pk)))
+            admitted.extend(slots.admit(Connection.objects.get(pk=connection.pk)))
         finally:
             database.close()
 

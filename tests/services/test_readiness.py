@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import REALTIME, Upload
-from batchapp.services import ordering, readiness
-from batchapp.services.readiness import Line, Mark
+from batchapp.services.orders import price_quotes, readiness
+from batchapp.services.orders.readiness import Line, Mark
 from tests.make import MODEL, make_connection, make_project, make_upload, request_line
 from tests.provider import Provider
 
@@ -49,7 +49,7 @@ def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Line]:
     report, connection = upload.report, upload.project.connection
     assert report
     windows = [*connection.windows, REALTIME, window]
-    quotes = ordering.quote(report, connection, windows, timezone.now())
+    quotes = price_quotes.quote(report, connection, windows, timezone.now())
     with provider.client() as upstream:
         return readiness.look(upload, upstream, quotes, window)
 
@@ -142,7 +142,7 @@ def test_the_balance_is_held_against_the_estimate(
     report = upload.report
     assert report
     report.models[MODEL].max_output_tokens = report.models[MODEL].expected_output_tokens + 50
-    quotes = ordering.quote(
+    quotes = price_quotes.quote(
         report, upload.project.connection, ["24h", "1h", REALTIME], timezone.now()
     )
 
@@ -161,7 +161,9 @@ def test_a_key_that_may_not_see_the_balance_is_no_fault(upload: Upload) -> None:
 def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: Upload) -> None:
     report, connection = upload.report, upload.project.connection
     assert report
-    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], timezone.now())
+    quotes = price_quotes.quote(
+        report, connection, [*connection.windows, REALTIME], timezone.now()
+    )
     batches, management = provider_of(balance=balance(100)), provider_of(balance=balance(-1))
 
     with batches.client() as upstream, management.client() as platform:
@@ -189,7 +191,9 @@ def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
 ) -> None:
     report, connection = upload.report, upload.project.connection
     assert report
-    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], timezone.now())
+    quotes = price_quotes.quote(
+        report, connection, [*connection.windows, REALTIME], timezone.now()
+    )
     listed = {"alias": MODEL, "tariffs": [], "allowed_batch_completion_windows": windows}
     answer = httpx.Response(200, json={"data": [listed], "total_count": 1})
 
@@ -202,7 +206,9 @@ def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
 def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -> None:
     report, connection = upload.report, upload.project.connection
     assert report
-    quotes = ordering.quote(report, connection, [*connection.windows, REALTIME], timezone.now())
+    quotes = price_quotes.quote(
+        report, connection, [*connection.windows, REALTIME], timezone.now()
+    )
     management = provider_of()
     silent = provider_of(models=httpx.Response(502))
 

@@ -14,8 +14,11 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Charge, Connection, Part, Segment, StaleRow, Watch
-from batchapp.services import browsing, keying, preparing, reopening, reporting, steering
-from batchapp.views.batches.summary import summarise
+from batchapp.presenters.batch_summary import summarise
+from batchapp.services.lifecycle import controls, prepare, retry_in_place
+from batchapp.services.providers import provider_keys
+from batchapp.services.reports import cost_report
+from batchapp.services.results import browse
 from tests.make import answer_line, error_line, make_batch, set_part
 from tests.provider import Provider
 from tests.steps import due, go_on, step
@@ -35,7 +38,7 @@ def ended(provider: Provider, running: Part) -> Part:
 
 def ask(part: Part) -> int:
     batch = Batch.objects.get(pk=part.batch_id)
-    return reopening.request_reopening(batch, batch.created_by)
+    return retry_in_place.request_reopening(batch, batch.created_by)
 
 
 def let_time_pass() -> None:
@@ -66,7 +69,7 @@ def test_what_failed_runs_again_in_place_and_is_counted_and_paid_once(
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.failed, batch.cancelled) == (2, 1, 0)
     assert (batch.input_tokens, batch.actual_cost_usd) == (200, Decimal("0.0004"))
-    stored = {kind: b"".join(browsing.download(batch, kind)) for kind in Segment.Kind}
+    stored = {kind: b"".join(browse.download(batch, kind)) for kind in Segment.Kind}
     assert stored[Segment.Kind.OUTPUT].splitlines() == [answer_line(1), answer_line(3)]
     assert stored[Segment.Kind.ERROR].splitlines() == [error_line(2, "Still broken.")]
     assert len(stored[Segment.Kind.PAST].splitlines()) == 2, "a harvested line is never lost"
@@ -82,7 +85,7 @@ def test_a_reopened_batch_is_reported_and_learnt_from_once(
     batch = go_on(part)
 
     today = timezone.localdate()
-    scope = reporting.Scope(first=today - timedelta(days=1), last=today + timedelta(days=1))
+    scope = cost_report.Scope(first=today - timedelta(days=1), last=today + timedelta(days=1))
 
     assert scope.charges().count() == 1
     assert Charge.objects.exclude(measured_at=None).count() == 1
@@ -105,7 +108,7 @@ def test_a_batch_that_is_being_run_again_is_not_over(ended: Part) -> None:
 
 def test_a_cancelled_batch_is_taken_up_again(provider: Provider, running: Part) -> None:
     provider.finish([answer_line(1)], status="in_progress")
-    steering.request_cancel(running.batch, running.batch.created_by)
+    controls.request_cancel(running.batch, running.batch.created_by)
     assert go_on(running).cancelled == 2
     assert ask(running) == 2
     part = step(running)
@@ -120,9 +123,9 @@ def test_a_cancelled_batch_is_taken_up_again(provider: Provider, running: Part) 
 def test_asking_twice_reopens_once(provider: Provider, ended: Part) -> None:
     first, second = Batch.objects.get(), Batch.objects.get()
 
-    assert reopening.request_reopening(first, first.created_by) == 2
+    assert retry_in_place.request_reopening(first, first.created_by) == 2
     with pytest.raises(StaleRow):
-        reopening.request_reopening(second, second.created_by)
+        retry_in_place.request_reopening(second, second.created_by)
     assert ask(ended) == 0
 
     step(ended)
@@ -137,7 +140,7 @@ def test_what_cannot_be_reopened_is_not(provider: Provider, ended: Part, hindran
     elif hindrance == "never there":
         set_part(ended.batch, upstream_id="")
     elif hindrance == "key removed":
-        keying.remove(ended.batch.key)
+        provider_keys.remove(ended.batch.key)
     else:
         ended.results.update(outcome=Outcome.TRUNCATED)
 
@@ -178,7 +181,7 @@ def test_a_provider_that_has_nothing_to_run_again_ends_it_as_it_was(
     batch = go_on(part)
 
     assert (batch.succeeded, batch.failed) == (1, 2)
-    assert b"".join(browsing.download(batch, Segment.Kind.ERROR)).count(b"\n") == 2
+    assert b"".join(browse.download(batch, Segment.Kind.ERROR)).count(b"\n") == 2
 
 
 def test_a_provider_that_refuses_the_key_waits_for_a_person(
@@ -191,7 +194,7 @@ def test_a_provider_that_refuses_the_key_waits_for_a_person(
     assert part.status == Part.Status.NEEDS_ATTENTION
     assert ended.batch.results.filter(outcome=Outcome.PROVIDER_ERROR).count() == 2
     provider.before = lambda *_: None
-    steering.try_again(part.batch, part.batch.created_by)
+    controls.try_again(part.batch, part.batch.created_by)
     assert step(part).status == Part.Status.RUNNING
 
 
@@ -200,7 +203,7 @@ def test_cancelling_before_it_was_reopened_leaves_it_as_it_was(
 ) -> None:
     ask(ended)
     batch = Batch.objects.get()
-    steering.request_cancel(batch, batch.created_by)
+    controls.request_cancel(batch, batch.created_by)
 
     batch = go_on(ended)
 
@@ -220,7 +223,7 @@ def test_an_end_that_was_not_reopened_after_all_is_the_same_end(
     ended_at = due(running).ended_at
     ask(running)
     assert summarise(Batch.objects.get()).status.label == "Running"
-    steering.request_cancel(Batch.objects.get(), before.created_by)
+    controls.request_cancel(Batch.objects.get(), before.created_by)
 
     batch = go_on(running)
 
@@ -251,7 +254,7 @@ def look(provider: Provider) -> Callable[[], None]:
     """A round of the key's list, kept going by another batch that runs."""
     key = Batch.objects.get().key
     other = make_batch(key.project, key=key).parts.get()
-    preparing.prepare(other)
+    prepare.prepare(other)
     tasks.submit(str(other.pk))
 
     def go_round() -> None:
@@ -306,10 +309,10 @@ def test_what_is_followed_again_is_followed_once(ended: Part) -> None:
     let_time_pass()
     first, second = (Part.objects.get(pk=ended.pk) for _ in range(2))
 
-    assert reopening.follow_again(first)
+    assert retry_in_place.follow_again(first)
     with pytest.raises(StaleRow):
-        reopening.follow_again(second)
-    assert not reopening.follow_again(Part.objects.get(pk=ended.pk))
+        retry_in_place.follow_again(second)
+    assert not retry_in_place.follow_again(Part.objects.get(pk=ended.pk))
 
 
 def test_news_of_a_batch_that_was_settled_meanwhile_is_not_half_believed(ended: Part) -> None:
@@ -320,10 +323,10 @@ def test_news_of_a_batch_that_was_settled_meanwhile_is_not_half_believed(ended: 
     Batch.objects.update(status=Batch.Status.COMPLETED)
 
     with pytest.raises(StaleRow):
-        reopening.follow_again(part)
+        retry_in_place.follow_again(part)
 
     assert due(ended).status == Part.Status.DONE
-    assert reopening.follow_again(Part.objects.get(pk=ended.pk))
+    assert retry_in_place.follow_again(Part.objects.get(pk=ended.pk))
     assert Batch.objects.get().status == Batch.Status.RUNNING
 
 
@@ -334,7 +337,7 @@ def test_the_end_of_a_batch_waits_for_whoever_takes_up_a_part(ended: Part) -> No
     ender = threading.Thread(target=_end_batches)
 
     with transaction.atomic():
-        assert reopening.follow_again(Part.objects.get(pk=ended.pk))
+        assert retry_in_place.follow_again(Part.objects.get(pk=ended.pk))
         ender.start()
         ender.join(0.5)
     ender.join()

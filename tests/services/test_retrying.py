@@ -8,11 +8,15 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.domain.preflight.repairs import Choice, Repair
+from batchapp.domain.corrections.corrections import Choice, Repair
 from batchapp.domain.results.outcome import Outcome
-from batchapp.domain.results.selection import Ending, Selection
-from batchapp.models import Batch, Part, Result, Upload, lineage
-from batchapp.services import merging, ordering, reopening, repairing, retrying, settling
+from batchapp.domain.results.retry_selection import Ending, Selection
+from batchapp.models import Batch, Part, Result, Upload
+from batchapp.models.batches import lineage
+from batchapp.services.files import corrections
+from batchapp.services.lifecycle import retry_in_place, settle
+from batchapp.services.orders import place_order
+from batchapp.services.results import merge, retry_file
 from tests.make import (
     answer,
     answer_line,
@@ -55,7 +59,7 @@ def select(*endings: Ending, **changes: Any) -> Selection:
 
 
 def begin(batch: Batch, selection: Selection, submission: uuid.UUID | None = None) -> Upload:
-    return retrying.begin(
+    return retry_file.begin(
         batch, batch.created_by, selection, submission=submission or uuid.uuid4()
     )
 
@@ -88,7 +92,7 @@ def merged(batch: Batch) -> dict[str, str]:
 
 
 def lines_of(batch: Batch) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in b"".join(merging.download(batch)).splitlines()]
+    return [json.loads(line) for line in b"".join(merge.download(batch)).splitlines()]
 
 
 def test_what_had_no_credits_is_run_again(parent: Batch) -> None:
@@ -98,11 +102,11 @@ def test_what_had_no_credits_is_run_again(parent: Batch) -> None:
     upload = made(parent, Ending.UNPAID)
 
     assert upload.choice
-    assert upload.choice.counts == {Ending.UNPAID: retrying.reach(parent).count(Ending.UNPAID)}
+    assert upload.choice.counts == {Ending.UNPAID: retry_file.reach(parent).count(Ending.UNPAID)}
 
 
 def test_what_can_be_run_again_is_told_apart_by_whether_it_would_help(parent: Batch) -> None:
-    reach = retrying.reach(parent)
+    reach = retry_file.reach(parent)
 
     assert {each: reach.count(each) for each in reach.endings} == {
         Ending.PROVIDER_ERROR: 2,
@@ -200,7 +204,7 @@ def test_answers_of_a_retry_count_for_the_batch_and_its_failures_change_nothing(
     expected = dict.fromkeys([f"row-{n}" for n in (1, 2, 3, 4, 6, 9)], "ok")
     expected |= {"row-5": "truncated", "row-7": "provider_error", "row-8": "provider_error"}
     assert merged(parent) == expected | {"row-10": "missing"}
-    assert merging.recovered(parent) == 2
+    assert merge.recovered(parent) == 2
     parent.refresh_from_db()
     assert (parent.succeeded, parent.failed, parent.missing) == (5, 3, 2)
 
@@ -227,8 +231,8 @@ def test_a_retry_of_a_retry_answers_for_both(parent: Batch) -> None:
     for batch in (parent, child):
         row = batch.results.get(custom_id="row-6")
         assert row.retried == grandchild.results.get(custom_id="row-6")
-    assert merging.recovered(parent) == 3
-    assert merging.recovered(child) == 2
+    assert merge.recovered(parent) == 3
+    assert merge.recovered(child) == 2
     assert lineage.ancestors(grandchild, lineage.family(grandchild)) == [child, parent]
     assert lineage.descendants(parent, lineage.family(parent)) == [child, grandchild]
 
@@ -249,7 +253,7 @@ def test_the_newest_of_two_equal_answers_counts_in_whatever_order_they_come(
 def test_what_a_retry_has_answered_is_not_run_again(parent: Batch) -> None:
     finish(retried(parent, Ending.MISSING), [answer_line(9)])
 
-    assert retrying.reach(parent).count(Ending.MISSING) == 1
+    assert retry_file.reach(parent).count(Ending.MISSING) == 1
     assert ids(made(parent, Ending.MISSING)) == ["row-10"]
 
 
@@ -258,8 +262,8 @@ def test_merging_again_changes_nothing(parent: Batch) -> None:
     finish(child, [answer_line(9)])
     before = list(Result.objects.order_by("pk").values())
 
-    merging.merge(child)
-    merging.merge(parent)
+    merge.merge(child)
+    merge.merge(parent)
 
     assert list(Result.objects.order_by("pk").values()) == before
 
@@ -275,7 +279,7 @@ def test_a_worker_that_dies_between_merging_and_settling_merges_again(
         raise SystemError
 
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "settle", die)
+        patch.setattr(settle, "settle", die)
         with pytest.raises(SystemError):
             tasks.settle(str(child.pk))
     Batch.objects.filter(pk=child.pk).update(leased_until=None)
@@ -345,7 +349,7 @@ def test_a_large_retry_is_merged_and_downloaded_in_few_queries(
     finish(child, [answer_line(9), answer_line(10)])
 
     with django_assert_max_num_queries(12):
-        merging.merge(child)
+        merge.merge(child)
     with django_assert_max_num_queries(8):
         lines_of(parent)
 
@@ -354,7 +358,7 @@ def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch)
     upload = made(parent, Ending.MISSING)
     choice = Choice(frozenset({Repair.SET_MODEL}), model="other", every_model=True)
 
-    fresh = repairing.begin(upload, parent.created_by, choice, submission=uuid.uuid4())
+    fresh = corrections.begin(upload, parent.created_by, choice, submission=uuid.uuid4())
     tasks.check(str(fresh.pk))
     fresh.refresh_from_db()
 
@@ -374,21 +378,21 @@ def test_a_batchs_timeline_tells_of_its_retries(parent: Batch) -> None:
 def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
     parent: Batch, status: Part.Status
 ) -> None:
-    assert retrying.is_possible(parent)
+    assert retry_file.is_possible(parent)
     set_part(parent, status=status)
 
-    assert not retrying.is_possible(parent)
+    assert not retry_file.is_possible(parent)
     assert made(parent, Ending.PROVIDER_ERROR).status == Upload.Status.FAILED
 
 
 def test_a_file_made_before_its_requests_ran_again_in_place_is_not_ordered(parent: Batch) -> None:
     upload = made(parent, Ending.PROVIDER_ERROR)
-    reopening.request_reopening(parent, parent.created_by)
-    with pytest.raises(ordering.Refused, match="run again there"):
+    retry_in_place.request_reopening(parent, parent.created_by)
+    with pytest.raises(place_order.Refused, match="run again there"):
         make_batch(upload=upload)
 
     set_part(parent, status=Part.Status.DONE, reopened_at=timezone.now())
-    with pytest.raises(ordering.Refused, match="run again there"):
+    with pytest.raises(place_order.Refused, match="run again there"):
         make_batch(upload=upload)
 
     again = made(parent, Ending.PROVIDER_ERROR)

@@ -7,7 +7,7 @@ import pytest
 
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Part
-from batchapp.services import reopening
+from batchapp.services.lifecycle import retry_in_place
 from tests.make import answer, answer_line, error_line, finish, make_batch, set_part
 from tests.provider import Provider
 from tests.steps import go_on
@@ -138,7 +138,7 @@ def test_a_batch_that_was_reopened_is_settled_anew_and_paid_once(
     assert first.discrepancy
     first_end = first.finished_at
 
-    reopening.request_reopening(first, first.created_by)
+    retry_in_place.request_reopening(first, first.created_by)
     set_part(first, status=Part.Status.RUNNING, ended_at=None)
     provider.finish(ALL[:2], [error_line(3)])
     batch = go_on(running)
@@ -162,7 +162,7 @@ def test_an_end_that_was_said_before_is_said_anew(provider: Provider, running: P
     first = go_on(running)
     assert (first.status, first.cancelled) == (Batch.Status.CANCELLED, 2)
 
-    reopening.request_reopening(first, first.created_by)
+    retry_in_place.request_reopening(first, first.created_by)
     set_part(first, status=Part.Status.RUNNING, ended_at=None, cancel_sent_at=None)
     provider.finish(ALL[:2], status="completed")
     batch = go_on(running)

@@ -10,7 +10,7 @@ import pytest
 from batchapp import tasks
 from batchapp.models import Batch, Connection, Part, Segment, Stray
 from batchapp.sandbox.settings import Settings
-from batchapp.services import browsing
+from batchapp.services.results import browse
 from tests.make import (
     make_batch,
     make_connection,
@@ -52,7 +52,7 @@ def run(url: str, *faults: str) -> Batch:
 
 
 def kept(batch: Batch) -> list[bytes]:
-    return b"".join(browsing.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    return b"".join(browse.download(batch, Segment.Kind.OUTPUT)).splitlines()
 
 
 def reasons(batch: Batch) -> Counter[str]:
@@ -90,7 +90,7 @@ def test_spoilt_reads_cost_no_answer(url: str, faults: list[str]) -> None:
 def test_lines_of_strangers_are_set_aside_once(url: str) -> None:
     batch = run(url, "stranger=3")
 
-    aside = b"".join(browsing.download_set_aside(batch)).splitlines()
+    aside = b"".join(browse.download_set_aside(batch)).splitlines()
     strangers = Stray.objects.filter(part__batch=batch, reason=Stray.Reason.UNKNOWN)
     assert batch.succeeded == REQUESTS
     assert set(strangers.values_list("custom_id", flat=True)) == {

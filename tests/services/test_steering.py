@@ -9,10 +9,10 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from batchapp import attempts
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, Part, ProviderKey, StaleRow
-from batchapp.services import preparing, steering
+from batchapp.pipeline import runner
+from batchapp.services.lifecycle import controls, prepare
 from tests.make import (
     answer_line,
     error_line,
@@ -32,15 +32,15 @@ CANCEL, RETRY = "POST /v1/batches/ID/cancel", "POST /v1/batches/ID/retry"
 
 
 def pause(part: Part) -> bool:
-    return steering.request_pause(batch_of(part), part.batch.created_by)
+    return controls.request_pause(batch_of(part), part.batch.created_by)
 
 
 def resume(part: Part) -> bool:
-    return steering.resume(batch_of(part), part.batch.created_by)
+    return controls.resume(batch_of(part), part.batch.created_by)
 
 
 def cancel(part: Part) -> bool:
-    return steering.request_cancel(batch_of(part), part.batch.created_by)
+    return controls.request_cancel(batch_of(part), part.batch.created_by)
 
 
 def batch_of(part: Part) -> Batch:
@@ -151,7 +151,7 @@ def test_what_never_got_to_the_provider_waits_here(provider: Provider) -> None:
 
 def test_a_pause_during_the_upload_creates_nothing(provider: Provider) -> None:
     part = make_batch().parts.get()
-    preparing.prepare(part)
+    prepare.prepare(part)
 
     def ask(call: str, _: httpx.Request) -> None:
         if call == "POST /v1/files":
@@ -360,7 +360,7 @@ def test_a_reopening_in_doubt_is_stopped_over_there(
 
 def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provider) -> None:
     part = make_batch().parts.get()
-    preparing.prepare(part)
+    prepare.prepare(part)
     provider.after = lose_reply
     part = step(part)
     assert part.status == Part.Status.WAITING
@@ -382,7 +382,7 @@ def test_cancelling_a_paused_batch_whose_create_was_in_doubt_looks_for_it(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = make_batch().parts.get()
-    preparing.prepare(part)
+    prepare.prepare(part)
     provider.after = lose_reply
     step(part)
     provider.hidden = set(provider.batches)
@@ -416,7 +416,7 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
 
     def attempt(mine: Batch, key: ProviderKey) -> None:
         try:
-            moved.append((steering.try_again(mine, user, key), key))
+            moved.append((controls.try_again(mine, user, key), key))
         except StaleRow:
             refused.append(key)
 
@@ -496,7 +496,7 @@ def test_a_batch_resumed_while_a_lost_create_is_looked_for_is_sent_again(
     provider: Provider,
 ) -> None:
     part = make_batch().parts.get()
-    preparing.prepare(part)
+    prepare.prepare(part)
     Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
     pause(part)
 
@@ -521,7 +521,7 @@ def test_a_part_that_stops_while_its_batch_is_cancelled_does_not_wait_for_a_pers
     assert part
 
     def stop() -> None:
-        attempts.stop(part, "The key was refused.")
+        runner.stop(part, "The key was refused.")
         connection.close()
 
     stopping = threading.Thread(target=stop)
@@ -540,9 +540,9 @@ def two_parts(provider: Provider) -> tuple[Batch, Part, Part]:
     project = make_project(user, connection=make_connection(max_requests=2))
     batch = make_batch(project, user, upload=make_upload(project, user))
     for part in batch.parts.all():
-        preparing.prepare(part)
+        prepare.prepare(part)
     for part in batch.parts.filter(status=Part.Status.PREPARING):
-        preparing.prepare(part)
+        prepare.prepare(part)
     first, second = batch.parts.all()
     second.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.WAITING)
     return batch, first, second
@@ -555,7 +555,7 @@ def test_a_batch_with_another_part_at_the_provider_stays_with_its_key(
     assert step(first).status == Part.Status.RUNNING
     before, other = batch.key, make_key(batch.created_by, batch.connection)
 
-    assert steering.try_again(batch, batch.created_by, other) == 1
+    assert controls.try_again(batch, batch.created_by, other) == 1
 
     batch.refresh_from_db()
     assert batch.key == before
@@ -570,7 +570,7 @@ def test_a_part_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
 
     def change_key(call: str, _: httpx.Request) -> None:
         if call == "POST /v1/files" and len(provider.files) == 1:
-            steering.try_again(Batch.objects.get(), batch.created_by, other)
+            controls.try_again(Batch.objects.get(), batch.created_by, other)
 
     provider.after = change_key
     part = step(first)

@@ -6,9 +6,10 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import attempts, tasks
+from batchapp import tasks
 from batchapp.models import Batch, Part, Watch
-from batchapp.services import preparing, steering
+from batchapp.pipeline import runner
+from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_part
 from tests.provider import Provider
 from tests.steps import due, go_on
@@ -24,7 +25,7 @@ class Killed(BaseException):
 def waiting() -> Part:
     """A part ready to be submitted."""
     part = Part.objects.get(batch=make_batch())
-    preparing.prepare(part)
+    prepare.prepare(part)
     return part
 
 
@@ -216,7 +217,7 @@ def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: Part) -> None:
 
 
 def test_cancelling_before_submission_creates_nothing(provider: Provider, waiting: Part) -> None:
-    steering.request_cancel(waiting.batch, waiting.batch.created_by)
+    controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     part = submit(waiting)
 
@@ -233,7 +234,7 @@ def test_cancelling_while_a_create_is_in_doubt_finds_and_cancels_it(
 
     provider.after = lose
     submit(waiting)
-    steering.request_cancel(waiting.batch, waiting.batch.created_by)
+    controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     part = submit(waiting)
     tasks.poll(str(due(part).pk))
@@ -247,13 +248,13 @@ def test_after_a_refused_key_another_one_takes_over(provider: Provider) -> None:
     project = make_project(user)
     batch = make_batch(project, user)
     part = Part.objects.get(batch=batch)
-    preparing.prepare(part)
+    prepare.prepare(part)
     provider.before = lambda *_: httpx.Response(401, text="Authentication required")
     submit(part)
     own = make_key(user, project.connection)
 
     provider.before = lambda *_: None
-    assert steering.try_again(batch, user, own) == 1
+    assert controls.try_again(batch, user, own) == 1
     part = submit(part)
 
     batch.refresh_from_db()
@@ -262,7 +263,7 @@ def test_after_a_refused_key_another_one_takes_over(provider: Provider) -> None:
 
 
 def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Part) -> None:
-    set_part(waiting.batch, claims=attempts.MAX_CLAIMS)
+    set_part(waiting.batch, claims=runner.MAX_CLAIMS)
 
     part = submit(waiting)
 
@@ -445,7 +446,7 @@ def test_a_file_the_provider_no_longer_has_is_sent_again(
     part = submit(waiting)
     assert part.status == Part.Status.NEEDS_ATTENTION
 
-    steering.try_again(part.batch, part.batch.created_by)
+    controls.try_again(part.batch, part.batch.created_by)
     part = submit(part)
 
     assert part.status == Part.Status.RUNNING
@@ -473,7 +474,7 @@ def test_cancelling_while_the_file_is_sent_creates_nothing(
 ) -> None:
     def cancel(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/files":
-            steering.request_cancel(waiting.batch, waiting.batch.created_by)
+            controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     provider.after = cancel
     part = submit(waiting)
@@ -491,7 +492,7 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
 
     def cancel(call: str, request: httpx.Request) -> None:
         if call == "GET /v1/batches":
-            steering.request_cancel(waiting.batch, waiting.batch.created_by)
+            controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     provider.after = lose
     submit(waiting)
@@ -512,7 +513,7 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
 def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: Part) -> None:
     waiting.batch.upload.blob.delete(save=False)
 
-    for _ in range(attempts.MAX_CLAIMS):
+    for _ in range(runner.MAX_CLAIMS):
         with pytest.raises(FileNotFoundError):
             submit(waiting)
     part = submit(waiting)
@@ -531,7 +532,7 @@ def test_cancelling_what_stopped_before_the_provider_is_the_end_of_it(
         batch, status=Part.Status.NEEDS_ATTENTION, stopped_in=status, next_check_at=None
     )
 
-    assert steering.request_cancel(batch, batch.created_by)
+    assert controls.request_cancel(batch, batch.created_by)
 
     part.refresh_from_db()
     assert part.status == Part.Status.CANCELLED
@@ -540,7 +541,7 @@ def test_cancelling_what_stopped_before_the_provider_is_the_end_of_it(
 def test_what_cannot_even_be_sent_can_still_be_cancelled(waiting: Part) -> None:
     waiting.batch.key.ciphertext = "garbage"
     waiting.batch.key.save()
-    steering.request_cancel(waiting.batch, waiting.batch.created_by)
+    controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     part = submit(waiting)
 
@@ -561,7 +562,7 @@ def test_a_refused_second_create_does_not_clear_the_doubt_about_the_first(
     provider.before = lambda *_: None
     provider.hidden = set()
 
-    steering.try_again(part.batch, part.batch.created_by)
+    controls.try_again(part.batch, part.batch.created_by)
     part = submit(part)
 
     assert [part.upstream_id] == list(provider.batches)

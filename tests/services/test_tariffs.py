@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import REALTIME
+from batchapp.providers.client import connect
+from batchapp.providers.tariffs import management_url
 from batchapp.sandbox.settings import Settings
-from batchapp.services import price_lists, tariffs
-from batchapp.upstream.client import connect
-from batchapp.upstream.tariffs import management_url
+from batchapp.services.prices import price_lists, tariffs
 from tests.make import make_connection
 from tests.sandbox.processes import sandbox_thread
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, Upload
-from batchapp.services.unpriced import seen_without_price
+from batchapp.services.prices.unpriced_models import seen_without_price
 from tests.make import (
     make_batch,
     make_connection,

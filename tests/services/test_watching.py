@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Batch, Connection, Part, ProviderKey, Watch
-from batchapp.services import contacting, preparing, steering
-from batchapp.upstream.errors import UpstreamUnavailable
+from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.services.lifecycle import controls, prepare
+from batchapp.services.providers import circuit_breaker
 from tests.make import answer_line, error_line, make_batch, make_key, make_project, make_upload
 from tests.provider import Provider
 from tests.steps import go_on
@@ -38,7 +39,7 @@ def running(provider: Provider) -> Running:
     def make(number: int) -> list[Part]:
         for _ in range(number):
             part = Part.objects.get(batch=make_batch(project, upload=upload, key=key))
-            preparing.prepare(part)
+            prepare.prepare(part)
             tasks.submit(str(part.pk))
         provider.calls.clear()
         return list(Part.objects.order_by("batch__created_at"))
@@ -78,7 +79,7 @@ def test_pages_are_read_until_every_part_was_seen_and_no_further(
     provider: Provider, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running(7)
-    monkeypatch.setattr("batchapp.services.watching.PAGE", 3)
+    monkeypatch.setattr("batchapp.services.lifecycle.poll_key.PAGE", 3)
     for _ in range(4):
         provider.batches |= {f"old-{len(provider.batches)}": _foreign(provider)}
 
@@ -142,7 +143,7 @@ def test_a_wish_to_cancel_is_passed_on_in_the_same_round(
     provider: Provider, running: Running
 ) -> None:
     part, _ = running(2)
-    steering.request_cancel(part.batch, part.batch.created_by)
+    controls.request_cancel(part.batch, part.batch.created_by)
 
     round_of_looks()
 
@@ -262,16 +263,16 @@ def fresh(connection: Connection) -> Connection:
 def test_a_provider_rests_from_the_third_failure_in_a_row_until_it_answers() -> None:
     connection = Connection.objects.get()
     for failures in (1, 2):
-        contacting.note_silence(connection, silence())
-        assert contacting.rest_of(fresh(connection)) is None, failures
+        circuit_breaker.note_silence(connection, silence())
+        assert circuit_breaker.rest_of(fresh(connection)) is None, failures
 
-    contacting.note_silence(connection, silence(wait=60))
+    circuit_breaker.note_silence(connection, silence(wait=60))
 
-    rest = contacting.rest_of(fresh(connection))
+    rest = circuit_breaker.rest_of(fresh(connection))
     assert rest
     assert timedelta(seconds=50) < rest < timedelta(seconds=70)
-    contacting.note_answer(fresh(connection))
-    assert contacting.rest_of(fresh(connection)) is None
+    circuit_breaker.note_answer(fresh(connection))
+    assert circuit_breaker.rest_of(fresh(connection)) is None
     assert fresh(connection).down_since is None
 
 
@@ -281,9 +282,9 @@ def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds() -> 
     Connection.objects.update(failures=5, down_since=past, resting_until=past)
     first, second = fresh(connection), fresh(connection)
 
-    assert contacting.rest_of(first) is None
-    assert contacting.rest_of(second)
-    assert contacting.rest_of(fresh(connection))
+    assert circuit_breaker.rest_of(first) is None
+    assert circuit_breaker.rest_of(second)
+    assert circuit_breaker.rest_of(fresh(connection))
 
 
 def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
@@ -291,8 +292,8 @@ def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
     for minutes in (0, 2, 60):
         down = timezone.now() - timedelta(minutes=minutes)
         Connection.objects.update(failures=9, down_since=down, resting_until=None)
-        contacting.note_silence(connection, silence())
-        rests.append(contacting.rest_of(fresh(connection)))
+        circuit_breaker.note_silence(connection, silence())
+        rests.append(circuit_breaker.rest_of(fresh(connection)))
 
     seconds = [rest.total_seconds() for rest in rests if rest]
     assert 4 < seconds[0] < 6
@@ -303,7 +304,7 @@ def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
 def test_being_asked_to_slow_down_is_an_answer() -> None:
     connection = Connection.objects.get()
     for _ in range(5):
-        contacting.note_silence(connection, silence(status=429, wait=60))
+        circuit_breaker.note_silence(connection, silence(status=429, wait=60))
 
     assert fresh(connection).failures == 0
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from batchapp.upstream.client import UpstreamClient, connect
+from batchapp.providers.client import UpstreamClient, connect
 from tests.upstream.doubles import KEY
 
 BASE = "https://provider.test"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from batchapp.upstream.client import UpstreamClient
-from batchapp.upstream.errors import UpstreamError
+from batchapp.providers.client import UpstreamClient
+from batchapp.providers.errors import UpstreamError
 
 KEY = "sk-secret-0123456789"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

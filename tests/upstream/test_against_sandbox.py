@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import pytest
 
-from batchapp.upstream.client import UpstreamClient, connect
-from batchapp.upstream.errors import Reason, UpstreamRejected
-from batchapp.upstream.types import RemoteBatch, RemoteStatus
+from batchapp.providers.client import UpstreamClient, connect
+from batchapp.providers.errors import Reason, UpstreamRejected
+from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
 MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
 CHAT = "/v1/chat/completions"

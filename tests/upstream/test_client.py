@@ -5,8 +5,8 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from batchapp.upstream.client import connect
-from batchapp.upstream.errors import UpstreamUnavailable
+from batchapp.providers.client import connect
+from batchapp.providers.errors import UpstreamUnavailable
 from tests.upstream.doubles import KEY, Recorder, batch
 
 

@@ -7,8 +7,8 @@ import tracemalloc
 
 import pytest
 
-from batchapp.upstream.client import connect
-from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.client import connect
+from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
 
 CREATE = {"endpoint": "/v1/chat/completions", "window": "24h", "metadata": {}}
 LINE = b'{"id":"batch_req_1","custom_id":"a"}\n'

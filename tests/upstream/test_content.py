@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
 
 LINE = b'{"id":"batch_req_1","custom_id":"a"}'
 
@@ -92,7 +92,7 @@ def test_a_last_line_that_is_cut_is_never_a_line(provider):
 def test_a_line_that_is_too_long_may_be_cut_so_that_the_next_ones_are_read(
     provider, monkeypatch, size
 ):
-    monkeypatch.setattr("batchapp.upstream.content.MAX_LINE_BYTES", 10)
+    monkeypatch.setattr("batchapp.providers.result_stream.MAX_LINE_BYTES", 10)
     body = b"1\n" + 25 * b"2" + b"\n" + 10 * b"3" + b"\n" + 11 * b"4"
     pieces = (body[start : start + size] for start in range(0, len(body), size))
 
@@ -108,7 +108,7 @@ def test_half_a_line_at_the_end_is_kept_on_demand(provider):
 
 
 def test_a_line_without_end_is_given_up(provider, monkeypatch):
-    monkeypatch.setattr("batchapp.upstream.content.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("batchapp.providers.result_stream.MAX_LINE_BYTES", 1000)
 
     with pytest.raises(UpstreamUnavailable, match="longer than 1000 bytes"):
         read(provider(200, content=(b"x" * 400 for _ in range(1000))))

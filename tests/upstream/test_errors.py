@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
 from tests.upstream.doubles import KEY, failure
 
 HTML = {"content": b"<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>"}
@@ -189,7 +189,7 @@ def test_a_success_that_is_not_the_api_may_have_created_a_batch(provider, answer
 
 
 def test_an_answer_without_end_is_given_up(provider, monkeypatch):
-    monkeypatch.setattr("batchapp.upstream.answers.MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr("batchapp.providers.responses.MAX_ANSWER_BYTES", 1000)
 
     error = failure(provider(200, content=b" " * 2000))
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from batchapp.upstream.errors import UpstreamUnavailable
+from batchapp.providers.errors import UpstreamUnavailable
 from tests.upstream.doubles import NOW, Listing, batch
 
 

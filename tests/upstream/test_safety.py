@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from batchapp.upstream.client import connect
-from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.client import connect
+from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
 from tests.upstream.doubles import KEY, failure
 
 UNREACHABLE = ["http://[x", "http://a b", "http://a..b", "http://a:99999", "http://a:x"]

@@ -6,10 +6,10 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from batchapp.providers.client import connect
+from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.tariffs import ModelTariffs, management_url
 from batchapp.sandbox.settings import Settings
-from batchapp.upstream.client import connect
-from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
-from batchapp.upstream.tariffs import ModelTariffs, management_url
 from tests.sandbox.processes import sandbox_thread
 
 MODEL = "Qwen/Qwen3.5-9B"

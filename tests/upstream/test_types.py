@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from batchapp.upstream.reading import MalformedError
-from batchapp.upstream.types import (
+from batchapp.providers.json_values import MalformedError
+from batchapp.providers.remote_objects import (
     Analytics,
     CostEstimate,
     Page,

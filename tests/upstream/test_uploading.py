@@ -7,8 +7,8 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.upstream.client import connect
-from batchapp.upstream.uploading import Stretch
+from batchapp.providers.client import connect
+from batchapp.providers.upload_stream import Stretch
 
 DATA = bytes(range(256))
 

@@ -1,8 +1,9 @@
 import pytest
 from django.test import Client
 
-from batchapp import errands, tasks
+from batchapp import tasks
 from batchapp.models import Project, User
+from batchapp.pipeline import provider_access
 from tests.make import make_project, make_user
 from tests.provider import Provider
 
@@ -38,5 +39,5 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
     """What answers in the place of a real provider."""
     provider = Provider()
-    monkeypatch.setattr(errands, "upstream_client", provider.client)
+    monkeypatch.setattr(provider_access, "upstream_client", provider.client)
     return provider

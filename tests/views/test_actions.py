@@ -4,9 +4,8 @@ import pytest
 from django.test import Client
 
 from batchapp.models import Batch, Part, Project, User
-from batchapp.views.batches.actions import Actions, Means, actions_of
-from batchapp.views.batches.steering import offers_of
-from batchapp.views.batches.summary import summarise
+from batchapp.presenters.batch_actions import Actions, Means, actions_of, offers_of
+from batchapp.presenters.batch_summary import summarise
 from tests.make import answer_line, error_line, finish, make_batch, set_part
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp import tasks
 from batchapp.models import Adoption, Batch, Project, ProviderKey, Upload, User
-from batchapp.services import adopting
+from batchapp.services.imports import batch_imports
 from tests.make import (
     VIEWER,
     answer_line,
@@ -111,7 +111,7 @@ def test_a_batch_whose_file_is_gone_cannot_be_ticked(
 def test_the_list_goes_on_on_the_next_page(
     page: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adopting, "PAGE", 1)
+    monkeypatch.setattr(batch_imports, "PAGE", 1)
     old, new = provider.run(request_file(1)), provider.run(request_file(1))
 
     first = text(page.get(URL))

@@ -9,9 +9,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Part, Project, User
+from batchapp.presenters.batch_headline import headline
+from batchapp.presenters.batch_summary import Summary, summarise, with_details
 from batchapp.templatetags.words import roughly_between
-from batchapp.views.batches.sentences import headline
-from batchapp.views.batches.summary import Summary, summarise, with_details
 from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_part
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Part, Project, User
-from batchapp.views.batches.stretch import SIZE
+from batchapp.presenters.pagination import SIZE
 from tests.make import (
     VIEWER,
     answer_line,

@@ -14,9 +14,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
-from batchapp.domain.building.recipes import Recipe
+from batchapp.domain.tables.row_requests import Recipe
 from batchapp.models import Origin, Project, Table, Template, Upload, User
-from batchapp.services import building, previewing, reading
+from batchapp.services.tables import preview_requests, requests_from_table, table_import
 from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user
 from tests.views.tables import workbook
 
@@ -139,7 +139,7 @@ def test_what_is_no_table_is_refused_on_the_spot(
 def test_a_table_that_is_too_large_is_refused(
     page: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_TABLE_MIB", 0)
+    monkeypatch.setattr(table_import, "MAX_TABLE_MIB", 0)
 
     response = page.post(START, {"pasted": "a\n1"})
 
@@ -225,14 +225,14 @@ def test_a_price_is_shown_for_each_window_and_none_is_invented(page: Client, tab
 def test_of_a_long_table_the_first_rows_stand_for_all(
     page: Client, project: Project, user: User
 ) -> None:
-    rows = 3 * previewing.ROWS_LOOKED_AT
+    rows = 3 * preview_requests.ROWS_LOOKED_AT
     content = "text\n" + rows * "The same question\n"
     table = make_table(project, user, content=content, recipe=RECIPE)
-    seen = previewing.preview(table, RECIPE)
+    seen = preview_requests.preview(table, RECIPE)
 
     html = html_of(page, f"/tables/{table.pk}/preview/")
 
-    facts = previewing.extrapolated(seen, rows).models[MODEL]
+    facts = preview_requests.extrapolated(seen, rows).models[MODEL]
     assert facts.requests == rows
     assert facts.input_tokens == 3 * seen.report.models[MODEL].input_tokens
     assert not facts.exact
@@ -265,8 +265,8 @@ def test_a_large_table_is_read_and_made_by_a_worker(
     monkeypatch: pytest.MonkeyPatch,
     committed: Committed,
 ) -> None:
-    monkeypatch.setattr(reading, "QUICK_BYTES", {"text": 0, "workbook": 0})
-    monkeypatch.setattr(building, "QUICK_ROWS", 0)
+    monkeypatch.setattr(table_import, "QUICK_BYTES", {"text": 0, "workbook": 0})
+    monkeypatch.setattr(requests_from_table, "QUICK_ROWS", 0)
 
     with committed(execute=True):
         page.post(START, {"pasted": "id,name,text\n1,a,b"})
@@ -286,7 +286,7 @@ def test_a_large_table_is_read_and_made_by_a_worker(
 def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
     page: Client, project: Project, woken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "QUICK_UNPACKED", 1_000)
+    monkeypatch.setattr(table_import, "QUICK_UNPACKED", 1_000)
 
     page.post(START, {"file": SimpleUploadedFile("a.xlsx", workbook(S=[["text"], ["a"]]))})
 
@@ -295,15 +295,15 @@ def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
 
 def test_the_list_of_ids_holds_no_formula() -> None:
     origin = Origin()
-    origin.ids = zlib.compress(building._id_map([("cmd-1", "=cmd|' /C calc'!A1")]))
+    origin.ids = zlib.compress(requests_from_table._id_map([("cmd-1", "=cmd|' /C calc'!A1")]))
 
-    listed = building.id_map(origin).decode("utf-8-sig").splitlines()
+    listed = requests_from_table.id_map(origin).decode("utf-8-sig").splitlines()
 
     assert listed == ["custom_id,id_in_the_table", "cmd-1,'=cmd|' /C calc'!A1"]
 
 
 def test_pressing_twice_makes_one_file(page: Client, project: Project, table: Table) -> None:
-    building.keep(table, RECIPE, None)
+    requests_from_table.keep(table, RECIPE, None)
 
     for _ in range(2):
         page.post(f"/tables/{table.pk}/preview/")
@@ -315,8 +315,8 @@ def test_pressing_twice_makes_one_file(page: Client, project: Project, table: Ta
 def test_a_file_says_what_made_it(page: Client, project: Project, user: User) -> None:
     table = make_table(project, user, content="id,text\nGröße,a\nb,c\n")
     recipe = Recipe(model=MODEL, prompt="Say {text}", id_column="id", unsafe_ids="hash")
-    version = building.save_template(project, user, "Sayings", recipe)
-    building.keep(table, recipe, version)
+    version = requests_from_table.save_template(project, user, "Sayings", recipe)
+    requests_from_table.keep(table, recipe, version)
 
     page.post(f"/tables/{table.pk}/preview/")
 
@@ -333,9 +333,9 @@ def test_a_file_says_what_made_it(page: Client, project: Project, user: User) ->
 def test_a_recipe_that_was_changed_is_not_called_the_template(
     page: Client, project: Project, user: User, table: Table
 ) -> None:
-    version = building.save_template(project, user, "Sayings", RECIPE)
+    version = requests_from_table.save_template(project, user, "Sayings", RECIPE)
     changed = Recipe(model=MODEL, prompt="Repeat {text}")
-    building.keep(table, changed, version)
+    requests_from_table.keep(table, changed, version)
 
     page.post(f"/tables/{table.pk}/preview/")
 
@@ -361,7 +361,7 @@ def test_saving_under_a_name_makes_the_next_version(
 def test_a_template_on_another_table_names_the_columns_that_are_missing(
     page: Client, project: Project, user: User
 ) -> None:
-    template = building.save_template(project, user, "Mine", RECIPE).template
+    template = requests_from_table.save_template(project, user, "Mine", RECIPE).template
 
     html = page.post(
         START, {"pasted": "id,txet\n1,x", "template": template.pk}, follow=True
@@ -376,7 +376,7 @@ def test_a_template_on_another_table_names_the_columns_that_are_missing(
 def test_a_template_on_a_table_that_has_its_columns_leads_to_the_same_requests(
     page: Client, project: Project, user: User
 ) -> None:
-    template = building.save_template(project, user, "Mine", RECIPE).template
+    template = requests_from_table.save_template(project, user, "Mine", RECIPE).template
 
     page.post(START, {"pasted": "text\nhello", "template": template.pk})
     page.post(f"/tables/{project.tables.get().pk}/preview/")
@@ -389,7 +389,7 @@ def test_a_template_of_another_project_is_neither_offered_nor_taken(
     page: Client, project: Project, user: User
 ) -> None:
     other = make_project(user, name="Other", slug="other")
-    theirs = building.save_template(other, user, "Theirs", RECIPE).template
+    theirs = requests_from_table.save_template(other, user, "Theirs", RECIPE).template
 
     response = page.post(START, {"pasted": "text\nx", "template": theirs.pk})
 
@@ -402,8 +402,8 @@ def test_a_template_of_another_project_is_neither_offered_nor_taken(
 def test_a_deleted_template_leaves_the_files_it_made(
     page: Client, project: Project, user: User, table: Table
 ) -> None:
-    version = building.save_template(project, user, "Mine", RECIPE)
-    building.keep(table, RECIPE, version)
+    version = requests_from_table.save_template(project, user, "Mine", RECIPE)
+    requests_from_table.keep(table, RECIPE, version)
     page.post(f"/tables/{table.pk}/preview/")
 
     page.post(f"/templates/{version.template.pk}/delete/")
@@ -432,7 +432,7 @@ def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
 def test_a_table_is_deleted_on_demand_and_its_files_stay(
     page: Client, project: Project, table: Table
 ) -> None:
-    building.keep(table, RECIPE, None)
+    requests_from_table.keep(table, RECIPE, None)
     page.post(f"/tables/{table.pk}/preview/")
 
     assert "Keep the table" in html_of(page, f"/tables/{table.pk}/delete/")
@@ -456,7 +456,7 @@ def test_cells_cannot_become_markup(page: Client, project: Project, user: User) 
     nasty = "<script>alert(1)</script>"
     content = f'"{nasty}",text\n"{nasty}","</textarea>{nasty}"\n'
     table = make_table(project, user, content=content, name=f"{nasty}.csv")
-    building.keep(table, RECIPE, None)
+    requests_from_table.keep(table, RECIPE, None)
 
     for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
         assert nasty not in html_of(page, url)
@@ -483,9 +483,9 @@ def test_the_pages_take_ten_queries_at_most(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for number in range(5):
-        version = building.save_template(project, user, f"Template {number}", RECIPE)
+        version = requests_from_table.save_template(project, user, f"Template {number}", RECIPE)
         table = make_table(project, user)
-        building.keep(table, RECIPE, version)
+        requests_from_table.keep(table, RECIPE, version)
 
     with django_assert_max_num_queries(10):
         response = page.get(url.format(pk=table.pk))

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from batchapp.services.reporting import Line
-from batchapp.views.reports.chart import HEIGHT, WIDTH, chart
+from batchapp.presenters.charts import HEIGHT, WIDTH, chart
+from batchapp.services.reports.cost_report import Line
 
 
 def line(name: str, cost: str, unpriced: int = 0) -> Line:

@@ -10,9 +10,9 @@ from django.db.models.signals import pre_delete
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.domain.preflight import second
+from batchapp.domain.request_files.fast import second_process
 from batchapp.models import Project, Upload, User
-from batchapp.services import intake
+from batchapp.services.files import upload_intake
 from tests.make import (
     VIEWER,
     finish,
@@ -86,7 +86,7 @@ def test_a_line_inside_an_archive_is_shown_as_it_is_there(
     content = gzip.compress(f"{request_line(1)}\nnonsense\n".encode())
     upload = make_upload(project, user, name="questions.jsonl.gz", content=content)
 
-    assert intake.excerpts(upload, {2}) == {2: "nonsense"}
+    assert upload_intake.excerpts(upload, {2}) == {2: "nonsense"}
 
 
 def test_what_is_packed_is_kept_unpacked_since_providers_take_nothing_else(
@@ -95,12 +95,12 @@ def test_what_is_packed_is_kept_unpacked_since_providers_take_nothing_else(
     plain = f"{request_line(1)}\n{request_line(2)}\n".encode()
     packed = gzip.compress(plain)
 
-    kept = intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
-    twin = intake.receive(project, user, ContentFile(plain), name="tickets.jsonl")
+    kept = upload_intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
+    twin = upload_intake.receive(project, user, ContentFile(plain), name="tickets.jsonl")
 
     assert b"".join(kept.chunks()) == plain
     assert (kept.name, kept.size, kept.sha256) == (twin.name, twin.size, twin.sha256)
-    assert intake.twin_of(twin) == kept
+    assert upload_intake.twin_of(twin) == kept
 
 
 @pytest.mark.parametrize("harm", [slice(0, -9), slice(0, 20)])
@@ -109,9 +109,9 @@ def test_an_archive_that_cannot_be_unpacked_is_kept_as_it_came_and_refused(
 ) -> None:
     packed = gzip.compress(f"{request_line(1)}\n".encode() * 9)[harm]
 
-    kept = intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
+    kept = upload_intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
     kept = Upload.objects.claim(kept.pk, Upload.Status.CHECKING)
-    intake.check(kept)
+    upload_intake.check(kept)
 
     assert (b"".join(kept.chunks()), kept.name) == (packed, "tickets.jsonl.gz")
     assert kept.status == Upload.Status.FAULTY
@@ -167,7 +167,7 @@ def test_a_report_of_another_version_breaks_nothing_and_can_be_made_again(
 
     upload.refresh_from_db()
     assert (upload.status, upload.findings) == (Upload.Status.CHECKING, None)
-    intake.check(upload)
+    upload_intake.check(upload)
     assert upload.status == Upload.Status.READY
 
 
@@ -184,10 +184,10 @@ def test_the_same_bytes_are_recognised_in_one_project_only(
     page: Client, project: Project, user: User
 ) -> None:
     first = make_upload(project, user, name="tickets.jsonl")
-    second = make_upload(project, user, name="tickets (1).jsonl")
+    second_process = make_upload(project, user, name="tickets (1).jsonl")
     other = make_upload(make_project(user), user)
 
-    html = page.get(second.get_absolute_url()).content.decode()
+    html = page.get(second_process.get_absolute_url()).content.decode()
     assert "The same bytes are here already" in html
     assert f'href="{first.get_absolute_url()}"' in html
     for each in (first, other):
@@ -472,16 +472,16 @@ def test_a_large_file_is_checked_with_a_second_process_and_has_the_same_report(
 ) -> None:
     content = request_file(2_000) + b"nonsense\n"
     alone = make_upload(project, user, content=content)
-    begun: list[second.SecondProcess] = []
-    enter = second.SecondProcess.__enter__
+    begun: list[second_process.SecondProcess] = []
+    enter = second_process.SecondProcess.__enter__
 
-    def begin(made: second.SecondProcess) -> second.SecondProcess:
+    def begin(made: second_process.SecondProcess) -> second_process.SecondProcess:
         begun.append(made)
         return enter(made)
 
-    monkeypatch.setattr(second.SecondProcess, "__enter__", begin)
-    monkeypatch.setattr(second, "is_possible", lambda: True)
-    monkeypatch.setattr(intake, "SHARED_FROM", len(content))
+    monkeypatch.setattr(second_process.SecondProcess, "__enter__", begin)
+    monkeypatch.setattr(second_process, "is_possible", lambda: True)
+    monkeypatch.setattr(upload_intake, "SHARED_FROM", len(content))
 
     helped = make_upload(project, user, content=content)
 

@@ -14,7 +14,8 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp import tasks
 from batchapp.models import Delivery, Part, Project, ProviderKey, User
-from batchapp.services import hearing, keying
+from batchapp.services.lifecycle import webhooks
+from batchapp.services.providers import provider_keys
 from tests.make import (
     ADMIN,
     finish,
@@ -43,7 +44,7 @@ def provider_client() -> Client:
 def key(project: Project) -> ProviderKey:
     """A key that listens."""
     key = make_key(project)
-    keying.listen(key, SECRET)
+    provider_keys.listen(key, SECRET)
     return key
 
 
@@ -176,7 +177,7 @@ def test_nobody_listens_at_an_unknown_key_or_one_without_a_secret_or_one_removed
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
     unknown, silent = ProviderKey(pk=uuid.uuid4()), make_key(project)
-    keying.remove(key)
+    provider_keys.remove(key)
 
     for each in (unknown, silent, key):
         assert deliver(provider_client, each, ended("x")) == 404
@@ -226,7 +227,7 @@ def test_two_keys_may_be_told_by_messages_of_the_same_id(
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
     other = make_key(project)
-    keying.listen(other, OTHER_SECRET)
+    provider_keys.listen(other, OTHER_SECRET)
 
     deliver(provider_client, key, ended("x"), message_id="one")
     deliver(provider_client, other, ended("x"), message_id="one", secret=OTHER_SECRET)
@@ -343,14 +344,14 @@ def test_the_last_two_hundred_deliveries_of_each_key_are_kept(
     for each in (key, other):
         Delivery.objects.bulk_create(
             Delivery(key=each, message_id=str(number), kind="batch.completed")
-            for number in range(hearing.KEPT)
+            for number in range(webhooks.KEPT)
         )
 
     deliver(provider_client, key, ended("x"), message_id="new")
 
     kept = key.deliveries.order_by("pk").values_list("message_id", flat=True)
-    assert (len(kept), kept[0], kept[hearing.KEPT - 1]) == (hearing.KEPT, "1", "new")
-    assert other.deliveries.count() == hearing.KEPT
+    assert (len(kept), kept[0], kept[webhooks.KEPT - 1]) == (webhooks.KEPT, "1", "new")
+    assert other.deliveries.count() == webhooks.KEPT
 
 
 def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(
@@ -376,7 +377,7 @@ def test_a_new_secret_ends_the_old_one_and_none_ends_all(
     page: Client, provider_client: Client, user: User
 ) -> None:
     key = make_key(user)
-    keying.listen(key, SECRET)
+    provider_keys.listen(key, SECRET)
     url = f"/keys/{key.pk}/webhook/"
 
     page.post(url, {"secret": OTHER_SECRET})
@@ -421,7 +422,7 @@ def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
     foreign.connection = mine.connection
     foreign.save()
     key = make_key(mine)
-    keying.listen(key, SECRET)
+    provider_keys.listen(key, SECRET)
     own, secret = running(mine, key), running(foreign, make_key(foreign))
     type(own.batch).objects.filter(pk=secret.batch_id).update(name="Their secret batch")
     for part in (own, secret):
@@ -459,9 +460,9 @@ def test_the_webhooks_of_a_project_are_its_admins_to_set(client: Client, project
 
 def test_a_removed_key_forgets_its_webhook_too(user: User) -> None:
     key = make_key(user)
-    keying.listen(key, SECRET)
+    provider_keys.listen(key, SECRET)
 
-    keying.remove(key)
+    provider_keys.remove(key)
 
     key.refresh_from_db()
     assert key.webhook_secret() == ""

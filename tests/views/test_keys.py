@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Part, Project, ProviderKey, User
-from batchapp.services import keying
+from batchapp.services.providers import provider_keys
 from tests.make import (
     ADMIN,
     join,
@@ -243,7 +243,7 @@ def test_a_key_that_cannot_be_opened_any_more_says_so(
     page: Client, user: User, settings: LazySettings
 ) -> None:
     key = make_key(user)
-    keying.note_works(key)
+    provider_keys.note_works(key)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key()]
 
     html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
@@ -265,7 +265,7 @@ def test_no_answer_takes_no_refusal_back(page: Client, user: User, provider: Pro
 
 def test_a_replaced_key_starts_anew(page: Client, user: User, provider: Provider) -> None:
     key = make_key(user)
-    keying.note_trouble(key, "It was refused.", is_refused=True)
+    provider_keys.note_trouble(key, "It was refused.", is_refused=True)
 
     html = page.post(f"/keys/{key.pk}/replace/", {"secret": SECRET}, follow=True).content.decode()
 
@@ -276,9 +276,9 @@ def test_a_replaced_key_starts_anew(page: Client, user: User, provider: Provider
 
 def test_what_was_said_of_an_old_secret_is_not_kept_of_the_new(user: User) -> None:
     old = make_key(user)
-    keying.replace(ProviderKey.objects.get(), SECRET)
+    provider_keys.replace(ProviderKey.objects.get(), SECRET)
 
-    keying.note_trouble(old, "It was refused.", is_refused=True)
+    provider_keys.note_trouble(old, "It was refused.", is_refused=True)
 
     key = ProviderKey.objects.get()
     assert (key.tried_at, key.is_refused, key.trouble) == (None, False, "")

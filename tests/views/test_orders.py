@@ -13,8 +13,8 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
-from batchapp.services import preparing
-from batchapp.services.ordering import deciding
+from batchapp.services.lifecycle import prepare
+from batchapp.services.orders import place_order
 from tests.make import (
     MODEL,
     VIEWER,
@@ -432,7 +432,7 @@ def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
     assert "Once one of its parts was accepted, the others wait for room in 1h." in words(html)
     submit(page, upload, hidden(html))
     batch = Batch.objects.get()
-    preparing.prepare(batch.parts.get())
+    prepare.prepare(batch.parts.get())
     html = text(page, batch.get_absolute_url())
     assert "1h, or 24h if there is no room before the first part is accepted" in html
 
@@ -584,15 +584,15 @@ def test_a_second_tab_and_the_way_back_find_the_batch_rather_than_the_button(
 def test_a_form_that_overtakes_itself_makes_one_batch(
     page: Client, upload: Upload, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, quote = reviewed(page, upload, key), deciding.quote
+    sent, quote = reviewed(page, upload, key), place_order.quote
     first: list[str] = []
 
     def overtaken(*args: Any) -> Any:
-        monkeypatch.setattr(deciding, "quote", quote)
+        monkeypatch.setattr(place_order, "quote", quote)
         first.append(submit(page, upload, sent)["Location"])
         return quote(*args)
 
-    monkeypatch.setattr(deciding, "quote", overtaken)
+    monkeypatch.setattr(place_order, "quote", overtaken)
     second = submit(page, upload, sent)
 
     assert [second["Location"]] == first

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from batchapp.models import Batch, Part, Project, User
-from batchapp.services import preparing
+from batchapp.services.lifecycle import prepare
 from tests.make import make_batch, make_upload, request_file
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def batch(project: Project, user: User) -> Batch:
     project.connection.max_requests = 2
     project.connection.save()
     made = make_batch(project, user, upload=make_upload(project, user, content=request_file(5)))
-    preparing.prepare(made.parts.get())
+    prepare.prepare(made.parts.get())
     return made
 
 

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp import errands
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
-from batchapp.upstream.client import UpstreamClient
+from batchapp.pipeline import provider_access
+from batchapp.providers.client import UpstreamClient
 from tests.make import MODEL, make_key, make_upload
 from tests.provider import Provider
 
@@ -72,7 +72,7 @@ def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
         asked.append((url, secret))
         return provider.client()
 
-    monkeypatch.setattr(errands, "connect", connect)
+    monkeypatch.setattr(provider_access, "connect", connect)
     balance = httpx.Response(200, json={"credit_balance": "0.0001"})
     models = httpx.Response(200, json={"data": [{"id": MODEL}]})
     answers = {MODELS: models, "GET /admin/api/v1/users/current": balance}

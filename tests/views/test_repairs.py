@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
 from batchapp.models import Project, StaleRow, Upload, User
-from batchapp.services import intake, repairing
+from batchapp.services.files import corrections, upload_intake
 from tests.make import (
     MODEL,
     VIEWER,
@@ -153,8 +153,8 @@ def test_a_preview_while_ticking_is_a_fragment(page: Client, faulty: Upload) -> 
 def test_of_a_large_file_the_beginning_is_tried(
     page: Client, faulty: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchapp.models.upload.CHUNK", 100)
-    monkeypatch.setattr(repairing, "PREVIEWED", len(request_line(1)) * 5 // 2)
+    monkeypatch.setattr("batchapp.models.files.upload.CHUNK", 100)
+    monkeypatch.setattr(corrections, "PREVIEWED", len(request_line(1)) * 5 // 2)
 
     html = html_of(page, address(faulty) + "?repairs=drop_bad_rows")
 
@@ -261,7 +261,7 @@ def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
 def test_an_original_that_is_deleted_first_is_said(page: Client, faulty: Upload) -> None:
     page.post(address(faulty), ask("drop_bad_rows"))
     fresh = version_of(faulty)
-    intake.remove(faulty)
+    upload_intake.remove(faulty)
 
     work(fresh)
 
@@ -272,7 +272,7 @@ def test_an_original_that_is_deleted_first_is_said(page: Client, faulty: Upload)
 def test_a_version_outlives_its_original(page: Client, faulty: Upload) -> None:
     page.post(address(faulty), ask("drop_bad_rows"))
     fresh = work(version_of(faulty))
-    intake.remove(faulty)
+    upload_intake.remove(faulty)
 
     html = html_of(page, fresh.get_absolute_url())
 
@@ -290,8 +290,8 @@ def test_a_version_without_bytes_is_neither_downloaded_nor_a_twin_and_can_be_del
     response = page.get(reverse("upload_download", args=[fresh.pk]))
 
     assert response["Location"] == fresh.get_absolute_url()
-    assert intake.twin_of(fresh) is None
-    assert intake.remove(fresh)
+    assert upload_intake.twin_of(fresh) is None
+    assert upload_intake.remove(fresh)
 
 
 def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(
@@ -309,7 +309,7 @@ def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(
 
     monkeypatch.setattr(type(mine.blob), "save", lose_the_lease)
     with pytest.raises(StaleRow):
-        repairing.make(mine)
+        corrections.make(mine)
 
     row.refresh_from_db()
     assert row.is_to_be_made

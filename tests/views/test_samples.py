@@ -5,7 +5,7 @@ from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from batchapp.models import Project, Upload
-from batchapp.services import intake
+from batchapp.services.files import upload_intake
 from tests.make import VIEWER, join, make_project, make_upload, make_user
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def test_a_sample_comes_in_as_if_a_person_had_sent_it(
     assert response["Location"] == upload.get_absolute_url()
     assert woken == [str(upload.pk)]
     assert (upload.name, upload.uploaded_by.email) == (f"{name}.jsonl", "ada@example.com")
-    intake.check(upload)
+    upload_intake.check(upload)
     assert (upload.status, upload.requests) == (Upload.Status.READY, requests)
 
 

@@ -11,7 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from batchapp import tasks
 from batchapp.models import Project, Upload, User
-from batchapp.services import intake
+from batchapp.services.files import upload_intake
 from tests.make import VIEWER, join, make_project, make_upload, make_user, request_file
 
 pytestmark = pytest.mark.django_db
@@ -213,7 +213,7 @@ def test_the_check_of_a_file_can_be_followed(page: Client, project: Project, use
     checking = page.get(url).json()
     Upload.objects.update(lines_checked=0)
     upload.refresh_from_db()
-    intake.check(upload)
+    upload_intake.check(upload)
 
     assert checking == {
         "text": "Checking: 1,200 lines so far",
@@ -275,7 +275,7 @@ def test_two_that_come_at_one_instant_are_one(
 
     def receive() -> Upload:
         file = SimpleUploadedFile("a.jsonl", request_file())
-        return intake.receive(project, user, file, name="a.jsonl", submission=submission)
+        return upload_intake.receive(project, user, file, name="a.jsonl", submission=submission)
 
     def overtaken(*args: Any, **kwargs: Any) -> str:
         monkeypatch.setattr(FileSystemStorage, "save", save)

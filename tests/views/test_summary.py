@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, Part
-from batchapp.views.batches.sentences import headline, proof_of
-from batchapp.views.batches.summary import Progress, Summary, summarise
+from batchapp.presenters.batch_headline import headline, proof_of
+from batchapp.presenters.batch_summary import Progress, Summary, summarise
 from tests.make import (
     answer_line,
     error_line,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from batchapp.domain.money.pricing import EXACT
+from batchapp.domain.money.unit_prices import EXACT
 
 LOW, MIDDLE, HIGH = Decimal("0.1"), Decimal("0.5"), Decimal("0.9")
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from batchapp.domain.money.calibration import NO_HISTORY, NO_OUTPUT, History
-from batchapp.domain.money.pricing import UnitPrice, cost, total
-from batchapp.domain.preflight.jsonl import ModelFacts
+from batchapp.domain.money.unit_prices import UnitPrice, cost, total
+from batchapp.domain.request_files.check_file import ModelFacts
 
 __all__ = ["Estimate", "ModelEstimate", "UnitPrice", "cost", "estimate"]
 

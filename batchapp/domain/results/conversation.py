@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from batchapp.domain.results.bodies import mapping, text_of
+from batchapp.domain.results.answer_bodies import mapping, text_of
 
 NOT_TEXT = "[{}]"
 """Stands for a part that is no text; its type says what it is."""

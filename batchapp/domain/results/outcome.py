@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from batchapp.domain.results import bodies, failures
+from batchapp.domain.results import answer_bodies, error_messages
 
 PREVIEW_LENGTH = 200
 
@@ -115,19 +115,19 @@ def answer_text(line: bytes) -> str:
     Raises:
         MalformedLine: as ``read_answer``.
     """
-    response = bodies.mapping(_decode(line).get("response"))
-    if not _is_success(failures.http_status(response.get("status_code"))):
+    response = answer_bodies.mapping(_decode(line).get("response"))
+    if not _is_success(error_messages.http_status(response.get("status_code"))):
         return ""
-    return clean(bodies.content(_unwrapped(response.get("body"))).text)
+    return clean(answer_bodies.content(_unwrapped(response.get("body"))).text)
 
 
 def _answered(fields: dict[str, object], response: dict[str, object], error: object) -> Answer:
     """A line with an HTTP response, whose status says more than the file it was found in."""
-    status, body = failures.http_status(response.get("status_code")), response.get("body")
+    status, body = error_messages.http_status(response.get("status_code")), response.get("body")
     if status is None and error:
         return _failed(fields, error)
     if not _is_success(status):
-        failure = failures.dig(error or body)
+        failure = error_messages.dig(error or body)
         message = failure.message or _without_reason(status)
         return _line(
             fields,
@@ -137,14 +137,14 @@ def _answered(fields: dict[str, object], response: dict[str, object], error: obj
             error_message=message,
         )
     body = _unwrapped(body)
-    content = bodies.content(body)
-    if not content.text and (complaint := bodies.mapping(body).get("error") or error):
+    content = answer_bodies.content(body)
+    if not content.text and (complaint := answer_bodies.mapping(body).get("error") or error):
         return _failed(fields, complaint, status)
     return _line(fields, _outcome(content), status_code=status, body=body, content=content)
 
 
 def _failed(fields: dict[str, object], error: object, status: int | None = None) -> Answer:
-    failure = failures.dig(error)
+    failure = error_messages.dig(error)
     status = failure.status or status
     return _line(
         fields,
@@ -159,7 +159,7 @@ def _without_reason(status: int | None) -> str:
     return f"HTTP status {status}, without a reason." if status else "No reason was given."
 
 
-def _outcome(content: bodies.Content) -> Outcome:
+def _outcome(content: answer_bodies.Content) -> Outcome:
     if content.is_declined:
         return Outcome.REFUSED
     if content.is_cut_short:
@@ -173,18 +173,18 @@ def _line(
     *,
     status_code: int | None,
     body: object = None,
-    content: bodies.Content = bodies.NOTHING,
+    content: answer_bodies.Content = answer_bodies.NOTHING,
     error_code: str = "",
     error_message: str = "",
 ) -> Answer:
-    input_tokens, output_tokens = bodies.usage(body)
+    input_tokens, output_tokens = answer_bodies.usage(body)
     return Answer(
-        line_id=clean(bodies.text_of(fields.get("id"))),
-        custom_id=clean(bodies.text_of(fields.get("custom_id"))),
+        line_id=clean(answer_bodies.text_of(fields.get("id"))),
+        custom_id=clean(answer_bodies.text_of(fields.get("custom_id"))),
         outcome=outcome,
         status_code=status_code,
         finish_reason=clean(content.finish_reason),
-        model=clean(bodies.text_of(bodies.mapping(body).get("model"))),
+        model=clean(answer_bodies.text_of(answer_bodies.mapping(body).get("model"))),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         error_code=clean(error_code),

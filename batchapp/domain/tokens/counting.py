@@ -7,10 +7,10 @@ stated ratios for all others.
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
 
-from batchapp.domain.tokens import families, ratio
-from batchapp.domain.tokens.families import Family
+from batchapp.domain.tokens import model_families, token_ratio
+from batchapp.domain.tokens.model_families import Family
 from batchapp.domain.tokens.model_prompt import NEUTRAL, Prompt, UnfamiliarError
-from batchapp.domain.tokens.ratio import Size
+from batchapp.domain.tokens.token_ratio import Size
 
 __all__ = [
     "MAX_OUTPUT",
@@ -58,13 +58,13 @@ def count(body: Mapping[str, Any], url: str) -> int:
 def measure(body: Mapping[str, Any], url: str) -> Size:
     """The input of a request nested no deeper than ``MAX_DEPTH``."""
     model = body.get("model")
-    family = families.of(model) if isinstance(model, str) else None
+    family = model_families.of(model) if isinstance(model, str) else None
     if not family:
-        return ratio.measure(body, url)
+        return token_ratio.measure(body, url)
     try:
         return _measure_exactly(body, url, family)
     except UnfamiliarError:
-        return ratio.measure(body, url, family.vocabulary(), family.image)
+        return token_ratio.measure(body, url, family.vocabulary(), family.image)
 
 
 def _measure_exactly(body: Mapping[str, Any], url: str, family: Family) -> Size:

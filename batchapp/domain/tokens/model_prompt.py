@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from batchapp.domain.tokens import images
+from batchapp.domain.tokens import image_tokens
 from batchapp.domain.tokens.vocabularies import Vocabulary
 
 Message = Mapping[str, Any]
@@ -59,7 +59,7 @@ class Prompt:
 
     __slots__ = ("_image", "assumed_images", "images", "is_exact", "tokens", "vocabulary")
 
-    def __init__(self, vocabulary: Vocabulary, image: images.PatchRule | None) -> None:
+    def __init__(self, vocabulary: Vocabulary, image: image_tokens.PatchRule | None) -> None:
         self.vocabulary = vocabulary
         self.tokens = self.images = self.assumed_images = 0
         self.is_exact = True
@@ -96,14 +96,14 @@ class Prompt:
                 return IMAGE
         raise UnfamiliarError
 
-    def _add_image(self, url: str, rule: images.PatchRule) -> None:
-        size = images.pixels(url)
+    def _add_image(self, url: str, rule: image_tokens.PatchRule) -> None:
+        size = image_tokens.pixels(url)
         tokens = rule.tokens(size) if size else None
         self.images += 1
         if tokens is None:
             self.assumed_images += 1
             self.is_exact = False
-            tokens = images.UNSEEN
+            tokens = image_tokens.UNSEEN
         self.tokens += tokens - MARKED_IMAGE
 
 

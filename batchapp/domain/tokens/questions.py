@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from batchapp.domain.tokens import families
+from batchapp.domain.tokens import model_families
 
 ASKING = frozenset({"system", "developer", "user"})
 """Roles of a chat that has no answers in it yet: what a template prints of an earlier answer may
@@ -29,7 +29,7 @@ class Question(NamedTuple):
 
 def question(body: Mapping[str, Any], url: str) -> Question | None:
     """The last message of a chat, if it is the user's and a plain text."""
-    family = families.of(body["model"])
+    family = model_families.of(body["model"])
     messages = body.get("messages")
     if not family or not family.template or url != "/v1/chat/completions":
         return None

@@ -11,7 +11,6 @@ from django.core.validators import URLValidator, validate_email
 from django.db import transaction
 from django.utils.text import slugify
 
-from batchapp import errands
 from batchapp.models import (
     DOUBLEWORD_URL,
     Connection,
@@ -21,8 +20,10 @@ from batchapp.models import (
     UnreadableKey,
     User,
 )
-from batchapp.services import advising, keying, pricing
-from batchapp.upstream.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.pipeline import provider_access
+from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.services.prices import price_table
+from batchapp.services.providers import provider_advice, provider_keys
 
 
 class Command(BaseCommand):
@@ -89,12 +90,14 @@ def _set_up(
 def _works(key: ProviderKey) -> bool | None:
     """Whether the provider takes the key, None if it does not say; and note if it is a sandbox."""
     try:
-        with errands.upstream_client(key, silence=timedelta(seconds=3)) as upstream:
-            keying.try_out(key, upstream)
+        with provider_access.upstream_client(key, silence=timedelta(seconds=3)) as upstream:
+            provider_keys.try_out(key, upstream)
     except UpstreamRejected as exc:
         if exc.reason is not Reason.KEY_REFUSED:
             return None
-        keying.note_trouble(key, advising.sentence(exc, key.connection), is_refused=True)
+        provider_keys.note_trouble(
+            key, provider_advice.sentence(exc, key.connection), is_refused=True
+        )
         return False
     except UpstreamUnavailable:
         return None
@@ -118,7 +121,7 @@ def _connection(options: dict[str, Any]) -> Connection:
     if connection._state.adding:
         connection.save()
         # Whoever sets up a Doubleword portal headless means Doubleword, or a stand-in for it.
-        pricing.load_doubleword_list(connection)
+        price_table.load_doubleword_list(connection)
     elif changed:
         connection.save(update_fields=changed)
     return connection
@@ -180,9 +183,9 @@ def _key(connection: Connection, secret: str, owner: User | Project) -> Provider
         if _opens(key) == secret:
             return key
     if keys:
-        keying.replace(keys[-1], secret)
+        provider_keys.replace(keys[-1], secret)
         return keys[-1]
-    return keying.store(connection, secret, owner=owner)
+    return provider_keys.store(connection, secret, owner=owner)
 
 
 def _opens(key: ProviderKey) -> str | None:

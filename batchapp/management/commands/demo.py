@@ -22,8 +22,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from batchapp.management.bars import Bar
 from batchapp.management.processes import tied, trouble_listening
+from batchapp.management.progress_bar import Bar
 from batchapp.management.visitor import Turned, Visitor
 from batchapp.models import Batch, Part, Upload
 from config import env

@@ -11,9 +11,9 @@ from typing import IO, Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from batchapp.domain.building import recipes, tables
-from batchapp.domain.building.recipes import Recipe
-from batchapp.domain.building.tables import Asked, TableFault
+from batchapp.domain.tables import row_requests, table_reader
+from batchapp.domain.tables.row_requests import Recipe
+from batchapp.domain.tables.table_reader import Asked, TableFault
 from batchapp.models import Template
 
 FAULTS_SHOWN = 20
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--project", metavar="SLUG", help="whose template, if several have it")
         parser.add_argument("--id-column", help="whose values become the custom_ids")
         parser.add_argument("--image-column", help="whose values are addresses of images")
-        parser.add_argument("--url", choices=recipes.URLS)
+        parser.add_argument("--url", choices=row_requests.URLS)
         parser.add_argument("--max-tokens", type=int)
         parser.add_argument("--temperature", type=float)
         parser.add_argument("--schema", type=Path, help="file with a JSON schema for the answers")
@@ -64,14 +64,14 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         recipe = _recipe(options)
-        if faults := recipes.value_faults(recipe):
+        if faults := row_requests.value_faults(recipe):
             raise CommandError(" ".join(faults))
         asked = Asked(options["encoding"], options["delimiter"], options["sheet"])
         path = options["table"]
         try:
             with path.open("rb") as source:
-                table = tables.read(source, asked)
-                if faults := recipes.faults_of(recipe, table.columns):
+                table = table_reader.read(source, asked)
+                if faults := row_requests.faults_of(recipe, table.columns):
                     raise CommandError(" ".join(faults))
                 requests, left_out = _write(table, recipe, options["output"], options["id_map"])
         except OSError as exc:
@@ -119,7 +119,7 @@ def _schema(path: Path) -> dict[str, Any]:
         schema: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError) as exc:
         raise CommandError(f"--schema: {path} cannot be read as a JSON object: {exc}") from exc
-    if fault := recipes.schema_fault(schema):
+    if fault := row_requests.schema_fault(schema):
         raise CommandError(f"--schema: a provider would refuse {path}: {fault}.")
     return schema
 
@@ -138,7 +138,7 @@ def _template(name: str, slug: str | None) -> Recipe:
 
 
 def _write(
-    table: tables.Table, recipe: Recipe, target: Path, id_map: Path | None
+    table: table_reader.Table, recipe: Recipe, target: Path, id_map: Path | None
 ) -> tuple[int, int]:
     """Write all requests or none: the file appears only when every row was good."""
     requests = left_out = 0
@@ -146,7 +146,7 @@ def _write(
     replaced: list[tuple[str, str]] = []
     with _fresh(target) as fresh:
         rows = (dict(zip(table.columns, row, strict=True)) for row in table)
-        for made in recipes.make(rows, recipe):
+        for made in row_requests.make(rows, recipe):
             if made.fault:
                 faults.append(f"row {made.number}: {made.fault}")
             elif made.line:
@@ -159,7 +159,7 @@ def _write(
             raise CommandError(_complaint(faults) if faults else _nothing(left_out))
     if id_map:
         with id_map.open("w", encoding="utf-8-sig", newline="") as listed:
-            csv.writer(listed).writerows(recipes.id_map(replaced))
+            csv.writer(listed).writerows(row_requests.id_map(replaced))
     return requests, left_out
 
 

@@ -13,12 +13,12 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from batchapp.domain.money.estimate import Estimate
-from batchapp.domain.money.pricing import EXACT
-from batchapp.domain.preflight import jsonl
-from batchapp.domain.preflight.jsonl import Fault, Limits, Report
+from batchapp.domain.money.unit_prices import EXACT
+from batchapp.domain.request_files import check_file
+from batchapp.domain.request_files.check_file import Fault, Limits, Report
 from batchapp.models import REALTIME, Connection, Project
-from batchapp.models.connection import DOUBLEWORD_URL
-from batchapp.services import ordering
+from batchapp.models.providers.connection import DOUBLEWORD_URL
+from batchapp.services.orders import price_quotes
 
 CHUNK = 1024 * 1024
 STANDARD_INPUT = "-"
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         connection = project.connection if project else self._connection(options["connection"])
         limits = connection.limits if connection else _default_limits()
         try:
-            report = jsonl.check(_chunks(options["file"]), limits)
+            report = check_file.check(_chunks(options["file"]), limits)
         except OSError as exc:
             raise CommandError(
                 f"{options['file']} cannot be read: {exc.strerror or exc}.", returncode=USAGE
@@ -116,8 +116,8 @@ def _quotes(
     if connection is None:
         return {}
     now = timezone.now()
-    histories = ordering.learnt(report, project, None, now) if project else None
-    return ordering.quote(report, connection, [*connection.windows, REALTIME], now, histories)
+    histories = price_quotes.learnt(report, project, None, now) if project else None
+    return price_quotes.quote(report, connection, [*connection.windows, REALTIME], now, histories)
 
 
 def _unpriced(quotes: dict[str, Estimate]) -> list[str] | None:

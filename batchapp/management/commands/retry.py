@@ -8,11 +8,18 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp import tasks
-from batchapp.domain.results.selection import ADVICE, MAX_TEMPERATURE, USUAL, Ending, Selection
+from batchapp.domain.results.retry_selection import (
+    ADVICE,
+    MAX_TEMPERATURE,
+    USUAL,
+    Ending,
+    Selection,
+)
 from batchapp.management.people import member_of
 from batchapp.models import Batch, Upload
-from batchapp.services import ordering, retrying
-from batchapp.services.retrying import Reach
+from batchapp.services.orders import place_order
+from batchapp.services.results import retry_file
+from batchapp.services.results.retry_file import Reach
 
 
 class Command(BaseCommand):
@@ -39,14 +46,14 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         batch = _batch(options["batch"])
         user = member_of(batch.project, options["user"])
-        reach = retrying.reach(batch)
+        reach = retry_file.reach(batch)
         selection = _selection(options, reach)
         for each in reach.endings:
             mark = "+" if each in selection.endings else "-"
             self.stderr.write(f"{mark} {reach.count(each):,} {each}: {ADVICE[each].reason}")
         if not reach.total(selection):
             raise CommandError("No request is left by this choice; nothing was made.")
-        upload = retrying.begin(batch, user, selection, submission=uuid.uuid4())
+        upload = retry_file.begin(batch, user, selection, submission=uuid.uuid4())
         tasks.check(str(upload.pk))
         upload.refresh_from_db()
         if upload.status != Upload.Status.READY:
@@ -54,7 +61,7 @@ class Command(BaseCommand):
         self.stdout.write(f"file: {upload.pk}, {upload.requests:,} requests")
         if options["submit"]:
             try:
-                child = ordering.order(
+                child = place_order.order(
                     batch.project,
                     user,
                     upload,
@@ -62,7 +69,7 @@ class Command(BaseCommand):
                     window=options["window"] or batch.window,
                     submission=uuid.uuid4(),
                 )
-            except ordering.Refused as exc:
+            except place_order.Refused as exc:
                 raise CommandError(str(exc)) from exc
             for part in child.parts.all():
                 tasks.wake(part)

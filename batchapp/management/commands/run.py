@@ -17,7 +17,9 @@ from django.urls import reverse
 from batchapp import tasks
 from batchapp.management.people import member_of
 from batchapp.models import Batch, Part, Project, ProviderKey, Segment, Upload, User
-from batchapp.services import browsing, intake, ordering
+from batchapp.services.files import upload_intake
+from batchapp.services.orders import place_order
+from batchapp.services.results import browse
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the batch while waiting."""
@@ -133,7 +135,7 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
                 f"{project.connection}. Split it."
             )
         with path.open("rb") as content:
-            upload = intake.receive(project, user, File(content), name=path.name)
+            upload = upload_intake.receive(project, user, File(content), name=path.name)
     except OSError as exc:
         raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
     tasks.check(str(upload.pk))
@@ -162,7 +164,7 @@ def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]
             f"{project.connection}. Add one with `manage.py bootstrap --provider-key`."
         )
     try:
-        batch = ordering.order(
+        batch = place_order.order(
             project,
             user,
             upload,
@@ -172,7 +174,7 @@ def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]
             name=options["name"],
             submission=uuid.uuid4(),
         )
-    except ordering.Refused as exc:
+    except place_order.Refused as exc:
         raise CommandError(str(exc)) from exc
     for part in batch.parts.all():
         tasks.wake(part)
@@ -186,12 +188,12 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
     for kind, field in ((Segment.Kind.OUTPUT, "output_path"), (Segment.Kind.ERROR, "error_path")):
         path = target / f"{kind}.jsonl"
         paths[field] = str(path)
-        if kind == Segment.Kind.ERROR and not browsing.stored(batch)[0].get(kind):
+        if kind == Segment.Kind.ERROR and not browse.stored(batch)[0].get(kind):
             paths[field] = None
             continue
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            file.writelines(browsing.download(batch, kind))
+            file.writelines(browse.download(batch, kind))
         partial.replace(path)
     return paths
 

@@ -14,16 +14,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from batchapp.domain.preflight.jsonl import Report
-from batchapp.forms.files import SAMPLES, FileFilterForm, SendingForm, UploadForm
+from batchapp.access import can_write, project_of, require_member, upload_of
+from batchapp.domain.request_files.check_file import Report
+from batchapp.forms.files.uploads import SAMPLES, FileFilterForm, SendingForm, UploadForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Origin, Project, StaleRow, Upload
-from batchapp.services import intake, ordering
-from batchapp.tasks import wake
-from batchapp.views.access import can_write, project_of, require_member, upload_of
-from batchapp.views.batches.summary import summarise, with_details
-from batchapp.views.files import receiving
-from batchapp.views.files.preflight import (
+from batchapp.presenters.batch_summary import summarise, with_details
+from batchapp.presenters.file_report import (
     assumed_attachments,
     fault_groups,
     is_exact,
@@ -32,9 +29,13 @@ from batchapp.views.files.preflight import (
     repetition,
     with_excerpts,
 )
-from batchapp.views.files.repairs import repairs_for
-from batchapp.views.files.unpriced import no_price, unpriced_models
-from batchapp.views.ordering.choices import model_rows
+from batchapp.presenters.order_choices import model_rows
+from batchapp.presenters.unpriced_models import no_price, unpriced_models
+from batchapp.services.files import upload_intake
+from batchapp.services.orders import price_quotes
+from batchapp.tasks import wake
+from batchapp.views.files import file_upload
+from batchapp.views.files.file_correction import repairs_for
 
 PAGE_SIZE = 25
 BATCHES_SHOWN = 10
@@ -46,14 +47,14 @@ def uploads(request: Request, slug: str) -> HttpResponse:
     project = project_of(request, slug)
     if request.method == "POST":
         require_member(request, project)
-        form = receiving.form_of(request, project)
+        form = file_upload.form_of(request, project)
         if form.is_valid():
-            return receiving.receive(request, project, form)
-        if receiving.is_script(request):
-            return receiving.refuse(form)
+            return file_upload.receive(request, project, form)
+        if file_upload.is_script(request):
+            return file_upload.refuse(form)
         return render(request, "batchapp/files/files.html", _list(request, project, form))
-    if receiving.is_script(request):
-        return receiving.limits(project)
+    if file_upload.is_script(request):
+        return file_upload.limits(project)
     context = _list(request, project, UploadForm(connection=project.connection))
     return render_partial(request, "batchapp/files/files.html", "rows", context)
 
@@ -106,7 +107,7 @@ def upload(request: Request, pk: UUID) -> HttpResponse:
 @require_safe
 def upload_state(request: Request, pk: UUID) -> JsonResponse:
     """How far the check of a file is, for the script that sent it."""
-    return receiving.state(upload_of(request, pk))
+    return file_upload.state(upload_of(request, pk))
 
 
 @require_POST
@@ -116,7 +117,7 @@ def upload_check(request: Request, pk: UUID) -> HttpResponse:
     require_member(request, found.project)
     try:
         if found.status == Upload.Status.FAILED or not _is_readable(found):
-            intake.check_again(found)
+            upload_intake.check_again(found)
             wake(found)
     except StaleRow:
         messages.info(request, "Somebody else was faster.")
@@ -134,7 +135,7 @@ def upload_delete(request: Request, pk: UUID) -> HttpResponse:
         context = {"upload": found, "project": found.project, "used": found.batches.count()}
         return render_partial(request, "batchapp/files/file_delete.html", "dialog", context)
     try:
-        is_gone = intake.remove(found)
+        is_gone = upload_intake.remove(found)
     except IntegrityError:  # a batch was made of it this very instant
         is_gone = False
     if is_gone:
@@ -193,7 +194,7 @@ def _relatives(found: Upload) -> tuple[Upload | None, list[Any]]:
 def _preflight(request: Request, report: Report, found: Upload) -> dict[str, Any]:
     project, now = found.project, timezone.now()
     connection = project.connection
-    histories = ordering.learnt(report, project, request.user, now)
+    histories = price_quotes.learnt(report, project, request.user, now)
     quotes = quotes_by(report, connection, now, histories)
     unpriced = unpriced_models(quotes)
     others = [no_price(report, unpriced, connection, now)] if unpriced else []

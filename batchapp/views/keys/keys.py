@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from batchapp.access import can_manage, can_write, key_of, project_of, require_admin
 from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
 from batchapp.models import ProviderKey
-from batchapp.services import keying
-from batchapp.views.access import can_manage, can_write, key_of, project_of, require_admin
-from batchapp.views.keys.trials import Verdict, try_key, verdict
-from batchapp.views.keys.way_back import back_context, keeping
+from batchapp.services.providers import provider_keys
+from batchapp.views.keys.key_test import Verdict, try_key, verdict
+from batchapp.views.return_link import back_context, keeping
 
 
 def listed(keys: "QuerySet[ProviderKey]") -> list[tuple[ProviderKey, Verdict]]:
@@ -35,7 +35,7 @@ def project_keys(request: Request, slug: str) -> HttpResponse:
         require_admin(request, project)
         if form.is_valid():
             asked = form.cleaned_data
-            key = keying.store(
+            key = provider_keys.store(
                 project.connection, asked["secret"], name=asked["name"], owner=project
             )
             try_key(request, key, done="The key is stored, encrypted.")
@@ -59,14 +59,14 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
     key = key_of(request, pk)
     form = SecretForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        keying.replace(key, form.cleaned_data["secret"])
+        provider_keys.replace(key, form.cleaned_data["secret"])
         done = "The key is replaced, and batches under way go on with the new one."
         try_key(request, key, done=done)
         return redirect(home_of(request, key))
     context = {
         "key": key,
         "form": form,
-        "is_unsure": keying.is_unsure(key),
+        "is_unsure": provider_keys.is_unsure(key),
         "home": home_of(request, key),
         "nav": "projects" if key.project else "profile",
     } | back_context(request)
@@ -85,9 +85,9 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
         } | back_context(request)
         return render_partial(request, "batchapp/keys/key_remove.html", "dialog", context)
     try:
-        keying.remove(key)
+        provider_keys.remove(key)
         messages.success(request, f"The key …{key.last_four} is removed.")
-    except keying.KeyInUse as exc:
+    except provider_keys.KeyInUse as exc:
         messages.error(request, str(exc))
     return redirect(home_of(request, key))
 

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_http_methods
 from batchapp.forms.keys import OwnKeyForm
 from batchapp.forms.people import NameForm
 from batchapp.http import Request
-from batchapp.services import keying
+from batchapp.services.providers import provider_keys
+from batchapp.views.keys.key_test import try_key
 from batchapp.views.keys.keys import listed
-from batchapp.views.keys.trials import try_key
-from batchapp.views.keys.way_back import back_context, keeping
+from batchapp.views.return_link import back_context, keeping
 
 
 @sensitive_post_parameters("secret")
@@ -39,7 +39,9 @@ def profile(request: Request) -> HttpResponse:
         return redirect(keeping(request, reverse("profile")))
     if action == "key" and key_form.is_valid():
         asked = key_form.cleaned_data
-        key = keying.store(asked["connection"], asked["secret"], name=asked["name"], owner=user)
+        key = provider_keys.store(
+            asked["connection"], asked["secret"], name=asked["name"], owner=user
+        )
         try_key(request, key, done="The key is stored, encrypted.")
         return redirect(keeping(request, reverse("profile") + "#keys"))
     context = {

@@ -9,12 +9,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.forms.prices import CorrectForm, EndForm, PriceForm
+from batchapp.forms.prices.prices import CorrectForm, EndForm, PriceForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Price
-from batchapp.services import pricing
-from batchapp.services.pricing import NotPossible
-from batchapp.views.prices.prices import require_staff
+from batchapp.services.prices import price_table
+from batchapp.services.prices.price_table import NotPossible
+from batchapp.views.prices.price_list import require_staff
 
 ASKED = ["GET", "HEAD", "POST"]
 
@@ -29,7 +29,7 @@ def price_add(request: Request) -> HttpResponse:
         price = form.price()
         price.source = price.source or _by(request)
         try:
-            added = pricing.add(price, form.cleaned_data["since"])
+            added = price_table.add(price, form.cleaned_data["since"])
         except NotPossible as exc:
             form.add_error(None, str(exc))
         else:
@@ -45,7 +45,7 @@ def price_correct(request: Request) -> HttpResponse:
     form = CorrectForm(request.POST if request.method == "POST" else None, price=price)
     if request.method == "POST" and form.is_valid():
         try:
-            new = pricing.correct(
+            new = price_table.correct(
                 price,
                 form.unit_price(),
                 since=form.cleaned_data.get("since"),
@@ -67,7 +67,7 @@ def price_end(request: Request) -> HttpResponse:
     form = EndForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            ended = pricing.end(price, form.cleaned_data["until"])
+            ended = price_table.end(price, form.cleaned_data["until"])
         except NotPossible as exc:
             form.add_error(None, str(exc))
         else:
@@ -83,12 +83,12 @@ def price_withdraw(request: Request) -> HttpResponse:
     price = _price(request)
     if request.method == "POST":
         try:
-            pricing.withdraw(price)
+            price_table.withdraw(price)
             messages.success(request, f"The announced price of {price} is withdrawn.")
         except NotPossible as exc:
             messages.error(request, str(exc))
         return redirect(_home(price))
-    context = _context(price) | {"before": pricing.predecessor(price)}
+    context = _context(price) | {"before": price_table.predecessor(price)}
     return render_partial(request, "batchapp/prices/price_withdraw.html", "dialog", context)
 
 
@@ -107,7 +107,7 @@ def _context(price: Price) -> dict[str, object]:
     return {
         "price": price,
         "state": price.state(timezone.now()),
-        "batches": pricing.batches_with(price),
+        "batches": price_table.batches_with(price),
         "home": _home(price),
         "address": f"price={price.pk}",
         "nav": "prices",

@@ -7,10 +7,10 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from batchapp.access import can_manage, can_write, project_of, require_admin
 from batchapp.forms.projects import MemberForm, RoleForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
-from batchapp.views.access import can_manage, can_write, project_of, require_admin
 
 NEEDS_ADMIN = "A project needs an admin. Make somebody else one first."
 

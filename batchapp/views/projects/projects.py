@@ -8,19 +8,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from batchapp.access import can_manage, can_write, memberships_of, project_of, require_admin
 from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
-from batchapp.services import reporting
-from batchapp.views.access import (
-    can_manage,
-    can_write,
-    memberships_of,
-    project_of,
-    require_admin,
-)
-from batchapp.views.batches.summary import summarise, with_details
-from batchapp.views.reports.chart import spending
+from batchapp.presenters.batch_summary import summarise, with_details
+from batchapp.presenters.charts import spending
+from batchapp.services.reports import cost_report
 
 RECENT = 5
 
@@ -75,14 +69,14 @@ def project(request: Request, slug: str) -> HttpResponse:
     rows = with_details(Batch.objects.visible_to(request.user).filter(project=found))
     summaries = [summarise(batch) for batch in rows[:RECENT]]
     today = timezone.localdate()
-    scope = reporting.Scope(
+    scope = cost_report.Scope(
         today.replace(day=1), today, project=found.slug, with_sandbox=found.connection.is_sandbox
     )
     context = {
         "project": found,
         "summaries": summaries,
         "uploads": found.uploads.select_related("uploaded_by")[:RECENT],
-        "month": reporting.total(scope.charges()),
+        "month": cost_report.total(scope.charges()),
         "chart": spending(scope),
         "people": found.memberships.count(),
         "is_moving": any(summary.is_moving for summary in summaries),

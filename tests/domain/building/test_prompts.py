@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.building.prompts import TemplateFault, columns_of, render
-from batchapp.domain.building.recipes import Recipe, request_line
+from batchapp.domain.tables.prompts import TemplateFault, columns_of, render
+from batchapp.domain.tables.row_requests import Recipe, request_line
 from tests.domain.making import codes, make_file
 
 ROW = {"name": "Ada", "text": "{name} {0} }{", "a.b": "dotted", "a b": "spaced", "id": "x-1"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.building.recipes import Made, Recipe, faults_of, make, schema_fault
+from batchapp.domain.tables.row_requests import Made, Recipe, faults_of, make, schema_fault
 from tests.domain.making import codes, make_file
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

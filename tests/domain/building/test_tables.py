@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from batchapp.domain.building import tables, workbooks
-from batchapp.domain.building.tables import Asked, Table, TableFault
+from batchapp.domain.tables import table_reader, workbooks
+from batchapp.domain.tables.table_reader import Asked, Table, TableFault
 
 
-def read(content: str | bytes, asked: Asked = tables.AS_FOUND) -> tuple[Table, list[list[str]]]:
+def read(
+    content: str | bytes, asked: Asked = table_reader.AS_FOUND
+) -> tuple[Table, list[list[str]]]:
     data = content.encode() if isinstance(content, str) else content
-    table = tables.read(io.BytesIO(data), asked)
+    table = table_reader.read(io.BytesIO(data), asked)
     return table, list(table)
 
 
@@ -106,7 +108,7 @@ def test_blank_rows_are_left_out_and_ragged_ones_counted() -> None:
         (b"a,b\n1,\x00\xff\n" + bytes(range(256)), "binary"),
         (b"PK\x03\x04 and no archive", "not an Excel workbook"),
         (",".join(f"c{n}" for n in range(1_001)).encode(), "more than 1,000 columns"),
-        (b'a,b\n1,"' + (tables.LONGEST_CELL + 9) * b"x", "quotation mark is never closed"),
+        (b'a,b\n1,"' + (table_reader.LONGEST_CELL + 9) * b"x", "quotation mark is never closed"),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_next_step(content: bytes, says: str) -> None:
@@ -236,7 +238,7 @@ def test_gaps_and_far_cells_cost_nothing() -> None:
 
 
 def test_blank_rows_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MAX_BLANK_ROWS", 5)
+    monkeypatch.setattr(table_reader, "MAX_BLANK_ROWS", 5)
 
     assert read("a,b\n" + "\n" * 5 + "1,2\n")[1] == [["1", "2"]]
     for content in ("\n" * 6 + "a,b\n", "a,b\n1,2\n" + " \n" * 6):

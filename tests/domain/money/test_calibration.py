@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from batchapp.domain.money.calibration import NO_HISTORY, History, Kin, Run, learn
 from batchapp.domain.money.estimate import estimate
-from batchapp.domain.money.pricing import UnitPrice
-from batchapp.domain.preflight.jsonl import ModelFacts
+from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.domain.request_files.check_file import ModelFacts
 
 PRICE = UnitPrice(input=Decimal(1), output=Decimal(2))
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.money.estimate import Estimate, estimate
-from batchapp.domain.money.pricing import UnitPrice, cost
-from batchapp.domain.preflight.jsonl import ModelFacts
+from batchapp.domain.money.unit_prices import UnitPrice, cost
+from batchapp.domain.request_files.check_file import ModelFacts
 
 PRICE = UnitPrice(input=Decimal("0.05"), output=Decimal("0.20"))
 BOUNDED = ModelFacts(

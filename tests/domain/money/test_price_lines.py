@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.money import price_lines
-from batchapp.domain.money.price_lines import UnreadableList, inert, original, read
+from batchapp.domain.money import price_list_csv
+from batchapp.domain.money.price_list_csv import UnreadableList, inert, original, read
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HEAD = "model,window,input_usd,output_usd\n"
@@ -71,7 +71,7 @@ def test_bad_lines_are_named_with_their_line_and_reason() -> None:
         ("", "lacks model, window"),
         ("model,window\n", "lacks input_usd, output_usd"),
         (f'{HEAD}"Qwen/A,24h,1,2\n', "is no CSV"),
-        (HEAD + "Qwen/A,24h,1,2\n" * (price_lines.MAX_LINES + 1), "more than 5,000 lines"),
+        (HEAD + "Qwen/A,24h,1,2\n" * (price_list_csv.MAX_LINES + 1), "more than 5,000 lines"),
         (HEAD + "".join(f"{n}*,24h,1,2\n" for n in range(201)), "more than 200 names with"),
     ],
 )

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.money.wildcards import Names, are_rivals, is_pattern, matches, tidy, weight
+from batchapp.domain.money.model_patterns import (
+    Names,
+    are_rivals,
+    is_pattern,
+    matches,
+    tidy,
+    weight,
+)
 
 LETTERS = "ab/"
 models = st.text(LETTERS, max_size=8)

@@ -1,8 +1,8 @@
 import pytest
 
-from batchapp.domain.preflight.advice import secret_in
-from batchapp.domain.preflight.faults import OURS, SEVERITIES
-from batchapp.domain.preflight.jsonl import Severity
+from batchapp.domain.request_files.check_file import Severity
+from batchapp.domain.request_files.findings import OURS, SEVERITIES
+from batchapp.domain.request_files.rules.request_warnings import secret_in
 from tests.domain.making import CHAT, check_bytes, codes, make_body, make_file, make_line
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}

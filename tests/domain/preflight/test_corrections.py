@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from batchapp.domain.preflight.corrections import SHOWN, Correction, in_words, preview
-from batchapp.domain.preflight.repairs import Choice, Repair
+from batchapp.domain.corrections.corrected_file import SHOWN, Correction, in_words, preview
+from batchapp.domain.corrections.corrections import Choice, Repair
 from tests.domain.making import LIMITS, make_body, make_file, make_line
 
 SUFFIX = Choice(frozenset({Repair.SUFFIX_DUPLICATES}))

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.preflight.firsts import SLOTS, FirstLines
+from batchapp.domain.request_files.fast.first_lines import SLOTS, FirstLines
 
 HASHES = st.integers(-(2**63), 2**63 - 1)
 

@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from batchapp.domain.preflight.frames import Frames
-from batchapp.domain.preflight.judging import judge, judge_block
-from batchapp.domain.preflight.lines import Block
-from batchapp.domain.preflight.rows import examine
+from batchapp.domain.request_files.check_lines import judge, judge_block
+from batchapp.domain.request_files.fast.line_templates import Frames
+from batchapp.domain.request_files.reading.lines import Block
+from batchapp.domain.request_files.rules.request_line import examine
 from tests.domain.making import LIMITS, make_line
 from tests.fuzz.check_lines import mutated
 

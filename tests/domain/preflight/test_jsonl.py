@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchapp.domain.preflight.jsonl import (
+from batchapp.domain.request_files.check_file import (
     FAULTS_KEPT_PER_CODE,
     Limits,
     ModelFacts,
@@ -16,7 +16,7 @@ from batchapp.domain.preflight.jsonl import (
     check,
     requests,
 )
-from batchapp.domain.preflight.limits import MAX_DEPTH
+from batchapp.domain.request_files.limits import MAX_DEPTH
 from tests.domain.making import (
     CHAT,
     LIMITS,

@@ -5,9 +5,9 @@ from itertools import chain
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchapp.domain.preflight.jsonl import Limits, requests
-from batchapp.domain.preflight.limits import MAX_PARTS
-from batchapp.domain.preflight.parts import Span, divide
+from batchapp.domain.request_files.check_file import Limits, requests
+from batchapp.domain.request_files.limits import MAX_PARTS
+from batchapp.domain.request_files.splitting import Span, divide
 from tests.domain.making import check_bytes, make_body, make_file, make_line
 
 LINES = st.lists(st.integers(0, 40), min_size=1, max_size=30)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchapp.domain.preflight.faults import FILE_CODES, SEVERITIES
-from batchapp.domain.preflight.jsonl import Limits, check
-from batchapp.domain.preflight.repairs import REMEDIES, Choice, Repair, Repairing, cures_of
+from batchapp.domain.corrections.corrections import REMEDIES, Choice, Repair, Repairing, cures_of
+from batchapp.domain.request_files.check_file import Limits, check
+from batchapp.domain.request_files.findings import FILE_CODES, SEVERITIES
 from tests.domain.making import LIMITS, check_bytes, make_body, make_file, make_line
 
 BOM = b"\xef\xbb\xbf"

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchapp.domain.preflight import jsonl, lines, second
-from batchapp.domain.preflight.judging import judge_block
-from batchapp.domain.preflight.limits import Limits
+from batchapp.domain.request_files import check_file
+from batchapp.domain.request_files.check_lines import judge_block
+from batchapp.domain.request_files.fast import second_process
+from batchapp.domain.request_files.limits import Limits
+from batchapp.domain.request_files.reading import lines
 from tests.domain.making import LIMITS, make_body, make_file, make_line
 
 LINES = st.sampled_from(
@@ -55,7 +57,7 @@ def many(number: int = 400) -> bytes:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl, "BLOCK", 1_000)
+    monkeypatch.setattr(check_file, "BLOCK", 1_000)
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,11 +73,11 @@ def test_wherever_the_file_is_cut_the_report_is_that_of_one_process(
 ):
     data = b"\n".join(found) + ending
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jsonl, "BLOCK", block)
+        patch.setattr(check_file, "BLOCK", block)
         patch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
-        alone = jsonl.check([data], limits)
-        helped = jsonl.check(cut(data, chunk), limits, with_second=True)
+        alone = check_file.check([data], limits)
+        helped = check_file.check(cut(data, chunk), limits, with_second=True)
 
     assert helped == alone
 
@@ -101,9 +103,9 @@ def test_the_second_process_does_a_share_of_the_work(monkeypatch):
         mine.append(block)
         return judge_block(block, limits)
 
-    monkeypatch.setattr(second, "judge_block", judge)  # a fork's list is its own
+    monkeypatch.setattr(second_process, "judge_block", judge)  # a fork's list is its own
 
-    report = jsonl.check([many()], LIMITS, with_second=True)
+    report = check_file.check([many()], LIMITS, with_second=True)
 
     assert report.requests == 402
     assert len(mine) < len(list(lines.blocks([many()], 1_000, LIMITS.longest_line))) - 1
@@ -111,10 +113,10 @@ def test_the_second_process_does_a_share_of_the_work(monkeypatch):
 
 @pytest.mark.usefixtures("small_blocks")
 def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
-    alone = jsonl.check([many()], LIMITS)
+    alone = check_file.check([many()], LIMITS)
     started = []
 
-    class Watched(second.SecondProcess):
+    class Watched(second_process.SecondProcess):
         def __enter__(self):
             started.append(self)
             return super().__enter__()
@@ -125,18 +127,18 @@ def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
                 os.kill(started[0]._pid, signal.SIGKILL)
             yield chunk
 
-    monkeypatch.setattr(second, "SecondProcess", Watched)
+    monkeypatch.setattr(second_process, "SecondProcess", Watched)
 
-    assert jsonl.check(chunks(), LIMITS, with_second=True) == alone
+    assert check_file.check(chunks(), LIMITS, with_second=True) == alone
     assert started
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_what_the_second_process_cannot_say_or_hold_is_done_here(monkeypatch):
-    alone = jsonl.check([many()], LIMITS)
-    monkeypatch.setattr(second, "SLOT", 1_100)  # less than what is said of some blocks
+    alone = check_file.check([many()], LIMITS)
+    monkeypatch.setattr(second_process, "SLOT", 1_100)  # less than what is said of some blocks
 
-    assert jsonl.check([many()], LIMITS, with_second=True) == alone
+    assert check_file.check([many()], LIMITS, with_second=True) == alone
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -149,7 +151,7 @@ def test_whoever_gives_up_leaves_no_process_behind():
 
     for _ in range(3):
         with pytest.raises(LostLease):
-            jsonl.check([many(1_200)], LIMITS, progress=progress, with_second=True)
+            check_file.check([many(1_200)], LIMITS, progress=progress, with_second=True)
 
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -158,7 +160,7 @@ def test_whoever_gives_up_leaves_no_process_behind():
 def test_progress_is_told_alike_with_a_second_process():
     told: list[int] = []
 
-    jsonl.check([many(2_500)], LIMITS, progress=told.append, with_second=True)
+    check_file.check([many(2_500)], LIMITS, progress=told.append, with_second=True)
 
     assert told == [1_000, 2_000, 2_502]
 
@@ -168,8 +170,8 @@ def test_beside_threads_nothing_is_forked():
     thread = threading.Thread(target=done.wait)
     thread.start()
     try:
-        assert not second.is_possible()
+        assert not second_process.is_possible()
     finally:
         done.set()
         thread.join()
-    assert second.is_possible()
+    assert second_process.is_possible()

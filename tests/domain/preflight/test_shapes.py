@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from batchapp.domain.preflight import jsonl
-from batchapp.domain.preflight.jsonl import Limits
-from batchapp.domain.preflight.shapes import SHAPES_KEPT, shape
+from batchapp.domain.request_files import check_file
+from batchapp.domain.request_files.check_file import Limits
+from batchapp.domain.request_files.rules.request_shape import SHAPES_KEPT, shape
 from batchapp.domain.tokens.questions import question
 
 CHAT = "/v1/chat/completions"
@@ -22,12 +22,12 @@ def with_system(text: str) -> dict[str, object]:
     return ASKED | {"messages": [{"role": "system", "content": text}, ASKED["messages"][1]]}
 
 
-def checked(*bodies: dict[str, object], url: str = CHAT) -> jsonl.ModelFacts:
+def checked(*bodies: dict[str, object], url: str = CHAT) -> check_file.ModelFacts:
     lines = [
         json.dumps({"custom_id": f"id {number}", "method": "POST", "url": url, "body": body})
         for number, body in enumerate(bodies)
     ]
-    report = jsonl.check(["\n".join(lines).encode()], Limits(max_bytes=10**8))
+    report = check_file.check(["\n".join(lines).encode()], Limits(max_bytes=10**8))
     assert report.is_valid
     return report.models["m"]
 
@@ -66,7 +66,7 @@ def test_a_role_of_any_type_does_not_stop_the_check(model: str, role: object):
     body = {"model": model, "messages": messages}
     line = {"custom_id": "a", "method": "POST", "url": CHAT, "body": body}
 
-    report = jsonl.check([json.dumps(line).encode()], Limits(max_bytes=10**8))
+    report = check_file.check([json.dumps(line).encode()], Limits(max_bytes=10**8))
 
     assert report.requests == 1
     assert question(body, CHAT) is None

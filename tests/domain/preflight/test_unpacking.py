@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from batchapp.domain.preflight.jsonl import Limits, check, requests
+from batchapp.domain.request_files.check_file import Limits, check, requests
 from tests.domain.making import LIMITS, check_bytes, make_body, make_file, make_line
 
 FILE = make_file(

@@ -1,7 +1,7 @@
 import pytest
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.domain.results.reconcile import (
+from batchapp.domain.results.reconciliation import (
     Counts,
     disagreement,
     is_balanced,

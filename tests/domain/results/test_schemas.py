@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.results.schemas import LONGEST_SCHEMA, Asked, asked, fault
+from batchapp.domain.results.answer_schemas import LONGEST_SCHEMA, Asked, asked, fault
 
 PERSON = {
     "type": "object",
@@ -139,7 +139,7 @@ def woven(keyword: str) -> dict[str, Any]:
 NESTED = 200 * '{"x":' + "1" + 200 * "}"
 HOSTILE = """
 import json, sys
-from batchapp.domain.results.schemas import Asked, fault
+from batchapp.domain.results.answer_schemas import Asked, fault
 schema, answer = json.load(sys.stdin)
 fault(Asked(json.dumps(schema).encode(), False), answer)
 print("survived")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from batchapp.domain.results.best import ANSWERS, at_least_as_good_as
+from batchapp.domain.results.best_attempt import ANSWERS, at_least_as_good_as
 from batchapp.domain.results.outcome import SUCCEEDED, Outcome
-from batchapp.domain.results.selection import (
+from batchapp.domain.results.retry_selection import (
     ADVICE,
     UNTRIED,
     USUAL,

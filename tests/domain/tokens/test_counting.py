@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.tokens.counting import answers, count, measure, output
-from batchapp.domain.tokens.ratio import (
+from batchapp.domain.tokens.token_ratio import (
     PER_ATTACHMENT,
     PER_MESSAGE,
     PER_REPLY,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.tokens.counting import measure
-from batchapp.domain.tokens.images import (
+from batchapp.domain.tokens.image_tokens import (
     QWEN2_5_VL,
     QWEN3_VL,
     UNSEEN,
@@ -15,7 +15,7 @@ from batchapp.domain.tokens.images import (
     base64_pixels,
     pixels,
 )
-from batchapp.domain.tokens.ratio import Size
+from batchapp.domain.tokens.token_ratio import Size
 from tests.domain.making import CHAT
 
 VL = "Qwen/Qwen3-VL-235B-A22B-Instruct-FP8"

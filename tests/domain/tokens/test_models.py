@@ -5,10 +5,10 @@ import msgspec
 import pytest
 
 import batchapp
-from batchapp.domain.preflight.jsonl import ModelFacts
-from batchapp.domain.tokens import families
+from batchapp.domain.request_files.check_file import ModelFacts
+from batchapp.domain.tokens import model_families
 from batchapp.domain.tokens.counting import measure
-from batchapp.domain.tokens.ratio import Size
+from batchapp.domain.tokens.token_ratio import Size
 from tests.domain.making import CHAT, check_bytes, make_body, make_file, make_line
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
@@ -39,7 +39,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"
     ],
 )
 def test_a_model_is_known_by_its_name(model, vocabulary, has_template):
-    family = families.of(model)
+    family = model_families.of(model)
 
     assert family.vocabulary.__name__ == vocabulary
     assert (family.template is not None) == has_template
@@ -59,7 +59,7 @@ def test_a_model_is_known_by_its_name(model, vocabulary, has_template):
     ],
 )
 def test_an_unknown_model_has_no_family(model):
-    assert families.of(model) is None
+    assert model_families.of(model) is None
 
 
 def test_the_priced_models_of_the_three_families_are_counted_exactly():

@@ -4,7 +4,7 @@ openai-harmony's conversations, and counting the text with tiktoken."""
 import pytest
 
 from batchapp.domain.tokens.counting import measure
-from batchapp.domain.tokens.ratio import Size
+from batchapp.domain.tokens.token_ratio import Size
 from tests.domain.making import CHAT
 
 QWEN3 = "Qwen/Qwen3-14B-FP8"

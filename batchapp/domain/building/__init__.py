@@ -1,1 +1,0 @@
-"""From a table and a prompt to a file of requests."""

@@ -1,0 +1,1 @@
+"""Correct a file of requests: a new file is made, the old one stays."""

@@ -1,1 +1,0 @@
-"""What a file holds, and every fault in it, in one pass."""

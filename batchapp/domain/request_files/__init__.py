@@ -1,0 +1,1 @@
+"""Check a file of requests in one pass: what it holds and every finding."""

@@ -1,0 +1,219 @@
+"""The state of one check: line after line in, one report out."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from batchapp.domain.request_files.fast.first_lines import FirstLines
+from batchapp.domain.request_files.findings import FaultLog
+from batchapp.domain.request_files.limits import MAX_PARTS, Limits
+from batchapp.domain.request_files.line_report import NO_LIMIT, Judged
+from batchapp.domain.request_files.report import ModelFacts, Report
+from batchapp.domain.request_files.rules import request_rules, request_shape
+from batchapp.domain.request_files.splitting import Divider
+
+MODELS_KEPT = 1_000
+"""More names than any provider offers: they were meant for another field."""
+
+
+class Checker:
+    """Remembers, of each line, its number and two hashes; the rest are sums."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.log = FaultLog()
+        self.requests = 0
+        self.models: dict[str, ModelFacts] = {}
+        self.repeated: dict[str, ModelFacts] = {}
+        self.urls: Counter[str] = Counter()
+        self._shapes = request_shape.Shapes()
+        self._divider = Divider(limits)
+        self._custom_ids, self._bodies = FirstLines(), FirstLines()
+
+    def read(self, judged: Judged, number: int, offset: int) -> None:
+        """Take the next line, which begins at byte ``offset``."""
+        if judged.has_mark:
+            self.log.add(*_byte_order_mark(number), line=number, offset=offset)
+        if judged.is_blank:
+            return
+        self.requests += 1
+        self._divider.add(offset, judged.length)
+        if judged.is_request:
+            duplicate = self._duplicate(judged.custom_id, number)
+            if duplicate or judged.has_error:
+                self._note([*judged.findings, *duplicate], judged, number, offset)
+                return
+        if judged.findings:
+            self._note(judged.findings, judged, number, offset)
+        if not judged.is_request:
+            return
+        if judged.has_return:
+            self._note([_carriage_return(number)], judged, number, offset)
+        first = self._bodies.first(judged.body, number)
+        if first != number:
+            self._note([_repetition(number, first)], judged, number, offset)
+        self._count(judged, number, is_repeated=first != number)
+
+    def report(
+        self, size: int, archive: request_rules.Finding | None = None, *, is_gzip: bool = False
+    ) -> Report:
+        """Close the check of a file of ``size`` bytes; ``archive`` is why it ended too early."""
+        if archive:
+            self.log.add(*archive)
+        else:
+            self._judge_size(size)
+        self._judge_mixture()
+        for model, facts in self.models.items():
+            facts.shape = self._shapes.usual(model, facts.requests)
+        return Report(
+            requests=self.requests,
+            bytes=size,
+            faults=self.log.faults,
+            fault_totals=dict(self.log.totals),
+            severities=self.log.severities,
+            models=self.models,
+            urls=dict(self.urls),
+            repeated=self.repeated,
+            is_gzip=is_gzip,
+            parts=self.parts(size),
+        )
+
+    def _note(
+        self, findings: Iterable[request_rules.Finding], judged: Judged, number: int, offset: int
+    ) -> None:
+        for found in findings:
+            self.log.add(*found, line=number, custom_id=judged.custom_id, offset=offset)
+
+    def _duplicate(self, custom_id: str, number: int) -> tuple[request_rules.Finding, ...]:
+        if not custom_id or custom_id.isspace():
+            return ()
+        first = self._custom_ids.first(hash(custom_id), number)
+        if first == number:
+            return ()
+        message = (
+            f"custom_id {request_rules.quoted(custom_id)} of line {number:,} is already used on "
+            f"line {first:,}; their results could not be told apart, so give each request its own."
+        )
+        return (request_rules.Finding("duplicate_custom_id", message, first),)
+
+    def _count(self, judged: Judged, number: int, *, is_repeated: bool) -> None:
+        """Add one good request to the facts of its model."""
+        model = judged.model
+        facts = self.models.get(model)
+        if facts is None:
+            if len(self.models) >= MODELS_KEPT:
+                message = (
+                    f"The file names more than {MODELS_KEPT:,} models; body.model must be one "
+                    "that the connection offers."
+                )
+                self.log.add("too_many_models", message, line=number, custom_id=judged.custom_id)
+                return
+            facts = self.models[model] = ModelFacts(embeddings=True, exact=True)
+        self.urls[judged.url] += 1
+        if judged.shape:
+            self._shapes.add(model, judged.shape)
+        _add(judged, facts)
+        facts.exact = facts.exact and judged.is_exact
+        facts.embeddings = facts.embeddings and judged.url == "/v1/embeddings"
+        if is_repeated:
+            sums = self.repeated.setdefault(model, ModelFacts())
+            sums.embeddings, sums.exact = facts.embeddings, facts.exact
+            _add(judged, sums)
+
+    def _judge_size(self, size: int) -> None:
+        limits = self.limits
+        if not size:
+            self.log.add("empty_file", "The file is empty; put one request on each line.")
+        elif not self.requests:
+            self.log.add(
+                "only_blank_lines", "The file has only blank lines; put one request on each line."
+            )
+        if size > limits.max_upload_bytes:
+            self.log.add(
+                "too_many_bytes",
+                f"The file has {size:,} bytes and at most {limits.max_upload_bytes:,} are "
+                "accepted; split it into several.",
+            )
+        elif self._divider.has_giant:
+            self.log.add(
+                "too_many_bytes",
+                f"One line alone has more bytes than the {limits.max_bytes:,} that "
+                f"{limits.provider} takes a file; shorten its request.",
+            )
+        parts, why = self.parts(size), limits.why_divided(size, self.requests)
+        if parts > MAX_PARTS:
+            self.log.add(
+                "too_many_parts",
+                f"The file would be sent in {parts:,} parts, since {limits.provider} takes {why} "
+                f"a file, and at most {MAX_PARTS:,} are made; split it into several.",
+            )
+        elif parts > 1:
+            self.log.add(
+                "several_parts",
+                f"It is sent in {parts:,} parts, since {limits.provider} takes {why} a file. "
+                "They stay one batch here.",
+            )
+
+    def parts(self, size: int) -> int:
+        """In how many files the provider gets what is a file of ``size`` bytes here."""
+        return 1 if self.limits.fit(size, self.requests) else self._divider.parts
+
+    def _judge_mixture(self) -> None:
+        unbounded = sum(facts.unbounded_requests for facts in self.models.values())
+        if unbounded:
+            requests = "1 request sets" if unbounded == 1 else f"{unbounded:,} requests set"
+            message = (
+                f"{requests} no limit on the answer's length, so there is no highest price; add "
+                "max_tokens to have one."
+            )
+            self.log.add_total("no_max_tokens", message, unbounded)
+        if len(self.models) > 1:
+            self.log.add(
+                "mixed_models",
+                f"The requests go to {len(self.models):,} models; each is priced on its own. "
+                "Split the file if that is not meant.",
+            )
+        if len(self.urls) > 1:
+            self.log.add(
+                "mixed_urls",
+                f"The requests go to {len(self.urls):,} urls ({', '.join(sorted(self.urls))}); "
+                "Doubleword takes them together, other providers want a file for each.",
+            )
+
+
+def _add(judged: Judged, facts: ModelFacts) -> None:
+    facts.requests += 1
+    facts.input_tokens += judged.input_tokens
+    facts.attachments += judged.attachments
+    facts.assumed_attachments += judged.assumed
+    facts.expected_output_tokens += judged.expected
+    if judged.limit == NO_LIMIT:
+        facts.unbounded_requests += 1
+    else:
+        facts.max_output_tokens += judged.limit
+
+
+def _repetition(number: int, first: int) -> request_rules.Finding:
+    """An earlier line has the same body, byte for byte."""
+    message = (
+        f"Line {number:,} asks word for word what line {first:,} asks, and is paid for again; "
+        "drop it unless you want another answer."
+    )
+    return request_rules.Finding("identical_body", message, first)
+
+
+def _byte_order_mark(number: int) -> request_rules.Finding:
+    where = "The file" if number == 1 else f"Line {number:,}"
+    return request_rules.Finding(
+        "byte_order_mark",
+        f"{where} begins with a byte order mark, which the provider reads as broken JSON; "
+        "save it as UTF-8 without BOM.",
+    )
+
+
+def _carriage_return(number: int) -> request_rules.Finding:
+    """JSON takes it for a space, and many editors for the end of a line."""
+    return request_rules.Finding(
+        "carriage_return",
+        f"Line {number:,} has a carriage return in its middle. That is allowed, but some editors "
+        "begin a new line there, and count on from it.",
+    )

@@ -1,0 +1,1 @@
+"""Bytes of a request file: what kind of file, which lines, which JSON."""

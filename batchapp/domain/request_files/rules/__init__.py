@@ -1,0 +1,1 @@
+"""What one request must look like, and what may be wrong with it."""

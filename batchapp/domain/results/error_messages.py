@@ -1,0 +1,100 @@
+"""The human sentence inside an error, however deep the provider wrapped it."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from batchapp.domain.results.answer_bodies import mapping, text_of
+
+MAX_WRAPPINGS = 8
+SENTENCE_LENGTH = 1_000
+HTML_TITLE = re.compile(r"<title[^>]*>([^<]{1,300})</title>", re.IGNORECASE)
+
+REASONS = {
+    "BatchTerminated": "The batch was cancelled before this request was answered.",
+    "TaskTerminated": "The provider stopped while it worked on this request.",
+    "Timeout": "The model did not answer in time",
+    "NetworkError": "The provider could not reach the model",
+    "RequestBuilderError": "The provider could not build the request",
+}
+"""Of the provider's failure types, those that do not carry an HTTP answer. Source: the server's
+FailureReason, control-layer 10.13."""
+
+SENTENCE_FIELDS = ("error", "message", "detail", "msg", "error_description", "title", "body")
+
+
+class Failure(NamedTuple):
+    """``code`` is the innermost one given, ``status`` the HTTP status if there was one."""
+
+    code: str
+    message: str
+    status: int | None
+
+
+def dig(error: object) -> Failure:
+    """What went wrong; ``message`` is "" when nobody said.
+
+    Unwraps JSON inside strings, the provider's ``{"type", "details": {"status", "body"}}``,
+    OpenAI's ``{"error": {"message"}}`` and FastAPI's ``{"detail": [{"msg"}]}``.
+    """
+    code, status, prefix = "", None, ""
+    for _ in range(MAX_WRAPPINGS):
+        if isinstance(error, str):
+            unwrapped = _decoded(error)
+            if unwrapped is None:
+                return Failure(code, _said(prefix, error), status)
+            error = unwrapped
+        elif isinstance(error, list):
+            error = error[0] if error else None
+        elif isinstance(error, dict):
+            code = _code(error) or code
+            details = mapping(error.get("details"))
+            status = http_status(details.get("status")) or status
+            prefix = REASONS.get(text_of(error.get("type")), prefix)
+            error = _next(details) if details else _next(error)
+        else:
+            break
+    return Failure(code, _said(prefix, ""), status)
+
+
+def http_status(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 999:
+        return value
+    return None
+
+
+def _next(fields: Mapping[str, Any]) -> object:
+    for field in SENTENCE_FIELDS:
+        if value := fields.get(field):
+            found: object = value
+            return found
+    return None
+
+
+def _code(fields: Mapping[str, Any]) -> str:
+    """A code in words if there is one, else a number such as vLLM's 400."""
+    code, kind = fields.get("code"), fields.get("type")
+    number = http_status(code)
+    return text_of(code) or text_of(kind) or (str(number) if number else "")
+
+
+def _decoded(text: str) -> object:
+    """The JSON object, list or string in ``text``, or None if it is a sentence."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return None
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value or None
+
+
+def _said(prefix: str, text: str) -> str:
+    """One line; of a web page its title."""
+    if text.lstrip()[:1] == "<" and (title := HTML_TITLE.search(text[:4096])):
+        text = title[1]
+    sentence = " ".join(text[: 4 * SENTENCE_LENGTH].split())[:SENTENCE_LENGTH]
+    if prefix and not prefix.endswith("."):
+        return f"{prefix}: {sentence}" if sentence else f"{prefix}."
+    return sentence or prefix

@@ -1,0 +1,1 @@
+"""Read tables and turn their rows into requests."""

@@ -1,0 +1,69 @@
+"""Which vocabulary, chat template and image rule a model has, by its name."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from batchapp.domain.tokens import harmony_prompt, image_tokens, qwen_prompt, vocabularies
+from batchapp.domain.tokens.model_prompt import Template
+from batchapp.domain.tokens.vocabularies import Vocabulary
+
+
+class Family(NamedTuple):
+    """``template`` is None where we do not know it to the letter: nothing is exact then.
+
+    ``input_end`` is what the tokenizer appends to each text that is embedded.
+    """
+
+    vocabulary: Callable[[], Vocabulary]
+    template: Template | None = None
+    image: image_tokens.PatchRule | None = None
+    is_chat: bool = True
+    input_end: int = 0
+
+
+QUANTISED = r"(?:-(?:fp8|nvfp4|bf16|awq|gptq-int[48]|int[48]))?"
+NAMES: tuple[tuple[str, Family], ...] = (
+    (
+        rf"qwen3\.5-(?:0\.8|2)b{QUANTISED}",
+        Family(vocabularies.qwen3_5, qwen_prompt.Qwen3_5(thinks=False), image_tokens.QWEN3_VL),
+    ),
+    (
+        rf"qwen3\.5-\d+b(?:-a\d+b)?{QUANTISED}",
+        Family(vocabularies.qwen3_5, qwen_prompt.Qwen3_5(thinks=True), image_tokens.QWEN3_VL),
+    ),
+    (r"qwen3\.[56]-.+", Family(vocabularies.qwen3_5, image=image_tokens.QWEN3_VL)),
+    (
+        rf"qwen3-vl-\d+b(?:-a\d+b)?-instruct{QUANTISED}",
+        Family(vocabularies.qwen3, qwen_prompt.Qwen3VL(), image_tokens.QWEN3_VL),
+    ),
+    (r"qwen3-vl-.+", Family(vocabularies.qwen3, image=image_tokens.QWEN3_VL)),
+    (
+        r"qwen3-embedding-(?:0\.6|4|8)b",
+        Family(vocabularies.qwen3, is_chat=False, input_end=1),
+    ),
+    (
+        rf"qwen3-(?:0\.6|1\.7|\d+)b(?:-a\d+b)?{QUANTISED}",
+        Family(vocabularies.qwen3, qwen_prompt.Qwen3()),
+    ),
+    (r"qwen3-.+", Family(vocabularies.qwen3)),
+    (r"gpt-oss-\d+b", Family(vocabularies.gpt_oss, harmony_prompt.Harmony())),
+    (r"gpt-oss-.+", Family(vocabularies.gpt_oss)),
+    (r"(?:qwen2\.5-vl|olmocr-2)-.+", Family(vocabularies.qwen3, image=image_tokens.QWEN2_5_VL)),
+)
+"""The first whole match counts, without the maker's name and whatever the case.
+
+Sources: Qwen3.5 of less than 4B does not think unless asked to (the models' cards); of Qwen3 the
+sizes without a suffix have the template that thinks or does not, while -2507, Coder and Next have
+others; Qwen3-Embedding's tokenizer appends one token (QwenLM/Qwen3-Embedding, issue 122).
+"""
+
+_NAMES = tuple((re.compile(pattern, re.IGNORECASE), family) for pattern, family in NAMES)
+
+
+@lru_cache(maxsize=1_024)
+def of(model: str) -> Family | None:
+    """The family of ``model``, or None for the many we do not know."""
+    name = model.rpartition("/")[2]
+    return next((family for pattern, family in _NAMES if pattern.fullmatch(name)), None)

@@ -1,0 +1,142 @@
+"""Finding batches again."""
+
+import itertools
+from datetime import date, datetime, time, timedelta
+from string import hexdigits
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from batchapp.forms.date_range import DaysForm
+from batchapp.models import Batch, Part, Project
+
+NEEDS_ATTENTION = "needs_attention"
+WITH_ERRORS = "with_errors"
+LATE = "late"
+UNFINISHED_RESULTS = Q(failed__gt=0) | Q(missing__gt=0)
+ID_BEGINS = 8
+"""Characters from which on a word may be the beginning of an id, ours or the provider's."""
+
+
+class Switch(forms.CheckboxInput):
+    """A box that is ticked unless the address says ``no``: of an empty box browsers say nothing.
+
+    A hidden twin before it, of the same name and the value ``no``, speaks for the empty one.
+    """
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> bool:
+        return bool(data.get(name) != "no")
+
+
+class BatchFilterForm(DaysForm):
+    """Which batches a list shows, in what order; it lives in the page's address."""
+
+    q = forms.CharField(
+        label="Search",
+        required=False,
+        max_length=200,
+        widget=forms.SearchInput(attrs={"placeholder": "Name, file or id", "autocomplete": "off"}),
+    )
+    project = forms.ChoiceField(
+        required=False,
+        error_messages={"invalid_choice": "There is no such project. Choose another."},
+    )
+    status = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "Any status"),
+            ("active", "Under way"),
+            (NEEDS_ATTENTION, "Needs attention"),
+            (LATE, "Late"),
+            (Batch.Status.COMPLETED, "Completed"),
+            (WITH_ERRORS, "Completed with errors"),
+            (Batch.Status.FAILED, "Failed"),
+            (Batch.Status.CANCELLED, "Cancelled"),
+        ],
+    )
+    window = forms.ChoiceField(required=False)
+    active_first = forms.BooleanField(required=False, widget=Switch)
+
+    field_order = ["q", "status", "project", "window", "first", "last", "active_first"]
+
+    def __init__(self, *args: Any, projects: list[Project], **kwargs: Any) -> None:
+        """Of ``projects``, each with its connection; of a single one nobody needs to choose it."""
+        super().__init__(*args, **kwargs)
+        project, window = self.fields["project"], self.fields["window"]
+        offered = (each.connection.windows for each in projects)
+        names = dict.fromkeys(itertools.chain.from_iterable(offered))
+        if isinstance(window, forms.ChoiceField):
+            window.choices = [("", "Any window"), *((name, name) for name in names)]
+        if isinstance(project, forms.ChoiceField):
+            slugs = [(each.slug, each.name) for each in projects]
+            project.choices = [("", "All projects"), *slugs]
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it asks for less than everything."""
+        asked = (self.data.get(name) for name in self.fields if name != "active_first")
+        return any(asked)
+
+    @property
+    def wants_active_first(self) -> bool:
+        return self.data.get("active_first") != "no"
+
+    def narrow(self, batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
+        """Those of ``batches`` that were asked for; none while the question makes no sense."""
+        if not self.is_valid():
+            return batches.none()
+        asked = self.cleaned_data
+        if asked.get("project"):
+            batches = batches.filter(project__slug=asked["project"])
+        if window := asked["window"]:
+            batches = batches.filter(window=window)
+        if first := asked["first"]:
+            batches = batches.filter(created_at__gte=_midnight(first))
+        if last := asked["last"]:
+            batches = batches.filter(created_at__lt=_midnight(last + timedelta(days=1)))
+        if text := asked["q"]:
+            batches = batches.filter(_mentions(text))
+        return _in_status(batches, asked["status"])
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _mentions(text: str) -> Q:
+    """What a person knows a batch by; of an id the beginning will do."""
+    found = Q(name__icontains=text) | Q(upload__name__icontains=text)
+    if len(text) < ID_BEGINS:
+        return found
+    parts = Part.objects.filter(upstream_id__istartswith=text)
+    return found | _begins(text) | Q(pk__in=parts.values("batch"))
+
+
+def _begins(text: str) -> Q:
+    """Our ids that begin like ``text``: a range means the same with and without a uuid type."""
+    digits = text.replace("-", "").lower()
+    if not 0 < len(digits) <= 32 or not set(digits) <= set(hexdigits):
+        return Q(pk__in=[])
+    return Q(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
+
+
+def _in_status(batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
+    """A status as the pages name it, which says more than the row's own."""
+    parts = Part.objects.filter(batch=OuterRef("pk"))
+    if status == "active":
+        return batches.exclude(status__in=Batch.OVER)
+    if status == NEEDS_ATTENTION:
+        stuck = Exists(parts.needing_attention())
+        return batches.exclude(status__in=Batch.OVER).filter(stuck)
+    if status == LATE:
+        ended = Coalesce("ended_at", timezone.now())
+        return batches.filter(Exists(parts.filter(expires_at__lt=ended)))
+    if status == WITH_ERRORS:
+        return batches.filter(UNFINISHED_RESULTS, status=Batch.Status.COMPLETED)
+    if status == Batch.Status.COMPLETED:
+        return batches.filter(failed=0, missing=0, status=status)
+    return batches.filter(status=status) if status else batches

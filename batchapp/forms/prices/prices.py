@@ -1,0 +1,237 @@
+"""The price table: what to look at, and one price or a whole list to write."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from batchapp.domain.money import model_patterns, price_list_csv
+from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.forms.date_range import EARLIEST, LATEST
+from batchapp.models import REALTIME, Connection, Price
+from batchapp.services.prices.price_lists import offered
+
+MAX_CSV_BYTES = 512 * 1024
+SHOWN = {"": "In force and announced", "announced": "Announced", "all": "All, with history"}
+
+
+class AmountField(forms.CharField):
+    """USD per million tokens; empty is not zero."""
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(
+            label=f"{side.capitalize()}, USD per million tokens",
+            max_length=20,
+            widget=widget,
+            required=False,
+        )
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return price_list_csv.amount(super().clean(value), self.side)
+        except ValueError as exc:
+            raise ValidationError(str(exc)) from exc
+
+
+class MomentField(forms.DateTimeField):
+    """A date and time to come; empty is now."""
+
+    def __init__(self, label: str, help_text: str = "") -> None:
+        widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
+        super().__init__(label=label, required=False, widget=widget, help_text=help_text)
+
+    def clean(self, value: Any) -> datetime | None:
+        try:
+            moment: datetime | None = super().clean(value)
+        except OverflowError:
+            raise ValidationError("Choose a date between 2000 and 2100.") from None
+        if moment and not EARLIEST <= moment.date() <= LATEST:
+            raise ValidationError("Choose a date between 2000 and 2100.")
+        return moment
+
+
+def offer(form: forms.Form, connections: Iterable[Connection], every: str = "") -> None:
+    field = form.fields["connection"]
+    if isinstance(field, ConnectionField):
+        field.offer(connections, every)
+
+
+def _empty_is_now() -> str:
+    return f"Empty means now. The time is in {timezone.get_current_timezone_name()}."
+
+
+class ConnectionField(forms.TypedChoiceField):
+    """One of the connections that a page has read already, so that forms ask for none again."""
+
+    def offer(self, connections: Iterable[Connection], every: str = "") -> None:
+        """``every`` is what the empty choice is called, if there is one."""
+        found = {str(each.pk): each for each in connections}
+        self.choices = [("", every)] if every else []
+        self.choices += [(pk, each.name) for pk, each in found.items()]
+        self.coerce = found.__getitem__
+        self.empty_value = None
+
+
+class FilterForm(forms.Form):
+    """Lives in the page's address; nonsense in it is as good as nothing."""
+
+    q = forms.CharField(
+        label="Search",
+        required=False,
+        max_length=200,
+        widget=forms.SearchInput(attrs={"dir": "auto"}),
+    )
+    connection = ConnectionField(required=False)
+    show = forms.ChoiceField(label="Show", required=False, choices=list(SHOWN.items()))
+
+    def __init__(self, *args: Any, connections: Iterable[Connection], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer(self, connections, "All")
+
+    def prices(self, at: datetime) -> Any:
+        """The rows asked for."""
+        asked = self.cleaned_data if self.is_valid() else {}
+        rows = Price.objects.all()
+        if asked.get("show") == "announced":
+            rows = rows.announced(at)
+        elif asked.get("show") != "all":
+            rows = rows.not_over(at)
+        if asked.get("connection"):
+            rows = rows.filter(connection=asked["connection"])
+        return rows.filter(model__icontains=asked["q"]) if asked.get("q") else rows
+
+
+class TryForm(forms.Form):
+    """Which price a model would get."""
+
+    connection = ConnectionField()
+    model = forms.CharField(max_length=200, error_messages={"required": "Type a model."})
+    at = MomentField("And at", "")
+
+    def __init__(self, *args: Any, connections: Iterable[Connection], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer(self, connections)
+
+
+class PriceForm(forms.Form):
+    """A new price, from now or from a date to come."""
+
+    connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
+    model = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="The provider's exact name, or a pattern: Qwen/* means all of Qwen. An exact "
+        "name goes before a pattern, and a longer pattern before a shorter one.",
+        error_messages={"required": "Type the model's name, or a pattern."},
+    )
+    window = forms.ChoiceField(label="Completion window")
+    input_usd = AmountField("input")
+    output_usd = AmountField("output")
+    since = MomentField("From", "")
+    source = forms.CharField(
+        max_length=200, required=False, help_text="Where the figure is from, such as an address."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["since"].help_text = _empty_is_now()
+        every = (window for each in Connection.objects.all() for window in offered(each))
+        names = [each for each in dict.fromkeys(every) if each != REALTIME]
+        window = self.fields["window"]
+        if isinstance(window, forms.ChoiceField):
+            window.choices = [(name, name) for name in (*names, REALTIME)]
+
+    def clean_model(self) -> str:
+        return model_patterns.tidy(self.cleaned_data["model"])
+
+    def clean(self) -> dict[str, Any]:
+        connection, window = (self.cleaned_data.get(name) for name in ("connection", "window"))
+        if connection and window and window not in offered(connection):
+            names = ", ".join(offered(connection))
+            self.add_error("window", f"{connection} offers only: {names}.")
+        return self.cleaned_data
+
+    def price(self) -> Price:
+        """What was asked for, unsaved; ``since`` is not in it."""
+        names = ["connection", "model", "window", "input_usd", "output_usd", "source"]
+        return Price(**{name: self.cleaned_data[name] for name in names})
+
+
+class CorrectForm(forms.Form):
+    """Other amounts for a price."""
+
+    input_usd = AmountField("input")
+    output_usd = AmountField("output")
+    since = MomentField("From", "")
+    source = forms.CharField(
+        max_length=200, required=False, help_text="Where the figure is from, such as an address."
+    )
+
+    def __init__(self, *args: Any, price: Price, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial = {
+            name: f"{getattr(price, name).normalize():f}" for name in ("input_usd", "output_usd")
+        }
+        self.fields["since"].help_text = _empty_is_now()
+        if price.state(timezone.now()) == "announced":
+            del self.fields["since"]  # it keeps the date it was announced for
+
+    def unit_price(self) -> UnitPrice:
+        amounts: list[Decimal] = [self.cleaned_data[f"{side}_usd"] for side in ("input", "output")]
+        return UnitPrice(input=amounts[0], output=amounts[1])
+
+
+class EndForm(forms.Form):
+    until = MomentField("Until", "")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].help_text = _empty_is_now()
+
+
+class ListForm(forms.Form):
+    """Of which connection a list is, and from when it holds."""
+
+    connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
+    since = MomentField("Prices hold from", "")
+    ends_missing = forms.BooleanField(
+        label="End prices in force that the list does not name", required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["since"].help_text = _empty_is_now()
+
+    def clean_since(self) -> datetime | None:
+        since: datetime | None = self.cleaned_data["since"]
+        if since and since < timezone.now():
+            raise ValidationError("Choose a time to come: what was paid is not changed.")
+        return since
+
+
+class CsvForm(ListForm):
+    csv = forms.FileField(
+        label="CSV",
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        error_messages={"required": "Choose a CSV.", "empty": "The CSV is empty."},
+        help_text="Its first line names the columns: model, window, input_usd, output_usd, and "
+        "source if you like. Amounts are USD per million tokens.",
+    )
+    field_order = ["connection", "csv", "since", "ends_missing"]
+
+    def clean_csv(self) -> str:
+        file: Any = self.cleaned_data["csv"]
+        if (file.size or 0) > MAX_CSV_BYTES:
+            raise ValidationError(
+                f"The CSV has more than {MAX_CSV_BYTES // 1024} KiB. Split it into smaller ones."
+            )
+        try:
+            return str(file.read(), "utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValidationError("The CSV is not in UTF-8. Save it as “CSV UTF-8”.") from None

@@ -1,0 +1,268 @@
+"""Tables as people send them, and what is to be made of each row."""
+
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import msgspec
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile, File
+
+from batchapp.domain.request_files.rules.request_rules import model_finding
+from batchapp.domain.tables import row_requests, table_reader
+from batchapp.domain.tables.encodings import NAMES
+from batchapp.domain.tables.row_requests import EMBEDDINGS, Recipe
+from batchapp.domain.tables.table_reader import Asked
+from batchapp.domain.tokens.counting import MAX_OUTPUT
+from batchapp.models import Connection, Project, Table, Template
+
+PASTED = "pasted table.csv"
+LONGEST_PROMPT = 200_000
+CHAT = "/v1/chat/completions"
+
+
+if TYPE_CHECKING:
+    _TemplateChoice = forms.ModelChoiceField[Template]
+else:
+    _TemplateChoice = forms.ModelChoiceField
+
+
+class TemplateField(_TemplateChoice):
+    """One of a project's templates; also a text that is no id at all is no choice."""
+
+    def to_python(self, value: Any) -> Template | None:
+        try:
+            return super().to_python(value)
+        except ValidationError as exc:
+            raise ValidationError(self.error_messages["invalid_choice"]) from exc
+
+
+class TableForm(forms.Form):
+    """A table as a file or from a clipboard, and perhaps the template to use on it."""
+
+    file = forms.FileField(
+        required=False,
+        allow_empty_file=True,
+        error_messages={"invalid": "Your browser sent no file. Choose it again."},
+    )
+    pasted = forms.CharField(required=False, strip=False)
+    template = TemplateField(
+        queryset=Template.objects.none(),
+        required=False,
+        empty_label="None: write a prompt next",
+        help_text="A prompt that this project saved, with its model and settings.",
+        error_messages={"invalid_choice": "Choose one of the project's templates."},
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        template = self.fields["template"]
+        if isinstance(template, TemplateField):
+            template.queryset = project.templates.all()
+
+    def clean(self) -> dict[str, Any]:
+        asked: dict[str, Any] = self.cleaned_data
+        file, pasted = asked.get("file"), asked.get("pasted", "")
+        if not file and not pasted.strip():
+            raise ValidationError("Choose a table first, or paste one: CSV, TSV or .xlsx.")
+        if file and pasted.strip():
+            raise ValidationError("Send a file or what you pasted, not both: clear one of them.")
+        if file and not file.size:
+            raise ValidationError(f"{file.name} is empty. Its first row must name the columns.")
+        return asked
+
+    @property
+    def content(self) -> "File[bytes]":
+        """What was sent; forms send every line's end as CR LF, whatever was pasted."""
+        if file := self.cleaned_data.get("file"):
+            return cast("File[bytes]", file)
+        text: str = self.cleaned_data["pasted"].replace("\r\n", "\n").strip("\n")
+        return ContentFile(text.encode(errors="replace"), PASTED)
+
+
+class ReadingForm(forms.Form):
+    """How to read a table, where what was found out is wrong."""
+
+    sheet = forms.ChoiceField(required=False)
+    encoding = forms.ChoiceField(required=False, choices=[("", "Find out"), *NAMES.items()])
+    delimiter = forms.ChoiceField(
+        required=False,
+        label="Cells are separated by",
+        choices=[("", "Find out"), *table_reader.DELIMITERS.items()],
+    )
+
+    def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:
+        kwargs.setdefault("initial", table.asked._asdict())
+        super().__init__(*args, **kwargs)
+        sheet = self.fields["sheet"]
+        if isinstance(sheet, forms.ChoiceField):
+            sheet.choices = [(each, each) for each in table.sheets]
+        for name in ("encoding", "delimiter") if table.sheets else ("sheet",):
+            del self.fields[name]
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(**self.cleaned_data)
+
+
+class RecipeForm(forms.Form):
+    """What every row becomes."""
+
+    system = forms.CharField(
+        label="System prompt",
+        required=False,
+        strip=False,
+        max_length=LONGEST_PROMPT,
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto", "data-template": ""}),
+        help_text="What the model is told before each row. May name columns as well.",
+    )
+    prompt = forms.CharField(
+        strip=False,
+        max_length=LONGEST_PROMPT,
+        widget=forms.Textarea(attrs={"rows": 6, "dir": "auto", "data-template": ""}),
+        help_text="Sent for each row, with every {column} replaced by its cell. Write {{ and }} "
+        "for braces that are meant as text.",
+        error_messages={"required": "Write the prompt: what to ask about each row."},
+    )
+    url = forms.ChoiceField(
+        label="Endpoint", choices=[(CHAT, "Chat"), (EMBEDDINGS, "Embeddings")], initial=CHAT
+    )
+    model = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs={"list": "models", "autocomplete": "off"}),
+        help_text="Choose one that has a price, or type the provider's exact name of another.",
+        error_messages={"required": "Name the model to ask."},
+    )
+    max_tokens = forms.IntegerField(
+        label="Max output tokens",
+        required=False,
+        min_value=1,
+        max_value=MAX_OUTPUT,
+        help_text="Of each answer. Without it, nothing bounds what an answer costs.",
+    )
+    temperature = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=2,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text="From 0 to 2; empty for the model's own.",
+    )
+    schema = forms.CharField(
+        label="JSON schema of the answers",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "dir": "ltr"}),
+        help_text="Every answer is then JSON of this form.",
+    )
+    id_column = forms.CharField(
+        label="Column that names the rows",
+        required=False,
+        widget=forms.TextInput(attrs={"list": "columns", "autocomplete": "off"}),
+        help_text="Becomes the custom_id; empty to number the rows. Names that providers refuse "
+        "get a short stand-in, with a list of which is which.",
+    )
+    image_column = forms.CharField(
+        label="Column with images",
+        required=False,
+        widget=forms.TextInput(attrs={"list": "columns", "autocomplete": "off"}),
+        help_text="An address or data URL in each cell; empty to send text alone.",
+    )
+    empty = forms.ChoiceField(
+        label="A row with an empty cell in the prompt",
+        choices=[
+            ("stop", "is an error"),
+            ("skip", "is left out"),
+            ("keep", "is sent with nothing in its place"),
+        ],
+    )
+    twins = forms.ChoiceField(
+        label="A name that an earlier row has",
+        choices=[("stop", "is an error"), ("suffix", "gets the row's number behind it")],
+    )
+
+    def __init__(
+        self, *args: Any, connection: Connection, columns: list[str], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.columns = columns
+        known = connection.prices.exclude(model__contains="*").order_by("model")
+        self.models = list(known.values_list("model", flat=True).distinct())
+
+    @staticmethod
+    def values_of(recipe: Recipe) -> dict[str, Any]:
+        """What the fields hold for ``recipe``."""
+        values: dict[str, Any] = msgspec.to_builtins(recipe)
+        schema = values.pop("response_schema")
+        text = msgspec.json.format(msgspec.json.encode(schema)).decode() if schema else ""
+        return values | {"schema": text}
+
+    def clean_prompt(self) -> str:
+        return self._template("prompt")
+
+    def clean_system(self) -> str:
+        return self._template("system")
+
+    def clean_model(self) -> str:
+        model: str = self.cleaned_data["model"]
+        if finding := model_finding({"model": model}):
+            raise ValidationError(finding.message)
+        return model
+
+    def clean_id_column(self) -> str:
+        return self._column("id_column")
+
+    def clean_image_column(self) -> str:
+        return self._column("image_column")
+
+    def clean_schema(self) -> dict[str, Any] | None:
+        text: str = self.cleaned_data["schema"]
+        if not text.strip():
+            return None
+        try:
+            schema: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as exc:
+            raise ValidationError(f"This is not a JSON object: {exc}") from exc
+        if fault := row_requests.schema_fault(schema):
+            raise ValidationError(f"A provider would refuse this schema: {fault}.")
+        return schema
+
+    @property
+    def recipe(self) -> Recipe:
+        asked = self.cleaned_data
+        return Recipe(
+            model=asked["model"],
+            prompt=asked["prompt"],
+            system=asked["system"],
+            id_column=asked["id_column"] or None,
+            image_column=asked["image_column"] or None,
+            max_tokens=asked["max_tokens"],
+            temperature=asked["temperature"],
+            response_schema=asked["schema"],
+            url=asked["url"],
+            empty=cast(Literal["keep", "skip", "stop"], asked["empty"]),
+            twins=cast(Literal["stop", "suffix"], asked["twins"]),
+            unsafe_ids="hash",
+        )
+
+    def _template(self, name: str) -> str:
+        text: str = self.cleaned_data[name].replace("\r\n", "\n")
+        probe = Recipe(model="", prompt=text)
+        if faults := row_requests.faults_of(probe, self.columns):
+            raise ValidationError(faults)
+        return text
+
+    def _column(self, name: str) -> str:
+        column: str = self.cleaned_data[name]
+        if column and column not in self.columns:
+            probe = Recipe(model="", prompt="", id_column=column)
+            raise ValidationError(row_requests.faults_of(probe, self.columns))
+        return column
+
+
+class TemplateForm(forms.Form):
+    """Under which name to keep a recipe."""
+
+    name = forms.CharField(
+        max_length=100,
+        widget=forms.TextInput(attrs={"list": "templates", "autocomplete": "off", "dir": "auto"}),
+        help_text="A name that is taken gets a new version; files say which version made them.",
+        error_messages={"required": "Give the template a name."},
+    )

@@ -1,0 +1,1 @@
+"""Batches, the provider batches they consist of, and their results."""

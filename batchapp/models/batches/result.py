@@ -1,0 +1,151 @@
+"""The ledger: one row per request, and the harvested bytes that its answer lies in."""
+
+from collections.abc import Iterator
+from typing import Self
+
+from django.db import models
+from django.db.models.functions import Coalesce
+
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models.batches.batch import Batch
+from batchapp.models.batches.provider_batch import Part
+
+CHUNK = 1024 * 1024
+
+
+class Segment(models.Model):
+    """A stretch of a provider's output or error file, as harvested; its bytes never change.
+
+    It holds only lines that were new, so the segments of a part in order are its results, each
+    line once.
+    """
+
+    class Kind(models.TextChoices):
+        OUTPUT = "output", "Output"
+        ERROR = "error", "Errors"
+        PAST = "past", "Errors before it was reopened"
+
+    part = models.ForeignKey(Part, models.CASCADE, related_name="segments")
+    kind = models.CharField(max_length=10, choices=Kind)
+    blob = models.FileField(max_length=200)
+    lines = models.PositiveIntegerField()
+    size = models.PositiveBigIntegerField(help_text="In bytes.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return str(self.blob)
+
+    def read_lines(self) -> Iterator[bytes]:
+        """Its lines from storage, without their ends."""
+        rest = b""
+        with self.blob.open("rb") as blob:
+            while chunk := blob.read(CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
+
+
+class ResultQuerySet(models.QuerySet["Result"]):
+    def pending(self) -> Self:
+        return self.filter(outcome=Outcome.PENDING)
+
+    def unanswered(self) -> Self:
+        """Without a line of the provider's, whatever a settlement before said of them."""
+        open_ends = [Outcome.PENDING, Outcome.MISSING, Outcome.CANCELLED, Outcome.EXPIRED]
+        return self.filter(outcome__in=open_ends, answer_at=None)
+
+    def stretches(self, lines: int) -> Iterator[Self]:
+        """The results of one batch in the order of its lines, so many lines at a time.
+
+        Each is bounded at both ends: with a limit instead, a database whose statistics have not
+        heard of the batch yet sorts all the rest of it each time.
+        """
+        last = self.order_by().aggregate(last=models.Max("line"))["last"] or 0
+        for start in range(0, last, lines):
+            yield self.filter(line__gt=start, line__lte=start + lines).order_by("line")
+
+    def with_retries(self) -> Self:
+        """With ``retried`` at hand, and ``merged``: the outcome that its answer counts with."""
+        return self.select_related("retried").annotate(
+            merged=Coalesce("retried__outcome", "outcome")
+        )
+
+
+class Result(models.Model):
+    """What became of one request; written as pending before the batch is submitted.
+
+    ``request_at`` and ``answer_at`` are byte positions, in the upload and in the segment.
+    """
+
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="results")
+    part = models.ForeignKey(Part, models.CASCADE, related_name="results")
+    line = models.PositiveIntegerField(help_text="The physical line in the upload, from 1.")
+    custom_id = models.CharField(max_length=64)
+    model = models.CharField(max_length=200)
+    request_at = models.PositiveBigIntegerField()
+    request_bytes = models.PositiveIntegerField()
+
+    outcome = models.CharField(
+        max_length=20, choices=[(o.value, o.label) for o in Outcome], default=Outcome.PENDING
+    )
+    line_id = models.CharField(max_length=100, blank=True, help_text="The provider's id of it.")
+    status_code = models.PositiveSmallIntegerField(null=True)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    answer_model = models.CharField(max_length=200, blank=True)
+    input_tokens = models.PositiveBigIntegerField(null=True)
+    output_tokens = models.PositiveBigIntegerField(null=True)
+    error_code = models.CharField(max_length=100, blank=True)
+    error_message = models.TextField(blank=True)
+    preview = models.CharField(max_length=200, blank=True)
+    segment = models.ForeignKey(Segment, models.SET_NULL, null=True, related_name="+")
+    answer_at = models.PositiveBigIntegerField(null=True)
+    answer_bytes = models.PositiveIntegerField(null=True)
+    retried = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Its answer in a retry of the batch, the newest there is.",
+    )
+
+    objects = ResultQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["batch", "line"]
+        constraints = [
+            models.UniqueConstraint("batch", "line", name="one_result_per_line"),
+            models.UniqueConstraint("batch", "custom_id", name="one_result_per_custom_id"),
+        ]
+        indexes = [models.Index(fields=["batch", "outcome", "line"], name="result_by_outcome")]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.custom_id}"
+
+    @property
+    def best(self) -> "Result":
+        """The answer of the newest retry that has one, else itself."""
+        return self.retried or self
+
+
+class Stray(models.Model):
+    """A result line that is no request's answer: kept in its segment, and shown to people."""
+
+    class Reason(models.TextChoices):
+        UNREADABLE = "unreadable", "Not readable"
+        UNKNOWN = "unknown", "Unknown custom_id"
+        SECOND = "second", "Second answer"
+
+    part = models.ForeignKey(Part, models.CASCADE, related_name="strays")
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=10, choices=Reason)
+    custom_id = models.CharField(max_length=100, blank=True)
+    answer_at = models.PositiveBigIntegerField()
+    answer_bytes = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()}: {self.custom_id}"

@@ -1,0 +1,1 @@
+"""Files of requests, and the tables and prompt templates they are made from."""

@@ -1,0 +1,72 @@
+"""How a project makes requests from its tables, kept to be used again."""
+
+import uuid
+from typing import Any, Self
+
+import msgspec
+from django.db import models
+from django.urls import reverse
+
+from batchapp.domain.tables.row_requests import Recipe
+from batchapp.models.people.project import Project
+from batchapp.models.people.user import AnyUser, User
+
+
+class TemplateQuerySet(models.QuerySet["Template"]):
+    def visible_to(self, user: AnyUser) -> Self:
+        """Templates of the projects ``user`` is in: the only door from a request to a row."""
+        return self.filter(project__in=Project.objects.visible_to(user))
+
+
+TemplateManager = models.Manager.from_queryset(TemplateQuerySet)
+
+
+class Template(models.Model):
+    """A name for recipes, of which the one with the highest number counts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, models.CASCADE, related_name="templates")
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TemplateManager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint("project", "name", name="one_template_of_a_name_and_project")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("template", args=[self.pk])
+
+
+class TemplateVersion(models.Model):
+    """One recipe as it was saved. It never changes: a file says which one made it."""
+
+    template = models.ForeignKey(Template, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    recipe_fields = models.JSONField(editable=False)
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["template", "-number"]
+        constraints = [
+            models.UniqueConstraint("template", "number", name="template_versions_are_numbered")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template}, version {self.number}"
+
+    @property
+    def recipe(self) -> Recipe:
+        return recipe_in(self.recipe_fields)
+
+
+def recipe_in(fields: Any) -> Recipe:
+    """A recipe as a row keeps it, also one that an earlier version of the portal wrote."""
+    return msgspec.convert(fields, Recipe)

@@ -1,0 +1,145 @@
+"""Tables on their way to become request files."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+import msgspec
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from batchapp.domain.tables.row_requests import Recipe
+from batchapp.domain.tables.table_reader import Asked
+from batchapp.models.fields.leased_row import Leased, LeasedQuerySet
+from batchapp.models.files.prompt_template import TemplateVersion, recipe_in
+from batchapp.models.files.upload import Upload
+from batchapp.models.people.project import Project
+from batchapp.models.people.user import AnyUser, User
+
+KEPT_FOR = timedelta(days=7)
+"""Since it was last used. What was made of it stays; the table can be sent again."""
+
+
+class TableQuerySet(LeasedQuerySet["Table"]):
+    def visible_to(self, user: AnyUser) -> Self:
+        """Tables of the projects ``user`` is in: the only door from a request to a row."""
+        return self.filter(project__in=Project.objects.visible_to(user))
+
+
+TableManager = models.Manager.from_queryset(TableQuerySet)
+
+
+def sent_name(table: "Table", filename: str) -> str:
+    return f"tables/{table.project_id}/{table.pk}.sent"
+
+
+def rows_name(table: "Table", filename: str) -> str:
+    return f"tables/{table.project_id}/{table.pk}.jsonl"
+
+
+class Table(Leased):
+    """A table as a person sent it, what was read from it, and what is to be made of it.
+
+    ``blob`` never changes; ``cells`` has its rows as JSON lists, written when it was read.
+    It is deleted once nobody used it for ``KEPT_FOR``: that is what ``next_check_at`` of a table
+    that waits for a person says.
+    """
+
+    class Status(models.TextChoices):
+        READING = "reading", "Being read"
+        KEPT = "kept", "Read"
+        REFUSED = "refused", "Could not be read"
+        MAKING = "making", "Being made into a file"
+
+    TRANSITIONS: ClassVar[dict[str, set[str]]] = {
+        Status.READING: {Status.KEPT, Status.REFUSED},
+        Status.KEPT: {Status.READING, Status.MAKING},
+        Status.REFUSED: {Status.READING},
+        Status.MAKING: {Status.KEPT},
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, models.CASCADE, related_name="tables")
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    asked_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", help_text="To make a file of it."
+    )
+    name = models.CharField(max_length=255)
+    blob = models.FileField(upload_to=sent_name)
+    cells = models.FileField(upload_to=rows_name, blank=True)
+    size = models.PositiveBigIntegerField(help_text="In bytes.")
+    status = models.CharField(max_length=10, choices=Status, default=Status.READING)
+    read_as = models.JSONField(default=list, help_text="Encoding, delimiter and sheet.")
+    sheets = models.JSONField(default=list)
+    columns = models.JSONField(default=list)
+    renamed = models.JSONField(default=list)
+    rows = models.PositiveIntegerField(default=0)
+    ragged = models.PositiveIntegerField(default=0)
+    error_cells = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    recipe_fields = models.JSONField(null=True, editable=False)
+    used = models.ForeignKey(
+        TemplateVersion, models.SET_NULL, null=True, related_name="+", help_text="Last loaded."
+    )
+    faults = models.JSONField(default=list, help_text="Of the last making: row and sentence.")
+    fault_total = models.PositiveIntegerField(default=0)
+    upload = models.ForeignKey(Upload, models.SET_NULL, null=True, related_name="+")
+    used_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TableManager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("table", args=[self.pk])
+
+    @staticmethod
+    def unused_from_now() -> dict[str, datetime]:
+        """What a table writes down whenever it is back with its person."""
+        now = timezone.now()
+        return {"used_at": now, "next_check_at": now + KEPT_FOR}
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(*self.read_as)
+
+    @property
+    def recipe(self) -> Recipe | None:
+        return recipe_in(self.recipe_fields) if self.recipe_fields else None
+
+    def open_rows(self) -> Iterator[dict[str, str]]:
+        """Column -> cell for each row, in order."""
+        decode = msgspec.json.Decoder(list[str]).decode
+        with self.cells.open("rb") as kept:
+            for line in kept:
+                yield dict(zip(self.columns, decode(line), strict=True))
+
+
+class Origin(models.Model):
+    """What made a file: a table's name, a recipe, and the ids that could not stay as they were."""
+
+    upload = models.OneToOneField(Upload, models.CASCADE, primary_key=True, related_name="origin")
+    table_name = models.CharField(max_length=255)
+    rows = models.PositiveIntegerField(help_text="Of the table.")
+    skipped = models.PositiveIntegerField(help_text="Rows left out for an empty cell.")
+    recipe_fields: Any = models.JSONField(editable=False)
+    version = models.ForeignKey(
+        TemplateVersion, models.SET_NULL, null=True, related_name="files", help_text="Unchanged."
+    )
+    replaced = models.PositiveIntegerField(default=0, help_text="Number of ids in ``ids``.")
+    ids = models.BinaryField(default=b"", help_text="zlib of a CSV: custom_id, id in the table.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.upload_id} from {self.table_name}"
+
+    @property
+    def recipe(self) -> Recipe:
+        return recipe_in(self.recipe_fields)

@@ -1,0 +1,80 @@
+"""Projects, and who works in them."""
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from batchapp.models.people.user import AnyUser, User
+from batchapp.models.providers.connection import Connection
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    """Which projects; the door from a person to everything a project holds.
+
+    Membership alone opens it. An operator who must look into a project joins it, where its members
+    can see that.
+    """
+
+    def visible_to(self, user: AnyUser) -> Self:
+        return self.filter(pk__in=Membership.objects.filter(user=user.pk).values("project"))
+
+    def writable_by(self, user: AnyUser) -> Self:
+        return self._with_role(user, Membership.Role.MEMBER, Membership.Role.ADMIN)
+
+    def managed_by(self, user: AnyUser) -> Self:
+        return self._with_role(user, Membership.Role.ADMIN)
+
+    def _with_role(self, user: AnyUser, *roles: str) -> Self:
+        held = Membership.objects.filter(user=user.pk, role__in=roles)
+        return self.filter(pk__in=held.values("project"))
+
+
+class Project(models.Model):
+    """What a team works on: its files, batches, results and keys."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=60, unique=True)
+    connection = models.ForeignKey(
+        Connection, models.PROTECT, related_name="projects", help_text="Where its batches run."
+    )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Membership", related_name="projects"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("project", args=[self.slug])
+
+
+class Membership(models.Model):
+    """One person's role in one project."""
+
+    class Role(models.TextChoices):
+        ADMIN = "admin", "Admin"
+        MEMBER = "member", "Member"
+        VIEWER = "viewer", "Viewer"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+
+    class Meta:
+        ordering = ["user__email"]
+        constraints = [
+            models.UniqueConstraint("project", "user", name="one_role_per_person_and_project")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project}: {self.get_role_display()}"

@@ -1,0 +1,1 @@
+"""Providers, the keys to them, and their prices."""

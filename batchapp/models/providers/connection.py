@@ -1,0 +1,129 @@
+"""Providers that batches are sent to."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django.core.validators import MinValueValidator, URLValidator
+from django.db import models
+
+from batchapp.domain.request_files.check_file import Limits
+from batchapp.models.fields.encryption import seal, unseal
+
+DOUBLEWORD_URL = "https://api.doubleword.ai"
+
+
+def default_windows() -> list[str]:
+    return ["24h", "1h"]
+
+
+class Connection(models.Model):
+    """One provider: where it is, what it allows and what it can do beyond plain OpenAI."""
+
+    name = models.CharField(max_length=100, unique=True)
+    base_url = models.CharField(
+        "base URL",
+        max_length=300,
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text="Without /v1, for example https://api.doubleword.ai",
+    )
+    windows = models.JSONField(
+        default=default_windows, help_text="Completion windows on offer, the usual one first."
+    )
+    max_file_bytes = models.PositiveBigIntegerField(default=200 * 1024 * 1024)
+    max_requests = models.PositiveIntegerField(
+        "max requests per file", default=50_000, null=True, blank=True
+    )
+    max_body_bytes = models.PositiveIntegerField(
+        "max bytes of one request", default=10 * 1024 * 1024
+    )
+    max_upload_bytes = models.PositiveBigIntegerField(
+        default=2 * 1024**3,
+        help_text="Of one upload here; what is more than one of its files is sent in parts.",
+    )
+    max_active = models.PositiveIntegerField(
+        "max batches at a time",
+        null=True,
+        blank=True,
+        help_text="How many may be at the provider at one time; the others wait for their turn.",
+    )
+    poll_seconds = models.PositiveIntegerField(
+        default=30, validators=[MinValueValidator(1)], help_text="Between two looks at a batch."
+    )
+    create_grace_seconds = models.PositiveIntegerField(
+        default=60,
+        help_text="How long a batch whose creation was never confirmed is looked for before it is "
+        "created again.",
+    )
+    has_partial_results = models.BooleanField(
+        default=True, help_text="Results can be read while the batch runs, resumed with ?skip="
+    )
+    has_retry = models.BooleanField(
+        default=True, help_text="A batch that ended can be reopened with /retry, as a pause needs."
+    )
+    stall_minutes = models.PositiveIntegerField(
+        default=45, help_text="Without a new answer for so long, a batch is said to stand still."
+    )
+    alarm_percent = models.PositiveIntegerField(
+        default=20, help_text="Share of failed requests from which a running batch is pointed out."
+    )
+    is_sandbox = models.BooleanField(
+        default=False, help_text="A stand-in: answers are made up and nothing is paid."
+    )
+
+    platform_ciphertext = models.TextField(blank=True, editable=False)
+
+    failures = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Calls in a row that brought no usable answer."
+    )
+    down_since = models.DateTimeField(null=True, editable=False)
+    resting_until = models.DateTimeField(
+        null=True, editable=False, help_text="Until then nobody asks it anything."
+    )
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def address(self) -> tuple[str, int | None, str]:
+        """Which provider this is, however its address is written."""
+        try:
+            url = urlsplit(self.base_url.strip())
+            port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        except ValueError:  # no address that anything could be asked for at
+            return self.base_url, None, ""
+        return url.hostname or "", port, url.path.rstrip("/").removesuffix("/v1")
+
+    def same_provider(self) -> list["Connection"]:
+        """The connections to this one's provider, itself among them, the oldest first."""
+        rows = Connection.objects.order_by("pk")
+        return [each for each in rows if each.address == self.address]
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a running part waits for a round of its key before it is asked for itself."""
+        return timedelta(seconds=3 * self.poll_seconds)
+
+    def set_platform_key(self, secret: str) -> None:
+        """Encrypt the key of the provider's management API into this row, unsaved."""
+        self.platform_ciphertext = seal(secret) if secret else ""
+
+    def platform_key(self) -> str:
+        """Return that key in the clear, "" if there is none.
+
+        Raises:
+            UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it.
+        """
+        return unseal(self.platform_ciphertext) if self.platform_ciphertext else ""
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            max_bytes=self.max_file_bytes,
+            max_requests=self.max_requests,
+            max_body_bytes=self.max_body_bytes,
+            max_upload_bytes=self.max_upload_bytes,
+            provider=self.name,
+        )

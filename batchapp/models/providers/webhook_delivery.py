@@ -1,0 +1,26 @@
+"""What providers told us by webhook."""
+
+from django.db import models
+
+from batchapp.models.providers.provider_key import ProviderKey
+
+
+class Delivery(models.Model):
+    """One webhook that was signed as it should be, kept so that it acts once and people see it."""
+
+    key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="deliveries")
+    message_id = models.CharField(max_length=200)
+    kind = models.CharField(max_length=100)
+    upstream_id = models.CharField(max_length=200, blank=True)
+    effect = models.CharField(max_length=200, blank=True, help_text="What came of it, in words.")
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [
+            models.UniqueConstraint("key", "message_id", name="one_delivery_per_message")
+        ]
+        indexes = [models.Index(fields=["key", "-received_at"], name="delivery_list")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.message_id}"

@@ -1,0 +1,165 @@
+"""One request and its answer: who is asked, with which key, for how long, and page by page."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+import httpx
+
+from batchapp.providers import json_values, responses
+from batchapp.providers.errors import UpstreamError, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.remote_objects import Page
+
+PAGE_SIZE = 100
+"""Doubleword allows 101 rows, OpenAI 100 batches."""
+MAX_PAGES = 1000
+CONNECT_SECONDS = 10.0
+PATIENCE = 5
+"""How many ordinary timeouts an upload and a create may take: they work before they answer."""
+USER_AGENT = "batchapp/0.1"
+
+
+class Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Identified)
+
+
+def open_http(
+    base_url: str, key: str, timeout_seconds: float, transport: httpx.BaseTransport | None
+) -> httpx.Client:
+    """Return a client for one host and one key, the only place where ``Authorization`` is set.
+
+    Proxies and certificates named in the environment are not used, and no redirect is
+    followed: a key goes to the host that was configured and to no other.
+    """
+    key = key.strip()
+    if not re.fullmatch(r"[\x21-\x7e]+", key):  # httpx would quote the key in its complaint
+        raise UpstreamRejected("connecting: the key is empty or holds odd characters", 401)
+    return httpx.Client(
+        base_url=_root(base_url),
+        headers={"Authorization": f"Bearer {key}", "User-Agent": USER_AGENT},
+        timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_SECONDS)),
+        transport=transport,
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def _root(base_url: str) -> httpx.URL:
+    """The address that ``/v1/…`` is appended to."""
+    try:
+        url = httpx.URL(base_url.strip())
+        host = url.raw_host.decode("ascii").encode("idna")  # as the socket will do it
+    except (httpx.InvalidURL, UnicodeError):
+        url, host = httpx.URL(""), b""
+    is_address = url.scheme in {"http", "https"} and host and b"%" not in host
+    is_address = is_address and 0 < (url.port or 80) < 65536
+    # httpx would send a user and password of the address in place of the key.
+    if not is_address or url.userinfo:
+        raise UpstreamUnavailable(
+            "connecting: the connection's base URL is not a plain http(s) address",
+            maybe_done=False,
+        )
+    path = url.path.rstrip("/").removesuffix("/v1")
+    return url.copy_with(path=path or "/", query=None, fragment=None)
+
+
+class Exchange:
+    """Requests to one provider. ``doing`` begins the sentence of every error.
+
+    Attributes:
+        is_sandbox: whether the last answer came from the local stand-in; None before any.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        self.is_sandbox: bool | None = None
+
+    def close(self) -> None:
+        self._http.close()
+
+    def pages(
+        self, doing: str, path: str, read: Callable[[object], Row], query: dict[str, str]
+    ) -> Iterator[Page[Row]]:
+        """Yield pages of rows not seen before, until the end or until nothing new comes.
+
+        A cursor that the provider does not know brings the first page again, for ever.
+        """
+        seen: set[str] = set()
+        for _ in range(MAX_PAGES):
+            page = self.page(doing, path, read, query)
+            rows = tuple(row for row in page.data if row.id not in seen)
+            if page.data and not rows:
+                return
+            yield replace(page, data=rows)
+            if not page.has_more or page.last_id is None:
+                return
+            seen.update(row.id for row in rows)
+            query = query | {"after": page.last_id}
+
+    def page(
+        self, doing: str, path: str, read: Callable[[object], Row], query: dict[str, str]
+    ) -> Page[Row]:
+        def read_page(value: object) -> Page[Row]:
+            return Page.from_json(value, read)
+
+        return self.ask(doing, "GET", path, read_page, params=query)
+
+    def ask(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        read: Callable[[object], Answer],
+        **options: Any,
+    ) -> Answer:
+        """Send one request and ``read`` the JSON it brings."""
+        with self.answer(doing, method, path, **options) as response:
+            try:
+                body = responses.body_of(response, doing)
+            except httpx.RequestError as exc:
+                raise responses.no_answer(doing, exc) from None
+            status = response.status_code
+            try:
+                return read(responses.json_of(response, body, doing))
+            except json_values.MalformedError as exc:
+                raise responses.garbled(doing, str(exc), status) from exc
+
+    @contextmanager
+    def answer(
+        self, doing: str, method: str, path: str, *, patient: bool = False, **options: Any
+    ) -> Iterator[httpx.Response]:
+        """Send one request; the successful answer is open for reading inside the block."""
+        timeout = _patient(self._http.timeout) if patient else self._http.timeout
+        request = self._http.build_request(method, path, timeout=timeout, **options)
+        try:
+            response = self._http.send(request, stream=True, follow_redirects=False)
+        except httpx.RequestError as exc:
+            raise responses.no_answer(doing, exc) from None
+        try:
+            self.is_sandbox = response.headers.get("X-Batchapp-Sandbox", "").lower() == "true"
+            if not response.is_success:
+                raise self._error(doing, response)
+            yield response
+        finally:
+            response.close()
+
+    def _error(self, doing: str, response: httpx.Response) -> UpstreamError:
+        try:
+            return responses.error_of(response, responses.body_of(response, doing), doing)
+        except httpx.RequestError:  # the status says enough without its message
+            return responses.error_of(response, b"", doing)
+
+
+def _patient(timeout: httpx.Timeout) -> httpx.Timeout:
+    """More time for an answer, not for a connection."""
+    read = timeout.read and timeout.read * PATIENCE
+    return httpx.Timeout(
+        connect=timeout.connect, read=read, write=timeout.write, pool=timeout.pool
+    )

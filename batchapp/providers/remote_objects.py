@@ -1,0 +1,258 @@
+"""What a provider tells us, as frozen dataclasses.
+
+An id must be there, and so must a sum of money that was asked for. Everything else may be
+missing, new or of an odd type, and then counts as absent: providers differ and grow, and a
+batch that runs must not be lost over a field.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, Self, TypeVar
+
+from batchapp.providers import json_values
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
+
+
+class RemoteStatus(StrEnum):
+    """OpenAI's eight, and UNKNOWN for any other, which is taken to be still running."""
+
+    VALIDATING = "validating"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"  # Doubleword never sends it: its overdue batches keep running
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+OVER = frozenset(
+    {
+        RemoteStatus.COMPLETED,
+        RemoteStatus.FAILED,
+        RemoteStatus.EXPIRED,
+        RemoteStatus.CANCELLED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of a listing; ``last_id`` is the cursor of the next one.
+
+    ``is_clear`` is False if nobody can tell from it whether there is another.
+    """
+
+    data: tuple[Row, ...]
+    has_more: bool = False
+    last_id: str | None = None
+    is_clear: bool = True
+
+    @staticmethod
+    def from_json(value: object, read: Callable[[object], Row]) -> "Page[Row]":
+        entry = json_values.mapping(value, "a list")
+        if not isinstance(entry.get("data"), list):
+            raise json_values.MalformedError("a list without data")
+        rows, more = entry["data"], entry.get("has_more")
+        last_id = json_values.text(entry.get("last_id"))
+        if not last_id and rows and isinstance(rows[-1], dict):
+            last_id = json_values.text(rows[-1].get("id"))
+        return Page(
+            data=tuple(map(read, rows)),
+            has_more=more is True and bool(rows),
+            last_id=last_id or None,
+            is_clear=more is None or more is False or (more is True and bool(rows)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at the provider. ``bytes`` is the uploaded size; an estimate for result files."""
+
+    id: str
+    name: str = ""
+    bytes: int = 0
+    purpose: str = ""
+    created_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        entry = json_values.mapping(value, "a file")
+        return cls(
+            id=json_values.identifier(entry, "a file"),
+            name=json_values.text(entry.get("filename")),
+            bytes=json_values.count(entry.get("bytes")),
+            purpose=json_values.text(entry.get("purpose")),
+            created_at=json_values.moment(entry.get("created_at")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBatch:
+    """A batch at the provider, as it was when asked.
+
+    A status that is over is not final: a retry reopens the batch, and cancelling a completed
+    one relabels it. Counts may move back for the same reasons. Doubleword names both result
+    files from the start, so an ``error_file_id`` does not mean that anything failed.
+    """
+
+    id: str
+    status: RemoteStatus = RemoteStatus.UNKNOWN
+    raw_status: str = ""
+    endpoint: str = ""
+    input_file_id: str = ""  # stays empty once the input file was deleted
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    window: str = ""
+    created_at: datetime | None = None
+    in_progress_at: datetime | None = None
+    finalizing_at: datetime | None = None
+    completed_at: datetime | None = None
+    failed_at: datetime | None = None
+    expires_at: datetime | None = None
+    cancelling_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)  # the provider adds keys of its own
+    is_garbled: bool = False  # its metadata was something else than an object
+    errors: tuple[str, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the provider has stopped working on it, for better or worse."""
+        return self.status in OVER
+
+    @property
+    def is_stillborn(self) -> bool:
+        """Whether it failed before any request was tried, as after a create answered by 500."""
+        return self.status is RemoteStatus.FAILED and not self.completed and not self.failed
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        entry = json_values.mapping(value, "a batch")
+        identifier = json_values.identifier(entry, "a batch")
+        raw_status = json_values.text(entry.get("status"))[:50]
+        counts = entry.get("request_counts")
+        counts = counts if isinstance(counts, dict) else {}
+        return cls(
+            id=identifier,
+            status=_status(identifier, raw_status),
+            raw_status=raw_status,
+            endpoint=json_values.text(entry.get("endpoint")),
+            input_file_id=json_values.text(entry.get("input_file_id")),
+            output_file_id=json_values.reference(entry.get("output_file_id")),
+            error_file_id=json_values.reference(entry.get("error_file_id")),
+            window=json_values.text(entry.get("completion_window")),
+            total=json_values.count(counts.get("total")),
+            completed=json_values.count(counts.get("completed")),
+            failed=json_values.count(counts.get("failed")),
+            metadata=json_values.texts(entry.get("metadata")),
+            is_garbled=not isinstance(entry.get("metadata"), dict | None),
+            errors=json_values.sentences(entry.get("errors")),
+            **{name: json_values.moment(entry.get(name)) for name in _MOMENTS},
+        )
+
+
+_MOMENTS = [
+    "created_at",
+    "in_progress_at",
+    "finalizing_at",
+    "completed_at",
+    "failed_at",
+    "expires_at",
+    "cancelling_at",
+    "cancelled_at",
+]
+
+
+def _status(identifier: str, raw: str) -> RemoteStatus:
+    try:
+        return RemoteStatus(raw)
+    except ValueError:
+        logger.warning("batch %s: unknown status %r, taken as running", identifier, raw)
+        return RemoteStatus.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEstimate:
+    """The share of one model in a ``CostEstimate``; ``cost`` in USD."""
+
+    model: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        entry = json_values.mapping(value, "an estimate")
+        return cls(
+            model=json_values.text(entry.get("model")),
+            requests=json_values.count(entry.get("request_count")),
+            input_tokens=json_values.count(entry.get("estimated_input_tokens")),
+            output_tokens=json_values.count(entry.get("estimated_output_tokens")),
+            cost=json_values.money(entry.get("estimated_cost")) or Decimal(0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CostEstimate:
+    """What the provider thinks a file will cost, in USD. It ignores ``max_tokens``."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    total_cost: Decimal
+    models: tuple[ModelEstimate, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        entry = json_values.mapping(value, "an estimate")
+        total_cost = json_values.money(entry.get("total_estimated_cost"))
+        if total_cost is None:
+            raise json_values.MalformedError("an estimate without a sum")
+        return cls(
+            requests=json_values.count(entry.get("total_requests")),
+            input_tokens=json_values.count(entry.get("total_estimated_input_tokens")),
+            output_tokens=json_values.count(entry.get("total_estimated_output_tokens")),
+            total_cost=total_cost,
+            models=tuple(map(ModelEstimate.from_json, json_values.entries(entry.get("models")))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Analytics:
+    """What a batch has used so far. Eventually consistent: it starts as zeros.
+
+    ``total_cost`` is USD as billed; None means not known yet, never free of charge.
+    ``list_cost`` is before discounts.
+    """
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    total_cost: Decimal | None = None
+    list_cost: Decimal | None = None
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        entry = json_values.mapping(value, "analytics")
+        return cls(
+            requests=json_values.count(entry.get("total_requests")),
+            input_tokens=json_values.count(entry.get("total_prompt_tokens")),
+            output_tokens=json_values.count(entry.get("total_completion_tokens")),
+            reasoning_tokens=json_values.count(entry.get("total_reasoning_tokens")),
+            total_cost=json_values.money(entry.get("total_cost")),
+            list_cost=json_values.money(entry.get("total_list_cost")),
+        )

@@ -1,0 +1,1 @@
+"""Take in files of requests, check them and correct them."""

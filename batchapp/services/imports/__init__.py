@@ -1,0 +1,1 @@
+"""Bring batches into the portal that were made elsewhere."""

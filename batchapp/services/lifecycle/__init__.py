@@ -1,0 +1,1 @@
+"""Move a batch from the order to its results and its cost."""

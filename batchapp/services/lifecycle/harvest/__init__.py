@@ -1,0 +1,1 @@
+"""Fetch result files, store them, and enter each result."""

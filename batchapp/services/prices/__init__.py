@@ -1,0 +1,1 @@
+"""Keep the dated price table."""

@@ -1,0 +1,1 @@
+"""Keep provider keys, and remember how each provider answers."""

@@ -1,0 +1,1 @@
+"""Add up what was spent, and compare estimates with costs."""

@@ -1,0 +1,1 @@
+"""Read, merge and retry the results of a batch."""

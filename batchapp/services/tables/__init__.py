@@ -1,0 +1,1 @@
+"""Take in tables and make files of requests from them."""

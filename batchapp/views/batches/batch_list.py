@@ -1,0 +1,58 @@
+"""Lists of batches."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from batchapp.access import can_write, memberships_of, project_of
+from batchapp.forms.batches.batch_list import BatchFilterForm
+from batchapp.http import Request, render_partial
+from batchapp.models import Batch
+from batchapp.presenters.batch_summary import summarise, with_details
+from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, stretch_of
+
+
+@require_safe
+def batches(request: Request) -> HttpResponse:
+    """All batches the person may see."""
+    return _list(request, {"nav": "batches"})
+
+
+@require_safe
+def project_batches(request: Request, slug: str) -> HttpResponse:
+    """The batches of one project."""
+    project = project_of(request, slug)
+    context = {"project": project, "nav": "projects", "tab": "project_batches"}
+    return _list(request, context | {"can_write": can_write(request, project)})
+
+
+def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
+    project = context.get("project")
+    projects = [project] if project else [each.project for each in memberships_of(request)]
+    form = BatchFilterForm(request.GET, projects=projects)
+    if project:
+        del form.fields["project"]
+    rows = Batch.objects.visible_to(request.user)
+    if project:
+        rows = rows.filter(project=project)
+    sort = request.GET.get("sort", "")
+    if sort.removeprefix("-") not in SORTS:
+        sort = NEWEST_FIRST
+    stretch = stretch_of(
+        form.narrow(rows),
+        Order(sort, active_first=form.wants_active_first),
+        among=rows,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    found = with_details(Batch.objects.visible_to(request.user)).in_bulk(stretch.keys)
+    summaries = [summarise(found[key]) for key in stretch.keys if key in found]
+    context |= {
+        "form": form,
+        "stretch": stretch,
+        "sort": sort,
+        "summaries": summaries,
+        "is_moving": any(summary.is_moving for summary in summaries),
+    }
+    return render_partial(request, "batchapp/batches/batches.html", "rows", context)

@@ -1,0 +1,1 @@
+"""Pages that import batches which were made elsewhere."""

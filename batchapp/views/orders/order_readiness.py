@@ -1,0 +1,60 @@
+"""Ready to run? What the provider says of a batch before it is submitted."""
+
+from contextlib import ExitStack
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from batchapp.access import require_member, upload_of
+from batchapp.domain.request_files.check_file import Report
+from batchapp.forms.orders import OrderForm
+from batchapp.http import Request
+from batchapp.models import UnreadableKey, Upload
+from batchapp.pipeline import provider_access
+from batchapp.presenters.file_report import quotes_for
+from batchapp.presenters.order_wizard import report_of_ready, step_url
+from batchapp.providers.errors import UpstreamError
+from batchapp.services.orders import readiness
+from batchapp.services.orders.readiness import Line, Mark
+from batchapp.views.keys.key_test import SILENCE, UNREADABLE
+from batchapp.views.orders import order_review
+from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
+
+
+@require_safe
+def batch_ready(request: Request, pk: UUID) -> HttpResponse:
+    """The review with the provider's word: as a fragment of it, or whole without JavaScript."""
+    upload = upload_of(request, pk)
+    require_member(request, upload.project)
+    report = report_of_ready(upload)
+    if report is None:
+        return redirect(step_url("batch_check", upload, request.GET.dict()))
+    submission = submission_in(request)
+    if submission is None:
+        return redirect_with_new_id(request)
+    form = OrderForm(request.GET, user=request.user, upload=upload)
+    if not form.is_valid():
+        return order_review.back(request, upload, form)
+    found = order_review.Ready(_look(request, upload, report, form))
+    return order_review.page(request, upload, report, form, submission, ready=found)
+
+
+def _look(request: Request, upload: Upload, report: Report, form: OrderForm) -> list[Line]:
+    project, window, key = upload.project, form.cleaned_data["window"], form.cleaned_data["key"]
+    quotes = quotes_for(
+        report, project.connection, timezone.now(), project=project, user=request.user
+    )
+    try:
+        with ExitStack() as stack:
+            upstream = stack.enter_context(provider_access.upstream_client(key, silence=SILENCE))
+            platform = provider_access.platform_client(project.connection, silence=SILENCE)
+            if platform:
+                stack.enter_context(platform)
+            return readiness.look(upload, upstream, quotes, window, platform=platform)
+    except UnreadableKey:
+        return [Line(Mark.STOPS, UNREADABLE)]
+    except UpstreamError as exc:  # the address or the key is none: nothing was sent
+        return [Line(Mark.STOPS, f"{project.connection} cannot be asked: {exc}.")]

@@ -1,0 +1,1 @@
+"""Pages that make a file of requests from a table."""
