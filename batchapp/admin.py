@@ -11,15 +11,15 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
-from batchapp.forms.people import DeskSignInForm
+from batchapp.forms.people import AdminSignInForm
 from batchapp.models import (
     REALTIME,
     Batch,
     Connection,
     Membership,
-    Part,
     Price,
     Project,
+    ProviderBatch,
     ProviderKey,
     Upload,
     User,
@@ -34,7 +34,7 @@ else:
 
 admin.site.site_header = admin.site.site_title = "Batchapp: operators"
 admin.site.index_title = "People, projects, connections, prices"
-admin.site.login_form = DeskSignInForm
+admin.site.login_form = AdminSignInForm
 admin.site.unregister(Group)  # roles are per project
 
 
@@ -203,8 +203,8 @@ class ProviderKeyPage(ReadOnly, Admin):
     list_select_related = ["connection", "user", "project"]
 
 
-class PartInline(ReadOnly, Inline):
-    model = Part
+class ProviderBatchInline(ReadOnly, Inline):
+    model = ProviderBatch
     extra = 0
 
 
@@ -212,9 +212,9 @@ class PartInline(ReadOnly, Inline):
 class BatchPage(ReadOnly, Admin):
     list_display = ["name", "project", "status", "window", "requests", "created_at", "created_by"]
     list_filter = ["status", "connection"]
-    search_fields = ["name", "id", "parts__upstream_id"]
+    search_fields = ["name", "id", "provider_batches__remote_id"]
     list_select_related = ["project", "created_by"]
-    inlines = [PartInline]
+    inlines = [ProviderBatchInline]
 
 
 @admin.register(Upload)

@@ -91,7 +91,7 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "template_partials.templatetags.partials",
                 "batchapp.templatetags.words",
-                "batchapp.templatetags.parts",
+                "batchapp.templatetags.components",
             ],
             "context_processors": [
                 "django.template.context_processors.request",

@@ -13,24 +13,24 @@ from typing import Any, cast
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from batchapp.domain.tables.row_requests import Recipe
+from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import (
     REALTIME,
-    Adoption,
     Batch,
+    BatchImport,
     Connection,
     Membership,
-    Part,
     Price,
     Project,
+    ProviderBatch,
     ProviderKey,
-    Table,
+    SourceTable,
     Upload,
     User,
 )
-from batchapp.providers.client import UpstreamClient
+from batchapp.providers.client import ProviderClient
 from batchapp.services.files import upload_intake
-from batchapp.services.imports import batch_imports
+from batchapp.services.imports import import_requests
 from batchapp.services.lifecycle import prepare, settle
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.orders import place_order
@@ -145,9 +145,9 @@ def make_upload(
     """A file as a person sent it, three good requests by default, checked unless told not to."""
     project = project or make_project()
     file = ContentFile(request_file() if content is None else content, name)
-    upload = upload_intake.receive(project, user or make_user(), file, name=name)
+    upload = upload_intake.receive_file(project, user or make_user(), file, name=name)
     if is_checked:
-        upload_intake.check(upload)
+        upload_intake.check_upload(upload)
     return upload
 
 
@@ -160,15 +160,15 @@ def make_table(
     *,
     content: str | bytes = TABLE,
     name: str = "tickets.csv",
-    recipe: Recipe | None = None,
-) -> Table:
+    prompt_settings: PromptSettings | None = None,
+) -> SourceTable:
     """A table as a person sent it, read, with two good rows by default."""
     data = content.encode() if isinstance(content, str) else content
     project, user = project or make_project(), user or make_user()
-    table = table_import.receive(project, user, ContentFile(data, name), name=name)
-    table_import.read(table)
-    if recipe:
-        requests_from_table.keep(table, recipe, None)
+    table = table_import.receive_table(project, user, ContentFile(data, name), name=name)
+    table_import.read_table(table)
+    if prompt_settings:
+        requests_from_table.keep_settings(table, prompt_settings, None)
     return table
 
 
@@ -185,7 +185,7 @@ def make_batch(
     """A batch just ordered: one part, to be prepared. ``fields`` are then written over it."""
     project = project or (upload.project if upload else make_project())
     upload = upload or make_upload(project, user)
-    batch = place_order.order(
+    batch = place_order.place_order(
         project,
         user or upload.uploaded_by,
         upload,
@@ -200,21 +200,23 @@ def make_batch(
     return batch
 
 
-def make_adoption(project: Project, user: User | None = None, **fields: Any) -> Adoption:
+def make_adoption(project: Project, user: User | None = None, **fields: Any) -> BatchImport:
     """A batch that was made elsewhere, just asked for. ``fields`` are then written over it."""
     user = user or make_user()
     key = fields.pop("key", None) or make_key(user, project.connection)
-    (adoption,) = batch_imports.begin(project, user, key, [str(uuid.uuid4())]).adoptions
+    (batch_import,) = import_requests.request_imports(
+        project, user, key, [str(uuid.uuid4())]
+    ).batch_imports
     if fields:
-        Adoption.objects.filter(pk=adoption.pk).update(**fields)
-        adoption.refresh_from_db()
-    return adoption
+        BatchImport.objects.filter(pk=batch_import.pk).update(**fields)
+        batch_import.refresh_from_db()
+    return batch_import
 
 
-def set_part(batch: Batch, **fields: Any) -> Part:
+def set_part(batch: Batch, **fields: Any) -> ProviderBatch:
     """Write ``fields`` over the only part of ``batch``, whatever its transitions say."""
-    Part.objects.filter(batch=batch).update(**fields)
-    return Part.objects.select_related("batch__connection").get(batch=batch)
+    ProviderBatch.objects.filter(batch=batch).update(**fields)
+    return ProviderBatch.objects.select_related("batch__connection").get(batch=batch)
 
 
 def answer_line(number: int, *, text: str = "", tokens: tuple[int, int] = (100, 50)) -> bytes:
@@ -258,17 +260,19 @@ class Shelf:
         yield SimpleNamespace(lines=lambda **_: iter(self.files[file_id][skip:]))
 
 
-def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) -> Part:
+def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) -> ProviderBatch:
     """Harvest these lines for ``batch``, with which its provider is done."""
-    part = Part.objects.select_related("batch__upload", "batch__connection").get(batch=batch)
-    if part.status == Part.Status.PREPARING:
-        prepare.prepare(part)
+    provider_batch = ProviderBatch.objects.select_related(
+        "batch__upload", "batch__connection"
+    ).get(batch=batch)
+    if provider_batch.status == ProviderBatch.Status.PREPARING:
+        prepare.prepare(provider_batch)
     shelf = Shelf({"out": list(output), "err": list(errors)})
-    part = set_part(
+    provider_batch = set_part(
         batch,
-        status=Part.Status.HARVESTING,
-        upstream_id=str(uuid.uuid4()),
-        upstream_status="completed",
+        status=ProviderBatch.Status.HARVESTING,
+        remote_id=str(uuid.uuid4()),
+        remote_status="completed",
         output_file_id="out",
         error_file_id="err",
         completed=len(shelf.files["out"]),
@@ -277,8 +281,8 @@ def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) 
         ended_at=timezone.now(),
         rereads=fetch_results.MAX_REREADS,
     )
-    fetch_results.harvest(part, cast(UpstreamClient, shelf))
-    return part
+    fetch_results.harvest(provider_batch, cast(ProviderClient, shelf))
+    return provider_batch
 
 
 def finish(
@@ -287,7 +291,7 @@ def finish(
     """Answer ``batch`` and settle it; every request is answered unless ``output`` is given."""
     lines = [answer_line(n) for n in range(1, batch.requests + 1)] if output is None else output
     answer(batch, lines, errors)
-    Part.objects.end_batches(pk=batch.pk)
+    ProviderBatch.objects.end_batches(pk=batch.pk)
     batch.refresh_from_db()
     merge.merge(batch)
     settle.settle(batch)

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from batchapp.providers.client import UpstreamClient, connect
+from batchapp.providers.client import ProviderClient, connect
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -35,7 +35,7 @@ class Provider:
     before: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
     after: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
 
-    def client(self, *_: object, **__: object) -> UpstreamClient:
+    def client(self, *_: object, **__: object) -> ProviderClient:
         return connect("https://provider.test", "sk-test", transport=httpx.MockTransport(self))
 
     def __call__(self, request: httpx.Request) -> httpx.Response:

@@ -7,35 +7,35 @@ from django.db import connection
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, ProviderBatch
 
 
-def due(part: Part) -> Part:
+def due(provider_batch: ProviderBatch) -> ProviderBatch:
     """Read ``part`` again, with its turn come if it has one."""
-    Part.objects.filter(pk=part.pk, next_check_at__isnull=False).update(
+    ProviderBatch.objects.filter(pk=provider_batch.pk, next_check_at__isnull=False).update(
         next_check_at=timezone.now(), leased_until=None
     )
-    return Part.objects.get(pk=part.pk)
+    return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
-def step(part: Part) -> Part:
+def step(provider_batch: ProviderBatch) -> ProviderBatch:
     """Do what ``part`` is due for, once."""
-    part = due(part)
-    if task := tasks.STEPS.get((Part, part.status)):
-        task(str(part.pk))
-    return due(part)
+    provider_batch = due(provider_batch)
+    if task := tasks.STEPS.get((ProviderBatch, provider_batch.status)):
+        task(str(provider_batch.pk))
+    return due(provider_batch)
 
 
-def go_on(part: Part) -> Batch:
+def go_on(provider_batch: ProviderBatch) -> Batch:
     """Run what is due until the batch is over or waits for a person."""
     for _ in range(20):
-        part = due(part)
-        if (Part, part.status) not in tasks.STEPS:
+        provider_batch = due(provider_batch)
+        if (ProviderBatch, provider_batch.status) not in tasks.STEPS:
             break
-        step(part)
-    Part.objects.end_batches()
-    tasks.settle(str(part.batch_id))
-    return Batch.objects.get(pk=part.batch_id)
+        step(provider_batch)
+    ProviderBatch.objects.end_batches()
+    tasks.settle(str(provider_batch.batch_id))
+    return Batch.objects.get(pk=provider_batch.batch_id)
 
 
 def race(*racers: Callable[[], object]) -> None:

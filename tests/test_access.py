@@ -9,9 +9,9 @@ from django.urls import URLPattern, reverse
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import access, icons
-from batchapp.domain.tables.row_requests import Recipe
+from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.http import Request
-from batchapp.models import Batch, Membership, ProviderKey, Table, Template, Upload
+from batchapp.models import Batch, Membership, PromptTemplate, ProviderKey, SourceTable, Upload
 from batchapp.services.tables import requests_from_table
 from batchapp.urls import urlpatterns
 from tests.make import (
@@ -31,36 +31,38 @@ from tests.make import (
 
 pytestmark = pytest.mark.django_db
 
-OPEN_TO_ALL = {"login", "healthz", "logout", "icons", "hook"}
+OPEN_TO_ALL = {"login", "healthz", "logout", "icons", "webhook_receive"}
 OF_OBJECTS = [
-    each for each in urlpatterns if each.pattern.converters and each.name not in {"icons", "hook"}
+    each
+    for each in urlpatterns
+    if each.pattern.converters and each.name not in {"icons", "webhook_receive"}
 ]
 BY_ID = [each for each in OF_OBJECTS if "pk" in each.pattern.converters]
 WRITERS = {
-    "adopting",
-    "adopting_state",
+    "import_list",
+    "import_progress",
     "batch_cancel",
     "batch_pause",
     "batch_resume",
-    "batch_reopen",
+    "batch_retry_in_place",
     "batch_try_again",
     "batch_retry",
-    "batch_file",
-    "batch_check",
-    "batch_window",
-    "batch_review",
-    "batch_ready",
-    "builder",
-    "table",
+    "order_choose_file",
+    "order_check",
+    "order_choose_window",
+    "order_review",
+    "order_readiness",
+    "table_add",
+    "table_detail",
     "table_delete",
     "table_preview",
-    "template_delete",
-    "upload_delete",
-    "upload_repair",
+    "prompt_template_delete",
+    "file_delete",
+    "file_correct",
     "key_replace",
     "key_remove",
-    "key_webhook",
-    "project_member_remove",
+    "key_set_webhook",
+    "member_remove",
 }
 
 
@@ -79,9 +81,9 @@ def world() -> dict[str, Any]:
         "batches": finish(make_batch(project, upload=upload)),
         "keys": make_key(project),
         "tables": make_table(project),
-        "adoptions": make_adoption(project),
-        "templates": requests_from_table.save_template(
-            project, project.members.first(), "Triage", Recipe(model="m", prompt="{text}")
+        "imports": make_adoption(project),
+        "prompt-templates": requests_from_table.save_template(
+            project, project.members.first(), "Triage", PromptSettings(model="m", prompt="{text}")
         ).template,
     }
 
@@ -165,14 +167,14 @@ def test_a_viewer_sees_and_does_not_write(
 @pytest.mark.parametrize(
     "name",
     [
-        "project_members",
-        "project_member_remove",
+        "member_list",
+        "member_remove",
         "project_settings",
-        "project_keys",
+        "key_list",
         "key_replace",
         "key_remove",
-        "key_try",
-        "key_webhook",
+        "key_test",
+        "key_set_webhook",
     ],
 )
 def test_a_member_does_not_manage(client: Client, world: dict[str, Any], name: str) -> None:
@@ -194,15 +196,15 @@ def test_a_key_of_a_colleague_is_nobody_elses(client: Client, world: dict[str, A
     key = make_key(colleague, world["projects"].connection)
     client.force_login(join(make_user(), world["projects"], "admin"))
 
-    for name in ("key_replace", "key_remove", "key_try", "key_webhook"):
+    for name in ("key_replace", "key_remove", "key_test", "key_set_webhook"):
         assert client.post(reverse(name, args=[key.pk])).status_code == 404
     page = client.get(
-        reverse("batch_window", args=[world["files"].pk]), follow=True
+        reverse("order_choose_window", args=[world["files"].pk]), follow=True
     ).content.decode()
     assert str(key.pk) not in page
 
 
-@pytest.mark.parametrize("name", ["home", "batches", "projects"])
+@pytest.mark.parametrize("name", ["home", "batch_list", "project_list"])
 def test_lists_hold_nothing_of_other_teams(
     client: Client, world: dict[str, Any], name: str
 ) -> None:
@@ -254,7 +256,7 @@ def test_a_filter_by_a_foreign_project_shows_nothing(
     make_batch(make_project(user), user, name="My own batch")
     client.force_login(user)
 
-    page = client.get(reverse("batches"), {"project": world["projects"].slug}).content.decode()
+    page = client.get(reverse("batch_list"), {"project": world["projects"].slug}).content.decode()
 
     assert "There is no such project" in page
     assert "My own batch" not in page
@@ -270,5 +272,5 @@ def rows() -> list[list[Any]]:
     """All that a request may have changed."""
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Batch, Upload, ProviderKey, Membership, Table, Template)
+        for model in (Batch, Upload, ProviderKey, Membership, SourceTable, PromptTemplate)
     ]

@@ -15,8 +15,8 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 # Put together here, so that this file does not name them either.
 REGISTRIES = [
-    ".".join(parts)
-    for parts in [
+    ".".join(provider_batches)
+    for provider_batches in [
         ("pypi", "org"),
         ("pythonhosted", "org"),
         ("npmjs", "org"),
@@ -76,11 +76,11 @@ def test_every_fault_of_the_sandbox_is_explained():
 
 
 def test_every_verb_of_the_makefile_is_explained():
-    recipes = (ROOT / "Makefile").read_text()
-    phony = re.search(r"^\.PHONY: (.*)$", recipes, re.MULTILINE)
+    prompt_settings_list = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", prompt_settings_list, re.MULTILINE)
 
     assert phony
-    assert set(re.findall(r"^([a-z]+):[^#\n]*# \w", recipes, re.MULTILINE)) == set(
+    assert set(re.findall(r"^([a-z]+):[^#\n]*# \w", prompt_settings_list, re.MULTILINE)) == set(
         phony[1].split()
     )
 

@@ -55,7 +55,7 @@ def test_preflight_finds_nothing_at_all(name):
 
     report = check_file.check([content], check_file.Limits(max_bytes=200 * 1024 * 1024))
 
-    assert report.faults == []
+    assert report.findings == []
     assert report.requests == ROWS[name]
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Part, Upload
+from batchapp.models import Batch, ProviderBatch, Upload
 from batchapp.pipeline import provider_access
 from batchapp.providers.http import PATIENCE
 from batchapp.services.lifecycle import submit
@@ -33,14 +33,14 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> Woken:
 def test_a_tick_wakes_what_is_due_and_only_once(woken: Woken) -> None:
     batch = make_batch(upload=make_upload())
     upload = make_upload(is_checked=False)
-    part = batch.parts.get()
+    provider_batch = batch.provider_batches.get()
 
     tasks.tick()
     tasks.tick()
 
     assert sorted(woken) == [
         ("batchapp.tasks.check", str(upload.pk)),
-        ("batchapp.tasks.prepare", str(part.pk)),
+        ("batchapp.tasks.prepare", str(provider_batch.pk)),
     ]
 
 
@@ -83,7 +83,7 @@ def test_a_silent_provider_is_given_up_before_the_lease_is_over() -> None:
 
 def test_a_batch_whose_last_part_ended_unnoticed_is_handed_over(woken: Woken) -> None:
     batch = make_batch()
-    set_part(batch, status=Part.Status.DONE, next_check_at=None)
+    set_part(batch, status=ProviderBatch.Status.DONE, next_check_at=None)
 
     tasks.tick()
 
@@ -104,9 +104,9 @@ def test_a_step_wakes_the_next_one(
     woken: Woken,
     django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]],
 ) -> None:
-    part = make_batch().parts.get()
+    provider_batch = make_batch().provider_batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
-        tasks.prepare(str(part.pk))
+        tasks.prepare(str(provider_batch.pk))
 
-    assert woken == [("batchapp.tasks.submit", str(part.pk))]
+    assert woken == [("batchapp.tasks.submit", str(provider_batch.pk))]

@@ -49,7 +49,7 @@ def deliver(
         "webhook_signature": f"v1,{base64.b64encode(mac.digest()).decode()}",
     } | headers
     response = client.post(
-        f"/hooks/{key.pk}/",
+        f"/webhooks/{key.pk}/",
         body,
         content_type="application/json",
         headers={name.replace("_", "-"): value for name, value in sent.items() if value},

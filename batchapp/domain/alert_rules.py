@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from batchapp.domain.progress import Left
+from batchapp.domain.progress import TimeLeft
 
 ENOUGH_TO_JUDGE = 50
 """Requests that must have ended before the share of failures alarms anybody."""
@@ -17,7 +17,7 @@ class Overrun:
     is_certain: bool
 
 
-def overrun(left: Left | None, seen: datetime, due: datetime | None) -> Overrun | None:
+def overrun(left: TimeLeft | None, seen: datetime, due: datetime | None) -> Overrun | None:
     """How far a batch that has ``left`` to do, counted from ``seen``, ends after ``due``."""
     if left is None or due is None or seen + left.most <= due:
         return None

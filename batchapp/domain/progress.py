@@ -30,7 +30,7 @@ Mark = Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class TimeLeft:
     """The time for the rest, at least and at most."""
 
     least: timedelta
@@ -45,7 +45,7 @@ class Left:
         return (self.least + self.most) / 2
 
 
-def marked(
+def with_mark(
     marks: Sequence[Mark],
     moment: float,
     ended: int,
@@ -88,7 +88,7 @@ def _thinned(marks: list[list[float]]) -> list[list[float]]:
     return marks
 
 
-def unchanged_since(marks: Sequence[Mark]) -> float | None:
+def last_progress_at(marks: Sequence[Mark]) -> float | None:
     """When the last new answer was seen; None if nobody looked yet."""
     if not marks:
         return None
@@ -96,7 +96,7 @@ def unchanged_since(marks: Sequence[Mark]) -> float | None:
     return min(mark[0] for mark in marks if mark[1] == last)
 
 
-def left(marks: Sequence[Mark], total: int) -> Left | None:
+def time_left(marks: Sequence[Mark], total: int) -> TimeLeft | None:
     """The time for the rest at the recent pace, from the last of ``marks`` on.
 
     None while that would be a guess: too little ended, or the pace changes too much.
@@ -108,12 +108,12 @@ def left(marks: Sequence[Mark], total: int) -> Left | None:
     if ended < max(1, min(ENOUGH, total)) or span < SETTLED or rest < 0:
         return None
     if not rest:
-        return Left(timedelta(), timedelta())
+        return TimeLeft(timedelta(), timedelta())
     paces = _paces(marks)
     slowest, fastest = min(slow for slow, _ in paces), max(fast for _, fast in paces)
     if slowest <= 0 or fastest > WIDEST * slowest:
         return None
-    return Left(timedelta(seconds=rest / fastest), timedelta(seconds=rest / slowest))
+    return TimeLeft(timedelta(seconds=rest / fastest), timedelta(seconds=rest / slowest))
 
 
 def _paces(marks: Sequence[Mark]) -> list[tuple[float, float]]:

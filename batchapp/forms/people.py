@@ -65,7 +65,7 @@ class SignInForm(AuthenticationForm):
         return str(self.request.META.get("REMOTE_ADDR", ""))[:45] if self.request else ""
 
 
-class DeskSignInForm(SignInForm, AdminAuthenticationForm):
+class AdminSignInForm(SignInForm, AdminAuthenticationForm):
     """The same for the operators' desk, which also asks whether the person is one."""
 
     error_messages = {

@@ -10,10 +10,10 @@ from django.core.files.base import ContentFile, File
 from batchapp.domain.request_files.rules.request_rules import model_finding
 from batchapp.domain.tables import row_requests, table_reader
 from batchapp.domain.tables.encodings import NAMES
-from batchapp.domain.tables.row_requests import EMBEDDINGS, Recipe
+from batchapp.domain.tables.row_requests import EMBEDDINGS, PromptSettings
 from batchapp.domain.tables.table_reader import Asked
 from batchapp.domain.tokens.counting import MAX_OUTPUT
-from batchapp.models import Connection, Project, Table, Template
+from batchapp.models import Connection, Project, PromptTemplate, SourceTable
 
 PASTED = "pasted table.csv"
 LONGEST_PROMPT = 200_000
@@ -21,15 +21,15 @@ CHAT = "/v1/chat/completions"
 
 
 if TYPE_CHECKING:
-    _TemplateChoice = forms.ModelChoiceField[Template]
+    _TemplateChoice = forms.ModelChoiceField[PromptTemplate]
 else:
     _TemplateChoice = forms.ModelChoiceField
 
 
-class TemplateField(_TemplateChoice):
+class PromptTemplateField(_TemplateChoice):
     """One of a project's templates; also a text that is no id at all is no choice."""
 
-    def to_python(self, value: Any) -> Template | None:
+    def to_python(self, value: Any) -> PromptTemplate | None:
         try:
             return super().to_python(value)
         except ValidationError as exc:
@@ -45,8 +45,8 @@ class TableForm(forms.Form):
         error_messages={"invalid": "Your browser sent no file. Choose it again."},
     )
     pasted = forms.CharField(required=False, strip=False)
-    template = TemplateField(
-        queryset=Template.objects.none(),
+    template = PromptTemplateField(
+        queryset=PromptTemplate.objects.none(),
         required=False,
         empty_label="None: write a prompt next",
         help_text="A prompt that this project saved, with its model and settings.",
@@ -56,7 +56,7 @@ class TableForm(forms.Form):
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         template = self.fields["template"]
-        if isinstance(template, TemplateField):
+        if isinstance(template, PromptTemplateField):
             template.queryset = project.templates.all()
 
     def clean(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class ReadingForm(forms.Form):
         choices=[("", "Find out"), *table_reader.DELIMITERS.items()],
     )
 
-    def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, table: SourceTable, **kwargs: Any) -> None:
         kwargs.setdefault("initial", table.asked._asdict())
         super().__init__(*args, **kwargs)
         sheet = self.fields["sheet"]
@@ -104,7 +104,7 @@ class ReadingForm(forms.Form):
         return Asked(**self.cleaned_data)
 
 
-class RecipeForm(forms.Form):
+class PromptSettingsForm(forms.Form):
     """What every row becomes."""
 
     system = forms.CharField(
@@ -187,9 +187,9 @@ class RecipeForm(forms.Form):
         self.models = list(known.values_list("model", flat=True).distinct())
 
     @staticmethod
-    def values_of(recipe: Recipe) -> dict[str, Any]:
+    def values_of(prompt_settings: PromptSettings) -> dict[str, Any]:
         """What the fields hold for ``recipe``."""
-        values: dict[str, Any] = msgspec.to_builtins(recipe)
+        values: dict[str, Any] = msgspec.to_builtins(prompt_settings)
         schema = values.pop("response_schema")
         text = msgspec.json.format(msgspec.json.encode(schema)).decode() if schema else ""
         return values | {"schema": text}
@@ -220,14 +220,14 @@ class RecipeForm(forms.Form):
             schema: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as exc:
             raise ValidationError(f"This is not a JSON object: {exc}") from exc
-        if fault := row_requests.schema_fault(schema):
-            raise ValidationError(f"A provider would refuse this schema: {fault}.")
+        if finding := row_requests.schema_error(schema):
+            raise ValidationError(f"A provider would refuse this schema: {finding}.")
         return schema
 
     @property
-    def recipe(self) -> Recipe:
+    def prompt_settings(self) -> PromptSettings:
         asked = self.cleaned_data
-        return Recipe(
+        return PromptSettings(
             model=asked["model"],
             prompt=asked["prompt"],
             system=asked["system"],
@@ -244,20 +244,20 @@ class RecipeForm(forms.Form):
 
     def _template(self, name: str) -> str:
         text: str = self.cleaned_data[name].replace("\r\n", "\n")
-        probe = Recipe(model="", prompt=text)
-        if faults := row_requests.faults_of(probe, self.columns):
-            raise ValidationError(faults)
+        probe = PromptSettings(model="", prompt=text)
+        if findings := row_requests.settings_errors(probe, self.columns):
+            raise ValidationError(findings)
         return text
 
     def _column(self, name: str) -> str:
         column: str = self.cleaned_data[name]
         if column and column not in self.columns:
-            probe = Recipe(model="", prompt="", id_column=column)
-            raise ValidationError(row_requests.faults_of(probe, self.columns))
+            probe = PromptSettings(model="", prompt="", id_column=column)
+            raise ValidationError(row_requests.settings_errors(probe, self.columns))
         return column
 
 
-class TemplateForm(forms.Form):
+class PromptTemplateForm(forms.Form):
     """Under which name to keep a recipe."""
 
     name = forms.CharField(

@@ -2,8 +2,7 @@
 
 import csv
 import uuid
-from datetime import UTC
-from datetime import datetime as instant
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import django.core.validators
@@ -19,9 +18,7 @@ import batchapp.models.files.upload
 import batchapp.models.people.user
 import batchapp.models.providers.connection
 
-PRICE_LIST_DATE = instant(
-    2026, 4, 13, tzinfo=UTC
-)  # the day of the list in data/doubleword_prices.csv
+PRICE_LIST_DATE = datetime(2026, 4, 13, tzinfo=UTC)
 
 
 def add_doubleword(apps, schema_editor):
@@ -176,32 +173,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Project",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=100)),
-                ("slug", models.SlugField(max_length=60, unique=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        help_text="Where its batches run.",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="projects",
-                        to="batchapp.connection",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["name", "slug"],
-            },
-        ),
-        migrations.CreateModel(
             name="ProviderKey",
             fields=[
                 (
@@ -233,6 +204,32 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["created_at"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Project",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        help_text="Where its batches run.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="projects",
+                        to="batchapp.connection",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["name", "slug"],
             },
         ),
         migrations.CreateModel(
@@ -505,36 +502,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Membership",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[("admin", "Admin"), ("member", "Member"), ("viewer", "Viewer")],
-                        default="member",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memberships",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["user__email"],
-            },
-        ),
-        migrations.CreateModel(
             name="Upload",
             fields=[
                 (
@@ -580,11 +547,11 @@ class Migration(migrations.Migration):
                 ),
                 ("lines_checked", models.PositiveIntegerField(default=0)),
                 ("requests", models.PositiveIntegerField(null=True)),
-                ("findings", models.JSONField(editable=False, null=True)),
+                ("report_fields", models.JSONField(editable=False, null=True)),
                 ("error", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("checked_at", models.DateTimeField(null=True)),
-                ("repairs", models.JSONField(editable=False, null=True)),
+                ("correction_fields", models.JSONField(editable=False, null=True)),
                 ("selection", models.JSONField(editable=False, null=True)),
                 (
                     "made_from",
@@ -637,7 +604,293 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
-            name="Part",
+            name="KeyPoll",
+            fields=[
+                (
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
+                        null=True,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
+                    ),
+                ),
+                (
+                    "key",
+                    models.OneToOneField(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="key_poll",
+                        serialize=False,
+                        to="batchapp.providerkey",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("watching", "Watching")], default="watching", max_length=10
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.AddField(
+            model_name="providerkey",
+            name="user",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="provider_keys",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="batch",
+            name="key",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="batches",
+                to="batchapp.providerkey",
+            ),
+        ),
+        migrations.CreateModel(
+            name="Membership",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("admin", "Admin"), ("member", "Member"), ("viewer", "Viewer")],
+                        default="member",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["user__email"],
+            },
+        ),
+        migrations.AddField(
+            model_name="providerkey",
+            name="project",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="provider_keys",
+                to="batchapp.project",
+            ),
+        ),
+        migrations.AddField(
+            model_name="project",
+            name="members",
+            field=models.ManyToManyField(
+                related_name="projects", through="batchapp.Membership", to=settings.AUTH_USER_MODEL
+            ),
+        ),
+        migrations.AddField(
+            model_name="membership",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="memberships",
+                to="batchapp.project",
+            ),
+        ),
+        migrations.CreateModel(
+            name="BatchImport",
+            fields=[
+                (
+                    "next_check_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        help_text="Empty: nobody but a person moves it.",
+                        null=True,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Since it was last given back: counts crashes.",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("remote_id", models.CharField(max_length=200)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("fetching", "Fetching the file"),
+                            ("checking", "Checking the file"),
+                            ("done", "Done"),
+                            ("failed", "Could not be brought in"),
+                        ],
+                        default="fetching",
+                        max_length=10,
+                    ),
+                ),
+                ("trouble", models.TextField(blank=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "batch",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="batch_import",
+                        to="batchapp.batch",
+                    ),
+                ),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="batchapp.connection",
+                    ),
+                ),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="batchapp.upload",
+                    ),
+                ),
+                (
+                    "key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="batchapp.providerkey",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="batch_imports",
+                        to="batchapp.project",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at"],
+            },
+        ),
+        migrations.AddField(
+            model_name="batch",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="batches",
+                to="batchapp.project",
+            ),
+        ),
+        migrations.CreateModel(
+            name="PromptTemplate",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="templates",
+                        to="batchapp.project",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["name"],
+            },
+        ),
+        migrations.CreateModel(
+            name="PromptTemplateVersion",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("prompt_settings_fields", models.JSONField(editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="batchapp.prompttemplate",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["template", "-number"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ProviderBatch",
             fields=[
                 (
                     "next_check_at",
@@ -673,7 +926,7 @@ class Migration(migrations.Migration):
                             ("running", "Running at the provider"),
                             ("harvesting", "Fetching results"),
                             ("paused", "Paused"),
-                            ("reopening", "Being reopened at the provider"),
+                            ("retrying_in_place", "Being reopened at the provider"),
                             ("needs_attention", "Needs attention"),
                             ("done", "Done"),
                             ("cancelled", "Cancelled"),
@@ -683,7 +936,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "stopped_in",
+                    "stopped_in_status",
                     models.CharField(
                         blank=True,
                         help_text="The status it goes back to after attention.",
@@ -715,17 +968,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "admitted_at",
+                    "slot_assigned_at",
                     models.DateTimeField(
                         help_text="Since when it has a place at the provider.", null=True
                     ),
                 ),
-                ("upstream_file_id", models.CharField(blank=True, max_length=200)),
-                ("upstream_id", models.CharField(blank=True, db_index=True, max_length=200)),
+                ("remote_file_id", models.CharField(blank=True, max_length=200)),
+                ("remote_id", models.CharField(blank=True, db_index=True, max_length=200)),
                 ("upload_attempted_at", models.DateTimeField(null=True)),
                 ("create_attempted_at", models.DateTimeField(null=True)),
                 (
-                    "may_have_twin",
+                    "may_have_duplicate",
                     models.BooleanField(
                         default=False,
                         help_text="A create before the last was never confirmed, nor seen.",
@@ -734,7 +987,7 @@ class Migration(migrations.Migration):
                 ("cancel_sent_at", models.DateTimeField(null=True)),
                 ("pause_sent_at", models.DateTimeField(null=True)),
                 (
-                    "reopened_at",
+                    "retried_in_place_at",
                     models.DateTimeField(
                         help_text="Reads may come from a replica that has not heard of it yet.",
                         null=True,
@@ -749,7 +1002,7 @@ class Migration(migrations.Migration):
                         help_text="When the provider was seen to be done.", null=True
                     ),
                 ),
-                ("upstream_status", models.CharField(blank=True, max_length=50)),
+                ("remote_status", models.CharField(blank=True, max_length=50)),
                 ("output_file_id", models.CharField(blank=True, max_length=200)),
                 ("error_file_id", models.CharField(blank=True, max_length=200)),
                 ("total", models.PositiveIntegerField(default=0)),
@@ -785,7 +1038,7 @@ class Migration(migrations.Migration):
                     "batch",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="parts",
+                        related_name="provider_batches",
                         to="batchapp.batch",
                     ),
                 ),
@@ -795,299 +1048,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Price",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "model",
-                    models.CharField(
-                        help_text="The provider's exact name for it, or several with *.",
-                        max_length=200,
-                    ),
-                ),
-                (
-                    "window",
-                    models.CharField(
-                        help_text="A completion window such as 24h, or realtime.", max_length=20
-                    ),
-                ),
-                (
-                    "input_usd",
-                    models.DecimalField(
-                        decimal_places=6,
-                        max_digits=12,
-                        validators=[django.core.validators.MinValueValidator(0)],
-                        verbose_name="input, USD per million tokens",
-                    ),
-                ),
-                (
-                    "output_usd",
-                    models.DecimalField(
-                        decimal_places=6,
-                        max_digits=12,
-                        validators=[django.core.validators.MinValueValidator(0)],
-                        verbose_name="output, USD per million tokens",
-                    ),
-                ),
-                ("effective_from", models.DateTimeField(default=django.utils.timezone.now)),
-                ("effective_to", models.DateTimeField(blank=True, null=True)),
-                (
-                    "source",
-                    models.CharField(
-                        blank=True, help_text="Where the figure is from.", max_length=200
-                    ),
-                ),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="prices",
-                        to="batchapp.connection",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["connection", "model", "window", "-effective_from"],
-            },
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="members",
-            field=models.ManyToManyField(
-                related_name="projects", through="batchapp.Membership", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="membership",
-            name="project",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="memberships",
-                to="batchapp.project",
-            ),
-        ),
-        migrations.AddField(
-            model_name="batch",
-            name="project",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="batches",
-                to="batchapp.project",
-            ),
-        ),
-        migrations.CreateModel(
-            name="Watch",
-            fields=[
-                (
-                    "next_check_at",
-                    models.DateTimeField(
-                        db_index=True,
-                        editable=False,
-                        help_text="Empty: nobody but a person moves it.",
-                        null=True,
-                    ),
-                ),
-                ("leased_until", models.DateTimeField(editable=False, null=True)),
-                (
-                    "claims",
-                    models.PositiveIntegerField(
-                        default=0,
-                        editable=False,
-                        help_text="Since it was last given back: counts crashes.",
-                    ),
-                ),
-                (
-                    "key",
-                    models.OneToOneField(
-                        editable=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="watch",
-                        serialize=False,
-                        to="batchapp.providerkey",
-                    ),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("watching", "Watching")], default="watching", max_length=10
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.AddField(
-            model_name="providerkey",
-            name="project",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="provider_keys",
-                to="batchapp.project",
-            ),
-        ),
-        migrations.AddField(
-            model_name="providerkey",
-            name="user",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="provider_keys",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.CreateModel(
-            name="Delivery",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("message_id", models.CharField(max_length=200)),
-                ("kind", models.CharField(max_length=100)),
-                ("upstream_id", models.CharField(blank=True, max_length=200)),
-                (
-                    "effect",
-                    models.CharField(
-                        blank=True, help_text="What came of it, in words.", max_length=200
-                    ),
-                ),
-                ("received_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "key",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="deliveries",
-                        to="batchapp.providerkey",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["-received_at"],
-            },
-        ),
-        migrations.AddField(
-            model_name="batch",
-            name="key",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="batches",
-                to="batchapp.providerkey",
-            ),
-        ),
-        migrations.CreateModel(
-            name="Adoption",
-            fields=[
-                (
-                    "next_check_at",
-                    models.DateTimeField(
-                        db_index=True,
-                        editable=False,
-                        help_text="Empty: nobody but a person moves it.",
-                        null=True,
-                    ),
-                ),
-                ("leased_until", models.DateTimeField(editable=False, null=True)),
-                (
-                    "claims",
-                    models.PositiveIntegerField(
-                        default=0,
-                        editable=False,
-                        help_text="Since it was last given back: counts crashes.",
-                    ),
-                ),
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("upstream_id", models.CharField(max_length=200)),
-                ("name", models.CharField(max_length=200)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("fetching", "Fetching the file"),
-                            ("checking", "Checking the file"),
-                            ("done", "Done"),
-                            ("failed", "Could not be brought in"),
-                        ],
-                        default="fetching",
-                        max_length=10,
-                    ),
-                ),
-                ("trouble", models.TextField(blank=True)),
-                ("failures", models.PositiveIntegerField(default=0)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "batch",
-                    models.OneToOneField(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="adoption",
-                        to="batchapp.batch",
-                    ),
-                ),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="batchapp.connection",
-                    ),
-                ),
-                (
-                    "upload",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="batchapp.upload",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="adoptions",
-                        to="batchapp.project",
-                    ),
-                ),
-                (
-                    "key",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="batchapp.providerkey",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Segment",
+            name="ResultChunk",
             fields=[
                 (
                     "id",
@@ -1111,11 +1072,11 @@ class Migration(migrations.Migration):
                 ("size", models.PositiveBigIntegerField(help_text="In bytes.")),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
-                    "part",
+                    "provider_batch",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="segments",
-                        to="batchapp.part",
+                        related_name="result_chunks",
+                        to="batchapp.providerbatch",
                     ),
                 ),
             ],
@@ -1187,11 +1148,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "part",
+                    "provider_batch",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="results",
-                        to="batchapp.part",
+                        to="batchapp.providerbatch",
                     ),
                 ),
                 (
@@ -1205,12 +1166,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "segment",
+                    "result_chunk",
                     models.ForeignKey(
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
-                        to="batchapp.segment",
+                        to="batchapp.resultchunk",
                     ),
                 ),
             ],
@@ -1219,108 +1180,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Stray",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "reason",
-                    models.CharField(
-                        choices=[
-                            ("unreadable", "Not readable"),
-                            ("unknown", "Unknown custom_id"),
-                            ("second", "Second answer"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("custom_id", models.CharField(blank=True, max_length=100)),
-                ("answer_at", models.PositiveBigIntegerField()),
-                ("answer_bytes", models.PositiveIntegerField()),
-                (
-                    "part",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="strays",
-                        to="batchapp.part",
-                    ),
-                ),
-                (
-                    "segment",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="batchapp.segment",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["pk"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Template",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=100)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="templates",
-                        to="batchapp.project",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["name"],
-            },
-        ),
-        migrations.CreateModel(
-            name="TemplateVersion",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("number", models.PositiveIntegerField()),
-                ("recipe_fields", models.JSONField(editable=False)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "template",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="versions",
-                        to="batchapp.template",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["template", "-number"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Table",
+            name="SourceTable",
             fields=[
                 (
                     "next_check_at",
@@ -1379,14 +1239,14 @@ class Migration(migrations.Migration):
                 ("ragged", models.PositiveIntegerField(default=0)),
                 ("error_cells", models.PositiveIntegerField(default=0)),
                 ("error", models.TextField(blank=True)),
-                ("recipe_fields", models.JSONField(editable=False, null=True)),
+                ("prompt_settings_fields", models.JSONField(editable=False, null=True)),
                 (
-                    "faults",
+                    "findings",
                     models.JSONField(
                         default=list, help_text="Of the last making: row and sentence."
                     ),
                 ),
-                ("fault_total", models.PositiveIntegerField(default=0)),
+                ("finding_total", models.PositiveIntegerField(default=0)),
                 ("used_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
@@ -1431,7 +1291,7 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
-                        to="batchapp.templateversion",
+                        to="batchapp.prompttemplateversion",
                     ),
                 ),
             ],
@@ -1440,7 +1300,126 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Charge",
+            name="UnmatchedLine",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("unreadable", "Not readable"),
+                            ("unknown", "Unknown custom_id"),
+                            ("second", "Second answer"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("custom_id", models.CharField(blank=True, max_length=100)),
+                ("answer_at", models.PositiveBigIntegerField()),
+                ("answer_bytes", models.PositiveIntegerField()),
+                (
+                    "provider_batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="unmatched_lines",
+                        to="batchapp.providerbatch",
+                    ),
+                ),
+                (
+                    "result_chunk",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="batchapp.resultchunk",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookDelivery",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("message_id", models.CharField(max_length=200)),
+                ("kind", models.CharField(max_length=100)),
+                ("remote_id", models.CharField(blank=True, max_length=200)),
+                (
+                    "effect",
+                    models.CharField(
+                        blank=True, help_text="What came of it, in words.", max_length=200
+                    ),
+                ),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="batchapp.providerkey",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-received_at"],
+            },
+        ),
+        migrations.CreateModel(
+            name="FileOrigin",
+            fields=[
+                (
+                    "upload",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="origin",
+                        serialize=False,
+                        to="batchapp.upload",
+                    ),
+                ),
+                ("table_name", models.CharField(max_length=255)),
+                ("rows", models.PositiveIntegerField(help_text="Of the table.")),
+                (
+                    "skipped",
+                    models.PositiveIntegerField(help_text="Rows left out for an empty cell."),
+                ),
+                ("prompt_settings_fields", models.JSONField(editable=False)),
+                (
+                    "replaced",
+                    models.PositiveIntegerField(default=0, help_text="Number of ids in ``ids``."),
+                ),
+                (
+                    "ids",
+                    models.BinaryField(
+                        default=b"", help_text="zlib of a CSV: custom_id, id in the table."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        help_text="Unchanged.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="files",
+                        to="batchapp.prompttemplateversion",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ModelCost",
             fields=[
                 (
                     "id",
@@ -1537,7 +1516,7 @@ class Migration(migrations.Migration):
                     "batch",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="charges",
+                        related_name="model_costs",
                         to="batchapp.batch",
                     ),
                 ),
@@ -1552,90 +1531,92 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.UniqueConstraint(
-                        models.F("batch"), models.F("model"), name="one_charge_per_model"
+                        models.F("batch"), models.F("model"), name="one_cost_per_model"
                     )
                 ],
             },
         ),
         migrations.CreateModel(
-            name="Origin",
+            name="Price",
             fields=[
                 (
-                    "upload",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="origin",
-                        serialize=False,
-                        to="batchapp.upload",
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("table_name", models.CharField(max_length=255)),
-                ("rows", models.PositiveIntegerField(help_text="Of the table.")),
                 (
-                    "skipped",
-                    models.PositiveIntegerField(help_text="Rows left out for an empty cell."),
-                ),
-                ("recipe_fields", models.JSONField(editable=False)),
-                (
-                    "replaced",
-                    models.PositiveIntegerField(default=0, help_text="Number of ids in ``ids``."),
-                ),
-                (
-                    "ids",
-                    models.BinaryField(
-                        default=b"", help_text="zlib of a CSV: custom_id, id in the table."
+                    "model",
+                    models.CharField(
+                        help_text="The provider's exact name for it, or several with *.",
+                        max_length=200,
                     ),
                 ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
-                    "version",
+                    "window",
+                    models.CharField(
+                        help_text="A completion window such as 24h, or realtime.", max_length=20
+                    ),
+                ),
+                (
+                    "input_usd",
+                    models.DecimalField(
+                        decimal_places=6,
+                        max_digits=12,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="input, USD per million tokens",
+                    ),
+                ),
+                (
+                    "output_usd",
+                    models.DecimalField(
+                        decimal_places=6,
+                        max_digits=12,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="output, USD per million tokens",
+                    ),
+                ),
+                ("effective_from", models.DateTimeField(default=django.utils.timezone.now)),
+                ("effective_to", models.DateTimeField(blank=True, null=True)),
+                (
+                    "source",
+                    models.CharField(
+                        blank=True, help_text="Where the figure is from.", max_length=200
+                    ),
+                ),
+                (
+                    "connection",
                     models.ForeignKey(
-                        help_text="Unchanged.",
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="files",
-                        to="batchapp.templateversion",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prices",
+                        to="batchapp.connection",
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="part",
-            constraint=models.UniqueConstraint(
-                models.F("batch"), models.F("number"), name="one_part_per_number"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="price",
-            constraint=models.UniqueConstraint(
-                models.F("connection"),
-                models.F("model"),
-                models.F("window"),
-                models.F("effective_from"),
-                name="one_price_from_one_instant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="price",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("effective_to", None),
-                    ("effective_to__gt", models.F("effective_from")),
-                    _connector="OR",
-                ),
-                name="price_ends_after_it_begins",
-            ),
+            options={
+                "ordering": ["connection", "model", "window", "-effective_from"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("connection"),
+                        models.F("model"),
+                        models.F("window"),
+                        models.F("effective_from"),
+                        name="one_price_from_one_instant",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("effective_to", None),
+                            ("effective_to__gt", models.F("effective_from")),
+                            _connector="OR",
+                        ),
+                        name="price_ends_after_it_begins",
+                    ),
+                ],
+            },
         ),
         migrations.AddIndex(
             model_name="upload",
             index=models.Index(fields=["project", "-created_at"], name="upload_list"),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                models.F("project"), models.F("user"), name="one_role_per_person_and_project"
-            ),
         ),
         migrations.AddConstraint(
             model_name="providerkey",
@@ -1644,14 +1625,16 @@ class Migration(migrations.Migration):
                 name="key_has_one_owner",
             ),
         ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(fields=["key", "-received_at"], name="delivery_list"),
+        migrations.AddConstraint(
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                models.F("project"), models.F("user"), name="one_role_per_person_and_project"
+            ),
         ),
         migrations.AddConstraint(
-            model_name="delivery",
+            model_name="batchimport",
             constraint=models.UniqueConstraint(
-                models.F("key"), models.F("message_id"), name="one_delivery_per_message"
+                models.F("connection"), models.F("remote_id"), name="one_import_per_batch"
             ),
         ),
         migrations.AddIndex(
@@ -1659,9 +1642,21 @@ class Migration(migrations.Migration):
             index=models.Index(fields=["project", "-created_at"], name="batch_list"),
         ),
         migrations.AddConstraint(
-            model_name="adoption",
+            model_name="prompttemplate",
             constraint=models.UniqueConstraint(
-                models.F("connection"), models.F("upstream_id"), name="one_adoption_per_batch"
+                models.F("project"), models.F("name"), name="one_template_of_a_name_and_project"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="prompttemplateversion",
+            constraint=models.UniqueConstraint(
+                models.F("template"), models.F("number"), name="template_versions_are_numbered"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="providerbatch",
+            constraint=models.UniqueConstraint(
+                models.F("batch"), models.F("number"), name="one_provider_batch_per_number"
             ),
         ),
         migrations.AddIndex(
@@ -1680,16 +1675,14 @@ class Migration(migrations.Migration):
                 models.F("batch"), models.F("custom_id"), name="one_result_per_custom_id"
             ),
         ),
-        migrations.AddConstraint(
-            model_name="template",
-            constraint=models.UniqueConstraint(
-                models.F("project"), models.F("name"), name="one_template_of_a_name_and_project"
-            ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(fields=["key", "-received_at"], name="delivery_list"),
         ),
         migrations.AddConstraint(
-            model_name="templateversion",
+            model_name="webhookdelivery",
             constraint=models.UniqueConstraint(
-                models.F("template"), models.F("number"), name="template_versions_are_numbered"
+                models.F("key"), models.F("message_id"), name="one_delivery_per_message"
             ),
         ),
         migrations.RunPython(add_doubleword, migrations.RunPython.noop),

@@ -8,22 +8,22 @@ from django.conf import settings
 from django.utils import timezone
 
 from batchapp.models import (
-    Adoption,
     Batch,
+    BatchImport,
     Connection,
-    Part,
+    KeyPoll,
+    ProviderBatch,
     ProviderKey,
     StaleRow,
     UnreadableKey,
-    Watch,
 )
 from batchapp.pipeline import retry_policy
-from batchapp.pipeline.runner import LONGEST_PAUSE, Rows, stop
-from batchapp.providers.client import UpstreamClient, connect
-from batchapp.providers.errors import ABOUT_KEYS, UpstreamRejected, UpstreamUnavailable
+from batchapp.pipeline.runner import LONGEST_PAUSE, DueRows, stop_for_person
+from batchapp.providers.client import ProviderClient, connect
+from batchapp.providers.errors import ABOUT_KEYS, ProviderRejected, ProviderUnavailable
 from batchapp.providers.remote_objects import RemoteBatch
 from batchapp.providers.tariffs import management_url
-from batchapp.services.imports import batch_imports, fetch_file
+from batchapp.services.imports import fetch_file, import_requests
 from batchapp.services.lifecycle import (
     billed_cost,
     late_results,
@@ -44,7 +44,7 @@ UNREADABLE = (
 )
 
 
-def upstream_client(key: ProviderKey, *, silence: timedelta | None = None) -> UpstreamClient:
+def provider_client(key: ProviderKey, *, silence: timedelta | None = None) -> ProviderClient:
     """The only way to a provider, who may be silent for ``silence`` in one call.
 
     Raises:
@@ -54,7 +54,7 @@ def upstream_client(key: ProviderKey, *, silence: timedelta | None = None) -> Up
     return connect(key.connection.base_url, key.secret(), timeout_seconds=seconds)
 
 
-def platform_client(connection: Connection, *, silence: timedelta) -> UpstreamClient | None:
+def platform_client(connection: Connection, *, silence: timedelta) -> ProviderClient | None:
     """The way to the management API; None if no key for it is stored, or none that can be read."""
     try:
         secret = connection.platform_key()
@@ -66,7 +66,7 @@ def platform_client(connection: Connection, *, silence: timedelta) -> UpstreamCl
 
 
 @contextmanager
-def _asking(key: ProviderKey) -> Iterator[UpstreamClient]:
+def _open_provider(key: ProviderKey) -> Iterator[ProviderClient]:
     """A client for ``key``; whether the provider answers is noted for all who ask it.
 
     Raises:
@@ -74,65 +74,69 @@ def _asking(key: ProviderKey) -> Iterator[UpstreamClient]:
     """
     connection = key.connection
     try:
-        with upstream_client(key) as upstream:
-            yield upstream
-            _note_contact(key, upstream)
-    except UpstreamRejected:
+        with provider_client(key) as provider:
+            yield provider
+            _note_contact(key, provider)
+    except ProviderRejected:
         circuit_breaker.note_answer(connection)
         raise
-    except UpstreamUnavailable as exc:
+    except ProviderUnavailable as exc:
         circuit_breaker.note_silence(connection, exc)
         raise
     circuit_breaker.note_answer(connection)
 
 
-def with_upstream(step: Callable[[Part, UpstreamClient], Rows]) -> Callable[[Part], Rows]:
+def with_provider(
+    step: Callable[[ProviderBatch, ProviderClient], DueRows],
+) -> Callable[[ProviderBatch], DueRows]:
     """Give ``step`` a client, and write down what a failure means."""
 
-    def attempt(part: Part) -> Rows:
-        connection = part.batch.connection
-        if rest := circuit_breaker.rest_of(connection):
-            retry_policy.rest(part, rest)
+    def attempt(provider_batch: ProviderBatch) -> DueRows:
+        connection = provider_batch.batch.connection
+        if rest := circuit_breaker.wait_before_calling(connection):
+            retry_policy.wait_for_provider(provider_batch, rest)
             return None
         try:
-            with _asking(part.batch.key) as upstream:
-                return step(part, upstream)
+            with _open_provider(provider_batch.batch.key) as provider:
+                return step(provider_batch, provider)
         except UnreadableKey:
-            stop(part, UNREADABLE)
-        except UpstreamRejected as exc:
-            retry_policy.take_refusal(part, exc)
-        except UpstreamUnavailable as exc:
-            retry_policy.take_silence(part, exc)
+            stop_for_person(provider_batch, UNREADABLE)
+        except ProviderRejected as exc:
+            retry_policy.handle_rejection(provider_batch, exc)
+        except ProviderUnavailable as exc:
+            retry_policy.handle_no_answer(provider_batch, exc)
         return None
 
     attempt.__name__ = step.__name__
     return attempt
 
 
-def bringing_in(step: Callable[[Adoption, UpstreamClient], Rows]) -> Callable[[Adoption], Rows]:
+def with_provider_for_import(
+    step: Callable[[BatchImport, ProviderClient], DueRows],
+) -> Callable[[BatchImport], DueRows]:
     """Give ``step`` a client, and write down what a failure means for a batch made elsewhere."""
 
-    def attempt(adoption: Adoption) -> Rows:
-        connection = adoption.connection
-        if rest := circuit_breaker.rest_of(connection):
-            adoption.postpone(retry_policy.spread(rest))
+    def attempt(batch_import: BatchImport) -> DueRows:
+        connection = batch_import.connection
+        if rest := circuit_breaker.wait_before_calling(connection):
+            batch_import.postpone(retry_policy.with_jitter(rest))
             return None
         try:
-            with _asking(adoption.key) as upstream:
-                return step(adoption, upstream)
+            with _open_provider(batch_import.key) as provider:
+                return step(batch_import, provider)
         except UnreadableKey:
-            batch_imports.refuse(adoption, UNREADABLE)
-        except (batch_imports.Refused, fetch_file.Refused, place_order.Refused) as exc:
-            batch_imports.refuse(adoption, str(exc))
-        except UpstreamRejected as exc:
-            advice = provider_advice.sentence(exc, connection)
+            import_requests.refuse(batch_import, UNREADABLE)
+        except (import_requests.Refused, fetch_file.Refused, place_order.Refused) as exc:
+            import_requests.refuse(batch_import, str(exc))
+        except ProviderRejected as exc:
+            advice = provider_advice.advice_for(exc, connection)
             if exc.reason in ABOUT_KEYS:
-                provider_keys.note_trouble(adoption.key, advice, is_refused=True)
-            batch_imports.refuse(adoption, advice)
-        except UpstreamUnavailable as exc:
-            adoption.postpone(
-                exc.retry_after or retry_policy.pause(adoption),
-                failures=adoption.failures + 1,
+                provider_keys.note_trouble(batch_import.key, advice, is_refused=True)
+            import_requests.refuse(batch_import, advice)
+        except ProviderUnavailable as exc:
+            batch_import.postpone(
+                exc.retry_after or retry_policy.backoff(batch_import),
+                failures=batch_import.failures + 1,
                 trouble=f"{connection}: {exc}. Nothing is lost; the portal keeps trying.",
             )
         return None
@@ -141,106 +145,117 @@ def bringing_in(step: Callable[[Adoption, UpstreamClient], Rows]) -> Callable[[A
     return attempt
 
 
-def look_back(batch: Batch) -> Rows:
+def check_after_end(batch: Batch) -> DueRows:
     """Whether more was answered since ``batch`` ended; if not, what it was billed.
 
     A provider that refuses does not tell such sums; it is not asked again.
     """
     connection = batch.connection
-    if rest := circuit_breaker.rest_of(connection):
-        batch.postpone(retry_policy.spread(rest))
+    if rest := circuit_breaker.wait_before_calling(connection):
+        batch.postpone(retry_policy.with_jitter(rest))
         return None
     try:
-        with _asking(batch.key) as upstream:
-            if batch.may_still_change and (moved := _look_after(batch, upstream)):
+        with _open_provider(batch.key) as provider:
+            if batch.may_still_change and (moved := _find_late_results(batch, provider)):
                 return moved
-            billed_cost.ask(batch, upstream)
-    except (UnreadableKey, UpstreamRejected):
-        billed_cost.close(batch)
-    except UpstreamUnavailable:
-        billed_cost.ask_later(batch)
+            billed_cost.fetch_billed_cost(batch, provider)
+    except (UnreadableKey, ProviderRejected):
+        billed_cost.stop_asking(batch)
+    except ProviderUnavailable:
+        billed_cost.postpone(batch)
     return None
 
 
-def _look_after(batch: Batch, upstream: UpstreamClient) -> list[Part]:
+def _find_late_results(batch: Batch, provider: ProviderClient) -> list[ProviderBatch]:
     """What of ``batch`` is followed again; twins of its parts that turned up are cancelled."""
-    for part in batch.parts.filter(may_have_twin=True).exclude(upstream_id=""):
-        submit.cancel_twins(part, upstream)
-    found = late_results.look(batch, upstream)
-    return found.landed + [part for part in found.running if retry_in_place.follow_again(part)]
+    for provider_batch in batch.provider_batches.filter(may_have_duplicate=True).exclude(
+        remote_id=""
+    ):
+        submit.cancel_duplicates(provider_batch, provider)
+    found = late_results.find_late_results(batch, provider)
+    return found.landed + [
+        provider_batch
+        for provider_batch in found.running
+        if retry_in_place.follow_again(provider_batch)
+    ]
 
 
-def look(watch: Watch) -> Rows:
+def poll_running_batches_of_key(key_poll: KeyPoll) -> DueRows:
     """Read one round of ``watch``, and enter its news; the parts that they concern.
 
     A round that fails leaves its parts to be asked for one by one, where failures are told.
     """
-    connection = watch.key.connection
-    if rest := circuit_breaker.rest_of(connection):
-        watch.postpone(retry_policy.spread(rest))
+    connection = key_poll.key.connection
+    if rest := circuit_breaker.wait_before_calling(connection):
+        key_poll.postpone(retry_policy.with_jitter(rest))
         return None
     taken = []
     try:
-        with _asking(watch.key) as upstream:
-            found = poll_key.look(watch, upstream)
+        with _open_provider(key_poll.key) as provider:
+            found = poll_key.poll_key(key_poll, provider)
             for pk, remote in found.news.items():
-                if part := _take(pk, remote, upstream):
-                    taken.append(part)
-            for part in found.reopened:
-                _follow_again(part)
-            for part in found.doubled:
-                submit.cancel_twins(part, upstream)
-    except (UnreadableKey, UpstreamRejected):
-        watch.postpone(LONGEST_PAUSE)
-    except UpstreamUnavailable as exc:
+                if provider_batch := _apply_listed_state(pk, remote, provider):
+                    taken.append(provider_batch)
+            for provider_batch in found.reopened:
+                _follow_again(provider_batch)
+            for provider_batch in found.doubled:
+                submit.cancel_duplicates(provider_batch, provider)
+    except (UnreadableKey, ProviderRejected):
+        key_poll.postpone(LONGEST_PAUSE)
+    except ProviderUnavailable as exc:
         if exc.retry_after:
-            poll_key.rest(watch, exc.retry_after)
+            poll_key.postpone_polling(key_poll, exc.retry_after)
         else:
-            watch.postpone(retry_policy.spread(connection.patience))
+            key_poll.postpone(retry_policy.with_jitter(connection.patience))
     return taken
 
 
-def ask_again(part: Part) -> None:
+def recheck_finished(provider_batch: ProviderBatch) -> None:
     """Follow a part that is over here, if its provider tells of another end, or of none yet."""
-    connection = part.batch.connection
-    if circuit_breaker.rest_of(connection):
+    connection = provider_batch.batch.connection
+    if circuit_breaker.wait_before_calling(connection):
         return
     try:
-        with _asking(part.batch.key) as upstream:
-            remote = upstream.retrieve_batch(part.upstream_id)
-    except (UnreadableKey, UpstreamRejected, UpstreamUnavailable):
+        with _open_provider(provider_batch.batch.key) as provider:
+            remote = provider.retrieve_batch(provider_batch.remote_id)
+    except (UnreadableKey, ProviderRejected, ProviderUnavailable):
         return
-    if not remote.is_over or (remote.completed, remote.failed) != (part.completed, part.failed):
-        _follow_again(part)
+    if not remote.is_over or (remote.completed, remote.failed) != (
+        provider_batch.completed,
+        provider_batch.failed,
+    ):
+        _follow_again(provider_batch)
 
 
-def _take(pk: str, remote: RemoteBatch, upstream: UpstreamClient) -> Part | None:
+def _apply_listed_state(
+    pk: str, remote: RemoteBatch, provider: ProviderClient
+) -> ProviderBatch | None:
     """Enter what a list said of one part, unless somebody is at it this moment."""
-    part = Part.objects.claim(pk, Part.Status.RUNNING)
-    if part is None:
+    provider_batch = ProviderBatch.objects.claim(pk, ProviderBatch.Status.RUNNING)
+    if provider_batch is None:
         return None
     try:
-        poll.take(part, remote, upstream)
+        poll.apply_remote_state(provider_batch, remote, provider)
     except StaleRow:
         return None
-    except UpstreamRejected as exc:
-        retry_policy.take_refusal(part, exc)
-    except UpstreamUnavailable as exc:
-        retry_policy.take_silence(part, exc)
-    return part
+    except ProviderRejected as exc:
+        retry_policy.handle_rejection(provider_batch, exc)
+    except ProviderUnavailable as exc:
+        retry_policy.handle_no_answer(provider_batch, exc)
+    return provider_batch
 
 
-def _follow_again(part: Part) -> None:
+def _follow_again(provider_batch: ProviderBatch) -> None:
     try:
-        retry_in_place.follow_again(part)
+        retry_in_place.follow_again(provider_batch)
     except StaleRow:
         return
 
 
-def _note_contact(key: ProviderKey, upstream: UpstreamClient) -> None:
+def _note_contact(key: ProviderKey, provider: ProviderClient) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
     if key.is_refused or not key.tried_at:
         provider_keys.note_works(key)
-    is_sandbox = upstream.is_sandbox
+    is_sandbox = provider.is_sandbox
     if is_sandbox is not None and is_sandbox != key.connection.is_sandbox:
         Connection.objects.filter(pk=key.connection_id).update(is_sandbox=is_sandbox)

@@ -9,17 +9,27 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from batchapp.models import Adoption, Batch, Event, Leased, Part, StaleRow, Table, Upload, Watch
+from batchapp.models import (
+    Batch,
+    BatchImport,
+    Event,
+    KeyPoll,
+    LeasedRow,
+    ProviderBatch,
+    SourceTable,
+    StaleRow,
+    Upload,
+)
 from batchapp.models.fields.leased_row import WAKE_AGAIN
-from batchapp.services.imports import batch_imports
+from batchapp.services.imports import import_requests
 from batchapp.services.lifecycle import billed_cost
 from batchapp.services.tables import table_import
 
 logger = logging.getLogger(__name__)
 
-Row = TypeVar("Row", bound=Leased)
+Row = TypeVar("Row", bound=LeasedRow)
 
-Rows = Iterable[Leased] | None
+DueRows = Iterable[LeasedRow] | None
 """What a step returns: other rows that it has made due."""
 
 MAX_CLAIMS = 10
@@ -29,7 +39,9 @@ LONGEST_PAUSE = timedelta(minutes=5)
 """Between two attempts at a provider that does not answer, unless it asks for longer."""
 
 
-def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], Rows]) -> list[Leased]:
+def run_step(
+    model: type[Row], pk: str, status: str, step: Callable[[Row], DueRows]
+) -> list[LeasedRow]:
     """Run ``step`` on a row that this worker claims, and write down how it ended.
 
     Returns the rows that may be due for a step now, that which moved first; none if another
@@ -39,16 +51,16 @@ def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], Rows])
     row: Row | None = model.objects.claim(pk, status, by=timezone.now() + WAKE_AGAIN)
     if row is None:
         return []
-    others: Rows = None
+    others: DueRows = None
     try:
-        if isinstance(row, Part) and row.is_called_off:
+        if isinstance(row, ProviderBatch) and row.can_cancel_locally:
             # What was to be reopened has ended already, and keeps its end.
-            end = Part.Status.DONE if row.ended_at else Part.Status.CANCELLED
+            end = ProviderBatch.Status.DONE if row.ended_at else ProviderBatch.Status.CANCELLED
             row.move_to(end, trouble="")
         elif row.claims > MAX_CLAIMS:
             _give_up(row)
-        elif isinstance(row, Part) and row.is_put_off:
-            if not row.put_aside():  # the wish is gone: begin anew, with the batch as it is
+        elif isinstance(row, ProviderBatch) and row.can_pause_locally:
+            if not row.pause():  # the wish is gone: begin anew, with the batch as it is
                 row.postpone(timedelta())
         else:
             others = step(row)
@@ -56,38 +68,42 @@ def attempt(model: type[Row], pk: str, status: str, step: Callable[[Row], Rows])
     except StaleRow:
         logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
         return []
-    moved: Leased = row
-    if isinstance(row, Part) and row.status in Part.OVER:
-        Part.objects.end_batches(pk=row.batch_id)
+    moved: LeasedRow = row
+    if isinstance(row, ProviderBatch) and row.status in ProviderBatch.OVER:
+        ProviderBatch.objects.end_batches(pk=row.batch_id)
         moved = Batch.objects.get(pk=row.batch_id)
     return [moved, *(others or ())]
 
 
-def stop(part: Part, trouble: str) -> None:
+def stop_for_person(provider_batch: ProviderBatch, trouble: str) -> None:
     """Let ``part`` wait for a person, who reads ``trouble``; it goes back to where it is now.
 
     One that is to be cancelled is closed instead: nobody waits for it.
     """
-    wanted = Batch.objects.filter(pk=part.batch_id, cancel_requested_at=None)
+    wanted = Batch.objects.filter(pk=provider_batch.batch_id, cancel_requested_at=None)
     with transaction.atomic():
         # Whoever cancels comes before this or after it, so that no part stays behind.
         if not wanted.update(status=F("status")):
-            close(part, trouble)
+            close_cancelled(provider_batch, trouble)
             return
-        part.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=part.status, trouble=trouble)
-        Event.objects.create(batch_id=part.batch_id, text=trouble)
+        provider_batch.move_to(
+            ProviderBatch.Status.NEEDS_ATTENTION,
+            stopped_in_status=provider_batch.status,
+            trouble=trouble,
+        )
+        Event.objects.create(batch_id=provider_batch.batch_id, text=trouble)
 
 
-def close(part: Part, trouble: str) -> None:
+def close_cancelled(provider_batch: ProviderBatch, trouble: str) -> None:
     """End a part that is to be cancelled although its provider could not be told, or asked."""
-    part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
+    provider_batch.move_to(ProviderBatch.Status.CANCELLED, trouble="", stopped_in_status="")
     rest = "It is closed here, and what was fetched so far is kept."
-    if part.may_be_at_provider and not part.ended_at:
-        rest += f" {part.batch.connection} may still run it and bill it."
-    Event.objects.create(batch_id=part.batch_id, text=f"{trouble} {rest}")
+    if provider_batch.may_be_at_provider and not provider_batch.ended_at:
+        rest += f" {provider_batch.batch.connection} may still run it and bill it."
+    Event.objects.create(batch_id=provider_batch.batch_id, text=f"{trouble} {rest}")
 
 
-def _give_up(row: Leased) -> None:
+def _give_up(row: LeasedRow) -> None:
     """Stop a row whose every attempt ended in a crash, where a person sees it."""
     logger.error("%s %s: %d attempts died", type(row).__name__, row.pk, row.claims - 1)
     if isinstance(row, Upload):
@@ -96,24 +112,24 @@ def _give_up(row: Leased) -> None:
             error="The check broke off several times. Try again; if it happens again, the "
             "portal's log says why.",
         )
-    elif isinstance(row, Table):
+    elif isinstance(row, SourceTable):
         table_import.give_up(row)
-    elif isinstance(row, Part):
-        stop(
+    elif isinstance(row, ProviderBatch):
+        stop_for_person(
             row,
             "This step broke off several times. Try again; if it happens again, the portal's log "
             "says why.",
         )
-    elif isinstance(row, Adoption):
-        batch_imports.refuse(
+    elif isinstance(row, BatchImport):
+        import_requests.refuse(
             row,
             "Bringing it in broke off several times. Try again; if it happens again, the portal's "
             "log says why.",
         )
-    elif isinstance(row, Watch):
+    elif isinstance(row, KeyPoll):
         row.postpone(LONGEST_PAUSE)
     elif isinstance(row, Batch) and row.is_over:
-        billed_cost.close(row)
+        billed_cost.stop_asking(row)
     elif isinstance(row, Batch):
         row.postpone(LONGEST_PAUSE)
         text = "Adding up broke off several times. The portal keeps trying; its log says why."

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 
 from django.db import transaction
 
-from batchapp.models import Adoption, Batch, Leased, Part, Table, Upload
+from batchapp.models import Batch, BatchImport, LeasedRow, ProviderBatch, SourceTable, Upload
 from batchapp.pipeline import provider_access
-from batchapp.pipeline.runner import Rows
-from batchapp.providers.client import UpstreamClient
-from batchapp.providers.errors import Reason, UpstreamRejected
-from batchapp.services.files import corrections, upload_intake
-from batchapp.services.imports import batch_imports, fetch_file
+from batchapp.pipeline.runner import DueRows
+from batchapp.providers.client import ProviderClient
+from batchapp.providers.errors import ProviderRejected, Reason
+from batchapp.services.files import correct_file, upload_intake
+from batchapp.services.imports import fetch_file, import_requests
 from batchapp.services.lifecycle import poll, prepare, retry_in_place, settle, slots, submit
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.orders import enter_import
@@ -21,71 +21,81 @@ from batchapp.services.results import merge, retry_file
 from batchapp.services.tables import requests_from_table
 
 
-def make_requests_from_table(table: Table) -> Rows:
+def make_requests_from_table(table: SourceTable) -> DueRows:
     """Make the file of one table: asking again for the same one gives the same."""
-    recipe, user = table.recipe, table.asked_by or table.created_by
-    if recipe is None:
-        requests_from_table.refuse(table, requests_from_table.Sum())
+    prompt_settings, user = table.prompt_settings, table.asked_by or table.created_by
+    if prompt_settings is None:
+        requests_from_table.refuse(table, requests_from_table.RowTotals())
         return ()
-    with requests_from_table.made(table, recipe) as (total, content):
-        if total.fault_total or not total.requests:
+    with requests_from_table.built_file(table, prompt_settings) as (total, content):
+        if total.finding_total or not total.requests:
             requests_from_table.refuse(table, total)
             return ()
         name = content.name or "requests.jsonl"
-        upload = upload_intake.receive(
+        upload = upload_intake.receive_file(
             table.project, user, content, name=name, submission=table.pk
         )
-    requests_from_table.finish(table, recipe, total, upload)
+    requests_from_table.finish(table, prompt_settings, total, upload)
     return [upload]
 
 
 def check_upload(upload: Upload) -> None:
     """Check a file; one that is made of another is made first."""
-    make = corrections.make if upload.selection is None else retry_file.make
+    make = (
+        correct_file.write_corrected_file
+        if upload.selection is None
+        else retry_file.write_retry_file
+    )
     if not upload.is_to_be_made or make(upload):
-        upload_intake.check(upload)
+        upload_intake.check_upload(upload)
 
 
-def prepare_provider_batch(part: Part) -> Rows:
+def prepare_provider_batch(provider_batch: ProviderBatch) -> DueRows:
     """Write the ledger of a part; the first divides the file among all of them."""
-    others = prepare.divide(part)
-    prepare.prepare(part)
+    others = prepare.split_file(provider_batch)
+    prepare.prepare(provider_batch)
     return others
 
 
-def submit_provider_batch(part: Part) -> Rows:
+def submit_provider_batch(provider_batch: ProviderBatch) -> DueRows:
     """Send a part; what has no place at its provider yet waits for one."""
-    return _in_turn(part, submit.submit)
+    return _with_slot(provider_batch, submit.submit)
 
 
-def retry_in_place_at_provider(part: Part) -> Rows:
+def retry_in_place_at_provider(provider_batch: ProviderBatch) -> DueRows:
     """Have what a part has no answer to run again, which takes a place like one that is new."""
-    return _in_turn(part, retry_in_place.reopen)
+    return _with_slot(provider_batch, retry_in_place.retry_in_place)
 
 
-def _in_turn(part: Part, step: Callable[[Part, UpstreamClient], Rows]) -> Rows:
-    admitted: Iterable[Part] = ()
-    if not slots.has_place(part):
-        admitted = [other for other in slots.admit(part.batch.connection) if other.pk != part.pk]
-        if not slots.has_place(part):
-            slots.wait(part)
+def _with_slot(
+    provider_batch: ProviderBatch, step: Callable[[ProviderBatch, ProviderClient], DueRows]
+) -> DueRows:
+    admitted: Iterable[ProviderBatch] = ()
+    if not slots.has_slot(provider_batch):
+        admitted = [
+            other
+            for other in slots.assign_free_slots(provider_batch.batch.connection)
+            if other.pk != provider_batch.pk
+        ]
+        if not slots.has_slot(provider_batch):
+            slots.wait_for_slot(provider_batch)
             return admitted
-    provider_access.with_upstream(step)(part)
+    provider_access.with_provider(step)(provider_batch)
     return admitted
 
 
-def poll_provider_batch(part: Part, upstream: UpstreamClient) -> None:
+def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
     """Ask how far a part is, and stop what else may have come of it.
 
     A provider that no longer knows it may hand out its results for some minutes yet.
     """
-    if part.may_have_twin:
-        submit.cancel_twins(part, upstream)
+    if provider_batch.may_have_duplicate:
+        submit.cancel_duplicates(provider_batch, provider)
     try:
-        poll.poll(part, upstream)
-    except UpstreamRejected as exc:
+        poll.poll(provider_batch, provider)
+    except ProviderRejected as exc:
         if exc.reason in {Reason.NOT_FOUND, Reason.GONE}:
-            fetch_results.salvage(part, upstream)
+            fetch_results.harvest_vanished(provider_batch, provider)
         raise
 
 
@@ -95,53 +105,53 @@ def settle_batch(batch: Batch) -> None:
     settle.settle(batch)
 
 
-def pass_slot_on(moved: Leased) -> Rows:
+def assign_left_slot(moved: LeasedRow) -> DueRows:
     """Give the place that a part has left, which stopped or is over, to another."""
-    if isinstance(moved, Part) and moved.status in Part.STOPPED:
+    if isinstance(moved, ProviderBatch) and moved.status in ProviderBatch.STOPPED:
         connection = moved.batch.connection
     elif isinstance(moved, Batch):
         connection = moved.connection
     else:
         return ()
-    return slots.admit(connection) if connection.max_active is not None else ()
+    return slots.assign_free_slots(connection) if connection.max_active is not None else ()
 
 
-def fetch_import_file(adoption: Adoption, upstream: UpstreamClient) -> Rows:
+def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
     """Fetch its file: the same bytes are the same file, however often they are fetched."""
-    with fetch_file.fetched(adoption, upstream) as content:
-        upload = upload_intake.receive(
-            adoption.project,
-            adoption.asked_by,
+    with fetch_file.fetched_file(batch_import, provider) as content:
+        upload = upload_intake.receive_file(
+            batch_import.project,
+            batch_import.asked_by,
             content,
             name=content.name or "requests.jsonl",
-            submission=adoption.pk,
+            submission=batch_import.pk,
         )
     if upload.status == Upload.Status.FAILED:
         upload_intake.check_again(upload)
-    batch_imports.keep(adoption, upload)
+    import_requests.attach_file(batch_import, upload)
     return [upload]
 
 
-def enter_import_batch(adoption: Adoption) -> Rows:
+def enter_import_batch(batch_import: BatchImport) -> DueRows:
     """Enter a batch that was made elsewhere, once its file is checked."""
-    if batch_imports.is_being_checked(adoption):
-        adoption.postpone(batch_imports.LOOK_AGAIN)
+    if import_requests.is_being_checked(batch_import):
+        batch_import.postpone(import_requests.LOOK_AGAIN)
         return ()
-    return provider_access.bringing_in(_take_over)(adoption)
+    return provider_access.with_provider_for_import(_enter_batch)(batch_import)
 
 
-def _take_over(adoption: Adoption, upstream: UpstreamClient) -> Rows:
+def _enter_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
     """The batch comes to be with the note that it did, or neither does."""
-    upload = batch_imports.checked(adoption)
-    remote = fetch_file.look(adoption, upstream)
+    upload = import_requests.checked_upload(batch_import)
+    remote = fetch_file.retrieve_remote_batch(batch_import, provider)
     with transaction.atomic():
-        batch = enter_import.adopt(
-            adoption.project,
-            adoption.asked_by,
+        batch = enter_import.enter_imported_batch(
+            batch_import.project,
+            batch_import.asked_by,
             upload,
-            adoption.key,
+            batch_import.key,
             remote,
-            submission=adoption.pk,
+            submission=batch_import.pk,
         )
-        batch_imports.finish(adoption, batch)
-    return list(batch.parts.all())
+        import_requests.finish(batch_import, batch)
+    return list(batch.provider_batches.all())

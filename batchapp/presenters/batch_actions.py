@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from batchapp.models import Batch, Segment
+from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batch_summary import Summary
 
 FEW = 4
@@ -13,30 +13,30 @@ FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Offers:
+class AllowedControls:
     """What can be asked of a batch as it is now."""
 
     pause: bool
     resume: bool
-    reopen: bool
+    retry_in_place: bool
 
 
-def offers_of(summary: Summary, *, may_spend: bool) -> Offers:
+def allowed_controls_of(summary: Summary, *, may_spend: bool) -> AllowedControls:
     """Read from ``summary`` alone, without a query.
 
     ``may_spend`` says whether more of it may run on the key that it has.
     """
     batch = summary.batch
     is_under_way = batch.status == Batch.Status.RUNNING and not batch.cancel_requested_at
-    is_reopenable = batch.is_over and batch.connection.has_retry and summary.parts
-    return Offers(
+    is_reopenable = batch.is_over and batch.connection.has_retry and summary.provider_batches
+    return AllowedControls(
         pause=is_under_way and not batch.pause_requested_at,
         resume=is_under_way and bool(batch.pause_requested_at) and may_spend,
-        reopen=bool(
+        retry_in_place=bool(
             is_reopenable
             and may_spend
             and batch.failed + batch.cancelled + batch.missing
-            and all(part.upstream_id for part in summary.parts)
+            and all(provider_batch.remote_id for provider_batch in summary.provider_batches)
         ),
     )
 
@@ -71,7 +71,7 @@ class Means:
     has_errors: bool
 
 
-def actions_of(summary: Summary, offers: Offers, means: Means) -> Actions:
+def actions_of(summary: Summary, offers: AllowedControls, means: Means) -> Actions:
     """What moves the batch comes first while it runs, what came of it when it is over."""
     batch = summary.batch
     steering = _steering(summary, offers) if means.can_write else []
@@ -90,11 +90,11 @@ def actions_of(summary: Summary, offers: Offers, means: Means) -> Actions:
 def _results(batch: Batch, means: Means, *, is_main: bool) -> list[Action]:
     so_far = "" if batch.is_over else " so far"
     tone = "main" if batch.is_over and is_main else ""
-    browse = reverse("batch_results", args=[batch.pk])
+    browse = reverse("result_list", args=[batch.pk])
     found = [Action("browse-results", "Browse results", "list", browse, tone)]
     for has, kind, name in (
-        (means.has_output, Segment.Kind.OUTPUT, "results"),
-        (means.has_errors, Segment.Kind.ERROR, "errors"),
+        (means.has_output, ResultChunk.Kind.OUTPUT, "results"),
+        (means.has_errors, ResultChunk.Kind.ERROR, "errors"),
     ):
         if has:
             url = reverse("batch_download", args=[batch.pk, kind])
@@ -102,22 +102,22 @@ def _results(batch: Batch, means: Means, *, is_main: bool) -> list[Action]:
     return found
 
 
-def _again(batch: Batch, offers: Offers, means: Means) -> list[Action]:
+def _again(batch: Batch, offers: AllowedControls, means: Means) -> list[Action]:
     """What takes the least comes first; it is seldom wanted to run all of it again."""
     found = []
     if means.can_retry:
         url = reverse("batch_retry", args=[batch.pk])
         found.append(Action("retry", "Retry…", "swap", url))
-    if offers.reopen:
-        found.append(_dialog(batch, "reopen", "Retry in place…", "redo"))
+    if offers.retry_in_place:
+        found.append(_dialog(batch, "retry_in_place", "Retry in place…", "redo"))
     if batch.is_over:
         query = urlencode({"window": batch.window})
-        url = f"{reverse('batch_window', args=[batch.upload_id])}?{query}"
+        url = f"{reverse('order_choose_window', args=[batch.upload_id])}?{query}"
         found.append(Action("run-again", "Run the file again", "file", url))
     return found
 
 
-def _steering(summary: Summary, offers: Offers) -> list[Action]:
+def _steering(summary: Summary, offers: AllowedControls) -> list[Action]:
     found = []
     if offers.resume:
         found.append(_dialog(summary.batch, "resume", "Resume…", "play", "main"))
@@ -130,4 +130,4 @@ def _steering(summary: Summary, offers: Offers) -> list[Action]:
 
 def _dialog(batch: Batch, wish: str, label: str, icon: str, tone: str = "") -> Action:
     url = reverse(f"batch_{wish}", args=[batch.pk])
-    return Action(wish, label, icon, url, tone, is_dialog=True)
+    return Action(wish.replace("_", "-"), label, icon, url, tone, is_dialog=True)

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 
 from batchapp.domain.alert_rules import failed_percent, overrun, standstill
-from batchapp.domain.progress import Left, left, unchanged_since
-from batchapp.models import Batch, Connection, Leased, Part
-from batchapp.services.lifecycle.poll import marks_at
+from batchapp.domain.progress import TimeLeft, last_progress_at, time_left
+from batchapp.models import Batch, Connection, LeasedRow, ProviderBatch
+from batchapp.services.lifecycle.poll import progress_marks_at
 from batchapp.templatetags.words import ago_or_in, roughly
 
 LATE_LOOK = timedelta(minutes=5)
 """After which nobody should wonder alone why nothing moves."""
 
-AT_PROVIDER = {Part.Status.RUNNING, Part.Status.HARVESTING}
+AT_PROVIDER = {ProviderBatch.Status.RUNNING, ProviderBatch.Status.HARVESTING}
 BILLED = "Requests that are late still run and are billed."
 
 
@@ -38,14 +38,16 @@ class Alert:
         return "error" if self.tone == "bad" else "warn"
 
 
-def alerts_of(batch: Batch, parts: Sequence[Part]) -> tuple[Alert, ...]:
+def alerts_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> tuple[Alert, ...]:
     """The most urgent first; of what is over, stops already or was never sent, none."""
-    open_parts = [part for part in parts if _is_working(part)]
+    open_parts = [
+        provider_batch for provider_batch in provider_batches if _is_working(provider_batch)
+    ]
     is_stopping = batch.cancel_requested_at or batch.pause_requested_at
     if not open_parts or batch.status != Batch.Status.RUNNING or is_stopping:
         return ()
-    found = list(_failures(batch, parts))
-    if not silence_of(batch.connection) and not lateness_of(batch, parts):
+    found = list(_failures(batch, provider_batches))
+    if not silence_of(batch.connection) and not lateness_of(batch, provider_batches):
         found += _standstill(batch, open_parts)
     return (*found, *_lateness(batch, open_parts))
 
@@ -62,16 +64,24 @@ def silence_of(connection: Connection) -> str:
     )
 
 
-def lateness_of(batch: Batch, parts: Sequence[Part]) -> str:
+def lateness_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> str:
     """That nothing is heard because the portal itself is late; "" if it is not that."""
     connection, now = batch.connection, timezone.now()
     if silence_of(connection):
         return ""
-    running = [part for part in parts if part.status == Part.Status.RUNNING]
-    looked = [at for part in running if (at := part.polled_at or part.submitted_at)]
+    running = [
+        provider_batch
+        for provider_batch in provider_batches
+        if provider_batch.status == ProviderBatch.Status.RUNNING
+    ]
+    looked = [
+        at
+        for provider_batch in running
+        if (at := provider_batch.polled_at or provider_batch.submitted_at)
+    ]
     if looked and max(looked) < now - max(LATE_LOOK, 2 * connection.patience):
         return _late(f"last looked {ago_or_in(max(looked))}", connection)
-    waiting = [row.next_check_at for row in (batch, *parts) if not _is_held(row, now)]
+    waiting = [row.next_check_at for row in (batch, *provider_batches) if not _is_held(row, now)]
     meant = min((at for at in waiting if at), default=now)
     if meant < now - LATE_LOOK:
         return _late(f"was to go on with it {ago_or_in(meant)}", connection)
@@ -85,40 +95,53 @@ def _late(what: str, connection: Connection) -> str:
     )
 
 
-def _is_held(row: Leased, now: datetime) -> bool:
+def _is_held(row: LeasedRow, now: datetime) -> bool:
     """Whether a worker is at it, which for large results takes its time."""
     return bool(row.leased_until and row.leased_until > now)
 
 
-def left_of(parts: Sequence[Part]) -> Left | None:
+def left_of(provider_batches: Sequence[ProviderBatch]) -> TimeLeft | None:
     """How long the slowest part still takes; only while the provider works on all that is open."""
-    open_parts = [part for part in parts if part.status not in Part.OVER and not part.ended_at]
-    if not open_parts or not all(_is_working(part) for part in open_parts):
+    open_parts = [
+        provider_batch
+        for provider_batch in provider_batches
+        if provider_batch.status not in ProviderBatch.OVER and not provider_batch.ended_at
+    ]
+    if not open_parts or not all(_is_working(provider_batch) for provider_batch in open_parts):
         return None
-    found = [left(_marks(part), _total(part)) for part in open_parts]
+    found = [
+        time_left(_marks(provider_batch), _total(provider_batch)) for provider_batch in open_parts
+    ]
     ranges = [each for each in found if each]
     if len(ranges) < len(found):
         return None
-    return Left(max(each.least for each in ranges), max(each.most for each in ranges))
+    return TimeLeft(max(each.least for each in ranges), max(each.most for each in ranges))
 
 
-def _is_working(part: Part) -> bool:
+def _is_working(provider_batch: ProviderBatch) -> bool:
     """Whether its provider has not finished it; meanwhile its first results may be fetched."""
-    return part.status in AT_PROVIDER and not part.ended_at
+    return provider_batch.status in AT_PROVIDER and not provider_batch.ended_at
 
 
-def _marks(part: Part) -> list[list[float]]:
+def _marks(provider_batch: ProviderBatch) -> list[list[float]]:
     """Those that are kept, and the last look."""
-    seen = part.polled_at
-    return marks_at(part, seen, part.completed + part.failed) if seen else []
+    seen = provider_batch.polled_at
+    return (
+        progress_marks_at(provider_batch, seen, provider_batch.completed + provider_batch.failed)
+        if seen
+        else []
+    )
 
 
-def _total(part: Part) -> int:
-    return part.total or part.batch.requests
+def _total(provider_batch: ProviderBatch) -> int:
+    return provider_batch.total or provider_batch.batch.requests
 
 
-def _failures(batch: Batch, parts: Sequence[Part]) -> Iterator[Alert]:
-    answered, failed = sum(part.completed for part in parts), sum(part.failed for part in parts)
+def _failures(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
+    answered, failed = (
+        sum(provider_batch.completed for provider_batch in provider_batches),
+        sum(provider_batch.failed for provider_batch in provider_batches),
+    )
     percent = failed_percent(answered, failed, batch.connection.alarm_percent)
     if percent is not None:
         yield Alert(
@@ -132,17 +155,25 @@ def _failures(batch: Batch, parts: Sequence[Part]) -> Iterator[Alert]:
         )
 
 
-def _standstill(batch: Batch, parts: Sequence[Part]) -> Iterator[Alert]:
+def _standstill(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
     """All of it stands still: one part that goes on is a batch that goes on."""
     connection = batch.connection
     limit = timedelta(minutes=connection.stall_minutes)
-    quiet = [(_last_news(part), part.polled_at) for part in parts]
-    rest = sum(_total(part) - part.completed - part.failed for part in parts)
+    quiet = [
+        (_last_news(provider_batch), provider_batch.polled_at)
+        for provider_batch in provider_batches
+    ]
+    rest = sum(
+        _total(provider_batch) - provider_batch.completed - provider_batch.failed
+        for provider_batch in provider_batches
+    )
     if rest <= 0 or not all(standstill(since, seen, limit) for since, seen in quiet):
         return
     latest = max(since for since, _ in quiet if since)
     waited = _whole(timezone.now() - latest)
-    has_news = any(part.completed or part.failed for part in parts)
+    has_news = any(
+        provider_batch.completed or provider_batch.failed for provider_batch in provider_batches
+    )
     what = f"No new answer for {waited}" if has_news else f"No answer yet after {waited}"
     yield Alert(
         "Stalled",
@@ -153,22 +184,30 @@ def _standstill(batch: Batch, parts: Sequence[Part]) -> Iterator[Alert]:
     )
 
 
-def _last_news(part: Part) -> datetime | None:
-    since = unchanged_since(_marks(part))
+def _last_news(provider_batch: ProviderBatch) -> datetime | None:
+    since = last_progress_at(_marks(provider_batch))
     return datetime.fromtimestamp(since, UTC) if since is not None else None
 
 
-def _lateness(batch: Batch, parts: Sequence[Part]) -> Iterator[Alert]:
+def _lateness(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
     now = timezone.now()
-    dues = [part.expires_at for part in parts if part.expires_at]
+    dues = [
+        provider_batch.expires_at
+        for provider_batch in provider_batches
+        if provider_batch.expires_at
+    ]
     if dues and min(dues) < now:
         past = roughly(now - min(dues))
         yield Alert("", "warn", "clock", f"It is {past} past its {batch.window} window. {BILLED}")
         return
     found = [
-        overrun(left(_marks(part), _total(part)), part.polled_at, part.expires_at)
-        for part in parts
-        if part.polled_at
+        overrun(
+            time_left(_marks(provider_batch), _total(provider_batch)),
+            provider_batch.polled_at,
+            provider_batch.expires_at,
+        )
+        for provider_batch in provider_batches
+        if provider_batch.polled_at
     ]
     worst = max((each for each in found if each), key=lambda each: each.by, default=None)
     if worst:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from batchapp.domain.progress import Left
+from batchapp.domain.progress import TimeLeft
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.reconciliation import proof
 from batchapp.models import Batch
@@ -65,13 +65,20 @@ def headline(summary: Summary) -> str:
         return sentences[summary.status]
     if summary.left is not None and not summary.is_late:
         return f"{so_far}, {_how_long(summary.left)} left."
-    due = min((part.expires_at for part in summary.parts if part.expires_at), default=None)
+    due = min(
+        (
+            provider_batch.expires_at
+            for provider_batch in summary.provider_batches
+            if provider_batch.expires_at
+        ),
+        default=None,
+    )
     if due and not summary.is_late:
         return f"{so_far} so far; due {ago_or_in(due)} at the latest."
     return f"{so_far} so far."
 
 
-def _how_long(left: Left) -> str:
+def _how_long(left: TimeLeft) -> str:
     return roughly(left.middle) if left.is_narrow else roughly_between(left.least, left.most)
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, ProviderBatch
 
-NOT_YET_SENT = {Part.Status.PREPARING, Part.Status.WAITING}
+NOT_YET_SENT = {ProviderBatch.Status.PREPARING, ProviderBatch.Status.WAITING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +37,40 @@ ENDINGS = {
 }
 
 
-def status_of(batch: Batch, parts: list[Part]) -> Status:
+def status_of(batch: Batch, provider_batches: list[ProviderBatch]) -> Status:
     if batch.status == Batch.Status.COMPLETED:
         return WITH_ERRORS if batch.failed or batch.missing else COMPLETED
     if batch.status != Batch.Status.RUNNING:
         return ENDINGS[Batch.Status(batch.status)]
-    open_parts = [part for part in parts if part.status not in Part.OVER]
-    if any(part.status == Part.Status.NEEDS_ATTENTION for part in open_parts):
+    open_parts = [
+        provider_batch
+        for provider_batch in provider_batches
+        if provider_batch.status not in ProviderBatch.OVER
+    ]
+    if any(
+        provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+        for provider_batch in open_parts
+    ):
         return ATTENTION
     if batch.cancel_requested_at:
         return CANCELLING
-    statuses = {Part.Status(part.status) for part in open_parts}
+    statuses = {ProviderBatch.Status(provider_batch.status) for provider_batch in open_parts}
     if batch.pause_requested_at and statuses:
-        return PAUSED if statuses == {Part.Status.PAUSED} else PAUSING
+        return PAUSED if statuses == {ProviderBatch.Status.PAUSED} else PAUSING
     return _step(statuses, open_parts)
 
 
-def _step(statuses: set[Part.Status], open_parts: list[Part]) -> Status:
+def _step(statuses: set[ProviderBatch.Status], open_parts: list[ProviderBatch]) -> Status:
     """Where the slowest part is; fetching while the provider still works is running, too."""
     if not statuses:
         return ADDING_UP
-    if statuses == {Part.Status.PREPARING}:
+    if statuses == {ProviderBatch.Status.PREPARING}:
         return QUEUED
     if statuses <= NOT_YET_SENT:
         return WAITING
-    is_open = any(part.status == Part.Status.REOPENING or not part.ended_at for part in open_parts)
+    is_open = any(
+        provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
+        or not provider_batch.ended_at
+        for provider_batch in open_parts
+    )
     return RUNNING if is_open else FETCHING

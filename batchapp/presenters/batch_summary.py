@@ -7,15 +7,15 @@ from decimal import Decimal
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from batchapp.domain.progress import Left
-from batchapp.models import Batch, Charge, Part
+from batchapp.domain.progress import TimeLeft
+from batchapp.models import Batch, ModelCost, ProviderBatch
 from batchapp.presenters.batch_alerts import Alert, alerts_of, lateness_of, left_of, silence_of
 from batchapp.presenters.batch_status import Status, status_of
 from batchapp.templatetags.words import ago_or_in, count, usd
 
 NO_PRICE = "no price"
 
-TAKES_TURNS = {Part.Status.WAITING, Part.Status.REOPENING}
+TAKES_TURNS = {ProviderBatch.Status.WAITING, ProviderBatch.Status.RETRYING_IN_PLACE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,14 @@ class Summary:
     """What lists and the batch's own page show; made from a batch of ``with_details``."""
 
     batch: Batch
-    parts: list[Part]
+    provider_batches: list[ProviderBatch]
     status: Status
     progress: Progress
     cost: Cost
     is_late: bool
     models: list[str]
     took: timedelta | None
-    left: Left | None = None
+    left: TimeLeft | None = None
     alerts: tuple[Alert, ...] = ()
 
     @property
@@ -96,27 +96,32 @@ class Summary:
         """Whether a page that shows it should look again soon."""
         if self.batch.is_over:
             return False
-        return not self.parts or any(part.status not in Part.STOPPED for part in self.parts)
+        return not self.provider_batches or any(
+            provider_batch.status not in ProviderBatch.STOPPED
+            for provider_batch in self.provider_batches
+        )
 
     @property
-    def is_divided(self) -> bool:
+    def is_split(self) -> bool:
         """Whether the provider has it as several batches."""
-        return len(self.parts) > 1
+        return len(self.provider_batches) > 1
 
     @property
     def can_be_cancelled(self) -> bool:
         if self.batch.status != Batch.Status.RUNNING:
             return False
         is_asked = self.batch.cancel_requested_at is not None
-        return not is_asked or any(part.runs_regardless for part in self.parts)
+        return not is_asked or any(
+            provider_batch.ignores_cancel for provider_batch in self.provider_batches
+        )
 
     @property
     def troubles(self) -> list[str]:
         """Sentences, each once; a batch that is over has none."""
         if self.batch.is_over:
             return []
-        found = _troubles(self.parts)
-        if late := lateness_of(self.batch, self.parts):
+        found = _troubles(self.provider_batches)
+        if late := lateness_of(self.batch, self.provider_batches):
             return [late, *found]
         silence = silence_of(self.batch.connection)
         return found or [text for text in [silence] if text]
@@ -124,59 +129,82 @@ class Summary:
     @property
     def is_in_line(self) -> bool:
         """Whether all that holds it up is that others are before it, which is nobody's fault."""
-        troubled = [part for part in self.parts if part.trouble]
-        if not troubled or lateness_of(self.batch, self.parts):
+        troubled = [
+            provider_batch for provider_batch in self.provider_batches if provider_batch.trouble
+        ]
+        if not troubled or lateness_of(self.batch, self.provider_batches):
             return False
         return all(
-            part.status in TAKES_TURNS and not part.failures and part.is_idle for part in troubled
+            provider_batch.status in TAKES_TURNS
+            and not provider_batch.failures
+            and provider_batch.is_not_at_provider
+            for provider_batch in troubled
         )
 
 
 def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
     """What a summary is made from, in three queries however many batches there are."""
     rows = batches.select_related("project", "connection", "created_by")
-    return rows.prefetch_related("parts", "charges")
+    return rows.prefetch_related("provider_batches", "model_costs")
 
 
 def summarise(batch: Batch) -> Summary:
-    parts = list(batch.parts.all())
+    provider_batches = list(batch.provider_batches.all())
     now = timezone.now()
-    progress = _progress(batch, parts)
+    progress = _progress(batch, provider_batches)
     return Summary(
         batch=batch,
-        parts=parts,
-        status=status_of(batch, parts),
+        provider_batches=provider_batches,
+        status=status_of(batch, provider_batches),
         progress=progress,
         cost=_cost(batch),
         is_late=any(
-            part.expires_at is not None and part.expires_at < (part.ended_at or now)
-            for part in parts
+            provider_batch.expires_at is not None
+            and provider_batch.expires_at < (provider_batch.ended_at or now)
+            for provider_batch in provider_batches
         ),
-        models=[charge.model for charge in sorted(batch.charges.all(), key=_by_requests)],
+        models=[
+            model_cost.model for model_cost in sorted(batch.model_costs.all(), key=_by_requests)
+        ],
         took=_took(batch, now),
-        left=left_of(parts),
-        alerts=alerts_of(batch, parts),
+        left=left_of(provider_batches),
+        alerts=alerts_of(batch, provider_batches),
     )
 
 
-def _troubles(parts: list[Part]) -> list[str]:
+def _troubles(provider_batches: list[ProviderBatch]) -> list[str]:
     """Whatever a person has to see to, and the first of what goes away by itself."""
-    troubled = [part for part in parts if part.trouble]
-    for_people = [part for part in troubled if part.status == Part.Status.NEEDS_ATTENTION]
-    others = [part for part in troubled if part.status != Part.Status.NEEDS_ATTENTION]
-    sentences = [_with_next_try(part) for part in others[:1]]
-    return list(dict.fromkeys([*sentences, *(part.trouble for part in for_people)]))
+    troubled = [provider_batch for provider_batch in provider_batches if provider_batch.trouble]
+    for_people = [
+        provider_batch
+        for provider_batch in troubled
+        if provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    ]
+    others = [
+        provider_batch
+        for provider_batch in troubled
+        if provider_batch.status != ProviderBatch.Status.NEEDS_ATTENTION
+    ]
+    sentences = [_with_next_try(provider_batch) for provider_batch in others[:1]]
+    return list(
+        dict.fromkeys([*sentences, *(provider_batch.trouble for provider_batch in for_people)])
+    )
 
 
-def _with_next_try(part: Part) -> str:
-    at = part.next_check_at
-    if part.status != Part.Status.WAITING or not part.failures or not at or at <= timezone.now():
-        return part.trouble
-    return f"{part.trouble} Next try {ago_or_in(at)}."
+def _with_next_try(provider_batch: ProviderBatch) -> str:
+    at = provider_batch.next_check_at
+    if (
+        provider_batch.status != ProviderBatch.Status.WAITING
+        or not provider_batch.failures
+        or not at
+        or at <= timezone.now()
+    ):
+        return provider_batch.trouble
+    return f"{provider_batch.trouble} Next try {ago_or_in(at)}."
 
 
-def _by_requests(charge: Charge) -> int:
-    return -charge.requests
+def _by_requests(model_cost: ModelCost) -> int:
+    return -model_cost.requests
 
 
 def _took(batch: Batch, now: datetime) -> timedelta | None:
@@ -185,13 +213,13 @@ def _took(batch: Batch, now: datetime) -> timedelta | None:
     return end - batch.created_at if end else None
 
 
-def _progress(batch: Batch, parts: list[Part]) -> Progress:
+def _progress(batch: Batch, provider_batches: list[ProviderBatch]) -> Progress:
     """By our own ledger when it is over; until then by the provider's counts, which may fall."""
     if batch.is_over:
         answered, failed = batch.succeeded, batch.failed
     else:
-        answered = sum(part.completed for part in parts)
-        failed = sum(part.failed for part in parts)
+        answered = sum(provider_batch.completed for provider_batch in provider_batches)
+        failed = sum(provider_batch.failed for provider_batch in provider_batches)
     total = batch.requests
     percent = 100 * (answered + failed) // total if total else 0
     return Progress(
@@ -205,15 +233,18 @@ def _progress(batch: Batch, parts: list[Part]) -> Progress:
 
 def _cost(batch: Batch) -> Cost:
     """What it cost once that is known, until then the estimate; unknown is never zero."""
-    charges = list(batch.charges.all())
+    model_costs = list(batch.model_costs.all())
     is_actual = batch.is_over
     whole = batch.actual_cost_usd if is_actual else batch.estimated_cost_usd
     if whole is not None:
         if not is_actual:
             return Cost(f"~{usd(whole)}", is_actual=False)
-        is_floor = any(charge.answers_without_usage for charge in charges)
+        is_floor = any(model_cost.answers_without_usage for model_cost in model_costs)
         return Cost(f"{'≥ ' if is_floor else ''}{usd(whole)}", is_actual=True, is_partial=is_floor)
-    costs = [charge.cost_usd if is_actual else charge.estimated_cost_usd for charge in charges]
+    costs = [
+        model_cost.cost_usd if is_actual else model_cost.estimated_cost_usd
+        for model_cost in model_costs
+    ]
     return Cost(partial(costs), is_actual=is_actual, is_partial=True)
 
 

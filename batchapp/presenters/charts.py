@@ -82,7 +82,7 @@ def money(known: Decimal, unpriced: int) -> str:
     """A sum of which ``unpriced`` terms are unknown: never shown as if they were nothing."""
     if not unpriced:
         return usd(known)
-    missing = f"{count(unpriced, 'charge')} without a price"
+    missing = f"{count(unpriced, 'cost')} without a price"
     return f"≥ {usd(known)} + {missing}" if known else missing
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from batchapp.domain.corrections.corrections import REMEDIES, cures_of
+from batchapp.domain.corrections.corrector import CORRECTION_RULES, corrections_for
 from batchapp.domain.money.calibration import History
 from batchapp.domain.money.estimate import Estimate, estimate
-from batchapp.domain.request_files.check_file import Fault, Report, Severity
+from batchapp.domain.request_files.check_file import Finding, Report, Severity
 from batchapp.domain.request_files.findings import OURS
 from batchapp.models import REALTIME, Connection, Project, Upload, User
 from batchapp.presenters.batch_summary import at_least
@@ -35,13 +35,13 @@ class Place:
     """
 
     line: int
-    fault: Fault | None
+    finding: Finding | None
     text: str
     others: list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Cure:
+class OfferedCorrection:
     """A repair that a finding can be put right with."""
 
     name: str
@@ -51,7 +51,7 @@ class Cure:
 
 
 @dataclass(frozen=True, slots=True)
-class FaultGroup:
+class FindingGroup:
     """All faults of one code: ``total`` of them, of which ``faults`` are the first.
 
     ``texts`` has the beginnings of lines, by number, as far as somebody read them.
@@ -60,7 +60,7 @@ class FaultGroup:
     code: str
     severity: Severity
     total: int
-    faults: list[Fault]
+    findings: list[Finding]
     texts: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -73,32 +73,35 @@ class FaultGroup:
         return self.code in OURS
 
     @property
-    def cures(self) -> list[Cure]:
-        return [Cure(each.value, REMEDIES[each].title) for each in cures_of(self.code)]
+    def corrections(self) -> list[OfferedCorrection]:
+        return [
+            OfferedCorrection(each.value, CORRECTION_RULES[each].title)
+            for each in corrections_for(self.code)
+        ]
 
     @property
-    def places(self) -> list[Fault]:
-        return [fault for fault in self.faults if fault.line]
+    def places(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.line]
 
     @property
     def lines(self) -> list[Place]:
         """Each place, and before it the line that it repeats, in the order of the file."""
         repeats: defaultdict[int, list[int]] = defaultdict(list)
-        for fault in self.places:
-            if fault.other_line:
-                repeats[fault.other_line].append(fault.line)
-        own: defaultdict[int, list[Fault | None]] = defaultdict(list)
-        for fault in self.places:
-            own[fault.line].append(fault)
+        for finding in self.places:
+            if finding.other_line:
+                repeats[finding.other_line].append(finding.line)
+        own: defaultdict[int, list[Finding | None]] = defaultdict(list)
+        for finding in self.places:
+            own[finding.line].append(finding)
         return [
-            Place(line, fault, self.texts.get(line, ""), _others(fault, repeats.get(line, [])))
+            Place(line, finding, self.texts.get(line, ""), _others(finding, repeats.get(line, [])))
             for line in sorted(own.keys() | repeats.keys())
-            for fault in own.get(line, [None])
+            for finding in own.get(line, [None])
         ]
 
     @property
     def unseen(self) -> int:
-        return self.total - len(self.faults) if self.places else 0
+        return self.total - len(self.findings) if self.places else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,27 +175,35 @@ def title_of(code: str) -> str:
     return ACRONYMS.sub(lambda found: found[0].upper(), code.replace("_", " ").capitalize())
 
 
-def fault_groups(report: Report, *others: FaultGroup) -> list[FaultGroup]:
+def finding_groups(report: Report, *others: FindingGroup) -> list[FindingGroup]:
     """Errors first, and in each severity what happens most; with ``others`` among them."""
-    by_code: defaultdict[str, list[Fault]] = defaultdict(list)
-    for fault in report.faults:
-        by_code[fault.code].append(fault)
+    by_code: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        by_code[finding.code].append(finding)
     groups = [
-        FaultGroup(code, faults[0].severity, report.fault_totals.get(code, len(faults)), faults)
-        for code, faults in by_code.items()
+        FindingGroup(
+            code, findings[0].severity, report.finding_totals.get(code, len(findings)), findings
+        )
+        for code, findings in by_code.items()
     ]
     groups += others
     return sorted(groups, key=lambda group: (ORDER.index(group.severity), -group.total))
 
 
-def with_excerpts(groups: list[FaultGroup], found: Upload) -> list[FaultGroup]:
+def with_excerpts(groups: list[FindingGroup], found: Upload) -> list[FindingGroup]:
     """The groups with the texts of their first lines, all of which one reading finds.
 
     A line with a secret in it is not repeated on a page.
     """
-    secret = {fault.line for group in groups if group.code == "secret" for fault in group.faults}
-    faults = [fault for group in groups for fault in group.places[:EXCERPTS_SHOWN]]
-    shown = {line for fault in faults for line in (fault.line, fault.other_line)} - secret - {0}
+    secret = {
+        finding.line for group in groups if group.code == "secret" for finding in group.findings
+    }
+    findings = [finding for group in groups for finding in group.places[:EXCERPTS_SHOWN]]
+    shown = (
+        {line for finding in findings for line in (finding.line, finding.other_line)}
+        - secret
+        - {0}
+    )
     texts = upload_intake.excerpts(found, shown) if shown else {}
     return [replace(group, texts=texts) for group in groups]
 
@@ -209,7 +220,7 @@ def quotes_for(
 
     With a project and a user, the answers' length is judged by batches that ended before ``at``.
     """
-    histories = price_quotes.learnt(report, project, user, at) if project and user else None
+    histories = price_quotes.histories_for(report, project, user, at) if project and user else None
     return quotes_by(report, connection, at, histories)
 
 
@@ -258,8 +269,8 @@ def repetition(
     return Repetition(requests, _expected(repeated), window)
 
 
-def _others(fault: Fault | None, repeats: list[int]) -> list[int]:
-    return ([fault.other_line] if fault and fault.other_line else []) + repeats
+def _others(finding: Finding | None, repeats: list[int]) -> list[int]:
+    return ([finding.other_line] if finding and finding.other_line else []) + repeats
 
 
 def _expected(estimate: Estimate, *, is_exact: bool = False) -> str:

@@ -34,17 +34,17 @@ def first_steps(user: User) -> list[Step]:
 
 def _steps(user: User, project: Project | None) -> list[Step]:
     if project is None:
-        new = reverse("project_new")
+        new = reverse("project_add")
         lesson = "It keeps the files and batches of a team; or ask an admin of one to add you."
         return [
             Step("Create a project", lesson, new),
-            Step("Add a provider key", _key_lesson(None), reverse("profile") + "#keys"),
-            Step("Upload a file", _file_lesson(None), reverse("projects")),
-            Step("Submit a batch", BATCH_LESSON, reverse("projects")),
+            Step("Add a provider key", _key_lesson(None), reverse("profile_edit") + "#keys"),
+            Step("Upload a file", _file_lesson(None), reverse("project_list")),
+            Step("Submit a batch", BATCH_LESSON, reverse("project_list")),
         ]
     projects = Project.objects.writable_by(user)
     upload = Upload.objects.filter(project__in=projects).order_by("-created_at").first()
-    files = reverse("batch_file", args=[project.slug])
+    files = reverse("order_choose_file", args=[project.slug])
     return [
         Step(
             "Add a provider key",
@@ -84,10 +84,10 @@ def _has_key(user: User) -> bool:
 def _place_of_keys(user: User, project: Project) -> str:
     """The project's own keys for who manages it, since they serve everybody in it."""
     if user.memberships.filter(project=project, role=Membership.Role.ADMIN).exists():
-        return reverse("project_keys", args=[project.slug])
-    return reverse("profile") + "#keys"
+        return reverse("key_list", args=[project.slug])
+    return reverse("profile_edit") + "#keys"
 
 
 def _next_of(upload: Upload) -> str:
     """The step that leads on once its check is done, and says what to do if it found errors."""
-    return reverse("batch_check", args=[upload.pk])
+    return reverse("order_check", args=[upload.pk])

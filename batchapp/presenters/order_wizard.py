@@ -16,12 +16,12 @@ FILE, CHECK, WINDOW, REVIEW, SUBMIT = range(5)
 CHOICES = ("window", "fallback", "key", "name")
 CARRIED = (*CHOICES, "submission")
 
-PLACE = {"nav": "projects", "tab": "project_batches", "can_write": True}
+PLACE = {"nav": "projects", "tab": "project_batch_list", "can_write": True}
 """What the pages around a step know: where it is, and that the person may do this."""
 
 
 @dataclass(frozen=True, slots=True)
-class FlowStep:
+class WizardStep:
     """``url`` is "" while there is no way to it; ``state`` is done, current or todo."""
 
     name: str
@@ -29,19 +29,19 @@ class FlowStep:
     state: str
 
 
-def flow(
+def wizard_steps(
     here: int, project: Project, upload: Upload | None = None, query: str = ""
-) -> list[FlowStep]:
+) -> list[WizardStep]:
     """All steps as seen from the step ``here``; ``query`` goes with the links."""
-    urls = [reverse("batch_file", args=[project.slug])]
+    urls = [reverse("order_choose_file", args=[project.slug])]
     if upload:
-        urls.append(reverse("batch_check", args=[upload.pk]) + query)
+        urls.append(reverse("order_check", args=[upload.pk]) + query)
         if upload.status == Upload.Status.READY:
-            urls.append(reverse("batch_window", args=[upload.pk]) + query)
+            urls.append(reverse("order_choose_window", args=[upload.pk]) + query)
     states = ["done" if step < here else "todo" for step in range(len(NAMES))]
     states[here] = "current"
     urls += [""] * (len(NAMES) - len(urls))
-    return [FlowStep(*step) for step in zip(NAMES, urls, states, strict=True)]
+    return [WizardStep(*step) for step in zip(NAMES, urls, states, strict=True)]
 
 
 def carried(values: Mapping[str, str]) -> str:

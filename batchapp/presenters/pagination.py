@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ListPage:
     """Some batches in order; ``start`` is the number of the first of them, from 1."""
 
     places: list[Place]
@@ -85,14 +85,14 @@ class Order:
         return [("is_open", "-"), *fields] if self.active_first else fields
 
 
-def stretch_of(
+def list_page_of(
     batches: "QuerySet[Batch]",
     order: Order,
     *,
     among: "QuerySet[Batch]",
     after: str = "",
     before: str = "",
-) -> Stretch:
+) -> ListPage:
     """The first of ``batches``, or those after or before a place.
 
     A place that nobody made, or that has nothing beyond it, leads to the start. ``among`` is
@@ -108,7 +108,7 @@ def stretch_of(
         if found:
             return _numbered(rows, order, found[:SIZE], has_more=len(found) > SIZE)
     found = _places(rows)
-    return Stretch(found[:SIZE], has_more=len(found) > SIZE)
+    return ListPage(found[:SIZE], has_more=len(found) > SIZE)
 
 
 def _parse(text: str, marks: "QuerySet[Batch]") -> Place | None:
@@ -129,6 +129,6 @@ def _places(rows: "QuerySet[Batch]") -> list[Place]:
 
 def _numbered(
     rows: "QuerySet[Batch]", order: Order, places: list[Place], *, has_more: bool
-) -> Stretch:
+) -> ListPage:
     earlier = rows.filter(order.beyond(places[0], backwards=True)).count()
-    return Stretch(places, start=earlier + 1, has_more=has_more)
+    return ListPage(places, start=earlier + 1, has_more=has_more)

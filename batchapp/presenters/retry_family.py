@@ -42,7 +42,7 @@ def family_of(batch: Batch) -> Family | None:
     found = [batch if each.pk == batch.pk else each for each in lineage.family(batch)]
     if len(found) == 1:
         return None
-    prefetch_related_objects(found, "parts", "charges")
+    prefetch_related_objects(found, "provider_batches", "model_costs")
     labels = labels_of(found)
     members = [Member(summarise(each), labels[each.pk], each.pk == batch.pk) for each in found]
     return Family(
@@ -72,10 +72,10 @@ def cost_of(family: list[Batch]) -> Cost:
     known: list[Decimal] = []
     is_partial = False
     for batch in family:
-        for charge in batch.charges.all():
-            cost = charge.cost_usd if batch.is_over else charge.estimated_cost_usd
+        for model_cost in batch.model_costs.all():
+            cost = model_cost.cost_usd if batch.is_over else model_cost.estimated_cost_usd
             is_partial = is_partial or cost is None
-            is_partial = is_partial or (batch.is_over and charge.answers_without_usage > 0)
+            is_partial = is_partial or (batch.is_over and model_cost.answers_without_usage > 0)
             known += [] if cost is None else [cost]
     is_actual = all(batch.is_over for batch in family)
     if not known:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 
-from batchapp.domain.corrections.corrections import Repair
+from batchapp.domain.corrections.corrector import CorrectionKind
 from batchapp.domain.money import model_patterns
 from batchapp.domain.money.estimate import Estimate
-from batchapp.domain.request_files.check_file import Fault, Report, Severity
+from batchapp.domain.request_files.check_file import Finding, Report, Severity
 from batchapp.domain.request_files.findings import presentable
 from batchapp.models import REALTIME, Connection
-from batchapp.presenters.file_report import Cure, FaultGroup
+from batchapp.presenters.file_report import FindingGroup, OfferedCorrection
 
 NO_PRICE = "no_price"
 """A finding that only the portal has: the price table is no part of a file."""
@@ -20,16 +20,20 @@ UNPRICED_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class NoPrice(FaultGroup):
+class NoPrice(FindingGroup):
     """What is said of them among the findings of the check."""
 
     has_choice: bool = False
     """Whether there is a model with a price to set instead."""
 
     @property
-    def cures(self) -> list[Cure]:
-        name = Repair.SET_MODEL.value
-        return [Cure(name, "Set another model", every_model=True)] if self.has_choice else []
+    def corrections(self) -> list[OfferedCorrection]:
+        name = CorrectionKind.SET_MODEL.value
+        return (
+            [OfferedCorrection(name, "Set another model", every_model=True)]
+            if self.has_choice
+            else []
+        )
 
 
 def unpriced_models(quotes: dict[str, Estimate]) -> list[str]:
@@ -58,9 +62,9 @@ def no_price(report: Report, unpriced: list[str], connection: Connection, at: da
         f"{connection} has no price on file for {', '.join(told)}. Unknown is not free: if the "
         "name is right, ask an operator to enter the price."
     )
-    fault = Fault(0, "", Severity.WARNING, NO_PRICE, message)
+    finding = Finding(0, "", Severity.WARNING, NO_PRICE, message)
     total = sum(report.models[model].requests for model in unpriced)
-    return NoPrice(fault.code, fault.severity, total, [fault], has_choice=bool(choice))
+    return NoPrice(finding.code, finding.severity, total, [finding], has_choice=bool(choice))
 
 
 def _with_neighbour(model: str, choice: list[str]) -> str:

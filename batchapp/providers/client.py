@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from batchapp.providers import json_values, responses, tariffs
-from batchapp.providers.errors import Reason, UpstreamRejected
+from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.http import PAGE_SIZE, Exchange, open_http
 from batchapp.providers.remote_objects import (
     Analytics,
@@ -37,7 +37,7 @@ def connect(
     *,
     timeout_seconds: float = 60,
     transport: httpx.BaseTransport | None = None,
-) -> "UpstreamClient":
+) -> "ProviderClient":
     """Return a client for one provider. Nothing is sent yet.
 
     Args:
@@ -50,10 +50,10 @@ def connect(
         UpstreamRejected: the key is none that an HTTP header can carry.
         UpstreamUnavailable: ``base_url`` is no plain http(s) address.
     """
-    return UpstreamClient(open_http(base_url, key, timeout_seconds, transport))
+    return ProviderClient(open_http(base_url, key, timeout_seconds, transport))
 
 
-class UpstreamClient:
+class ProviderClient:
     """A provider's batch API."""
 
     def __init__(self, http: httpx.Client) -> None:
@@ -180,7 +180,7 @@ class UpstreamClient:
         """
         try:
             batch = self.retrieve_batch(listed.id)
-        except UpstreamRejected as exc:
+        except ProviderRejected as exc:
             if exc.reason not in {Reason.NOT_FOUND, Reason.GONE}:
                 raise
             raise responses.garbled(doing, "a batch that it does not know by itself") from exc

@@ -42,11 +42,11 @@ _REASONS = {
 }
 
 
-class UpstreamError(Exception):
+class ProviderError(Exception):
     """A call to a provider that brought no usable answer."""
 
 
-class UpstreamUnavailable(UpstreamError):
+class ProviderUnavailable(ProviderError):
     """No answer, 408, 409, 429, 5xx, a redirect, or an answer that is not what the API speaks.
 
     Attributes:
@@ -75,10 +75,10 @@ class UpstreamUnavailable(UpstreamError):
         self.message = message
 
 
-class NoRoom(UpstreamUnavailable):
+class NoRoom(ProviderUnavailable):
     """A batch was not created because the provider takes no more for now; nothing was done."""
 
-    def __init__(self, refusal: UpstreamUnavailable) -> None:
+    def __init__(self, refusal: ProviderUnavailable) -> None:
         super().__init__(
             str(refusal),
             retry_after=refusal.retry_after,
@@ -88,7 +88,7 @@ class NoRoom(UpstreamUnavailable):
         )
 
 
-class UpstreamRejected(UpstreamError):
+class ProviderRejected(ProviderError):
     """The provider understood and refused: a 4xx other than 408, 409 and 429.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import httpx
 
 from batchapp.providers import json_values, responses
-from batchapp.providers.errors import UpstreamError, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from batchapp.providers.remote_objects import Page
 
 PAGE_SIZE = 100
@@ -40,7 +40,7 @@ def open_http(
     """
     key = key.strip()
     if not re.fullmatch(r"[\x21-\x7e]+", key):  # httpx would quote the key in its complaint
-        raise UpstreamRejected("connecting: the key is empty or holds odd characters", 401)
+        raise ProviderRejected("connecting: the key is empty or holds odd characters", 401)
     return httpx.Client(
         base_url=_root(base_url),
         headers={"Authorization": f"Bearer {key}", "User-Agent": USER_AGENT},
@@ -62,7 +62,7 @@ def _root(base_url: str) -> httpx.URL:
     is_address = is_address and 0 < (url.port or 80) < 65536
     # httpx would send a user and password of the address in place of the key.
     if not is_address or url.userinfo:
-        raise UpstreamUnavailable(
+        raise ProviderUnavailable(
             "connecting: the connection's base URL is not a plain http(s) address",
             maybe_done=False,
         )
@@ -150,7 +150,7 @@ class Exchange:
         finally:
             response.close()
 
-    def _error(self, doing: str, response: httpx.Response) -> UpstreamError:
+    def _error(self, doing: str, response: httpx.Response) -> ProviderError:
         try:
             return responses.error_of(response, responses.body_of(response, doing), doing)
         except httpx.RequestError:  # the status says enough without its message

@@ -133,7 +133,7 @@ class RemoteBatch:
         return self.status in OVER
 
     @property
-    def is_stillborn(self) -> bool:
+    def never_ran(self) -> bool:
         """Whether it failed before any request was tried, as after a create answered by 500."""
         return self.status is RemoteStatus.FAILED and not self.completed and not self.failed
 

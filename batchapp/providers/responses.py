@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from batchapp.providers.errors import UpstreamError, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from batchapp.providers.json_values import text
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -24,7 +24,7 @@ _WRONG_ADDRESS = "check the connection's base URL"
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def no_answer(doing: str, exc: httpx.RequestError) -> UpstreamUnavailable:
+def no_answer(doing: str, exc: httpx.RequestError) -> ProviderUnavailable:
     """The error for a request that got no complete answer."""
     never_sent = isinstance(
         exc,
@@ -41,15 +41,15 @@ def no_answer(doing: str, exc: httpx.RequestError) -> UpstreamUnavailable:
             happened = "the provider's answer was garbled"
         case _:  # without its text, which may quote raw bytes of the exchange
             happened = f"the connection broke ({type(exc).__name__})"
-    return UpstreamUnavailable(f"{doing}: {happened}", maybe_done=not never_sent)
+    return ProviderUnavailable(f"{doing}: {happened}", maybe_done=not never_sent)
 
 
-def garbled(doing: str, happened: str, status: int | None = None) -> UpstreamUnavailable:
+def garbled(doing: str, happened: str, status: int | None = None) -> ProviderUnavailable:
     """The error for an answer that is not what the API speaks."""
-    return UpstreamUnavailable(f"{doing}: the provider answered with {happened}", status=status)
+    return ProviderUnavailable(f"{doing}: the provider answered with {happened}", status=status)
 
 
-def not_the_api(doing: str, what: str, status: int | None = None) -> UpstreamUnavailable:
+def not_the_api(doing: str, what: str, status: int | None = None) -> ProviderUnavailable:
     """The error for an answer that something else than the API seems to have given."""
     return garbled(doing, f"{what} instead of the API; {_WRONG_ADDRESS}", status)
 
@@ -93,7 +93,7 @@ def is_html(response: httpx.Response, body: bytes) -> bool:
     )
 
 
-def error_of(response: httpx.Response, body: bytes, doing: str) -> UpstreamError:
+def error_of(response: httpx.Response, body: bytes, doing: str) -> ProviderError:
     """The error that an answer other than 2xx means."""
     status = response.status_code
     if response.is_redirect or status < 400:
@@ -101,7 +101,7 @@ def error_of(response: httpx.Response, body: bytes, doing: str) -> UpstreamError
     spoken = _spoken(response, body)
     sentence = f"{doing}: HTTP {status}: {spoken or _unspoken(response, body)}"
     if status in {408, 409, 429} or status >= 500:
-        return UpstreamUnavailable(
+        return ProviderUnavailable(
             sentence,
             retry_after=_retry_after(response, body),
             # Also of a 503: Doubleword's database may fail it after the batch was written.
@@ -112,10 +112,10 @@ def error_of(response: httpx.Response, body: bytes, doing: str) -> UpstreamError
     if status in {404, 410} and is_html(response, body):
         # A proxy's page says nothing about the batch; believing it would write the batch off.
         return not_the_api(doing, f"an HTML page (HTTP {status})", status)
-    return UpstreamRejected(sentence, status, spoken)
+    return ProviderRejected(sentence, status, spoken)
 
 
-def _redirected(response: httpx.Response, doing: str) -> UpstreamUnavailable:
+def _redirected(response: httpx.Response, doing: str) -> ProviderUnavailable:
     """A redirect is never followed: the key would travel to another host.
 
     301, 307 and 308 say that the same request has to be made elsewhere, so nothing was done
@@ -127,7 +127,7 @@ def _redirected(response: httpx.Response, doing: str) -> UpstreamUnavailable:
         where = f" to {target.scheme}://{target.netloc.decode('ascii')}"
     except (httpx.InvalidURL, ValueError):
         where = ""
-    return UpstreamUnavailable(
+    return ProviderUnavailable(
         f"{doing}: the provider redirects{where} (HTTP {status}); {_WRONG_ADDRESS}",
         maybe_done=status not in {301, 307, 308},
         status=status,

@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 
 from batchapp.providers import json_values
-from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.providers.errors import ProviderUnavailable
 from batchapp.providers.http import MAX_PAGES, PAGE_SIZE, Exchange
 
 REALTIME = "realtime"
@@ -112,7 +112,7 @@ def ask(exchange: Exchange) -> list[ModelTariffs]:
             return list(found.values())
         if len(found) == before:
             break
-    raise UpstreamUnavailable(f"{doing}: the list ended early", maybe_done=False)
+    raise ProviderUnavailable(f"{doing}: the list ended early", maybe_done=False)
 
 
 def management_url(base_url: str) -> str:

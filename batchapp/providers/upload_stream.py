@@ -15,7 +15,7 @@ class Sendable(Protocol):
     def tell(self) -> int: ...
 
 
-class Stretch:
+class FileSlice:
     """``size`` bytes of a file from byte ``start``, as if they were all there is."""
 
     def __init__(self, content: BinaryIO, start: int, size: int) -> None:

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
 
-from batchapp.models import Batch, Charge
+from batchapp.models import Batch, ModelCost
 from batchapp.templatetags.words import usd
 
 register = template.Library()
@@ -31,9 +31,9 @@ class Settlement:
 
 
 @register.simple_tag
-def settlement(batch: Batch, charges: Iterable[Charge]) -> Settlement:
+def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
     """How ``batch`` was estimated and what it cost."""
-    listed = list(charges)
+    listed = list(model_costs)
     actual, billed = batch.actual_cost_usd, batch.billed_cost_usd
     return Settlement(
         error=compared(batch.estimated_cost_usd, actual) if batch.is_over else "",
@@ -45,9 +45,9 @@ def settlement(batch: Batch, charges: Iterable[Charge]) -> Settlement:
 
 
 @register.filter
-def off(charge: Charge) -> str:
+def off(model_cost: ModelCost) -> str:
     """How much more or less than estimated one model cost."""
-    return compared(charge.estimated_cost_usd, charge.cost_usd)
+    return compared(model_cost.estimated_cost_usd, model_cost.cost_usd)
 
 
 @register.simple_tag(name="against")
@@ -61,16 +61,16 @@ def compared(estimate: Decimal | None, actual: Decimal | None) -> str:
     return f"{abs(percent):,} % {'more' if percent > 0 else 'less'}"
 
 
-def _range(charges: list[Charge]) -> str:
+def _range(model_costs: list[ModelCost]) -> str:
     """From the lowest to the highest that was shown; "" of batches that kept none."""
-    lows = [charge.estimated_low_usd for charge in charges]
+    lows = [model_cost.estimated_low_usd for model_cost in model_costs]
     known = [low for low in lows if low is not None]
-    if not charges or len(known) < len(lows):
+    if not model_costs or len(known) < len(lows):
         return ""
     low = usd(sum(known, Decimal(0)))
-    if any(charge.unbounded_requests for charge in charges):
+    if any(model_cost.unbounded_requests for model_cost in model_costs):
         return f"from ~{low}, without a limit"
-    tops = [charge.estimated_ceiling_usd for charge in charges]
+    tops = [model_cost.estimated_ceiling_usd for model_cost in model_costs]
     highest = [top for top in tops if top is not None]
     if len(highest) < len(tops):
         return ""

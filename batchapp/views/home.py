@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Part, Project
+from batchapp.models import Batch, Project, ProviderBatch
 from batchapp.presenters.batch_status import ATTENTION
 from batchapp.presenters.batch_summary import summarise
 from batchapp.presenters.first_steps import first_steps
@@ -23,11 +23,11 @@ RECENT = 8
 def home(request: Request) -> HttpResponse:
     """What waits for the person, what runs, what ended lately; the first steps on a new portal."""
     mine = Batch.objects.visible_to(request.user).select_related("project", "connection")
-    stuck = Part.objects.needing_attention().filter(batch=OuterRef("pk"))
+    stuck = ProviderBatch.objects.needing_attention().filter(batch=OuterRef("pk"))
     open_ones = mine.exclude(status__in=Batch.OVER).order_by(Exists(stuck).desc(), "-created_at")
     unfinished = list(open_ones[:SHOWN])
     recent = list(mine.filter(status__in=Batch.OVER).order_by("-finished_at")[:RECENT])
-    prefetch_related_objects([*unfinished, *recent], "parts", "charges")
+    prefetch_related_objects([*unfinished, *recent], "provider_batches", "model_costs")
     summaries = [summarise(batch) for batch in unfinished]
     context = {
         "steps": first_steps(request.user),
@@ -44,9 +44,9 @@ def home(request: Request) -> HttpResponse:
 def _month(request: Request) -> cost_report.Line:
     """What the person's projects paid this month."""
     today = timezone.localdate()
-    charges = cost_report.Scope(today.replace(day=1), today).charges()
+    model_costs = cost_report.Scope(today.replace(day=1), today).model_costs()
     return cost_report.total(
-        charges.filter(batch__project__in=Project.objects.visible_to(request.user))
+        model_costs.filter(batch__project__in=Project.objects.visible_to(request.user))
     )
 
 

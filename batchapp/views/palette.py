@@ -17,15 +17,15 @@ SHOWN = 5
 
 PAGES = [
     ("Home", "home", "home"),
-    ("Batches", "batches", "play"),
-    ("Projects", "projects", "folder"),
-    ("New project", "project_new", "folder"),
-    ("Profile and provider keys", "profile", "person"),
+    ("Batches", "batch_list", "play"),
+    ("Projects", "project_list", "folder"),
+    ("New project", "project_add", "folder"),
+    ("Profile and provider keys", "profile_edit", "person"),
     ("Change the password", "password_change", "person"),
 ]
 FOR_STAFF = [
-    ("Report", "report", "chart"),
-    ("Prices", "prices", "money"),
+    ("Report", "cost_report", "chart"),
+    ("Prices", "price_list", "money"),
     ("Admin", "admin:index", "gear"),
 ]
 
@@ -68,9 +68,9 @@ def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
         [Entry(each.name, each.get_absolute_url(), "folder") for each in projects[:SHOWN]],
     )
     batches = Batch.objects.visible_to(request.user).filter(name__icontains=text)
-    yield "Batches", _newest(batches, "batch", "play")
+    yield "Batches", _newest(batches, "batch_detail", "play")
     uploads = Upload.objects.visible_to(request.user).filter(name__icontains=text)
-    yield "Files", _newest(uploads, "upload", "file")
+    yield "Files", _newest(uploads, "file_detail", "file")
 
 
 def _newest(rows: QuerySet[Batch] | QuerySet[Upload], route: str, icon: str) -> list[Entry]:

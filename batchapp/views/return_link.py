@@ -27,7 +27,7 @@ def back_context(request: HttpRequest) -> dict[str, str]:
     """For pages that show the link, and keep it in their own forms and links."""
     url = way_back(request)
     name = resolve(urlsplit(url).path).url_name or "" if url else ""
-    is_batch = name == "batch" or name.startswith("batch_")
+    is_batch = name.startswith(("batch_", "order_"))
     label = "Back to the batch" if is_batch else "Back to where you came from"
     return {"back": url, "back_label": label, "keep": urlencode({FIELD: url}) if url else ""}
 

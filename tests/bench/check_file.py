@@ -141,7 +141,7 @@ def _check(path: Path, *, with_second: bool = True) -> None:
     with path.open("rb") as file:
         report = check(iter(partial(file.read, CHUNK), b""), LIMITS, with_second=with_second)
     if report.requests != REQUESTS or not report.is_valid:
-        sys.exit(f"the file is not what it should be: {report.fault_totals}")
+        sys.exit(f"the file is not what it should be: {report.finding_totals}")
 
 
 class Taken(NamedTuple):
@@ -177,7 +177,7 @@ def _peak_over_idle(path: Path, times: int, *, with_second: bool) -> float:
 
     report = check(_repeated(path, times), LIMITS, progress=look, with_second=with_second)
     if report.requests != times * REQUESTS or report.repeated:
-        sys.exit(f"the file is not what it should be: {report.fault_totals}")
+        sys.exit(f"the file is not what it should be: {report.finding_totals}")
     return max(peak, _resident_mib()) - idle
 
 

@@ -36,27 +36,27 @@ def _measure() -> None:
     from django.db import connection  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
-    from batchapp.models import Part, Watch  # noqa: PLC0415
+    from batchapp.models import KeyPoll, ProviderBatch  # noqa: PLC0415
     from batchapp.pipeline import provider_access  # noqa: PLC0415
     from batchapp.providers.client import connect  # noqa: PLC0415
 
     key_id, ids = _seed()
     pages = _Pages(ids)
-    provider_access.upstream_client = lambda *_: connect(
+    provider_access.provider_client = lambda *_: connect(
         "https://provider.test", "sk-x", transport=httpx.MockTransport(pages)
     )
     requests, cpu, written = [], [], []
     for number in range(ROUNDS):
-        Part.objects.update(completed=0)
+        ProviderBatch.objects.update(completed=0)
         pages.tell(number)
-        Watch.objects.update_or_create(key_id=key_id, defaults={"next_check_at": timezone.now()})
-        watch = Watch.objects.claim(key_id, Watch.Status.WATCHING)
-        assert watch
+        KeyPoll.objects.update_or_create(key_id=key_id, defaults={"next_check_at": timezone.now()})
+        key_poll = KeyPoll.objects.claim(key_id, KeyPoll.Status.WATCHING)
+        assert key_poll
         asked, said = pages.asked, _said(connection)
         started = time.process_time()
-        provider_access.look(watch)
+        provider_access.poll_running_batches_of_key(key_poll)
         cpu.append(time.process_time() - started)
-        told = Part.objects.filter(completed=1).count()
+        told = ProviderBatch.objects.filter(completed=1).count()
         assert told == int(BATCHES * NEWS), told
         requests.append(pages.asked - asked)
         written.append(_said(connection) - said)
@@ -74,7 +74,7 @@ def _said(connection: Any) -> int:
 def _seed() -> tuple[int, list[str]]:
     from django.utils import timezone  # noqa: PLC0415
 
-    from batchapp.models import Batch, Part  # noqa: PLC0415
+    from batchapp.models import Batch, ProviderBatch  # noqa: PLC0415
     from tests import make  # noqa: PLC0415
 
     first = make.make_batch()
@@ -83,16 +83,16 @@ def _seed() -> tuple[int, list[str]]:
         for field in Batch._meta.concrete_fields
         if field.attname not in {"id", "submission", "name", "created_at"}
     }
-    first.parts.all().delete()
+    first.provider_batches.all().delete()
     batches = [Batch(**same, name=f"Batch {n}") for n in range(BATCHES)]
     Batch.objects.bulk_create(batches, batch_size=500)
     ids = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(BATCHES)]
-    parts = [
-        Part(
+    provider_batches = [
+        ProviderBatch(
             batch=batch,
-            status=Part.Status.RUNNING,
-            upstream_id=ids[n],
-            upstream_status="in_progress",
+            status=ProviderBatch.Status.RUNNING,
+            remote_id=ids[n],
+            remote_status="in_progress",
             output_file_id=f"out-{n}",
             error_file_id=f"err-{n}",
             total=1000,
@@ -101,7 +101,7 @@ def _seed() -> tuple[int, list[str]]:
         )
         for n, batch in enumerate(batches)
     ]
-    Part.objects.bulk_create(parts, batch_size=500)
+    ProviderBatch.objects.bulk_create(provider_batches, batch_size=500)
     return first.key_id, ids
 
 

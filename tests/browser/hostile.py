@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.test import Client
 
-from batchapp.models import Batch, Connection, Event, Part, Result, Upload, User
+from batchapp.models import Batch, Connection, Event, ProviderBatch, Result, Upload, User
 from tests import make
 
 ATTACK = (
@@ -69,12 +69,12 @@ def _project(kind: str, name: str, person: User) -> dict[str, str]:
     stuck = make.make_batch(project, colleague, upload=small, key=key, name=name)
     make.set_part(
         stuck,
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.WAITING,
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.WAITING,
         trouble=5 * name,
-        upstream_id=(2 * name)[:200],
-        upstream_file_id=(2 * name)[:200],
-        upstream_status=name[:50],
+        remote_id=(2 * name)[:200],
+        remote_file_id=(2 * name)[:200],
+        remote_status=name[:50],
         next_check_at=None,
     )
     Event.objects.create(batch=stuck, text=4 * name, actor=colleague)

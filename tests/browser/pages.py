@@ -43,10 +43,13 @@ class Place:
 def price_list(line: str) -> bytes:
     """The body of a form that sends a CSV of one price, to be compared."""
     fields = {"csrfmiddlewaretoken": 32 * "a", "action": "compare", "connection": "1"}
-    parts = [f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
+    provider_batches = [f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
     csv = f"model,window,input_usd,output_usd\n{line}\nmeta-llama/Llama-4,24h,0.10,0.30\n"
-    parts.append(f'name="csv"; filename="prices.csv"\r\n\r\n{csv}')
-    bodies = "".join(f"--x\r\nContent-Disposition: form-data; {part}\r\n" for part in parts)
+    provider_batches.append(f'name="csv"; filename="prices.csv"\r\n\r\n{csv}')
+    bodies = "".join(
+        f"--x\r\nContent-Disposition: form-data; {provider_batch}\r\n"
+        for provider_batch in provider_batches
+    )
     return f"{bodies}--x--\r\n".encode()
 
 
@@ -96,13 +99,13 @@ PLACES = [
     Place("file-repair", "/files/{faulty}/correct/"),
     Place("file-repair-all", "/files/{mixed}/correct/"),
     Place("file-misspelt", "/files/{misspelt}/"),
-    Place("file-repair-model", "/files/{misspelt}/correct/?repairs=set_model&every_model=on"),
+    Place("file-repair-model", "/files/{misspelt}/correct/?corrections=set_model&every_model=on"),
     Place("file-corrected", "/files/{corrected}/"),
     Place("file-being-corrected", "/files/{correcting}/"),
     Place("file-delete", "/files/{ready}/delete/"),
     Place("file-delete-dialog", "/files/{ready}/", opens="#delete"),
-    Place("builder", "/projects/support/builder/"),
-    Place("builder-empty", "/projects/empty/builder/"),
+    Place("builder", "/projects/support/tables/new/"),
+    Place("builder-empty", "/projects/empty/tables/new/"),
     Place("builder-mapping", "/tables/{table}/"),
     Place("builder-reading", "/tables/{table_reading}/"),
     Place("builder-refused", "/tables/{table_refused}/"),
@@ -111,8 +114,8 @@ PLACES = [
     Place("builder-making", "/tables/{table_making}/preview/"),
     Place("builder-faults", "/tables/{table_faulty}/preview/"),
     Place("builder-delete", "/tables/{table}/delete/"),
-    Place("template", "/templates/{template}/"),
-    Place("template-delete", "/templates/{template}/delete/"),
+    Place("template", "/prompt-templates/{template}/"),
+    Place("template-delete", "/prompt-templates/{template}/delete/"),
     Place("file-origin", "/files/{from_table}/origin/"),
     Place("file-origin-none", "/files/{ready}/origin/"),
     Place("batch-start", "/batches/new/"),
@@ -143,8 +146,8 @@ PLACES = [
     Place("batches-empty", "/batches/", person="new"),
     Place("batches-none-matches", "/batches/?q=nothing"),
     Place("batches-of-project", "/projects/support/batches/"),
-    Place("adopting", "/projects/support/batches/bring-in/"),
-    Place("adopting-no-key", "/projects/translations/batches/bring-in/", person="grace"),
+    Place("adopting", "/projects/support/batches/import/"),
+    Place("adopting-no-key", "/projects/translations/batches/import/", person="grace"),
     Place("batch-queued", "/batches/{queued}/"),
     Place("batch-running", "/batches/{running}/"),
     Place("batch-divided", "/batches/{divided}/"),
@@ -164,8 +167,10 @@ PLACES = [
     Place("pause-not-now", "/batches/{paused}/pause/"),
     Place("resume", "/batches/{paused}/resume/"),
     Place("resume-dialog", "/batches/{paused}/", opens="#resume"),
-    Place("reopen", "/batches/{errors}/reopen/"),
-    Place("reopen-dialog", "/batches/{errors}/", opens="#more summary then #reopen"),
+    Place("retry-in-place", "/batches/{errors}/retry-in-place/"),
+    Place(
+        "retry-in-place-dialog", "/batches/{errors}/", opens="#more summary then #retry-in-place"
+    ),
     Place("try-again", "/batches/{stuck}/try-again/"),
     Place("try-again-dialog", "/batches/{stuck}/", opens="#try-again"),
     Place("retry", "/batches/{retried}/retry/"),
@@ -182,8 +187,8 @@ PLACES = [
     Place("batch-doubtful", "/batches/{doubtful}/"),
     Place("results-doubtful", "/batches/{doubtful}/results/"),
     Place("result-other-model", "/batches/{doubtful}/results/1/"),
-    Place("set-aside", "/batches/{doubtful}/set-aside/"),
-    Place("set-aside-none", "/batches/{completed}/set-aside/"),
+    Place("set-aside", "/batches/{doubtful}/unmatched/"),
+    Place("set-aside-none", "/batches/{completed}/unmatched/"),
     Place("results-none-matches", "/batches/{completed}/results/?q=nothing"),
     Place("result", "/batches/{completed}/results/2/"),
     Place("result-failed", "/batches/{errors}/results/290/"),

@@ -20,7 +20,7 @@ from django.conf import settings  # noqa: E402  # only a set up Django lets us i
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from batchapp.domain.corrections.corrections import Choice, Repair  # noqa: E402
+from batchapp.domain.corrections.corrector import Choice, CorrectionKind  # noqa: E402
 from batchapp.domain.money.unit_prices import UnitPrice  # noqa: E402
 from batchapp.domain.results.retry_selection import Ending, Selection  # noqa: E402
 from batchapp.models import (  # noqa: E402
@@ -28,13 +28,13 @@ from batchapp.models import (  # noqa: E402
     Batch,
     Connection,
     Event,
-    Part,
     Project,
+    ProviderBatch,
     ProviderKey,
     Upload,
     User,
 )
-from batchapp.services.files import corrections, upload_intake  # noqa: E402
+from batchapp.services.files import correct_file, upload_intake  # noqa: E402
 from batchapp.services.lifecycle import prepare  # noqa: E402
 from batchapp.services.prices import price_table  # noqa: E402
 from batchapp.services.providers import provider_keys  # noqa: E402
@@ -123,7 +123,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         "checking": make.make_upload(project, user, name="tickets-2025.jsonl", is_checked=False),
         "faulty": make.make_upload(project, user, name="by hand.jsonl", content=FAULTS),
         "failed": make.make_upload(project, user, name="tickets-2024.jsonl", is_checked=False),
-        "twin": make.make_upload(project, user, name=LONG_NAME, content=_large()),
+        "duplicate": make.make_upload(project, user, name=LONG_NAME, content=_large()),
         "mixed": make.make_upload(project, user, name="tickets-mixed.jsonl", content=_mixed()),
         "unreadable": make.make_upload(project, user, name="tickets-2023.jsonl"),
         "misspelt": make.make_upload(project, user, name="slips.jsonl", content=_misspelt()),
@@ -135,7 +135,9 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         error="The stored file could not be read (Input/output error). Try again; if it happens "
         "again, upload the file anew and tell whoever runs this portal.",
     )
-    Upload.objects.filter(pk=files["unreadable"].pk).update(findings={"of": "another version"})
+    Upload.objects.filter(pk=files["unreadable"].pk).update(
+        report_fields={"of": "another version"}
+    )
     return files
 
 
@@ -166,13 +168,16 @@ def _misspelt() -> bytes:
 
 def _versions(original: Upload, user: User) -> dict[str, Upload]:
     """One that is corrected, and one that is being made."""
-    repairs = frozenset({Repair.SET_MODEL, Repair.SUFFIX_DUPLICATES, Repair.DROP_BAD_ROWS})
-    choice = Choice(repairs, model=make.MODEL)
-    made, begun = (
-        corrections.begin(original, user, choice, submission=uuid.uuid4()) for _ in range(2)
+    corrections = frozenset(
+        {CorrectionKind.SET_MODEL, CorrectionKind.SUFFIX_DUPLICATES, CorrectionKind.DROP_BAD_ROWS}
     )
-    corrections.make(made)
-    upload_intake.check(made)
+    choice = Choice(corrections, model=make.MODEL)
+    made, begun = (
+        correct_file.request_correction(original, user, choice, submission=uuid.uuid4())
+        for _ in range(2)
+    )
+    correct_file.write_corrected_file(made)
+    upload_intake.check_upload(made)
     Upload.objects.filter(pk=begun.pk).update(lines_checked=61_300)
     return {"corrected": made, "correcting": begun}
 
@@ -205,9 +210,9 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
     for name, completed, failed in [("running", 140, 2), ("cancelling", 60, 0)]:
         make.set_part(
             batches[name],
-            status=Part.Status.RUNNING,
-            upstream_id=f"batch-of-{name}",
-            upstream_status="in_progress",
+            status=ProviderBatch.Status.RUNNING,
+            remote_id=f"batch-of-{name}",
+            remote_status="in_progress",
             completed=completed,
             failed=failed,
             **at_provider,
@@ -215,10 +220,10 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
     Batch.objects.filter(pk=batches["cancelling"].pk).update(cancel_requested_at=now)
     make.set_part(
         batches["paused"],
-        status=Part.Status.PAUSED,
-        stopped_in=Part.Status.RUNNING,
-        upstream_id="batch-of-paused",
-        upstream_status="cancelled",
+        status=ProviderBatch.Status.PAUSED,
+        stopped_in_status=ProviderBatch.Status.RUNNING,
+        remote_id="batch-of-paused",
+        remote_status="cancelled",
         completed=90,
         next_check_at=None,
         **at_provider,
@@ -226,16 +231,16 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
     Batch.objects.filter(pk=batches["paused"].pk).update(pause_requested_at=now)
     make.set_part(
         batches["stuck"],
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.WAITING,
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.WAITING,
         trouble=TROUBLE,
         next_check_at=None,
     )
-    make.set_part(batches["cancelled"], status=Part.Status.CANCELLED)
+    make.set_part(batches["cancelled"], status=ProviderBatch.Status.CANCELLED)
     Batch.objects.filter(pk=batches["cancelled"].pk).update(
         status=Batch.Status.CANCELLED, cancelled=small.requests, finished_at=now
     )
-    batches["cancelled"].charges.update(cost_usd=0, realtime_cost_usd=0)
+    batches["cancelled"].model_costs.update(cost_usd=0, realtime_cost_usd=0)
     _age(batches["completed"])
     return batches | _alarming(order("Tickets of 2024"), order("Tickets of 2023"))
 
@@ -248,8 +253,8 @@ def _alarming(stalled: Batch, failing: Batch) -> dict[str, Batch]:
         make.answer(batch, [], [make.error_line(n, "model is overloaded") for n in (1, 2, 3)])
         make.set_part(
             batch,
-            status=Part.Status.RUNNING,
-            upstream_status="in_progress",
+            status=ProviderBatch.Status.RUNNING,
+            remote_status="in_progress",
             completed=completed,
             failed=failed,
             submitted_at=now - timedelta(hours=3),
@@ -270,36 +275,41 @@ def _divided(project: Project, user: User) -> Batch:
     batch = make.make_batch(
         project, user, upload=upload, window="1h", name="Tickets of 2022", fallback_window="24h"
     )
-    prepare.prepare(batch.parts.get())
+    prepare.prepare(batch.provider_batches.get())
     connection.max_requests = usual
     connection.save()
     full = "Waiting for a free place at Doubleword: 4 of 4 batches are there."
     states: list[dict[str, Any]] = [
-        {"status": Part.Status.DONE, "completed": 69, "failed": 1, "upstream_status": "completed"},
-        {"status": Part.Status.RUNNING, "completed": 31, "upstream_status": "in_progress"},
-        {"status": Part.Status.WAITING, "trouble": f"{full} It is next."},
-        {"status": Part.Status.WAITING, "trouble": f"{full} 1 is before it."},
-        {"status": Part.Status.PREPARING},
+        {
+            "status": ProviderBatch.Status.DONE,
+            "completed": 69,
+            "failed": 1,
+            "remote_status": "completed",
+        },
+        {"status": ProviderBatch.Status.RUNNING, "completed": 31, "remote_status": "in_progress"},
+        {"status": ProviderBatch.Status.WAITING, "trouble": f"{full} It is next."},
+        {"status": ProviderBatch.Status.WAITING, "trouble": f"{full} 1 is before it."},
+        {"status": ProviderBatch.Status.PREPARING},
     ]
     for number, fields in enumerate(states, start=1):
         if "completed" in fields:
-            fields |= {"upstream_id": str(uuid.UUID(int=number)), "submitted_at": now}
+            fields |= {"remote_id": str(uuid.UUID(int=number)), "submitted_at": now}
             fields |= {"polled_at": now, "expires_at": now + timedelta(hours=1)}
-        batch.parts.filter(number=number).update(**fields)
+        batch.provider_batches.filter(number=number).update(**fields)
     return batch
 
 
 def _deliveries(key: ProviderKey, batch: Batch) -> None:
     """A key that listens, and what it was told."""
-    provider_keys.listen(key, "whsec_" + 32 * "A")
+    provider_keys.set_webhook_secret(key, "whsec_" + 32 * "A")
     told = [
-        ("batch.completed", f"batch_{batch.parts.get().upstream_id}", "looked at once"),
+        ("batch.completed", f"batch_{batch.provider_batches.get().remote_id}", "looked at once"),
         ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not a batch of this portal"),
         ("user.created", "", "ignored"),
     ]
-    for number, (kind, upstream_id, effect) in enumerate(told):
+    for number, (kind, remote_id, effect) in enumerate(told):
         key.deliveries.create(
-            message_id=str(number), kind=kind, upstream_id=upstream_id, effect=effect
+            message_id=str(number), kind=kind, remote_id=remote_id, effect=effect
         )
 
 
@@ -334,11 +344,11 @@ def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
 
     def begin(*endings: Ending) -> Upload:
         choice = Selection(frozenset(endings), max_tokens_factor=2)
-        return retry_file.begin(batch, user, choice, submission=uuid.uuid4())
+        return retry_file.request_retry_file(batch, user, choice, submission=uuid.uuid4())
 
     made, begun = begin(Ending.PROVIDER_ERROR, Ending.MISSING), begin(Ending.TRUNCATED)
-    retry_file.make(made)
-    upload_intake.check(made)
+    retry_file.write_retry_file(made)
+    upload_intake.check_upload(made)
     Upload.objects.filter(pk=begun.pk).update(lines_checked=8)
     retry = make.make_batch(project, user, upload=made, key=key, name="Tickets of August, again")
     retry = make.finish(retry, _answers(291, 298), [make.error_line(299)])
@@ -350,7 +360,7 @@ def _playground(user: User) -> Batch:
     sandbox = make.make_connection(name="Sandbox", is_sandbox=True)
     project = make.make_project(user, name="Playground", slug="playground", connection=sandbox)
     batch = make.make_batch(project, user, name="First steps")
-    make.set_part(batch, status=Part.Status.RUNNING, completed=1)
+    make.set_part(batch, status=ProviderBatch.Status.RUNNING, completed=1)
     return batch
 
 

@@ -5,12 +5,12 @@ import io
 from openpyxl import Workbook
 
 from batchapp import tasks
-from batchapp.domain.tables.row_requests import Recipe
-from batchapp.models import Project, Table, User
+from batchapp.domain.tables.row_requests import PromptSettings
+from batchapp.models import Project, SourceTable, User
 from batchapp.services.tables import requests_from_table
 from tests import make
 
-RECIPE = Recipe(
+RECIPE = PromptSettings(
     model=make.MODEL,
     prompt="Ticket of {customer}, sent {sent}:\n\n{text}\n\nWhat is it about?",
     system="Answer with one word: billing, delivery or other.",
@@ -31,10 +31,10 @@ def seed(project: Project, user: User) -> dict[str, str]:
     """Make the rows; the address of each by its name."""
     version = requests_from_table.save_template(project, user, "Kind of ticket", RECIPE)
     kept = make.make_table(project, user, content=_workbook(ROWS), name="tickets.xlsx")
-    requests_from_table.keep(kept, RECIPE, version)
+    requests_from_table.keep_settings(kept, RECIPE, version)
     gaps = [*ROWS, ("T-5", "Dora", "2025-11-07", ""), ("T-1", "Eve", "2025-11-08", "Twice.")]
     faulty = make.make_table(project, user, content=_workbook(gaps), name="with gaps.xlsx")
-    requests_from_table.keep(faulty, RECIPE, None)
+    requests_from_table.keep_settings(faulty, RECIPE, None)
     wide = make.make_table(
         project,
         user,
@@ -43,14 +43,14 @@ def seed(project: Project, user: User) -> dict[str, str]:
     )
     unclosed = make.make_table(project, user, content="a,b\n", name="header only.csv")
     made = make.make_table(project, user, content=_workbook(ROWS), name="tickets-october.xlsx")
-    requests_from_table.keep(made, RECIPE, version)
-    requests_from_table.begin(made, user)
+    requests_from_table.keep_settings(made, RECIPE, version)
+    requests_from_table.request_file(made, user)
     tasks.run(made)
-    states = {"reading": Table.Status.READING, "making": Table.Status.MAKING}
+    states = {"reading": SourceTable.Status.READING, "making": SourceTable.Status.MAKING}
     paths = {"table": kept, "table_faulty": faulty, "table_wide": wide, "table_refused": unclosed}
     for name, status in states.items():
-        table = make.make_table(project, user, recipe=RECIPE, name=f"{name}.csv")
-        Table.objects.filter(pk=table.pk).update(status=status)
+        table = make.make_table(project, user, prompt_settings=RECIPE, name=f"{name}.csv")
+        SourceTable.objects.filter(pk=table.pk).update(status=status)
         paths[f"table_{name}"] = table
     found = {name: str(table.pk) for name, table in paths.items()}
     return found | {"template": str(version.template_id), "from_table": str(made.upload_id)}

@@ -131,7 +131,7 @@ def test_a_menu_of_more_buttons_closes_when_one_looks_elsewhere(
     button.focus()
     page.keyboard.press("Enter")
     expect(menu).to_be_visible()
-    page.locator("#reopen").focus()
+    page.locator("#retry-in-place").focus()
 
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
@@ -146,12 +146,12 @@ def test_a_menu_of_more_buttons_closes_when_one_looks_elsewhere(
 def test_a_dialog_from_the_menu_gives_the_focus_back_to_it(page: Page, showroom: Gallery) -> None:
     page.goto(f"/batches/{showroom.paths['errors']}/")
     page.locator("#more > summary").click()
-    page.locator("#reopen").click()
+    page.locator("#retry-in-place").click()
     expect(page.locator("#dialog")).to_be_visible()
 
     page.keyboard.press("Escape")
 
-    expect(page.locator("#reopen")).to_be_focused()
+    expect(page.locator("#retry-in-place")).to_be_focused()
 
 
 def test_a_dismissed_toast_gives_the_focus_on(page: Page) -> None:

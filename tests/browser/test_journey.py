@@ -159,8 +159,8 @@ def test_faults_are_shown_with_their_lines(signed_in: Page, tmp_path: Path) -> N
     page = signed_in
     upload(page, file)
 
-    faults = page.get_by_role("main").get_by_text("This file cannot be sent: 4 errors.")
-    expect(faults).to_be_visible()
+    findings = page.get_by_role("main").get_by_text("This file cannot be sent: 4 errors.")
+    expect(findings).to_be_visible()
     row = page.get_by_role("row", name=re.compile("The line is not JSON"))
     row.get_by_text("Line 2", exact=True).click()
     expect(row.get_by_text("Line 2: The line is not JSON")).to_be_visible()

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from batchapp.domain.request_files.findings import FAULTS_KEPT_PER_CODE
+from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE
 
 MODEL = "Qwen/Qwen3.5-9B"
 EMBEDDER = "Qwen/Qwen3-Embedding-8B"
@@ -22,7 +22,7 @@ class Case:
     name: str
     data: bytes
     requests: int
-    faults: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     valid: bool = True
     totals: dict[str, int] | None = None
     """Where not every fault is kept."""
@@ -46,14 +46,14 @@ def file(*rows: bytes, end: bytes = b"\n") -> bytes:
     return b"".join(each + end for each in rows)
 
 
-def bad(name: str, second: bytes, *faults: str, differs: str = "") -> Case:
+def bad(name: str, second: bytes, *findings: str, differs: str = "") -> Case:
     """A good first line and this second one, with errors."""
-    return Case(name, file(row("first"), second), 2, faults, valid=False, differs=differs)
+    return Case(name, file(row("first"), second), 2, findings, valid=False, differs=differs)
 
 
-def fine(name: str, second: bytes, *faults: str, differs: str = "") -> Case:
+def fine(name: str, second: bytes, *findings: str, differs: str = "") -> Case:
     """The same, without errors."""
-    return Case(name, file(row("first"), second), 2, faults, differs=differs)
+    return Case(name, file(row("first"), second), 2, findings, differs=differs)
 
 
 def swapped(old: bytes, new: bytes, line: bytes = row()) -> bytes:
@@ -89,10 +89,10 @@ SHAPE = [
     Case("byte order mark where two files were joined", file(row("a"), BOM + row("b")), 2,
          ("2 error byte_order_mark",), valid=False),
     Case("more bad rows than are kept",
-         file(*(row(f"{number}", method="GET") for number in range(FAULTS_KEPT_PER_CODE + 7))),
-         FAULTS_KEPT_PER_CODE + 7,
-         tuple(f"{line} error method_not_post" for line in range(1, FAULTS_KEPT_PER_CODE + 1)),
-         valid=False, totals={"method_not_post": FAULTS_KEPT_PER_CODE + 7}),
+         file(*(row(f"{number}", method="GET") for number in range(FINDINGS_KEPT_PER_CODE + 7))),
+         FINDINGS_KEPT_PER_CODE + 7,
+         tuple(f"{line} error method_not_post" for line in range(1, FINDINGS_KEPT_PER_CODE + 1)),
+         valid=False, totals={"method_not_post": FINDINGS_KEPT_PER_CODE + 7}),
 ]  # fmt: skip
 
 JSON = [

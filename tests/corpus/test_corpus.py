@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from batchapp.domain.corrections.corrections import Choice, Repair, Repairing
+from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
 from batchapp.domain.request_files.check_file import Limits, Report, Severity, check
 from batchapp.domain.request_files.reading import lines
 from tests.corpus.files import CASES, Case
@@ -32,9 +32,9 @@ def number_among_requests(data: bytes, line: int) -> int:
 def providers_errors(report: Report) -> list[int]:
     """Lines of the errors that the provider looks for as well."""
     return [
-        fault.line
-        for fault in report.faults
-        if fault.severity is Severity.ERROR and not fault.is_ours
+        finding.line
+        for finding in report.findings
+        if finding.severity is Severity.ERROR and not finding.is_ours
     ]
 
 
@@ -48,16 +48,16 @@ def test_there_are_enough_of_them_and_no_two_alike():
 def test_a_nasty_file_gets_exactly_its_report(case):
     report = check([case.data], LIMITS)
 
-    assert [f"{fault.line} {fault.severity} {fault.code}" for fault in report.faults] == [
-        *case.faults
-    ]
-    assert report.fault_totals == (
-        case.totals or Counter(fault.split()[2] for fault in case.faults)
+    assert [
+        f"{finding.line} {finding.severity} {finding.code}" for finding in report.findings
+    ] == [*case.findings]
+    assert report.finding_totals == (
+        case.totals or Counter(finding.split()[2] for finding in case.findings)
     )
     assert (report.requests, report.is_valid) == (case.requests, case.valid)
-    for fault in report.faults:
-        assert fault.message.isprintable()
-        assert fault.offset == 0 or (report.is_gzip or case.data[fault.offset - 1] == 10)
+    for finding in report.findings:
+        assert finding.message.isprintable()
+        assert finding.offset == 0 or (report.is_gzip or case.data[finding.offset - 1] == 10)
 
 
 @named(PLAIN)
@@ -78,15 +78,15 @@ def test_the_provider_takes_what_we_take_and_names_the_same_first_line(case, pro
 
 @named([case for case in PLAIN if not case.differs])
 def test_what_is_left_without_the_bad_rows_is_taken(case, provider: Api):
-    everything = frozenset({Repair.DROP_BAD_ROWS, Repair.REMOVE_BYTE_ORDER_MARK})
-    repairing = Repairing(Choice(everything), LIMITS)
-    rest = b"".join(repairing.run(lambda: [case.data]))
+    everything = frozenset({CorrectionKind.DROP_BAD_ROWS, CorrectionKind.REMOVE_BYTE_ORDER_MARK})
+    corrector = Corrector(Choice(everything), LIMITS)
+    rest = b"".join(corrector.run(lambda: [case.data]))
 
     report = check([rest], LIMITS)
     response = provider.upload(rest)
 
     assert report.is_valid == (response.status_code == 201), response.text
-    assert report.is_valid or set(report.fault_totals) <= {"empty_file", "only_blank_lines"}
+    assert report.is_valid or set(report.finding_totals) <= {"empty_file", "only_blank_lines"}
 
 
 @named([case for case in CASES if check([case.data], LIMITS).is_gzip and case.valid])

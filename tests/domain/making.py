@@ -33,4 +33,4 @@ def check_bytes(data: bytes, limits: Limits = LIMITS) -> Report:
 
 
 def codes(data: bytes, limits: Limits = LIMITS) -> dict[str, int]:
-    return check_bytes(data, limits).fault_totals
+    return check_bytes(data, limits).finding_totals

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.progress import MOST_MARKS, Left, left, marked, unchanged_since
+from batchapp.domain.progress import MOST_MARKS, TimeLeft, last_progress_at, time_left, with_mark
 
 HOUR, MINUTE = 3600.0, 60.0
 DAY = 86400.0
@@ -17,36 +17,36 @@ looks = st.lists(
 
 def watched(*stretches: tuple[float, float], every: float = 30.0) -> list[list[float]]:
     """Marks of somebody who looks ``every`` so many seconds: (seconds, requests per second)."""
-    marks = marked([], 0.0, 0, begun=0.0)
+    marks = with_mark([], 0.0, 0, begun=0.0)
     moment = ended = 0.0
     for seconds, pace in stretches:
         stop = moment + seconds
         while moment < stop:
             moment += every
             ended += every * pace
-            marks = marked(marks, moment, int(ended))
+            marks = with_mark(marks, moment, int(ended))
     return marks
 
 
-def minutes(found: Left | None) -> tuple[int, int]:
+def minutes(found: TimeLeft | None) -> tuple[int, int]:
     assert found
     return tuple(round(each.total_seconds() / MINUTE) for each in (found.least, found.most))
 
 
 def test_a_look_that_saw_nothing_new_leaves_no_mark_for_a_minute() -> None:
-    marks = marked([], 100.0, 5, begun=40.0)
+    marks = with_mark([], 100.0, 5, begun=40.0)
 
     assert marks == [[40.0, 0], [100.0, 5]]
-    assert marked(marks, 159.0, 5) == marks
-    assert marked(marks, 160.0, 5) == [*marks, [160.0, 5]]
-    assert marked(marks, 101.0, 6) == [*marks, [101.0, 6]]
+    assert with_mark(marks, 159.0, 5) == marks
+    assert with_mark(marks, 160.0, 5) == [*marks, [160.0, 5]]
+    assert with_mark(marks, 101.0, 6) == [*marks, [101.0, 6]]
 
 
 def test_a_long_silence_takes_two_marks_however_long_it_is() -> None:
     marks = watched((HOUR, 1), (2 * DAY, 0))
 
     assert marks[-2:] == [[HOUR, 3600], [HOUR + 2 * DAY, 3600]]
-    assert unchanged_since(marks) == HOUR
+    assert last_progress_at(marks) == HOUR
 
 
 def test_few_marks_are_kept_the_first_the_last_and_more_of_the_recent_ones() -> None:
@@ -65,19 +65,19 @@ def test_few_marks_are_kept_the_first_the_last_and_more_of_the_recent_ones() -> 
 def test_marks_begin_anew_where_something_went_back(moment: float, ended: int) -> None:
     marks = [[40.0, 0], [100.0, 5]]
 
-    assert marked(marks, moment, ended) == [[moment, ended]]
+    assert with_mark(marks, moment, ended) == [[moment, ended]]
 
 
 def test_a_reopened_batch_begins_anew() -> None:
     marks = [[40.0, 0], [100.0, 5]]
 
-    assert marked(marks, 200.0, 5, reopened=150.0) == [[200.0, 5]]
-    assert marked([], 200.0, 5, begun=40.0, reopened=150.0) == [[200.0, 5]]
-    assert marked([[160.0, 5]], 200.0, 6, reopened=150.0) == [[160.0, 5], [200.0, 6]]
+    assert with_mark(marks, 200.0, 5, reopened=150.0) == [[200.0, 5]]
+    assert with_mark([], 200.0, 5, begun=40.0, reopened=150.0) == [[200.0, 5]]
+    assert with_mark([[160.0, 5]], 200.0, 6, reopened=150.0) == [[160.0, 5], [200.0, 6]]
 
 
 def test_an_even_pace_gives_a_narrow_range() -> None:
-    found = left(watched((HOUR, 2)), 4 * 7200)
+    found = time_left(watched((HOUR, 2)), 4 * 7200)
 
     assert minutes(found) == (174, 186)
     assert found
@@ -87,7 +87,7 @@ def test_an_even_pace_gives_a_narrow_range() -> None:
 def test_a_slow_start_does_not_count_for_long() -> None:
     marks = watched((HOUR, 0), (HOUR, 2))
 
-    least, most = minutes(left(marks, 2 * 7200))
+    least, most = minutes(time_left(marks, 2 * 7200))
 
     assert least <= 60 <= most
     assert most < 70
@@ -96,19 +96,19 @@ def test_a_slow_start_does_not_count_for_long() -> None:
 def test_a_pace_that_slows_down_widens_the_range() -> None:
     marks = watched((HOUR, 2), (HOUR / 4, 1))
 
-    least, most = minutes(left(marks, 7200 + 900 + 3600))
+    least, most = minutes(time_left(marks, 7200 + 900 + 3600))
 
     assert least < 45
     assert most >= 60
 
 
 def test_what_stands_still_has_no_time_left_to_tell() -> None:
-    assert left(watched((HOUR, 2)), 9000)
-    assert left(watched((HOUR, 2), (HOUR / 2, 0)), 9000) is None
+    assert time_left(watched((HOUR, 2)), 9000)
+    assert time_left(watched((HOUR, 2), (HOUR / 2, 0)), 9000) is None
 
 
 def test_nothing_is_left_when_all_have_ended() -> None:
-    assert left([(0, 0), (60, 2)], 2) == Left(timedelta(), timedelta())
+    assert time_left([(0, 0), (60, 2)], 2) == TimeLeft(timedelta(), timedelta())
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_nothing_is_left_when_all_have_ended() -> None:
     ],
 )
 def test_nothing_is_guessed_from_too_little(marks: list[tuple[float, float]], total: int) -> None:
-    assert left(marks, total) is None
+    assert time_left(marks, total) is None
 
 
 def test_nobody_knows_since_when_a_batch_that_was_never_looked_at_stands_still() -> None:
-    assert unchanged_since([]) is None
+    assert last_progress_at([]) is None
 
 
 @given(looks, st.integers(0, 50_000))
@@ -137,8 +137,8 @@ def test_whatever_is_seen_marks_are_few_and_rise_and_a_range_is_one(
 ) -> None:
     marks: list[list[float]] = []
     for moment, ended in seen:
-        marks = marked(marks, moment, ended, begun=1.69e9)
-    found = left(marks, total)
+        marks = with_mark(marks, moment, ended, begun=1.69e9)
+    found = time_left(marks, total)
 
     assert len(marks) <= MOST_MARKS
     assert marks == sorted(marks)

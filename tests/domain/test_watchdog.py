@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batchapp.domain.alert_rules import Overrun, failed_percent, overrun, standstill
-from batchapp.domain.progress import Left
+from batchapp.domain.progress import TimeLeft
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -22,14 +22,14 @@ HOUR = timedelta(hours=1)
 def test_what_ends_after_its_window_is_seen_before(
     hours: tuple[int, int], due: int, found: Overrun | None
 ) -> None:
-    left = Left(hours[0] * HOUR, hours[1] * HOUR)
+    left = TimeLeft(hours[0] * HOUR, hours[1] * HOUR)
 
     assert overrun(left, NOW, NOW + due * HOUR) == found
 
 
 def test_a_batch_without_a_pace_or_an_end_of_its_window_is_not_said_to_be_late() -> None:
     assert overrun(None, NOW, NOW) is None
-    assert overrun(Left(HOUR, HOUR), NOW, None) is None
+    assert overrun(TimeLeft(HOUR, HOUR), NOW, None) is None
 
 
 def test_standing_still_is_judged_by_the_last_look_not_by_the_time_since() -> None:

@@ -112,7 +112,7 @@ class Customer:
             case 2:
                 self._pause(batch)
             case 4:  # one that is not over, or has nothing to run again, stays as it is
-                self._person.ask(self._chance.choice(earlier), "reopen")
+                self._person.ask(self._chance.choice(earlier), "retry-in-place")
 
     def _is_accepted(self, batch: UUID) -> bool:
         """Whether the provider has it by now: a create in doubt is looked for half an hour."""
@@ -146,7 +146,7 @@ class Customer:
         made = patiently(
             lambda: httpx.post(
                 f"{self._portal.sandbox_url}/admin/api/v1/users/current/webhooks",
-                json={"url": f"{self._portal.url}/hooks/{row}/"},
+                json={"url": f"{self._portal.url}/webhooks/{row}/"},
                 headers={"Authorization": f"Bearer {key.replace('sk-', 'pk-', 1)}"},
                 trust_env=False,
             ).raise_for_status()

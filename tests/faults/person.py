@@ -11,13 +11,13 @@ from uuid import UUID
 
 import httpx
 
-from batchapp.management.visitor import UUID_PATTERN, Turned, Visitor
+from batchapp.management.console_client import UUID_PATTERN, ConsoleClient, UnexpectedPage
 
 PATIENCE = 300
 Found = TypeVar("Found")
 
 
-class Person(Visitor):
+class Person(ConsoleClient):
     """Sends the same form again until it is answered, as a browser would."""
 
     def send(self, project: str, file: Path) -> UUID:
@@ -27,11 +27,11 @@ class Person(Visitor):
         page = patiently(lambda: self._post(f"/files/{upload}/batch/review/", data=form))
         found = re.fullmatch(rf"/batches/({UUID_PATTERN})/", page.url.path)
         if not found:
-            raise Turned(f"the console stayed at {page.url.path}: {page.text}")
+            raise UnexpectedPage(f"the console stayed at {page.url.path}: {page.text}")
         return UUID(found[1])
 
     def ask(self, batch: UUID | str, wish: str) -> None:
-        """Press the button that is called ``wish``: cancel, pause, resume or reopen."""
+        """Press the button that is called ``wish``: cancel, pause, resume or retry-in-place."""
         patiently(lambda: self._post(f"/batches/{batch}/{wish}/"))
 
     def download(self, batch: str, kind: str) -> list[bytes]:
@@ -42,12 +42,12 @@ class Person(Visitor):
         choices = self._get(f"/files/{upload}/batch/window/").text
         key = re.search(rf'name="key" value="({UUID_PATTERN})"[^>]* checked', choices)
         if not key:
-            raise Turned("no key is proposed")
+            raise UnexpectedPage("no key is proposed")
         query = urlencode({"window": "24h", "key": key[1]})
         review = self._get(f"/files/{upload}/batch/review/?{query}").text
         fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', review)
         if "submission" not in dict(fields):
-            raise Turned("the review has no form")
+            raise UnexpectedPage("the review has no form")
         return {name: unescape(value) for name, value in fields}
 
 
@@ -57,7 +57,7 @@ def patiently(attempt: Callable[[], Found]) -> Found:
     while True:
         try:
             return attempt()
-        except (Turned, httpx.HTTPError):
+        except (UnexpectedPage, httpx.HTTPError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)

@@ -91,7 +91,11 @@ def proven(portal: Portal, console: Desk, person: Person, keys: Mapping[str, str
         proof.requests += batch["requests"]
         proof.outcomes.update(batch["outcomes"])
     proof.paid = ledger["total"]["paid"]
-    tokens = [part["token"] for batch in batches for part in batch["parts"]]
+    tokens = [
+        provider_batch["token"]
+        for batch in batches
+        for provider_batch in batch["provider_batches"]
+    ]
     ours = sum(paid[token]["paid"] for token in tokens if token in paid)
     if proof.paid != ours:
         proof.complaints.append(f"{proof.paid} batches were paid, {ours} of them ours")
@@ -101,12 +105,16 @@ def proven(portal: Portal, console: Desk, person: Person, keys: Mapping[str, str
 def _faults(batch: dict[str, Any], paid: dict[str, Any]) -> list[str]:
     found = []
     is_cancelled = batch["cancelled_by_us"]
-    for part in batch["parts"]:
-        times = paid.get(part["token"], {"paid": 0})["paid"]
+    for provider_batch in batch["provider_batches"]:
+        times = paid.get(provider_batch["token"], {"paid": 0})["paid"]
         if times > 1 or (times == 0 and not is_cancelled):
             found.append(f"paid {times} times")
-        if part["status"] not in {"done", "cancelled"} or part["is_held"] or part["claims"]:
-            found.append(f"stuck: {part}")
+        if (
+            provider_batch["status"] not in {"done", "cancelled"}
+            or provider_batch["is_held"]
+            or provider_batch["claims"]
+        ):
+            found.append(f"stuck: {provider_batch}")
     if batch["status"] not in ({"completed"} if not is_cancelled else ENDS):
         found.append(f"is {batch['status']}")
     rows = batch["rows"]
@@ -121,8 +129,8 @@ def _faults(batch: dict[str, Any], paid: dict[str, Any]) -> list[str]:
 def _at_provider(portal: Portal, batch: dict[str, Any], kind: str, key: str) -> set[bytes]:
     """The lines of a result file, asked for with the batch's own key, whose faults are over."""
     lines: set[bytes] = set()
-    for part in batch["parts"]:
-        if file_id := part[kind]:
+    for provider_batch in batch["provider_batches"]:
+        if file_id := provider_batch[kind]:
             answer = httpx.get(
                 f"{portal.sandbox_url}/v1/files/{file_id}/content",
                 headers={"Authorization": f"Bearer {key}"},

@@ -20,7 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from batchapp.domain.request_files.check_file import Limits, check
-from batchapp.domain.request_files.findings import FAULTS_KEPT_PER_CODE, FILE_CODES, OURS, Severity
+from batchapp.domain.request_files.findings import (
+    FILE_CODES,
+    FINDINGS_KEPT_PER_CODE,
+    OURS,
+    Severity,
+)
 from batchapp.domain.request_files.limits import ALLOWED_URLS
 from batchapp.domain.request_files.reading.lines import trimmed
 from batchapp.sandbox.api.errors import ApiError
@@ -30,7 +35,7 @@ from batchapp.sandbox.settings import Settings
 MODEL = "Qwen/Qwen3.5-9B"
 LIMITS = Limits(max_bytes=10**9, max_body_bytes=50_000)
 SETTINGS = Settings(data=Path("unused"), line_body_bytes=50_000)
-ROWS_PER_FILE = FAULTS_KEPT_PER_CODE
+ROWS_PER_FILE = FINDINGS_KEPT_PER_CODE
 HANGING_SECONDS = 60
 GROWTH_MIB = 64
 RETYPED = 0.3
@@ -208,20 +213,22 @@ def judge(data: bytes, chance: random.Random) -> int:
     for number, line in enumerate(physical, start=1):
         expected.update((number, code) for code in codes_of(line))
     found = Counter(
-        (fault.line, fault.code)
-        for fault in report.faults
-        if fault.line and fault.code not in OF_NEIGHBOURS
+        (finding.line, finding.code)
+        for finding in report.findings
+        if finding.line and finding.code not in OF_NEIGHBOURS
     )
-    told = {code for code, total in report.fault_totals.items() if total > FAULTS_KEPT_PER_CODE}
+    told = {
+        code for code, total in report.finding_totals.items() if total > FINDINGS_KEPT_PER_CODE
+    }
     wanted = Counter({key: count for key, count in expected.items() if key[1] not in told})
     got = Counter({key: count for key, count in found.items() if key[1] not in told})
     assert got == wanted, (got - wanted, wanted - got)
-    for fault in report.faults:
-        if fault.line:
-            start = len(b"\n".join(physical[: fault.line - 1])) + (fault.line > 1)
-            assert fault.offset == start, fault
-        if fault.code in OF_NEIGHBOURS:
-            assert 0 < fault.other_line < fault.line, fault
+    for finding in report.findings:
+        if finding.line:
+            start = len(b"\n".join(physical[: finding.line - 1])) + (finding.line > 1)
+            assert finding.offset == start, finding
+        if finding.code in OF_NEIGHBOURS:
+            assert 0 < finding.other_line < finding.line, finding
     return len(physical)
 
 
@@ -231,10 +238,12 @@ GOOD = good_line(random.Random(0), -1)
 def codes_of(line: bytes) -> list[str]:
     """What the check says of one line, once the sandbox has agreed."""
     alone = check([GOOD + b"\n" + line + b"\n"], LIMITS)
-    faults = [fault for fault in alone.faults if fault.line == 2]
-    assert all(fault.line == 2 or fault.code in FILE_CODES for fault in alone.faults), alone
-    codes = [fault.code for fault in faults if fault.code not in OF_NEIGHBOURS]
-    errors = {fault.code for fault in faults if fault.severity is Severity.ERROR}
+    findings = [finding for finding in alone.findings if finding.line == 2]
+    assert all(finding.line == 2 or finding.code in FILE_CODES for finding in alone.findings), (
+        alone
+    )
+    codes = [finding.code for finding in findings if finding.code not in OF_NEIGHBOURS]
+    errors = {finding.code for finding in findings if finding.severity is Severity.ERROR}
     errors -= OF_NEIGHBOURS
     if trimmed(line) and not errors & STRICTER:
         refused = refusal_of(line)

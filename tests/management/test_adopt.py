@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from batchapp import tasks
-from batchapp.models import Adoption, Batch, Part, Project, ProviderKey, Segment
+from batchapp.models import Batch, BatchImport, Project, ProviderBatch, ProviderKey, ResultChunk
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import ADMIN, make_connection, make_key, make_price, make_project, make_user
@@ -50,15 +50,20 @@ def api(url: str, key: ProviderKey) -> Iterator[Api]:
 def adopt(project: Project, *ids: str, **options: str) -> list[str]:
     """The addresses that are printed."""
     out = StringIO()
-    call_command("adopt", *ids, project=project.slug, stdout=out, stderr=StringIO(), **options)
+    call_command(
+        "import_batch", *ids, project=project.slug, stdout=out, stderr=StringIO(), **options
+    )
     return out.getvalue().split()
 
 
 def follow(batch: Batch) -> Batch:
     deadline = time.monotonic() + 30
-    while batch.parts.exclude(status__in=Part.OVER) and time.monotonic() < deadline:
-        part = batch.parts.get()
-        tasks.STEPS[Part, part.status](str(part.pk))
+    while (
+        batch.provider_batches.exclude(status__in=ProviderBatch.OVER)
+        and time.monotonic() < deadline
+    ):
+        provider_batch = batch.provider_batches.get()
+        tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
     tasks.settle(str(batch.pk))
     batch.refresh_from_db()
     return batch
@@ -78,7 +83,7 @@ def test_batches_of_a_script_are_followed_to_the_end_and_paid_once(
     ]
     assert [batch.succeeded for batch in batches] == [4, 20]
     assert all(batch.is_accounted_for and batch.actual_cost_usd for batch in batches)
-    assert len(b"".join(browse.download(batches[1], Segment.Kind.OUTPUT)).splitlines()) == 20
+    assert len(b"".join(browse.download(batches[1], ResultChunk.Kind.OUTPUT)).splitlines()) == 20
     paid = api.http.get("/_sandbox/ledger").json()
     assert {each["id"] for each in paid["batches"]} == {over["id"], begun["id"]}
     assert paid["total"]["paid"] == 2
@@ -92,7 +97,7 @@ def test_what_the_provider_does_not_know_is_told_and_the_others_come_in(
     with pytest.raises(CommandError, match=f"{unknown}: .*knows no batch"):
         adopt(project, unknown, known)
 
-    assert Batch.objects.get().parts.get().upstream_id == known
+    assert Batch.objects.get().provider_batches.get().remote_id == known
 
 
 def test_a_file_with_twins_is_refused_with_what_can_be_done(
@@ -113,7 +118,7 @@ def test_what_is_here_already_is_told(project: Project, key: ProviderKey, api: A
     with pytest.raises(CommandError, match="in the portal already"):
         adopt(project, remote)
 
-    assert Adoption.objects.count() == Batch.objects.count() == 1
+    assert BatchImport.objects.count() == Batch.objects.count() == 1
 
 
 def test_a_key_is_named_by_its_name_or_its_end(

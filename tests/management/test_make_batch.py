@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from batchapp.domain.request_files.check_file import Limits, check
-from batchapp.domain.tables.row_requests import Recipe
+from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import Project
 from batchapp.services.tables import requests_from_table
 from tests.make import make_project, make_user
@@ -178,14 +178,16 @@ def test_without_a_template_a_prompt_and_a_model_are_needed(tmp_path: Path) -> N
 
 @pytest.mark.django_db
 class TestWithTemplates:
-    RECIPE = Recipe(model="m", prompt="Say {text}", max_tokens=7, empty="skip", unsafe_ids="hash")
+    RECIPE = PromptSettings(
+        model="m", prompt="Say {text}", max_tokens=7, empty="skip", unsafe_ids="hash"
+    )
 
-    def save(self, recipe: Recipe = RECIPE, slug: str = "support") -> None:
+    def save(self, prompt_settings: PromptSettings = RECIPE, slug: str = "support") -> None:
         project = Project.objects.filter(slug=slug).first() or make_project(slug=slug)
-        requests_from_table.save_template(project, make_user(), "Sayings", recipe)
+        requests_from_table.save_template(project, make_user(), "Sayings", prompt_settings)
 
     def test_its_newest_version_says_what_the_options_do_not(self, tmp_path: Path) -> None:
-        self.save(Recipe(model="old", prompt="Old {text}"))
+        self.save(PromptSettings(model="old", prompt="Old {text}"))
         self.save()
 
         path = make(tmp_path, "id,text\n1,a\n2,\n", prompt=None, model="other", template="Sayings")

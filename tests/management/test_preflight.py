@@ -48,7 +48,7 @@ def test_a_good_file_is_one_json_object_with_what_it_costs(tmp_path, capsys):
 
     told = json.loads(out)
     assert (status, told["requests"], told["valid"]) == (0, 2, True)
-    assert (told["faults"], told["fault_totals"]) == ([], {})
+    assert (told["findings"], told["finding_totals"]) == ([], {})
     assert list(told["models"]) == [MODEL]
     assert told["models"][MODEL]["requests"] == 2
     assert told["models"][MODEL]["exact"] in {True, False}
@@ -67,15 +67,15 @@ def test_a_file_with_errors_ends_with_one_and_lists_them(tmp_path, capsys):
 
     told = json.loads(out)
     assert (status, told["valid"]) == (1, False)
-    assert told["fault_totals"] == {"invalid_json": 1, "duplicate_custom_id": 1}
-    assert [(fault["line"], fault["code"]) for fault in told["faults"]] == [
+    assert told["finding_totals"] == {"invalid_json": 1, "duplicate_custom_id": 1}
+    assert [(finding["line"], finding["code"]) for finding in told["findings"]] == [
         (4, "invalid_json"),
         (5, "duplicate_custom_id"),
     ]
-    assert told["faults"][1]["custom_id"] == "row-1"
-    assert told["faults"][1]["severity"] == "error"
-    assert told["faults"][1]["other_line"] == 1
-    assert told["faults"][1]["ours"] is True
+    assert told["findings"][1]["custom_id"] == "row-1"
+    assert told["findings"][1]["severity"] == "error"
+    assert told["findings"][1]["other_line"] == 1
+    assert told["findings"][1]["ours"] is True
 
 
 def test_a_model_without_a_price_has_null_for_every_amount(tmp_path, capsys):
@@ -128,7 +128,7 @@ def test_a_file_of_more_requests_than_one_may_have_can_be_sent_in_parts(tmp_path
 
     assert status == 0
     assert "It is sent in 2 parts, since small takes 1 request a file." in out
-    assert (as_json["valid"], as_json["parts"]) == (True, 2)
+    assert (as_json["valid"], as_json["provider_batches"]) == (True, 2)
 
 
 def test_a_project_is_estimated_by_what_its_earlier_batches_answered(tmp_path, capsys):

@@ -59,10 +59,10 @@ def test_a_price_holds_from_its_first_instant_until_its_last() -> None:
 
 def test_two_prices_in_force_at_once_are_refused() -> None:
     connection = make_connection()
-    twin = Price(connection=connection, model=MODEL, window="24h", input_usd=1, output_usd=1)
+    duplicate = Price(connection=connection, model=MODEL, window="24h", input_usd=1, output_usd=1)
 
     with pytest.raises(ValidationError, match="End it first"):
-        twin.full_clean()
+        duplicate.full_clean()
 
 
 def books(connection: Connection, *models: str, at: timedelta = timedelta()) -> dict[str, int]:

@@ -107,8 +107,8 @@ class Portal:
         """How often the sandbox misbehaved in each way that it was asked to."""
         answer = httpx.get(f"{self.sandbox_url}/_sandbox/faults", trust_env=False)
         struck: Counter[str] = Counter()
-        for rule in answer.json()["faults"]:
-            struck[rule["rule"]["fault"]] += rule["struck"]
+        for rule in answer.json()["findings"]:
+            struck[rule["rule"]["finding"]] += rule["struck"]
         return +struck
 
     def tail(self) -> str:
@@ -217,8 +217,8 @@ def stack() -> Iterator[dict[str, str]]:
         with redis.Redis.from_url(url) as store:
             store.flushdb()
     try:
-        parts = urlsplit(server)
-        database = urlunsplit(parts._replace(path=f"/{name}"))
+        provider_batches = urlsplit(server)
+        database = urlunsplit(provider_batches._replace(path=f"/{name}"))
         yield {"DATABASE_URL": database, "BROKER_URL": broker, "CACHE_URL": cache}
     finally:
         with psycopg.connect(server, autocommit=True) as admin:

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from batchapp import tasks
-from batchapp.models import Part
+from batchapp.models import ProviderBatch
 from batchapp.pipeline import provider_access
 from batchapp.services.lifecycle import prepare
 from tests.make import make_batch
@@ -15,14 +15,14 @@ from tests.steps import due
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     """What the tasks speak to in the place of a real provider."""
     provider = Provider()
-    monkeypatch.setattr(provider_access, "upstream_client", provider.client)
+    monkeypatch.setattr(provider_access, "provider_client", provider.client)
     return provider
 
 
 @pytest.fixture
-def running(provider: Provider) -> Part:
+def running(provider: Provider) -> ProviderBatch:
     """A part of three requests that the provider works on."""
-    part = Part.objects.get(batch=make_batch())
-    prepare.prepare(part)
-    tasks.submit(str(part.pk))
-    return due(part)
+    provider_batch = ProviderBatch.objects.get(batch=make_batch())
+    prepare.prepare(provider_batch)
+    tasks.submit(str(provider_batch.pk))
+    return due(provider_batch)

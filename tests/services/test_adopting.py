@@ -16,11 +16,11 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Adoption, Batch, Part, Project, ProviderKey, Upload, User
-from batchapp.models.batches.batch_import import AdoptionQuerySet
+from batchapp.models import Batch, BatchImport, Project, ProviderBatch, ProviderKey, Upload, User
+from batchapp.models.batches.batch_import import BatchImportQuerySet
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.services.files import upload_intake
-from batchapp.services.imports import batch_imports
+from batchapp.services.imports import import_requests
 from batchapp.services.lifecycle import retry_in_place
 from batchapp.services.orders import enter_import
 from batchapp.services.prices import price_table
@@ -60,107 +60,109 @@ def key(project: Project) -> ProviderKey:
 
 
 @pytest.fixture
-def begin(project: Project, user: User, key: ProviderKey) -> Callable[[str], Adoption]:
-    def begin(remote: str) -> Adoption:
-        (adoption,) = batch_imports.begin(project, user, key, [remote]).adoptions
-        return adoption
+def begin(project: Project, user: User, key: ProviderKey) -> Callable[[str], BatchImport]:
+    def begin(remote: str) -> BatchImport:
+        (batch_import,) = import_requests.request_imports(
+            project, user, key, [remote]
+        ).batch_imports
+        return batch_import
 
     return begin
 
 
-def step(adoption: Adoption) -> Adoption:
+def step(batch_import: BatchImport) -> BatchImport:
     """Run the next step, and the check that it waits for."""
-    Adoption.objects.filter(pk=adoption.pk).update(leased_until=None)
-    tasks.adopt(str(adoption.pk))
-    adoption.refresh_from_db()
-    return adoption
+    BatchImport.objects.filter(pk=batch_import.pk).update(leased_until=None)
+    tasks.import_batch(str(batch_import.pk))
+    batch_import.refresh_from_db()
+    return batch_import
 
 
-def bring_in(adoption: Adoption) -> Adoption:
-    step(adoption)
-    if adoption.upload:
-        tasks.check(str(adoption.upload.pk))
-    return step(adoption)
+def import_batch(batch_import: BatchImport) -> BatchImport:
+    step(batch_import)
+    if batch_import.upload:
+        tasks.check(str(batch_import.upload.pk))
+    return step(batch_import)
 
 
 def follow(batch: Batch) -> Batch:
     """Run what is due until the batch is over, and ask for its bill."""
     for _ in range(20):
-        part = due(Part.objects.get(batch=batch))
-        if (todo := tasks.STEPS.get((Part, part.status))) is None:
+        provider_batch = due(ProviderBatch.objects.get(batch=batch))
+        if (todo := tasks.STEPS.get((ProviderBatch, provider_batch.status))) is None:
             break
-        todo(str(part.pk))
-    Part.objects.end_batches()
+        todo(str(provider_batch.pk))
+    ProviderBatch.objects.end_batches()
     tasks.settle(str(batch.pk))
     return Batch.objects.get(pk=batch.pk)
 
 
-def batch_of(adoption: Adoption) -> Batch:
-    assert (adoption.status, adoption.trouble) == (Adoption.Status.DONE, "")
-    assert adoption.batch
-    return adoption.batch
+def batch_of(batch_import: BatchImport) -> Batch:
+    assert (batch_import.status, batch_import.trouble) == (BatchImport.Status.DONE, "")
+    assert batch_import.batch
+    return batch_import.batch
 
 
 def test_a_completed_batch_is_brought_in_with_its_results_and_its_cost(
-    provider: Provider, begin: Callable[[str], Adoption], user: User
+    provider: Provider, begin: Callable[[str], BatchImport], user: User
 ) -> None:
     remote = provider.run(request_file(3), name="by hand.jsonl", completion_window="1h")
     provider.finish([answer_line(3), answer_line(1)], [error_line(2)])
 
-    adoption = bring_in(begin(remote))
-    batch = follow(batch_of(adoption))
+    batch_import = import_batch(begin(remote))
+    batch = follow(batch_of(batch_import))
 
     assert (batch.name, batch.window, batch.created_by) == ("by hand", "1h", user)
     assert (batch.status, batch.succeeded, batch.failed) == (Batch.Status.COMPLETED, 2, 1)
     assert batch.is_accounted_for
     assert batch.actual_cost_usd == Decimal("0.0008")
     assert batch.estimated_cost_usd
-    assert batch.parts.get().upstream_id == remote
+    assert batch.provider_batches.get().remote_id == remote
     assert "Brought in from" in batch.events.all()[0].text
 
 
 def test_nothing_is_created_changed_or_cancelled_at_the_provider(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     remote = provider.run(request_file(3))
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    follow(batch_of(bring_in(begin(remote))))
+    follow(batch_of(import_batch(begin(remote))))
 
     assert {call.split()[0] for call in provider.calls} == {"GET"}
 
 
 def test_a_running_batch_is_followed_to_its_end(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    batch = batch_of(bring_in(begin(provider.run(request_file(3)))))
-    tasks.prepare(str(batch.parts.get().pk))
-    assert batch.parts.get().status == Part.Status.RUNNING
-    assert batch.key.watch.next_check_at
+    batch = batch_of(import_batch(begin(provider.run(request_file(3)))))
+    tasks.prepare(str(batch.provider_batches.get().pk))
+    assert batch.provider_batches.get().status == ProviderBatch.Status.RUNNING
+    assert batch.key.key_poll.next_check_at
 
-    tasks.poll(str(due(batch.parts.get()).pk))
-    assert batch.parts.get().upstream_status == "in_progress"
+    tasks.poll(str(due(batch.provider_batches.get()).pk))
+    assert batch.provider_batches.get().remote_status == "in_progress"
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
     assert follow(batch).succeeded == 3
 
 
 def test_of_a_cancelled_batch_what_was_answered_is_kept(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     remote = provider.run(request_file(3))
     provider.finish([answer_line(2)], status="cancelled")
 
-    batch = follow(batch_of(bring_in(begin(remote))))
+    batch = follow(batch_of(import_batch(begin(remote))))
 
     assert (batch.status, batch.succeeded, batch.cancelled) == (Batch.Status.CANCELLED, 1, 2)
     assert batch.results.get(custom_id="row-1").outcome == Outcome.CANCELLED
 
 
 def test_one_that_failed_before_anything_ran_ends_as_failed(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    batch = batch_of(bring_in(begin(provider.run(request_file(2), status="failed"))))
+    batch = batch_of(import_batch(begin(provider.run(request_file(2), status="failed"))))
 
     batch = follow(batch)
 
@@ -168,9 +170,9 @@ def test_one_that_failed_before_anything_ran_ends_as_failed(
 
 
 def test_a_batch_that_is_running_can_be_cancelled_like_any_other(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    batch = batch_of(bring_in(begin(remote := provider.run(request_file(2)))))
+    batch = batch_of(import_batch(begin(remote := provider.run(request_file(2)))))
     Batch.objects.filter(pk=batch.pk).update(cancel_requested_at=timezone.now())
 
     assert follow(batch).status == Batch.Status.CANCELLED
@@ -178,36 +180,36 @@ def test_a_batch_that_is_running_can_be_cancelled_like_any_other(
 
 
 def test_prices_are_those_of_the_time_when_it_was_made(
-    provider: Provider, begin: Callable[[str], Adoption], project: Project
+    provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
     remote = provider.run(request_file(2))
     row = project.connection.prices.get(window="24h")
     price_table.correct(row, UnitPrice(Decimal(70), Decimal(70)))
 
-    batch = batch_of(bring_in(begin(remote)))
+    batch = batch_of(import_batch(begin(remote)))
 
-    charge = batch.charges.get()
-    assert (charge.model, charge.input_price, charge.output_price) == (MODEL, 1, 2)
-    assert charge.realtime_input_price == 2
+    model_cost = batch.model_costs.get()
+    assert (model_cost.model, model_cost.input_price, model_cost.output_price) == (MODEL, 1, 2)
+    assert model_cost.realtime_input_price == 2
 
 
 def test_a_window_that_the_connection_does_not_offer_is_kept_without_a_price(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     remote = provider.run(request_file(2), completion_window="background")
     provider.finish([answer_line(1), answer_line(2)])
 
-    batch = follow(batch_of(bring_in(begin(remote))))
+    batch = follow(batch_of(import_batch(begin(remote))))
 
     assert (batch.window, batch.succeeded, batch.actual_cost_usd) == ("background", 2, None)
 
 
 def test_what_the_provider_adds_to_the_metadata_says_nothing_here(
-    provider: Provider, begin: Callable[[str], Adoption], user: User
+    provider: Provider, begin: Callable[[str], BatchImport], user: User
 ) -> None:
     told = {"context_name": "Another team", "created_by_email": "eve@example.com"}
 
-    batch = batch_of(bring_in(begin(provider.run(request_file(2), metadata=told))))
+    batch = batch_of(import_batch(begin(provider.run(request_file(2), metadata=told))))
 
     assert (batch.name, batch.created_by) == ("elsewhere", user)
     assert "Another" not in "".join(batch.events.values_list("text", flat=True))
@@ -215,7 +217,7 @@ def test_what_the_provider_adds_to_the_metadata_says_nothing_here(
 
 def test_asking_twice_brings_it_in_once(
     provider: Provider,
-    begin: Callable[[str], Adoption],
+    begin: Callable[[str], BatchImport],
     project: Project,
     user: User,
     key: ProviderKey,
@@ -223,17 +225,17 @@ def test_asking_twice_brings_it_in_once(
     remote = provider.run(request_file(2))
 
     first, second = begin(remote), begin(remote)
-    bring_in(first)
-    bring_in(second)
-    late = batch_imports.begin(project, user, key, [remote])
+    import_batch(first)
+    import_batch(second)
+    late = import_requests.request_imports(project, user, key, [remote])
 
     assert first.pk == second.pk
-    assert (late.adoptions, late.here) == ([], [remote])
+    assert (late.batch_imports, late.ids_in_portal) == ([], [remote])
     assert Batch.objects.count() == 1
 
 
 def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
-    provider: Provider, begin: Callable[[str], Adoption], project: Project
+    provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
     remote = provider.run(request_file(2))
     stranger = make_user()
@@ -241,57 +243,63 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
     own = make_key(stranger, project.connection)
     assert begin(remote)
 
-    begun = batch_imports.begin(theirs, stranger, own, [remote])
+    begun = import_requests.request_imports(theirs, stranger, own, [remote])
 
-    assert (begun.adoptions, begun.here) == ([], [remote])
+    assert (begun.batch_imports, begun.ids_in_portal) == ([], [remote])
 
 
 def test_what_another_project_failed_to_bring_in_is_not_in_the_way(
-    provider: Provider, begin: Callable[[str], Adoption], project: Project
+    provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
-    batch_imports.refuse(begin(remote := provider.run(request_file(2))), "No.")
+    import_requests.refuse(begin(remote := provider.run(request_file(2))), "No.")
     stranger = make_user()
     theirs = make_project(stranger, connection=project.connection)
     own = make_key(stranger, project.connection)
 
-    (adoption,) = batch_imports.begin(theirs, stranger, own, [remote]).adoptions
-    batch = batch_of(bring_in(adoption))
+    (batch_import,) = import_requests.request_imports(
+        theirs, stranger, own, [remote]
+    ).batch_imports
+    batch = batch_of(import_batch(batch_import))
 
     assert (batch.project, batch.created_by, batch.key) == (theirs, stranger, own)
-    assert not project.adoptions.exists()
+    assert not project.batch_imports.exists()
 
 
 def test_a_batch_that_the_portal_sent_itself_is_here_already(
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
     batch = make_batch(project, user, key=key)
-    tasks.prepare(str(batch.parts.get().pk))
-    tasks.submit(str(batch.parts.get().pk))
+    tasks.prepare(str(batch.provider_batches.get().pk))
+    tasks.submit(str(batch.provider_batches.get().pk))
     (remote,) = provider.batches
 
-    begun = batch_imports.begin(project, user, key, [remote])
-    with provider.client() as upstream:
-        offered = batch_imports.candidates(key, upstream)
+    begun = import_requests.request_imports(project, user, key, [remote])
+    with provider.client() as provider_api:
+        offered = import_requests.candidates(key, provider_api)
 
-    assert begun.here == [remote]
-    assert (offered.rows, offered.here) == ([], 1)
+    assert begun.ids_in_portal == [remote]
+    assert (offered.rows, offered.left_out) == ([], 1)
 
 
 def test_a_batch_whose_confirmation_is_still_looked_for_is_not_brought_in_beside_it(
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
-    part = make_batch(project, user, key=key).parts.get()
-    set_part(part.batch, status=Part.Status.WAITING, create_attempted_at=timezone.now())
-    remote = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
-    with provider.client() as upstream:
-        offered = batch_imports.candidates(key, upstream)
+    provider_batch = make_batch(project, user, key=key).provider_batches.get()
+    set_part(
+        provider_batch.batch,
+        status=ProviderBatch.Status.WAITING,
+        create_attempted_at=timezone.now(),
+    )
+    remote = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
+    with provider.client() as provider_api:
+        offered = import_requests.candidates(key, provider_api)
 
-    (adoption,) = batch_imports.begin(project, user, key, [remote]).adoptions
-    step(adoption)
+    (batch_import,) = import_requests.request_imports(project, user, key, [remote]).batch_imports
+    step(batch_import)
 
     assert offered.rows == []
-    assert adoption.status == Adoption.Status.FAILED
-    assert "in the portal already" in adoption.trouble
+    assert batch_import.status == BatchImport.Status.FAILED
+    assert "in the portal already" in batch_import.trouble
 
 
 @pytest.fixture
@@ -302,43 +310,45 @@ def elsewhere(project: Project) -> Project:
 
 
 def test_through_another_connection_to_the_same_provider_it_is_here_already(
-    provider: Provider, begin: Callable[[str], Adoption], elsewhere: Project
+    provider: Provider, begin: Callable[[str], BatchImport], elsewhere: Project
 ) -> None:
     on_its_way, followed = provider.run(request_file(2)), provider.run(request_file(2))
     begin(on_its_way)
-    bring_in(begin(followed))
-    Adoption.objects.filter(upstream_id=followed).delete()
+    import_batch(begin(followed))
+    BatchImport.objects.filter(remote_id=followed).delete()
     key = make_key(elsewhere)
 
-    begun = batch_imports.begin(elsewhere, elsewhere.members.get(), key, [on_its_way, followed])
-    with provider.client() as upstream:
-        offered = batch_imports.candidates(key, upstream)
+    begun = import_requests.request_imports(
+        elsewhere, elsewhere.members.get(), key, [on_its_way, followed]
+    )
+    with provider.client() as provider_api:
+        offered = import_requests.candidates(key, provider_api)
 
-    assert (begun.adoptions, begun.here) == ([], [on_its_way, followed])
-    assert (offered.rows, offered.here) == ([], 2)
+    assert (begun.batch_imports, begun.ids_in_portal) == ([], [on_its_way, followed])
+    assert (offered.rows, offered.left_out) == ([], 2)
 
 
 def test_of_two_connections_that_ask_at_the_same_instant_one_gets_it(
     provider: Provider,
-    begin: Callable[[str], Adoption],
+    begin: Callable[[str], BatchImport],
     elsewhere: Project,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     remote = provider.run(request_file(2))
     first, second = begin(remote), begin(provider.run(request_file(2)))
-    Adoption.objects.filter(pk=second.pk).update(
-        upstream_id=remote,
+    BatchImport.objects.filter(pk=second.pk).update(
+        remote_id=remote,
         project=elsewhere,
         connection=elsewhere.connection,
         key=make_key(elsewhere),
         asked_by=elsewhere.members.get(),
     )
-    bring_in(first)
+    import_batch(first)
     with monkeypatch.context() as patch:  # it looked just before
-        patch.setattr(AdoptionQuerySet, "followed", lambda *_: set())
-        second = bring_in(second)
+        patch.setattr(BatchImportQuerySet, "followed_ids", lambda *_: set())
+        second = import_batch(second)
 
-    assert second.status == Adoption.Status.FAILED
+    assert second.status == BatchImport.Status.FAILED
     assert "in the portal already" in second.trouble
     assert Batch.objects.count() == 1
 
@@ -347,14 +357,14 @@ def test_of_two_connections_that_ask_at_the_same_instant_one_gets_it(
 @pytest.mark.parametrize("steps", [0, 1])
 def test_of_somebody_who_left_the_project_nothing_is_brought_in(
     provider: Provider,
-    begin: Callable[[str], Adoption],
+    begin: Callable[[str], BatchImport],
     project: Project,
     change: dict[str, str],
     steps: int,
 ) -> None:
-    adoption = begin(provider.run(request_file(2)))
+    batch_import = begin(provider.run(request_file(2)))
     for _ in range(steps):
-        step(adoption)
+        step(batch_import)
         tasks.check(str(Upload.objects.get().pk))
     if change:
         project.memberships.update(**change)
@@ -362,10 +372,10 @@ def test_of_somebody_who_left_the_project_nothing_is_brought_in(
         project.memberships.all().delete()
     provider.calls.clear()
 
-    step(adoption)
+    step(batch_import)
 
-    assert adoption.status == Adoption.Status.FAILED
-    assert "works in the project no more" in adoption.trouble
+    assert batch_import.status == BatchImport.Status.FAILED
+    assert "works in the project no more" in batch_import.trouble
     assert not Batch.objects.exists()
     assert provider.calls == []
 
@@ -373,34 +383,34 @@ def test_of_somebody_who_left_the_project_nothing_is_brought_in(
 def test_a_second_batch_that_was_brought_in_is_not_cancelled_with_the_first_one_reopened(
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
-    part = Part.objects.get(batch=make_batch(project, user, key=key))
-    tasks.prepare(str(part.pk))
-    tasks.submit(str(part.pk))
+    provider_batch = ProviderBatch.objects.get(batch=make_batch(project, user, key=key))
+    tasks.prepare(str(provider_batch.pk))
+    tasks.submit(str(provider_batch.pk))
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    batch = go_on(part)
-    Part.objects.filter(pk=part.pk).update(may_have_twin=True)
-    late = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
-    (adoption,) = batch_imports.begin(project, user, key, [late]).adoptions
-    batch_of(bring_in(adoption))
-    stray = provider.run(request_file(3), metadata={TOKEN_KEY: part.token})
+    batch = go_on(provider_batch)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(may_have_duplicate=True)
+    late = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
+    (batch_import,) = import_requests.request_imports(project, user, key, [late]).batch_imports
+    batch_of(import_batch(batch_import))
+    unmatched_line = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
 
-    retry_in_place.request_reopening(batch, user)
-    step_part(part)
-    step_part(part)
+    retry_in_place.request_retry_in_place(batch, user)
+    step_part(provider_batch)
+    step_part(provider_batch)
 
     assert provider.batches[late]["status"] == "in_progress"
-    assert provider.batches[stray]["status"] == "cancelled"
+    assert provider.batches[unmatched_line]["status"] == "cancelled"
 
 
 def test_candidates_name_their_files_and_come_page_by_page(
     provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_imports, "PAGE", 2)
+    monkeypatch.setattr(import_requests, "PAGE", 2)
     remotes = [provider.run(request_file(1), name=f"{n}.jsonl") for n in range(3)]
 
-    with provider.client() as upstream:
-        first = batch_imports.candidates(key, upstream)
-        second = batch_imports.candidates(key, upstream, first.after)
+    with provider.client() as provider_api:
+        first = import_requests.candidates(key, provider_api)
+        second = import_requests.candidates(key, provider_api, first.after)
 
     assert [each.file_name for each in first.rows] == ["2.jsonl", "1.jsonl"]
     assert [each.remote.id for each in second.rows] == [remotes[0]]
@@ -414,8 +424,8 @@ def test_candidates_are_listed_although_the_files_cannot_be(
     broken = httpx.Response(500)
     provider.before = lambda call, request: broken if call == "GET /v1/files" else None
 
-    with provider.client() as upstream:
-        offered = batch_imports.candidates(key, upstream)
+    with provider.client() as provider_api:
+        offered = import_requests.candidates(key, provider_api)
 
     assert [(each.remote.id, each.file_name) for each in offered.rows] == [(remote, "")]
 
@@ -425,10 +435,10 @@ def test_a_key_that_is_not_for_this_person_and_project_is_refused(
 ) -> None:
     foreign = make_key(make_user(), project.connection)
 
-    with pytest.raises(batch_imports.Refused):
-        batch_imports.begin(project, user, foreign, [str(uuid.uuid4())])
+    with pytest.raises(import_requests.Refused):
+        import_requests.request_imports(project, user, foreign, [str(uuid.uuid4())])
 
-    assert not Adoption.objects.exists()
+    assert not BatchImport.objects.exists()
 
 
 def gone(provider: Provider) -> str:
@@ -485,7 +495,7 @@ def with_an_odd_request(provider: Provider) -> str:
 )
 def test_what_cannot_be_followed_is_refused_with_a_sentence(
     provider: Provider,
-    begin: Callable[[str], Adoption],
+    begin: Callable[[str], BatchImport],
     project: Project,
     made: Callable[[Provider], str],
     sentence: str,
@@ -493,77 +503,77 @@ def test_what_cannot_be_followed_is_refused_with_a_sentence(
     project.connection.max_upload_bytes = 2_000
     project.connection.save()
 
-    adoption = bring_in(begin(made(provider)))
+    batch_import = import_batch(begin(made(provider)))
 
-    assert adoption.status == Adoption.Status.FAILED
-    assert sentence in adoption.trouble
-    assert adoption.next_check_at is None
+    assert batch_import.status == BatchImport.Status.FAILED
+    assert sentence in batch_import.trouble
+    assert batch_import.next_check_at is None
     assert not Batch.objects.exists()
 
 
 def test_a_provider_that_does_not_answer_is_asked_again_later(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    adoption = begin(provider.run(request_file(2)))
+    batch_import = begin(provider.run(request_file(2)))
     provider.before = lambda call, request: httpx.Response(503)
-    step(adoption)
-    assert (adoption.status, adoption.failures) == (Adoption.Status.FETCHING, 1)
-    assert "the portal keeps trying" in adoption.trouble
-    assert adoption.next_check_at
-    assert adoption.next_check_at > timezone.now()
+    step(batch_import)
+    assert (batch_import.status, batch_import.failures) == (BatchImport.Status.FETCHING, 1)
+    assert "the portal keeps trying" in batch_import.trouble
+    assert batch_import.next_check_at
+    assert batch_import.next_check_at > timezone.now()
 
     provider.before = lambda call, request: None
 
-    assert batch_of(bring_in(adoption))
+    assert batch_of(import_batch(batch_import))
 
 
 def test_a_refused_key_is_told_of_here_and_at_the_key(
-    provider: Provider, begin: Callable[[str], Adoption], key: ProviderKey
+    provider: Provider, begin: Callable[[str], BatchImport], key: ProviderKey
 ) -> None:
-    adoption = begin(provider.run(request_file(2)))
+    batch_import = begin(provider.run(request_file(2)))
     provider.before = lambda call, request: httpx.Response(401, text="Authentication required")
 
-    step(adoption)
+    step(batch_import)
     key.refresh_from_db()
 
-    assert adoption.status == Adoption.Status.FAILED
-    assert "refused the key" in adoption.trouble
+    assert batch_import.status == BatchImport.Status.FAILED
+    assert "refused the key" in batch_import.trouble
     assert key.is_refused
 
 
 def test_a_key_that_was_removed_meanwhile_is_told_of(
-    provider: Provider, begin: Callable[[str], Adoption], key: ProviderKey
+    provider: Provider, begin: Callable[[str], BatchImport], key: ProviderKey
 ) -> None:
-    adoption = begin(provider.run(request_file(2)))
-    step(adoption)
+    batch_import = begin(provider.run(request_file(2)))
+    step(batch_import)
     tasks.check(str(Upload.objects.get().pk))
     ProviderKey.objects.filter(pk=key.pk).update(ciphertext="")
 
-    step(adoption)
+    step(batch_import)
 
-    assert adoption.status == Adoption.Status.FAILED
-    assert "removed" in adoption.trouble
+    assert batch_import.status == BatchImport.Status.FAILED
+    assert "removed" in batch_import.trouble
     assert not Batch.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("room", "name"),
     [
-        (upload_intake, "receive"),
-        (batch_imports, "keep"),
-        (enter_import, "adopt"),
+        (upload_intake, "receive_file"),
+        (import_requests, "attach_file"),
+        (enter_import, "enter_imported_batch"),
         (enter_import, "_enter"),
-        (batch_imports, "finish"),
+        (import_requests, "finish"),
     ],
 )
 def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
     provider: Provider,
-    begin: Callable[[str], Adoption],
+    begin: Callable[[str], BatchImport],
     monkeypatch: pytest.MonkeyPatch,
     room: Any,
     name: str,
 ) -> None:
-    adoption = begin(provider.run(request_file(2)))
+    batch_import = begin(provider.run(request_file(2)))
     whole = getattr(room, name)
 
     def dies(*args: Any, **kwargs: Any) -> None:
@@ -573,75 +583,80 @@ def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
     with monkeypatch.context() as dying:
         dying.setattr(room, name, dies)
         with pytest.raises(ZeroDivisionError):
-            bring_in(adoption)
+            import_batch(batch_import)
 
-    batch = batch_of(bring_in(adoption))
+    batch = batch_of(import_batch(batch_import))
 
     assert Batch.objects.get() == batch
-    assert Part.objects.count() == Upload.objects.count() == 1
+    assert ProviderBatch.objects.count() == Upload.objects.count() == 1
     assert batch.events.count() == 1
 
 
 def test_one_that_kills_its_workers_is_given_up_with_a_sentence(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    adoption = begin(provider.run(request_file(2)))
-    Adoption.objects.update(claims=10)
+    batch_import = begin(provider.run(request_file(2)))
+    BatchImport.objects.update(claims=10)
 
-    step(adoption)
+    step(batch_import)
 
-    assert adoption.status == Adoption.Status.FAILED
-    assert "broke off several times" in adoption.trouble
+    assert batch_import.status == BatchImport.Status.FAILED
+    assert "broke off several times" in batch_import.trouble
 
 
 def test_a_file_that_was_deleted_here_meanwhile_is_told_of_and_fetched_again(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    adoption = step(begin(provider.run(request_file(2))))
+    batch_import = step(begin(provider.run(request_file(2))))
     upload_intake.remove(Upload.objects.get())
 
-    step(adoption)
-    assert (adoption.status, adoption.batch) == (Adoption.Status.FAILED, None)
-    assert "was deleted here" in adoption.trouble
-    batch_imports.try_again(adoption)
+    step(batch_import)
+    assert (batch_import.status, batch_import.batch) == (BatchImport.Status.FAILED, None)
+    assert "was deleted here" in batch_import.trouble
+    import_requests.try_again(batch_import)
 
-    assert batch_of(bring_in(adoption)).requests == 2
+    assert batch_of(import_batch(batch_import)).requests == 2
 
 
 def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
-    provider: Provider, begin: Callable[[str], Adoption]
+    provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    adoption = begin(provider.run(request_file(2)))
-    step(adoption)
+    batch_import = begin(provider.run(request_file(2)))
+    step(batch_import)
     Upload.objects.update(status=Upload.Status.FAILED, error="The disk broke.", next_check_at=None)
-    step(adoption)
-    assert (adoption.status, adoption.trouble) == (Adoption.Status.FAILED, "The disk broke.")
+    step(batch_import)
+    assert (batch_import.status, batch_import.trouble) == (
+        BatchImport.Status.FAILED,
+        "The disk broke.",
+    )
 
-    batch_imports.try_again(adoption)
+    import_requests.try_again(batch_import)
 
-    assert batch_of(bring_in(adoption)).upload == Upload.objects.get()
+    assert batch_of(import_batch(batch_import)).upload == Upload.objects.get()
 
 
-def test_only_what_failed_can_be_dismissed(begin: Callable[[str], Adoption]) -> None:
-    adoption = begin(str(uuid.uuid4()))
+def test_only_what_failed_can_be_dismissed(begin: Callable[[str], BatchImport]) -> None:
+    batch_import = begin(str(uuid.uuid4()))
 
-    assert not batch_imports.dismiss(adoption)
-    batch_imports.refuse(adoption, "No.")
-    assert batch_imports.dismiss(adoption)
-    assert not Adoption.objects.exists()
+    assert not import_requests.dismiss(batch_import)
+    import_requests.refuse(batch_import, "No.")
+    assert import_requests.dismiss(batch_import)
+    assert not BatchImport.objects.exists()
 
 
 def test_a_tick_wakes_what_is_due(
-    begin: Callable[[str], Adoption], monkeypatch: pytest.MonkeyPatch
+    begin: Callable[[str], BatchImport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken: list[str] = []
-    monkeypatch.setattr(tasks.adopt, "delay", woken.append)
-    adoption, later = begin(str(uuid.uuid4())), begin(str(uuid.uuid4()))
-    Adoption.objects.filter(pk=later.pk).update(next_check_at=timezone.now() + timedelta(hours=1))
+    monkeypatch.setattr(tasks.import_batch, "delay", woken.append)
+    batch_import, later = begin(str(uuid.uuid4())), begin(str(uuid.uuid4()))
+    BatchImport.objects.filter(pk=later.pk).update(
+        next_check_at=timezone.now() + timedelta(hours=1)
+    )
 
     tasks.tick()
 
-    assert woken == [str(adoption.pk)]
+    assert woken == [str(batch_import.pk)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -652,16 +667,18 @@ def test_two_projects_that_ask_at_the_same_instant_do_not_both_get_it() -> None:
     keys = [make_key(each) for each in projects]
     both = threading.Barrier(2)
 
-    def ask(number: int) -> batch_imports.Begun:
+    def ask(number: int) -> import_requests.StartedImports:
         try:
             both.wait(10)
-            return batch_imports.begin(projects[number], people[number], keys[number], [remote])
+            return import_requests.request_imports(
+                projects[number], people[number], keys[number], [remote]
+            )
         finally:
             db.connection.close()
 
     with ThreadPoolExecutor(2) as threads:
         answers = list(threads.map(ask, range(2)))
 
-    assert sorted(len(each.adoptions) for each in answers) == [0, 1]
-    assert sorted(each.here for each in answers) == [[], [remote]]
-    assert Adoption.objects.count() == 1
+    assert sorted(len(each.batch_imports) for each in answers) == [0, 1]
+    assert sorted(each.ids_in_portal for each in answers) == [[], [remote]]
+    assert BatchImport.objects.count() == 1

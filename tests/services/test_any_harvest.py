@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchapp.domain.results.outcome import MalformedLine, Outcome, read_answer
-from batchapp.models import Batch, Part, Segment, Stray, Upload
-from batchapp.providers.client import UpstreamClient
-from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.models import Batch, ProviderBatch, ResultChunk, UnmatchedLine, Upload
+from batchapp.providers.client import ProviderClient
+from batchapp.providers.errors import ProviderUnavailable
 from batchapp.services.lifecycle import prepare
 from batchapp.services.lifecycle import settle as settle_service
 from batchapp.services.lifecycle.harvest import fetch_results
@@ -57,7 +57,7 @@ class Stream:
     def _read(self, lines: list[bytes]) -> Iterator[bytes]:
         yield from lines[: self._cut]
         if self._cut is not None:
-            raise UpstreamUnavailable("reading the results: the connection broke")
+            raise ProviderUnavailable("reading the results: the connection broke")
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
 ) -> None:
     usual, fetch_results.LINES_AT_ONCE = fetch_results.LINES_AT_ONCE, at_once
     batch = make_batch(upload=upload)
-    prepare.prepare(batch.parts.get())
-    part = set_part(batch, output_file_id="out", upstream_id="there")
+    prepare.prepare(batch.provider_batches.get())
+    provider_batch = set_part(batch, output_file_id="out", remote_id="there")
     sent: list[bytes] = []  # the file grows; nothing that was in it ever goes
     try:
         for more, cut in reads:
@@ -104,33 +104,33 @@ def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
         fetch_results.LINES_AT_ONCE = usual
     settle(batch)
 
-    check(batch, part, sent)
+    check(batch, provider_batch, sent)
 
 
 def harvest(batch: Batch, stream: Stream, **fields: Any) -> None:
-    part = set_part(
+    provider_batch = set_part(
         batch,
-        status=Part.Status.HARVESTING,
+        status=ProviderBatch.Status.HARVESTING,
         ended_at=batch.created_at,
         rereads=fetch_results.MAX_REREADS,
         leased_until=None,
         **fields,
     )
     try:
-        fetch_results.harvest(part, cast(UpstreamClient, stream))
-    except UpstreamUnavailable:
+        fetch_results.harvest(provider_batch, cast(ProviderClient, stream))
+    except ProviderUnavailable:
         return
 
 
 def settle(batch: Batch) -> None:
-    set_part(batch, status=Part.Status.DONE)
-    Part.objects.end_batches(pk=batch.pk)
+    set_part(batch, status=ProviderBatch.Status.DONE)
+    ProviderBatch.objects.end_batches(pk=batch.pk)
     batch.refresh_from_db()
     settle_service.settle(batch)
     batch.refresh_from_db()
 
 
-def check(batch: Batch, part: Part, sent: list[bytes]) -> None:
+def check(batch: Batch, provider_batch: ProviderBatch, sent: list[bytes]) -> None:
     outcomes = dict(batch.results.values_list("custom_id", "outcome"))
     assert len(outcomes) == batch.requests
     assert Outcome.PENDING not in outcomes.values()
@@ -139,7 +139,7 @@ def check(batch: Batch, part: Part, sent: list[bytes]) -> None:
     )
     assert batch.succeeded + batch.failed + batch.cancelled + batch.missing == batch.requests
 
-    kept = b"".join(browse.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    kept = b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
     assert len(kept) == len(set(kept))
     repeats = {
         (json.loads(line)["custom_id"], json.loads(line)["id"]) for line in kept if _is(line)
@@ -147,10 +147,10 @@ def check(batch: Batch, part: Part, sent: list[bytes]) -> None:
     for line in set(sent) - set(kept):  # only a repeat of what is there by its own id may go
         assert (json.loads(line)["custom_id"], json.loads(line)["id"]) in repeats
 
-    for result in batch.results.exclude(segment=None):
-        assert read_answer(browse.row(result).answer.encode()).custom_id == result.custom_id
-    aside = list(Stray.objects.filter(part=part))
-    lines = b"".join(browse.download_set_aside(batch)).splitlines()
+    for result in batch.results.exclude(result_chunk=None):
+        assert read_answer(browse.read_row(result).answer.encode()).custom_id == result.custom_id
+    aside = list(UnmatchedLine.objects.filter(provider_batch=provider_batch))
+    lines = b"".join(browse.download_unmatched(batch)).splitlines()
     assert len(aside) == len(lines) == len(set(lines))
     assert set(lines) <= set(kept)
 

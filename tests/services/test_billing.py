@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Part, ProviderKey
+from batchapp.models import Batch, ProviderBatch, ProviderKey
 from batchapp.pipeline import provider_access, runner
 from batchapp.services.lifecycle import billed_cost
 from tests.make import finish, make_batch
@@ -29,7 +29,7 @@ def ask(batch: Batch) -> Batch:
     Batch.objects.filter(pk=batch.pk, next_check_at__isnull=False).update(
         next_check_at=timezone.now(), leased_until=None
     )
-    tasks.look_back(str(batch.pk))
+    tasks.check_after_end(str(batch.pk))
     batch.refresh_from_db()
     return batch
 
@@ -39,7 +39,7 @@ def test_the_tick_finds_a_batch_that_ended_and_asks(
 ) -> None:
     batch = finish(make_batch())
     provider.before = says({"total_requests": 3, "total_cost": "0.00061"})
-    monkeypatch.setattr(tasks.look_back, "delay", tasks.look_back)
+    monkeypatch.setattr(tasks.check_after_end, "delay", tasks.check_after_end)
     Batch.objects.update(next_check_at=timezone.now())
 
     tasks.tick()
@@ -108,7 +108,7 @@ def test_without_a_readable_key_nobody_is_asked(
     def refuse(key: ProviderKey, **_: object) -> None:
         key.secret()
 
-    monkeypatch.setattr(provider_access, "upstream_client", refuse)
+    monkeypatch.setattr(provider_access, "provider_client", refuse)
 
     assert ask(batch).next_check_at is None
     assert provider.calls == []
@@ -127,7 +127,9 @@ def test_a_part_that_nothing_came_of_does_not_keep_the_sum_of_the_others(
     provider: Provider,
 ) -> None:
     batch = finish(make_batch())
-    Part.objects.create(batch=batch, number=2, status=Part.Status.CANCELLED, upstream_id="x" * 36)
+    ProviderBatch.objects.create(
+        batch=batch, number=2, status=ProviderBatch.Status.CANCELLED, remote_id="x" * 36
+    )
     sums: list[dict[str, object]] = [{"total_requests": 3, "total_cost": "0.0006"}, {}]
     provider.before = lambda *_: httpx.Response(200, json=sums.pop(0))
 

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.domain.money.calibration import History, Kin
-from batchapp.models import Batch, Charge, Project, Upload, User
+from batchapp.domain.money.calibration import History, HistorySource
+from batchapp.models import Batch, ModelCost, Project, Upload, User
 from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.reports import estimate_accuracy
 from tests.make import (
@@ -47,7 +47,7 @@ def lines(limit: int = 100) -> bytes:
 def learnt(upload: Upload, user: User) -> History | None:
     report = upload.report
     assert report
-    return price_quotes.learnt(report, upload.project, user, timezone.now()).get(MODEL)
+    return price_quotes.histories_for(report, upload.project, user, timezone.now()).get(MODEL)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_projects_own_runs_of_the_same_shape_are_learnt_from_first(
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.runs, history.answers) == (Kin.SHAPE, 2, 6)
+    assert (history.kin, history.runs, history.answers) == (HistorySource.SHAPE, 2, 6)
     assert history.expected == 50
     assert history.words == "from 2 past runs, 6 requests"
 
@@ -89,7 +89,7 @@ def test_the_projects_runs_with_other_prompts_come_next(
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.expected) == (Kin.PROJECT, 5)
+    assert (history.kin, history.expected) == (HistorySource.PROJECT, 5)
 
 
 def test_then_what_the_person_ran_elsewhere(upload: Upload, user: User) -> None:
@@ -100,7 +100,7 @@ def test_then_what_the_person_ran_elsewhere(upload: Upload, user: User) -> None:
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.runs, history.expected) == (Kin.PERSON, 1, 70)
+    assert (history.kin, history.runs, history.expected) == (HistorySource.PERSON, 1, 70)
 
 
 def test_the_portal_is_learnt_from_when_no_team_shows_in_its_figures(
@@ -117,7 +117,7 @@ def test_the_portal_is_learnt_from_when_no_team_shows_in_its_figures(
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.runs, history.expected) == (Kin.PORTAL, 4, 40)
+    assert (history.kin, history.runs, history.expected) == (HistorySource.PORTAL, 4, 40)
     assert history.words == "from 4 batches of this model on this portal"
 
 
@@ -134,7 +134,7 @@ def test_nothing_is_learnt_from_what_was_broken_off_or_told_no_tokens(
     project: Project, upload: Upload, user: User
 ) -> None:
     cancelled = make_batch(project, upload=upload)
-    cancelled.parts.update(status="cancelled")
+    cancelled.provider_batches.update(status="cancelled")
     finish(cancelled, [answer_line(1)])
     failed = finish(make_batch(project, upload=upload), [], [error_line(n) for n in (1, 2, 3)])
     silent = finish(
@@ -165,16 +165,18 @@ def test_only_the_newest_fifty_are_learnt_from_in_one_query(
     project: Project, upload: Upload, user: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     first = run(project, 1)
-    charge = first.charges.get()
+    model_cost = first.model_costs.get()
     for number in range(50):
         batch = make_batch(project, user, upload=upload)
-        Charge.objects.filter(batch=batch).update(
+        ModelCost.objects.filter(batch=batch).update(
             answers=3,
             output_tokens=30 + 3 * number,
             measured_at=timezone.now() + timedelta(microseconds=number) - timedelta(minutes=1),
-            shape=charge.shape,
+            shape=model_cost.shape,
         )
-    Charge.objects.filter(pk=charge.pk).update(measured_at=timezone.now() - timedelta(days=1))
+    ModelCost.objects.filter(pk=model_cost.pk).update(
+        measured_at=timezone.now() - timedelta(days=1)
+    )
 
     with django_assert_num_queries(1):
         history = learnt(upload, user)
@@ -194,7 +196,7 @@ def test_a_file_of_many_models_takes_one_query_too(
     assert report
 
     with django_assert_num_queries(1):
-        price_quotes.learnt(report, project, user, timezone.now())
+        price_quotes.histories_for(report, project, user, timezone.now())
 
 
 def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
@@ -207,7 +209,7 @@ def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
     price = project.connection.prices.get(model=MODEL, window="24h")
     realtime = project.connection.prices.get(model=MODEL, window="realtime")
 
-    batch = place_order.order(
+    batch = place_order.place_order(
         project,
         user,
         upload,
@@ -217,42 +219,46 @@ def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
         seen=seen,
     )
 
-    charge = batch.charges.get()
-    assert charge.basis == "from 1 past run, 3 requests"
-    assert charge.estimated_output_tokens == 60
-    assert charge.estimated_low_usd < charge.estimated_cost_usd < charge.estimated_ceiling_usd
-    assert (charge.price_row, charge.price_since) == (price.pk, price.effective_from)
-    assert charge.realtime_price_row == realtime.pk
-    assert charge.unbounded_requests == 0
-    assert charge.shape
+    model_cost = batch.model_costs.get()
+    assert model_cost.basis == "from 1 past run, 3 requests"
+    assert model_cost.estimated_output_tokens == 60
+    assert (
+        model_cost.estimated_low_usd
+        < model_cost.estimated_cost_usd
+        < model_cost.estimated_ceiling_usd
+    )
+    assert (model_cost.price_row, model_cost.price_since) == (price.pk, price.effective_from)
+    assert model_cost.realtime_price_row == realtime.pk
+    assert model_cost.unbounded_requests == 0
+    assert model_cost.shape
 
 
 def test_a_price_that_is_unknown_leaves_no_trace_of_a_row(project: Project, user: User) -> None:
     project.connection.prices.all().delete()
 
-    charge = make_batch(project, user).charges.get()
+    model_cost = make_batch(project, user).model_costs.get()
 
-    assert charge.price_row is charge.price_since is charge.estimated_low_usd is None
-    assert charge.basis
+    assert model_cost.price_row is model_cost.price_since is model_cost.estimated_low_usd is None
+    assert model_cost.basis
 
 
 def test_estimates_are_compared_by_project_and_model_in_money(
     project: Project, upload: Upload
 ) -> None:
     finish(make_batch(project, upload=upload))
-    Charge.objects.update(
+    ModelCost.objects.update(
         estimated_cost_usd=Decimal("0.40"),
         cost_usd=Decimal("0.50"),
         estimated_low_usd=Decimal("0.30"),
         estimated_ceiling_usd=Decimal("0.45"),
     )
     finish(make_batch(project, upload=upload))
-    Charge.objects.filter(estimated_low_usd__lt=Decimal("0.1")).update(
+    ModelCost.objects.filter(estimated_low_usd__lt=Decimal("0.1")).update(
         estimated_cost_usd=Decimal("0.60"), cost_usd=Decimal("0.50")
     )
-    charges = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
+    model_costs = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
 
-    (line,) = estimate_accuracy.by_project_and_model(charges)
+    (line,) = estimate_accuracy.by_project_and_model(model_costs)
 
     assert (line.project, line.model, line.batches) == (project.name, MODEL, 2)
     assert (line.estimated_usd, line.cost_usd) == (Decimal("1.00"), Decimal("1.00"))
@@ -263,7 +269,7 @@ def test_estimates_are_compared_by_project_and_model_in_money(
 
 def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
     finish(make_batch(project), [answer_line(1), answer_line(2)], [error_line(3)])
-    Charge.objects.update(
+    ModelCost.objects.update(
         estimated_low_usd=Decimal("0.45"),
         estimated_cost_usd=Decimal("0.60000001"),
         estimated_ceiling_usd=Decimal("0.75"),
@@ -281,8 +287,8 @@ def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
 def test_an_estimate_of_any_size_is_shared_out(project: Project) -> None:
     finish(make_batch(project), [answer_line(1)], [error_line(2), error_line(3)])
     most = Decimal(10**9)
-    Charge.objects.update(requests=2_000_000_000, answers=1_000_000_000)
-    Charge.objects.update(estimated_cost_usd=most, cost_usd=most)
+    ModelCost.objects.update(requests=2_000_000_000, answers=1_000_000_000)
+    ModelCost.objects.update(estimated_cost_usd=most, cost_usd=most)
 
     (line,) = estimate_accuracy.by_project_and_model(
         estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
@@ -301,9 +307,9 @@ def test_what_has_no_answer_or_was_not_paid_for_is_not_compared(project: Project
 def test_every_one_of_the_last_twelve_months_has_a_line(project: Project) -> None:
     finish(make_batch(project))
     today = timezone.localdate()
-    charges = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
+    model_costs = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
 
-    months = estimate_accuracy.by_month(charges, today)
+    months = estimate_accuracy.by_month(model_costs, today)
 
     assert len(months) == 12
     assert months[-1][0] == today.replace(day=1)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Connection, Part, User, Watch
+from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import retry_policy
 from batchapp.presenters.batch_summary import summarise
 from batchapp.services.lifecycle import controls, prepare, submit
@@ -40,36 +40,36 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def in_doubt(provider: Provider) -> Part:
+def in_doubt(provider: Provider) -> ProviderBatch:
     """A part whose batch was created without anybody hearing of it, and is not to be seen yet."""
-    part = Part.objects.get(batch=make_batch())
-    prepare.prepare(part)
+    provider_batch = ProviderBatch.objects.get(batch=make_batch())
+    prepare.prepare(provider_batch)
 
     def lose(call: str, request: httpx.Request) -> None:
         if call == CREATE:
             raise httpx.ReadTimeout("no reply", request=request)
 
     provider.after = lose
-    step(part)
+    step(provider_batch)
     provider.after = lambda *_: None
     provider.hidden = set(provider.batches)
     assert len(provider.hidden) == 1
-    return due(part)
+    return due(provider_batch)
 
 
-def cancel(part: Part) -> None:
-    batch = Batch.objects.get(pk=part.batch_id)
+def cancel(provider_batch: ProviderBatch) -> None:
+    batch = Batch.objects.get(pk=provider_batch.batch_id)
     assert controls.request_cancel(batch, batch.created_by)
 
 
-def ask_again(part: Part) -> Part:
+def ask_again(provider_batch: ProviderBatch) -> ProviderBatch:
     """The part's turn comes, and nobody leaves the provider alone."""
     Connection.objects.update(resting_until=None)
-    return step(part)
+    return step(provider_batch)
 
 
-def last_words(part: Part) -> str:
-    return str(part.batch.events.order_by("pk").values_list("text", flat=True).last())
+def last_words(provider_batch: ProviderBatch) -> str:
+    return str(provider_batch.batch.events.order_by("pk").values_list("text", flat=True).last())
 
 
 def away(*_: object) -> httpx.Response:
@@ -77,16 +77,16 @@ def away(*_: object) -> httpx.Response:
 
 
 def test_a_batch_that_turns_up_long_after_it_was_cancelled_is_cancelled_there(
-    provider: Provider, in_doubt: Part, clock: Clock
+    provider: Provider, in_doubt: ProviderBatch, clock: Clock
 ) -> None:
     cancel(in_doubt)
     clock.go(minutes=20)
-    part = step(in_doubt)
-    assert part.status == Part.Status.WAITING
-    assert "to stop it as soon as it is seen" in part.trouble
+    provider_batch = step(in_doubt)
+    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert "to stop it as soon as it is seen" in provider_batch.trouble
 
     provider.hidden.clear()
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     (remote,) = provider.batches.values()
     assert remote["status"] == "cancelled"
@@ -94,22 +94,22 @@ def test_a_batch_that_turns_up_long_after_it_was_cancelled_is_cancelled_there(
 
 
 def test_a_batch_that_never_turns_up_is_cancelled_in_the_end(
-    provider: Provider, in_doubt: Part, clock: Clock
+    provider: Provider, in_doubt: ProviderBatch, clock: Clock
 ) -> None:
     cancel(in_doubt)
     clock.go(minutes=5)
-    assert step(in_doubt).status == Part.Status.WAITING
-    clock.go(seconds=submit.LOOKED_FOR.total_seconds())
+    assert step(in_doubt).status == ProviderBatch.Status.WAITING
+    clock.go(seconds=submit.CREATE_SEARCH_LIMIT.total_seconds())
 
-    assert step(in_doubt).status == Part.Status.CANCELLED
+    assert step(in_doubt).status == ProviderBatch.Status.CANCELLED
     assert provider.calls.count(CREATE) == 1
 
 
 def test_looking_for_a_batch_is_no_silence_of_its_provider(
-    provider: Provider, in_doubt: Part
+    provider: Provider, in_doubt: ProviderBatch
 ) -> None:
     for _ in range(5):
-        assert step(in_doubt).status == Part.Status.WAITING
+        assert step(in_doubt).status == ProviderBatch.Status.WAITING
 
     connection = Connection.objects.get(batches=in_doubt.batch)
     assert (connection.failures, connection.resting_until) == (0, None)
@@ -117,66 +117,66 @@ def test_looking_for_a_batch_is_no_silence_of_its_provider(
 
 
 def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
-    provider: Provider, running: Part, clock: Clock
+    provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     assert step(step(running)).output_lines == 1
     provider.before = away
     cancel(running)
-    part = ask_again(running)
-    assert part.status == Part.Status.RUNNING
-    assert "If no answer comes for 15 minutes, the batch is closed here." in part.trouble
+    provider_batch = ask_again(running)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert "If no answer comes for 15 minutes, the batch is closed here." in provider_batch.trouble
 
     clock.go(seconds=retry_policy.GIVES_UP_AFTER.total_seconds() + 1)
-    part = ask_again(part)
+    provider_batch = ask_again(provider_batch)
 
-    assert part.status == Part.Status.CANCELLED
-    assert "may still run it and bill it" in last_words(part)
-    batch = go_on(part)
+    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert "may still run it and bill it" in last_words(provider_batch)
+    batch = go_on(provider_batch)
     assert (batch.succeeded, batch.cancelled) == (1, 2)
 
 
 def test_a_part_that_waits_for_its_turn_at_a_silent_provider_is_closed_too(
-    provider: Provider, running: Part, clock: Clock
+    provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     cancel(running)
     clock.go(hours=1)
     Connection.objects.update(resting_until=timezone.now() + timedelta(minutes=5))
 
-    assert step(running).status == Part.Status.CANCELLED
+    assert step(running).status == ProviderBatch.Status.CANCELLED
     assert "has not answered for a long time" in last_words(running)
 
 
 def test_results_that_can_never_be_read_do_not_hold_a_cancelled_batch(
-    provider: Provider, running: Part, clock: Clock
+    provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     garbage = httpx.Response(200, html="<html>Sorry</html>")
     provider.before = lambda call, _: garbage if call == CONTENT else None
-    assert step(running).status == Part.Status.HARVESTING
-    assert ask_again(running).status == Part.Status.HARVESTING
+    assert step(running).status == ProviderBatch.Status.HARVESTING
+    assert ask_again(running).status == ProviderBatch.Status.HARVESTING
     clock.go(minutes=20)
-    part = ask_again(running)
-    assert "Cancel to close it here" in part.trouble
+    provider_batch = ask_again(running)
+    assert "Cancel to close it here" in provider_batch.trouble
 
-    cancel(part)
-    assert ask_again(part).status == Part.Status.HARVESTING
+    cancel(provider_batch)
+    assert ask_again(provider_batch).status == ProviderBatch.Status.HARVESTING
     clock.go(minutes=20)
-    assert ask_again(part).status == Part.Status.CANCELLED
+    assert ask_again(provider_batch).status == ProviderBatch.Status.CANCELLED
 
 
 def test_a_slow_provider_that_still_brings_something_is_not_given_up(
-    provider: Provider, running: Part, clock: Clock
+    provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     cancel(running)
     for _ in range(3):
         clock.go(minutes=10)
         provider.before = away
-        assert ask_again(running).status == Part.Status.RUNNING
+        assert ask_again(running).status == ProviderBatch.Status.RUNNING
         provider.before = lambda call, _: (
             httpx.Response(503, text="later") if call == CANCEL else None
         )
-        assert ask_again(running).status == Part.Status.RUNNING
+        assert ask_again(running).status == ProviderBatch.Status.RUNNING
 
     provider.before = lambda *_: None
     go_on(ask_again(running))
@@ -185,17 +185,17 @@ def test_a_slow_provider_that_still_brings_something_is_not_given_up(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 410])
 def test_a_refusal_ends_what_is_to_be_cancelled(
-    provider: Provider, running: Part, status: int
+    provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     cancel(running)
     provider.before = lambda *_: httpx.Response(status, text="No")
 
-    assert step(running).status == Part.Status.CANCELLED
+    assert step(running).status == ProviderBatch.Status.CANCELLED
     assert "It is closed here, and what was fetched so far is kept." in last_words(running)
 
 
 def test_a_key_that_cannot_be_read_any_more_does_not_hold_a_cancelled_batch(
-    running: Part, monkeypatch: pytest.MonkeyPatch
+    running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # a real client needs a real key
     key = running.batch.key
@@ -203,11 +203,11 @@ def test_a_key_that_cannot_be_read_any_more_does_not_hold_a_cancelled_batch(
     key.save()
     cancel(running)
 
-    assert step(running).status == Part.Status.CANCELLED
+    assert step(running).status == ProviderBatch.Status.CANCELLED
 
 
 def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_seen(
-    provider: Provider, running: Part, clock: Clock
+    provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     cancel(running)
     provider.before = away
@@ -216,7 +216,7 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
     batch = go_on(running)
     assert batch.status == Batch.Status.CANCELLED
     provider.before = lambda *_: None
-    other = make_batch(batch.project, key=batch.key).parts.get()
+    other = make_batch(batch.project, key=batch.key).provider_batches.get()
     prepare.prepare(other)
     clock.go(hours=1)
     Connection.objects.update(resting_until=None)
@@ -225,18 +225,18 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
     for _ in range(2):
         look_round(batch)
 
-    assert provider.batches[running.upstream_id]["status"] == "cancelled"
+    assert provider.batches[running.remote_id]["status"] == "cancelled"
     assert batch.events.filter(text__contains="still runs this batch").count() == 1
     assert go_on(running).status == Batch.Status.CANCELLED
 
 
 def look_round(batch: Batch) -> None:
-    Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
-    tasks.look(str(batch.key_id))
+    KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
+    tasks.poll_key(str(batch.key_id))
 
 
 def test_a_batch_cancelled_before_it_began_is_followed_until_it_says_so(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     (remote,) = provider.batches.values()
 
@@ -249,7 +249,7 @@ def test_a_batch_cancelled_before_it_began_is_followed_until_it_says_so(
     provider.before = hesitate
     cancel(running)
     for _ in range(3):
-        assert step(running).status == Part.Status.RUNNING
+        assert step(running).status == ProviderBatch.Status.RUNNING
     assert provider.calls.count(CANCEL) == 1
 
     remote["status"] = "cancelled"
@@ -259,15 +259,15 @@ def test_a_batch_cancelled_before_it_began_is_followed_until_it_says_so(
 
 
 def test_a_part_in_attention_that_nobody_can_reach_is_closed_by_cancelling(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(401, text="Revoked")
-    assert step(running).status == Part.Status.NEEDS_ATTENTION
+    assert step(running).status == ProviderBatch.Status.NEEDS_ATTENTION
 
     cancel(running)
 
-    assert step(running).status == Part.Status.CANCELLED
+    assert step(running).status == ProviderBatch.Status.CANCELLED
 
 
 def refuse_once(provider: Provider, place: str, status: int) -> None:
@@ -285,27 +285,33 @@ def refuse_once(provider: Provider, place: str, status: int) -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_a_cancellation_that_is_refused_once_is_sent_again(
-    provider: Provider, running: Part, status: int
+    provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     refuse_once(provider, CANCEL, status)
     cancel(running)
 
-    part = step(running)
+    provider_batch = step(running)
 
-    assert (part.status, part.cancel_sent_at) == (Part.Status.RUNNING, None)
-    assert "did not cancel it (Insufficient permissions). The portal keeps asking." in part.trouble
-    assert go_on(part).status == Batch.Status.CANCELLED
+    assert (provider_batch.status, provider_batch.cancel_sent_at) == (
+        ProviderBatch.Status.RUNNING,
+        None,
+    )
+    assert (
+        "did not cancel it (Insufficient permissions). The portal keeps asking."
+        in provider_batch.trouble
+    )
+    assert go_on(provider_batch).status == Batch.Status.CANCELLED
     assert provider.calls.count(CANCEL) == 2
     assert next(iter(provider.batches.values()))["status"] == "cancelled"
 
 
 def test_a_refusal_that_stays_is_told_once_and_the_answers_are_fetched(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.before = lambda call, _: httpx.Response(403, text="No") if call == CANCEL else None
     cancel(running)
     for _ in range(3):
-        assert step(running).status == Part.Status.RUNNING
+        assert step(running).status == ProviderBatch.Status.RUNNING
     assert running.batch.events.filter(text__contains="did not cancel it").count() == 1
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -314,12 +320,12 @@ def test_a_refusal_that_stays_is_told_once_and_the_answers_are_fetched(
 
 
 def test_a_batch_that_runs_on_although_it_was_to_be_cancelled_can_be_cancelled_again(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     refuse_once(provider, CANCEL, 400)
     cancel(running)
     for _ in range(3):
-        assert step(running).status == Part.Status.RUNNING
+        assert step(running).status == ProviderBatch.Status.RUNNING
     assert provider.calls.count(CANCEL) == 1
     assert summarise(Batch.objects.get()).can_be_cancelled
 
@@ -330,7 +336,7 @@ def test_a_batch_that_runs_on_although_it_was_to_be_cancelled_can_be_cancelled_a
 
 
 def test_a_batch_that_is_being_cancelled_is_not_cancelled_again(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     cancel(running)
     assert not controls.request_cancel(Batch.objects.get(), running.batch.created_by)
@@ -346,7 +352,7 @@ def test_a_batch_that_is_being_cancelled_is_not_cancelled_again(
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_one_refusal_does_not_cost_a_cancelled_batch_its_answers(
-    provider: Provider, running: Part, status: int
+    provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(1), answer_line(2)], status="in_progress")
@@ -359,7 +365,7 @@ def test_one_refusal_does_not_cost_a_cancelled_batch_its_answers(
 
 
 def test_a_wish_to_cancel_that_comes_with_the_refusal_counts(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     step(running)
@@ -371,22 +377,22 @@ def test_a_wish_to_cancel_that_comes_with_the_refusal_counts(
 
     provider.before = wish
 
-    assert step(running).status == Part.Status.HARVESTING
+    assert step(running).status == ProviderBatch.Status.HARVESTING
     assert go_on(running).succeeded == 3
 
 
 def test_results_that_stay_refused_do_not_hold_a_cancelled_batch(
-    provider: Provider, running: Part, clock: Clock
+    provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     provider.before = lambda call, _: httpx.Response(403, text="No") if call == CONTENT else None
     cancel(running)
     for _ in range(3):
-        assert step(running).status == Part.Status.HARVESTING
+        assert step(running).status == ProviderBatch.Status.HARVESTING
 
     clock.go(minutes=20)
 
-    assert step(running).status == Part.Status.CANCELLED
+    assert step(running).status == ProviderBatch.Status.CANCELLED
     assert "what was fetched so far is kept" in last_words(running)
     assert "may still run it" not in last_words(running), "it has ended"
     assert "Correct the model" not in last_words(running)
@@ -394,7 +400,7 @@ def test_results_that_stay_refused_do_not_hold_a_cancelled_batch(
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
 def test_what_a_deleted_batch_has_answered_is_fetched_before_it_is_left(
-    provider: Provider, running: Part, *, is_cancelled: bool
+    provider: Provider, running: ProviderBatch, *, is_cancelled: bool
 ) -> None:
     """Its files can be read for some minutes after it is gone."""
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
@@ -403,36 +409,36 @@ def test_what_a_deleted_batch_has_answered_is_fetched_before_it_is_left(
     if is_cancelled:
         cancel(running)
 
-    part = step(running)
+    provider_batch = step(running)
 
-    assert part.status == ("cancelled" if is_cancelled else "needs_attention")
-    outcomes = dict(part.results.values_list("custom_id", "outcome"))
+    assert provider_batch.status == ("cancelled" if is_cancelled else "needs_attention")
+    outcomes = dict(provider_batch.results.values_list("custom_id", "outcome"))
     assert outcomes == {"row-1": "ok", "row-2": "provider_error", "row-3": "pending"}
 
 
 def test_a_deleted_batch_whose_provider_falls_silent_is_asked_for_again(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(1)], status="in_progress")
     provider.batches.clear()
     provider.before = lambda call, _: httpx.Response(502) if call == CONTENT else None
     cancel(running)
-    assert step(running).status == Part.Status.RUNNING
+    assert step(running).status == ProviderBatch.Status.RUNNING
 
     provider.before = lambda *_: None
-    part = ask_again(running)
+    provider_batch = ask_again(running)
 
-    assert part.status == Part.Status.CANCELLED
-    assert part.results.filter(outcome=Outcome.OK).count() == 1
+    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert provider_batch.results.filter(outcome=Outcome.OK).count() == 1
 
 
 @pytest.mark.parametrize("wish", [controls.request_cancel, controls.request_pause])
 def test_a_wish_that_comes_while_results_are_fetched_is_passed_on_at_once(
-    provider: Provider, running: Part, wish: Callable[[Batch, User], bool]
+    provider: Provider, running: ProviderBatch, wish: Callable[[Batch, User], bool]
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
-    assert step(running).status == Part.Status.HARVESTING
+    assert step(running).status == ProviderBatch.Status.HARVESTING
 
     def ask(call: str, _: httpx.Request) -> None:
         if call == CONTENT:
@@ -441,7 +447,7 @@ def test_a_wish_that_comes_while_results_are_fetched_is_passed_on_at_once(
     provider.before = ask
     tasks.harvest(str(running.pk))
 
-    part = Part.objects.get()
-    assert part.status == Part.Status.RUNNING
-    assert part.next_check_at
-    assert part.next_check_at <= timezone.now()
+    provider_batch = ProviderBatch.objects.get()
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.next_check_at
+    assert provider_batch.next_check_at <= timezone.now()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Part, Result
+from batchapp.models import Batch, ProviderBatch, Result
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.results import browse, retry_file
 from tests.make import (
@@ -37,33 +37,38 @@ def batch() -> Batch:
     return make_batch(upload=make_upload(project, content=request_file(5)))
 
 
-def work(batch: Batch, *statuses: Part.Status) -> list[Part]:
+def work(batch: Batch, *statuses: ProviderBatch.Status) -> list[ProviderBatch]:
     """Let workers take every step of the parts that are due in one of ``statuses``, once."""
-    for part in batch.parts.filter(status__in=statuses or Part.Status.values):
-        Part.objects.filter(pk=part.pk, next_check_at__isnull=False).update(
+    for provider_batch in batch.provider_batches.filter(
+        status__in=statuses or ProviderBatch.Status.values
+    ):
+        ProviderBatch.objects.filter(pk=provider_batch.pk, next_check_at__isnull=False).update(
             next_check_at=timezone.now(), leased_until=None
         )
-        if step := tasks.STEPS.get((Part, part.status)):
-            step(str(part.pk))
-    return list(batch.parts.all())
+        if step := tasks.STEPS.get((ProviderBatch, provider_batch.status)):
+            step(str(provider_batch.pk))
+    return list(batch.provider_batches.all())
 
 
-def sent_to(batch: Batch) -> list[Part]:
+def sent_to(batch: Batch) -> list[ProviderBatch]:
     """Prepare and submit all parts."""
     work(batch)  # divides
-    work(batch, Part.Status.PREPARING)
-    return work(batch, Part.Status.WAITING)
+    work(batch, ProviderBatch.Status.PREPARING)
+    return work(batch, ProviderBatch.Status.WAITING)
 
 
-def numbers_in(provider: Provider, part: Part) -> list[int]:
+def numbers_in(provider: Provider, provider_batch: ProviderBatch) -> list[int]:
     """Which of the requests the provider got with ``part``."""
-    lines = provider.sent[part.upstream_file_id].splitlines()
+    lines = provider.sent[provider_batch.remote_file_id].splitlines()
     return [int(json.loads(line)["custom_id"].removeprefix("row-")) for line in lines]
 
 
-def end(provider: Provider, part: Part, failed: int = 0) -> None:
+def end(provider: Provider, provider_batch: ProviderBatch, failed: int = 0) -> None:
     """Let the provider answer every request of ``part``, the first ``failed`` with an error."""
-    remote, numbers = provider.batches[part.upstream_id], numbers_in(provider, part)
+    remote, numbers = (
+        provider.batches[provider_batch.remote_id],
+        numbers_in(provider, provider_batch),
+    )
     bad, good = numbers[:failed], numbers[failed:]
     provider.contents[remote["output_file_id"]] = [answer_line(n) for n in good]
     provider.contents[remote["error_file_id"]] = [error_line(n) for n in bad]
@@ -78,7 +83,7 @@ def end(provider: Provider, part: Part, failed: int = 0) -> None:
 def settled(batch: Batch) -> Batch:
     for _ in range(3):
         work(batch)
-    Part.objects.end_batches()
+    ProviderBatch.objects.end_batches()
     tasks.settle(str(batch.pk))
     return Batch.objects.get(pk=batch.pk)
 
@@ -86,29 +91,43 @@ def settled(batch: Batch) -> Batch:
 def test_a_file_that_fits_is_neither_divided_nor_read_for_it() -> None:
     whole = make_batch()
     whole.upload.blob.delete(save=False)
-    part = Part.objects.get(batch=whole)
+    provider_batch = ProviderBatch.objects.get(batch=whole)
 
-    prepare.divide(part)
+    prepare.split_file(provider_batch)
 
-    assert (part.starts_at, part.size) == (0, whole.upload.size)
-    assert whole.parts.count() == 1
+    assert (provider_batch.starts_at, provider_batch.size) == (0, whole.upload.size)
+    assert whole.provider_batches.count() == 1
     assert not whole.events.filter(text__startswith="Divided").exists()
 
 
 def test_every_part_gets_its_own_lines_and_together_they_are_the_file(
     provider: Provider, batch: Batch
 ) -> None:
-    parts = sent_to(batch)
+    provider_batches = sent_to(batch)
 
-    assert [part.number for part in parts] == [1, 2, 3]
-    assert [part.total for part in parts] == [2, 2, 1]
-    assert [numbers_in(provider, part) for part in parts] == [[1, 2], [3, 4], [5]]
+    assert [provider_batch.number for provider_batch in provider_batches] == [1, 2, 3]
+    assert [provider_batch.total for provider_batch in provider_batches] == [2, 2, 1]
+    assert [numbers_in(provider, provider_batch) for provider_batch in provider_batches] == [
+        [1, 2],
+        [3, 4],
+        [5],
+    ]
     content = b"".join(batch.upload.chunks())
-    assert b"".join(provider.sent[part.upstream_file_id] for part in parts) == content
-    asked = [provider.batches[part.upstream_id]["metadata"] for part in parts]
+    assert (
+        b"".join(
+            provider.sent[provider_batch.remote_file_id] for provider_batch in provider_batches
+        )
+        == content
+    )
+    asked = [
+        provider.batches[provider_batch.remote_id]["metadata"]
+        for provider_batch in provider_batches
+    ]
     assert [each["portal_part"] for each in asked] == ["1/3", "2/3", "3/3"]
     assert {each["portal_batch"] for each in asked} == {str(batch.pk)}
-    assert [each["portal_submission"] for each in asked] == [part.token for part in parts]
+    assert [each["portal_submission"] for each in asked] == [
+        provider_batch.token for provider_batch in provider_batches
+    ]
     assert batch.events.filter(text="Divided into 3 parts.").count() == 1
 
 
@@ -120,23 +139,23 @@ def test_the_ledger_knows_line_and_bytes_of_the_whole_file(
     rows = list(Result.objects.filter(batch=batch).order_by("line"))
 
     assert [row.line for row in rows] == [1, 2, 3, 4, 5]
-    assert [row.part.number for row in rows] == [1, 1, 2, 2, 3]
+    assert [row.provider_batch.number for row in rows] == [1, 1, 2, 2, 3]
     for row in rows:
-        assert json.loads(browse.row(row).request)["custom_id"] == row.custom_id
+        assert json.loads(browse.read_row(row).request)["custom_id"] == row.custom_id
 
 
 def test_a_divided_batch_ends_with_every_request_accounted_for(
     provider: Provider, batch: Batch
 ) -> None:
-    parts = sent_to(batch)
-    for part, failed in zip(parts, [0, 1, 0], strict=True):
-        end(provider, part, failed)
+    provider_batches = sent_to(batch)
+    for provider_batch, failed in zip(provider_batches, [0, 1, 0], strict=True):
+        end(provider, provider_batch, failed)
 
     done = settled(batch)
 
     assert done.status == Batch.Status.COMPLETED
     assert (done.succeeded, done.failed, done.cancelled, done.missing) == (4, 1, 0, 0)
-    assert done.actual_cost_usd == batch.charges.aggregate(cost=Sum("cost_usd"))["cost"]
+    assert done.actual_cost_usd == batch.model_costs.aggregate(cost=Sum("cost_usd"))["cost"]
     assert done.output_tokens == 4 * 50
 
 
@@ -147,10 +166,10 @@ def test_parts_that_end_at_different_times_wait_for_the_last(
     end(provider, first)
     running = settled(batch)
     assert running.status == Batch.Status.RUNNING
-    assert Part.objects.get(pk=first.pk).status == Part.Status.DONE
+    assert ProviderBatch.objects.get(pk=first.pk).status == ProviderBatch.Status.DONE
 
-    for part in others:
-        end(provider, part)
+    for provider_batch in others:
+        end(provider, provider_batch)
 
     assert settled(batch).is_accounted_for
 
@@ -167,12 +186,15 @@ def test_a_worker_that_dies_after_the_division_leaves_the_same_parts(
         patch.setattr(prepare, place, die)
         with pytest.raises(Killed):
             work(batch)
-    before = list(batch.parts.values_list("pk", "number", "starts_at", "size", "total"))
+    before = list(batch.provider_batches.values_list("pk", "number", "starts_at", "size", "total"))
 
-    parts = sent_to(batch)
+    provider_batches = sent_to(batch)
 
-    assert list(batch.parts.values_list("pk", "number", "starts_at", "size", "total")) == before
-    assert len(parts) == 3
+    assert (
+        list(batch.provider_batches.values_list("pk", "number", "starts_at", "size", "total"))
+        == before
+    )
+    assert len(provider_batches) == 3
     assert batch.results.count() == 5
     assert len(provider.batches) == 3
 
@@ -188,7 +210,7 @@ def test_a_worker_that_dies_before_the_division_leaves_nothing_of_it(
         with pytest.raises(Killed):
             work(batch)
 
-    assert batch.parts.get().size is None
+    assert batch.provider_batches.get().size is None
     assert len(sent_to(batch)) == 3
 
 
@@ -206,14 +228,16 @@ def test_cancelling_midway_ends_waiting_parts_at_once_and_running_ones_by_the_pr
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    work(batch, Part.Status.PREPARING)
-    first = batch.parts.get(number=1)
+    work(batch, ProviderBatch.Status.PREPARING)
+    first = batch.provider_batches.get(number=1)
     tasks.submit(str(first.pk))
 
     assert controls.request_cancel(batch, batch.created_by)
-    parts = work(batch)
+    provider_batches = work(batch)
 
-    assert [part.status for part in parts[1:]] == [Part.Status.CANCELLED] * 2
+    assert [provider_batch.status for provider_batch in provider_batches[1:]] == [
+        ProviderBatch.Status.CANCELLED
+    ] * 2
     assert provider.calls.count("POST /v1/batches") == 1
     assert provider.calls.count("POST /v1/batches/ID/cancel") == 1
     done = settled(batch)
@@ -221,13 +245,13 @@ def test_cancelling_midway_ends_waiting_parts_at_once_and_running_ones_by_the_pr
     assert done.cancelled == 5
 
 
-@pytest.mark.parametrize("status", [Part.Status.PREPARING, Part.Status.PAUSED])
+@pytest.mark.parametrize("status", [ProviderBatch.Status.PREPARING, ProviderBatch.Status.PAUSED])
 def test_what_is_cancelled_before_it_was_prepared_can_be_retried(
-    provider: Provider, batch: Batch, status: Part.Status
+    provider: Provider, batch: Batch, status: ProviderBatch.Status
 ) -> None:
     work(batch)  # the first part has its ledger, the others have none yet
-    unwritten = batch.parts.filter(status=Part.Status.PREPARING)
-    unwritten.update(status=status, stopped_in=Part.Status.PREPARING)
+    unwritten = batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING)
+    unwritten.update(status=status, stopped_in_status=ProviderBatch.Status.PREPARING)
     controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
@@ -242,8 +266,11 @@ def test_parts_whose_ledger_cannot_be_written_count_as_cancelled(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    unwritten = batch.parts.filter(status=Part.Status.PREPARING)
-    unwritten.update(status=Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.PREPARING)
+    unwritten = batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING)
+    unwritten.update(
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.PREPARING,
+    )
     controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
@@ -256,8 +283,8 @@ def test_one_part_that_is_refused_waits_for_a_person_while_the_others_go_on(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    work(batch, Part.Status.PREPARING)
-    second = batch.parts.get(number=2)
+    work(batch, ProviderBatch.Status.PREPARING)
+    second = batch.provider_batches.get(number=2)
 
     def refuse(call: str, request: httpx.Request) -> httpx.Response | None:
         if call == "POST /v1/batches" and second.token in request.content.decode():
@@ -265,19 +292,22 @@ def test_one_part_that_is_refused_waits_for_a_person_while_the_others_go_on(
         return None
 
     provider.before = refuse
-    first, refused, third = work(batch, Part.Status.WAITING)
+    first, refused, third = work(batch, ProviderBatch.Status.WAITING)
 
-    assert refused.status == Part.Status.NEEDS_ATTENTION
+    assert refused.status == ProviderBatch.Status.NEEDS_ATTENTION
     assert "Line 1: no." in refused.trouble
-    assert (first.status, third.status) == (Part.Status.RUNNING, Part.Status.RUNNING)
+    assert (first.status, third.status) == (
+        ProviderBatch.Status.RUNNING,
+        ProviderBatch.Status.RUNNING,
+    )
     end(provider, first)
     end(provider, third)
     assert settled(batch).status == Batch.Status.RUNNING
 
     provider.before = lambda *_: None
     controls.try_again(batch, batch.created_by)
-    work(batch, Part.Status.WAITING)
-    end(provider, batch.parts.get(number=2))
+    work(batch, ProviderBatch.Status.WAITING)
+    end(provider, batch.provider_batches.get(number=2))
     done = settled(batch)
     assert done.is_accounted_for
     assert done.results.filter(outcome=Outcome.OK).count() == 5
@@ -287,25 +317,30 @@ def test_a_file_that_was_sent_in_doubt_is_known_by_the_parts_own_size(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    work(batch, Part.Status.PREPARING)
-    part = batch.parts.get(number=2)
-    provider.files["f-1"], provider.sizes["f-1"] = f"{part.token}.jsonl", part.size or 0
-    Part.objects.filter(pk=part.pk).update(upload_attempted_at=timezone.now())
+    work(batch, ProviderBatch.Status.PREPARING)
+    provider_batch = batch.provider_batches.get(number=2)
+    provider.files["f-1"], provider.sizes["f-1"] = (
+        f"{provider_batch.token}.jsonl",
+        provider_batch.size or 0,
+    )
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(upload_attempted_at=timezone.now())
 
-    tasks.submit(str(part.pk))
+    tasks.submit(str(provider_batch.pk))
 
-    assert Part.objects.get(pk=part.pk).upstream_file_id == "f-1"
+    assert ProviderBatch.objects.get(pk=provider_batch.pk).remote_file_id == "f-1"
     assert "POST /v1/files" not in provider.calls
 
 
 def test_a_part_of_before_there_were_sizes_is_the_whole_file(provider: Provider) -> None:
-    part = Part.objects.get(batch=make_batch())
-    prepare.prepare(part)
-    Part.objects.update(size=None, starts_at=0)
+    provider_batch = ProviderBatch.objects.get(batch=make_batch())
+    prepare.prepare(provider_batch)
+    ProviderBatch.objects.update(size=None, starts_at=0)
 
-    tasks.submit(str(part.pk))
+    tasks.submit(str(provider_batch.pk))
 
-    part.refresh_from_db()
-    assert provider.sent[part.upstream_file_id] == b"".join(part.batch.upload.chunks())
+    provider_batch.refresh_from_db()
+    assert provider.sent[provider_batch.remote_file_id] == b"".join(
+        provider_batch.batch.upload.chunks()
+    )
     (remote,) = provider.batches.values()
     assert "portal_part" not in remote["metadata"]

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import REALTIME, Batch, Event, Part, Project
+from batchapp.models import REALTIME, Batch, Event, Project, ProviderBatch
 from batchapp.models.fields.money_field import rounded
 from batchapp.services.lifecycle import fallback_window, prepare
 from batchapp.services.orders import place_order
@@ -42,7 +42,7 @@ def order(
 ) -> Batch:
     project = project or make_project()
     upload = make_upload(project, content=content)
-    batch = place_order.order(
+    batch = place_order.place_order(
         project,
         upload.uploaded_by,
         upload,
@@ -51,17 +51,19 @@ def order(
         fallback=fallback,
         submission=uuid.uuid4(),
     )
-    for part in batch.parts.all():
-        prepare.prepare(part)
-    for part in batch.parts.filter(status=Part.Status.PREPARING):
-        prepare.prepare(part)
+    for provider_batch in batch.provider_batches.all():
+        prepare.prepare(provider_batch)
+    for provider_batch in batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING):
+        prepare.prepare(provider_batch)
     return batch
 
 
-def submit(part: Part) -> Part:
-    Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now(), leased_until=None)
-    tasks.submit(str(part.pk))
-    return Part.objects.get(pk=part.pk)
+def submit(provider_batch: ProviderBatch) -> ProviderBatch:
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(
+        next_check_at=timezone.now(), leased_until=None
+    )
+    tasks.submit(str(provider_batch.pk))
+    return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
 def no_room_in(provider: Provider, *windows: str) -> None:
@@ -84,13 +86,13 @@ def test_it_runs_in_the_longer_window_at_the_price_of_when_it_was_ordered(
     batch.connection.prices.update(input_usd=9, output_usd=9)  # dearer since then
     no_room_in(provider, "1h")
 
-    part = submit(batch.parts.get())
-    assert part.status == Part.Status.WAITING
-    assert part.next_check_at
-    assert part.next_check_at <= timezone.now()
-    part = submit(part)
+    provider_batch = submit(batch.provider_batches.get())
+    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.next_check_at
+    assert provider_batch.next_check_at <= timezone.now()
+    provider_batch = submit(provider_batch)
 
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     (remote,) = provider.batches.values()
     assert remote["completion_window"] == "24h"
     batch.refresh_from_db()
@@ -98,9 +100,9 @@ def test_it_runs_in_the_longer_window_at_the_price_of_when_it_was_ordered(
     assert batch.events.filter(
         text=f"{batch.connection} has no room for 1h: it runs in 24h, as was decided."
     ).exists()
-    charge = batch.charges.get()
-    assert (charge.input_price, charge.output_price) == (1, 2)
-    assert charge.price_row == price.pk
+    model_cost = batch.model_costs.get()
+    assert (model_cost.input_price, model_cost.output_price) == (1, 2)
+    assert model_cost.price_row == price.pk
 
 
 def test_the_estimate_is_the_one_that_an_order_of_the_longer_window_would_have_had(
@@ -110,10 +112,10 @@ def test_the_estimate_is_the_one_that_an_order_of_the_longer_window_would_have_h
     batch, straight = order(project), order(project, window="24h", fallback="")
     no_room_in(provider, "1h")
 
-    submit(batch.parts.get())
+    submit(batch.provider_batches.get())
 
     batch.refresh_from_db()
-    ours, theirs = batch.charges.get(), straight.charges.get()
+    ours, theirs = batch.model_costs.get(), straight.model_costs.get()
     for name in ("low", "cost", "ceiling"):
         assert getattr(ours, f"estimated_{name}_usd") == getattr(theirs, f"estimated_{name}_usd")
     assert ours.estimated_ceiling_usd
@@ -123,7 +125,7 @@ def test_the_estimate_is_the_one_that_an_order_of_the_longer_window_would_have_h
 def test_what_is_paid_is_the_price_of_the_window_it_ran_in(provider: Provider) -> None:
     batch = order()
     no_room_in(provider, "1h")
-    submit(batch.parts.get())
+    submit(batch.provider_batches.get())
 
     done = finish(Batch.objects.get(pk=batch.pk))
 
@@ -136,11 +138,11 @@ def test_amounts_that_cannot_be_told_are_unknown(provider: Provider) -> None:
     batch = order(make_project(connection=connection))
     no_room_in(provider, "1h")
 
-    submit(batch.parts.get())
+    submit(batch.provider_batches.get())
 
-    charge = batch.charges.get()
-    assert charge.estimated_ceiling_usd == charge.estimated_low_usd
-    assert charge.estimated_cost_usd
+    model_cost = batch.model_costs.get()
+    assert model_cost.estimated_ceiling_usd == model_cost.estimated_low_usd
+    assert model_cost.estimated_cost_usd
 
 
 def test_a_window_without_a_price_leaves_none(provider: Provider) -> None:
@@ -149,14 +151,14 @@ def test_a_window_without_a_price_leaves_none(provider: Provider) -> None:
     batch = order(make_project(connection=connection))
     no_room_in(provider, "1h")
 
-    submit(batch.parts.get())
+    submit(batch.provider_batches.get())
 
     batch.refresh_from_db()
-    charge = batch.charges.get()
+    model_cost = batch.model_costs.get()
     assert batch.window == "24h"
     assert batch.estimated_cost_usd is None
-    assert charge.unit_price is None
-    assert charge.estimated_cost_usd is charge.estimated_low_usd is None
+    assert model_cost.unit_price is None
+    assert model_cost.estimated_cost_usd is model_cost.estimated_low_usd is None
 
 
 def test_a_batch_of_several_models_is_repriced_model_by_model(provider: Provider) -> None:
@@ -167,13 +169,13 @@ def test_a_batch_of_several_models_is_repriced_model_by_model(provider: Provider
     batch = order(make_project(connection=connection), content="\n".join(lines).encode())
     no_room_in(provider, "1h")
 
-    submit(batch.parts.get())
+    submit(batch.provider_batches.get())
 
-    prices = {charge.model: charge.input_price for charge in batch.charges.all()}
+    prices = {model_cost.model: model_cost.input_price for model_cost in batch.model_costs.all()}
     assert prices == {MODEL: 1, "other/model": 3}
     batch.refresh_from_db()
     assert batch.estimated_cost_usd == sum(
-        charge.estimated_cost_usd or 0 for charge in batch.charges.all()
+        model_cost.estimated_cost_usd or 0 for model_cost in batch.model_costs.all()
     )
 
 
@@ -181,12 +183,12 @@ def test_if_the_longer_window_is_full_too_it_waits_there(provider: Provider) -> 
     batch = order()
     no_room_in(provider, "1h", "24h")
 
-    submit(batch.parts.get())
-    part = submit(batch.parts.get())
+    submit(batch.provider_batches.get())
+    provider_batch = submit(batch.provider_batches.get())
 
     batch.refresh_from_db()
-    assert (batch.window, part.status) == ("24h", Part.Status.WAITING)
-    assert "has no room for it just now" in part.trouble
+    assert (batch.window, provider_batch.status) == ("24h", ProviderBatch.Status.WAITING)
+    assert "has no room for it just now" in provider_batch.trouble
     assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
 
 
@@ -194,10 +196,10 @@ def test_without_a_decision_it_waits_in_its_window(provider: Provider) -> None:
     batch = order(fallback="")
     no_room_in(provider, "1h")
 
-    part = submit(batch.parts.get())
+    provider_batch = submit(batch.provider_batches.get())
 
     batch.refresh_from_db()
-    assert (batch.window, part.status) == ("1h", Part.Status.WAITING)
+    assert (batch.window, provider_batch.status) == ("1h", ProviderBatch.Status.WAITING)
 
 
 def test_once_a_part_is_at_the_provider_the_others_wait_for_room_in_its_window(
@@ -205,7 +207,7 @@ def test_once_a_part_is_at_the_provider_the_others_wait_for_room_in_its_window(
 ) -> None:
     project = make_project(connection=make_connection(max_requests=1))
     batch = order(project, content=request_file(2))
-    first, second = batch.parts.all()
+    first, second = batch.provider_batches.all()
     submit(first)
     no_room_in(provider, "1h")
 
@@ -216,7 +218,7 @@ def test_once_a_part_is_at_the_provider_the_others_wait_for_room_in_its_window(
     assert "has no room" in second.trouble
 
 
-def after_a_doubtful_create(provider: Provider, part: Part) -> Part:
+def after_a_doubtful_create(provider: Provider, provider_batch: ProviderBatch) -> ProviderBatch:
     """A create that brought no answer and no batch, some time ago."""
 
     def lose(call: str, request: httpx.Request) -> None:
@@ -224,34 +226,39 @@ def after_a_doubtful_create(provider: Provider, part: Part) -> Part:
             raise httpx.ReadTimeout("no reply", request=request)
 
     provider.before = lose
-    submit(part)
-    Part.objects.filter(pk=part.pk).update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    return Part.objects.get(pk=part.pk)
+    submit(provider_batch)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(
+        create_attempted_at=timezone.now() - timedelta(hours=1)
+    )
+    return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
 def test_after_a_create_that_came_to_nothing_it_still_falls_back(provider: Provider) -> None:
     batch = order()
-    part = after_a_doubtful_create(provider, batch.parts.get())
+    provider_batch = after_a_doubtful_create(provider, batch.provider_batches.get())
     no_room_in(provider, "1h")
-    submit(part)
+    submit(provider_batch)
 
-    part = submit(part)
+    provider_batch = submit(provider_batch)
 
     batch.refresh_from_db()
-    assert (batch.window, part.status) == ("24h", Part.Status.RUNNING)
-    assert part.may_have_twin
+    assert (batch.window, provider_batch.status) == ("24h", ProviderBatch.Status.RUNNING)
+    assert provider_batch.may_have_duplicate
 
 
 def test_after_it_fell_back_a_create_that_came_late_is_not_paid_again(provider: Provider) -> None:
     batch = order()
-    part = after_a_doubtful_create(provider, batch.parts.get())
+    provider_batch = after_a_doubtful_create(provider, batch.provider_batches.get())
     no_room_in(provider, "1h")
-    submit(part)
-    late = provider._create({"metadata": {"portal_submission": part.token}}).json()
+    submit(provider_batch)
+    late = provider._create({"metadata": {"portal_submission": provider_batch.token}}).json()
 
-    part = submit(part)
+    provider_batch = submit(provider_batch)
 
-    assert (part.status, part.upstream_id) == (Part.Status.RUNNING, late["id"])
+    assert (provider_batch.status, provider_batch.remote_id) == (
+        ProviderBatch.Status.RUNNING,
+        late["id"],
+    )
     assert list(provider.batches) == [late["id"]]
 
 
@@ -260,8 +267,8 @@ def test_a_part_that_is_being_created_keeps_the_others_in_its_window(
     provider: Provider, seconds: int
 ) -> None:
     project = make_project(connection=make_connection(max_requests=1))
-    first, second = order(project, content=request_file(2)).parts.all()
-    Part.objects.filter(pk=first.pk).update(
+    first, second = order(project, content=request_file(2)).provider_batches.all()
+    ProviderBatch.objects.filter(pk=first.pk).update(
         create_attempted_at=timezone.now() - timedelta(seconds=seconds),
         leased_until=timezone.now() + timedelta(minutes=1),
     )
@@ -272,16 +279,16 @@ def test_a_part_that_is_being_created_keeps_the_others_in_its_window(
 def test_all_parts_go_to_the_same_window(provider: Provider) -> None:
     project = make_project(connection=make_connection(max_requests=1))
     batch = order(project, content=request_file(3))
-    parts = list(batch.parts.all())
-    stale = Part.objects.select_related("batch").get(pk=parts[1].pk)
+    provider_batches = list(batch.provider_batches.all())
+    stale = ProviderBatch.objects.select_related("batch").get(pk=provider_batches[1].pk)
     assert stale.batch.window == "1h"  # this worker read it before
     no_room_in(provider, "1h")
-    submit(parts[0])
+    submit(provider_batches[0])
 
     assert fallback_window.fall_back(stale)
     assert stale.batch.window == "24h"
-    for part in parts:
-        submit(part)
+    for provider_batch in provider_batches:
+        submit(provider_batch)
 
     assert [each["completion_window"] for each in provider.batches.values()] == ["24h"] * 3
     assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
@@ -298,11 +305,11 @@ def test_all_of_the_switch_is_written_or_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(Event.objects, "create", fail)
         with pytest.raises(RuntimeError):
-            fallback_window.fall_back(batch.parts.get())
+            fallback_window.fall_back(batch.provider_batches.get())
 
     batch.refresh_from_db()
     assert batch.window == "1h"
-    assert batch.charges.get().input_price == 2
+    assert batch.model_costs.get().input_price == 2
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Connection, Part, Segment
+from batchapp.models import Batch, Connection, ProviderBatch, ResultChunk
 from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.lifecycle.harvest import fetch_results
@@ -28,11 +28,11 @@ pytestmark = pytest.mark.django_db
 
 
 def output(batch: Batch) -> bytes:
-    return b"".join(browse.download(batch, Segment.Kind.OUTPUT))
+    return b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT))
 
 
 def test_every_request_is_accounted_for_and_paid_at_the_frozen_price(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(3), answer_line(1)], [error_line(2)])
     running.batch.connection.prices.update(input_usd=999)  # an edit never rewrites history
@@ -53,24 +53,24 @@ def test_every_request_is_accounted_for_and_paid_at_the_frozen_price(
 
 
 def test_results_come_in_while_the_batch_runs_and_each_line_once(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(2)], status="in_progress")
     tasks.poll(str(running.pk))
     tasks.harvest(str(due(running).pk))
-    part = due(running)
-    assert part.status == Part.Status.RUNNING
-    assert part.output_lines == 1
+    provider_batch = due(running)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.output_lines == 1
 
     provider.finish([answer_line(2), answer_line(1), answer_line(3)])
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert output(batch).count(b"row-2") == 1
     assert batch.succeeded == 3
 
 
 def test_a_line_that_slipped_behind_the_cursor_is_found_at_the_end(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(2), answer_line(3)], status="in_progress")
     tasks.poll(str(running.pk))
@@ -83,7 +83,9 @@ def test_a_line_that_slipped_behind_the_cursor_is_found_at_the_end(
     assert output(batch).count(b"\n") == 3
 
 
-def test_a_body_cut_in_the_middle_is_fetched_again(provider: Provider, running: Part) -> None:
+def test_a_body_cut_in_the_middle_is_fetched_again(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
     def cut(call: str, request: httpx.Request) -> None:
@@ -93,7 +95,7 @@ def test_a_body_cut_in_the_middle_is_fetched_again(provider: Provider, running: 
     provider.after = cut
     tasks.poll(str(running.pk))
     tasks.harvest(str(due(running).pk))
-    assert due(running).status == Part.Status.HARVESTING
+    assert due(running).status == ProviderBatch.Status.HARVESTING
 
     provider.after = lambda *_: None
     batch = go_on(running)
@@ -102,15 +104,15 @@ def test_a_body_cut_in_the_middle_is_fetched_again(provider: Provider, running: 
 
 
 def test_a_death_between_storing_and_recording_loses_and_doubles_nothing(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     tasks.poll(str(running.pk))
     with monkeypatch.context() as dying:
-        dying.setattr(Part, "renew", lambda *_, **__: 1 / 0)
+        dying.setattr(ProviderBatch, "renew_lease", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             tasks.harvest(str(due(running).pk))
-    assert not Segment.objects.exists()
+    assert not ResultChunk.objects.exists()
 
     batch = go_on(running)
 
@@ -119,7 +121,7 @@ def test_a_death_between_storing_and_recording_loses_and_doubles_nothing(
 
 
 def test_lines_nobody_asked_for_and_garbage_are_kept_and_reported(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     strange = [answer_line(99), b"<html>", b"\xff\xfe", b'{"custom_id": 5}']
     provider.finish([answer_line(1), *strange, answer_line(2), answer_line(3)])
@@ -131,7 +133,9 @@ def test_lines_nobody_asked_for_and_garbage_are_kept_and_reported(
     assert batch.events.filter(text__startswith="4 result lines were set aside").count() == 1
 
 
-def test_what_never_came_back_is_missing_and_said_so(provider: Provider, running: Part) -> None:
+def test_what_never_came_back_is_missing_and_said_so(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish([answer_line(1)])
 
     batch = go_on(running)
@@ -141,7 +145,7 @@ def test_what_never_came_back_is_missing_and_said_so(provider: Provider, running
     assert batch.events.filter(text__contains="3 in = 1 answered + 2 missing").exists()
 
 
-def test_a_batch_without_one_answer_has_failed(provider: Provider, running: Part) -> None:
+def test_a_batch_without_one_answer_has_failed(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([], [error_line(n) for n in (1, 2, 3)], status="failed")
 
     batch = go_on(running)
@@ -150,7 +154,9 @@ def test_a_batch_without_one_answer_has_failed(provider: Provider, running: Part
     assert batch.actual_cost_usd == 0
 
 
-def test_cancelling_keeps_and_pays_what_was_answered(provider: Provider, running: Part) -> None:
+def test_cancelling_keeps_and_pays_what_was_answered(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     controls.request_cancel(running.batch, running.batch.created_by)
 
@@ -162,7 +168,9 @@ def test_cancelling_keeps_and_pays_what_was_answered(provider: Provider, running
     assert batch.actual_cost_usd == Decimal("0.0002")
 
 
-def test_a_batch_that_ended_is_not_cancelled_over_there(provider: Provider, running: Part) -> None:
+def test_a_batch_that_ended_is_not_cancelled_over_there(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     controls.request_cancel(running.batch, running.batch.created_by)
 
@@ -172,36 +180,40 @@ def test_a_batch_that_ended_is_not_cancelled_over_there(provider: Provider, runn
     assert "POST /v1/batches/ID/cancel" not in provider.calls
 
 
-def test_a_batch_the_provider_lost_waits_for_a_person(provider: Provider, running: Part) -> None:
+def test_a_batch_the_provider_lost_waits_for_a_person(
+    provider: Provider, running: ProviderBatch
+) -> None:
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(404, text="Batch with ID x not found")
 
     tasks.poll(str(running.pk))
 
-    part = due(running)
-    assert part.status == Part.Status.NEEDS_ATTENTION
-    assert part.stopped_in == Part.Status.RUNNING
-    controls.try_again(part.batch, part.batch.created_by)
+    provider_batch = due(running)
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.stopped_in_status == ProviderBatch.Status.RUNNING
+    controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
     provider.before = lambda *_: None
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    assert go_on(part).succeeded == 3
+    assert go_on(provider_batch).succeeded == 3
 
 
-def test_an_unknown_status_counts_as_running(provider: Provider, running: Part) -> None:
+def test_an_unknown_status_counts_as_running(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([], status="pondering")
 
     tasks.poll(str(running.pk))
 
-    assert due(running).status == Part.Status.RUNNING
+    assert due(running).status == ProviderBatch.Status.RUNNING
 
 
-def test_a_plain_provider_is_read_at_the_end_only(provider: Provider, running: Part) -> None:
+def test_a_plain_provider_is_read_at_the_end_only(
+    provider: Provider, running: ProviderBatch
+) -> None:
     connection = running.batch.connection
     connection.has_partial_results = False
     connection.save()
     provider.finish([answer_line(1)], status="in_progress")
     tasks.poll(str(running.pk))
-    assert due(running).status == Part.Status.RUNNING
+    assert due(running).status == ProviderBatch.Status.RUNNING
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     assert go_on(running).succeeded == 3
@@ -209,30 +221,30 @@ def test_a_plain_provider_is_read_at_the_end_only(provider: Provider, running: P
 
 def test_a_model_without_a_price_is_never_free() -> None:
     batch = make_batch()
-    batch.charges.update(input_price=None, output_price=None)
+    batch.model_costs.update(input_price=None, output_price=None)
 
     batch = finish(batch)
 
     assert batch.actual_cost_usd is None
-    assert batch.charges.get().cost_usd is None
-    assert batch.charges.get().input_tokens == 300
+    assert batch.model_costs.get().cost_usd is None
+    assert batch.model_costs.get().input_tokens == 300
 
 
-def test_answers_without_usage_are_counted(provider: Provider, running: Part) -> None:
+def test_answers_without_usage_are_counted(provider: Provider, running: ProviderBatch) -> None:
     silent = answer_line(1).replace(b'"usage"', b'"usages"')
     provider.finish([silent, answer_line(2), answer_line(3)])
 
     batch = go_on(running)
 
-    assert batch.charges.get().answers_without_usage == 1
+    assert batch.model_costs.get().answers_without_usage == 1
 
 
 def test_cancelling_before_the_ledger_is_written_still_adds_up() -> None:
     batch = make_batch(upload=make_upload())
     controls.request_cancel(batch, batch.created_by)
-    set_part(batch, status=Part.Status.CANCELLED, next_check_at=None)
+    set_part(batch, status=ProviderBatch.Status.CANCELLED, next_check_at=None)
 
-    Part.objects.end_batches()
+    ProviderBatch.objects.end_batches()
     tasks.settle(str(batch.pk))
 
     batch.refresh_from_db()
@@ -240,36 +252,38 @@ def test_cancelling_before_the_ledger_is_written_still_adds_up() -> None:
 
 
 def test_late_results_of_a_cancelled_batch_are_waited_for(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], status="cancelled")
 
     tasks.poll(str(running.pk))
 
-    part = Part.objects.get(pk=running.pk)
-    assert part.status == Part.Status.HARVESTING
-    assert part.next_check_at
-    assert part.next_check_at > timezone.now() + timedelta(seconds=20)
+    provider_batch = ProviderBatch.objects.get(pk=running.pk)
+    assert provider_batch.status == ProviderBatch.Status.HARVESTING
+    assert provider_batch.next_check_at
+    assert provider_batch.next_check_at > timezone.now() + timedelta(seconds=20)
 
 
-def test_a_batch_not_to_be_seen_yet_is_looked_for_again(provider: Provider, running: Part) -> None:
+def test_a_batch_not_to_be_seen_yet_is_looked_for_again(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.before = lambda *_: httpx.Response(404, text="Batch with ID x not found")
 
     tasks.poll(str(running.pk))  # at once: the provider's replica lags behind
 
-    part = due(running)
-    assert part.status == Part.Status.RUNNING
-    assert part.failures == 1
+    provider_batch = due(running)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.failures == 1
 
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_cancelling_what_the_provider_has_deleted_ends_it(
-    provider: Provider, running: Part, status: int
+    provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(status, text="Batch with ID x not found")
     tasks.poll(str(running.pk))
-    assert due(running).status == Part.Status.NEEDS_ATTENTION
+    assert due(running).status == ProviderBatch.Status.NEEDS_ATTENTION
 
     controls.request_cancel(running.batch, running.batch.created_by)
     batch = go_on(running)
@@ -278,7 +292,7 @@ def test_cancelling_what_the_provider_has_deleted_ends_it(
 
 
 def test_a_slow_transfer_keeps_its_lease(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.finish([])
     tasks.poll(str(running.pk))
@@ -293,7 +307,7 @@ def test_a_slow_transfer_keeps_its_lease(
         for start in range(0, len(line), 50):
             yield line[start : start + 50]
             pass_time(start)
-            assert not Part.objects.due(timezone.now()).exists()
+            assert not ProviderBatch.objects.due(timezone.now()).exists()
 
     def pass_time(seconds: float) -> None:
         monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
@@ -306,7 +320,7 @@ def test_a_slow_transfer_keeps_its_lease(
 
 
 def test_a_commit_whose_confirmation_was_lost_keeps_its_bytes(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
     def losing() -> Iterator[None]:
@@ -327,7 +341,7 @@ def test_a_commit_whose_confirmation_was_lost_keeps_its_bytes(
 
 
 def test_a_result_file_named_after_the_end_is_still_fetched(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     set_part(running.batch, output_file_id="", error_file_id="")
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -344,7 +358,7 @@ def test_a_result_file_named_after_the_end_is_still_fetched(
 
 
 def test_a_batch_reopened_before_it_was_fetched_is_followed_to_its_new_end(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     tasks.poll(str(running.pk))
@@ -358,7 +372,9 @@ def test_a_batch_reopened_before_it_was_fetched_is_followed_to_its_new_end(
     assert go_on(running).succeeded == 3
 
 
-def test_counts_that_never_come_true_end_all_the_same(provider: Provider, running: Part) -> None:
+def test_counts_that_never_come_true_end_all_the_same(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish([answer_line(1)])
     next(iter(provider.batches.values()))["request_counts"]["completed"] = 10**12
 
@@ -367,7 +383,9 @@ def test_counts_that_never_come_true_end_all_the_same(provider: Provider, runnin
     assert (batch.succeeded, batch.missing) == (1, 2)
 
 
-def test_errors_a_provider_does_not_count_are_read(provider: Provider, running: Part) -> None:
+def test_errors_a_provider_does_not_count_are_read(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     del next(iter(provider.batches.values()))["request_counts"]
 
@@ -377,7 +395,7 @@ def test_errors_a_provider_does_not_count_are_read(provider: Provider, running: 
 
 
 def test_absurd_values_of_a_provider_are_stored_or_dropped(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     absurd = json.loads(answer_line(1))
     absurd["id"] = "i" * 1000
@@ -396,12 +414,12 @@ def test_absurd_values_of_a_provider_are_stored_or_dropped(
     batch = go_on(running)
 
     assert (batch.succeeded, batch.failed) == (2, 1)
-    assert batch.charges.get().answers_without_usage == 1
+    assert batch.model_costs.get().answers_without_usage == 1
 
 
 @pytest.mark.parametrize("file_id", ["f" * 1000, "..", 5])
 def test_a_file_id_that_is_none_counts_as_absent(
-    provider: Provider, running: Part, file_id: object
+    provider: Provider, running: ProviderBatch, file_id: object
 ) -> None:
     set_part(running.batch, output_file_id="", error_file_id="")
     provider.finish([], [error_line(n) for n in (1, 2, 3)], status="failed")
@@ -413,23 +431,23 @@ def test_a_file_id_that_is_none_counts_as_absent(
 def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    part = make_batch().parts.get()
+    provider_batch = make_batch().provider_batches.get()
 
     monkeypatch.setattr(prepare, "ROWS_AT_ONCE", 1)
-    monkeypatch.setattr(prepare.Part, "move_to", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(prepare.ProviderBatch, "move_to", lambda *_, **__: 1 / 0)
     for _ in range(runner.MAX_CLAIMS):
         with pytest.raises(ZeroDivisionError):
-            tasks.prepare(str(due(part).pk))
+            tasks.prepare(str(due(provider_batch).pk))
     monkeypatch.undo()
-    tasks.prepare(str(due(part).pk))
+    tasks.prepare(str(due(provider_batch).pk))
 
-    assert due(part).status == Part.Status.NEEDS_ATTENTION
+    assert due(provider_batch).status == ProviderBatch.Status.NEEDS_ATTENTION
 
 
 def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     batch = make_batch()
-    set_part(batch, status=Part.Status.DONE, next_check_at=None)
-    Part.objects.end_batches()
+    set_part(batch, status=ProviderBatch.Status.DONE, next_check_at=None)
+    ProviderBatch.objects.end_batches()
     for _ in range(2):
         Batch.objects.update(claims=runner.MAX_CLAIMS, next_check_at=timezone.now())
         tasks.settle(str(batch.pk))
@@ -442,14 +460,14 @@ def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
 
 @pytest.mark.parametrize("status", [400, 404])
 def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
-    provider: Provider, running: Part, status: int
+    provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     refusal = httpx.Response(status, text="Cannot cancel it")
     provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
     controls.request_cancel(running.batch, running.batch.created_by)
     tasks.poll(str(running.pk))
-    assert due(running).status == Part.Status.RUNNING
+    assert due(running).status == ProviderBatch.Status.RUNNING
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
@@ -457,7 +475,7 @@ def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
 
 
 def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 1)
     Connection.objects.update(has_partial_results=False)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Connection, Part, Segment, Stray, Watch
+from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, ResultChunk, UnmatchedLine
 from batchapp.providers import result_stream
 from batchapp.services.lifecycle.harvest import fetch_results, unmatched_lines
 from batchapp.services.results import browse
@@ -35,12 +35,16 @@ ALL = [answer_line(n) for n in (1, 2, 3)]
 
 def stored(batch: Batch) -> list[bytes]:
     """All lines that are kept, sorted."""
-    found = [b"".join(browse.download(batch, kind)) for kind in Segment.Kind]
+    found = [b"".join(browse.download(batch, kind)) for kind in ResultChunk.Kind]
     return sorted(b"".join(found).splitlines())
 
 
 def set_aside(batch: Batch) -> list[tuple[str, str]]:
-    return list(Stray.objects.filter(part__batch=batch).values_list("reason", "custom_id"))
+    return list(
+        UnmatchedLine.objects.filter(provider_batch__batch=batch).values_list(
+            "reason", "custom_id"
+        )
+    )
 
 
 def changed(line: bytes, **changes: Any) -> bytes:
@@ -52,7 +56,7 @@ def with_body(body: Any, number: int = 1, status: Any = 200) -> bytes:
 
 
 def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     odd = [b"<html>", answer_line(99), changed(answer_line(1), id="another")]
     provider.finish([*ALL, *odd])
@@ -62,11 +66,11 @@ def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
     assert batch.succeeded == 3
     assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99"), ("second", "row-1")]
     assert stored(batch) == sorted([*ALL, *odd])
-    assert b"".join(browse.download_set_aside(batch)) == b"\n".join([*odd, b""])
+    assert b"".join(browse.download_unmatched(batch)) == b"\n".join([*odd, b""])
     assert batch.events.filter(text__startswith="3 result lines were set aside").count() == 1
 
 
-def test_a_plain_repeat_is_nothing_to_speak_of(provider: Provider, running: Part) -> None:
+def test_a_plain_repeat_is_nothing_to_speak_of(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([*ALL, *ALL])
 
     batch = go_on(running)
@@ -76,7 +80,7 @@ def test_a_plain_repeat_is_nothing_to_speak_of(provider: Provider, running: Part
 
 
 def test_lines_without_an_id_are_told_apart_by_their_bytes(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     nameless = [changed(line, id=None) for line in ALL]
     other = changed(answer_line(1, text="Something else."), id=None)
@@ -89,7 +93,7 @@ def test_lines_without_an_id_are_told_apart_by_their_bytes(
 
 
 def test_a_stranger_that_only_turns_up_when_all_is_read_again_is_kept(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1), b"garbage"])
     tasks.poll(str(running.pk))
@@ -105,7 +109,7 @@ def test_a_stranger_that_only_turns_up_when_all_is_read_again_is_kept(
 
 
 def test_an_error_that_became_an_answer_stays_in_storage_and_is_not_set_aside(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     failed = changed(error_line(1), id="first-try")
     lines = [failed, answer_line(1), failed, *ALL[1:]]
@@ -118,7 +122,9 @@ def test_an_error_that_became_an_answer_stays_in_storage_and_is_not_set_aside(
     assert set_aside(batch) == []
 
 
-def test_an_error_says_more_than_that_nobody_tried(provider: Provider, running: Part) -> None:
+def test_an_error_says_more_than_that_nobody_tried(
+    provider: Provider, running: ProviderBatch
+) -> None:
     untried = changed(error_line(1), id="x", error={"code": "batch_expired", "message": "Late."})
     provider.finish(ALL[1:], [untried, error_line(1), untried])
 
@@ -129,7 +135,7 @@ def test_an_error_says_more_than_that_nobody_tried(provider: Provider, running: 
 
 
 def test_so_many_strays_are_listed_and_all_are_kept(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unmatched_lines, "MOST_LISTED", 5)
     monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 4)
@@ -145,7 +151,7 @@ def test_so_many_strays_are_listed_and_all_are_kept(
 
 
 def test_what_came_before_a_break_is_kept_and_not_fetched_again(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish(ALL)
     tasks.poll(str(running.pk))
@@ -157,14 +163,18 @@ def test_what_came_before_a_break_is_kept_and_not_fetched_again(
     provider.after = lambda *_: httpx.Response(200, content=break_off())
     tasks.harvest(str(due(running).pk))
 
-    part = due(running)
-    assert (part.status, part.output_lines, part.failures) == (Part.Status.HARVESTING, 1, 1)
+    provider_batch = due(running)
+    assert (provider_batch.status, provider_batch.output_lines, provider_batch.failures) == (
+        ProviderBatch.Status.HARVESTING,
+        1,
+        1,
+    )
     provider.after = lambda *_: None
     assert go_on(running).succeeded == 3
 
 
 def test_a_file_that_always_ends_within_a_line_is_taken_as_it_is(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([])
     torn = b"\n".join([*ALL[:2], ALL[2][:50]])
@@ -182,7 +192,7 @@ def test_a_file_that_always_ends_within_a_line_is_taken_as_it_is(
 
 
 def test_a_line_of_ten_megabytes_is_an_answer_like_any_other(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     huge = answer_line(1, text="x" * 10_000_000)
     provider.finish([huge, *ALL[1:]])
@@ -194,7 +204,7 @@ def test_a_line_of_ten_megabytes_is_an_answer_like_any_other(
 
 
 def test_a_line_too_long_to_read_is_cut_and_does_not_hold_up_the_others(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(result_stream, "MAX_LINE_BYTES", 5_000)
     endless = answer_line(1, text="x" * 20_000)
@@ -209,7 +219,7 @@ def test_a_line_too_long_to_read_is_cut_and_does_not_hold_up_the_others(
 
 
 def test_a_provider_that_ignores_skip_gives_each_line_once(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     def whole(call: str, request: httpx.Request) -> httpx.Response | None:
         if call != "GET /v1/files/ID/content":
@@ -232,7 +242,7 @@ def test_a_provider_that_ignores_skip_gives_each_line_once(
 
 
 def test_a_missed_line_is_looked_for_even_if_the_counts_do_not_know_of_it(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish(ALL[1:], status="in_progress")
     tasks.poll(str(running.pk))
@@ -252,23 +262,23 @@ def test_a_missed_line_is_looked_for_even_if_the_counts_do_not_know_of_it(
     ],
 )
 def test_what_is_no_result_file_is_asked_for_again(
-    provider: Provider, running: Part, instead: Callable[[], httpx.Response]
+    provider: Provider, running: ProviderBatch, instead: Callable[[], httpx.Response]
 ) -> None:
     provider.finish(ALL)
     tasks.poll(str(running.pk))
     provider.before = lambda *_: instead()
     tasks.harvest(str(due(running).pk))
 
-    part = due(running)
-    assert (part.status, part.failures) == (Part.Status.HARVESTING, 1)
-    assert "Nothing is lost" in part.trouble
+    provider_batch = due(running)
+    assert (provider_batch.status, provider_batch.failures) == (ProviderBatch.Status.HARVESTING, 1)
+    assert "Nothing is lost" in provider_batch.trouble
     provider.before = lambda *_: None
     assert go_on(running).succeeded == 3
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
-    provider: Provider, running: Part, status: int
+    provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     provider.finish(ALL[:1], status="in_progress")
     tasks.poll(str(running.pk))
@@ -281,16 +291,23 @@ def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
     tasks.poll(str(due(running).pk))
     tasks.harvest(str(due(running).pk))
 
-    part = due(running)
-    assert (part.status, part.stopped_in) == ("needs_attention", "harvesting")
-    assert "cancel" in part.trouble.lower()
-    assert "Correct the model" not in part.trouble, "it has ended"
-    assert stored(part.batch) == ALL[:1]
+    provider_batch = due(running)
+    assert (provider_batch.status, provider_batch.stopped_in_status) == (
+        "needs_attention",
+        "harvesting",
+    )
+    assert "cancel" in provider_batch.trouble.lower()
+    assert "Correct the model" not in provider_batch.trouble, "it has ended"
+    assert stored(provider_batch.batch) == ALL[:1]
 
 
 @pytest.mark.parametrize("is_watched", [True, False])
 def test_results_that_lag_behind_their_counts_are_waited_for(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch, *, is_watched: bool
+    provider: Provider,
+    running: ProviderBatch,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_watched: bool,
 ) -> None:
     """However often somebody looks meanwhile, they have the time that a create has."""
     provider.finish(ALL)
@@ -298,16 +315,16 @@ def test_results_that_lag_behind_their_counts_are_waited_for(
     start, ahead = timezone.now(), timedelta()
     monkeypatch.setattr(timezone, "now", lambda: start + ahead)
     times = []
-    while Part.objects.get().status != Part.Status.DONE:
+    while ProviderBatch.objects.get().status != ProviderBatch.Status.DONE:
         if ahead == timedelta(seconds=40):
             provider.contents |= late
         if is_watched:
-            Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
-            tasks.look(str(running.batch.key_id))
-        row = Part.objects.get()
+            KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
+            tasks.poll_key(str(running.batch.key_id))
+        row = ProviderBatch.objects.get()
         if row.next_check_at and row.next_check_at <= timezone.now():
             before = provider.calls.count("GET /v1/files/ID/content")
-            tasks.STEPS[Part, row.status](str(row.pk))
+            tasks.STEPS[ProviderBatch, row.status](str(row.pk))
             if provider.calls.count("GET /v1/files/ID/content") > before:
                 times.append(ahead.total_seconds())
         else:
@@ -322,7 +339,7 @@ def test_results_that_lag_behind_their_counts_are_waited_for(
 
 
 def test_an_empty_file_of_a_batch_that_claims_answers_is_told(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish(ALL)
     provider.contents.clear()
@@ -334,7 +351,9 @@ def test_an_empty_file_of_a_batch_that_claims_answers_is_told(
     assert provider.calls.count("GET /v1/files/ID/content") > 2
 
 
-def test_a_file_id_that_is_taken_back_is_still_read(provider: Provider, running: Part) -> None:
+def test_a_file_id_that_is_taken_back_is_still_read(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish(ALL[:1], status="in_progress")
     tasks.poll(str(running.pk))
     provider.finish(ALL)
@@ -343,13 +362,18 @@ def test_a_file_id_that_is_taken_back_is_still_read(provider: Provider, running:
     assert go_on(running).succeeded == 3
 
 
-def test_a_status_nobody_knows_is_shown_as_it_is(provider: Provider, running: Part) -> None:
+def test_a_status_nobody_knows_is_shown_as_it_is(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish([], status="pondering\0")
 
     tasks.poll(str(running.pk))
 
-    part = due(running)
-    assert (part.status, part.upstream_status) == (Part.Status.RUNNING, "pondering")
+    provider_batch = due(running)
+    assert (provider_batch.status, provider_batch.remote_status) == (
+        ProviderBatch.Status.RUNNING,
+        "pondering",
+    )
 
 
 @pytest.mark.parametrize(
@@ -361,7 +385,7 @@ def test_a_status_nobody_knows_is_shown_as_it_is(provider: Provider, running: Pa
     ],
 )
 def test_a_batch_object_of_wrong_types_is_followed_to_its_end(
-    provider: Provider, running: Part, wrong: dict[str, Any]
+    provider: Provider, running: ProviderBatch, wrong: dict[str, Any]
 ) -> None:
     provider.finish(ALL)
     (remote,) = provider.batches.values()
@@ -395,7 +419,7 @@ def test_a_batch_object_of_wrong_types_is_followed_to_its_end(
     ],
 )
 def test_an_odd_answer_is_an_answer_or_a_failure_and_never_a_crash(
-    provider: Provider, running: Part, line: bytes, outcome: Outcome
+    provider: Provider, running: ProviderBatch, line: bytes, outcome: Outcome
 ) -> None:
     provider.finish([line, *ALL[1:]])
 
@@ -421,7 +445,7 @@ def test_an_odd_answer_is_an_answer_or_a_failure_and_never_a_crash(
     ],
 )
 def test_what_names_no_request_is_set_aside(
-    provider: Provider, running: Part, line: bytes
+    provider: Provider, running: ProviderBatch, line: bytes
 ) -> None:
     provider.finish([line, *ALL[1:]])
 
@@ -429,24 +453,24 @@ def test_what_names_no_request_is_set_aside(
 
     assert (batch.succeeded, batch.missing) == (2, 1)
     assert set_aside(batch) == [("unreadable", "")]
-    assert b"".join(browse.download_set_aside(batch)) == line + b"\n"
+    assert b"".join(browse.download_unmatched(batch)) == line + b"\n"
 
 
 @pytest.mark.parametrize("custom_id", ["\0", "\ud800", "x" * 100_000, ""])
 def test_no_custom_id_is_too_odd_to_be_listed(
-    provider: Provider, running: Part, custom_id: str
+    provider: Provider, running: ProviderBatch, custom_id: str
 ) -> None:
     provider.finish([changed(answer_line(9), custom_id=custom_id), *ALL])
 
     batch = go_on(running)
 
     assert batch.succeeded == 3
-    assert Stray.objects.get().reason == Stray.Reason.UNKNOWN
+    assert UnmatchedLine.objects.get().reason == UnmatchedLine.Reason.UNKNOWN
 
 
 @pytest.mark.parametrize("tokens", [-1, 2**64, 10**400, 1.5, 1e300, "50", True, [5], None])
 def test_a_count_of_tokens_that_is_none_is_not_counted(
-    provider: Provider, running: Part, tokens: Any
+    provider: Provider, running: ProviderBatch, tokens: Any
 ) -> None:
     body = json.loads(answer_line(1))["response"]["body"]
     body["usage"] = {"prompt_tokens": tokens, "completion_tokens": tokens}
@@ -456,7 +480,7 @@ def test_a_count_of_tokens_that_is_none_is_not_counted(
 
     assert batch.succeeded == 3
     assert (batch.input_tokens, batch.output_tokens) == (200, 100)
-    assert batch.charges.get().answers_without_usage == 1
+    assert batch.model_costs.get().answers_without_usage == 1
 
 
 SCHEMA = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
@@ -505,7 +529,7 @@ def test_a_schema_that_is_none_judges_nobody() -> None:
 
 
 def test_a_plain_provider_that_breaks_off_gives_each_line_once(
-    provider: Provider, running: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 1)
     Connection.objects.update(has_partial_results=False)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from batchapp import tasks
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, ProviderBatch
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import prepare
 from batchapp.services.providers import provider_keys
@@ -35,73 +35,73 @@ MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
 
 
 @pytest.fixture
-def over(provider: Provider, db: None) -> Part:
+def over(provider: Provider, db: None) -> ProviderBatch:
     """A part that ended two hours ago with two answers and a failure; its provider agrees."""
     batch = finish(make_batch(), [answer_line(1), answer_line(2)], [error_line(3)])
-    part = set_part(batch, ended_at=timezone.now() - LONG_AGO)
-    provider.batches[part.upstream_id] = {
-        "id": part.upstream_id,
+    provider_batch = set_part(batch, ended_at=timezone.now() - LONG_AGO)
+    provider.batches[provider_batch.remote_id] = {
+        "id": provider_batch.remote_id,
         "status": "completed",
         "created_at": 4_000_000_000,
         "request_counts": {"total": 3, "completed": 2, "failed": 1},
     }
-    return part
+    return provider_batch
 
 
 def test_a_batch_that_ended_otherwise_over_there_is_followed_again(
-    provider: Provider, over: Part
+    provider: Provider, over: ProviderBatch
 ) -> None:
-    provider.batches[over.upstream_id]["request_counts"] = {
+    provider.batches[over.remote_id]["request_counts"] = {
         "total": 3,
         "completed": 3,
         "failed": 0,
     }
 
-    tasks.ask_again(str(over.pk))
+    tasks.recheck_finished(str(over.pk))
 
     over.refresh_from_db()
     assert provider.calls == ["GET /v1/batches/ID"]
-    assert over.status == Part.Status.RUNNING
+    assert over.status == ProviderBatch.Status.RUNNING
     assert Batch.objects.get(pk=over.batch_id).status == Batch.Status.RUNNING
 
 
 def test_a_batch_of_which_only_the_webhook_tells_another_end_stays_over(
-    provider: Provider, over: Part
+    provider: Provider, over: ProviderBatch
 ) -> None:
-    tasks.ask_again(str(over.pk))
+    tasks.recheck_finished(str(over.pk))
 
     over.refresh_from_db()
     assert provider.calls == ["GET /v1/batches/ID"]
-    assert over.status == Part.Status.DONE
+    assert over.status == ProviderBatch.Status.DONE
 
 
 def test_a_provider_that_gives_no_usable_answer_changes_nothing(
-    provider: Provider, over: Part
+    provider: Provider, over: ProviderBatch
 ) -> None:
     for status in (404, 503):
         provider.before = lambda call, request, status=status: httpx.Response(status)
-        tasks.ask_again(str(over.pk))
+        tasks.recheck_finished(str(over.pk))
 
     over.refresh_from_db()
-    assert over.status == Part.Status.DONE
+    assert over.status == ProviderBatch.Status.DONE
 
 
 def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> None:
-    part = Part.objects.get(batch=make_batch())
-    prepare.prepare(part)
-    tasks.submit(str(part.pk))
+    provider_batch = ProviderBatch.objects.get(batch=make_batch())
+    prepare.prepare(provider_batch)
+    tasks.submit(str(provider_batch.pk))
     (remote,) = provider.batches.values()
 
     for completed in (1, 1, 2):
         remote["request_counts"]["completed"] = completed
-        Part.objects.filter(pk=part.pk).update(
-            status=Part.Status.RUNNING, next_check_at=timezone.now(), leased_until=None
+        ProviderBatch.objects.filter(pk=provider_batch.pk).update(
+            status=ProviderBatch.Status.RUNNING, next_check_at=timezone.now(), leased_until=None
         )
-        tasks.poll(str(part.pk))
+        tasks.poll(str(provider_batch.pk))
 
-    part.refresh_from_db()
-    assert [ended for _, ended in part.marks] == [0, 1, 2]
-    assert part.marks == sorted(part.marks)
+    provider_batch.refresh_from_db()
+    assert [ended for _, ended in provider_batch.marks] == [0, 1, 2]
+    assert provider_batch.marks == sorted(provider_batch.marks)
 
 
 def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
@@ -113,26 +113,33 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
     with sandbox_thread(Settings(data=tmp_path, speed=200.0)) as url:
         project = make_project(connection=make_connection(base_url=url))
         key = make_key(project, secret=f"sk-{name}")
-        address = f"{live_server.url}/hooks/{key.pk}/"
+        address = f"{live_server.url}/webhooks/{key.pk}/"
         made = httpx.post(
             f"{url}/admin/api/v1/users/current/webhooks",
             json={"url": address},
             headers={"Authorization": f"Bearer pk-{name}"},
         )
-        provider_keys.listen(key, made.json()["secret"])
+        provider_keys.set_webhook_secret(key, made.json()["secret"])
         upload = make_upload(project, content=request_file(model=MODEL))
-        part = Part.objects.get(batch=make_batch(project, upload=upload, key=key))
-        prepare.prepare(part)
-        tasks.submit(str(part.pk))
-        Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now() + LONG_AGO)
+        provider_batch = ProviderBatch.objects.get(
+            batch=make_batch(project, upload=upload, key=key)
+        )
+        prepare.prepare(provider_batch)
+        tasks.submit(str(provider_batch.pk))
+        ProviderBatch.objects.filter(pk=provider_batch.pk).update(
+            next_check_at=timezone.now() + LONG_AGO
+        )
 
         deadline = time.monotonic() + 20
         while not woken and time.monotonic() < deadline:
             time.sleep(0.02)
-        tasks.poll(str(part.pk))
+        tasks.poll(str(provider_batch.pk))
 
-    part.refresh_from_db()
-    assert woken == [str(part.pk)]
-    assert (part.status, part.upstream_status) == (Part.Status.HARVESTING, "completed")
-    assert part.completed == 3
+    provider_batch.refresh_from_db()
+    assert woken == [str(provider_batch.pk)]
+    assert (provider_batch.status, provider_batch.remote_status) == (
+        ProviderBatch.Status.HARVESTING,
+        "completed",
+    )
+    assert provider_batch.completed == 3
     assert [each.effect for each in key.deliveries.all()] == ["looked at once"]

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, ProviderBatch
 from batchapp.models.batches.batch import LOOKED_AFTER
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, error_line, make_batch
@@ -19,7 +19,7 @@ GET, BILL = "GET /v1/batches/ID", "GET /v1/batches/ID/analytics"
 
 
 @pytest.fixture
-def cancelled(provider: Provider, running: Part) -> Batch:
+def cancelled(provider: Provider, running: ProviderBatch) -> Batch:
     """One of three requests was answered; the two others were cancelled."""
     provider.finish([answer_line(1)], status="in_progress")
     controls.request_cancel(running.batch, running.batch.created_by)
@@ -33,7 +33,7 @@ def look_back(batch: Batch, *, after: timedelta = timedelta(minutes=1)) -> Batch
     Batch.objects.filter(pk=batch.pk).update(
         finished_at=timezone.now() - after, next_check_at=timezone.now(), leased_until=None
     )
-    tasks.look_back(str(batch.pk))
+    tasks.check_after_end(str(batch.pk))
     return Batch.objects.get(pk=batch.pk)
 
 
@@ -45,14 +45,14 @@ def test_what_lands_late_is_fetched_counted_and_paid_once(
     provider.finish([answer_line(1), answer_line(2)], [error_line(3)], status="cancelled")
 
     assert look_back(cancelled).status == Batch.Status.RUNNING
-    batch = go_on(due(Part.objects.get()))
+    batch = go_on(due(ProviderBatch.objects.get()))
 
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.failed, batch.cancelled, batch.missing) == (2, 1, 0, 0)
     assert batch.actual_cost_usd == 2 * cost
     assert batch.cancel_requested_at
     assert batch.events.filter(text__contains="answered 2 requests that were being").exists()
-    assert Part.objects.get().segments.count() == 3
+    assert ProviderBatch.objects.get().result_chunks.count() == 3
 
 
 def test_it_is_looked_for_some_minutes_and_no_longer(provider: Provider, cancelled: Batch) -> None:
@@ -75,15 +75,15 @@ def test_a_provider_that_tells_no_sums_is_still_asked_what_landed(
 
     look_back(cancelled, after=timedelta(minutes=4))
 
-    assert go_on(due(Part.objects.get())).succeeded == 2
+    assert go_on(due(ProviderBatch.objects.get())).succeeded == 2
 
 
 def test_what_was_never_sent_is_not_asked_for(provider: Provider) -> None:
     batch = make_batch()
-    prepare.prepare(part := Part.objects.get())
+    prepare.prepare(provider_batch := ProviderBatch.objects.get())
     controls.request_cancel(batch, batch.created_by)
 
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert (batch.cancelled, batch.next_check_at) == (3, None)
     assert provider.calls == []
@@ -92,12 +92,14 @@ def test_what_was_never_sent_is_not_asked_for(provider: Provider) -> None:
 def test_what_was_closed_here_and_runs_on_there_is_cancelled_when_it_is_asked_for(
     provider: Provider, cancelled: Batch
 ) -> None:
-    Part.objects.update(status=Part.Status.CANCELLED, cancel_sent_at=None, ended_at=None)
+    ProviderBatch.objects.update(
+        status=ProviderBatch.Status.CANCELLED, cancel_sent_at=None, ended_at=None
+    )
     (remote,) = provider.batches.values()
     remote["status"] = "in_progress"
 
     look_back(cancelled, after=timedelta(minutes=4))
-    batch = go_on(due(Part.objects.get()))
+    batch = go_on(due(ProviderBatch.objects.get()))
 
     assert remote["status"] == "cancelled"
     assert batch.events.filter(text__contains="still runs this batch").count() == 1

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Part, Segment
+from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import (
@@ -39,11 +39,15 @@ def url(tmp_path: Path) -> Iterator[str]:
 def work_to_the_end(batch: Batch) -> Batch:
     """What ticks and workers do until ``batch`` is over, without the waiting."""
     deadline = time.monotonic() + 30
-    while Part.objects.filter(batch=batch).exclude(status__in=Part.OVER).exists():
-        assert time.monotonic() < deadline, list(batch.parts.values_list("status", "trouble"))
-        for part in batch.parts.exclude(next_check_at=None):
-            Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now())
-            tasks.STEPS[Part, part.status](str(part.pk))
+    while (
+        ProviderBatch.objects.filter(batch=batch).exclude(status__in=ProviderBatch.OVER).exists()
+    ):
+        assert time.monotonic() < deadline, list(
+            batch.provider_batches.values_list("status", "trouble")
+        )
+        for provider_batch in batch.provider_batches.exclude(next_check_at=None):
+            ProviderBatch.objects.filter(pk=provider_batch.pk).update(next_check_at=timezone.now())
+            tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
         time.sleep(0.02)
     tasks.settle(str(batch.pk))
     return Batch.objects.get(pk=batch.pk)
@@ -60,8 +64,8 @@ def test_it_is_one_batch_here_and_three_there_each_paid_once(url: str) -> None:
     done = work_to_the_end(batch)
 
     assert (done.status, done.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
-    assert [part.total for part in done.parts.all()] == [20, 20, 10]
-    lines = b"".join(browse.download(done, Segment.Kind.OUTPUT)).splitlines()
+    assert [provider_batch.total for provider_batch in done.provider_batches.all()] == [20, 20, 10]
+    lines = b"".join(browse.download(done, ResultChunk.Kind.OUTPUT)).splitlines()
     answered = [json.loads(line)["custom_id"] for line in lines]
     assert sorted(answered) == sorted(f"row-{n}" for n in range(1, REQUESTS + 1))
     headers = {"Authorization": f"Bearer {SECRET}"}

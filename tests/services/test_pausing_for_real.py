@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from batchapp.models import Batch, Part, Segment
+from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import controls, retry_in_place
 from batchapp.services.results import browse
@@ -38,26 +38,26 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def part(url: str) -> Part:
+def provider_batch(url: str) -> ProviderBatch:
     """A part of forty requests, some of which are answered."""
     connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
     project = make_project(connection=connection)
     upload = make_upload(project, content=request_file(REQUESTS, model=MODEL))
     key = make_key(project, secret=SECRET)
-    part = make_batch(project, upload=upload, key=key).parts.get()
-    return until(part, lambda part: part.completed > 0)
+    provider_batch = make_batch(project, upload=upload, key=key).provider_batches.get()
+    return until(provider_batch, lambda provider_batch: provider_batch.completed > 0)
 
 
-def until(part: Part, is_so) -> Part:
+def until(provider_batch: ProviderBatch, is_so) -> ProviderBatch:
     deadline = time.monotonic() + 20
-    while not is_so(part := step(part)):
-        assert time.monotonic() < deadline, part.status
+    while not is_so(provider_batch := step(provider_batch)):
+        assert time.monotonic() < deadline, provider_batch.status
         time.sleep(0.02)
-    return part
+    return provider_batch
 
 
 def custom_ids(batch: Batch) -> Counter[str]:
-    lines = b"".join(browse.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    lines = b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
     return Counter(json.loads(line)["custom_id"] for line in lines)
 
 
@@ -67,16 +67,20 @@ def paid(url: str) -> dict[str, object]:
 
 
 def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
-    url: str, part: Part
+    url: str, provider_batch: ProviderBatch
 ) -> None:
-    assert controls.request_pause(part.batch, part.batch.created_by)
-    part = until(part, lambda part: part.status == Part.Status.PAUSED)
-    before = custom_ids(part.batch)
+    assert controls.request_pause(provider_batch.batch, provider_batch.batch.created_by)
+    provider_batch = until(
+        provider_batch, lambda provider_batch: provider_batch.status == ProviderBatch.Status.PAUSED
+    )
+    before = custom_ids(provider_batch.batch)
     assert 0 < before.total() < REQUESTS
 
-    assert controls.resume(part.batch, part.batch.created_by)
-    part = until(part, lambda part: part.status == Part.Status.DONE)
-    batch = go_on(part)
+    assert controls.resume(provider_batch.batch, provider_batch.batch.created_by)
+    provider_batch = until(
+        provider_batch, lambda provider_batch: provider_batch.status == ProviderBatch.Status.DONE
+    )
+    batch = go_on(provider_batch)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
     assert custom_ids(batch) == Counter({f"row-{n}": 1 for n in range(1, REQUESTS + 1)})
@@ -85,16 +89,21 @@ def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
 
 
 def test_a_batch_that_was_cancelled_and_retried_in_place_is_answered_and_paid_once(
-    url: str, part: Part
+    url: str, provider_batch: ProviderBatch
 ) -> None:
-    controls.request_cancel(part.batch, part.batch.created_by)
-    part = until(part, lambda part: part.status in Part.OVER)
-    batch = go_on(part)
+    controls.request_cancel(provider_batch.batch, provider_batch.batch.created_by)
+    provider_batch = until(
+        provider_batch, lambda provider_batch: provider_batch.status in ProviderBatch.OVER
+    )
+    batch = go_on(provider_batch)
     assert batch.cancelled == REQUESTS - batch.succeeded > 0
 
-    assert retry_in_place.request_reopening(batch, batch.created_by) == batch.cancelled
-    part = until(due(part), lambda part: part.status == Part.Status.DONE)
-    batch = go_on(part)
+    assert retry_in_place.request_retry_in_place(batch, batch.created_by) == batch.cancelled
+    provider_batch = until(
+        due(provider_batch),
+        lambda provider_batch: provider_batch.status == ProviderBatch.Status.DONE,
+    )
+    batch = go_on(provider_batch)
 
     assert (batch.succeeded, batch.cancelled) == (REQUESTS, 0)
     assert custom_ids(batch).total() == REQUESTS

@@ -31,7 +31,7 @@ def ahead(connection: Connection):
     return price_calendar.changes_ahead(connection.prices.all(), timezone.now())
 
 
-def twin(price: Price, since: timedelta) -> Price:
+def duplicate(price: Price, since: timedelta) -> Price:
     return Price.objects.create(
         connection=price.connection,
         model=price.model,
@@ -58,7 +58,7 @@ def test_a_correction_follows_at_once(price: Price) -> None:
 
 def test_a_gap_until_the_next_price_is_seen(price: Price) -> None:
     price_table.end(price, timezone.now() + DAY)
-    later = twin(price, 2 * DAY)
+    later = duplicate(price, 2 * DAY)
 
     found = course(price)
 
@@ -75,7 +75,7 @@ def test_an_end_that_nothing_follows_is_seen(price: Price) -> None:
 
 
 def test_an_overlap_that_got_past_the_page_is_seen(price: Price) -> None:
-    later = twin(price, DAY)
+    later = duplicate(price, DAY)
 
     assert course(price).overlaps
     assert course(later).overlaps

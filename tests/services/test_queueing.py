@@ -14,7 +14,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Connection, Part, Project
+from batchapp.models import Batch, Connection, Project, ProviderBatch
 from batchapp.services.lifecycle import controls, prepare, retry_in_place, slots
 from tests.make import (
     answer_line,
@@ -59,32 +59,38 @@ def committed(django_capture_on_commit_callbacks: Any) -> Committed:
     return partial(django_capture_on_commit_callbacks, execute=True)
 
 
-def wait_at(project: Project, number: int = 1) -> list[Part]:
+def wait_at(project: Project, number: int = 1) -> list[ProviderBatch]:
     """Batches of ``project`` that could be submitted."""
-    parts = [Part.objects.get(batch=make_batch(project)) for _ in range(number)]
-    for part in parts:
-        prepare.prepare(part)
-    return parts
+    provider_batches = [
+        ProviderBatch.objects.get(batch=make_batch(project)) for _ in range(number)
+    ]
+    for provider_batch in provider_batches:
+        prepare.prepare(provider_batch)
+    return provider_batches
 
 
-def submit(part: Part) -> Part:
-    Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now(), leased_until=None)
-    tasks.submit(str(part.pk))
-    return Part.objects.get(pk=part.pk)
+def submit(provider_batch: ProviderBatch) -> ProviderBatch:
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(
+        next_check_at=timezone.now(), leased_until=None
+    )
+    tasks.submit(str(provider_batch.pk))
+    return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
-def end(provider: Provider, part: Part) -> None:
+def end(provider: Provider, provider_batch: ProviderBatch) -> None:
     """The provider is done with ``part``, and so are we."""
-    provider.batches[Part.objects.get(pk=part.pk).upstream_id]["status"] = "completed"
+    provider.batches[ProviderBatch.objects.get(pk=provider_batch.pk).remote_id]["status"] = (
+        "completed"
+    )
     for task in (tasks.poll, tasks.harvest, tasks.poll, tasks.harvest):
-        Part.objects.filter(pk=part.pk).update(rereads=9, completed=0, failed=0)
-        task(str(due(part).pk))
-    assert Part.objects.get(pk=part.pk).status == Part.Status.DONE
+        ProviderBatch.objects.filter(pk=provider_batch.pk).update(rereads=9, completed=0, failed=0)
+        task(str(due(provider_batch).pk))
+    assert ProviderBatch.objects.get(pk=provider_batch.pk).status == ProviderBatch.Status.DONE
 
 
 def places(connection: Connection) -> int:
-    there = slots.holds_place(connection)
-    return Part.objects.filter(there, batch__connection=connection).count()
+    there = slots.holds_slot(connection)
+    return ProviderBatch.objects.filter(there, batch__connection=connection).count()
 
 
 def refuse_creates(call: str, request: httpx.Request) -> httpx.Response | None:
@@ -95,30 +101,35 @@ def refuse_creates(call: str, request: httpx.Request) -> httpx.Response | None:
 
 
 def test_without_a_limit_everybody_goes_at_once(provider: Provider) -> None:
-    for part in wait_at(make_project(), 5):
-        assert submit(part).status == Part.Status.RUNNING
+    for provider_batch in wait_at(make_project(), 5):
+        assert submit(provider_batch).status == ProviderBatch.Status.RUNNING
 
 
 def test_who_finds_no_place_waits_and_reads_why_and_how_many_are_before(
     provider: Provider, project: Project
 ) -> None:
-    parts = [submit(part) for part in wait_at(project, 5)]
+    provider_batches = [submit(provider_batch) for provider_batch in wait_at(project, 5)]
 
-    assert [part.status for part in parts] == [Part.Status.RUNNING] * 2 + [Part.Status.WAITING] * 3
+    assert [provider_batch.status for provider_batch in provider_batches] == [
+        ProviderBatch.Status.RUNNING
+    ] * 2 + [ProviderBatch.Status.WAITING] * 3
     assert len(provider.batches) == 2
     where = f"Waiting for a free place at {project.connection}: 2 of 2 batches are there."
-    assert [part.trouble for part in parts[2:]] == [
+    assert [provider_batch.trouble for provider_batch in provider_batches[2:]] == [
         f"{where} It is next.",
         f"{where} 1 is before it.",
         f"{where} 2 are before it.",
     ]
-    assert all(part.next_check_at and not part.failures for part in parts[2:])
+    assert all(
+        provider_batch.next_check_at and not provider_batch.failures
+        for provider_batch in provider_batches[2:]
+    )
 
 
 def test_a_part_that_ends_wakes_the_next_at_once(
     provider: Provider, project: Project, woken: list[str], committed: Committed
 ) -> None:
-    first, _, third, fourth = [submit(part) for part in wait_at(project, 4)]
+    first, _, third, fourth = [submit(provider_batch) for provider_batch in wait_at(project, 4)]
 
     with committed():
         end(provider, first)
@@ -128,9 +139,9 @@ def test_a_part_that_ends_wakes_the_next_at_once(
     third.refresh_from_db()
     assert third.next_check_at
     assert third.next_check_at <= timezone.now()
-    assert submit(third).status == Part.Status.RUNNING
+    assert submit(third).status == ProviderBatch.Status.RUNNING
     assert submit(third).trouble == ""
-    assert submit(fourth).status == Part.Status.WAITING
+    assert submit(fourth).status == ProviderBatch.Status.WAITING
 
 
 def test_a_part_that_is_refused_before_it_gets_there_leaves_its_place(
@@ -139,9 +150,9 @@ def test_a_part_that_is_refused_before_it_gets_there_leaves_its_place(
     first, second, third = wait_at(project, 3)
     submit(first)
     submit(second)
-    assert submit(third).status == Part.Status.WAITING
-    Part.objects.filter(pk=second.pk).update(
-        status=Part.Status.WAITING, upstream_id="", create_attempted_at=None
+    assert submit(third).status == ProviderBatch.Status.WAITING
+    ProviderBatch.objects.filter(pk=second.pk).update(
+        status=ProviderBatch.Status.WAITING, remote_id="", create_attempted_at=None
     )
     provider.before = lambda call, _: (
         httpx.Response(402, text="No credits.") if call == "POST /v1/batches" else None
@@ -150,48 +161,50 @@ def test_a_part_that_is_refused_before_it_gets_there_leaves_its_place(
     with committed():
         stopped = submit(second)
 
-    assert stopped.status == Part.Status.NEEDS_ATTENTION
+    assert stopped.status == ProviderBatch.Status.NEEDS_ATTENTION
     assert woken == [str(third.pk)]
     controls.try_again(stopped.batch, stopped.batch.created_by)
     provider.before = lambda *_: None
-    assert submit(second).status == Part.Status.WAITING
-    assert submit(third).status == Part.Status.RUNNING
+    assert submit(second).status == ProviderBatch.Status.WAITING
+    assert submit(third).status == ProviderBatch.Status.RUNNING
 
 
 def test_one_that_stopped_at_the_provider_keeps_its_place(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
-    for part in (first, second):
-        submit(part)
-    Part.objects.filter(pk=first.pk).update(
-        status=Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.RUNNING, next_check_at=None
+    for provider_batch in (first, second):
+        submit(provider_batch)
+    ProviderBatch.objects.filter(pk=first.pk).update(
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.RUNNING,
+        next_check_at=None,
     )
 
-    assert submit(third).status == Part.Status.WAITING
+    assert submit(third).status == ProviderBatch.Status.WAITING
 
 
 def test_those_that_ran_before_there_were_places_are_counted(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
-    for part in (first, second):
-        submit(part)
-    Part.objects.update(admitted_at=None)
+    for provider_batch in (first, second):
+        submit(provider_batch)
+    ProviderBatch.objects.update(slot_assigned_at=None)
 
-    assert submit(third).status == Part.Status.WAITING
+    assert submit(third).status == ProviderBatch.Status.WAITING
 
 
 def test_one_that_may_be_at_the_provider_is_looked_for_without_a_place(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
-    for part in (first, second):
-        submit(part)
+    for provider_batch in (first, second):
+        submit(provider_batch)
     lost = provider._create({"metadata": {"portal_submission": third.token}}).json()
-    Part.objects.filter(pk=third.pk).update(create_attempted_at=timezone.now())
+    ProviderBatch.objects.filter(pk=third.pk).update(create_attempted_at=timezone.now())
 
-    assert submit(third).upstream_id == lost["id"]
+    assert submit(third).remote_id == lost["id"]
 
 
 def test_one_that_was_turned_away_after_a_create_in_vain_leaves_its_place(
@@ -202,17 +215,17 @@ def test_one_that_was_turned_away_after_a_create_in_vain_leaves_its_place(
     turned_away, next_one = wait_at(project, 2)
     submit(turned_away)
     provider.batches.clear()
-    Part.objects.filter(pk=turned_away.pk).update(
-        status=Part.Status.WAITING,
-        upstream_id="",
+    ProviderBatch.objects.filter(pk=turned_away.pk).update(
+        status=ProviderBatch.Status.WAITING,
+        remote_id="",
         create_attempted_at=timezone.now() - timedelta(hours=1),
     )
     provider.before = refuse_creates
     submit(turned_away)
     provider.before = lambda *_: None
 
-    assert submit(next_one).status == Part.Status.RUNNING
-    assert submit(turned_away).status == Part.Status.WAITING
+    assert submit(next_one).status == ProviderBatch.Status.RUNNING
+    assert submit(turned_away).status == ProviderBatch.Status.WAITING
     assert len(provider.batches) == 1
 
 
@@ -226,17 +239,17 @@ def test_what_is_resumed_waits_for_a_place_like_any_other(
     controls.request_pause(paused.batch, paused.batch.created_by)
     for _ in range(3):
         step(paused)
-    assert step(running).status == Part.Status.RUNNING
+    assert step(running).status == ProviderBatch.Status.RUNNING
 
     controls.resume(paused.batch, paused.batch.created_by)
-    part = step(paused)
+    provider_batch = step(paused)
 
-    assert part.status == Part.Status.REOPENING
-    assert "1 of 1 batch is there. It is next." in part.trouble
-    assert provider.batches[part.upstream_id]["status"] == "cancelled"
+    assert provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
+    assert "1 of 1 batch is there. It is next." in provider_batch.trouble
+    assert provider.batches[provider_batch.remote_id]["status"] == "cancelled"
     end(provider, running)
-    assert step(paused).status == Part.Status.RUNNING
-    assert provider.batches[part.upstream_id]["status"] == "in_progress"
+    assert step(paused).status == ProviderBatch.Status.RUNNING
+    assert provider.batches[provider_batch.remote_id]["status"] == "in_progress"
 
 
 def test_what_is_reopened_waits_for_a_place_like_any_other(
@@ -248,14 +261,14 @@ def test_what_is_reopened_waits_for_a_place_like_any_other(
     submit(over)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     batch = go_on(over)
-    assert submit(running).status == Part.Status.RUNNING
+    assert submit(running).status == ProviderBatch.Status.RUNNING
 
-    assert retry_in_place.request_reopening(batch, batch.created_by) == 2
+    assert retry_in_place.request_retry_in_place(batch, batch.created_by) == 2
 
-    assert step(over).status == Part.Status.REOPENING
+    assert step(over).status == ProviderBatch.Status.RETRYING_IN_PLACE
     controls.request_cancel(running.batch, running.batch.created_by)
     go_on(running)
-    assert step(over).status == Part.Status.RUNNING
+    assert step(over).status == ProviderBatch.Status.RUNNING
 
 
 def test_a_reopening_that_was_refused_leaves_its_place(
@@ -267,31 +280,32 @@ def test_a_reopening_that_was_refused_leaves_its_place(
     submit(refused)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     batch = go_on(refused)
-    retry_in_place.request_reopening(batch, batch.created_by)
+    retry_in_place.request_retry_in_place(batch, batch.created_by)
     provider.before = lambda call, _: (
         httpx.Response(402, text="No credits.") if call.endswith("/retry") else None
     )
-    assert step(refused).status == Part.Status.NEEDS_ATTENTION
+    assert step(refused).status == ProviderBatch.Status.NEEDS_ATTENTION
     provider.before = lambda *_: None
 
     (next_one,) = wait_at(project)
-    assert submit(next_one).status == Part.Status.RUNNING
+    assert submit(next_one).status == ProviderBatch.Status.RUNNING
     controls.try_again(batch, batch.created_by)
-    assert step(refused).status == Part.Status.REOPENING
+    assert step(refused).status == ProviderBatch.Status.RETRYING_IN_PLACE
 
 
 @pytest.mark.parametrize("wish", ["cancel_requested_at", "pause_requested_at"])
 def test_whoever_is_to_stop_gets_no_place(provider: Provider, project: Project, wish: str) -> None:
     first, second, third, fourth = wait_at(project, 4)
-    for part in (first, second, third, fourth):
-        submit(part)
+    for provider_batch in (first, second, third, fourth):
+        submit(provider_batch)
     Batch.objects.filter(pk=third.batch_id).update(**{wish: timezone.now()})
 
     end(provider, first)
 
-    assert [part.pk for part in Part.objects.exclude(admitted_at=None).order_by("pk")] == sorted(
-        [first.pk, second.pk, fourth.pk]
-    )
+    assert [
+        provider_batch.pk
+        for provider_batch in ProviderBatch.objects.exclude(slot_assigned_at=None).order_by("pk")
+    ] == sorted([first.pk, second.pk, fourth.pk])
 
 
 def test_places_go_round_the_projects_not_to_who_asked_for_most(connection: Connection) -> None:
@@ -302,9 +316,13 @@ def test_places_go_round_the_projects_not_to_who_asked_for_most(connection: Conn
     connection.max_active = 5
     connection.save()
 
-    admitted = slots.admit(connection)
+    admitted = slots.assign_free_slots(connection)
 
-    assert Counter(part.batch.project for part in admitted) == {busy: 2, small: 2, third: 1}
+    assert Counter(provider_batch.batch.project for provider_batch in admitted) == {
+        busy: 2,
+        small: 2,
+        third: 1,
+    }
 
 
 def test_among_equals_the_one_whose_last_turn_is_longest_ago_is_next(
@@ -313,17 +331,17 @@ def test_among_equals_the_one_whose_last_turn_is_longest_ago_is_next(
     early, late = make_project(connection=connection), make_project(connection=connection)
     for project, ago in [(early, 2), (late, 1)]:
         (done,) = wait_at(project)
-        Part.objects.filter(pk=done.pk).update(
-            status=Part.Status.DONE,
+        ProviderBatch.objects.filter(pk=done.pk).update(
+            status=ProviderBatch.Status.DONE,
             next_check_at=None,
-            admitted_at=timezone.now() - timedelta(days=ago),
+            slot_assigned_at=timezone.now() - timedelta(days=ago),
         )
     wait_at(late)
     (oldest_turn,) = wait_at(early)
     connection.max_active = 1
     connection.save()
 
-    assert slots.admit(connection) == [oldest_turn]
+    assert slots.assign_free_slots(connection) == [oldest_turn]
 
 
 def test_within_a_project_the_older_batch_and_the_lower_part_go_first(
@@ -334,43 +352,46 @@ def test_within_a_project_the_older_batch_and_the_lower_part_go_first(
     project = make_project(connection=connection)
     older = make_batch(project, upload=make_upload(project, content=request_file(2)))
     younger = make_batch(project, upload=make_upload(project, content=request_file(1)))
-    for part in [*younger.parts.all(), *older.parts.all()]:
-        prepare.prepare(part)
-    prepare.prepare(older.parts.get(number=2))
+    for provider_batch in [*younger.provider_batches.all(), *older.provider_batches.all()]:
+        prepare.prepare(provider_batch)
+    prepare.prepare(older.provider_batches.get(number=2))
     connection.max_active = 2
     connection.save()
 
-    admitted = slots.admit(connection)
+    admitted = slots.assign_free_slots(connection)
 
-    assert {(part.batch_id, part.number) for part in admitted} == {(older.pk, 1), (older.pk, 2)}
+    assert {(provider_batch.batch_id, provider_batch.number) for provider_batch in admitted} == {
+        (older.pk, 1),
+        (older.pk, 2),
+    }
 
 
 def test_without_room_at_the_provider_it_waits_as_long_as_asked_and_is_never_failed(
     provider: Provider,
 ) -> None:
-    (part,) = wait_at(make_project())
+    (provider_batch,) = wait_at(make_project())
     provider.before = refuse_creates
     before = timezone.now()
 
     for _ in range(12):
-        part = submit(part)
+        provider_batch = submit(provider_batch)
 
-    assert part.status == Part.Status.WAITING
-    assert part.admitted_at is None
-    assert part.create_attempted_at is None
-    assert part.next_check_at
-    assert part.next_check_at >= before + timedelta(seconds=60)
-    assert FULL in part.trouble
-    assert "has no room for it just now" in part.trouble
-    connection = Connection.objects.get(pk=part.batch.connection_id)
+    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.slot_assigned_at is None
+    assert provider_batch.create_attempted_at is None
+    assert provider_batch.next_check_at
+    assert provider_batch.next_check_at >= before + timedelta(seconds=60)
+    assert FULL in provider_batch.trouble
+    assert "has no room for it just now" in provider_batch.trouble
+    connection = Connection.objects.get(pk=provider_batch.batch.connection_id)
     assert connection.resting_until is None
     assert connection.failures == 0
 
     provider.before = lambda *_: None
-    part = submit(part)
-    assert part.status == Part.Status.RUNNING
-    assert part.trouble == ""
-    assert not part.may_have_twin
+    provider_batch = submit(provider_batch)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.trouble == ""
+    assert not provider_batch.may_have_duplicate
     assert provider.calls.count("POST /v1/files") == 1
 
 
@@ -384,10 +405,10 @@ def test_the_place_of_one_that_was_turned_away_goes_to_another(
     turned_away = submit(turned_away)
     provider.before = lambda *_: None
 
-    assert submit(next_one).status == Part.Status.RUNNING
-    assert submit(turned_away).status == Part.Status.WAITING
+    assert submit(next_one).status == ProviderBatch.Status.RUNNING
+    assert submit(turned_away).status == ProviderBatch.Status.WAITING
     end(provider, next_one)
-    assert submit(turned_away).status == Part.Status.RUNNING
+    assert submit(turned_away).status == ProviderBatch.Status.RUNNING
 
 
 def test_one_that_was_admitted_while_it_was_being_put_off_comes_again_at_once(
@@ -396,15 +417,17 @@ def test_one_that_was_admitted_while_it_was_being_put_off_comes_again_at_once(
     first, second, third = wait_at(project, 3)
     submit(first)
     submit(second)
-    slow = Part.objects.claim(third.pk, Part.Status.WAITING)
+    slow = ProviderBatch.objects.claim(third.pk, ProviderBatch.Status.WAITING)
     assert slow
-    Part.objects.filter(pk=first.pk).update(status=Part.Status.DONE, next_check_at=None)
-    slots.admit(connection)
+    ProviderBatch.objects.filter(pk=first.pk).update(
+        status=ProviderBatch.Status.DONE, next_check_at=None
+    )
+    slots.assign_free_slots(connection)
 
-    slots.wait(slow)
+    slots.wait_for_slot(slow)
 
     third.refresh_from_db()
-    assert third.admitted_at
+    assert third.slot_assigned_at
     assert third.next_check_at
     assert third.next_check_at <= timezone.now()
 
@@ -416,12 +439,12 @@ def test_however_many_ask_at_once_no_more_are_admitted_than_there_are_places() -
         wait_at(make_project(connection=connection), 3)
     racers = 6
     start = threading.Barrier(racers)
-    admitted: list[Part] = []
+    admitted: list[ProviderBatch] = []
 
     def race() -> None:
         try:
             start.wait()
-            admitted.extend(slots.admit(Connection.objects.get(pk=connection.pk)))
+            admitted.extend(slots.assign_free_slots(Connection.objects.get(pk=connection.pk)))
         finally:
             database.close()
 
@@ -431,35 +454,35 @@ def test_however_many_ask_at_once_no_more_are_admitted_than_there_are_places() -
     for thread in threads:
         thread.join()
 
-    assert len(admitted) == len({part.pk for part in admitted}) == 3
+    assert len(admitted) == len({provider_batch.pk for provider_batch in admitted}) == 3
     assert places(connection) == 3
-    assert len({part.batch.project_id for part in admitted}) == 3
+    assert len({provider_batch.batch.project_id for provider_batch in admitted}) == 3
 
 
 def test_one_whose_results_wait_for_a_person_keeps_nobody_from_the_provider(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
-    for part in (first, second):
-        submit(part)
-    Part.objects.filter(pk=first.pk).update(
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.HARVESTING,
+    for provider_batch in (first, second):
+        submit(provider_batch)
+    ProviderBatch.objects.filter(pk=first.pk).update(
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.HARVESTING,
         ended_at=timezone.now(),
         next_check_at=None,
     )
 
-    assert submit(third).status == Part.Status.RUNNING
+    assert submit(third).status == ProviderBatch.Status.RUNNING
 
 
 def test_who_waits_for_a_place_learns_nothing_of_who_the_provider_is(
     provider: Provider, project: Project
 ) -> None:
     *placed, last = wait_at(project, 3)
-    for part in placed:
-        submit(part)
+    for provider_batch in placed:
+        submit(provider_batch)
     Connection.objects.update(is_sandbox=True)
 
-    assert submit(last).status == Part.Status.WAITING
+    assert submit(last).status == ProviderBatch.Status.WAITING
 
     assert Connection.objects.get(pk=project.connection_id).is_sandbox

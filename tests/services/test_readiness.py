@@ -50,8 +50,8 @@ def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Line]:
     assert report
     windows = [*connection.windows, REALTIME, window]
     quotes = price_quotes.quote(report, connection, windows, timezone.now())
-    with provider.client() as upstream:
-        return readiness.look(upload, upstream, quotes, window)
+    with provider.client() as provider_api:
+        return readiness.check_readiness(upload, provider_api, quotes, window)
 
 
 def marks(lines: list[Line]) -> list[Mark]:
@@ -146,8 +146,8 @@ def test_the_balance_is_held_against_the_estimate(
         report, upload.project.connection, ["24h", "1h", REALTIME], timezone.now()
     )
 
-    with provider_of(balance=balance(amount)).client() as upstream:
-        lines = readiness.look(upload, upstream, quotes, "24h")
+    with provider_of(balance=balance(amount)).client() as provider_api:
+        lines = readiness.check_readiness(upload, provider_api, quotes, "24h")
 
     assert [line.mark for line in lines if said in line.text] == [mark]
 
@@ -166,8 +166,8 @@ def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: U
     )
     batches, management = provider_of(balance=balance(100)), provider_of(balance=balance(-1))
 
-    with batches.client() as upstream, management.client() as platform:
-        lines = readiness.look(upload, upstream, quotes, "24h", platform=platform)
+    with batches.client() as provider_api, management.client() as platform:
+        lines = readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
 
     assert "The account behind the platform key has -$1.00: requests would fail." in told(lines)
     assert (batches.calls, management.calls) == ([MODELS], [BALANCE, TARIFFS])
@@ -197,8 +197,8 @@ def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
     listed = {"alias": MODEL, "tariffs": [], "allowed_batch_completion_windows": windows}
     answer = httpx.Response(200, json={"data": [listed], "total_count": 1})
 
-    with provider_of().client() as upstream, provider_of(tariffs=answer).client() as platform:
-        lines = readiness.look(upload, upstream, quotes, "24h", platform=platform)
+    with provider_of().client() as provider_api, provider_of(tariffs=answer).client() as platform:
+        lines = readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
 
     assert [line.mark for line in lines if said in line.text] == [mark]
 
@@ -212,8 +212,8 @@ def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -
     management = provider_of()
     silent = provider_of(models=httpx.Response(502))
 
-    with silent.client() as upstream, management.client() as platform:
-        readiness.look(upload, upstream, quotes, "24h", platform=platform)
+    with silent.client() as provider_api, management.client() as platform:
+        readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
 
     assert management.calls == []
 

@@ -13,7 +13,15 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Charge, Connection, Part, Segment, StaleRow, Watch
+from batchapp.models import (
+    Batch,
+    Connection,
+    KeyPoll,
+    ModelCost,
+    ProviderBatch,
+    ResultChunk,
+    StaleRow,
+)
 from batchapp.presenters.batch_summary import summarise
 from batchapp.services.lifecycle import controls, prepare, retry_in_place
 from batchapp.services.providers import provider_keys
@@ -28,7 +36,7 @@ RETRY, GET = "POST /v1/batches/ID/retry", "GET /v1/batches/ID"
 
 
 @pytest.fixture
-def ended(provider: Provider, running: Part) -> Part:
+def ended(provider: Provider, running: ProviderBatch) -> ProviderBatch:
     """A part that its provider is done with: one of three requests answered, two failed."""
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     assert go_on(running).status == Batch.Status.COMPLETED
@@ -36,16 +44,16 @@ def ended(provider: Provider, running: Part) -> Part:
     return due(running)
 
 
-def ask(part: Part) -> int:
-    batch = Batch.objects.get(pk=part.batch_id)
-    return retry_in_place.request_reopening(batch, batch.created_by)
+def ask(provider_batch: ProviderBatch) -> int:
+    batch = Batch.objects.get(pk=provider_batch.batch_id)
+    return retry_in_place.request_retry_in_place(batch, batch.created_by)
 
 
 def let_time_pass() -> None:
     """What was reopened was reopened long ago, what ended has ended long ago."""
     long_ago = timezone.now() - timedelta(hours=1)
-    Part.objects.exclude(reopened_at=None).update(reopened_at=long_ago)
-    Part.objects.exclude(ended_at=None).update(ended_at=long_ago)
+    ProviderBatch.objects.exclude(retried_in_place_at=None).update(retried_in_place_at=long_ago)
+    ProviderBatch.objects.exclude(ended_at=None).update(ended_at=long_ago)
 
 
 def remote_of(provider: Provider) -> dict[str, object]:
@@ -54,46 +62,46 @@ def remote_of(provider: Provider) -> dict[str, object]:
 
 
 def test_what_failed_runs_again_in_place_and_is_counted_and_paid_once(
-    provider: Provider, ended: Part
+    provider: Provider, ended: ProviderBatch
 ) -> None:
     assert ask(ended) == 2
-    part = step(ended)
-    assert part.status == Part.Status.RUNNING
+    provider_batch = step(ended)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     let_time_pass()
     provider.finish([answer_line(1), answer_line(3)], [error_line(2, "Still broken.")])
 
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert provider.calls.count(RETRY) == 1
     assert len(provider.batches) == 1
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.failed, batch.cancelled) == (2, 1, 0)
     assert (batch.input_tokens, batch.actual_cost_usd) == (200, Decimal("0.0004"))
-    stored = {kind: b"".join(browse.download(batch, kind)) for kind in Segment.Kind}
-    assert stored[Segment.Kind.OUTPUT].splitlines() == [answer_line(1), answer_line(3)]
-    assert stored[Segment.Kind.ERROR].splitlines() == [error_line(2, "Still broken.")]
-    assert len(stored[Segment.Kind.PAST].splitlines()) == 2, "a harvested line is never lost"
+    stored = {kind: b"".join(browse.download(batch, kind)) for kind in ResultChunk.Kind}
+    assert stored[ResultChunk.Kind.OUTPUT].splitlines() == [answer_line(1), answer_line(3)]
+    assert stored[ResultChunk.Kind.ERROR].splitlines() == [error_line(2, "Still broken.")]
+    assert len(stored[ResultChunk.Kind.PAST].splitlines()) == 2, "a harvested line is never lost"
 
 
 def test_a_reopened_batch_is_reported_and_learnt_from_once(
-    provider: Provider, ended: Part
+    provider: Provider, ended: ProviderBatch
 ) -> None:
     ask(ended)
-    part = step(ended)
+    provider_batch = step(ended)
     let_time_pass()
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     today = timezone.localdate()
     scope = cost_report.Scope(first=today - timedelta(days=1), last=today + timedelta(days=1))
 
-    assert scope.charges().count() == 1
-    assert Charge.objects.exclude(measured_at=None).count() == 1
-    assert batch.charges.get().answers == 3
-    assert batch.charges.get().cost_usd == batch.actual_cost_usd
+    assert scope.model_costs().count() == 1
+    assert ModelCost.objects.exclude(measured_at=None).count() == 1
+    assert batch.model_costs.get().answers == 3
+    assert batch.model_costs.get().cost_usd == batch.actual_cost_usd
 
 
-def test_a_batch_that_is_being_run_again_is_not_over(ended: Part) -> None:
+def test_a_batch_that_is_being_run_again_is_not_over(ended: ProviderBatch) -> None:
     Batch.objects.update(billed_cost_usd=Decimal("0.5"), discrepancy="Two answers to one.")
 
     ask(ended)
@@ -106,26 +114,26 @@ def test_a_batch_that_is_being_run_again_is_not_over(ended: Part) -> None:
     assert event.actor == batch.created_by
 
 
-def test_a_cancelled_batch_is_taken_up_again(provider: Provider, running: Part) -> None:
+def test_a_cancelled_batch_is_taken_up_again(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     controls.request_cancel(running.batch, running.batch.created_by)
     assert go_on(running).cancelled == 2
     assert ask(running) == 2
-    part = step(running)
+    provider_batch = step(running)
     let_time_pass()
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, 3)
 
 
-def test_asking_twice_reopens_once(provider: Provider, ended: Part) -> None:
+def test_asking_twice_reopens_once(provider: Provider, ended: ProviderBatch) -> None:
     first, second = Batch.objects.get(), Batch.objects.get()
 
-    assert retry_in_place.request_reopening(first, first.created_by) == 2
+    assert retry_in_place.request_retry_in_place(first, first.created_by) == 2
     with pytest.raises(StaleRow):
-        retry_in_place.request_reopening(second, second.created_by)
+        retry_in_place.request_retry_in_place(second, second.created_by)
     assert ask(ended) == 0
 
     step(ended)
@@ -134,11 +142,13 @@ def test_asking_twice_reopens_once(provider: Provider, ended: Part) -> None:
 
 
 @pytest.mark.parametrize("hindrance", ["no retry", "never there", "key removed", "all answered"])
-def test_what_cannot_be_reopened_is_not(provider: Provider, ended: Part, hindrance: str) -> None:
+def test_what_cannot_be_reopened_is_not(
+    provider: Provider, ended: ProviderBatch, hindrance: str
+) -> None:
     if hindrance == "no retry":
         Connection.objects.update(has_retry=False)
     elif hindrance == "never there":
-        set_part(ended.batch, upstream_id="")
+        set_part(ended.batch, remote_id="")
     elif hindrance == "key removed":
         provider_keys.remove(ended.batch.key)
     else:
@@ -148,58 +158,58 @@ def test_what_cannot_be_reopened_is_not(provider: Provider, ended: Part, hindran
     assert Batch.objects.get().status == Batch.Status.COMPLETED
 
 
-def test_a_lost_reply_is_asked_for_again(provider: Provider, ended: Part) -> None:
+def test_a_lost_reply_is_asked_for_again(provider: Provider, ended: ProviderBatch) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == RETRY:
             raise httpx.ReadTimeout("no reply", request=request)
 
     provider.after = lose
     ask(ended)
-    part = step(ended)
-    assert part.status == Part.Status.REOPENING
+    provider_batch = step(ended)
+    assert provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
     provider.after = lambda *_: None
 
-    part = step(part)  # "Nothing to retry": it runs already
+    provider_batch = step(provider_batch)  # "Nothing to retry": it runs already
     let_time_pass()
     provider.finish([answer_line(1), answer_line(2)], [error_line(3, "Again.")])
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert (batch.succeeded, batch.failed) == (2, 1)
     assert batch.results.get(custom_id="row-3").error_message == "Again."
 
 
 def test_a_provider_that_has_nothing_to_run_again_ends_it_as_it_was(
-    provider: Provider, ended: Part
+    provider: Provider, ended: ProviderBatch
 ) -> None:
     refusal = httpx.Response(400, text="Nothing to retry")
     provider.before = lambda call, _: refusal if call == RETRY else None
     ask(ended)
-    part = step(ended)
-    assert part.status == Part.Status.RUNNING
+    provider_batch = step(ended)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     let_time_pass()
 
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert (batch.succeeded, batch.failed) == (1, 2)
-    assert b"".join(browse.download(batch, Segment.Kind.ERROR)).count(b"\n") == 2
+    assert b"".join(browse.download(batch, ResultChunk.Kind.ERROR)).count(b"\n") == 2
 
 
 def test_a_provider_that_refuses_the_key_waits_for_a_person(
-    provider: Provider, ended: Part
+    provider: Provider, ended: ProviderBatch
 ) -> None:
     provider.before = lambda call, _: httpx.Response(401, text="No") if call == RETRY else None
     ask(ended)
-    part = step(ended)
+    provider_batch = step(ended)
 
-    assert part.status == Part.Status.NEEDS_ATTENTION
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
     assert ended.batch.results.filter(outcome=Outcome.PROVIDER_ERROR).count() == 2
     provider.before = lambda *_: None
-    controls.try_again(part.batch, part.batch.created_by)
-    assert step(part).status == Part.Status.RUNNING
+    controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
+    assert step(provider_batch).status == ProviderBatch.Status.RUNNING
 
 
 def test_cancelling_before_it_was_reopened_leaves_it_as_it_was(
-    provider: Provider, ended: Part
+    provider: Provider, ended: ProviderBatch
 ) -> None:
     ask(ended)
     batch = Batch.objects.get()
@@ -216,7 +226,7 @@ def test_cancelling_before_it_was_reopened_leaves_it_as_it_was(
     ("output", "errors"), [([1, 2], [3]), ([1, 2], []), ([], [1, 2, 3])], ids=str
 )
 def test_an_end_that_was_not_reopened_after_all_is_the_same_end(
-    provider: Provider, running: Part, output: list[int], errors: list[int]
+    provider: Provider, running: ProviderBatch, output: list[int], errors: list[int]
 ) -> None:
     provider.finish([*map(answer_line, output)], [*map(error_line, errors)])
     before = go_on(running)
@@ -231,44 +241,46 @@ def test_an_end_that_was_not_reopened_after_all_is_the_same_end(
     assert [getattr(batch, each) for each in figures] == [
         getattr(before, each) for each in figures
     ]
-    assert (due(running).status, due(running).ended_at) == (Part.Status.DONE, ended_at)
+    assert (due(running).status, due(running).ended_at) == (ProviderBatch.Status.DONE, ended_at)
 
 
-def test_word_of_the_old_end_is_not_believed_for_a_while(provider: Provider, ended: Part) -> None:
+def test_word_of_the_old_end_is_not_believed_for_a_while(
+    provider: Provider, ended: ProviderBatch
+) -> None:
     ask(ended)
-    part = step(ended)
+    provider_batch = step(ended)
     remote_of(provider)["status"] = "completed"  # a replica that has not heard of it
 
-    part = step(part)
-    assert part.status == Part.Status.RUNNING
-    Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
-    tasks.look(str(Watch.objects.get().pk))
-    assert due(part).status == Part.Status.RUNNING
+    provider_batch = step(provider_batch)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
+    tasks.poll_key(str(KeyPoll.objects.get().pk))
+    assert due(provider_batch).status == ProviderBatch.Status.RUNNING
 
     let_time_pass()
-    assert step(part).status == Part.Status.HARVESTING
+    assert step(provider_batch).status == ProviderBatch.Status.HARVESTING
 
 
 @pytest.fixture
 def look(provider: Provider) -> Callable[[], None]:
     """A round of the key's list, kept going by another batch that runs."""
     key = Batch.objects.get().key
-    other = make_batch(key.project, key=key).parts.get()
+    other = make_batch(key.project, key=key).provider_batches.get()
     prepare.prepare(other)
     tasks.submit(str(other.pk))
 
     def go_round() -> None:
-        Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
-        tasks.look(str(key.pk))
+        KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
+        tasks.poll_key(str(key.pk))
 
     return go_round
 
 
 def test_a_batch_reopened_in_the_providers_console_is_followed_again(
-    provider: Provider, ended: Part, look: Callable[[], None]
+    provider: Provider, ended: ProviderBatch, look: Callable[[], None]
 ) -> None:
     let_time_pass()
-    remote = provider.batches[ended.upstream_id]
+    remote = provider.batches[ended.remote_id]
     remote["status"] = "in_progress"
 
     look()
@@ -285,59 +297,61 @@ def test_a_batch_reopened_in_the_providers_console_is_followed_again(
 
 @pytest.mark.parametrize("status", ["cancelling", "finalizing", "completed"])
 def test_a_batch_that_nobody_works_on_is_left_alone(
-    provider: Provider, ended: Part, look: Callable[[], None], status: str
+    provider: Provider, ended: ProviderBatch, look: Callable[[], None], status: str
 ) -> None:
     let_time_pass()
-    provider.batches[ended.upstream_id]["status"] = status
+    provider.batches[ended.remote_id]["status"] = status
 
     look()
 
-    assert due(ended).status == Part.Status.DONE
+    assert due(ended).status == ProviderBatch.Status.DONE
 
 
 def test_a_list_that_lags_behind_the_end_reopens_nothing(
-    provider: Provider, ended: Part, look: Callable[[], None]
+    provider: Provider, ended: ProviderBatch, look: Callable[[], None]
 ) -> None:
-    provider.batches[ended.upstream_id]["status"] = "in_progress"
+    provider.batches[ended.remote_id]["status"] = "in_progress"
 
     look()
 
-    assert due(ended).status == Part.Status.DONE
+    assert due(ended).status == ProviderBatch.Status.DONE
 
 
-def test_what_is_followed_again_is_followed_once(ended: Part) -> None:
+def test_what_is_followed_again_is_followed_once(ended: ProviderBatch) -> None:
     let_time_pass()
-    first, second = (Part.objects.get(pk=ended.pk) for _ in range(2))
+    first, second = (ProviderBatch.objects.get(pk=ended.pk) for _ in range(2))
 
     assert retry_in_place.follow_again(first)
     with pytest.raises(StaleRow):
         retry_in_place.follow_again(second)
-    assert not retry_in_place.follow_again(Part.objects.get(pk=ended.pk))
+    assert not retry_in_place.follow_again(ProviderBatch.objects.get(pk=ended.pk))
 
 
-def test_news_of_a_batch_that_was_settled_meanwhile_is_not_half_believed(ended: Part) -> None:
+def test_news_of_a_batch_that_was_settled_meanwhile_is_not_half_believed(
+    ended: ProviderBatch,
+) -> None:
     """A part on its own would run in a batch that is over, and nobody would add it up again."""
     let_time_pass()
     Batch.objects.update(status=Batch.Status.RUNNING)
-    part = Part.objects.select_related("batch").get(pk=ended.pk)
+    provider_batch = ProviderBatch.objects.select_related("batch").get(pk=ended.pk)
     Batch.objects.update(status=Batch.Status.COMPLETED)
 
     with pytest.raises(StaleRow):
-        retry_in_place.follow_again(part)
+        retry_in_place.follow_again(provider_batch)
 
-    assert due(ended).status == Part.Status.DONE
-    assert retry_in_place.follow_again(Part.objects.get(pk=ended.pk))
+    assert due(ended).status == ProviderBatch.Status.DONE
+    assert retry_in_place.follow_again(ProviderBatch.objects.get(pk=ended.pk))
     assert Batch.objects.get().status == Batch.Status.RUNNING
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_end_of_a_batch_waits_for_whoever_takes_up_a_part(ended: Part) -> None:
+def test_the_end_of_a_batch_waits_for_whoever_takes_up_a_part(ended: ProviderBatch) -> None:
     let_time_pass()
     Batch.objects.update(status=Batch.Status.RUNNING)
     ender = threading.Thread(target=_end_batches)
 
     with transaction.atomic():
-        assert retry_in_place.follow_again(Part.objects.get(pk=ended.pk))
+        assert retry_in_place.follow_again(ProviderBatch.objects.get(pk=ended.pk))
         ender.start()
         ender.join(0.5)
     ender.join()
@@ -346,5 +360,5 @@ def test_the_end_of_a_batch_waits_for_whoever_takes_up_a_part(ended: Part) -> No
 
 
 def _end_batches() -> None:
-    Part.objects.end_batches()
+    ProviderBatch.objects.end_batches()
     database.close()

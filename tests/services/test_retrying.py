@@ -8,12 +8,12 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.domain.corrections.corrections import Choice, Repair
+from batchapp.domain.corrections.corrector import Choice, CorrectionKind
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import Ending, Selection
-from batchapp.models import Batch, Part, Result, Upload
+from batchapp.models import Batch, ProviderBatch, Result, Upload
 from batchapp.models.batches import lineage
-from batchapp.services.files import corrections
+from batchapp.services.files import correct_file
 from batchapp.services.lifecycle import retry_in_place, settle
 from batchapp.services.orders import place_order
 from batchapp.services.results import merge, retry_file
@@ -59,7 +59,7 @@ def select(*endings: Ending, **changes: Any) -> Selection:
 
 
 def begin(batch: Batch, selection: Selection, submission: uuid.UUID | None = None) -> Upload:
-    return retry_file.begin(
+    return retry_file.request_retry_file(
         batch, batch.created_by, selection, submission=submission or uuid.uuid4()
     )
 
@@ -102,11 +102,13 @@ def test_what_had_no_credits_is_run_again(parent: Batch) -> None:
     upload = made(parent, Ending.UNPAID)
 
     assert upload.choice
-    assert upload.choice.counts == {Ending.UNPAID: retry_file.reach(parent).count(Ending.UNPAID)}
+    assert upload.choice.counts == {
+        Ending.UNPAID: retry_file.retryable_counts(parent).count(Ending.UNPAID)
+    }
 
 
 def test_what_can_be_run_again_is_told_apart_by_whether_it_would_help(parent: Batch) -> None:
-    reach = retry_file.reach(parent)
+    reach = retry_file.retryable_counts(parent)
 
     assert {each: reach.count(each) for each in reach.endings} == {
         Ending.PROVIDER_ERROR: 2,
@@ -180,7 +182,7 @@ def test_a_batch_that_is_gone_fails_with_a_sentence(parent: Batch) -> None:
 def test_of_a_batch_that_still_runs_only_what_has_ended_is_taken() -> None:
     batch = make_batch(upload=make_upload(content=request_file(4)))
     answer(batch, [answer_line(1)], [error_line(2)])
-    set_part(batch, status=Part.Status.RUNNING)
+    set_part(batch, status=ProviderBatch.Status.RUNNING)
 
     assert ids(made(batch, *Ending)) == ["row-2"]
 
@@ -253,7 +255,7 @@ def test_the_newest_of_two_equal_answers_counts_in_whatever_order_they_come(
 def test_what_a_retry_has_answered_is_not_run_again(parent: Batch) -> None:
     finish(retried(parent, Ending.MISSING), [answer_line(9)])
 
-    assert retry_file.reach(parent).count(Ending.MISSING) == 1
+    assert retry_file.retryable_counts(parent).count(Ending.MISSING) == 1
     assert ids(made(parent, Ending.MISSING)) == ["row-10"]
 
 
@@ -273,7 +275,7 @@ def test_a_worker_that_dies_between_merging_and_settling_merges_again(
 ) -> None:
     child = retried(parent, Ending.MISSING)
     answer(child, [answer_line(9)])
-    Part.objects.end_batches(pk=child.pk)
+    ProviderBatch.objects.end_batches(pk=child.pk)
 
     def die(batch: Batch) -> None:
         raise SystemError
@@ -294,7 +296,7 @@ def test_an_answer_that_a_batch_gets_after_its_retry_is_not_replaced_by_a_worse_
     """It was retried while it ran, and its provider then answered after all."""
     batch = make_batch(upload=make_upload(content=request_file(2)))
     answer(batch, [], [error_line(1), error_line(2)])
-    set_part(batch, status=Part.Status.RUNNING)
+    set_part(batch, status=ProviderBatch.Status.RUNNING)
     child = retried(batch, Ending.PROVIDER_ERROR)
     finish(child, [cut_line(1), answer_line(2)])
 
@@ -326,7 +328,7 @@ def test_the_merged_download_has_one_line_for_each_request_the_best_there_is(
 def test_the_merged_download_of_a_running_batch_leaves_out_what_is_open() -> None:
     batch = make_batch(upload=make_upload(content=request_file(3)))
     answer(batch, [answer_line(1)], [error_line(2)])
-    set_part(batch, status=Part.Status.RUNNING)
+    set_part(batch, status=ProviderBatch.Status.RUNNING)
 
     assert [line["custom_id"] for line in lines_of(batch)] == ["row-1", "row-2"]
 
@@ -356,9 +358,11 @@ def test_a_large_retry_is_merged_and_downloaded_in_few_queries(
 
 def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch) -> None:
     upload = made(parent, Ending.MISSING)
-    choice = Choice(frozenset({Repair.SET_MODEL}), model="other", every_model=True)
+    choice = Choice(frozenset({CorrectionKind.SET_MODEL}), model="other", every_model=True)
 
-    fresh = corrections.begin(upload, parent.created_by, choice, submission=uuid.uuid4())
+    fresh = correct_file.request_correction(
+        upload, parent.created_by, choice, submission=uuid.uuid4()
+    )
     tasks.check(str(fresh.pk))
     fresh.refresh_from_db()
 
@@ -374,9 +378,11 @@ def test_a_batchs_timeline_tells_of_its_retries(parent: Batch) -> None:
     assert texts[-1] == f"Retried as {child.name}: 2 requests."
 
 
-@pytest.mark.parametrize("status", [Part.Status.PAUSED, Part.Status.REOPENING])
+@pytest.mark.parametrize(
+    "status", [ProviderBatch.Status.PAUSED, ProviderBatch.Status.RETRYING_IN_PLACE]
+)
 def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
-    parent: Batch, status: Part.Status
+    parent: Batch, status: ProviderBatch.Status
 ) -> None:
     assert retry_file.is_possible(parent)
     set_part(parent, status=status)
@@ -387,11 +393,11 @@ def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
 
 def test_a_file_made_before_its_requests_ran_again_in_place_is_not_ordered(parent: Batch) -> None:
     upload = made(parent, Ending.PROVIDER_ERROR)
-    retry_in_place.request_reopening(parent, parent.created_by)
+    retry_in_place.request_retry_in_place(parent, parent.created_by)
     with pytest.raises(place_order.Refused, match="run again there"):
         make_batch(upload=upload)
 
-    set_part(parent, status=Part.Status.DONE, reopened_at=timezone.now())
+    set_part(parent, status=ProviderBatch.Status.DONE, retried_in_place_at=timezone.now())
     with pytest.raises(place_order.Refused, match="run again there"):
         make_batch(upload=upload)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, ProviderBatch
 from batchapp.services.lifecycle import retry_in_place
 from tests.make import answer, answer_line, error_line, finish, make_batch, set_part
 from tests.provider import Provider
@@ -32,7 +32,9 @@ def finished(batch: Batch) -> str:
     return batch.events.filter(text__startswith="Finished").latest("pk").text
 
 
-def test_counts_that_agree_leave_nothing_to_say(provider: Provider, running: Part) -> None:
+def test_counts_that_agree_leave_nothing_to_say(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish(ALL[:2], [error_line(3)])
 
     batch = go_on(running)
@@ -42,7 +44,7 @@ def test_counts_that_agree_leave_nothing_to_say(provider: Provider, running: Par
 
 
 def test_an_http_error_in_the_output_file_is_no_disagreement(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([ALL[0], REFUSED_IN_OUTPUT, ALL[2]])
 
@@ -51,7 +53,9 @@ def test_an_http_error_in_the_output_file_is_no_disagreement(
     assert (batch.succeeded, batch.failed, batch.discrepancy) == (2, 1, "")
 
 
-def test_counts_that_do_not_match_the_results_are_told(provider: Provider, running: Part) -> None:
+def test_counts_that_do_not_match_the_results_are_told(
+    provider: Provider, running: ProviderBatch
+) -> None:
     provider.finish(ALL[:2], [])
     next(iter(provider.batches.values()))["request_counts"] = {"completed": 3, "failed": 0}
 
@@ -62,7 +66,7 @@ def test_counts_that_do_not_match_the_results_are_told(provider: Provider, runni
     assert finished(batch).endswith(says)
 
 
-def test_counts_that_do_not_add_up_are_told(provider: Provider, running: Part) -> None:
+def test_counts_that_do_not_add_up_are_told(provider: Provider, running: ProviderBatch) -> None:
     provider.finish(ALL[:2], [])
 
     batch = go_on(running)
@@ -71,7 +75,7 @@ def test_counts_that_do_not_add_up_are_told(provider: Provider, running: Part) -
 
 
 def test_what_a_cancelled_batch_leaves_over_is_no_disagreement(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish(ALL[:1], status="cancelled")
 
@@ -80,7 +84,7 @@ def test_what_a_cancelled_batch_leaves_over_is_no_disagreement(
     assert (batch.cancelled, batch.discrepancy) == (2, "")
 
 
-def test_what_ran_out_of_time_has_expired(provider: Provider, running: Part) -> None:
+def test_what_ran_out_of_time_has_expired(provider: Provider, running: ProviderBatch) -> None:
     expired = json.dumps(
         {"id": "x", "custom_id": "row-2", "error": {"code": "batch_expired", "message": "Late."}}
     )
@@ -114,20 +118,20 @@ def test_answers_of_another_model_are_counted() -> None:
 def test_several_parts_are_told_apart() -> None:
     batch = make_batch()
     answer(batch, ALL)
-    set_part(batch, completed=2, upstream_id="first")
-    Part.objects.create(
-        batch=batch, number=2, status=Part.Status.DONE, upstream_id="second", completed=1
+    set_part(batch, completed=2, remote_id="first")
+    ProviderBatch.objects.create(
+        batch=batch, number=2, status=ProviderBatch.Status.DONE, remote_id="second", completed=1
     )
-    Part.objects.end_batches()
+    ProviderBatch.objects.end_batches()
 
-    batch = go_on(batch.parts.get(number=1))
+    batch = go_on(batch.provider_batches.get(number=1))
 
     assert f"In part 1, {batch.connection} counts 2 completed" in batch.discrepancy
     assert f"In part 2, {batch.connection} counts 1 completed" in batch.discrepancy
 
 
 def test_a_batch_that_was_reopened_is_settled_anew_and_paid_once(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     connection = running.batch.connection
     connection.has_retry = True
@@ -138,22 +142,24 @@ def test_a_batch_that_was_reopened_is_settled_anew_and_paid_once(
     assert first.discrepancy
     first_end = first.finished_at
 
-    retry_in_place.request_reopening(first, first.created_by)
-    set_part(first, status=Part.Status.RUNNING, ended_at=None)
+    retry_in_place.request_retry_in_place(first, first.created_by)
+    set_part(first, status=ProviderBatch.Status.RUNNING, ended_at=None)
     provider.finish(ALL[:2], [error_line(3)])
     batch = go_on(running)
 
     assert (batch.succeeded, batch.failed, batch.missing) == (2, 1, 0)
     assert batch.discrepancy == ""
     assert (batch.input_tokens, batch.output_tokens) == (200, 100)
-    assert batch.charges.get().answers == 2
-    assert batch.actual_cost_usd == batch.charges.get().cost_usd == Decimal("0.0004")
+    assert batch.model_costs.get().answers == 2
+    assert batch.actual_cost_usd == batch.model_costs.get().cost_usd == Decimal("0.0004")
     assert batch.finished_at
     assert first_end
-    assert batch.charges.get().measured_at == batch.finished_at > first_end
+    assert batch.model_costs.get().measured_at == batch.finished_at > first_end
 
 
-def test_an_end_that_was_said_before_is_said_anew(provider: Provider, running: Part) -> None:
+def test_an_end_that_was_said_before_is_said_anew(
+    provider: Provider, running: ProviderBatch
+) -> None:
     """What was cancelled the first time is not cancelled for ever."""
     connection = running.batch.connection
     connection.has_retry = True
@@ -162,8 +168,8 @@ def test_an_end_that_was_said_before_is_said_anew(provider: Provider, running: P
     first = go_on(running)
     assert (first.status, first.cancelled) == (Batch.Status.CANCELLED, 2)
 
-    retry_in_place.request_reopening(first, first.created_by)
-    set_part(first, status=Part.Status.RUNNING, ended_at=None, cancel_sent_at=None)
+    retry_in_place.request_retry_in_place(first, first.created_by)
+    set_part(first, status=ProviderBatch.Status.RUNNING, ended_at=None, cancel_sent_at=None)
     provider.finish(ALL[:2], status="completed")
     batch = go_on(running)
 

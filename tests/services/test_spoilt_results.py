@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchapp import tasks
-from batchapp.models import Batch, Connection, Part, Segment, Stray
+from batchapp.models import Batch, Connection, ProviderBatch, ResultChunk, UnmatchedLine
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import (
@@ -35,32 +35,34 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def run(url: str, *faults: str) -> Batch:
+def run(url: str, *findings: str) -> Batch:
     """A batch at an account with these faults, followed to its end."""
     connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
     project = make_project(connection=connection)
     upload = make_upload(project, content=request_file(REQUESTS, model=MODEL))
-    key = make_key(project, secret="~".join(["sk-spoilt-000001", *faults]))
-    part = make_batch(project, upload=upload, key=key).parts.get()
+    key = make_key(project, secret="~".join(["sk-spoilt-000001", *findings]))
+    provider_batch = make_batch(project, upload=upload, key=key).provider_batches.get()
     deadline = time.monotonic() + 20
-    while (part := due(part)).status not in Part.WAITS_FOR_PEOPLE:
-        assert time.monotonic() < deadline, part.trouble
+    while (provider_batch := due(provider_batch)).status not in ProviderBatch.WAITS_FOR_PEOPLE:
+        assert time.monotonic() < deadline, provider_batch.trouble
         Connection.objects.update(resting_until=None)
-        tasks.STEPS[Part, part.status](str(part.pk))
+        tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
         time.sleep(0.02)
-    return go_on(part)
+    return go_on(provider_batch)
 
 
 def kept(batch: Batch) -> list[bytes]:
-    return b"".join(browse.download(batch, Segment.Kind.OUTPUT)).splitlines()
+    return b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
 
 
 def reasons(batch: Batch) -> Counter[str]:
-    return Counter(Stray.objects.filter(part__batch=batch).values_list("reason", flat=True))
+    return Counter(
+        UnmatchedLine.objects.filter(provider_batch__batch=batch).values_list("reason", flat=True)
+    )
 
 
 @pytest.mark.parametrize(
-    "faults",
+    "findings",
     [
         ["swap"],
         ["shuffle"],
@@ -78,8 +80,8 @@ def reasons(batch: Batch) -> Counter[str]:
     ],
     ids=" ".join,
 )
-def test_spoilt_reads_cost_no_answer(url: str, faults: list[str]) -> None:
-    batch = run(url, *faults)
+def test_spoilt_reads_cost_no_answer(url: str, findings: list[str]) -> None:
+    batch = run(url, *findings)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
     assert len(kept(batch)) == REQUESTS
@@ -90,8 +92,10 @@ def test_spoilt_reads_cost_no_answer(url: str, faults: list[str]) -> None:
 def test_lines_of_strangers_are_set_aside_once(url: str) -> None:
     batch = run(url, "stranger=3")
 
-    aside = b"".join(browse.download_set_aside(batch)).splitlines()
-    strangers = Stray.objects.filter(part__batch=batch, reason=Stray.Reason.UNKNOWN)
+    aside = b"".join(browse.download_unmatched(batch)).splitlines()
+    strangers = UnmatchedLine.objects.filter(
+        provider_batch__batch=batch, reason=UnmatchedLine.Reason.UNKNOWN
+    )
     assert batch.succeeded == REQUESTS
     assert set(strangers.values_list("custom_id", flat=True)) == {
         "stranger-1",
@@ -102,9 +106,9 @@ def test_lines_of_strangers_are_set_aside_once(url: str) -> None:
     assert len(kept(batch)) == len(set(kept(batch))) == REQUESTS + len(aside)
 
 
-@pytest.mark.parametrize("fault", ["invalid-utf8", "torn"])
-def test_a_spoilt_line_is_set_aside_and_its_request_goes_missing(url: str, fault: str) -> None:
-    batch = run(url, fault)
+@pytest.mark.parametrize("finding", ["invalid-utf8", "torn"])
+def test_a_spoilt_line_is_set_aside_and_its_request_goes_missing(url: str, finding: str) -> None:
+    batch = run(url, finding)
 
     assert (batch.succeeded, batch.missing) == (REQUESTS - 1, 1)
     assert reasons(batch)["unreadable"] >= 1

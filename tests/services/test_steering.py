@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Connection, Part, ProviderKey, StaleRow
+from batchapp.models import Batch, Connection, ProviderBatch, ProviderKey, StaleRow
 from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import (
@@ -31,20 +31,20 @@ pytestmark = pytest.mark.django_db
 CANCEL, RETRY = "POST /v1/batches/ID/cancel", "POST /v1/batches/ID/retry"
 
 
-def pause(part: Part) -> bool:
-    return controls.request_pause(batch_of(part), part.batch.created_by)
+def pause(provider_batch: ProviderBatch) -> bool:
+    return controls.request_pause(batch_of(provider_batch), provider_batch.batch.created_by)
 
 
-def resume(part: Part) -> bool:
-    return controls.resume(batch_of(part), part.batch.created_by)
+def resume(provider_batch: ProviderBatch) -> bool:
+    return controls.resume(batch_of(provider_batch), provider_batch.batch.created_by)
 
 
-def cancel(part: Part) -> bool:
-    return controls.request_cancel(batch_of(part), part.batch.created_by)
+def cancel(provider_batch: ProviderBatch) -> bool:
+    return controls.request_cancel(batch_of(provider_batch), provider_batch.batch.created_by)
 
 
-def batch_of(part: Part) -> Batch:
-    return Batch.objects.get(pk=part.batch_id)
+def batch_of(provider_batch: ProviderBatch) -> Batch:
+    return Batch.objects.get(pk=provider_batch.batch_id)
 
 
 def lose_reply(call: str, request: httpx.Request) -> None:
@@ -60,18 +60,18 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, **length: float) -> None:
 
 
 @pytest.fixture
-def paused(provider: Provider, running: Part) -> Part:
+def paused(provider: Provider, running: ProviderBatch) -> ProviderBatch:
     """A part that was stopped at the provider when one of its three requests was answered."""
     provider.finish([answer_line(1)], status="in_progress")
     assert pause(running)
     go_on(running)
-    part = due(running)
-    assert part.status == Part.Status.PAUSED
-    return part
+    provider_batch = due(running)
+    assert provider_batch.status == ProviderBatch.Status.PAUSED
+    return provider_batch
 
 
 def test_a_pause_stops_the_batch_over_there_once_and_keeps_what_is_answered(
-    provider: Provider, paused: Part
+    provider: Provider, paused: ProviderBatch
 ) -> None:
     batch = batch_of(paused)
 
@@ -88,27 +88,35 @@ def test_a_pause_stops_the_batch_over_there_once_and_keeps_what_is_answered(
     assert f"Stopped for the pause at {batch.connection}." in texts
 
 
-def test_late_answers_to_a_pause_are_waited_for(provider: Provider, running: Part) -> None:
+def test_late_answers_to_a_pause_are_waited_for(
+    provider: Provider, running: ProviderBatch
+) -> None:
     pause(running)
 
-    part = step(running)  # and so it is made due
-    assert part.status == Part.Status.HARVESTING
+    provider_batch = step(running)  # and so it is made due
+    assert provider_batch.status == ProviderBatch.Status.HARVESTING
     provider.finish([answer_line(1), answer_line(2)], status="cancelled")
-    go_on(part)
+    go_on(provider_batch)
 
-    assert batch_of(part).results.filter(outcome=Outcome.OK).count() == 2
-    assert due(part).status == Part.Status.PAUSED
+    assert batch_of(provider_batch).results.filter(outcome=Outcome.OK).count() == 2
+    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
 
 
-def test_a_resumed_batch_has_every_request_answered_once(provider: Provider, paused: Part) -> None:
+def test_a_resumed_batch_has_every_request_answered_once(
+    provider: Provider, paused: ProviderBatch
+) -> None:
     assert resume(paused)
-    part = step(paused)
-    assert part.status == Part.Status.RUNNING
-    assert (part.ended_at, part.pause_sent_at, part.error_lines) == (None, None, 0)
-    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
+    provider_batch = step(paused)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert (provider_batch.ended_at, provider_batch.pause_sent_at, provider_batch.error_lines) == (
+        None,
+        None,
+        0,
+    )
+    ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.input_tokens) == (3, 300)
@@ -117,7 +125,7 @@ def test_a_resumed_batch_has_every_request_answered_once(provider: Provider, pau
 
 
 def test_requests_that_failed_before_a_pause_run_again_and_count_once(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], [error_line(2)], status="in_progress")
     pause(running)
@@ -125,50 +133,50 @@ def test_requests_that_failed_before_a_pause_run_again_and_count_once(
     assert batch_of(running).results.get(custom_id="row-2").outcome == Outcome.PROVIDER_ERROR
 
     resume(running)
-    part = step(running)
-    assert batch_of(part).results.get(custom_id="row-2").outcome == Outcome.PENDING
-    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
+    provider_batch = step(running)
+    assert batch_of(provider_batch).results.get(custom_id="row-2").outcome == Outcome.PENDING
+    ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(1), answer_line(3)], [error_line(2, "Still broken.")])
-    batch = go_on(part)
+    batch = go_on(provider_batch)
 
     assert (batch.succeeded, batch.failed) == (2, 1)
     assert batch.results.get(custom_id="row-2").error_message == "Still broken."
-    assert batch.parts.get().segments.filter(kind="error").count() == 1
+    assert batch.provider_batches.get().result_chunks.filter(kind="error").count() == 1
 
 
 def test_what_never_got_to_the_provider_waits_here(provider: Provider) -> None:
-    part = make_batch().parts.get()
-    pause(part)
+    provider_batch = make_batch().provider_batches.get()
+    pause(provider_batch)
 
-    go_on(part)
+    go_on(provider_batch)
 
-    assert due(part).status == Part.Status.PAUSED
-    assert due(part).stopped_in == Part.Status.PREPARING
+    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
+    assert due(provider_batch).stopped_in_status == ProviderBatch.Status.PREPARING
     assert provider.calls == []
-    resume(part)
-    assert step(step(part)).status == Part.Status.RUNNING
+    resume(provider_batch)
+    assert step(step(provider_batch)).status == ProviderBatch.Status.RUNNING
 
 
 def test_a_pause_during_the_upload_creates_nothing(provider: Provider) -> None:
-    part = make_batch().parts.get()
-    prepare.prepare(part)
+    provider_batch = make_batch().provider_batches.get()
+    prepare.prepare(provider_batch)
 
     def ask(call: str, _: httpx.Request) -> None:
         if call == "POST /v1/files":
-            pause(part)
+            pause(provider_batch)
 
     provider.after = ask
-    step(part)
+    step(provider_batch)
 
-    assert due(part).status == Part.Status.PAUSED
+    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
     assert provider.batches == {}
-    resume(part)
-    step(part)
+    resume(provider_batch)
+    step(provider_batch)
     assert len(provider.batches) == len(provider.files) == 1
 
 
 def test_a_batch_that_ended_in_the_meantime_simply_finishes(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     pause(running)
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -180,7 +188,7 @@ def test_a_batch_that_ended_in_the_meantime_simply_finishes(
 
 
 def test_a_pause_that_comes_a_moment_after_the_end_simply_finishes(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     """The provider relabels a batch that was over, and says "cancelled"."""
     pause(running)
@@ -199,7 +207,7 @@ def test_a_pause_that_comes_a_moment_after_the_end_simply_finishes(
 
 
 def test_a_provider_that_refuses_to_stop_is_followed_to_the_end(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     refusal = httpx.Response(400, text="Cannot stop it")
     provider.before = lambda call, _: refusal if call == CANCEL else None
@@ -212,7 +220,9 @@ def test_a_provider_that_refuses_to_stop_is_followed_to_the_end(
     assert go_on(running).succeeded == 3
 
 
-def test_a_batch_resumed_before_it_was_stopped_runs_on(provider: Provider, running: Part) -> None:
+def test_a_batch_resumed_before_it_was_stopped_runs_on(
+    provider: Provider, running: ProviderBatch
+) -> None:
     pause(running)
     resume(running)
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -224,36 +234,36 @@ def test_a_batch_resumed_before_it_was_stopped_runs_on(provider: Provider, runni
 
 
 def test_a_batch_resumed_while_its_answers_are_fetched_is_reopened(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     pause(running)
-    part = step(running)
-    assert part.status == Part.Status.HARVESTING
+    provider_batch = step(running)
+    assert provider_batch.status == ProviderBatch.Status.HARVESTING
 
-    resume(part)
+    resume(provider_batch)
     for _ in range(5):
-        part = step(part)
-        if part.status == Part.Status.RUNNING and RETRY in provider.calls:
+        provider_batch = step(provider_batch)
+        if provider_batch.status == ProviderBatch.Status.RUNNING and RETRY in provider.calls:
             break
 
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     assert next(iter(provider.batches.values()))["status"] == "in_progress"
 
 
-def test_pausing_again_stops_it_again(provider: Provider, paused: Part) -> None:
+def test_pausing_again_stops_it_again(provider: Provider, paused: ProviderBatch) -> None:
     resume(paused)
-    part = step(paused)
-    assert pause(part)
+    provider_batch = step(paused)
+    assert pause(provider_batch)
 
-    go_on(part)
+    go_on(provider_batch)
 
     assert provider.calls.count(CANCEL) == 2
-    assert due(part).status == Part.Status.PAUSED
+    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
 
 
 def test_a_pause_before_the_batch_was_reopened_asks_nobody(
-    provider: Provider, paused: Part
+    provider: Provider, paused: ProviderBatch
 ) -> None:
     resume(paused)
     pause(paused)
@@ -261,30 +271,32 @@ def test_a_pause_before_the_batch_was_reopened_asks_nobody(
 
     go_on(paused)
 
-    assert due(paused).status == Part.Status.PAUSED
+    assert due(paused).status == ProviderBatch.Status.PAUSED
     assert provider.calls == []
 
 
-def test_a_wish_made_twice_is_one(running: Part) -> None:
+def test_a_wish_made_twice_is_one(running: ProviderBatch) -> None:
     assert [pause(running), pause(running)] == [True, False]
     assert [resume(running), resume(running)] == [True, False]
     assert running.batch.events.filter(text__startswith="Asked to").count() == 2
 
 
-def test_a_batch_being_cancelled_is_not_paused(running: Part) -> None:
+def test_a_batch_being_cancelled_is_not_paused(running: ProviderBatch) -> None:
     cancel(running)
 
     assert not pause(running)
     assert not resume(running)
 
 
-def test_a_provider_that_cannot_reopen_is_not_asked_to_stop(running: Part) -> None:
+def test_a_provider_that_cannot_reopen_is_not_asked_to_stop(running: ProviderBatch) -> None:
     Connection.objects.update(has_retry=False)
 
     assert not pause(running)
 
 
-def test_cancelling_a_paused_batch_keeps_the_answers(provider: Provider, paused: Part) -> None:
+def test_cancelling_a_paused_batch_keeps_the_answers(
+    provider: Provider, paused: ProviderBatch
+) -> None:
     provider.calls.clear()
     assert cancel(paused)
 
@@ -297,7 +309,7 @@ def test_cancelling_a_paused_batch_keeps_the_answers(provider: Provider, paused:
 
 
 def test_a_paused_batch_that_was_taken_up_over_there_is_cancelled_there(
-    provider: Provider, paused: Part
+    provider: Provider, paused: ProviderBatch
 ) -> None:
     provider.calls.clear()
     provider.finish([answer_line(1), answer_line(2)], status="in_progress")
@@ -312,21 +324,26 @@ def test_a_paused_batch_that_was_taken_up_over_there_is_cancelled_there(
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_pause_that_is_refused_once_is_asked_for_again(
-    provider: Provider, running: Part, status: int
+    provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     refusals = [httpx.Response(status, text="No")]
     provider.before = lambda call, _: refusals.pop() if call == CANCEL and refusals else None
     pause(running)
 
-    part = step(running)
+    provider_batch = step(running)
 
-    assert (part.status, part.pause_sent_at) == (Part.Status.RUNNING, None)
-    assert "did not stop it (No). The portal keeps asking." in part.trouble
-    go_on(part)
-    assert due(part).status == Part.Status.PAUSED
+    assert (provider_batch.status, provider_batch.pause_sent_at) == (
+        ProviderBatch.Status.RUNNING,
+        None,
+    )
+    assert "did not stop it (No). The portal keeps asking." in provider_batch.trouble
+    go_on(provider_batch)
+    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
 
 
-def test_cancelling_while_it_is_being_reopened_ends_it(provider: Provider, paused: Part) -> None:
+def test_cancelling_while_it_is_being_reopened_ends_it(
+    provider: Provider, paused: ProviderBatch
+) -> None:
     resume(paused)
     cancel(paused)
 
@@ -338,7 +355,7 @@ def test_cancelling_while_it_is_being_reopened_ends_it(provider: Provider, pause
 
 @pytest.mark.parametrize(("wish", "end"), [(cancel, "cancelled"), (pause, "paused")])
 def test_a_reopening_in_doubt_is_stopped_over_there(
-    provider: Provider, paused: Part, wish: Callable[[Part], bool], end: str
+    provider: Provider, paused: ProviderBatch, wish: Callable[[ProviderBatch], bool], end: str
 ) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == RETRY:
@@ -346,34 +363,36 @@ def test_a_reopening_in_doubt_is_stopped_over_there(
 
     provider.after = lose
     resume(paused)
-    part = step(paused)
-    assert part.status == Part.Status.REOPENING
-    wish(part)
+    provider_batch = step(paused)
+    assert provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
+    wish(provider_batch)
 
-    go_on(part)
+    go_on(provider_batch)
 
     assert provider.calls.count(RETRY) == 1
     assert provider.calls.count(CANCEL) == 2
     assert next(iter(provider.batches.values()))["status"] == "cancelled"
-    assert due(part).status == (Part.Status.PAUSED if end == "paused" else Part.Status.DONE)
+    assert due(provider_batch).status == (
+        ProviderBatch.Status.PAUSED if end == "paused" else ProviderBatch.Status.DONE
+    )
 
 
 def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provider) -> None:
-    part = make_batch().parts.get()
-    prepare.prepare(part)
+    provider_batch = make_batch().provider_batches.get()
+    prepare.prepare(provider_batch)
     provider.after = lose_reply
-    part = step(part)
-    assert part.status == Part.Status.WAITING
+    provider_batch = step(provider_batch)
+    assert provider_batch.status == ProviderBatch.Status.WAITING
     provider.after = lambda *_: None
-    pause(part)
+    pause(provider_batch)
 
-    go_on(part)
+    go_on(provider_batch)
 
     (remote,) = provider.batches.values()
     assert remote["status"] == "cancelled"
-    assert due(part).status == Part.Status.PAUSED
-    resume(part)
-    step(part)
+    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
+    resume(provider_batch)
+    step(provider_batch)
     assert remote["status"] == "in_progress"
     assert len(provider.batches) == 1
 
@@ -381,18 +400,18 @@ def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provide
 def test_cancelling_a_paused_batch_whose_create_was_in_doubt_looks_for_it(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    part = make_batch().parts.get()
-    prepare.prepare(part)
+    provider_batch = make_batch().provider_batches.get()
+    prepare.prepare(provider_batch)
     provider.after = lose_reply
-    step(part)
+    step(provider_batch)
     provider.hidden = set(provider.batches)
-    pause(part)
+    pause(provider_batch)
     pass_time(monkeypatch, hours=1)
-    assert step(part).status == Part.Status.PAUSED
+    assert step(provider_batch).status == ProviderBatch.Status.PAUSED
 
     provider.hidden.clear()
-    cancel(part)
-    batch = go_on(part)
+    cancel(provider_batch)
+    batch = go_on(provider_batch)
 
     (remote,) = provider.batches.values()
     assert remote["status"] == "cancelled"
@@ -406,8 +425,8 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
     batch = make_batch(project, user)
     set_part(
         batch,
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.WAITING,
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.WAITING,
         next_check_at=None,
     )
     keys = [make_key(user, project.connection) for _ in range(2)]
@@ -430,32 +449,34 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_people_who_resume_at_once_resume_once(provider: Provider, paused: Part) -> None:
+def test_two_people_who_resume_at_once_resume_once(
+    provider: Provider, paused: ProviderBatch
+) -> None:
     outcomes: list[bool] = []
 
     race(*[lambda: outcomes.append(resume(paused))] * 2)
 
     assert sorted(outcomes) == [False, True]
-    assert due(paused).status == Part.Status.REOPENING
+    assert due(paused).status == ProviderBatch.Status.RETRYING_IN_PLACE
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_batch_resumed_the_moment_it_is_put_aside_does_not_stay_behind(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     pause(running)
-    part = step(running)
+    provider_batch = step(running)
 
-    race(lambda: step(part), lambda: resume(part))
-    go_on(part)
+    race(lambda: step(provider_batch), lambda: resume(provider_batch))
+    go_on(provider_batch)
 
-    assert due(part).status != Part.Status.PAUSED
-    assert not batch_of(part).pause_requested_at
+    assert due(provider_batch).status != ProviderBatch.Status.PAUSED
+    assert not batch_of(provider_batch).pause_requested_at
 
 
 def test_a_stop_whose_reply_was_lost_is_no_end_for_a_batch_that_goes_on(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == CANCEL:
@@ -464,19 +485,23 @@ def test_a_stop_whose_reply_was_lost_is_no_end_for_a_batch_that_goes_on(
     provider.after = lose
     provider.finish([answer_line(1)], status="in_progress")
     pause(running)
-    part = step(running)
+    provider_batch = step(running)
     provider.after = lambda *_: None
-    resume(part)
+    resume(provider_batch)
 
-    while due(part).status != Part.Status.RUNNING or RETRY not in provider.calls:
-        assert step(part).status != Part.Status.DONE
-    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
+    while (
+        due(provider_batch).status != ProviderBatch.Status.RUNNING or RETRY not in provider.calls
+    ):
+        assert step(provider_batch).status != ProviderBatch.Status.DONE
+    ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    assert go_on(part).succeeded == 3
+    assert go_on(provider_batch).succeeded == 3
 
 
-def test_a_stop_that_did_not_arrive_is_sent_again(provider: Provider, running: Part) -> None:
+def test_a_stop_that_did_not_arrive_is_sent_again(
+    provider: Provider, running: ProviderBatch
+) -> None:
     def refuse(call: str, request: httpx.Request) -> None:
         if call == CANCEL:
             raise httpx.ReadTimeout("no reply", request=request)
@@ -489,62 +514,64 @@ def test_a_stop_that_did_not_arrive_is_sent_again(provider: Provider, running: P
     go_on(running)
 
     assert provider.calls.count(CANCEL) == 2
-    assert due(running).status == Part.Status.PAUSED
+    assert due(running).status == ProviderBatch.Status.PAUSED
 
 
 def test_a_batch_resumed_while_a_lost_create_is_looked_for_is_sent_again(
     provider: Provider,
 ) -> None:
-    part = make_batch().parts.get()
-    prepare.prepare(part)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    pause(part)
+    provider_batch = make_batch().provider_batches.get()
+    prepare.prepare(provider_batch)
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    pause(provider_batch)
 
     def go_back(call: str, _: httpx.Request) -> None:
         if call == "GET /v1/batches":
-            resume(part)
+            resume(provider_batch)
 
     provider.after = go_back
-    step(part)
+    step(provider_batch)
 
-    part = step(part)
-    assert (part.status, part.trouble) == (Part.Status.RUNNING, "")
+    provider_batch = step(provider_batch)
+    assert (provider_batch.status, provider_batch.trouble) == (ProviderBatch.Status.RUNNING, "")
     (remote,) = provider.batches.values()
     assert remote["input_file_id"] in provider.files
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_part_that_stops_while_its_batch_is_cancelled_does_not_wait_for_a_person(
-    provider: Provider, running: Part
+    provider: Provider, running: ProviderBatch
 ) -> None:
-    part = Part.objects.claim(running.pk, Part.Status.RUNNING)
-    assert part
+    provider_batch = ProviderBatch.objects.claim(running.pk, ProviderBatch.Status.RUNNING)
+    assert provider_batch
 
     def stop() -> None:
-        runner.stop(part, "The key was refused.")
+        runner.stop_for_person(provider_batch, "The key was refused.")
         connection.close()
 
     stopping = threading.Thread(target=stop)
     with transaction.atomic():
-        assert cancel(part)
+        assert cancel(provider_batch)
         stopping.start()
         stopping.join(0.5)
     stopping.join()
 
-    assert due(part).status == Part.Status.CANCELLED
+    assert due(provider_batch).status == ProviderBatch.Status.CANCELLED
 
 
-def two_parts(provider: Provider) -> tuple[Batch, Part, Part]:
+def two_parts(provider: Provider) -> tuple[Batch, ProviderBatch, ProviderBatch]:
     """A batch of two parts, both ready to be sent; the second needs a person."""
     user = make_user()
     project = make_project(user, connection=make_connection(max_requests=2))
     batch = make_batch(project, user, upload=make_upload(project, user))
-    for part in batch.parts.all():
-        prepare.prepare(part)
-    for part in batch.parts.filter(status=Part.Status.PREPARING):
-        prepare.prepare(part)
-    first, second = batch.parts.all()
-    second.move_to(Part.Status.NEEDS_ATTENTION, stopped_in=Part.Status.WAITING)
+    for provider_batch in batch.provider_batches.all():
+        prepare.prepare(provider_batch)
+    for provider_batch in batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING):
+        prepare.prepare(provider_batch)
+    first, second = batch.provider_batches.all()
+    second.move_to(
+        ProviderBatch.Status.NEEDS_ATTENTION, stopped_in_status=ProviderBatch.Status.WAITING
+    )
     return batch, first, second
 
 
@@ -552,14 +579,14 @@ def test_a_batch_with_another_part_at_the_provider_stays_with_its_key(
     provider: Provider,
 ) -> None:
     batch, first, second = two_parts(provider)
-    assert step(first).status == Part.Status.RUNNING
+    assert step(first).status == ProviderBatch.Status.RUNNING
     before, other = batch.key, make_key(batch.created_by, batch.connection)
 
     assert controls.try_again(batch, batch.created_by, other) == 1
 
     batch.refresh_from_db()
     assert batch.key == before
-    assert due(second).status == Part.Status.WAITING
+    assert due(second).status == ProviderBatch.Status.WAITING
 
 
 def test_a_part_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
@@ -573,9 +600,12 @@ def test_a_part_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
             controls.try_again(Batch.objects.get(), batch.created_by, other)
 
     provider.after = change_key
-    part = step(first)
+    provider_batch = step(first)
 
-    assert (part.status, part.upstream_file_id) == (Part.Status.WAITING, "")
+    assert (provider_batch.status, provider_batch.remote_file_id) == (
+        ProviderBatch.Status.WAITING,
+        "",
+    )
     assert provider.batches == {}, "it would run where the other key does not see it"
-    assert step(part).status == Part.Status.RUNNING
+    assert step(provider_batch).status == ProviderBatch.Status.RUNNING
     assert Batch.objects.get().key == other

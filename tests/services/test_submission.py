@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Part, Watch
+from batchapp.models import Batch, KeyPoll, ProviderBatch
 from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_part
@@ -22,20 +22,22 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def waiting() -> Part:
+def waiting() -> ProviderBatch:
     """A part ready to be submitted."""
-    part = Part.objects.get(batch=make_batch())
-    prepare.prepare(part)
-    return part
+    provider_batch = ProviderBatch.objects.get(batch=make_batch())
+    prepare.prepare(provider_batch)
+    return provider_batch
 
 
-def submit(part: Part) -> Part:
+def submit(provider_batch: ProviderBatch) -> ProviderBatch:
     """Run the task as a worker would, after any dead worker's lease and any pause ran out."""
     now = timezone.now()
-    Part.objects.filter(pk=part.pk).update(leased_until=None)
-    Part.objects.filter(pk=part.pk, next_check_at__gt=now).update(next_check_at=now)
-    tasks.submit(str(part.pk))
-    return Part.objects.get(pk=part.pk)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(leased_until=None)
+    ProviderBatch.objects.filter(pk=provider_batch.pk, next_check_at__gt=now).update(
+        next_check_at=now
+    )
+    tasks.submit(str(provider_batch.pk))
+    return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
 def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -50,20 +52,22 @@ def lose_reply(call: str, request: httpx.Request) -> None:
         raise httpx.ReadTimeout("no reply", request=request)
 
 
-def test_a_part_is_uploaded_and_created_once_and_runs(provider: Provider, waiting: Part) -> None:
-    part = submit(waiting)
+def test_a_part_is_uploaded_and_created_once_and_runs(
+    provider: Provider, waiting: ProviderBatch
+) -> None:
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     (batch,) = provider.batches.values()
-    assert part.upstream_id == batch["id"]
-    assert batch["metadata"]["portal_submission"] == part.token
-    assert provider.files == {part.upstream_file_id: f"{part.token}.jsonl"}
+    assert provider_batch.remote_id == batch["id"]
+    assert batch["metadata"]["portal_submission"] == provider_batch.token
+    assert provider.files == {provider_batch.remote_file_id: f"{provider_batch.token}.jsonl"}
 
 
 @pytest.mark.parametrize("call", ["POST /v1/files", "POST /v1/batches"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_worker_that_dies_around_a_call_pays_once(
-    provider: Provider, waiting: Part, call: str, moment: str
+    provider: Provider, waiting: ProviderBatch, call: str, moment: str
 ) -> None:
     def die(made: str, request: httpx.Request) -> None:
         if made == call:
@@ -74,57 +78,59 @@ def test_a_worker_that_dies_around_a_call_pays_once(
         submit(waiting)
     setattr(provider, moment, lambda *_: None)
 
-    part = submit(waiting)
-    if part.status == Part.Status.WAITING:  # not to be seen there yet, so it waits its grace out
+    provider_batch = submit(waiting)
+    if (
+        provider_batch.status == ProviderBatch.Status.WAITING
+    ):  # not to be seen there yet, so it waits its grace out
         long_ago = timezone.now() - timedelta(hours=1)
-        Part.objects.update(create_attempted_at=long_ago)
-        part = submit(waiting)
+        ProviderBatch.objects.update(create_attempted_at=long_ago)
+        provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     assert len(provider.batches) == 1
     assert len(provider.files) == 1
 
 
 def test_a_lost_reply_is_looked_for_before_anything_is_repeated(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
             raise httpx.ReadTimeout("no reply", request=request)
 
     provider.after = lose
-    part = submit(waiting)
-    assert part.status == Part.Status.WAITING
-    assert "keeps trying" in part.trouble
+    provider_batch = submit(waiting)
+    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert "keeps trying" in provider_batch.trouble
 
     provider.hidden = set(provider.batches)  # the provider's replica lags behind
-    part = submit(waiting)
-    assert part.status == Part.Status.WAITING
+    provider_batch = submit(waiting)
+    assert provider_batch.status == ProviderBatch.Status.WAITING
 
     provider.hidden = set()
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     assert provider.calls.count("POST /v1/batches") == 1
 
 
 def test_a_503_after_the_create_is_looked_for_before_anything_is_repeated(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     busy = {"error": "service_unavailable", "message": "Pool exhausted", "retry_after_seconds": 30}
     provider.after = lambda call, _: (
         httpx.Response(503, json=busy) if call == "POST /v1/batches" else None
     )
-    assert submit(waiting).status == Part.Status.WAITING
+    assert submit(waiting).status == ProviderBatch.Status.WAITING
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     assert provider.calls.count("POST /v1/batches") == 1
 
 
 def test_of_two_batches_with_our_token_the_older_is_kept(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
@@ -133,30 +139,30 @@ def test_of_two_batches_with_our_token_the_older_is_kept(
     provider.after = lose
     submit(waiting)
     provider.hidden = set(provider.batches)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
     submit(waiting)  # the grace is over and nothing is to be seen: a second one is made
     provider.hidden = set()
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
     older, newer = provider.batches.values()
-    assert part.upstream_id == older["id"]
+    assert provider_batch.remote_id == older["id"]
     assert (older["status"], newer["status"]) == ("in_progress", "cancelled")
 
 
 def test_a_refused_connection_is_certain_and_needs_no_search(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def refuse(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
             raise httpx.ConnectError("refused", request=request)
 
     provider.before = refuse
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.create_attempted_at is None
-    assert part.next_check_at
-    assert part.next_check_at > timezone.now()
+    assert provider_batch.create_attempted_at is None
+    assert provider_batch.next_check_at
+    assert provider_batch.next_check_at > timezone.now()
 
 
 @pytest.mark.parametrize(
@@ -170,17 +176,17 @@ def test_a_refused_connection_is_certain_and_needs_no_search(
     ],
 )
 def test_a_refusal_waits_for_a_person_with_advice(
-    provider: Provider, waiting: Part, call: str, status: int, text: str, advice: str
+    provider: Provider, waiting: ProviderBatch, call: str, status: int, text: str, advice: str
 ) -> None:
     provider.before = lambda made, _: httpx.Response(status, text=text) if made == call else None
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.NEEDS_ATTENTION
-    assert part.next_check_at is None
-    assert advice in part.trouble
-    assert text.split(":", maxsplit=1)[0] in part.trouble
-    assert part.create_attempted_at is None
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.next_check_at is None
+    assert advice in provider_batch.trouble
+    assert text.split(":", maxsplit=1)[0] in provider_batch.trouble
+    assert provider_batch.create_attempted_at is None
 
 
 @pytest.mark.parametrize(
@@ -193,40 +199,42 @@ def test_a_refusal_waits_for_a_person_with_advice(
     ],
 )
 def test_a_provider_out_of_order_is_tried_again_later(
-    provider: Provider, waiting: Part, answer: httpx.Response
+    provider: Provider, waiting: ProviderBatch, answer: httpx.Response
 ) -> None:
     provider.before = lambda call, _: answer if call == "POST /v1/files" else None
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.WAITING
-    assert part.failures == 1
-    assert "Nothing is lost" in part.trouble
-    assert "<html>" not in part.trouble
+    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.failures == 1
+    assert "Nothing is lost" in provider_batch.trouble
+    assert "<html>" not in provider_batch.trouble
 
 
-def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: Part) -> None:
+def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: ProviderBatch) -> None:
     key = waiting.batch.key
     key.ciphertext = "garbage"
     key.save()
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.NEEDS_ATTENTION
-    assert "Enter the key again" in part.trouble
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert "Enter the key again" in provider_batch.trouble
 
 
-def test_cancelling_before_submission_creates_nothing(provider: Provider, waiting: Part) -> None:
+def test_cancelling_before_submission_creates_nothing(
+    provider: Provider, waiting: ProviderBatch
+) -> None:
     controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.CANCELLED
+    assert provider_batch.status == ProviderBatch.Status.CANCELLED
     assert provider.calls == []
 
 
 def test_cancelling_while_a_create_is_in_doubt_finds_and_cancels_it(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
@@ -236,8 +244,8 @@ def test_cancelling_while_a_create_is_in_doubt_finds_and_cancels_it(
     submit(waiting)
     controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
-    part = submit(waiting)
-    tasks.poll(str(due(part).pk))
+    provider_batch = submit(waiting)
+    tasks.poll(str(due(provider_batch).pk))
 
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
@@ -247,32 +255,32 @@ def test_after_a_refused_key_another_one_takes_over(provider: Provider) -> None:
     user = make_user()
     project = make_project(user)
     batch = make_batch(project, user)
-    part = Part.objects.get(batch=batch)
-    prepare.prepare(part)
+    provider_batch = ProviderBatch.objects.get(batch=batch)
+    prepare.prepare(provider_batch)
     provider.before = lambda *_: httpx.Response(401, text="Authentication required")
-    submit(part)
+    submit(provider_batch)
     own = make_key(user, project.connection)
 
     provider.before = lambda *_: None
     assert controls.try_again(batch, user, own) == 1
-    part = submit(part)
+    provider_batch = submit(provider_batch)
 
     batch.refresh_from_db()
     assert batch.key == own
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
 
 
-def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Part) -> None:
+def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: ProviderBatch) -> None:
     set_part(waiting.batch, claims=runner.MAX_CLAIMS)
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.NEEDS_ATTENTION
-    assert "broke off several times" in part.trouble
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert "broke off several times" in provider_batch.trouble
 
 
 def test_a_slow_create_is_left_alone_until_it_has_ended(
-    provider: Provider, waiting: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, waiting: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches" and not provider.batches:
@@ -280,14 +288,14 @@ def test_a_slow_create_is_left_alone_until_it_has_ended(
             tasks.submit(str(waiting.pk))
 
     provider.before = dawdle
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
-    assert [part.upstream_id] == list(provider.batches)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert [provider_batch.remote_id] == list(provider.batches)
 
 
 def test_the_grace_begins_when_the_doubtful_create_has_ended(
-    provider: Provider, waiting: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, waiting: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
@@ -297,14 +305,14 @@ def test_the_grace_begins_when_the_doubtful_create_has_ended(
 
     provider.after = dawdle
     submit(waiting)
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.WAITING
+    assert provider_batch.status == ProviderBatch.Status.WAITING
     assert len(provider.batches) == 1
 
 
 def test_a_file_being_checked_over_there_is_not_sent_a_second_time(
-    provider: Provider, waiting: Part, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, waiting: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/files" and not provider.files:
@@ -317,7 +325,9 @@ def test_a_file_being_checked_over_there_is_not_sent_a_second_time(
     assert len(provider.files) == 1
 
 
-def test_messages_that_piled_up_bring_no_row_forward(provider: Provider, waiting: Part) -> None:
+def test_messages_that_piled_up_bring_no_row_forward(
+    provider: Provider, waiting: ProviderBatch
+) -> None:
     busy = httpx.Response(429, headers={"Retry-After": "600"}, text="Later")
     provider.before = lambda call, _: busy if call == "POST /v1/batches" else None
     submit(waiting)
@@ -329,47 +339,47 @@ def test_messages_that_piled_up_bring_no_row_forward(provider: Provider, waiting
 
 
 def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     provider.after = lose_reply
     submit(waiting)
     provider.after = lambda *_: None
     provider.hidden = set(provider.batches)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    part = submit(waiting)
-    assert part.status == Part.Status.RUNNING
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider_batch = submit(waiting)
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
     provider.hidden = set()
 
-    tasks.poll(str(due(part).pk))
+    tasks.poll(str(due(provider_batch).pk))
 
     late, kept = provider.batches.values()
     assert (late["status"], kept["status"]) == ("cancelled", "in_progress")
-    assert part.batch.events.filter(text__contains=late["id"]).exists()
+    assert provider_batch.batch.events.filter(text__contains=late["id"]).exists()
 
 
 @pytest.mark.parametrize("somebody", ["the list", "looking back"])
 def test_a_twin_that_turns_up_after_the_end_is_cancelled(
-    provider: Provider, waiting: Part, somebody: str
+    provider: Provider, waiting: ProviderBatch, somebody: str
 ) -> None:
     provider.after = lose_reply
     submit(waiting)
     provider.after = lambda *_: None
     (late,) = provider.hidden = set(provider.batches)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    part = submit(waiting)
-    kept = provider.batches[part.upstream_id]
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    provider_batch = submit(waiting)
+    kept = provider.batches[provider_batch.remote_id]
     provider.contents[kept["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
     kept |= {"status": "completed", "request_counts": {"completed": 3, "failed": 0, "total": 3}}
-    batch = go_on(part)
+    batch = go_on(provider_batch)
     assert batch.status == Batch.Status.COMPLETED
     provider.hidden = set()
 
     if somebody == "the list":
-        Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
-        tasks.look(str(batch.key_id))
+        KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
+        tasks.poll_key(str(batch.key_id))
     else:
         Batch.objects.update(next_check_at=timezone.now(), leased_until=None)
-        tasks.look_back(str(batch.pk))
+        tasks.check_after_end(str(batch.pk))
 
     assert provider.batches[late]["status"] == "cancelled"
     assert batch.events.filter(text__contains=late).count() == 1
@@ -378,44 +388,44 @@ def test_a_twin_that_turns_up_after_the_end_is_cancelled(
 
 @pytest.mark.parametrize("status", [400, 404])
 def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
-    provider: Provider, waiting: Part, status: int
+    provider: Provider, waiting: ProviderBatch, status: int
 ) -> None:
     provider.after = lose_reply
     submit(waiting)
     provider.hidden = set(provider.batches)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
     submit(waiting)
     provider.hidden = set()
     refusal = httpx.Response(status, text="Cannot cancel it")
     provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
-    assert part.upstream_id == next(iter(provider.batches))
-    assert part.batch.events.filter(text__contains="could not be cancelled").exists()
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.remote_id == next(iter(provider.batches))
+    assert provider_batch.batch.events.filter(text__contains="could not be cancelled").exists()
 
 
 def test_of_two_batches_one_that_failed_before_it_ran_is_not_kept(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     provider.after = lose_reply
     submit(waiting)
     provider.hidden = set(provider.batches)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
     submit(waiting)
     provider.hidden = set()
     failed, running = provider.batches.values()
     failed["status"] = "failed"
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.upstream_id == running["id"]
+    assert provider_batch.remote_id == running["id"]
     assert running["status"] == "in_progress"
 
 
 def test_a_create_that_left_a_failed_batch_behind_is_repeated(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def break_down(call: str, request: httpx.Request) -> httpx.Response | None:
         if call != "POST /v1/batches":
@@ -426,16 +436,16 @@ def test_a_create_that_left_a_failed_batch_behind_is_repeated(
     provider.after = break_down
     submit(waiting)
     provider.after = lambda *_: None
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
-    assert provider.batches[part.upstream_id]["status"] == "in_progress"
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider.batches[provider_batch.remote_id]["status"] == "in_progress"
 
 
 def test_a_file_the_provider_no_longer_has_is_sent_again(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def forget(call: str, request: httpx.Request) -> httpx.Response | None:
         if call != "POST /v1/batches" or len(provider.files) > 1:
@@ -443,16 +453,18 @@ def test_a_file_the_provider_no_longer_has_is_sent_again(
         return httpx.Response(404, text="File with ID x not found")
 
     provider.before = forget
-    part = submit(waiting)
-    assert part.status == Part.Status.NEEDS_ATTENTION
+    provider_batch = submit(waiting)
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
 
-    controls.try_again(part.batch, part.batch.created_by)
-    part = submit(part)
+    controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
+    provider_batch = submit(provider_batch)
 
-    assert part.status == Part.Status.RUNNING
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
 
 
-def test_a_file_of_another_size_is_not_taken_for_ours(provider: Provider, waiting: Part) -> None:
+def test_a_file_of_another_size_is_not_taken_for_ours(
+    provider: Provider, waiting: ProviderBatch
+) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/files":
             raise httpx.ReadTimeout("no reply", request=request)
@@ -463,28 +475,28 @@ def test_a_file_of_another_size_is_not_taken_for_ours(provider: Provider, waitin
     (cut_short,) = provider.files
     provider.sizes[cut_short] = 10
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.RUNNING
-    assert part.upstream_file_id != cut_short
+    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.remote_file_id != cut_short
 
 
 def test_cancelling_while_the_file_is_sent_creates_nothing(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def cancel(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/files":
             controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     provider.after = cancel
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.CANCELLED
+    assert provider_batch.status == ProviderBatch.Status.CANCELLED
     assert provider.batches == {}
 
 
 def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
-    provider: Provider, waiting: Part
+    provider: Provider, waiting: ProviderBatch
 ) -> None:
     def lose(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
@@ -497,72 +509,77 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
     provider.after = lose
     submit(waiting)
     provider.hidden = set(provider.batches)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(minutes=10))
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(minutes=10))
     provider.after = cancel
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.WAITING  # it may still turn up, and is to be stopped then
-    assert "to stop it as soon as it is seen" in part.trouble
+    assert (
+        provider_batch.status == ProviderBatch.Status.WAITING
+    )  # it may still turn up, and is to be stopped then
+    assert "to stop it as soon as it is seen" in provider_batch.trouble
     provider.hidden = set()
     submit(waiting)
-    tasks.poll(str(due(part).pk))
+    tasks.poll(str(due(provider_batch).pk))
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
 
 
-def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: Part) -> None:
+def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: ProviderBatch) -> None:
     waiting.batch.upload.blob.delete(save=False)
 
     for _ in range(runner.MAX_CLAIMS):
         with pytest.raises(FileNotFoundError):
             submit(waiting)
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.NEEDS_ATTENTION
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
 
 
-@pytest.mark.parametrize("status", [Part.Status.PREPARING, Part.Status.WAITING])
+@pytest.mark.parametrize("status", [ProviderBatch.Status.PREPARING, ProviderBatch.Status.WAITING])
 def test_cancelling_what_stopped_before_the_provider_is_the_end_of_it(
-    waiting: Part, status: Part.Status
+    waiting: ProviderBatch, status: ProviderBatch.Status
 ) -> None:
     batch = waiting.batch
     batch.key.ciphertext = "garbage"
     batch.key.save()
-    part = set_part(
-        batch, status=Part.Status.NEEDS_ATTENTION, stopped_in=status, next_check_at=None
+    provider_batch = set_part(
+        batch,
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=status,
+        next_check_at=None,
     )
 
     assert controls.request_cancel(batch, batch.created_by)
 
-    part.refresh_from_db()
-    assert part.status == Part.Status.CANCELLED
+    provider_batch.refresh_from_db()
+    assert provider_batch.status == ProviderBatch.Status.CANCELLED
 
 
-def test_what_cannot_even_be_sent_can_still_be_cancelled(waiting: Part) -> None:
+def test_what_cannot_even_be_sent_can_still_be_cancelled(waiting: ProviderBatch) -> None:
     waiting.batch.key.ciphertext = "garbage"
     waiting.batch.key.save()
     controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
-    part = submit(waiting)
+    provider_batch = submit(waiting)
 
-    assert part.status == Part.Status.CANCELLED
+    assert provider_batch.status == ProviderBatch.Status.CANCELLED
 
 
 @pytest.mark.parametrize("refusal", [httpx.Response(402), httpx.Response(429)])
 def test_a_refused_second_create_does_not_clear_the_doubt_about_the_first(
-    provider: Provider, waiting: Part, refusal: httpx.Response
+    provider: Provider, waiting: ProviderBatch, refusal: httpx.Response
 ) -> None:
     provider.after = lose_reply
     submit(waiting)
     provider.after = lambda *_: None
     provider.hidden = set(provider.batches)
-    Part.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda call, _: refusal if call == "POST /v1/batches" else None
-    part = submit(waiting)
+    provider_batch = submit(waiting)
     provider.before = lambda *_: None
     provider.hidden = set()
 
-    controls.try_again(part.batch, part.batch.created_by)
-    part = submit(part)
+    controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
+    provider_batch = submit(provider_batch)
 
-    assert [part.upstream_id] == list(provider.batches)
+    assert [provider_batch.remote_id] == list(provider.batches)

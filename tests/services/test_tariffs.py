@@ -21,9 +21,9 @@ def test_tariffs_of_the_windows_on_offer_are_compared_and_written(tmp_path) -> N
     now = timezone.now()
     with (
         sandbox_thread(Settings(data=tmp_path)) as url,
-        connect(management_url(url), "pk-1") as upstream,
+        connect(management_url(url), "pk-1") as provider,
     ):
-        text = tariffs.fetch(connection, upstream, now)
+        text = tariffs.fetch(connection, provider, now)
 
     found = price_lists.compare(connection, text, timezone.now())
     price_lists.apply(connection, text, table=found.table)

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, Upload
-from batchapp.services.prices.unpriced_models import seen_without_price
+from batchapp.services.prices.unpriced_models import recent_unpriced_models
 from tests.make import (
     make_batch,
     make_connection,
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def found() -> list[tuple[str, list[str], int, int]]:
     return [
         (each.model, each.windows, each.file_requests, each.batch_requests)
-        for each in seen_without_price(timezone.now())
+        for each in recent_unpriced_models(timezone.now())
     ]
 
 
@@ -78,9 +78,9 @@ def test_what_is_older_than_ninety_days_is_forgotten() -> None:
     assert found() == []
 
 
-@pytest.mark.parametrize("findings", [None, {}, {"models": 7}, {"models": {"a": 1, "b": {}}}])
-def test_findings_of_another_version_are_passed_over(findings: object) -> None:
+@pytest.mark.parametrize("report_fields", [None, {}, {"models": 7}, {"models": {"a": 1, "b": {}}}])
+def test_findings_of_another_version_are_passed_over(report_fields: object) -> None:
     make_upload(content=request_file(2, model="rare"))
-    Upload.objects.update(findings=findings)
+    Upload.objects.update(report_fields=report_fields)
 
     assert found() == []

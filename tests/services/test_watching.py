@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, Connection, Part, ProviderKey, Watch
-from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, ProviderKey
+from batchapp.providers.errors import ProviderUnavailable
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.providers import circuit_breaker
 from tests.make import answer_line, error_line, make_batch, make_key, make_project, make_upload
@@ -19,7 +19,7 @@ from tests.steps import go_on
 
 pytestmark = pytest.mark.django_db
 LIST, GET = "GET /v1/batches", "GET /v1/batches/ID"
-Running = Callable[[int], list[Part]]
+Running = Callable[[int], list[ProviderBatch]]
 
 
 @pytest.fixture
@@ -36,43 +36,47 @@ def running(provider: Provider) -> Running:
     project = make_project()
     key, upload = make_key(project), make_upload(project)
 
-    def make(number: int) -> list[Part]:
+    def make(number: int) -> list[ProviderBatch]:
         for _ in range(number):
-            part = Part.objects.get(batch=make_batch(project, upload=upload, key=key))
-            prepare.prepare(part)
-            tasks.submit(str(part.pk))
+            provider_batch = ProviderBatch.objects.get(
+                batch=make_batch(project, upload=upload, key=key)
+            )
+            prepare.prepare(provider_batch)
+            tasks.submit(str(provider_batch.pk))
         provider.calls.clear()
-        return list(Part.objects.order_by("batch__created_at"))
+        return list(ProviderBatch.objects.order_by("batch__created_at"))
 
     return make
 
 
-def round_of_looks() -> Watch:
+def round_of_looks() -> KeyPoll:
     """The watch is due: a worker goes round once."""
-    Watch.objects.update(next_check_at=timezone.now(), leased_until=None)
-    watch = Watch.objects.get()
-    tasks.look(str(watch.pk))
-    return Watch.objects.get()
+    KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
+    key_poll = KeyPoll.objects.get()
+    tasks.poll_key(str(key_poll.pk))
+    return KeyPoll.objects.get()
 
 
-def counts(provider: Provider, part: Part, completed: int, status: str = "in_progress") -> None:
-    row = provider.batches[part.upstream_id]
+def counts(
+    provider: Provider, provider_batch: ProviderBatch, completed: int, status: str = "in_progress"
+) -> None:
+    row = provider.batches[provider_batch.remote_id]
     row["request_counts"]["completed"] = completed
     row["status"] = status
 
 
 def test_one_list_covers_all_parts_of_a_key(provider: Provider, running: Running) -> None:
-    parts = running(7)
+    provider_batches = running(7)
     before = timezone.now()
 
     round_of_looks()
 
     assert provider.calls == [LIST]
-    for part in Part.objects.all():
-        assert part.polled_at
-        assert part.polled_at >= before
-        assert part.next_check_at > before + part.batch.connection.patience / 2
-    assert len(parts) == 7
+    for provider_batch in ProviderBatch.objects.all():
+        assert provider_batch.polled_at
+        assert provider_batch.polled_at >= before
+        assert provider_batch.next_check_at > before + provider_batch.batch.connection.patience / 2
+    assert len(provider_batches) == 7
 
 
 def test_pages_are_read_until_every_part_was_seen_and_no_further(
@@ -107,23 +111,23 @@ def test_only_parts_with_news_are_worked_on(
         round_of_looks()
 
     assert provider.calls == [LIST]
-    status = dict(Part.objects.values_list("pk", "status"))
-    assert status[quiet.pk] == Part.Status.RUNNING
-    assert status[talking.pk] == status[done.pk] == Part.Status.HARVESTING
+    status = dict(ProviderBatch.objects.values_list("pk", "status"))
+    assert status[quiet.pk] == ProviderBatch.Status.RUNNING
+    assert status[talking.pk] == status[done.pk] == ProviderBatch.Status.HARVESTING
     assert set(woken) == {str(talking.pk), str(done.pk)}
-    assert Part.objects.get(pk=done.pk).ended_at
+    assert ProviderBatch.objects.get(pk=done.pk).ended_at
 
 
 def test_a_part_that_the_list_does_not_name_is_asked_for_by_itself(
     provider: Provider, running: Running
 ) -> None:
     hidden, _ = running(2)
-    provider.hidden.add(hidden.upstream_id)
+    provider.hidden.add(hidden.remote_id)
 
     round_of_looks()
-    due = Part.objects.due(timezone.now())
+    due = ProviderBatch.objects.due(timezone.now())
 
-    assert [part.pk for part in due] == [hidden.pk]
+    assert [provider_batch.pk for provider_batch in due] == [hidden.pk]
     tasks.poll(str(hidden.pk))
     assert provider.calls == [LIST, GET]
 
@@ -131,55 +135,59 @@ def test_a_part_that_the_list_does_not_name_is_asked_for_by_itself(
 def test_one_that_is_being_finished_is_asked_for_since_that_ends_it(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
-    counts(provider, part, 3, "finalizing")
+    (provider_batch,) = running(1)
+    counts(provider, provider_batch, 3, "finalizing")
 
     round_of_looks()
 
-    assert [each.pk for each in Part.objects.due(timezone.now())] == [part.pk]
+    assert [each.pk for each in ProviderBatch.objects.due(timezone.now())] == [provider_batch.pk]
 
 
 def test_a_wish_to_cancel_is_passed_on_in_the_same_round(
     provider: Provider, running: Running
 ) -> None:
-    part, _ = running(2)
-    controls.request_cancel(part.batch, part.batch.created_by)
+    provider_batch, _ = running(2)
+    controls.request_cancel(provider_batch.batch, provider_batch.batch.created_by)
 
     round_of_looks()
 
     assert provider.calls == [LIST, "POST /v1/batches/ID/cancel"]
-    assert Part.objects.get(pk=part.pk).cancel_sent_at
+    assert ProviderBatch.objects.get(pk=provider_batch.pk).cancel_sent_at
 
 
 def test_a_part_that_another_worker_holds_is_left_to_it(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
-    counts(provider, part, 3, "completed")
-    Part.objects.filter(pk=part.pk).update(leased_until=timezone.now() + timedelta(hours=1))
+    (provider_batch,) = running(1)
+    counts(provider, provider_batch, 3, "completed")
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(
+        leased_until=timezone.now() + timedelta(hours=1)
+    )
 
     round_of_looks()
 
-    assert Part.objects.get(pk=part.pk).status == Part.Status.RUNNING
+    assert ProviderBatch.objects.get(pk=provider_batch.pk).status == ProviderBatch.Status.RUNNING
 
 
 def test_a_key_on_which_nothing_runs_is_not_watched_until_something_does(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
-    Part.objects.filter(pk=part.pk).update(status=Part.Status.DONE)
+    (provider_batch,) = running(1)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(status=ProviderBatch.Status.DONE)
 
     assert round_of_looks().next_check_at is None
     assert provider.calls == []
     running(1)
-    assert Watch.objects.get().next_check_at
+    assert KeyPoll.objects.get().next_check_at
 
 
 def test_a_part_whose_results_are_being_fetched_keeps_its_key_watched(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
-    Part.objects.filter(pk=part.pk).update(status=Part.Status.HARVESTING)
+    (provider_batch,) = running(1)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(
+        status=ProviderBatch.Status.HARVESTING
+    )
 
     assert round_of_looks().next_check_at
 
@@ -187,13 +195,13 @@ def test_a_part_whose_results_are_being_fetched_keeps_its_key_watched(
 def test_a_part_that_runs_after_all_wakes_the_watch_that_rests(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
-    Watch.objects.update(next_check_at=None)
-    Part.objects.update(next_check_at=timezone.now())
+    (provider_batch,) = running(1)
+    KeyPoll.objects.update(next_check_at=None)
+    ProviderBatch.objects.update(next_check_at=timezone.now())
 
-    tasks.poll(str(part.pk))
+    tasks.poll(str(provider_batch.pk))
 
-    assert Watch.objects.get().next_check_at
+    assert KeyPoll.objects.get().next_check_at
 
 
 def test_rounds_slow_down_as_the_parts_grow_older(provider: Provider, running: Running) -> None:
@@ -201,7 +209,7 @@ def test_rounds_slow_down_as_the_parts_grow_older(provider: Provider, running: R
     Connection.objects.update(poll_seconds=40)
     waits = []
     for age in (0, 100, 10_000):
-        Part.objects.update(submitted_at=timezone.now() - timedelta(seconds=age))
+        ProviderBatch.objects.update(submitted_at=timezone.now() - timedelta(seconds=age))
         waits.append((round_of_looks().next_check_at - timezone.now()).total_seconds())
 
     assert 1 < waits[0] < 3
@@ -212,48 +220,51 @@ def test_rounds_slow_down_as_the_parts_grow_older(provider: Provider, running: R
 def test_a_round_that_fails_changes_nothing_and_comes_again(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
+    (provider_batch,) = running(1)
     provider.before = lambda call, request: httpx.Response(500)
 
-    watch = round_of_looks()
+    key_poll = round_of_looks()
 
-    assert watch.next_check_at > timezone.now()
-    assert Part.objects.get(pk=part.pk).next_check_at == part.next_check_at
-    assert Connection.objects.get(pk=part.batch.connection_id).failures == 1
+    assert key_poll.next_check_at > timezone.now()
+    assert (
+        ProviderBatch.objects.get(pk=provider_batch.pk).next_check_at
+        == provider_batch.next_check_at
+    )
+    assert Connection.objects.get(pk=provider_batch.batch.connection_id).failures == 1
 
 
 def test_a_refused_list_leaves_the_parts_to_tell_of_it(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
+    (provider_batch,) = running(1)
     provider.before = lambda call, request: httpx.Response(401, json={"error": {"message": "no"}})
 
     round_of_looks()
-    Part.objects.update(next_check_at=timezone.now())
-    tasks.poll(str(part.pk))
+    ProviderBatch.objects.update(next_check_at=timezone.now())
+    tasks.poll(str(provider_batch.pk))
 
-    part.refresh_from_db()
-    assert part.status == Part.Status.NEEDS_ATTENTION
+    provider_batch.refresh_from_db()
+    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
     assert ProviderKey.objects.get().is_refused
 
 
 def test_parts_are_followed_to_their_end_by_rounds_alone(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
+    (provider_batch,) = running(1)
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
     round_of_looks()
-    tasks.harvest(str(part.pk))
-    tasks.settle(str(part.batch_id))
+    tasks.harvest(str(provider_batch.pk))
+    tasks.settle(str(provider_batch.batch_id))
 
     assert Batch.objects.get().status == Batch.Status.COMPLETED
     assert GET not in provider.calls
 
 
-def silence(status: int | None = None, wait: int | None = None) -> UpstreamUnavailable:
+def silence(status: int | None = None, wait: int | None = None) -> ProviderUnavailable:
     retry_after = timedelta(seconds=wait) if wait else None
-    return UpstreamUnavailable("nobody there", status=status, retry_after=retry_after)
+    return ProviderUnavailable("nobody there", status=status, retry_after=retry_after)
 
 
 def fresh(connection: Connection) -> Connection:
@@ -264,15 +275,15 @@ def test_a_provider_rests_from_the_third_failure_in_a_row_until_it_answers() -> 
     connection = Connection.objects.get()
     for failures in (1, 2):
         circuit_breaker.note_silence(connection, silence())
-        assert circuit_breaker.rest_of(fresh(connection)) is None, failures
+        assert circuit_breaker.wait_before_calling(fresh(connection)) is None, failures
 
     circuit_breaker.note_silence(connection, silence(wait=60))
 
-    rest = circuit_breaker.rest_of(fresh(connection))
+    rest = circuit_breaker.wait_before_calling(fresh(connection))
     assert rest
     assert timedelta(seconds=50) < rest < timedelta(seconds=70)
     circuit_breaker.note_answer(fresh(connection))
-    assert circuit_breaker.rest_of(fresh(connection)) is None
+    assert circuit_breaker.wait_before_calling(fresh(connection)) is None
     assert fresh(connection).down_since is None
 
 
@@ -282,9 +293,9 @@ def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds() -> 
     Connection.objects.update(failures=5, down_since=past, resting_until=past)
     first, second = fresh(connection), fresh(connection)
 
-    assert circuit_breaker.rest_of(first) is None
-    assert circuit_breaker.rest_of(second)
-    assert circuit_breaker.rest_of(fresh(connection))
+    assert circuit_breaker.wait_before_calling(first) is None
+    assert circuit_breaker.wait_before_calling(second)
+    assert circuit_breaker.wait_before_calling(fresh(connection))
 
 
 def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
@@ -293,7 +304,7 @@ def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
         down = timezone.now() - timedelta(minutes=minutes)
         Connection.objects.update(failures=9, down_since=down, resting_until=None)
         circuit_breaker.note_silence(connection, silence())
-        rests.append(circuit_breaker.rest_of(fresh(connection)))
+        rests.append(circuit_breaker.wait_before_calling(fresh(connection)))
 
     seconds = [rest.total_seconds() for rest in rests if rest]
     assert 4 < seconds[0] < 6
@@ -312,37 +323,37 @@ def test_being_asked_to_slow_down_is_an_answer() -> None:
 def test_batches_of_a_resting_provider_wait_without_asking_it(
     provider: Provider, running: Running
 ) -> None:
-    part, _ = running(2)
+    provider_batch, _ = running(2)
     later = timezone.now() + timedelta(minutes=3)
     Connection.objects.update(failures=4, down_since=timezone.now(), resting_until=later)
 
-    Part.objects.update(next_check_at=timezone.now())
-    tasks.poll(str(part.pk))
-    watch = round_of_looks()
+    ProviderBatch.objects.update(next_check_at=timezone.now())
+    tasks.poll(str(provider_batch.pk))
+    key_poll = round_of_looks()
 
     assert provider.calls == []
-    part.refresh_from_db()
-    assert part.failures == 0
-    assert part.next_check_at >= later - timedelta(seconds=5)
-    assert watch.next_check_at >= later - timedelta(seconds=5)
+    provider_batch.refresh_from_db()
+    assert provider_batch.failures == 0
+    assert provider_batch.next_check_at >= later - timedelta(seconds=5)
+    assert key_poll.next_check_at >= later - timedelta(seconds=5)
 
 
 def test_a_key_is_watched_on_for_a_day_so_that_what_others_reopen_is_followed(
     provider: Provider, running: Running
 ) -> None:
-    (part,) = running(1)
+    (provider_batch,) = running(1)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    assert go_on(part).is_over
-    Part.objects.update(ended_at=timezone.now() - timedelta(hours=1))
-    provider.batches[part.upstream_id]["status"] = "in_progress"
+    assert go_on(provider_batch).is_over
+    ProviderBatch.objects.update(ended_at=timezone.now() - timedelta(hours=1))
+    provider.batches[provider_batch.remote_id]["status"] = "in_progress"
 
     rested = round_of_looks()
 
-    assert Part.objects.get().status == Part.Status.RUNNING
+    assert ProviderBatch.objects.get().status == ProviderBatch.Status.RUNNING
     assert rested.next_check_at
-    Part.objects.update(reopened_at=timezone.now() - timedelta(hours=1))
-    provider.batches[part.upstream_id]["status"] = "completed"
-    assert go_on(part).is_over
+    ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
+    provider.batches[provider_batch.remote_id]["status"] = "completed"
+    assert go_on(provider_batch).is_over
     assert round_of_looks().next_check_at > timezone.now() + timedelta(minutes=10)
     Batch.objects.update(finished_at=timezone.now() - timedelta(days=2))
     assert round_of_looks().next_check_at is None
@@ -359,22 +370,22 @@ def test_a_list_that_is_refused_for_a_while_leaves_single_parts_alone_as_long(
 
     later = timezone.now() + timedelta(minutes=29)
     assert rested.next_check_at > later
-    assert not Part.objects.filter(next_check_at__lt=later).exists()
+    assert not ProviderBatch.objects.filter(next_check_at__lt=later).exists()
 
 
 def test_one_unreadable_row_hides_no_other(provider: Provider, running: Running) -> None:
-    parts = running(3)
+    provider_batches = running(3)
 
     def spoil(call: str, request: httpx.Request) -> httpx.Response | None:
         if call != LIST:
             return None
-        rows = [provider.batches[part.upstream_id] for part in parts]
+        rows = [provider.batches[provider_batch.remote_id] for provider_batch in provider_batches]
         return httpx.Response(200, json={"data": [{"id": 7}, None, *rows], "has_more": False})
 
     provider.after = spoil
     round_of_looks()
 
-    assert Part.objects.exclude(polled_at=None).count() == 3
+    assert ProviderBatch.objects.exclude(polled_at=None).count() == 3
     assert provider.calls == [LIST]
 
 
@@ -383,6 +394,6 @@ def test_a_provider_whose_clock_is_ahead_is_not_asked_the_more(
 ) -> None:
     running(1)
     Connection.objects.update(poll_seconds=600)
-    Part.objects.update(submitted_at=timezone.now() + timedelta(hours=1))
+    ProviderBatch.objects.update(submitted_at=timezone.now() + timedelta(hours=1))
 
     assert round_of_looks().next_check_at > timezone.now() + timedelta(minutes=4)

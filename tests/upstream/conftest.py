@@ -8,17 +8,17 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from batchapp.providers.client import UpstreamClient, connect
+from batchapp.providers.client import ProviderClient, connect
 from tests.upstream.doubles import KEY
 
 BASE = "https://provider.test"
 
 
 @pytest.fixture
-def provider() -> Callable[..., UpstreamClient]:
+def provider() -> Callable[..., ProviderClient]:
     """Make a client whose provider is a handler function, or one answer given as arguments."""
 
-    def make(handler: Callable[[httpx.Request], httpx.Response] | int, **answer) -> UpstreamClient:
+    def make(handler: Callable[[httpx.Request], httpx.Response] | int, **answer) -> ProviderClient:
         if isinstance(handler, int):
             status = handler
             return make(lambda request: httpx.Response(status, **answer))

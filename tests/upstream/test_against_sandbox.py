@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import pytest
 
-from batchapp.providers.client import UpstreamClient, connect
-from batchapp.providers.errors import Reason, UpstreamRejected
+from batchapp.providers.client import ProviderClient, connect
+from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
 MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
@@ -44,7 +44,7 @@ def base_url(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(base_url) -> Iterator[UpstreamClient]:
+def client(base_url) -> Iterator[ProviderClient]:
     """A client with an account of its own."""
     with connect(base_url, f"sk-{uuid4().hex}") as client:
         yield client
@@ -68,7 +68,7 @@ def lines(*users: str) -> io.BytesIO:
     return io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
-def run(client: UpstreamClient, *users: str) -> RemoteBatch:
+def run(client: ProviderClient, *users: str) -> RemoteBatch:
     file = client.upload_file(lines(*users), name="run.jsonl")
     created = client.create_batch(
         file.id, endpoint=CHAT, window="24h", metadata={"token": "run-token"}
@@ -76,7 +76,7 @@ def run(client: UpstreamClient, *users: str) -> RemoteBatch:
     return until_over(client, created.id)
 
 
-def until_over(client: UpstreamClient, batch_id: str) -> RemoteBatch:
+def until_over(client: ProviderClient, batch_id: str) -> RemoteBatch:
     deadline = time.monotonic() + 20
     while not (batch := client.retrieve_batch(batch_id)).is_over:
         assert time.monotonic() < deadline, batch
@@ -84,7 +84,7 @@ def until_over(client: UpstreamClient, batch_id: str) -> RemoteBatch:
     return batch
 
 
-def ids(client: UpstreamClient, file_id: str | None, skip: int = 0) -> list[str]:
+def ids(client: ProviderClient, file_id: str | None, skip: int = 0) -> list[str]:
     with client.open_content(str(file_id), skip=skip) as content:
         return [json.loads(line)["custom_id"] for line in content.lines()]
 
@@ -152,7 +152,7 @@ def test_a_failed_request_can_be_retried(client):
     again = until_over(client, batch.id)
 
     assert (again.completed, again.failed) == (2, 0)
-    with pytest.raises(UpstreamRejected, match="Nothing to retry"):
+    with pytest.raises(ProviderRejected, match="Nothing to retry"):
         client.retry_batch(batch.id)
 
 
@@ -191,7 +191,7 @@ def test_money_is_told_as_decimals(client):
 def test_a_strangers_key_sees_nothing(client, base_url, key, reason, says):
     batch = run(client, "")
 
-    with connect(base_url, key) as other, pytest.raises(UpstreamRejected, match=says) as caught:
+    with connect(base_url, key) as other, pytest.raises(ProviderRejected, match=says) as caught:
         other.retrieve_batch(batch.id)
 
     assert caught.value.reason is reason
@@ -200,7 +200,7 @@ def test_a_strangers_key_sees_nothing(client, base_url, key, reason, says):
 def test_a_batch_without_credit_is_refused(base_url):
     with connect(f"{base_url}/ai/v1", "sk-nocredit") as client:
         file = client.upload_file(lines(""), name="poor.jsonl")
-        with pytest.raises(UpstreamRejected, match="balance too low") as caught:
+        with pytest.raises(ProviderRejected, match="balance too low") as caught:
             client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={})
 
     assert caught.value.reason is Reason.NO_CREDIT
@@ -217,7 +217,7 @@ def test_a_batch_without_credit_is_refused(base_url):
     ids=["empty", "no request", "unknown model", "wrong method"],
 )
 def test_a_bad_file_is_refused_when_it_is_uploaded(client, content, reason, says):
-    with pytest.raises(UpstreamRejected, match=says) as caught:
+    with pytest.raises(ProviderRejected, match=says) as caught:
         client.upload_file(io.BytesIO(content), name="bad.jsonl")
 
     assert caught.value.reason is reason
@@ -229,6 +229,6 @@ def test_models_are_listed_and_a_bad_key_is_told(client, base_url):
 
     with (
         connect(base_url, "sk-revoked-revoked") as other,
-        pytest.raises(UpstreamRejected, match="Invalid API key"),
+        pytest.raises(ProviderRejected, match="Invalid API key"),
     ):
         other.list_models()

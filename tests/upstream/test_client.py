@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from batchapp.providers.client import connect
-from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.providers.errors import ProviderUnavailable
 from tests.upstream.doubles import KEY, Recorder, batch
 
 
@@ -42,7 +42,7 @@ def test_every_request_carries_the_key_and_our_name(provider):
 
 @pytest.mark.parametrize("body", [[], {}, {"data": {}}, {"models": []}])
 def test_a_list_of_models_that_is_none_is_reported(provider, body):
-    with pytest.raises(UpstreamUnavailable, match="listing the models"):
+    with pytest.raises(ProviderUnavailable, match="listing the models"):
         provider(200, json=body).list_models()
 
 
@@ -102,7 +102,7 @@ def test_a_batch_is_created_with_its_metadata(provider):
 def test_nothing_is_ever_repeated(provider, status):
     recorder = Recorder(status, text="no")
 
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(ProviderUnavailable):
         provider(recorder).create_batch("f", endpoint="/v1/x", window="24h", metadata={})
 
     assert len(recorder.requests) == 1

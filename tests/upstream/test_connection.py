@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from batchapp.providers.client import connect
-from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 
 CREATE = {"endpoint": "/v1/chat/completions", "window": "24h", "metadata": {}}
 LINE = b'{"id":"batch_req_1","custom_id":"a"}\n'
@@ -53,7 +53,7 @@ def test_a_cut_transfer_never_passes_for_a_whole_one(on_socket, answer):
         on_socket(answering(answer)) as url,
         connect(url, "sk-x") as client,
         client.open_content("out") as content,
-        pytest.raises(UpstreamUnavailable),
+        pytest.raises(ProviderUnavailable),
     ):
         got.extend(content.lines())
 
@@ -66,7 +66,7 @@ def test_a_refused_connection_did_nothing():
 
     with (
         connect(f"http://127.0.0.1:{port}", "sk-x") as client,
-        pytest.raises(UpstreamUnavailable, match="could not connect") as caught,
+        pytest.raises(ProviderUnavailable, match="could not connect") as caught,
     ):
         client.create_batch("f", **CREATE)
 
@@ -76,7 +76,7 @@ def test_a_refused_connection_did_nothing():
 def test_a_host_without_a_name_did_nothing():
     with (
         connect("http://no-such-host.invalid", "sk-x") as client,
-        pytest.raises(UpstreamUnavailable, match="could not connect") as caught,
+        pytest.raises(ProviderUnavailable, match="could not connect") as caught,
     ):
         client.create_batch("f", **CREATE)
 
@@ -92,7 +92,7 @@ def test_a_slow_answer_may_have_done_it(on_socket):
     with (
         on_socket(script) as url,
         connect(url, "sk-x", timeout_seconds=0.02) as client,
-        pytest.raises(UpstreamUnavailable, match="did not answer in time") as caught,
+        pytest.raises(ProviderUnavailable, match="did not answer in time") as caught,
     ):
         client.create_batch("f", **CREATE)
 
@@ -108,7 +108,7 @@ def test_a_broken_answer_may_have_done_it(on_socket, answer):
     with (
         on_socket(answering(answer)) as url,
         connect(url, "sk-x") as client,
-        pytest.raises(UpstreamUnavailable) as caught,
+        pytest.raises(ProviderUnavailable) as caught,
     ):
         client.create_batch("f", **CREATE)
 
@@ -126,7 +126,7 @@ def test_a_refusal_during_the_upload_is_heard(on_socket):
     with (
         on_socket(script) as url,
         connect(url, "sk-x") as client,
-        pytest.raises(UpstreamRejected, match="Huge") as caught,
+        pytest.raises(ProviderRejected, match="Huge") as caught,
     ):
         client.upload_file(io.BytesIO(b"x" * 3_000_000), name="big.jsonl")
 
@@ -169,7 +169,7 @@ def test_the_key_does_not_follow_a_redirect(on_socket):
         with (
             on_socket(answering(answer.encode())) as url,
             connect(url, "sk-x") as client,
-            pytest.raises(UpstreamUnavailable, match="redirects to"),
+            pytest.raises(ProviderUnavailable, match="redirects to"),
         ):
             client.list_models()
 

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 
 LINE = b'{"id":"batch_req_1","custom_id":"a"}'
 
@@ -76,7 +76,7 @@ def test_a_transfer_that_breaks_gives_the_whole_lines_and_then_an_error(provider
     got = []
     with (
         provider(200, content=broken()).open_content("out") as content,
-        pytest.raises(UpstreamUnavailable, match="reading the results"),
+        pytest.raises(ProviderUnavailable, match="reading the results"),
     ):
         got.extend(content.lines())
 
@@ -84,7 +84,7 @@ def test_a_transfer_that_breaks_gives_the_whole_lines_and_then_an_error(provider
 
 
 def test_a_last_line_that_is_cut_is_never_a_line(provider):
-    with pytest.raises(UpstreamUnavailable, match="within a line"):
+    with pytest.raises(ProviderUnavailable, match="within a line"):
         read(provider(200, content=LINE + b"\n" + LINE[:-5]))
 
 
@@ -110,7 +110,7 @@ def test_half_a_line_at_the_end_is_kept_on_demand(provider):
 def test_a_line_without_end_is_given_up(provider, monkeypatch):
     monkeypatch.setattr("batchapp.providers.result_stream.MAX_LINE_BYTES", 1000)
 
-    with pytest.raises(UpstreamUnavailable, match="longer than 1000 bytes"):
+    with pytest.raises(ProviderUnavailable, match="longer than 1000 bytes"):
         read(provider(200, content=(b"x" * 400 for _ in range(1000))))
 
 
@@ -122,12 +122,12 @@ def test_a_line_without_end_is_given_up(provider, monkeypatch):
     ],
 )
 def test_a_web_page_is_no_content(provider, answer):
-    with pytest.raises(UpstreamUnavailable, match="HTML page"):
+    with pytest.raises(ProviderUnavailable, match="HTML page"):
         read(provider(200, **answer))
 
 
 def test_a_missing_file_is_refused_when_it_is_opened(provider):
-    with pytest.raises(UpstreamRejected, match="File with ID x not found") as caught:
+    with pytest.raises(ProviderRejected, match="File with ID x not found") as caught:
         read(provider(404, text="File with ID x not found"))
 
     assert caught.value.reason is Reason.NOT_FOUND

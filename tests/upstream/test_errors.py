@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 from tests.upstream.doubles import KEY, failure
 
 HTML = {"content": b"<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>"}
@@ -29,7 +29,7 @@ REJECTIONS = [
 def test_a_plain_text_refusal_keeps_the_providers_sentence(provider, status, reason, message):
     error = failure(provider(status, text=message))
 
-    assert isinstance(error, UpstreamRejected)
+    assert isinstance(error, ProviderRejected)
     assert (error.status, error.reason, error.message) == (status, reason, message)
     assert str(error).startswith(f"creating the batch: HTTP {status}: {message}")
 
@@ -77,7 +77,7 @@ def test_a_refusal_of_endless_length_is_not_read_to_its_end(provider):
 
     error = failure(provider(400, content=endless()))
 
-    assert isinstance(error, UpstreamRejected)
+    assert isinstance(error, ProviderRejected)
     assert len(given) < 5
 
 
@@ -85,7 +85,7 @@ def test_a_refusal_of_endless_length_is_not_read_to_its_end(provider):
 def test_html_is_never_shown(provider, status):
     error = failure(provider(status, headers={"Content-Type": "text/html"}, text="<h1>no</h1>"))
 
-    assert isinstance(error, UpstreamRejected)
+    assert isinstance(error, ProviderRejected)
     assert error.message == ""
     assert "<" not in str(error)
     assert "base URL" in str(error)
@@ -95,7 +95,7 @@ def test_html_is_never_shown(provider, status):
 def test_a_web_page_that_says_not_found_is_not_believed(provider, status):
     error = failure(provider(status, **HTML))
 
-    assert isinstance(error, UpstreamUnavailable)
+    assert isinstance(error, ProviderUnavailable)
     assert error.status == status
 
 
@@ -127,7 +127,7 @@ def test_a_provider_in_trouble_is_unavailable(provider, status, body, maybe_done
     answer = {"text": "Internal server error"} if body is None else {"json": body}
     error = failure(provider(status, **answer))
 
-    assert isinstance(error, UpstreamUnavailable)
+    assert isinstance(error, ProviderUnavailable)
     assert (error.status, error.maybe_done) == (status, maybe_done)
     assert error.retry_after == (wait and timedelta(seconds=wait))
 
@@ -183,7 +183,7 @@ def test_a_strange_wait_counts_as_none(provider, seconds):
 def test_a_success_that_is_not_the_api_may_have_created_a_batch(provider, answer, says):
     error = failure(provider(201, **answer))
 
-    assert isinstance(error, UpstreamUnavailable)
+    assert isinstance(error, ProviderUnavailable)
     assert error.maybe_done
     assert says in str(error)
 
@@ -217,7 +217,7 @@ def test_no_answer_says_whether_the_request_may_have_been_acted_on(
 
     error = failure(provider(handler))
 
-    assert isinstance(error, UpstreamUnavailable)
+    assert isinstance(error, ProviderUnavailable)
     assert (error.maybe_done, error.status) == (maybe_done, None)
     assert KEY not in str(error)
 
@@ -229,15 +229,15 @@ def test_a_broken_complaint_still_counts(provider):
 
     error = failure(provider(402, content=broken()))
 
-    assert isinstance(error, UpstreamRejected)
+    assert isinstance(error, ProviderRejected)
     assert error.reason is Reason.NO_CREDIT
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        UpstreamRejected("creating: HTTP 402: no", 402, "no"),
-        UpstreamUnavailable("creating: late", retry_after=timedelta(seconds=5), maybe_done=False),
+        ProviderRejected("creating: HTTP 402: no", 402, "no"),
+        ProviderUnavailable("creating: late", retry_after=timedelta(seconds=5), maybe_done=False),
     ],
 )
 def test_errors_survive_a_queue(error):

@@ -3,7 +3,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.providers.errors import ProviderUnavailable
 from tests.upstream.doubles import NOW, Listing, batch
 
 
@@ -69,7 +69,7 @@ def test_no_batches_at_all_is_an_answer(provider):
 def test_pages_that_repeat_are_not_taken_for_the_end(provider):
     listing = Listing([batch(n) for n in range(5)], obeys_cursor=False)
 
-    with pytest.raises(UpstreamUnavailable, match="pages repeat"):
+    with pytest.raises(ProviderUnavailable, match="pages repeat"):
         provider(listing).find_batches("token", "abc", since=NOW)
 
     assert len(listing.queries) == 2
@@ -111,7 +111,7 @@ def test_a_batch_that_cannot_be_read_is_not_taken_for_a_strangers(provider, meta
             return httpx.Response(status, json=row)
         return httpx.Response(200, json={"data": [row]})
 
-    with pytest.raises(UpstreamUnavailable, match="answered with a batch"):
+    with pytest.raises(ProviderUnavailable, match="answered with a batch"):
         provider(handler).find_batches("token", "abc", since=NOW)
 
 
@@ -128,14 +128,14 @@ def test_an_old_batch_without_metadata_is_not_asked_for(provider):
 def test_a_list_that_does_not_say_whether_it_goes_on_is_not_believed(provider, more, rows):
     answer = httpx.Response(200, json={"data": rows, "has_more": more})
 
-    with pytest.raises(UpstreamUnavailable, match="readable end"):
+    with pytest.raises(ProviderUnavailable, match="readable end"):
         provider(lambda _: answer).find_batches("token", "abc", since=NOW)
 
 
 def test_a_list_that_goes_on_behind_nothing_is_not_believed(provider):
     answer = httpx.Response(200, json={"data": [], "has_more": True})
 
-    with pytest.raises(UpstreamUnavailable, match="readable end"):
+    with pytest.raises(ProviderUnavailable, match="readable end"):
         provider(lambda _: answer).find_batches("token", "abc", since=NOW)
 
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from batchapp.providers.client import connect
-from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 from tests.upstream.doubles import KEY, failure
 
 UNREACHABLE = ["http://[x", "http://a b", "http://a..b", "http://a:99999", "http://a:x"]
@@ -23,7 +23,7 @@ def test_a_redirect_is_reported_and_not_followed(provider, status, maybe_done):
     error = failure(provider(handler))
 
     assert asked == ["provider.test"]
-    assert isinstance(error, UpstreamUnavailable)
+    assert isinstance(error, ProviderUnavailable)
     assert error.maybe_done is maybe_done
     assert "redirects to https://elsewhere.test (HTTP" in str(error)
 
@@ -46,7 +46,7 @@ def test_the_key_is_struck_out_of_what_the_provider_says(provider, caplog):
 
 @pytest.mark.parametrize("key", ["", "  ", "sk-a b", "sk-a\nb", "sk-é"])
 def test_a_key_that_no_header_can_carry_is_refused_unquoted(key):
-    with pytest.raises(UpstreamRejected) as caught:
+    with pytest.raises(ProviderRejected) as caught:
         connect("https://provider.test", key)
 
     assert caught.value.reason is Reason.KEY_REFUSED
@@ -58,7 +58,7 @@ def test_a_key_that_no_header_can_carry_is_refused_unquoted(key):
     ["", "provider.test", "ftp://provider.test", "https://", "https://u:p@a.test", *UNREACHABLE],
 )
 def test_a_base_url_that_is_no_web_address_is_reported(base_url):
-    with pytest.raises(UpstreamUnavailable) as caught:
+    with pytest.raises(ProviderUnavailable) as caught:
         connect(base_url, KEY)
 
     assert not caught.value.maybe_done

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from batchapp.providers.client import connect
-from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 from batchapp.providers.tariffs import ModelTariffs, management_url
 from batchapp.sandbox.settings import Settings
 from tests.sandbox.processes import sandbox_thread
@@ -38,7 +38,7 @@ def test_the_sandbox_tells_every_tariff_to_a_platform_key(sandbox: str) -> None:
 def test_a_key_that_batches_run_on_is_refused(sandbox: str) -> None:
     with (
         connect(management_url(sandbox), "sk-inference") as client,
-        pytest.raises(UpstreamRejected) as caught,
+        pytest.raises(ProviderRejected) as caught,
     ):
         client.list_tariffs()
 
@@ -80,7 +80,7 @@ def test_pages_are_read_until_all_models_are_named(provider) -> None:
 def test_a_list_that_ends_early_is_not_taken_for_the_whole(provider) -> None:
     answer = {"data": [model("a", tariff())], "total_count": 2}
 
-    with pytest.raises(UpstreamUnavailable, match="ended early"):
+    with pytest.raises(ProviderUnavailable, match="ended early"):
         provider(200, json=answer).list_tariffs()
 
 
@@ -95,7 +95,7 @@ def test_a_list_that_ends_early_is_not_taken_for_the_whole(provider) -> None:
     ],
 )
 def test_an_answer_without_prices_is_none(provider, answer: object) -> None:
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(ProviderUnavailable):
         provider(200, json=answer).list_tariffs()
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.providers.client import connect
-from batchapp.providers.upload_stream import Stretch
+from batchapp.providers.upload_stream import FileSlice
 
 DATA = bytes(range(256))
 
@@ -16,7 +16,10 @@ DATA = bytes(range(256))
 @given(st.integers(0, 256), st.integers(0, 256), st.lists(st.integers(-1, 100), max_size=9))
 def test_it_reads_like_a_file_of_its_own(start: int, size: int, reads: list[int]) -> None:
     size = min(size, len(DATA) - start)
-    stretch, whole = Stretch(io.BytesIO(DATA), start, size), io.BytesIO(DATA[start : start + size])
+    stretch, whole = (
+        FileSlice(io.BytesIO(DATA), start, size),
+        io.BytesIO(DATA[start : start + size]),
+    )
 
     assert stretch.seek(0, os.SEEK_END) == whole.seek(0, os.SEEK_END) == size
     stretch.seek(0)
@@ -37,7 +40,7 @@ def test_its_length_is_announced_and_no_byte_around_it_is_sent() -> None:
     told: list[int] = []
     transport = httpx.MockTransport(answer)
     with connect("https://provider.test", "sk-test", transport=transport) as client:
-        content = Stretch(io.BytesIO(b"before{line}after"), 6, 6)
+        content = FileSlice(io.BytesIO(b"before{line}after"), 6, 6)
         client.upload_file(content, name="part.jsonl", on_progress=told.append)
 
     (request,) = bodies

@@ -39,5 +39,5 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
     """What answers in the place of a real provider."""
     provider = Provider()
-    monkeypatch.setattr(provider_access, "upstream_client", provider.client)
+    monkeypatch.setattr(provider_access, "provider_client", provider.client)
     return provider

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Batch, Charge, Project, User
+from batchapp.models import Batch, ModelCost, Project, User
 from tests.make import (
     answer_line,
     error_line,
@@ -49,7 +49,7 @@ def test_each_project_and_model_has_its_error(
 ) -> None:
     for number in range(3):
         finish(make_batch(make_project(name=f"Team {number}")))
-    Charge.objects.update(estimated_cost_usd=Decimal("0.50"), cost_usd=Decimal("0.40"))
+    ModelCost.objects.update(estimated_cost_usd=Decimal("0.50"), cost_usd=Decimal("0.40"))
 
     with django_assert_max_num_queries(10):
         said = words(staff, PAGE)
@@ -64,7 +64,7 @@ def test_each_project_and_model_has_its_error(
 def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> None:
     batch = make_batch(make_project(name="Team"))
     finish(batch, [answer_line(1), answer_line(2)], [error_line(3)])
-    Charge.objects.update(
+    ModelCost.objects.update(
         estimated_low_usd=Decimal("0.30"),
         estimated_cost_usd=Decimal("300000.00000001"),
         estimated_ceiling_usd=Decimal("450000"),

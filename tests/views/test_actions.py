@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from batchapp.models import Batch, Part, Project, User
-from batchapp.presenters.batch_actions import Actions, Means, actions_of, offers_of
+from batchapp.models import Batch, Project, ProviderBatch, User
+from batchapp.presenters.batch_actions import Actions, Means, actions_of, allowed_controls_of
 from batchapp.presenters.batch_summary import summarise
 from tests.make import answer_line, error_line, finish, make_batch, set_part
 
@@ -15,7 +15,7 @@ EVERYTHING = Means(can_write=True, can_retry=True, has_output=True, has_errors=T
 def actions(batch: Batch, means: Means = EVERYTHING) -> Actions:
     batch = Batch.objects.select_related("connection").get(pk=batch.pk)
     summary = summarise(batch)
-    return actions_of(summary, offers_of(summary, may_spend=True), means)
+    return actions_of(summary, allowed_controls_of(summary, may_spend=True), means)
 
 
 def ids(batch: Batch, means: Means = EVERYTHING) -> tuple[list[str], list[str]]:
@@ -26,7 +26,7 @@ def ids(batch: Batch, means: Means = EVERYTHING) -> tuple[list[str], list[str]]:
 @pytest.fixture
 def running() -> Batch:
     batch = make_batch()
-    set_part(batch, status=Part.Status.RUNNING, upstream_id="there")
+    set_part(batch, status=ProviderBatch.Status.RUNNING, remote_id="there")
     return batch
 
 
@@ -45,12 +45,12 @@ def test_while_a_batch_runs_what_steers_it_is_in_front(running: Batch) -> None:
 def test_when_it_is_over_its_results_and_the_retry_are_in_front(ended: Batch) -> None:
     assert ids(ended) == (
         ["browse-results", "get-output", "retry"],
-        ["get-error", "reopen", "run-again"],
+        ["get-error", "retry-in-place", "run-again"],
     )
 
 
 def test_a_menu_is_not_made_of_what_fits_beside_the_others(ended: Batch) -> None:
-    set_part(ended, upstream_id="")
+    set_part(ended, remote_id="")
 
     few = Means(can_write=True, can_retry=False, has_output=True, has_errors=False)
 
@@ -82,5 +82,5 @@ def test_the_rest_is_behind_one_button_that_needs_no_script(
     html = page.get(batch.get_absolute_url()).content.decode()
 
     menu = html[html.index('<details class="more"') : html.index("</details>")]
-    assert f'href="/batches/{batch.pk}/reopen/"' in menu
+    assert f'href="/batches/{batch.pk}/retry-in-place/"' in menu
     assert f'href="/batches/{batch.pk}/retry/"' not in menu

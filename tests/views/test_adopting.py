@@ -9,8 +9,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp import tasks
-from batchapp.models import Adoption, Batch, Project, ProviderKey, Upload, User
-from batchapp.services.imports import batch_imports
+from batchapp.models import Batch, BatchImport, Project, ProviderKey, Upload, User
+from batchapp.services.imports import import_requests
 from tests.make import (
     VIEWER,
     answer_line,
@@ -25,7 +25,7 @@ from tests.make import (
 from tests.provider import Provider
 
 pytestmark = pytest.mark.django_db
-URL = "/projects/support/batches/bring-in/"
+URL = "/projects/support/batches/import/"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def text(response: Any) -> str:
     return " ".join(response.content.decode().split())
 
 
-def bring_in(page: Client, key: ProviderKey, *ticked: str, ids: str = "") -> str:
+def import_batch(page: Client, key: ProviderKey, *ticked: str, ids: str = "") -> str:
     data = {"key": str(key.pk), "batches": list(ticked), "ids": ids}
     return text(page.post(URL, data, follow=True))
 
@@ -67,11 +67,13 @@ def test_ticked_batches_and_ids_are_brought_in_together(
     typed = [str(uuid.uuid4()), str(uuid.uuid4())]
 
     with django_capture_on_commit_callbacks(execute=True):
-        html = bring_in(page, key, ticked, ids=f"batch_{typed[0].upper()}, {typed[1]} {ticked}")
+        html = import_batch(
+            page, key, ticked, ids=f"batch_{typed[0].upper()}, {typed[1]} {ticked}"
+        )
 
     assert "3 batches are being brought in." in html
-    rows = project.adoptions.all()
-    assert {row.upstream_id for row in rows} == {ticked, *typed}
+    rows = project.batch_imports.all()
+    assert {row.remote_id for row in rows} == {ticked, *typed}
     assert {row.asked_by.email for row in rows} == {"ada@example.com"}
     assert sorted(woken) == sorted(str(row.pk) for row in rows)
 
@@ -80,21 +82,21 @@ def test_what_is_here_is_left_out_and_not_brought_in_again(
     page: Client, provider: Provider, key: ProviderKey, woken: list[str]
 ) -> None:
     batch = make_batch(key.project, key=key)
-    tasks.prepare(str(batch.parts.get().pk))
-    tasks.submit(str(batch.parts.get().pk))
+    tasks.prepare(str(batch.provider_batches.get().pk))
+    tasks.submit(str(batch.provider_batches.get().pk))
     (own,) = provider.batches
     other = provider.run(request_file(1))
-    theirs = make_adoption(make_project(connection=key.connection), upstream_id=other)
+    theirs = make_adoption(make_project(connection=key.connection), remote_id=other)
 
     shown = text(page.get(URL))
-    told = bring_in(page, key, ids=f"{own} {other}")
+    told = import_batch(page, key, ids=f"{own} {other}")
 
     assert f'value="{own}"' not in shown
     assert f'value="{other}"' not in shown
     assert "2 batches of this page are already here" in shown
     assert "Already here, so nothing was done" in told
     assert str(theirs.project) not in shown + told
-    assert Adoption.objects.get() == theirs
+    assert BatchImport.objects.get() == theirs
 
 
 def test_a_batch_whose_file_is_gone_cannot_be_ticked(
@@ -111,7 +113,7 @@ def test_a_batch_whose_file_is_gone_cannot_be_ticked(
 def test_the_list_goes_on_on_the_next_page(
     page: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_imports, "PAGE", 1)
+    monkeypatch.setattr(import_requests, "PAGE", 1)
     old, new = provider.run(request_file(1)), provider.run(request_file(1))
 
     first = text(page.get(URL))
@@ -157,7 +159,7 @@ def test_a_key_of_another_team_is_not_there(
         assert page.get(URL, {"key": str(each.pk)}).status_code == 404
         assert page.post(URL, {"key": str(each.pk), "ids": str(uuid.uuid4())}).status_code == 404
     assert provider.calls == []
-    assert not Adoption.objects.exists()
+    assert not BatchImport.objects.exists()
 
 
 def test_viewers_bring_nothing_in(
@@ -183,8 +185,8 @@ def test_viewers_bring_nothing_in(
 def test_what_is_no_choice_is_told(
     page: Client, provider: Provider, key: ProviderKey, ids: str, sentence: str
 ) -> None:
-    assert sentence in bring_in(page, key, ids=ids)
-    assert not Adoption.objects.exists()
+    assert sentence in import_batch(page, key, ids=ids)
+    assert not BatchImport.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -219,12 +221,12 @@ def test_a_key_that_cannot_be_read_is_told_without_asking_anybody(
 def test_what_is_on_its_way_is_followed_until_it_is_here(
     page: Client, provider: Provider, key: ProviderKey, woken: list[str], project: Project
 ) -> None:
-    html = bring_in(page, key, provider.run(request_file(2), name="by hand.jsonl"))
+    html = import_batch(page, key, provider.run(request_file(2), name="by hand.jsonl"))
     assert "Fetching the file" in html
     assert 'hx-trigger="every 2s"' in html
 
-    for step in (tasks.adopt, tasks.check, tasks.adopt):
-        row = Upload.objects.get() if step is tasks.check else project.adoptions.get()
+    for step in (tasks.import_batch, tasks.check, tasks.import_batch):
+        row = Upload.objects.get() if step is tasks.check else project.batch_imports.get()
         step(str(row.pk))
     html = text(page.get(f"{URL}state/", headers={"HX-Request": "true"}))
 
@@ -243,15 +245,17 @@ def test_what_failed_says_why_and_can_be_tried_again(
     project: Project,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    adoption = make_adoption(project, key=key, status="failed", trouble="It was deleted there.")
+    batch_import = make_adoption(
+        project, key=key, status="failed", trouble="It was deleted there."
+    )
     assert "It was deleted there." in text(page.get(URL))
 
     with django_capture_on_commit_callbacks(execute=True):
-        page.post(f"/adoptions/{adoption.pk}/try-again/")
-    adoption.refresh_from_db()
+        page.post(f"/imports/{batch_import.pk}/try-again/")
+    batch_import.refresh_from_db()
 
-    assert (adoption.status, adoption.trouble) == (Adoption.Status.FETCHING, "")
-    assert woken == [str(adoption.pk)]
+    assert (batch_import.status, batch_import.trouble) == (BatchImport.Status.FETCHING, "")
+    assert woken == [str(batch_import.pk)]
 
 
 def test_what_failed_can_be_dismissed_and_what_moves_cannot(
@@ -261,9 +265,9 @@ def test_what_failed_can_be_dismissed_and_what_moves_cannot(
     moving = make_adoption(project, key=key)
 
     for each in (failed, moving):
-        page.post(f"/adoptions/{each.pk}/dismiss/")
+        page.post(f"/imports/{each.pk}/dismiss/")
 
-    assert project.adoptions.get() == moving
+    assert project.batch_imports.get() == moving
 
 
 def test_the_page_asks_as_much_for_many_as_for_one(
@@ -285,8 +289,8 @@ def test_the_page_asks_as_much_for_many_as_for_one(
 def test_what_a_colleague_asked_for_on_a_key_of_their_own_leads_back_to_the_page(
     page: Client, provider: Provider, project: Project, woken: list[str], verb: str
 ) -> None:
-    adoption = make_adoption(project, join(make_user(), project), status="failed")
+    batch_import = make_adoption(project, join(make_user(), project), status="failed")
 
-    response = page.post(f"/adoptions/{adoption.pk}/{verb}/", follow=True)
+    response = page.post(f"/imports/{batch_import.pk}/{verb}/", follow=True)
 
     assert (response.status_code, response.redirect_chain) == (200, [(URL, 302)])

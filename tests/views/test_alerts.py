@@ -8,14 +8,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Batch, Part, Project, User
+from batchapp.models import Batch, Project, ProviderBatch, User
 from batchapp.presenters.batch_headline import headline
 from batchapp.presenters.batch_summary import Summary, summarise, with_details
 from batchapp.templatetags.words import roughly_between
 from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_part
 
 pytestmark = pytest.mark.django_db
-Step = Part.Status
+Step = ProviderBatch.Status
 MINUTE = timedelta(minutes=1)
 
 
@@ -32,7 +32,7 @@ def running(
     seen = [((now - ago * MINUTE), ended) for ago, ended in looks]
     changes = {
         "status": Step.RUNNING,
-        "upstream_status": "in_progress",
+        "remote_status": "in_progress",
         "total": total,
         "submitted_at": seen[0][0],
         "polled_at": seen[-1][0],
@@ -243,7 +243,7 @@ def test_alerts_of_many_batches_take_no_query_of_their_own(
     assert [each.pill.label for each in summaries if each.pill] == ["Stalled"] * 3
 
 
-@pytest.mark.parametrize("status", sorted(set(Step) - Part.WAITS_FOR_PEOPLE))
+@pytest.mark.parametrize("status", sorted(set(Step) - ProviderBatch.WAITS_FOR_PEOPLE))
 def test_in_every_state_it_is_said_that_the_portal_is_late(status: str) -> None:
     batch, now = make_batch(), timezone.now()
     set_part(batch, status=status, polled_at=now, next_check_at=now - 4 * MINUTE)

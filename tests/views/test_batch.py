@@ -5,7 +5,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from batchapp.models import Batch, Part, Project, User
+from batchapp.models import Batch, Project, ProviderBatch, User
 from tests.make import (
     VIEWER,
     answer,
@@ -37,8 +37,8 @@ def stuck(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Stuck")
     set_part(
         batch,
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.WAITING,
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.WAITING,
         trouble=TROUBLE,
         next_check_at=None,
     )
@@ -50,14 +50,14 @@ def test_a_page_asked_for_by_htmx_is_the_fragment_and_caches_know(
 ) -> None:
     url = make_batch(project, user).get_absolute_url()
 
-    whole, part = page.get(url), page.get(url, headers={"HX-Request": "true"})
+    whole, provider_batch = page.get(url), page.get(url, headers={"HX-Request": "true"})
     restored = page.get(url, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
 
     assert "<html" in whole.content.decode()
     assert "<html" in restored.content.decode()
-    assert part.content.decode().strip().startswith('<div id="live"')
+    assert provider_batch.content.decode().strip().startswith('<div id="live"')
     assert "HX-Request" in whole["Vary"]
-    assert "HX-Request" in part["Vary"]
+    assert "HX-Request" in provider_batch["Vary"]
 
 
 def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
@@ -94,12 +94,12 @@ def test_trying_again_goes_on_where_it_stopped_on_another_key(
     with django_capture_on_commit_callbacks(execute=True):
         response = page.post(f"/batches/{stuck.pk}/try-again/", {"key": key.pk})
 
-    part = stuck.parts.get()
+    provider_batch = stuck.provider_batches.get()
     stuck.refresh_from_db()
     assert response["Location"] == stuck.get_absolute_url()
-    assert (part.status, part.trouble) == (Part.Status.WAITING, "")
+    assert (provider_batch.status, provider_batch.trouble) == (ProviderBatch.Status.WAITING, "")
     assert stuck.key == key
-    assert woken == [str(part.pk)]
+    assert woken == [str(provider_batch.pk)]
 
 
 def test_trying_again_names_the_key_it_has_and_offers_the_others(
@@ -129,11 +129,11 @@ def test_trying_again_with_somebody_elses_key_is_refused(page: Client, stuck: Ba
     response = page.post(f"/batches/{stuck.pk}/try-again/", {"key": foreign.pk})
 
     assert "Select a valid choice" in response.content.decode()
-    assert stuck.parts.get().status == Part.Status.NEEDS_ATTENTION
+    assert stuck.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
 
 
 def test_a_batch_the_provider_knows_keeps_its_key(page: Client, stuck: Batch) -> None:
-    set_part(stuck, upstream_id="abc")
+    set_part(stuck, remote_id="abc")
 
     html = html_of(page, f"/batches/{stuck.pk}/try-again/")
 
@@ -153,7 +153,7 @@ def test_cancelling_names_the_consequences_and_needs_a_second_click(
     page: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, name="Dear one")
-    set_part(batch, status=Part.Status.RUNNING, completed=1)
+    set_part(batch, status=ProviderBatch.Status.RUNNING, completed=1)
 
     question = html_of(page, f"/batches/{batch.pk}/cancel/")
     batch.refresh_from_db()
@@ -219,7 +219,7 @@ def test_a_batch_without_results_downloads_nothing_rather_than_failing(
 def test_names_and_troubles_are_shown_as_text(page: Client, project: Project, user: User) -> None:
     evil = "<script>alert(1)</script>"
     batch = make_batch(project, user, name=evil)
-    set_part(batch, status=Part.Status.NEEDS_ATTENTION, trouble=evil)
+    set_part(batch, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble=evil)
 
     for url in (
         "/",

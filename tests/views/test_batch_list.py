@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Batch, Part, Project, User
+from batchapp.models import Batch, Project, ProviderBatch, User
 from batchapp.presenters.pagination import SIZE
 from tests.make import (
     VIEWER,
@@ -61,7 +61,7 @@ def test_each_column_says_its_thing(page: Client, project: Project, user: User) 
     others = request_file(1, model="org/Second-Model").replace(b"row-", b"new-")
     batch = make_batch(project, user, upload=make_upload(project, content=request_file() + others))
     Batch.objects.filter(pk=batch.pk).update(created_at=timezone.now() - timedelta(hours=2))
-    set_part(batch, status=Part.Status.RUNNING, completed=1, failed=1)
+    set_part(batch, status=ProviderBatch.Status.RUNNING, completed=1, failed=1)
 
     html = html_of(page)
 
@@ -104,7 +104,7 @@ def test_a_batch_is_found_by_all_it_is_known_by(
 ) -> None:
     upload = make_upload(project, user, name="tickets.jsonl")
     batch = make_batch(project, user, name="Wanted", upload=upload)
-    set_part(batch, upstream_id="batch_6f1c2a90")
+    set_part(batch, remote_id="batch_6f1c2a90")
     make_batch(project, user, name="Other")
 
     for text in ("want", "TICKETS", str(batch.pk), str(batch.pk)[:11], batch.pk.hex, "batch_6f1c"):
@@ -281,7 +281,7 @@ def test_the_home_page_never_drops_an_old_batch_that_waits_for_a_person(
     page: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, name="Stuck")
-    set_part(batch, status=Part.Status.NEEDS_ATTENTION)
+    set_part(batch, status=ProviderBatch.Status.NEEDS_ATTENTION)
     many(project, user, 60, status=Batch.Status.RUNNING)
 
     assert "Stuck" in names(html_of(page, "/"))

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Batch, Part, Project, User
+from batchapp.models import Batch, Project, ProviderBatch, User
 from tests.make import (
     answer_line,
     error_line,
@@ -31,8 +31,8 @@ def stuck(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Stuck")
     set_part(
         batch,
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.WAITING,
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.WAITING,
         trouble=TROUBLE,
         next_check_at=None,
     )

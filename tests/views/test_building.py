@@ -14,16 +14,18 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
-from batchapp.domain.tables.row_requests import Recipe
-from batchapp.models import Origin, Project, Table, Template, Upload, User
+from batchapp.domain.tables.row_requests import PromptSettings
+from batchapp.models import FileOrigin, Project, PromptTemplate, SourceTable, Upload, User
 from batchapp.services.tables import preview_requests, requests_from_table, table_import
 from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user
 from tests.views.tables import workbook
 
 pytestmark = pytest.mark.django_db
 
-START = "/projects/support/builder/"
-RECIPE = Recipe(model=MODEL, prompt="Say {text}", max_tokens=20, empty="stop", unsafe_ids="hash")
+START = "/projects/support/tables/new/"
+RECIPE = PromptSettings(
+    model=MODEL, prompt="Say {text}", max_tokens=20, empty="stop", unsafe_ids="hash"
+)
 FIELDS = {
     "prompt": "Ticket of {name}:\r\n{text}",
     "system": "Be terse.",
@@ -46,7 +48,7 @@ def committed(django_capture_on_commit_callbacks: Committed) -> Committed:
 
 
 @pytest.fixture
-def table(project: Project, user: User) -> Table:
+def table(project: Project, user: User) -> SourceTable:
     return make_table(project, user)
 
 
@@ -155,7 +157,7 @@ def test_a_table_without_rows_says_so_and_can_be_read_differently(
     html = response.content.decode()
     assert "a header and no rows" in html
     assert "Read it differently" in html
-    assert project.tables.get().status == Table.Status.REFUSED
+    assert project.tables.get().status == SourceTable.Status.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -177,13 +179,13 @@ def test_a_table_without_rows_says_so_and_can_be_read_differently(
     ],
 )
 def test_a_recipe_that_does_not_fit_is_marked_where_it_is_wrong(
-    page: Client, table: Table, changes: dict[str, str], says: str
+    page: Client, table: SourceTable, changes: dict[str, str], says: str
 ) -> None:
     response = page.post(table.get_absolute_url(), FIELDS | changes)
 
     assert says in response.content.decode().replace("&quot;", '"')
     table.refresh_from_db()
-    assert table.recipe is None
+    assert table.prompt_settings is None
 
 
 def test_the_preview_names_the_rows_that_give_no_request(
@@ -201,7 +203,7 @@ def test_the_preview_names_the_rows_that_give_no_request(
 
 def test_a_file_is_made_of_all_rows_or_of_none(page: Client, project: Project, user: User) -> None:
     content = "id,text\n" + 1_500 * "1,x\n" + "2,\n"
-    table = make_table(project, user, content=content, recipe=RECIPE)
+    table = make_table(project, user, content=content, prompt_settings=RECIPE)
 
     html = page.post(f"/tables/{table.pk}/preview/", follow=True).content.decode()
 
@@ -210,7 +212,9 @@ def test_a_file_is_made_of_all_rows_or_of_none(page: Client, project: Project, u
     assert not project.uploads.exists()
 
 
-def test_a_price_is_shown_for_each_window_and_none_is_invented(page: Client, table: Table) -> None:
+def test_a_price_is_shown_for_each_window_and_none_is_invented(
+    page: Client, table: SourceTable
+) -> None:
     known = page.post(table.get_absolute_url(), FIELDS, follow=True).content.decode()
     unknown = page.post(
         table.get_absolute_url(), FIELDS | {"model": "somebody/else"}, follow=True
@@ -227,8 +231,8 @@ def test_of_a_long_table_the_first_rows_stand_for_all(
 ) -> None:
     rows = 3 * preview_requests.ROWS_LOOKED_AT
     content = "text\n" + rows * "The same question\n"
-    table = make_table(project, user, content=content, recipe=RECIPE)
-    seen = preview_requests.preview(table, RECIPE)
+    table = make_table(project, user, content=content, prompt_settings=RECIPE)
+    seen = preview_requests.preview_requests(table, RECIPE)
 
     html = html_of(page, f"/tables/{table.pk}/preview/")
 
@@ -245,7 +249,7 @@ def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
 ) -> None:
     project.connection.max_requests = 1
     project.connection.save()
-    table = make_table(project, user, recipe=RECIPE)
+    table = make_table(project, user, prompt_settings=RECIPE)
 
     made = page.post(f"/tables/{table.pk}/preview/", follow=True)
     (upload,) = Upload.objects.all()
@@ -255,7 +259,7 @@ def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
     assert made.status_code == 200
     assert upload.status == Upload.Status.READY
     assert upload.report
-    assert upload.report.parts == 2
+    assert upload.report.provider_batches == 2
 
 
 def test_a_large_table_is_read_and_made_by_a_worker(
@@ -290,11 +294,11 @@ def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
 
     page.post(START, {"file": SimpleUploadedFile("a.xlsx", workbook(S=[["text"], ["a"]]))})
 
-    assert project.tables.get().status == Table.Status.READING
+    assert project.tables.get().status == SourceTable.Status.READING
 
 
 def test_the_list_of_ids_holds_no_formula() -> None:
-    origin = Origin()
+    origin = FileOrigin()
     origin.ids = zlib.compress(requests_from_table._id_map([("cmd-1", "=cmd|' /C calc'!A1")]))
 
     listed = requests_from_table.id_map(origin).decode("utf-8-sig").splitlines()
@@ -302,21 +306,23 @@ def test_the_list_of_ids_holds_no_formula() -> None:
     assert listed == ["custom_id,id_in_the_table", "cmd-1,'=cmd|' /C calc'!A1"]
 
 
-def test_pressing_twice_makes_one_file(page: Client, project: Project, table: Table) -> None:
-    requests_from_table.keep(table, RECIPE, None)
+def test_pressing_twice_makes_one_file(page: Client, project: Project, table: SourceTable) -> None:
+    requests_from_table.keep_settings(table, RECIPE, None)
 
     for _ in range(2):
         page.post(f"/tables/{table.pk}/preview/")
 
     assert project.uploads.count() == 1
-    assert Origin.objects.count() == 1
+    assert FileOrigin.objects.count() == 1
 
 
 def test_a_file_says_what_made_it(page: Client, project: Project, user: User) -> None:
     table = make_table(project, user, content="id,text\nGröße,a\nb,c\n")
-    recipe = Recipe(model=MODEL, prompt="Say {text}", id_column="id", unsafe_ids="hash")
-    version = requests_from_table.save_template(project, user, "Sayings", recipe)
-    requests_from_table.keep(table, recipe, version)
+    prompt_settings = PromptSettings(
+        model=MODEL, prompt="Say {text}", id_column="id", unsafe_ids="hash"
+    )
+    version = requests_from_table.save_template(project, user, "Sayings", prompt_settings)
+    requests_from_table.keep_settings(table, prompt_settings, version)
 
     page.post(f"/tables/{table.pk}/preview/")
 
@@ -331,20 +337,20 @@ def test_a_file_says_what_made_it(page: Client, project: Project, user: User) ->
 
 
 def test_a_recipe_that_was_changed_is_not_called_the_template(
-    page: Client, project: Project, user: User, table: Table
+    page: Client, project: Project, user: User, table: SourceTable
 ) -> None:
     version = requests_from_table.save_template(project, user, "Sayings", RECIPE)
-    changed = Recipe(model=MODEL, prompt="Repeat {text}")
-    requests_from_table.keep(table, changed, version)
+    changed = PromptSettings(model=MODEL, prompt="Repeat {text}")
+    requests_from_table.keep_settings(table, changed, version)
 
     page.post(f"/tables/{table.pk}/preview/")
 
-    assert Origin.objects.get().version is None
-    assert Origin.objects.get().recipe == changed
+    assert FileOrigin.objects.get().version is None
+    assert FileOrigin.objects.get().prompt_settings == changed
 
 
 def test_saving_under_a_name_makes_the_next_version(
-    page: Client, project: Project, table: Table
+    page: Client, project: Project, table: SourceTable
 ) -> None:
     for prompt in ("One {text}", "Two {text}", "Two {text}"):
         page.post(table.get_absolute_url(), FIELDS | {"prompt": prompt})
@@ -352,8 +358,8 @@ def test_saving_under_a_name_makes_the_next_version(
 
     template = project.templates.get()
     assert [each.number for each in template.versions.all()] == [2, 1]
-    assert template.versions.all()[0].recipe.prompt == "Two {text}"
-    html = html_of(page, f"/templates/{template.pk}/")
+    assert template.versions.all()[0].prompt_settings.prompt == "Two {text}"
+    html = html_of(page, f"/prompt-templates/{template.pk}/")
     assert html.index("Version 2") < html.index("Version 1")
     assert f"{START}?template={template.pk}" in html
 
@@ -393,32 +399,32 @@ def test_a_template_of_another_project_is_neither_offered_nor_taken(
 
     response = page.post(START, {"pasted": "text\nx", "template": theirs.pk})
 
-    assert "Theirs" in html_of(page, "/projects/other/builder/")
+    assert "Theirs" in html_of(page, "/projects/other/tables/new/")
     assert "Theirs" not in html_of(page, START)
     assert "Choose one of the project" in response.content.decode()
     assert not project.tables.exists()
 
 
 def test_a_deleted_template_leaves_the_files_it_made(
-    page: Client, project: Project, user: User, table: Table
+    page: Client, project: Project, user: User, table: SourceTable
 ) -> None:
     version = requests_from_table.save_template(project, user, "Mine", RECIPE)
-    requests_from_table.keep(table, RECIPE, version)
+    requests_from_table.keep_settings(table, RECIPE, version)
     page.post(f"/tables/{table.pk}/preview/")
 
-    page.post(f"/templates/{version.template.pk}/delete/")
+    page.post(f"/prompt-templates/{version.template.pk}/delete/")
 
-    assert not Template.objects.exists()
+    assert not PromptTemplate.objects.exists()
     upload = project.uploads.get()
     assert "Say {text}" in html_of(page, f"/files/{upload.pk}/origin/")
 
 
 def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
-    project: Project, user: User, table: Table
+    project: Project, user: User, table: SourceTable
 ) -> None:
     fresh = make_table(project, user)
-    Table.objects.filter(pk=table.pk).update(used_at=timezone.now() - timedelta(days=8))
-    Table.objects.update(next_check_at=timezone.now())
+    SourceTable.objects.filter(pk=table.pk).update(used_at=timezone.now() - timedelta(days=8))
+    SourceTable.objects.update(next_check_at=timezone.now())
 
     for each in (table, fresh):
         tasks.forget_table(str(each.pk))
@@ -430,9 +436,9 @@ def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
 
 
 def test_a_table_is_deleted_on_demand_and_its_files_stay(
-    page: Client, project: Project, table: Table
+    page: Client, project: Project, table: SourceTable
 ) -> None:
-    requests_from_table.keep(table, RECIPE, None)
+    requests_from_table.keep_settings(table, RECIPE, None)
     page.post(f"/tables/{table.pk}/preview/")
 
     assert "Keep the table" in html_of(page, f"/tables/{table.pk}/delete/")
@@ -456,7 +462,7 @@ def test_cells_cannot_become_markup(page: Client, project: Project, user: User) 
     nasty = "<script>alert(1)</script>"
     content = f'"{nasty}",text\n"{nasty}","</textarea>{nasty}"\n'
     table = make_table(project, user, content=content, name=f"{nasty}.csv")
-    requests_from_table.keep(table, RECIPE, None)
+    requests_from_table.keep_settings(table, RECIPE, None)
 
     for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
         assert nasty not in html_of(page, url)
@@ -485,7 +491,7 @@ def test_the_pages_take_ten_queries_at_most(
     for number in range(5):
         version = requests_from_table.save_template(project, user, f"Template {number}", RECIPE)
         table = make_table(project, user)
-        requests_from_table.keep(table, RECIPE, version)
+        requests_from_table.keep_settings(table, RECIPE, version)
 
     with django_assert_max_num_queries(10):
         response = page.get(url.format(pk=table.pk))

@@ -47,15 +47,15 @@ def test_unknown_prices_are_never_drawn_or_said_as_zero() -> None:
 
     assert [bar.is_unpriced for bar in drawn.bars] == [True, True, False]
     assert [bar.text for bar in drawn.bars] == [
-        "2 charges without a price",
-        "≥ $1.00 + 1 charge without a price",
+        "2 costs without a price",
+        "≥ $1.00 + 1 cost without a price",
         "$0.00",
     ]
-    assert drawn.caption == "≥ $1.00 + 3 charges without a price in all"
+    assert drawn.caption == "≥ $1.00 + 3 costs without a price in all"
 
 
 def test_where_nothing_is_known_nothing_is_the_most() -> None:
     drawn = chart([line("Mon", "0", 1)], "day")
 
-    assert drawn.label == "Cost per day, Mon to Mon: 1 charge without a price in all."
+    assert drawn.label == "Cost per day, Mon to Mon: 1 cost without a price in all."
     assert drawn.bars[0].height == "0.00"

@@ -95,12 +95,16 @@ def test_what_is_packed_is_kept_unpacked_since_providers_take_nothing_else(
     plain = f"{request_line(1)}\n{request_line(2)}\n".encode()
     packed = gzip.compress(plain)
 
-    kept = upload_intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
-    twin = upload_intake.receive(project, user, ContentFile(plain), name="tickets.jsonl")
+    kept = upload_intake.receive_file(project, user, ContentFile(packed), name="tickets.jsonl.gz")
+    duplicate = upload_intake.receive_file(project, user, ContentFile(plain), name="tickets.jsonl")
 
     assert b"".join(kept.chunks()) == plain
-    assert (kept.name, kept.size, kept.sha256) == (twin.name, twin.size, twin.sha256)
-    assert upload_intake.twin_of(twin) == kept
+    assert (kept.name, kept.size, kept.sha256) == (
+        duplicate.name,
+        duplicate.size,
+        duplicate.sha256,
+    )
+    assert upload_intake.earlier_copy_of(duplicate) == kept
 
 
 @pytest.mark.parametrize("harm", [slice(0, -9), slice(0, 20)])
@@ -109,13 +113,13 @@ def test_an_archive_that_cannot_be_unpacked_is_kept_as_it_came_and_refused(
 ) -> None:
     packed = gzip.compress(f"{request_line(1)}\n".encode() * 9)[harm]
 
-    kept = upload_intake.receive(project, user, ContentFile(packed), name="tickets.jsonl.gz")
+    kept = upload_intake.receive_file(project, user, ContentFile(packed), name="tickets.jsonl.gz")
     kept = Upload.objects.claim(kept.pk, Upload.Status.CHECKING)
-    upload_intake.check(kept)
+    upload_intake.check_upload(kept)
 
     assert (b"".join(kept.chunks()), kept.name) == (packed, "tickets.jsonl.gz")
     assert kept.status == Upload.Status.FAULTY
-    assert "gzip_truncated" in kept.report.fault_totals
+    assert "gzip_truncated" in kept.report.finding_totals
 
 
 def test_a_file_whose_bytes_are_gone_still_says_what_was_found(
@@ -134,8 +138,8 @@ def test_a_line_that_holds_a_secret_is_not_repeated(
     page: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, content=f"{request_line(1)}\nhidden-word".encode())
-    findings = json.loads(json.dumps(upload.findings))
-    findings["faults"].append(
+    report_fields = json.loads(json.dumps(upload.report_fields))
+    report_fields["findings"].append(
         {
             "line": 2,
             "custom_id": "",
@@ -144,8 +148,8 @@ def test_a_line_that_holds_a_secret_is_not_repeated(
             "message": "There seems to be a key in this line.",
         }
     )
-    findings["fault_totals"]["secret"] = 1
-    Upload.objects.filter(pk=upload.pk).update(findings=findings)
+    report_fields["finding_totals"]["secret"] = 1
+    Upload.objects.filter(pk=upload.pk).update(report_fields=report_fields)
 
     html = page.get(upload.get_absolute_url()).content.decode()
 
@@ -157,7 +161,7 @@ def test_a_report_of_another_version_breaks_nothing_and_can_be_made_again(
     page: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user)
-    Upload.objects.update(findings={"of": "another version"})
+    Upload.objects.update(report_fields={"of": "another version"})
 
     html = page.get(upload.get_absolute_url()).content.decode()
     assert "written by another version" in html
@@ -166,8 +170,8 @@ def test_a_report_of_another_version_breaks_nothing_and_can_be_made_again(
     page.post(f"/files/{upload.pk}/check/")
 
     upload.refresh_from_db()
-    assert (upload.status, upload.findings) == (Upload.Status.CHECKING, None)
-    upload_intake.check(upload)
+    assert (upload.status, upload.report_fields) == (Upload.Status.CHECKING, None)
+    upload_intake.check_upload(upload)
     assert upload.status == Upload.Status.READY
 
 
@@ -485,5 +489,5 @@ def test_a_large_file_is_checked_with_a_second_process_and_has_the_same_report(
 
     helped = make_upload(project, user, content=content)
 
-    assert helped.findings == alone.findings
+    assert helped.report_fields == alone.report_fields
     assert len(begun) == 1

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp import tasks
-from batchapp.models import Delivery, Part, Project, ProviderKey, User
+from batchapp.models import Project, ProviderBatch, ProviderKey, User, WebhookDelivery
 from batchapp.services.lifecycle import webhooks
 from batchapp.services.providers import provider_keys
 from tests.make import (
@@ -44,29 +44,29 @@ def provider_client() -> Client:
 def key(project: Project) -> ProviderKey:
     """A key that listens."""
     key = make_key(project)
-    provider_keys.listen(key, SECRET)
+    provider_keys.set_webhook_secret(key, SECRET)
     return key
 
 
 @pytest.fixture
-def part(project: Project, key: ProviderKey) -> Part:
+def provider_batch(project: Project, key: ProviderKey) -> ProviderBatch:
     """A part that runs, and whose turn comes in an hour."""
     return running(project, key)
 
 
-def running(project: Project, key: ProviderKey, upstream_id: str = "") -> Part:
+def running(project: Project, key: ProviderKey, remote_id: str = "") -> ProviderBatch:
     return set_part(
         make_batch(project, key=key),
-        status=Part.Status.RUNNING,
-        upstream_id=upstream_id or str(uuid.uuid4()),
+        status=ProviderBatch.Status.RUNNING,
+        remote_id=remote_id or str(uuid.uuid4()),
         polled_at=timezone.now(),
         next_check_at=timezone.now() + HOUR,
     )
 
 
-def is_due(part: Part) -> bool:
-    part.refresh_from_db()
-    return bool(part.next_check_at and part.next_check_at <= timezone.now())
+def is_due(provider_batch: ProviderBatch) -> bool:
+    provider_batch.refresh_from_db()
+    return bool(provider_batch.next_check_at and provider_batch.next_check_at <= timezone.now())
 
 
 def effects(key: ProviderKey) -> list[str]:
@@ -77,45 +77,49 @@ def effects(key: ProviderKey) -> list[str]:
 def test_a_batch_that_ended_is_looked_at_at_once(
     provider_client: Client,
     key: ProviderKey,
-    part: Part,
+    provider_batch: ProviderBatch,
     kind: str,
     woken: list[str],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    other = running(part.batch.project, key)
+    other = running(provider_batch.batch.project, key)
 
     with django_capture_on_commit_callbacks(execute=True):
-        status = deliver(provider_client, key, ended(part.upstream_id, kind=kind))
+        status = deliver(provider_client, key, ended(provider_batch.remote_id, kind=kind))
 
     assert status == 204
-    assert is_due(part)
+    assert is_due(provider_batch)
     assert not is_due(other)
-    assert woken == [str(part.pk)]
+    assert woken == [str(provider_batch.pk)]
     delivery = key.deliveries.get()
     assert (delivery.kind, delivery.effect) == (kind, "looked at once")
-    assert delivery.upstream_id == f"batch_{part.upstream_id}"
+    assert delivery.remote_id == f"batch_{provider_batch.remote_id}"
 
 
 def test_a_worker_that_is_at_it_keeps_its_lease(
-    provider_client: Client, key: ProviderKey, part: Part
+    provider_client: Client, key: ProviderKey, provider_batch: ProviderBatch
 ) -> None:
     until = timezone.now() + HOUR
-    Part.objects.filter(pk=part.pk).update(leased_until=until, claims=1)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(leased_until=until, claims=1)
 
-    deliver(provider_client, key, ended(part.upstream_id))
+    deliver(provider_client, key, ended(provider_batch.remote_id))
 
-    part.refresh_from_db()
-    assert (part.leased_until, part.claims, part.status) == (until, 1, Part.Status.RUNNING)
+    provider_batch.refresh_from_db()
+    assert (provider_batch.leased_until, provider_batch.claims, provider_batch.status) == (
+        until,
+        1,
+        ProviderBatch.Status.RUNNING,
+    )
 
 
 def test_an_id_that_bears_the_prefix_itself_is_found(
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
-    part = running(project, key, upstream_id="batch_abc")
+    provider_batch = running(project, key, remote_id="batch_abc")
 
     deliver(provider_client, key, ended("abc"))
 
-    assert is_due(part)
+    assert is_due(provider_batch)
 
 
 FORGED: list[dict[str, Any]] = [
@@ -140,16 +144,16 @@ FORGED: list[dict[str, Any]] = [
 def test_what_is_not_signed_as_it_should_be_is_refused_before_anything_is_written(
     provider_client: Client,
     key: ProviderKey,
-    part: Part,
+    provider_batch: ProviderBatch,
     how: dict[str, Any],
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_num_queries(1):  # the key itself
-        status = deliver(provider_client, key, ended(part.upstream_id), **how)
+        status = deliver(provider_client, key, ended(provider_batch.remote_id), **how)
 
     assert status == 401
-    assert not Delivery.objects.exists()
-    assert not is_due(part)
+    assert not WebhookDelivery.objects.exists()
+    assert not is_due(provider_batch)
 
 
 def test_a_body_that_was_changed_on_its_way_is_refused_and_never_logged(
@@ -181,7 +185,7 @@ def test_nobody_listens_at_an_unknown_key_or_one_without_a_secret_or_one_removed
 
     for each in (unknown, silent, key):
         assert deliver(provider_client, each, ended("x")) == 404
-    assert not Delivery.objects.exists()
+    assert not WebhookDelivery.objects.exists()
 
 
 def test_a_secret_that_cannot_be_read_any_more_hears_nothing(
@@ -193,7 +197,7 @@ def test_a_secret_that_cannot_be_read_any_more_hears_nothing(
 
 
 def test_only_posts_are_taken(provider_client: Client, key: ProviderKey) -> None:
-    assert provider_client.get(f"/hooks/{key.pk}/").status_code == 405
+    assert provider_client.get(f"/webhooks/{key.pk}/").status_code == 405
 
 
 def test_no_session_is_begun(provider_client: Client, key: ProviderKey) -> None:
@@ -212,14 +216,14 @@ def test_behind_a_proxy_that_speaks_https_it_is_taken_as_it_comes(
 
 
 def test_a_message_that_comes_twice_acts_once(
-    provider_client: Client, key: ProviderKey, part: Part
+    provider_client: Client, key: ProviderKey, provider_batch: ProviderBatch
 ) -> None:
-    deliver(provider_client, key, ended(part.upstream_id), message_id="one")
-    Part.objects.filter(pk=part.pk).update(next_check_at=timezone.now() + HOUR)
+    deliver(provider_client, key, ended(provider_batch.remote_id), message_id="one")
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(next_check_at=timezone.now() + HOUR)
 
-    assert deliver(provider_client, key, ended(part.upstream_id), message_id="one") == 204
+    assert deliver(provider_client, key, ended(provider_batch.remote_id), message_id="one") == 204
 
-    assert not is_due(part)
+    assert not is_due(provider_batch)
     assert key.deliveries.count() == 1
 
 
@@ -227,7 +231,7 @@ def test_two_keys_may_be_told_by_messages_of_the_same_id(
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
     other = make_key(project)
-    provider_keys.listen(other, OTHER_SECRET)
+    provider_keys.set_webhook_secret(other, OTHER_SECRET)
 
     deliver(provider_client, key, ended("x"), message_id="one")
     deliver(provider_client, other, ended("x"), message_id="one", secret=OTHER_SECRET)
@@ -236,14 +240,14 @@ def test_two_keys_may_be_told_by_messages_of_the_same_id(
 
 
 def test_messages_in_the_wrong_order_only_make_us_look(
-    provider_client: Client, key: ProviderKey, part: Part
+    provider_client: Client, key: ProviderKey, provider_batch: ProviderBatch
 ) -> None:
     for kind in ("batch.completed", "batch.created", "batch.failed"):
-        assert deliver(provider_client, key, ended(part.upstream_id, kind=kind)) == 204
+        assert deliver(provider_client, key, ended(provider_batch.remote_id, kind=kind)) == 204
 
-    assert is_due(part)
-    part.refresh_from_db()
-    assert (part.status, part.completed) == (Part.Status.RUNNING, 0)
+    assert is_due(provider_batch)
+    provider_batch.refresh_from_db()
+    assert (provider_batch.status, provider_batch.completed) == (ProviderBatch.Status.RUNNING, 0)
     assert effects(key) == ["looked at once", "ignored", "looked at once"]
 
 
@@ -251,22 +255,22 @@ def test_the_same_id_at_another_connection_is_another_batch(
     provider_client: Client, key: ProviderKey
 ) -> None:
     elsewhere = make_project(connection=make_connection())
-    part = running(elsewhere, make_key(elsewhere))
+    provider_batch = running(elsewhere, make_key(elsewhere))
 
-    deliver(provider_client, key, ended(part.upstream_id))
+    deliver(provider_client, key, ended(provider_batch.remote_id))
 
-    assert not is_due(part)
+    assert not is_due(provider_batch)
     assert effects(key) == ["not a batch of this portal"]
 
 
 def test_a_batch_on_another_key_of_the_same_account_is_looked_at(
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
-    part = running(project, make_key(project))
+    provider_batch = running(project, make_key(project))
 
-    deliver(provider_client, key, ended(part.upstream_id))
+    deliver(provider_client, key, ended(provider_batch.remote_id))
 
-    assert is_due(part)
+    assert is_due(provider_batch)
 
 
 @pytest.mark.parametrize(
@@ -300,20 +304,24 @@ def test_what_is_signed_but_says_nothing_to_us_is_kept_and_does_nothing(
 @pytest.mark.parametrize(
     ("status", "effect"),
     [
-        (Part.Status.HARVESTING, "already under way"),
-        (Part.Status.NEEDS_ATTENTION, "already under way"),
-        (Part.Status.CANCELLED, "already over, asked again"),
+        (ProviderBatch.Status.HARVESTING, "already under way"),
+        (ProviderBatch.Status.NEEDS_ATTENTION, "already under way"),
+        (ProviderBatch.Status.CANCELLED, "already over, asked again"),
     ],
 )
 def test_a_part_that_does_not_run_is_left_as_it_is(
-    provider_client: Client, key: ProviderKey, part: Part, status: str, effect: str
+    provider_client: Client,
+    key: ProviderKey,
+    provider_batch: ProviderBatch,
+    status: str,
+    effect: str,
 ) -> None:
-    Part.objects.filter(pk=part.pk).update(status=status, next_check_at=None)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(status=status, next_check_at=None)
 
-    deliver(provider_client, key, ended(part.upstream_id))
+    deliver(provider_client, key, ended(provider_batch.remote_id))
 
-    part.refresh_from_db()
-    assert (part.status, part.next_check_at) == (status, None)
+    provider_batch.refresh_from_db()
+    assert (provider_batch.status, provider_batch.next_check_at) == (status, None)
     assert effects(key) == [effect]
 
 
@@ -325,15 +333,15 @@ def test_the_end_that_is_known_here_asks_nobody(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(tasks.ask_again, "delay", asked.append)
-    part = finish(make_batch(project, key=key)).parts.get()
+    monkeypatch.setattr(tasks.recheck_finished, "delay", asked.append)
+    provider_batch = finish(make_batch(project, key=key)).provider_batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
-        deliver(provider_client, key, ended(part.upstream_id, completed=3))
+        deliver(provider_client, key, ended(provider_batch.remote_id, completed=3))
         assert asked == []
-        deliver(provider_client, key, ended(part.upstream_id, completed=2, failed=1))
+        deliver(provider_client, key, ended(provider_batch.remote_id, completed=2, failed=1))
 
-    assert asked == [str(part.pk)]
+    assert asked == [str(provider_batch.pk)]
     assert effects(key) == ["already over", "already over, asked again"]
 
 
@@ -342,8 +350,8 @@ def test_the_last_two_hundred_deliveries_of_each_key_are_kept(
 ) -> None:
     other = make_key(project)
     for each in (key, other):
-        Delivery.objects.bulk_create(
-            Delivery(key=each, message_id=str(number), kind="batch.completed")
+        WebhookDelivery.objects.bulk_create(
+            WebhookDelivery(key=each, message_id=str(number), kind="batch.completed")
             for number in range(webhooks.KEPT)
         )
 
@@ -359,7 +367,7 @@ def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(
 ) -> None:
     key = make_key(user)
     url = f"/keys/{key.pk}/webhook/"
-    assert f"http://localhost:8000/hooks/{key.pk}/" in page.get(url).content.decode()
+    assert f"http://localhost:8000/webhooks/{key.pk}/" in page.get(url).content.decode()
 
     answer = page.post(url, {"secret": f" {SECRET} "}, follow=True)
 
@@ -377,7 +385,7 @@ def test_a_new_secret_ends_the_old_one_and_none_ends_all(
     page: Client, provider_client: Client, user: User
 ) -> None:
     key = make_key(user)
-    provider_keys.listen(key, SECRET)
+    provider_keys.set_webhook_secret(key, SECRET)
     url = f"/keys/{key.pk}/webhook/"
 
     page.post(url, {"secret": OTHER_SECRET})
@@ -422,11 +430,11 @@ def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
     foreign.connection = mine.connection
     foreign.save()
     key = make_key(mine)
-    provider_keys.listen(key, SECRET)
+    provider_keys.set_webhook_secret(key, SECRET)
     own, secret = running(mine, key), running(foreign, make_key(foreign))
     type(own.batch).objects.filter(pk=secret.batch_id).update(name="Their secret batch")
-    for part in (own, secret):
-        deliver(Client(), key, ended(part.upstream_id))
+    for provider_batch in (own, secret):
+        deliver(Client(), key, ended(provider_batch.remote_id))
 
     html = page.get(f"/keys/{key.pk}/webhook/").content.decode()
 
@@ -460,7 +468,7 @@ def test_the_webhooks_of_a_project_are_its_admins_to_set(client: Client, project
 
 def test_a_removed_key_forgets_its_webhook_too(user: User) -> None:
     key = make_key(user)
-    provider_keys.listen(key, SECRET)
+    provider_keys.set_webhook_secret(key, SECRET)
 
     provider_keys.remove(key)
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Part, Project, ProviderKey, User
+from batchapp.models import Project, ProviderBatch, ProviderKey, User
 from batchapp.services.providers import provider_keys
 from tests.make import (
     ADMIN,
@@ -115,10 +115,10 @@ def test_replacing_a_key_warns_while_a_batch_on_it_may_exist_unconfirmed(
     url = f"/keys/{key.pk}/replace/"
     assert "paid a second time" not in page.get(url).content.decode()
 
-    set_part(batch, create_attempted_at=timezone.now(), status=Part.Status.WAITING)
+    set_part(batch, create_attempted_at=timezone.now(), status=ProviderBatch.Status.WAITING)
     assert "paid a second time" in page.get(url).content.decode()
 
-    set_part(batch, upstream_id="batch-1", status=Part.Status.RUNNING)
+    set_part(batch, remote_id="batch-1", status=ProviderBatch.Status.RUNNING)
     assert "paid a second time" not in page.get(url).content.decode()
 
 

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.test import Client
 
-from batchapp.models import Adoption, Project, ProviderKey, Upload, User
+from batchapp.models import BatchImport, Project, ProviderKey, Upload, User
 from tests.make import answer_line, error_line, finish, make_batch, make_key
 from tests.provider import Provider
 from tests.webhooks import SECRET
@@ -43,12 +43,12 @@ def test_ids_that_are_none_bring_nothing_in(
     key = make_key(project)
 
     response = page.post(
-        f"/projects/{project.slug}/batches/bring-in/", {"key": str(key.pk), "batches": value}
+        f"/projects/{project.slug}/batches/import/", {"key": str(key.pk), "batches": value}
     )
 
     assert response.status_code in {200, 302, 400}
     assert XSS not in response.content.decode()
-    assert not Adoption.objects.filter(upstream_id__regex=r"[^\w.:-]").exists()
+    assert not BatchImport.objects.filter(remote_id__regex=r"[^\w.:-]").exists()
 
 
 def test_ten_thousand_ids_are_refused(
@@ -57,11 +57,11 @@ def test_ten_thousand_ids_are_refused(
     ids = [str(uuid.uuid4()) for _ in range(10_000)]
     for data in ({"batches": ids[:900]}, {"batches": ids}, {"ids": " ".join(ids)}):
         response = page.post(
-            f"/projects/{project.slug}/batches/bring-in/",
+            f"/projects/{project.slug}/batches/import/",
             {"key": str(make_key(project).pk), **data},
         )
         assert response.status_code in {200, 400}
-    assert not Adoption.objects.exists()
+    assert not BatchImport.objects.exists()
 
 
 @pytest.mark.parametrize("value", [*ODD, "whsec_", "whsec_!!!", "whsec_" + "A" * 100_000])
@@ -93,8 +93,8 @@ def test_odd_addresses_are_pages_all_the_same(
     batch = finish(make_batch(project, user), [answer_line(1)], ERRORS)
     for path, names in (
         (f"/batches/{batch.pk}/results/", ["q", "outcome", "attempts", "after", "before"]),
-        (f"/batches/{batch.pk}/set-aside/", ["after"]),
-        (f"/projects/{project.slug}/batches/bring-in/", ["after", "key"]),
+        (f"/batches/{batch.pk}/unmatched/", ["after"]),
+        (f"/projects/{project.slug}/batches/import/", ["after", "key"]),
         (f"/files/{batch.upload_id}/batch/window/", ["window", "fallback", "name", "submission"]),
         (f"/files/{batch.upload_id}/batch/review/", ["window", "fallback", "name", "submission"]),
     ):
@@ -109,8 +109,8 @@ def test_what_changes_something_wants_a_token(project: Project, user: User) -> N
     page = Client(enforce_csrf_checks=True)
     page.force_login(user)
     batch = make_batch(project, user)
-    for path in ("cancel", "pause", "resume", "reopen", "retry", "try-again"):
+    for path in ("cancel", "pause", "resume", "retry-in-place", "retry", "try-again"):
         assert page.post(f"/batches/{batch.pk}/{path}/").status_code == 403
     key = make_key(user, project.connection)
     assert page.post(f"/keys/{key.pk}/webhook/", {"secret": SECRET}).status_code == 403
-    assert page.post(f"/projects/{project.slug}/batches/bring-in/").status_code == 403
+    assert page.post(f"/projects/{project.slug}/batches/import/").status_code == 403

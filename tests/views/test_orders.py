@@ -179,7 +179,9 @@ def test_a_faulty_file_says_what_to_do_and_leads_no_further(
 
 
 def test_a_check_that_broke_off_can_be_repeated(page: Client, upload: Upload) -> None:
-    Upload.objects.filter(pk=upload.pk).update(status="failed", findings=None, error="No disk.")
+    Upload.objects.filter(pk=upload.pk).update(
+        status="failed", report_fields=None, error="No disk."
+    )
 
     html = text(page, f"/files/{upload.pk}/batch/")
 
@@ -188,7 +190,7 @@ def test_a_check_that_broke_off_can_be_repeated(page: Client, upload: Upload) ->
 
 
 def test_findings_of_another_version_lead_to_a_new_check(page: Client, upload: Upload) -> None:
-    Upload.objects.filter(pk=upload.pk).update(findings={"of": "another version"})
+    Upload.objects.filter(pk=upload.pk).update(report_fields={"of": "another version"})
 
     html = text(page, step(upload, "window"))
 
@@ -414,9 +416,9 @@ def test_the_review_says_in_words_what_happens_without_room_and_the_batch_keeps_
 
     batch = Batch.objects.get()
     assert (batch.window, batch.fallback_window) == ("1h", "24h")
-    charge = batch.charges.get()
-    assert charge.fallback_price
-    assert (charge.fallback_price.input, charge.fallback_price.output) == (1, 2)
+    model_cost = batch.model_costs.get()
+    assert model_cost.fallback_price
+    assert (model_cost.fallback_price.input, model_cost.fallback_price.output) == (1, 2)
     assert "1h, or 24h if there is no room" in text(page, batch.get_absolute_url())
 
 
@@ -432,7 +434,7 @@ def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
     assert "Once one of its parts was accepted, the others wait for room in 1h." in words(html)
     submit(page, upload, hidden(html))
     batch = Batch.objects.get()
-    prepare.prepare(batch.parts.get())
+    prepare.prepare(batch.provider_batches.get())
     html = text(page, batch.get_absolute_url())
     assert "1h, or 24h if there is no room before the first part is accepted" in html
 
@@ -447,7 +449,7 @@ def test_the_review_says_in_how_many_parts_the_file_goes(
     html = text(page, step(upload, "review", window="24h", key=key.pk))
 
     assert f"go to {project.connection}, in 3 parts, as soon as you submit" in words(html)
-    checked = text(page, reverse("batch_check", args=[upload.pk]))
+    checked = text(page, reverse("order_check", args=[upload.pk]))
     assert f"It is sent in 3 parts, since {project.connection} takes 2 requests a file." in checked
 
 
@@ -457,7 +459,7 @@ def test_the_review_shows_all_that_will_happen(
     html = text(page, step(upload, "review", window="1h", key=key.pk, name="Tickets of May"))
 
     said = words(html)
-    for part in (
+    for provider_batch in (
         "3 requests of tickets.jsonl go to",
         "Name Tickets of May",
         "Completion window 1h: due in",
@@ -470,7 +472,7 @@ def test_the_review_shows_all_that_will_happen(
         "Input tokens are exact.",
         "1h: $2.00 in, $4.00 out",
     ):
-        assert part in said
+        assert provider_batch in said
     assert f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May" in html
 
 
@@ -492,9 +494,9 @@ def test_what_was_run_before_is_said_with_its_figures(
         [answer_line(1), answer_line(2)],
         [error_line(3)],
     )
-    twin = make_upload(upload.project, user, name="copy.jsonl")
+    duplicate = make_upload(upload.project, user, name="copy.jsonl")
     grace = join(make_user("grace@example.com"), upload.project)
-    running = make_batch(upload.project, grace, upload=twin, key=key, name="Second")
+    running = make_batch(upload.project, grace, upload=duplicate, key=key, name="Second")
     set_part(running, status="running", completed=1)
     make_batch(upload.project, user, upload=upload, key=key, window="1h", name="Faster")
     other = make_upload(upload.project, user, content=request_file(4))
@@ -547,7 +549,7 @@ def test_the_form_as_it_stands_makes_a_batch_and_a_worker_is_told(
     assert response["Location"] == batch.get_absolute_url()
     assert (batch.name, batch.window, batch.key) == ("tickets", "24h", key)
     assert str(batch.submission) == sent["submission"]
-    assert woken == [str(batch.parts.get().pk)]
+    assert woken == [str(batch.provider_batches.get().pk)]
 
 
 def test_a_form_sent_twice_makes_one_batch(page: Client, upload: Upload, key: ProviderKey) -> None:
@@ -693,7 +695,7 @@ def test_nothing_is_ordered_at_a_price_that_was_not_shown(
     assert "$99.00 out" in html
     assert not Batch.objects.exists()
     submit(page, upload, hidden(html))
-    assert Batch.objects.get().charges.get().output_price == 99
+    assert Batch.objects.get().model_costs.get().output_price == 99
 
 
 def test_a_form_sent_twice_makes_one_batch_also_if_the_price_changed_in_between(

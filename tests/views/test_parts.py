@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from batchapp.models import Batch, Part, Project, User
+from batchapp.models import Batch, Project, ProviderBatch, User
 from batchapp.services.lifecycle import prepare
 from tests.make import make_batch, make_upload, request_file
 
@@ -22,7 +22,7 @@ def batch(project: Project, user: User) -> Batch:
     project.connection.max_requests = 2
     project.connection.save()
     made = make_batch(project, user, upload=make_upload(project, user, content=request_file(5)))
-    prepare.prepare(made.parts.get())
+    prepare.prepare(made.provider_batches.get())
     return made
 
 
@@ -31,7 +31,9 @@ def words(page: Client, batch: Batch) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-@pytest.mark.parametrize("status", [Part.Status.WAITING, Part.Status.REOPENING])
+@pytest.mark.parametrize(
+    "status", [ProviderBatch.Status.WAITING, ProviderBatch.Status.RETRYING_IN_PLACE]
+)
 @pytest.mark.parametrize(("failures", "tone"), [(0, "info"), (2, "warn")])
 def test_to_wait_for_a_place_is_no_warning(
     page: Client, batch: Batch, status: str, failures: int, tone: str
@@ -46,22 +48,22 @@ def test_to_wait_for_a_place_is_no_warning(
 
 
 def set_number(batch: Batch, number: int, **fields: object) -> None:
-    batch.parts.filter(number=number).update(**fields)
+    batch.provider_batches.filter(number=number).update(**fields)
 
 
 def test_each_part_has_a_row_with_where_it_is(page: Client, batch: Batch) -> None:
     set_number(
         batch,
         1,
-        status=Part.Status.RUNNING,
-        upstream_id="b-1",
+        status=ProviderBatch.Status.RUNNING,
+        remote_id="b-1",
         completed=1,
         failed=1,
         expires_at=timezone.now(),
         submitted_at=timezone.now(),
         polled_at=timezone.now(),
     )
-    set_number(batch, 2, status=Part.Status.WAITING, trouble="Waiting for a free place.")
+    set_number(batch, 2, status=ProviderBatch.Status.WAITING, trouble="Waiting for a free place.")
 
     said = words(page, batch)
 
@@ -83,8 +85,10 @@ def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_l
     page: Client, batch: Batch
 ) -> None:
     for number, place in [(1, "None is"), (2, "1 is")]:
-        set_number(batch, number, status=Part.Status.WAITING, trouble=f"Queued: {place} before.")
-    set_number(batch, 3, status=Part.Status.NEEDS_ATTENTION, trouble="Add credits.")
+        set_number(
+            batch, number, status=ProviderBatch.Status.WAITING, trouble=f"Queued: {place} before."
+        )
+    set_number(batch, 3, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble="Add credits.")
 
     html = page.get(batch.get_absolute_url()).content.decode()
 
@@ -95,7 +99,12 @@ def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_l
 def test_what_is_tried_again_says_when(page: Client, batch: Batch) -> None:
     later = timezone.now() + timedelta(minutes=3, seconds=5)
     set_number(
-        batch, 1, status=Part.Status.WAITING, trouble="No room.", failures=1, next_check_at=later
+        batch,
+        1,
+        status=ProviderBatch.Status.WAITING,
+        trouble="No room.",
+        failures=1,
+        next_check_at=later,
     )
 
     assert "No room. Next try in 3 minutes." in words(page, batch)

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
 from batchapp.pipeline import provider_access
-from batchapp.providers.client import UpstreamClient
+from batchapp.providers.client import ProviderClient
 from tests.make import MODEL, make_key, make_upload
 from tests.provider import Provider
 
@@ -68,7 +68,7 @@ def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
     connection.save()
     asked: list[tuple[str, str]] = []
 
-    def connect(url: str, secret: str, **_: object) -> UpstreamClient:
+    def connect(url: str, secret: str, **_: object) -> ProviderClient:
         asked.append((url, secret))
         return provider.client()
 

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
 from batchapp.models import Project, StaleRow, Upload, User
-from batchapp.services.files import corrections, upload_intake
+from batchapp.services.files import correct_file, upload_intake
 from tests.make import (
     MODEL,
     VIEWER,
@@ -39,11 +39,11 @@ def faulty(project: Project, user: User) -> Upload:
 
 
 def address(upload: Upload) -> str:
-    return reverse("upload_repair", args=[upload.pk])
+    return reverse("file_correct", args=[upload.pk])
 
 
-def ask(*repairs: str, **values: Any) -> dict[str, Any]:
-    return {"repairs": list(repairs), "submission": str(uuid.uuid4())} | values
+def ask(*corrections: str, **values: Any) -> dict[str, Any]:
+    return {"corrections": list(corrections), "submission": str(uuid.uuid4())} | values
 
 
 def html_of(page: Client, url: str) -> str:
@@ -110,7 +110,7 @@ def test_the_same_form_with_another_choice_makes_another_version(
 ) -> None:
     asked = ask("drop_bad_rows")
     page.post(address(faulty), asked)
-    page.post(address(faulty), asked | {"repairs": ["suffix_duplicates", "drop_bad_rows"]})
+    page.post(address(faulty), asked | {"corrections": ["suffix_duplicates", "drop_bad_rows"]})
 
     names = faulty.versions.order_by("created_at").values_list("name", flat=True)
     assert list(names) == ["questions-corrected.jsonl", "questions-corrected-2.jsonl"]
@@ -120,7 +120,7 @@ def test_a_finding_leads_to_its_cures_and_ticks_what_was_asked_for(
     page: Client, faulty: Upload
 ) -> None:
     file = html_of(page, faulty.get_absolute_url())
-    link = re.search(r'id="cure-duplicate_custom_id-drop_bad_rows" href="([^"]*)"', file)
+    link = re.search(r'id="correct-duplicate_custom_id-drop_bad_rows" href="([^"]*)"', file)
     assert link
 
     html = html_of(page, link[1])
@@ -154,9 +154,9 @@ def test_of_a_large_file_the_beginning_is_tried(
     page: Client, faulty: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batchapp.models.files.upload.CHUNK", 100)
-    monkeypatch.setattr(corrections, "PREVIEWED", len(request_line(1)) * 5 // 2)
+    monkeypatch.setattr(correct_file, "PREVIEWED", len(request_line(1)) * 5 // 2)
 
-    html = html_of(page, address(faulty) + "?repairs=drop_bad_rows")
+    html = html_of(page, address(faulty) + "?corrections=drop_bad_rows")
 
     assert "In the first 2 lines: nothing changed." in html
 
@@ -253,7 +253,7 @@ def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
 
     with storage.open(name, "wb") as blob:
         blob.write(TWICE)
-    page.post(reverse("upload_check", args=[fresh.pk]))
+    page.post(reverse("file_check", args=[fresh.pk]))
 
     assert work(fresh).status == Upload.Status.READY
 
@@ -287,10 +287,10 @@ def test_a_version_without_bytes_is_neither_downloaded_nor_a_twin_and_can_be_del
     fresh = faulty.versions.first()
     assert fresh
 
-    response = page.get(reverse("upload_download", args=[fresh.pk]))
+    response = page.get(reverse("file_download", args=[fresh.pk]))
 
     assert response["Location"] == fresh.get_absolute_url()
-    assert upload_intake.twin_of(fresh) is None
+    assert upload_intake.earlier_copy_of(fresh) is None
     assert upload_intake.remove(fresh)
 
 
@@ -309,7 +309,7 @@ def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(
 
     monkeypatch.setattr(type(mine.blob), "save", lose_the_lease)
     with pytest.raises(StaleRow):
-        corrections.make(mine)
+        correct_file.write_corrected_file(mine)
 
     row.refresh_from_db()
     assert row.is_to_be_made
@@ -408,7 +408,7 @@ def test_nobody_elses_file_is_corrected(client: Client, faulty: Upload) -> None:
 
 
 def ticked(html: str) -> list[str]:
-    return re.findall(r'name="repairs" value="([^"]*)" checked', html)
+    return re.findall(r'name="corrections" value="([^"]*)" checked', html)
 
 
 def unbounded(project: Project, user: User) -> Upload:
@@ -462,7 +462,7 @@ def test_a_misspelt_model_is_found_and_set_right(
     html = html_of(page, upload.get_absolute_url())
 
     assert f"has no price on file for {MODEL}x (is it {MODEL}?)." in html
-    (link,) = re.findall(r'id="cure-no_price-set_model" href="([^"]+)"', html)
+    (link,) = re.findall(r'id="correct-no_price-set_model" href="([^"]+)"', html)
     form = html_of(page, link.replace("&amp;", "&"))
     assert ticked(form) == ["set_model"]
     assert f'<option value="{MODEL}" selected' in form

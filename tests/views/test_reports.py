@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Batch, Charge, Connection, User
+from batchapp.models import Batch, Connection, ModelCost, User
 from batchapp.templatetags.words import usd
 from tests.make import (
     answer_line,
@@ -186,14 +186,14 @@ def test_a_longer_range_is_told_in_larger_steps(
 def test_what_has_no_price_is_said_and_not_drawn_as_nothing(
     operator: Client, batches: list[Batch]
 ) -> None:
-    Charge.objects.filter(batch=batches[2]).update(cost_usd=None)
+    ModelCost.objects.filter(batch=batches[2]).update(cost_usd=None)
     Batch.objects.filter(pk=batches[2].pk).update(finished_at=timezone.now() - timedelta(days=1))
     yesterday = timezone.localdate() - timedelta(days=1)
 
     html = html_of(operator, first=yesterday.isoformat(), last=timezone.localdate().isoformat())
 
     unknown, known = bars_of(html).values()
-    assert unknown == "1 charge without a price"
+    assert unknown == "1 cost without a price"
     assert known == usd((batches[0].actual_cost_usd or 0) + (batches[1].actual_cost_usd or 0))
     assert html.count('class="bar-without"') == 1
 
@@ -233,7 +233,7 @@ def test_costs_without_a_price_make_the_total_a_floor(
     foot = html_of(operator).split("<tfoot>")[1]
 
     assert "≥ $" in foot
-    assert "1 charge without a price" in foot
+    assert "1 cost without a price" in foot
     assert [row["cost_usd"] for row in csv_of(operator) if row["model"] == "new/model"] == [""]
 
 

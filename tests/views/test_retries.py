@@ -12,7 +12,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
-from batchapp.models import Batch, Charge, Connection, Part, Project, Upload, User
+from batchapp.models import Batch, Connection, ModelCost, Project, ProviderBatch, Upload, User
 from tests.make import (
     MODEL,
     VIEWER,
@@ -103,7 +103,7 @@ def test_a_retry_goes_on_to_the_steps_of_a_batch(
         response = page.post(address(parent), ask("missing", "provider_error"))
 
     fresh = Upload.objects.get(retry_of=parent)
-    check = reverse("batch_check", args=[fresh.pk])
+    check = reverse("order_check", args=[fresh.pk])
     assert response["Location"] == f"{check}?window=24h"
     assert woken == [str(fresh.pk)]
     assert "Writing the requests" in html_of(page, check)
@@ -113,7 +113,9 @@ def test_a_retry_goes_on_to_the_steps_of_a_batch(
     html = html_of(page, check)
     assert "All 3 requests are ready" in html
     assert "provider error: 2, no result: 1" in html
-    window = page.get(reverse("batch_window", args=[fresh.pk]), {"window": "1h"}, follow=True)
+    window = page.get(
+        reverse("order_choose_window", args=[fresh.pk]), {"window": "1h"}, follow=True
+    )
     assert 'value="questions-retry"' in window.content.decode()
 
 
@@ -124,10 +126,10 @@ def test_a_retry_is_submitted_like_any_batch_and_belongs_to_its_parent(
     fresh = Upload.objects.get(retry_of=parent)
     tasks.check(str(fresh.pk))
     order = {"window": "1h", "key": str(parent.key.pk), "name": "Again"}
-    review = page.get(reverse("batch_review", args=[fresh.pk]), order, follow=True)
+    review = page.get(reverse("order_review", args=[fresh.pk]), order, follow=True)
     sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', review.content.decode()))
 
-    page.post(reverse("batch_review", args=[fresh.pk]), sent)
+    page.post(reverse("order_review", args=[fresh.pk]), sent)
 
     child = Batch.objects.get(upload=fresh)
     assert (child.parent, child.window, child.requests) == (parent, "1h", 1)
@@ -203,7 +205,7 @@ def test_of_a_running_batch_the_page_says_that_only_what_has_ended_counts(
 ) -> None:
     batch = make_batch(project, user)
     answer(batch, [answer_line(1)], [error_line(2)])
-    set_part(batch, status=Part.Status.RUNNING)
+    set_part(batch, status=ProviderBatch.Status.RUNNING)
 
     html = html_of(page, address(batch))
 
@@ -214,7 +216,7 @@ def test_of_a_running_batch_the_page_says_that_only_what_has_ended_counts(
 def test_a_provider_that_can_is_offered_to_run_failures_again_in_place(
     page: Client, parent: Batch
 ) -> None:
-    in_place = reverse("batch_reopen", args=[parent.pk])
+    in_place = reverse("batch_retry_in_place", args=[parent.pk])
     Connection.objects.update(has_retry=True)
 
     assert in_place in counted(page, parent, ask("provider_error"))
@@ -237,7 +239,7 @@ def test_only_members_retry(client: Client, parent: Batch, project: Project) -> 
     client.force_login(make_user())
     assert client.get(address(parent)).status_code == 404
     assert client.post(address(parent), ask("missing")).status_code == 404
-    assert client.get(reverse("batch_merged", args=[parent.pk])).status_code == 404
+    assert client.get(reverse("batch_download_merged", args=[parent.pk])).status_code == 404
     assert Upload.objects.count() == 1
 
 
@@ -273,12 +275,12 @@ def test_what_a_family_costs_is_estimated_while_one_of_it_runs_and_partial_witho
         return f"{found[1]}: {found[2]}"
 
     assert together().startswith("cost guess: ~$")
-    Charge.objects.filter(batch=child).update(estimated_cost_usd=None)
+    ModelCost.objects.filter(batch=child).update(estimated_cost_usd=None)
     assert together().startswith("cost guess: ≥ ~$")
     finish(child, [answer_line(10)])
-    Charge.objects.filter(batch=child).update(cost_usd=None)
+    ModelCost.objects.filter(batch=child).update(cost_usd=None)
     assert together().startswith("cost: ≥ $")
-    Charge.objects.update(cost_usd=None)
+    ModelCost.objects.update(cost_usd=None)
     assert together() == "cost none: no price"
 
 
@@ -298,7 +300,7 @@ def test_results_count_the_answers_of_retries_unless_they_are_left_out(
     page: Client, parent: Batch
 ) -> None:
     finish(retried(page, parent, "missing", "provider_error"), [answer_line(8, text="At last.")])
-    results = reverse("batch_results", args=[parent.pk])
+    results = reverse("result_list", args=[parent.pk])
 
     both = html_of(page, results)
     assert "At last." in both
@@ -315,7 +317,7 @@ def test_results_count_the_answers_of_retries_unless_they_are_left_out(
 
 
 def test_a_batch_without_retries_has_no_switch(page: Client, parent: Batch) -> None:
-    results = reverse("batch_results", args=[parent.pk])
+    results = reverse("result_list", args=[parent.pk])
 
     assert "With retries" not in html_of(page, results)
     assert "row-8<" in html_of(page, results, attempts="", outcome="failed")
@@ -325,16 +327,16 @@ def test_a_result_shows_its_best_answer_and_all_attempts(page: Client, parent: B
     child = finish(retried(page, parent, "missing", "provider_error"), [answer_line(8)])
     line = child.results.get(custom_id="row-8").line
 
-    both = html_of(page, reverse("result", args=[parent.pk, 8]))
+    both = html_of(page, reverse("result_detail", args=[parent.pk, 8]))
     assert "Answer 8." in both
     assert "from retry 1" in both
     assert "The model broke down." in both
-    assert reverse("result", args=[child.pk, line]) in both
+    assert reverse("result_detail", args=[child.pk, line]) in both
 
-    alone = html_of(page, reverse("result", args=[parent.pk, 8]), attempts="own")
+    alone = html_of(page, reverse("result_detail", args=[parent.pk, 8]), attempts="own")
     assert 'id="attempts"' in alone
     assert "from retry 1" not in alone
-    assert 'id="attempts"' not in html_of(page, reverse("result", args=[parent.pk, 1]))
+    assert 'id="attempts"' not in html_of(page, reverse("result_detail", args=[parent.pk, 1]))
 
 
 def test_the_merged_results_are_downloaded_under_the_batchs_name(
@@ -342,7 +344,7 @@ def test_the_merged_results_are_downloaded_under_the_batchs_name(
 ) -> None:
     finish(retried(page, parent, "missing", "provider_error"), [answer_line(8)])
 
-    response = page.get(reverse("batch_merged", args=[parent.pk]))
+    response = page.get(reverse("batch_download_merged", args=[parent.pk]))
 
     lines = [json.loads(line) for line in b"".join(response).splitlines()]
     assert 'filename="tickets-merged.jsonl"' in response["Content-Disposition"]
@@ -367,7 +369,7 @@ def test_pages_of_a_family_take_few_queries(
 
     for batch in (parent, child, grandchild):
         with django_assert_max_num_queries(10):
-            page.get(reverse("batch_results", args=[batch.pk]))
+            page.get(reverse("result_list", args=[batch.pk]))
     with django_assert_max_num_queries(10):
         page.get("/batches/")
     with django_assert_max_num_queries(10):

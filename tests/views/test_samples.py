@@ -36,7 +36,7 @@ def test_a_sample_comes_in_as_if_a_person_had_sent_it(
     assert response["Location"] == upload.get_absolute_url()
     assert woken == [str(upload.pk)]
     assert (upload.name, upload.uploaded_by.email) == (f"{name}.jsonl", "ada@example.com")
-    upload_intake.check(upload)
+    upload_intake.check_upload(upload)
     assert (upload.status, upload.requests) == (Upload.Status.READY, requests)
 
 

@@ -172,7 +172,7 @@ def test_a_script_is_answered_with_where_the_file_is(page: Client, project: Proj
             "url": f"/files/{upload.pk}/",
             "next": f"/files/{upload.pk}/",
             "state": f"/files/{upload.pk}/state/",
-            "twin": None,
+            "duplicate": None,
         }
     ]
 
@@ -213,7 +213,7 @@ def test_the_check_of_a_file_can_be_followed(page: Client, project: Project, use
     checking = page.get(url).json()
     Upload.objects.update(lines_checked=0)
     upload.refresh_from_db()
-    upload_intake.check(upload)
+    upload_intake.check_upload(upload)
 
     assert checking == {
         "text": "Checking: 1,200 lines so far",
@@ -275,7 +275,9 @@ def test_two_that_come_at_one_instant_are_one(
 
     def receive() -> Upload:
         file = SimpleUploadedFile("a.jsonl", request_file())
-        return upload_intake.receive(project, user, file, name="a.jsonl", submission=submission)
+        return upload_intake.receive_file(
+            project, user, file, name="a.jsonl", submission=submission
+        )
 
     def overtaken(*args: Any, **kwargs: Any) -> str:
         monkeypatch.setattr(FileSystemStorage, "save", save)
@@ -293,10 +295,10 @@ def test_two_that_come_at_one_instant_are_one(
 def test_the_answer_names_the_same_bytes_that_are_here(page: Client, project: Project) -> None:
     first = make_upload(project, name="tickets.jsonl")
 
-    twin = page.post(URL, {"file": sent()}, headers=JSON).json()["files"][0]["twin"]
+    duplicate = page.post(URL, {"file": sent()}, headers=JSON).json()["files"][0]["duplicate"]
 
-    assert twin["url"] == first.get_absolute_url()
-    assert twin["text"].startswith("The same bytes are here already: tickets.jsonl, ")
+    assert duplicate["url"] == first.get_absolute_url()
+    assert duplicate["text"].startswith("The same bytes are here already: tickets.jsonl, ")
 
 
 def test_a_file_sent_to_be_run_leads_to_its_batch(page: Client, project: Project) -> None:

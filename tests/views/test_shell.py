@@ -107,8 +107,14 @@ def test_a_head_turns_its_sort_and_starts_at_the_first_page(
 def test_the_style_page_is_for_staff_and_shows_every_state(client: Client) -> None:
     client.force_login(make_user("ada@example.com", is_staff=True))
     html = html_of(client, "/styleguide/")
-    for part in ("Completed with errors", "No result", "Skeleton", "shown this once", "Review"):
-        assert part in html
+    for provider_batch in (
+        "Completed with errors",
+        "No result",
+        "Skeleton",
+        "shown this once",
+        "Review",
+    ):
+        assert provider_batch in html
 
     client.force_login(make_user("eve@example.com"))
     assert client.get("/styleguide/").status_code == 403
@@ -138,7 +144,7 @@ PAGES = [
     "/projects/support/files/",
     "/projects/support/members/",
     "/projects/support/keys/",
-    "/projects/support/builder/",
+    "/projects/support/tables/new/",
     "/palette/?q=a",
     "/profile/",
     "/batches/{batch}/",

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from batchapp.models import Batch, Connection, Part, Project, User
+from batchapp.models import Batch, Connection, Project, ProviderBatch, User
 from tests.make import (
     VIEWER,
     answer_line,
@@ -39,8 +39,8 @@ def running(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Tickets")
     set_part(
         batch,
-        status=Part.Status.RUNNING,
-        upstream_id="b-1",
+        status=ProviderBatch.Status.RUNNING,
+        remote_id="b-1",
         completed=1,
         expires_at=at_two(2999),
     )
@@ -52,8 +52,8 @@ def paused(running: Batch) -> Batch:
     Batch.objects.filter(pk=running.pk).update(pause_requested_at=timezone.now())
     set_part(
         running,
-        status=Part.Status.PAUSED,
-        stopped_in=Part.Status.RUNNING,
+        status=ProviderBatch.Status.PAUSED,
+        stopped_in_status=ProviderBatch.Status.RUNNING,
         next_check_at=None,
     )
     return running
@@ -144,9 +144,9 @@ def test_a_batch_that_is_over_is_not_paused(page: Client, ended: Batch) -> None:
 
 def test_a_retry_in_place_names_what_it_does(page: Client, ended: Batch) -> None:
     set_part(ended, expires_at=at_two(2024))
-    assert f'href="/batches/{ended.pk}/reopen/"' in html_of(page, ended.get_absolute_url())
+    assert f'href="/batches/{ended.pk}/retry-in-place/"' in html_of(page, ended.get_absolute_url())
 
-    question = html_of(page, f"/batches/{ended.pk}/reopen/")
+    question = html_of(page, f"/batches/{ended.pk}/retry-in-place/")
 
     assert "2 of 3 requests failed, were cancelled or came back without a result" in question
     assert "in the same batch, at the same prices" in question
@@ -157,13 +157,13 @@ def test_a_retry_in_place_names_what_it_does(page: Client, ended: Batch) -> None
 
 
 def test_a_second_click_on_retry_in_place_does_nothing(page: Client, ended: Batch) -> None:
-    first = posted(page, f"/batches/{ended.pk}/reopen/")
-    second = posted(page, f"/batches/{ended.pk}/reopen/")
+    first = posted(page, f"/batches/{ended.pk}/retry-in-place/")
+    second = posted(page, f"/batches/{ended.pk}/retry-in-place/")
 
     assert "What has no answer is being run again." in first
     assert "nothing to run again here" in second
     assert ended.events.filter(text__contains="again in place").count() == 1
-    assert ended.parts.get().status == Part.Status.REOPENING
+    assert ended.provider_batches.get().status == ProviderBatch.Status.RETRYING_IN_PLACE
 
 
 def test_a_retry_in_place_warns_of_a_retry_in_another_batch(
@@ -172,7 +172,7 @@ def test_a_retry_in_place_warns_of_a_retry_in_another_batch(
     make_batch(ended.project, user, name="Second try", parent=ended)
 
     assert "“<bdi>Second try</bdi>” retries requests of this batch already" in html_of(
-        page, f"/batches/{ended.pk}/reopen/"
+        page, f"/batches/{ended.pk}/retry-in-place/"
     )
 
 
@@ -181,7 +181,7 @@ def test_a_retry_that_ended_without_an_answer_is_not_warned_of(
 ) -> None:
     finish(make_batch(ended.project, user, name="Second try", parent=ended), [])
 
-    assert "Second try" not in html_of(page, f"/batches/{ended.pk}/reopen/")
+    assert "Second try" not in html_of(page, f"/batches/{ended.pk}/retry-in-place/")
 
 
 def test_a_pause_and_its_end_warn_of_a_retry_in_another_batch(
@@ -209,13 +209,13 @@ def test_a_retry_in_place_does_not_spend_the_key_of_who_has_left(
     page: Client, ended: Batch
 ) -> None:
     grace = lend_and_leave(ended)
-    url = f"/batches/{ended.pk}/reopen/"
+    url = f"/batches/{ended.pk}/retry-in-place/"
 
     assert url not in html_of(page, ended.get_absolute_url())
     assert LEFT in html_of(page, url)
     assert "Run them again" not in html_of(page, url)
     assert LEFT in posted(page, url)
-    assert ended.parts.get().status == Part.Status.DONE
+    assert ended.provider_batches.get().status == ProviderBatch.Status.DONE
 
     join(grace, ended.project)
     assert "What has no answer is being run again." in posted(page, url)
@@ -226,7 +226,7 @@ def test_one_may_spend_ones_own_key_and_the_projects(
 ) -> None:
     Batch.objects.filter(pk=ended.pk).update(key=make_key(user, ended.connection))
 
-    assert "Run them again" in html_of(page, f"/batches/{ended.pk}/reopen/")
+    assert "Run them again" in html_of(page, f"/batches/{ended.pk}/retry-in-place/")
 
 
 def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
@@ -240,7 +240,7 @@ def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
     assert f'href="{url}"' not in html
     assert "cannot be resumed" in html_of(page, url)
     assert LEFT in posted(page, url)
-    assert paused.parts.get().status == Part.Status.PAUSED
+    assert paused.provider_batches.get().status == ProviderBatch.Status.PAUSED
 
 
 def test_before_a_pause_that_nobody_can_end_it_is_said(page: Client, running: Batch) -> None:
@@ -259,8 +259,8 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
     lend_and_leave(batch)
     set_part(
         batch,
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.WAITING,
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.WAITING,
         create_attempted_at=timezone.now() if is_there else None,
         next_check_at=None,
     )
@@ -272,9 +272,9 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
     assert ("Try again</button>" in question) is not is_there
     refused = posted(page, url)
     assert (LEFT if is_there else "Choose the provider key that pays") in refused
-    assert batch.parts.get().status == Part.Status.NEEDS_ATTENTION
+    assert batch.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
     page.post(url, {"key": str(other.pk)})
-    assert (batch.parts.get().status == Part.Status.WAITING) is not is_there
+    assert (batch.provider_batches.get().status == ProviderBatch.Status.WAITING) is not is_there
 
 
 def test_paid_results_are_fetched_whoever_has_left(
@@ -284,15 +284,15 @@ def test_paid_results_are_fetched_whoever_has_left(
     lend_and_leave(batch)
     set_part(
         batch,
-        status=Part.Status.NEEDS_ATTENTION,
-        stopped_in=Part.Status.HARVESTING,
-        upstream_id="b-1",
+        status=ProviderBatch.Status.NEEDS_ATTENTION,
+        stopped_in_status=ProviderBatch.Status.HARVESTING,
+        remote_id="b-1",
         next_check_at=None,
     )
 
     posted(page, f"/batches/{batch.pk}/try-again/")
 
-    assert batch.parts.get().status == Part.Status.HARVESTING
+    assert batch.provider_batches.get().status == ProviderBatch.Status.HARVESTING
 
 
 @pytest.mark.parametrize("hindrance", ["has_retry", "all answered", "never there"])
@@ -304,13 +304,13 @@ def test_a_retry_in_place_is_offered_only_where_it_can_be_done(
     if hindrance == "has_retry":
         Connection.objects.update(has_retry=False)
     if hindrance == "never there":
-        set_part(batch, upstream_id="")
+        set_part(batch, remote_id="")
 
-    assert "/reopen/" not in html_of(page, batch.get_absolute_url())
-    assert "can be retried in place" in html_of(page, f"/batches/{batch.pk}/reopen/")
+    assert "/retry-in-place/" not in html_of(page, batch.get_absolute_url())
+    assert "can be retried in place" in html_of(page, f"/batches/{batch.pk}/retry-in-place/")
 
 
-@pytest.mark.parametrize("wish", ["pause", "resume", "reopen"])
+@pytest.mark.parametrize("wish", ["pause", "resume", "retry-in-place"])
 def test_a_viewer_is_not_offered_to_steer(
     client: Client, running: Batch, ended: Batch, wish: str
 ) -> None:

@@ -29,14 +29,14 @@ def test_lines_that_were_set_aside_are_shown_and_can_be_had(
 
     overview = html(page, f"/batches/{batch.pk}/")
     assert "2 result lines belong to no request, or came a second time." in overview
-    assert f'href="/batches/{batch.pk}/set-aside/"' in overview
+    assert f'href="/batches/{batch.pk}/unmatched/"' in overview
     assert "Set aside (2)" in html(page, f"/batches/{batch.pk}/results/")
-    shown = html(page, f"/batches/{batch.pk}/set-aside/")
+    shown = html(page, f"/batches/{batch.pk}/unmatched/")
     assert "Not readable" in shown
     assert "&lt;html&gt;&amp;�&lt;/html&gt;" in shown
     assert 200 * "x" not in shown
     assert "<code>row-99</code>" in shown
-    download = page.get(f"/batches/{batch.pk}/set-aside.jsonl")
+    download = page.get(f"/batches/{batch.pk}/unmatched.jsonl")
     assert b"".join(download) == b"\n".join([*ODD, b""])  # type: ignore[arg-type]
     assert "set-aside.jsonl" in download["Content-Disposition"]
 
@@ -48,22 +48,22 @@ def test_without_such_lines_nothing_is_said_of_them(
 
     assert "et aside" not in html(page, f"/batches/{batch.pk}/")
     assert "et aside" not in html(page, f"/batches/{batch.pk}/results/")
-    assert "Every result line is the answer" in html(page, f"/batches/{batch.pk}/set-aside/")
-    assert page.get(f"/batches/{batch.pk}/set-aside.jsonl").status_code == 200
+    assert "Every result line is the answer" in html(page, f"/batches/{batch.pk}/unmatched/")
+    assert page.get(f"/batches/{batch.pk}/unmatched.jsonl").status_code == 200
 
 
 def test_many_of_them_are_paged(page: Client, project: Project, user: User) -> None:
     batch = finished(project, user, *[answer_line(n) for n in range(100, 160)])
 
-    first = html(page, f"/batches/{batch.pk}/set-aside/")
+    first = html(page, f"/batches/{batch.pk}/unmatched/")
     assert "row-149<" in first
     assert "row-150<" not in first
     after = first.split("?after=")[1].split('"')[0]
-    second = html(page, f"/batches/{batch.pk}/set-aside/?after={after}")
+    second = html(page, f"/batches/{batch.pk}/unmatched/?after={after}")
     assert "row-150<" in second
     assert "row-149<" not in second
-    assert "No more lines." in html(page, f"/batches/{batch.pk}/set-aside/?after=999999999")
-    assert "row-100<" in html(page, f"/batches/{batch.pk}/set-aside/?after=nonsense")
+    assert "No more lines." in html(page, f"/batches/{batch.pk}/unmatched/?after=999999999")
+    assert "row-100<" in html(page, f"/batches/{batch.pk}/unmatched/?after=nonsense")
 
 
 def test_counts_that_disagree_stand_beside_the_proof(

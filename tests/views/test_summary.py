@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from batchapp.models import Batch, Part
+from batchapp.models import Batch, ProviderBatch
 from batchapp.presenters.batch_headline import headline, proof_of
 from batchapp.presenters.batch_summary import Progress, Summary, summarise
 from tests.make import (
@@ -21,7 +21,7 @@ from tests.make import (
 )
 
 pytestmark = pytest.mark.django_db
-Step = Part.Status
+Step = ProviderBatch.Status
 
 
 def summary_of(batch: Batch) -> Summary:
@@ -29,7 +29,7 @@ def summary_of(batch: Batch) -> Summary:
 
 
 @pytest.mark.parametrize(
-    ("part", "fields", "label"),
+    ("provider_batch", "fields", "label"),
     [
         ({"status": Step.PREPARING}, {}, "Queued"),
         ({"status": Step.WAITING}, {}, "Waiting to submit"),
@@ -53,10 +53,10 @@ def summary_of(batch: Batch) -> Summary:
     ],
 )
 def test_a_status_says_what_goes_on(
-    part: dict[str, Any], fields: dict[str, Any], label: str
+    provider_batch: dict[str, Any], fields: dict[str, Any], label: str
 ) -> None:
     batch = make_batch(**fields)
-    set_part(batch, **part)
+    set_part(batch, **provider_batch)
 
     summary = summary_of(batch)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from batchapp.domain.corrections.corrections import Choice, Repair, Repairing
+from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines, strict_json
@@ -21,15 +21,18 @@ BEFORE = 30
 """Characters of them that stay the same and stand in front."""
 
 DONE = {
-    Repair.REMOVE_BYTE_ORDER_MARK: ("byte order mark removed", "byte order marks removed"),
-    Repair.SET_MODEL: ("request given the model {model}", "requests given the model {model}"),
-    Repair.SET_MAX_TOKENS: (
+    CorrectionKind.REMOVE_BYTE_ORDER_MARK: ("byte order mark removed", "byte order marks removed"),
+    CorrectionKind.SET_MODEL: (
+        "request given the model {model}",
+        "requests given the model {model}",
+    ),
+    CorrectionKind.SET_MAX_TOKENS: (
         "answer limited to {max_tokens:,} tokens",
         "answers limited to {max_tokens:,} tokens",
     ),
-    Repair.STRIP_STREAM: ("stream taken out", "streams taken out"),
-    Repair.SUFFIX_DUPLICATES: ("custom_id numbered", "custom_ids numbered"),
-    Repair.DROP_BAD_ROWS: ("line dropped", "lines dropped"),
+    CorrectionKind.STRIP_STREAM: ("stream taken out", "streams taken out"),
+    CorrectionKind.SUFFIX_DUPLICATES: ("custom_id numbered", "custom_ids numbered"),
+    CorrectionKind.DROP_BAD_ROWS: ("line dropped", "lines dropped"),
 }
 
 
@@ -41,7 +44,7 @@ class Correction(msgspec.Struct, frozen=True):
 
     choice: Choice
     original: str
-    changed: dict[Repair, int] | None = None
+    changed: dict[CorrectionKind, int] | None = None
 
     @property
     def words(self) -> str:
@@ -61,15 +64,15 @@ class Preview(msgspec.Struct, frozen=True):
     """What a choice does to the first ``lines`` of a file."""
 
     lines: int
-    changed: dict[Repair, int]
+    changed: dict[CorrectionKind, int]
     examples: list[Example]
 
 
-def in_words(changed: Mapping[Repair, int], choice: Choice) -> str:
+def in_words(changed: Mapping[CorrectionKind, int], choice: Choice) -> str:
     """What became of how many lines, in the order in which it is done."""
     parts = []
-    for repair, (one, many) in DONE.items():
-        if number := changed.get(repair, 0):
+    for correction_kind, (one, many) in DONE.items():
+        if number := changed.get(correction_kind, 0):
             words = one if number == 1 else many
             words = words.format(model=choice.model, max_tokens=choice.max_tokens)
             parts.append(f"{number:,} {words}")
@@ -78,14 +81,14 @@ def in_words(changed: Mapping[Repair, int], choice: Choice) -> str:
 
 def preview(head: bytes, choice: Choice, limits: Limits) -> Preview:
     """Try ``choice`` on whole lines, in memory."""
-    repairing = Repairing(choice, limits)
+    corrector = Corrector(choice, limits)
     old = lines.pieces([head], limits.longest_line + 2)
-    new = repairing.run(lambda: [head])
+    new = corrector.run(lambda: [head])
     number, found = 0, list[Example]()
     for number, (piece, fresh) in enumerate(zip(old, new, strict=False), 1):
         if piece.data != fresh and len(found) < EXAMPLES:
             found.append(_example(number, piece.data, fresh))
-    return Preview(number, dict(Counter(repairing.changed)), found)
+    return Preview(number, dict(Counter(corrector.changed)), found)
 
 
 def _example(number: int, before: bytes, after: bytes) -> Example:

@@ -24,7 +24,7 @@ NO_HISTORY = "no history: 1.1 times the input, at least 100 tokens"
 NO_OUTPUT = "embeddings have no output"
 
 
-class Kin(StrEnum):
+class HistorySource(StrEnum):
     """How near the batches are that were learnt from, the nearest first."""
 
     SHAPE = "shape"
@@ -47,7 +47,7 @@ class Run(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """Output tokens per request, ``low`` ≤ ``expected`` ≤ ``high``, from ``runs`` batches."""
 
-    kin: Kin
+    kin: HistorySource
     runs: int
     answers: int
     low: Decimal
@@ -61,10 +61,10 @@ class History(msgspec.Struct, frozen=True):
         runs = "1 past run" if self.runs == 1 else f"{self.runs:,} past runs"
         batches = "1 batch" if self.runs == 1 else f"{self.runs:,} batches"
         return {
-            Kin.SHAPE: f"from {runs}, {requests}",
-            Kin.PROJECT: f"from {runs} of this model with other prompts, {requests}",
-            Kin.PERSON: f"from {batches} of this model that the same person ran elsewhere",
-            Kin.PORTAL: f"from {batches} of this model on this portal",
+            HistorySource.SHAPE: f"from {runs}, {requests}",
+            HistorySource.PROJECT: f"from {runs} of this model with other prompts, {requests}",
+            HistorySource.PERSON: f"from {batches} of this model that the same person ran elsewhere",
+            HistorySource.PORTAL: f"from {batches} of this model on this portal",
         }[self.kin]
 
     def tokens(self, requests: int) -> tuple[int, int, int]:
@@ -76,7 +76,7 @@ class History(msgspec.Struct, frozen=True):
         )
 
 
-def learn(kin: Kin, runs: Sequence[Run]) -> History | None:
+def learn(kin: HistorySource, runs: Sequence[Run]) -> History | None:
     """The middle of ``runs`` and a range around it; None of no runs.
 
     Runs of the project weigh as much as they have answers. Of the whole portal each batch weighs
@@ -88,7 +88,7 @@ def learn(kin: Kin, runs: Sequence[Run]) -> History | None:
     if not runs:
         return None
     weighted = [
-        (run.rate, 1 if kin is Kin.PORTAL else run.answers)
+        (run.rate, 1 if kin is HistorySource.PORTAL else run.answers)
         for run in sorted(runs, key=lambda run: run.rate)
     ]
     low, high = _quantile(weighted, LOW), _quantile(weighted, HIGH)

@@ -6,19 +6,24 @@ from itertools import islice
 
 import msgspec
 
-from batchapp.domain.request_files.check_lines import judge_block
+from batchapp.domain.request_files.check_lines import check_block
 from batchapp.domain.request_files.fast import second_process
-from batchapp.domain.request_files.file_checker import Checker
-from batchapp.domain.request_files.findings import FAULTS_KEPT_PER_CODE, Fault, FaultLog, Severity
+from batchapp.domain.request_files.file_checker import FileChecker
+from batchapp.domain.request_files.findings import (
+    FINDINGS_KEPT_PER_CODE,
+    Finding,
+    FindingLog,
+    Severity,
+)
 from batchapp.domain.request_files.limits import ALLOWED_URLS, Limits
-from batchapp.domain.request_files.line_report import Judged
+from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading import file_type, gunzip, lines
 from batchapp.domain.request_files.report import ModelFacts, Report
 
 __all__ = [
     "ALLOWED_URLS",
-    "FAULTS_KEPT_PER_CODE",
-    "Fault",
+    "FINDINGS_KEPT_PER_CODE",
+    "Finding",
     "Limits",
     "ModelFacts",
     "Report",
@@ -74,16 +79,16 @@ def check(
     source = gunzip.Source(chunks, limits)
     head, stream = lines.peek(source, file_type.HEAD_BYTES)
     counted = lines.Counted(stream)
-    if found := file_type.recognise(head):
+    if found := file_type.wrong_type_in(head):
         return _refusal(*found, size=counted.exhaust(), is_gzip=source.is_gzip)
-    checker = Checker(limits)
+    checker = FileChecker(limits)
     number = offset = told = 0
     blocks = lines.blocks(counted, BLOCK, limits.longest_line)
     with closing(_judged(blocks, limits, with_second=with_second)) as all_judged:
-        for block, judged in all_judged:
-            if source.fault and block.is_open:
+        for block, line_report in all_judged:
+            if source.finding and block.is_open:
                 break  # the archive broke off in the middle of this line
-            for each in judged:
+            for each in line_report:
                 number += each.lines
                 checker.read(each, number, offset)
                 offset += each.length + 1
@@ -92,21 +97,21 @@ def check(
                     progress(number)
     if progress and number > told:
         progress(number)
-    return checker.report(counted.size, source.fault, is_gzip=source.is_gzip)
+    return checker.report(counted.size, source.finding, is_gzip=source.is_gzip)
 
 
 def _judged(
     blocks: Iterator[lines.Block], limits: Limits, *, with_second: bool
-) -> Generator[tuple[lines.Block, list[Judged]], None, None]:
+) -> Generator[tuple[lines.Block, list[LineReport]], None, None]:
     if with_second and second_process.is_possible():
         # The first is done here: a vocabulary that it loads is then shared, not loaded twice.
         for block in islice(blocks, 1):
-            yield block, judge_block(block, limits)
+            yield block, check_block(block, limits)
         with second_process.SecondProcess(limits) as process:
             yield from process.judge(blocks)
     else:
         for block in blocks:
-            yield block, judge_block(block, limits)
+            yield block, check_block(block, limits)
 
 
 def requests(chunks: Iterable[bytes]) -> Iterator[Request]:
@@ -129,19 +134,19 @@ def requests(chunks: Iterable[bytes]) -> Iterator[Request]:
             offset=line.offset + line.data.index(data),
             length=len(data),
         )
-    if source.fault:
-        raise ValueError(source.fault.message)
+    if source.finding:
+        raise ValueError(source.finding.message)
 
 
 def _refusal(code: str, message: str, *, size: int, is_gzip: bool) -> Report:
     """The report on a file that holds no requests at all: one fault rather than one a line."""
-    log = FaultLog()
+    log = FindingLog()
     log.add(code, message)
     return Report(
         requests=0,
         bytes=size,
-        faults=log.faults,
-        fault_totals=dict(log.totals),
+        findings=log.findings,
+        finding_totals=dict(log.totals),
         severities=log.severities,
         models={},
         urls={},

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from batchapp.domain.request_files.fast.first_lines import FirstLines
-from batchapp.domain.request_files.findings import FaultLog
+from batchapp.domain.request_files.findings import FindingLog
 from batchapp.domain.request_files.limits import MAX_PARTS, Limits
-from batchapp.domain.request_files.line_report import NO_LIMIT, Judged
+from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
 from batchapp.domain.request_files.report import ModelFacts, Report
 from batchapp.domain.request_files.rules import request_rules, request_shape
 from batchapp.domain.request_files.splitting import Divider
@@ -15,12 +15,12 @@ MODELS_KEPT = 1_000
 """More names than any provider offers: they were meant for another field."""
 
 
-class Checker:
+class FileChecker:
     """Remembers, of each line, its number and two hashes; the rest are sums."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.log = FaultLog()
+        self.log = FindingLog()
         self.requests = 0
         self.models: dict[str, ModelFacts] = {}
         self.repeated: dict[str, ModelFacts] = {}
@@ -29,32 +29,36 @@ class Checker:
         self._divider = Divider(limits)
         self._custom_ids, self._bodies = FirstLines(), FirstLines()
 
-    def read(self, judged: Judged, number: int, offset: int) -> None:
+    def read(self, line_report: LineReport, number: int, offset: int) -> None:
         """Take the next line, which begins at byte ``offset``."""
-        if judged.has_mark:
+        if line_report.has_mark:
             self.log.add(*_byte_order_mark(number), line=number, offset=offset)
-        if judged.is_blank:
+        if line_report.is_blank:
             return
         self.requests += 1
-        self._divider.add(offset, judged.length)
-        if judged.is_request:
-            duplicate = self._duplicate(judged.custom_id, number)
-            if duplicate or judged.has_error:
-                self._note([*judged.findings, *duplicate], judged, number, offset)
+        self._divider.add(offset, line_report.length)
+        if line_report.is_request:
+            duplicate = self._duplicate(line_report.custom_id, number)
+            if duplicate or line_report.has_error:
+                self._note([*line_report.findings, *duplicate], line_report, number, offset)
                 return
-        if judged.findings:
-            self._note(judged.findings, judged, number, offset)
-        if not judged.is_request:
+        if line_report.findings:
+            self._note(line_report.findings, line_report, number, offset)
+        if not line_report.is_request:
             return
-        if judged.has_return:
-            self._note([_carriage_return(number)], judged, number, offset)
-        first = self._bodies.first(judged.body, number)
+        if line_report.has_return:
+            self._note([_carriage_return(number)], line_report, number, offset)
+        first = self._bodies.first(line_report.body, number)
         if first != number:
-            self._note([_repetition(number, first)], judged, number, offset)
-        self._count(judged, number, is_repeated=first != number)
+            self._note([_repetition(number, first)], line_report, number, offset)
+        self._count(line_report, number, is_repeated=first != number)
 
     def report(
-        self, size: int, archive: request_rules.Finding | None = None, *, is_gzip: bool = False
+        self,
+        size: int,
+        archive: request_rules.RequestFinding | None = None,
+        *,
+        is_gzip: bool = False,
     ) -> Report:
         """Close the check of a file of ``size`` bytes; ``archive`` is why it ended too early."""
         if archive:
@@ -67,23 +71,27 @@ class Checker:
         return Report(
             requests=self.requests,
             bytes=size,
-            faults=self.log.faults,
-            fault_totals=dict(self.log.totals),
+            findings=self.log.findings,
+            finding_totals=dict(self.log.totals),
             severities=self.log.severities,
             models=self.models,
             urls=dict(self.urls),
             repeated=self.repeated,
             is_gzip=is_gzip,
-            parts=self.parts(size),
+            provider_batches=self.provider_batches(size),
         )
 
     def _note(
-        self, findings: Iterable[request_rules.Finding], judged: Judged, number: int, offset: int
+        self,
+        findings: Iterable[request_rules.RequestFinding],
+        line_report: LineReport,
+        number: int,
+        offset: int,
     ) -> None:
         for found in findings:
-            self.log.add(*found, line=number, custom_id=judged.custom_id, offset=offset)
+            self.log.add(*found, line=number, custom_id=line_report.custom_id, offset=offset)
 
-    def _duplicate(self, custom_id: str, number: int) -> tuple[request_rules.Finding, ...]:
+    def _duplicate(self, custom_id: str, number: int) -> tuple[request_rules.RequestFinding, ...]:
         if not custom_id or custom_id.isspace():
             return ()
         first = self._custom_ids.first(hash(custom_id), number)
@@ -93,11 +101,11 @@ class Checker:
             f"custom_id {request_rules.quoted(custom_id)} of line {number:,} is already used on "
             f"line {first:,}; their results could not be told apart, so give each request its own."
         )
-        return (request_rules.Finding("duplicate_custom_id", message, first),)
+        return (request_rules.RequestFinding("duplicate_custom_id", message, first),)
 
-    def _count(self, judged: Judged, number: int, *, is_repeated: bool) -> None:
+    def _count(self, line_report: LineReport, number: int, *, is_repeated: bool) -> None:
         """Add one good request to the facts of its model."""
-        model = judged.model
+        model = line_report.model
         facts = self.models.get(model)
         if facts is None:
             if len(self.models) >= MODELS_KEPT:
@@ -105,19 +113,21 @@ class Checker:
                     f"The file names more than {MODELS_KEPT:,} models; body.model must be one "
                     "that the connection offers."
                 )
-                self.log.add("too_many_models", message, line=number, custom_id=judged.custom_id)
+                self.log.add(
+                    "too_many_models", message, line=number, custom_id=line_report.custom_id
+                )
                 return
             facts = self.models[model] = ModelFacts(embeddings=True, exact=True)
-        self.urls[judged.url] += 1
-        if judged.shape:
-            self._shapes.add(model, judged.shape)
-        _add(judged, facts)
-        facts.exact = facts.exact and judged.is_exact
-        facts.embeddings = facts.embeddings and judged.url == "/v1/embeddings"
+        self.urls[line_report.url] += 1
+        if line_report.shape:
+            self._shapes.add(model, line_report.shape)
+        _add(line_report, facts)
+        facts.exact = facts.exact and line_report.is_exact
+        facts.embeddings = facts.embeddings and line_report.url == "/v1/embeddings"
         if is_repeated:
             sums = self.repeated.setdefault(model, ModelFacts())
             sums.embeddings, sums.exact = facts.embeddings, facts.exact
-            _add(judged, sums)
+            _add(line_report, sums)
 
     def _judge_size(self, size: int) -> None:
         limits = self.limits
@@ -139,21 +149,24 @@ class Checker:
                 f"One line alone has more bytes than the {limits.max_bytes:,} that "
                 f"{limits.provider} takes a file; shorten its request.",
             )
-        parts, why = self.parts(size), limits.why_divided(size, self.requests)
-        if parts > MAX_PARTS:
+        provider_batches, why = (
+            self.provider_batches(size),
+            limits.why_divided(size, self.requests),
+        )
+        if provider_batches > MAX_PARTS:
             self.log.add(
                 "too_many_parts",
-                f"The file would be sent in {parts:,} parts, since {limits.provider} takes {why} "
+                f"The file would be sent in {provider_batches:,} parts, since {limits.provider} takes {why} "
                 f"a file, and at most {MAX_PARTS:,} are made; split it into several.",
             )
-        elif parts > 1:
+        elif provider_batches > 1:
             self.log.add(
                 "several_parts",
-                f"It is sent in {parts:,} parts, since {limits.provider} takes {why} a file. "
+                f"It is sent in {provider_batches:,} parts, since {limits.provider} takes {why} a file. "
                 "They stay one batch here.",
             )
 
-    def parts(self, size: int) -> int:
+    def provider_batches(self, size: int) -> int:
         """In how many files the provider gets what is a file of ``size`` bytes here."""
         return 1 if self.limits.fit(size, self.requests) else self._divider.parts
 
@@ -180,39 +193,39 @@ class Checker:
             )
 
 
-def _add(judged: Judged, facts: ModelFacts) -> None:
+def _add(line_report: LineReport, facts: ModelFacts) -> None:
     facts.requests += 1
-    facts.input_tokens += judged.input_tokens
-    facts.attachments += judged.attachments
-    facts.assumed_attachments += judged.assumed
-    facts.expected_output_tokens += judged.expected
-    if judged.limit == NO_LIMIT:
+    facts.input_tokens += line_report.input_tokens
+    facts.attachments += line_report.attachments
+    facts.assumed_attachments += line_report.assumed
+    facts.expected_output_tokens += line_report.expected
+    if line_report.limit == NO_LIMIT:
         facts.unbounded_requests += 1
     else:
-        facts.max_output_tokens += judged.limit
+        facts.max_output_tokens += line_report.limit
 
 
-def _repetition(number: int, first: int) -> request_rules.Finding:
+def _repetition(number: int, first: int) -> request_rules.RequestFinding:
     """An earlier line has the same body, byte for byte."""
     message = (
         f"Line {number:,} asks word for word what line {first:,} asks, and is paid for again; "
         "drop it unless you want another answer."
     )
-    return request_rules.Finding("identical_body", message, first)
+    return request_rules.RequestFinding("identical_body", message, first)
 
 
-def _byte_order_mark(number: int) -> request_rules.Finding:
+def _byte_order_mark(number: int) -> request_rules.RequestFinding:
     where = "The file" if number == 1 else f"Line {number:,}"
-    return request_rules.Finding(
+    return request_rules.RequestFinding(
         "byte_order_mark",
         f"{where} begins with a byte order mark, which the provider reads as broken JSON; "
         "save it as UTF-8 without BOM.",
     )
 
 
-def _carriage_return(number: int) -> request_rules.Finding:
+def _carriage_return(number: int) -> request_rules.RequestFinding:
     """JSON takes it for a space, and many editors for the end of a line."""
-    return request_rules.Finding(
+    return request_rules.RequestFinding(
         "carriage_return",
         f"Line {number:,} has a carriage return in its middle. That is allowed, but some editors "
         "begin a new line there, and count on from it.",

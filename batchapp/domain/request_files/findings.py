@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-FAULTS_KEPT_PER_CODE = 200
+FINDINGS_KEPT_PER_CODE = 200
 """Enough to see a pattern; a file wrong on every line must not fill the database."""
 
 
@@ -58,7 +58,7 @@ FILE_CODES = frozenset(
 """Codes of a file as a whole: their line is 0. Every other code is of one line."""
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True):
     """``line`` counts from 1 as an editor does, and 0 is the file as a whole.
 
     ``custom_id`` is "" when unknown; ``message`` is a sentence with the next step. ``other_line``
@@ -80,15 +80,15 @@ class Fault(msgspec.Struct, frozen=True):
         return self.code in OURS
 
 
-class FaultLog:
+class FindingLog:
     """Every fault counted, the first ``FAULTS_KEPT_PER_CODE`` of each code kept, in file order."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.findings: list[Finding] = []
         self.totals: Counter[str] = Counter()
 
     def has_room(self, code: str) -> bool:
-        return self.totals[code] < FAULTS_KEPT_PER_CODE
+        return self.totals[code] < FINDINGS_KEPT_PER_CODE
 
     def add(
         self,
@@ -103,7 +103,7 @@ class FaultLog:
         if self.has_room(code):
             shown = presentable(custom_id)
             severity = severity_of(code)
-            self.faults.append(Fault(line, shown, severity, code, message, other_line, offset))
+            self.findings.append(Finding(line, shown, severity, code, message, other_line, offset))
         self.totals[code] += 1
 
     def add_total(self, code: str, message: str, count: int) -> None:

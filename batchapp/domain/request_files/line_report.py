@@ -7,7 +7,7 @@ from batchapp.domain.request_files.rules import request_rules
 NO_LIMIT = -1
 
 
-class Judged(msgspec.Struct, array_like=True, gc=False):
+class LineReport(msgspec.Struct, array_like=True, gc=False):
     """What becomes of one line, whatever the others are.
 
     ``is_request`` is false of a blank line, and of one that cannot be read; what follows it in
@@ -22,7 +22,7 @@ class Judged(msgspec.Struct, array_like=True, gc=False):
     has_mark: bool = False
     has_error: bool = True
     custom_id: str = ""
-    findings: list[request_rules.Finding] = []
+    findings: list[request_rules.RequestFinding] = []
     body: int = 0
     has_return: bool = False
     url: str = ""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from batchapp.domain.request_files.findings import Fault, Severity
+from batchapp.domain.request_files.findings import Finding, Severity
 
 
 class ModelFacts(msgspec.Struct):
@@ -43,14 +43,14 @@ class Report(msgspec.Struct):
 
     requests: int
     bytes: int
-    faults: list[Fault]
-    fault_totals: dict[str, int]
+    findings: list[Finding]
+    finding_totals: dict[str, int]
     severities: dict[str, int]
     models: dict[str, ModelFacts]
     urls: dict[str, int]
     repeated: dict[str, ModelFacts] = {}
     is_gzip: bool = False
-    parts: int = 1
+    provider_batches: int = 1
 
     @property
     def is_valid(self) -> bool:

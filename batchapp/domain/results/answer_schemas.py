@@ -67,7 +67,7 @@ def asked(request: bytes) -> Asked | None:
     return Asked(msgspec.json.encode(schema), bool(body.keys() & {"tools", "functions"}))
 
 
-def fault(asked: Asked, answer: str) -> str:
+def schema_error(asked: Asked, answer: str) -> str:
     """What is wrong with ``answer`` as a sentence; "" if it fits, or cannot be judged."""
     compiled = _compiled(asked.schema)
     if compiled is None or compiled.parts * len(answer) > MOST_WORK:

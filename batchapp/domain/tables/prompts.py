@@ -13,7 +13,7 @@ PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+")
 COLUMNS_SHOWN = 20
 
 
-class TemplateFault(ValueError):
+class PromptError(ValueError):
     """A prompt or a row that gives no request; the message is a sentence for the person."""
 
 
@@ -48,7 +48,7 @@ def _pieces(template: str) -> Iterator[tuple[str | None, str]]:
             yield piece[1], ""
         elif text in {"{", "}"}:
             around = template[max(0, piece.start() - 10) : piece.start() + 11]
-            raise TemplateFault(
+            raise PromptError(
                 f"The brace in “{around}” has no partner. Write {{{{ or }}}} for a brace that is "
                 "meant as text."
             )
@@ -65,7 +65,7 @@ def cell(row: Mapping[str, str], column: str) -> str:
     try:
         return row[column]
     except KeyError:
-        raise TemplateFault(no_such_column(column, row.keys())) from None
+        raise PromptError(no_such_column(column, row.keys())) from None
 
 
 def no_such_column(column: str, columns: Collection[str]) -> str:

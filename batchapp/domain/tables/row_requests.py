@@ -11,7 +11,7 @@ from batchapp.domain.money import price_list_csv
 from batchapp.domain.request_files.limits import CUSTOM_ID_BYTES
 from batchapp.domain.request_files.rules import answer_schema
 from batchapp.domain.request_files.rules.request_rules import custom_id_finding, model_finding
-from batchapp.domain.tables.prompts import TemplateFault, cell, columns_of, no_such_column, render
+from batchapp.domain.tables.prompts import PromptError, cell, columns_of, no_such_column, render
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 
 EMBEDDINGS = "/v1/embeddings"
@@ -28,7 +28,7 @@ HASHED = 24
 """Hexadecimal digits, 96 bits: a million ids do not meet by chance."""
 
 
-class Recipe(msgspec.Struct, frozen=True):
+class PromptSettings(msgspec.Struct, frozen=True):
     """How every row becomes a request.
 
     ``prompt`` and ``system`` are templates. ``id_column`` is None for ids by row number.
@@ -71,7 +71,7 @@ class Recipe(msgspec.Struct, frozen=True):
         return named if self.url == EMBEDDINGS else named | columns_of(self.system)
 
 
-class Made(NamedTuple):
+class RowRequest(NamedTuple):
     """What one row gave.
 
     That is a ``line`` of JSON without its newline, a ``fault``, or neither if it was left out.
@@ -82,60 +82,68 @@ class Made(NamedTuple):
     line: bytes = b""
     custom_id: str = ""
     original: str = ""
-    fault: str = ""
+    error: str = ""
 
 
-def faults_of(recipe: Recipe, columns: Collection[str]) -> list[str]:
+def settings_errors(prompt_settings: PromptSettings, columns: Collection[str]) -> list[str]:
     """Why ``recipe`` does not fit a table of ``columns``, a sentence each."""
     try:
-        missing = sorted(recipe.columns - {*columns})
-    except TemplateFault as fault:
-        return [str(fault)]
+        missing = sorted(prompt_settings.columns - {*columns})
+    except PromptError as error:
+        return [str(error)]
     return [no_such_column(column, columns) for column in missing]
 
 
-def value_faults(recipe: Recipe) -> list[str]:
+def value_errors(prompt_settings: PromptSettings) -> list[str]:
     """Why no provider would run what ``recipe`` asks for, a sentence each."""
-    faults = []
-    if recipe.url not in URLS:
-        faults.append(f"The url must be one of {', '.join(URLS)}.")
-    if finding := model_finding({"model": recipe.model}):
-        faults.append(finding.message)
-    if recipe.max_tokens is not None and not 1 <= recipe.max_tokens <= MAX_OUTPUT:
-        faults.append(f"max_tokens must be a whole number from 1 to {MAX_OUTPUT:,}.")
-    if recipe.temperature is not None and not 0 <= recipe.temperature <= MAX_TEMPERATURE:
-        faults.append(f"temperature must be a number from 0 to {MAX_TEMPERATURE}.")
-    return faults
+    errors = []
+    if prompt_settings.url not in URLS:
+        errors.append(f"The url must be one of {', '.join(URLS)}.")
+    if finding := model_finding({"model": prompt_settings.model}):
+        errors.append(finding.message)
+    if (
+        prompt_settings.max_tokens is not None
+        and not 1 <= prompt_settings.max_tokens <= MAX_OUTPUT
+    ):
+        errors.append(f"max_tokens must be a whole number from 1 to {MAX_OUTPUT:,}.")
+    if (
+        prompt_settings.temperature is not None
+        and not 0 <= prompt_settings.temperature <= MAX_TEMPERATURE
+    ):
+        errors.append(f"temperature must be a number from 0 to {MAX_TEMPERATURE}.")
+    return errors
 
 
-def schema_fault(schema: dict[str, Any]) -> str:
+def schema_error(schema: dict[str, Any]) -> str:
     """Why a provider would refuse ``schema`` for its answers, or ""."""
     body = {"response_format": _response_format(schema)}
-    return answer_schema.fault_in(body, "/v1/chat/completions")
+    return answer_schema.schema_error_in(body, "/v1/chat/completions")
 
 
-def make(rows: Iterable[Mapping[str, str]], recipe: Recipe) -> Iterator[Made]:
+def make(
+    rows: Iterable[Mapping[str, str]], prompt_settings: PromptSettings
+) -> Iterator[RowRequest]:
     """One ``Made`` a row, in order; holds every custom_id and nothing else of the rows."""
-    filled = sorted(recipe.filled_columns)
+    filled = sorted(prompt_settings.filled_columns)
     ids: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         blank = [column for column in filled if not cell(row, column).strip()]
-        if blank and recipe.empty == "skip":
-            yield Made(number)
+        if blank and prompt_settings.empty == "skip":
+            yield RowRequest(number)
             continue
-        if blank and recipe.empty == "stop":
-            yield Made(number, fault=f"Column “{blank[0]}” is empty.")
+        if blank and prompt_settings.empty == "stop":
+            yield RowRequest(number, error=f"Column “{blank[0]}” is empty.")
             continue
         try:
-            wanted, original = _custom_id(number, row, recipe)
-            body = _body(row, recipe)
-            custom_id = _unlike(wanted, number, ids, recipe)
-            line = _encode(custom_id, body, recipe.url)
-        except TemplateFault as fault:
-            yield Made(number, fault=str(fault))
+            wanted, original = _custom_id(number, row, prompt_settings)
+            body = _body(row, prompt_settings)
+            custom_id = _unlike(wanted, number, ids, prompt_settings)
+            line = _encode(custom_id, body, prompt_settings.url)
+        except PromptError as error:
+            yield RowRequest(number, error=str(error))
             continue
         stands_in = custom_id != (original or wanted)
-        yield Made(number, line, custom_id, (original or wanted) if stands_in else "")
+        yield RowRequest(number, line, custom_id, (original or wanted) if stands_in else "")
 
 
 def id_map(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -145,14 +153,14 @@ def id_map(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         yield price_list_csv.inert(custom_id), price_list_csv.inert(original)
 
 
-def request_line(number: int, row: Mapping[str, str], recipe: Recipe) -> bytes:
+def request_line(number: int, row: Mapping[str, str], prompt_settings: PromptSettings) -> bytes:
     """One request as a line of JSON without its newline; ``number`` counts rows from 1.
 
     Raises:
         TemplateFault: this row gives no request.
     """
-    custom_id, _ = _custom_id(number, row, recipe)
-    return _encode(custom_id, _body(row, recipe), recipe.url)
+    custom_id, _ = _custom_id(number, row, prompt_settings)
+    return _encode(custom_id, _body(row, prompt_settings), prompt_settings.url)
 
 
 def _encode(custom_id: str, body: dict[str, Any], url: str) -> bytes:
@@ -160,17 +168,17 @@ def _encode(custom_id: str, body: dict[str, Any], url: str) -> bytes:
     try:
         return msgspec.json.encode(request)
     except UnicodeEncodeError as error:
-        raise TemplateFault(
+        raise PromptError(
             "The row holds characters that are not Unicode text; save the table as UTF-8."
         ) from error
 
 
-def _body(row: Mapping[str, str], recipe: Recipe) -> dict[str, Any]:
-    prompt = render(recipe.prompt, row)
-    if recipe.url == EMBEDDINGS:
+def _body(row: Mapping[str, str], prompt_settings: PromptSettings) -> dict[str, Any]:
+    prompt = render(prompt_settings.prompt, row)
+    if prompt_settings.url == EMBEDDINGS:
         _refuse_blank(prompt)
-        return {"model": recipe.model, "input": prompt}
-    image = cell(row, recipe.image_column).strip() if recipe.image_column else ""
+        return {"model": prompt_settings.model, "input": prompt}
+    image = cell(row, prompt_settings.image_column).strip() if prompt_settings.image_column else ""
     content: str | list[dict[str, Any]] = prompt
     if image:
         content = [{"type": "image_url", "image_url": {"url": image}}]
@@ -179,21 +187,21 @@ def _body(row: Mapping[str, str], recipe: Recipe) -> dict[str, Any]:
     else:
         _refuse_blank(prompt)
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
-    if system := render(recipe.system, row).strip():
+    if system := render(prompt_settings.system, row).strip():
         messages.insert(0, {"role": "system", "content": system})
-    body: dict[str, Any] = {"model": recipe.model, "messages": messages}
-    if recipe.max_tokens is not None:
-        body["max_tokens"] = recipe.max_tokens
-    if recipe.temperature is not None:
-        body["temperature"] = recipe.temperature
-    if recipe.response_schema is not None:
-        body["response_format"] = _response_format(recipe.response_schema)
+    body: dict[str, Any] = {"model": prompt_settings.model, "messages": messages}
+    if prompt_settings.max_tokens is not None:
+        body["max_tokens"] = prompt_settings.max_tokens
+    if prompt_settings.temperature is not None:
+        body["temperature"] = prompt_settings.temperature
+    if prompt_settings.response_schema is not None:
+        body["response_format"] = _response_format(prompt_settings.response_schema)
     return body
 
 
 def _refuse_blank(prompt: str) -> None:
     if not prompt.strip():
-        raise TemplateFault("The prompt is blank for this row; fill its cells or leave it out.")
+        raise PromptError("The prompt is blank for this row; fill its cells or leave it out.")
 
 
 def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
@@ -201,18 +209,20 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": held}
 
 
-def _custom_id(number: int, row: Mapping[str, str], recipe: Recipe) -> tuple[str, str]:
+def _custom_id(
+    number: int, row: Mapping[str, str], prompt_settings: PromptSettings
+) -> tuple[str, str]:
     """The id of a row, and the one in the table if that had to be replaced, else ""."""
-    if recipe.id_column is None:
+    if prompt_settings.id_column is None:
         return f"row-{number:05d}", ""
-    found = cell(row, recipe.id_column).strip()
+    found = cell(row, prompt_settings.id_column).strip()
     finding = custom_id_finding(found)
     if not finding:
         return found, ""
-    if found and recipe.unsafe_ids == "hash":
+    if found and prompt_settings.unsafe_ids == "hash":
         return _stand_in(found), found
-    raise TemplateFault(
-        f"Column {recipe.id_column} cannot name this row: {finding.message} Or number the rows "
+    raise PromptError(
+        f"Column {prompt_settings.id_column} cannot name this row: {finding.message} Or number the rows "
         "instead."
     )
 
@@ -223,13 +233,15 @@ def _stand_in(original: str) -> str:
     return f"{UNSAFE.sub('-', original)[:READABLE].strip('-') or 'id'}-{digest}"
 
 
-def _unlike(custom_id: str, number: int, ids: dict[str, int], recipe: Recipe) -> str:
+def _unlike(
+    custom_id: str, number: int, ids: dict[str, int], prompt_settings: PromptSettings
+) -> str:
     """``custom_id``, or with a number behind it if an earlier row has it."""
     first = ids.setdefault(custom_id, number)
     if first == number:
         return custom_id
-    if recipe.twins == "stop":
-        raise TemplateFault(f"custom_id {custom_id} is that of row {first} too.")
+    if prompt_settings.twins == "stop":
+        raise PromptError(f"custom_id {custom_id} is that of row {first} too.")
     suffix = f"-{number}"
     other = custom_id[: CUSTOM_ID_BYTES - len(suffix)] + suffix
     while other in ids:  # a table may hold such an id of its own

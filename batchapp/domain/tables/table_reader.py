@@ -9,9 +9,9 @@ from typing import BinaryIO, NamedTuple
 
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import encodings, workbooks
-from batchapp.domain.tables.workbooks import TableFault
+from batchapp.domain.tables.workbooks import TableError
 
-__all__ = ["DELIMITERS", "Asked", "Table", "TableFault", "named", "read", "recognise"]
+__all__ = ["DELIMITERS", "Asked", "Table", "TableError", "named", "read", "recognise"]
 
 MAX_COLUMNS = workbooks.COLUMNS_READ - 1
 MAX_ROWS = 1_000_000
@@ -75,7 +75,7 @@ class Table:
         self.rows = self.ragged = self.error_cells = 0
         header = next((row for row in self._cells if any(row)), None)
         if header is None:
-            raise TableFault("The table is empty. Its first row must name the columns.")
+            raise TableError("The table is empty. Its first row must name the columns.")
         self.columns, self.renamed = named([cell.replace("\x00", "") for cell in header])
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -85,7 +85,7 @@ class Table:
                 continue
             self.rows += 1
             if self.rows > MAX_ROWS:
-                raise TableFault(
+                raise TableError(
                     f"The table has more than {MAX_ROWS:,} rows. Split it into smaller ones."
                 )
             self.ragged += any(cells[width:])
@@ -110,9 +110,9 @@ def recognise(head: bytes) -> str:
         return "workbook"
     for magic, sentence in MAGICS.items():
         if head.startswith(magic):
-            raise TableFault(sentence)
+            raise TableError(sentence)
     if b"\x00" in head and not encodings.utf16_in(head):
-        raise TableFault("This is not a table but a binary file. Save the table as CSV or .xlsx.")
+        raise TableError("This is not a table but a binary file. Save the table as CSV or .xlsx.")
     return "text"
 
 
@@ -132,7 +132,7 @@ def read(source: BinaryIO, asked: Asked = AS_FOUND) -> Table:
     try:
         text = io.TextIOWrapper(source, encoding=encoding, newline="")
     except LookupError as exc:
-        raise TableFault(f"There is no encoding called {presentable(encoding)}.") from exc
+        raise TableError(f"There is no encoding called {presentable(encoding)}.") from exc
     records = _records(text, asked.delimiter, encoding)
     delimiter = next(records)[0]
     return Table(records, Asked(encoding, delimiter), [])
@@ -142,9 +142,9 @@ def named(header: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     """Names for the columns: none blank, none twice, each fit to stand between braces."""
     width = max((place for place, name in enumerate(header, 1) if name.strip()), default=0)
     if not width:
-        raise TableFault("The first row is blank. It must name the columns.")
+        raise TableError("The first row is blank. It must name the columns.")
     if width > MAX_COLUMNS:
-        raise TableFault(
+        raise TableError(
             f"The table has more than {MAX_COLUMNS:,} columns. Leave out those that no prompt "
             "needs."
         )
@@ -176,7 +176,7 @@ def _few_blanks(cells: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
         if not any(cell and not cell.isspace() for cell in row):
             blank += 1
             if blank > MAX_BLANK_ROWS:
-                raise TableFault(
+                raise TableError(
                     f"The table has more than {MAX_BLANK_ROWS:,} blank rows. Take them out."
                 )
         yield row
@@ -202,7 +202,7 @@ def _records(text: io.TextIOWrapper, delimiter: str, encoding: str) -> Iterator[
     except UnicodeError as exc:
         raise _unreadable(encoding, exc) from exc
     except csv.Error as exc:
-        raise TableFault(_trouble(exc, line + 1)) from exc
+        raise TableError(_trouble(exc, line + 1)) from exc
     finally:
         if not text.closed:
             text.detach()  # or it would close the file that it was given
@@ -255,9 +255,9 @@ def _is_strict(lines: Sequence[str], delimiter: str) -> bool:
         return False
 
 
-def _open_quote(line: int, last: int = 0) -> TableFault:
+def _open_quote(line: int, last: int = 0) -> TableError:
     what = f"takes all up to line {last:,} into it" if last else "is never closed"
-    return TableFault(
+    return TableError(
         f"The cell that a quotation mark opens in line {line:,} {what}. Close it where the cell "
         "ends, and write a quotation mark within it twice."
     )
@@ -272,9 +272,9 @@ def _trouble(exc: csv.Error, line: int) -> str:
     )
 
 
-def _unreadable(encoding: str, exc: UnicodeError) -> TableFault:
+def _unreadable(encoding: str, exc: UnicodeError) -> TableError:
     reason = exc.reason if isinstance(exc, UnicodeDecodeError) else str(exc)
-    return TableFault(
+    return TableError(
         f"This is not {encodings.NAMES.get(encoding, encoding)} text ({reason}). Save it as "
         "UTF-8, or name its encoding."
     )

@@ -54,7 +54,7 @@ NO_WORKBOOK = (
 )
 
 
-class TableFault(ValueError):
+class TableError(ValueError):
     """There is no table to read; the message is a sentence for the person."""
 
 
@@ -73,14 +73,14 @@ def read(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[li
         book = load_workbook(source, read_only=True, data_only=True, keep_links=False)
         sheets = [each.title for each in book.worksheets]
         shown = [each.title for each in book.worksheets if each.sheet_state == "visible"]
-    except TableFault:
+    except TableError:
         raise
     except Exception as exc:  # whatever a damaged workbook makes the library raise
-        raise TableFault(NO_WORKBOOK) from exc
+        raise TableError(NO_WORKBOOK) from exc
     if not sheets:
-        raise TableFault("The workbook has no sheet with cells.")
+        raise TableError("The workbook has no sheet with cells.")
     if sheet and sheet not in sheets:
-        raise TableFault(f"The workbook has no sheet {sheet}. It has: {', '.join(sheets)}.")
+        raise TableError(f"The workbook has no sheet {sheet}. It has: {', '.join(sheets)}.")
     chosen = sheet or (shown or sheets)[0]
     return chosen, sheets, _rows(book, chosen)
 
@@ -125,10 +125,10 @@ def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
             )
             for _, cells in parser.parse():
                 yield _row(cells)
-    except TableFault:
+    except TableError:
         raise
     except Exception as exc:  # as above: parts are parsed only now
-        raise TableFault(
+        raise TableError(
             f"The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
             "spreadsheet program, or as CSV."
         ) from exc
@@ -184,13 +184,13 @@ def _refuse_excess(source: BinaryIO) -> None:
     with zipfile.ZipFile(source) as archive:
         parts = archive.infolist()
         if len(parts) > MAX_PARTS:
-            raise TableFault(NO_WORKBOOK)
+            raise TableError(NO_WORKBOOK)
         if not any(part.filename == "[Content_Types].xml" for part in parts):
-            raise TableFault(NO_WORKBOOK)
+            raise TableError(NO_WORKBOOK)
         for part in parts:
             bound = next(size for name, size in BOUNDS if name.fullmatch(part.filename))
             if part.file_size > bound:  # no more than this is ever unpacked of it
-                raise TableFault(
+                raise TableError(
                     f"The workbook is too large to be read: {part.filename[:80]} has "
                     f"{part.file_size / MIB:,.0f} MiB unpacked. Save the sheet as CSV."
                 )
@@ -208,6 +208,6 @@ def _refuse_long_elements(content: IO[bytes], end: bytes) -> None:
         length = len(window) - place if place >= 0 else length + len(chunk)
         tail = window[-len(end) :]
         if length > LONGEST_ELEMENT:
-            raise TableFault(
+            raise TableError(
                 "The workbook holds a row that is too large to be read. Save the sheet as CSV."
             )

@@ -13,7 +13,7 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 OTHER = re.compile(r"(?=.*\w)[\w.:-]{1,200}", re.ASCII)
 
 
-class AdoptForm(forms.Form):
+class BatchImportForm(forms.Form):
     """``batches`` are the ticked ones, ``ids`` whatever somebody copied from elsewhere."""
 
     batches = forms.Field(required=False, widget=forms.MultipleHiddenInput)

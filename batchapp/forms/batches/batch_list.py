@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from batchapp.forms.date_range import DaysForm
-from batchapp.models import Batch, Part, Project
+from batchapp.models import Batch, Project, ProviderBatch
 
 NEEDS_ATTENTION = "needs_attention"
 WITH_ERRORS = "with_errors"
@@ -112,8 +112,8 @@ def _mentions(text: str) -> Q:
     found = Q(name__icontains=text) | Q(upload__name__icontains=text)
     if len(text) < ID_BEGINS:
         return found
-    parts = Part.objects.filter(upstream_id__istartswith=text)
-    return found | _begins(text) | Q(pk__in=parts.values("batch"))
+    provider_batches = ProviderBatch.objects.filter(remote_id__istartswith=text)
+    return found | _begins(text) | Q(pk__in=provider_batches.values("batch"))
 
 
 def _begins(text: str) -> Q:
@@ -126,15 +126,15 @@ def _begins(text: str) -> Q:
 
 def _in_status(batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
     """A status as the pages name it, which says more than the row's own."""
-    parts = Part.objects.filter(batch=OuterRef("pk"))
+    provider_batches = ProviderBatch.objects.filter(batch=OuterRef("pk"))
     if status == "active":
         return batches.exclude(status__in=Batch.OVER)
     if status == NEEDS_ATTENTION:
-        stuck = Exists(parts.needing_attention())
+        stuck = Exists(provider_batches.needing_attention())
         return batches.exclude(status__in=Batch.OVER).filter(stuck)
     if status == LATE:
         ended = Coalesce("ended_at", timezone.now())
-        return batches.filter(Exists(parts.filter(expires_at__lt=ended)))
+        return batches.filter(Exists(provider_batches.filter(expires_at__lt=ended)))
     if status == WITH_ERRORS:
         return batches.filter(UNFINISHED_RESULTS, status=Batch.Status.COMPLETED)
     if status == Batch.Status.COMPLETED:

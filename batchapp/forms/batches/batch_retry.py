@@ -14,7 +14,7 @@ from batchapp.domain.results.retry_selection import (
     Ending,
     Selection,
 )
-from batchapp.services.results.retry_file import Reach
+from batchapp.services.results.retry_file import RetryableCounts
 
 WHICH = "Tick at least one kind of request."
 NONE_LEFT = "No request is left by this choice. Choose another error code, or tick more kinds."
@@ -58,7 +58,9 @@ class RetryForm(forms.Form):
     )
     submission = forms.UUIDField(required=False)
 
-    def __init__(self, *args: Any, reach: Reach, models: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, reach: RetryableCounts, models: Sequence[str], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._reach = reach
         choices = {

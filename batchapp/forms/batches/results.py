@@ -60,7 +60,7 @@ class ResultFilterForm(forms.Form):
         return results.filter(**{field: outcome}) if outcome else results
 
 
-class StrayPageForm(forms.Form):
+class UnmatchedLinePageForm(forms.Form):
     """From where a page of lines that were set aside goes on."""
 
     after = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 
-from batchapp.domain.corrections.corrections import REMEDIES, Choice, Repair
+from batchapp.domain.corrections.corrector import CORRECTION_RULES, Choice, CorrectionKind
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 
 WHICH = "Tick at least one of the corrections below."
@@ -15,13 +15,13 @@ NO_MODEL = "Choose the model to write into the requests."
 NO_LIMIT = "Give a number of tokens, from 1; 1,000 is about a page and a half of text."
 
 
-class RepairForm(forms.Form):
+class CorrectionForm(forms.Form):
     """Any of the repairs that a file's findings call for.
 
     ``submission`` is made with the form: a second click makes no second version.
     """
 
-    repairs = forms.MultipleChoiceField(
+    corrections = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": WHICH, "invalid_choice": WHICH},
     )
@@ -43,21 +43,25 @@ class RepairForm(forms.Form):
     submission = forms.UUIDField(required=False)
 
     def __init__(
-        self, *args: Any, offered: Sequence[Repair], models: Sequence[str], **kwargs: Any
+        self, *args: Any, offered: Sequence[CorrectionKind], models: Sequence[str], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        repairs, model = self.fields["repairs"], self.fields["model"]
-        if isinstance(repairs, forms.ChoiceField) and isinstance(model, forms.ChoiceField):
-            repairs.choices = [(each.value, REMEDIES[each].title) for each in offered]
+        corrections, model = self.fields["corrections"], self.fields["model"]
+        if isinstance(corrections, forms.ChoiceField) and isinstance(model, forms.ChoiceField):
+            corrections.choices = [(each.value, CORRECTION_RULES[each].title) for each in offered]
             model.choices = [("", "Choose a model"), *((each, each) for each in models)]
 
     def clean(self) -> dict[str, Any]:
         asked = self.cleaned_data
-        wanted = asked.get("repairs", [])
-        if Repair.SET_MODEL in wanted and not asked.get("model") and "model" not in self.errors:
+        wanted = asked.get("corrections", [])
+        if (
+            CorrectionKind.SET_MODEL in wanted
+            and not asked.get("model")
+            and "model" not in self.errors
+        ):
             self.add_error("model", NO_MODEL)
         has_limit = asked.get("max_tokens") or "max_tokens" in self.errors
-        if Repair.SET_MAX_TOKENS in wanted and not has_limit:
+        if CorrectionKind.SET_MAX_TOKENS in wanted and not has_limit:
             self.add_error("max_tokens", NO_LIMIT)
         return asked
 
@@ -65,12 +69,12 @@ class RepairForm(forms.Form):
     def choice(self) -> Choice:
         """What a valid form asks for; a field of a repair that is not ticked says nothing."""
         asked = self.cleaned_data
-        wanted = frozenset(Repair(each) for each in asked["repairs"])
+        wanted = frozenset(CorrectionKind(each) for each in asked["corrections"])
         return Choice(
             wanted,
-            model=asked["model"] if Repair.SET_MODEL in wanted else "",
-            max_tokens=asked["max_tokens"] if Repair.SET_MAX_TOKENS in wanted else 0,
-            every_model=asked["every_model"] and Repair.SET_MODEL in wanted,
+            model=asked["model"] if CorrectionKind.SET_MODEL in wanted else "",
+            max_tokens=asked["max_tokens"] if CorrectionKind.SET_MAX_TOKENS in wanted else 0,
+            every_model=asked["every_model"] and CorrectionKind.SET_MODEL in wanted,
         )
 
     @property

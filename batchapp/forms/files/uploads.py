@@ -107,7 +107,7 @@ class SendingForm(forms.Form):
     def wants_batch(self) -> bool:
         return bool(self.cleaned_data.get("then") == "batch")
 
-    def _fault(self, name: str, size: int) -> str:
+    def _finding(self, name: str, size: int) -> str:
         limit = self.connection.max_upload_bytes
         if not size:
             return f"{name} is empty. Choose a file with one request on each line."
@@ -131,13 +131,15 @@ class UploadForm(SendingForm):
 
     def clean_file(self) -> list["UploadedFile[bytes]"]:
         files: list[UploadedFile[bytes]] = self.cleaned_data["file"]
-        faults = [
-            fault for each in files if (fault := self._fault(each.name or "", each.size or 0))
+        findings = [
+            finding
+            for each in files
+            if (finding := self._finding(each.name or "", each.size or 0))
         ]
-        if faults and len(files) > 1:
-            faults.append("None of the files was uploaded. Leave these out and upload the rest.")
-        if faults:
-            raise ValidationError(faults)
+        if findings and len(files) > 1:
+            findings.append("None of the files was uploaded. Leave these out and upload the rest.")
+        if findings:
+            raise ValidationError(findings)
         return files
 
     @property
@@ -165,8 +167,8 @@ class PasteForm(SendingForm):
         if not text.strip():
             raise ValidationError("Paste at least one line first: a request on each.")
         content = text.encode(errors="replace")
-        if fault := self._fault(PASTED, len(content)):
-            raise ValidationError(fault)
+        if finding := self._finding(PASTED, len(content)):
+            raise ValidationError(finding)
         return content
 
     @property

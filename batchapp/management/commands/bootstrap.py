@@ -21,7 +21,7 @@ from batchapp.models import (
     User,
 )
 from batchapp.pipeline import provider_access
-from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 from batchapp.services.prices import price_table
 from batchapp.services.providers import provider_advice, provider_keys
 
@@ -90,16 +90,16 @@ def _set_up(
 def _works(key: ProviderKey) -> bool | None:
     """Whether the provider takes the key, None if it does not say; and note if it is a sandbox."""
     try:
-        with provider_access.upstream_client(key, silence=timedelta(seconds=3)) as upstream:
-            provider_keys.try_out(key, upstream)
-    except UpstreamRejected as exc:
+        with provider_access.provider_client(key, silence=timedelta(seconds=3)) as provider:
+            provider_keys.test_key(key, provider)
+    except ProviderRejected as exc:
         if exc.reason is not Reason.KEY_REFUSED:
             return None
         provider_keys.note_trouble(
-            key, provider_advice.sentence(exc, key.connection), is_refused=True
+            key, provider_advice.advice_for(exc, key.connection), is_refused=True
         )
         return False
-    except UpstreamUnavailable:
+    except ProviderUnavailable:
         return None
     return True
 

@@ -22,10 +22,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from batchapp.management.console_client import ConsoleClient, UnexpectedPage
 from batchapp.management.processes import tied, trouble_listening
 from batchapp.management.progress_bar import Bar
-from batchapp.management.visitor import Turned, Visitor
-from batchapp.models import Batch, Part, Upload
+from batchapp.models import Batch, ProviderBatch, Upload
 from config import env
 
 EMAIL = "demo@example.com"
@@ -58,7 +58,10 @@ class Command(BaseCommand):
         )
         for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told us to ignore them
             signal.signal(number, signal.default_int_handler)
-        with _processes(port, sandbox_url) as processes, Visitor(f"http://localhost:{port}") as me:
+        with (
+            _processes(port, sandbox_url) as processes,
+            ConsoleClient(f"http://localhost:{port}") as me,
+        ):
             self.stdout.write("Starting web, worker, beat and a sandbox provider ...")
             self.stdout.flush()
             _until_up(f"http://localhost:{port}/healthz", processes)
@@ -67,7 +70,7 @@ class Command(BaseCommand):
             try:
                 me.sign_in(EMAIL, password)
                 batch = _walk(me, project, options["file"], options["window"])
-            except Turned as exc:
+            except UnexpectedPage as exc:
                 raise CommandError(f"The demo got stuck: {exc}. Logs: {_logs()}") from exc
             self._summarise(batch, port, password, time.monotonic() - started)
             if not batch.is_accounted_for:
@@ -101,7 +104,7 @@ class Command(BaseCommand):
         self.stdout.write("")
 
 
-def _walk(me: Visitor, project: str, path: Path, window: str) -> Batch:
+def _walk(me: ConsoleClient, project: str, path: Path, window: str) -> Batch:
     """Send the file through the console; return the batch when it is over."""
     bar = Bar("Upload", path.stat().st_size, "bytes")
     upload_id = me.upload(project, path, progress=bar.update)
@@ -109,37 +112,39 @@ def _walk(me: Visitor, project: str, path: Path, window: str) -> Batch:
 
     upload = Upload.objects.get(pk=upload_id)
     lines = path.read_bytes().count(b"\n")
-    with _bar("Check", lines, "lines") as watch:
+    with _bar("Check", lines, "lines") as key_poll:
         while upload.status == Upload.Status.CHECKING:
-            watch(upload.lines_checked)
+            key_poll(upload.lines_checked)
             upload.refresh_from_db()
     if upload.status != Upload.Status.READY:
-        raise Turned(f"the file is not ready: {upload.findings or upload.error}")
+        raise UnexpectedPage(f"the file is not ready: {upload.report_fields or upload.error}")
 
     batch_id = me.order(upload_id, window=window)
     requests = upload.requests or 0
-    part = Part.objects.get(batch_id=batch_id)
-    with _bar("Submit", 1, "batch") as watch:
-        while not part.upstream_id:
-            watch(0)
-            _refresh(part)
-    with _bar("Run", requests, "requests") as watch:
-        while not part.ended_at:
-            watch(part.completed + part.failed)
-            _refresh(part)
-    with _bar("Harvest", requests, "results") as watch:
+    provider_batch = ProviderBatch.objects.get(batch_id=batch_id)
+    with _bar("Submit", 1, "batch") as key_poll:
+        while not provider_batch.remote_id:
+            key_poll(0)
+            _refresh(provider_batch)
+    with _bar("Run", requests, "requests") as key_poll:
+        while not provider_batch.ended_at:
+            key_poll(provider_batch.completed + provider_batch.failed)
+            _refresh(provider_batch)
+    with _bar("Harvest", requests, "results") as key_poll:
         while not (batch := Batch.objects.get(pk=batch_id)).is_over:
-            _refresh(part)
-            watch(part.output_lines + part.error_lines)
+            _refresh(provider_batch)
+            key_poll(provider_batch.output_lines + provider_batch.error_lines)
     _compare(me, batch_id, batch)
     return batch
 
 
-def _compare(me: Visitor, batch_id: UUID, batch: Batch) -> None:
+def _compare(me: ConsoleClient, batch_id: UUID, batch: Batch) -> None:
     """Download what the console offers and hold it against the portal's own sums."""
     lines = me.lines(batch_id, "output"), me.lines(batch_id, "error")
     if sum(lines) != batch.succeeded + batch.failed:
-        raise Turned(f"the downloads have {lines} lines, the batch {batch.succeeded} answers")
+        raise UnexpectedPage(
+            f"the downloads have {lines} lines, the batch {batch.succeeded} answers"
+        )
 
 
 @contextmanager
@@ -147,20 +152,20 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """A bar to be updated in a loop that rests a little each time and does not go on for ever."""
     bar, until = Bar(label, total, unit), time.monotonic() + PATIENCE
 
-    def watch(done: int) -> None:
+    def key_poll(done: int) -> None:
         bar.update(done)
         if time.monotonic() > until:
-            raise Turned(f"{label.lower()} took more than {PATIENCE} seconds")
+            raise UnexpectedPage(f"{label.lower()} took more than {PATIENCE} seconds")
         time.sleep(0.1)
 
-    yield watch
+    yield key_poll
     bar.finish()
 
 
-def _refresh(part: Part) -> None:
-    part.refresh_from_db()
-    if part.status == Part.Status.NEEDS_ATTENTION:
-        raise Turned(part.trouble)
+def _refresh(provider_batch: ProviderBatch) -> None:
+    provider_batch.refresh_from_db()
+    if provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION:
+        raise UnexpectedPage(provider_batch.trouble)
 
 
 def _bootstrap(sandbox_url: str, password: str) -> str:

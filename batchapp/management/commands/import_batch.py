@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from batchapp import tasks
 from batchapp.forms.batches.batch_imports import read_id
 from batchapp.management.people import member_of
-from batchapp.models import Adoption, Project, ProviderKey, User
-from batchapp.services.imports import batch_imports
+from batchapp.models import BatchImport, Project, ProviderKey, User
+from batchapp.services.imports import import_requests
 
 LOOK_EVERY = 0.5
 """Seconds between two looks while a worker has the batch, or its provider does not answer."""
@@ -45,32 +45,33 @@ class Command(BaseCommand):
             ids = [read_id(each) for each in options["ids"]]
         except ValidationError as exc:
             raise CommandError(" ".join(exc.messages)) from exc
-        begun = batch_imports.begin(project, user, key, ids)
-        troubles = [f"{each} is in the portal already." for each in begun.here]
-        for adoption in begun.adoptions:
-            self._follow(adoption)
-            if adoption.batch:
-                self.stdout.write(settings.PUBLIC_URL + adoption.batch.get_absolute_url())
+        begun = import_requests.request_imports(project, user, key, ids)
+        troubles = [f"{each} is in the portal already." for each in begun.ids_in_portal]
+        for batch_import in begun.batch_imports:
+            self._follow(batch_import)
+            if batch_import.batch:
+                self.stdout.write(settings.PUBLIC_URL + batch_import.batch.get_absolute_url())
             else:
-                troubles.append(f"{adoption.upstream_id}: {adoption.trouble}")
+                troubles.append(f"{batch_import.remote_id}: {batch_import.trouble}")
         if troubles:
             raise CommandError("\n".join(troubles))
 
-    def _follow(self, adoption: Adoption) -> None:
+    def _follow(self, batch_import: BatchImport) -> None:
         """Take each step here, unless a worker is faster, until it is here or refused."""
         said = ""
-        while adoption.next_check_at:
-            if adoption.status == Adoption.Status.CHECKING and batch_imports.is_being_checked(
-                adoption
+        while batch_import.next_check_at:
+            if (
+                batch_import.status == BatchImport.Status.CHECKING
+                and import_requests.is_being_checked(batch_import)
             ):
-                tasks.check(str(adoption.upload_id))
-            before = adoption.status
-            tasks.adopt(str(adoption.pk))
-            adoption.refresh_from_db()
-            if adoption.trouble not in {"", said}:
-                said = adoption.trouble
-                self.stderr.write(f"{adoption.upstream_id}: {said}")
-            if adoption.status == before:
+                tasks.check(str(batch_import.upload_id))
+            before = batch_import.status
+            tasks.import_batch(str(batch_import.pk))
+            batch_import.refresh_from_db()
+            if batch_import.trouble not in {"", said}:
+                said = batch_import.trouble
+                self.stderr.write(f"{batch_import.remote_id}: {said}")
+            if batch_import.status == before:
                 time.sleep(LOOK_EVERY)
 
 

@@ -12,11 +12,11 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.domain.tables import row_requests, table_reader
-from batchapp.domain.tables.row_requests import Recipe
-from batchapp.domain.tables.table_reader import Asked, TableFault
-from batchapp.models import Template
+from batchapp.domain.tables.row_requests import PromptSettings
+from batchapp.domain.tables.table_reader import Asked, TableError
+from batchapp.models import PromptTemplate
 
-FAULTS_SHOWN = 20
+FINDINGS_SHOWN = 20
 
 CHANGES = (
     *("model", "prompt", "system", "url", "max_tokens", "temperature"),
@@ -63,21 +63,23 @@ class Command(BaseCommand):
         parser.add_argument("--encoding", default="utf-8-sig")
 
     def handle(self, **options: Any) -> None:
-        recipe = _recipe(options)
-        if faults := row_requests.value_faults(recipe):
-            raise CommandError(" ".join(faults))
+        prompt_settings = _recipe(options)
+        if findings := row_requests.value_errors(prompt_settings):
+            raise CommandError(" ".join(findings))
         asked = Asked(options["encoding"], options["delimiter"], options["sheet"])
         path = options["table"]
         try:
             with path.open("rb") as source:
                 table = table_reader.read(source, asked)
-                if faults := row_requests.faults_of(recipe, table.columns):
-                    raise CommandError(" ".join(faults))
-                requests, left_out = _write(table, recipe, options["output"], options["id_map"])
+                if findings := row_requests.settings_errors(prompt_settings, table.columns):
+                    raise CommandError(" ".join(findings))
+                requests, left_out = _write(
+                    table, prompt_settings, options["output"], options["id_map"]
+                )
         except OSError as exc:
             raise CommandError(f"{path}: {exc}.") from exc
-        except TableFault as fault:
-            raise CommandError(f"{path}: {fault}") from fault
+        except TableError as finding:
+            raise CommandError(f"{path}: {finding}") from finding
         self.stdout.write(f"{options['output']}: {requests:,} requests")
         if left_out:
             self.stdout.write(f"{left_out:,} rows with an empty cell were left out")
@@ -94,7 +96,7 @@ class Command(BaseCommand):
             )
 
 
-def _recipe(options: dict[str, Any]) -> Recipe:
+def _recipe(options: dict[str, Any]) -> PromptSettings:
     """What the options say, on top of the template if there is one."""
     changes: dict[str, Any] = {
         name: options[name] for name in CHANGES if options[name] is not None
@@ -104,14 +106,14 @@ def _recipe(options: dict[str, Any]) -> Recipe:
     if options["id_map"]:
         changes["unsafe_ids"] = "hash"
     if options["template"]:
-        recipe = _template(options["template"], options["project"])
+        prompt_settings = _template(options["template"], options["project"])
         if not options["id_map"]:  # nobody could tell then which is which
             changes["unsafe_ids"] = "stop"
-        return msgspec.structs.replace(recipe, **changes)
+        return msgspec.structs.replace(prompt_settings, **changes)
     missing = [f"--{name}" for name in ("prompt", "model") if name not in changes]
     if missing:
         raise CommandError(f"Give {' and '.join(missing)}, or a --template.")
-    return Recipe(**({"empty": "stop"} | changes))
+    return PromptSettings(**({"empty": "stop"} | changes))
 
 
 def _schema(path: Path) -> dict[str, Any]:
@@ -119,13 +121,13 @@ def _schema(path: Path) -> dict[str, Any]:
         schema: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError) as exc:
         raise CommandError(f"--schema: {path} cannot be read as a JSON object: {exc}") from exc
-    if fault := row_requests.schema_fault(schema):
-        raise CommandError(f"--schema: a provider would refuse {path}: {fault}.")
+    if finding := row_requests.schema_error(schema):
+        raise CommandError(f"--schema: a provider would refuse {path}: {finding}.")
     return schema
 
 
-def _template(name: str, slug: str | None) -> Recipe:
-    found = Template.objects.filter(name=name).select_related("project")
+def _template(name: str, slug: str | None) -> PromptSettings:
+    found = PromptTemplate.objects.filter(name=name).select_related("project")
     if slug:
         found = found.filter(project__slug=slug)
     templates = list(found[:20])
@@ -134,29 +136,32 @@ def _template(name: str, slug: str | None) -> Recipe:
     if len(templates) > 1:
         slugs = ", ".join(each.project.slug for each in templates)
         raise CommandError(f"Several projects have a template {name}. Name a --project: {slugs}.")
-    return templates[0].versions.order_by("-number")[0].recipe
+    return templates[0].versions.order_by("-number")[0].prompt_settings
 
 
 def _write(
-    table: table_reader.Table, recipe: Recipe, target: Path, id_map: Path | None
+    table: table_reader.Table,
+    prompt_settings: PromptSettings,
+    target: Path,
+    id_map: Path | None,
 ) -> tuple[int, int]:
     """Write all requests or none: the file appears only when every row was good."""
     requests = left_out = 0
-    faults: list[str] = []
+    findings: list[str] = []
     replaced: list[tuple[str, str]] = []
     with _fresh(target) as fresh:
         rows = (dict(zip(table.columns, row, strict=True)) for row in table)
-        for made in row_requests.make(rows, recipe):
-            if made.fault:
-                faults.append(f"row {made.number}: {made.fault}")
+        for made in row_requests.make(rows, prompt_settings):
+            if made.error:
+                findings.append(f"row {made.number}: {made.error}")
             elif made.line:
                 requests += 1
                 fresh.write(made.line + b"\n")
                 replaced += [(made.custom_id, made.original)] if made.original else []
             else:
                 left_out += 1
-        if faults or not requests:
-            raise CommandError(_complaint(faults) if faults else _nothing(left_out))
+        if findings or not requests:
+            raise CommandError(_complaint(findings) if findings else _nothing(left_out))
     if id_map:
         with id_map.open("w", encoding="utf-8-sig", newline="") as listed:
             csv.writer(listed).writerows(row_requests.id_map(replaced))
@@ -183,8 +188,8 @@ def _nothing(left_out: int) -> str:
     return "The table has no rows."
 
 
-def _complaint(faults: list[str]) -> str:
-    shown = "\n".join(f"  {fault}" for fault in faults[:FAULTS_SHOWN])
-    more = len(faults) - FAULTS_SHOWN
+def _complaint(findings: list[str]) -> str:
+    shown = "\n".join(f"  {finding}" for finding in findings[:FINDINGS_SHOWN])
+    more = len(findings) - FINDINGS_SHOWN
     rest = f"\n  and {more:,} more" if more > 0 else ""
     return f"Nothing was written:\n{shown}{rest}"

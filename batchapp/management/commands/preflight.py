@@ -15,7 +15,7 @@ from django.utils import timezone
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.money.unit_prices import EXACT
 from batchapp.domain.request_files import check_file
-from batchapp.domain.request_files.check_file import Fault, Limits, Report
+from batchapp.domain.request_files.check_file import Finding, Limits, Report
 from batchapp.models import REALTIME, Connection, Project
 from batchapp.models.providers.connection import DOUBLEWORD_URL
 from batchapp.services.orders import price_quotes
@@ -116,7 +116,7 @@ def _quotes(
     if connection is None:
         return {}
     now = timezone.now()
-    histories = price_quotes.learnt(report, project, None, now) if project else None
+    histories = price_quotes.histories_for(report, project, None, now) if project else None
     return price_quotes.quote(report, connection, [*connection.windows, REALTIME], now, histories)
 
 
@@ -137,9 +137,9 @@ def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
     found = {
         "requests": report.requests,
         "valid": report.is_valid,
-        "parts": report.parts,
-        "faults": [_fault(fault) for fault in report.faults],
-        "fault_totals": report.fault_totals,
+        "provider_batches": report.provider_batches,
+        "findings": [_finding(finding) for finding in report.findings],
+        "finding_totals": report.finding_totals,
         "models": {
             name: {
                 "requests": facts.requests,
@@ -155,16 +155,16 @@ def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False)
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "line": fault.line,
-        "custom_id": fault.custom_id,
-        "severity": fault.severity.value,
-        "code": fault.code,
-        "message": fault.message,
-        "other_line": fault.other_line or None,
-        "offset": fault.offset,
-        "ours": fault.is_ours,
+        "line": finding.line,
+        "custom_id": finding.custom_id,
+        "severity": finding.severity.value,
+        "code": finding.code,
+        "message": finding.message,
+        "other_line": finding.other_line or None,
+        "offset": finding.offset,
+        "ours": finding.is_ours,
     }
 
 
@@ -190,7 +190,7 @@ def _as_text(report: Report, quotes: dict[str, Estimate]) -> str:
         told.append(
             f"  {name}: {facts.requests:,} requests, {about}{facts.input_tokens:,} input tokens"
         )
-    told.extend(_lines_of_faults(report))
+    told.extend(_lines_of_findings(report))
     told.extend(_bases(quotes))
     told.extend(_costs(report, quotes))
     errors = report.severities["error"]
@@ -199,22 +199,24 @@ def _as_text(report: Report, quotes: dict[str, Estimate]) -> str:
     return "\n".join(told)
 
 
-def _lines_of_faults(report: Report) -> Iterator[str]:
+def _lines_of_findings(report: Report) -> Iterator[str]:
     """Each kind of fault with its first lines, errors before the rest."""
     rank = ["error", "warning", "info"].index
-    for code in sorted(report.fault_totals, key=lambda code: rank(_first(report, code).severity)):
-        faults = [fault for fault in report.faults if fault.code == code]
-        total = report.fault_totals[code]
-        yield f"{faults[0].severity.value}: {code}, {total:,} in all"
-        for fault in faults[:LINES_SHOWN]:
-            place = f"line {fault.line:,}: " if fault.line else ""
-            yield f"  {place}{fault.message}"
-        if total > LINES_SHOWN and faults[0].line:
+    for code in sorted(
+        report.finding_totals, key=lambda code: rank(_first(report, code).severity)
+    ):
+        findings = [finding for finding in report.findings if finding.code == code]
+        total = report.finding_totals[code]
+        yield f"{findings[0].severity.value}: {code}, {total:,} in all"
+        for finding in findings[:LINES_SHOWN]:
+            place = f"line {finding.line:,}: " if finding.line else ""
+            yield f"  {place}{finding.message}"
+        if total > LINES_SHOWN and findings[0].line:
             yield f"  … and {total - LINES_SHOWN:,} more"
 
 
-def _first(report: Report, code: str) -> Fault:
-    return next(fault for fault in report.faults if fault.code == code)
+def _first(report: Report, code: str) -> Finding:
+    return next(finding for finding in report.findings if finding.code == code)
 
 
 def _bases(quotes: dict[str, Estimate]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from batchapp.management.people import member_of
 from batchapp.models import Batch, Upload
 from batchapp.services.orders import place_order
 from batchapp.services.results import retry_file
-from batchapp.services.results.retry_file import Reach
+from batchapp.services.results.retry_file import RetryableCounts
 
 
 class Command(BaseCommand):
@@ -46,14 +46,14 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         batch = _batch(options["batch"])
         user = member_of(batch.project, options["user"])
-        reach = retry_file.reach(batch)
+        reach = retry_file.retryable_counts(batch)
         selection = _selection(options, reach)
         for each in reach.endings:
             mark = "+" if each in selection.endings else "-"
             self.stderr.write(f"{mark} {reach.count(each):,} {each}: {ADVICE[each].reason}")
         if not reach.total(selection):
             raise CommandError("No request is left by this choice; nothing was made.")
-        upload = retry_file.begin(batch, user, selection, submission=uuid.uuid4())
+        upload = retry_file.request_retry_file(batch, user, selection, submission=uuid.uuid4())
         tasks.check(str(upload.pk))
         upload.refresh_from_db()
         if upload.status != Upload.Status.READY:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         self.stdout.write(f"file: {upload.pk}, {upload.requests:,} requests")
         if options["submit"]:
             try:
-                child = place_order.order(
+                child = place_order.place_order(
                     batch.project,
                     user,
                     upload,
@@ -71,8 +71,8 @@ class Command(BaseCommand):
                 )
             except place_order.Refused as exc:
                 raise CommandError(str(exc)) from exc
-            for part in child.parts.all():
-                tasks.wake(part)
+            for provider_batch in child.provider_batches.all():
+                tasks.wake(provider_batch)
             self.stdout.write(f"batch: {child.pk}")
 
 
@@ -84,7 +84,7 @@ def _batch(text: str) -> Batch:
         raise CommandError(f"There is no batch {text!r}.") from exc
 
 
-def _selection(options: dict[str, Any], reach: Reach) -> Selection:
+def _selection(options: dict[str, Any], reach: RetryableCounts) -> Selection:
     """What the options say; by default what was cut short only if that may help."""
     factor, temperature = options["max_tokens_factor"], options["temperature"]
     if factor < 1:

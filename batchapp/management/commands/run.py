@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from batchapp import tasks
 from batchapp.management.people import member_of
-from batchapp.models import Batch, Part, Project, ProviderKey, Segment, Upload, User
+from batchapp.models import Batch, Project, ProviderBatch, ProviderKey, ResultChunk, Upload, User
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.results import browse
@@ -76,24 +76,29 @@ class Command(BaseCommand):
         while True:
             try:
                 batch = Batch.objects.get(pk=batch.pk)
-                parts = list(batch.parts.all())
+                provider_batches = list(batch.provider_batches.all())
             except OperationalError as exc:  # the workers wait for it, and so do we
                 self._note(f"the database does not answer: {exc}")
                 connection.close()
                 time.sleep(10 * LOOK_EVERY)
                 continue
-            if batch.is_over or any(p.status == Part.Status.NEEDS_ATTENTION for p in parts):
+            if batch.is_over or any(
+                p.status == ProviderBatch.Status.NEEDS_ATTENTION for p in provider_batches
+            ):
                 return batch
             now = ", ".join(
-                f"{part.get_status_display().lower()}: "
-                f"{part.completed + part.failed:,} of {part.total:,}"
-                + (f" ({part.trouble})" if part.trouble else "")
-                for part in parts
+                f"{provider_batch.get_status_display().lower()}: "
+                f"{provider_batch.completed + provider_batch.failed:,} of {provider_batch.total:,}"
+                + (f" ({provider_batch.trouble})" if provider_batch.trouble else "")
+                for provider_batch in provider_batches
             )
             if now != said:
                 self._note(now)
                 said = now
-            untouched = all(p.status == Part.Status.PREPARING and not p.claims for p in parts)
+            untouched = all(
+                p.status == ProviderBatch.Status.PREPARING and not p.claims
+                for p in provider_batches
+            )
             if untouched and started and time.monotonic() - started > NO_WORKER_AFTER:
                 self._note("no worker has taken it yet; is one running (`make serve`)?")
                 started = 0.0
@@ -135,7 +140,7 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
                 f"{project.connection}. Split it."
             )
         with path.open("rb") as content:
-            upload = upload_intake.receive(project, user, File(content), name=path.name)
+            upload = upload_intake.receive_file(project, user, File(content), name=path.name)
     except OSError as exc:
         raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
     tasks.check(str(upload.pk))
@@ -145,9 +150,9 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
     report = upload.report
     if upload.status != Upload.Status.FAULTY or report is None:
         raise CommandError(upload.error or "The file could not be checked; try again.")
-    errors = [fault for fault in report.faults if fault.severity == "error"]
+    errors = [finding for finding in report.findings if finding.severity == "error"]
     number = report.severities.get("error", 0)
-    listed = "\n".join(f"  line {fault.line}: {fault.message}" for fault in errors[:20])
+    listed = "\n".join(f"  line {finding.line}: {finding.message}" for finding in errors[:20])
     more = f"\n  and {number - 20:,} more" if number > len(errors[:20]) else ""
     raise CommandError(
         f"{path} has {number:,} {'error' if number == 1 else 'errors'}; nothing was submitted.\n"
@@ -164,7 +169,7 @@ def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]
             f"{project.connection}. Add one with `manage.py bootstrap --provider-key`."
         )
     try:
-        batch = place_order.order(
+        batch = place_order.place_order(
             project,
             user,
             upload,
@@ -176,8 +181,8 @@ def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]
         )
     except place_order.Refused as exc:
         raise CommandError(str(exc)) from exc
-    for part in batch.parts.all():
-        tasks.wake(part)
+    for provider_batch in batch.provider_batches.all():
+        tasks.wake(provider_batch)
     return batch
 
 
@@ -185,10 +190,13 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
     """Write what came back below ``target``; a file appears whole or not at all."""
     target.mkdir(parents=True, exist_ok=True)
     paths: dict[str, str | None] = {}
-    for kind, field in ((Segment.Kind.OUTPUT, "output_path"), (Segment.Kind.ERROR, "error_path")):
+    for kind, field in (
+        (ResultChunk.Kind.OUTPUT, "output_path"),
+        (ResultChunk.Kind.ERROR, "error_path"),
+    ):
         path = target / f"{kind}.jsonl"
         paths[field] = str(path)
-        if kind == Segment.Kind.ERROR and not browse.stored(batch)[0].get(kind):
+        if kind == ResultChunk.Kind.ERROR and not browse.count_stored(batch)[0].get(kind):
             paths[field] = None
             continue
         partial = path.with_suffix(".partial")
@@ -199,14 +207,14 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
 
 
 def _status(batch: Batch) -> str:
-    stuck = batch.parts.filter(status=Part.Status.NEEDS_ATTENTION).exists()
-    return str(Part.Status.NEEDS_ATTENTION if stuck else batch.status)
+    stuck = batch.provider_batches.filter(status=ProviderBatch.Status.NEEDS_ATTENTION).exists()
+    return str(ProviderBatch.Status.NEEDS_ATTENTION if stuck else batch.status)
 
 
 def _what_is_wrong(batch: Batch) -> str:
-    where = settings.PUBLIC_URL + reverse("batch", args=[batch.pk])
+    where = settings.PUBLIC_URL + reverse("batch_detail", args=[batch.pk])
     if not batch.is_over:
-        troubles = batch.parts.values_list("trouble", flat=True)
+        troubles = batch.provider_batches.values_list("trouble", flat=True)
         return f"The batch needs attention: {' '.join(filter(None, troubles))} See {where}"
     lost = batch.requests - batch.succeeded - batch.failed
     return (

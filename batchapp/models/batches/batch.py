@@ -8,7 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from batchapp.models.fields.leased_row import Leased, LeasedQuerySet
+from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.fields.money_field import MoneyField
 from batchapp.models.files.upload import Upload
 from batchapp.models.people.project import Project
@@ -20,7 +20,7 @@ LOOKED_AFTER = timedelta(minutes=15)
 """How long a batch is looked at after its end, where more may become of it."""
 
 
-class BatchQuerySet(LeasedQuerySet["Batch"]):
+class BatchQuerySet(LeasedRowQuerySet["Batch"]):
     def visible_to(self, user: AnyUser) -> Self:
         """Batches of the projects ``user`` is in: the only door from a request to a row."""
         return self.filter(project__in=Project.objects.visible_to(user))
@@ -32,7 +32,7 @@ class BatchQuerySet(LeasedQuerySet["Batch"]):
 BatchManager = models.Manager.from_queryset(BatchQuerySet)
 
 
-class Batch(Leased):
+class Batch(LeasedRow):
     """One file of requests on its way to results and their cost.
 
     What the provider knows of it is in its parts; it is over when all of them are and the sums
@@ -105,18 +105,18 @@ class Batch(Leased):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("batch", args=[self.pk])
+        return reverse("batch_detail", args=[self.pk])
 
     @property
     def is_over(self) -> bool:
         return self.status in self.OVER
 
     @property
-    def is_to_stop(self) -> bool:
+    def is_stop_requested(self) -> bool:
         """Whether nothing more should begin to run, for now or for good."""
         return bool(self.cancel_requested_at or self.pause_requested_at)
 
-    def wants_pause(self, sent_at: datetime | None) -> bool:
+    def needs_pause_sent(self, sent_at: datetime | None) -> bool:
         """Whether a pause was asked for, and the provider was not surely told to stop since."""
         asked_at = self.pause_requested_at
         if asked_at is None or self.cancel_requested_at:
@@ -130,9 +130,11 @@ class Batch(Leased):
             return False
         if timezone.now() - self.finished_at >= LOOKED_AFTER:
             return False
-        return bool(self.cancelled) or self.parts.filter(may_have_twin=True).exists()
+        return (
+            bool(self.cancelled) or self.provider_batches.filter(may_have_duplicate=True).exists()
+        )
 
-    def run_again(self, **fields: Any) -> None:
+    def return_to_running(self, **fields: Any) -> None:
         """Go back to running, as if it had not ended; ``fields`` are written with it."""
         self.move_to(
             Batch.Status.RUNNING,

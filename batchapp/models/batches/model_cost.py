@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F
 
 from batchapp.domain.money import calibration
-from batchapp.domain.money.calibration import History, Kin, Run
+from batchapp.domain.money.calibration import History, HistorySource, Run
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import ModelFacts
 from batchapp.models.batches.batch import Batch
@@ -38,7 +38,7 @@ class _Measured(NamedTuple):
     output_tokens: int
 
 
-class ChargeQuerySet(models.QuerySet["Charge"]):
+class ModelCostQuerySet(models.QuerySet["ModelCost"]):
     def measured(self, *, before: datetime, is_sandbox: bool) -> Self:
         """Those to learn from: a sandbox teaches about itself alone, its answers are made up."""
         return self.filter(measured_at__lt=before, batch__connection__is_sandbox=is_sandbox)
@@ -85,8 +85,8 @@ class ChargeQuerySet(models.QuerySet["Charge"]):
 
 
 def _kinds(
-    newest: ChargeQuerySet, facts: ModelFacts, project: Project, user: User | None
-) -> Iterator[ChargeQuerySet]:
+    newest: ModelCostQuerySet, facts: ModelFacts, project: Project, user: User | None
+) -> Iterator[ModelCostQuerySet]:
     """A query for each kind of kin, all of one model."""
     mine = newest.filter(batch__project=project)
     if facts.shape:
@@ -102,10 +102,10 @@ def _history(rows: list[_Measured], shape: str, project: UUID, user: int | None)
     mine = [row for row in rows if row.project == project]
     elsewhere = [row for row in rows if row.project != project]
     alike = {
-        Kin.SHAPE: [row for row in mine if shape and row.shape == shape],
-        Kin.PROJECT: mine,
-        Kin.PERSON: [row for row in elsewhere if row.person == user],
-        Kin.PORTAL: elsewhere if _is_anonymous(elsewhere) else [],
+        HistorySource.SHAPE: [row for row in mine if shape and row.shape == shape],
+        HistorySource.PROJECT: mine,
+        HistorySource.PERSON: [row for row in elsewhere if row.person == user],
+        HistorySource.PORTAL: elsewhere if _is_anonymous(elsewhere) else [],
     }
     for kin, found in alike.items():
         newest = sorted(found, key=lambda row: -row.pk)[:RUNS_LEARNT_FROM]
@@ -119,14 +119,14 @@ def _is_anonymous(rows: list[_Measured]) -> bool:
     return len(rows) >= calibration.PORTAL_BATCHES and len(projects) >= calibration.PORTAL_PROJECTS
 
 
-class Charge(models.Model):
+class ModelCost(models.Model):
     """One model of one batch: the prices it was shown, frozen, the estimate and the settlement.
 
     Prices are USD per million tokens and empty where the price table had none. Costs stay empty
     where there was no price: unknown is not free. The estimate is kept as it was shown.
     """
 
-    batch = models.ForeignKey(Batch, models.CASCADE, related_name="charges")
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="model_costs")
     model = models.CharField(max_length=200)
     requests = models.PositiveIntegerField()
     input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
@@ -173,11 +173,11 @@ class Charge(models.Model):
         null=True, help_text="When it ended, if later estimates may learn from it."
     )
 
-    objects = ChargeQuerySet.as_manager()
+    objects = ModelCostQuerySet.as_manager()
 
     class Meta:
         ordering = ["batch", "model"]
-        constraints = [models.UniqueConstraint("batch", "model", name="one_charge_per_model")]
+        constraints = [models.UniqueConstraint("batch", "model", name="one_cost_per_model")]
         indexes = [
             models.Index(fields=["model", "-measured_at"], name="charge_to_learn_from"),
             models.Index(fields=["model", "shape", "-measured_at"], name="charge_of_one_shape"),

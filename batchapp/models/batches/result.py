@@ -8,12 +8,12 @@ from django.db.models.functions import Coalesce
 
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models.batches.batch import Batch
-from batchapp.models.batches.provider_batch import Part
+from batchapp.models.batches.provider_batch import ProviderBatch
 
 CHUNK = 1024 * 1024
 
 
-class Segment(models.Model):
+class ResultChunk(models.Model):
     """A stretch of a provider's output or error file, as harvested; its bytes never change.
 
     It holds only lines that were new, so the segments of a part in order are its results, each
@@ -25,7 +25,7 @@ class Segment(models.Model):
         ERROR = "error", "Errors"
         PAST = "past", "Errors before it was reopened"
 
-    part = models.ForeignKey(Part, models.CASCADE, related_name="segments")
+    provider_batch = models.ForeignKey(ProviderBatch, models.CASCADE, related_name="result_chunks")
     kind = models.CharField(max_length=10, choices=Kind)
     blob = models.FileField(max_length=200)
     lines = models.PositiveIntegerField()
@@ -80,7 +80,7 @@ class Result(models.Model):
     """
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="results")
-    part = models.ForeignKey(Part, models.CASCADE, related_name="results")
+    provider_batch = models.ForeignKey(ProviderBatch, models.CASCADE, related_name="results")
     line = models.PositiveIntegerField(help_text="The physical line in the upload, from 1.")
     custom_id = models.CharField(max_length=64)
     model = models.CharField(max_length=200)
@@ -99,7 +99,7 @@ class Result(models.Model):
     error_code = models.CharField(max_length=100, blank=True)
     error_message = models.TextField(blank=True)
     preview = models.CharField(max_length=200, blank=True)
-    segment = models.ForeignKey(Segment, models.SET_NULL, null=True, related_name="+")
+    result_chunk = models.ForeignKey(ResultChunk, models.SET_NULL, null=True, related_name="+")
     answer_at = models.PositiveBigIntegerField(null=True)
     answer_bytes = models.PositiveIntegerField(null=True)
     retried = models.ForeignKey(
@@ -129,7 +129,7 @@ class Result(models.Model):
         return self.retried or self
 
 
-class Stray(models.Model):
+class UnmatchedLine(models.Model):
     """A result line that is no request's answer: kept in its segment, and shown to people."""
 
     class Reason(models.TextChoices):
@@ -137,8 +137,10 @@ class Stray(models.Model):
         UNKNOWN = "unknown", "Unknown custom_id"
         SECOND = "second", "Second answer"
 
-    part = models.ForeignKey(Part, models.CASCADE, related_name="strays")
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="+")
+    provider_batch = models.ForeignKey(
+        ProviderBatch, models.CASCADE, related_name="unmatched_lines"
+    )
+    result_chunk = models.ForeignKey(ResultChunk, models.CASCADE, related_name="+")
     reason = models.CharField(max_length=10, choices=Reason)
     custom_id = models.CharField(max_length=100, blank=True)
     answer_at = models.PositiveBigIntegerField()

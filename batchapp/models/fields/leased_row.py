@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-Row = TypeVar("Row", bound="Leased")
+Row = TypeVar("Row", bound="LeasedRow")
 
 WAKE_AGAIN = timedelta(seconds=10)
 """After which a message that nobody acted on is taken for lost; until then its row is not due."""
@@ -23,7 +23,7 @@ class StaleRow(Exception):
     """Another worker, or a person, changed the row first; nothing was written."""
 
 
-class LeasedQuerySet(models.QuerySet[Row]):
+class LeasedRowQuerySet(models.QuerySet[Row]):
     def due(self, now: datetime) -> Self:
         """Rows that some worker should look at now."""
         return self.filter(_free(now), next_check_at__lte=now)
@@ -44,7 +44,7 @@ class LeasedQuerySet(models.QuerySet[Row]):
         return self.get(pk=pk) if won else None
 
 
-class Leased(models.Model):
+class LeasedRow(models.Model):
     """A row that is always in exactly one status, and is worked on by at most one worker.
 
     ``status``, ``leased_until`` and ``next_check_at`` are written only through ``claim`` and the
@@ -83,7 +83,7 @@ class Leased(models.Model):
         for name, value in fields.items():
             setattr(self, name, value)
 
-    def renew(self, *, leases: int = 1, **fields: Any) -> None:
+    def renew_lease(self, *, leases: int = 1, **fields: Any) -> None:
         """Keep the lease for as long again, or ``leases`` times that before a long silence.
 
         ``claims`` goes on counting: a step may die after its sign of life every time.
@@ -93,14 +93,14 @@ class Leased(models.Model):
         """
         self.record(leased_until=timezone.now() + leases * settings.LEASE, **fields)
 
-    def keep_alive(self) -> Callable[[int], None]:
+    def lease_renewer(self) -> Callable[[int], None]:
         """Return what renews the lease when it is called, every two seconds at most."""
         said = time.monotonic()
 
         def progress(_done: int) -> None:
             nonlocal said
             if time.monotonic() - said > RENEW_EVERY:
-                self.renew()
+                self.renew_lease()
                 said = time.monotonic()
 
         return progress

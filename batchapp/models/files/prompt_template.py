@@ -7,21 +7,21 @@ import msgspec
 from django.db import models
 from django.urls import reverse
 
-from batchapp.domain.tables.row_requests import Recipe
+from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 
 
-class TemplateQuerySet(models.QuerySet["Template"]):
+class PromptTemplateQuerySet(models.QuerySet["PromptTemplate"]):
     def visible_to(self, user: AnyUser) -> Self:
         """Templates of the projects ``user`` is in: the only door from a request to a row."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
 
-TemplateManager = models.Manager.from_queryset(TemplateQuerySet)
+PromptTemplateManager = models.Manager.from_queryset(PromptTemplateQuerySet)
 
 
-class Template(models.Model):
+class PromptTemplate(models.Model):
     """A name for recipes, of which the one with the highest number counts."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -29,7 +29,7 @@ class Template(models.Model):
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = TemplateManager()
+    objects = PromptTemplateManager()
 
     class Meta:
         ordering = ["name"]
@@ -41,15 +41,15 @@ class Template(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("template", args=[self.pk])
+        return reverse("prompt_template_detail", args=[self.pk])
 
 
-class TemplateVersion(models.Model):
+class PromptTemplateVersion(models.Model):
     """One recipe as it was saved. It never changes: a file says which one made it."""
 
-    template = models.ForeignKey(Template, models.CASCADE, related_name="versions")
+    template = models.ForeignKey(PromptTemplate, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    recipe_fields = models.JSONField(editable=False)
+    prompt_settings_fields = models.JSONField(editable=False)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -63,10 +63,10 @@ class TemplateVersion(models.Model):
         return f"{self.template}, version {self.number}"
 
     @property
-    def recipe(self) -> Recipe:
-        return recipe_in(self.recipe_fields)
+    def prompt_settings(self) -> PromptSettings:
+        return prompt_settings_from(self.prompt_settings_fields)
 
 
-def recipe_in(fields: Any) -> Recipe:
+def prompt_settings_from(fields: Any) -> PromptSettings:
     """A recipe as a row keeps it, also one that an earlier version of the portal wrote."""
-    return msgspec.convert(fields, Recipe)
+    return msgspec.convert(fields, PromptSettings)

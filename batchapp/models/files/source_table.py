@@ -10,10 +10,10 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from batchapp.domain.tables.row_requests import Recipe
+from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.domain.tables.table_reader import Asked
-from batchapp.models.fields.leased_row import Leased, LeasedQuerySet
-from batchapp.models.files.prompt_template import TemplateVersion, recipe_in
+from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
+from batchapp.models.files.prompt_template import PromptTemplateVersion, prompt_settings_from
 from batchapp.models.files.upload import Upload
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
@@ -22,24 +22,24 @@ KEPT_FOR = timedelta(days=7)
 """Since it was last used. What was made of it stays; the table can be sent again."""
 
 
-class TableQuerySet(LeasedQuerySet["Table"]):
+class SourceTableQuerySet(LeasedRowQuerySet["SourceTable"]):
     def visible_to(self, user: AnyUser) -> Self:
         """Tables of the projects ``user`` is in: the only door from a request to a row."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
 
-TableManager = models.Manager.from_queryset(TableQuerySet)
+SourceTableManager = models.Manager.from_queryset(SourceTableQuerySet)
 
 
-def sent_name(table: "Table", filename: str) -> str:
+def sent_name(table: "SourceTable", filename: str) -> str:
     return f"tables/{table.project_id}/{table.pk}.sent"
 
 
-def rows_name(table: "Table", filename: str) -> str:
+def rows_name(table: "SourceTable", filename: str) -> str:
     return f"tables/{table.project_id}/{table.pk}.jsonl"
 
 
-class Table(Leased):
+class SourceTable(LeasedRow):
     """A table as a person sent it, what was read from it, and what is to be made of it.
 
     ``blob`` never changes; ``cells`` has its rows as JSON lists, written when it was read.
@@ -79,17 +79,21 @@ class Table(Leased):
     ragged = models.PositiveIntegerField(default=0)
     error_cells = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
-    recipe_fields = models.JSONField(null=True, editable=False)
+    prompt_settings_fields = models.JSONField(null=True, editable=False)
     used = models.ForeignKey(
-        TemplateVersion, models.SET_NULL, null=True, related_name="+", help_text="Last loaded."
+        PromptTemplateVersion,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Last loaded.",
     )
-    faults = models.JSONField(default=list, help_text="Of the last making: row and sentence.")
-    fault_total = models.PositiveIntegerField(default=0)
+    findings = models.JSONField(default=list, help_text="Of the last making: row and sentence.")
+    finding_total = models.PositiveIntegerField(default=0)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, related_name="+")
     used_at = models.DateTimeField(default=timezone.now)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = TableManager()
+    objects = SourceTableManager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -98,7 +102,7 @@ class Table(Leased):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("table", args=[self.pk])
+        return reverse("table_detail", args=[self.pk])
 
     @staticmethod
     def unused_from_now() -> dict[str, datetime]:
@@ -111,8 +115,12 @@ class Table(Leased):
         return Asked(*self.read_as)
 
     @property
-    def recipe(self) -> Recipe | None:
-        return recipe_in(self.recipe_fields) if self.recipe_fields else None
+    def prompt_settings(self) -> PromptSettings | None:
+        return (
+            prompt_settings_from(self.prompt_settings_fields)
+            if self.prompt_settings_fields
+            else None
+        )
 
     def open_rows(self) -> Iterator[dict[str, str]]:
         """Column -> cell for each row, in order."""
@@ -122,16 +130,20 @@ class Table(Leased):
                 yield dict(zip(self.columns, decode(line), strict=True))
 
 
-class Origin(models.Model):
+class FileOrigin(models.Model):
     """What made a file: a table's name, a recipe, and the ids that could not stay as they were."""
 
     upload = models.OneToOneField(Upload, models.CASCADE, primary_key=True, related_name="origin")
     table_name = models.CharField(max_length=255)
     rows = models.PositiveIntegerField(help_text="Of the table.")
     skipped = models.PositiveIntegerField(help_text="Rows left out for an empty cell.")
-    recipe_fields: Any = models.JSONField(editable=False)
+    prompt_settings_fields: Any = models.JSONField(editable=False)
     version = models.ForeignKey(
-        TemplateVersion, models.SET_NULL, null=True, related_name="files", help_text="Unchanged."
+        PromptTemplateVersion,
+        models.SET_NULL,
+        null=True,
+        related_name="files",
+        help_text="Unchanged.",
     )
     replaced = models.PositiveIntegerField(default=0, help_text="Number of ids in ``ids``.")
     ids = models.BinaryField(default=b"", help_text="zlib of a CSV: custom_id, id in the table.")
@@ -141,5 +153,5 @@ class Origin(models.Model):
         return f"{self.upload_id} from {self.table_name}"
 
     @property
-    def recipe(self) -> Recipe:
-        return recipe_in(self.recipe_fields)
+    def prompt_settings(self) -> PromptSettings:
+        return prompt_settings_from(self.prompt_settings_fields)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from batchapp.domain.corrections.corrected_file import Correction
 from batchapp.domain.request_files.check_file import Report
 from batchapp.domain.results.retry_selection import Selection
-from batchapp.models.fields.leased_row import Leased, LeasedQuerySet
+from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 
@@ -27,7 +27,7 @@ REPORT_EVERY = 0.5
 """Seconds between two signs of life while its bytes are made: a page that polls sees it move."""
 
 
-class UploadQuerySet(LeasedQuerySet["Upload"]):
+class UploadQuerySet(LeasedRowQuerySet["Upload"]):
     def visible_to(self, user: AnyUser) -> Self:
         """Files of the projects ``user`` is in: the only door from a request to a row."""
         return self.filter(project__in=Project.objects.visible_to(user))
@@ -41,7 +41,7 @@ def blob_name(upload: "Upload", filename: str) -> str:
     return f"uploads/{upload.project_id}/{upload.pk}.jsonl"
 
 
-class Upload(Leased):
+class Upload(LeasedRow):
     """One JSONL file of requests and what the preflight found in it. The bytes never change.
 
     A corrected version has no bytes until a worker has made them of ``made_from``; ``repairs`` is
@@ -71,14 +71,14 @@ class Upload(Leased):
     status = models.CharField(max_length=10, choices=Status, default=Status.CHECKING)
     lines_checked = models.PositiveIntegerField(default=0)
     requests = models.PositiveIntegerField(null=True)
-    findings = models.JSONField(null=True, editable=False)
+    report_fields = models.JSONField(null=True, editable=False)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     checked_at = models.DateTimeField(null=True)
     made_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, editable=False, related_name="versions"
     )
-    repairs = models.JSONField(null=True, editable=False)
+    correction_fields = models.JSONField(null=True, editable=False)
     retry_of = models.ForeignKey(
         "batchapp.Batch", models.SET_NULL, null=True, editable=False, related_name="retry_files"
     )
@@ -94,19 +94,19 @@ class Upload(Leased):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("upload", args=[self.pk])
+        return reverse("file_detail", args=[self.pk])
 
     @property
     def report(self) -> Report | None:
-        return msgspec.convert(self.findings, Report) if self.findings else None
+        return msgspec.convert(self.report_fields, Report) if self.report_fields else None
 
     @property
     def correction(self) -> Correction | None:
         """How it was, or is to be, made of another file; None for one that a person sent."""
-        if not self.repairs:
+        if not self.correction_fields:
             return None
         try:
-            return msgspec.convert(self.repairs, Correction)
+            return msgspec.convert(self.correction_fields, Correction)
         except msgspec.ValidationError:  # written by another version of the portal
             return None
 
@@ -141,14 +141,14 @@ class Upload(Leased):
                 digest.update(line)
                 written += bool(line)
                 if time.monotonic() - said > REPORT_EVERY:
-                    self.renew(lines_checked=written)
+                    self.renew_lease(lines_checked=written)
                     said = time.monotonic()
             fields = told() | {"size": fresh.tell(), "sha256": digest.hexdigest()}
             fresh.seek(0)
-            self.renew(leases=2)
+            self.renew_lease(leases=2)
             self.blob.save("requests.jsonl", File(fresh), save=False)
         try:
-            self.renew(blob=self.blob.name, lines_checked=0, **fields)
+            self.renew_lease(blob=self.blob.name, lines_checked=0, **fields)
         except BaseException:
             self.blob.delete(save=False)
             raise

@@ -55,7 +55,7 @@ class Project(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("project", args=[self.slug])
+        return reverse("project_detail", args=[self.slug])
 
 
 class Membership(models.Model):

@@ -5,13 +5,13 @@ from django.db import models
 from batchapp.models.providers.provider_key import ProviderKey
 
 
-class Delivery(models.Model):
+class WebhookDelivery(models.Model):
     """One webhook that was signed as it should be, kept so that it acts once and people see it."""
 
     key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="deliveries")
     message_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=100)
-    upstream_id = models.CharField(max_length=200, blank=True)
+    remote_id = models.CharField(max_length=200, blank=True)
     effect = models.CharField(max_length=200, blank=True, help_text="What came of it, in words.")
     received_at = models.DateTimeField(auto_now_add=True)
 

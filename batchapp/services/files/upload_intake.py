@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
@@ -27,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 1024 * 1024
 
-SAMPLES = Path(__file__).parent.parent / "data/samples"
+SAMPLES = settings.BASE_DIR / "batchapp/data/samples"
 """Request files that come with the portal, to try it with."""
 
 NAME_LENGTH = 255
@@ -46,7 +45,7 @@ EXCERPTS_FROM = 64
 """MiB at the start of a file in which lines are looked up for a page; beyond, it would wait."""
 
 
-def receive(
+def receive_file(
     project: Project,
     user: User,
     content: "File[bytes]",
@@ -114,10 +113,10 @@ def _unpacked(content: "File[bytes]", project: Project) -> Iterator["File[bytes]
             inside.write(piece)
         content.seek(0)
         inside.seek(0)
-        yield content if source.fault else File(inside, name=content.name)
+        yield content if source.finding else File(inside, name=content.name)
 
 
-def twin_of(upload: Upload) -> Upload | None:
+def earlier_copy_of(upload: Upload) -> Upload | None:
     """The first file of the same bytes that came into the same project before, if any."""
     if upload.is_to_be_made:
         return None
@@ -151,10 +150,10 @@ def receive_sample(project: Project, user: User, sample: str) -> Upload:
     """Keep a copy of ``sample``, the stem of a JSONL file in ``SAMPLES``, as if it were sent."""
     path = SAMPLES / f"{sample}.jsonl"
     with path.open("rb") as content:
-        return receive(project, user, File(content), name=path.name)
+        return receive_file(project, user, File(content), name=path.name)
 
 
-def check(upload: Upload) -> None:
+def check_upload(upload: Upload) -> None:
     """Find every fault in ``upload``, and what it would use.
 
     Raises:
@@ -165,7 +164,7 @@ def check(upload: Upload) -> None:
     def progress(lines: int) -> None:
         nonlocal said
         if time.monotonic() - said > REPORT_EVERY:
-            upload.renew(lines_checked=lines)
+            upload.renew_lease(lines_checked=lines)
             said = time.monotonic()
 
     try:
@@ -187,7 +186,7 @@ def check(upload: Upload) -> None:
         Upload.Status.READY if report.is_valid else Upload.Status.FAULTY,
         requests=report.requests,
         lines_checked=report.requests,
-        findings=msgspec.to_builtins(report),
+        report_fields=msgspec.to_builtins(report),
         checked_at=timezone.now(),
         error="",
     )
@@ -199,7 +198,7 @@ def check_again(upload: Upload) -> None:
     Raises:
         StaleRow: somebody else was faster.
     """
-    afresh = {"findings": None, "requests": None, "error": "", "lines_checked": 0}
+    afresh = {"report_fields": None, "requests": None, "error": "", "lines_checked": 0}
     if upload.status == Upload.Status.FAILED:
         upload.move_to(Upload.Status.CHECKING, **afresh)
     else:

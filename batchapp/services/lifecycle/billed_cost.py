@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from batchapp.domain.results.outcome import SUCCEEDED
 from batchapp.models import Batch
-from batchapp.providers.client import UpstreamClient
+from batchapp.providers.client import ProviderClient
 
 ASKED_FOR = timedelta(days=1)
 """After the end of a batch. A provider that has no sum by then does not add them up."""
@@ -15,7 +15,7 @@ ASKED_FOR = timedelta(days=1)
 SHORTEST_PAUSE = timedelta(minutes=1)
 
 
-def ask(batch: Batch, upstream: UpstreamClient) -> None:
+def fetch_billed_cost(batch: Batch, provider: ProviderClient) -> None:
     """Keep what ``batch`` was billed as soon as the provider has added up all its answers.
 
     Raises:
@@ -23,29 +23,32 @@ def ask(batch: Batch, upstream: UpstreamClient) -> None:
         UpstreamError: there was no usable answer.
     """
     total, answers = Decimal(0), 0
-    for part in batch.parts.exclude(upstream_id=""):
-        used = upstream.analytics(part.upstream_id)
-        if used.total_cost is None and part.results.filter(outcome__in=SUCCEEDED).exists():
-            ask_later(batch)
+    for provider_batch in batch.provider_batches.exclude(remote_id=""):
+        used = provider.analytics(provider_batch.remote_id)
+        if (
+            used.total_cost is None
+            and provider_batch.results.filter(outcome__in=SUCCEEDED).exists()
+        ):
+            postpone(batch)
             return
         total += used.total_cost or Decimal(0)
         answers += used.requests
     if answers < batch.succeeded:
-        ask_later(batch)
+        postpone(batch)
     else:
-        close(batch, billed_cost_usd=total if answers else None)
+        stop_asking(batch, billed_cost_usd=total if answers else None)
 
 
-def ask_later(batch: Batch) -> None:
+def postpone(batch: Batch) -> None:
     """Come again after as long as it has been over, but not for more than a day."""
     pause = _pause(batch)
     if pause > ASKED_FOR:
-        close(batch)
+        stop_asking(batch)
     else:
         batch.postpone(pause)
 
 
-def close(batch: Batch, **fields: Decimal | None) -> None:
+def stop_asking(batch: Batch, **fields: Decimal | None) -> None:
     """Keep ``fields``, and never ask again unless more may be answered, and billed."""
     if batch.may_still_change:
         batch.postpone(_pause(batch), **fields)

@@ -5,9 +5,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from batchapp.models import Batch, Event, Part, ProviderKey, User
+from batchapp.models import Batch, Event, ProviderBatch, ProviderKey, User
 
-PAID = frozenset({Part.Status.RUNNING, Part.Status.HARVESTING})
+PAID = frozenset({ProviderBatch.Status.RUNNING, ProviderBatch.Status.HARVESTING})
 """Where a part that goes on costs nothing more."""
 
 
@@ -29,19 +29,21 @@ def request_cancel(batch: Batch, user: User) -> bool:
             return False
         text = "Asked to cancel." if asked else "Asked to cancel again."
         Event.objects.create(batch=batch, actor=user, text=text)
-        for part in batch.parts.filter(status__in=Part.STOPPED):
-            is_unwritten = part.stopped_in == Part.Status.PREPARING
-            if part.status == Part.Status.PAUSED and is_unwritten:
-                _release(part)  # so that its requests can be retried
-            elif not part.may_be_at_provider:
-                part.move_to(Part.Status.CANCELLED, trouble="", stopped_in="")
-            elif part.status == Part.Status.PAUSED and part.upstream_id:
+        for provider_batch in batch.provider_batches.filter(status__in=ProviderBatch.STOPPED):
+            is_unwritten = provider_batch.stopped_in_status == ProviderBatch.Status.PREPARING
+            if provider_batch.status == ProviderBatch.Status.PAUSED and is_unwritten:
+                _release(provider_batch)  # so that its requests can be retried
+            elif not provider_batch.may_be_at_provider:
+                provider_batch.move_to(
+                    ProviderBatch.Status.CANCELLED, trouble="", stopped_in_status=""
+                )
+            elif provider_batch.status == ProviderBatch.Status.PAUSED and provider_batch.remote_id:
                 # It was stopped there, and may have been taken up there again: polling finds out.
-                again = {"trouble": "", "failures": 0, "rereads": 0, "stopped_in": ""}
-                part.move_to(Part.Status.RUNNING, **again)
+                again = {"trouble": "", "failures": 0, "rereads": 0, "stopped_in_status": ""}
+                provider_batch.move_to(ProviderBatch.Status.RUNNING, **again)
             else:
-                _release(part)
-        _look_now(batch)
+                _release(provider_batch)
+        _poll_now(batch)
     return True
 
 
@@ -59,7 +61,7 @@ def request_pause(batch: Batch, user: User) -> bool:
         if not asked:
             return False
         Event.objects.create(batch=batch, actor=user, text="Asked to pause.")
-        _look_now(batch)
+        _poll_now(batch)
     return True
 
 
@@ -83,9 +85,9 @@ def resume(batch: Batch, user: User) -> bool:
         if not asked:
             return False
         Event.objects.create(batch=batch, actor=user, text="Asked to resume.")
-        for part in batch.parts.filter(status=Part.Status.PAUSED):
-            _release(part)
-        _look_now(batch)
+        for provider_batch in batch.provider_batches.filter(status=ProviderBatch.Status.PAUSED):
+            _release(provider_batch)
+        _poll_now(batch)
     return True
 
 
@@ -99,23 +101,34 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
         StaleRow: something moved at this very moment; nothing was written.
     """
     with transaction.atomic():
-        parts = list(batch.parts.all())
-        stuck = [part for part in parts if part.status == Part.Status.NEEDS_ATTENTION]
+        provider_batches = list(batch.provider_batches.all())
+        stuck = [
+            provider_batch
+            for provider_batch in provider_batches
+            if provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+        ]
         changes: dict[str, Any] = {}
         text = "Asked to try again."
-        at_provider = any(part.may_be_at_provider for part in parts)
+        at_provider = any(provider_batch.may_be_at_provider for provider_batch in provider_batches)
         if stuck and key and key.pk != batch.key_id and not at_provider:
             Batch.objects.filter(pk=batch.pk).update(key=key)
-            changes = {"upstream_file_id": "", "upload_attempted_at": None}
-            for part in parts:
-                if part.status in {Part.Status.PAUSED, Part.Status.WAITING}:
+            changes = {"remote_file_id": "", "upload_attempted_at": None}
+            for provider_batch in provider_batches:
+                if provider_batch.status in {
+                    ProviderBatch.Status.PAUSED,
+                    ProviderBatch.Status.WAITING,
+                }:
                     # Whoever is at it loses it, and begins no call with the other key.
-                    part.record(leased_until=None, **changes)
+                    provider_batch.record(leased_until=None, **changes)
             text = f"Asked to try again, on the key {key}."
         elif not batch.key.may_be_spent_by(user, batch.project):
-            stuck = [part for part in stuck if part.stopped_in in PAID]
-        for part in stuck:
-            _release(part, **changes)
+            stuck = [
+                provider_batch
+                for provider_batch in stuck
+                if provider_batch.stopped_in_status in PAID
+            ]
+        for provider_batch in stuck:
+            _release(provider_batch, **changes)
         if stuck:
             Event.objects.create(batch=batch, actor=user, text=text)
     return len(stuck)
@@ -123,19 +136,25 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
 
 def _is_to_be_told_again(batch: Batch) -> bool:
     """Whether a part of ``batch`` runs on although its provider was told; forgets that it was."""
-    running = batch.parts.filter(status=Part.Status.RUNNING)
-    regardless = [part.pk for part in running if part.runs_regardless]
+    running = batch.provider_batches.filter(status=ProviderBatch.Status.RUNNING)
+    regardless = [provider_batch.pk for provider_batch in running if provider_batch.ignores_cancel]
     return bool(running.filter(pk__in=regardless).update(cancel_sent_at=None))
 
 
-def _look_now(batch: Batch) -> None:
+def _poll_now(batch: Batch) -> None:
     """Have workers look at parts under way now rather than at their next turn."""
-    batch.parts.exclude(next_check_at=None).update(next_check_at=timezone.now())
+    batch.provider_batches.exclude(next_check_at=None).update(next_check_at=timezone.now())
 
 
-def _release(part: Part, **changes: Any) -> None:
+def _release(provider_batch: ProviderBatch, **changes: Any) -> None:
     """Send a part that waits for a person back to where it was stopped."""
-    status = part.stopped_in or Part.Status.PREPARING
-    if part.status == Part.Status.PAUSED and status == Part.Status.RUNNING:
-        status, changes = Part.Status.REOPENING, changes | {"reopened_at": None, "ended_at": None}
-    part.move_to(status, trouble="", failures=0, stopped_in="", **changes)
+    status = provider_batch.stopped_in_status or ProviderBatch.Status.PREPARING
+    if (
+        provider_batch.status == ProviderBatch.Status.PAUSED
+        and status == ProviderBatch.Status.RUNNING
+    ):
+        status, changes = (
+            ProviderBatch.Status.RETRYING_IN_PLACE,
+            changes | {"retried_in_place_at": None, "ended_at": None},
+        )
+    provider_batch.move_to(status, trouble="", failures=0, stopped_in_status="", **changes)

@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from batchapp.domain.request_files import check_file, splitting
 from batchapp.domain.request_files.splitting import Span
-from batchapp.models import Event, Part, Result
+from batchapp.models import Event, ProviderBatch, Result
 
 ROWS_AT_ONCE = 2_000
 
 
-def divide(part: Part) -> list[Part]:
+def split_file(provider_batch: ProviderBatch) -> list[ProviderBatch]:
     """Give the first part of a batch its stretch of the file, and make the others.
 
     All of them or none are written, once: a file that was divided stays so. Returns the new
@@ -22,31 +22,31 @@ def divide(part: Part) -> list[Part]:
     Raises:
         StaleRow: another worker has it now; nothing was written.
     """
-    if part.size is not None:
+    if provider_batch.size is not None:
         return []
-    first, *others = _spans(part)
+    first, *others = _spans(provider_batch)
     now = timezone.now()
     fresh = [
-        Part(
-            batch_id=part.batch_id,
+        ProviderBatch(
+            batch_id=provider_batch.batch_id,
             number=number,
             starts_at=span.start,
             size=span.size,
             total=span.requests,
             next_check_at=now,
         )
-        for number, span in enumerate(others, start=part.number + 1)
+        for number, span in enumerate(others, start=provider_batch.number + 1)
     ]
     with transaction.atomic():
-        part.renew(starts_at=first.start, size=first.size, total=first.requests)
-        Part.objects.bulk_create(fresh)
+        provider_batch.renew_lease(starts_at=first.start, size=first.size, total=first.requests)
+        ProviderBatch.objects.bulk_create(fresh)
         if fresh:
             text = f"Divided into {len(fresh) + 1:,} parts."
-            Event.objects.create(batch_id=part.batch_id, text=text)
+            Event.objects.create(batch_id=provider_batch.batch_id, text=text)
     return fresh
 
 
-def prepare(part: Part) -> None:
+def prepare(provider_batch: ProviderBatch) -> None:
     """Write one pending result per request of ``part``; rows that are there already stay.
 
     A file that was not divided yet is divided first.
@@ -54,48 +54,55 @@ def prepare(part: Part) -> None:
     Raises:
         StaleRow: another worker has it now; the rows written so far are the same ones.
     """
-    divide(part)
-    lines_before = _lines_before(part)
-    requests = check_file.requests(part.batch.upload.chunks(part.starts_at, part.size))
+    split_file(provider_batch)
+    lines_before = _lines_before(provider_batch)
+    requests = check_file.requests(
+        provider_batch.batch.upload.chunks(provider_batch.starts_at, provider_batch.size)
+    )
     while rows := [
-        _pending(part, request, lines_before) for request in islice(requests, ROWS_AT_ONCE)
+        _pending(provider_batch, request, lines_before)
+        for request in islice(requests, ROWS_AT_ONCE)
     ]:
         Result.objects.bulk_create(rows, ignore_conflicts=True)
-        part.renew()
+        provider_batch.renew_lease()
     # One that was made elsewhere runs at the provider already.
-    part.move_to(Part.Status.RUNNING if part.upstream_id else Part.Status.WAITING)
+    provider_batch.move_to(
+        ProviderBatch.Status.RUNNING if provider_batch.remote_id else ProviderBatch.Status.WAITING
+    )
 
 
-def _spans(part: Part) -> list[Span]:
+def _spans(provider_batch: ProviderBatch) -> list[Span]:
     """How the file is divided; of one that fits in one file no byte is read."""
-    upload, batch = part.batch.upload, part.batch
+    upload, batch = provider_batch.batch.upload, provider_batch.batch
     limits = batch.connection.limits
     if limits.fit(upload.size, batch.requests):
         return [Span(0, upload.size, batch.requests)]
-    return list(splitting.divide(_watched(part, upload.chunks()), limits))
+    return list(splitting.divide(_renewing_lease(provider_batch, upload.chunks()), limits))
 
 
-def _lines_before(part: Part) -> int:
+def _lines_before(provider_batch: ProviderBatch) -> int:
     """The physical lines of the upload that come before ``part``."""
-    before = part.batch.upload.chunks(0, part.starts_at)
-    return sum(chunk.count(b"\n") for chunk in _watched(part, before))
+    before = provider_batch.batch.upload.chunks(0, provider_batch.starts_at)
+    return sum(chunk.count(b"\n") for chunk in _renewing_lease(provider_batch, before))
 
 
-def _watched(part: Part, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _renewing_lease(provider_batch: ProviderBatch, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The same ``chunks``, with a sign of life now and then."""
-    sign = part.keep_alive()
+    sign = provider_batch.lease_renewer()
     for chunk in chunks:
         sign(len(chunk))
         yield chunk
 
 
-def _pending(part: Part, request: check_file.Request, lines_before: int) -> Result:
+def _pending(
+    provider_batch: ProviderBatch, request: check_file.Request, lines_before: int
+) -> Result:
     return Result(
-        batch_id=part.batch_id,
-        part=part,
+        batch_id=provider_batch.batch_id,
+        provider_batch=provider_batch,
         line=lines_before + request.line,
         custom_id=request.custom_id,
         model=request.model,
-        request_at=part.starts_at + request.offset,
+        request_at=provider_batch.starts_at + request.offset,
         request_bytes=request.length,
     )

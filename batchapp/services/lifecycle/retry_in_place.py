@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from batchapp.domain.results.outcome import SUCCEEDED, Outcome
-from batchapp.models import Batch, Event, Part, Result, Segment, User, Watch
-from batchapp.providers.client import UpstreamClient
-from batchapp.providers.errors import Reason, UpstreamRejected, UpstreamUnavailable
+from batchapp.models import Batch, Event, KeyPoll, ProviderBatch, Result, ResultChunk, User
+from batchapp.providers.client import ProviderClient
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 
 UNANSWERED = frozenset(Outcome) - SUCCEEDED - {Outcome.PENDING}
 """What the provider runs again, and we wait for again. Cut short and refused are answers there."""
@@ -25,7 +25,7 @@ NOTHING_SAID: dict[str, Any] = {
     "error_code": "",
     "error_message": "",
     "preview": "",
-    "segment": None,
+    "result_chunk": None,
     "answer_at": None,
     "answer_bytes": None,
 }
@@ -38,11 +38,11 @@ FROM_THE_START: dict[str, Any] = {
     "marks": [],
     "failures": 0,
     "trouble": "",
-    "stopped_in": "",
+    "stopped_in_status": "",
 }
 
 
-def unanswered(batch: Batch, user: User) -> int:
+def count_retryable(batch: Batch, user: User) -> int:
     """How many requests of ``batch`` can be run again in place for ``user``; 0 if it cannot be.
 
     Nor can it without the key that the batch ran on, since no other sees it there, or if that is
@@ -51,12 +51,12 @@ def unanswered(batch: Batch, user: User) -> int:
     is_there = batch.is_over and batch.connection.has_retry and batch.key.is_readable
     if not is_there or not batch.key.may_be_spent_by(user, batch.project):
         return 0
-    if batch.parts.filter(upstream_id="").exists():
+    if batch.provider_batches.filter(remote_id="").exists():
         return 0
     return batch.results.filter(outcome__in=UNANSWERED).count()
 
 
-def request_reopening(batch: Batch, user: User) -> int:
+def request_retry_in_place(batch: Batch, user: User) -> int:
     """Ask for what failed or was cancelled to run again in the same batch; how many requests.
 
     0 if there are none, or if the batch is under way already. What they ended in before stays
@@ -66,18 +66,24 @@ def request_reopening(batch: Batch, user: User) -> int:
         StaleRow: somebody did the same at this very moment; nothing was written.
     """
     with transaction.atomic():
-        number = unanswered(batch, user)
+        number = count_retryable(batch, user)
         if not number:
             return 0
-        batch.run_again(cancel_requested_at=None)
-        for part in batch.parts.filter(results__outcome__in=UNANSWERED).distinct():
-            part.move_to(Part.Status.REOPENING, reopened_at=None, admitted_at=None)
+        batch.return_to_running(cancel_requested_at=None)
+        for provider_batch in batch.provider_batches.filter(
+            results__outcome__in=UNANSWERED
+        ).distinct():
+            provider_batch.move_to(
+                ProviderBatch.Status.RETRYING_IN_PLACE,
+                retried_in_place_at=None,
+                slot_assigned_at=None,
+            )
         text = f"Asked to run {number:,} failed or cancelled requests again in place."
         Event.objects.create(batch=batch, actor=user, text=text)
     return number
 
 
-def reopen(part: Part, upstream: UpstreamClient) -> None:
+def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
     """Have the provider run again what failed or was cancelled of ``part``, and follow it.
 
     Asking twice is harmless, so a lost reply is simply asked for again: only requests without an
@@ -88,36 +94,38 @@ def reopen(part: Part, upstream: UpstreamClient) -> None:
         UpstreamError: nothing else was written.
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
-    if part.batch.is_to_stop:  # an attempt whose end we did not see may have started it
-        part.move_to(Part.Status.RUNNING, ended_at=None)
-        Watch.objects.begin(part.batch.key)
+    if (
+        provider_batch.batch.is_stop_requested
+    ):  # an attempt whose end we did not see may have started it
+        provider_batch.move_to(ProviderBatch.Status.RUNNING, ended_at=None)
+        KeyPoll.objects.begin(provider_batch.batch.key)
         return
-    before = part.reopened_at
-    part.renew(reopened_at=timezone.now())
+    before = provider_batch.retried_in_place_at
+    provider_batch.renew_lease(retried_in_place_at=timezone.now())
     try:
-        remote = upstream.retry_batch(part.upstream_id)
+        remote = provider.retry_batch(provider_batch.remote_id)
         said = {
-            "upstream_status": remote.raw_status,
+            "remote_status": remote.raw_status,
             "completed": remote.completed,
             "failed": remote.failed,
         }
-        text = f"Reopened by {part.batch.connection}."
-    except UpstreamUnavailable as exc:
+        text = f"Reopened by {provider_batch.batch.connection}."
+    except ProviderUnavailable as exc:
         if not exc.maybe_done:
-            part.renew(reopened_at=before)
+            provider_batch.renew_lease(retried_in_place_at=before)
         raise
-    except UpstreamRejected as exc:
+    except ProviderRejected as exc:
         if exc.reason is not Reason.INVALID:
-            part.renew(reopened_at=before)
+            provider_batch.renew_lease(retried_in_place_at=before)
             raise
         said = {}  # it may run already, or have nothing left to run: polling finds out
-        text = f"{part.batch.connection} did not reopen it ({exc.message or exc})."
+        text = f"{provider_batch.batch.connection} did not reopen it ({exc.message or exc})."
     with transaction.atomic():
-        _take_up(part, **said)
-        Event.objects.create(batch_id=part.batch_id, text=text)
+        _resume_following(provider_batch, **said)
+        Event.objects.create(batch_id=provider_batch.batch_id, text=text)
 
 
-def follow_again(part: Part) -> bool:
+def follow_again(provider_batch: ProviderBatch) -> bool:
     """Bring back a part that is over here but runs at its provider, where somebody reopened it.
 
     A wish to cancel that never reached the provider is kept, and reaches it now. False, and
@@ -127,22 +135,26 @@ def follow_again(part: Part) -> bool:
     Raises:
         StaleRow: something moved since ``part`` was read; nothing was written.
     """
-    batch = part.batch
-    ended_at = part.ended_at or batch.finished_at
+    batch = provider_batch.batch
+    ended_at = provider_batch.ended_at or batch.finished_at
     grace = timedelta(seconds=batch.connection.create_grace_seconds)
-    if part.status not in Part.OVER or not part.upstream_id:
+    if provider_batch.status not in ProviderBatch.OVER or not provider_batch.remote_id:
         return False
     if ended_at and timezone.now() - ended_at < grace:
         return False
     if batch.status == Batch.Status.SETTLING:
         return False
-    is_unstopped = batch.cancel_requested_at and not part.cancel_sent_at and not part.ended_at
+    is_unstopped = (
+        batch.cancel_requested_at
+        and not provider_batch.cancel_sent_at
+        and not provider_batch.ended_at
+    )
     with transaction.atomic():
         if batch.is_over:
-            batch.run_again(**({} if is_unstopped else {"cancel_requested_at": None}))
+            batch.return_to_running(**({} if is_unstopped else {"cancel_requested_at": None}))
         else:
             batch.record(status=batch.status)  # it has not ended, and now cannot before its part
-        _take_up(part)
+        _resume_following(provider_batch)
         text = f"{batch.connection} has reopened this batch; it is followed again."
         if is_unstopped:
             text = f"{batch.connection} still runs this batch; it is cancelled there now."
@@ -150,20 +162,24 @@ def follow_again(part: Part) -> bool:
     return True
 
 
-def _take_up(part: Part, **fields: Any) -> None:
+def _resume_following(provider_batch: ProviderBatch, **fields: Any) -> None:
     """Wait for what has no answer, as if nothing had been said of it, and follow ``part``.
 
     The provider empties its error file, so what was read from it is put with the past.
     """
     now = timezone.now()
-    part.move_to(
-        Part.Status.RUNNING,
-        reopened_at=now,
-        admitted_at=now,
-        next_check_at=now + part.batch.connection.patience,
+    provider_batch.move_to(
+        ProviderBatch.Status.RUNNING,
+        retried_in_place_at=now,
+        slot_assigned_at=now,
+        next_check_at=now + provider_batch.batch.connection.patience,
         **FROM_THE_START,
         **fields,
     )
-    Result.objects.filter(part=part, outcome__in=UNANSWERED).update(**NOTHING_SAID)
-    part.segments.filter(kind=Segment.Kind.ERROR).update(kind=Segment.Kind.PAST)
-    Watch.objects.begin(part.batch.key)
+    Result.objects.filter(provider_batch=provider_batch, outcome__in=UNANSWERED).update(
+        **NOTHING_SAID
+    )
+    provider_batch.result_chunks.filter(kind=ResultChunk.Kind.ERROR).update(
+        kind=ResultChunk.Kind.PAST
+    )
+    KeyPoll.objects.begin(provider_batch.batch.key)

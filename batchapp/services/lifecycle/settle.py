@@ -11,7 +11,7 @@ from django.utils import timezone
 from batchapp.domain.money.unit_prices import cost
 from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
 from batchapp.domain.results.reconciliation import Counts, disagreement, is_same_model, proof
-from batchapp.models import Batch, Charge, Event, Part, Result, Segment
+from batchapp.models import Batch, Event, ModelCost, ProviderBatch, Result, ResultChunk
 from batchapp.models.fields.money_field import rounded
 
 NOTHING_USED = {"input": 0, "output": 0, "answers": 0, "silent": 0}
@@ -41,7 +41,7 @@ def settle(batch: Batch) -> None:
         counts = _counts(batch)
         verdict, now = _verdict(counts), timezone.now()
         discrepancy = _discrepancy(batch)
-        charges = _bill(batch, now if verdict == Batch.Status.COMPLETED else None)
+        model_costs = _bill(batch, now if verdict == Batch.Status.COMPLETED else None)
         said = [f"Finished: {proof(counts, batch.requests)}.", discrepancy, _other_models(batch)]
         Event.objects.create(batch=batch, text=" ".join(filter(None, said)))
         batch.move_to(
@@ -53,14 +53,14 @@ def settle(batch: Batch) -> None:
             cancelled=counts.get(Outcome.CANCELLED, 0),
             missing=counts.get(Outcome.MISSING, 0),
             discrepancy=discrepancy,
-            input_tokens=sum(charge.input_tokens for charge in charges),
-            output_tokens=sum(charge.output_tokens for charge in charges),
-            actual_cost_usd=_total(charges),
+            input_tokens=sum(model_cost.input_tokens for model_cost in model_costs),
+            output_tokens=sum(model_cost.output_tokens for model_cost in model_costs),
+            actual_cost_usd=_total(model_costs),
         )
 
 
 def _was_sent(batch: Batch) -> bool:
-    return batch.parts.exclude(upstream_id="").exists()
+    return batch.provider_batches.exclude(remote_id="").exists()
 
 
 def _close_what_is_open(batch: Batch) -> None:
@@ -69,8 +69,10 @@ def _close_what_is_open(batch: Batch) -> None:
     A part that could not be prepared and was cancelled has no ledger: its requests are counted as
     cancelled all the same.
     """
-    cancelled = Q(part__status=Part.Status.CANCELLED) | Q(part__upstream_status="cancelled")
-    expired = Q(part__upstream_status="expired")
+    cancelled = Q(provider_batch__status=ProviderBatch.Status.CANCELLED) | Q(
+        provider_batch__remote_status="cancelled"
+    )
+    expired = Q(provider_batch__remote_status="expired")
     of_batch = Result.objects.filter(batch=batch)
     for which, outcome in [
         (cancelled, Outcome.CANCELLED),
@@ -92,44 +94,50 @@ def _counts(batch: Batch) -> dict[Outcome, int]:
 def _discrepancy(batch: Batch) -> str:
     """Where the provider's counts and the results disagree, part by part; "" if nowhere."""
     found = _found(batch)
-    parts = list(batch.parts.exclude(upstream_id=""))
+    provider_batches = list(batch.provider_batches.exclude(remote_id=""))
     told = []
-    for part in parts:
+    for provider_batch in provider_batches:
         connection = str(batch.connection)
-        who = connection if len(parts) == 1 else f"In part {part.number}, {connection}"
-        if sentence := _disagreement(who, part, found.get(part.pk, [])):
+        who = (
+            connection
+            if len(provider_batches) == 1
+            else f"In part {provider_batch.number}, {connection}"
+        )
+        if sentence := _disagreement(who, provider_batch, found.get(provider_batch.pk, [])):
             told.append(sentence)
     rest = len(told) - MOST_TOLD
     return " ".join(told[:MOST_TOLD] + [f"So it is in {rest:,} more parts."] * (rest > 0))
 
 
-def _disagreement(who: str, part: Part, rows: list[tuple[str, str, int]]) -> str:
+def _disagreement(
+    who: str, provider_batch: ProviderBatch, rows: list[tuple[str, str, int]]
+) -> str:
     by_file, by_outcome = {True: 0, False: 0}, {True: 0, False: 0}
     for outcome, kind, number in rows:
-        by_file[kind == Segment.Kind.OUTPUT] += number
+        by_file[kind == ResultChunk.Kind.OUTPUT] += number
         by_outcome[outcome in SUCCEEDED] += number
-    was_cancelled = part.status == Part.Status.CANCELLED
+    was_cancelled = provider_batch.status == ProviderBatch.Status.CANCELLED
     return disagreement(
         who,
-        Counts(part.completed, part.failed),
+        Counts(provider_batch.completed, provider_batch.failed),
         Counts(by_file[True], by_file[False]),
         Counts(by_outcome[True], by_outcome[False]),
-        part.total,
-        is_broken_off=was_cancelled or part.upstream_status in BROKEN_OFF,
+        provider_batch.total,
+        is_broken_off=was_cancelled or provider_batch.remote_status in BROKEN_OFF,
     )
 
 
 def _found(batch: Batch) -> dict[UUID, list[tuple[str, str, int]]]:
     """By part: outcome, kind of the file and number of the results that came back."""
     rows = (
-        batch.results.exclude(segment=None)
+        batch.results.exclude(result_chunk=None)
         .order_by()
-        .values_list("part", "outcome", "segment__kind")
+        .values_list("provider_batch", "outcome", "result_chunk__kind")
         .annotate(Count("pk"))
     )
     found: dict[UUID, list[tuple[str, str, int]]] = {}
-    for part, outcome, kind, number in rows:
-        found.setdefault(part, []).append((outcome, kind, number))
+    for provider_batch, outcome, kind, number in rows:
+        found.setdefault(provider_batch, []).append((outcome, kind, number))
     return found
 
 
@@ -157,7 +165,7 @@ def _verdict(counts: dict[Outcome, int]) -> Batch.Status:
     return Batch.Status.FAILED
 
 
-def _bill(batch: Batch, completed_at: datetime | None) -> list[Charge]:
+def _bill(batch: Batch, completed_at: datetime | None) -> list[ModelCost]:
     """Fill in the charges.
 
     ``completed_at`` is None for a batch that was broken off. Nobody learns from it, since short
@@ -175,18 +183,18 @@ def _bill(batch: Batch, completed_at: datetime | None) -> list[Charge]:
             silent=Count("pk", filter=Q(input_tokens=None) | Q(output_tokens=None)),
         )
     }
-    charges = list(batch.charges.all())
-    for charge in charges:
-        row = used.get(charge.model, NOTHING_USED)
-        charge.input_tokens, charge.output_tokens = row["input"], row["output"]
-        charge.answers, charge.answers_without_usage = row["answers"], row["silent"]
-        charge.measured_at = completed_at if row["answers"] > row["silent"] else None
-        if price := charge.unit_price:
-            charge.cost_usd = rounded(cost(row["input"], row["output"], price))
-        if price := charge.realtime_price:
-            charge.realtime_cost_usd = rounded(cost(row["input"], row["output"], price))
-    Charge.objects.bulk_update(
-        charges,
+    model_costs = list(batch.model_costs.all())
+    for model_cost in model_costs:
+        row = used.get(model_cost.model, NOTHING_USED)
+        model_cost.input_tokens, model_cost.output_tokens = row["input"], row["output"]
+        model_cost.answers, model_cost.answers_without_usage = row["answers"], row["silent"]
+        model_cost.measured_at = completed_at if row["answers"] > row["silent"] else None
+        if price := model_cost.unit_price:
+            model_cost.cost_usd = rounded(cost(row["input"], row["output"], price))
+        if price := model_cost.realtime_price:
+            model_cost.realtime_cost_usd = rounded(cost(row["input"], row["output"], price))
+    ModelCost.objects.bulk_update(
+        model_costs,
         [
             "input_tokens",
             "output_tokens",
@@ -197,11 +205,11 @@ def _bill(batch: Batch, completed_at: datetime | None) -> list[Charge]:
             "realtime_cost_usd",
         ],
     )
-    return charges
+    return model_costs
 
 
-def _total(charges: list[Charge]) -> Decimal | None:
+def _total(model_costs: list[ModelCost]) -> Decimal | None:
     """Return the sum, or None while a model that was used has no price: unknown is not free."""
-    costs = [charge.cost_usd for charge in charges]
+    costs = [model_cost.cost_usd for model_cost in model_costs]
     known = [each for each in costs if each is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None

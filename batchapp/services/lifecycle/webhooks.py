@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from batchapp.models import Delivery, Part, ProviderKey, UnreadableKey
+from batchapp.models import ProviderBatch, ProviderKey, UnreadableKey, WebhookDelivery
 
 KEPT = 200
 """Deliveries of one key."""
@@ -30,23 +30,23 @@ OVER = "already over"
 UNDER_WAY = "already under way"
 
 
-class NotListening(Exception):
+class WebhooksOff(Exception):
     """The key has no secret, or one that cannot be read."""
 
 
-class NotSigned(Exception):
+class BadSignature(Exception):
     """The message is not signed with the key's secret, or too long ago; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class WebhookEffect:
     """The parts that are due now, and those that ended otherwise here than over there."""
 
-    due: tuple[Part, ...] = ()
-    changed: tuple[Part, ...] = ()
+    due: tuple[ProviderBatch, ...] = ()
+    changed: tuple[ProviderBatch, ...] = ()
 
 
-def hear(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> Heard:
+def receive_webhook(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> WebhookEffect:
     """Take in one webhook of ``key``; a message that was heard before does nothing.
 
     Raises:
@@ -54,42 +54,42 @@ def hear(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> Heard:
         NotSigned: nothing was written.
     """
     message_id = _verified(key, body, headers)
-    kind, upstream_id, counts = _said(body)
+    kind, remote_id, counts = _event_fields(body)
     with transaction.atomic():
-        delivery, is_new = Delivery.objects.get_or_create(
-            key=key, message_id=message_id, defaults={"kind": kind, "upstream_id": upstream_id}
+        delivery, is_new = WebhookDelivery.objects.get_or_create(
+            key=key, message_id=message_id, defaults={"kind": kind, "remote_id": remote_id}
         )
         if not is_new:
-            return Heard()
-        heard, delivery.effect = _act(key, kind, upstream_id, counts)
+            return WebhookEffect()
+        heard, delivery.effect = _apply_event(key, kind, remote_id, counts)
         delivery.save(update_fields=["effect"])
         _prune(key)
     return heard
 
 
-def names(upstream_id: str) -> set[str]:
+def possible_batch_ids(remote_id: str) -> set[str]:
     """What the API may call a batch: some providers write a prefix here that it does not know."""
-    return {upstream_id, upstream_id.removeprefix("batch_")} - {""}
+    return {remote_id, remote_id.removeprefix("batch_")} - {""}
 
 
 def _verified(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> str:
     try:
         secret = key.webhook_secret()
     except UnreadableKey as exc:
-        raise NotListening(f"the webhook secret of {key} cannot be read") from exc
+        raise WebhooksOff(f"the webhook secret of {key} cannot be read") from exc
     if not secret:
-        raise NotListening(f"{key} has no webhook secret")
+        raise WebhooksOff(f"{key} has no webhook secret")
     try:
         Webhook(secret).verify(body, dict(headers), json_parse=False)
     except (WebhookVerificationError, ValueError) as exc:  # ValueError: a header no code wrote
-        raise NotSigned(str(exc)) from exc
+        raise BadSignature(str(exc)) from exc
     message_id = {name.lower(): value for name, value in headers.items()}["webhook-id"]
     if len(message_id) > LONGEST_ID:
-        raise NotSigned("the id is too long")
+        raise BadSignature("the id is too long")
     return message_id
 
 
-def _said(body: bytes) -> tuple[str, str, tuple[Any, Any]]:
+def _event_fields(body: bytes) -> tuple[str, str, tuple[Any, Any]]:
     """The kind of an event, the id of its batch and how many requests completed and failed."""
     try:
         event = _mapping(json.loads(body))
@@ -115,29 +115,35 @@ def _text(value: object, longest: int) -> str:
     return value.replace("\0", "").encode(errors="replace").decode()[:longest]
 
 
-def _act(
-    key: ProviderKey, kind: str, upstream_id: str, counts: tuple[Any, Any]
-) -> tuple[Heard, str]:
+def _apply_event(
+    key: ProviderKey, kind: str, remote_id: str, counts: tuple[Any, Any]
+) -> tuple[WebhookEffect, str]:
     if kind not in ENDINGS:
-        return Heard(), IGNORED if kind else UNCLEAR
-    there = Part.objects.filter(
-        upstream_id__in=names(upstream_id), batch__connection=key.connection_id
+        return WebhookEffect(), IGNORED if kind else UNCLEAR
+    there = ProviderBatch.objects.filter(
+        remote_id__in=possible_batch_ids(remote_id), batch__connection=key.connection_id
     )
-    parts = list(there.select_related("batch"))
-    if not parts:
-        return Heard(), NOT_OURS
-    running = Part.objects.filter(pk__in=[part.pk for part in parts], status=Part.Status.RUNNING)
+    provider_batches = list(there.select_related("batch"))
+    if not provider_batches:
+        return WebhookEffect(), NOT_OURS
+    running = ProviderBatch.objects.filter(
+        pk__in=[provider_batch.pk for provider_batch in provider_batches],
+        status=ProviderBatch.Status.RUNNING,
+    )
     if running.update(next_check_at=timezone.now()):
-        return Heard(due=tuple(running)), TO_BE_LOOKED_AT
+        return WebhookEffect(due=tuple(running)), TO_BE_LOOKED_AT
     changed = [
-        part
-        for part in parts
-        if part.status in Part.OVER and counts != (part.completed, part.failed)
+        provider_batch
+        for provider_batch in provider_batches
+        if provider_batch.status in ProviderBatch.OVER
+        and counts != (provider_batch.completed, provider_batch.failed)
     ]
     if changed:
-        return Heard(changed=tuple(changed)), CHANGED
-    is_over = all(part.status in Part.OVER for part in parts)
-    return Heard(), OVER if is_over else UNDER_WAY
+        return WebhookEffect(changed=tuple(changed)), CHANGED
+    is_over = all(
+        provider_batch.status in ProviderBatch.OVER for provider_batch in provider_batches
+    )
+    return WebhookEffect(), OVER if is_over else UNDER_WAY
 
 
 def _prune(key: ProviderKey) -> None:

@@ -10,19 +10,24 @@ from batchapp.domain.request_files.check_file import Report
 from batchapp.models import (
     REALTIME,
     Batch,
-    Charge,
     Connection,
     Event,
-    Part,
+    KeyPoll,
+    ModelCost,
     Project,
+    ProviderBatch,
     ProviderKey,
     Upload,
     User,
-    Watch,
 )
 from batchapp.providers.remote_objects import RemoteBatch
 from batchapp.services.orders.place_order import Refused, default_name
-from batchapp.services.orders.price_quotes import charges, learnt, quote, total
+from batchapp.services.orders.price_quotes import (
+    frozen_model_costs,
+    histories_for,
+    quote,
+    total_cost,
+)
 
 ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
 """Characters that are kept of what another program asked the provider for."""
@@ -30,7 +35,7 @@ ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
 MOMENT = "%-d %B %Y, %H:%M %Z"
 
 
-def adopt(
+def enter_imported_batch(
     project: Project,
     user: User,
     upload: Upload,
@@ -86,32 +91,32 @@ def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
     there = batch.connection.same_provider()
     # Two at once, through two connections: this makes one wait for the other.
     Connection.objects.filter(pk=there[0].pk).update(name=F("name"))
-    if Part.objects.filter(batch__connection__in=there, upstream_id=remote.id).exists():
+    if ProviderBatch.objects.filter(batch__connection__in=there, remote_id=remote.id).exists():
         raise Refused("This batch is in the portal already. Dismiss this.")
     now = timezone.now()
     made_at = min(remote.created_at or now, now)
     windows = [batch.window, REALTIME]
-    histories = learnt(report, batch.project, batch.created_by, made_at)
+    histories = histories_for(report, batch.project, batch.created_by, made_at)
     prices = quote(report, batch.connection, windows, made_at, histories)
-    batch.estimated_cost_usd = total(prices[batch.window])
+    batch.estimated_cost_usd = total_cost(prices[batch.window])
     batch.save(force_insert=True)
-    Charge.objects.bulk_create(charges(batch, report, prices))
-    Part.objects.create(
+    ModelCost.objects.bulk_create(frozen_model_costs(batch, report, prices))
+    ProviderBatch.objects.create(
         batch=batch,
         total=batch.requests,
         size=batch.upload.size,
-        upstream_id=remote.id,
-        upstream_file_id=remote.input_file_id,
-        upstream_status=remote.raw_status,
+        remote_id=remote.id,
+        remote_file_id=remote.input_file_id,
+        remote_status=remote.raw_status,
         output_file_id=remote.output_file_id or "",
         error_file_id=remote.error_file_id or "",
         create_attempted_at=made_at,
         submitted_at=made_at,
-        admitted_at=made_at,
+        slot_assigned_at=made_at,
         expires_at=remote.expires_at,
         next_check_at=now,
     )
-    Watch.objects.begin(batch.key)
+    KeyPoll.objects.begin(batch.key)
     made = timezone.localtime(made_at)
     text = f"Brought in from {batch.connection}, where it was made on {made:{MOMENT}}."
     Event.objects.create(batch=batch, actor=batch.created_by, text=text)

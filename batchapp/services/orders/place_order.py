@@ -12,16 +12,22 @@ from batchapp.domain.windows import is_longer
 from batchapp.models import (
     REALTIME,
     Batch,
-    Charge,
     Connection,
     Event,
-    Part,
+    ModelCost,
     Project,
+    ProviderBatch,
     ProviderKey,
     Upload,
     User,
 )
-from batchapp.services.orders.price_quotes import charges, learnt, price_tag, quote, total
+from batchapp.services.orders.price_quotes import (
+    frozen_model_costs,
+    histories_for,
+    price_tag,
+    quote,
+    total_cost,
+)
 
 NAME_LENGTH = 200
 """Characters of a batch's name; a file's may be longer."""
@@ -33,7 +39,7 @@ class Refused(Exception):
     """The batch cannot be ordered as asked; the message is a sentence for the person."""
 
 
-def order(
+def place_order(
     project: Project,
     user: User,
     upload: Upload,
@@ -68,7 +74,7 @@ def order(
     _refuse_unless_fit(project, user, upload, key, window)
     now = timezone.now()
     windows = [*project.connection.windows, REALTIME]
-    histories = learnt(report, project, user, min(seen or now, now))
+    histories = histories_for(report, project, user, min(seen or now, now))
     prices = quote(report, project.connection, windows, now, histories)
     if shown and shown != price_tag(prices):
         raise Refused("The prices changed since you saw them. Look at the new ones, then submit.")
@@ -85,15 +91,15 @@ def order(
         fallback_window=fallback,
         parent_id=upload.retry_of_id,
         requests=report.requests,
-        estimated_cost_usd=total(prices[window]),
+        estimated_cost_usd=total_cost(prices[window]),
     )
     try:
         with transaction.atomic():
             if seen:
                 _refuse_unseen(batch, seen)
             batch.save(force_insert=True)
-            Charge.objects.bulk_create(charges(batch, report, prices))
-            Part.objects.create(batch=batch, total=report.requests, next_check_at=now)
+            ModelCost.objects.bulk_create(frozen_model_costs(batch, report, prices))
+            ProviderBatch.objects.create(batch=batch, total=report.requests, next_check_at=now)
             text = f"Submitted, {window} window"
             text += f", or {fallback} if there is no room in it." if fallback else "."
             Event.objects.create(batch=batch, actor=user, text=text)
@@ -111,7 +117,7 @@ def order(
     return batch
 
 
-def alike(upload: Upload, window: str) -> Q:
+def same_file_batches(upload: Upload, window: str) -> Q:
     """Batches of the same bytes as ``upload`` on the same window, of any project."""
     return Q(upload__sha256=upload.sha256, window=window)
 
@@ -133,7 +139,7 @@ def default_name(upload: Upload) -> str:
 
 def _refuse_unseen(batch: Batch, seen: datetime) -> None:
     """As when the same file is ordered in two tabs, both opened before either is submitted."""
-    same = alike(batch.upload, batch.window)
+    same = same_file_batches(batch.upload, batch.window)
     others = batch.project.batches.filter(same).exclude(submission=batch.submission)
     if others.filter(created_at__gt=seen).exists():
         raise Refused(
@@ -174,8 +180,10 @@ def _refuse_stale(upload: Upload) -> None:
     parent = upload.retry_of
     if parent is None:
         return
-    is_reopened = Q(status=Part.Status.REOPENING) | Q(reopened_at__gt=upload.created_at)
-    if parent.parts.filter(is_reopened).exists():
+    is_reopened = Q(status=ProviderBatch.Status.RETRYING_IN_PLACE) | Q(
+        retried_in_place_at__gt=upload.created_at
+    )
+    if parent.provider_batches.filter(is_reopened).exists():
         raise Refused(
             f"What failed in {parent} was run again there since this file was made. Once it has "
             "ended, retry what is left."

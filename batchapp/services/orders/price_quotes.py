@@ -10,7 +10,7 @@ from batchapp.domain.money.calibration import History
 from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import Report
-from batchapp.models import REALTIME, Batch, Charge, Connection, Price, Project, User
+from batchapp.models import REALTIME, Batch, Connection, ModelCost, Price, Project, User
 from batchapp.models.fields.money_field import rounded
 
 
@@ -35,11 +35,11 @@ def quote(
     }
 
 
-def learnt(
+def histories_for(
     report: Report, project: Project, user: User | None, before: datetime
 ) -> dict[str, History]:
     """How long answers to the file's requests will be, by batches that ended before then."""
-    return Charge.objects.histories(report.models, project, user, before)
+    return ModelCost.objects.histories(report.models, project, user, before)
 
 
 def price_tag(quotes: Mapping[str, Estimate]) -> str:
@@ -52,13 +52,15 @@ def price_tag(quotes: Mapping[str, Estimate]) -> str:
     return hashlib.sha256(repr(sorted(prices, key=repr)).encode()).hexdigest()
 
 
-def charges(batch: Batch, report: Report, quotes: Mapping[str, Estimate]) -> list[Charge]:
+def frozen_model_costs(
+    batch: Batch, report: Report, quotes: Mapping[str, Estimate]
+) -> list[ModelCost]:
     """What each model of ``batch`` costs, by the quotes of its windows and of realtime."""
     realtime = {line.model: line.price for line in quotes[REALTIME].models}
     fallback = quotes.get(batch.fallback_window)
     longer = {line.model: line.price for line in fallback.models} if fallback else {}
     return [
-        Charge(
+        ModelCost(
             batch=batch,
             model=line.model,
             requests=line.requests,
@@ -78,7 +80,7 @@ def charges(batch: Batch, report: Report, quotes: Mapping[str, Estimate]) -> lis
     ]
 
 
-def total(asked: Estimate) -> Decimal | None:
+def total_cost(asked: Estimate) -> Decimal | None:
     """Return the sum of the charges as stored, or None while a model has no price."""
     if asked.unpriced:
         return None

@@ -11,12 +11,12 @@ from enum import StrEnum
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files import check_file
 from batchapp.models import REALTIME, Connection, Upload
-from batchapp.providers.client import UpstreamClient
+from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import (
     ABOUT_KEYS,
-    UpstreamError,
-    UpstreamRejected,
-    UpstreamUnavailable,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnavailable,
 )
 
 IDS_LOOKED_AT = 50
@@ -45,13 +45,13 @@ class Line:
     text: str
 
 
-def look(
+def check_readiness(
     upload: Upload,
-    upstream: UpstreamClient,
+    provider: ProviderClient,
     quotes: Mapping[str, Estimate],
     window: str,
     *,
-    platform: UpstreamClient | None = None,
+    platform: ProviderClient | None = None,
 ) -> list[Line]:
     """Ask ``upstream`` what stands in the way of ``upload``, and look at what could be better.
 
@@ -60,7 +60,7 @@ def look(
     model. Once a provider is silent, it is asked nothing more.
     """
     connection, quote = upload.project.connection, quotes[window]
-    lines = [*_of_provider(connection, upstream, quote, platform)]
+    lines = [*_of_provider(connection, provider, quote, platform)]
     is_talking = lines[0].mark is Mark.FINE
     lines.append(_of_window(connection, quote, window, platform if is_talking else None))
     return [*lines, *advice(upload, quotes, window)]
@@ -74,16 +74,16 @@ def advice(upload: Upload, quotes: Mapping[str, Estimate], window: str) -> list[
 
 def _of_provider(
     connection: Connection,
-    upstream: UpstreamClient,
+    provider: ProviderClient,
     quote: Estimate,
-    platform: UpstreamClient | None,
+    platform: ProviderClient | None,
 ) -> Iterator[Line]:
     try:
-        offered = upstream.list_models()
-    except UpstreamRejected as exc:
+        offered = provider.list_models()
+    except ProviderRejected as exc:
         yield _refused(connection, exc)
         return
-    except UpstreamUnavailable as exc:
+    except ProviderUnavailable as exc:
         yield Line(
             Mark.WARNS,
             f"{connection} gave no usable answer just now ({exc}). You may submit all the same: "
@@ -94,10 +94,10 @@ def _of_provider(
     yield from _of_models(connection, offered, quote)
     if not connection.is_sandbox:
         account = " behind the platform key" if platform else ""
-        yield _of_balance(connection, platform or upstream, quote, account)
+        yield _of_balance(connection, platform or provider, quote, account)
 
 
-def _refused(connection: Connection, exc: UpstreamRejected) -> Line:
+def _refused(connection: Connection, exc: ProviderRejected) -> Line:
     said = f" ({connection} said: {exc.message})" if exc.message else ""
     if exc.reason in ABOUT_KEYS:
         text = f"{connection} refuses the key. Choose another one, or replace it.{said}"
@@ -132,7 +132,7 @@ def _cure(model: str, quote: Estimate) -> str:
 
 
 def _of_window(
-    connection: Connection, quote: Estimate, window: str, platform: UpstreamClient | None
+    connection: Connection, quote: Estimate, window: str, platform: ProviderClient | None
 ) -> Line:
     if window not in connection.windows:
         windows = ", ".join(connection.windows)
@@ -154,21 +154,21 @@ def _of_window(
     return Line(Mark.FINE, text)
 
 
-def _windows(platform: UpstreamClient) -> dict[str, tuple[str, ...]]:
+def _windows(platform: ProviderClient) -> dict[str, tuple[str, ...]]:
     """Model -> the windows that its batches may have, as far as the provider tells."""
     try:
         listed = platform.list_tariffs()
-    except UpstreamError:
+    except ProviderError:
         return {}
     return {each.model: each.windows for each in listed if each.windows}
 
 
 def _of_balance(
-    connection: Connection, upstream: UpstreamClient, quote: Estimate, account: str
+    connection: Connection, provider: ProviderClient, quote: Estimate, account: str
 ) -> Line:
     try:
-        balance = upstream.balance()
-    except UpstreamError:
+        balance = provider.balance()
+    except ProviderError:
         balance = None
     expected, most = quote.expected_usd, quote.ceiling_usd
     if balance is None:
@@ -232,11 +232,11 @@ def _cheaper(quotes: Mapping[str, Estimate], window: str) -> str:
 def _parts(upload: Upload) -> str:
     """A sentence if the provider gets more than one file."""
     report, connection = upload.report, upload.project.connection
-    if report is None or report.parts < 2:
+    if report is None or report.provider_batches < 2:
         return ""
     why = connection.limits.why_divided(upload.size, report.requests) or "less"
     return (
-        f"It is sent in {report.parts:,} parts, since {connection} takes {why} a file. They stay "
+        f"It is sent in {report.provider_batches:,} parts, since {connection} takes {why} a file. They stay "
         "one batch here."
     )
 

@@ -58,14 +58,14 @@ def compare(connection: Connection, text: str, at: datetime) -> Difference:
     later = [row for row in rows if row.effective_from > at]
     named = {line.kind for line in listing.lines}
     pairs = [(current.get(line.kind), line) for line in listing.lines]
-    faults = [*_unknown_windows(connection, listing, rows), *_rivals(listing.lines, rows)]
+    findings = [*_unknown_windows(connection, listing, rows), *_rivals(listing.lines, rows)]
     return Difference(
         at=at,
         new=[line for row, line in pairs if not row],
         changed=[(row, line) for row, line in pairs if row and row.unit_price != line.price],
         unchanged=[row for row, line in pairs if row and row.unit_price == line.price],
         missing=[row for kind, row in current.items() if kind not in named],
-        bad=sorted([*listing.bad, *faults], key=lambda each: each.number),
+        bad=sorted([*listing.bad, *findings], key=lambda each: each.number),
         passed_over=listing.passed_over,
         table=_table(rows, at),
         following={

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from batchapp.domain.money import model_patterns
 from batchapp.domain.money.unit_prices import UnitPrice
-from batchapp.models import REALTIME, Charge, Connection, Price
+from batchapp.models import REALTIME, Connection, ModelCost, Price
 from batchapp.models.providers.price import changing_prices
 
 LIST_DATE = datetime(2026, 4, 13, tzinfo=UTC)
@@ -136,11 +136,11 @@ def batches_with(price: Price) -> int:
     """How many batches were ordered at ``price``, and keep it whatever happens to the row."""
     amounts = {"input_price": price.input_usd, "output_price": price.output_usd}
     if price.window == REALTIME:
-        chosen = Charge.objects.filter(
+        chosen = ModelCost.objects.filter(
             **{f"realtime_{name}": each for name, each in amounts.items()}
         )
     else:
-        chosen = Charge.objects.filter(batch__window=price.window, **amounts)
+        chosen = ModelCost.objects.filter(batch__window=price.window, **amounts)
     chosen = chosen.filter(
         batch__connection=price.connection_id, batch__created_at__gte=price.effective_from
     )

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from batchapp.domain.money import price_list_csv
 from batchapp.models import REALTIME, Connection
-from batchapp.providers.client import UpstreamClient
+from batchapp.providers.client import ProviderClient
 
 
-def fetch(connection: Connection, upstream: UpstreamClient, at: datetime) -> str:
+def fetch(connection: Connection, provider: ProviderClient, at: datetime) -> str:
     """Ask for the tariffs of the windows that ``connection`` offers; a CSV.
 
     Raises:
@@ -20,7 +20,7 @@ def fetch(connection: Connection, upstream: UpstreamClient, at: datetime) -> str
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["model", "window", "input_usd", "output_usd", "source"])
-    for each in upstream.list_tariffs():
+    for each in provider.list_tariffs():
         for window in (*windows, REALTIME):
             if tariff := each.price(window):
                 amounts = [f"{tariff.input:f}", f"{tariff.output:f}"]

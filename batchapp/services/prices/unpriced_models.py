@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Sum
 
 from batchapp.domain.money import model_patterns
-from batchapp.models import Charge, Connection, Price, Upload
+from batchapp.models import Connection, ModelCost, Price, Upload
 
 LOOKED_BACK = timedelta(days=90)
 
@@ -27,7 +27,7 @@ class Unpriced:
     batch_requests: int
 
 
-def seen_without_price(at: datetime) -> list[Unpriced]:
+def recent_unpriced_models(at: datetime) -> list[Unpriced]:
     """Those of checked files and batches of the last 90 days, the most asked for first."""
     connections = Connection.objects.in_bulk()
     in_files, in_batches = _of_files(at - LOOKED_BACK), _of_batches(at - LOOKED_BACK)
@@ -63,8 +63,8 @@ def _names(at: datetime) -> defaultdict[tuple[int, str], model_patterns.Names]:
 def _of_files(since: datetime) -> Asked:
     """What checked files ask for; of what was found in them, only the models are read."""
     asked: Asked = defaultdict(int)
-    checked = Upload.objects.filter(created_at__gte=since, findings__models__isnull=False)
-    rows = checked.order_by().values_list("project__connection", "findings__models")
+    checked = Upload.objects.filter(created_at__gte=since, report_fields__models__isnull=False)
+    rows = checked.order_by().values_list("project__connection", "report_fields__models")
     for connection, models in rows.iterator(chunk_size=200):
         for model, requests in _requests(models):
             asked[connection, model] += requests
@@ -80,6 +80,6 @@ def _requests(models: object) -> Iterator[tuple[str, int]]:
 
 
 def _of_batches(since: datetime) -> Asked:
-    charges = Charge.objects.filter(batch__created_at__gte=since).order_by()
-    rows = charges.values_list("batch__connection", "model").annotate(asked=Sum("requests"))
+    model_costs = ModelCost.objects.filter(batch__created_at__gte=since).order_by()
+    rows = model_costs.values_list("batch__connection", "model").annotate(asked=Sum("requests"))
     return {(connection, model): asked for connection, model, asked in rows}

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from batchapp.models import Connection
-from batchapp.providers.errors import UpstreamUnavailable
+from batchapp.providers.errors import ProviderUnavailable
 
 RESTS_AFTER = 3
 """Failures in a row: one or two may be about a single batch."""
@@ -20,7 +20,7 @@ SHORTEST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=5)
 TOO_MANY_REQUESTS = 429
 
 
-def rest_of(connection: Connection) -> timedelta | None:
+def wait_before_calling(connection: Connection) -> timedelta | None:
     """How long to leave ``connection`` alone; None to go ahead.
 
     After a rest one caller goes ahead, to try; the others wait for what it finds.
@@ -45,7 +45,7 @@ def note_answer(connection: Connection) -> None:
         )
 
 
-def note_silence(connection: Connection, silence: UpstreamUnavailable) -> None:
+def note_silence(connection: Connection, silence: ProviderUnavailable) -> None:
     """It did not answer as it should; from the third time on it rests, as long as it was down.
 
     Being asked to slow down is an answer, and is about one caller.

@@ -1,7 +1,7 @@
 """What a person should do about a provider's answer, as sentences."""
 
 from batchapp.models import Connection
-from batchapp.providers.errors import Reason, UpstreamRejected
+from batchapp.providers.errors import ProviderRejected, Reason
 
 _NEXT_STEPS = {
     Reason.KEY_REFUSED: (
@@ -46,7 +46,7 @@ _OF_WHAT_IS_THERE = {
 }
 
 
-def sentence(refusal: UpstreamRejected, connection: Connection, *, is_sent: bool = False) -> str:
+def advice_for(refusal: ProviderRejected, connection: Connection, *, is_sent: bool = False) -> str:
     """What happened and what to do next, with the provider's own words at the end.
 
     Of what ``is_sent`` no file can be corrected any more.

@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from batchapp.models import Batch, Connection, Part, Project, ProviderKey, User
-from batchapp.providers.client import UpstreamClient
+from batchapp.models import Batch, Connection, Project, ProviderBatch, ProviderKey, User
+from batchapp.providers.client import ProviderClient
 
 
 class KeyInUse(Exception):
@@ -31,21 +31,21 @@ def replace(key: ProviderKey, secret: str) -> None:
     key.save(update_fields=["ciphertext", "last_four", "tried_at", "is_refused", "trouble"])
 
 
-def listen(key: ProviderKey, secret: str) -> None:
+def set_webhook_secret(key: ProviderKey, secret: str) -> None:
     """Hear webhooks that are signed with ``secret``, and none signed otherwise; "" for none."""
     key.set_webhook_secret(secret)
     key.save(update_fields=["webhook_ciphertext"])
 
 
-def is_unsure(key: ProviderKey) -> bool:
+def may_have_unconfirmed_batch(key: ProviderKey) -> bool:
     """Whether a batch may have been created on ``key`` without a confirmation.
 
     It is looked for before it is created again, and a key of another account does not see it.
     """
-    attempted = Part.objects.filter(
-        batch__key=key, upstream_id="", create_attempted_at__isnull=False
+    attempted = ProviderBatch.objects.filter(
+        batch__key=key, remote_id="", create_attempted_at__isnull=False
     )
-    return attempted.exclude(status__in=Part.OVER).exists()
+    return attempted.exclude(status__in=ProviderBatch.OVER).exists()
 
 
 def remove(key: ProviderKey) -> None:
@@ -62,17 +62,17 @@ def remove(key: ProviderKey) -> None:
     key.save(update_fields=["ciphertext", "webhook_ciphertext"])
 
 
-def try_out(key: ProviderKey, upstream: UpstreamClient) -> int:
+def test_key(key: ProviderKey, provider: ProviderClient) -> int:
     """Return how many models the provider offers to ``key``, and note that it takes it.
 
     Raises:
         UpstreamError: the key was refused, or nobody answered; ``note_trouble`` keeps that.
     """
-    models = upstream.list_models()
+    models = provider.list_models()
     note_works(key)
     Connection.objects.filter(pk=key.connection_id).exclude(
-        is_sandbox=bool(upstream.is_sandbox)
-    ).update(is_sandbox=bool(upstream.is_sandbox))
+        is_sandbox=bool(provider.is_sandbox)
+    ).update(is_sandbox=bool(provider.is_sandbox))
     return len(models)
 
 

@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncMonth, TruncYear
 from django.utils import timezone
 
-from batchapp.models import Charge
+from batchapp.models import ModelCost
 
 GROUPS = {
     "project": ("batch__project__slug", "batch__project__name"),
@@ -53,22 +53,22 @@ class Scope:
     model: str = ""
     with_sandbox: bool = False
 
-    def charges(self) -> QuerySet[Charge]:
+    def model_costs(self) -> QuerySet[ModelCost]:
         """One row per batch and model: what every figure of the report is a sum of."""
         rows = self._all_charges()
         return rows if self.with_sandbox else rows.filter(batch__connection__is_sandbox=False)
 
-    def sandbox_charges(self) -> QuerySet[Charge]:
+    def sandbox_charges(self) -> QuerySet[ModelCost]:
         """Those for which nothing was paid, whether or not ``charges`` has them."""
         return self._all_charges().filter(batch__connection__is_sandbox=True)
 
-    def _all_charges(self) -> QuerySet[Charge]:
+    def _all_charges(self) -> QuerySet[ModelCost]:
         asked = {
             "batch__project__slug": self.project,
             "batch__created_by__email": self.user,
             "model": self.model,
         }
-        return Charge.objects.filter(
+        return ModelCost.objects.filter(
             batch__finished_at__gte=_midnight(self.first),
             batch__finished_at__lt=_midnight(self.last + timedelta(days=1)),
             **{field: value for field, value in asked.items() if value},
@@ -93,15 +93,15 @@ class Line:
     unpriced: int
 
 
-def total(charges: QuerySet[Charge]) -> Line:
-    row = charges.aggregate(**_SUMS)
+def total(model_costs: QuerySet[ModelCost]) -> Line:
+    row = model_costs.aggregate(**_SUMS)
     return _line("", "Total", row)
 
 
-def grouped(charges: QuerySet[Charge], by: str) -> list[Line]:
+def grouped(model_costs: QuerySet[ModelCost], by: str) -> list[Line]:
     """``charges`` summed by a key of ``GROUPS``, by name."""
     key, name = GROUPS[by]
-    rows = charges.order_by().values(key, name).annotate(**_SUMS)
+    rows = model_costs.order_by().values(key, name).annotate(**_SUMS)
     lines = [_line(row[key], row[name], row) for row in rows]
     return sorted(lines, key=lambda line: line.name.casefold())
 
@@ -113,7 +113,7 @@ def over_time(scope: Scope) -> tuple[str, list[Line]]:
     is its first day in ISO form.
     """
     unit, truncate = _unit(scope)
-    rows = scope.charges().order_by().annotate(since=truncate("batch__finished_at"))
+    rows = scope.model_costs().order_by().annotate(since=truncate("batch__finished_at"))
     found: dict[date, dict[str, Any]] = {
         row["since"].date(): dict(row) for row in rows.values("since").annotate(**_SUMS)
     }
@@ -153,12 +153,12 @@ _NAMES: dict[str, Callable[[date], str]] = {
 }
 
 
-def csv_rows(charges: QuerySet[Charge]) -> Iterator[list[object]]:
+def csv_rows(model_costs: QuerySet[ModelCost]) -> Iterator[list[object]]:
     """A header and one row per batch and model, oldest first; costs exact, empty if unknown."""
     yield list(CSV_COLUMNS)
-    rows = charges.select_related("batch__project", "batch__created_by", "batch__connection")
-    for charge in rows.order_by("batch__finished_at", "batch_id", "model").iterator():
-        batch = charge.batch
+    rows = model_costs.select_related("batch__project", "batch__created_by", "batch__connection")
+    for model_cost in rows.order_by("batch__finished_at", "batch_id", "model").iterator():
+        batch = model_cost.batch
         yield [
             batch.finished_at.isoformat() if batch.finished_at else "",
             batch.pk,
@@ -167,13 +167,13 @@ def csv_rows(charges: QuerySet[Charge]) -> Iterator[list[object]]:
             _inert(batch.created_by.email),
             _inert(batch.connection.name),
             batch.window,
-            _inert(charge.model),
-            charge.requests,
-            charge.input_tokens,
-            charge.output_tokens,
-            _plain(charge.estimated_cost_usd),
-            _plain(charge.cost_usd),
-            _plain(charge.realtime_cost_usd),
+            _inert(model_cost.model),
+            model_cost.requests,
+            model_cost.input_tokens,
+            model_cost.output_tokens,
+            _plain(model_cost.estimated_cost_usd),
+            _plain(model_cost.cost_usd),
+            _plain(model_cost.realtime_cost_usd),
         ]
 
 

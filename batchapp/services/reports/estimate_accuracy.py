@@ -11,7 +11,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Abs, TruncMonth
 from django.utils import timezone
 
-from batchapp.models import Charge
+from batchapp.models import ModelCost
 from batchapp.models.fields.money_field import MoneyField
 
 MONTHS = 12
@@ -44,9 +44,9 @@ class Line:
         return _percent(self.missed_usd, self.cost_usd)
 
 
-def comparable(since: datetime) -> QuerySet[Charge]:
+def comparable(since: datetime) -> QuerySet[ModelCost]:
     """Charges whose answers all have a token count and a price, and there are some."""
-    return Charge.objects.measured(before=timezone.now(), is_sandbox=False).filter(
+    return ModelCost.objects.measured(before=timezone.now(), is_sandbox=False).filter(
         measured_at__gte=since,
         answers__gt=0,
         answers_without_usage=0,
@@ -55,16 +55,16 @@ def comparable(since: datetime) -> QuerySet[Charge]:
     )
 
 
-def by_project_and_model(charges: QuerySet[Charge]) -> list[Line]:
+def by_project_and_model(model_costs: QuerySet[ModelCost]) -> list[Line]:
     """The most spent first."""
-    rows = charges.order_by().values("batch__project__name", "model").annotate(**_SUMS)
+    rows = model_costs.order_by().values("batch__project__name", "model").annotate(**_SUMS)
     lines = [_line(row["batch__project__name"], row["model"], row) for row in rows]
     return sorted(lines, key=lambda line: (-line.cost_usd, line.project, line.model))
 
 
-def by_month(charges: QuerySet[Charge], today: date) -> list[tuple[date, Line]]:
+def by_month(model_costs: QuerySet[ModelCost], today: date) -> list[tuple[date, Line]]:
     """The last twelve months, the oldest first; also those without any batch."""
-    rows = charges.order_by().annotate(month=TruncMonth("measured_at"))
+    rows = model_costs.order_by().annotate(month=TruncMonth("measured_at"))
     found: dict[date, Mapping[str, Any]] = {
         row["month"].date(): row for row in rows.values("month").annotate(**_SUMS)
     }
@@ -127,8 +127,8 @@ def _line(project: str, model: str, row: Mapping[str, Any]) -> Line:
     )
 
 
-def _percent(part: Decimal, whole: Decimal) -> int | None:
+def _percent(provider_batch: Decimal, whole: Decimal) -> int | None:
     """None where there is nothing to compare with."""
     if not whole:
         return None
-    return int((PERCENT * part / whole).to_integral_value(ROUND_HALF_UP))
+    return int((PERCENT * provider_batch / whole).to_integral_value(ROUND_HALF_UP))

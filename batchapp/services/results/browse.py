@@ -8,7 +8,7 @@ from django.core.files.base import File
 from django.db.models import Count, Subquery, Sum
 
 from batchapp.domain.results.outcome import FAILED, clean
-from batchapp.models import Batch, Result, Segment, Stray
+from batchapp.models import Batch, Result, ResultChunk, UnmatchedLine
 
 CHUNK = 256 * 1024
 FAILURES_LOOKED_AT = 500
@@ -31,20 +31,20 @@ BEGINNING = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class UnmatchedExcerpt:
     """A line that was set aside, and its first 200 characters."""
 
-    stray: Stray
+    unmatched_line: UnmatchedLine
     beginning: str
 
 
-def row(result: Result) -> Row:
+def read_row(result: Result) -> Row:
     """Read one request and its answer from storage."""
     with result.batch.upload.blob.open("rb") as blob:
         request = _slice(blob, result.request_at, result.request_bytes)
     answer = b""
-    if result.segment and result.answer_at is not None and result.answer_bytes:
-        with result.segment.blob.open("rb") as blob:
+    if result.result_chunk and result.answer_at is not None and result.answer_bytes:
+        with result.result_chunk.blob.open("rb") as blob:
             answer = _slice(blob, result.answer_at, result.answer_bytes)
     return Row(
         result,
@@ -54,10 +54,12 @@ def row(result: Result) -> Row:
     )
 
 
-def download(batch: Batch, kind: Segment.Kind) -> Iterator[bytes]:
+def download(batch: Batch, kind: ResultChunk.Kind) -> Iterator[bytes]:
     """The harvested output or error lines of ``batch``, in pieces; each line once."""
-    segments = Segment.objects.filter(part__batch=batch, kind=kind).order_by("part__number", "pk")
-    return _pieces(segments)
+    result_chunks = ResultChunk.objects.filter(provider_batch__batch=batch, kind=kind).order_by(
+        "provider_batch__number", "pk"
+    )
+    return _pieces(result_chunks)
 
 
 def common_failure(batch: Batch) -> str:
@@ -68,47 +70,59 @@ def common_failure(batch: Batch) -> str:
     return message or code
 
 
-def stored(batch: Batch) -> tuple[dict[str, int], int]:
+def count_stored(batch: Batch) -> tuple[dict[str, int], int]:
     """Kind of segment -> lines that ``download`` would give of it, and ``strays``; one query."""
-    aside = Stray.objects.filter(part__batch=batch).order_by().values("part__batch")
+    aside = (
+        UnmatchedLine.objects.filter(provider_batch__batch=batch)
+        .order_by()
+        .values("provider_batch__batch")
+    )
     number = Subquery(aside.annotate(number=Count("pk")).values("number"))
-    rows = Segment.objects.filter(part__batch=batch).order_by().values_list("kind")
-    found = list(rows.annotate(Sum("lines"), strays=number))
+    rows = ResultChunk.objects.filter(provider_batch__batch=batch).order_by().values_list("kind")
+    found = list(rows.annotate(Sum("lines"), unmatched_lines=number))
     return {kind: size for kind, size, _ in found}, max(
         (each or 0 for *_, each in found), default=0
     )
 
 
-def strays(batch: Batch) -> int:
+def unmatched_lines(batch: Batch) -> int:
     """How many result lines of ``batch`` are listed as no request's answer."""
-    return Stray.objects.filter(part__batch=batch).count()
+    return UnmatchedLine.objects.filter(provider_batch__batch=batch).count()
 
 
-def set_aside(strays: "Iterable[Stray]") -> list[Aside]:
+def unmatched_excerpts(unmatched_lines: "Iterable[UnmatchedLine]") -> list[UnmatchedExcerpt]:
     """Each with the beginning of its line; ``segment`` should be at hand."""
     found = []
-    for stray in strays:
-        with stray.segment.blob.open("rb") as blob:
-            piece = _slice(blob, stray.answer_at, min(stray.answer_bytes, 4 * BEGINNING))
-        found.append(Aside(stray, clean(piece.decode(errors="replace"))[:BEGINNING]))
+    for unmatched_line in unmatched_lines:
+        with unmatched_line.result_chunk.blob.open("rb") as blob:
+            piece = _slice(
+                blob, unmatched_line.answer_at, min(unmatched_line.answer_bytes, 4 * BEGINNING)
+            )
+        found.append(
+            UnmatchedExcerpt(unmatched_line, clean(piece.decode(errors="replace"))[:BEGINNING])
+        )
     return found
 
 
-def download_set_aside(batch: Batch) -> Iterator[bytes]:
+def download_unmatched(batch: Batch) -> Iterator[bytes]:
     """The lines of ``batch`` that were set aside, as they came, each once."""
-    strays = Stray.objects.filter(part__batch=batch).select_related("segment").order_by("pk")
-    for stray in strays.iterator(chunk_size=500):
-        with stray.segment.blob.open("rb") as blob:
-            blob.seek(stray.answer_at)
-            left = stray.answer_bytes + 1  # with its end
+    unmatched_lines = (
+        UnmatchedLine.objects.filter(provider_batch__batch=batch)
+        .select_related("result_chunk")
+        .order_by("pk")
+    )
+    for unmatched_line in unmatched_lines.iterator(chunk_size=500):
+        with unmatched_line.result_chunk.blob.open("rb") as blob:
+            blob.seek(unmatched_line.answer_at)
+            left = unmatched_line.answer_bytes + 1  # with its end
             while piece := blob.read(min(CHUNK, left)):
                 left -= len(piece)
                 yield piece
 
 
-def _pieces(segments: Iterable[Segment]) -> Iterator[bytes]:
-    for segment in segments:
-        with segment.blob.open("rb") as blob:
+def _pieces(result_chunks: Iterable[ResultChunk]) -> Iterator[bytes]:
+    for result_chunk in result_chunks:
+        with result_chunk.blob.open("rb") as blob:
             while piece := blob.read(CHUNK):
                 yield piece
 

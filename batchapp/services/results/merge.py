@@ -12,7 +12,7 @@ from django.db.models import Case, OuterRef, QuerySet, Subquery, Value, When
 
 from batchapp.domain.results.best_attempt import ANSWERS, TIERS, at_least_as_good_as
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Result, Segment
+from batchapp.models import Batch, Result, ResultChunk
 from batchapp.models.batches import lineage
 
 ROWS_AT_ONCE = 1_000
@@ -34,7 +34,7 @@ def merge(batch: Batch) -> None:
     Raises:
         StaleRow: another worker has it now; what was written is right.
     """
-    alive, family = batch.keep_alive(), lineage.family(batch)
+    alive, family = batch.lease_renewer(), lineage.family(batch)
     for ancestor in lineage.ancestors(batch, family):
         attempts = [each.pk for each in lineage.descendants(ancestor, family)]
         for rows in Result.objects.filter(batch=batch).stretches(ROWS_AT_ONCE):
@@ -54,7 +54,7 @@ def recovered(batch: Batch) -> int:
 def attempts(custom_id: str, retries: Iterable[UUID]) -> list[Result]:
     """What became of one request in these batches, the oldest first."""
     rows = Result.objects.filter(batch__in=list(retries), custom_id=custom_id)
-    return list(rows.select_related("segment", "batch__upload").order_by("batch__created_at"))
+    return list(rows.select_related("result_chunk", "batch__upload").order_by("batch__created_at"))
 
 
 def download(batch: Batch) -> Iterator[bytes]:
@@ -66,11 +66,11 @@ def download(batch: Batch) -> Iterator[bytes]:
     retries = [each.pk for each in lineage.descendants(batch, lineage.family(batch))]
     held: list[bytes] = []
     size = 0
-    with _Segments() as segments:
+    with _ChunkFiles() as result_chunks:
         for places in _places(batch, retries):
-            segments.learn(place.segment for place in places if place.segment)
+            result_chunks.learn(place.result_chunk for place in places if place.result_chunk)
             for place in places:
-                line = segments.line(place) if place.segment else _nothing(place)
+                line = result_chunks.line(place) if place.result_chunk else _nothing(place)
                 held.append(line + b"\n")
                 size += len(line) + 1
                 if size >= PIECE:
@@ -84,16 +84,16 @@ class _Place(NamedTuple):
 
     custom_id: str
     outcome: str
-    segment: int | None
+    result_chunk: int | None
     at: int
     length: int
 
 
-class _Segments:
+class _ChunkFiles:
     """Result files that lines are read from in any order; few are open at a time."""
 
     def __init__(self) -> None:
-        self._known: dict[int, Segment] = {}
+        self._known: dict[int, ResultChunk] = {}
         self._open: OrderedDict[int, File[bytes]] = OrderedDict()
 
     def __enter__(self) -> Self:
@@ -108,14 +108,14 @@ class _Segments:
     def learn(self, pks: Iterable[int]) -> None:
         """Look up in one query what is read from next."""
         if unknown := set(pks) - self._known.keys():
-            self._known |= Segment.objects.in_bulk(unknown)
+            self._known |= ResultChunk.objects.in_bulk(unknown)
 
     def line(self, place: _Place) -> bytes:
-        assert place.segment  # noqa: S101  # the caller's promise
-        blob = self._open.pop(place.segment, None)
+        assert place.result_chunk  # noqa: S101  # the caller's promise
+        blob = self._open.pop(place.result_chunk, None)
         if blob is None:
-            blob = self._known[place.segment].blob.open("rb")
-        self._open[place.segment] = blob
+            blob = self._known[place.result_chunk].blob.open("rb")
+        self._open[place.result_chunk] = blob
         if len(self._open) > FILES_OPEN:
             self._open.popitem(last=False)[1].close()
         blob.seek(place.at)
@@ -125,7 +125,7 @@ class _Segments:
 
 def _places(batch: Batch, retries: list[UUID]) -> Iterator[list[_Place]]:
     rows = Result.objects.filter(batch=batch)
-    columns = ("custom_id", "outcome", "segment_id", "answer_at", "answer_bytes")
+    columns = ("custom_id", "outcome", "result_chunk_id", "answer_at", "answer_bytes")
     both = [*columns, *(f"retried__{name}" for name in columns)]
     rows = rows.select_related("retried").only("line", *both)
     for stretch in rows.stretches(ROWS_AT_ONCE):
@@ -143,13 +143,13 @@ def _errors(retries: list[UUID], custom_ids: list[str]) -> dict[str, Result]:
     if not retries or not custom_ids:
         return {}
     rows = Result.objects.filter(batch__in=retries, custom_id__in=custom_ids)
-    found = rows.filter(segment__isnull=False).order_by("batch__created_at", "pk")
+    found = rows.filter(result_chunk__isnull=False).order_by("batch__created_at", "pk")
     return {row.custom_id: row for row in found}
 
 
 def _place(row: Result, custom_id: str) -> _Place:
-    segment = row.segment_id if row.answer_bytes else None
-    return _Place(custom_id, row.outcome, segment, row.answer_at or 0, row.answer_bytes or 0)
+    result_chunk = row.result_chunk_id if row.answer_bytes else None
+    return _Place(custom_id, row.outcome, result_chunk, row.answer_at or 0, row.answer_bytes or 0)
 
 
 def _nothing(place: _Place) -> bytes:

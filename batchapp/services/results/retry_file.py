@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from batchapp.domain.results.retry_selection import ADVICE, Changing, Ending, Selection, ending
-from batchapp.models import Batch, Part, Result, Upload, User
+from batchapp.models import Batch, ProviderBatch, Result, Upload, User
 from batchapp.models.batches.result import ResultQuerySet
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ GONE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class RetryableCounts:
     """How many requests of a batch ended how, by error code; those still open are not in it."""
 
     tally: "Counter[tuple[Ending, str]]"
@@ -64,14 +64,14 @@ class Reach:
         return [code for code, _ in codes.most_common() if code]
 
 
-def reach(batch: Batch) -> Reach:
+def retryable_counts(batch: Batch) -> RetryableCounts:
     """What of ``batch`` can be run again; what a retry has answered is not counted."""
     rows = _rows(batch).order_by().values_list("outcome", "status_code", "error_code")
     tally: Counter[tuple[Ending, str]] = Counter()
     for outcome, status_code, error_code, number in rows.annotate(Count("pk")):
         if found := ending(outcome, status_code):
             tally[found, error_code] += number
-    return Reach(tally)
+    return RetryableCounts(tally)
 
 
 def is_possible(batch: Batch) -> bool:
@@ -79,7 +79,9 @@ def is_possible(batch: Batch) -> bool:
     return _rows(batch).exists()
 
 
-def begin(batch: Batch, user: User, selection: Selection, *, submission: UUID) -> Upload:
+def request_retry_file(
+    batch: Batch, user: User, selection: Selection, *, submission: UUID
+) -> Upload:
     """Decide to run requests of ``batch`` again; a worker makes the file of them.
 
     ``submission`` is made with the form: the same one with the same choice is the same file.
@@ -109,7 +111,7 @@ def begin(batch: Batch, user: User, selection: Selection, *, submission: UUID) -
     return fresh
 
 
-def make(upload: Upload) -> bool:
+def write_retry_file(upload: Upload) -> bool:
     """Write the bytes of a file that was begun; False if they cannot be, and why is recorded.
 
     Of a batch that still runs only what has ended by now is taken.
@@ -120,7 +122,7 @@ def make(upload: Upload) -> bool:
     batch, selection = upload.retry_of, upload.choice
     if batch is None or selection is None:
         return _fail(upload, GONE)
-    if not reach(batch).total(selection):
+    if not retryable_counts(batch).total(selection):
         return _fail(
             upload,
             f"Nothing of {batch} is left to run again: no request that ended so is without an "
@@ -156,7 +158,12 @@ def _fail(upload: Upload, error: str) -> bool:
 def _rows(batch: Batch) -> ResultQuerySet:
     """What is paused or being reopened runs again in place by itself."""
     rows = Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
-    return rows.exclude(part__status__in=[Part.Status.PAUSED, Part.Status.REOPENING])
+    return rows.exclude(
+        provider_batch__status__in=[
+            ProviderBatch.Status.PAUSED,
+            ProviderBatch.Status.RETRYING_IN_PLACE,
+        ]
+    )
 
 
 def _lines(

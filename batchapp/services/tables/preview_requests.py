@@ -9,15 +9,15 @@ import msgspec
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.check_file import ModelFacts, Report
 from batchapp.domain.tables import row_requests
-from batchapp.domain.tables.row_requests import Made, Recipe
-from batchapp.models import Table
+from batchapp.domain.tables.row_requests import PromptSettings, RowRequest
+from batchapp.models import SourceTable
 
 ROWS_LOOKED_AT = 1_000
 BYTES_LOOKED_AT = 2 * 1024 * 1024
 """Of requests: together with the rows, well below a second of counting tokens."""
 
 ROWS_SHOWN = 3
-FAULTS_SHOWN = 20
+FINDINGS_SHOWN = 20
 TEXT_SHOWN = 4_000
 """Characters of one message."""
 
@@ -50,27 +50,27 @@ class Preview:
     skipped: int
     replaced: int
     shown: list[Shown]
-    faults: list[tuple[int, str]]
-    fault_total: int
+    findings: list[tuple[int, str]]
+    finding_total: int
     report: Report
     is_whole: bool
 
 
-def preview(table: Table, recipe: Recipe) -> Preview:
+def preview_requests(table: SourceTable, prompt_settings: PromptSettings) -> Preview:
     """Make the first rows of ``table``, all of them if they are few, and check what comes out."""
-    seen: list[Made] = list(_first(table, recipe))
+    seen: list[RowRequest] = list(_first(table, prompt_settings))
     good = [each for each in seen if each.line]
-    faults = [(each.number, each.fault) for each in seen if each.fault]
+    findings = [(each.number, each.error) for each in seen if each.error]
     lines = (each.line + b"\n" for each in good)
     report = check_file.check(lines, table.project.connection.limits)
     return Preview(
         rows=len(seen),
         requests=len(good),
-        skipped=len(seen) - len(good) - len(faults),
+        skipped=len(seen) - len(good) - len(findings),
         replaced=sum(bool(each.original) for each in good),
         shown=[_shown(each) for each in good[:ROWS_SHOWN]],
-        faults=faults[:FAULTS_SHOWN],
-        fault_total=len(faults),
+        findings=findings[:FINDINGS_SHOWN],
+        finding_total=len(findings),
         report=report,
         is_whole=len(seen) == table.rows,
     )
@@ -95,29 +95,33 @@ def _times(facts: ModelFacts, factor: float) -> ModelFacts:
     return msgspec.structs.replace(facts, exact=False, **grown)
 
 
-def _first(table: Table, recipe: Recipe) -> Iterator[Made]:
+def _first(table: SourceTable, prompt_settings: PromptSettings) -> Iterator[RowRequest]:
     size = 0
-    for made in row_requests.make(islice(table.open_rows(), ROWS_LOOKED_AT), recipe):
+    for made in row_requests.make(islice(table.open_rows(), ROWS_LOOKED_AT), prompt_settings):
         yield made
         size += len(made.line)
         if size > BYTES_LOOKED_AT:
             return
 
 
-def _shown(made: Made) -> Shown:
+def _shown(made: RowRequest) -> Shown:
     body = msgspec.json.decode(made.line)["body"]
     messages = body.get("messages") or [{"role": "input", "content": body["input"]}]
-    parts = [part for message in messages for part in _parts(message["role"], message["content"])]
-    return Shown(made.number, made.custom_id, made.original, parts)
+    provider_batches = [
+        provider_batch
+        for message in messages
+        for provider_batch in _parts(message["role"], message["content"])
+    ]
+    return Shown(made.number, made.custom_id, made.original, provider_batches)
 
 
 def _parts(role: str, content: object) -> Iterator[Message]:
     if isinstance(content, list):
-        for part in content:
-            if part["type"] == "text":
-                yield from _parts(role, part["text"])
+        for provider_batch in content:
+            if provider_batch["type"] == "text":
+                yield from _parts(role, provider_batch["text"])
             else:
-                yield from _parts(f"{role}, image", part["image_url"]["url"])
+                yield from _parts(f"{role}, image", provider_batch["image_url"]["url"])
     else:
         text = str(content)
         yield Message(role, text[:TEXT_SHOWN], len(text) > TEXT_SHOWN)

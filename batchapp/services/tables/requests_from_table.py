@@ -16,15 +16,23 @@ from django.core.files.base import File
 from django.db import IntegrityError, transaction
 
 from batchapp.domain.tables import row_requests
-from batchapp.domain.tables.row_requests import Made, Recipe
-from batchapp.models import Origin, Project, Table, Template, TemplateVersion, Upload, User
+from batchapp.domain.tables.row_requests import PromptSettings, RowRequest
+from batchapp.models import (
+    FileOrigin,
+    Project,
+    PromptTemplate,
+    PromptTemplateVersion,
+    SourceTable,
+    Upload,
+    User,
+)
 
 NAME_LENGTH = 255
 
 QUICK_ROWS = 2_000
 """Up to this many rows a file is made while the person waits."""
 
-FAULTS_KEPT = 100
+FINDINGS_KEPT = 100
 ROWS_PER_SIGN = 500
 
 
@@ -33,67 +41,76 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Sum:
+class RowTotals:
     """What came of a table's rows so far."""
 
     requests: int = 0
     skipped: int = 0
-    fault_total: int = 0
-    faults: list[tuple[int, str]] = field(default_factory=list)
+    finding_total: int = 0
+    findings: list[tuple[int, str]] = field(default_factory=list)
     replaced: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, made: Made) -> None:
-        if made.line:
+    def add(self, built_file: RowRequest) -> None:
+        if built_file.line:
             self.requests += 1
-            if made.original:
-                self.replaced.append((made.custom_id, made.original))
-        elif made.fault:
-            self.fault_total += 1
-            if len(self.faults) < FAULTS_KEPT:
-                self.faults.append((made.number, made.fault))
+            if built_file.original:
+                self.replaced.append((built_file.custom_id, built_file.original))
+        elif built_file.error:
+            self.finding_total += 1
+            if len(self.findings) < FINDINGS_KEPT:
+                self.findings.append((built_file.number, built_file.error))
         else:
             self.skipped += 1
 
 
-def keep(table: Table, recipe: Recipe, used: TemplateVersion | None) -> None:
+def keep_settings(
+    table: SourceTable, prompt_settings: PromptSettings, used: PromptTemplateVersion | None
+) -> None:
     """Remember what is to be made of ``table``.
 
     Raises:
         StaleRow: a file is being made of it at this instant.
     """
     table.record(
-        recipe_fields=msgspec.to_builtins(recipe),
+        prompt_settings_fields=msgspec.to_builtins(prompt_settings),
         used=used,
-        faults=[],
-        fault_total=0,
+        findings=[],
+        finding_total=0,
         error="",
-        **Table.unused_from_now(),
+        **SourceTable.unused_from_now(),
     )
 
 
-def begin(table: Table, user: User) -> None:
+def request_file(table: SourceTable, user: User) -> None:
     """Put ``table`` in line to become a file of ``user``'s.
 
     Raises:
         StaleRow: somebody else was faster.
     """
     table.move_to(
-        Table.Status.MAKING, asked_by=user, faults=[], fault_total=0, error="", upload=None
+        SourceTable.Status.MAKING,
+        asked_by=user,
+        findings=[],
+        finding_total=0,
+        error="",
+        upload=None,
     )
 
 
 @contextmanager
-def made(table: Table, recipe: Recipe) -> Iterator[tuple[Sum, "File[bytes]"]]:
+def built_file(
+    table: SourceTable, prompt_settings: PromptSettings
+) -> Iterator[tuple[RowTotals, "File[bytes]"]]:
     """The file that ``recipe`` makes of ``table``, and what came of its rows.
 
     It is whole only if there are no faults.
     """
-    sign = table.keep_alive()
-    total = Sum()
+    sign = table.lease_renewer()
+    total = RowTotals()
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as fresh:
-        for each in row_requests.make(table.open_rows(), recipe):
+        for each in row_requests.make(table.open_rows(), prompt_settings):
             total.add(each)
-            if each.line and not total.fault_total:
+            if each.line and not total.finding_total:
                 fresh.write(each.line + b"\n")
             if each.number % ROWS_PER_SIGN == 0:
                 sign(each.number)
@@ -101,37 +118,39 @@ def made(table: Table, recipe: Recipe) -> Iterator[tuple[Sum, "File[bytes]"]]:
         yield total, File(fresh, name=file_name(table))
 
 
-def refuse(table: Table, total: Sum) -> None:
+def refuse(table: SourceTable, total: RowTotals) -> None:
     """Give ``table`` back to its person, with what stood in the way."""
     table.move_to(
-        Table.Status.KEPT,
-        **Table.unused_from_now(),
-        faults=total.faults,
-        fault_total=total.fault_total,
-        error="" if total.fault_total else "Every row was left out: no request was made.",
+        SourceTable.Status.KEPT,
+        **SourceTable.unused_from_now(),
+        findings=total.findings,
+        finding_total=total.finding_total,
+        error="" if total.finding_total else "Every row was left out: no request was made.",
     )
 
 
-def finish(table: Table, recipe: Recipe, total: Sum, upload: Upload) -> None:
+def finish(
+    table: SourceTable, prompt_settings: PromptSettings, total: RowTotals, upload: Upload
+) -> None:
     """Write down that ``upload`` was made of ``table``, and by what."""
-    used = table.used if table.used and table.used.recipe == recipe else None
+    used = table.used if table.used and table.used.prompt_settings == prompt_settings else None
     with transaction.atomic():
-        Origin.objects.update_or_create(
+        FileOrigin.objects.update_or_create(
             upload=upload,
             defaults={
                 "table_name": table.name,
                 "rows": table.rows,
                 "skipped": total.skipped,
-                "recipe_fields": msgspec.to_builtins(recipe),
+                "prompt_settings_fields": msgspec.to_builtins(prompt_settings),
                 "version": used,
                 "replaced": len(total.replaced),
                 "ids": zlib.compress(_id_map(total.replaced)) if total.replaced else b"",
             },
         )
-        table.move_to(Table.Status.KEPT, **Table.unused_from_now(), upload=upload)
+        table.move_to(SourceTable.Status.KEPT, **SourceTable.unused_from_now(), upload=upload)
 
 
-def id_map(origin: Origin) -> bytes:
+def id_map(origin: FileOrigin) -> bytes:
     """A CSV of the ids that stand in for others, with their originals."""
     return zlib.decompress(origin.ids) if origin.ids else _id_map([])
 
@@ -142,18 +161,20 @@ def _id_map(replaced: list[tuple[str, str]]) -> bytes:
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
-def file_name(table: Table) -> str:
+def file_name(table: SourceTable) -> str:
     """What the file is called that is made of ``table``."""
     stem = table.name.rpartition(".")[0] or table.name
     return f"{stem[: NAME_LENGTH - 6]}.jsonl"
 
 
-def head(table: Table, number: int) -> list[dict[str, str]]:
+def head(table: SourceTable, number: int) -> list[dict[str, str]]:
     """The first rows, as many as ``number`` if there are."""
     return list(islice(table.open_rows(), number))
 
 
-def save_template(project: Project, user: User, name: str, recipe: Recipe) -> TemplateVersion:
+def save_template(
+    project: Project, user: User, name: str, prompt_settings: PromptSettings
+) -> PromptTemplateVersion:
     """Keep ``recipe`` under ``name``: as the next version where there is one already.
 
     A recipe that is the newest version already is not saved again.
@@ -161,14 +182,16 @@ def save_template(project: Project, user: User, name: str, recipe: Recipe) -> Te
     Raises:
         Refused: somebody saved under this name at the same instant.
     """
-    fields: Any = msgspec.to_builtins(recipe)
+    fields: Any = msgspec.to_builtins(prompt_settings)
     try:
         with transaction.atomic():
-            template, _ = Template.objects.get_or_create(project=project, name=name)
+            template, _ = PromptTemplate.objects.get_or_create(project=project, name=name)
             newest = template.versions.order_by("-number").first()
-            if newest and newest.recipe == recipe:
+            if newest and newest.prompt_settings == prompt_settings:
                 return newest
             number = newest.number + 1 if newest else 1
-            return template.versions.create(number=number, recipe_fields=fields, created_by=user)
+            return template.versions.create(
+                number=number, prompt_settings_fields=fields, created_by=user
+            )
     except IntegrityError as exc:
         raise Refused("Somebody saved under this name just now. Look, then save again.") from exc

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbooks
-from batchapp.domain.tables.table_reader import Asked, TableFault
-from batchapp.models import Project, Table, TemplateVersion, User
+from batchapp.domain.tables.table_reader import Asked, TableError
+from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
 from batchapp.models.files.source_table import KEPT_FOR
 
 NAME_LENGTH = 255
@@ -37,14 +37,14 @@ class Refused(Exception):
     """It is no table that can be taken; the message is a sentence for the person."""
 
 
-def receive(
+def receive_table(
     project: Project,
     user: User,
     content: "File[bytes]",
     *,
     name: str,
-    used: TemplateVersion | None = None,
-) -> Table:
+    used: PromptTemplateVersion | None = None,
+) -> SourceTable:
     """Keep ``content`` as a table of ``project``, to be read next and made as ``used`` says.
 
     Raises:
@@ -59,16 +59,16 @@ def receive(
     content.seek(0)
     try:
         table_reader.recognise(head)
-    except TableFault as fault:
-        raise Refused(str(fault)) from fault
-    table = Table(
+    except TableError as finding:
+        raise Refused(str(finding)) from finding
+    table = SourceTable(
         project=project,
         created_by=user,
         name=presentable(name[-NAME_LENGTH:].strip(), NAME_LENGTH) or "table.csv",
         size=content.size or 0,
         read_as=list(Asked()),
         next_check_at=timezone.now(),
-        recipe_fields=used.recipe_fields if used else None,
+        prompt_settings_fields=used.prompt_settings_fields if used else None,
         used=used,
     )
     table.blob.save("table", content, save=False)
@@ -85,7 +85,7 @@ def max_mib() -> int:
     return min(MAX_TABLE_MIB, settings.MAX_UPLOAD_MIB)
 
 
-def is_quickly_read(table: Table) -> bool:
+def is_quickly_read(table: SourceTable) -> bool:
     """Whether a person can wait for ``read``."""
     with table.blob.open("rb") as sent:
         kind = table_reader.recognise(sent.read(table_reader.SNIFFED))
@@ -95,14 +95,14 @@ def is_quickly_read(table: Table) -> bool:
     return is_quick
 
 
-def read(table: Table) -> None:
+def read_table(table: SourceTable) -> None:
     """Write the rows of ``table`` out as JSON, so that every later step finds them quickly.
 
     Raises:
         StaleRow: another worker has it now; what this one read is dropped.
     """
-    table.renew(leases=SILENT_LEASES)
-    sign = table.keep_alive()
+    table.renew_lease(leases=SILENT_LEASES)
+    sign = table.lease_renewer()
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as fresh:
         try:
             with table.blob.open("rb") as sent:
@@ -111,8 +111,8 @@ def read(table: Table) -> None:
                     fresh.write(msgspec.json.encode(row) + b"\n")
                     if found.rows % ROWS_PER_SIGN == 0:
                         sign(found.rows)
-        except TableFault as fault:
-            _refuse(table, str(fault))
+        except TableError as finding:
+            _refuse(table, str(finding))
             return
         if not found.rows:
             _refuse(table, "The table has a header and no rows. Add a row for each request.")
@@ -129,10 +129,10 @@ def read(table: Table) -> None:
         table.cells.storage.delete(before)
 
 
-def _note_read(table: Table, found: table_reader.Table) -> None:
+def _note_read(table: SourceTable, found: table_reader.Table) -> None:
     table.move_to(
-        Table.Status.KEPT,
-        **Table.unused_from_now(),
+        SourceTable.Status.KEPT,
+        **SourceTable.unused_from_now(),
         cells=table.cells.name,
         read_as=list(found.read_as),
         sheets=found.sheets,
@@ -145,20 +145,22 @@ def _note_read(table: Table, found: table_reader.Table) -> None:
     )
 
 
-def _refuse(table: Table, error: str) -> None:
-    table.move_to(Table.Status.REFUSED, **Table.unused_from_now(), error=error)
+def _refuse(table: SourceTable, error: str) -> None:
+    table.move_to(SourceTable.Status.REFUSED, **SourceTable.unused_from_now(), error=error)
 
 
-def read_again(table: Table, asked: Asked) -> None:
+def read_again(table: SourceTable, asked: Asked) -> None:
     """Put ``table`` back in line, to be read in another way.
 
     Raises:
         StaleRow: somebody else was faster.
     """
-    table.move_to(Table.Status.READING, read_as=list(asked), faults=[], fault_total=0, error="")
+    table.move_to(
+        SourceTable.Status.READING, read_as=list(asked), findings=[], finding_total=0, error=""
+    )
 
 
-def forget(table: Table) -> None:
+def forget(table: SourceTable) -> None:
     """Delete a table that nobody used for days; what was made of it stays.
 
     A message that comes late finds one that was used meanwhile.
@@ -167,32 +169,32 @@ def forget(table: Table) -> None:
     if rest > timedelta(0):
         table.postpone(rest)
         return
-    rows = Table.objects.filter(pk=table.pk, leased_until=table.leased_until)
+    rows = SourceTable.objects.filter(pk=table.pk, leased_until=table.leased_until)
     _discard(table, rows)
     table.next_check_at = None
 
 
-def discard(table: Table) -> None:
+def discard(table: SourceTable) -> None:
     """Delete a table that its person does not need; a worker that has it notices."""
-    _discard(table, Table.objects.filter(pk=table.pk))
+    _discard(table, SourceTable.objects.filter(pk=table.pk))
 
 
-def _discard(table: Table, rows: "QuerySet[Table]") -> None:
+def _discard(table: SourceTable, rows: "QuerySet[SourceTable]") -> None:
     if rows.delete()[0]:
         for blob in (table.blob, table.cells):
             if blob.name:
                 blob.storage.delete(blob.name)
 
 
-def give_up(table: Table) -> None:
+def give_up(table: SourceTable) -> None:
     """Stop a table whose every attempt ended in a crash, where a person sees it."""
     sentence = (
         "This broke off several times. Try again with a smaller table; if it happens again, the "
         "portal's log says why."
     )
-    if table.status == Table.Status.READING:
+    if table.status == SourceTable.Status.READING:
         _refuse(table, sentence)
-    elif table.status == Table.Status.MAKING:
-        table.move_to(Table.Status.KEPT, **Table.unused_from_now(), error=sentence)
+    elif table.status == SourceTable.Status.MAKING:
+        table.move_to(SourceTable.Status.KEPT, **SourceTable.unused_from_now(), error=sentence)
     else:
         table.postpone(KEPT_FOR)

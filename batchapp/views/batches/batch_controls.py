@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from batchapp.access import batch_of, require_member
 from batchapp.forms.orders import TryAgainForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Part, StaleRow
-from batchapp.presenters.batch_actions import offers_of
+from batchapp.models import Batch, ProviderBatch, StaleRow
+from batchapp.presenters.batch_actions import allowed_controls_of
 from batchapp.presenters.batch_summary import summarise
 from batchapp.services.lifecycle import controls, retry_in_place
 from batchapp.tasks import wake
@@ -97,14 +97,14 @@ def _why_no_resume(found: Batch, request: Request) -> str:
 
 
 @require_http_methods(["GET", "POST"])
-def batch_reopen(request: Request, pk: UUID) -> HttpResponse:
+def batch_retry_in_place(request: Request, pk: UUID) -> HttpResponse:
     """Say what a retry in the same batch does, and ask for it when that is confirmed."""
     found = _batch_to_steer(request, pk)
     if request.method != "POST":
-        number = retry_in_place.unanswered(found, request.user)
-        return _dialog(request, found, "reopen", number=number)
+        number = retry_in_place.count_retryable(found, request.user)
+        return _dialog(request, found, "retry_in_place", number=number)
     try:
-        number = retry_in_place.request_reopening(found, request.user)
+        number = retry_in_place.request_retry_in_place(found, request.user)
     except StaleRow:
         messages.error(request, MOVED_ON)
         return redirect(found)
@@ -123,13 +123,15 @@ def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
     """Ask which key to go on with, then send what stopped on its way again."""
     found = _batch_to_steer(request, pk)
     data = request.POST if request.method == "POST" else None
-    parts = found.parts.all()
-    is_at_provider = any(part.may_be_at_provider for part in parts)
+    provider_batches = found.provider_batches.all()
+    is_at_provider = any(provider_batch.may_be_at_provider for provider_batch in provider_batches)
     keeps_key = is_at_provider or may_spend(request, found)
     form = TryAgainForm(data, user=request.user, batch=found, keeps_key=keeps_key)
     if request.method == "POST" and form.is_valid():
         return _try_again(request, found, form)
-    is_paid = any(part.stopped_in in controls.PAID for part in parts)
+    is_paid = any(
+        provider_batch.stopped_in_status in controls.PAID for provider_batch in provider_batches
+    )
     return _dialog(
         request, found, "try_again", form=form, is_at_provider=is_at_provider, is_paid=is_paid
     )
@@ -143,7 +145,7 @@ def _try_again(request: Request, found: Batch, form: TryAgainForm) -> HttpRespon
     if moved:
         _wake(found)
         messages.success(request, "It is on its way again.")
-    elif found.parts.needing_attention().exists() and not may_spend(request, found):
+    elif found.provider_batches.needing_attention().exists() and not may_spend(request, found):
         messages.error(request, key_of_another(found))
     else:
         messages.info(request, "Nothing waits for attention any more.")
@@ -171,12 +173,12 @@ def _batch_to_steer(request: Request, pk: UUID) -> Batch:
 
 def _dialog(request: Request, found: Batch, wish: str, **more: Any) -> HttpResponse:
     summary = summarise(found)
-    due = _due(summary.parts)
+    due = _due(summary.provider_batches)
     can_spend = may_spend(request, found)
     context = {
         "batch": found,
         "summary": summary,
-        "offers": offers_of(summary, may_spend=can_spend),
+        "offers": allowed_controls_of(summary, may_spend=can_spend),
         "unspendable": "" if can_spend else key_of_another(found),
         "retries": [each for each in found.retries.all() if each.succeeded or not each.is_over],
         "due": due,
@@ -186,11 +188,18 @@ def _dialog(request: Request, found: Batch, wish: str, **more: Any) -> HttpRespo
     return render_partial(request, f"batchapp/batches/batch_{wish}.html", "dialog", context)
 
 
-def _due(parts: list[Part]) -> datetime | None:
-    return min((part.expires_at for part in parts if part.expires_at), default=None)
+def _due(provider_batches: list[ProviderBatch]) -> datetime | None:
+    return min(
+        (
+            provider_batch.expires_at
+            for provider_batch in provider_batches
+            if provider_batch.expires_at
+        ),
+        default=None,
+    )
 
 
 def _wake(found: Batch) -> None:
     """Have its parts looked at at once rather than within a tick."""
-    for part in found.parts.all():
-        wake(part)
+    for provider_batch in found.provider_batches.all():
+        wake(provider_batch)

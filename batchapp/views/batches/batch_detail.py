@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 
 from batchapp.access import batch_of, can_write
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Part, Segment
-from batchapp.presenters.batch_actions import Means, actions_of, offers_of
+from batchapp.models import Batch, ProviderBatch, ResultChunk
+from batchapp.presenters.batch_actions import Means, actions_of, allowed_controls_of
 from batchapp.presenters.batch_headline import headline, proof_of, tiles
 from batchapp.presenters.batch_summary import Summary, summarise
 from batchapp.presenters.retry_family import family_of
@@ -21,18 +21,18 @@ from batchapp.views.batches.batch_controls import key_of_another, may_spend
 
 
 @require_safe
-def batch(request: Request, pk: UUID) -> HttpResponse:
+def batch_detail(request: Request, pk: UUID) -> HttpResponse:
     """How far it got, what became of every request, what it costs."""
     found = batch_of(request, pk)
-    prefetch_related_objects([found], "parts", "charges")
+    prefetch_related_objects([found], "provider_batches", "model_costs")
     summary = summarise(found)
-    lines, strays = browse.stored(found)
+    lines, unmatched_lines = browse.count_stored(found)
     may_write = can_write(request, found.project)
     means = Means(
         can_write=may_write,
         can_retry=may_write and retry_file.is_possible(found),
-        has_output=lines.get(Segment.Kind.OUTPUT, 0) > 0,
-        has_errors=lines.get(Segment.Kind.ERROR, 0) > 0,
+        has_output=lines.get(ResultChunk.Kind.OUTPUT, 0) > 0,
+        has_errors=lines.get(ResultChunk.Kind.ERROR, 0) > 0,
     )
     can_spend = may_spend(request, found)
     is_held = bool(found.pause_requested_at) and not found.is_over
@@ -41,21 +41,23 @@ def batch(request: Request, pk: UUID) -> HttpResponse:
         "summary": summary,
         "headline": headline(summary),
         "proof": proof_of(found) if found.is_over else "",
-        "charges": list(found.charges.all()),
+        "model_costs": list(found.model_costs.all()),
         "tiles": tiles(summary),
         "events": list(found.events.select_related("actor")),
         "took": summary.took,
         "can_write": may_write,
-        "actions": actions_of(summary, offers_of(summary, may_spend=can_spend), means),
+        "actions": actions_of(summary, allowed_controls_of(summary, may_spend=can_spend), means),
         "unspendable": key_of_another(found) if is_held and not can_spend else "",
         "reason": _reason(found, summary),
         "family": family_of(found),
-        "needs_person": any(p.status == Part.Status.NEEDS_ATTENTION for p in summary.parts),
-        "past_errors": lines.get(Segment.Kind.PAST, 0),
-        "strays": strays,
+        "needs_person": any(
+            p.status == ProviderBatch.Status.NEEDS_ATTENTION for p in summary.provider_batches
+        ),
+        "past_errors": lines.get(ResultChunk.Kind.PAST, 0),
+        "unmatched_lines": unmatched_lines,
         "nav": "batches",
     }
-    return render_partial(request, "batchapp/batches/batch.html", "live", context)
+    return render_partial(request, "batchapp/batches/batch_detail.html", "live", context)
 
 
 def _reason(found: Batch, summary: Summary) -> str:
@@ -65,7 +67,7 @@ def _reason(found: Batch, summary: Summary) -> str:
 
 
 @require_safe
-def batch_download(request: Request, pk: UUID, kind: Segment.Kind) -> HttpResponseBase:
+def batch_download(request: Request, pk: UUID, kind: ResultChunk.Kind) -> HttpResponseBase:
     """The result lines that are here, as they came; of a running batch those so far."""
     found = batch_of(request, pk)
     name = slugify(found.name) or "batch"

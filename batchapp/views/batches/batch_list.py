@@ -10,20 +10,20 @@ from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch
 from batchapp.presenters.batch_summary import summarise, with_details
-from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, stretch_of
+from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page_of
 
 
 @require_safe
-def batches(request: Request) -> HttpResponse:
+def batch_list(request: Request) -> HttpResponse:
     """All batches the person may see."""
     return _list(request, {"nav": "batches"})
 
 
 @require_safe
-def project_batches(request: Request, slug: str) -> HttpResponse:
+def project_batch_list(request: Request, slug: str) -> HttpResponse:
     """The batches of one project."""
     project = project_of(request, slug)
-    context = {"project": project, "nav": "projects", "tab": "project_batches"}
+    context = {"project": project, "nav": "projects", "tab": "project_batch_list"}
     return _list(request, context | {"can_write": can_write(request, project)})
 
 
@@ -39,7 +39,7 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in SORTS:
         sort = NEWEST_FIRST
-    stretch = stretch_of(
+    stretch = list_page_of(
         form.narrow(rows),
         Order(sort, active_first=form.wants_active_first),
         among=rows,
@@ -55,4 +55,4 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
         "summaries": summaries,
         "is_moving": any(summary.is_moving for summary in summaries),
     }
-    return render_partial(request, "batchapp/batches/batches.html", "rows", context)
+    return render_partial(request, "batchapp/batches/batch_list.html", "rows", context)

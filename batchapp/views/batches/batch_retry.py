@@ -26,11 +26,11 @@ from batchapp.domain.results.retry_selection import (
 from batchapp.forms.batches.batch_retry import RetryForm
 from batchapp.http import Request, wants_fragment
 from batchapp.models import Batch
-from batchapp.presenters.batch_actions import offers_of
+from batchapp.presenters.batch_actions import allowed_controls_of
 from batchapp.presenters.batch_summary import summarise
 from batchapp.presenters.order_wizard import step_url
 from batchapp.services.results import merge, retry_file
-from batchapp.services.results.retry_file import Reach
+from batchapp.services.results.retry_file import RetryableCounts
 from batchapp.tasks import wake
 from batchapp.views.batches.batch_controls import may_spend
 
@@ -52,7 +52,7 @@ def batch_retry(request: Request, pk: UUID) -> HttpResponse:
     """Choose requests and changes, see how many they are, and have a file made of them."""
     found = batch_of(request, pk)
     require_member(request, found.project)
-    reach = retry_file.reach(found)
+    reach = retry_file.retryable_counts(found)
     if request.method == "POST" and not reach.endings:
         return redirect("batch_retry", found.pk)  # which says so
     models = _priced_models(found)
@@ -63,9 +63,11 @@ def batch_retry(request: Request, pk: UUID) -> HttpResponse:
         return render(request, PAGE, _context(request, found, reach, form, trial))
     form = RetryForm(request.POST, reach=reach, models=models)
     if form.is_valid() and "preview" not in request.POST:
-        fresh = retry_file.begin(found, request.user, form.choice, submission=form.sender)
+        fresh = retry_file.request_retry_file(
+            found, request.user, form.choice, submission=form.sender
+        )
         wake(fresh)
-        return redirect(step_url("batch_check", fresh, {"window": found.window}))
+        return redirect(step_url("order_check", fresh, {"window": found.window}))
     context = _context(request, found, reach, form, form)
     if not wants_fragment(request):
         return render(request, PAGE, context)
@@ -74,7 +76,7 @@ def batch_retry(request: Request, pk: UUID) -> HttpResponse:
 
 
 @require_safe
-def batch_merged(request: Request, pk: UUID) -> HttpResponseBase:
+def batch_download_merged(request: Request, pk: UUID) -> HttpResponseBase:
     """One line for each request: the best answer of the batch and its retries."""
     found = batch_of(request, pk)
     so_far = "" if found.is_over else "-so-far"
@@ -88,7 +90,7 @@ def batch_merged(request: Request, pk: UUID) -> HttpResponseBase:
     )
 
 
-def _usual(reach: Reach) -> dict[str, Any]:
+def _usual(reach: RetryableCounts) -> dict[str, Any]:
     chosen = [each.value for each in reach.endings if each in USUAL]
     factor = FACTORS[0] if Ending.TRUNCATED in reach.endings else 1
     fields = dict.fromkeys(["error_code", "model", "temperature"], "")
@@ -102,7 +104,7 @@ def _priced_models(found: Batch) -> list[str]:
 
 
 def _context(
-    request: Request, found: Batch, reach: Reach, form: RetryForm, asked: RetryForm
+    request: Request, found: Batch, reach: RetryableCounts, form: RetryForm, asked: RetryForm
 ) -> dict[str, Any]:
     """The page; ``asked`` is what the count is of, as far as it makes sense."""
     chosen = [str(each) for each in form["endings"].value() or []]
@@ -127,7 +129,7 @@ def _in_place(request: Request, found: Batch, selection: Selection | None) -> st
     """Where the provider runs just these again in the same batch; "" if it cannot."""
     if selection is None or selection.changes or selection.error_code:
         return ""
-    offers = offers_of(summarise(found), may_spend=may_spend(request, found))
-    if not selection.endings <= UNTRIED or not offers.reopen:
+    offers = allowed_controls_of(summarise(found), may_spend=may_spend(request, found))
+    if not selection.endings <= UNTRIED or not offers.retry_in_place:
         return ""
-    return reverse("batch_reopen", args=[found.pk])
+    return reverse("batch_retry_in_place", args=[found.pk])

@@ -37,7 +37,7 @@ def form_of(request: Request, project: Project) -> SendingForm:
 def receive(request: Request, project: Project, form: SendingForm) -> HttpResponse:
     """Keep what a valid form brings, and lead to what comes next."""
     received = [
-        upload_intake.receive(
+        upload_intake.receive_file(
             project, request.user, sent.content, name=sent.name, submission=form.sender
         )
         for sent in form.files_sent
@@ -50,7 +50,7 @@ def receive(request: Request, project: Project, form: SendingForm) -> HttpRespon
     if len(received) == 1:
         return redirect(_next(received[0], wants_batch=form.wants_batch))
     messages.success(request, f"{len(received)} files are here and being checked.")
-    return redirect("uploads", project.slug)
+    return redirect("file_list", project.slug)
 
 
 def refuse(form: SendingForm) -> JsonResponse:
@@ -82,7 +82,7 @@ def state(upload: Upload) -> JsonResponse:
 
 
 @require_POST
-def upload_sample(request: Request, slug: str) -> HttpResponse:
+def file_add_sample(request: Request, slug: str) -> HttpResponse:
     """Take in a file that comes with the portal, where trying it costs nothing."""
     project = project_of(request, slug)
     require_member(request, project)
@@ -99,29 +99,30 @@ def upload_sample(request: Request, slug: str) -> HttpResponse:
         wake(received)
         wants_batch = request.POST.get("then") == "batch"
         return redirect(_next(received, wants_batch=wants_batch))
-    return redirect("uploads", project.slug)
+    return redirect("file_list", project.slug)
 
 
 def _received(upload: Upload, *, wants_batch: bool) -> dict[str, object]:
-    twin = upload_intake.twin_of(upload)
+    duplicate = upload_intake.earlier_copy_of(upload)
     return {
         "url": upload.get_absolute_url(),
         "next": _next(upload, wants_batch=wants_batch),
-        "state": reverse("upload_state", args=[upload.pk]),
-        "twin": twin and {"url": twin.get_absolute_url(), "text": _same_as(twin)},
+        "state": reverse("file_state", args=[upload.pk]),
+        "duplicate": duplicate
+        and {"url": duplicate.get_absolute_url(), "text": _same_as(duplicate)},
     }
 
 
 def _next(upload: Upload, *, wants_batch: bool) -> str:
-    return reverse("batch_check", args=[upload.pk]) if wants_batch else upload.get_absolute_url()
+    return reverse("order_check", args=[upload.pk]) if wants_batch else upload.get_absolute_url()
 
 
-def _same_as(twin: Upload) -> str:
-    return f"The same bytes are here already: {twin.name}, {twin.created_at:%-d %B}"
+def _same_as(duplicate: Upload) -> str:
+    return f"The same bytes are here already: {duplicate.name}, {duplicate.created_at:%-d %B}"
 
 
 def _errors(upload: Upload) -> int:
     """As stored: a report of another version has no number that we could trust."""
-    findings = upload.findings or {}
-    number = findings.get("severities", {}).get("error", 0)
+    report_fields = upload.report_fields or {}
+    number = report_fields.get("severities", {}).get("error", 0)
     return number if isinstance(number, int) else 0

@@ -8,7 +8,7 @@ from django.contrib import messages
 from batchapp.http import Request
 from batchapp.models import ProviderKey, UnreadableKey
 from batchapp.pipeline import provider_access
-from batchapp.providers.errors import ABOUT_KEYS, UpstreamRejected, UpstreamUnavailable
+from batchapp.providers.errors import ABOUT_KEYS, ProviderRejected, ProviderUnavailable
 from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.templatetags.words import count
 
@@ -46,18 +46,18 @@ def try_key(request: Request, key: ProviderKey, *, done: str = "") -> None:
     """
     before = f"{done} " if done else ""
     try:
-        with provider_access.upstream_client(key, silence=SILENCE) as upstream:
-            models = count(provider_keys.try_out(key, upstream), "model")
+        with provider_access.provider_client(key, silence=SILENCE) as provider:
+            models = count(provider_keys.test_key(key, provider), "model")
     except UnreadableKey:
         messages.error(request, UNREADABLE)
-    except UpstreamRejected as exc:
+    except ProviderRejected as exc:
         is_refused = exc.reason in ABOUT_KEYS
         sentence = (
-            provider_advice.sentence(exc, key.connection) if is_refused else _unclear(exc, key)
+            provider_advice.advice_for(exc, key.connection) if is_refused else _unclear(exc, key)
         )
         provider_keys.note_trouble(key, sentence, is_refused=is_refused)
         messages.error(request, f"{before}{key}: {sentence}")
-    except UpstreamUnavailable as exc:
+    except ProviderUnavailable as exc:
         sentence = (
             f"{key.connection} gave no usable answer, which says nothing about the key. Try again "
             f"in a minute, or ask an operator to check the connection. ({exc})"
@@ -70,7 +70,7 @@ def try_key(request: Request, key: ProviderKey, *, done: str = "") -> None:
         )
 
 
-def _unclear(exc: UpstreamRejected, key: ProviderKey) -> str:
+def _unclear(exc: ProviderRejected, key: ProviderKey) -> str:
     """What a refused test means; most advice is about files and batches, and there are none."""
     said = f": {exc.message}" if exc.message else ""
     return (

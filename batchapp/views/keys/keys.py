@@ -27,7 +27,7 @@ def listed(keys: "QuerySet[ProviderKey]") -> list[tuple[ProviderKey, Verdict]]:
 
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
-def project_keys(request: Request, slug: str) -> HttpResponse:
+def key_list(request: Request, slug: str) -> HttpResponse:
     """The keys that every member may run this project's batches on."""
     project = project_of(request, slug)
     form = KeyForm(request.POST if request.method == "POST" else None)
@@ -47,9 +47,9 @@ def project_keys(request: Request, slug: str) -> HttpResponse:
         "can_manage": can_manage(request, project),
         "can_write": can_write(request, project),
         "nav": "projects",
-        "tab": "project_keys",
+        "tab": "key_list",
     } | back_context(request)
-    return render(request, "batchapp/projects/keys.html", context)
+    return render(request, "batchapp/projects/key_list.html", context)
 
 
 @sensitive_post_parameters("secret")
@@ -66,7 +66,7 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
     context = {
         "key": key,
         "form": form,
-        "is_unsure": provider_keys.is_unsure(key),
+        "is_unsure": provider_keys.may_have_unconfirmed_batch(key),
         "home": home_of(request, key),
         "nav": "projects" if key.project else "profile",
     } | back_context(request)
@@ -93,7 +93,7 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-def key_try(request: Request, pk: UUID) -> HttpResponse:
+def key_test(request: Request, pk: UUID) -> HttpResponse:
     """Ask the provider whether it takes the key."""
     key = key_of(request, pk)
     try_key(request, key)
@@ -103,5 +103,5 @@ def key_try(request: Request, pk: UUID) -> HttpResponse:
 def home_of(request: Request, key: ProviderKey) -> str:
     """Where the key is listed; the way back goes along."""
     if key.project:
-        return keeping(request, reverse("project_keys", args=[key.project.slug]))
-    return keeping(request, reverse("profile") + "#keys")
+        return keeping(request, reverse("key_list", args=[key.project.slug]))
+    return keeping(request, reverse("profile_edit") + "#keys")

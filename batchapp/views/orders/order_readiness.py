@@ -16,7 +16,7 @@ from batchapp.models import UnreadableKey, Upload
 from batchapp.pipeline import provider_access
 from batchapp.presenters.file_report import quotes_for
 from batchapp.presenters.order_wizard import report_of_ready, step_url
-from batchapp.providers.errors import UpstreamError
+from batchapp.providers.errors import ProviderError
 from batchapp.services.orders import readiness
 from batchapp.services.orders.readiness import Line, Mark
 from batchapp.views.keys.key_test import SILENCE, UNREADABLE
@@ -25,13 +25,13 @@ from batchapp.views.orders.submission_id import redirect_with_new_id, submission
 
 
 @require_safe
-def batch_ready(request: Request, pk: UUID) -> HttpResponse:
+def order_readiness(request: Request, pk: UUID) -> HttpResponse:
     """The review with the provider's word: as a fragment of it, or whole without JavaScript."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     report = report_of_ready(upload)
     if report is None:
-        return redirect(step_url("batch_check", upload, request.GET.dict()))
+        return redirect(step_url("order_check", upload, request.GET.dict()))
     submission = submission_in(request)
     if submission is None:
         return redirect_with_new_id(request)
@@ -49,12 +49,12 @@ def _look(request: Request, upload: Upload, report: Report, form: OrderForm) -> 
     )
     try:
         with ExitStack() as stack:
-            upstream = stack.enter_context(provider_access.upstream_client(key, silence=SILENCE))
+            provider = stack.enter_context(provider_access.provider_client(key, silence=SILENCE))
             platform = provider_access.platform_client(project.connection, silence=SILENCE)
             if platform:
                 stack.enter_context(platform)
-            return readiness.look(upload, upstream, quotes, window, platform=platform)
+            return readiness.check_readiness(upload, provider, quotes, window, platform=platform)
     except UnreadableKey:
         return [Line(Mark.STOPS, UNREADABLE)]
-    except UpstreamError as exc:  # the address or the key is none: nothing was sent
+    except ProviderError as exc:  # the address or the key is none: nothing was sent
         return [Line(Mark.STOPS, f"{project.connection} cannot be asked: {exc}.")]

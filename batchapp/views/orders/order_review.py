@@ -50,13 +50,13 @@ class Ready:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def batch_review(request: Request, pk: UUID) -> HttpResponse:
+def order_review(request: Request, pk: UUID) -> HttpResponse:
     """Steps 4 and 5: look at all of it, then submit."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     report = report_of_ready(upload)
     if report is None:
-        return redirect(step_url("batch_check", upload, request.GET.dict()))
+        return redirect(step_url("order_check", upload, request.GET.dict()))
     if request.method == "POST":
         return _submit(request, upload, report)
     submission = submission_in(request)
@@ -81,7 +81,7 @@ def _submit(request: Request, upload: Upload, report: Report) -> HttpResponse:
     messages.error(
         request, "The form came back incomplete, so nothing was submitted. Look, then submit."
     )
-    return redirect(step_url("batch_review", upload, request.POST.dict()))
+    return redirect(step_url("order_review", upload, request.POST.dict()))
 
 
 def back(request: Request, upload: Upload, form: OrderForm) -> HttpResponse:
@@ -89,7 +89,7 @@ def back(request: Request, upload: Upload, form: OrderForm) -> HttpResponse:
     typed = {name: form.data.get(name, "") for name in order_wizard.CHOICES}
     if submission := submission_in(request):
         typed["submission"] = str(submission)
-    return redirect(step_url("batch_window", upload, typed))
+    return redirect(step_url("order_choose_window", upload, typed))
 
 
 def _order(request: Request, upload: Upload, form: SubmitForm) -> Batch | None:
@@ -97,7 +97,7 @@ def _order(request: Request, upload: Upload, form: SubmitForm) -> Batch | None:
     before = Batch.objects.visible_to(request.user).filter(submission=asked["submission"])
     is_repeated = before.exists()
     try:
-        batch = place_order.order(
+        batch = place_order.place_order(
             upload.project,
             request.user,
             upload,
@@ -114,8 +114,8 @@ def _order(request: Request, upload: Upload, form: SubmitForm) -> Batch | None:
         return None
     if is_repeated:
         messages.info(request, "This form was submitted before; here is the batch that it made.")
-    for part in batch.parts.all():
-        wake(part)
+    for provider_batch in batch.provider_batches.all():
+        wake(provider_batch)
     return batch
 
 
@@ -144,14 +144,14 @@ def page(
     context: dict[str, Any] = PLACE | {
         "upload": upload,
         "project": project,
-        "steps": order_wizard.flow(order_wizard.REVIEW, project, upload, carried(again)),
+        "steps": order_wizard.wizard_steps(order_wizard.REVIEW, project, upload, carried(again)),
         "refusals": form.non_field_errors(),
         "values": again,
         "shown": price_quotes.price_tag(quotes),
         "seen": now.isoformat(),
         "ready": ready,
-        "ready_url": step_url("batch_ready", upload, again),
-        "review_url": reverse("batch_review", args=[upload.pk]),
+        "ready_url": step_url("order_readiness", upload, again),
+        "review_url": reverse("order_review", args=[upload.pk]),
         "report": report,
         "models": model_rows(report, quotes, window),
         "chosen": windows[window],
@@ -163,10 +163,12 @@ def page(
         "alike": before.alike[:ALIKE_SHOWN],
         "has_more_alike": len(before.alike) > ALIKE_SHOWN,
         "same_name": before.same_name,
-        "change": step_url("batch_window", upload, again),
-        "afresh": step_url("batch_window", upload, {"window": window, "key": values["key"]}),
+        "change": step_url("order_choose_window", upload, again),
+        "afresh": step_url(
+            "order_choose_window", upload, {"window": window, "key": values["key"]}
+        ),
     }
-    return render_partial(request, "batchapp/batches/new/review.html", "ready", context)
+    return render_partial(request, "batchapp/orders/order_review.html", "ready", context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class _Before:
 def _before(upload: Upload, window: str, name: str, submission: UUID) -> _Before:
     """All of it in the queries of one list of batches."""
     project = upload.project
-    is_this, is_alike = Q(submission=submission), place_order.alike(upload, window)
+    is_this, is_alike = Q(submission=submission), place_order.same_file_batches(upload, window)
     rows = with_details(project.batches.filter(is_this | is_alike | Q(name=name)))
     called_so = project.batches.filter(name=name).order_by().values("project")
     rows = rows.annotate(

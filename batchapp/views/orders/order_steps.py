@@ -17,7 +17,7 @@ from batchapp.models import Membership, Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.file_report import (
     assumed_attachments,
-    fault_groups,
+    finding_groups,
     offers,
     quotes_for,
     with_excerpts,
@@ -44,30 +44,30 @@ PAGE_SIZE = 25
 
 
 @require_safe
-def batch_start(request: Request) -> HttpResponse:
+def order_start(request: Request) -> HttpResponse:
     """Choose the project to run a batch in; where there is only one, that is it."""
     memberships = memberships_of(request)
     writable = [each.project for each in memberships if each.role != Membership.Role.VIEWER]
     if len(writable) == 1:
-        return redirect("batch_file", writable[0].slug)
+        return redirect("order_choose_file", writable[0].slug)
     context = {"projects": writable, "looks_on": bool(memberships), "nav": "batches"}
-    return render(request, "batchapp/batches/new/start.html", context)
+    return render(request, "batchapp/orders/order_start.html", context)
 
 
 @require_safe
-def batch_file(request: Request, slug: str) -> HttpResponse:
+def order_choose_file(request: Request, slug: str) -> HttpResponse:
     """Step 1: one of the files that are here, or a new one."""
     project = project_of(request, slug)
     require_member(request, project)
     search = FindFileForm(request.GET)
-    rows = project.uploads.defer("findings").select_related("uploaded_by")
+    rows = project.uploads.defer("report_fields").select_related("uploaded_by")
     rows = rows.annotate(times_used=Count("batches")).order_by("-created_at", "pk")
     if search.is_valid() and (text := search.cleaned_data["q"]):
         rows = rows.filter(name__icontains=text)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = PLACE | {
         "project": project,
-        "steps": order_wizard.flow(order_wizard.FILE, project),
+        "steps": order_wizard.wizard_steps(order_wizard.FILE, project),
         "search": search,
         "page": page,
         "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
@@ -75,11 +75,11 @@ def batch_file(request: Request, slug: str) -> HttpResponse:
         "samples": SAMPLES,
         "then": "batch",
     }
-    return render_partial(request, "batchapp/batches/new/file.html", "rows", context)
+    return render_partial(request, "batchapp/orders/order_choose_file.html", "rows", context)
 
 
 @require_safe
-def batch_check(request: Request, pk: UUID) -> HttpResponse:
+def order_check(request: Request, pk: UUID) -> HttpResponse:
     """Step 2: what the check found, live while it runs, and whether it goes on from here."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
@@ -88,22 +88,22 @@ def batch_check(request: Request, pk: UUID) -> HttpResponse:
     context = PLACE | {
         "upload": upload,
         "project": upload.project,
-        "steps": order_wizard.flow(order_wizard.CHECK, upload.project, upload, query),
+        "steps": order_wizard.wizard_steps(order_wizard.CHECK, upload.project, upload, query),
         "report": report,
-        "groups": with_excerpts(fault_groups(report), upload) if report else [],
-        "onward": step_url("batch_window", upload, request.GET.dict()),
+        "groups": with_excerpts(finding_groups(report), upload) if report else [],
+        "onward": step_url("order_choose_window", upload, request.GET.dict()),
     }
-    return render_partial(request, "batchapp/batches/new/check.html", "live", context)
+    return render_partial(request, "batchapp/orders/order_check.html", "live", context)
 
 
 @require_safe
-def batch_window(request: Request, pk: UUID) -> HttpResponse:
+def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     """Step 3: completion window, key and name, with what each window would cost."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     report, asked = report_of_ready(upload), request.GET.dict()
     if report is None:
-        return redirect(step_url("batch_check", upload, asked))
+        return redirect(step_url("order_check", upload, asked))
     if not submission_in(request):
         return redirect_with_new_id(request)
     project, now = upload.project, timezone.now()
@@ -113,7 +113,7 @@ def batch_window(request: Request, pk: UUID) -> HttpResponse:
     context = PLACE | {
         "upload": upload,
         "project": project,
-        "steps": order_wizard.flow(order_wizard.WINDOW, project, upload, carried(asked)),
+        "steps": order_wizard.wizard_steps(order_wizard.WINDOW, project, upload, carried(asked)),
         "form": form,
         "report": report,
         "models": model_rows(report, quotes, *project.connection.windows),
@@ -125,9 +125,9 @@ def batch_window(request: Request, pk: UUID) -> HttpResponse:
         "has_usable_key": any(each.is_readable for each in keys),
         "can_manage": can_manage(request, project),
         "submission": asked["submission"],
-        "back": step_url("batch_check", upload, asked),
+        "back": step_url("order_check", upload, asked),
     }
-    return render(request, "batchapp/batches/new/window.html", context)
+    return render(request, "batchapp/orders/order_choose_window.html", context)
 
 
 def _choosing(request: Request, upload: Upload) -> tuple[OrderForm, list[KeyChoice]]:

@@ -18,7 +18,7 @@ from batchapp.views.return_link import back_context, keeping
 
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
-def profile(request: Request) -> HttpResponse:
+def profile_edit(request: Request) -> HttpResponse:
     """Name, password and own provider keys."""
     user = request.user
     action = request.POST.get("action")
@@ -36,18 +36,18 @@ def profile(request: Request) -> HttpResponse:
         user.last_name = name_form.cleaned_data["last_name"]
         user.save(update_fields=["first_name", "last_name"])
         messages.success(request, "Your name is saved.")
-        return redirect(keeping(request, reverse("profile")))
+        return redirect(keeping(request, reverse("profile_edit")))
     if action == "key" and key_form.is_valid():
         asked = key_form.cleaned_data
         key = provider_keys.store(
             asked["connection"], asked["secret"], name=asked["name"], owner=user
         )
         try_key(request, key, done="The key is stored, encrypted.")
-        return redirect(keeping(request, reverse("profile") + "#keys"))
+        return redirect(keeping(request, reverse("profile_edit") + "#keys"))
     context = {
         "name_form": name_form,
         "key_form": key_form,
         "keys": listed(user.provider_keys.all()),
         "nav": "profile",
     } | back_context(request)
-    return render(request, "batchapp/people/profile.html", context)
+    return render(request, "batchapp/people/profile_edit.html", context)

@@ -17,8 +17,14 @@ from batchapp.forms.people import SignInForm
 from batchapp.http import wants_fragment
 
 FORMS_ONLY = {
-    *("logout", "key_try", "upload_check", "upload_sample"),
-    *("hook", "adoption_try_again", "adoption_dismiss", "table_read", "table_template"),
+    *("logout", "key_test", "file_check", "file_add_sample"),
+    *(
+        "webhook_receive",
+        "import_try_again",
+        "import_dismiss",
+        "table_read",
+        "prompt_template_save",
+    ),
 }
 """Names of addresses that only take forms: who asks for one as a page gets a blank one."""
 
@@ -47,7 +53,7 @@ class SignIn(LoginView):
 
 class PasswordChange(PasswordChangeView):
     template_name = "batchapp/people/password_change.html"
-    success_url = reverse_lazy("profile")
+    success_url = reverse_lazy("profile_edit")
 
     def form_valid(self, form: Form) -> HttpResponse:
         messages.success(self.request, "Your password is changed. Other devices are signed out.")

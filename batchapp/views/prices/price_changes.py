@@ -126,7 +126,7 @@ def _instead(price: Price) -> Price | None:
 def _home(price: Price) -> str:
     """The table, at what the row is about."""
     asked = {"q": price.model, "connection": price.connection_id}
-    return f"{reverse('prices')}?{urlencode(asked)}"
+    return f"{reverse('price_list')}?{urlencode(asked)}"
 
 
 def _by(request: Request) -> str:

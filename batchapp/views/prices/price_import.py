@@ -19,7 +19,7 @@ from batchapp.forms.prices.tariffs import TariffForm
 from batchapp.http import Request
 from batchapp.models import Connection, UnreadableKey
 from batchapp.providers.client import connect
-from batchapp.providers.errors import UpstreamError, UpstreamRejected
+from batchapp.providers.errors import ProviderError, ProviderRejected
 from batchapp.providers.tariffs import management_url
 from batchapp.services.prices import price_lists, tariffs
 from batchapp.services.prices.price_lists import NotImported
@@ -51,7 +51,7 @@ class Proposal:
 
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
-def prices_import(request: Request) -> HttpResponse:
+def price_import(request: Request) -> HttpResponse:
     """A CSV, or the provider's own tariffs: what they would change, then the change."""
     require_staff(request)
     action = request.POST.get("action", "") if request.method == "POST" else ""
@@ -80,7 +80,7 @@ def prices_import(request: Request) -> HttpResponse:
             asked.add_error(None, str(exc))
     context = {"csv_form": csv_form, "tariff_form": tariff_form, "nav": "prices"}
     return render(
-        request, "batchapp/prices/prices_import.html", context | {"section": "prices_import"}
+        request, "batchapp/prices/price_import.html", context | {"section": "price_import"}
     )
 
 
@@ -93,19 +93,19 @@ def _list(request: Request, asked: dict[str, Any]) -> tuple[str, str]:
     try:
         address = management_url(connection.base_url)
         secret = asked["secret"] or connection.platform_key()
-        with connect(address, secret, timeout_seconds=SILENCE_SECONDS) as upstream:
-            return tariffs.fetch(connection, upstream, timezone.localtime()), ""
+        with connect(address, secret, timeout_seconds=SILENCE_SECONDS) as provider:
+            return tariffs.fetch(connection, provider, timezone.localtime()), ""
     except UnreadableKey as exc:
         raise UnreadableList("The stored platform key cannot be read any more. Paste it.") from exc
-    except UpstreamRejected as exc:
+    except ProviderRejected as exc:
         raise UnreadableList(_refusal(exc, connection)) from exc
-    except (UpstreamError, ValueError) as exc:
+    except (ProviderError, ValueError) as exc:
         raise UnreadableList(
             f"{connection} gave no prices. Try again in a minute, or import a CSV. ({exc})"
         ) from exc
 
 
-def _refusal(exc: UpstreamRejected, connection: Connection) -> str:
+def _refusal(exc: ProviderRejected, connection: Connection) -> str:
     if exc.status in {401, 403}:
         return (
             f"{connection} does not tell its prices to this key: that takes a platform key, and "
@@ -132,7 +132,7 @@ def _compared(request: Request, proposal: Proposal, refusal: str = "") -> HttpRe
         "nav": "prices",
     }
     status = 409 if refusal else 200
-    return render(request, "batchapp/prices/prices_compare.html", context, status=status)
+    return render(request, "batchapp/prices/price_import_compare.html", context, status=status)
 
 
 def _apply(request: Request) -> HttpResponse:
@@ -142,7 +142,7 @@ def _apply(request: Request) -> HttpResponse:
             request,
             "This comparison is too old, or not yours. Nothing was written: compare again.",
         )
-        return redirect("prices_import")
+        return redirect("price_import")
     proposal, table = opened
     try:
         done = price_lists.apply(
@@ -161,7 +161,7 @@ def _apply(request: Request) -> HttpResponse:
         f"{count(len(done.new), 'price')} added, {count(len(done.changed), 'price')} changed, "
         f"{count(ended, 'price')} ended.",
     )
-    return redirect(f"{reverse('prices')}?connection={proposal.connection.pk}")
+    return redirect(f"{reverse('price_list')}?connection={proposal.connection.pk}")
 
 
 def _opened(request: Request) -> tuple[Proposal, str] | None:

@@ -40,7 +40,7 @@ def require_staff(request: Request) -> None:
 
 
 @require_safe
-def prices(request: Request) -> HttpResponse:
+def price_list(request: Request) -> HttpResponse:
     """Every price, those in force first; what changes soon; and which one a model would get."""
     require_staff(request)
     now = timezone.now()
@@ -78,13 +78,13 @@ def prices(request: Request) -> HttpResponse:
         "parameters": request.GET.urlencode(),
         "zone": timezone.get_current_timezone_name(),
         "nav": "prices",
-        "section": "prices",
+        "section": "price_list",
     }
-    return render(request, "batchapp/prices/prices.html", context)
+    return render(request, "batchapp/prices/price_list.html", context)
 
 
 @require_safe
-def prices_csv(request: Request) -> HttpResponseBase:
+def price_list_csv(request: Request) -> HttpResponseBase:
     """The rows that the page's filters leave, as an import reads them."""
     require_staff(request)
     now = timezone.now()
@@ -104,17 +104,17 @@ def prices_csv(request: Request) -> HttpResponseBase:
 
 
 @require_safe
-def prices_missing(request: Request) -> HttpResponse:
+def unpriced_model_list(request: Request) -> HttpResponse:
     """Models that files and batches name, and no price covers."""
     require_staff(request)
-    found = unpriced_models.seen_without_price(timezone.now())
+    found = unpriced_models.recent_unpriced_models(timezone.now())
     context = {
         "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
         "days": unpriced_models.LOOKED_BACK.days,
         "nav": "prices",
-        "section": "prices_missing",
+        "section": "unpriced_model_list",
     }
-    return render(request, "batchapp/prices/prices_missing.html", context)
+    return render(request, "batchapp/prices/unpriced_model_list.html", context)
 
 
 class _Echo:

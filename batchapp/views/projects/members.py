@@ -16,7 +16,7 @@ NEEDS_ADMIN = "A project needs an admin. Make somebody else one first."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def project_members(request: Request, slug: str) -> HttpResponse:
+def member_list(request: Request, slug: str) -> HttpResponse:
     """Who works in a project; its admins add people and change roles."""
     found = project_of(request, slug)
     form = MemberForm(project=found)
@@ -24,13 +24,13 @@ def project_members(request: Request, slug: str) -> HttpResponse:
         require_admin(request, found)
         if request.POST.get("action") != "add":
             _change_role(request, found)
-            return redirect("project_members", slug)
+            return redirect("member_list", slug)
         form = MemberForm(request.POST, project=found)
         if form.is_valid():
             user, role = form.cleaned_data["email"], form.cleaned_data["role"]
             Membership.objects.get_or_create(project=found, user=user, defaults={"role": role})
             messages.success(request, f"{user} is in the project now.")
-            return redirect("project_members", slug)
+            return redirect("member_list", slug)
     context = {
         "project": found,
         "form": form,
@@ -39,13 +39,13 @@ def project_members(request: Request, slug: str) -> HttpResponse:
         "can_manage": can_manage(request, found),
         "can_write": can_write(request, found),
         "nav": "projects",
-        "tab": "project_members",
+        "tab": "member_list",
     }
-    return render(request, "batchapp/projects/members.html", context)
+    return render(request, "batchapp/projects/member_list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def project_member_remove(request: Request, slug: str, member: int) -> HttpResponse:
+def member_remove(request: Request, slug: str, member: int) -> HttpResponse:
     """Take one person out, once that is confirmed."""
     found = project_of(request, slug)
     require_admin(request, found)
@@ -54,12 +54,12 @@ def project_member_remove(request: Request, slug: str, member: int) -> HttpRespo
     if request.method == "POST":
         if not _set_role(one, None):
             messages.error(request, NEEDS_ADMIN)
-            return redirect("project_members", slug)
+            return redirect("member_list", slug)
         if is_self:
             messages.success(request, f"You are out of {found}.")
-            return redirect("projects")
+            return redirect("project_list")
         messages.success(request, f"{one.user} is out of the project.")
-        return redirect("project_members", slug)
+        return redirect("member_list", slug)
     own_key = Batch.objects.unfinished().filter(project=found, key__user=one.user)
     context = {
         "project": found,
@@ -68,7 +68,7 @@ def project_member_remove(request: Request, slug: str, member: int) -> HttpRespo
         "is_last_admin": _is_last_admin(one),
         "running": own_key.count(),
         "nav": "projects",
-        "tab": "project_members",
+        "tab": "member_list",
     }
     return render_partial(request, "batchapp/projects/member_remove.html", "dialog", context)
 

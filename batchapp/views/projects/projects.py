@@ -20,7 +20,7 @@ RECENT = 5
 
 
 @require_safe
-def projects(request: Request) -> HttpResponse:
+def project_list(request: Request) -> HttpResponse:
     """The person's projects."""
     under_way = Q(batches__status__in=[Batch.Status.RUNNING, Batch.Status.SETTLING])
     people = Membership.objects.filter(project=OuterRef("pk")).order_by().values("project")
@@ -35,11 +35,13 @@ def projects(request: Request) -> HttpResponse:
     )
     mine = {each.project_id: each for each in memberships_of(request)}
     listed = [(project, mine.get(project.pk)) for project in rows]
-    return render(request, "batchapp/projects/projects.html", {"rows": listed, "nav": "projects"})
+    return render(
+        request, "batchapp/projects/project_list.html", {"rows": listed, "nav": "projects"}
+    )
 
 
 @require_http_methods(["GET", "POST"])
-def project_new(request: Request) -> HttpResponse:
+def project_add(request: Request) -> HttpResponse:
     """Found a project; who does is its first admin."""
     form = ProjectForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -56,14 +58,14 @@ def project_new(request: Request) -> HttpResponse:
                 "A project of this name was founded this very instant. If it is not among yours, "
                 "found it again.",
             )
-            return redirect("projects")
+            return redirect("project_list")
         messages.success(request, f"{project.name} is ready. Upload its first file.")
         return redirect(project)
-    return render(request, "batchapp/projects/project_new.html", {"form": form, "nav": "projects"})
+    return render(request, "batchapp/projects/project_add.html", {"form": form, "nav": "projects"})
 
 
 @require_safe
-def project(request: Request, slug: str) -> HttpResponse:
+def project_detail(request: Request, slug: str) -> HttpResponse:
     """What goes on in a project, and what it spent this month."""
     found = project_of(request, slug)
     rows = with_details(Batch.objects.visible_to(request.user).filter(project=found))
@@ -76,15 +78,15 @@ def project(request: Request, slug: str) -> HttpResponse:
         "project": found,
         "summaries": summaries,
         "uploads": found.uploads.select_related("uploaded_by")[:RECENT],
-        "month": cost_report.total(scope.charges()),
+        "month": cost_report.total(scope.model_costs()),
         "chart": spending(scope),
         "people": found.memberships.count(),
         "is_moving": any(summary.is_moving for summary in summaries),
         "can_write": can_write(request, found),
         "nav": "projects",
-        "tab": "project",
+        "tab": "project_detail",
     }
-    return render_partial(request, "batchapp/projects/project.html", "live", context)
+    return render_partial(request, "batchapp/projects/project_detail.html", "live", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -107,4 +109,4 @@ def project_settings(request: Request, slug: str) -> HttpResponse:
         "nav": "projects",
         "tab": "project_settings",
     }
-    return render(request, "batchapp/projects/settings.html", context)
+    return render(request, "batchapp/projects/project_settings.html", context)

@@ -40,14 +40,14 @@ DEAREST_FIRST = "-cost"
 
 
 @require_safe
-def report(request: Request) -> HttpResponse:
+def cost_report_detail(request: Request) -> HttpResponse:
     """Sums by project, person or model over a range of days, down to the batches."""
     _require_staff(request)
     form = _form(request)
     scope = form.scope(timezone.localdate())
-    charges = scope.charges()
+    model_costs = scope.model_costs()
     by = form.cleaned_data.get("by") or "project"
-    total = cost_report.total(charges)
+    total = cost_report.total(model_costs)
     page = _batches(request, scope, total.batches)
     sort = _sort(request)
     sandbox = cost_report.total(scope.sandbox_charges())
@@ -58,7 +58,7 @@ def report(request: Request) -> HttpResponse:
         "by_label": GROUP_NAMES[by],
         "finer": FINER[by],
         "total": total,
-        "lines": _sorted(cost_report.grouped(charges, by), sort),
+        "lines": _sorted(cost_report.grouped(model_costs, by), sort),
         "sort": sort,
         "chart": spending(scope),
         "sandbox": sandbox,
@@ -70,20 +70,20 @@ def report(request: Request) -> HttpResponse:
         "parameters": request.GET.urlencode(),
         "nav": "report",
     }
-    return render(request, "batchapp/reports/report.html", context)
+    return render(request, "batchapp/reports/cost_report.html", context)
 
 
 @require_safe
-def report_csv(request: Request) -> HttpResponseBase:
+def cost_report_download(request: Request) -> HttpResponseBase:
     """The report's rows, one per batch and model; their sums are the report's figures."""
     _require_staff(request)
     form = _form(request)
     if not form.is_valid():  # the page says what is wrong; other figures than asked for would not
-        return redirect(f"{reverse('report')}?{request.GET.urlencode()}")
+        return redirect(f"{reverse('cost_report')}?{request.GET.urlencode()}")
     scope = form.scope(timezone.localdate())
     name = f"batches-{scope.first:%Y-%m-%d}-to-{scope.last:%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        _csv(cost_report.csv_rows(scope.charges())),
+        _csv(cost_report.csv_rows(scope.model_costs())),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
@@ -133,17 +133,19 @@ def _form(request: Request) -> ReportForm:
 
 def _cost(batch: Batch, scope: cost_report.Scope) -> str:
     """What the batch adds to the report: all its charges, or those of the model it is about."""
-    charges = [each for each in batch.charges.all() if scope.model in {"", each.model}]
-    costs = [charge.cost_usd for charge in charges]
+    model_costs = [each for each in batch.model_costs.all() if scope.model in {"", each.model}]
+    costs = [model_cost.cost_usd for model_cost in model_costs]
     known = [cost for cost in costs if cost is not None]
     return usd(sum(known, Decimal(0))) if len(known) == len(costs) else partial(costs)
 
 
 def _batches(request: Request, scope: cost_report.Scope, batches: int) -> Any:
     """A page of the ``batches`` that the scope's charges are of."""
-    chosen = scope.charges().order_by().values("batch")
+    chosen = scope.model_costs().order_by().values("batch")
     rows = Batch.objects.filter(pk__in=chosen).order_by("-finished_at", "pk")
-    rows = rows.select_related("project", "created_by", "connection").prefetch_related("charges")
+    rows = rows.select_related("project", "created_by", "connection").prefetch_related(
+        "model_costs"
+    )
     paginator = Paginator(rows, PAGE_SIZE)
     paginator.count = batches
     return paginator.get_page(request.GET.get("page"))

@@ -44,7 +44,7 @@ class Chart:
 
 
 @require_safe
-def report_accuracy(request: Request) -> HttpResponse:
+def estimate_accuracy_detail(request: Request) -> HttpResponse:
     """Estimates against costs by project and model, and month by month."""
     if not request.user.is_staff:
         raise PermissionDenied(
@@ -54,16 +54,16 @@ def report_accuracy(request: Request) -> HttpResponse:
     today = timezone.localdate()
     first = next(estimate_accuracy.months(today))
     since = timezone.make_aware(datetime.combine(first, time.min))
-    charges = estimate_accuracy.comparable(since)
-    lines = estimate_accuracy.by_project_and_model(charges)
+    model_costs = estimate_accuracy.comparable(since)
+    lines = estimate_accuracy.by_project_and_model(model_costs)
     context = {
         "first": first,
         "total": estimate_accuracy.overall(lines),
         "page": Paginator(lines, PAGE_SIZE).get_page(request.GET.get("page")),
-        "chart": _chart(estimate_accuracy.by_month(charges, today)) if lines else None,
+        "chart": _chart(estimate_accuracy.by_month(model_costs, today)) if lines else None,
         "nav": "report",
     }
-    return render(request, "batchapp/reports/accuracy.html", context)
+    return render(request, "batchapp/reports/estimate_accuracy.html", context)
 
 
 def _chart(months: Sequence[tuple[date, Line]]) -> Chart:

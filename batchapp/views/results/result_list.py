@@ -44,7 +44,7 @@ class Page:
 
 
 @require_safe
-def batch_results(request: Request, pk: UUID) -> HttpResponse:
+def result_list(request: Request, pk: UUID) -> HttpResponse:
     """The batch's requests in the order of the file, each with its outcome."""
     found = batch_of(request, pk)
     retries = retries_of(found)
@@ -58,26 +58,26 @@ def batch_results(request: Request, pk: UUID) -> HttpResponse:
         "is_filtered": any(asked.get(name) for name in ("q", "outcome", "attempts")),
         "is_merged": form.is_merged,
         "is_all": not any(request.GET.values()),
-        "strays": browse.strays(found),
+        "unmatched_lines": browse.unmatched_lines(found),
         "nav": "batches",
     }
-    return render_partial(request, "batchapp/batches/results.html", "rows", context)
+    return render_partial(request, "batchapp/results/result_list.html", "rows", context)
 
 
 @require_safe
-def result(request: Request, pk: UUID, line: int) -> HttpResponse:
+def result_detail(request: Request, pk: UUID, line: int) -> HttpResponse:
     """One request and its answer, as sent and as received."""
     found = batch_of(request, pk)
     retries = retries_of(found)
     form = ResultFilterForm(request.GET, has_retries=bool(retries))
     rows = form.narrow(Result.objects.filter(batch=found).order_by("line"))
-    one = get_object_or_404(found.results.select_related("segment"), line=line)
+    one = get_object_or_404(found.results.select_related("result_chunk"), line=line)
     one.batch = found
     attempts = [one, *merge.attempts(one.custom_id, retries)] if retries else [one]
     shown = one
     if form.is_merged:
         shown = next((each for each in attempts if each.pk == one.retried_id), one)
-    row = browse.row(shown)
+    row = browse.read_row(shown)
     text = _text(row.answer)
     context = {
         "batch": found,
@@ -104,7 +104,7 @@ def result(request: Request, pk: UUID, line: int) -> HttpResponse:
         "in_drawer": wants_fragment(request),
         "nav": "batches",
     }
-    return render_partial(request, "batchapp/batches/result.html", "detail", context)
+    return render_partial(request, "batchapp/results/result_detail.html", "detail", context)
 
 
 def _page(

@@ -15,14 +15,14 @@ from batchapp.access import project_of, require_member
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.encodings import NAMES
 from batchapp.domain.tables.table_reader import DELIMITERS
-from batchapp.forms.tables import ReadingForm, RecipeForm, TableForm
+from batchapp.forms.tables import PromptSettingsForm, ReadingForm, TableForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Project, StaleRow, Table
-from batchapp.presenters.order_wizard import FlowStep
+from batchapp.models import Project, SourceTable, StaleRow
+from batchapp.presenters.order_wizard import WizardStep
 from batchapp.services.tables import requests_from_table, table_import
 from batchapp.tasks import run, wake
 
-PLACE = {"nav": "projects", "tab": "uploads", "can_write": True}
+PLACE = {"nav": "projects", "tab": "file_list", "can_write": True}
 
 TABLES_SHOWN = 10
 COLUMNS_SHOWN = 30
@@ -45,30 +45,30 @@ class Column:
     values: list[str]
 
 
-def table_of(request: Request, pk: UUID) -> Table:
+def table_of(request: Request, pk: UUID) -> SourceTable:
     """A table the person may work with: its project's viewers may not."""
-    rows = Table.objects.visible_to(request.user)
+    rows = SourceTable.objects.visible_to(request.user)
     related = rows.select_related("project__connection", "used__template")
     found = get_object_or_404(related, pk=pk)
     require_member(request, found.project)
     return found
 
 
-def steps(here: int, project: Project, table: Table | None = None) -> list[FlowStep]:
+def steps(here: int, project: Project, table: SourceTable | None = None) -> list[WizardStep]:
     """The steps as seen from the step ``here``."""
-    urls = [reverse("builder", args=[project.slug]), "", ""]
+    urls = [reverse("table_add", args=[project.slug]), "", ""]
     if table:
         urls[PROMPT] = table.get_absolute_url()
-        if table.recipe_fields and table.status == Table.Status.KEPT:
+        if table.prompt_settings_fields and table.status == SourceTable.Status.KEPT:
             urls[PREVIEW] = reverse("table_preview", args=[table.pk])
     states = ["done" if step < here else "todo" for step in range(3)]
     states[here] = "current"
-    names = ["Table", "Columns & prompt", "Preview"]
-    return [FlowStep(*each) for each in zip(names, urls, states, strict=True)]
+    names = ["SourceTable", "Columns & prompt", "Preview"]
+    return [WizardStep(*each) for each in zip(names, urls, states, strict=True)]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def builder(request: Request, slug: str) -> HttpResponse:
+def table_add(request: Request, slug: str) -> HttpResponse:
     """Step 1: a table, as a file or pasted, or one that is still here."""
     project = project_of(request, slug)
     require_member(request, project)
@@ -78,7 +78,7 @@ def builder(request: Request, slug: str) -> HttpResponse:
             return redirect(table)
     else:
         form = TableForm(project=project, initial={"template": request.GET.get("template")})
-    kept = project.tables.select_related("created_by").defer("faults", "recipe_fields")
+    kept = project.tables.select_related("created_by").defer("findings", "prompt_settings_fields")
     newest = project.templates.prefetch_related("versions__created_by").all()
     context = PLACE | {
         "project": project,
@@ -88,16 +88,16 @@ def builder(request: Request, slug: str) -> HttpResponse:
         "tables": kept.order_by("-created_at")[:TABLES_SHOWN],
         "templates": [(each, each.versions.all()[0]) for each in newest],
     }
-    return render(request, "batchapp/building/builder.html", context)
+    return render(request, "batchapp/tables/table_add.html", context)
 
 
-def _received(request: Request, project: Project, form: TableForm) -> Table | None:
+def _received(request: Request, project: Project, form: TableForm) -> SourceTable | None:
     """The table that a valid form brings; None if the form has to say why not."""
     content, template = form.content, form.cleaned_data["template"]
     name = content.name or "table.csv"
     version = template.versions.select_related("template").first() if template else None
     try:
-        table = table_import.receive(project, request.user, content, name=name, used=version)
+        table = table_import.receive_table(project, request.user, content, name=name, used=version)
     except table_import.Refused as refused:
         form.add_error(None, str(refused))
         return None
@@ -105,7 +105,7 @@ def _received(request: Request, project: Project, form: TableForm) -> Table | No
     return table
 
 
-def _read(table: Table) -> None:
+def _read(table: SourceTable) -> None:
     """Read a small table before the answer, and have a worker read a large one."""
     if table_import.is_quickly_read(table):
         run(table)
@@ -114,46 +114,48 @@ def _read(table: Table) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def table(request: Request, pk: UUID) -> HttpResponse:
+def table_detail(request: Request, pk: UUID) -> HttpResponse:
     """Step 2: the columns, and the prompt that names them."""
     found = table_of(request, pk)
     context = PLACE | {
         "table": found,
         "project": found.project,
         "steps": steps(PROMPT, found.project, found),
-        "is_moving": found.status in {Table.Status.READING, Table.Status.MAKING},
+        "is_moving": found.status in {SourceTable.Status.READING, SourceTable.Status.MAKING},
         "reading": ReadingForm(table=found),
         "encoding": NAMES.get(found.asked.encoding, found.asked.encoding),
         "delimiter": DELIMITERS.get(found.asked.delimiter, ""),
     }
-    if found.status != Table.Status.KEPT:
-        return render_partial(request, "batchapp/building/table.html", "live", context)
+    if found.status != SourceTable.Status.KEPT:
+        return render_partial(request, "batchapp/tables/table_detail.html", "live", context)
     form = _form(request, found)
     if request.method == "POST" and form.is_valid():
         try:
-            requests_from_table.keep(found, form.recipe, found.used)
+            requests_from_table.keep_settings(found, form.prompt_settings, found.used)
             return redirect("table_preview", found.pk)
         except StaleRow:
             form.add_error(None, BUSY)
     context |= {"form": form, "missing": _missing(found), **_columns(found)}
-    return render_partial(request, "batchapp/building/table.html", "live", context)
+    return render_partial(request, "batchapp/tables/table_detail.html", "live", context)
 
 
-def _form(request: Request, found: Table) -> RecipeForm:
+def _form(request: Request, found: SourceTable) -> PromptSettingsForm:
     known: dict[str, Any] = {"connection": found.project.connection, "columns": found.columns}
     if request.method == "POST":
-        return RecipeForm(request.POST, **known)
-    recipe = found.recipe
-    return RecipeForm(initial=RecipeForm.values_of(recipe) if recipe else None, **known)
+        return PromptSettingsForm(request.POST, **known)
+    prompt_settings = found.prompt_settings
+    return PromptSettingsForm(
+        initial=PromptSettingsForm.values_of(prompt_settings) if prompt_settings else None, **known
+    )
 
 
-def _missing(found: Table) -> list[str]:
+def _missing(found: SourceTable) -> list[str]:
     """What the recipe needs that this table does not have: it was made for another."""
-    recipe = found.recipe
-    return row_requests.faults_of(recipe, found.columns) if recipe else []
+    prompt_settings = found.prompt_settings
+    return row_requests.settings_errors(prompt_settings, found.columns) if prompt_settings else []
 
 
-def _columns(found: Table) -> dict[str, Any]:
+def _columns(found: SourceTable) -> dict[str, Any]:
     head = requests_from_table.head(found, VALUES_SHOWN)
     shown = [
         Column(f"{{{name}}}", [_short(row[name]) for row in head if row[name].strip()])
@@ -167,7 +169,7 @@ def _columns(found: Table) -> dict[str, Any]:
     }
 
 
-def _cells(found: Table, head: list[dict[str, str]]) -> list[str]:
+def _cells(found: SourceTable, head: list[dict[str, str]]) -> list[str]:
     return [head[0][name][:500] for name in found.columns[:COLUMNS_SHOWN]] if head else []
 
 
@@ -199,6 +201,6 @@ def table_delete(request: Request, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         table_import.discard(found)
         messages.success(request, f"{found.name} is deleted.")
-        return redirect("builder", found.project.slug)
+        return redirect("table_add", found.project.slug)
     context = PLACE | {"table": found, "project": found.project}
-    return render_partial(request, "batchapp/building/table_delete.html", "dialog", context)
+    return render_partial(request, "batchapp/tables/table_delete.html", "dialog", context)

@@ -13,10 +13,10 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from batchapp.access import can_write, upload_of
 from batchapp.domain.tables import row_requests
-from batchapp.forms.tables import TemplateForm
+from batchapp.forms.tables import PromptTemplateForm
 from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import Origin, StaleRow, Table
-from batchapp.presenters.file_report import fault_groups, is_exact, offers, quotes_for
+from batchapp.models import FileOrigin, SourceTable, StaleRow
+from batchapp.presenters.file_report import finding_groups, is_exact, offers, quotes_for
 from batchapp.services.tables import preview_requests, requests_from_table
 from batchapp.tasks import run, wake
 from batchapp.views.tables.table_builder import BUSY, PLACE, PREVIEW, steps, table_of
@@ -26,25 +26,28 @@ from batchapp.views.tables.table_builder import BUSY, PLACE, PREVIEW, steps, tab
 def table_preview(request: Request, pk: UUID) -> HttpResponse:
     """Step 3: rows as they will be sent, what all of them would use, and the file itself."""
     found = table_of(request, pk)
-    recipe = found.recipe
-    if recipe is None or found.status in {Table.Status.READING, Table.Status.REFUSED}:
+    prompt_settings = found.prompt_settings
+    if prompt_settings is None or found.status in {
+        SourceTable.Status.READING,
+        SourceTable.Status.REFUSED,
+    }:
         return redirect(found)
     if request.method == "POST":
         return _made(request, found)
-    if found.upload_id and found.status == Table.Status.KEPT and "made" in request.GET:
-        return _onward(request, reverse("batch_check", args=[found.upload_id]))
+    if found.upload_id and found.status == SourceTable.Status.KEPT and "made" in request.GET:
+        return _onward(request, reverse("order_check", args=[found.upload_id]))
     context = PLACE | {
         "table": found,
         "project": found.project,
-        "recipe": recipe,
+        "prompt_settings": prompt_settings,
         "steps": steps(PREVIEW, found.project, found),
-        "is_moving": found.status == Table.Status.MAKING,
+        "is_moving": found.status == SourceTable.Status.MAKING,
     }
     if not context["is_moving"]:
-        if row_requests.faults_of(recipe, found.columns):
+        if row_requests.settings_errors(prompt_settings, found.columns):
             return redirect(found)  # which says what is missing
-        context |= _preview(request, found, recipe)
-    return render_partial(request, "batchapp/building/preview.html", "live", context)
+        context |= _preview(request, found, prompt_settings)
+    return render_partial(request, "batchapp/tables/table_preview.html", "live", context)
 
 
 def _onward(request: Request, url: str) -> HttpResponse:
@@ -52,33 +55,35 @@ def _onward(request: Request, url: str) -> HttpResponse:
     return HttpResponseClientRedirect(url) if wants_fragment(request) else redirect(url)
 
 
-def _preview(request: Request, found: Table, recipe: row_requests.Recipe) -> dict[str, Any]:
-    seen = preview_requests.preview(found, recipe)
+def _preview(
+    request: Request, found: SourceTable, prompt_settings: row_requests.PromptSettings
+) -> dict[str, Any]:
+    seen = preview_requests.preview_requests(found, prompt_settings)
     report = preview_requests.extrapolated(seen, found.rows)
     connection, now = found.project.connection, timezone.now()
     exact = is_exact(report)
     quotes = quotes_for(report, connection, now, project=found.project, user=request.user)
-    faults = found.faults or seen.faults
+    findings = found.findings or seen.findings
     return {
         "seen": seen,
-        "faults": faults,
-        "fault_total": found.fault_total or seen.fault_total,
-        "were_all_tried": bool(found.fault_total),
-        "groups": fault_groups(seen.report) if seen.requests else [],
+        "findings": findings,
+        "finding_total": found.finding_total or seen.finding_total,
+        "were_all_tried": bool(found.finding_total),
+        "groups": finding_groups(seen.report) if seen.requests else [],
         "input_tokens": sum(facts.input_tokens for facts in report.models.values()),
         "is_exact": exact,
         "offers": offers(quotes, is_exact=exact),
-        "template_form": TemplateForm(
+        "template_form": PromptTemplateForm(
             initial={"name": found.used.template.name if found.used else ""}
         ),
         "template_names": found.project.templates.values_list("name", flat=True),
-        "is_changed": found.used and found.used.recipe != recipe,
+        "is_changed": found.used and found.used.prompt_settings != prompt_settings,
     }
 
 
-def _made(request: Request, found: Table) -> HttpResponse:
+def _made(request: Request, found: SourceTable) -> HttpResponse:
     try:
-        requests_from_table.begin(found, request.user)
+        requests_from_table.request_file(found, request.user)
     except (StaleRow, ValueError):  # it is being made already
         return redirect(request.path)
     if found.rows <= requests_from_table.QUICK_ROWS:
@@ -89,12 +94,12 @@ def _made(request: Request, found: Table) -> HttpResponse:
 
 
 @require_POST
-def table_template(request: Request, pk: UUID) -> HttpResponse:
+def prompt_template_save(request: Request, pk: UUID) -> HttpResponse:
     """Keep a table's recipe as a template of its project."""
     found = table_of(request, pk)
-    form = TemplateForm(request.POST)
-    recipe = found.recipe
-    if recipe is None:
+    form = PromptTemplateForm(request.POST)
+    prompt_settings = found.prompt_settings
+    if prompt_settings is None:
         messages.error(request, "Write the prompt first, then save it as a template.")
         return redirect(found)
     if not form.is_valid():
@@ -102,9 +107,9 @@ def table_template(request: Request, pk: UUID) -> HttpResponse:
         return redirect("table_preview", found.pk)
     try:
         version = requests_from_table.save_template(
-            found.project, request.user, form.cleaned_data["name"], recipe
+            found.project, request.user, form.cleaned_data["name"], prompt_settings
         )
-        requests_from_table.keep(found, recipe, version)
+        requests_from_table.keep_settings(found, prompt_settings, version)
         messages.success(request, f"Saved as {version.template}, version {version.number}.")
     except requests_from_table.Refused as refused:
         messages.error(request, str(refused))
@@ -114,26 +119,26 @@ def table_template(request: Request, pk: UUID) -> HttpResponse:
 
 
 @require_safe
-def upload_origin(request: Request, pk: UUID) -> HttpResponse:
+def file_origin(request: Request, pk: UUID) -> HttpResponse:
     """What made a file: the table, the prompt, the template and its version."""
     upload = upload_of(request, pk)
-    related = Origin.objects.defer("ids").select_related("version__template")
+    related = FileOrigin.objects.defer("ids").select_related("version__template")
     context = {
         "upload": upload,
         "project": upload.project,
         "origin": related.filter(upload=upload).first(),
         "can_write": can_write(request, upload.project),
         "nav": "projects",
-        "tab": "uploads",
+        "tab": "file_list",
     }
-    return render(request, "batchapp/building/origin.html", context)
+    return render(request, "batchapp/files/file_origin.html", context)
 
 
 @require_safe
-def upload_ids(request: Request, pk: UUID) -> HttpResponse:
+def file_id_map(request: Request, pk: UUID) -> HttpResponse:
     """Which custom_id stands in for which name in the table, as a CSV file."""
     upload = upload_of(request, pk)
-    origin = Origin.objects.filter(upload=upload).first() or Origin(upload=upload)
+    origin = FileOrigin.objects.filter(upload=upload).first() or FileOrigin(upload=upload)
     return HttpResponse(
         requests_from_table.id_map(origin),
         content_type="text/csv; charset=utf-8",

@@ -7,18 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.tables.row_requests import Made, Recipe, faults_of, make, schema_fault
+from batchapp.domain.tables.row_requests import (
+    PromptSettings,
+    RowRequest,
+    make,
+    schema_error,
+    settings_errors,
+)
 from tests.domain.making import codes, make_file
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-def made(*rows: dict[str, str], **fields: Any) -> list[Made]:
+def made(*rows: dict[str, str], **fields: Any) -> list[RowRequest]:
     fields = {"model": "m", "prompt": "{text}", "max_tokens": 5} | fields
-    return list(make(rows, Recipe(**fields)))
+    return list(make(rows, PromptSettings(**fields)))
 
 
-def ids(results: list[Made]) -> list[str]:
+def ids(results: list[RowRequest]) -> list[str]:
     return [each.custom_id for each in results]
 
 
@@ -42,7 +48,7 @@ def test_whatever_names_the_rows_their_ids_are_taken_and_differ(names: list[str]
     good = [each for each in results if each.line]
     assert len(set(ids(good))) == len(good)
     assert all(
-        not name.strip() for name, each in zip(2 * names, results, strict=True) if each.fault
+        not name.strip() for name, each in zip(2 * names, results, strict=True) if each.error
     )
     if good:
         assert not codes(make_file(*(each.line for each in good))).keys() - {"identical_body"}
@@ -72,18 +78,18 @@ def test_an_id_that_was_there_is_a_fault_that_names_the_first_row() -> None:
     first, second = made(*2 * [{"id": "a", "text": "x"}], id_column="id")
 
     assert first.line
-    assert second == Made(2, fault="custom_id a is that of row 1 too.")
+    assert second == RowRequest(2, error="custom_id a is that of row 1 too.")
 
 
 @pytest.mark.parametrize(
-    ("empty", "gives_line", "fault"),
+    ("empty", "gives_line", "error"),
     [("keep", True, ""), ("skip", False, ""), ("stop", False, "Column “text” is empty.")],
 )
-def test_an_empty_cell_is_dealt_with_as_asked(empty: str, *, gives_line: bool, fault: str) -> None:
+def test_an_empty_cell_is_dealt_with_as_asked(empty: str, *, gives_line: bool, error: str) -> None:
     (result,) = made({"text": " ", "unused": ""}, prompt="Say: {text}", empty=empty)
 
     assert bool(result.line) == gives_line
-    assert result.fault == fault
+    assert result.error == error
 
 
 def test_a_cell_that_no_template_names_may_be_empty() -> None:
@@ -101,26 +107,32 @@ def test_a_row_that_is_left_out_does_not_take_its_id() -> None:
 
 
 def test_a_recipe_names_every_column_that_a_table_lacks() -> None:
-    recipe = Recipe(model="m", prompt="{text} {nmae}", id_column="id", image_column="picture")
+    prompt_settings = PromptSettings(
+        model="m", prompt="{text} {nmae}", id_column="id", image_column="picture"
+    )
 
-    faults = faults_of(recipe, ["text", "name"])
+    errors = settings_errors(prompt_settings, ["text", "name"])
 
-    assert [fault.split(".")[0] for fault in faults] == [
+    assert [error.split(".")[0] for error in errors] == [
         "There is no column id",
         "There is no column nmae",
         "There is no column picture",
     ]
-    assert faults_of(Recipe(model="m", prompt="{"), ["text"])[0].startswith("The brace in")
-    assert faults_of(Recipe(model="m", prompt="{text}"), ["text"]) == []
+    assert settings_errors(PromptSettings(model="m", prompt="{"), ["text"])[0].startswith(
+        "The brace in"
+    )
+    assert settings_errors(PromptSettings(model="m", prompt="{text}"), ["text"]) == []
 
 
 def test_embeddings_need_no_column_of_the_system_prompt() -> None:
-    recipe = Recipe(model="m", prompt="{text}", system="{gone}", url="/v1/embeddings")
+    prompt_settings = PromptSettings(
+        model="m", prompt="{text}", system="{gone}", url="/v1/embeddings"
+    )
 
-    assert recipe.columns == {"text"}
-    assert next(make([{"text": "x"}], recipe)).line
+    assert prompt_settings.columns == {"text"}
+    assert next(make([{"text": "x"}], prompt_settings)).line
 
 
 def test_a_schema_is_looked_at_as_a_provider_would() -> None:
-    assert schema_fault({"type": "object", "properties": {}}) == ""
-    assert schema_fault({"type": "nonsense"})
+    assert schema_error({"type": "object", "properties": {}}) == ""
+    assert schema_error({"type": "nonsense"})

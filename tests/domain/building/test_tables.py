@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from batchapp.domain.tables import table_reader, workbooks
-from batchapp.domain.tables.table_reader import Asked, Table, TableFault
+from batchapp.domain.tables.table_reader import Asked, Table, TableError
 
 
 def read(
@@ -112,7 +112,7 @@ def test_blank_rows_are_left_out_and_ragged_ones_counted() -> None:
     ],
 )
 def test_what_is_no_table_is_refused_with_the_next_step(content: bytes, says: str) -> None:
-    with pytest.raises(TableFault, match=says):
+    with pytest.raises(TableError, match=says):
         read(content)
 
 
@@ -125,12 +125,12 @@ def test_a_quotation_mark_that_stays_open_is_named_with_its_line(
     content = f"id,text\n{opened}\n2,b\n{last}".replace("\n", ending)
     line = 4 if opened.startswith('"') else 2
 
-    with pytest.raises(TableFault, match=f"opens in line {line}"):
+    with pytest.raises(TableError, match=f"opens in line {line}"):
         read(content)
 
 
 def test_an_open_quotation_mark_in_the_header_is_named() -> None:
-    with pytest.raises(TableFault, match="opens in line 1 is never closed"):
+    with pytest.raises(TableError, match="opens in line 1 is never closed"):
         read('id,"text\n1,a\n2,b\n')
 
 
@@ -142,7 +142,7 @@ def test_a_quotation_mark_within_a_line_hurts_nobody() -> None:
 
 @pytest.mark.parametrize(("encoding", "says"), [("utf-8-sig", "not UTF-8"), ("xx", "no encoding")])
 def test_an_encoding_that_does_not_fit_is_named(encoding: str, says: str) -> None:
-    with pytest.raises(TableFault, match=says):
+    with pytest.raises(TableError, match=says):
         read("a\nü\n".encode("cp1252"), Asked(encoding=encoding))
 
 
@@ -176,7 +176,7 @@ def test_what_a_program_wrote_as_csv_is_read_back(rows: list[list[str]]) -> None
 
 @given(st.binary(max_size=300))
 def test_no_bytes_fail_otherwise_than_with_a_fault(content: bytes) -> None:
-    with suppress(TableFault):
+    with suppress(TableError):
         table, rows = read(content)
         assert all(len(row) == len(table.columns) for row in rows)
 
@@ -242,7 +242,7 @@ def test_blank_rows_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert read("a,b\n" + "\n" * 5 + "1,2\n")[1] == [["1", "2"]]
     for content in ("\n" * 6 + "a,b\n", "a,b\n1,2\n" + " \n" * 6):
-        with pytest.raises(TableFault, match="blank rows"):
+        with pytest.raises(TableError, match="blank rows"):
             read(content)
 
 
@@ -264,7 +264,7 @@ def test_a_sheet_is_chosen_by_name_and_else_the_first_that_is_shown() -> None:
     assert table.sheets == ["Sheet", "Second"]
     assert (table.read_as.sheet, rows) == ("Second", [["b"]])
     assert read(hidden, Asked(sheet="Sheet"))[1] == [["x"]]
-    with pytest.raises(TableFault, match="no sheet Third\\. It has: Sheet, Second"):
+    with pytest.raises(TableError, match="no sheet Third\\. It has: Sheet, Second"):
         read(hidden, Asked(sheet="Third"))
 
 
@@ -275,21 +275,21 @@ def test_a_workbook_that_would_unpack_without_end_is_refused() -> None:
 
     for each in (bomb, style):
         assert len(each) < 1024 * 1024
-        with pytest.raises(TableFault, match="too large"):
+        with pytest.raises(TableError, match="too large"):
             read(each)
 
 
 def test_a_row_without_end_is_refused() -> None:
     row = b"<worksheet><sheetData><row>" + 5_000_000 * b"<c/>"
 
-    with pytest.raises(TableFault, match="row that is too large"):
+    with pytest.raises(TableError, match="row that is too large"):
         read(packed(workbook([["a"], ["b"]]), {"xl/worksheets/sheet1.xml": row}))
 
 
 def test_entities_in_a_workbook_are_not_expanded() -> None:
     laughs = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><worksheet>&b;</worksheet>'
 
-    with pytest.raises(TableFault):
+    with pytest.raises(TableError):
         read(packed(workbook([["a"], ["b"]]), {"xl/worksheets/sheet1.xml": laughs}))
 
 
@@ -299,7 +299,7 @@ def test_a_damaged_workbook_is_refused_and_never_crashes() -> None:
     for place in range(0, len(content), 97):
         broken = content[:place] + b"\xff" + content[place + 1 :]
         for each in (broken, content[:place]):
-            with suppress(TableFault):
+            with suppress(TableError):
                 table, rows = read(each)
                 assert all(len(row) == len(table.columns) for row in rows)
 
@@ -309,7 +309,7 @@ def test_an_archive_that_is_no_workbook_is_refused() -> None:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("table.csv", "a,b\n1,2\n")
 
-    with pytest.raises(TableFault, match="not an Excel workbook"):
+    with pytest.raises(TableError, match="not an Excel workbook"):
         read(content.getvalue())
 
 

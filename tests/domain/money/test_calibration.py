@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.money.calibration import NO_HISTORY, History, Kin, Run, learn
+from batchapp.domain.money.calibration import NO_HISTORY, History, HistorySource, Run, learn
 from batchapp.domain.money.estimate import estimate
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import ModelFacts
@@ -12,17 +12,19 @@ from batchapp.domain.request_files.check_file import ModelFacts
 PRICE = UnitPrice(input=Decimal(1), output=Decimal(2))
 
 RUNS = st.builds(Run, st.integers(1, 10**6), st.integers(0, 10**10))
-HISTORIES = st.builds(learn, st.sampled_from(Kin), st.lists(RUNS, min_size=1, max_size=60))
+HISTORIES = st.builds(
+    learn, st.sampled_from(HistorySource), st.lists(RUNS, min_size=1, max_size=60)
+)
 
 
-def history(*runs: tuple[int, int], kin: Kin = Kin.SHAPE) -> History:
+def history(*runs: tuple[int, int], kin: HistorySource = HistorySource.SHAPE) -> History:
     learnt = learn(kin, [Run(answers, tokens) for answers, tokens in runs])
     assert learnt
     return learnt
 
 
 def test_of_no_runs_nothing_is_learnt():
-    assert learn(Kin.SHAPE, []) is None
+    assert learn(HistorySource.SHAPE, []) is None
 
 
 def test_one_run_says_what_to_expect_and_leaves_a_margin():
@@ -54,19 +56,24 @@ def test_the_middle_of_two_equal_runs_is_between_them():
 
 def test_a_large_run_of_the_project_weighs_more_than_a_small_one():
     assert history((10, 10_000), (990, 99_000)).expected == 100
-    assert history((10, 10_000), (10, 9_000), (990, 99_000), kin=Kin.PORTAL).expected == 900
+    assert (
+        history((10, 10_000), (10, 9_000), (990, 99_000), kin=HistorySource.PORTAL).expected == 900
+    )
 
 
 @pytest.mark.parametrize(
     ("kin", "words"),
     [
-        (Kin.SHAPE, "from 2 past runs, 1,018 requests"),
-        (Kin.PROJECT, "from 2 past runs of this model with other prompts, 1,018 requests"),
-        (Kin.PERSON, "from 2 batches of this model that the same person ran elsewhere"),
-        (Kin.PORTAL, "from 2 batches of this model on this portal"),
+        (HistorySource.SHAPE, "from 2 past runs, 1,018 requests"),
+        (
+            HistorySource.PROJECT,
+            "from 2 past runs of this model with other prompts, 1,018 requests",
+        ),
+        (HistorySource.PERSON, "from 2 batches of this model that the same person ran elsewhere"),
+        (HistorySource.PORTAL, "from 2 batches of this model on this portal"),
     ],
 )
-def test_what_was_learnt_from_is_said_in_words(kin: Kin, words: str):
+def test_what_was_learnt_from_is_said_in_words(kin: HistorySource, words: str):
     assert history((1_000, 5), (18, 5), kin=kin).words == words
 
 
@@ -91,7 +98,7 @@ def test_more_requests_never_have_fewer_tokens(learnt, requests, more):
 def test_longer_answers_are_expected_to_be_longer(runs, factor):
     longer = [Run(run.answers, factor * run.output_tokens) for run in runs]
 
-    before, after = learn(Kin.SHAPE, runs), learn(Kin.SHAPE, longer)
+    before, after = learn(HistorySource.SHAPE, runs), learn(HistorySource.SHAPE, longer)
 
     assert before
     assert after

@@ -12,7 +12,7 @@ def asking(schema: object, **fields: object) -> dict:
     return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema, **fields}}
 
 
-def parts(*content: object) -> dict:
+def provider_batches(*content: object) -> dict:
     return make_body(messages=[{"role": "user", "content": list(content)}])
 
 
@@ -39,9 +39,9 @@ def parts(*content: object) -> dict:
 def test_an_answer_format_that_will_be_refused_is_a_warning(wanted, says):
     report = check_bytes(make_line(body=make_body(response_format=wanted)))
 
-    assert report.fault_totals == {"bad_response_format": 1}
+    assert report.finding_totals == {"bad_response_format": 1}
     assert report.is_valid
-    assert says in report.faults[0].message
+    assert says in report.findings[0].message
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,21 @@ def test_the_responses_api_writes_its_format_flat():
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        (make_line(body=parts({"type": "image_url", "image_url": {"url": "http://a/b"}})), True),
-        (make_line(body=parts({"type": "image_url", "image_url": "HTTP://a/b"})), True),
-        (make_line(body=parts({"type": "image", "source": {"url": "http://a"}})), True),
-        (make_line(body=parts({"type": "image_url", "image_url": {"url": "https://a"}})), False),
-        (make_line(body=parts({"type": "text", "text": "http://a"})), False),
+        (
+            make_line(
+                body=provider_batches({"type": "image_url", "image_url": {"url": "http://a/b"}})
+            ),
+            True,
+        ),
+        (make_line(body=provider_batches({"type": "image_url", "image_url": "HTTP://a/b"})), True),
+        (make_line(body=provider_batches({"type": "image", "source": {"url": "http://a"}})), True),
+        (
+            make_line(
+                body=provider_batches({"type": "image_url", "image_url": {"url": "https://a"}})
+            ),
+            False,
+        ),
+        (make_line(body=provider_batches({"type": "text", "text": "http://a"})), False),
         (make_line(body=make_body(messages=[{"content": "http://a/b.png"}])), False),
     ],
 )
@@ -96,8 +106,8 @@ def test_an_image_over_http_is_a_warning(line, found):
 def test_a_field_that_the_url_does_not_know_is_a_warning(field, says):
     report = check_bytes(make_line(body=make_body(**{field: 1})))
 
-    assert report.fault_totals == {"unknown_field": 1}
-    assert says in report.faults[0].message
+    assert report.finding_totals == {"unknown_field": 1}
+    assert says in report.findings[0].message
 
 
 def test_a_field_beside_the_body_that_belongs_into_it_is_a_warning():
@@ -122,8 +132,8 @@ def test_what_looks_like_a_key_is_a_warning_that_does_not_repeat_it(secret):
 
     report = check_bytes(make_line(body=body))
 
-    assert report.fault_totals == {"secret": 1}
-    assert secret[5:] not in report.faults[0].message
+    assert report.finding_totals == {"secret": 1}
+    assert secret[5:] not in report.findings[0].message
 
 
 @pytest.mark.parametrize("secret", SECRETS[:-1], ids=[secret[:8] for secret in SECRETS[:-1]])
@@ -164,8 +174,8 @@ def test_rows_that_ask_the_same_are_counted_with_what_they_come_to():
 
     report = check_bytes(make_file(*lines))
 
-    twins = [fault for fault in report.faults if fault.code == "identical_body"]
-    assert [(fault.line, fault.other_line) for fault in twins] == [(3, 1), (4, 1)]
+    twins = [finding for finding in report.findings if finding.code == "identical_body"]
+    assert [(finding.line, finding.other_line) for finding in twins] == [(3, 1), (4, 1)]
     assert report.is_valid is False
     one = check_bytes(make_line(body=same)).models["m"]
     assert report.repeated["m"].requests == 2
@@ -178,7 +188,7 @@ def test_the_last_of_two_fields_of_a_body_counts_and_that_is_said():
 
     report = check_bytes(line)
 
-    assert report.fault_totals == {"repeated_body_key": 1}
+    assert report.finding_totals == {"repeated_body_key": 1}
     assert list(report.models) == ["other"]
 
 
@@ -187,7 +197,7 @@ def test_a_carriage_return_within_a_line_is_told_since_editors_disagree_about_it
 
     report = check_bytes(make_file(make_line(custom_id="b", body=make_body(seed=1)), line))
 
-    assert [(fault.line, fault.code, fault.severity) for fault in report.faults] == [
+    assert [(finding.line, finding.code, finding.severity) for finding in report.findings] == [
         (2, "carriage_return", Severity.INFO)
     ]
 
@@ -195,15 +205,15 @@ def test_a_carriage_return_within_a_line_is_told_since_editors_disagree_about_it
 def test_each_fault_says_at_which_byte_its_line_begins():
     data = b"\r\n" + make_line() + b"\r\n{\n"
 
-    (fault,) = check_bytes(data).faults
+    (finding,) = check_bytes(data).findings
 
-    assert data[fault.offset :] == b"{\n"
+    assert data[finding.offset :] == b"{\n"
 
 
 def test_errors_that_the_provider_does_not_know_are_marked_as_ours():
     report = check_bytes(make_file(make_line(), make_line(), make_line(url="/x")))
 
-    assert {fault.code: fault.is_ours for fault in report.faults} == {
+    assert {finding.code: finding.is_ours for finding in report.findings} == {
         "duplicate_custom_id": True,
         "url_not_allowed": False,
     }

@@ -4,15 +4,19 @@ import msgspec
 import pytest
 
 from batchapp.domain.corrections.corrected_file import SHOWN, Correction, in_words, preview
-from batchapp.domain.corrections.corrections import Choice, Repair
+from batchapp.domain.corrections.corrector import Choice, CorrectionKind
 from tests.domain.making import LIMITS, make_body, make_file, make_line
 
-SUFFIX = Choice(frozenset({Repair.SUFFIX_DUPLICATES}))
-DROP = Choice(frozenset({Repair.DROP_BAD_ROWS}))
+SUFFIX = Choice(frozenset({CorrectionKind.SUFFIX_DUPLICATES}))
+DROP = Choice(frozenset({CorrectionKind.DROP_BAD_ROWS}))
 
 
 def test_what_was_done_reads_in_the_order_in_which_it_is_done():
-    changed = {Repair.DROP_BAD_ROWS: 1_200, Repair.SUFFIX_DUPLICATES: 1, Repair.SET_MODEL: 3}
+    changed = {
+        CorrectionKind.DROP_BAD_ROWS: 1_200,
+        CorrectionKind.SUFFIX_DUPLICATES: 1,
+        CorrectionKind.SET_MODEL: 3,
+    }
 
     words = in_words(changed, Choice(frozenset(changed), model="Qwen/Qwen3-14B"))
 
@@ -27,9 +31,9 @@ def test_nothing_done_is_said_too():
 
 
 def test_a_correction_comes_back_from_the_database_as_it_went_in():
-    choice = Choice(frozenset(Repair), model="m", max_tokens=100, every_model=True)
+    choice = Choice(frozenset(CorrectionKind), model="m", max_tokens=100, every_model=True)
     begun = Correction(choice, "tickets.jsonl")
-    done = msgspec.structs.replace(begun, changed={Repair.STRIP_STREAM: 2})
+    done = msgspec.structs.replace(begun, changed={CorrectionKind.STRIP_STREAM: 2})
 
     for each in (begun, done):
         assert msgspec.convert(msgspec.to_builtins(each), Correction) == each
@@ -42,7 +46,7 @@ def test_a_preview_shows_what_changes_around_the_change():
     found = preview(data, SUFFIX, LIMITS)
 
     (example,) = found.examples
-    assert (found.lines, found.changed) == (3, {Repair.SUFFIX_DUPLICATES: 1})
+    assert (found.lines, found.changed) == (3, {CorrectionKind.SUFFIX_DUPLICATES: 1})
     assert example.line == 3
     assert '"custom_id":"a"' in example.before
     assert '"custom_id":"a-2"' in example.after
@@ -52,7 +56,7 @@ def test_a_preview_of_a_long_line_is_short_and_has_the_change_in_it():
     body = make_body(messages=[{"role": "user", "content": "x" * 5_000}], stream=True)
 
     (example,) = preview(
-        make_file(make_line(body=body)), Choice(frozenset({Repair.STRIP_STREAM})), LIMITS
+        make_file(make_line(body=body)), Choice(frozenset({CorrectionKind.STRIP_STREAM})), LIMITS
     ).examples
 
     assert "stream" in example.before

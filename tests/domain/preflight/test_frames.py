@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from batchapp.domain.request_files.check_lines import judge, judge_block
-from batchapp.domain.request_files.fast.line_templates import Frames
+from batchapp.domain.request_files.check_lines import check_block, check_line
+from batchapp.domain.request_files.fast.line_templates import LineTemplates
 from batchapp.domain.request_files.reading.lines import Block
-from batchapp.domain.request_files.rules.request_line import examine
+from batchapp.domain.request_files.rules.request_line import check_request_line
 from tests.domain.making import LIMITS, make_line
 from tests.fuzz.check_lines import mutated
 
@@ -69,7 +69,7 @@ def test_in_company_a_line_is_judged_as_it_is_alone(seed):
         made = make_lines(Random(f"{seed}/{number}"))
         data = b"".join(line + b"\n" for line in made)
 
-        assert judge_block(Block(data), LIMITS) == [judge(li, len(li), LIMITS) for li in made]
+        assert check_block(Block(data), LIMITS) == [check_line(li, len(li), LIMITS) for li in made]
 
 
 @pytest.mark.parametrize("system", ["a", "b", "the same"])
@@ -84,7 +84,7 @@ def test_texts_that_are_alike_are_told_apart(custom_id, question, system):
     made = [line(custom_id, question, system), line("c", question, "x"), line("d", "y", "zz z")]
     data = b"".join(each + b"\n" for each in made)
 
-    assert judge_block(Block(data), LIMITS) == [judge(li, len(li), LIMITS) for li in made]
+    assert check_block(Block(data), LIMITS) == [check_line(li, len(li), LIMITS) for li in made]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_what_only_looks_like_a_custom_id_or_a_question_is_taken_for_neither(old
     body = {"model": QWEN, "messages": [{"role": "user", "content": "Hi"}]}
     made = [make_line(body=body).replace(old, new, 1) for new in (one, one, other, other)]
 
-    assert judge_block(Block(b"".join(each + b"\n" for each in made)), LIMITS) == [
-        judge(li, len(li), LIMITS) for li in made
+    assert check_block(Block(b"".join(each + b"\n" for each in made)), LIMITS) == [
+        check_line(li, len(li), LIMITS) for li in made
     ]
 
 
@@ -109,9 +109,9 @@ def test_lines_that_differ_in_custom_id_and_question_alone_are_judged_by_their_f
         messages = [{"role": "user", "content": f'"{number}"?'}]
         return make_line(custom_id=f"r-{number}", body={"model": QWEN, "messages": messages})
 
-    frames = Frames(LIMITS)
-    row = examine(line(1), LIMITS)
-    frames.learn(line(1), row, judge(line(1), len(line(1)), LIMITS))
+    frames = LineTemplates(LIMITS)
+    row = check_request_line(line(1), LIMITS)
+    frames.learn(line(1), row, check_line(line(1), len(line(1)), LIMITS))
 
-    assert frames.judge(line(234)) == judge(line(234), len(line(234)), LIMITS)
+    assert frames.judge(line(234)) == check_line(line(234), len(line(234)), LIMITS)
     assert frames.judge(line(5).replace(b"POST", b"GET")) is None

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchapp.domain.request_files.check_file import (
-    FAULTS_KEPT_PER_CODE,
+    FINDINGS_KEPT_PER_CODE,
     Limits,
     ModelFacts,
     Report,
@@ -36,7 +36,7 @@ def test_a_good_file_has_no_faults():
     report = check_bytes(make_file(make_line(), make_line(custom_id="b", body=OTHER)))
 
     assert report.is_valid
-    assert report.faults == []
+    assert report.findings == []
     assert report.requests == 2
     assert report.urls == {CHAT: 2}
     assert report.severities == {"error": 0, "warning": 0, "info": 0}
@@ -88,12 +88,12 @@ LINE_FAULTS = [
 def test_each_error_is_found_alone_with_its_line_and_a_sentence(overrides, code):
     report = check_bytes(make_file(b"", make_line(custom_id="first"), make_line(**overrides)))
 
-    assert report.fault_totals == {code: 1}
+    assert report.finding_totals == {code: 1}
     assert not report.is_valid
-    (fault,) = report.faults
-    assert (fault.line, fault.severity) == (3, Severity.ERROR)
-    assert fault.message.endswith(".")
-    assert fault.message.isprintable()
+    (finding,) = report.findings
+    assert (finding.line, finding.severity) == (3, Severity.ERROR)
+    assert finding.message.endswith(".")
+    assert finding.message.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_what_may_fail_later_is_a_warning(body, code):
     report = check_bytes(make_line(body=make_body(**body)))
 
     assert report.is_valid
-    assert report.fault_totals[code] == 1
-    assert report.faults[0].severity == Severity.WARNING
+    assert report.finding_totals[code] == 1
+    assert report.findings[0].severity == Severity.WARNING
     assert report.models["m"].requests == 1
 
 
 def test_a_whole_number_with_a_point_bounds_the_answer_and_is_a_warning():
     report = check_bytes(make_line(body=make_body(max_tokens=5.0)))
 
-    assert report.faults[0].message == (
+    assert report.findings[0].message == (
         "max_tokens is 5.0, which some servers refuse; write 5, without the point."
     )
     facts = report.models["m"]
@@ -167,15 +167,15 @@ def test_what_the_provider_accepts_is_no_fault(overrides):
 def test_broken_json_is_explained(line, says):
     report = check_bytes(make_file(make_line(custom_id="first"), line))
 
-    assert report.fault_totals == {"invalid_json": 1}
-    assert report.faults[0].line == 2
-    assert says in report.faults[0].message
+    assert report.finding_totals == {"invalid_json": 1}
+    assert report.findings[0].line == 2
+    assert says in report.findings[0].message
 
 
 def test_a_line_that_cannot_be_read_still_names_the_custom_id_that_can_be_seen():
     report = check_bytes(make_file(make_line(), b'{"custom_id": "row 7", "body": '))
 
-    assert report.faults[0].custom_id == "row 7"
+    assert report.findings[0].custom_id == "row 7"
 
 
 @pytest.mark.parametrize("line", [b"[1]", b'"text"', b"12", b"true", b"null"])
@@ -188,10 +188,13 @@ def test_every_duplicate_names_both_lines():
 
     report = check_bytes(make_file(*lines, make_line(custom_id="y", body=OTHER)))
 
-    assert [(fault.line, fault.custom_id) for fault in report.faults] == [(2, "x"), (3, "x")]
-    assert [fault.other_line for fault in report.faults] == [1, 1]
-    assert "of line 3 " in report.faults[1].message
-    assert "on line 1" in report.faults[1].message
+    assert [(finding.line, finding.custom_id) for finding in report.findings] == [
+        (2, "x"),
+        (3, "x"),
+    ]
+    assert [finding.other_line for finding in report.findings] == [1, 1]
+    assert "of line 3 " in report.findings[1].message
+    assert "on line 1" in report.findings[1].message
 
 
 def test_a_field_named_twice_is_an_error_as_it_is_to_the_provider():
@@ -214,8 +217,8 @@ def test_bytes_that_are_not_utf8_are_an_error(bad):
 
     report = check_bytes(make_file(make_line(custom_id="first"), line))
 
-    assert report.fault_totals == {"invalid_utf8": 1}
-    assert report.faults[0].custom_id == "a"
+    assert report.finding_totals == {"invalid_utf8": 1}
+    assert report.findings[0].custom_id == "a"
 
 
 def test_invalid_utf8_is_told_from_broken_json():
@@ -225,9 +228,9 @@ def test_invalid_utf8_is_told_from_broken_json():
 def test_a_byte_order_mark_is_one_error_and_the_rest_is_checked():
     report = check_bytes(b"\xef\xbb\xbf" + make_file(make_line(), make_line()))
 
-    assert report.fault_totals == {"byte_order_mark": 1, "duplicate_custom_id": 1}
-    assert report.faults[0].line == 1
-    assert "without BOM" in report.faults[0].message
+    assert report.finding_totals == {"byte_order_mark": 1, "duplicate_custom_id": 1}
+    assert report.findings[0].line == 1
+    assert "without BOM" in report.findings[0].message
 
 
 @pytest.mark.parametrize("depth", [100_000, 500, MAX_DEPTH])
@@ -257,8 +260,8 @@ def test_nesting_up_to_the_providers_limit_is_accepted():
 def test_a_file_without_requests_is_an_error(data, code):
     report = check_bytes(data)
 
-    assert report.fault_totals == {code: 1}
-    assert report.faults[0].line == 0
+    assert report.finding_totals == {code: 1}
+    assert report.findings[0].line == 0
     assert report.bytes == len(data)
 
 
@@ -298,8 +301,8 @@ def test_a_line_without_end_is_measured_but_not_held():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert report.fault_totals == {"line_too_long": 1}
-    assert report.faults[0].custom_id == "big"
+    assert report.finding_totals == {"line_too_long": 1}
+    assert report.findings[0].custom_id == "big"
     assert report.requests == 2
     assert peak < 8 * len(chunk)
 
@@ -309,22 +312,22 @@ def test_crlf_blank_lines_and_a_missing_final_newline_are_tolerated():
 
     report = check_bytes(data)
 
-    assert report.faults == []
+    assert report.findings == []
     assert report.requests == 2
 
 
 def test_faults_are_capped_per_code_and_totals_are_true():
-    count = FAULTS_KEPT_PER_CODE + 50
+    count = FINDINGS_KEPT_PER_CODE + 50
     lines = [make_line(custom_id=f"{number}", method="GET") for number in range(count)]
 
     report = check_bytes(make_file(*lines, make_line(url="/no"), b"{"))
 
-    assert report.fault_totals == {
+    assert report.finding_totals == {
         "method_not_post": count,
         "url_not_allowed": 1,
         "invalid_json": 1,
     }
-    assert len(report.faults) == FAULTS_KEPT_PER_CODE + 2
+    assert len(report.findings) == FINDINGS_KEPT_PER_CODE + 2
     assert report.severities == {"error": count + 2, "warning": 0, "info": 0}
 
 
@@ -338,8 +341,8 @@ def test_mixtures_and_open_ends_are_told_once_for_the_file():
     report = check_bytes(make_file(*lines))
 
     assert report.is_valid
-    assert report.fault_totals == {"no_max_tokens": 2, "mixed_models": 1, "mixed_urls": 1}
-    assert {fault.line for fault in report.faults} == {0}
+    assert report.finding_totals == {"no_max_tokens": 2, "mixed_models": 1, "mixed_urls": 1}
+    assert {finding.line for finding in report.findings} == {0}
     assert report.severities["info"] == 4
 
 
@@ -375,7 +378,7 @@ def test_the_number_of_models_is_bounded():
 
     report = check_bytes(make_file(*lines))
 
-    assert report.fault_totals == {"too_many_models": 3, "mixed_models": 1}
+    assert report.finding_totals == {"too_many_models": 3, "mixed_models": 1}
     assert len(report.models) == 1000
 
 
@@ -389,14 +392,14 @@ def test_a_report_survives_its_way_through_json():
 
 
 def test_a_report_that_was_stored_before_there_were_other_lines_and_offsets_is_read():
-    fault = {"line": 2, "custom_id": "a", "severity": "error", "code": "x", "message": "X."}
+    finding = {"line": 2, "custom_id": "a", "severity": "error", "code": "x", "message": "X."}
     facts = {"requests": 1, "input_tokens": 2}
-    stored = {"requests": 2, "bytes": 9, "faults": [fault], "fault_totals": {"x": 1}}
+    stored = {"requests": 2, "bytes": 9, "findings": [finding], "finding_totals": {"x": 1}}
     stored |= {"severities": {"error": 1}, "models": {"m": facts}, "urls": {CHAT: 1}}
 
     report = msgspec.convert(stored, Report)
 
-    assert (report.faults[0].other_line, report.faults[0].offset) == (0, 0)
+    assert (report.findings[0].other_line, report.findings[0].offset) == (0, 0)
     assert (report.repeated, report.is_gzip, report.is_valid) == ({}, False, False)
 
 
@@ -446,7 +449,7 @@ ODD_LINES = st.sampled_from(
     ]
 )
 FILES = st.tuples(st.lists(ODD_LINES, max_size=8), st.sampled_from([b"\n", b"\r\n"])).map(
-    lambda parts: parts[1].join(parts[0])
+    lambda provider_batches: provider_batches[1].join(provider_batches[0])
 )
 
 
@@ -487,8 +490,8 @@ def test_no_line_makes_the_check_fail(data):
         report = check([file], LIMITS)
 
         assert report.bytes == len(file) or report.is_gzip
-        assert all(fault.message.isprintable() for fault in report.faults)
-        assert sum(report.fault_totals.values()) == sum(report.severities.values())
+        assert all(finding.message.isprintable() for finding in report.findings)
+        assert sum(report.finding_totals.values()) == sum(report.severities.values())
 
 
 @settings(max_examples=200, deadline=None)

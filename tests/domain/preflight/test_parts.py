@@ -55,7 +55,7 @@ def test_the_check_tells_as_many_parts_as_are_made_however_the_file_is_cut(
     found = spans(data, limits, chunk)
 
     assert found == spans(data, limits, 7)
-    assert check_bytes(data, limits).parts == len(found)
+    assert check_bytes(data, limits).provider_batches == len(found)
 
 
 def test_blank_lines_around_a_part_are_left_out() -> None:
@@ -73,7 +73,7 @@ def test_blank_lines_around_a_part_are_left_out() -> None:
 def test_a_file_within_the_limits_is_sent_as_it_is() -> None:
     data = make_file(line(1), line(2))[:-1]
 
-    assert check_bytes(data, Limits(max_bytes=len(data), max_requests=2)).parts == 1
+    assert check_bytes(data, Limits(max_bytes=len(data), max_requests=2)).provider_batches == 1
 
 
 def test_a_larger_file_is_no_error_and_the_report_says_in_how_many_parts_it_goes() -> None:
@@ -82,20 +82,20 @@ def test_a_larger_file_is_no_error_and_the_report_says_in_how_many_parts_it_goes
     report = check_bytes(data, Limits(max_bytes=10_000, max_requests=2, provider="Doubleword"))
 
     assert report.is_valid
-    assert report.fault_totals == {"several_parts": 1}
-    assert report.faults[0].message == (
+    assert report.finding_totals == {"several_parts": 1}
+    assert report.findings[0].message == (
         "It is sent in 2 parts, since Doubleword takes 2 requests a file. "
         "They stay one batch here."
     )
     limits = Limits(max_bytes=len(data) - 1)
-    assert f"takes {len(data) - 1:,} bytes a file" in check_bytes(data, limits).faults[0].message
+    assert f"takes {len(data) - 1:,} bytes a file" in check_bytes(data, limits).findings[0].message
 
 
 def test_what_would_be_too_many_parts_or_no_file_at_all_is_an_error() -> None:
     data = make_file(*(line(number) for number in range(MAX_PARTS + 1)))
 
-    assert check_bytes(data, Limits(max_bytes=10**6, max_requests=1)).fault_totals == {
+    assert check_bytes(data, Limits(max_bytes=10**6, max_requests=1)).finding_totals == {
         "too_many_parts": 1
     }
     small = Limits(max_bytes=50, max_requests=1)
-    assert "too_many_bytes" in check_bytes(make_file(line(1)), small).fault_totals
+    assert "too_many_bytes" in check_bytes(make_file(line(1)), small).finding_totals

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchapp.domain.corrections.corrections import REMEDIES, Choice, Repair, Repairing, cures_of
+from batchapp.domain.corrections.corrector import (
+    CORRECTION_RULES,
+    Choice,
+    CorrectionKind,
+    Corrector,
+    corrections_for,
+)
 from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.request_files.findings import FILE_CODES, SEVERITIES
 from tests.domain.making import LIMITS, check_bytes, make_body, make_file, make_line
@@ -13,17 +19,17 @@ from tests.domain.making import LIMITS, check_bytes, make_body, make_file, make_
 BOM = b"\xef\xbb\xbf"
 
 
-def repair(
-    data: bytes, *repairs: Repair, limits: Limits = LIMITS, chunk: int = 1024, **values
-) -> tuple[bytes, dict[Repair, int]]:
+def correction_kind(
+    data: bytes, *corrections: CorrectionKind, limits: Limits = LIMITS, chunk: int = 1024, **values
+) -> tuple[bytes, dict[CorrectionKind, int]]:
     """The new file, and the rows that each repair changed."""
-    repairing = Repairing(Choice(frozenset(repairs), **values), limits)
+    corrector = Corrector(Choice(frozenset(corrections), **values), limits)
 
     def chunks() -> Iterable[bytes]:
         return (data[at : at + chunk] for at in range(0, len(data), chunk))
 
-    fresh = b"".join(repairing.run(chunks))
-    return fresh, dict(repairing.changed)
+    fresh = b"".join(corrector.run(chunks))
+    return fresh, dict(corrector.changed)
 
 
 def ids(data: bytes) -> list[str]:
@@ -38,36 +44,36 @@ def test_bad_rows_are_dropped_and_the_others_keep_their_every_byte():
     good = b'  {"custom_id" : "a","method":"post",' + make_line(custom_id=...)[19:]
     data = good + b"\r\n\r\n{\r\n" + make_line(method="GET") + b"\n" + make_line(custom_id="z")
 
-    fresh, changed = repair(data, Repair.DROP_BAD_ROWS)
+    fresh, changed = correction_kind(data, CorrectionKind.DROP_BAD_ROWS)
 
     assert fresh == good + b"\r\n\r\n" + make_line(custom_id="z")
-    assert changed == {Repair.DROP_BAD_ROWS: 2}
+    assert changed == {CorrectionKind.DROP_BAD_ROWS: 2}
 
 
 def test_of_rows_with_one_custom_id_the_first_good_one_stays():
     first = make_line(custom_id="a", body=make_body(seed=1))
     data = make_file(make_line(custom_id="a", method="GET"), first, make_line(custom_id="a"))
 
-    fresh, changed = repair(data, Repair.DROP_BAD_ROWS)
+    fresh, changed = correction_kind(data, CorrectionKind.DROP_BAD_ROWS)
 
     assert fresh == make_file(first)
-    assert changed == {Repair.DROP_BAD_ROWS: 2}
+    assert changed == {CorrectionKind.DROP_BAD_ROWS: 2}
 
 
 def test_duplicates_get_the_next_number_that_is_free_in_the_whole_file():
     data = make_file(*(make_line(custom_id=name) for name in ("a", "a", "b", "a", "a-2", "a-4")))
 
-    fresh, changed = repair(data, Repair.SUFFIX_DUPLICATES)
+    fresh, changed = correction_kind(data, CorrectionKind.SUFFIX_DUPLICATES)
 
     assert ids(fresh) == ["a", "a-3", "b", "a-5", "a-2", "a-4"]
-    assert changed == {Repair.SUFFIX_DUPLICATES: 2}
+    assert changed == {CorrectionKind.SUFFIX_DUPLICATES: 2}
 
 
 def test_a_numbered_custom_id_is_no_longer_than_is_allowed():
     name = "x" * 64
     data = make_file(*[make_line(custom_id=name)] * 12)
 
-    fresh, _ = repair(data, Repair.SUFFIX_DUPLICATES)
+    fresh, _ = correction_kind(data, CorrectionKind.SUFFIX_DUPLICATES)
 
     assert len(set(ids(fresh))) == 12
     assert {len(each) for each in ids(fresh)} == {64}
@@ -79,12 +85,14 @@ def test_the_model_is_set_where_none_is_named_or_everywhere():
         for number, model in enumerate([..., "", None, "other"])
     ]
 
-    missing, few = repair(make_file(*lines), Repair.SET_MODEL, model="m")
-    everywhere, all_ = repair(make_file(*lines), Repair.SET_MODEL, model="m", every_model=True)
+    missing, few = correction_kind(make_file(*lines), CorrectionKind.SET_MODEL, model="m")
+    everywhere, all_ = correction_kind(
+        make_file(*lines), CorrectionKind.SET_MODEL, model="m", every_model=True
+    )
 
     assert [body["model"] for body in bodies(missing)] == ["m", "m", "m", "other"]
     assert [body["model"] for body in bodies(everywhere)] == ["m"] * 4
-    assert (few, all_) == ({Repair.SET_MODEL: 3}, {Repair.SET_MODEL: 4})
+    assert (few, all_) == ({CorrectionKind.SET_MODEL: 3}, {CorrectionKind.SET_MODEL: 4})
 
 
 def test_max_tokens_is_set_where_it_is_missing_or_wrong_in_the_field_of_the_url():
@@ -97,7 +105,7 @@ def test_max_tokens_is_set_where_it_is_missing_or_wrong_in_the_field_of_the_url(
         make_line(custom_id="f"),
     )
 
-    fresh, changed = repair(data, Repair.SET_MAX_TOKENS, max_tokens=7)
+    fresh, changed = correction_kind(data, CorrectionKind.SET_MAX_TOKENS, max_tokens=7)
 
     limits = [
         {name: value for name, value in body.items() if name.startswith("max_")}
@@ -111,24 +119,24 @@ def test_max_tokens_is_set_where_it_is_missing_or_wrong_in_the_field_of_the_url(
         {},
         {"max_tokens": 10},
     ]
-    assert changed == {Repair.SET_MAX_TOKENS: 4}
+    assert changed == {CorrectionKind.SET_MAX_TOKENS: 4}
 
 
 def test_stream_is_taken_out_with_its_options():
     body = make_body(stream=True, stream_options={"include_usage": True})
     data = make_file(make_line(body=body), make_line(custom_id="b", body=make_body(stream=False)))
 
-    fresh, changed = repair(data, Repair.STRIP_STREAM)
+    fresh, changed = correction_kind(data, CorrectionKind.STRIP_STREAM)
 
     assert fresh.splitlines()[1] == data.splitlines()[1]
     assert bodies(fresh)[0] == make_body()
-    assert changed == {Repair.STRIP_STREAM: 1}
+    assert changed == {CorrectionKind.STRIP_STREAM: 1}
 
 
 def test_the_byte_order_mark_is_removed_and_nothing_else():
     data = make_file(make_line())
 
-    assert repair(BOM + data, Repair.REMOVE_BYTE_ORDER_MARK)[0] == data
+    assert correction_kind(BOM + data, CorrectionKind.REMOVE_BYTE_ORDER_MARK)[0] == data
 
 
 def test_a_line_too_long_to_be_held_is_dropped_or_passed_on_whole():
@@ -136,17 +144,21 @@ def test_a_line_too_long_to_be_held_is_dropped_or_passed_on_whole():
     long = make_line(custom_id="long", body=make_body(seed="x" * 3_000_000))
     data = make_file(long, make_line(body={"a": 1}))
 
-    kept, untouched = repair(data, Repair.STRIP_STREAM, limits=limits, chunk=50_000)
-    dropped, changed = repair(data, Repair.DROP_BAD_ROWS, limits=limits, chunk=50_000)
+    kept, untouched = correction_kind(
+        data, CorrectionKind.STRIP_STREAM, limits=limits, chunk=50_000
+    )
+    dropped, changed = correction_kind(
+        data, CorrectionKind.DROP_BAD_ROWS, limits=limits, chunk=50_000
+    )
 
     assert (kept, untouched) == (data, {})
-    assert (dropped, changed) == (b"", {Repair.DROP_BAD_ROWS: 2})
+    assert (dropped, changed) == (b"", {CorrectionKind.DROP_BAD_ROWS: 2})
 
 
 def test_a_line_that_names_a_field_twice_is_not_written_again():
     data = make_file(make_line(body=make_body(stream=True))[:-1] + b', "url": "/v1/messages"}')
 
-    assert repair(data, Repair.STRIP_STREAM) == (data, {})
+    assert correction_kind(data, CorrectionKind.STRIP_STREAM) == (data, {})
 
 
 @pytest.mark.parametrize(
@@ -154,16 +166,24 @@ def test_a_line_that_names_a_field_twice_is_not_written_again():
 )
 def test_an_incomplete_choice_is_a_value_error(values):
     with pytest.raises(ValueError, match="needs"):
-        Repairing(Choice(frozenset({Repair.SET_MODEL, Repair.SET_MAX_TOKENS}), **values), LIMITS)
+        Corrector(
+            Choice(frozenset({CorrectionKind.SET_MODEL, CorrectionKind.SET_MAX_TOKENS}), **values),
+            LIMITS,
+        )
 
 
 def test_every_error_of_a_line_has_a_cure_and_those_of_a_whole_file_have_none():
-    assert cures_of("duplicate_custom_id") == [Repair.SUFFIX_DUPLICATES, Repair.DROP_BAD_ROWS]
-    assert cures_of("invalid_json") == [Repair.DROP_BAD_ROWS]
-    assert cures_of("no_max_tokens") == [Repair.SET_MAX_TOKENS]
-    assert cures_of("empty_file") == cures_of("unknown_field") == []
-    assert set(REMEDIES) == set(Repair)
-    named = {code for remedy in REMEDIES.values() for code in remedy.cures if " " not in code}
+    assert corrections_for("duplicate_custom_id") == [
+        CorrectionKind.SUFFIX_DUPLICATES,
+        CorrectionKind.DROP_BAD_ROWS,
+    ]
+    assert corrections_for("invalid_json") == [CorrectionKind.DROP_BAD_ROWS]
+    assert corrections_for("no_max_tokens") == [CorrectionKind.SET_MAX_TOKENS]
+    assert corrections_for("empty_file") == corrections_for("unknown_field") == []
+    assert set(CORRECTION_RULES) == set(CorrectionKind)
+    named = {
+        code for rule in CORRECTION_RULES.values() for code in rule.corrections if " " not in code
+    }
     assert {code for code in named if code in FILE_CODES} <= set(SEVERITIES)
 
 
@@ -189,21 +209,21 @@ LINES = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(LINES, st.sets(st.sampled_from(Repair)), st.integers(1, 4000))
+@given(LINES, st.sets(st.sampled_from(CorrectionKind)), st.integers(1, 4000))
 def test_what_is_repaired_in_full_can_be_sent_and_repairing_again_changes_nothing(
     rows, chosen, chunk
 ):
     data = make_file(make_line(custom_id="first"), *rows)
     limits = Limits(max_bytes=10**6, max_body_bytes=2_000)
-    repairs = {*chosen, Repair.DROP_BAD_ROWS}
+    corrections = {*chosen, CorrectionKind.DROP_BAD_ROWS}
     values = {"model": "m", "max_tokens": 5}
 
-    fresh, changed = repair(data, *repairs, limits=limits, chunk=chunk, **values)
-    again, unchanged = repair(fresh, *repairs, limits=limits, **values)
+    fresh, changed = correction_kind(data, *corrections, limits=limits, chunk=chunk, **values)
+    again, unchanged = correction_kind(fresh, *corrections, limits=limits, **values)
 
     report = check([fresh], limits)
-    assert report.is_valid, report.fault_totals
-    assert report.requests + changed.get(Repair.DROP_BAD_ROWS, 0) == (
+    assert report.is_valid, report.finding_totals
+    assert report.requests + changed.get(CorrectionKind.DROP_BAD_ROWS, 0) == (
         check_bytes(data, limits).requests
     )
     assert (again, {key: count for key, count in unchanged.items() if count}) == (fresh, {})

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchapp.domain.request_files import check_file
-from batchapp.domain.request_files.check_lines import judge_block
+from batchapp.domain.request_files.check_lines import check_block
 from batchapp.domain.request_files.fast import second_process
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines
@@ -101,9 +101,9 @@ def test_the_second_process_does_a_share_of_the_work(monkeypatch):
 
     def judge(block, limits):
         mine.append(block)
-        return judge_block(block, limits)
+        return check_block(block, limits)
 
-    monkeypatch.setattr(second_process, "judge_block", judge)  # a fork's list is its own
+    monkeypatch.setattr(second_process, "check_block", judge)  # a fork's list is its own
 
     report = check_file.check([many()], LIMITS, with_second=True)
 

@@ -55,7 +55,7 @@ MANY = [make_request(custom_id=f"{number}") for number in range(50)]
 def test_what_is_no_request_file_gets_one_helpful_fault(data, code):
     report = check_bytes(data)
 
-    assert report.fault_totals == {code: 1}
+    assert report.finding_totals == {code: 1}
     assert not report.is_valid
     assert report.bytes == len(data) or report.is_gzip
     assert report.requests == 0
@@ -87,6 +87,6 @@ def test_a_request_file_with_a_broken_line_is_checked_line_by_line(data, found):
 
 @pytest.mark.parametrize("data", [b"id,text\n1,x\n", workbook(), b"\xd0\xcf\x11\xe0" + bytes(600)])
 def test_a_table_is_led_to_where_requests_are_made_of_it(data):
-    (fault,) = check_bytes(data).faults
+    (finding,) = check_bytes(data).findings
 
-    assert "Make requests from a table" in fault.message
+    assert "Make requests from a table" in finding.message

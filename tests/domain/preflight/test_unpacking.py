@@ -19,7 +19,7 @@ def test_an_archive_is_read_through_however_it_comes(size):
 
     report = check(chunks, LIMITS)
 
-    assert report.faults == []
+    assert report.findings == []
     assert (report.requests, report.bytes, report.is_gzip) == (200, len(FILE), True)
     assert len(list(requests(chunks))) == 200
 
@@ -30,7 +30,7 @@ def test_several_members_and_padding_are_one_file_as_to_gzip_itself():
 
     report = check_bytes(packed)
 
-    assert report.faults == []
+    assert report.findings == []
     assert report.bytes == len(FILE)
 
 
@@ -39,7 +39,7 @@ def test_faults_within_an_archive_have_their_lines():
 
     report = check_bytes(packed)
 
-    assert [(fault.line, fault.code) for fault in report.faults] == [
+    assert [(finding.line, finding.code) for finding in report.findings] == [
         (2, "invalid_json"),
         (3, "method_not_post"),
     ]
@@ -49,9 +49,9 @@ def test_faults_within_an_archive_have_their_lines():
 def test_an_archive_that_ends_too_early_is_one_error_and_its_last_line_is_not_judged(size):
     report = check_bytes(PACKED[:size])
 
-    assert report.fault_totals == {"gzip_truncated": 1}
+    assert report.finding_totals == {"gzip_truncated": 1}
     assert not report.is_valid
-    assert report.faults[0].line == 0
+    assert report.findings[0].line == 0
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,15 @@ def test_an_archive_that_ends_too_early_is_one_error_and_its_last_line_is_not_ju
     ],
 )
 def test_a_damaged_archive_is_an_error(packed):
-    assert check_bytes(packed).fault_totals.get("gzip_damaged") == 1
+    assert check_bytes(packed).finding_totals.get("gzip_damaged") == 1
 
 
 def test_an_archive_may_not_unpack_to_more_than_the_connection_accepts():
     enough = Limits(max_bytes=10**6, max_upload_bytes=len(FILE))
     too_little = Limits(max_bytes=10**6, max_upload_bytes=len(FILE) - 1)
 
-    assert check_bytes(PACKED, enough).faults == []
-    assert check_bytes(PACKED, too_little).fault_totals == {"gzip_too_large": 1}
+    assert check_bytes(PACKED, enough).findings == []
+    assert check_bytes(PACKED, too_little).finding_totals == {"gzip_too_large": 1}
 
 
 def test_a_bomb_is_given_up_early_and_never_held():
@@ -86,7 +86,7 @@ def test_a_bomb_is_given_up_early_and_never_held():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert report.fault_totals == {"gzip_bomb": 1}
+    assert report.finding_totals == {"gzip_bomb": 1}
     assert report.bytes < len(bomb) * 1100
     assert peak < 32 * 1024 * 1024
     assert check([bomb], Limits(max_bytes=10**12, max_gzip_ratio=2000)).is_valid

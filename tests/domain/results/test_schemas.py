@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.results.answer_schemas import LONGEST_SCHEMA, Asked, asked, fault
+from batchapp.domain.results.answer_schemas import LONGEST_SCHEMA, Asked, asked, schema_error
 
 PERSON = {
     "type": "object",
@@ -28,7 +28,7 @@ def request(schema: Any = PERSON, **body: Any) -> bytes:
 def told(schema: Any, answer: str) -> str:
     found = asked(request(schema))
     assert found
-    return fault(found, answer)
+    return schema_error(found, answer)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_the_schema_of_the_responses_api_counts_as_well() -> None:
     found = asked(line)
 
     assert found
-    assert fault(found, "{}")
+    assert schema_error(found, "{}")
 
 
 def test_a_call_in_the_place_of_an_answer_is_not_judged() -> None:
     found = asked(request(tools=[{"type": "function"}]))
 
     assert found
-    assert fault(found, 'look_up({"name": "Ada"})') == ""
-    assert fault(found, "{}")
+    assert schema_error(found, 'look_up({"name": "Ada"})') == ""
+    assert schema_error(found, "{}")
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def woven(keyword: str) -> dict[str, Any]:
 NESTED = 200 * '{"x":' + "1" + 200 * "}"
 HOSTILE = """
 import json, sys
-from batchapp.domain.results.answer_schemas import Asked, fault
+from batchapp.domain.results.answer_schemas import Asked, schema_error
 schema, answer = json.load(sys.stdin)
-fault(Asked(json.dumps(schema).encode(), False), answer)
+schema_error(Asked(json.dumps(schema).encode(), False), answer)
 print("survived")
 """
 
@@ -201,4 +201,6 @@ def test_no_schema_hangs_or_breaks_what_judges_by_it(schema: Any, answer: str) -
     st.text(max_size=20),
 )
 def test_whatever_a_schema_is_it_is_judged_by_or_ignored(schema: Any, answer: str) -> None:
-    assert isinstance(fault(Asked(json.dumps(schema).encode(), has_tools=False), answer), str)
+    assert isinstance(
+        schema_error(Asked(json.dumps(schema).encode(), has_tools=False), answer), str
+    )

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.line_report import NO_LIMIT, Judged
+from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
 from batchapp.domain.request_files.reading.strict_json import VISIBLE_ID
-from batchapp.domain.request_files.rules.request_line import Row
+from batchapp.domain.request_files.rules.request_line import CheckedLine
 from batchapp.domain.request_files.rules.request_warnings import secret_in
 from batchapp.domain.tokens import counting
 from batchapp.domain.tokens.questions import Question, question
@@ -32,34 +32,36 @@ _decode = msgspec.json.Decoder().decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-class Frames:
+class LineTemplates:
     """Those that a block of lines has shown so far."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._frames: list[Frame] = []
+        self._frames: list[LineTemplate] = []
         self._hits = 0
 
-    def judge(self, data: bytes) -> Judged | None:
+    def judge(self, data: bytes) -> LineReport | None:
         """What is to be said of ``data``, a whole line, if it is of a known frame."""
         for frame in self._frames:
-            if judged := frame.judge(data, self._limits.max_body_bytes):
+            if line_report := frame.judge(data, self._limits.max_body_bytes):
                 self._hits += 1
-                return judged
+                return line_report
         return None
 
-    def learn(self, data: bytes, row: Row, judged: Judged) -> None:
+    def learn(self, data: bytes, row: CheckedLine, line_report: LineReport) -> None:
         """Take the frame of ``data``, of which ``judged`` was said, if it has one."""
         known, request = len(self._frames), row.request
         if request is None or known == MOST or known > 1 + self._hits // HITS_PER_FRAME:
             return
-        if not judged.is_exact or any(found.code == "secret" for found in judged.findings):
+        if not line_report.is_exact or any(
+            found.code == "secret" for found in line_report.findings
+        ):
             return
-        asked = question(request["body"], judged.url)
+        asked = question(request["body"], line_report.url)
         spans = _spans(data, request, row.body, asked) if asked else None
         if asked and spans:
-            answers = counting.answers(request["body"], judged.url)
-            self._frames.append(Frame(data, spans, judged, asked, answers))
+            answers = counting.answers(request["body"], line_report.url)
+            self._frames.append(LineTemplate(data, spans, line_report, asked, answers))
 
 
 class Spans(msgspec.Struct, frozen=True):
@@ -70,21 +72,21 @@ class Spans(msgspec.Struct, frozen=True):
     body: tuple[int, int]
 
 
-class Frame:
+class LineTemplate:
     """The three pieces around a custom_id and a question, which both stand between quotes."""
 
     def __init__(
-        self, data: bytes, spans: Spans, judged: Judged, asked: Question, answers: int
+        self, data: bytes, spans: Spans, line_report: LineReport, asked: Question, answers: int
     ) -> None:
         (start, end), (first, last) = spans.custom_id, spans.question
         self._head, self._middle, self._tail = data[:start], data[end:first], data[last:]
         self._start, self._gap, self._left = start, first - end, len(data) - last
         self._ahead, self._behind = spans.body[0] - end, len(data) - spans.body[1]
-        self._judged, self._count, self._answers = judged, asked.count, answers
-        self._limit = None if judged.limit == NO_LIMIT else judged.limit
-        self._rest = judged.input_tokens - asked.count(asked.text)
+        self._judged, self._count, self._answers = line_report, asked.count, answers
+        self._limit = None if line_report.limit == NO_LIMIT else line_report.limit
+        self._rest = line_report.input_tokens - asked.count(asked.text)
 
-    def judge(self, data: bytes, max_body_bytes: int) -> Judged | None:
+    def judge(self, data: bytes, max_body_bytes: int) -> LineReport | None:
         """What is to be said of ``data``, None if it is not of this frame or must be looked at."""
         if not (data.endswith(self._tail) and data.startswith(self._head)):
             return None
@@ -102,7 +104,7 @@ class Frame:
             return None
         like = self._judged
         tokens = self._rest + self._count(text)
-        return Judged(
+        return LineReport(
             len(data),
             False,  # noqa: FBT003  # by position: it is done for every line
             True,  # noqa: FBT003

@@ -18,9 +18,9 @@ from typing import NoReturn, Self
 
 import msgspec
 
-from batchapp.domain.request_files.check_lines import judge_block
+from batchapp.domain.request_files.check_lines import check_block
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.line_report import Judged
+from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading.lines import Block
 
 SLOT = 1024 * 1024
@@ -36,17 +36,17 @@ NOTE = struct.Struct("=II")
 """A slot, and how many bytes are in it; 0 for a block that the second process could not do."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Judged]).decode
+_decode = msgspec.msgpack.Decoder(list[LineReport]).decode
 
 
 class _Task:
     """``judged`` is None while the second process has it, in ``slot``."""
 
-    __slots__ = ("block", "judged", "slot")
+    __slots__ = ("block", "line_report", "slot")
 
     def __init__(self, block: Block, slot: int = -1) -> None:
         self.block, self.slot = block, slot
-        self.judged: list[Judged] | None = None
+        self.line_report: list[LineReport] | None = None
 
 
 class SecondProcess:
@@ -81,7 +81,7 @@ class SecondProcess:
         for memory in (*self._asked, *self._said):
             memory.close()
 
-    def judge(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, list[Judged]]]:
+    def judge(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, list[LineReport]]]:
         """Every block with what is said of its lines, in their order."""
         tasks: deque[_Task] = deque()
         for block in blocks:
@@ -104,32 +104,32 @@ class SecondProcess:
             else:
                 return _Task(block, slot)
         task = _Task(block)
-        task.judged = judge_block(block, self._limits)
+        task.line_report = check_block(block, self._limits)
         return task
 
     def _is_done(self, tasks: deque[_Task], *, wait: bool) -> bool:
         """Take what was said, and tell whether the first of ``tasks`` is judged."""
         first = tasks[0]
-        while select.select([self._in], [], [], 0)[0] or (wait and first.judged is None):
+        while select.select([self._in], [], [], 0)[0] or (wait and first.line_report is None):
             note = os.read(self._in, NOTE.size)
             if not note:
                 self._do_the_rest(tasks)
                 break
             slot, size = NOTE.unpack(note)
-            task = next(each for each in tasks if each.judged is None and each.slot == slot)
+            task = next(each for each in tasks if each.line_report is None and each.slot == slot)
             if size:
-                task.judged = _decode(self._said[slot][:size])
+                task.line_report = _decode(self._said[slot][:size])
             else:
-                task.judged = judge_block(task.block, self._limits)
+                task.line_report = check_block(task.block, self._limits)
             self._free.append(slot)
-        return first.judged is not None
+        return first.line_report is not None
 
     def _do_the_rest(self, tasks: Iterable[_Task]) -> None:
         """The second process died: go on alone."""
         self._free.clear()
         for task in tasks:
-            if task.judged is None:
-                task.judged = judge_block(task.block, self._limits)
+            if task.line_report is None:
+                task.line_report = check_block(task.block, self._limits)
 
 
 def is_possible() -> bool:
@@ -139,10 +139,10 @@ def is_possible() -> bool:
     return len(os.sched_getaffinity(0)) > 1 and threading.active_count() == 1
 
 
-def _result(task: _Task) -> tuple[Block, list[Judged]]:
-    if task.judged is None:
+def _result(task: _Task) -> tuple[Block, list[LineReport]]:
+    if task.line_report is None:
         raise ValueError("the block is not judged yet")
-    return task.block, task.judged
+    return task.block, task.line_report
 
 
 def _serve(tasks: int, said: int, process: SecondProcess) -> NoReturn:
@@ -161,7 +161,7 @@ def _serve(tasks: int, said: int, process: SecondProcess) -> NoReturn:
 
 def _answer(block: Block, limits: Limits) -> bytes:
     try:
-        answer = _encode(judge_block(block, limits))
+        answer = _encode(check_block(block, limits))
     except Exception:  # noqa: BLE001  # the parent meets it again, and can say so
         return b""
     return answer if len(answer) <= SLOT else b""

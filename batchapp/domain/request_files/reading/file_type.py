@@ -31,7 +31,7 @@ OPEN_OBJECT = re.compile(rb'\s*\{([^\n]*(\[[ \t\r]*\n\s*\{|[{,][ \t\r]*\n\s*")|[
 """A first line that opens an object and stops before a key or an object in a list."""
 
 
-def recognise(head: bytes) -> tuple[str, str] | None:
+def wrong_type_in(head: bytes) -> tuple[str, str] | None:
     """Code and sentence if ``head``, the first ``HEAD_BYTES``, is not that of a request file."""
     for signature, code, what in SIGNATURES:
         if head.startswith(signature):

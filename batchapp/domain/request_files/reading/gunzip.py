@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines
-from batchapp.domain.request_files.rules.request_rules import Finding
+from batchapp.domain.request_files.rules.request_rules import RequestFinding
 
 GZIP = b"\x1f\x8b"
 PIECE = 1024 * 1024
@@ -14,11 +14,11 @@ PIECE = 1024 * 1024
 RATIO_COUNTS_FROM = 1024 * 1024
 """Unpacked bytes below which no archive is taken for a bomb."""
 
-TRUNCATED = Finding(
+TRUNCATED = RequestFinding(
     "gzip_truncated",
     "The gzip archive ends too early, so the last requests are missing; pack and upload it again.",
 )
-DAMAGED = Finding(
+DAMAGED = RequestFinding(
     "gzip_damaged",
     "The gzip archive is damaged and cannot be read to its end; pack it again, or upload the "
     ".jsonl file itself.",
@@ -33,7 +33,7 @@ class Source:
     """
 
     def __init__(self, chunks: Iterable[bytes], limits: Limits | None = None) -> None:
-        self.fault: Finding | None = None
+        self.finding: RequestFinding | None = None
         self._limits = limits
         head, self._stream = lines.peek(chunks, len(GZIP))
         self.is_gzip = head == GZIP
@@ -57,11 +57,11 @@ class Source:
                 try:
                     piece = reader.decompress(packed, PIECE)
                 except zlib.error:
-                    self.fault = DAMAGED
+                    self.finding = DAMAGED
                     return
                 self._written += len(piece)
                 if found := self._excess():
-                    self.fault = found
+                    self.finding = found
                     return
                 if piece:
                     yield piece
@@ -69,20 +69,20 @@ class Source:
                 if not packed and len(piece) < PIECE:
                     break
         if not reader.eof:
-            self.fault = TRUNCATED
+            self.finding = TRUNCATED
 
-    def _excess(self) -> Finding | None:
+    def _excess(self) -> RequestFinding | None:
         limits = self._limits
         if limits is None:
             return None
         if self._written > limits.max_upload_bytes:
-            return Finding(
+            return RequestFinding(
                 "gzip_too_large",
                 f"The gzip archive unpacks to more than {limits.max_upload_bytes:,} bytes, which "
                 "is the most that is accepted; split the file into several.",
             )
         if self._written > max(RATIO_COUNTS_FROM, self._read * limits.max_gzip_ratio):
-            return Finding(
+            return RequestFinding(
                 "gzip_bomb",
                 f"The gzip archive unpacks to more than {limits.max_gzip_ratio:,} times its size, "
                 "which no requests do; upload the .jsonl file itself.",

@@ -9,13 +9,13 @@ import msgspec
 
 from batchapp.domain.request_files.limits import MAX_DEPTH
 from batchapp.domain.request_files.reading import json_errors
-from batchapp.domain.request_files.rules.request_rules import Finding, kind
+from batchapp.domain.request_files.rules.request_rules import RequestFinding, kind
 
 KEYS = (b'"custom_id"', b'"method"', b'"url"', b'"body"')
 BODY_KEYS = (b'"model"', b'"messages"', b'"max_tokens"')
 FOUR_FIELDS = len(b'{"custom_id":"","method":"","url":"","body":}')
 VISIBLE_ID = re.compile(rb'"custom_id"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,64})"')
-TOO_DEEP = Finding(
+TOO_DEEP = RequestFinding(
     "too_deep",
     f"The request has brackets more than {MAX_DEPTH} levels deep, which the provider does not "
     "read; flatten it.",
@@ -38,18 +38,18 @@ _decode = msgspec.json.Decoder().decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
-def read_object(data: bytes, *, explain: bool) -> dict[str, Any] | Finding:
+def read_object(data: bytes, *, explain: bool) -> dict[str, Any] | RequestFinding:
     """The JSON object on a line that is not blank; ``explain`` costs a second reading."""
     try:
         value = _decode(data)
     except UnicodeDecodeError:
-        return Finding("invalid_utf8", _not_utf8(data))
+        return RequestFinding("invalid_utf8", _not_utf8(data))
     except RecursionError:
         return TOO_DEEP
     except msgspec.DecodeError:
         return _unreadable(data, explain=explain)
     if not isinstance(value, dict):
-        return Finding(
+        return RequestFinding(
             "not_an_object",
             f"The line is {kind(value)}; a request is a JSON object: "
             '{"custom_id": …, "method": "POST", "url": …, "body": {…}}.',
@@ -57,7 +57,7 @@ def read_object(data: bytes, *, explain: bool) -> dict[str, Any] | Finding:
     return _fault_in(value, data, explain=explain) or value
 
 
-def _fault_in(value: dict[str, Any], data: bytes, *, explain: bool) -> Finding | None:
+def _fault_in(value: dict[str, Any], data: bytes, *, explain: bool) -> RequestFinding | None:
     """What the provider's reader does not take, though ours read ``data`` as ``value``."""
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_too_deep(value):
         return TOO_DEEP
@@ -71,23 +71,25 @@ def written_body(data: bytes) -> bytes:
     return bytes(_decode_envelope(data).body)
 
 
-def repeated_keys(request: dict[str, Any], data: bytes, body: bytes) -> list[Finding]:
+def repeated_keys(request: dict[str, Any], data: bytes, body: bytes) -> list[RequestFinding]:
     """The provider refuses a line that names one of its four fields twice; most readers do not.
 
     Of a field of the body that stands there twice, it takes the last. ``body`` is the part of
     ``data`` that ``written_body`` found.
     """
-    found: list[Finding] = []
+    found: list[RequestFinding] = []
     if _has_room_for_more(request, len(data) - len(body)) and _is_repeated(data, KEYS):
         envelope = data.replace(body, b"0", 1) if body.startswith(b"{") else data
         found.extend(
-            Finding("repeated_key", f"The line has {name} twice; keep the one that is meant.")
+            RequestFinding(
+                "repeated_key", f"The line has {name} twice; keep the one that is meant."
+            )
             for name in _repeated(envelope, KEYS)
         )
     is_usual = body.count(b'"m') <= _m_fields(request.get("body"))
     if not is_usual and _is_repeated(body, BODY_KEYS) and body.startswith(b"{"):
         found.extend(
-            Finding(
+            RequestFinding(
                 "repeated_body_key",
                 f"body has {name} twice, and the last one counts; keep the one that is meant.",
             )
@@ -146,12 +148,12 @@ def _repeated(data: bytes, keys: tuple[bytes, ...]) -> list[str]:
     return [name for name in wanted if names.count(name) > 1]
 
 
-def _unreadable(data: bytes, *, explain: bool) -> Finding:
+def _unreadable(data: bytes, *, explain: bool) -> RequestFinding:
     try:
         data.decode()
     except UnicodeDecodeError:
-        return Finding("invalid_utf8", _not_utf8(data))
-    return Finding("invalid_json", json_errors.why(data) if explain else "")
+        return RequestFinding("invalid_utf8", _not_utf8(data))
+    return RequestFinding("invalid_json", json_errors.why(data) if explain else "")
 
 
 def _not_utf8(data: bytes) -> str:

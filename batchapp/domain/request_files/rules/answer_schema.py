@@ -19,7 +19,7 @@ ALONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains
 SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 
 
-def fault_in(body: dict[str, Any], url: str) -> str:
+def schema_error_in(body: dict[str, Any], url: str) -> str:
     """Why the form that ``body`` wants its answer in will be refused, or ""."""
     is_flat = url == "/v1/responses"
     wanted = body.get("text" if is_flat else "response_format")
@@ -31,17 +31,17 @@ def fault_in(body: dict[str, Any], url: str) -> str:
         return "it is no object"
     encoded = msgspec.json.encode(wanted)
     if len(encoded) > REMEMBERED_BYTES:
-        return next(_faults(wanted, is_flat=is_flat), "")
+        return next(_schema_findings(wanted, is_flat=is_flat), "")
     return _remembered(encoded, is_flat=is_flat)
 
 
 @lru_cache(maxsize=64)
 def _remembered(encoded: bytes, *, is_flat: bool) -> str:
     """The requests of a file mostly share one schema, so each is looked at once."""
-    return next(_faults(msgspec.json.decode(encoded), is_flat=is_flat), "")
+    return next(_schema_findings(msgspec.json.decode(encoded), is_flat=is_flat), "")
 
 
-def _faults(wanted: dict[str, Any], *, is_flat: bool) -> Iterator[str]:
+def _schema_findings(wanted: dict[str, Any], *, is_flat: bool) -> Iterator[str]:
     form = wanted.get("type")
     if not isinstance(form, str) or form not in FORMATS:
         yield "its type must be text, json_object or json_schema"
@@ -71,7 +71,7 @@ def _schema_faults(top: Any, root: Any) -> Iterator[str]:
         if not isinstance(schema, dict):
             yield f"{place} is no schema: it must be an object"
             continue
-        yield from (f"{place}.{fault}" for fault in _own_faults(schema, root))
+        yield from (f"{place}.{finding}" for finding in _own_faults(schema, root))
         stack.extend((f"{place}.{step}", inner) for step, inner in _inner(schema))
 
 

@@ -20,7 +20,7 @@ PLAIN_ID = re.compile(r"[!-~][\t -~]{0,63}")
 """What nearly every custom_id looks like; the others are looked at more closely."""
 
 
-class Finding(NamedTuple):
+class RequestFinding(NamedTuple):
     """A fault without its place; ``other_line`` is the earlier line it repeats, else 0."""
 
     code: str
@@ -28,13 +28,13 @@ class Finding(NamedTuple):
     other_line: int = 0
 
 
-NO_BODY = Finding(
+NO_BODY = RequestFinding(
     "missing_body", "body is missing; put the model and its input into an object there."
 )
-NO_MESSAGES = Finding(
+NO_MESSAGES = RequestFinding(
     "missing_messages", "body has no messages; add a list with at least one message."
 )
-STREAM = Finding(
+STREAM = RequestFinding(
     "stream",
     "stream is true, and a batch has nothing to stream to; leave it out or set it false.",
 )
@@ -43,24 +43,24 @@ INPUTS = {
     "/v1/messages": (("messages",), NO_MESSAGES),
     "/v1/completions": (
         ("prompt",),
-        Finding("missing_prompt", "body has no prompt; add the text to complete."),
+        RequestFinding("missing_prompt", "body has no prompt; add the text to complete."),
     ),
     "/v1/embeddings": (
         ("input",),
-        Finding("missing_input", "body has no input; add the text to embed."),
+        RequestFinding("missing_input", "body has no input; add the text to embed."),
     ),
     "/v1/responses": (
         ("input", "prompt"),
-        Finding("missing_input", "body has no input; add a text or a list of messages."),
+        RequestFinding("missing_input", "body has no input; add a text or a list of messages."),
     ),
 }
 """url -> the fields of which it needs one, and what to say when all are missing."""
 
 
-def findings(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[Finding]:
+def request_findings(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[RequestFinding]:
     """Every fault of one request on its own, errors and warnings, in the order of its fields."""
     custom_id, url, body = request.get("custom_id"), request.get("url"), request.get("body")
-    found: list[Finding | None] = []
+    found: list[RequestFinding | None] = []
     is_plain = isinstance(custom_id, str) and PLAIN_ID.fullmatch(custom_id)
     if not is_plain or request.get("method") != "POST" or url not in urls:
         found = [
@@ -72,34 +72,36 @@ def findings(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[Finding]
         found += _body_findings(body, url)
     elif "body" in request:
         message = f"body is {kind(body)}; it must be a JSON object."
-        found.append(Finding("body_not_object", message))
+        found.append(RequestFinding("body_not_object", message))
     else:
         found.append(NO_BODY)
     return [each for each in found if each]
 
 
-def custom_id_finding(value: object, *, present: bool = True) -> Finding | None:
+def custom_id_finding(value: object, *, present: bool = True) -> RequestFinding | None:
     """The id links a result to its request, so it must be there, readable and short."""
     if not present:
-        return Finding("missing_custom_id", "custom_id is missing; give each request its own.")
+        return RequestFinding(
+            "missing_custom_id", "custom_id is missing; give each request its own."
+        )
     if not isinstance(value, str):
-        return Finding(
+        return RequestFinding(
             "custom_id_not_text", f'custom_id is {kind(value)}; write it as text, such as "42".'
         )
     if len(value.encode("utf-8", "surrogatepass")) > CUSTOM_ID_BYTES:
         size = len(value.encode("utf-8", "surrogatepass"))
-        return Finding(
+        return RequestFinding(
             "custom_id_too_long",
             f"custom_id has {size:,} bytes; shorten it to at most {CUSTOM_ID_BYTES}.",
         )
     if not HEADER_SAFE.fullmatch(value):
-        return Finding(
+        return RequestFinding(
             "custom_id_not_ascii",
             "custom_id holds a character outside printable ASCII; use only English letters, "
             "digits and punctuation.",
         )
     if not value.strip():
-        return Finding("blank_custom_id", "custom_id is blank; give each request its own.")
+        return RequestFinding("blank_custom_id", "custom_id is blank; give each request its own.")
     return None
 
 
@@ -112,33 +114,35 @@ def quoted(text: str, longest: int = 40) -> str:
     return f"“{presentable(text, longest)}”"
 
 
-def _method_finding(request: Mapping[str, Any]) -> Finding | None:
+def _method_finding(request: Mapping[str, Any]) -> RequestFinding | None:
     method = request.get("method")
     if "method" not in request:
-        return Finding("missing_method", 'method is missing; add "method": "POST".')
+        return RequestFinding("missing_method", 'method is missing; add "method": "POST".')
     if not isinstance(method, str):
-        return Finding("method_not_text", f'method is {kind(method)}; it must be "POST".')
+        return RequestFinding("method_not_text", f'method is {kind(method)}; it must be "POST".')
     if not method.isascii() or method.upper() != "POST":
-        return Finding("method_not_post", f'method is {quoted(method)}; it must be "POST".')
+        return RequestFinding("method_not_post", f'method is {quoted(method)}; it must be "POST".')
     return None
 
 
-def _url_finding(request: Mapping[str, Any], urls: tuple[str, ...]) -> Finding | None:
+def _url_finding(request: Mapping[str, Any], urls: tuple[str, ...]) -> RequestFinding | None:
     url = request.get("url")
     example = next(iter(urls), ALLOWED_URLS[0])
     if "url" not in request:
-        return Finding("missing_url", f'url is missing; add one, such as "{example}".')
+        return RequestFinding("missing_url", f'url is missing; add one, such as "{example}".')
     if not isinstance(url, str):
-        return Finding("url_not_text", f'url is {kind(url)}; write it as text: "{example}".')
+        return RequestFinding(
+            "url_not_text", f'url is {kind(url)}; write it as text: "{example}".'
+        )
     if url not in urls:
-        return Finding(
+        return RequestFinding(
             "url_not_allowed",
             f"url {quoted(url)} is not offered; use the path alone, one of {', '.join(urls)}.",
         )
     return None
 
 
-def _body_findings(body: dict[str, Any], url: object) -> list[Finding | None]:
+def _body_findings(body: dict[str, Any], url: object) -> list[RequestFinding | None]:
     found = [model_finding(body)]
     if isinstance(url, str):
         found.append(_input_finding(body, url))
@@ -154,36 +158,38 @@ def _body_findings(body: dict[str, Any], url: object) -> list[Finding | None]:
             f"n asks for {asked:,} answers: each is paid for, and results show the first alone; "
             "leave n out unless you need them."
         )
-        found.append(Finding("several_answers", message))
+        found.append(RequestFinding("several_answers", message))
     return found
 
 
-def model_finding(body: dict[str, Any]) -> Finding | None:
+def model_finding(body: dict[str, Any]) -> RequestFinding | None:
     model = body.get("model")
     if not isinstance(model, str):
         if "model" not in body:
-            return Finding("missing_model", "body has no model; add the name of the model to ask.")
-        return Finding(
+            return RequestFinding(
+                "missing_model", "body has no model; add the name of the model to ask."
+            )
+        return RequestFinding(
             "model_not_text", f"model is {kind(model)}; write the model's name as text."
         )
     return _name_finding(model) if len(model) <= MODEL_NAME_LENGTH else _bad_name(model)
 
 
-def _bad_name(model: str) -> Finding:
-    return Finding(
+def _bad_name(model: str) -> RequestFinding:
+    return RequestFinding(
         "bad_model_name", f"model {quoted(model)} is no model's name; copy it from the list."
     )
 
 
 @lru_cache(maxsize=1_024)
-def _name_finding(model: str) -> Finding | None:
+def _name_finding(model: str) -> RequestFinding | None:
     """Remembered, since a file names few models and each many times."""
     if not model.strip():
-        return Finding("blank_model", "model is blank; add the name of the model to ask.")
+        return RequestFinding("blank_model", "model is blank; add the name of the model to ask.")
     return None if model.isprintable() else _bad_name(model)
 
 
-def _input_finding(body: dict[str, Any], url: str) -> Finding | None:
+def _input_finding(body: dict[str, Any], url: str) -> RequestFinding | None:
     """Whether a field that ``url`` reads its input from is filled in."""
     if url not in INPUTS:
         return None
@@ -196,25 +202,27 @@ def _input_finding(body: dict[str, Any], url: str) -> Finding | None:
     return _messages_finding(body["messages"]) if "messages" in fields else None
 
 
-def _messages_finding(messages: object) -> Finding | None:
+def _messages_finding(messages: object) -> RequestFinding | None:
     if not isinstance(messages, list):
-        return Finding(
+        return RequestFinding(
             "messages_not_list",
             f'messages is {kind(messages)}; write [{{"role": "user", "content": "…"}}].',
         )
     if not messages:
-        return Finding("empty_messages", "messages is an empty list; add at least one message.")
+        return RequestFinding(
+            "empty_messages", "messages is an empty list; add at least one message."
+        )
     return None
 
 
-def _limit_finding(field: str, value: object) -> Finding:
+def _limit_finding(field: str, value: object) -> RequestFinding:
     if isinstance(value, float) and (whole := bound(value)):
-        return Finding(
+        return RequestFinding(
             "bad_max_tokens",
             f"{field} is {value}, which some servers refuse; write {whole}, without the point.",
         )
     shown = f"{value}"[:20] if isinstance(value, int | float) else kind(value)
-    return Finding(
+    return RequestFinding(
         "bad_max_tokens",
         f"{field} is {shown}, so this request will fail; use a whole number from 1, or leave it "
         "out.",

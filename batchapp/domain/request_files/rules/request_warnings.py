@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchapp.domain.request_files.rules import answer_schema, known_fields
-from batchapp.domain.request_files.rules.request_rules import Finding, quoted
+from batchapp.domain.request_files.rules.request_rules import RequestFinding, quoted
 
 ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
 
-INSECURE_IMAGE = Finding(
+INSECURE_IMAGE = RequestFinding(
     "http_image",
     "An image is to be fetched over http, which many providers refuse; give its https address, or "
     "put the image itself into the request.",
@@ -43,17 +43,17 @@ SEARCHED = 32 * 1024
 document in base64."""
 
 
-def warnings(request: dict[str, Any], written: bytes) -> list[Finding]:
+def warnings(request: dict[str, Any], written: bytes) -> list[RequestFinding]:
     """On a request without errors; ``written`` is its body as the line has it."""
-    found: list[Finding] = []
+    found: list[RequestFinding] = []
     body, url = request["body"], request["url"]
     if len(request) > len(ENVELOPE):
         found.extend(_misplaced(request, url))
     if not body.keys() <= known_fields.KNOWN.get(url, body.keys()):
         found.append(_unknown(body, url))
-    if why := answer_schema.fault_in(body, url):
+    if why := answer_schema.schema_error_in(body, url):
         found.append(
-            Finding(
+            RequestFinding(
                 "bad_response_format",
                 f"The answer's format will be refused: {quoted(why, 200)}. Correct the schema, or "
                 "ask for text.",
@@ -63,7 +63,7 @@ def warnings(request: dict[str, Any], written: bytes) -> list[Finding]:
         found.append(INSECURE_IMAGE)
     if what := secret_in(written):
         found.append(
-            Finding(
+            RequestFinding(
                 "secret",
                 f"The request holds what looks like {what}, and it would be sent to the provider; "
                 "take it out, and replace the key if it is a real one.",
@@ -89,16 +89,16 @@ def secret_in(data: bytes) -> str:
     return ""
 
 
-def _misplaced(request: dict[str, Any], url: str) -> Iterator[Finding]:
+def _misplaced(request: dict[str, Any], url: str) -> Iterator[RequestFinding]:
     lost = (request.keys() - ENVELOPE) & known_fields.KNOWN.get(url, frozenset())
     for field in sorted(lost):
-        yield Finding(
+        yield RequestFinding(
             "misplaced_field",
             f"{field} stands beside body, where it is dropped; move it into body.",
         )
 
 
-def _unknown(body: dict[str, Any], url: str) -> Finding:
+def _unknown(body: dict[str, Any], url: str) -> RequestFinding:
     """The first field of ``body`` that ``url`` does not know, and how many more there are."""
     unknown = [field for field in body if field not in known_fields.KNOWN[url]]
     field, more = unknown[0], len(unknown) - 1
@@ -109,7 +109,7 @@ def _unknown(body: dict[str, Any], url: str) -> Finding:
     else:
         advice = "leave it out unless you know that the model takes it"
     others = f" (and {more:,} more)" if more else ""
-    return Finding(
+    return RequestFinding(
         "unknown_field",
         f"body has a field {quoted(field)}{others} that {url} does not know: it is refused or "
         f"ignored; {advice}.",

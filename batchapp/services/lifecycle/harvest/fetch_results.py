@@ -12,12 +12,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from batchapp.models import Part, Result, Segment, StaleRow
-from batchapp.providers.client import UpstreamClient
-from batchapp.providers.errors import UpstreamError, UpstreamRejected
-from batchapp.services.lifecycle.harvest.schema_check import Judge
-from batchapp.services.lifecycle.harvest.sort_lines import Sorted
-from batchapp.services.lifecycle.harvest.unmatched_lines import Strays
+from batchapp.models import ProviderBatch, Result, ResultChunk, StaleRow
+from batchapp.providers.client import ProviderClient
+from batchapp.providers.errors import ProviderError, ProviderRejected
+from batchapp.services.lifecycle.harvest.schema_check import SchemaChecker
+from batchapp.services.lifecycle.harvest.sort_lines import SortedLines
+from batchapp.services.lifecycle.harvest.unmatched_lines import UnmatchedLines
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ BYTES_AT_ONCE = 16 * 1024 * 1024
 """A segment is closed at whichever comes first; memory is bounded by one segment."""
 
 MAX_REREADS = 3
-MAX_TEARS = 2
+MAX_BROKEN_STREAMS = 2
 """Failures in a row after which a file that ends within a line is taken to be like that."""
 
 FROM_THE_START = {"output_lines": 0, "error_lines": 0}
@@ -45,13 +45,13 @@ LEDGER_FIELDS = [
     "error_code",
     "error_message",
     "preview",
-    "segment",
+    "result_chunk",
     "answer_at",
     "answer_bytes",
 ]
 
 
-def harvest(part: Part, upstream: UpstreamClient) -> None:
+def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
     """Fetch what is new of ``part``; when the provider is done with it, all of it.
 
     Output comes in order of completion, and two workers of the provider can commit out of that
@@ -61,102 +61,124 @@ def harvest(part: Part, upstream: UpstreamClient) -> None:
         UpstreamError: the lines fetched so far are kept; the next attempt resumes after them.
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
-    drain = _Drain(part, upstream)
-    drain.drain(Segment.Kind.OUTPUT, part.output_file_id)
-    if part.failed or part.ended_at:  # in the end whatever the counts say: they may be wrong
-        drain.drain(Segment.Kind.ERROR, part.error_file_id)
-    if not part.ended_at:
-        part.move_to(
-            Part.Status.RUNNING,
-            next_check_at=timezone.now() + part.batch.connection.patience,
+    drain = _ResultReader(provider_batch, provider)
+    drain.drain(ResultChunk.Kind.OUTPUT, provider_batch.output_file_id)
+    if (
+        provider_batch.failed or provider_batch.ended_at
+    ):  # in the end whatever the counts say: they may be wrong
+        drain.drain(ResultChunk.Kind.ERROR, provider_batch.error_file_id)
+    if not provider_batch.ended_at:
+        provider_batch.move_to(
+            ProviderBatch.Status.RUNNING,
+            next_check_at=timezone.now() + provider_batch.batch.connection.patience,
             failures=0,
             trouble="",
         )
         # Whoever wanted it stopped meanwhile has had its next turn overwritten by the line above.
-        part.batch.refresh_from_db(fields=["cancel_requested_at", "pause_requested_at"])
-        if part.batch.is_to_stop:
-            part.postpone(timedelta())
-    elif (doubt := _doubt(part)) is not None:
-        logger.info("part %s: the results do not match the counts, looking again", part.pk)
-        part.rereads += 1
-        pause = timedelta(seconds=min(part.batch.connection.poll_seconds, 5))
-        part.move_to(  # by way of polling: the counts and the files' ids may be new as well
-            Part.Status.RUNNING,
-            next_check_at=max(part.read_again_at or timezone.now(), timezone.now() + pause),
-            rereads=part.rereads,
+        provider_batch.batch.refresh_from_db(fields=["cancel_requested_at", "pause_requested_at"])
+        if provider_batch.batch.is_stop_requested:
+            provider_batch.postpone(timedelta())
+    elif (doubt := _reread_from(provider_batch)) is not None:
+        logger.info(
+            "part %s: the results do not match the counts, looking again", provider_batch.pk
+        )
+        provider_batch.rereads += 1
+        pause = timedelta(seconds=min(provider_batch.batch.connection.poll_seconds, 5))
+        provider_batch.move_to(  # by way of polling: the counts and the files' ids may be new as well
+            ProviderBatch.Status.RUNNING,
+            next_check_at=max(
+                provider_batch.read_again_at or timezone.now(), timezone.now() + pause
+            ),
+            rereads=provider_batch.rereads,
             **doubt,
         )
     else:
-        _close(part)
+        _finish(provider_batch)
 
 
-def salvage(part: Part, upstream: UpstreamClient) -> None:
+def harvest_vanished(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
     """Fetch what is new of a part that its provider no longer knows, if it still has the files.
 
     Raises:
         UpstreamUnavailable: the lines fetched so far are kept; do it again.
         StaleRow: our lease ran out; the worker that has it now goes on.
     """
-    drain = _Drain(part, upstream)
-    files = {Segment.Kind.OUTPUT: part.output_file_id, Segment.Kind.ERROR: part.error_file_id}
+    drain = _ResultReader(provider_batch, provider)
+    files = {
+        ResultChunk.Kind.OUTPUT: provider_batch.output_file_id,
+        ResultChunk.Kind.ERROR: provider_batch.error_file_id,
+    }
     for kind, file_id in files.items():
-        with contextlib.suppress(UpstreamRejected):
+        with contextlib.suppress(ProviderRejected):
             drain.drain(kind, file_id)
 
 
-def _close(part: Part) -> None:
+def _finish(provider_batch: ProviderBatch) -> None:
     """Nothing more comes; what was stopped for a pause waits, or goes on if that is over."""
-    is_open = part.completed + part.failed < part.total and part.results.pending().exists()
-    is_stopped = part.upstream_status == "cancelled" and is_open
-    if is_stopped and part.put_aside():
+    is_open = (
+        provider_batch.completed + provider_batch.failed < provider_batch.total
+        and provider_batch.results.pending().exists()
+    )
+    is_stopped = provider_batch.remote_status == "cancelled" and is_open
+    if is_stopped and provider_batch.pause():
         return
-    part.batch.refresh_from_db(fields=["cancel_requested_at"])
-    if is_stopped and part.pause_sent_at and not part.batch.cancel_requested_at:
-        again = {"reopened_at": None, "ended_at": None}
-        part.move_to(Part.Status.REOPENING, failures=0, trouble="", **again)
+    provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
+    if (
+        is_stopped
+        and provider_batch.pause_sent_at
+        and not provider_batch.batch.cancel_requested_at
+    ):
+        again = {"retried_in_place_at": None, "ended_at": None}
+        provider_batch.move_to(
+            ProviderBatch.Status.RETRYING_IN_PLACE, failures=0, trouble="", **again
+        )
     else:
-        part.move_to(Part.Status.DONE, failures=0, trouble="")
+        provider_batch.move_to(ProviderBatch.Status.DONE, failures=0, trouble="")
 
 
-def _doubt(part: Part) -> dict[str, Any] | None:
+def _reread_from(provider_batch: ProviderBatch) -> dict[str, Any] | None:
     """From where to look again, as fields of the row; None if there is no reason, or no more.
 
     Results may fall short of the provider's counts, or once of what was sent, if lines may have
     been missed on the way. Where the counts fall short they may only be late.
     """
-    answered = part.results.exclude(answer_at=None).count()
-    counted = part.completed + part.failed
+    answered = provider_batch.results.exclude(answer_at=None).count()
+    counted = provider_batch.completed + provider_batch.failed
     is_short = answered < counted
-    if not part.rereads and part.batch.connection.has_partial_results:
-        is_left_over = part.upstream_status in BROKEN_OFF
-        is_short = is_short or (answered < part.total and not is_left_over)
+    if not provider_batch.rereads and provider_batch.batch.connection.has_partial_results:
+        is_left_over = provider_batch.remote_status in BROKEN_OFF
+        is_short = is_short or (answered < provider_batch.total and not is_left_over)
     if is_short:
-        return FROM_THE_START if part.rereads < MAX_REREADS else None
-    return {} if 0 < counted < answered and not part.rereads else None
+        return FROM_THE_START if provider_batch.rereads < MAX_REREADS else None
+    return {} if 0 < counted < answered and not provider_batch.rereads else None
 
 
-class _Drain:
+class _ResultReader:
     """Reads the files of ``part`` from where the last harvest stopped."""
 
-    def __init__(self, part: Part, upstream: UpstreamClient) -> None:
-        self._part = part
-        self._upstream = upstream
-        self._strays = Strays(part)
-        self._judge = Judge(part.batch.upload)
+    def __init__(self, provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+        self._part = provider_batch
+        self._upstream = provider
+        self._strays = UnmatchedLines(provider_batch)
+        self._judge = SchemaChecker(provider_batch.batch.upload)
 
-    def drain(self, kind: Segment.Kind, file_id: str) -> None:
+    def drain(self, kind: ResultChunk.Kind, file_id: str) -> None:
         if not file_id:
             return
-        part, progress = self._part, self._part.keep_alive()
-        seen = part.output_lines if kind == Segment.Kind.OUTPUT else part.error_lines
-        skip = seen if part.batch.connection.has_partial_results else 0
-        is_torn = bool(part.ended_at) and part.failures >= MAX_TEARS
+        provider_batch, progress = self._part, self._part.lease_renewer()
+        seen = (
+            provider_batch.output_lines
+            if kind == ResultChunk.Kind.OUTPUT
+            else provider_batch.error_lines
+        )
+        skip = seen if provider_batch.batch.connection.has_partial_results else 0
+        is_torn = bool(provider_batch.ended_at) and provider_batch.failures >= MAX_BROKEN_STREAMS
         with self._upstream.open_content(file_id, skip=skip, on_progress=progress) as content:
             for lines in _blocks(content.lines(cut_long=True, keep_torn=is_torn)):
                 skip += len(lines)
                 self._keep(kind, lines, cursor=max(skip, seen))
 
-    def _keep(self, kind: Segment.Kind, lines: list[bytes], *, cursor: int) -> None:
+    def _keep(self, kind: ResultChunk.Kind, lines: list[bytes], *, cursor: int) -> None:
         """Store the new ones of ``lines`` and enter them in the ledger, then move the cursor.
 
         The bytes go to storage first; rows and cursor follow in one transaction, so a death in
@@ -164,33 +186,39 @@ class _Drain:
         removed only where it is certain that nothing was committed. A stored line is progress, so
         that a step that is cut off again and again gets there in the end.
         """
-        part = self._part
-        read = {Segment.Kind.OUTPUT: "output_lines", Segment.Kind.ERROR: "error_lines"}[kind]
-        news = Sorted(part, lines, self._strays, self._judge)
+        provider_batch = self._part
+        read = {ResultChunk.Kind.OUTPUT: "output_lines", ResultChunk.Kind.ERROR: "error_lines"}[
+            kind
+        ]
+        news = SortedLines(provider_batch, lines, self._strays, self._judge)
         if not news.lines:
-            part.renew(**{read: cursor})
+            provider_batch.renew_lease(**{read: cursor})
             return
         body = b"".join(line + b"\n" for line in news.lines)
         name = default_storage.save(
-            f"results/{part.batch_id}/{part.pk}/{kind}-{cursor:09d}-{get_random_string(8)}.jsonl",
+            f"results/{provider_batch.batch_id}/{provider_batch.pk}/{kind}-{cursor:09d}-{get_random_string(8)}.jsonl",
             ContentFile(body),
         )
         try:
             with transaction.atomic():
-                segment = Segment.objects.create(
-                    part=part, kind=kind, blob=name, lines=len(news.lines), size=len(body)
+                result_chunk = ResultChunk.objects.create(
+                    provider_batch=provider_batch,
+                    kind=kind,
+                    blob=name,
+                    lines=len(news.lines),
+                    size=len(body),
                 )
-                _write(news.results, segment)
-                self._strays.enter(news.strays, segment)
-                part.renew(claims=0, **{read: cursor})
+                _write(news.results, result_chunk)
+                self._strays.enter(news.unmatched_lines, result_chunk)
+                provider_batch.renew_lease(claims=0, **{read: cursor})
         except StaleRow:
             default_storage.delete(name)
             raise
 
 
-def _write(results: list[Result], segment: Segment) -> None:
+def _write(results: list[Result], result_chunk: ResultChunk) -> None:
     for result in results:
-        result.segment = segment
+        result.result_chunk = result_chunk
     Result.objects.bulk_create(
         results, update_conflicts=True, unique_fields=["id"], update_fields=LEDGER_FIELDS
     )
@@ -207,7 +235,7 @@ def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
             if len(block) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
                 yield block
                 block, size = [], 0
-    except UpstreamError:
+    except ProviderError:
         if block:
             yield block
         raise

@@ -11,7 +11,7 @@ from batchapp.domain.results.outcome import Outcome, answer_text
 from batchapp.models import Result, Upload
 
 
-class Judge:
+class SchemaChecker:
     """Judges the answers to one upload, whose requests are read only if one asks for a schema."""
 
     def __init__(self, upload: Upload) -> None:
@@ -30,9 +30,9 @@ class Judge:
 
 
 def _judge(result: Result, line: bytes, asked: answer_schemas.Asked) -> None:
-    if fault := answer_schemas.fault(asked, answer_text(line)):
+    if finding := answer_schemas.schema_error(asked, answer_text(line)):
         result.outcome = Outcome.INVALID_SCHEMA
-        result.error_message = fault.replace("\0", "�")
+        result.error_message = finding.replace("\0", "�")
 
 
 def _request(blob: "File[bytes]", result: Result) -> bytes:

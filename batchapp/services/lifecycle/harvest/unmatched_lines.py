@@ -3,21 +3,21 @@
 import hashlib
 from collections.abc import Iterable
 
-from batchapp.models import Event, Part, Segment, Stray
+from batchapp.models import Event, ProviderBatch, ResultChunk, UnmatchedLine
 
 MOST_LISTED = 10_000
 """Strays of one part that have a row; the bytes of all of them are kept."""
 
 
-class Strays:
+class UnmatchedLines:
     """The lines of ``part`` that were set aside, for the time of one harvest.
 
     What is stored already is known by its bytes, which are read from storage when the first line
     turns up that is not simply an answer: most harvests never need them.
     """
 
-    def __init__(self, part: Part) -> None:
-        self._part = part
+    def __init__(self, provider_batch: ProviderBatch) -> None:
+        self._part = provider_batch
         self._stored: set[bytes] = set()
         self._is_loaded = False
         self._room = 0
@@ -35,16 +35,16 @@ class Strays:
         if self._is_loaded:
             self._stored.add(_digest(line))
 
-    def enter(self, found: list[Stray], segment: Segment) -> None:
+    def enter(self, found: list[UnmatchedLine], result_chunk: ResultChunk) -> None:
         """List what was ``found`` in ``segment``, and say so in the timeline once a harvest.
 
         To be called in the transaction that writes the segment.
         """
         if not found:
             return
-        for stray in found:
-            stray.segment = segment
-        Stray.objects.bulk_create(found[: self._room])
+        for unmatched_line in found:
+            unmatched_line.result_chunk = result_chunk
+        UnmatchedLine.objects.bulk_create(found[: self._room])
         self._room = max(0, self._room - len(found))
         self._total += len(found)
         if self._event is None:
@@ -53,12 +53,12 @@ class Strays:
         self._event.save()
 
     def _load(self, kept: Iterable[bytes]) -> None:
-        sign = self._part.keep_alive()
-        for segment in self._part.segments.all():
-            self._stored.update(map(_digest, segment.read_lines()))
+        sign = self._part.lease_renewer()
+        for result_chunk in self._part.result_chunks.all():
+            self._stored.update(map(_digest, result_chunk.read_lines()))
             sign(0)
         self._stored.update(map(_digest, kept))
-        self._room = max(0, MOST_LISTED - self._part.strays.count())
+        self._room = max(0, MOST_LISTED - self._part.unmatched_lines.count())
         self._is_loaded = True
 
     def _sentence(self) -> str:
