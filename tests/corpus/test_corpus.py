@@ -10,7 +10,7 @@ from batchapp.domain.preflight import lines
 from batchapp.domain.preflight.jsonl import Limits, Report, Severity, check
 from batchapp.domain.preflight.repairs import Choice, Repair, Repairing
 from tests.corpus.files import CASES, Case
-from tests.sandbox.api import Api
+from tests.sandbox.api_client import Api
 
 REFUSALS = {400, 403}
 """403 is for a model that the provider does not know."""

@@ -24,7 +24,7 @@ from batchapp.domain.preflight.jsonl import Limits, check
 from batchapp.domain.preflight.limits import ALLOWED_URLS
 from batchapp.domain.preflight.lines import trimmed
 from batchapp.sandbox.api.errors import ApiError
-from batchapp.sandbox.files.validation import check as sandbox_check
+from batchapp.sandbox.files.validation import check_line as sandbox_check
 from batchapp.sandbox.settings import Settings
 
 MODEL = "Qwen/Qwen3.5-9B"
