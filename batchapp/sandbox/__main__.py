@@ -1,10 +1,9 @@
-"""``python -m batchapp.sandbox``: the sandbox without Django."""
+"""Serve a local simulation of the provider's batch API, without Django."""
 
 import argparse
 import sys
 
-from batchapp.sandbox.options import NAMES, add_options
-from batchapp.sandbox.starting import run
+from batchapp.sandbox.command_line import NAMES, add_options, run
 
 
 def main() -> int:

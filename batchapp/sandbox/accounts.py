@@ -1,18 +1,18 @@
-"""Who is calling: each inference key is an account of its own."""
+"""Accounts: each inference key has its own."""
 
 import hashlib
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from batchapp.sandbox.api.errors import openai_error, refused
+from batchapp.sandbox.api.errors import openai_error, text_error
 
 PLATFORM_PREFIXES = ("pk-", "dw-platform-")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The owner of files and batches, known by a hash so that no key is ever stored."""
+    """The owner of files and batches. ``id`` is a hash, so that no key is stored."""
 
     id: str
     balance_usd: float
@@ -22,25 +22,25 @@ class Account:
         return f"{self.id[:8]}@sandbox.invalid"
 
 
-def account(request: Request) -> Account:
-    """The account of the request's inference key.
+def inference_account(request: Request) -> Account:
+    """Return the account of the request's inference key.
 
     Raises:
-        ApiError: 401 for no key, a revoked one, or one of the other class.
+        ApiError: 401 for a missing key, a revoked key or a platform key.
     """
-    key = bearer(request)
+    key = bearer_key(request)
     if not key.startswith("sk-") or "-revoked" in key:
-        raise refused(401, "Authentication required")
+        raise text_error(401, "Authentication required")
     return _account(key)
 
 
-def account_for_models(request: Request) -> Account:
-    """The same, with the errors of ``/v1/models``, which alone are OpenAI's.
+def models_account(request: Request) -> Account:
+    """Like ``inference_account``, with the OpenAI errors that only ``/v1/models`` returns.
 
     Raises:
         ApiError: 401 ``missing_authorization`` or ``invalid_api_key``.
     """
-    key = bearer(request)
+    key = bearer_key(request)
     if not key:
         raise openai_error(401, "Missing Authorization header", "missing_authorization")
     if not key.startswith("sk-") or "-revoked" in key:
@@ -49,37 +49,36 @@ def account_for_models(request: Request) -> Account:
 
 
 def platform_account(request: Request) -> Account:
-    """The account of the request's platform key.
+    """Return the account of the request's platform key.
 
     Raises:
-        ApiError: 401 for anything else, inference keys among them.
+        ApiError: 401 for a missing key, a revoked key or an inference key.
     """
-    key = bearer(request)
+    key = bearer_key(request)
     if not key.startswith(PLATFORM_PREFIXES) or "-revoked" in key:
-        raise refused(401, "Authentication required")
+        raise text_error(401, "Authentication required")
     return _account(key)
 
 
-def watched_account(request: Request) -> str:
-    """The inference account a platform key sees to: ``pk-NAME`` to that of ``sk-NAME``."""
-    return account_id(watched_key(request))
+def linked_account_id(request: Request) -> str:
+    """Return the account of ``sk-NAME`` for the platform key ``pk-NAME``."""
+    return account_id(linked_inference_key(request))
 
 
-def watched_key(request: Request) -> str:
-    key = bearer(request)
+def linked_inference_key(request: Request) -> str:
+    key = bearer_key(request)
     for prefix in PLATFORM_PREFIXES:
         key = key.removeprefix(prefix)
     return f"sk-{key}"
 
 
-def bearer(request: Request) -> str:
-    """The key as it was sent, or nothing."""
+def bearer_key(request: Request) -> str:
+    """Return the key of the request, or an empty text."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def account_id(key: str) -> str:
-    """The account of a key. Nothing else is ever kept of it."""
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""Every batch there ever was and what it cost, for proofs that none was paid twice."""
+"""All batches and their costs, to prove that no batch was paid twice."""
 
 import sqlite3
 from collections import defaultdict
@@ -8,19 +8,18 @@ from typing import Any
 import msgspec
 
 from batchapp.sandbox.api.catalogue import MODELS
-from batchapp.sandbox.api.costs import plain
-from batchapp.sandbox.batches.creating import RESERVED_METADATA
-from batchapp.sandbox.batches.progress import Batch, counts
+from batchapp.sandbox.api.costs import decimal_text
+from batchapp.sandbox.batches.create import RESERVED_METADATA
+from batchapp.sandbox.batches.progress import Batch, request_counts
 from batchapp.sandbox.settings import Settings
 
 
 def ledger(
     connection: sqlite3.Connection, moment: float, settings: Settings, account: str | None = None
 ) -> dict[str, Any]:
-    """All batches, also deleted ones and those whose creator never heard of them.
+    """Return all batches, including deleted ones, with their sums by metadata key and value.
 
-    A batch is paid as soon as one of its requests has succeeded. ``by_metadata`` sums them up
-    for each value of each of the client's metadata keys.
+    A batch is paid as soon as one of its requests has succeeded.
     """
     costs = _costs(connection, moment)
     batches = [
@@ -43,7 +42,7 @@ def _entry(
     cost: Decimal,
 ) -> dict[str, Any]:
     batch = Batch.from_row(row)
-    done = counts(connection, batch, moment)
+    counts = request_counts(connection, batch, moment)
     metadata = msgspec.json.decode(batch.metadata)
     return {
         "id": batch.id,
@@ -59,15 +58,15 @@ def _entry(
         "is_deleted": batch.deleted_at is not None,
         "status": batch.status(moment, settings),
         "requests": batch.total,
-        "completed": done.completed,
-        "failed": done.failed,
-        "is_paid": done.completed > 0,
-        "cost_usd": plain(cost),
+        "completed": counts.completed,
+        "failed": counts.failed,
+        "is_paid": counts.completed > 0,
+        "cost_usd": decimal_text(cost),
     }
 
 
 def _costs(connection: sqlite3.Connection, moment: float) -> dict[int, Decimal]:
-    """USD by batch for what has succeeded until ``moment``."""
+    """Return the USD of each batch for the requests that succeeded until ``moment``."""
     costs: dict[int, Decimal] = defaultdict(Decimal)
     for row in connection.execute(
         "SELECT batches.pk AS pk, completion_window, model,"
@@ -91,16 +90,17 @@ def _by_metadata(batches: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name, value in batch["metadata"].items():
             groups[name][value].append(batch)
     return {
-        name: {value: _sum(found) for value, found in values.items()}
+        name: {value: _sum(members) for value, members in values.items()}
         for name, values in groups.items()
     }
 
 
 def _sum(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    cost = sum((Decimal(batch["cost_usd"]) for batch in batches), Decimal(0))
     return {
         "batches": len(batches),
         "paid": sum(batch["is_paid"] for batch in batches),
         "requests": sum(batch["requests"] for batch in batches),
         "completed": sum(batch["completed"] for batch in batches),
-        "cost_usd": plain(sum((Decimal(batch["cost_usd"]) for batch in batches), Decimal(0))),
+        "cost_usd": decimal_text(cost),
     }

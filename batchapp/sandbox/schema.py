@@ -1,7 +1,7 @@
-"""The tables of the sandbox's database."""
+"""The database tables of the sandbox."""
 
 SCHEMA = """
--- One file somebody uploaded, or one of the two virtual files of a batch.
+-- An uploaded file, or one of the two virtual files of a batch.
 CREATE TABLE IF NOT EXISTS files (
     pk INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS files (
 );
 CREATE INDEX IF NOT EXISTS files_by_owner ON files (owner, pk);
 
--- Where each line of an uploaded file lies, and what its model call will come to.
+-- The position of each line in an uploaded file, and the planned outcome of its request.
 CREATE TABLE IF NOT EXISTS lines (
     file INTEGER NOT NULL,
     number INTEGER NOT NULL,             -- from 1, blank lines not counted
@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS lines (
     length INTEGER NOT NULL,
     custom_id TEXT NOT NULL,
     model TEXT NOT NULL,
-    first_status INTEGER NOT NULL,       -- HTTP status of the first attempt, 0 for no answer
-    later_status INTEGER NOT NULL,       -- and of every retry
+    first_status INTEGER NOT NULL,       -- HTTP status of the first attempt, 0 for a timeout
+    later_status INTEGER NOT NULL,       -- HTTP status of every retry
     is_slow INTEGER NOT NULL,
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS file_models (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS file_models_by_model ON file_models (model, file);
 
--- Every batch that was ever created, also when its creator never heard of it.
+-- Every batch that was ever created, including deleted ones.
 CREATE TABLE IF NOT EXISTS batches (
     pk INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS batches (
     populated_at REAL NOT NULL,
     expires_at REAL NOT NULL,
     settled_at REAL NOT NULL,            -- when the last request settles
-    finalized_at REAL,                   -- when somebody noticed
+    finalized_at REAL,                   -- when the end was first reported
     cancelled_at REAL,
     deleted_at REAL,
     total INTEGER NOT NULL,
@@ -69,25 +69,25 @@ CREATE INDEX IF NOT EXISTS batches_by_file ON batches (file);
 CREATE TABLE IF NOT EXISTS requests (
     batch INTEGER NOT NULL,
     line INTEGER NOT NULL,
-    status INTEGER NOT NULL,             -- HTTP status it settles with, 0 for no answer
+    status INTEGER NOT NULL,             -- HTTP status of the result, 0 for a timeout
     has_failed INTEGER NOT NULL,
-    settles_at REAL,                     -- NULL once cancelled
+    settles_at REAL,                     -- NULL if cancelled
     PRIMARY KEY (batch, line)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS requests_by_outcome
     ON requests (batch, has_failed, settles_at, line);
 
--- One rule of faults; those in a key's text come here when they are first met.
+-- The fault rules; rules in a key are added at the first call that they match.
 CREATE TABLE IF NOT EXISTS faults (
     id TEXT PRIMARY KEY,
     source TEXT NOT NULL,                -- options | request | key
     rule TEXT NOT NULL,
     added_at REAL NOT NULL,
-    calls INTEGER NOT NULL DEFAULT 0,    -- how many calls have matched while it was in force
-    struck INTEGER NOT NULL DEFAULT 0    -- and how many of them it has spoilt
+    calls INTEGER NOT NULL DEFAULT 0,    -- calls that matched the active rule
+    struck INTEGER NOT NULL DEFAULT 0    -- calls to which the fault was applied
 ) WITHOUT ROWID;
 
--- What a fault does once only.
+-- Objects to which a fault was applied that happens once per object.
 CREATE TABLE IF NOT EXISTS fault_marks (
     fault TEXT NOT NULL,
     what TEXT NOT NULL,
@@ -97,9 +97,9 @@ CREATE TABLE IF NOT EXISTS fault_marks (
 CREATE TABLE IF NOT EXISTS webhooks (
     pk INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    user TEXT NOT NULL,                  -- the platform key's account, who may change it
-    owner TEXT NOT NULL,                 -- the inference key's account, whose batches it tells of
-    rules TEXT NOT NULL,                 -- faults of deliveries that the key asked for, as JSON
+    user TEXT NOT NULL,                  -- account of the platform key, which manages the webhook
+    owner TEXT NOT NULL,                 -- account of the inference key that owns the batches
+    rules TEXT NOT NULL,                 -- fault rules for deliveries in the key, as JSON
     url TEXT NOT NULL,
     event_types TEXT,                    -- a JSON list; NULL for all
     description TEXT,
@@ -109,7 +109,7 @@ CREATE TABLE IF NOT EXISTS webhooks (
     created_at REAL NOT NULL
 );
 
--- One event for one webhook; a batch that runs again has another one when it ends again.
+-- One event for one webhook; a retried batch has another event at its next end.
 CREATE TABLE IF NOT EXISTS webhook_events (
     pk INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -118,8 +118,8 @@ CREATE TABLE IF NOT EXISTS webhook_events (
     settled_at REAL NOT NULL,
     body TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
-    due_at REAL,                         -- of the next attempt; NULL if there is none
-    is_held INTEGER NOT NULL DEFAULT 0,  -- until a later event has been delivered
+    due_at REAL,                         -- next attempt; NULL if there is none
+    is_held INTEGER NOT NULL DEFAULT 0,  -- waits until a later event was delivered
     delivered_at REAL,
     UNIQUE (webhook, batch, settled_at)
 );

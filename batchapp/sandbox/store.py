@@ -1,23 +1,33 @@
-"""Where the sandbox keeps what it was given: one SQLite file, and one file per upload.
+"""Storage of the sandbox: one SQLite database, and one file per upload.
 
-A request's outcome is written down when its batch is created, together with the moment it
-becomes visible; nothing has to run in between, so a killed sandbox goes on where it was.
-The uploaded lines lie beside the database, because 200 MB would pass twice through its
-journal and hold its only write lock meanwhile.
+The outcome of each request and the time at which it becomes visible are stored when a batch is
+created. No process has to run until then, so a killed sandbox continues after its restart.
+Uploaded lines are not in the database: writing 200 MB would block all other writes.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from batchapp.sandbox.schema import SCHEMA
 
 
+def insert_row(connection: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> int:
+    """Insert one row; return its ``pk``. The names of table and columns are not escaped."""
+    cursor = connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608
+        f" VALUES ({', '.join('?' * len(columns))})",
+        tuple(columns.values()),
+    )
+    return cast("int", cursor.lastrowid)
+
+
 @contextmanager
-def looking_into(directory: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that changes nothing, also while a sandbox works in the same folder."""
+def open_read_only(directory: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database for reading, also while another process serves the same folder."""
     connection = sqlite3.connect(directory / "sandbox.sqlite3", timeout=30)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA query_only = 1")
@@ -28,22 +38,20 @@ def looking_into(directory: Path) -> Iterator[sqlite3.Connection]:
 
 
 class Store:
-    """The database, and the folder of uploaded lines."""
-
     def __init__(self, directory: Path) -> None:
         self.files = directory / "files"
         self.files.mkdir(parents=True, exist_ok=True)
         self._path = directory / "sandbox.sqlite3"
-        self._idle: list[sqlite3.Connection] = []
+        self._idle_connections: list[sqlite3.Connection] = []
         self._write_lock = threading.Lock()
-        with self._borrowed() as connection:
+        with self._connection() as connection:
             connection.executescript(SCHEMA)
-        self._forget_broken_uploads()
+        self._delete_unfinished_uploads()
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one state of the database throughout."""
-        with self._borrowed() as connection:
+    def read_transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that sees one state of the database."""
+        with self._connection() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -51,9 +59,9 @@ class Store:
                 connection.execute("ROLLBACK")
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose work is kept as a whole, or not at all if the block raises."""
-        with self._write_lock, self._borrowed() as connection:
+    def write_transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection whose changes are committed together, or not if the block raises."""
+        with self._write_lock, self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -63,40 +71,39 @@ class Store:
             connection.execute("COMMIT")
 
     def content_path(self, file_id: str) -> Path:
-        """Where the lines of an uploaded file lie."""
         return self.files / f"{file_id}.jsonl"
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        while self._idle_connections:
+            self._idle_connections.pop().close()
 
     @contextmanager
-    def _borrowed(self) -> Iterator[sqlite3.Connection]:
-        """A connection nobody else uses meanwhile; request threads come and go."""
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that no other thread uses until the block ends."""
         try:
-            connection = self._idle.pop()
+            connection = self._idle_connections.pop()
         except IndexError:
-            connection = self._connected()
+            connection = self._open_connection()
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            self._idle_connections.append(connection)
 
-    def _connected(self) -> sqlite3.Connection:
+    def _open_connection(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=30, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
-        # Survives a killed process; only a power cut could lose the last commits.
+        # Commits survive a killed process; only a power failure can lose the last ones.
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
-    def _forget_broken_uploads(self) -> None:
-        """Drop what uploads left behind that were cut short when the process died."""
-        broken = "SELECT pk FROM files WHERE state = 'receiving'"
-        with self.writing() as connection:
-            connection.execute(f"DELETE FROM lines WHERE file IN ({broken})")  # noqa: S608
+    def _delete_unfinished_uploads(self) -> None:
+        """Delete uploads that were interrupted when the process was killed."""
+        unfinished = "SELECT pk FROM files WHERE state = 'receiving'"
+        with self.write_transaction() as connection:
+            connection.execute(f"DELETE FROM lines WHERE file IN ({unfinished})")  # noqa: S608
             rows = connection.execute("SELECT id FROM files WHERE state = 'receiving'").fetchall()
             connection.execute("DELETE FROM files WHERE state = 'receiving'")
         for row in rows:

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from batchapp.sandbox.settings import Settings
-from tests.sandbox.api import Api
+from tests.sandbox.api_client import Api
 from tests.sandbox.processes import sandbox_thread
 
 

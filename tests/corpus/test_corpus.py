@@ -10,7 +10,7 @@ from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Correc
 from batchapp.domain.request_files.check_file import Limits, Report, Severity, check
 from batchapp.domain.request_files.reading import lines
 from tests.corpus.files import CASES, Case
-from tests.sandbox.api import Api
+from tests.sandbox.api_client import Api
 
 REFUSALS = {400, 403}
 """403 is for a model that the provider does not know."""

@@ -29,7 +29,7 @@ from batchapp.domain.request_files.findings import (
 from batchapp.domain.request_files.limits import ALLOWED_URLS
 from batchapp.domain.request_files.reading.lines import trimmed
 from batchapp.sandbox.api.errors import ApiError
-from batchapp.sandbox.files.validation import check as sandbox_check
+from batchapp.sandbox.files.validation import check_line as sandbox_check
 from batchapp.sandbox.settings import Settings
 
 MODEL = "Qwen/Qwen3.5-9B"

@@ -16,7 +16,7 @@ from batchapp.models import Batch, BatchImport, Project, ProviderBatch, Provider
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import ADMIN, make_connection, make_key, make_price, make_project, make_user
-from tests.sandbox.api import CHAT_MODEL, Api, lines
+from tests.sandbox.api_client import CHAT_MODEL, Api, lines
 from tests.sandbox.processes import sandbox_thread
 
 pytestmark = pytest.mark.django_db

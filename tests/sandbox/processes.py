@@ -1,4 +1,4 @@
-"""Sandboxes to test against: a process of its own, or a thread with settings of its own."""
+"""Sandboxes for tests: in a process, or in a thread of the test process."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from batchapp.sandbox.network import SandboxServer, listening_socket
-from batchapp.sandbox.server import application
+from batchapp.sandbox.application import make_application
+from batchapp.sandbox.server import SandboxServer, open_listener
 from batchapp.sandbox.settings import Settings
 
 
@@ -17,7 +17,7 @@ from batchapp.sandbox.settings import Settings
 def sandbox_process(
     data: Path, *args: str, speed: float = 50
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run one on a free port; its first line says where."""
+    """Run a sandbox process on a free port; yield its URL and the process."""
     command = [sys.executable, "-m", "batchapp.sandbox", "--port", "0", "--data", str(data)]
     command += ["--speed", str(speed), *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -30,10 +30,15 @@ def sandbox_process(
 
 @contextmanager
 def sandbox_thread(settings: Settings) -> Iterator[str]:
-    """Run one in this process, where every setting can be chosen."""
-    app = application(settings)
-    server = SandboxServer(app, app.network, job=app.deliveries.run, log_level="critical")
-    with listening_socket("127.0.0.1", 0) as listener:
+    """Run a sandbox with ``settings`` in a thread; yield its URL."""
+    app = make_application(settings)
+    server = SandboxServer(
+        app,
+        app.server_control,
+        background_job=app.deliveries.run,
+        log_level="critical",
+    )
+    with open_listener("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

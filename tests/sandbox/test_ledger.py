@@ -1,4 +1,4 @@
-"""The ledger: who ordered what, and what was paid."""
+"""The ledger of batches and costs."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.core.management import call_command
 
-from tests.sandbox.api import Api, chat, line, lines
+from tests.sandbox.api_client import Api, chat, line, lines
 from tests.sandbox.processes import sandbox_process
 
 
@@ -17,23 +17,23 @@ def ledger(api: Api) -> dict:
     return api.http.get("/_sandbox/ledger").json()
 
 
-def test_the_ledger_knows_batches_whose_creator_never_heard_of_them(account):
+def test_the_ledger_contains_batches_whose_reply_was_lost(account):
     api = account("", "lost-reply/create")
     file_id = api.file(lines(3))
     for _attempt in range(2):
         with pytest.raises(httpx.RemoteProtocolError):
             api.create(file_id, metadata={"token": "t1", "created_by": "me"})
 
-    found = ledger(api)
-    while found["total"]["paid"] < 2:
-        found = ledger(api)
+    content = ledger(api)
+    while content["total"]["paid"] < 2:
+        content = ledger(api)
 
-    first, second = found["batches"]
+    first, second = content["batches"]
     assert first["id"] != second["id"]
     assert first["metadata"] == {"token": "t1"}
     assert (first["filename"], first["input_file_id"]) == ("in.jsonl", file_id)
-    assert found["by_metadata"]["token"]["t1"]["batches"] == 2
-    assert found["by_metadata"]["token"]["t1"]["requests"] == 6
+    assert content["by_metadata"]["token"]["t1"]["batches"] == 2
+    assert content["by_metadata"]["token"]["t1"]["requests"] == 6
 
 
 def test_a_deleted_batch_stays_in_the_ledger_and_a_failed_one_costs_nothing(account):
@@ -46,32 +46,32 @@ def test_a_deleted_batch_stays_in_the_ledger_and_a_failed_one_costs_nothing(acco
         pass
     api.http.delete(f"/v1/batches/{paid['id']}")
 
-    found = ledger(api)
+    content = ledger(api)
 
-    deleted, failed = found["batches"]
+    deleted, failed = content["batches"]
     assert (deleted["is_deleted"], deleted["is_paid"], deleted["cost_usd"]) == (True, True, cost)
     assert (failed["status"], failed["is_paid"], failed["cost_usd"]) == ("failed", False, "0")
-    assert found["by_metadata"]["token"]["b"]["paid"] == 0
-    assert Decimal(found["total"]["cost_usd"]) == Decimal(cost) > 0
+    assert content["by_metadata"]["token"]["b"]["paid"] == 0
+    assert Decimal(content["total"]["cost_usd"]) == Decimal(cost) > 0
 
 
-def test_a_batch_cancelled_in_time_is_not_paid(limited):
-    api = limited(speed=1.0)
+def test_a_batch_cancelled_in_time_is_not_paid(api_with):
+    api = api_with(speed=1.0)
     api.post(api.batch(lines(2), metadata={"token": "c"}), "cancel")
 
-    found = ledger(api)["by_metadata"]["token"]["c"]
+    content = ledger(api)["by_metadata"]["token"]["c"]
 
-    assert found == {"batches": 1, "paid": 0, "requests": 2, "completed": 0, "cost_usd": "0"}
+    assert content == {"batches": 1, "paid": 0, "requests": 2, "completed": 0, "cost_usd": "0"}
 
 
 def test_without_a_key_the_ledger_shows_everybodys_batches(account, sandbox_url):
-    mine, theirs = account(), account()
-    ours = {api.batch(line())["id"] for api in (mine, theirs)}
+    first, second = account(), account()
+    batch_ids = {api.batch(line())["id"] for api in (first, second)}
 
     everything = httpx.get(f"{sandbox_url}/_sandbox/ledger", trust_env=False).json()
 
-    assert ours <= {batch["id"] for batch in everything["batches"]}
-    assert {batch["id"] for batch in ledger(mine)["batches"]} < ours
+    assert batch_ids <= {batch["id"] for batch in everything["batches"]}
+    assert {batch["id"] for batch in ledger(first)["batches"]} < batch_ids
 
 
 def test_the_ledger_can_be_printed_from_the_folder_also_after_a_kill(tmp_path):
@@ -92,7 +92,7 @@ def test_the_ledger_can_be_printed_from_the_folder_also_after_a_kill(tmp_path):
     assert killed == running
 
 
-def test_a_folder_without_a_sandbox_is_said(tmp_path):
+def test_a_folder_without_a_sandbox_is_reported(tmp_path):
     command = [sys.executable, "-m", "batchapp.sandbox", "--data", str(tmp_path), "--ledger"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -106,10 +106,11 @@ def test_the_ledger_is_also_a_command_of_the_portal(tmp_path, capsys):
         sandbox_process(tmp_path) as (url, _process),
         httpx.Client(base_url=url, headers={"Authorization": "Bearer sk-ledger"}) as http,
     ):
-        batch = Api(http).batch(line())
+        created = Api(http).batch(line())
 
     with pytest.raises(SystemExit) as ended:
         call_command("sandbox", "--data", str(tmp_path), "--ledger")
 
     assert not ended.value.code
-    assert [each["id"] for each in json.loads(capsys.readouterr().out)["batches"]] == [batch["id"]]
+    (batch,) = json.loads(capsys.readouterr().out)["batches"]
+    assert batch["id"] == created["id"]

@@ -1,4 +1,4 @@
-"""The sandbox as a process: what it says, what it survives, what it takes."""
+"""The sandbox as a process: messages, restarts, memory and speed."""
 
 import re
 import signal
@@ -10,19 +10,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sandbox.api import Api, chat, line, lines
+from tests.sandbox.api_client import Api, chat, line, lines
 from tests.sandbox.processes import sandbox_process
 
 HEADERS = {"Authorization": "Bearer sk-process"}
 
 
 def peak_megabytes(pid: int) -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found[1]) // 1024
+    match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert match
+    return int(match[1]) // 1024
 
 
-def test_a_killed_sandbox_goes_on_where_it_was(tmp_path):
+def test_a_killed_sandbox_continues_after_its_restart(tmp_path):
     with (
         sandbox_process(tmp_path, speed=8) as (url, process),
         httpx.Client(base_url=url, headers=HEADERS) as http,
@@ -41,15 +41,15 @@ def test_a_killed_sandbox_goes_on_where_it_was(tmp_path):
     ):
         api = Api(http)
         assert api.get(batch)["metadata"]["tag"] == "x"
-        over = api.wait(batch)
+        finished = api.wait(batch)
         after = api.content(batch["output_file_id"]).text
 
     assert before
     assert after.startswith(before)
-    assert over["request_counts"]["completed"] == 50
+    assert finished["request_counts"]["completed"] == 50
 
 
-def test_a_taken_port_is_said_in_one_line(tmp_path):
+def test_a_port_in_use_is_reported_in_one_line(tmp_path):
     with sandbox_process(tmp_path / "one") as (url, _process):
         port = url.rpartition(":")[2]
         command = [sys.executable, "-m", "batchapp.sandbox", "--port", port]
@@ -66,7 +66,7 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     assert second.stderr == f"sandbox: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
-def test_a_missing_port_is_said_in_one_line(tmp_path):
+def test_a_missing_port_is_reported_in_one_line(tmp_path):
     command = [sys.executable, "-m", "batchapp.sandbox", "--data", str(tmp_path)]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)

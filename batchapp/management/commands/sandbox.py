@@ -5,8 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from batchapp.sandbox.options import NAMES, add_options
-from batchapp.sandbox.starting import run
+from batchapp.sandbox.command_line import NAMES, add_options, run
 
 
 class Command(BaseCommand):

@@ -1,1 +1,1 @@
-"""What all calls have in common, and those about models and money."""
+"""Parts that all endpoints share, and the endpoints about models, costs and the sandbox itself."""

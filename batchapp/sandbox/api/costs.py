@@ -1,4 +1,4 @@
-"""What a file may cost, and what a batch has cost so far."""
+"""Cost estimates of files, and tokens and costs of batches."""
 
 import sqlite3
 from decimal import Decimal
@@ -7,32 +7,31 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from batchapp.sandbox.accounts import account
-from batchapp.sandbox.answers.conversation import CHARACTERS_PER_TOKEN
+from batchapp.sandbox.accounts import inference_account
 from batchapp.sandbox.api.catalogue import MODELS
 from batchapp.sandbox.api.errors import json_response
-from batchapp.sandbox.api.parameters import identifier
+from batchapp.sandbox.api.parameters import path_id
 from batchapp.sandbox.batches.objects import find_batch
 from batchapp.sandbox.batches.progress import Batch
-from batchapp.sandbox.files.showing import find_file
+from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.files.endpoints import find_file
+from batchapp.sandbox.language_model.conversation import CHARACTERS_PER_TOKEN
 from batchapp.sandbox.settings import Settings
-from batchapp.sandbox.state import now, sandbox_of
 
 RECENT_CALLS = 100
-RECENT_BATCHES = 5
-"""Where recent calls are looked for; the provider looks through all of them."""
+RECENT_BATCHES = 5  # searched for recent calls; the provider searches all batches
 
 
 def cost_estimate(request: Request) -> Response:
-    """What running a file within ``completion_window`` (default 24h) may cost in USD.
+    """Estimate the cost of a file in USD; ``completion_window`` defaults to 24h.
 
-    The window is not checked: an unknown one is priced like realtime calls.
+    An unknown completion window has the realtime prices.
     Source: the provider's server, control-layer 10.13.
     """
-    owner, file_id = account(request), identifier(request, "file_id")
+    owner, file_id = inference_account(request), path_id(request, "file_id")
     window = request.query_params.get("completion_window", "24h")
     moment = now()
-    with sandbox_of(request).store.reading() as connection:
+    with sandbox_of(request).store.read_transaction() as connection:
         file = find_file(connection, file_id, owner.id)
         models = [
             _model_estimate(connection, row, window, moment)
@@ -50,7 +49,7 @@ def cost_estimate(request: Request) -> Response:
             "total_estimated_output_tokens": sum(
                 model["estimated_output_tokens"] for model in models
             ),
-            "total_estimated_cost": plain(
+            "total_estimated_cost": decimal_text(
                 sum((Decimal(model["estimated_cost"]) for model in models), Decimal(0))
             ),
             "models": models,
@@ -59,9 +58,9 @@ def cost_estimate(request: Request) -> Response:
 
 
 def batch_analytics(request: Request) -> Response:
-    owner, batch_id = account(request), identifier(request, "batch_id")
+    owner, batch_id = inference_account(request), path_id(request, "batch_id")
     sandbox = sandbox_of(request)
-    with sandbox.store.reading() as connection:
+    with sandbox.store.read_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
         return json_response(analytics(connection, batch, now(), sandbox.settings))
 
@@ -69,8 +68,8 @@ def batch_analytics(request: Request) -> Response:
 def analytics(
     connection: sqlite3.Connection, batch: Batch, moment: float, settings: Settings
 ) -> dict[str, Any]:
-    """Tokens and USD a little while ago; before that zeros, and no cost at all."""
-    folded_until = moment - settings.lasting(settings.analytics_seconds)
+    """Return tokens and USD as of ``analytics_seconds`` ago; without results there is no cost."""
+    counted_until = moment - settings.scaled_seconds(settings.analytics_seconds)
     requests = prompt_tokens = completion_tokens = 0
     cost = Decimal(0)
     for row in connection.execute(
@@ -79,7 +78,7 @@ def analytics(
         " SUM(CASE WHEN has_failed THEN 0 ELSE completion_tokens END) AS completion"
         " FROM requests JOIN lines ON lines.file = ? AND lines.number = requests.line"
         " WHERE batch = ? AND settles_at <= ? GROUP BY model",
-        (batch.file, batch.pk, folded_until),
+        (batch.file, batch.pk, counted_until),
     ):
         requests += row["requests"]
         prompt_tokens += row["prompt"]
@@ -94,18 +93,17 @@ def analytics(
         "total_tokens": prompt_tokens + completion_tokens,
     }
     if requests:
-        tokens_each = completion_tokens / requests
         totals |= {
-            "avg_duration_ms": round(350 + 12 * tokens_each, 1),
+            "avg_duration_ms": round(350 + 12 * (completion_tokens / requests), 1),
             "avg_ttfb_ms": 350.0,
-            "total_cost": plain(cost),
-            "total_list_cost": plain(cost),
+            "total_cost": decimal_text(cost),
+            "total_list_cost": decimal_text(cost),
         }
     return totals
 
 
-def plain(amount: Decimal) -> str:
-    """``amount`` without exponent or needless zeros."""
+def decimal_text(amount: Decimal) -> str:
+    """Return ``amount`` without exponent and without trailing zeros."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -132,14 +130,14 @@ def _model_estimate(
         "request_count": requests,
         "estimated_input_tokens": input_tokens,
         "estimated_output_tokens": output_tokens,
-        "estimated_cost": plain(cost),
+        "estimated_cost": decimal_text(cost),
     }
 
 
 def _mean_completion_tokens(
     connection: sqlite3.Connection, alias: str, moment: float
 ) -> int | None:
-    """The mean length of the model's latest successful answers, whoever asked for them."""
+    """Return the mean length of the latest successful responses of a model, for all accounts."""
     batches = connection.execute(
         "SELECT pk, batches.file AS file FROM batches"
         " JOIN file_models ON file_models.file = batches.file AND model = ?"

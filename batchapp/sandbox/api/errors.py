@@ -1,4 +1,4 @@
-"""How the sandbox says no: bare text mostly, JSON where the provider answers in JSON."""
+"""Error responses: plain text, or JSON where the provider sends JSON."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 
 class ApiError(Exception):
-    """The request ends here, with ``response`` as its answer."""
+    """Stop processing the request and send ``response``."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -20,21 +20,21 @@ def json_response(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def refused(status: int, message: str) -> ApiError:
-    """An error whose body is the bare message: the provider's usual kind."""
+def text_error(status: int, message: str) -> ApiError:
+    """Return an error whose body is the message, as most errors of the provider."""
     return ApiError(PlainTextResponse(message, status))
 
 
-def busy(message: str) -> ApiError:
-    """429; header and body disagree about the delay because the provider's do."""
+def too_many_requests(message: str) -> ApiError:
+    """Return a 429 error. Header and body name different delays, as at the provider."""
     content = {"error": "too_many_requests", "message": message, "retry_after_seconds": 30}
     response = json_response(content, 429)
     response.headers["Retry-After"] = "60"
     return ApiError(response)
 
 
-def unavailable() -> ApiError:
-    """503; its header and body agree."""
+def service_unavailable() -> ApiError:
+    """Return a 503 error. Header and body name the same delay."""
     content = {
         "error": "service_unavailable",
         "message": "The service is temporarily unavailable. Please retry later.",
@@ -46,28 +46,28 @@ def unavailable() -> ApiError:
 
 
 def openai_error(status: int, message: str, code: str) -> ApiError:
-    """An error in OpenAI's envelope, which only ``/v1/models`` uses."""
+    """Return an error in the format of OpenAI, which only ``/v1/models`` uses."""
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     return ApiError(json_response({"error": error}, status))
 
 
-async def answer_api_error(_request: Request, error: Exception) -> Response:
+async def handle_api_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, ApiError):
         return error.response
     raise error
 
 
-async def answer_routing_error(_request: Request, error: Exception) -> Response:
-    """Unknown paths and methods have empty bodies."""
+async def handle_routing_error(_request: Request, error: Exception) -> Response:
+    """Return an empty body for an unknown path or method."""
     if isinstance(error, HTTPException):
         return Response(None, error.status_code, headers=error.headers)
     raise error
 
 
-async def answer_nobody(_request: Request, _error: Exception) -> Response:
-    """The client hung up while it was sending; whatever is answered reaches no one."""
+async def handle_client_disconnect(_request: Request, _error: Exception) -> Response:
+    # The client has closed the connection and cannot receive a response.
     return Response(None, 499)
 
 
-async def answer_crash(_request: Request, _error: Exception) -> Response:
+async def handle_unexpected_error(_request: Request, _error: Exception) -> Response:
     return PlainTextResponse("Internal server error", 500)

@@ -1,4 +1,4 @@
-"""The list of models, and the few calls of the management API that a portal may read."""
+"""The list of models and the read-only endpoints of the management API."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,20 +6,19 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from batchapp.sandbox.accounts import account_for_models, platform_account
+from batchapp.sandbox.accounts import models_account, platform_account
 from batchapp.sandbox.api.catalogue import MILLION, MODELS, REALTIME, Model, Tariff
-from batchapp.sandbox.api.costs import plain
+from batchapp.sandbox.api.costs import decimal_text
 from batchapp.sandbox.api.errors import json_response
 from batchapp.sandbox.api.parameters import integer
-from batchapp.sandbox.state import sandbox_of
+from batchapp.sandbox.context import sandbox_of
 
-CREATED = 1_767_225_600
-"""When the models and tariffs are said to have come: 2026-01-01, Unix seconds."""
+CREATED = 1_767_225_600  # 2026-01-01 as Unix seconds, the same for all models
 
 
 def list_models(request: Request) -> Response:
-    """``GET /v1/models``, without prices, as OpenAI lists them."""
-    account_for_models(request)
+    """List the models in the format of OpenAI, without prices."""
+    models_account(request)
     data = [
         {"id": alias, "object": "model", "created": CREATED, "owned_by": "None"}
         for alias in MODELS
@@ -27,20 +26,20 @@ def list_models(request: Request) -> Response:
     return json_response({"object": "list", "data": data})
 
 
-def models_with_prices(request: Request) -> Response:
-    """``GET /admin/api/v1/models``, with tariffs if ``include=pricing`` asks for them."""
+def list_priced_models(request: Request) -> Response:
+    """List the models, with their tariffs if ``include`` contains ``pricing``."""
     platform_account(request)
     query = request.query_params
     search = query.get("search", "").lower()
-    found = [
+    models = [
         model
         for model in MODELS.values()
         if search in model.alias.lower() and query.get("model_type", model.kind) == model.kind
     ]
     skip, limit = max(integer(request, "skip") or 0, 0), integer(request, "limit") or 10
     has_prices = "pricing" in query.get("include", "").split(",")
-    data = [_model(model, has_prices=has_prices) for model in found[skip : skip + limit]]
-    return json_response({"data": data, "total_count": len(found), "skip": skip, "limit": limit})
+    data = [_model(model, has_prices=has_prices) for model in models[skip : skip + limit]]
+    return json_response({"data": data, "total_count": len(models), "skip": skip, "limit": limit})
 
 
 def current_user(request: Request) -> Response:
@@ -65,19 +64,19 @@ def configuration(request: Request) -> Response:
 
 
 def _model(model: Model, *, has_prices: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    content: dict[str, Any] = {
         "alias": model.alias,
         "model_type": model.kind,
         "allowed_batch_completion_windows": model.windows,
     }
     if has_prices:
-        shown["tariffs"] = [_tariff(tariff) for tariff in model.tariffs]
-    return shown
+        content["tariffs"] = [_tariff(tariff) for tariff in model.tariffs]
+    return content
 
 
 def _tariff(tariff: Tariff) -> dict[str, Any]:
     is_realtime = tariff.window == REALTIME
-    shown: dict[str, Any] = {
+    content: dict[str, Any] = {
         "name": tariff.window,
         "input_price_per_token": _per_token(tariff.input),
         "output_price_per_token": _per_token(tariff.output),
@@ -87,9 +86,9 @@ def _tariff(tariff: Tariff) -> dict[str, Any]:
         "is_active": True,
     }
     if not is_realtime:
-        shown["completion_window"] = tariff.window
-    return shown
+        content["completion_window"] = tariff.window
+    return content
 
 
 def _per_token(usd_per_million: Decimal) -> str:
-    return plain(usd_per_million / MILLION)
+    return decimal_text(usd_per_million / MILLION)

@@ -1,4 +1,4 @@
-"""Reading paths, query strings and bodies, with the texts of the provider's web framework."""
+"""Parsing of paths, query strings and bodies, with the error texts of the provider."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,28 +6,27 @@ from uuid import UUID
 import msgspec
 from starlette.requests import Request
 
-from batchapp.sandbox.api.errors import ApiError, refused
-from batchapp.sandbox.api.serde import SerdeError, Shape, decode
+from batchapp.sandbox.api.errors import ApiError, text_error
+from batchapp.sandbox.api.json_decoder import JsonError, Shape, decode
 from batchapp.sandbox.settings import Settings
 
-PAGE_LIMIT = 101
-"""The most items a page has; the documentation says 100."""
+PAGE_LIMIT = 101  # the provider's documentation says 100, its code 101
 
 
-def identifier(request: Request, name: str) -> str:
-    """The path's id in canonical form.
+def path_id(request: Request, name: str) -> str:
+    """Return the path parameter ``name`` in canonical form.
 
     Raises:
-        ApiError: 400 unless it is a UUID.
+        ApiError: 400 unless the value is a UUID.
     """
     try:
         return str(UUID(request.path_params[name]))
     except ValueError as exc:
-        raise refused(400, f"Invalid {name} format") from exc
+        raise text_error(400, f"Invalid {name} format") from exc
 
 
-def cursor(request: Request) -> str | None:
-    """``after`` as a UUID; anything else is ignored, as the provider does."""
+def cursor_id(request: Request) -> str | None:
+    """Return the query parameter ``after``, or None unless the value is a UUID."""
     try:
         return str(UUID(request.query_params.get("after", "")))
     except ValueError:
@@ -35,7 +34,7 @@ def cursor(request: Request) -> str | None:
 
 
 def page_size(request: Request, default: int | None = 20) -> int | None:
-    """``limit`` forced into 1..101; ``default`` if there is none."""
+    """Return ``limit`` clamped to 1..101, or ``default`` without a limit."""
     limit = integer(request, "limit")
     return default if limit is None else min(max(limit, 1), PAGE_LIMIT)
 
@@ -45,55 +44,56 @@ def integer(request: Request, name: str) -> int | None:
     if value is None:
         return None
     if not value.removeprefix("-").isdecimal():
-        raise _undecodable(name, "invalid digit found in string")
+        raise _query_error(name, "invalid digit found in string")
     return min(max(int(value), -(2**62)), 2**62)
 
 
 def flag(request: Request, name: str) -> bool:
     value = request.query_params.get(name, "false")
     if value not in {"true", "false"}:
-        raise _undecodable(name, "provided string was not `true` or `false`")
+        raise _query_error(name, "provided string was not `true` or `false`")
     return value == "true"
 
 
-def instant(request: Request, name: str) -> float | None:
-    """An RFC 3339 time as Unix seconds."""
+def timestamp(request: Request, name: str) -> float | None:
+    """Return an RFC 3339 time as Unix seconds."""
     value = request.query_params.get(name)
     if value is None:
         return None
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as exc:
-        raise _undecodable(name, "input contains invalid characters") from exc
+        raise _query_error(name, "input contains invalid characters") from exc
     if moment.tzinfo is None:
-        raise _undecodable(name, "premature end of input")
+        raise _query_error(name, "premature end of input")
     return moment.timestamp()
 
 
 async def json_body(
     request: Request, decoder: msgspec.json.Decoder[Shape], settings: Settings
 ) -> Shape:
-    """The request's JSON body.
+    """Read and decode the body of the request.
 
     Raises:
-        ApiError: 413, 415, 400 for what is not JSON, 422 for what has another shape.
+        ApiError: 413 if too long, 415 for another media type, 400 for invalid JSON, 422 for
+            JSON of another shape.
     """
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise refused(415, "Expected request with `Content-Type: application/json`")
+        raise text_error(415, "Expected request with `Content-Type: application/json`")
     raw = b""
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > settings.json_body_bytes:
-            raise refused(413, "Failed to buffer the request body: length limit exceeded")
+            raise text_error(413, "Failed to buffer the request body: length limit exceeded")
     try:
         return decode(raw, decoder)
-    except SerdeError as exc:
+    except JsonError as exc:
         if exc.is_syntax:
-            raise refused(400, f"Failed to parse the request body as JSON: {exc}") from exc
+            raise text_error(400, f"Failed to parse the request body as JSON: {exc}") from exc
         text = f"Failed to deserialize the JSON body into the target type: {exc}"
-        raise refused(422, text) from exc
+        raise text_error(422, text) from exc
 
 
-def _undecodable(name: str, reason: str) -> ApiError:
-    return refused(400, f"Failed to deserialize query string: {name}: {reason}")
+def _query_error(name: str, reason: str) -> ApiError:
+    return text_error(400, f"Failed to deserialize query string: {name}: {reason}")

@@ -1,1 +1,1 @@
-"""Batches: made, followed, stopped, started again, read."""
+"""Batches: creation, lists, progress, results, cancellation and retries."""

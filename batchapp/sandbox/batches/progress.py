@@ -1,11 +1,11 @@
-"""How far a batch is, derived from the times written down for it and the time it is now."""
+"""The progress of a batch, computed from its stored times and the current time."""
 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from uuid import UUID
 
-from batchapp.sandbox.dice import Dice
+from batchapp.sandbox.seeded_random import SeededRandom
 from batchapp.sandbox.settings import Settings
 
 TERMINAL = {"completed", "failed", "cancelled"}
@@ -13,7 +13,7 @@ TERMINAL = {"completed", "failed", "cancelled"}
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One row of ``batches``; the schema says what the columns mean."""
+    """One row of ``batches``; see ``schema`` for the columns."""
 
     pk: int
     id: str
@@ -40,7 +40,7 @@ class Batch:
         return cls(**{field.name: row[field.name] for field in fields(cls)})
 
     def status(self, now: float, settings: Settings) -> str:
-        """The provider's status, by its own order of questions. Never ``expired``.
+        """Return the status by the rules of the provider, which never returns ``expired``.
 
         Source: the provider's server, control-layer 10.13.
         """
@@ -55,83 +55,65 @@ class Batch:
         return "finalizing" if self.finished_at(now, settings) is None else "completed"
 
     def finished_at(self, now: float, settings: Settings) -> float | None:
-        """When the batch was found to be finished: by a reader, or by the finalizer."""
+        """Return when a reader or the finalizer noticed the end of the batch, else None."""
         if self.finalized_at is not None:
             return self.finalized_at
-        noticed_at = self.settled_at + settings.lasting(settings.finalizer_seconds)
-        is_noticed = self.cancelled_at is None and now >= noticed_at
-        return noticed_at if is_noticed else None
+        noticed_at = self.settled_at + settings.scaled_seconds(settings.finalizer_seconds)
+        return noticed_at if self.cancelled_at is None and now >= noticed_at else None
 
-    def is_to_be_finalized(self, now: float) -> bool:
-        """Whether it has finished and nobody has noticed yet."""
-        is_stamped = self.finalized_at is not None or self.cancelled_at is not None
-        return not is_stamped and now >= self.settled_at
+    def needs_finalizing(self, now: float) -> bool:
+        """Return whether the batch has ended and nobody has noticed the end."""
+        return self.finalized_at is None and self.cancelled_at is None and now >= self.settled_at
 
     def is_unfinished(self, now: float) -> bool:
-        """What ``X-Incomplete`` says. It stays true if cancelled before population."""
+        """Return the value of ``X-Incomplete``; always true if cancelled while validating."""
         if self.cancelled_at is not None:
             return self.cancelled_at < self.populated_at
         return now < self.settled_at
 
     def request_id(self, line: int) -> str:
-        """The id of one request: the batch's beginning, then the line."""
+        """Return the request id: the beginning of the batch id, then the line."""
         return f"{self.id[:18]}-8000-{line:012x}"
 
 
-def split_request_id(request_id: UUID) -> tuple[str, int]:
-    """How the batch's id begins, and the line; the inverse of ``Batch.request_id``."""
+def parse_request_id(request_id: UUID) -> tuple[str, int]:
+    """Return the beginning of the batch id, and the line."""
     return str(request_id)[:18], int(str(request_id)[-12:], 16)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class RequestCounts:
     completed: int
     failed: int
 
 
-def counts(connection: sqlite3.Connection, batch: Batch, now: float) -> Counts:
-    """How many requests have settled; the cancelled ones are in neither number."""
+def request_counts(connection: sqlite3.Connection, batch: Batch, now: float) -> RequestCounts:
+    """Count the settled requests; cancelled requests are not counted."""
     if batch.cancelled_at is None and now >= batch.settled_at:
-        return Counts(batch.total - batch.failing, batch.failing)
-    settled = dict.fromkeys((0, 1), 0)
+        return RequestCounts(batch.total - batch.failing, batch.failing)
     query = (
         "SELECT has_failed, COUNT(*) FROM requests"
         " WHERE batch = ? AND has_failed IN (0, 1) AND settles_at <= ? GROUP BY has_failed"
     )
-    settled.update(tuple(row) for row in connection.execute(query, (batch.pk, now)))
-    return Counts(settled[0], settled[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """When each of several requests settles, as (line, Unix seconds)."""
-
-    settles_at: list[tuple[int, float]]
-
-    @property
-    def ends_at(self) -> float:
-        return max(moment for _line, moment in self.settles_at)
+    settled = dict(tuple(row) for row in connection.execute(query, (batch.pk, now)))
+    return RequestCounts(settled.get(0, 0), settled.get(1, 0))
 
 
 def schedule(
     lines: Iterable[tuple[int, bool]], *, seed: str, start: float, settings: Settings
-) -> Schedule:
-    """Spread ``lines``, (number, whether it is slow), evenly over the time they take.
+) -> dict[int, float]:
+    """Return the time at which each line settles, evenly distributed in an order from ``seed``.
 
-    The order is shuffled by ``seed``; no two lines settle at the same moment, so that the
-    order of results never depends on anything else.
+    ``lines`` are pairs of a line number and whether the request is slow. No two lines settle at
+    the same time, so that the order of the results is always the same.
     """
-    everything = list(lines)
-    dice = Dice(seed)
-    for last in range(len(everything) - 1, 0, -1):
-        other = dice.below(last + 1)
-        everything[last], everything[other] = everything[other], everything[last]
-    duration = settings.working_seconds(len(everything))
-    step = duration / max(len(everything), 1)
-    late = duration * (settings.slow_factor - 1)
-    return Schedule(
-        [
-            (line, start + step * (rank + 1 - dice.below(1000) / 2500) + late * is_slow)
-            for rank, (line, is_slow) in enumerate(everything)
-        ]
-    )
+    shuffled_lines = list(lines)
+    random = SeededRandom(seed)
+    random.shuffle(shuffled_lines)
+    duration = settings.working_seconds(len(shuffled_lines))
+    step = duration / max(len(shuffled_lines), 1)
+    delay = duration * (settings.slow_factor - 1)
+    return {
+        line: start + step * (rank + 1 - random.randbelow(1000) / 2500) + delay * is_slow
+        for rank, (line, is_slow) in enumerate(shuffled_lines)
+    }

@@ -1,4 +1,4 @@
-"""``GET /v1/batches/{id}/results``: every request of a batch, in the order of its input."""
+"""``GET /v1/batches/{id}/results``: all requests of a batch in the order of its input file."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -8,54 +8,59 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from batchapp.sandbox.accounts import account
-from batchapp.sandbox.answers.behaviour import failure_reason
-from batchapp.sandbox.api.errors import refused
-from batchapp.sandbox.api.parameters import identifier
+from batchapp.sandbox.accounts import inference_account
+from batchapp.sandbox.api.errors import text_error
+from batchapp.sandbox.api.parameters import path_id
 from batchapp.sandbox.batches.objects import find_batch
 from batchapp.sandbox.batches.progress import Batch
-from batchapp.sandbox.files.contents import (
+from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.files.content import (
     LINES_PER_BLOCK,
-    Window,
-    ndjson,
+    LineRange,
+    ndjson_response,
     response_body,
     search_condition,
 )
 from batchapp.sandbox.files.lines import read_lines
 from batchapp.sandbox.files.validation import RequestLine
-from batchapp.sandbox.state import now, sandbox_of
+from batchapp.sandbox.language_model.outcomes import failure_reason
 from batchapp.sandbox.store import Store
 
+# The provider shows cancelled requests as pending.
 _STATUS_CONDITIONS = {
     "pending": " AND (settles_at IS NULL OR settles_at > :now)",
     "in_progress": " AND 0",
     "completed": " AND has_failed = 0 AND settles_at <= :now",
     "failed": " AND has_failed = 1 AND settles_at <= :now",
 }
-"""Cancelled requests show as pending, as they do at the provider."""
 
 
-def results(request: Request) -> Response:
-    """All requests with their answers so far. While validating: nothing, called complete."""
-    owner, batch_id = account(request), identifier(request, "batch_id")
-    store, window, moment = sandbox_of(request).store, Window.of(request), now()
-    with store.reading() as connection:
+def list_results(request: Request) -> Response:
+    """Return all requests with their current results; a validating batch has no lines.
+
+    Unlike the other downloads, the empty response of a validating batch is called complete.
+    """
+    owner, batch_id = inference_account(request), path_id(request, "batch_id")
+    store, line_range, moment = sandbox_of(request).store, LineRange.of(request), now()
+    with store.read_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
-        is_page = window.limit is not None
+        is_page = line_range.limit is not None
         if moment < batch.populated_at:
-            return ndjson(iter(()), is_incomplete=False, last_line=batch.total, is_page=is_page)
+            return ndjson_response(
+                iter(()), is_incomplete=False, last_line=batch.total, is_page=is_page
+            )
         is_readable = connection.execute(
             "SELECT 1 FROM files WHERE pk = ? AND state = 'ready'", (batch.file,)
         ).fetchone()
         if is_page and not is_readable:
-            raise refused(500, "Internal server error")
-        rows = _rows(connection, request, batch, window, moment)
-    wanted = rows[: window.limit]
-    blocks = _blocks(store, batch, wanted, moment) if is_readable else _broken_off()
-    return ndjson(
+            raise text_error(500, "Internal server error")
+        rows = _rows(connection, request, batch, line_range, moment)
+    page = rows[: line_range.limit]
+    blocks = _blocks(store, batch, page, moment) if is_readable else _aborted_stream()
+    return ndjson_response(
         blocks,
-        is_incomplete=len(rows) > len(wanted) or batch.is_unfinished(moment),
-        last_line=window.skip + len(wanted),
+        is_incomplete=len(rows) > len(page) or batch.is_unfinished(moment),
+        last_line=line_range.skip + len(page),
         is_page=is_page,
     )
 
@@ -64,23 +69,23 @@ def _rows(
     connection: sqlite3.Connection,
     request: Request,
     batch: Batch,
-    window: Window,
+    line_range: LineRange,
     moment: float,
 ) -> list[sqlite3.Row]:
-    wanted = request.query_params.get("status")
-    if wanted is not None and wanted not in _STATUS_CONDITIONS:
-        raise refused(400, f"Invalid status '{wanted}'")
+    status = request.query_params.get("status")
+    if status is not None and status not in _STATUS_CONDITIONS:
+        raise text_error(400, f"Invalid status '{status}'")
     values = {
         "file": batch.file,
         "batch": batch.pk,
         "now": moment,
-        "search": window.search,
-        "limit": window.sql_limit,
-        "skip": window.skip,
+        "search": line_range.search,
+        "limit": line_range.sql_limit,
+        "skip": line_range.skip,
     }
-    condition = _STATUS_CONDITIONS[wanted] if wanted else ""
-    if window.search is not None:
-        condition += search_condition(window)[0].replace("?", ":search")
+    condition = _STATUS_CONDITIONS[status] if status else ""
+    if line_range.search is not None:
+        condition += search_condition(line_range)[0].replace("?", ":search")
     return connection.execute(
         "SELECT line, status, has_failed, settles_at FROM requests"  # noqa: S608
         " JOIN lines ON lines.file = :file AND lines.number = requests.line"
@@ -89,8 +94,8 @@ def _rows(
     ).fetchall()
 
 
-def _broken_off() -> Iterator[bytes]:
-    """A stream that ends in the middle: what the provider sends if the input file is gone."""
+def _aborted_stream() -> Iterator[bytes]:
+    """Interrupt the response, as the provider does if the input file was deleted."""
     yield b""
     raise ConnectionAbortedError("the input file of this batch was deleted")
 
@@ -110,7 +115,7 @@ def _blocks(
 def _result_line(batch: Batch, row: sqlite3.Row, line: RequestLine, moment: float) -> bytes:
     request_id = batch.request_id(row["line"])
     is_settled = row["settles_at"] is not None and row["settles_at"] <= moment
-    shown = {
+    content = {
         "id": request_id,
         "custom_id": line.custom_id,
         "model": line.body["model"],
@@ -120,8 +125,8 @@ def _result_line(batch: Batch, row: sqlite3.Row, line: RequestLine, moment: floa
         "status": "pending",
     }
     if is_settled and row["has_failed"]:
-        shown |= {"status": "failed", "error": failure_reason(line, row["status"])}
+        content |= {"status": "failed", "error": failure_reason(line, row["status"])}
     elif is_settled:
         body = response_body(line, request_id, row["settles_at"])
-        shown |= {"status": "completed", "response_body": msgspec.Raw(body)}
-    return msgspec.json.encode(shown) + b"\n"
+        content |= {"status": "completed", "response_body": msgspec.Raw(body)}
+    return msgspec.json.encode(content) + b"\n"

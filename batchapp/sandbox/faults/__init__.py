@@ -1,1 +1,1 @@
-"""What goes wrong on purpose."""
+"""Faults: errors of the provider and of the network that a test or a user requests."""

@@ -1,4 +1,4 @@
-"""Every fault that can be asked for: when it strikes, which calls, and its usual value."""
+"""All faults, with their default calls and values, and the names of calls."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ WRITES = ("upload", "create", "cancel", "retry")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One fault. ``value`` is what it takes if a switch names none; None if it takes no value."""
+    """The defaults of one fault; ``value`` is None for a fault without a value."""
 
     calls: tuple[str, ...]
     value: float | str | None
@@ -17,84 +17,84 @@ class Kind:
 
 
 _CONNECTION = {
-    "lost-request": Kind(WRITES, None, "the connection closes; nothing was done"),
-    "lost-reply": Kind(WRITES, None, "the work is done and kept, then the connection closes"),
-    "late-request": Kind(("create",), 5.0, "the work begins N seconds late, client or no client"),
-    "slow": Kind(ALL_CALLS, 3.0, "the work is done at once, the reply comes N seconds late"),
-    "trickle": Kind(ALL_CALLS, 5.0, "the reply's body comes in ten pieces over N seconds"),
-    "refuse": Kind(ALL_CALLS, 5.0, "connections break and are refused for N seconds"),
-    "restart": Kind(ALL_CALLS, None, "the sandbox dies before the work, and starts again"),
-    "restart-after": Kind(WRITES, None, "the sandbox dies after the work, before the reply"),
+    "lost-request": Kind(WRITES, None, "the connection closes before the call is processed"),
+    "lost-reply": Kind(WRITES, None, "the call is processed, then the connection closes"),
+    "late-request": Kind(
+        ("create",), 5.0, "processing starts N seconds late, even without the client"
+    ),
+    "slow": Kind(ALL_CALLS, 3.0, "the response is sent N seconds after the processing"),
+    "trickle": Kind(ALL_CALLS, 5.0, "the response body is sent in ten chunks over N seconds"),
+    "refuse": Kind(ALL_CALLS, 5.0, "all connections close; new ones are refused for N seconds"),
+    "restart": Kind(ALL_CALLS, None, "the sandbox is killed before processing, and restarts"),
+    "restart-after": Kind(WRITES, None, "the sandbox is killed after processing, and restarts"),
 }
 _REFUSALS = {
-    "busy": Kind(("upload", "create"), None, "429 whose header says 60 and whose body 30 seconds"),
-    "capacity": Kind(("create",), None, "429 for want of capacity in this completion window"),
+    "busy": Kind(("upload", "create"), None, "429; the header says 60 seconds, the body 30"),
+    "capacity": Kind(("create",), None, "429 because this completion window has no capacity"),
     "unverified": Kind(("create",), None, "429 because the account is not verified"),
-    "unavailable": Kind(ALL_CALLS, None, "503, nothing was done"),
-    "unavailable-after": Kind(WRITES, None, "503, though the work is done and kept"),
-    "error": Kind(ALL_CALLS, None, "500, nothing was done"),
-    "error-after": Kind(WRITES, None, "500, though the work is done and kept"),
-    "gone": Kind(("file", "content", "batch", "results"), None, "410"),
-    "html": Kind(ALL_CALLS, 502.0, "a web page with status N; nothing was done"),
-    "html-after": Kind(
-        WRITES, 502.0, "a web page with status N, though the work is done and kept"
-    ),
-    "empty": Kind(ALL_CALLS, None, "200 with nothing in it, though the work is done and kept"),
+    "unavailable": Kind(ALL_CALLS, None, "503 without processing"),
+    "unavailable-after": Kind(WRITES, None, "503 after processing"),
+    "error": Kind(ALL_CALLS, None, "500 without processing"),
+    "error-after": Kind(WRITES, None, "500 after processing"),
+    "gone": Kind(("file", "content", "batch", "results"), None, "410 without processing"),
+    "html": Kind(ALL_CALLS, 502.0, "a web page with status N without processing"),
+    "html-after": Kind(WRITES, 502.0, "a web page with status N after processing"),
+    "empty": Kind(ALL_CALLS, None, "200 with an empty body after processing"),
 }
-_ANSWERS = {
-    "wrong-types": Kind(READS, None, "numbers are texts, texts numbers, lists objects and back"),
+_JSON = {
+    "wrong-types": Kind(READS, None, "values have other JSON types, such as texts for numbers"),
     "unknown-status": Kind(
-        ("create", "batch", "batches", "cancel", "retry"), "reviewing", "a status nobody knows"
+        ("create", "batch", "batches", "cancel", "retry"),
+        "reviewing",
+        "a status that the API does not define",
     ),
-    "counts-back": Kind(("batch", "batches"), None, "only half of what is completed is counted"),
-    "counts-odd": Kind(("batch", "batches"), None, "more requests have failed than there are"),
+    "counts-back": Kind(("batch", "batches"), None, "only half of the completions are counted"),
+    "counts-odd": Kind(("batch", "batches"), None, "more requests have failed than the batch has"),
     "lag": Kind(
-        ("batch", "batches", "file", "files"), 5.0, "nothing younger than N seconds is known"
+        ("batch", "batches", "file", "files"), 5.0, "objects younger than N seconds are unknown"
     ),
     "vanish": Kind(
-        ("batch", "batches", "file", "files"), 100.0, "N percent of the ids are unknown for now"
+        ("batch", "batches", "file", "files"), 100.0, "N percent of the ids are unknown"
     ),
 }
-_STATES = {
-    "reopen": Kind(("batch",), None, "a batch that was seen finished runs again, once"),
-    "late-landing": Kind(("cancel",), 1.0, "N cancelled requests still come to an end, and cost"),
+_BATCHES = {
+    "reopen": Kind(("batch",), None, "a finished batch runs again, once, after it was read"),
+    "late-landing": Kind(("cancel",), 1.0, "N cancelled requests still finish and are billed"),
 }
 _LINES = {
-    "cut": Kind(("content",), 500.0, "the connection closes after N bytes of body"),
-    "cut-announced": Kind(
-        ("content",), 500.0, "the same, with a length announced that is greater"
-    ),
-    "cut-clean": Kind(("content",), 500.0, "after N bytes the body ends as if it were complete"),
-    "swap": Kind(("content",), None, "a line appears before one that was already read"),
-    "shuffle": Kind(("content",), None, "the lines come in another order each time"),
-    "repeat": Kind(("content",), 10.0, "N percent of the lines come twice"),
+    "cut": Kind(("content",), 500.0, "the connection closes after N bytes of the body"),
+    "cut-announced": Kind(("content",), 500.0, "the same, with a greater Content-Length"),
+    "cut-clean": Kind(("content",), 500.0, "the body ends after N bytes like a complete response"),
+    "swap": Kind(("content",), None, "a line appears before a line that was already read"),
+    "shuffle": Kind(("content",), None, "each download has another order of lines"),
+    "repeat": Kind(("content",), 10.0, "N percent of the lines are sent twice"),
     "missing": Kind(("content",), 10.0, "N percent of the lines are left out"),
-    "stranger": Kind(("content",), 1.0, "N lines more, for a custom_id nobody sent"),
+    "stranger": Kind(("content",), 1.0, "N additional lines have an unknown custom_id"),
     "huge": Kind(("content",), 10_000_000.0, "the first line is N bytes longer"),
-    "invalid-utf8": Kind(("content",), None, "the first line holds bytes that are no text"),
-    "x-incomplete": Kind(("content",), None, "X-Incomplete says the opposite"),
-    "torn": Kind(("content",), None, "the first line ends in its middle"),
+    "invalid-utf8": Kind(("content",), None, "the first line contains invalid UTF-8"),
+    "x-incomplete": Kind(("content",), None, "X-Incomplete has the opposite value"),
+    "torn": Kind(("content",), None, "the first line ends in the middle"),
 }
 _DELIVERIES = {
-    "webhook-duplicate": Kind(("webhook",), None, "a delivery is made twice"),
-    "webhook-late": Kind(("webhook",), 5.0, "a delivery is made N seconds late"),
-    "webhook-disorder": Kind(("webhook",), None, "a delivery waits until a later one was made"),
-    "webhook-lost": Kind(("webhook",), None, "an attempt never leaves, and counts as failed"),
+    "webhook-duplicate": Kind(("webhook",), None, "a delivery is sent twice"),
+    "webhook-late": Kind(("webhook",), 5.0, "a delivery is sent N seconds late"),
+    "webhook-disorder": Kind(("webhook",), None, "a delivery waits until a later one succeeded"),
+    "webhook-lost": Kind(("webhook",), None, "an attempt is not sent, and counts as failed"),
 }
 
 KINDS: dict[str, Kind] = {
     **_CONNECTION,
     **_REFUSALS,
-    **_ANSWERS,
-    **_STATES,
+    **_JSON,
+    **_BATCHES,
     **_LINES,
     **_DELIVERIES,
 }
-REFUSALS = "sandbox.refusals"
-"""Where in a call's scope stands which refusals of ``create`` are asked for."""
+CREATE_REFUSALS_KEY = "sandbox.refusals"  # in the scope of a create: the faults to refuse with
 LINE_FAULTS = frozenset(_LINES) - {"cut", "cut-announced", "cut-clean"}
-ANSWER_FAULTS = frozenset(_ANSWERS)
+JSON_FAULTS = frozenset(_JSON)
 
+# Method and path of each named call; ``*`` is one id. The last one is a webhook delivery.
 CALLS: dict[str, tuple[str, str]] = {
     "models": ("GET", "/v1/models"),
     "upload": ("POST", "/v1/files"),
@@ -114,16 +114,13 @@ CALLS: dict[str, tuple[str, str]] = {
     "analytics": ("GET", "/v1/batches/*/analytics"),
     "webhook": ("HOOK", "/webhook"),
 }
-"""Names for calls. A ``*`` stands for one id; the last is not a call but a delivery."""
-GROUPS = {"any", "read", "write"}
+_CALL_NAMES = {method_and_path: name for name, method_and_path in CALLS.items()}
+CALL_GROUPS = {"any", "read", "write"}
 
 
-def call_of(method: str, path: str) -> str:
-    """The name of a call, or "" for one without a name. ``/ai/v1`` is the same as ``/v1``."""
+def call_name(method: str, path: str) -> str:
+    """Return the name of a call under ``/v1`` or ``/ai/v1``, or an empty text."""
     parts = path.removeprefix("/ai").split("/")[1:]
     if len(parts) > 2:
         parts[2] = "*"
-    return _NAMES.get((method, "/" + "/".join(parts)), "")
-
-
-_NAMES = {place: name for name, place in CALLS.items()}
+    return _CALL_NAMES.get((method, "/" + "/".join(parts)), "")

@@ -1,8 +1,8 @@
-"""The language of faults: one rule as a short text, or as JSON.
+"""Fault rules: a rule is written as a switch, that is a short text, or as a JSON object.
 
-As text: ``FAULT[=VALUE][/CALL,...][#WHICH][@FROM-UNTIL]``. ``WHICH`` are the matching calls it
-strikes: ``1``, ``2,4``, ``3-5``, ``3-`` or, by chance, ``25%``; without it, all of them. ``FROM``
-and ``UNTIL`` are seconds since the rule was made. A key carries its own behind a ``~`` each.
+A switch is ``FAULT[=VALUE][/CALL,...][#WHICH][@FROM-UNTIL]``. ``WHICH`` selects matching calls by
+number (``1``, ``2,4``, ``3-5``, ``3-``) or at random (``25%``); the default is all calls. ``FROM``
+and ``UNTIL`` are seconds since the rule was added. A key contains switches, each after a ``~``.
 """
 
 import fnmatch
@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from batchapp.sandbox.accounts import account_id
-from batchapp.sandbox.dice import Dice
-from batchapp.sandbox.faults.kinds import CALLS, GROUPS, KINDS, call_of
+from batchapp.sandbox.faults.kinds import CALL_GROUPS, CALLS, KINDS, call_name
+from batchapp.sandbox.seeded_random import SeededRandom
 
 _SWITCH = re.compile(
     r"(?P<fault>[a-z0-9-]+)(=(?P<value>[\w.-]+))?(/(?P<calls>[a-z,-]+))?"
@@ -25,11 +25,11 @@ _WHICH = re.compile(r"\d+(-\d*)?(,\d+(-\d*)?)*|\d+(\.\d+)?%")
 
 
 class SwitchError(ValueError):
-    """A rule that cannot be understood; ``str()`` is a sentence about it."""
+    """An invalid rule; ``str()`` is a sentence for the user."""
 
 
-class Wish(msgspec.Struct, forbid_unknown_fields=True):
-    """A rule as JSON. ``fault`` may be a whole switch; the other members go before it."""
+class RuleSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule as JSON. ``fault`` may be a whole switch, which only ``calls`` cannot override."""
 
     fault: str
     value: float | str | None = None
@@ -44,7 +44,7 @@ class Wish(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One fault, and the calls it strikes. ``account`` is a hash; no key is kept."""
+    """One fault and its calls. The names and the order of the fields define ``id``."""
 
     fault: str
     value: float | str | None
@@ -59,7 +59,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """The same for the same words, so that a restart finds its counts again."""
+        """Return a hash of the rule, so that equal rules share their counts after a restart."""
         return hashlib.blake2b(msgspec.json.encode(self), digest_size=6).hexdigest()
 
     @property
@@ -71,9 +71,9 @@ class Rule(msgspec.Struct, frozen=True):
             return False
         if self.path is not None or self.method is not None:
             is_method = self.method is None or self.method == method
-            plain = path.removeprefix("/ai")
-            return is_method and (self.path is None or fnmatch.fnmatchcase(plain, self.path))
-        call = call_of(method, path)
+            api_path = path.removeprefix("/ai")
+            return is_method and (self.path is None or fnmatch.fnmatchcase(api_path, self.path))
+        call = call_name(method, path)
         if call in self.calls:
             return True
         if method == "HOOK":
@@ -81,16 +81,18 @@ class Rule(msgspec.Struct, frozen=True):
         is_in_group = {"any", "read" if method in {"GET", "HEAD"} else "write"}
         return not is_in_group.isdisjoint(self.calls)
 
-    def is_due(self, age_seconds: float) -> bool:
-        """Whether a rule that was made so long ago is in force."""
-        since = age_seconds - self.after_seconds
-        return since >= 0 and (self.for_seconds is None or since < self.for_seconds)
+    def is_active(self, age_seconds: float) -> bool:
+        """Return whether the rule is active ``age_seconds`` after it was added."""
+        active_seconds = age_seconds - self.after_seconds
+        return active_seconds >= 0 and (
+            self.for_seconds is None or active_seconds < self.for_seconds
+        )
 
-    def strikes(self, number: int, seed: int) -> bool:
-        """Whether it strikes the matching call with this number, counted from 1."""
+    def selects_call(self, number: int, seed: int) -> bool:
+        """Return whether ``which`` contains matching call ``number``, counted from 1."""
         if self.which.endswith("%"):
             percent = float(self.which[:-1])
-            return self.dice(seed, str(number)).below(1_000_000) < percent * 10_000
+            return self.random(seed, str(number)).randbelow(1_000_000) < percent * 10_000
         for part in self.which.split(","):
             first, dash, last = part.partition("-")
             end = int(last) if last else None if dash else int(first)
@@ -98,89 +100,90 @@ class Rule(msgspec.Struct, frozen=True):
                 return True
         return False
 
-    def dice(self, seed: int, what: str) -> Dice:
-        """Chance that depends on the seed, this rule and ``what``."""
-        return Dice(f"{seed if self.seed is None else self.seed} {self.id} {what}")
+    def random(self, seed: int, name: str) -> SeededRandom:
+        """Return a generator that depends on the seed, the rule and ``name``."""
+        return SeededRandom(f"{seed if self.seed is None else self.seed} {self.id} {name}")
 
-    def hits(self, seed: int, what: str) -> bool:
-        """Whether ``what`` is among the rule's percentage."""
-        return self.dice(seed, what).below(1_000_000) < self.amount * 10_000
+    def selects_item(self, seed: int, name: str) -> bool:
+        """Return whether the item ``name`` belongs to the percentage ``value`` of all items."""
+        return self.random(seed, name).randbelow(1_000_000) < self.amount * 10_000
 
 
-def rule_of(wish: Wish | str) -> Rule:
-    """The rule that ``wish`` asks for.
+def parse_rule(spec: RuleSpec | str) -> Rule:
+    """Parse one rule.
 
     Raises:
-        SwitchError: it names a fault, a call or a value that does not exist.
+        SwitchError: ``spec`` is malformed or names an unknown fault or call.
     """
-    if isinstance(wish, str):
-        wish = Wish(fault=wish)
-    said = _SWITCH.fullmatch(wish.fault)
-    if said is None:
-        raise SwitchError(f"'{wish.fault}' is not FAULT[=VALUE][/CALLS][#WHICH][@FROM-UNTIL]")
-    fault = said["fault"]
+    if isinstance(spec, str):
+        spec = RuleSpec(fault=spec)
+    switch = _SWITCH.fullmatch(spec.fault)
+    if switch is None:
+        raise SwitchError(f"'{spec.fault}' is not FAULT[=VALUE][/CALLS][#WHICH][@FROM-UNTIL]")
+    fault = switch["fault"]
     if fault not in KINDS:
         raise SwitchError(f"unknown fault '{fault}'; known are {', '.join(KINDS)}")
-    after, lasting = _period(said)
+    after_seconds, for_seconds = _parse_period(switch)
     return Rule(
         fault=fault,
-        value=_value(fault, said["value"] if wish.value is None else wish.value),
-        calls=_calls(fault, said["calls"].split(",") if said["calls"] else wish.calls),
-        method=wish.method.upper() if wish.method else None,
-        path=wish.path,
-        which=_which(said["which"] if wish.which is None else wish.which),
-        seed=wish.seed,
-        account=account_id(wish.key) if wish.key else None,
-        after_seconds=after if wish.after_seconds is None else wish.after_seconds,
-        for_seconds=lasting if wish.for_seconds is None else wish.for_seconds,
+        value=_parse_value(fault, switch["value"] if spec.value is None else spec.value),
+        calls=_parse_calls(fault, switch["calls"].split(",") if switch["calls"] else spec.calls),
+        method=spec.method.upper() if spec.method else None,
+        path=spec.path,
+        which=_parse_which(switch["which"] if spec.which is None else spec.which),
+        seed=spec.seed,
+        account=account_id(spec.key) if spec.key else None,
+        after_seconds=after_seconds if spec.after_seconds is None else spec.after_seconds,
+        for_seconds=for_seconds if spec.for_seconds is None else spec.for_seconds,
     )
 
 
 @lru_cache(maxsize=256)
-def rules_of_key(key: str) -> tuple[Rule, ...]:
-    """The rules in a key's own text, for its account only.
+def parse_key_rules(key: str) -> tuple[Rule, ...]:
+    """Return the rules in a key, which apply to the account of the key only.
 
     Raises:
-        SwitchError: one of them cannot be understood.
+        SwitchError: one of the switches is invalid.
     """
     account, switches = account_id(key), key.split("~")[1:]
-    return tuple(msgspec.structs.replace(rule_of(each), account=account) for each in switches)
+    rules = map(parse_rule, switches)
+    return tuple(msgspec.structs.replace(rule, account=account) for rule in rules)
 
 
-def _period(said: re.Match[str]) -> tuple[float, float | None]:
-    after = _number(said["after"] or "0")
-    return after, (_number(said["until"]) - after if said["until"] else None)
+def _parse_period(switch: re.Match[str]) -> tuple[float, float | None]:
+    after = _parse_number(switch["after"] or "0")
+    return after, (_parse_number(switch["until"]) - after if switch["until"] else None)
 
 
-def _value(fault: str, given: Any) -> float | str | None:
-    usual = KINDS[fault].value
-    if given is None:
-        return usual
-    if usual is None:
+def _parse_value(fault: str, value: Any) -> float | str | None:
+    default = KINDS[fault].value
+    if value is None:
+        return default
+    if default is None:
         raise SwitchError(f"'{fault}' takes no value")
-    if isinstance(usual, str):
-        return str(given)
-    return _number(str(given))
+    if isinstance(default, str):
+        return str(value)
+    return _parse_number(str(value))
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
         return float(text)
     except ValueError as exc:
         raise SwitchError(f"'{text}' is not a number") from exc
 
 
-def _calls(fault: str, given: list[str] | None) -> tuple[str, ...]:
-    calls = tuple(given) if given else KINDS[fault].calls
-    unknown = [call for call in calls if call not in CALLS and call not in GROUPS]
+def _parse_calls(fault: str, names: list[str] | None) -> tuple[str, ...]:
+    calls = tuple(names) if names else KINDS[fault].calls
+    unknown = [call for call in calls if call not in CALLS and call not in CALL_GROUPS]
     if unknown:
-        known = ", ".join([*sorted(GROUPS), *CALLS])
-        raise SwitchError(f"unknown call '{unknown[0]}'; known are {known}")
+        names = [*sorted(CALL_GROUPS), *CALLS]
+        raise SwitchError(f"unknown call '{unknown[0]}'; known are {', '.join(names)}")
     return calls
 
 
-def _which(given: str | int | None) -> str:
-    which = "1-" if given is None else str(given)
+def _parse_which(value: str | int | None) -> str:
+    which = "1-" if value is None else str(value)
     if not _WHICH.fullmatch(which):
         raise SwitchError(f"'#{which}' is not #1, #2,4, #3-5, #3- or #25%")
     return which

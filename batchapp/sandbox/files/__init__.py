@@ -1,1 +1,1 @@
-"""Files: received, checked, shown and read back."""
+"""Files: uploads and their checks, lists, and downloads."""

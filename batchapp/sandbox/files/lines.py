@@ -1,4 +1,4 @@
-"""Reading uploaded requests back."""
+"""Uploaded requests read from disk."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from batchapp.sandbox.store import Store
 
 
 def read_lines(store: Store, file_pk: int, numbers: Sequence[int]) -> list[RequestLine]:
-    """The requests on these lines, in the order asked for, also of a deleted file."""
+    """Return the requests in the order of ``numbers``, also from a deleted file."""
     marks = ", ".join("?" * len(numbers))
-    with store.reading() as connection:
+    with store.read_transaction() as connection:
         file_id = connection.execute("SELECT id FROM files WHERE pk = ?", (file_pk,)).fetchone()[0]
-        places = {
+        positions = {
             row["number"]: (row["offset"], row["length"])
             for row in connection.execute(
                 f"SELECT number, offset, length FROM lines WHERE file = ? AND number IN ({marks})",  # noqa: S608
@@ -21,7 +21,7 @@ def read_lines(store: Store, file_pk: int, numbers: Sequence[int]) -> list[Reque
     requests = []
     with store.content_path(file_id).open("rb") as source:
         for number in numbers:
-            offset, length = places[number]
+            offset, length = positions[number]
             source.seek(offset)
             requests.append(LINE_DECODER.decode(source.read(length)))
     return requests

@@ -1,4 +1,4 @@
-"""What a line of an uploaded file must be, and the exact words for what is wrong with it."""
+"""The checks of an uploaded line, with the error texts of the provider."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 
 from batchapp.sandbox.api.catalogue import MODELS
-from batchapp.sandbox.api.errors import refused
-from batchapp.sandbox.api.serde import SerdeError, decode
+from batchapp.sandbox.api.errors import text_error
+from batchapp.sandbox.api.json_decoder import JsonError, decode
 from batchapp.sandbox.settings import Settings
 
+# The provider removes these scheduling fields from every body that it stores.
 STRIPPED_FIELDS = ("priority", "service_tier", "background")
-"""Scheduling wishes the provider removes from every body before it stores it."""
 
 
 class RequestLine(msgspec.Struct):
-    """One request; keys of a line other than these are dropped."""
+    """One request; other keys of the line are dropped."""
 
     custom_id: str
     method: str
@@ -29,7 +29,7 @@ LINE_DECODER = msgspec.json.Decoder(RequestLine)
 
 @dataclass(frozen=True, slots=True)
 class CheckedLine:
-    """A line the provider accepts, and the bytes it stores for it."""
+    """A valid line, and the bytes to store."""
 
     request: RequestLine
     stored: bytes
@@ -41,39 +41,39 @@ class CheckedLine:
         return alias
 
 
-def check(raw: bytes, number: int, settings: Settings) -> CheckedLine:
-    """Check line ``number`` in the provider's order and strip its body.
+def check_line(raw: bytes, number: int, settings: Settings) -> CheckedLine:
+    """Check line ``number`` in the order of the provider.
 
-    Stored bodies have their keys in alphabetical order.
+    The stored body has no scheduling fields, and its keys are in alphabetical order.
 
     Raises:
-        ApiError: 400, or 403 for a model that is not there, about the first fault.
+        ApiError: 400, or 403 for an unknown model, with the first error of the line.
     """
     try:
         raw.decode()
     except UnicodeDecodeError as exc:
-        raise refused(400, f"File contains invalid UTF-8 on/near line {number}") from exc
+        raise text_error(400, f"File contains invalid UTF-8 on/near line {number}") from exc
     try:
         line = decode(raw, LINE_DECODER)
-    except SerdeError as exc:
-        raise refused(400, f"Invalid JSON on line {number}: {exc}") from exc
-    for find_fault in _FAULT_FINDERS:
-        fault = find_fault(line, settings)
-        if fault:
-            raise refused(400, f"Line {number}: {fault}")
-    fault = _model_fault(line)
-    if fault:
+    except JsonError as exc:
+        raise text_error(400, f"Invalid JSON on line {number}: {exc}") from exc
+    for check in _LINE_CHECKS:
+        error = check(line, settings)
+        if error:
+            raise text_error(400, f"Line {number}: {error}")
+    error = _model_error(line)
+    if error:
         status = 400 if line.body["model"] in MODELS else 403
-        raise refused(status, f"Line {number}: {fault}")
+        raise text_error(status, f"Line {number}: {error}")
     for field in STRIPPED_FIELDS:
         line.body.pop(field, None)
     body = msgspec.json.encode(line.body, order="sorted")
     if len(body) > settings.line_body_bytes:
-        raise refused(400, f"Line {number}: {body_size_fault(len(body), settings)}")
+        raise text_error(400, f"Line {number}: {body_size_error(len(body), settings)}")
     return CheckedLine(line, _stored(line, body), len(body))
 
 
-def body_size_fault(size: int, settings: Settings) -> str:
+def body_size_error(size: int, settings: Settings) -> str:
     return (
         f"Request body is {size} bytes, which exceeds the maximum allowed size of"
         f" {settings.line_body_bytes} bytes"
@@ -87,7 +87,7 @@ def _stored(line: RequestLine, body: bytes) -> bytes:
     return head[:-1] + b',"body":' + body + b"}\n"
 
 
-def _custom_id_fault(line: RequestLine, _settings: Settings) -> str | None:
+def _custom_id_error(line: RequestLine, _settings: Settings) -> str | None:
     size = len(line.custom_id.encode())
     if size > 64:
         return f"custom_id exceeds maximum length of 64 characters (got {size})"
@@ -99,34 +99,34 @@ def _custom_id_fault(line: RequestLine, _settings: Settings) -> str | None:
     return None
 
 
-def _method_fault(line: RequestLine, _settings: Settings) -> str | None:
+def _method_error(line: RequestLine, _settings: Settings) -> str | None:
     if line.method.isascii() and line.method.upper() == "POST":
         return None
     return f"Unsupported HTTP method '{line.method}'. Only POST is currently supported."
 
 
-def _url_fault(line: RequestLine, settings: Settings) -> str | None:
+def _url_error(line: RequestLine, settings: Settings) -> str | None:
     if line.url in settings.endpoints:
         return None
     allowed = ", ".join(settings.endpoints)
     return f"Unsupported URL path '{line.url}'. Allowed paths are: {allowed}"
 
 
-def _model_field_fault(line: RequestLine, _settings: Settings) -> str | None:
+def _model_field_error(line: RequestLine, _settings: Settings) -> str | None:
     if isinstance(line.body, dict) and isinstance(line.body.get("model"), str):
         return None
     return "Missing 'model' field in request body"
 
 
-_FAULT_FINDERS: tuple[Callable[[RequestLine, Settings], str | None], ...] = (
-    _custom_id_fault,
-    _method_fault,
-    _url_fault,
-    _model_field_fault,
+_LINE_CHECKS: tuple[Callable[[RequestLine, Settings], str | None], ...] = (
+    _custom_id_error,
+    _method_error,
+    _url_error,
+    _model_field_error,
 )
 
 
-def _model_fault(line: RequestLine) -> str | None:
+def _model_error(line: RequestLine) -> str | None:
     alias = line.body["model"]
     model = MODELS.get(alias)
     if model is None:

@@ -1,1 +1,1 @@
-"""Who is told that a batch has ended."""
+"""Webhooks: registration, events and deliveries."""

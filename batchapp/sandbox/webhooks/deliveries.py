@@ -1,4 +1,4 @@
-"""Calling webhooks: signed, again until it works, and with the faults that are asked for."""
+"""Delivery of webhook events, with signatures, retries and faults."""
 
 import asyncio
 import base64
@@ -10,85 +10,97 @@ from operator import attrgetter
 import httpx
 from starlette.concurrency import run_in_threadpool
 
-from batchapp.sandbox.state import Sandbox, now
-from batchapp.sandbox.webhooks.events import Event, due, find_new, hold, postpone, record
+from batchapp.sandbox.context import Sandbox, now
+from batchapp.sandbox.webhooks.events import (
+    Event,
+    due_events,
+    hold_event,
+    postpone_event,
+    record_attempt,
+    record_new_events,
+)
 
 TIMEOUT_SECONDS = 30.0
-SHORTEST_REST, LONGEST_REST = 0.02, 1.0
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 1.0
 
 
 class Deliveries:
-    """The only thing the sandbox does unasked. All it knows lies in the database."""
+    """The background job of the sandbox. Its state is in the database."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._settings = sandbox.settings
-        self._wanted = asyncio.Event()
-        with sandbox.store.reading() as connection:
+        self._has_webhooks = asyncio.Event()
+        with sandbox.store.read_transaction() as connection:
             if connection.execute("SELECT 1 FROM webhooks LIMIT 1").fetchone():
-                self.begin()
+                self.start()
 
-    def begin(self) -> None:
-        """There is a webhook. Before the first one nothing is looked for."""
-        self._wanted.set()
+    def start(self) -> None:
+        """Start the search for events, which waits until the first webhook is registered."""
+        self._has_webhooks.set()
 
     async def run(self) -> None:
-        """Deliver what is due, for ever."""
-        await self._wanted.wait()
-        rest = self._settings.lasting(self._settings.webhook_seconds) / 4
+        """Deliver due events until the task is cancelled."""
+        await self._has_webhooks.wait()
+        pause = self._settings.scaled_seconds(self._settings.webhook_seconds) / 4
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
             while True:
-                await asyncio.sleep(min(max(rest, SHORTEST_REST), LONGEST_REST))
-                events = await run_in_threadpool(self._due)
-                hooks = groupby(sorted(events, key=attrgetter("webhook")), attrgetter("webhook"))
-                await asyncio.gather(*(self._deliver(http, list(each)) for _hook, each in hooks))
+                await asyncio.sleep(min(max(pause, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
+                events = await run_in_threadpool(self._due_events)
+                events.sort(key=attrgetter("webhook"))
+                await asyncio.gather(
+                    *(
+                        self._deliver(http, list(webhook_events))
+                        for _webhook, webhook_events in groupby(events, attrgetter("webhook"))
+                    )
+                )
 
-    def _due(self) -> list[Event]:
+    def _due_events(self) -> list[Event]:
         moment = now()
-        with self._sandbox.store.writing() as connection:
-            find_new(connection, moment, self._settings)
-            return due(connection, moment)
+        with self._sandbox.store.write_transaction() as connection:
+            record_new_events(connection, moment, self._settings)
+            return due_events(connection, moment)
 
     async def _deliver(self, http: httpx.AsyncClient, events: list[Event]) -> None:
-        """One webhook's deliveries, one after another."""
+        """Deliver the events of one webhook, one after another."""
         for event in events:
-            times = await run_in_threadpool(self._times_to_send, event)
-            if times is None:
+            copies = await run_in_threadpool(self._copies_to_send, event)
+            if copies is None:
                 continue
             is_delivered = False
-            for _time in range(times):
+            for _copy in range(copies):
                 is_delivered = await send(http, event, int(now()))
-            await run_in_threadpool(self._record, event, is_delivered)
+            await run_in_threadpool(self._record_attempt, event, is_delivered)
 
-    def _times_to_send(self, event: Event) -> int | None:
-        """How often it is sent now; None if its time has not come after all."""
-        book = self._sandbox.book
+    def _copies_to_send(self, event: Event) -> int | None:
+        """Return how often to send the event now; None if a fault postpones the delivery."""
+        faults = self._sandbox.faults
         rules = [
             rule
-            for rule in (*book.rules, *event.rules)
+            for rule in (*faults.rules, *event.rules)
             if rule.matches("HOOK", "/webhook", event.owner)
         ]
-        struck = {rule.fault: rule for rule in (book.meet(rules, now()) if rules else [])}
-        late, disorder = struck.get("webhook-late"), struck.get("webhook-disorder")
-        if late is not None and book.mark(late, event.id):
-            with self._sandbox.store.writing() as connection:
-                postpone(connection, event, now() + late.amount)
+        applied = {rule.fault: rule for rule in (faults.count_call(rules, now()) if rules else [])}
+        late, disorder = applied.get("webhook-late"), applied.get("webhook-disorder")
+        if late is not None and faults.mark_once(late, event.id):
+            with self._sandbox.store.write_transaction() as connection:
+                postpone_event(connection, event, now() + late.amount)
             return None
-        if disorder is not None and book.mark(disorder, event.id):
-            with self._sandbox.store.writing() as connection:
-                if hold(connection, event):
+        if disorder is not None and faults.mark_once(disorder, event.id):
+            with self._sandbox.store.write_transaction() as connection:
+                if hold_event(connection, event):
                     return None
-        if "webhook-lost" in struck:
+        if "webhook-lost" in applied:
             return 0
-        return 2 if "webhook-duplicate" in struck else 1
+        return 2 if "webhook-duplicate" in applied else 1
 
-    def _record(self, event: Event, is_delivered: bool) -> None:  # noqa: FBT001
-        with self._sandbox.store.writing() as connection:
-            record(connection, event, now(), self._settings, is_delivered=is_delivered)
+    def _record_attempt(self, event: Event, is_delivered: bool) -> None:  # noqa: FBT001
+        with self._sandbox.store.write_transaction() as connection:
+            record_attempt(connection, event, now(), self._settings, is_delivered=is_delivered)
 
 
 async def send(http: httpx.AsyncClient, event: Event, timestamp: int) -> bool:
-    """Make one attempt; whether it was answered with success."""
+    """Send the event once; return whether the response has a success status."""
     headers = {
         "Content-Type": "application/json",
         "webhook-id": event.id,
@@ -97,14 +109,17 @@ async def send(http: httpx.AsyncClient, event: Event, timestamp: int) -> bool:
         "webhook-version": "1",
     }
     try:
-        answer = await http.post(event.url, content=event.body.encode(), headers=headers)
+        response = await http.post(event.url, content=event.body.encode(), headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
-    return answer.is_success
+    return response.is_success
 
 
 def signature(event: Event, timestamp: int) -> str:
-    """The signature of the Standard Webhooks: HMAC-SHA256 over id, time and body."""
+    """Return the HMAC-SHA256 of id, time and body.
+
+    Source: https://www.standardwebhooks.com.
+    """
     secret = base64.b64decode(event.secret.removeprefix("whsec_"))
     signed = f"{event.id}.{timestamp}.{event.body}".encode()
     digest = hmac.new(secret, signed, hashlib.sha256).digest()

@@ -1,4 +1,4 @@
-"""What webhooks are to be told, and when: found in the state of the batches, never announced."""
+"""Webhook events and their delivery times, derived from the state of the batches."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -9,20 +9,18 @@ from uuid import uuid4
 
 import msgspec
 
-from batchapp.sandbox.batches.progress import Batch, counts
+from batchapp.sandbox.batches.progress import Batch, request_counts
 from batchapp.sandbox.faults.switches import Rule
 from batchapp.sandbox.settings import Settings
 
 COMPLETED, FAILED = "batch.completed", "batch.failed"
-ATTEMPT_DELAYS = (0.0, 5.0, 300.0, 1800.0, 7200.0, 28800.0, 86400.0)
-"""How long after an attempt the next one is made."""
-MOST_FAILURES = 10
-"""In a row; then a webhook is not called any more."""
+ATTEMPT_DELAYS = (0.0, 5.0, 300.0, 1800.0, 7200.0, 28800.0, 86400.0)  # seconds between attempts
+MAX_FAILURES = 10  # in a row; then the webhook is disabled
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One delivery that is due."""
+    """One due delivery."""
 
     pk: int
     id: str
@@ -35,8 +33,8 @@ class Event:
     rules: tuple[Rule, ...]
 
 
-def find_new(connection: sqlite3.Connection, moment: float, settings: Settings) -> None:
-    """Write down an event for each webhook and each batch that has ended since it was made."""
+def record_new_events(connection: sqlite3.Connection, moment: float, settings: Settings) -> None:
+    """Insert an event for each webhook and each batch that ended after its registration."""
     rows = connection.execute(
         "SELECT batches.*, webhooks.pk AS webhook, webhooks.event_types"
         " FROM webhooks JOIN batches USING (owner)"
@@ -53,8 +51,8 @@ def find_new(connection: sqlite3.Connection, moment: float, settings: Settings) 
         if noticed_at is None:
             continue
         content = _content(connection, batch, noticed_at, settings)
-        wanted = row["event_types"]
-        is_wanted = wanted is None or content["type"] in msgspec.json.decode(wanted)
+        types = row["event_types"]
+        is_subscribed = types is None or content["type"] in msgspec.json.decode(types)
         connection.execute(
             "INSERT INTO webhook_events (id, webhook, batch, settled_at, body, due_at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -64,13 +62,13 @@ def find_new(connection: sqlite3.Connection, moment: float, settings: Settings) 
                 batch.pk,
                 batch.settled_at,
                 msgspec.json.encode(content, order="sorted").decode(),
-                at_next_look(noticed_at, settings) if is_wanted else None,
+                next_search_at(noticed_at, settings) if is_subscribed else None,
             ),
         )
 
 
-def due(connection: sqlite3.Connection, moment: float) -> list[Event]:
-    """The deliveries to be made, in the order in which they became due."""
+def due_events(connection: sqlite3.Connection, moment: float) -> list[Event]:
+    """Return the due deliveries, the earliest first."""
     rows = connection.execute(
         "SELECT e.pk, e.id, e.body, e.attempts, e.webhook, w.owner, w.url, w.secret, w.rules"
         " FROM webhook_events AS e JOIN webhooks AS w ON w.pk = e.webhook"
@@ -83,7 +81,7 @@ def due(connection: sqlite3.Connection, moment: float) -> list[Event]:
     ]
 
 
-def record(
+def record_attempt(
     connection: sqlite3.Connection,
     event: Event,
     moment: float,
@@ -91,19 +89,19 @@ def record(
     *,
     is_delivered: bool,
 ) -> None:
-    """Write down how an attempt went, and when the next one is to be made."""
+    """Store the result of an attempt and the time of the next one."""
     attempts, next_at = event.attempts + 1, None
     if not is_delivered and attempts < len(ATTEMPT_DELAYS):
-        delay = settings.lasting(ATTEMPT_DELAYS[attempts])
-        next_at = at_next_look(moment + delay, settings)
+        delay = settings.scaled_seconds(ATTEMPT_DELAYS[attempts])
+        next_at = next_search_at(moment + delay, settings)
     connection.execute(
         "UPDATE webhook_events SET attempts = ?, due_at = ?, delivered_at = ? WHERE pk = ?",
         (attempts, next_at, moment if is_delivered else None, event.pk),
     )
     connection.execute(
-        "UPDATE webhooks SET failures = CASE WHEN :good THEN 0 ELSE failures + 1 END,"
-        " is_enabled = is_enabled AND (:good OR failures + 1 < :most) WHERE pk = :pk",
-        {"good": is_delivered, "most": MOST_FAILURES, "pk": event.webhook},
+        "UPDATE webhooks SET failures = CASE WHEN :success THEN 0 ELSE failures + 1 END,"
+        " is_enabled = is_enabled AND (:success OR failures + 1 < :limit) WHERE pk = :pk",
+        {"success": is_delivered, "limit": MAX_FAILURES, "pk": event.webhook},
     )
     if is_delivered:
         connection.execute(
@@ -113,23 +111,23 @@ def record(
         )
 
 
-def postpone(connection: sqlite3.Connection, event: Event, until: float) -> None:
+def postpone_event(connection: sqlite3.Connection, event: Event, until: float) -> None:
     connection.execute("UPDATE webhook_events SET due_at = ? WHERE pk = ?", (until, event.pk))
 
 
-def hold(connection: sqlite3.Connection, event: Event) -> bool:
-    """Keep an event back until another one was delivered; only one at a time can wait."""
-    found = connection.execute(
+def hold_event(connection: sqlite3.Connection, event: Event) -> bool:
+    """Hold an event until another one was delivered; return False if one is held already."""
+    cursor = connection.execute(
         "UPDATE webhook_events SET is_held = 1, due_at = NULL WHERE pk = ? AND NOT EXISTS"
         " (SELECT 1 FROM webhook_events WHERE webhook = ? AND is_held)",
         (event.pk, event.webhook),
     )
-    return found.rowcount == 1
+    return cursor.rowcount == 1
 
 
-def at_next_look(moment: float, settings: Settings) -> float:
-    """The first look at or after ``moment``; nobody looks in between."""
-    step = settings.lasting(settings.webhook_seconds)
+def next_search_at(moment: float, settings: Settings) -> float:
+    """Return the time of the first search for events at or after ``moment``."""
+    step = settings.scaled_seconds(settings.webhook_seconds)
     return ceil(moment / step) * step
 
 
@@ -140,8 +138,8 @@ def rfc3339(moment: float) -> str:
 def _content(
     connection: sqlite3.Connection, batch: Batch, noticed_at: float, settings: Settings
 ) -> dict[str, Any]:
-    """An event as the provider writes it, with the prefixes that its API itself does not know."""
-    done = counts(connection, batch, noticed_at)
+    """Return the event. Its ids have prefixes that the ids in the API do not have."""
+    counts = request_counts(connection, batch, noticed_at)
     is_failed = batch.status(noticed_at, settings) == "failed"
     return {
         "type": FAILED if is_failed else COMPLETED,
@@ -151,8 +149,8 @@ def _content(
             "status": "failed" if is_failed else "completed",
             "request_counts": {
                 "total": batch.total,
-                "completed": done.completed,
-                "failed": done.failed,
+                "completed": counts.completed,
+                "failed": counts.failed,
                 "cancelled": 0,
             },
             "output_file_id": f"file_{batch.output_file_id}",

@@ -1,0 +1,79 @@
+"""Cancellation of batches and retries of their requests."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from batchapp.sandbox.batches.progress import Batch, schedule
+from batchapp.sandbox.language_model.outcomes import NO_CREDIT_STATUS
+from batchapp.sandbox.settings import Settings
+
+
+def cancel_requests(connection: sqlite3.Connection, batch: Batch, now: float) -> None:
+    """Cancel all unsettled requests. A finished batch becomes cancelled, as at the provider."""
+    if batch.cancelled_at is not None:
+        return
+    connection.execute(
+        "UPDATE requests SET settles_at = NULL WHERE batch = ? AND settles_at > ?",
+        (batch.pk, now),
+    )
+    connection.execute("UPDATE batches SET cancelled_at = ? WHERE pk = ?", (now, batch.pk))
+
+
+def unsuccessful_lines(connection: sqlite3.Connection, batch: Batch, now: float) -> list[int]:
+    """Return the lines whose request has failed or was cancelled."""
+    query = (
+        "SELECT line FROM requests WHERE batch = ?"
+        " AND (settles_at IS NULL OR (has_failed = 1 AND settles_at <= ?)) ORDER BY line"
+    )
+    return [row["line"] for row in connection.execute(query, (batch.pk, now))]
+
+
+def failed_lines(
+    connection: sqlite3.Connection, batch: Batch, lines: Sequence[int], now: float
+) -> list[int]:
+    """Return the ``lines`` whose request has failed."""
+    query = (
+        "SELECT line FROM requests"
+        " WHERE batch = ? AND line = ? AND has_failed = 1 AND settles_at <= ?"
+    )
+    rows = (connection.execute(query, (batch.pk, line, now)).fetchone() for line in lines)
+    return [row["line"] for row in rows if row is not None]
+
+
+def retry_lines(
+    connection: sqlite3.Connection,
+    batch: Batch,
+    lines: Sequence[int],
+    *,
+    now: float,
+    settings: Settings,
+) -> None:
+    """Make ``lines`` pending and the batch running again; ``expires_at`` does not change."""
+    outcomes = {
+        row["number"]: (row["later_status"], bool(row["is_slow"]))
+        for row in connection.execute(
+            "SELECT number, later_status, is_slow FROM lines WHERE file = ?", (batch.file,)
+        )
+    }
+    settles_at = schedule(
+        [(line, outcomes[line][1]) for line in lines],
+        seed=f"{batch.id} again at {now}",
+        start=max(now, batch.populated_at),
+        settings=settings,
+    )
+    rows = []
+    for line, moment in settles_at.items():
+        status = outcomes[line][0] if batch.has_credit else NO_CREDIT_STATUS
+        rows.append((status, status != 200, moment, batch.pk, line))
+    connection.executemany(
+        "UPDATE requests SET status = ?, has_failed = ?, settles_at = ?"
+        " WHERE batch = ? AND line = ?",
+        rows,
+    )
+    connection.execute(
+        "UPDATE batches SET cancelled_at = NULL, finalized_at = NULL,"
+        " settled_at = (SELECT MAX(settles_at) FROM requests WHERE batch = pk),"
+        " failing = (SELECT COUNT(*) FROM requests WHERE batch = pk AND has_failed = 1)"
+        " WHERE pk = ?",
+        (batch.pk,),
+    )

@@ -1,0 +1,1 @@
+"""A simulated language model: answers follow from the request by fixed rules."""

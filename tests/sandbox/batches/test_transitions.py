@@ -1,0 +1,77 @@
+"""Cancellation and retries."""
+
+from tests.sandbox.api_client import chat, line, lines
+
+
+def failing(custom_id: str, directive: str = "fail=400") -> str:
+    return line(custom_id, **chat(user=f"sandbox:{directive}"))
+
+
+def test_cancelling_keeps_results_and_stops_the_other_requests(slow_api):
+    api = slow_api
+    batch = api.wait(api.batch(lines(500)), "in_progress")
+
+    cancelled = api.post(batch, "cancel").json()
+
+    assert cancelled["status"] == "cancelled"
+    assert cancelled["cancelling_at"] == cancelled["cancelled_at"]
+    done = cancelled["request_counts"]["completed"]
+    assert done < 500
+    output = api.content(batch["output_file_id"])
+    assert len(output.text.splitlines()) == done
+    assert output.headers["X-Incomplete"] == "false"
+    assert api.get(batch)["request_counts"]["completed"] == done
+    again = api.post(batch, "cancel")
+    assert (again.status_code, again.json()) == (200, cancelled)
+
+
+def test_cancelling_a_completed_batch_relabels_it(api):
+    batch = api.finished(line())
+
+    response = api.post(batch, "cancel")
+
+    assert response.status_code == 200
+    assert response.json()["status"] == "cancelled"
+    assert response.json()["request_counts"]["completed"] == 1
+
+
+def test_cancelling_before_population_shows_cancelling_first(api_with):
+    api = api_with(speed=1.0, base_seconds=0.1)
+    batch = api.batch(line())
+
+    assert api.post(batch, "cancel").json()["status"] == "cancelling"
+
+    assert api.wait(batch)["status"] == "cancelled"
+    assert api.content(batch["output_file_id"]).headers["X-Incomplete"] == "true"
+
+
+def test_retry_resumes_a_cancelled_batch(api_with):
+    api = api_with(speed=20.0)
+    batch = api.wait(api.batch(lines(400)), "in_progress")
+    api.post(batch, "cancel")
+    before = api.rows(batch["output_file_id"])
+
+    resumed = api.post(batch, "retry").json()
+
+    assert resumed["status"] == "in_progress"
+    assert "cancelled_at" not in resumed
+    assert resumed["expires_at"] == batch["expires_at"]
+    finished = api.wait(batch)
+    assert finished["status"] == "completed"
+    assert finished["request_counts"] == {"total": 400, "completed": 400, "failed": 0}
+    assert api.rows(batch["output_file_id"])[: len(before)] == before
+
+
+def test_retry_runs_failed_requests_again(api):
+    rows = [line("good"), failing("always"), failing("once", "fail-once=500")]
+    batch = api.finished("\n".join(rows))
+    assert batch["request_counts"] == {"total": 3, "completed": 1, "failed": 2}
+
+    retried = api.post(batch, "retry").json()
+
+    assert retried["status"] == "in_progress"
+    assert retried["request_counts"] == {"total": 3, "completed": 1, "failed": 0}
+    # "always" may have failed again by now, "once" never does.
+    assert '"once"' not in api.content(batch["error_file_id"]).text
+    finished = api.wait(batch)
+    assert finished["request_counts"] == {"total": 3, "completed": 2, "failed": 1}

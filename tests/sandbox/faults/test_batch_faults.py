@@ -1,0 +1,41 @@
+"""Faults that change a batch after its end."""
+
+import pytest
+
+from tests.sandbox.api_client import lines
+
+
+def test_a_batch_that_was_seen_finished_can_run_again_once(api_with):
+    api = api_with(speed=20.0, base_seconds=12.0)
+    api.http.post("/_sandbox/faults", json={"faults": ["reopen"]})
+
+    first = api.finished(lines(4))
+    second = api.get(first)
+
+    assert first["status"] == "completed"
+    assert second["status"] == "in_progress"
+    assert second["request_counts"]["completed"] == 3
+    assert api.wait(first)["request_counts"] == first["request_counts"]
+    assert api.get(first)["status"] == "completed"
+
+
+def test_requests_may_settle_after_a_cancel(api_with):
+    api = api_with(speed=20.0, base_seconds=1000.0)
+    api.http.post("/_sandbox/faults", json={"faults": ["late-landing=2"]})
+    batch = api.wait(api.batch(lines(50)), "in_progress")
+
+    before = api.post(batch, "cancel").json()["request_counts"]["completed"]
+    after = before
+    while after < before + 2:
+        current = api.get(batch)
+        after = current["request_counts"]["completed"]
+
+    assert current["status"] == "cancelled"
+    assert len(api.rows(batch["output_file_id"])) == before + 2
+
+
+@pytest.mark.parametrize("fault", ["reopen", "late-landing"])
+def test_batch_faults_do_not_change_other_calls(account, fault):
+    api = account("", f"{fault}/any")
+
+    assert api.http.get("/v1/batches").json()["data"] == []

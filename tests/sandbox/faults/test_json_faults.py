@@ -1,0 +1,93 @@
+"""Faults that change the content of JSON responses."""
+
+from batchapp.sandbox.context import now
+from tests.sandbox.api_client import line, lines
+
+
+def test_values_have_other_types(account):
+    api = account("", "wrong-types/batch,batches")
+    batch = api.batch(lines(3))
+
+    content = api.http.get(f"/v1/batches/{batch['id']}").json()
+    (listed,) = api.http.get("/v1/batches").json()["data"]
+
+    assert isinstance(content["id"], int)
+    assert isinstance(content["created_at"], str)
+    assert isinstance(content["request_counts"], list)
+    assert isinstance(listed["status"], int)
+
+
+def test_a_status_can_be_unknown(account):
+    api = account("", "unknown-status=pondering/batches", "unknown-status/batch#1")
+    batch = api.batch(line())
+
+    assert api.get(batch)["status"] == "reviewing"
+    assert api.get(batch)["status"] != "reviewing"
+    assert api.http.get("/v1/batches").json()["data"][0]["status"] == "pondering"
+
+
+def test_counts_can_move_back(account):
+    api = account("", "counts-back/batches#2")
+    api.finished(lines(10))
+
+    def completed() -> int:
+        return api.http.get("/v1/batches").json()["data"][0]["request_counts"]["completed"]
+
+    assert [completed(), completed(), completed()] == [10, 5, 10]
+
+
+def test_counts_need_not_add_up(account):
+    api = account("", "counts-odd")
+    batch = api.batch(lines(10))
+
+    counts = api.get(batch)["request_counts"]
+
+    assert counts["failed"] > counts["total"] == 10
+
+
+def test_a_replica_does_not_know_the_youngest(account):
+    api = account("", "lag=60#1-4")
+    batch = api.batch(line())
+
+    missing = api.http.get(f"/v1/batches/{batch['id']}")
+    file = api.http.get(f"/v1/files/{batch['input_file_id']}")
+    listed = api.http.get("/v1/batches", params={"search": batch["id"]}).json()
+    files = api.http.get("/v1/files").json()
+
+    assert (missing.status_code, missing.text) == (404, f"Batch with ID {batch['id']} not found")
+    assert file.status_code == 404
+    assert listed == {"object": "list", "data": [], "has_more": False}
+    assert files["data"] == []
+    assert api.get(batch)["id"] == batch["id"]
+
+
+def test_a_replica_knows_what_is_old_enough(account):
+    api = account("", "lag=0.2/batch")
+    batch = api.batch(line())
+    status = 404
+
+    while status == 404:
+        status = api.http.get(f"/v1/batches/{batch['id']}").status_code
+
+    assert status == 200
+    assert now() - batch["created_at"] >= 0.2
+
+
+def test_the_same_ids_vanish_from_lists_and_by_themselves_for_a_while(account):
+    api = account("", "vanish=50#1-21")
+    file_id = api.file(line())
+    ids = [api.create(file_id).json()["id"] for _number in range(20)]
+
+    listed = {row["id"] for row in api.http.get("/v1/batches").json()["data"]}
+    statuses = {batch_id: api.http.get(f"/v1/batches/{batch_id}").status_code for batch_id in ids}
+    known = {batch_id for batch_id, status in statuses.items() if status == 200}
+
+    assert 2 < len(listed) < 18
+    assert known == listed
+    assert len(api.http.get("/v1/batches").json()["data"]) == 20
+
+
+def test_error_responses_are_not_changed(account):
+    api = account("", "wrong-types/any", "counts-odd")
+
+    assert api.http.get("/v1/batches/no").text == "Invalid batch_id format"

@@ -1,0 +1,200 @@
+"""Faults of the connection, and error responses instead of the real ones."""
+
+import time
+
+import httpx
+import pytest
+
+from tests.sandbox.api_client import CHAT_MODEL, Api, line, lines
+
+
+def batches(api: Api) -> list[str]:
+    return [row["id"] for row in api.http.get("/v1/batches").json()["data"]]
+
+
+def test_a_lost_reply_leaves_a_batch_that_its_creator_does_not_know(account):
+    api = account("", "lost-reply/create#1")
+    file_id = api.file(line())
+
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        api.create(file_id, metadata={"token": "t1"})
+
+    assert len(batches(api)) == 1
+    assert api.create(file_id).status_code == 201
+    assert len(batches(api)) == 2
+
+
+def test_a_lost_request_creates_nothing(account):
+    api = account("", "lost-request/create,upload#1")
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.upload(lines(2000))
+    file_id = api.file(line())
+
+    assert [row["id"] for row in api.http.get("/v1/files").json()["data"]] == [file_id]
+
+
+def test_a_lost_reply_to_an_upload_leaves_the_file(account):
+    api = account("", "lost-reply#1")
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.upload(line())
+
+    assert [row["filename"] for row in api.http.get("/v1/files").json()["data"]] == ["in.jsonl"]
+
+
+def test_a_late_request_is_processed_after_the_client_has_gone(account):
+    api = account("", "late-request=0.8/create#1")
+    file_id = api.file(line())
+
+    with pytest.raises(httpx.ReadTimeout):
+        api.http.post(
+            "/v1/batches",
+            json={
+                "input_file_id": file_id,
+                "endpoint": "/v1/chat/completions",
+                "completion_window": "24h",
+            },
+            timeout=0.1,
+        )
+    before = batches(api)
+    while not batches(api):
+        time.sleep(0.02)
+
+    assert before == []
+    assert len(batches(api)) == 1
+
+
+def test_a_slow_reply_comes_after_the_work_was_done(account):
+    api = account("", "slow=0.5/create#1")
+    file_id = api.file(line())
+    fields = {"input_file_id": file_id, "endpoint": "/v1/chat/completions"}
+
+    with pytest.raises(httpx.ReadTimeout):
+        api.http.post("/v1/batches", json=fields | {"completion_window": "24h"}, timeout=0.2)
+    while not batches(api):
+        time.sleep(0.02)
+
+    assert len(batches(api)) == 1
+
+
+def test_a_refusing_listener_comes_back_on_the_same_port(api_with):
+    api = api_with()
+    file_id = api.file(line())
+    api.http.post("/_sandbox/faults", json={"faults": ["refuse=0.8/create#1"]})
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.create(file_id)
+    with pytest.raises(httpx.ConnectError):
+        api.http.get("/v1/batches")
+    for _attempt in range(200):
+        try:
+            created = api.create(file_id)
+            break
+        except httpx.ConnectError:
+            time.sleep(0.02)
+
+    assert created.status_code == 201
+    assert batches(api) == [created.json()["id"]]
+
+
+def count(api) -> int:
+    return len(api.http.get("/v1/batches").json()["data"])
+
+
+def test_a_busy_provider_names_two_different_delays(account):
+    api = account("", "busy/create#1")
+
+    response = api.create(api.file(line()))
+
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "60"
+    assert response.json()["retry_after_seconds"] == 30
+    assert count(api) == 0
+
+
+def test_a_lack_of_capacity_names_the_window_and_the_models(account):
+    api = account("", "capacity#1")
+    file_id = api.file(line())
+
+    response = api.create(file_id, completion_window="1h")
+
+    assert response.status_code == 429
+    assert response.json()["message"] == (
+        "Insufficient capacity for 1h completion window."
+        f" The following models are currently at capacity: {CHAT_MODEL}."
+    )
+    assert api.create(file_id).status_code == 201
+
+
+def test_capacity_is_checked_last(account):
+    api = account("-nocredit", "capacity", "unverified")
+
+    assert api.create(api.file(line())).status_code == 402
+
+
+def test_an_unverified_account_is_refused_by_volume(account):
+    response = (api := account("", "unverified")).create(api.file(line()))
+
+    assert response.status_code == 429
+    assert response.json()["message"].startswith(
+        "Unverified accounts have a limited volume in the 24h"
+    )
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "words"),
+    [
+        ("unavailable", 503, '"retry_after_seconds":30'),
+        ("error", 500, "Internal server error"),
+        ("html", 502, "<!doctype html>"),
+        ("html=200", 200, "<!doctype html>"),
+        ("html=504", 504, "<!doctype html>"),
+    ],
+)
+def test_a_refused_create_has_done_nothing(account, switch, status, words):
+    api = account("", f"{switch}/create")
+
+    response = api.create(api.file(line()))
+
+    assert response.status_code == status
+    assert words in response.text
+    assert count(api) == 0
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "words"),
+    [
+        ("error-after", 500, "Internal server error"),
+        ("unavailable-after", 503, '"error":"service_unavailable"'),
+        ("html-after=200", 200, "<!doctype html>"),
+        ("empty", 200, ""),
+    ],
+)
+def test_a_create_may_have_succeeded_though_its_response_does_not_say_so(
+    account, switch, status, words
+):
+    api = account("", f"{switch}/create")
+
+    response = api.create(api.file(line()))
+
+    assert (response.status_code, response.headers["X-Batchapp-Sandbox"]) == (status, "true")
+    assert words in response.text
+    assert bool(words) == bool(response.text)
+    assert count(api) == 1
+
+
+def test_gone_content_answers_410(account):
+    api = account("", "gone/content#2-")
+    batch = api.finished(line())
+
+    assert api.content(batch["output_file_id"]).text
+    again = api.http.get(f"/v1/files/{batch['output_file_id']}/content")
+    assert again.status_code == 410
+
+
+def test_a_misspelt_switch_is_reported(account):
+    response = account("", "lost-replies").http.get("/v1/files")
+
+    assert response.status_code == 400
+    assert response.text.startswith("sandbox: unknown fault 'lost-replies'; known are ")
