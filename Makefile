@@ -43,6 +43,8 @@ lint: .venv/developing # Python, JavaScript, templates and the import contracts
 	@if [ -x $(BIN)/biome ]; then set -x; $(BIN)/biome lint --error-on-warnings; \
 		else echo "JavaScript is not checked: biome has no wheel for this platform"; fi
 	$(BIN)/djade --check --target-version 5.2 $(TEMPLATES)
+	$(BIN)/djangofmt --check templates
+	$(BIN)/djangofmt check templates
 	$(BIN)/lint-imports
 
 format: .venv/developing # put code and templates in order, as far as tools can
@@ -50,6 +52,8 @@ format: .venv/developing # put code and templates in order, as far as tools can
 	$(BIN)/ruff format
 	[ ! -x $(BIN)/biome ] || $(BIN)/biome lint --write
 	$(BIN)/djade --target-version 5.2 $(TEMPLATES)
+	$(BIN)/djangofmt check --fix templates
+	$(BIN)/djangofmt templates
 
 types: .venv/developing # mypy, strict
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/mypy
