@@ -37,16 +37,23 @@ suite: .venv/developing # the tests on one stack: SQLite and files, or what DATA
 	$(PYTEST) -m "gallery" -n 2 --dist worksteal
 	$(PYTEST) -m "(processes or browser) and not gallery"
 
-lint: .venv/developing # style, formatting, templates and the layers of the house
+lint: .venv/developing # Python, JavaScript, templates and the import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@if [ -x $(BIN)/biome ]; then set -x; $(BIN)/biome lint --error-on-warnings; \
+		else echo "JavaScript is not checked: biome has no wheel for this platform"; fi
 	$(BIN)/djade --check --target-version 5.2 $(TEMPLATES)
+	$(BIN)/djangofmt --check templates
+	$(BIN)/djangofmt check templates
 	$(BIN)/lint-imports
 
-format: .venv/developing # put code and templates in order
+format: .venv/developing # put code and templates in order, as far as tools can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	[ ! -x $(BIN)/biome ] || $(BIN)/biome lint --write
 	$(BIN)/djade --target-version 5.2 $(TEMPLATES)
+	$(BIN)/djangofmt check --fix templates
+	$(BIN)/djangofmt templates
 
 types: .venv/developing # mypy, strict
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/mypy

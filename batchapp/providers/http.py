@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from batchapp import __version__
 from batchapp.providers import json_values, responses
 from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from batchapp.providers.remote_objects import Page
@@ -18,7 +19,7 @@ MAX_PAGES = 1000
 CONNECT_SECONDS = 10.0
 PATIENCE = 5
 """How many ordinary timeouts an upload and a create may take: they work before they answer."""
-USER_AGENT = "batchapp/0.1"
+USER_AGENT = f"batchapp/{__version__}"
 
 
 class Identified(Protocol):

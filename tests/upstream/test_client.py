@@ -5,6 +5,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from batchapp import __version__
 from batchapp.providers.client import connect
 from batchapp.providers.errors import ProviderUnavailable
 from tests.upstream.doubles import KEY, Recorder, batch
@@ -37,7 +38,7 @@ def test_every_request_carries_the_key_and_our_name(provider):
 
     headers = recorder.requests[0].headers
     assert headers["Authorization"] == f"Bearer {KEY}"
-    assert headers["User-Agent"] == "batchapp/0.1"
+    assert headers["User-Agent"] == f"batchapp/{__version__}"
 
 
 @pytest.mark.parametrize("body", [[], {}, {"data": {}}, {"models": []}])

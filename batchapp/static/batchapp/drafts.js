@@ -47,15 +47,21 @@
     });
   }
 
+  const accepts = (field, value) => !field.options || [...field.options].some((each) => each.value === value);
+
+  function enter(field, values) { // takes the value that it enters; false if there is none for the field
+    if (isTicked(field)) field.checked = values.includes(field.value);
+    else if (field.multiple && field.options) for (const each of field.options) each.selected = values.includes(each.value);
+    else if (!values.length) return false;
+    else if (accepts(field, values[0])) field.value = values.shift();
+    return true;
+  }
+
   function fill(form, kept) {
     const left = new Map();
     for (const [name, value] of kept) left.set(name, [...(left.get(name) || []), value]);
     for (const field of typed(form)) {
-      const mine = left.get(field.name) || [];
-      if (isTicked(field)) field.checked = mine.includes(field.value);
-      else if (field.multiple && field.options) for (const each of field.options) each.selected = mine.includes(each.value);
-      else if (!mine.length) continue;
-      else if (!field.options || [...field.options].some((each) => each.value === mine[0])) field.value = mine.shift();
+      if (!enter(field, left.get(field.name) || [])) continue;
       for (let box = field.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
       for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
     }

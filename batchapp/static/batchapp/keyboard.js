@@ -72,28 +72,38 @@
     try { localStorage.setItem("single-keys", choice.checked ? "on" : "off"); } catch { /* none is kept */ }
   });
 
+  const isMac = /Mac|iPhone|iPad/.test(navigator.platform); // where Ctrl-K cuts the line
+  function isPaletteKey(event) {
+    const withCommand = isMac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
+    return withCommand && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
+  }
+  function isForThePage(event) { // not a command of the browser, nor text that is typed
+    if (event.ctrlKey || event.metaKey || event.altKey || !choice.checked) return false;
+    return !event.target.isContentEditable && !event.target.closest("input, textarea, select");
+  }
+
   let going = -Infinity; // when g was pressed
+  function actionFor(event, wasGoing) {
+    const arrow = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const isStep = "jk".includes(event.key);
+    if (find("#drawer[open]") && !isStep) return null; // what is behind it rests
+    if (event.repeat && !arrow && !isStep) return null;
+    if (arrow && !event.shiftKey && links().includes(event.target)) return () => move(arrow);
+    if (event.key === "g") return () => { going = event.timeStamp; };
+    return wasGoing && places[event.key] ? () => go(places[event.key]) : keys[event.key];
+  }
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
-    const isBusy = Boolean(find("dialog[open]:not(#drawer)"));
-    const isMac = /Mac|iPhone|iPad/.test(navigator.platform); // where Ctrl-K cuts the line
-    const withCommand = isMac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
-    if (withCommand && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+    if (isPaletteKey(event)) {
       event.preventDefault();
       if (!find("dialog[open]")) openPalette();
       return;
     }
-    const target = event.target;
-    if (isBusy || event.ctrlKey || event.metaKey || event.altKey || !choice.checked) return;
-    if (target.isContentEditable || target.closest("input, textarea, select")) return;
+    if (find("dialog[open]:not(#drawer)") || !isForThePage(event)) return;
     const wasGoing = event.timeStamp - going < 1500;
     going = -Infinity;
-    const arrow = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    let act = wasGoing && places[event.key] ? () => go(places[event.key]) : keys[event.key];
-    if (event.key === "g") act = () => { going = event.timeStamp; };
-    if (arrow && !event.shiftKey && links().includes(target)) act = () => move(arrow);
-    if (find("#drawer[open]") && !"jk".includes(event.key)) act = null; // what is behind it rests
-    if (!act || (event.repeat && !arrow && !"jk".includes(event.key))) return;
+    const act = actionFor(event, wasGoing);
+    if (!act) return;
     event.preventDefault();
     act();
   });
@@ -113,7 +123,7 @@
   }
 
   function activate(option) {
-    options().forEach((each) => each.setAttribute("aria-selected", String(each === option)));
+    for (const each of options()) each.setAttribute("aria-selected", String(each === option));
     if (!option) return input.removeAttribute("aria-activedescendant");
     input.setAttribute("aria-activedescendant", option.id);
     option.scrollIntoView({ block: "nearest" });

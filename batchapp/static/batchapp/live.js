@@ -76,7 +76,9 @@
 
   function path(node, top) {
     const steps = [];
-    for (; node !== top; node = node.parentNode) steps.unshift([...node.parentNode.childNodes].indexOf(node));
+    for (let each = node; each !== top; each = each.parentNode) {
+      steps.unshift([...each.parentNode.childNodes].indexOf(each));
+    }
     return steps;
   }
   const at = (steps, top) => steps.reduce((node, step) => node?.childNodes[step], top);
@@ -101,13 +103,16 @@
   function restore(top, { focus, scroll, details, selection }) {
     top.querySelectorAll("details").forEach((each) => { each.open = details.get(label(each)) ?? each.open; });
     for (const [steps, left, above] of scroll) at(steps, top)?.scrollTo?.({ left, top: above, behavior: "instant" });
-    if (focus && !top.contains(document.activeElement)) { // htmx has found it if it has an id
-      const same = (each) => each?.getAttribute?.("href") === focus.href && words(each) === focus.text;
-      const place = at(focus.path, top);
-      const found = same(place) ? place : focus.href && [...top.querySelectorAll("a")].find(same);
-      if (found) found.focus({ preventScroll: true });
-    }
-    if (!selection) return;
+    if (focus && !top.contains(document.activeElement)) restoreFocus(top, focus); // htmx has found it if it has an id
+    if (selection) restoreSelection(top, selection);
+  }
+  function restoreFocus(top, focus) {
+    const same = (each) => each?.getAttribute?.("href") === focus.href && words(each) === focus.text;
+    const place = at(focus.path, top);
+    const found = same(place) ? place : focus.href && [...top.querySelectorAll("a")].find(same);
+    if (found) found.focus({ preventScroll: true });
+  }
+  function restoreSelection(top, selection) {
     const [from, to] = [selection.from, selection.to].map(([steps, offset]) => [at(steps, top), offset]);
     if (!from[0] || !to[0]) return;
     try {

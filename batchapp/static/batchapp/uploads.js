@@ -40,7 +40,7 @@
     return {
       url: form.action,
       project: top.dataset.project,
-      then: form.elements.then.value,
+      followUp: form.elements.then.value,
       maxBytes: Number(top.dataset.maxBytes),
       endings: top.dataset.accept.split(","),
       list: top.querySelector("[data-queue]"),
@@ -78,7 +78,7 @@
     if (!answer.ok || !answer.headers.get("Content-Type")?.includes("json")) throw new Error();
     const limits = await answer.json();
     const parts = openPanel(`Uploads to ${dropName || limits.project}`);
-    elsewhere = { url: dropUrl, project: limits.project, then: main().dataset.dropThen || "", maxBytes: limits.max_bytes, endings: limits.endings, ...parts };
+    elsewhere = { url: dropUrl, project: limits.project, followUp: main().dataset.dropThen || "", maxBytes: limits.max_bytes, endings: limits.endings, ...parts };
     return elsewhere;
   }
 
@@ -183,7 +183,7 @@
   function send(row) {
     const body = new FormData();
     body.append("submission", row.submission); // the same at every try: it comes in once
-    body.append("then", row.place.then);
+    body.append("then", row.place.followUp);
     body.append("file", row.file, row.file.name.slice(-255)); // a part's head may have 1024 bytes
     const request = new XMLHttpRequest();
     row.request = request;
@@ -210,10 +210,10 @@
   function answered(row, request) {
     if (row.state !== "sending") return;
     if (request.status === 201) stored(row, JSON.parse(request.responseText).files[0]);
-    else fail(row, reason(row, request));
+    else fail(row, reason(request));
     start();
   }
-  function reason(row, request) {
+  function reason(request) {
     const text = request.responseText;
     if (request.getResponseHeader("Content-Type")?.includes("json")) return JSON.parse(text).error;
     if (request.status === 200) return "You are signed out. Sign in in another tab, then try again.";
