@@ -46,3 +46,59 @@ def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
     """A test with transactions of its own leaves the database empty to whichever comes next."""
     if sender.label == "batchapp":
         import_module("batchapp.migrations.0001_initial").add_doubleword(apps, None)
+
+
+import pytest  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from batchapp import tasks  # noqa: E402
+from batchapp.models import Project, ProviderBatch, User  # noqa: E402
+from batchapp.pipeline import provider_access  # noqa: E402
+from batchapp.services.lifecycle import prepare  # noqa: E402
+from tests.make import make_batch, make_project, make_user  # noqa: E402
+from tests.provider import Provider  # noqa: E402
+from tests.steps import due  # noqa: E402
+
+
+@pytest.fixture
+def user() -> User:
+    return make_user("ada@example.com")
+
+
+@pytest.fixture
+def project(user: User) -> Project:
+    """A project that ``user`` is a member of."""
+    return make_project(user, name="Support tickets", slug="support")
+
+
+@pytest.fixture
+def page(client: Client, user: User) -> Client:
+    """A browser in which ``user`` is signed in."""
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the rows that a worker was told of."""
+    ids: list[str] = []
+    for task in tasks.STEPS.values():
+        monkeypatch.setattr(task, "delay", ids.append)
+    return ids
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """What the portal speaks to in the place of a real provider."""
+    provider = Provider()
+    monkeypatch.setattr(provider_access, "provider_client", provider.client)
+    return provider
+
+
+@pytest.fixture
+def running(provider: Provider) -> ProviderBatch:
+    """A provider batch of three requests that the provider works on."""
+    provider_batch = ProviderBatch.objects.get(batch=make_batch())
+    prepare.prepare(provider_batch)
+    tasks.submit(str(provider_batch.pk))
+    return due(provider_batch)

@@ -10,7 +10,7 @@ from batchapp.domain.tokens.token_ratio import (
     Size,
     text_quarters,
 )
-from tests.domain.making import CHAT, make_body
+from tests.domain.request_lines import CHAT, make_body
 
 BASE64 = "data:image/png;base64," + "A" * 400_000
 ONE_MESSAGE = PER_MESSAGE + PER_REPLY

@@ -1,0 +1,177 @@
+"""A check with a second process: the same report, whatever becomes of that process."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchapp.domain.request_files import check_file
+from batchapp.domain.request_files.check_lines import check_block
+from batchapp.domain.request_files.fast import second_process
+from batchapp.domain.request_files.limits import Limits
+from batchapp.domain.request_files.reading import lines
+from tests.domain.request_lines import LIMITS, make_body, make_file, make_line
+
+LINES = st.sampled_from(
+    [
+        make_line(),
+        make_line(custom_id="b"),
+        make_line(custom_id="c", body=make_body(model="Qwen/Qwen3-14B", max_tokens=...)),
+        make_line(custom_id="d", url="/v1/embeddings", body={"model": "e", "input": "?"}),
+        make_line(custom_id="\ud800"),
+        make_line(method="GET", body=make_body(stream=True)),
+        b"\xef\xbb\xbf" + make_line(custom_id="f"),
+        make_line(custom_id="g").replace(b", ", b",\r", 1),
+        b"nonsense",
+        b"\xff",
+        b"",
+        b" \t",
+        b"x" * 3_000,
+    ]
+)
+SMALL = Limits(max_bytes=1_000_000, max_body_bytes=200)
+
+
+@pytest.fixture(autouse=True)
+def is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many processors the tests have, and beside the thread that tests in parallel."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    usual = threading.active_count()
+    real = threading.active_count
+    monkeypatch.setattr(threading, "active_count", lambda: 1 + real() - usual)
+
+
+def cut(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def many(number: int = 400) -> bytes:
+    """Some blocks of good lines, a few of them wrong or repeated."""
+    good = [make_line(custom_id=f"r-{n % 390}", body=make_body(seed=n)) for n in range(number)]
+    return make_file(*good[:50], b"nonsense", *good[50:], good[3])
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_file, "BLOCK", 1_000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(LINES, max_size=60),
+    st.sampled_from([b"", b"\n"]),
+    st.integers(20, 5_000),
+    st.integers(100, 2_000),
+    st.sampled_from([LIMITS, SMALL]),
+)
+def test_wherever_the_file_is_cut_the_report_is_that_of_one_process(
+    found, ending, chunk, block, limits
+):
+    data = b"\n".join(found) + ending
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(check_file, "BLOCK", block)
+        patch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+
+        alone = check_file.check([data], limits)
+        helped = check_file.check(cut(data, chunk), limits, with_second=True)
+
+    assert helped == alone
+
+
+@given(st.binary(max_size=300), st.integers(1, 50), st.integers(1, 80), st.integers(1, 60))
+def test_blocks_hold_the_lines_that_splitting_finds(data, chunk, size, longest):
+    data = data.replace(b"a", b"\n")
+
+    found = [
+        (line[:longest], length)
+        for block in lines.blocks(cut(data, chunk), size, longest)
+        for line, length in block.lines()
+    ]
+
+    assert found == [(line.data, line.length) for line in lines.split([data], longest)]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_second_process_does_a_share_of_the_work(monkeypatch):
+    mine = []
+
+    def judge(block, limits):
+        mine.append(block)
+        return check_block(block, limits)
+
+    monkeypatch.setattr(second_process, "check_block", judge)  # a fork's list is its own
+
+    report = check_file.check([many()], LIMITS, with_second=True)
+
+    assert report.requests == 402
+    assert len(mine) < len(list(lines.blocks([many()], 1_000, LIMITS.longest_line))) - 1
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
+    alone = check_file.check([many()], LIMITS)
+    started = []
+
+    class Watched(second_process.SecondProcess):
+        def __enter__(self):
+            started.append(self)
+            return super().__enter__()
+
+    def chunks():
+        for number, chunk in enumerate(cut(many(), 5_000)):
+            if number == 4:
+                os.kill(started[0]._pid, signal.SIGKILL)
+            yield chunk
+
+    monkeypatch.setattr(second_process, "SecondProcess", Watched)
+
+    assert check_file.check(chunks(), LIMITS, with_second=True) == alone
+    assert started
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_what_the_second_process_cannot_say_or_hold_is_done_here(monkeypatch):
+    alone = check_file.check([many()], LIMITS)
+    monkeypatch.setattr(second_process, "SLOT", 1_100)  # less than what is said of some blocks
+
+    assert check_file.check([many()], LIMITS, with_second=True) == alone
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_whoever_gives_up_leaves_no_process_behind():
+    class LostLease(Exception):
+        pass
+
+    def progress(_lines: int) -> None:
+        raise LostLease
+
+    for _ in range(3):
+        with pytest.raises(LostLease):
+            check_file.check([many(1_200)], LIMITS, progress=progress, with_second=True)
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_progress_is_told_alike_with_a_second_process():
+    told: list[int] = []
+
+    check_file.check([many(2_500)], LIMITS, progress=told.append, with_second=True)
+
+    assert told == [1_000, 2_000, 2_502]
+
+
+def test_beside_threads_nothing_is_forked():
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert not second_process.is_possible()
+    finally:
+        done.set()
+        thread.join()
+    assert second_process.is_possible()

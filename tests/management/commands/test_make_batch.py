@@ -1,0 +1,212 @@
+"""From a table to a file that passes the preflight."""
+
+import csv
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from batchapp.domain.request_files.check_file import Limits, check
+from batchapp.domain.tables.row_requests import PromptSettings
+from batchapp.models import Project
+from batchapp.services.tables import requests_from_table
+from tests.make import make_project, make_user
+from tests.views.sample_tables import workbook
+
+
+def make(tmp_path: Path, table: str | bytes, prompt: str = "Say {text}", **options: Any) -> Path:
+    source, target = tmp_path / "table.csv", tmp_path / "out.jsonl"
+    source.write_bytes(table if isinstance(table, bytes) else table.encode())
+    asked = {"prompt": prompt, "model": "Qwen/Qwen3-14B-FP8", "output": target}
+    call_command("make_batch", source, **(asked | options))
+    return target
+
+
+def make_xlsx(tmp_path: Path, **options: Any) -> Path:
+    rows = [["id", "when", "text"], ["Größe", date(2025, 1, 31), "hello"], ["b", None, ""]]
+    return make(tmp_path, workbook(Notes=[["x"], ["y"]], Tickets=rows), **options)
+
+
+def bodies(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line)["body"] for line in path.read_text().splitlines()]
+
+
+def test_every_row_becomes_a_request_that_passes(tmp_path: Path) -> None:
+    table = '\ufeffname,text\nana,"two\nlines, {braces}"\nbob,ünï\n'
+
+    path = make(tmp_path, table, system="You are {name}.", max_tokens=50, id_column="name")
+
+    report = check([path.read_bytes()], Limits(max_bytes=10**9))
+    assert report.is_valid
+    assert report.requests == 2
+    assert bodies(path)[0]["messages"] == [
+        {"role": "system", "content": "You are ana."},
+        {"role": "user", "content": "Say two\nlines, {braces}"},
+    ]
+    assert json.loads(path.read_text().splitlines()[1])["custom_id"] == "bob"
+
+
+def test_semicolons_and_other_encodings_are_read(tmp_path: Path) -> None:
+    path = make(tmp_path, "id;text\n1;größer\n".encode("cp1252"), encoding="cp1252")
+
+    assert bodies(path)[0]["messages"][0]["content"] == "Say größer"
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "complaint"),
+    [
+        (
+            "text\na\n",
+            {"prompt": "Say {txt}"},
+            "no column txt. Did you mean text\\? The table has: text",
+        ),
+        ("text\na\n", {"prompt": "Say {text"}, "has no partner"),
+        ("text\na\n", {"id_column": "id"}, "no column id"),
+        ("text\n", {}, "no rows"),
+        ("id,text\n1,a\n1,b\n", {"id_column": "id"}, "row 2: custom_id 1 is that of row 1 too"),
+        ("id,text\nÄ,a\n", {"id_column": "id"}, "row 1"),
+        ("größer\n".encode("cp1252"), {}, "Save it as UTF-8"),
+    ],
+)
+def test_faults_are_named_and_nothing_is_written(
+    tmp_path: Path, table: str | bytes, options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        make(tmp_path, table, **options)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_the_sample_table_works(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[3] / "batchapp/data/samples/requests.csv"
+
+    path = make(tmp_path, sample.read_bytes(), prompt="{name}: {meaning}", id_column="name")
+
+    assert len(bodies(path)) == 25
+
+
+def test_a_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
+    path = make_xlsx(tmp_path, sheet="Tickets", prompt="{when}: {text}", empty="skip")
+
+    assert [body["messages"][0]["content"] for body in bodies(path)] == ["2025-01-31: hello"]
+
+
+def test_ids_that_no_provider_takes_are_replaced_only_with_a_list(tmp_path: Path) -> None:
+    asked = {"sheet": "Tickets", "empty": "skip", "id_column": "id"}
+    with pytest.raises(CommandError, match="cannot name this row"):
+        make_xlsx(tmp_path, **asked)
+
+    path = make_xlsx(tmp_path, **asked, id_map=tmp_path / "ids.csv")
+
+    custom_id = json.loads(path.read_text())["custom_id"]
+    listed = (tmp_path / "ids.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert listed == ["custom_id,id_in_the_table", f"{custom_id},Größe"]
+
+
+def test_no_list_of_ids_holds_a_formula(tmp_path: Path) -> None:
+    table = "id,text\n=cmd|' /C calc'!Ä1,x\n=a,y\n=a,z\n"
+
+    make(tmp_path, table, id_column="id", twins="suffix", id_map=tmp_path / "ids.csv")
+
+    with (tmp_path / "ids.csv").open(encoding="utf-8-sig", newline="") as listed:
+        _, (_, strange), pair = csv.reader(listed)
+    assert strange == "'=cmd|' /C calc'!Ä1"
+    assert pair == ["'=a-3", "'=a"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (["--url", "/v1/responses"], "invalid choice"),
+        (["--max-tokens", "-5"], "max_tokens must be"),
+        (["--max-tokens", "99000000"], "max_tokens must be"),
+        (["--temperature", "nan"], "temperature must be"),
+        (["--temperature", "2.5"], "temperature must be"),
+        (["--model", " "], "model is blank"),
+    ],
+)
+def test_what_cannot_run_is_not_written(tmp_path: Path, asked: list[str], says: str) -> None:
+    table, target = tmp_path / "table.csv", tmp_path / "out.jsonl"
+    table.write_text("text\na\n")
+    options = ["--prompt", "{text}", "--model", "m", "-o", str(target), *asked]
+
+    with pytest.raises(CommandError, match=says):
+        call_command("make_batch", str(table), *options)
+
+    assert not target.exists()
+
+
+def test_an_empty_cell_is_an_error_unless_asked_otherwise(tmp_path: Path) -> None:
+    table = "id,text\n1,a\n2,\n"
+
+    with pytest.raises(CommandError, match="row 2: Column “text” is empty"):
+        make(tmp_path, table)
+
+    assert len(bodies(make(tmp_path, table, empty="keep"))) == 2
+
+
+def test_what_was_lost_of_the_table_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, workbook(Sheet=[["text"], ["a", "b"], ["c"]]))
+    make(tmp_path, workbook(Sheet=[["text", "x"], ["a", "#N/A"], ["b", "=A1"]]))
+
+    told = capsys.readouterr().out
+    assert "warning: 1 rows have more cells than the header" in told
+    assert "warning: 2 cells show an error" in told
+
+
+def test_a_name_that_was_there_gets_the_number_of_its_row(tmp_path: Path) -> None:
+    path = make(tmp_path, "id,text\na,x\na,y\n", id_column="id", twins="suffix")
+
+    ids = [json.loads(line)["custom_id"] for line in path.read_text().splitlines()]
+    assert ids == ["a", "a-2"]
+
+
+def test_a_table_whose_every_row_is_left_out_gives_no_file(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="all 2 rows have an empty cell"):
+        make(tmp_path, "id,text\n1,\n2,\n", empty="skip")
+
+
+def test_without_a_template_a_prompt_and_a_model_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="Give --prompt and --model, or a --template"):
+        make(tmp_path, "text\na\n", prompt=None, model=None)
+
+
+@pytest.mark.django_db
+class TestWithTemplates:
+    RECIPE = PromptSettings(
+        model="m", prompt="Say {text}", max_tokens=7, empty="skip", unsafe_ids="hash"
+    )
+
+    def save(self, prompt_settings: PromptSettings = RECIPE, slug: str = "support") -> None:
+        project = Project.objects.filter(slug=slug).first() or make_project(slug=slug)
+        requests_from_table.save_template(project, make_user(), "Sayings", prompt_settings)
+
+    def test_its_newest_version_says_what_the_options_do_not(self, tmp_path: Path) -> None:
+        self.save(PromptSettings(model="old", prompt="Old {text}"))
+        self.save()
+
+        path = make(tmp_path, "id,text\n1,a\n2,\n", prompt=None, model="other", template="Sayings")
+
+        (body,) = bodies(path)
+        assert body["messages"] == [{"role": "user", "content": "Say a"}]
+        assert (body["model"], body["max_tokens"]) == ("other", 7)
+
+    def test_where_several_projects_have_it_one_must_be_named(self, tmp_path: Path) -> None:
+        self.save()
+        self.save(slug="letters")
+        asked = {"prompt": None, "model": None, "template": "Sayings"}
+
+        with pytest.raises(CommandError, match="Several projects have a template Sayings"):
+            make(tmp_path, "text\na\n", **asked)
+        path = make(tmp_path, "text\na\n", **asked, project="letters")
+
+        assert len(bodies(path)) == 1
+
+    def test_one_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match="no template Sayings in support"):
+            make(tmp_path, "text\na\n", template="Sayings", project="support")
