@@ -7,11 +7,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 
-from batchapp.domain.request_files.rules.request_rules import model_finding
+from batchapp.domain.request_files.rules.request_rules import check_model
 from batchapp.domain.tables import row_requests, table_reader
-from batchapp.domain.tables.encodings import NAMES
+from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.domain.tables.row_requests import EMBEDDINGS, PromptSettings
-from batchapp.domain.tables.table_reader import Asked
+from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 from batchapp.models import Connection, Project, PromptTemplate, SourceTable
 
@@ -83,7 +83,9 @@ class ReadingForm(forms.Form):
     """How to read a table, where what was found out is wrong."""
 
     sheet = forms.ChoiceField(required=False)
-    encoding = forms.ChoiceField(required=False, choices=[("", "Find out"), *NAMES.items()])
+    encoding = forms.ChoiceField(
+        required=False, choices=[("", "Find out"), *ENCODING_NAMES.items()]
+    )
     delimiter = forms.ChoiceField(
         required=False,
         label="Cells are separated by",
@@ -100,8 +102,8 @@ class ReadingForm(forms.Form):
             del self.fields[name]
 
     @property
-    def asked(self) -> Asked:
-        return Asked(**self.cleaned_data)
+    def asked(self) -> ReadOptions:
+        return ReadOptions(**self.cleaned_data)
 
 
 class PromptSettingsForm(forms.Form):
@@ -202,7 +204,7 @@ class PromptSettingsForm(forms.Form):
 
     def clean_model(self) -> str:
         model: str = self.cleaned_data["model"]
-        if finding := model_finding({"model": model}):
+        if finding := check_model({"model": model}):
             raise ValidationError(finding.message)
         return model
 

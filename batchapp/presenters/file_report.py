@@ -11,7 +11,7 @@ from batchapp.domain.corrections.corrector import CORRECTION_RULES, corrections_
 from batchapp.domain.money.calibration import History
 from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.request_files.check_file import Finding, Report, Severity
-from batchapp.domain.request_files.findings import OURS
+from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES
 from batchapp.models import REALTIME, Connection, Project, Upload, User
 from batchapp.presenters.batch_summary import at_least
 from batchapp.services.files import upload_intake
@@ -68,9 +68,9 @@ class FindingGroup:
         return title_of(self.code)
 
     @property
-    def is_ours(self) -> bool:
+    def is_portal_only(self) -> bool:
         """Whether the provider would take it: the portal alone insists."""
-        return self.code in OURS
+        return self.code in PORTAL_ONLY_CODES
 
     @property
     def corrections(self) -> list[OfferedCorrection]:

@@ -47,7 +47,7 @@ _decode = msgspec.json.Decoder().decode
 def main(*arguments: str) -> None:
     models = [each for each in arguments if each != "--large"]
     model = models[0] if models else MODEL
-    family = model_families.of(model)
+    family = model_families.family_of(model)
     if family is None:
         sys.exit(f"{model} has no vocabulary that we know")
     vocabulary = family.vocabulary()
@@ -69,7 +69,7 @@ def _compare_time(path: Path, model: str, vocabulary: Vocabulary) -> None:
     floors, alone, checks = [], [], []
     for _ in range(ROUNDS):
         floors.append(_taken(partial(_floor, path, vocabulary)))
-        alone.append(_taken(partial(_check, path, with_second=False)))
+        alone.append(_taken(partial(_check, path, with_second_process=False)))
         checks.append(_taken(partial(_check, path)))
     ratio, ratio_alone, busier = (
         statistics.median(figure(check) / figure(floor) for floor, check in each)
@@ -92,11 +92,11 @@ def _compare_time(path: Path, model: str, vocabulary: Vocabulary) -> None:
 
 def _compare_memory(path: Path) -> None:
     for times in (1, LARGE):
-        for with_second in (False, True):
-            peak = _peak_over_idle(path, times, with_second=with_second)
+        for with_second_process in (False, True):
+            peak = _peak_over_idle(path, times, with_second_process=with_second_process)
             sys.stdout.write(
                 f"{times * path.stat().st_size / 1_000_000:,.0f} MB in "
-                f"{'two processes' if with_second else 'one process'}: {peak:.0f} MiB over idle, "
+                f"{'two processes' if with_second_process else 'one process'}: {peak:.0f} MiB over idle, "
                 f"target {MOST_MIB}, {'reached' if peak <= MOST_MIB else 'NOT reached'}\n"
             )
 
@@ -137,9 +137,11 @@ def checked(path: Path) -> float:
     return _taken(partial(_check, path)).seconds
 
 
-def _check(path: Path, *, with_second: bool = True) -> None:
+def _check(path: Path, *, with_second_process: bool = True) -> None:
     with path.open("rb") as file:
-        report = check(iter(partial(file.read, CHUNK), b""), LIMITS, with_second=with_second)
+        report = check(
+            iter(partial(file.read, CHUNK), b""), LIMITS, with_second_process=with_second_process
+        )
     if report.requests != REQUESTS or not report.is_valid:
         sys.exit(f"the file is not what it should be: {report.finding_totals}")
 
@@ -166,7 +168,7 @@ def _median(times: list[Taken]) -> float:
     return statistics.median(took.seconds for took in times)
 
 
-def _peak_over_idle(path: Path, times: int, *, with_second: bool) -> float:
+def _peak_over_idle(path: Path, times: int, *, with_second_process: bool) -> float:
     """MiB that the check needs at most, of a file so many times as large; in all processes."""
     idle, peak = _resident_mib(), 0.0
 
@@ -175,7 +177,9 @@ def _peak_over_idle(path: Path, times: int, *, with_second: bool) -> float:
         if number % LOOK_AFTER == 0:
             peak = max(peak, _resident_mib())
 
-    report = check(_repeated(path, times), LIMITS, progress=look, with_second=with_second)
+    report = check(
+        _repeated(path, times), LIMITS, progress=look, with_second_process=with_second_process
+    )
     if report.requests != times * REQUESTS or report.repeated:
         sys.exit(f"the file is not what it should be: {report.finding_totals}")
     return max(peak, _resident_mib()) - idle

@@ -26,7 +26,7 @@ def named(cases: list[Case]) -> pytest.MarkDecorator:
 def number_among_requests(data: bytes, line: int) -> int:
     """As the provider counts: blank lines are none."""
     before = data.split(b"\n")[:line]
-    return sum(1 for each in before if lines.trimmed(each))
+    return sum(1 for each in before if lines.trim(each))
 
 
 def providers_errors(report: Report) -> list[int]:
@@ -34,7 +34,7 @@ def providers_errors(report: Report) -> list[int]:
     return [
         finding.line
         for finding in report.findings
-        if finding.severity is Severity.ERROR and not finding.is_ours
+        if finding.severity is Severity.ERROR and not finding.is_portal_only
     ]
 
 

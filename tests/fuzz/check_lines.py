@@ -23,11 +23,11 @@ from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.request_files.findings import (
     FILE_CODES,
     FINDINGS_KEPT_PER_CODE,
-    OURS,
+    PORTAL_ONLY_CODES,
     Severity,
 )
 from batchapp.domain.request_files.limits import ALLOWED_URLS
-from batchapp.domain.request_files.reading.lines import trimmed
+from batchapp.domain.request_files.reading.lines import trim
 from batchapp.sandbox.api.errors import ApiError
 from batchapp.sandbox.files.validation import check_line as sandbox_check
 from batchapp.sandbox.settings import Settings
@@ -245,10 +245,10 @@ def codes_of(line: bytes) -> list[str]:
     codes = [finding.code for finding in findings if finding.code not in OF_NEIGHBOURS]
     errors = {finding.code for finding in findings if finding.severity is Severity.ERROR}
     errors -= OF_NEIGHBOURS
-    if trimmed(line) and not errors & STRICTER:
+    if trim(line) and not errors & STRICTER:
         refused = refusal_of(line)
         if not any(words in refused for words in OF_MODELS):
-            assert bool(refused) == bool(errors - OURS), (line[:300], refused, errors)
+            assert bool(refused) == bool(errors - PORTAL_ONLY_CODES), (line[:300], refused, errors)
     return codes
 
 
@@ -256,7 +256,7 @@ def refusal_of(line: bytes) -> str:
     """The provider's word on a line, "" if it takes it."""
     try:
         # The provider takes off all of Unicode's white space, which the sandbox does not.
-        sandbox_check(trimmed(line), 1, SETTINGS)
+        sandbox_check(trim(line), 1, SETTINGS)
     except ApiError as refusal:
         return bytes(refusal.response.body).decode()
     except RecursionError:

@@ -9,12 +9,12 @@ from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Correc
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines, strict_json
-from batchapp.domain.request_files.rules.request_warnings import secret_in
+from batchapp.domain.request_files.rules.request_warnings import find_secret
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 """Changed lines that a preview shows."""
 
-SHOWN = 160
+EXAMPLE_LENGTH = 160
 """Characters of a line that a preview shows, around what changes."""
 
 BEFORE = 30
@@ -49,7 +49,7 @@ class Correction(msgspec.Struct, frozen=True):
     @property
     def words(self) -> str:
         """What was done: "3 custom_ids numbered, 12 lines dropped"; "" until it is."""
-        return "" if self.changed is None else in_words(self.changed, self.choice)
+        return "" if self.changed is None else describe_changes(self.changed, self.choice)
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ class Preview(msgspec.Struct, frozen=True):
     examples: list[Example]
 
 
-def in_words(changed: Mapping[CorrectionKind, int], choice: Choice) -> str:
+def describe_changes(changed: Mapping[CorrectionKind, int], choice: Choice) -> str:
     """What became of how many lines, in the order in which it is done."""
     parts = []
     for correction_kind, (one, many) in DONE.items():
@@ -82,17 +82,17 @@ def in_words(changed: Mapping[CorrectionKind, int], choice: Choice) -> str:
 def preview(head: bytes, choice: Choice, limits: Limits) -> Preview:
     """Try ``choice`` on whole lines, in memory."""
     corrector = Corrector(choice, limits)
-    old = lines.pieces([head], limits.longest_line + 2)
+    old = lines.iter_pieces([head], limits.longest_line + 2)
     new = corrector.run(lambda: [head])
     number, found = 0, list[Example]()
     for number, (piece, fresh) in enumerate(zip(old, new, strict=False), 1):
-        if piece.data != fresh and len(found) < EXAMPLES:
+        if piece.data != fresh and len(found) < MAX_EXAMPLES:
             found.append(_example(number, piece.data, fresh))
     return Preview(number, dict(Counter(corrector.changed)), found)
 
 
 def _example(number: int, before: bytes, after: bytes) -> Example:
-    if secret_in(before):
+    if find_secret(before):
         return Example(number, "(a secret, not shown)", "(changed)" if after else "")
     old, new = _text(before), _text(after)
     start = next(
@@ -105,14 +105,14 @@ def _example(number: int, before: bytes, after: bytes) -> Example:
 
 def _text(data: bytes) -> str:
     """A line as the portal would write it, so that spaces are no difference; b"" stays nothing."""
-    data = lines.trimmed(data.removesuffix(b"\n"))
+    data = lines.trim(data.removesuffix(b"\n"))
     request = strict_json.read_object(data, explain=False) if data else None
     if isinstance(request, dict):
-        data = strict_json.compact(request)
+        data = strict_json.encode_compact(request)
     return data.decode(errors="replace")
 
 
 def _cut(text: str, start: int) -> str:
     if not text:
         return ""
-    return ("…" if start else "") + presentable(text[start:], SHOWN)
+    return ("…" if start else "") + presentable(text[start:], EXAMPLE_LENGTH)

@@ -11,7 +11,7 @@ from batchapp.domain.request_files.findings import FILE_CODES, Severity, severit
 from batchapp.domain.request_files.limits import CUSTOM_ID_BYTES, Limits
 from batchapp.domain.request_files.reading import file_type, lines, strict_json
 from batchapp.domain.request_files.rules import request_line, request_rules
-from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMITS, is_count
+from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count
 
 
 class CorrectionKind(StrEnum):
@@ -28,7 +28,7 @@ class CorrectionRule(NamedTuple):
 
     title: str
     explanation: str
-    corrections: tuple[str, ...]
+    codes: tuple[str, ...]
     needs: str = ""
 
 
@@ -72,9 +72,7 @@ CORRECTION_RULES = {
 def corrections_for(code: str) -> list[CorrectionKind]:
     """The repairs that a fault of ``code`` can be cured with, the one that keeps most first."""
     found = [
-        correction_kind
-        for correction_kind, rule in CORRECTION_RULES.items()
-        if code in rule.corrections
+        correction_kind for correction_kind, rule in CORRECTION_RULES.items() if code in rule.codes
     ]
     if code not in FILE_CODES and severity_of(code) is Severity.ERROR:
         found.append(CorrectionKind.DROP_BAD_ROWS)
@@ -125,7 +123,7 @@ class Corrector:
         if CorrectionKind.SUFFIX_DUPLICATES in self._choice.corrections:
             self._taken = set(_custom_ids(chunks(), self._limits))
         skipping = False
-        for piece in lines.pieces(chunks(), self._limits.longest_line + 2):
+        for piece in lines.iter_pieces(chunks(), self._limits.longest_line + 2):
             if piece.is_start and piece.is_end:
                 yield self._repaired(piece.data)
                 continue
@@ -142,7 +140,7 @@ class Corrector:
         if CorrectionKind.REMOVE_BYTE_ORDER_MARK in chosen and line.startswith(file_type.BOM):
             line = line.removeprefix(file_type.BOM)
             self.changed[CorrectionKind.REMOVE_BYTE_ORDER_MARK] += 1
-        data = lines.trimmed(line.removesuffix(b"\n"))
+        data = lines.trim(line.removesuffix(b"\n"))
         if not data:
             return line
         request = strict_json.read_object(data, explain=False)
@@ -150,7 +148,7 @@ class Corrector:
         if isinstance(request, dict) and not _names_a_field_twice(request, data):
             done = self._rewrite(request)
             if done:
-                data = strict_json.compact(request)
+                data = strict_json.encode_compact(request)
                 line = data + line[len(line.rstrip(b"\r\n")) :]
         if CorrectionKind.DROP_BAD_ROWS in chosen and self._is_bad(data, line):
             self.changed[CorrectionKind.DROP_BAD_ROWS] += 1
@@ -184,14 +182,14 @@ class Corrector:
         body = request.get("body")
         if not isinstance(body, dict) or body.get("model") == self._choice.model:
             return False
-        if not self._choice.every_model and request_rules.model_finding(body) is None:
+        if not self._choice.every_model and request_rules.check_model(body) is None:
             return False
         body["model"] = self._choice.model
         return True
 
     def _set_max_tokens(self, request: dict[str, Any]) -> bool:
         body, url = request.get("body"), request.get("url")
-        fields = OUTPUT_LIMITS.get(url, ()) if isinstance(url, str) else ()
+        fields = OUTPUT_LIMIT_FIELDS.get(url, ()) if isinstance(url, str) else ()
         if not fields or not isinstance(body, dict):
             return False
         given = [field for field in fields if body.get(field) is not None]
@@ -221,7 +219,7 @@ class Corrector:
 def _custom_ids(chunks: Iterable[bytes], limits: Limits) -> Iterator[str]:
     for line in lines.split(chunks, limits.longest_line):
         request = strict_json.read_object(
-            lines.trimmed(line.data.removeprefix(file_type.BOM)) or b"0", explain=False
+            lines.trim(line.data.removeprefix(file_type.BOM)) or b"0", explain=False
         )
         if isinstance(request, dict) and isinstance(request.get("custom_id"), str):
             yield request["custom_id"]
@@ -247,5 +245,5 @@ def _is_limit(value: object) -> bool:
 
 def _names_a_field_twice(request: dict[str, Any], data: bytes) -> bool:
     """Whether writing it again would silently drop one of the two."""
-    found = strict_json.repeated_keys(request, data, strict_json.written_body(data))
+    found = strict_json.find_repeated_keys(request, data, strict_json.read_body(data))
     return bool(found)

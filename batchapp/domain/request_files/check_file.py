@@ -68,7 +68,7 @@ def check(
     limits: Limits,
     *,
     progress: Callable[[int], None] | None = None,
-    with_second: bool = False,
+    with_second_process: bool = False,
 ) -> Report:
     """Read ``chunks`` once, whatever their sizes, and report every fault.
 
@@ -76,15 +76,15 @@ def check(
     ``progress`` is told the number of lines read, about every thousand and at the end. With a
     second process the same report comes sooner, if there is a second processor, see ``second``.
     """
-    source = gunzip.Source(chunks, limits)
+    source = gunzip.UnpackedFile(chunks, limits)
     head, stream = lines.peek(source, file_type.HEAD_BYTES)
-    counted = lines.Counted(stream)
-    if found := file_type.wrong_type_in(head):
+    counted = lines.CountedChunks(stream)
+    if found := file_type.find_wrong_type(head):
         return _refusal(*found, size=counted.exhaust(), is_gzip=source.is_gzip)
     checker = FileChecker(limits)
     number = offset = told = 0
-    blocks = lines.blocks(counted, BLOCK, limits.longest_line)
-    with closing(_judged(blocks, limits, with_second=with_second)) as all_judged:
+    blocks = lines.iter_blocks(counted, BLOCK, limits.longest_line)
+    with closing(_judged(blocks, limits, with_second_process=with_second_process)) as all_judged:
         for block, line_report in all_judged:
             if source.finding and block.is_open:
                 break  # the archive broke off in the middle of this line
@@ -101,9 +101,9 @@ def check(
 
 
 def _judged(
-    blocks: Iterator[lines.Block], limits: Limits, *, with_second: bool
+    blocks: Iterator[lines.Block], limits: Limits, *, with_second_process: bool
 ) -> Generator[tuple[lines.Block, list[LineReport]], None, None]:
-    if with_second and second_process.is_possible():
+    if with_second_process and second_process.is_possible():
         # The first is done here: a vocabulary that it loads is then shared, not loaded twice.
         for block in islice(blocks, 1):
             yield block, check_block(block, limits)
@@ -114,15 +114,15 @@ def _judged(
             yield block, check_block(block, limits)
 
 
-def requests(chunks: Iterable[bytes]) -> Iterator[Request]:
+def read_requests(chunks: Iterable[bytes]) -> Iterator[Request]:
     """The requests of a file that passed ``check``, in the order of its lines.
 
     Raises:
         ValueError: the file did not pass; what was yielded so far is right.
     """
-    source = gunzip.Source(chunks)
+    source = gunzip.UnpackedFile(chunks)
     for line in lines.split(source):
-        data = lines.trimmed(line.data)
+        data = lines.trim(line.data)
         if not data:
             continue
         sent = _decode(data)

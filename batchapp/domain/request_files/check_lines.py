@@ -63,7 +63,7 @@ def _check_line(
     if length > limits.longest_line:
         data = data[: limits.longest_line]
     has_mark = data.startswith(file_type.BOM)
-    data = lines.trimmed(data.removeprefix(file_type.BOM) if has_mark else data)
+    data = lines.trim(data.removeprefix(file_type.BOM) if has_mark else data)
     if not data:
         return LineReport(length, is_blank=True, has_mark=has_mark), None
     if length > limits.longest_line:
@@ -81,8 +81,8 @@ def _check_line(
         )
         return line_report, None
     body, url = request["body"], request["url"]
-    size = counting.measure(body, url)
-    output = counting.output(body, url, size.tokens)
+    size = counting.measure_input(body, url)
+    output = counting.estimate_output(body, url, size.tokens)
     line_report = LineReport(
         length,
         is_request=True,
@@ -100,6 +100,6 @@ def _check_line(
         is_exact=size.is_exact,
         expected=output.expected,
         limit=NO_LIMIT if output.limit is None else output.limit,
-        shape="" if url == "/v1/embeddings" else request_shape.shape(body, url),
+        shape="" if url == "/v1/embeddings" else request_shape.hash_shape(body, url),
     )
     return line_report, row

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 from batchapp.domain.request_files.fast.first_lines import FirstLines
 from batchapp.domain.request_files.findings import FindingLog
-from batchapp.domain.request_files.limits import MAX_PARTS, Limits
+from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES, Limits
 from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
 from batchapp.domain.request_files.report import ModelFacts, Report
 from batchapp.domain.request_files.rules import request_rules, request_shape
-from batchapp.domain.request_files.splitting import Divider
+from batchapp.domain.request_files.splitting import Splitter
 
 MODELS_KEPT = 1_000
 """More names than any provider offers: they were meant for another field."""
@@ -25,8 +25,8 @@ class FileChecker:
         self.models: dict[str, ModelFacts] = {}
         self.repeated: dict[str, ModelFacts] = {}
         self.urls: Counter[str] = Counter()
-        self._shapes = request_shape.Shapes()
-        self._divider = Divider(limits)
+        self._shapes = request_shape.ShapeCounts()
+        self._divider = Splitter(limits)
         self._custom_ids, self._bodies = FirstLines(), FirstLines()
 
     def read(self, line_report: LineReport, number: int, offset: int) -> None:
@@ -98,7 +98,7 @@ class FileChecker:
         if first == number:
             return ()
         message = (
-            f"custom_id {request_rules.quoted(custom_id)} of line {number:,} is already used on "
+            f"custom_id {request_rules.quote(custom_id)} of line {number:,} is already used on "
             f"line {first:,}; their results could not be told apart, so give each request its own."
         )
         return (request_rules.RequestFinding("duplicate_custom_id", message, first),)
@@ -151,24 +151,24 @@ class FileChecker:
             )
         provider_batches, why = (
             self.provider_batches(size),
-            limits.why_divided(size, self.requests),
+            limits.exceeded_limits(size, self.requests),
         )
-        if provider_batches > MAX_PARTS:
+        if provider_batches > MAX_PROVIDER_BATCHES:
             self.log.add(
-                "too_many_parts",
+                "too_many_provider_batches",
                 f"The file would be sent in {provider_batches:,} parts, since {limits.provider} takes {why} "
-                f"a file, and at most {MAX_PARTS:,} are made; split it into several.",
+                f"a file, and at most {MAX_PROVIDER_BATCHES:,} are made; split it into several.",
             )
         elif provider_batches > 1:
             self.log.add(
-                "several_parts",
+                "several_provider_batches",
                 f"It is sent in {provider_batches:,} parts, since {limits.provider} takes {why} a file. "
                 "They stay one batch here.",
             )
 
     def provider_batches(self, size: int) -> int:
         """In how many files the provider gets what is a file of ``size`` bytes here."""
-        return 1 if self.limits.fit(size, self.requests) else self._divider.parts
+        return 1 if self.limits.fits_one_batch(size, self.requests) else self._divider.parts
 
     def _judge_mixture(self) -> None:
         unbounded = sum(facts.unbounded_requests for facts in self.models.values())

@@ -32,11 +32,11 @@ SEVERITIES = {
     "no_max_tokens": Severity.INFO,
     "mixed_models": Severity.INFO,
     "mixed_urls": Severity.INFO,
-    "several_parts": Severity.INFO,
+    "several_provider_batches": Severity.INFO,
 }
 """Every code has one severity; a code not named here is an error."""
 
-OURS = frozenset(
+PORTAL_ONLY_CODES = frozenset(
     {
         *("duplicate_custom_id", "blank_custom_id"),
         *("missing_messages", "messages_not_list", "empty_messages"),
@@ -48,10 +48,10 @@ one, or their results could not be told apart."""
 
 FILE_CODES = frozenset(
     {
-        *("empty_file", "only_blank_lines", "too_many_bytes", "too_many_parts"),
+        *("empty_file", "only_blank_lines", "too_many_bytes", "too_many_provider_batches"),
         *("compressed", "spreadsheet", "binary", "utf16", "json_array", "pretty_printed_json"),
         *("markup", "csv", "plain_text", "no_max_tokens", "mixed_models", "mixed_urls"),
-        "several_parts",
+        "several_provider_batches",
         *("gzip_truncated", "gzip_damaged", "gzip_too_large", "gzip_bomb"),
     }
 )
@@ -75,9 +75,9 @@ class Finding(msgspec.Struct, frozen=True):
     offset: int = 0
 
     @property
-    def is_ours(self) -> bool:
+    def is_portal_only(self) -> bool:
         """Whether the portal alone insists on it: the provider would take the file."""
-        return self.code in OURS
+        return self.code in PORTAL_ONLY_CODES
 
 
 class FindingLog:

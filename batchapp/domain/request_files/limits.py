@@ -28,7 +28,7 @@ ENVELOPE_BYTES = 1024 * 1024
 """Room for what stands around a body. A line longer than both is measured, never held."""
 
 
-MAX_PARTS = 500
+MAX_PROVIDER_BATCHES = 500
 """Of one upload. A page lists them all, and each is a batch of its own at the provider."""
 
 
@@ -54,11 +54,11 @@ class Limits(msgspec.Struct, frozen=True):
         """Bytes of a line that can be held; one that is longer is measured only."""
         return self.max_body_bytes + ENVELOPE_BYTES
 
-    def fit(self, size: int, requests: int) -> bool:
+    def fits_one_batch(self, size: int, requests: int) -> bool:
         """Whether a file of ``size`` bytes and so many requests is sent as it is."""
         return size <= self.max_bytes and not self._has_too_many(requests)
 
-    def why_divided(self, size: int, requests: int) -> str:
+    def exceeded_limits(self, size: int, requests: int) -> str:
         """What a larger file runs into, such as "50,000 requests"."""
         reasons = []
         if size > self.max_bytes:

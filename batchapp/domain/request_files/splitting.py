@@ -19,7 +19,7 @@ class Span(msgspec.Struct, frozen=True):
     requests: int
 
 
-class Divider:
+class Splitter:
     """Told of every request of a file in order, it says where one of its parts is full.
 
     As many requests go into a part as ``limits`` allow, so the same file is always divided
@@ -66,11 +66,11 @@ class Divider:
         return Span(self._start, self._end - self._start, self._requests)
 
 
-def divide(chunks: Iterable[bytes], limits: Limits) -> Iterator[Span]:
+def split_file(chunks: Iterable[bytes], limits: Limits) -> Iterator[Span]:
     """The parts of a file that passed the check, none beyond ``limits``, in its order."""
-    divider, counted = Divider(limits), lines.Counted(chunks)
+    divider, counted = Splitter(limits), lines.CountedChunks(chunks)
     for line in lines.split(counted):
-        if lines.trimmed(line.data) and (full := divider.add(line.offset, line.length)):
+        if lines.trim(line.data) and (full := divider.add(line.offset, line.length)):
             yield full
     if last := divider.last():
         size = min(last.size, counted.size - last.start)

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from batchapp.domain.request_files.reading.strict_json import compact
+from batchapp.domain.request_files.reading.strict_json import encode_compact
 from batchapp.domain.results.outcome import FAILED
-from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMITS, is_count
+from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count
 
-WORTH_ANOTHER_TRY = frozenset({404, 408, 409, 425, 429, 499})
+RETRYABLE_STATUSES = frozenset({404, 408, 409, 425, 429, 499})
 """Of the HTTP statuses from 400 to 499: time and load are gone the next time, a model that was not
 there (404) may be, and a connection that broke (499) is made anew."""
 
@@ -106,7 +106,7 @@ ADVICE = {
 }
 """In the order in which people are asked."""
 
-USUAL = frozenset(ending for ending, advice in ADVICE.items() if advice.is_usual)
+USUAL = frozenset(ending_of for ending_of, advice in ADVICE.items() if advice.is_usual)
 
 UNTRIED = frozenset(
     {
@@ -122,11 +122,11 @@ def is_lasting(status_code: int | None) -> bool:
     return (
         status_code is not None
         and 400 <= status_code < 500
-        and status_code not in WORTH_ANOTHER_TRY | {NO_CREDIT}
+        and status_code not in RETRYABLE_STATUSES | {NO_CREDIT}
     )
 
 
-def ending(outcome: str, status_code: int | None) -> Ending | None:
+def ending_of(outcome: str, status_code: int | None) -> Ending | None:
     """How a request ended; None while it waits, and when there is nothing to wish for."""
     if outcome in FAILED and status_code == NO_CREDIT:
         return Ending.UNPAID
@@ -178,7 +178,7 @@ class Selection(msgspec.Struct, frozen=True):
         return "; ".join(filter(None, [", ".join(taken), ", ".join(self.changes)]))
 
 
-class Changing:
+class RequestChanger:
     """One run over the requests that are selected. ``unlimited`` counts, see ``Selection``."""
 
     def __init__(self, selection: Selection) -> None:
@@ -209,9 +209,9 @@ class Changing:
             news["temperature"] = selection.temperature
         if all(name in body and _is(body[name], value) for name, value in news.items()):
             return line
-        body |= {name: msgspec.Raw(compact(value)) for name, value in news.items()}
-        request["body"] = msgspec.Raw(compact(body))
-        return compact(request)
+        body |= {name: msgspec.Raw(encode_compact(value)) for name, value in news.items()}
+        request["body"] = msgspec.Raw(encode_compact(body))
+        return encode_compact(request)
 
 
 def _fields(data: "bytes | msgspec.Raw") -> dict[str, msgspec.Raw]:
@@ -222,7 +222,7 @@ def _fields(data: "bytes | msgspec.Raw") -> dict[str, msgspec.Raw]:
 def _raised(body: Mapping[str, msgspec.Raw], url: str, factor: int) -> dict[str, int]:
     given = {
         name: msgspec.json.decode(body[name])
-        for name in OUTPUT_LIMITS.get(url, ())
+        for name in OUTPUT_LIMIT_FIELDS.get(url, ())
         if name in body
     }
     return {

@@ -10,8 +10,14 @@ import msgspec
 from batchapp.domain.money import price_list_csv
 from batchapp.domain.request_files.limits import CUSTOM_ID_BYTES
 from batchapp.domain.request_files.rules import answer_schema
-from batchapp.domain.request_files.rules.request_rules import custom_id_finding, model_finding
-from batchapp.domain.tables.prompts import PromptError, cell, columns_of, no_such_column, render
+from batchapp.domain.request_files.rules.request_rules import check_custom_id, check_model
+from batchapp.domain.tables.prompts import (
+    PromptError,
+    cell_value,
+    columns_of,
+    missing_column_error,
+    render,
+)
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 
 EMBEDDINGS = "/v1/embeddings"
@@ -91,7 +97,7 @@ def settings_errors(prompt_settings: PromptSettings, columns: Collection[str]) -
         missing = sorted(prompt_settings.columns - {*columns})
     except PromptError as error:
         return [str(error)]
-    return [no_such_column(column, columns) for column in missing]
+    return [missing_column_error(column, columns) for column in missing]
 
 
 def value_errors(prompt_settings: PromptSettings) -> list[str]:
@@ -99,7 +105,7 @@ def value_errors(prompt_settings: PromptSettings) -> list[str]:
     errors = []
     if prompt_settings.url not in URLS:
         errors.append(f"The url must be one of {', '.join(URLS)}.")
-    if finding := model_finding({"model": prompt_settings.model}):
+    if finding := check_model({"model": prompt_settings.model}):
         errors.append(finding.message)
     if (
         prompt_settings.max_tokens is not None
@@ -117,17 +123,17 @@ def value_errors(prompt_settings: PromptSettings) -> list[str]:
 def schema_error(schema: dict[str, Any]) -> str:
     """Why a provider would refuse ``schema`` for its answers, or ""."""
     body = {"response_format": _response_format(schema)}
-    return answer_schema.schema_error_in(body, "/v1/chat/completions")
+    return answer_schema.find_schema_error(body, "/v1/chat/completions")
 
 
-def make(
+def build_requests(
     rows: Iterable[Mapping[str, str]], prompt_settings: PromptSettings
 ) -> Iterator[RowRequest]:
     """One ``Made`` a row, in order; holds every custom_id and nothing else of the rows."""
     filled = sorted(prompt_settings.filled_columns)
     ids: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
-        blank = [column for column in filled if not cell(row, column).strip()]
+        blank = [column for column in filled if not cell_value(row, column).strip()]
         if blank and prompt_settings.empty == "skip":
             yield RowRequest(number)
             continue
@@ -146,14 +152,16 @@ def make(
         yield RowRequest(number, line, custom_id, (original or wanted) if stands_in else "")
 
 
-def id_map(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def id_map_rows(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """A header and the pairs of ``replaced``, none of which a spreadsheet takes for a formula."""
     yield "custom_id", "id_in_the_table"
     for custom_id, original in replaced:
-        yield price_list_csv.inert(custom_id), price_list_csv.inert(original)
+        yield price_list_csv.escape_formula(custom_id), price_list_csv.escape_formula(original)
 
 
-def request_line(number: int, row: Mapping[str, str], prompt_settings: PromptSettings) -> bytes:
+def build_request_line(
+    number: int, row: Mapping[str, str], prompt_settings: PromptSettings
+) -> bytes:
     """One request as a line of JSON without its newline; ``number`` counts rows from 1.
 
     Raises:
@@ -178,7 +186,11 @@ def _body(row: Mapping[str, str], prompt_settings: PromptSettings) -> dict[str, 
     if prompt_settings.url == EMBEDDINGS:
         _refuse_blank(prompt)
         return {"model": prompt_settings.model, "input": prompt}
-    image = cell(row, prompt_settings.image_column).strip() if prompt_settings.image_column else ""
+    image = (
+        cell_value(row, prompt_settings.image_column).strip()
+        if prompt_settings.image_column
+        else ""
+    )
     content: str | list[dict[str, Any]] = prompt
     if image:
         content = [{"type": "image_url", "image_url": {"url": image}}]
@@ -215,8 +227,8 @@ def _custom_id(
     """The id of a row, and the one in the table if that had to be replaced, else ""."""
     if prompt_settings.id_column is None:
         return f"row-{number:05d}", ""
-    found = cell(row, prompt_settings.id_column).strip()
-    finding = custom_id_finding(found)
+    found = cell_value(row, prompt_settings.id_column).strip()
+    finding = check_custom_id(found)
     if not finding:
         return found, ""
     if found and prompt_settings.unsafe_ids == "hash":

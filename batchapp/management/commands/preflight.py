@@ -164,7 +164,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "other_line": finding.other_line or None,
         "offset": finding.offset,
-        "ours": finding.is_ours,
+        "ours": finding.is_portal_only,
     }
 
 

@@ -18,8 +18,8 @@ from django.utils import timezone
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.reading import lines
-from batchapp.domain.request_files.reading.gunzip import Source
-from batchapp.domain.request_files.rules.request_warnings import secret_in
+from batchapp.domain.request_files.reading.gunzip import UnpackedFile
+from batchapp.domain.request_files.rules.request_warnings import find_secret
 from batchapp.models import Project, Upload, User
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _keep(
 @contextmanager
 def _unpacked(content: "File[bytes]", project: Project) -> Iterator["File[bytes]"]:
     """What is inside a sound archive, else ``content`` itself."""
-    source = Source(content.chunks(CHUNK), project.connection.limits)
+    source = UnpackedFile(content.chunks(CHUNK), project.connection.limits)
     if not source.is_gzip:
         content.seek(0)
         yield content
@@ -128,7 +128,7 @@ def excerpts(upload: Upload, numbers: set[int]) -> dict[int, str]:
     """Line number -> how that line begins, of those lines that are quickly found."""
     found: dict[int, str] = {}
     try:
-        head = islice(Source(upload.chunks()), EXCERPTS_FROM)
+        head = islice(UnpackedFile(upload.chunks()), EXCERPTS_FROM)
         for line in lines.split(head, 4 * EXCERPT_LENGTH + 4):
             if line.number in numbers:
                 found[line.number] = _beginning(line.data)
@@ -141,7 +141,7 @@ def excerpts(upload: Upload, numbers: set[int]) -> dict[int, str]:
 
 def _beginning(data: bytes) -> str:
     """What a page may show of a line; a secret in it is not repeated."""
-    if secret_in(data):
+    if find_secret(data):
         return ""
     return presentable(" ".join(data.decode(errors="replace").split()), EXCERPT_LENGTH)
 
@@ -172,7 +172,7 @@ def check_upload(upload: Upload) -> None:
             upload.chunks(),
             upload.project.connection.limits,
             progress=progress,
-            with_second=upload.size >= SHARED_FROM,
+            with_second_process=upload.size >= SHARED_FROM,
         )
     except OSError as exc:
         logger.exception("upload %s: its bytes cannot be read", upload.pk)

@@ -56,7 +56,7 @@ def prepare(provider_batch: ProviderBatch) -> None:
     """
     split_file(provider_batch)
     lines_before = _lines_before(provider_batch)
-    requests = check_file.requests(
+    requests = check_file.read_requests(
         provider_batch.batch.upload.chunks(provider_batch.starts_at, provider_batch.size)
     )
     while rows := [
@@ -75,9 +75,9 @@ def _spans(provider_batch: ProviderBatch) -> list[Span]:
     """How the file is divided; of one that fits in one file no byte is read."""
     upload, batch = provider_batch.batch.upload, provider_batch.batch
     limits = batch.connection.limits
-    if limits.fit(upload.size, batch.requests):
+    if limits.fits_one_batch(upload.size, batch.requests):
         return [Span(0, upload.size, batch.requests)]
-    return list(splitting.divide(_renewing_lease(provider_batch, upload.chunks()), limits))
+    return list(splitting.split_file(_renewing_lease(provider_batch, upload.chunks()), limits))
 
 
 def _lines_before(provider_batch: ProviderBatch) -> int:

@@ -196,7 +196,7 @@ def _of_balance(
 def _ids(upload: Upload) -> str:
     """A sentence if the requests are only numbered."""
     try:
-        head = check_file.requests(upload.chunks())
+        head = check_file.read_requests(upload.chunks())
         ids = [request.custom_id for request in itertools.islice(head, IDS_LOOKED_AT)]
     except (OSError, ValueError):  # the step that sends the file will say so
         return ""
@@ -234,7 +234,7 @@ def _parts(upload: Upload) -> str:
     report, connection = upload.report, upload.project.connection
     if report is None or report.provider_batches < 2:
         return ""
-    why = connection.limits.why_divided(upload.size, report.requests) or "less"
+    why = connection.limits.exceeded_limits(upload.size, report.requests) or "less"
     return (
         f"It is sent in {report.provider_batches:,} parts, since {connection} takes {why} a file. They stay "
         "one batch here."

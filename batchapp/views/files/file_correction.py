@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from batchapp.access import require_member, upload_of
-from batchapp.domain.corrections.corrected_file import in_words
+from batchapp.domain.corrections.corrected_file import describe_changes
 from batchapp.domain.corrections.corrector import (
     CORRECTION_RULES,
     CorrectionKind,
@@ -48,7 +48,7 @@ class Means:
     @property
     def is_about_names(self) -> bool:
         """Whether a model is offered only for those that requests name already."""
-        corrections = CORRECTION_RULES[CorrectionKind.SET_MODEL].corrections
+        corrections = CORRECTION_RULES[CorrectionKind.SET_MODEL].codes
         return bool(self.unpriced) and not self.report.finding_totals.keys() & set(corrections)
 
     @property
@@ -174,7 +174,7 @@ def _context(
         trial = correct_file.try_correction(found, asked.choice)
     except OSError:
         return context | {"is_gone": True}
-    words = in_words(trial.preview.changed, asked.choice)
+    words = describe_changes(trial.preview.changed, asked.choice)
     return context | {"trial": trial, "words": words}
 
 

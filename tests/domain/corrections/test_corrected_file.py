@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from batchapp.domain.corrections.corrected_file import SHOWN, Correction, in_words, preview
+from batchapp.domain.corrections.corrected_file import EXAMPLE_LENGTH, Correction, describe_changes, preview
 from batchapp.domain.corrections.corrector import Choice, CorrectionKind
 from tests.domain.request_lines import LIMITS, make_body, make_file, make_line
 
@@ -18,7 +18,7 @@ def test_what_was_done_reads_in_the_order_in_which_it_is_done():
         CorrectionKind.SET_MODEL: 3,
     }
 
-    words = in_words(changed, Choice(frozenset(changed), model="Qwen/Qwen3-14B"))
+    words = describe_changes(changed, Choice(frozenset(changed), model="Qwen/Qwen3-14B"))
 
     assert (
         words
@@ -27,7 +27,7 @@ def test_what_was_done_reads_in_the_order_in_which_it_is_done():
 
 
 def test_nothing_done_is_said_too():
-    assert in_words({}, DROP) == "nothing changed"
+    assert describe_changes({}, DROP) == "nothing changed"
 
 
 def test_a_correction_comes_back_from_the_database_as_it_went_in():
@@ -61,7 +61,7 @@ def test_a_preview_of_a_long_line_is_short_and_has_the_change_in_it():
 
     assert "stream" in example.before
     assert "stream" not in example.after
-    assert max(len(example.before), len(example.after)) <= SHOWN + 1
+    assert max(len(example.before), len(example.after)) <= EXAMPLE_LENGTH + 1
 
 
 def test_a_dropped_line_has_nothing_after_it():

@@ -182,7 +182,7 @@ def test_every_error_of_a_line_has_a_cure_and_those_of_a_whole_file_have_none():
     assert corrections_for("empty_file") == corrections_for("unknown_field") == []
     assert set(CORRECTION_RULES) == set(CorrectionKind)
     named = {
-        code for rule in CORRECTION_RULES.values() for code in rule.corrections if " " not in code
+        code for rule in CORRECTION_RULES.values() for code in rule.codes if " " not in code
     }
     assert {code for code in named if code in FILE_CODES} <= set(SEVERITIES)
 

@@ -14,7 +14,7 @@ from batchapp.domain.request_files.check_file import (
     Report,
     Severity,
     check,
-    requests,
+    read_requests,
 )
 from batchapp.domain.request_files.limits import MAX_DEPTH
 from tests.domain.request_lines import (
@@ -414,7 +414,7 @@ def test_progress_is_told_every_thousand_lines_and_at_the_end():
 def test_requests_are_found_again_by_their_position():
     data = b"\n" + make_line() + b"\r\n \n" + make_line(custom_id="b", url="/v1/messages")
 
-    found = list(requests([data[:50], data[50:]]))
+    found = list(read_requests([data[:50], data[50:]]))
 
     assert [(each.line, each.custom_id, each.url, each.model) for each in found] == [
         (2, "a", CHAT, "m"),
@@ -428,7 +428,7 @@ def test_requests_are_found_again_by_their_position():
 
 def test_requests_of_a_file_that_did_not_pass_is_a_value_error():
     with pytest.raises(ValueError, match="custom_id"):
-        list(requests([b"{}"]))
+        list(read_requests([b"{}"]))
 
 
 ODD_LINES = st.sampled_from(
@@ -504,5 +504,5 @@ def test_no_body_makes_the_sums_fail(url, value):
     report = check([data], LIMITS)
 
     if report.is_valid:
-        assert [each.model for each in requests([data])] == ["m"]
+        assert [each.model for each in read_requests([data])] == ["m"]
         assert report.models["m"].input_tokens >= 0

@@ -5,9 +5,9 @@ from itertools import chain
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchapp.domain.request_files.check_file import Limits, requests
-from batchapp.domain.request_files.limits import MAX_PARTS
-from batchapp.domain.request_files.splitting import Span, divide
+from batchapp.domain.request_files.check_file import Limits, read_requests
+from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES
+from batchapp.domain.request_files.splitting import Span, split_file
 from tests.domain.request_lines import check_bytes, make_body, make_file, make_line
 
 LINES = st.lists(st.integers(0, 40), min_size=1, max_size=30)
@@ -20,7 +20,7 @@ def line(number: int, length: int = 0) -> bytes:
 
 def spans(data: bytes, limits: Limits, chunk: int = 100) -> list[Span]:
     chunks = (data[at : at + chunk] for at in range(0, len(data), chunk))
-    return list(divide(chunks, limits))
+    return list(split_file(chunks, limits))
 
 
 @given(LINES, st.integers(1, 5), st.integers(300, 900), st.sampled_from([b"\n", b"\n\n \r\n"]))
@@ -40,9 +40,9 @@ def test_every_request_is_in_exactly_one_part_and_no_part_beyond_the_limits(
     assert all(
         len(piece) == span.size <= most_bytes for piece, span in zip(pieces, found, strict=True)
     )
-    ids = [[request.custom_id for request in requests([piece])] for piece in pieces]
+    ids = [[request.custom_id for request in read_requests([piece])] for piece in pieces]
     assert [len(each) for each in ids] == [span.requests for span in found]
-    assert list(chain(*ids)) == [request.custom_id for request in requests([data])]
+    assert list(chain(*ids)) == [request.custom_id for request in read_requests([data])]
 
 
 @given(LINES, st.integers(1, 5), st.integers(300, 900), st.integers(1, 500))
@@ -82,7 +82,7 @@ def test_a_larger_file_is_no_error_and_the_report_says_in_how_many_parts_it_goes
     report = check_bytes(data, Limits(max_bytes=10_000, max_requests=2, provider="Doubleword"))
 
     assert report.is_valid
-    assert report.finding_totals == {"several_parts": 1}
+    assert report.finding_totals == {"several_provider_batches": 1}
     assert report.findings[0].message == (
         "It is sent in 2 parts, since Doubleword takes 2 requests a file. "
         "They stay one batch here."
@@ -92,10 +92,10 @@ def test_a_larger_file_is_no_error_and_the_report_says_in_how_many_parts_it_goes
 
 
 def test_what_would_be_too_many_parts_or_no_file_at_all_is_an_error() -> None:
-    data = make_file(*(line(number) for number in range(MAX_PARTS + 1)))
+    data = make_file(*(line(number) for number in range(MAX_PROVIDER_BATCHES + 1)))
 
     assert check_bytes(data, Limits(max_bytes=10**6, max_requests=1)).finding_totals == {
-        "too_many_parts": 1
+        "too_many_provider_batches": 1
     }
     small = Limits(max_bytes=50, max_requests=1)
     assert "too_many_bytes" in check_bytes(make_file(line(1)), small).finding_totals

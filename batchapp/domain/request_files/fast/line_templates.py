@@ -14,9 +14,9 @@ from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
 from batchapp.domain.request_files.reading.strict_json import VISIBLE_ID
 from batchapp.domain.request_files.rules.request_line import CheckedLine
-from batchapp.domain.request_files.rules.request_warnings import secret_in
+from batchapp.domain.request_files.rules.request_warnings import find_secret
 from batchapp.domain.tokens import counting
-from batchapp.domain.tokens.questions import Question, question
+from batchapp.domain.tokens.questions import Question, find_question
 
 MOST = 8
 """Frames of one block; the lines of who mixes more are judged one by one."""
@@ -57,10 +57,10 @@ class LineTemplates:
             found.code == "secret" for found in line_report.findings
         ):
             return
-        asked = question(request["body"], line_report.url)
+        asked = find_question(request["body"], line_report.url)
         spans = _spans(data, request, row.body, asked) if asked else None
         if asked and spans:
-            answers = counting.answers(request["body"], line_report.url)
+            answers = counting.count_answers(request["body"], line_report.url)
             self._frames.append(LineTemplate(data, spans, line_report, asked, answers))
 
 
@@ -96,7 +96,7 @@ class LineTemplate:
             return None
         custom_id = data[self._start : end]
         body = data[end + self._ahead : len(data) - self._behind]
-        if len(body) > max_body_bytes or not PLAIN_ID.fullmatch(custom_id) or secret_in(body):
+        if len(body) > max_body_bytes or not PLAIN_ID.fullmatch(custom_id) or find_secret(body):
             return None
         try:
             text = _decode_text(data[first - 1 : last + 1])
@@ -120,7 +120,7 @@ class LineTemplate:
             like.attachments,
             like.assumed,
             like.is_exact,
-            counting.expected(tokens, self._answers, self._limit),
+            counting.expected_output(tokens, self._answers, self._limit),
             like.limit,
             like.shape,
         )

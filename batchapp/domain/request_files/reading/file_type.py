@@ -9,7 +9,7 @@ NEXT_STEP = (
     "A request file is plain text in UTF-8 with one JSON object on each line (JSON Lines, .jsonl)."
 )
 
-BUILD = "Upload it under “Make requests from a table”, which makes a request of each row."
+TABLE_HINT = "Upload it under “Make requests from a table”, which makes a request of each row."
 
 SIGNATURES = (
     (b"\x1f\x8b", "compressed", "a gzip archive. Unpack it and upload the .jsonl file inside."),
@@ -17,7 +17,7 @@ SIGNATURES = (
     (b"\xfd7zXZ", "compressed", "an xz archive. Unpack it and upload the .jsonl file inside."),
     (b"\x28\xb5\x2f\xfd", "compressed", "a zstd archive. Unpack it and upload what is inside."),
     (b"7z\xbc\xaf", "compressed", "a 7-Zip archive. Unpack it and upload what is inside."),
-    (b"\xd0\xcf\x11\xe0", "spreadsheet", f"an old Excel workbook. Save it as .xlsx. {BUILD}"),
+    (b"\xd0\xcf\x11\xe0", "spreadsheet", f"an old Excel workbook. Save it as .xlsx. {TABLE_HINT}"),
     (b"PAR1", "binary", "a Parquet table. Export it as CSV and build the requests from that."),
     (b"%PDF", "binary", "a PDF. Put its text into the messages of requests."),
     (b"SQLite format 3", "binary", "an SQLite database. Export the table as CSV and use that."),
@@ -31,7 +31,7 @@ OPEN_OBJECT = re.compile(rb'\s*\{([^\n]*(\[[ \t\r]*\n\s*\{|[{,][ \t\r]*\n\s*")|[
 """A first line that opens an object and stops before a key or an object in a list."""
 
 
-def wrong_type_in(head: bytes) -> tuple[str, str] | None:
+def find_wrong_type(head: bytes) -> tuple[str, str] | None:
     """Code and sentence if ``head``, the first ``HEAD_BYTES``, is not that of a request file."""
     for signature, code, what in SIGNATURES:
         if head.startswith(signature):
@@ -43,7 +43,7 @@ def _zip(head: bytes) -> tuple[str, str] | None:
     if not head.startswith(b"PK\x03\x04"):
         return None
     if b"[Content_Types].xml" in head or b"xl/" in head:
-        return "spreadsheet", f"This is an Excel workbook. {BUILD}"
+        return "spreadsheet", f"This is an Excel workbook. {TABLE_HINT}"
     return "compressed", "This is a ZIP archive. Unpack it and upload the .jsonl file inside."
 
 
@@ -97,5 +97,5 @@ def _text(head: bytes) -> tuple[str, str] | None:
     if is_markup:
         return "markup", f"This looks like a web page or XML. {NEXT_STEP}"
     if DELIMITER.search(first):
-        return "csv", f"This looks like a table (CSV). {BUILD}"
+        return "csv", f"This looks like a table (CSV). {TABLE_HINT}"
     return "plain_text", f"This file does not begin with JSON objects, one a line. {NEXT_STEP}"

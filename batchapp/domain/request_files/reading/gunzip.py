@@ -25,7 +25,7 @@ DAMAGED = RequestFinding(
 )
 
 
-class Source:
+class UnpackedFile:
     """The bytes of a file, or what is inside if it is a gzip archive.
 
     ``fault`` is set once reading stopped because of the archive; what was yielded until then is

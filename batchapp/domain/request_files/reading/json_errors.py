@@ -9,7 +9,7 @@ ADVICE = (
 )
 
 
-def why(data: bytes) -> str:
+def explain(data: bytes) -> str:
     """For a line in UTF-8 that the strict reader refused."""
     if data.startswith(b"{'"):
         return (

@@ -68,7 +68,7 @@ class Block(msgspec.Struct, frozen=True):
         return [(line, len(line)) for line in found]
 
 
-def blocks(chunks: Iterable[bytes], size: int, longest: int) -> Iterator[Block]:
+def iter_blocks(chunks: Iterable[bytes], size: int, longest: int) -> Iterator[Block]:
     """Every line of ``chunks``, in blocks of about ``size`` bytes; see ``Block``.
 
     A line that reaches from one chunk into the next has a block of its own, of which at most
@@ -106,7 +106,7 @@ class Piece(msgspec.Struct, frozen=True):
     is_end: bool
 
 
-def pieces(chunks: Iterable[bytes], longest: int) -> Iterator[Piece]:
+def iter_pieces(chunks: Iterable[bytes], longest: int) -> Iterator[Piece]:
     """Every byte of ``chunks``, in lines; one of more than ``longest`` bytes comes in parts."""
     held, is_start = b"", True
     for chunk in chunks:
@@ -122,7 +122,7 @@ def pieces(chunks: Iterable[bytes], longest: int) -> Iterator[Piece]:
         yield Piece(held, is_start, is_end=True)
 
 
-def trimmed(data: bytes) -> bytes:
+def trim(data: bytes) -> bytes:
     """``data`` without the white space around it, so b"" for a blank line."""
     if data[:1] == b"{" and data[-1:] == b"}":
         return data
@@ -145,7 +145,7 @@ def peek(chunks: Iterable[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
     return bytes(head[:size]), chain((bytes(head),), rest)
 
 
-class Counted:
+class CountedChunks:
     """Chunks passed on, and in ``size`` the bytes that went by."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:

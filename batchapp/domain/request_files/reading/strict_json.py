@@ -9,7 +9,7 @@ import msgspec
 
 from batchapp.domain.request_files.limits import MAX_DEPTH
 from batchapp.domain.request_files.reading import json_errors
-from batchapp.domain.request_files.rules.request_rules import RequestFinding, kind
+from batchapp.domain.request_files.rules.request_rules import RequestFinding, describe_type
 
 KEYS = (b'"custom_id"', b'"method"', b'"url"', b'"body"')
 BODY_KEYS = (b'"model"', b'"messages"', b'"max_tokens"')
@@ -51,7 +51,7 @@ def read_object(data: bytes, *, explain: bool) -> dict[str, Any] | RequestFindin
     if not isinstance(value, dict):
         return RequestFinding(
             "not_an_object",
-            f"The line is {kind(value)}; a request is a JSON object: "
+            f"The line is {describe_type(value)}; a request is a JSON object: "
             '{"custom_id": …, "method": "POST", "url": …, "body": {…}}.',
         )
     return _fault_in(value, data, explain=explain) or value
@@ -66,12 +66,12 @@ def _fault_in(value: dict[str, Any], data: bytes, *, explain: bool) -> RequestFi
     return None
 
 
-def written_body(data: bytes) -> bytes:
+def read_body(data: bytes) -> bytes:
     """The body as it is written, b"" without one; ``data`` has been read as an object."""
     return bytes(_decode_envelope(data).body)
 
 
-def repeated_keys(request: dict[str, Any], data: bytes, body: bytes) -> list[RequestFinding]:
+def find_repeated_keys(request: dict[str, Any], data: bytes, body: bytes) -> list[RequestFinding]:
     """The provider refuses a line that names one of its four fields twice; most readers do not.
 
     Of a field of the body that stands there twice, it takes the last. ``body`` is the part of
@@ -98,12 +98,12 @@ def repeated_keys(request: dict[str, Any], data: bytes, body: bytes) -> list[Req
     return found
 
 
-def compact(value: object) -> bytes:
+def encode_compact(value: object) -> bytes:
     """``value`` as the provider stores it, without white space."""
     return msgspec.json.encode(value)
 
 
-def visible_id(data: bytes) -> str:
+def find_custom_id(data: bytes) -> str:
     """A custom_id that can be seen near the start of a line that cannot be read, else ""."""
     seen = VISIBLE_ID.search(data[:4096])
     return seen[1].decode() if seen else ""
@@ -153,7 +153,7 @@ def _unreadable(data: bytes, *, explain: bool) -> RequestFinding:
         data.decode()
     except UnicodeDecodeError:
         return RequestFinding("invalid_utf8", _not_utf8(data))
-    return RequestFinding("invalid_json", json_errors.why(data) if explain else "")
+    return RequestFinding("invalid_json", json_errors.explain(data) if explain else "")
 
 
 def _not_utf8(data: bytes) -> str:

@@ -19,7 +19,7 @@ ALONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains
 SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 
 
-def schema_error_in(body: dict[str, Any], url: str) -> str:
+def find_schema_error(body: dict[str, Any], url: str) -> str:
     """Why the form that ``body`` wants its answer in will be refused, or ""."""
     is_flat = url == "/v1/responses"
     wanted = body.get("text" if is_flat else "response_format")

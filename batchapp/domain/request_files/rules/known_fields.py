@@ -63,7 +63,7 @@ MESSAGES = frozenset(
         *("mcp_servers", "cache_control", "inference_geo", "speed"),
     }
 )
-KNOWN = {
+KNOWN_FIELDS = {
     "/v1/chat/completions": CHAT | COMMON | SAMPLING | TEMPLATE,
     "/v1/completions": COMPLETIONS | COMMON | SAMPLING,
     "/v1/embeddings": EMBEDDINGS | COMMON | TEMPLATE,
@@ -71,11 +71,11 @@ KNOWN = {
     "/v1/messages": MESSAGES | COMMON | SAMPLING | TEMPLATE,
 }
 
-OF_CLIENTS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
+CLIENT_ARGUMENTS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
 """Arguments of OpenAI's Python client, which never sends them; in a file they mean nothing."""
 
 
 @lru_cache(maxsize=1_024)
-def likely(field: str, url: str) -> str:
+def guess_field(field: str, url: str) -> str:
     """What ``field`` was probably meant to be, else ""."""
-    return next(iter(get_close_matches(field, KNOWN[url], n=1, cutoff=0.8)), "")
+    return next(iter(get_close_matches(field, KNOWN_FIELDS[url], n=1, cutoff=0.8)), "")

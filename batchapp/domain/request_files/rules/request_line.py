@@ -34,14 +34,14 @@ def check_request_line(data: bytes, limits: Limits, *, explain: bool = True) -> 
     if isinstance(request, request_rules.RequestFinding):
         return _unread(data, request)
     custom_id = request.get("custom_id")
-    body = strict_json.written_body(data)
-    findings = strict_json.repeated_keys(request, data, body)
-    findings += request_rules.request_findings(request, limits.urls)
+    body = strict_json.read_body(data)
+    findings = strict_json.find_repeated_keys(request, data, body)
+    findings += request_rules.check_request(request, limits.urls)
     if len(body) > limits.max_body_bytes:
         findings.extend(_body_size(request.get("body"), limits))
     has_error = bool(findings) and any(each.code not in SEVERITIES for each in findings)
     if not has_error:
-        findings += request_warnings.warnings(request, body)
+        findings += request_warnings.find_warnings(request, body)
     shown = custom_id if isinstance(custom_id, str) else ""
     return CheckedLine(request, shown, body, findings, has_error)
 
@@ -56,11 +56,11 @@ def too_long(data: bytes, length: int, limits: Limits) -> CheckedLine:
 
 
 def _unread(data: bytes, finding: request_rules.RequestFinding) -> CheckedLine:
-    return CheckedLine(None, strict_json.visible_id(data), b"", [finding], has_error=True)
+    return CheckedLine(None, strict_json.find_custom_id(data), b"", [finding], has_error=True)
 
 
 def _body_size(body: object, limits: Limits) -> tuple[request_rules.RequestFinding, ...]:
-    size = len(strict_json.compact(body))
+    size = len(strict_json.encode_compact(body))
     if size <= limits.max_body_bytes:
         return ()
     message = (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.limits import ALLOWED_URLS, CUSTOM_ID_BYTES, HEADER_SAFE
-from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMITS, bound, is_count
+from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count, token_limit
 
 MODEL_NAME_LENGTH = 200
 """Characters. Longer than any model's name; what is longer was meant for another field."""
@@ -57,28 +57,28 @@ INPUTS = {
 """url -> the fields of which it needs one, and what to say when all are missing."""
 
 
-def request_findings(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[RequestFinding]:
+def check_request(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[RequestFinding]:
     """Every fault of one request on its own, errors and warnings, in the order of its fields."""
     custom_id, url, body = request.get("custom_id"), request.get("url"), request.get("body")
     found: list[RequestFinding | None] = []
     is_plain = isinstance(custom_id, str) and PLAIN_ID.fullmatch(custom_id)
     if not is_plain or request.get("method") != "POST" or url not in urls:
         found = [
-            custom_id_finding(custom_id, present="custom_id" in request),
+            check_custom_id(custom_id, present="custom_id" in request),
             _method_finding(request),
             _url_finding(request, urls),
         ]
     if isinstance(body, dict):
         found += _body_findings(body, url)
     elif "body" in request:
-        message = f"body is {kind(body)}; it must be a JSON object."
+        message = f"body is {describe_type(body)}; it must be a JSON object."
         found.append(RequestFinding("body_not_object", message))
     else:
         found.append(NO_BODY)
     return [each for each in found if each]
 
 
-def custom_id_finding(value: object, *, present: bool = True) -> RequestFinding | None:
+def check_custom_id(value: object, *, present: bool = True) -> RequestFinding | None:
     """The id links a result to its request, so it must be there, readable and short."""
     if not present:
         return RequestFinding(
@@ -86,7 +86,8 @@ def custom_id_finding(value: object, *, present: bool = True) -> RequestFinding 
         )
     if not isinstance(value, str):
         return RequestFinding(
-            "custom_id_not_text", f'custom_id is {kind(value)}; write it as text, such as "42".'
+            "custom_id_not_text",
+            f'custom_id is {describe_type(value)}; write it as text, such as "42".',
         )
     if len(value.encode("utf-8", "surrogatepass")) > CUSTOM_ID_BYTES:
         size = len(value.encode("utf-8", "surrogatepass"))
@@ -105,12 +106,12 @@ def custom_id_finding(value: object, *, present: bool = True) -> RequestFinding 
     return None
 
 
-def kind(value: object) -> str:
+def describe_type(value: object) -> str:
     """What a JSON value is, in words."""
     return KINDS.get(type(value), "of another kind")
 
 
-def quoted(text: str, longest: int = 40) -> str:
+def quote(text: str, longest: int = 40) -> str:
     return f"“{presentable(text, longest)}”"
 
 
@@ -119,9 +120,11 @@ def _method_finding(request: Mapping[str, Any]) -> RequestFinding | None:
     if "method" not in request:
         return RequestFinding("missing_method", 'method is missing; add "method": "POST".')
     if not isinstance(method, str):
-        return RequestFinding("method_not_text", f'method is {kind(method)}; it must be "POST".')
+        return RequestFinding(
+            "method_not_text", f'method is {describe_type(method)}; it must be "POST".'
+        )
     if not method.isascii() or method.upper() != "POST":
-        return RequestFinding("method_not_post", f'method is {quoted(method)}; it must be "POST".')
+        return RequestFinding("method_not_post", f'method is {quote(method)}; it must be "POST".')
     return None
 
 
@@ -132,21 +135,21 @@ def _url_finding(request: Mapping[str, Any], urls: tuple[str, ...]) -> RequestFi
         return RequestFinding("missing_url", f'url is missing; add one, such as "{example}".')
     if not isinstance(url, str):
         return RequestFinding(
-            "url_not_text", f'url is {kind(url)}; write it as text: "{example}".'
+            "url_not_text", f'url is {describe_type(url)}; write it as text: "{example}".'
         )
     if url not in urls:
         return RequestFinding(
             "url_not_allowed",
-            f"url {quoted(url)} is not offered; use the path alone, one of {', '.join(urls)}.",
+            f"url {quote(url)} is not offered; use the path alone, one of {', '.join(urls)}.",
         )
     return None
 
 
 def _body_findings(body: dict[str, Any], url: object) -> list[RequestFinding | None]:
-    found = [model_finding(body)]
+    found = [check_model(body)]
     if isinstance(url, str):
         found.append(_input_finding(body, url))
-        for field in OUTPUT_LIMITS.get(url, ()):
+        for field in OUTPUT_LIMIT_FIELDS.get(url, ()):
             asked = body.get(field)
             if asked is not None and not (is_count(asked) and asked <= MAX_OUTPUT):
                 found.append(_limit_finding(field, asked))
@@ -162,7 +165,7 @@ def _body_findings(body: dict[str, Any], url: object) -> list[RequestFinding | N
     return found
 
 
-def model_finding(body: dict[str, Any]) -> RequestFinding | None:
+def check_model(body: dict[str, Any]) -> RequestFinding | None:
     model = body.get("model")
     if not isinstance(model, str):
         if "model" not in body:
@@ -170,14 +173,14 @@ def model_finding(body: dict[str, Any]) -> RequestFinding | None:
                 "missing_model", "body has no model; add the name of the model to ask."
             )
         return RequestFinding(
-            "model_not_text", f"model is {kind(model)}; write the model's name as text."
+            "model_not_text", f"model is {describe_type(model)}; write the model's name as text."
         )
     return _name_finding(model) if len(model) <= MODEL_NAME_LENGTH else _bad_name(model)
 
 
 def _bad_name(model: str) -> RequestFinding:
     return RequestFinding(
-        "bad_model_name", f"model {quoted(model)} is no model's name; copy it from the list."
+        "bad_model_name", f"model {quote(model)} is no model's name; copy it from the list."
     )
 
 
@@ -206,7 +209,7 @@ def _messages_finding(messages: object) -> RequestFinding | None:
     if not isinstance(messages, list):
         return RequestFinding(
             "messages_not_list",
-            f'messages is {kind(messages)}; write [{{"role": "user", "content": "…"}}].',
+            f'messages is {describe_type(messages)}; write [{{"role": "user", "content": "…"}}].',
         )
     if not messages:
         return RequestFinding(
@@ -216,12 +219,12 @@ def _messages_finding(messages: object) -> RequestFinding | None:
 
 
 def _limit_finding(field: str, value: object) -> RequestFinding:
-    if isinstance(value, float) and (whole := bound(value)):
+    if isinstance(value, float) and (whole := token_limit(value)):
         return RequestFinding(
             "bad_max_tokens",
             f"{field} is {value}, which some servers refuse; write {whole}, without the point.",
         )
-    shown = f"{value}"[:20] if isinstance(value, int | float) else kind(value)
+    shown = f"{value}"[:20] if isinstance(value, int | float) else describe_type(value)
     return RequestFinding(
         "bad_max_tokens",
         f"{field} is {shown}, so this request will fail; use a whole number from 1, or leave it "

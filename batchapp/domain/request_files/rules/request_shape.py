@@ -9,7 +9,7 @@ from typing import Any
 LENGTH = 16
 """Hexadecimal digits of a shape."""
 
-SHAPES_KEPT = 16
+MAX_SHAPES_PER_MODEL = 16
 """Of one model in one file. A shape that most requests have is seldom the seventeenth."""
 
 INSTRUCTIONS = frozenset({"system", "developer"})
@@ -23,7 +23,7 @@ FIELDS = (
 """Of a body: what bounds or forms an answer, whatever is asked."""
 
 
-def shape(body: Mapping[str, Any], url: str) -> str:
+def hash_shape(body: Mapping[str, Any], url: str) -> str:
     """A hash of the address, the instructions and what bounds an answer; not of the question."""
     parts = [url, *_instructions(body), *((name, body[name]) for name in FIELDS if name in body)]
     return _hash(repr(parts))
@@ -48,7 +48,7 @@ def _instructions(body: Mapping[str, Any]) -> Iterator[object]:
         yield message.get("content")
 
 
-class Shapes:
+class ShapeCounts:
     """Counts the shapes of each model, a few of them: what most requests share comes early."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Shapes:
         counts = self._counts.get(model)
         if counts is None:
             counts = self._counts[model] = Counter()
-        if found in counts or len(counts) < SHAPES_KEPT:
+        if found in counts or len(counts) < MAX_SHAPES_PER_MODEL:
             counts[found] += 1
 
     def usual(self, model: str, requests: int) -> str:

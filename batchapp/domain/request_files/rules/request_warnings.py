@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchapp.domain.request_files.rules import answer_schema, known_fields
-from batchapp.domain.request_files.rules.request_rules import RequestFinding, quoted
+from batchapp.domain.request_files.rules.request_rules import RequestFinding, quote
 
 ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
 
@@ -43,25 +43,25 @@ SEARCHED = 32 * 1024
 document in base64."""
 
 
-def warnings(request: dict[str, Any], written: bytes) -> list[RequestFinding]:
+def find_warnings(request: dict[str, Any], written: bytes) -> list[RequestFinding]:
     """On a request without errors; ``written`` is its body as the line has it."""
     found: list[RequestFinding] = []
     body, url = request["body"], request["url"]
     if len(request) > len(ENVELOPE):
         found.extend(_misplaced(request, url))
-    if not body.keys() <= known_fields.KNOWN.get(url, body.keys()):
+    if not body.keys() <= known_fields.KNOWN_FIELDS.get(url, body.keys()):
         found.append(_unknown(body, url))
-    if why := answer_schema.schema_error_in(body, url):
+    if why := answer_schema.find_schema_error(body, url):
         found.append(
             RequestFinding(
                 "bad_response_format",
-                f"The answer's format will be refused: {quoted(why, 200)}. Correct the schema, or "
+                f"The answer's format will be refused: {quote(why, 200)}. Correct the schema, or "
                 "ask for text.",
             )
         )
     if _has_insecure_image(body):
         found.append(INSECURE_IMAGE)
-    if what := secret_in(written):
+    if what := find_secret(written):
         found.append(
             RequestFinding(
                 "secret",
@@ -72,7 +72,7 @@ def warnings(request: dict[str, Any], written: bytes) -> list[RequestFinding]:
     return found
 
 
-def secret_in(data: bytes) -> str:
+def find_secret(data: bytes) -> str:
     """What kind of secret ``data`` seems to hold, or ""; the secret itself is never repeated."""
     if len(data) > 2 * SEARCHED:
         data = data[:SEARCHED] + b"\n" + data[-SEARCHED:]
@@ -90,7 +90,7 @@ def secret_in(data: bytes) -> str:
 
 
 def _misplaced(request: dict[str, Any], url: str) -> Iterator[RequestFinding]:
-    lost = (request.keys() - ENVELOPE) & known_fields.KNOWN.get(url, frozenset())
+    lost = (request.keys() - ENVELOPE) & known_fields.KNOWN_FIELDS.get(url, frozenset())
     for field in sorted(lost):
         yield RequestFinding(
             "misplaced_field",
@@ -100,18 +100,18 @@ def _misplaced(request: dict[str, Any], url: str) -> Iterator[RequestFinding]:
 
 def _unknown(body: dict[str, Any], url: str) -> RequestFinding:
     """The first field of ``body`` that ``url`` does not know, and how many more there are."""
-    unknown = [field for field in body if field not in known_fields.KNOWN[url]]
+    unknown = [field for field in body if field not in known_fields.KNOWN_FIELDS[url]]
     field, more = unknown[0], len(unknown) - 1
-    if field in known_fields.OF_CLIENTS:
+    if field in known_fields.CLIENT_ARGUMENTS:
         advice = "it is an argument of the Python client; leave it out"
-    elif meant := known_fields.likely(field[:40], url):
+    elif meant := known_fields.guess_field(field[:40], url):
         advice = f"perhaps {meant} is meant"
     else:
         advice = "leave it out unless you know that the model takes it"
     others = f" (and {more:,} more)" if more else ""
     return RequestFinding(
         "unknown_field",
-        f"body has a field {quoted(field)}{others} that {url} does not know: it is refused or "
+        f"body has a field {quote(field)}{others} that {url} does not know: it is refused or "
         f"ignored; {advice}.",
     )
 

@@ -77,7 +77,7 @@ def test_wherever_the_file_is_cut_the_report_is_that_of_one_process(
         patch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
         alone = check_file.check([data], limits)
-        helped = check_file.check(cut(data, chunk), limits, with_second=True)
+        helped = check_file.check(cut(data, chunk), limits, with_second_process=True)
 
     assert helped == alone
 
@@ -88,7 +88,7 @@ def test_blocks_hold_the_lines_that_splitting_finds(data, chunk, size, longest):
 
     found = [
         (line[:longest], length)
-        for block in lines.blocks(cut(data, chunk), size, longest)
+        for block in lines.iter_blocks(cut(data, chunk), size, longest)
         for line, length in block.lines()
     ]
 
@@ -105,10 +105,10 @@ def test_the_second_process_does_a_share_of_the_work(monkeypatch):
 
     monkeypatch.setattr(second_process, "check_block", judge)  # a fork's list is its own
 
-    report = check_file.check([many()], LIMITS, with_second=True)
+    report = check_file.check([many()], LIMITS, with_second_process=True)
 
     assert report.requests == 402
-    assert len(mine) < len(list(lines.blocks([many()], 1_000, LIMITS.longest_line))) - 1
+    assert len(mine) < len(list(lines.iter_blocks([many()], 1_000, LIMITS.longest_line))) - 1
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -129,7 +129,7 @@ def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
 
     monkeypatch.setattr(second_process, "SecondProcess", Watched)
 
-    assert check_file.check(chunks(), LIMITS, with_second=True) == alone
+    assert check_file.check(chunks(), LIMITS, with_second_process=True) == alone
     assert started
 
 
@@ -138,7 +138,7 @@ def test_what_the_second_process_cannot_say_or_hold_is_done_here(monkeypatch):
     alone = check_file.check([many()], LIMITS)
     monkeypatch.setattr(second_process, "SLOT", 1_100)  # less than what is said of some blocks
 
-    assert check_file.check([many()], LIMITS, with_second=True) == alone
+    assert check_file.check([many()], LIMITS, with_second_process=True) == alone
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -151,7 +151,7 @@ def test_whoever_gives_up_leaves_no_process_behind():
 
     for _ in range(3):
         with pytest.raises(LostLease):
-            check_file.check([many(1_200)], LIMITS, progress=progress, with_second=True)
+            check_file.check([many(1_200)], LIMITS, progress=progress, with_second_process=True)
 
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -160,7 +160,7 @@ def test_whoever_gives_up_leaves_no_process_behind():
 def test_progress_is_told_alike_with_a_second_process():
     told: list[int] = []
 
-    check_file.check([many(2_500)], LIMITS, progress=told.append, with_second=True)
+    check_file.check([many(2_500)], LIMITS, progress=told.append, with_second_process=True)
 
     assert told == [1_000, 2_000, 2_502]
 

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from batchapp.domain.request_files.check_file import Limits, check, requests
+from batchapp.domain.request_files.check_file import Limits, check, read_requests
 from tests.domain.request_lines import LIMITS, check_bytes, make_body, make_file, make_line
 
 FILE = make_file(
@@ -21,7 +21,7 @@ def test_an_archive_is_read_through_however_it_comes(size):
 
     assert report.findings == []
     assert (report.requests, report.bytes, report.is_gzip) == (200, len(FILE), True)
-    assert len(list(requests(chunks))) == 200
+    assert len(list(read_requests(chunks))) == 200
 
 
 def test_several_members_and_padding_are_one_file_as_to_gzip_itself():
@@ -94,4 +94,4 @@ def test_a_bomb_is_given_up_early_and_never_held():
 
 def test_requests_of_a_broken_archive_are_a_value_error():
     with pytest.raises(ValueError, match="ends too early"):
-        list(requests([PACKED[:-4]]))
+        list(read_requests([PACKED[:-4]]))

@@ -4,8 +4,8 @@ import pytest
 
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.check_file import Limits
-from batchapp.domain.request_files.rules.request_shape import SHAPES_KEPT, shape
-from batchapp.domain.tokens.questions import question
+from batchapp.domain.request_files.rules.request_shape import MAX_SHAPES_PER_MODEL, hash_shape
+from batchapp.domain.tokens.questions import find_question
 
 CHAT = "/v1/chat/completions"
 ASKED = {
@@ -35,8 +35,8 @@ def checked(*bodies: dict[str, object], url: str = CHAT) -> check_file.ModelFact
 def test_another_question_has_the_same_shape():
     other = ASKED | {"messages": [ASKED["messages"][0], {"role": "user", "content": "Why?"}]}
 
-    assert shape(ASKED, CHAT) == shape(other, CHAT)
-    assert shape(ASKED, CHAT) == shape(ASKED | {"model": "n", "temperature": 0.2}, CHAT)
+    assert hash_shape(ASKED, CHAT) == hash_shape(other, CHAT)
+    assert hash_shape(ASKED, CHAT) == hash_shape(ASKED | {"model": "n", "temperature": 0.2}, CHAT)
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_another_question_has_the_same_shape():
     ],
 )
 def test_what_forms_an_answer_makes_another_shape(changed: dict[str, object]):
-    assert shape(ASKED, CHAT) != shape(changed, CHAT)
+    assert hash_shape(ASKED, CHAT) != hash_shape(changed, CHAT)
 
 
 def test_half_a_character_has_a_shape_too():
-    assert shape(with_system("\ud83d"), CHAT) != shape(with_system("\ud83e"), CHAT)
+    assert hash_shape(with_system("\ud83d"), CHAT) != hash_shape(with_system("\ud83e"), CHAT)
 
 
 @pytest.mark.parametrize("role", [["user"], {}, [], None, 1])
@@ -69,18 +69,18 @@ def test_a_role_of_any_type_does_not_stop_the_check(model: str, role: object):
     report = check_file.check([json.dumps(line).encode()], Limits(max_bytes=10**8))
 
     assert report.requests == 1
-    assert question(body, CHAT) is None
+    assert find_question(body, CHAT) is None
 
 
 def test_a_file_has_the_shape_that_most_of_its_requests_have():
     others = [with_system(f"Answer {number}.") for number in range(2)]
 
-    assert checked(ASKED, *others, ASKED, ASKED).shape == shape(ASKED, CHAT)
+    assert checked(ASKED, *others, ASKED, ASKED).shape == hash_shape(ASKED, CHAT)
     assert not checked(ASKED, *others, ASKED).shape
 
 
 def test_a_file_of_as_many_shapes_as_requests_has_none():
-    bodies = [with_system(f"Answer {number}.") for number in range(3 * SHAPES_KEPT)]
+    bodies = [with_system(f"Answer {number}.") for number in range(3 * MAX_SHAPES_PER_MODEL)]
 
     assert not checked(*bodies).shape
 

@@ -1,8 +1,8 @@
 import pytest
 
 from batchapp.domain.request_files.check_file import Severity
-from batchapp.domain.request_files.findings import OURS, SEVERITIES
-from batchapp.domain.request_files.rules.request_warnings import secret_in
+from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES, SEVERITIES
+from batchapp.domain.request_files.rules.request_warnings import find_secret
 from tests.domain.request_lines import CHAT, check_bytes, codes, make_body, make_file, make_line
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
@@ -138,14 +138,14 @@ def test_what_looks_like_a_key_is_a_warning_that_does_not_repeat_it(secret):
 
 @pytest.mark.parametrize("secret", SECRETS[:-1], ids=[secret[:8] for secret in SECRETS[:-1]])
 def test_a_key_begins_where_a_word_begins(secret):
-    assert secret_in(f"Use {secret} for it".encode())
-    assert secret_in(f'"{secret}"'.encode())
-    assert not secret_in(f"x{secret}".encode())
-    assert not secret_in(f"_{secret}".encode())
+    assert find_secret(f"Use {secret} for it".encode())
+    assert find_secret(f'"{secret}"'.encode())
+    assert not find_secret(f"x{secret}".encode())
+    assert not find_secret(f"_{secret}".encode())
 
 
 def test_a_github_key_of_the_new_kind_is_one_too():
-    assert secret_in(b"github_pat_" + b"aB3dE6gH9jK" * 2 + b"_" + b"x1" * 29 + b"y")
+    assert find_secret(b"github_pat_" + b"aB3dE6gH9jK" * 2 + b"_" + b"x1" * 29 + b"y")
 
 
 @pytest.mark.parametrize(
@@ -213,9 +213,9 @@ def test_each_fault_says_at_which_byte_its_line_begins():
 def test_errors_that_the_provider_does_not_know_are_marked_as_ours():
     report = check_bytes(make_file(make_line(), make_line(), make_line(url="/x")))
 
-    assert {finding.code: finding.is_ours for finding in report.findings} == {
+    assert {finding.code: finding.is_portal_only for finding in report.findings} == {
         "duplicate_custom_id": True,
         "url_not_allowed": False,
     }
-    assert not OURS & SEVERITIES.keys()
+    assert not PORTAL_ONLY_CODES & SEVERITIES.keys()
     assert CHAT
