@@ -72,7 +72,7 @@ def project(user: User) -> Project:
 
 
 @pytest.fixture
-def page(client: Client, user: User) -> Client:
+def browser(client: Client, user: User) -> Client:
     """A browser in which ``user`` is signed in."""
     client.force_login(user)
     return client

@@ -21,14 +21,14 @@ ERRORS = [error_line(2)]
     "field", ["endings", "error_code", "max_tokens_factor", "model", "temperature", "submission"]
 )
 def test_a_retry_is_made_of_what_the_form_offers_only(
-    page: Client, project: Project, user: User, woken: list[str], field: str, value: str
+    browser: Client, project: Project, user: User, woken: list[str], field: str, value: str
 ) -> None:
     batch = finish(make_batch(project, user), [answer_line(1)], ERRORS)
     before = Upload.objects.count()
     usual = {"endings": "model_error", "max_tokens_factor": "1"}
 
     for more in ({}, {"preview": "1"}):
-        response = page.post(f"/batches/{batch.pk}/retry/", {**usual, field: value, **more})
+        response = browser.post(f"/batches/{batch.pk}/retry/", {**usual, field: value, **more})
 
         assert response.status_code in {200, 302}
         assert XSS not in response.content.decode()
@@ -38,11 +38,11 @@ def test_a_retry_is_made_of_what_the_form_offers_only(
 
 @pytest.mark.parametrize("value", [*ODD, "x" * 20_000, " ".join(["a"] * 5_000)])
 def test_ids_that_are_none_bring_nothing_in(
-    page: Client, project: Project, provider: Provider, woken: list[str], value: str
+    browser: Client, project: Project, provider: Provider, woken: list[str], value: str
 ) -> None:
     key = make_key(project)
 
-    response = page.post(
+    response = browser.post(
         f"/projects/{project.slug}/batches/import/", {"key": str(key.pk), "batches": value}
     )
 
@@ -52,11 +52,11 @@ def test_ids_that_are_none_bring_nothing_in(
 
 
 def test_ten_thousand_ids_are_refused(
-    page: Client, project: Project, provider: Provider, woken: list[str]
+    browser: Client, project: Project, provider: Provider, woken: list[str]
 ) -> None:
     ids = [str(uuid.uuid4()) for _ in range(10_000)]
     for data in ({"batches": ids[:900]}, {"batches": ids}, {"ids": " ".join(ids)}):
-        response = page.post(
+        response = browser.post(
             f"/projects/{project.slug}/batches/import/",
             {"key": str(make_key(project).pk), **data},
         )
@@ -66,28 +66,30 @@ def test_ten_thousand_ids_are_refused(
 
 @pytest.mark.parametrize("value", [*ODD, "whsec_", "whsec_!!!", "whsec_" + "A" * 100_000])
 def test_secrets_that_are_none_are_not_stored(
-    page: Client, user: User, project: Project, value: str
+    browser: Client, user: User, project: Project, value: str
 ) -> None:
     key = make_key(user, project.connection)
 
-    response = page.post(f"/keys/{key.pk}/webhook/", {"secret": value, "next": "//evil.example"})
+    response = browser.post(
+        f"/keys/{key.pk}/webhook/", {"secret": value, "next": "//evil.example"}
+    )
 
     assert response.status_code == 200
     assert "evil.example" not in response.content.decode()
     assert ProviderKey.objects.get(pk=key.pk).webhook_ciphertext == ""
 
 
-def test_a_stored_secret_leads_nowhere_else(page: Client, user: User, project: Project) -> None:
+def test_a_stored_secret_leads_nowhere_else(browser: Client, user: User, project: Project) -> None:
     key = make_key(user, project.connection)
     for where in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:1"):
         for data in ({"secret": SECRET}, {"action": "remove"}):
-            response = page.post(f"/keys/{key.pk}/webhook/", {**data, "next": where})
+            response = browser.post(f"/keys/{key.pk}/webhook/", {**data, "next": where})
             assert (response.status_code, "evil" in response["Location"]) == (302, False)
 
 
 @pytest.mark.parametrize("value", ODD)
 def test_odd_addresses_are_pages_all_the_same(
-    page: Client, project: Project, user: User, provider: Provider, value: str
+    browser: Client, project: Project, user: User, provider: Provider, value: str
 ) -> None:
     make_key(project)
     batch = finish(make_batch(project, user), [answer_line(1)], ERRORS)
@@ -100,17 +102,17 @@ def test_odd_addresses_are_pages_all_the_same(
     ):
         for name in names:
             for headers in ({}, {"HX-Request": "true"}):
-                response = page.get(path, {name: value}, headers=headers)
+                response = browser.get(path, {name: value}, headers=headers)
                 assert response.status_code in {200, 302, 404}, (path, name)
                 assert XSS not in response.content.decode()
 
 
 def test_what_changes_something_wants_a_token(project: Project, user: User) -> None:
-    page = Client(enforce_csrf_checks=True)
-    page.force_login(user)
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(user)
     batch = make_batch(project, user)
     for path in ("cancel", "pause", "resume", "retry-in-place", "retry", "try-again"):
-        assert page.post(f"/batches/{batch.pk}/{path}/").status_code == 403
+        assert browser.post(f"/batches/{batch.pk}/{path}/").status_code == 403
     key = make_key(user, project.connection)
-    assert page.post(f"/keys/{key.pk}/webhook/", {"secret": SECRET}).status_code == 403
-    assert page.post(f"/projects/{project.slug}/batches/import/").status_code == 403
+    assert browser.post(f"/keys/{key.pk}/webhook/", {"secret": SECRET}).status_code == 403
+    assert browser.post(f"/projects/{project.slug}/batches/import/").status_code == 403

@@ -75,11 +75,11 @@ def test_there_is_one_main_action_in_each_state(running: Batch, ended: Batch) ->
 
 
 def test_the_rest_is_behind_one_button_that_needs_no_script(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = finish(make_batch(project, user), [answer_line(1)], [error_line(2)])
 
-    html = page.get(batch.get_absolute_url()).content.decode()
+    html = browser.get(batch.get_absolute_url()).content.decode()
 
     menu = html[html.index('<details class="more"') : html.index("</details>")]
     assert f'href="/batches/{batch.pk}/retry-in-place/"' in menu

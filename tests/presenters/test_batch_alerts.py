@@ -133,7 +133,7 @@ def test_what_only_looks_like_a_standstill_is_none(changes: dict[str, Any]) -> N
 def test_a_provider_that_does_not_answer_is_not_said_to_stand_still() -> None:
     batch = running(None, (120, 0), (52, 300), (0, 300))
     now = timezone.now()
-    type(batch.connection).objects.update(down_since=now, resting_until=now + MINUTE)
+    type(batch.connection).objects.update(down_since=now, backoff_until=now + MINUTE)
 
     assert labels(batch) == []
     assert "has not answered" in summary_of(batch).troubles[0]
@@ -199,11 +199,11 @@ def failing(project: Project, user: User) -> Batch:
 
 
 def test_the_page_names_the_commonest_error_and_offers_to_cancel(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = failing(project, user)
 
-    html = page.get(batch.get_absolute_url()).content.decode()
+    html = browser.get(batch.get_absolute_url()).content.decode()
 
     assert "300 of the 300 requests that ended have failed (100 %)." in html
     assert "Most often: “model is overloaded”" in html
@@ -224,11 +224,11 @@ def test_who_may_only_look_is_told_and_offered_nothing(
 
 @pytest.mark.parametrize("url", ["/", "/batches/", "/projects/support/batches/"])
 def test_lists_point_out_the_most_urgent_alert(
-    page: Client, project: Project, user: User, url: str
+    browser: Client, project: Project, user: User, url: str
 ) -> None:
     running(make_batch(project, user), (52, 0), (0, 0))
 
-    assert "Stalled" in page.get(url).content.decode()
+    assert "Stalled" in browser.get(url).content.decode()
 
 
 def test_alerts_of_many_batches_take_no_query_of_their_own(
@@ -258,7 +258,7 @@ def test_in_every_state_it_is_said_that_the_portal_is_late(status: str) -> None:
 
     set_part(batch, trouble="1 is before it.")
     assert summary_of(batch).troubles == [late, "1 is before it."]
-    assert not summary_of(batch).is_in_line
+    assert not summary_of(batch).is_queueing
 
     set_part(batch, leased_until=now + MINUTE, trouble="")
     assert summary_of(batch).troubles == []
@@ -279,7 +279,7 @@ def test_a_provider_that_nobody_asks_any_more_is_not_blamed() -> None:
     batch, now = make_batch(), timezone.now()
     set_part(batch, status=Step.WAITING, next_check_at=now - 20 * MINUTE)
     type(batch.connection).objects.update(
-        down_since=now - 30 * MINUTE, resting_until=now - 20 * MINUTE
+        down_since=now - 30 * MINUTE, backoff_until=now - 20 * MINUTE
     )
 
     (told,) = summary_of(batch).troubles
@@ -300,7 +300,7 @@ def test_whose_fault_a_silence_is_is_said() -> None:
     ]
 
     type(batch.connection).objects.update(
-        down_since=now - timedelta(minutes=20), resting_until=now + timedelta(minutes=1)
+        down_since=now - timedelta(minutes=20), backoff_until=now + timedelta(minutes=1)
     )
     assert summary_of(batch).troubles == [
         (

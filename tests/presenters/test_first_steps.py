@@ -14,85 +14,85 @@ STEP = re.compile(
 )
 
 
-def steps(page: Client) -> list[tuple[str, str, str]]:
+def steps(browser: Client) -> list[tuple[str, str, str]]:
     """State, name and address of each step on the home page."""
-    html = page.get("/").content.decode()
+    html = browser.get("/").content.decode()
     _, _, listed = html.partition('<ol class="steps">')
     found = STEP.findall(listed.partition("</ol>")[0])
     return [(state, name, url) for state, url, name in found]
 
 
-def test_a_person_without_a_project_creates_one_first(page: Client) -> None:
-    html = page.get("/").content.decode()
+def test_a_person_without_a_project_creates_one_first(browser: Client) -> None:
+    html = browser.get("/").content.decode()
 
     assert "Your first batch, in four steps" in html
-    assert [name for _, name, _ in steps(page)] == [
+    assert [name for _, name, _ in steps(browser)] == [
         "Create a project",
         "Add a provider key",
         "Upload a file",
         "Submit a batch",
     ]
-    assert steps(page)[0] == ("next", "Create a project", "/projects/new/")
+    assert steps(browser)[0] == ("next", "Create a project", "/projects/new/")
 
 
 def test_each_step_is_ticked_by_what_is_there_and_leads_to_its_place(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
-    assert "Your first batch, in three steps" in page.get("/").content.decode()
-    assert steps(page) == [
+    assert "Your first batch, in three steps" in browser.get("/").content.decode()
+    assert steps(browser) == [
         ("next", "Add a provider key", "/profile/#keys"),
         ("", "Upload a file", "/projects/support/batches/new/#upload"),
         ("", "Submit a batch", "/projects/support/batches/new/"),
     ]
 
     key = make_key(user, project.connection)
-    assert [state for state, _, _ in steps(page)] == ["done", "next", ""]
+    assert [state for state, _, _ in steps(browser)] == ["done", "next", ""]
 
     upload = make_upload(project, user)
-    assert [state for state, _, _ in steps(page)] == ["done", "done", "next"]
-    assert steps(page)[2][2] == f"/files/{upload.pk}/batch/"
+    assert [state for state, _, _ in steps(browser)] == ["done", "done", "next"]
+    assert steps(browser)[2][2] == f"/files/{upload.pk}/batch/"
 
     make_batch(project, user, upload=upload, key=key)
-    assert steps(page) == []
-    assert "Under way</h2>" in page.get("/").content.decode()
+    assert steps(browser) == []
+    assert "Under way</h2>" in browser.get("/").content.decode()
 
 
 def test_a_key_of_another_provider_is_no_key_for_the_project(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     make_key(user)
 
-    assert steps(page)[0][0] == "next"
+    assert steps(browser)[0][0] == "next"
 
 
-def test_an_admin_adds_the_key_to_the_project(page: Client, project: Project) -> None:
+def test_an_admin_adds_the_key_to_the_project(browser: Client, project: Project) -> None:
     project.memberships.update(role=ADMIN)
 
-    assert steps(page)[0][2] == "/projects/support/keys/"
+    assert steps(browser)[0][2] == "/projects/support/keys/"
 
 
-def test_a_batch_of_colleagues_ends_the_first_steps(page: Client, project: Project) -> None:
+def test_a_batch_of_colleagues_ends_the_first_steps(browser: Client, project: Project) -> None:
     make_batch(project)
 
-    assert steps(page) == []
+    assert steps(browser) == []
 
 
-def test_a_batch_of_strangers_does_not(page: Client, project: Project) -> None:
+def test_a_batch_of_strangers_does_not(browser: Client, project: Project) -> None:
     make_batch(make_project())
 
-    assert len(steps(page)) == 3
+    assert len(steps(browser)) == 3
 
 
-def test_who_only_looks_on_is_not_told_to_do_anything(page: Client, user: User) -> None:
+def test_who_only_looks_on_is_not_told_to_do_anything(browser: Client, user: User) -> None:
     project = make_project()
     join(user, project, VIEWER)
 
-    assert steps(page) == []
-    assert "No batch runs yet" in page.get("/").content.decode()
+    assert steps(browser) == []
+    assert "No batch runs yet" in browser.get("/").content.decode()
 
 
-def test_the_sandbox_says_which_keys_it_takes(page: Client, project: Project) -> None:
+def test_the_sandbox_says_which_keys_it_takes(browser: Client, project: Project) -> None:
     project.connection.is_sandbox = True
     project.connection.save()
 
-    assert "any key that begins with sk-" in page.get("/").content.decode()
+    assert "any key that begins with sk-" in browser.get("/").content.decode()

@@ -26,8 +26,8 @@ def batch(project: Project, user: User) -> Batch:
     return made
 
 
-def words(page: Client, batch: Batch) -> str:
-    html = page.get(batch.get_absolute_url()).content.decode()
+def words(browser: Client, batch: Batch) -> str:
+    html = browser.get(batch.get_absolute_url()).content.decode()
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
@@ -36,11 +36,11 @@ def words(page: Client, batch: Batch) -> str:
 )
 @pytest.mark.parametrize(("failures", "tone"), [(0, "info"), (2, "warn")])
 def test_to_wait_for_a_place_is_no_warning(
-    page: Client, batch: Batch, status: str, failures: int, tone: str
+    browser: Client, batch: Batch, status: str, failures: int, tone: str
 ) -> None:
     set_number(batch, 2, status=status, trouble="In line.", failures=failures)
 
-    html = page.get(batch.get_absolute_url()).content.decode()
+    html = browser.get(batch.get_absolute_url()).content.decode()
 
     note = re.search(r'class="note (\w+)" role="status">(?:(?!</div>).)*In line', html, re.DOTALL)
     assert note
@@ -51,7 +51,7 @@ def set_number(batch: Batch, number: int, **fields: object) -> None:
     batch.provider_batches.filter(number=number).update(**fields)
 
 
-def test_each_part_has_a_row_with_where_it_is(page: Client, batch: Batch) -> None:
+def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> None:
     set_number(
         batch,
         1,
@@ -65,7 +65,7 @@ def test_each_part_has_a_row_with_where_it_is(page: Client, batch: Batch) -> Non
     )
     set_number(batch, 2, status=ProviderBatch.Status.WAITING, trouble="Waiting for a free place.")
 
-    said = words(page, batch)
+    said = words(browser, batch)
 
     assert "so it is sent in 3 parts" in said
     assert "Part 1 Running at the provider 2 1 1 b-1" in said
@@ -74,15 +74,17 @@ def test_each_part_has_a_row_with_where_it_is(page: Client, batch: Batch) -> Non
     assert "At the provider State" not in said
 
 
-def test_a_batch_of_one_part_is_told_as_before(page: Client, project: Project, user: User) -> None:
-    said = words(page, make_batch(project, user))
+def test_a_batch_of_one_part_is_told_as_before(
+    browser: Client, project: Project, user: User
+) -> None:
+    said = words(browser, make_batch(project, user))
 
     assert "At the provider State Preparing Batch id there not submitted yet" in said
     assert "Part 1" not in said
 
 
 def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_last(
-    page: Client, batch: Batch
+    browser: Client, batch: Batch
 ) -> None:
     for number, place in [(1, "None is"), (2, "1 is")]:
         set_number(
@@ -90,13 +92,13 @@ def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_l
         )
     set_number(batch, 3, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble="Add credits.")
 
-    html = page.get(batch.get_absolute_url()).content.decode()
+    html = browser.get(batch.get_absolute_url()).content.decode()
 
     notes = re.findall(r"<p>([^<]+)</p>", html.partition('class="headline"')[0])
     assert notes == ["Queued: None is before.", "Add credits."]
 
 
-def test_what_is_tried_again_says_when(page: Client, batch: Batch) -> None:
+def test_what_is_tried_again_says_when(browser: Client, batch: Batch) -> None:
     later = timezone.now() + timedelta(minutes=3, seconds=5)
     set_number(
         batch,
@@ -107,17 +109,17 @@ def test_what_is_tried_again_says_when(page: Client, batch: Batch) -> None:
         next_check_at=later,
     )
 
-    assert "No room. Next try in 3 minutes." in words(page, batch)
+    assert "No room. Next try in 3 minutes." in words(browser, batch)
 
 
 def test_its_page_needs_no_more_queries_for_more_parts(
-    page: Client, project: Project, user: User, batch: Batch
+    browser: Client, project: Project, user: User, batch: Batch
 ) -> None:
     whole = make_batch(project, user)
     with CaptureQueriesContext(connection) as for_one:
-        page.get(whole.get_absolute_url())
+        browser.get(whole.get_absolute_url())
 
     with CaptureQueriesContext(connection) as for_three:
-        page.get(batch.get_absolute_url())
+        browser.get(batch.get_absolute_url())
 
     assert len(for_three) == len(for_one)

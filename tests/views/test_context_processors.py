@@ -25,22 +25,22 @@ from tests.make import (
 pytestmark = pytest.mark.django_db
 
 
-def html_of(page: Client, url: str = "/") -> str:
-    return page.get(url).content.decode()
+def html_of(browser: Client, url: str = "/") -> str:
+    return browser.get(url).content.decode()
 
 
 def test_the_switcher_leads_to_the_same_section_of_another_project(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     make_project(user, name="Letters", slug="letters")
     make_project(name="Somebody else's", slug="foreign")
 
-    html = html_of(page, "/projects/support/files/")
+    html = html_of(browser, "/projects/support/files/")
 
     assert 'href="/projects/letters/files/"' in html
     assert "foreign" not in html
     assert re.search(r'href="/projects/support/files/" aria-current="true"', html)
-    assert 'href="/projects/letters/"' in html_of(page)
+    assert 'href="/projects/letters/"' in html_of(browser)
 
 
 def test_a_viewer_is_offered_no_new_batch(client: Client) -> None:
@@ -51,9 +51,9 @@ def test_a_viewer_is_offered_no_new_batch(client: Client) -> None:
     assert "batches/new/" not in html_of(client, "/projects/support/")
 
 
-def test_a_member_starts_a_batch_from_anywhere(page: Client, project: Project) -> None:
-    assert 'href="/batches/new/"' in html_of(page)
-    assert 'href="/projects/support/batches/new/"' in html_of(page, "/projects/support/")
+def test_a_member_starts_a_batch_from_anywhere(browser: Client, project: Project) -> None:
+    assert 'href="/batches/new/"' in html_of(browser)
+    assert 'href="/projects/support/batches/new/"' in html_of(browser, "/projects/support/")
 
 
 def test_every_icon_is_in_the_sprite_and_the_sprite_never_changes_its_address(
@@ -159,13 +159,13 @@ PAGES = [
 
 @pytest.mark.parametrize("url", PAGES)
 def test_a_page_takes_ten_queries_at_most(
-    page: Client, busy: Project, url: str, django_assert_max_num_queries: DjangoAssertNumQueries
+    browser: Client, busy: Project, url: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     batch = busy.batches.get(name="Batch 1")
     faulty = make_upload(busy, content=b"{}\n")
     address = url.format(batch=batch.pk, upload=batch.upload_id, faulty=faulty.pk)
 
     with django_assert_max_num_queries(10):
-        response = page.get(address)
+        response = browser.get(address)
 
     assert response.status_code == 200

@@ -14,8 +14,8 @@ from tests.make import VIEWER, finish, join, make_batch, make_project, make_user
 pytestmark = pytest.mark.django_db
 
 
-def test_what_is_not_there_gets_a_sentence_and_a_way_back(page: Client) -> None:
-    response = page.get("/no/such/page/")
+def test_what_is_not_there_gets_a_sentence_and_a_way_back(browser: Client) -> None:
+    response = browser.get("/no/such/page/")
 
     assert response.status_code == 404
     assert "There is nothing here for you" in response.content.decode()
@@ -42,8 +42,8 @@ def test_a_form_without_its_token_gets_a_page(user: User) -> None:
     assert "This form is out of date" in response.content.decode()
 
 
-def test_a_body_that_broke_off_gets_a_page(page: Client, project: Project) -> None:
-    response = page.post(
+def test_a_body_that_broke_off_gets_a_page(browser: Client, project: Project) -> None:
+    response = browser.post(
         "/projects/support/files/", b"--x", content_type="multipart/form-data; boundary="
     )
 
@@ -52,7 +52,7 @@ def test_a_body_that_broke_off_gets_a_page(page: Client, project: Project) -> No
 
 
 def test_our_own_faults_get_a_page_without_details(
-    page: Client, monkeypatch: pytest.MonkeyPatch
+    browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def explode(*_: object) -> Any:
         raise ZeroDivisionError("sk-secret")
@@ -60,9 +60,9 @@ def test_our_own_faults_get_a_page_without_details(
     monkeypatch.setattr(home, "summarise", explode)
     project = make_project(page_user())
     finish(make_batch(project))
-    page.raise_request_exception = False
+    browser.raise_request_exception = False
 
-    response = page.get("/")
+    response = browser.get("/")
 
     assert response.status_code == 500
     assert "Something broke in the portal" in response.content.decode()
@@ -85,8 +85,8 @@ def test_machines_learn_whether_the_portal_is_well(
 
 
 @pytest.mark.parametrize("url", ["/", "/sign-in/", "/profile/", "/no/such/page/"])
-def test_pages_need_nothing_that_the_content_policy_forbids(page: Client, url: str) -> None:
-    response = page.get(url, follow=True)
+def test_pages_need_nothing_that_the_content_policy_forbids(browser: Client, url: str) -> None:
+    response = browser.get(url, follow=True)
     html = response.content.decode()
 
     assert "default-src 'self'" in response["Content-Security-Policy"]

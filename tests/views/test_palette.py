@@ -10,36 +10,36 @@ from tests.make import make_batch, make_project, make_upload, make_user
 pytestmark = pytest.mark.django_db
 
 
-def listed(page: Client, text: str = "", *, is_fragment: bool = True) -> str:
+def listed(browser: Client, text: str = "", *, is_fragment: bool = True) -> str:
     headers = {"HX-Request": "true"} if is_fragment else {}
-    response = page.get("/palette/", {"q": text}, headers=headers)
+    response = browser.get("/palette/", {"q": text}, headers=headers)
 
     assert response.status_code == 200
     return response.content.decode()
 
 
 def test_it_finds_pages_projects_batches_and_files_by_name(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, name="tickets.jsonl")
     batch = make_batch(project, user, upload=upload, name="Ticket labels")
 
-    html = listed(page, "TICKET")
+    html = listed(browser, "TICKET")
 
     for url in (project.get_absolute_url(), batch.get_absolute_url(), upload.get_absolute_url()):
         assert f'href="{url}"' in html
     assert 'href="/profile/"' not in html
-    assert 'href="/profile/"' in listed(page, "keys")
+    assert 'href="/profile/"' in listed(browser, "keys")
 
 
-def test_nothing_of_other_teams_is_in_it(page: Client) -> None:
+def test_nothing_of_other_teams_is_in_it(browser: Client) -> None:
     theirs = make_project(make_user(), name="Secret project")
     upload = make_upload(theirs, name="secret.jsonl")
     make_batch(theirs, upload=upload, name="Secret batch")
 
     for text in ("", "secret", "e"):
         for is_fragment in (True, False):
-            html = listed(page, text, is_fragment=is_fragment)
+            html = listed(browser, text, is_fragment=is_fragment)
             assert "Secret project" not in html
             assert "secret.jsonl" not in html
             assert "Secret batch" not in html
@@ -53,35 +53,38 @@ def test_a_superuser_without_a_membership_finds_no_more(client: Client) -> None:
     assert 'href="/report/"' in listed(client, "report")
 
 
-def test_pages_for_staff_are_offered_to_staff_alone(page: Client) -> None:
-    assert "/report/" not in listed(page, "report")
-    assert "/admin/" not in listed(page, "admin")
+def test_pages_for_staff_are_offered_to_staff_alone(browser: Client) -> None:
+    assert "/report/" not in listed(browser, "report")
+    assert "/admin/" not in listed(browser, "admin")
 
 
-def test_five_of_each_the_newest_first(page: Client, project: Project, user: User) -> None:
+def test_five_of_each_the_newest_first(browser: Client, project: Project, user: User) -> None:
     upload = make_upload(project, user)
     for number in range(1, 8):
         make_batch(project, user, upload=upload, name=f"Run {number}")
 
-    html = listed(page, "run")
+    html = listed(browser, "run")
 
     assert [n for n in range(1, 8) if f">Run {n}<" in html] == [3, 4, 5, 6, 7]
     assert html.index(">Run 7<") < html.index(">Run 3<")
 
 
 def test_it_asks_the_database_once_for_each_kind(
-    page: Client, project: Project, user: User, django_assert_num_queries: DjangoAssertNumQueries
+    browser: Client,
+    project: Project,
+    user: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for number in range(6):
         upload = make_upload(make_project(user), user, name=f"{number}.jsonl")
         make_batch(upload=upload, user=user)
 
     with django_assert_num_queries(5):  # session, person, projects, batches, files
-        listed(page)
+        listed(browser)
 
 
-def test_without_a_script_it_is_a_page_with_a_form(page: Client, project: Project) -> None:
-    html = listed(page, "support", is_fragment=False)
+def test_without_a_script_it_is_a_page_with_a_form(browser: Client, project: Project) -> None:
+    html = listed(browser, "support", is_fragment=False)
 
     assert "<h1>Search</h1>" in html
     assert 'value="support"' in html
@@ -90,8 +93,8 @@ def test_without_a_script_it_is_a_page_with_a_form(page: Client, project: Projec
     assert "Next and previous row" in html
 
 
-def test_in_the_dialog_it_is_a_list_of_options(page: Client, project: Project) -> None:
-    html = listed(page, "support")
+def test_in_the_dialog_it_is_a_list_of_options(browser: Client, project: Project) -> None:
+    html = listed(browser, "support")
 
     assert "<html" not in html
     assert 'role="listbox"' in html
@@ -99,8 +102,10 @@ def test_in_the_dialog_it_is_a_list_of_options(page: Client, project: Project) -
 
 
 @pytest.mark.parametrize("text", ["no such name", "\0", "x" * 201, "%", "<script>"])
-def test_what_nothing_is_called_finds_nothing(page: Client, project: Project, text: str) -> None:
-    html = listed(page, text)
+def test_what_nothing_is_called_finds_nothing(
+    browser: Client, project: Project, text: str
+) -> None:
+    html = listed(browser, text)
 
     assert "Nothing that you can see is called that." in html
     assert "<script>" not in html

@@ -22,12 +22,12 @@ from tests.make import (
 pytestmark = pytest.mark.django_db
 
 
-def html_of(page: Client, url: str) -> str:
-    return " ".join(page.get(url).content.decode().split())
+def html_of(browser: Client, url: str) -> str:
+    return " ".join(browser.get(url).content.decode().split())
 
 
-def posted(page: Client, url: str) -> str:
-    return page.post(url, follow=True).content.decode()
+def posted(browser: Client, url: str) -> str:
+    return browser.post(url, follow=True).content.decode()
 
 
 def at_two(year: int) -> datetime:
@@ -66,11 +66,11 @@ def ended(project: Project, user: User) -> Batch:
 
 
 def test_a_pause_names_its_consequences_before_it_is_asked_for(
-    page: Client, running: Batch
+    browser: Client, running: Batch
 ) -> None:
-    assert f'href="/batches/{running.pk}/pause/"' in html_of(page, running.get_absolute_url())
+    assert f'href="/batches/{running.pk}/pause/"' in html_of(browser, running.get_absolute_url())
 
-    question = html_of(page, f"/batches/{running.pk}/pause/")
+    question = html_of(browser, f"/batches/{running.pk}/pause/")
     running.refresh_from_db()
 
     assert "Pause “<bdi>Tickets</bdi>”?" in question
@@ -80,21 +80,21 @@ def test_a_pause_names_its_consequences_before_it_is_asked_for(
     assert running.pause_requested_at is None
 
 
-def test_a_batch_is_paused_and_resumed_from_its_page(page: Client, running: Batch) -> None:
-    pausing = posted(page, f"/batches/{running.pk}/pause/")
+def test_a_batch_is_paused_and_resumed_from_its_page(browser: Client, running: Batch) -> None:
+    pausing = posted(browser, f"/batches/{running.pk}/pause/")
     assert "The batch is being paused." in pausing
     assert "Pausing" in pausing
     assert f'href="/batches/{running.pk}/pause/"' not in pausing
-    assert "paused already" in posted(page, f"/batches/{running.pk}/pause/")
+    assert "paused already" in posted(browser, f"/batches/{running.pk}/pause/")
 
-    going = posted(page, f"/batches/{running.pk}/resume/")
+    going = posted(browser, f"/batches/{running.pk}/resume/")
     assert "The batch goes on." in going
     assert f'href="/batches/{running.pk}/resume/"' not in going
-    assert "not paused" in posted(page, f"/batches/{running.pk}/resume/")
+    assert "not paused" in posted(browser, f"/batches/{running.pk}/resume/")
 
 
-def test_a_paused_batch_says_so_and_rests(page: Client, paused: Batch) -> None:
-    html = html_of(page, paused.get_absolute_url())
+def test_a_paused_batch_says_so_and_rests(browser: Client, paused: Batch) -> None:
+    html = html_of(browser, paused.get_absolute_url())
 
     assert "It is paused: 1 of 3 requests answered." in html
     assert f'href="/batches/{paused.pk}/resume/"' in html
@@ -102,22 +102,24 @@ def test_a_paused_batch_says_so_and_rests(page: Client, paused: Batch) -> None:
     assert 'hx-trigger="every' not in html
 
 
-def test_resuming_late_says_that_each_request_has_one_attempt(page: Client, paused: Batch) -> None:
+def test_resuming_late_says_that_each_request_has_one_attempt(
+    browser: Client, paused: Batch
+) -> None:
     dialog = f"/batches/{paused.pk}/resume/"
-    assert "It stays due on 3 May 2999, 14:00" in html_of(page, dialog)
+    assert "It stays due on 3 May 2999, 14:00" in html_of(browser, dialog)
 
     set_part(paused, expires_at=timezone.now() - timedelta(days=1))
 
-    assert "which is past: each request gets one attempt." in html_of(page, dialog)
+    assert "which is past: each request gets one attempt." in html_of(browser, dialog)
 
 
 def test_where_a_batch_cannot_be_reopened_the_other_way_is_named(
-    page: Client, running: Batch
+    browser: Client, running: Batch
 ) -> None:
     Connection.objects.update(has_retry=False)
 
-    dialog = html_of(page, f"/batches/{running.pk}/pause/")
-    answer = posted(page, f"/batches/{running.pk}/pause/")
+    dialog = html_of(browser, f"/batches/{running.pk}/pause/")
+    answer = posted(browser, f"/batches/{running.pk}/pause/")
 
     assert "cannot be paused" in dialog
     assert "can be retried as a new batch" in dialog
@@ -128,25 +130,29 @@ def test_where_a_batch_cannot_be_reopened_the_other_way_is_named(
     assert running.pause_requested_at is None
 
 
-def test_a_batch_being_cancelled_says_why_it_is_not_paused(page: Client, running: Batch) -> None:
-    posted(page, f"/batches/{running.pk}/cancel/")
+def test_a_batch_being_cancelled_says_why_it_is_not_paused(
+    browser: Client, running: Batch
+) -> None:
+    posted(browser, f"/batches/{running.pk}/cancel/")
 
     assert "It is being cancelled, so it cannot be paused." in posted(
-        page, f"/batches/{running.pk}/pause/"
+        browser, f"/batches/{running.pk}/pause/"
     )
 
 
-def test_a_batch_that_is_over_is_not_paused(page: Client, ended: Batch) -> None:
-    assert "it is over" in posted(page, f"/batches/{ended.pk}/pause/")
-    assert "cannot be paused now" in html_of(page, f"/batches/{ended.pk}/pause/")
-    assert f'href="/batches/{ended.pk}/pause/"' not in html_of(page, ended.get_absolute_url())
+def test_a_batch_that_is_over_is_not_paused(browser: Client, ended: Batch) -> None:
+    assert "it is over" in posted(browser, f"/batches/{ended.pk}/pause/")
+    assert "cannot be paused now" in html_of(browser, f"/batches/{ended.pk}/pause/")
+    assert f'href="/batches/{ended.pk}/pause/"' not in html_of(browser, ended.get_absolute_url())
 
 
-def test_a_retry_in_place_names_what_it_does(page: Client, ended: Batch) -> None:
+def test_a_retry_in_place_names_what_it_does(browser: Client, ended: Batch) -> None:
     set_part(ended, expires_at=at_two(2024))
-    assert f'href="/batches/{ended.pk}/retry-in-place/"' in html_of(page, ended.get_absolute_url())
+    assert f'href="/batches/{ended.pk}/retry-in-place/"' in html_of(
+        browser, ended.get_absolute_url()
+    )
 
-    question = html_of(page, f"/batches/{ended.pk}/retry-in-place/")
+    question = html_of(browser, f"/batches/{ended.pk}/retry-in-place/")
 
     assert "2 of 3 requests failed, were cancelled or came back without a result" in question
     assert "in the same batch, at the same prices" in question
@@ -156,9 +162,9 @@ def test_a_retry_in_place_names_what_it_does(page: Client, ended: Batch) -> None
     assert ended.is_over
 
 
-def test_a_second_click_on_retry_in_place_does_nothing(page: Client, ended: Batch) -> None:
-    first = posted(page, f"/batches/{ended.pk}/retry-in-place/")
-    second = posted(page, f"/batches/{ended.pk}/retry-in-place/")
+def test_a_second_click_on_retry_in_place_does_nothing(browser: Client, ended: Batch) -> None:
+    first = posted(browser, f"/batches/{ended.pk}/retry-in-place/")
+    second = posted(browser, f"/batches/{ended.pk}/retry-in-place/")
 
     assert "What has no answer is being run again." in first
     assert "nothing to run again here" in second
@@ -167,32 +173,32 @@ def test_a_second_click_on_retry_in_place_does_nothing(page: Client, ended: Batc
 
 
 def test_a_retry_in_place_warns_of_a_retry_in_another_batch(
-    page: Client, ended: Batch, user: User
+    browser: Client, ended: Batch, user: User
 ) -> None:
     make_batch(ended.project, user, name="Second try", parent=ended)
 
     assert "“<bdi>Second try</bdi>” retries requests of this batch already" in html_of(
-        page, f"/batches/{ended.pk}/retry-in-place/"
+        browser, f"/batches/{ended.pk}/retry-in-place/"
     )
 
 
 def test_a_retry_that_ended_without_an_answer_is_not_warned_of(
-    page: Client, ended: Batch, user: User
+    browser: Client, ended: Batch, user: User
 ) -> None:
     finish(make_batch(ended.project, user, name="Second try", parent=ended), [])
 
-    assert "Second try" not in html_of(page, f"/batches/{ended.pk}/retry-in-place/")
+    assert "Second try" not in html_of(browser, f"/batches/{ended.pk}/retry-in-place/")
 
 
 def test_a_pause_and_its_end_warn_of_a_retry_in_another_batch(
-    page: Client, running: Batch, user: User
+    browser: Client, running: Batch, user: User
 ) -> None:
     make_batch(running.project, user, name="Second try", parent=running)
     told = "“<bdi>Second try</bdi>” retries requests of this batch already"
 
-    assert told in html_of(page, f"/batches/{running.pk}/pause/")
-    posted(page, f"/batches/{running.pk}/pause/")
-    assert told in html_of(page, f"/batches/{running.pk}/resume/")
+    assert told in html_of(browser, f"/batches/{running.pk}/pause/")
+    posted(browser, f"/batches/{running.pk}/pause/")
+    assert told in html_of(browser, f"/batches/{running.pk}/resume/")
 
 
 def lend_and_leave(batch: Batch) -> User:
@@ -206,54 +212,54 @@ LEFT = "It is on a key of grace@example.com, who is no longer a member of Suppor
 
 
 def test_a_retry_in_place_does_not_spend_the_key_of_who_has_left(
-    page: Client, ended: Batch
+    browser: Client, ended: Batch
 ) -> None:
     grace = lend_and_leave(ended)
     url = f"/batches/{ended.pk}/retry-in-place/"
 
-    assert url not in html_of(page, ended.get_absolute_url())
-    assert LEFT in html_of(page, url)
-    assert "Run them again" not in html_of(page, url)
-    assert LEFT in posted(page, url)
+    assert url not in html_of(browser, ended.get_absolute_url())
+    assert LEFT in html_of(browser, url)
+    assert "Run them again" not in html_of(browser, url)
+    assert LEFT in posted(browser, url)
     assert ended.provider_batches.get().status == ProviderBatch.Status.DONE
 
     join(grace, ended.project)
-    assert "What has no answer is being run again." in posted(page, url)
+    assert "What has no answer is being run again." in posted(browser, url)
 
 
 def test_one_may_spend_ones_own_key_and_the_projects(
-    page: Client, ended: Batch, user: User
+    browser: Client, ended: Batch, user: User
 ) -> None:
     Batch.objects.filter(pk=ended.pk).update(key=make_key(user, ended.connection))
 
-    assert "Run them again" in html_of(page, f"/batches/{ended.pk}/retry-in-place/")
+    assert "Run them again" in html_of(browser, f"/batches/{ended.pk}/retry-in-place/")
 
 
 def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
-    page: Client, paused: Batch
+    browser: Client, paused: Batch
 ) -> None:
     lend_and_leave(paused)
     url = f"/batches/{paused.pk}/resume/"
 
-    html = html_of(page, paused.get_absolute_url())
+    html = html_of(browser, paused.get_absolute_url())
     assert LEFT in html
     assert f'href="{url}"' not in html
-    assert "cannot be resumed" in html_of(page, url)
-    assert LEFT in posted(page, url)
+    assert "cannot be resumed" in html_of(browser, url)
+    assert LEFT in posted(browser, url)
     assert paused.provider_batches.get().status == ProviderBatch.Status.PAUSED
 
 
-def test_before_a_pause_that_nobody_can_end_it_is_said(page: Client, running: Batch) -> None:
+def test_before_a_pause_that_nobody_can_end_it_is_said(browser: Client, running: Batch) -> None:
     lend_and_leave(running)
 
     assert f"Once paused, it cannot be resumed. {LEFT}" in html_of(
-        page, f"/batches/{running.pk}/pause/"
+        browser, f"/batches/{running.pk}/pause/"
     )
 
 
 @pytest.mark.parametrize("is_there", [False, True], ids=["not there yet", "maybe there"])
 def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_left(
-    page: Client, project: Project, user: User, is_there: bool
+    browser: Client, project: Project, user: User, is_there: bool
 ) -> None:
     batch = make_batch(project, user)
     lend_and_leave(batch)
@@ -267,18 +273,18 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
     other = make_key(project)
     url = f"/batches/{batch.pk}/try-again/"
 
-    question = html_of(page, url)
+    question = html_of(browser, url)
     assert "who is no longer a member of Support tickets" in question
     assert ("Try again</button>" in question) is not is_there
-    refused = posted(page, url)
+    refused = posted(browser, url)
     assert (LEFT if is_there else "Choose the provider key that pays") in refused
     assert batch.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
-    page.post(url, {"key": str(other.pk)})
+    browser.post(url, {"key": str(other.pk)})
     assert (batch.provider_batches.get().status == ProviderBatch.Status.WAITING) is not is_there
 
 
 def test_paid_results_are_fetched_whoever_has_left(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user)
     lend_and_leave(batch)
@@ -290,14 +296,14 @@ def test_paid_results_are_fetched_whoever_has_left(
         next_check_at=None,
     )
 
-    posted(page, f"/batches/{batch.pk}/try-again/")
+    posted(browser, f"/batches/{batch.pk}/try-again/")
 
     assert batch.provider_batches.get().status == ProviderBatch.Status.HARVESTING
 
 
 @pytest.mark.parametrize("hindrance", ["has_retry", "all answered", "never there"])
 def test_a_retry_in_place_is_offered_only_where_it_can_be_done(
-    page: Client, project: Project, user: User, hindrance: str
+    browser: Client, project: Project, user: User, hindrance: str
 ) -> None:
     output = None if hindrance == "all answered" else [answer_line(1)]
     batch = finish(make_batch(project, user), output)
@@ -306,8 +312,8 @@ def test_a_retry_in_place_is_offered_only_where_it_can_be_done(
     if hindrance == "never there":
         set_part(batch, remote_id="")
 
-    assert "/retry-in-place/" not in html_of(page, batch.get_absolute_url())
-    assert "can be retried in place" in html_of(page, f"/batches/{batch.pk}/retry-in-place/")
+    assert "/retry-in-place/" not in html_of(browser, batch.get_absolute_url())
+    assert "can be retried in place" in html_of(browser, f"/batches/{batch.pk}/retry-in-place/")
 
 
 @pytest.mark.parametrize("wish", ["pause", "resume", "retry-in-place"])

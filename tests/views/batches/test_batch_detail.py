@@ -24,12 +24,12 @@ pytestmark = pytest.mark.django_db
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 
 
-def html_of(page: Client, url: str, /, **query: str) -> str:
-    return page.get(url, query).content.decode()
+def html_of(browser: Client, url: str, /, **query: str) -> str:
+    return browser.get(url, query).content.decode()
 
 
-def fragment(page: Client, url: str) -> str:
-    return page.get(url, headers={"HX-Request": "true"}).content.decode()
+def fragment(browser: Client, url: str) -> str:
+    return browser.get(url, headers={"HX-Request": "true"}).content.decode()
 
 
 @pytest.fixture
@@ -46,12 +46,14 @@ def stuck(project: Project, user: User) -> Batch:
 
 
 def test_a_page_asked_for_by_htmx_is_the_fragment_and_caches_know(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     url = make_batch(project, user).get_absolute_url()
 
-    whole, provider_batch = page.get(url), page.get(url, headers={"HX-Request": "true"})
-    restored = page.get(url, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    whole, provider_batch = browser.get(url), browser.get(url, headers={"HX-Request": "true"})
+    restored = browser.get(
+        url, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    )
 
     assert "<html" in whole.content.decode()
     assert "<html" in restored.content.decode()
@@ -61,11 +63,11 @@ def test_a_page_asked_for_by_htmx_is_the_fragment_and_caches_know(
 
 
 def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = finish(make_batch(project, user), output=[answer_line(1)], errors=[error_line(2)])
 
-    html = html_of(page, batch.get_absolute_url())
+    html = html_of(browser, batch.get_absolute_url())
 
     assert "3 in = 1 answered + 1 failed + 1 missing" in html
     assert "$0.0002" in html
@@ -75,8 +77,8 @@ def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
     assert "Cancel…" not in html
 
 
-def test_trouble_is_shown_with_the_way_out(page: Client, stuck: Batch) -> None:
-    html = html_of(page, stuck.get_absolute_url())
+def test_trouble_is_shown_with_the_way_out(browser: Client, stuck: Batch) -> None:
+    html = html_of(browser, stuck.get_absolute_url())
 
     assert "Needs attention" in html
     assert TROUBLE in html
@@ -84,7 +86,7 @@ def test_trouble_is_shown_with_the_way_out(page: Client, stuck: Batch) -> None:
 
 
 def test_trying_again_goes_on_where_it_stopped_on_another_key(
-    page: Client,
+    browser: Client,
     stuck: Batch,
     woken: list[str],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
@@ -92,7 +94,7 @@ def test_trying_again_goes_on_where_it_stopped_on_another_key(
     key = make_key(stuck.project)
 
     with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(f"/batches/{stuck.pk}/try-again/", {"key": key.pk})
+        response = browser.post(f"/batches/{stuck.pk}/try-again/", {"key": key.pk})
 
     provider_batch = stuck.provider_batches.get()
     stuck.refresh_from_db()
@@ -103,11 +105,11 @@ def test_trying_again_goes_on_where_it_stopped_on_another_key(
 
 
 def test_trying_again_names_the_key_it_has_and_offers_the_others(
-    page: Client, stuck: Batch
+    browser: Client, stuck: Batch
 ) -> None:
     other = make_key(stuck.project)
 
-    html = html_of(page, f"/batches/{stuck.pk}/try-again/")
+    html = html_of(browser, f"/batches/{stuck.pk}/try-again/")
 
     assert f"{stuck.key}, as before" in html
     assert f'value="{other.pk}"' in html
@@ -123,53 +125,55 @@ def test_a_viewer_is_told_who_can_try_again(client: Client, stuck: Batch) -> Non
     assert "/try-again/" not in html
 
 
-def test_trying_again_with_somebody_elses_key_is_refused(page: Client, stuck: Batch) -> None:
+def test_trying_again_with_somebody_elses_key_is_refused(browser: Client, stuck: Batch) -> None:
     foreign = make_key(make_project())
 
-    response = page.post(f"/batches/{stuck.pk}/try-again/", {"key": foreign.pk})
+    response = browser.post(f"/batches/{stuck.pk}/try-again/", {"key": foreign.pk})
 
     assert "Select a valid choice" in response.content.decode()
     assert stuck.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
 
 
-def test_a_batch_the_provider_knows_keeps_its_key(page: Client, stuck: Batch) -> None:
+def test_a_batch_the_provider_knows_keeps_its_key(browser: Client, stuck: Batch) -> None:
     set_part(stuck, remote_id="abc")
 
-    html = html_of(page, f"/batches/{stuck.pk}/try-again/")
+    html = html_of(browser, f"/batches/{stuck.pk}/try-again/")
 
     assert "under no other" in html
     assert "<select" not in html
 
 
-def test_trying_again_twice_moves_it_once_and_says_so(page: Client, stuck: Batch) -> None:
-    page.post(f"/batches/{stuck.pk}/try-again/")
-    response = page.post(f"/batches/{stuck.pk}/try-again/", follow=True)
+def test_trying_again_twice_moves_it_once_and_says_so(browser: Client, stuck: Batch) -> None:
+    browser.post(f"/batches/{stuck.pk}/try-again/")
+    response = browser.post(f"/batches/{stuck.pk}/try-again/", follow=True)
 
     assert "Nothing waits for attention any more." in response.content.decode()
     assert stuck.events.filter(text="Asked to try again.").count() == 1
 
 
 def test_cancelling_names_the_consequences_and_needs_a_second_click(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, name="Dear one")
     set_part(batch, status=ProviderBatch.Status.RUNNING, completed=1)
 
-    question = html_of(page, f"/batches/{batch.pk}/cancel/")
+    question = html_of(browser, f"/batches/{batch.pk}/cancel/")
     batch.refresh_from_db()
 
     assert "Cancel “<bdi>Dear one</bdi>”?" in question
     assert "1 of 3 requests have ended" in question
     assert "kept and paid" in question
     assert batch.cancel_requested_at is None
-    assert "<html" not in fragment(page, f"/batches/{batch.pk}/cancel/")
+    assert "<html" not in fragment(browser, f"/batches/{batch.pk}/cancel/")
 
 
-def test_a_cancelled_batch_is_on_its_way_out(page: Client, project: Project, user: User) -> None:
+def test_a_cancelled_batch_is_on_its_way_out(
+    browser: Client, project: Project, user: User
+) -> None:
     batch = make_batch(project, user)
 
-    first = page.post(f"/batches/{batch.pk}/cancel/", follow=True).content.decode()
-    second = page.post(f"/batches/{batch.pk}/cancel/", follow=True).content.decode()
+    first = browser.post(f"/batches/{batch.pk}/cancel/", follow=True).content.decode()
+    second = browser.post(f"/batches/{batch.pk}/cancel/", follow=True).content.decode()
 
     batch.refresh_from_db()
     assert batch.cancel_requested_at is not None
@@ -179,7 +183,7 @@ def test_a_cancelled_batch_is_on_its_way_out(page: Client, project: Project, use
 
 
 def test_downloads_stream_every_line_under_a_safe_name(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = finish(
         make_batch(project, user, name='../../"x"\r\nSet-Cookie: a=b'),
@@ -187,8 +191,8 @@ def test_downloads_stream_every_line_under_a_safe_name(
         errors=[error_line(2)],
     )
 
-    output = page.get(f"/batches/{batch.pk}/output.jsonl")
-    errors = page.get(f"/batches/{batch.pk}/error.jsonl")
+    output = browser.get(f"/batches/{batch.pk}/output.jsonl")
+    errors = browser.get(f"/batches/{batch.pk}/error.jsonl")
 
     assert output.streaming
     assert b"".join(output) == answer_line(1) + b"\n" + answer_line(3) + b"\n"
@@ -197,26 +201,28 @@ def test_downloads_stream_every_line_under_a_safe_name(
 
 
 def test_a_download_of_a_running_batch_is_named_as_such(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, name="Half way")
     answer(batch, [answer_line(1)])
 
-    response = page.get(f"/batches/{batch.pk}/output.jsonl")
+    response = browser.get(f"/batches/{batch.pk}/output.jsonl")
 
     assert b"".join(response) == answer_line(1) + b"\n"
     assert "half-way-output-so-far.jsonl" in response["Content-Disposition"]
 
 
 def test_a_batch_without_results_downloads_nothing_rather_than_failing(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, finished_at=timezone.now())
 
-    assert b"".join(page.get(f"/batches/{batch.pk}/output.jsonl")) == b""
+    assert b"".join(browser.get(f"/batches/{batch.pk}/output.jsonl")) == b""
 
 
-def test_names_and_troubles_are_shown_as_text(page: Client, project: Project, user: User) -> None:
+def test_names_and_troubles_are_shown_as_text(
+    browser: Client, project: Project, user: User
+) -> None:
     evil = "<script>alert(1)</script>"
     batch = make_batch(project, user, name=evil)
     set_part(batch, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble=evil)
@@ -228,19 +234,19 @@ def test_names_and_troubles_are_shown_as_text(page: Client, project: Project, us
         f"/batches/{batch.pk}/cancel/",
         f"/batches/{batch.pk}/try-again/",
     ):
-        html = html_of(page, url)
+        html = html_of(browser, url)
         assert evil not in html
         assert "&lt;script&gt;" in html
 
 
 def test_a_finished_batch_can_be_ordered_again_from_its_page(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, key=make_key(project))
     link = f"/files/{batch.upload_id}/batch/window/?window=24h"
-    assert link not in page.get(batch.get_absolute_url()).content.decode()
+    assert link not in browser.get(batch.get_absolute_url()).content.decode()
 
     finish(batch)
 
-    assert link in page.get(batch.get_absolute_url()).content.decode()
-    assert page.get(link, follow=True).status_code == 200
+    assert link in browser.get(batch.get_absolute_url()).content.decode()
+    assert browser.get(link, follow=True).status_code == 200

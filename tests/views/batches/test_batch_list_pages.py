@@ -18,12 +18,12 @@ pytestmark = pytest.mark.django_db
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 
 
-def html_of(page: Client, url: str, /, **query: str) -> str:
-    return page.get(url, query).content.decode()
+def html_of(browser: Client, url: str, /, **query: str) -> str:
+    return browser.get(url, query).content.decode()
 
 
-def fragment(page: Client, url: str) -> str:
-    return page.get(url, headers={"HX-Request": "true"}).content.decode()
+def fragment(browser: Client, url: str) -> str:
+    return browser.get(url, headers={"HX-Request": "true"}).content.decode()
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def stuck(project: Project, user: User) -> Batch:
 
 
 def test_filters_narrow_the_list_and_stay_in_the_address(
-    page: Client, project: Project, user: User, stuck: Batch
+    browser: Client, project: Project, user: User, stuck: Batch
 ) -> None:
     make_batch(make_project(user, slug="other"), user, name="Elsewhere")
     finish(make_batch(project, user, name="Clean"))
@@ -48,7 +48,7 @@ def test_filters_narrow_the_list_and_stay_in_the_address(
     everything = {"Stuck", "Elsewhere", "Clean", "Torn"}
 
     def shown(**query: str) -> set[str]:
-        html = html_of(page, "/batches/", **query)
+        html = html_of(browser, "/batches/", **query)
         return {name for name in everything if f">{name}</a>" in html}
 
     assert shown() == everything
@@ -62,31 +62,33 @@ def test_filters_narrow_the_list_and_stay_in_the_address(
     assert shown(q="\0") == set()
 
 
-def test_a_project_lists_its_own_batches_only(page: Client, project: Project, user: User) -> None:
+def test_a_project_lists_its_own_batches_only(
+    browser: Client, project: Project, user: User
+) -> None:
     make_batch(project, user, name="Ours")
     make_batch(make_project(user), user, name="Elsewhere")
 
-    html = html_of(page, "/projects/support/batches/")
+    html = html_of(browser, "/projects/support/batches/")
 
     assert "Ours" in html
     assert "Elsewhere" not in html
 
 
 def test_a_list_polls_only_while_something_moves(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user)
-    assert 'hx-trigger="every' in fragment(page, "/batches/")
+    assert 'hx-trigger="every' in fragment(browser, "/batches/")
 
     finish(batch)
-    assert 'hx-trigger="every' not in fragment(page, "/batches/")
+    assert 'hx-trigger="every' not in fragment(browser, "/batches/")
 
 
 @pytest.mark.parametrize(
     "url", ["/", "/batches/", "/projects/support/batches/", "/projects/support/", "/projects/"]
 )
 def test_lists_take_as_many_queries_for_many_batches_as_for_few(
-    page: Client,
+    browser: Client,
     project: Project,
     user: User,
     url: str,
@@ -94,7 +96,7 @@ def test_lists_take_as_many_queries_for_many_batches_as_for_few(
 ) -> None:
     def queries() -> int:
         with django_assert_max_num_queries(12 if url == "/projects/support/" else 10) as seen:
-            page.get(url)
+            browser.get(url)
         return len(seen)
 
     make_batch(project, user)
@@ -108,16 +110,16 @@ def test_lists_take_as_many_queries_for_many_batches_as_for_few(
 
 
 def test_the_home_page_puts_what_waits_for_people_first(
-    page: Client, project: Project, user: User, stuck: Batch
+    browser: Client, project: Project, user: User, stuck: Batch
 ) -> None:
     make_batch(project, user, name="Moving")
     finish(make_batch(project, user, name="Over"))
 
-    html = html_of(page, "/")
+    html = html_of(browser, "/")
 
     headings = [
         html.index(each)
         for each in ("Needs attention</h2>", "Under way</h2>", "Recently finished</h2>")
     ]
     assert headings == sorted(headings)
-    assert "<html" not in fragment(page, "/")
+    assert "<html" not in fragment(browser, "/")

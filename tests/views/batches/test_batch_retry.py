@@ -52,21 +52,23 @@ def ask(*endings: str, **values: Any) -> dict[str, Any]:
     return {"endings": list(endings), "submission": str(uuid.uuid4())} | values
 
 
-def html_of(page: Client, url: str, **query: str) -> str:
-    return page.get(url, query).content.decode()
+def html_of(browser: Client, url: str, **query: str) -> str:
+    return browser.get(url, query).content.decode()
 
 
-def counted(page: Client, batch: Batch, asked: dict[str, Any]) -> str:
+def counted(browser: Client, batch: Batch, asked: dict[str, Any]) -> str:
     """What is said of a choice while it is made."""
-    response = page.post(address(batch), asked | {"preview": "1"}, headers={"HX-Request": "true"})
+    response = browser.post(
+        address(batch), asked | {"preview": "1"}, headers={"HX-Request": "true"}
+    )
     html = response.content.decode()
     assert html.strip().startswith('<section class="stack" id="count"')
     return html
 
 
-def retried(page: Client, batch: Batch, *endings: str, **values: Any) -> Batch:
+def retried(browser: Client, batch: Batch, *endings: str, **values: Any) -> Batch:
     """A retry as a person makes it, ordered with the batch's key and listed."""
-    page.post(address(batch), ask(*endings, **values))
+    browser.post(address(batch), ask(*endings, **values))
     upload = Upload.objects.order_by("-created_at")[0]
     tasks.check(str(upload.pk))
     upload.refresh_from_db()
@@ -77,59 +79,59 @@ def ticked(html: str) -> set[str]:
     return set(re.findall(r'name="endings" value="(\w+)" checked', html))
 
 
-def test_the_page_ticks_what_is_worth_it_and_says_why(page: Client, parent: Batch) -> None:
-    html = html_of(page, address(parent))
+def test_the_page_ticks_what_is_worth_it_and_says_why(browser: Client, parent: Batch) -> None:
+    html = html_of(browser, address(parent))
 
     assert ticked(html) == {"provider_error", "missing", "truncated"}
     assert "it most often works the next time" in html
     assert "4 requests will be run again." in html
     assert '<option value="2" selected>2 times as much</option>' in html
-    assert f'href="{address(parent)}"' in html_of(page, parent.get_absolute_url())
+    assert f'href="{address(parent)}"' in html_of(browser, parent.get_absolute_url())
 
 
-def test_the_count_follows_the_choice(page: Client, parent: Batch) -> None:
-    assert "1 request will be run again." in counted(page, parent, ask("missing"))
-    assert "3 requests will" in counted(page, parent, ask("missing", "provider_error"))
+def test_the_count_follows_the_choice(browser: Client, parent: Batch) -> None:
+    assert "1 request will be run again." in counted(browser, parent, ask("missing"))
+    assert "3 requests will" in counted(browser, parent, ask("missing", "provider_error"))
     only = ask("missing", "provider_error", error_code="500")
-    assert "2 requests will" in counted(page, parent, only)
-    assert "Tick at least one" in counted(page, parent, ask())
+    assert "2 requests will" in counted(browser, parent, only)
+    assert "Tick at least one" in counted(browser, parent, ask())
     assert Upload.objects.count() == 1
 
 
 def test_a_retry_goes_on_to_the_steps_of_a_batch(
-    page: Client, parent: Batch, woken: list[str], django_capture_on_commit_callbacks: Any
+    browser: Client, parent: Batch, woken: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(address(parent), ask("missing", "provider_error"))
+        response = browser.post(address(parent), ask("missing", "provider_error"))
 
     fresh = Upload.objects.get(retry_of=parent)
     check = reverse("order_check", args=[fresh.pk])
     assert response["Location"] == f"{check}?window=24h"
     assert woken == [str(fresh.pk)]
-    assert "Writing the requests" in html_of(page, check)
+    assert "Writing the requests" in html_of(browser, check)
 
     tasks.check(str(fresh.pk))
 
-    html = html_of(page, check)
+    html = html_of(browser, check)
     assert "All 3 requests are ready" in html
     assert "provider error: 2, no result: 1" in html
-    window = page.get(
+    window = browser.get(
         reverse("order_choose_window", args=[fresh.pk]), {"window": "1h"}, follow=True
     )
     assert 'value="questions-retry"' in window.content.decode()
 
 
 def test_a_retry_is_submitted_like_any_batch_and_belongs_to_its_parent(
-    page: Client, parent: Batch
+    browser: Client, parent: Batch
 ) -> None:
-    page.post(address(parent), ask("missing"))
+    browser.post(address(parent), ask("missing"))
     fresh = Upload.objects.get(retry_of=parent)
     tasks.check(str(fresh.pk))
     order = {"window": "1h", "key": str(parent.key.pk), "name": "Again"}
-    review = page.get(reverse("order_review", args=[fresh.pk]), order, follow=True)
+    review = browser.get(reverse("order_review", args=[fresh.pk]), order, follow=True)
     sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', review.content.decode()))
 
-    page.post(reverse("order_review", args=[fresh.pk]), sent)
+    browser.post(reverse("order_review", args=[fresh.pk]), sent)
 
     child = Batch.objects.get(upload=fresh)
     assert (child.parent, child.window, child.requests) == (parent, "1h", 1)
@@ -152,9 +154,9 @@ def test_a_retry_is_submitted_like_any_batch_and_belongs_to_its_parent(
     ],
 )
 def test_a_choice_that_makes_no_sense_makes_no_file(
-    page: Client, parent: Batch, values: dict[str, Any], sentence: str
+    browser: Client, parent: Batch, values: dict[str, Any], sentence: str
 ) -> None:
-    response = page.post(address(parent), ask(submission="") | values)
+    response = browser.post(address(parent), ask(submission="") | values)
 
     html = response.content.decode()
     assert "Nothing was made." in html
@@ -163,15 +165,15 @@ def test_a_choice_that_makes_no_sense_makes_no_file(
 
 
 def test_what_was_cut_short_may_stay_as_long_with_another_model(
-    page: Client, parent: Batch, project: Project
+    browser: Client, parent: Batch, project: Project
 ) -> None:
     make_price(project.connection, "24h", Decimal(1), Decimal(2), model="other/model")
     make_price(project.connection, "24h", Decimal(1), Decimal(2), model="every/*")
-    html = html_of(page, address(parent))
+    html = html_of(browser, address(parent))
     assert '<option value="other/model">' in html
     assert "every/*" not in html
 
-    page.post(address(parent), ask("truncated", model="other/model", temperature="0.5"))
+    browser.post(address(parent), ask("truncated", model="other/model", temperature="0.5"))
 
     fresh = Upload.objects.get(retry_of=parent)
     tasks.check(str(fresh.pk))
@@ -181,53 +183,53 @@ def test_what_was_cut_short_may_stay_as_long_with_another_model(
     assert (body["model"], body["max_tokens"], body["temperature"]) == ("other/model", 100, 0.5)
 
 
-def test_a_second_click_makes_no_second_file(page: Client, parent: Batch) -> None:
+def test_a_second_click_makes_no_second_file(browser: Client, parent: Batch) -> None:
     asked = ask("missing")
 
-    places = {page.post(address(parent), asked)["Location"] for _ in range(2)}
+    places = {browser.post(address(parent), asked)["Location"] for _ in range(2)}
 
     assert len(places) == 1
     assert Upload.objects.filter(retry_of=parent).count() == 1
 
 
 def test_a_batch_that_is_answered_has_nothing_to_retry(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = finish(make_batch(project, user))
 
-    assert "nothing to run again" in html_of(page, address(batch))
-    assert page.post(address(batch), ask("missing"))["Location"] == address(batch)
-    assert address(batch) not in html_of(page, batch.get_absolute_url())
+    assert "nothing to run again" in html_of(browser, address(batch))
+    assert browser.post(address(batch), ask("missing"))["Location"] == address(batch)
+    assert address(batch) not in html_of(browser, batch.get_absolute_url())
 
 
 def test_of_a_running_batch_the_page_says_that_only_what_has_ended_counts(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user)
     answer(batch, [answer_line(1)], [error_line(2)])
     set_part(batch, status=ProviderBatch.Status.RUNNING)
 
-    html = html_of(page, address(batch))
+    html = html_of(browser, address(batch))
 
     assert "The batch still runs" in html
     assert "1 request will be run again." in html
 
 
 def test_a_provider_that_can_is_offered_to_run_failures_again_in_place(
-    page: Client, parent: Batch
+    browser: Client, parent: Batch
 ) -> None:
     in_place = reverse("batch_retry_in_place", args=[parent.pk])
     Connection.objects.update(has_retry=True)
 
-    assert in_place in counted(page, parent, ask("provider_error"))
+    assert in_place in counted(browser, parent, ask("provider_error"))
     for other in (
         ask("provider_error", "missing"),
         ask("provider_error", temperature="0.5"),
         ask("provider_error", error_code="500"),
     ):
-        assert in_place not in counted(page, parent, other)
+        assert in_place not in counted(browser, parent, other)
     Connection.objects.update(has_retry=False)
-    assert in_place not in counted(page, parent, ask("provider_error"))
+    assert in_place not in counted(browser, parent, ask("provider_error"))
 
 
 def test_only_members_retry(client: Client, parent: Batch, project: Project) -> None:
@@ -244,14 +246,14 @@ def test_only_members_retry(client: Client, parent: Batch, project: Project) -> 
 
 
 def test_a_batch_and_its_retry_show_each_other_and_what_they_came_to(
-    page: Client, parent: Batch
+    browser: Client, parent: Batch
 ) -> None:
     child = finish(
-        retried(page, parent, "missing", "provider_error"), [answer_line(8), answer_line(9)]
+        retried(browser, parent, "missing", "provider_error"), [answer_line(8), answer_line(9)]
     )
     parent.refresh_from_db()
 
-    above, below = (html_of(page, each.get_absolute_url()) for each in (parent, child))
+    above, below = (html_of(browser, each.get_absolute_url()) for each in (parent, child))
 
     assert "9 of 10 answered with its retry." in above
     assert f'id="family-{child.pk}"' in above
@@ -264,12 +266,12 @@ def test_a_batch_and_its_retry_show_each_other_and_what_they_came_to(
 
 
 def test_what_a_family_costs_is_estimated_while_one_of_it_runs_and_partial_without_a_price(
-    page: Client, parent: Batch
+    browser: Client, parent: Batch
 ) -> None:
-    child = retried(page, parent, "missing")
+    child = retried(browser, parent, "missing")
 
     def together() -> str:
-        html = html_of(page, parent.get_absolute_url())
+        html = html_of(browser, parent.get_absolute_url())
         found = re.search(r'Together <span class="([^"]*)"[^>]*>([^<]*)', html)
         assert found
         return f"{found[1]}: {found[2]}"
@@ -284,67 +286,69 @@ def test_what_a_family_costs_is_estimated_while_one_of_it_runs_and_partial_witho
     assert together() == "cost none: no price"
 
 
-def test_a_batch_without_relatives_shows_no_family(page: Client, parent: Batch) -> None:
-    assert 'id="family"' not in html_of(page, parent.get_absolute_url())
+def test_a_batch_without_relatives_shows_no_family(browser: Client, parent: Batch) -> None:
+    assert 'id="family"' not in html_of(browser, parent.get_absolute_url())
 
 
-def test_a_batch_is_looked_at_again_while_its_retry_runs(page: Client, parent: Batch) -> None:
-    assert 'hx-trigger="every 2s"' not in html_of(page, parent.get_absolute_url())
+def test_a_batch_is_looked_at_again_while_its_retry_runs(browser: Client, parent: Batch) -> None:
+    assert 'hx-trigger="every 2s"' not in html_of(browser, parent.get_absolute_url())
 
-    retried(page, parent, "missing")
+    retried(browser, parent, "missing")
 
-    assert 'hx-trigger="every 2s"' in html_of(page, parent.get_absolute_url())
+    assert 'hx-trigger="every 2s"' in html_of(browser, parent.get_absolute_url())
 
 
 def test_results_count_the_answers_of_retries_unless_they_are_left_out(
-    page: Client, parent: Batch
+    browser: Client, parent: Batch
 ) -> None:
-    finish(retried(page, parent, "missing", "provider_error"), [answer_line(8, text="At last.")])
+    finish(
+        retried(browser, parent, "missing", "provider_error"), [answer_line(8, text="At last.")]
+    )
     results = reverse("result_list", args=[parent.pk])
 
-    both = html_of(page, results)
+    both = html_of(browser, results)
     assert "At last." in both
     assert both.count("from retry 1") == 1
-    failed = html_of(page, results, outcome="failed")
+    failed = html_of(browser, results, outcome="failed")
     assert "row-9<" in failed
     assert "row-8<" not in failed
-    assert "row-8<" in html_of(page, results, outcome="answered")
+    assert "row-8<" in html_of(browser, results, outcome="answered")
 
-    alone = html_of(page, results, attempts="own")
+    alone = html_of(browser, results, attempts="own")
     assert "At last." not in alone
     assert "from retry 1" not in alone
-    assert "row-8<" in html_of(page, results, attempts="own", outcome="failed")
+    assert "row-8<" in html_of(browser, results, attempts="own", outcome="failed")
 
 
-def test_a_batch_without_retries_has_no_switch(page: Client, parent: Batch) -> None:
+def test_a_batch_without_retries_has_no_switch(browser: Client, parent: Batch) -> None:
     results = reverse("result_list", args=[parent.pk])
 
-    assert "With retries" not in html_of(page, results)
-    assert "row-8<" in html_of(page, results, attempts="", outcome="failed")
+    assert "With retries" not in html_of(browser, results)
+    assert "row-8<" in html_of(browser, results, attempts="", outcome="failed")
 
 
-def test_a_result_shows_its_best_answer_and_all_attempts(page: Client, parent: Batch) -> None:
-    child = finish(retried(page, parent, "missing", "provider_error"), [answer_line(8)])
+def test_a_result_shows_its_best_answer_and_all_attempts(browser: Client, parent: Batch) -> None:
+    child = finish(retried(browser, parent, "missing", "provider_error"), [answer_line(8)])
     line = child.results.get(custom_id="row-8").line
 
-    both = html_of(page, reverse("result_detail", args=[parent.pk, 8]))
+    both = html_of(browser, reverse("result_detail", args=[parent.pk, 8]))
     assert "Answer 8." in both
     assert "from retry 1" in both
     assert "The model broke down." in both
     assert reverse("result_detail", args=[child.pk, line]) in both
 
-    alone = html_of(page, reverse("result_detail", args=[parent.pk, 8]), attempts="own")
+    alone = html_of(browser, reverse("result_detail", args=[parent.pk, 8]), attempts="own")
     assert 'id="attempts"' in alone
     assert "from retry 1" not in alone
-    assert 'id="attempts"' not in html_of(page, reverse("result_detail", args=[parent.pk, 1]))
+    assert 'id="attempts"' not in html_of(browser, reverse("result_detail", args=[parent.pk, 1]))
 
 
 def test_the_merged_results_are_downloaded_under_the_batchs_name(
-    page: Client, parent: Batch
+    browser: Client, parent: Batch
 ) -> None:
-    finish(retried(page, parent, "missing", "provider_error"), [answer_line(8)])
+    finish(retried(browser, parent, "missing", "provider_error"), [answer_line(8)])
 
-    response = page.get(reverse("batch_download_merged", args=[parent.pk]))
+    response = browser.get(reverse("batch_download_merged", args=[parent.pk]))
 
     lines = [json.loads(line) for line in b"".join(response).splitlines()]
     assert 'filename="tickets-merged.jsonl"' in response["Content-Disposition"]
@@ -352,33 +356,33 @@ def test_the_merged_results_are_downloaded_under_the_batchs_name(
     assert lines[7]["response"]["status_code"] == 200
 
 
-def test_the_file_of_a_retry_says_what_it_is(page: Client, parent: Batch) -> None:
-    child = retried(page, parent, "missing")
+def test_the_file_of_a_retry_says_what_it_is(browser: Client, parent: Batch) -> None:
+    child = retried(browser, parent, "missing")
 
-    html = html_of(page, child.upload.get_absolute_url())
+    html = html_of(browser, child.upload.get_absolute_url())
     assert f'id="retry-of" href="{parent.get_absolute_url()}"' in html
     assert "no result: 1" in html
-    assert "retry: no result: 1" in html_of(page, "/projects/support/files/")
+    assert "retry: no result: 1" in html_of(browser, "/projects/support/files/")
 
 
 def test_pages_of_a_family_take_few_queries(
-    page: Client, parent: Batch, django_assert_max_num_queries: DjangoAssertNumQueries
+    browser: Client, parent: Batch, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    child = finish(retried(page, parent, "missing", "provider_error"), [answer_line(8)])
-    grandchild = finish(retried(page, child, "missing"), [answer_line(9)])
+    child = finish(retried(browser, parent, "missing", "provider_error"), [answer_line(8)])
+    grandchild = finish(retried(browser, child, "missing"), [answer_line(9)])
 
     for batch in (parent, child, grandchild):
         with django_assert_max_num_queries(10):
-            page.get(reverse("result_list", args=[batch.pk]))
+            browser.get(reverse("result_list", args=[batch.pk]))
     with django_assert_max_num_queries(10):
-        page.get("/batches/")
+        browser.get("/batches/")
     with django_assert_max_num_queries(10):
-        page.get(address(parent))
+        browser.get(address(parent))
 
 
-def test_a_parent_of_another_project_is_not_shown(page: Client, parent: Batch) -> None:
+def test_a_parent_of_another_project_is_not_shown(browser: Client, parent: Batch) -> None:
     foreign = make_batch(make_project(make_user()), name="Their secret batch")
     Batch.objects.filter(pk=parent.pk).update(parent=foreign)
 
-    assert "Their secret batch" not in html_of(page, parent.get_absolute_url())
-    assert MODEL in html_of(page, parent.get_absolute_url())
+    assert "Their secret batch" not in html_of(browser, parent.get_absolute_url())
+    assert MODEL in html_of(browser, parent.get_absolute_url())

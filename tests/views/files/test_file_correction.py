@@ -46,8 +46,8 @@ def ask(*corrections: str, **values: Any) -> dict[str, Any]:
     return {"corrections": list(corrections), "submission": str(uuid.uuid4())} | values
 
 
-def html_of(page: Client, url: str) -> str:
-    return page.get(url).content.decode()
+def html_of(browser: Client, url: str) -> str:
+    return browser.get(url).content.decode()
 
 
 def version_of(upload: Upload) -> Upload:
@@ -62,16 +62,16 @@ def work(upload: Upload) -> Upload:
 
 
 def test_a_corrected_version_is_made_by_a_worker_and_checked(
-    page: Client, faulty: Upload, woken: list[str], django_capture_on_commit_callbacks: Any
+    browser: Client, faulty: Upload, woken: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(address(faulty), ask("suffix_duplicates", "drop_bad_rows"))
+        response = browser.post(address(faulty), ask("suffix_duplicates", "drop_bad_rows"))
 
     fresh = version_of(faulty)
     assert response["Location"] == fresh.get_absolute_url()
     assert woken == [str(fresh.pk)]
-    assert fresh.is_to_be_made
-    assert "Writing the corrected version" in html_of(page, fresh.get_absolute_url())
+    assert fresh.lacks_content
+    assert "Writing the corrected version" in html_of(browser, fresh.get_absolute_url())
 
     work(fresh)
 
@@ -83,56 +83,58 @@ def test_a_corrected_version_is_made_by_a_worker_and_checked(
 
 
 def test_both_versions_say_what_was_done_and_the_original_stays(
-    page: Client, faulty: Upload
+    browser: Client, faulty: Upload
 ) -> None:
-    page.post(address(faulty), ask("suffix_duplicates", "drop_bad_rows"))
+    browser.post(address(faulty), ask("suffix_duplicates", "drop_bad_rows"))
     fresh = work(version_of(faulty))
 
     for upload in (faulty, fresh):
-        html = html_of(page, upload.get_absolute_url())
+        html = html_of(browser, upload.get_absolute_url())
         assert "1 custom_id numbered, 1 line dropped" in html
         assert f'id="version-{faulty.pk}"' in html
         assert f'id="version-{fresh.pk}"' in html
     assert b"".join(faulty.chunks()) == TWICE
-    assert "1 custom_id numbered" in html_of(page, "/projects/support/files/")
+    assert "1 custom_id numbered" in html_of(browser, "/projects/support/files/")
 
 
-def test_a_second_click_makes_no_second_version(page: Client, faulty: Upload) -> None:
+def test_a_second_click_makes_no_second_version(browser: Client, faulty: Upload) -> None:
     asked = ask("drop_bad_rows")
 
-    places = {page.post(address(faulty), asked)["Location"] for _ in range(2)}
+    places = {browser.post(address(faulty), asked)["Location"] for _ in range(2)}
 
     assert places == {version_of(faulty).get_absolute_url()}
 
 
 def test_the_same_form_with_another_choice_makes_another_version(
-    page: Client, faulty: Upload
+    browser: Client, faulty: Upload
 ) -> None:
     asked = ask("drop_bad_rows")
-    page.post(address(faulty), asked)
-    page.post(address(faulty), asked | {"corrections": ["suffix_duplicates", "drop_bad_rows"]})
+    browser.post(address(faulty), asked)
+    browser.post(address(faulty), asked | {"corrections": ["suffix_duplicates", "drop_bad_rows"]})
 
     names = faulty.versions.order_by("created_at").values_list("name", flat=True)
     assert list(names) == ["questions-corrected.jsonl", "questions-corrected-2.jsonl"]
 
 
 def test_a_finding_leads_to_its_cures_and_ticks_what_was_asked_for(
-    page: Client, faulty: Upload
+    browser: Client, faulty: Upload
 ) -> None:
-    file = html_of(page, faulty.get_absolute_url())
+    file = html_of(browser, faulty.get_absolute_url())
     link = re.search(r'id="correct-duplicate_custom_id-drop_bad_rows" href="([^"]*)"', file)
     assert link
 
-    html = html_of(page, link[1])
+    html = html_of(browser, link[1])
 
     assert ticked(html) == ["drop_bad_rows"]
-    assert ticked(html_of(page, address(faulty))) == ["suffix_duplicates", "drop_bad_rows"]
+    assert ticked(html_of(browser, address(faulty))) == ["suffix_duplicates", "drop_bad_rows"]
 
 
 def test_a_preview_shows_the_lines_before_and_after_and_makes_nothing(
-    page: Client, faulty: Upload
+    browser: Client, faulty: Upload
 ) -> None:
-    response = page.post(address(faulty), ask("suffix_duplicates", "drop_bad_rows", preview="1"))
+    response = browser.post(
+        address(faulty), ask("suffix_duplicates", "drop_bad_rows", preview="1")
+    )
 
     html = response.content.decode()
     assert "In the whole file: 1 custom_id numbered, 1 line dropped." in html
@@ -140,8 +142,8 @@ def test_a_preview_shows_the_lines_before_and_after_and_makes_nothing(
     assert not faulty.versions.exists()
 
 
-def test_a_preview_while_ticking_is_a_fragment(page: Client, faulty: Upload) -> None:
-    response = page.post(
+def test_a_preview_while_ticking_is_a_fragment(browser: Client, faulty: Upload) -> None:
+    response = browser.post(
         address(faulty), ask("drop_bad_rows", preview="1"), headers={"HX-Request": "true"}
     )
 
@@ -151,27 +153,27 @@ def test_a_preview_while_ticking_is_a_fragment(page: Client, faulty: Upload) -> 
 
 
 def test_of_a_large_file_the_beginning_is_tried(
-    page: Client, faulty: Upload, monkeypatch: pytest.MonkeyPatch
+    browser: Client, faulty: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batchapp.models.files.upload.CHUNK", 100)
     monkeypatch.setattr(correct_file, "PREVIEWED", len(request_line(1)) * 5 // 2)
 
-    html = html_of(page, address(faulty) + "?corrections=drop_bad_rows")
+    html = html_of(browser, address(faulty) + "?corrections=drop_bad_rows")
 
     assert "In the first 2 lines: nothing changed." in html
 
 
 def test_a_model_is_chosen_from_those_with_a_price(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     make_price(project.connection, "24h", 1, 2, model="other")
     line = request_line(1, body={"messages": [{"role": "user", "content": "?"}]})
     upload = make_upload(project, user, content=line.encode())
 
-    html = html_of(page, address(upload))
-    without = page.post(address(upload), ask("set_model"))
-    unknown = page.post(address(upload), ask("set_model", model="no-such"))
-    page.post(address(upload), ask("set_model", model="other"))
+    html = html_of(browser, address(upload))
+    without = browser.post(address(upload), ask("set_model"))
+    unknown = browser.post(address(upload), ask("set_model", model="no-such"))
+    browser.post(address(upload), ask("set_model", model="other"))
 
     assert re.findall(r'<option value="([^"]+)"', html) == [MODEL, "other"]
     assert "Choose the model to write" in without.content.decode()
@@ -181,48 +183,48 @@ def test_a_model_is_chosen_from_those_with_a_price(
 
 @pytest.mark.parametrize("tokens", ["", "0", "-3", "many"])
 def test_a_limit_of_answers_must_be_a_number_of_tokens(
-    page: Client, project: Project, user: User, tokens: str
+    browser: Client, project: Project, user: User, tokens: str
 ) -> None:
     upload = unbounded(project, user)
 
-    response = page.post(address(upload), ask("set_max_tokens", max_tokens=tokens))
+    response = browser.post(address(upload), ask("set_max_tokens", max_tokens=tokens))
 
     assert "Give a number of tokens" in response.content.decode()
     assert not upload.versions.exists()
 
 
 def test_a_limit_bounds_the_cost_of_the_new_version(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = unbounded(project, user)
 
-    page.post(address(upload), ask("set_max_tokens", max_tokens="64"))
+    browser.post(address(upload), ask("set_max_tokens", max_tokens="64"))
 
     (facts,) = work(version_of(upload)).report.models.values()
     assert (facts.unbounded_requests, facts.max_output_tokens) == (0, 64)
 
 
-def test_without_a_tick_nothing_is_made(page: Client, faulty: Upload) -> None:
-    response = page.post(address(faulty), ask())
+def test_without_a_tick_nothing_is_made(browser: Client, faulty: Upload) -> None:
+    response = browser.post(address(faulty), ask())
 
     assert "Tick at least one" in response.content.decode()
     assert not faulty.versions.exists()
 
 
-def test_a_repair_that_cures_nothing_here_is_not_taken(page: Client, faulty: Upload) -> None:
-    page.post(address(faulty), ask("strip_stream"))
+def test_a_repair_that_cures_nothing_here_is_not_taken(browser: Client, faulty: Upload) -> None:
+    browser.post(address(faulty), ask("strip_stream"))
 
     assert not faulty.versions.exists()
 
 
 @pytest.mark.parametrize("is_checked", [True, False])
 def test_a_file_without_faults_or_without_a_report_has_nothing_to_correct(
-    page: Client, project: Project, user: User, is_checked: bool
+    browser: Client, project: Project, user: User, is_checked: bool
 ) -> None:
     upload = make_upload(project, user, is_checked=is_checked)
 
-    assert page.get(address(upload)).status_code == 404
-    assert page.post(address(upload), ask("drop_bad_rows"))["Location"] == (
+    assert browser.get(address(upload)).status_code == 404
+    assert browser.post(address(upload), ask("drop_bad_rows"))["Location"] == (
         upload.get_absolute_url()
     )
     assert not upload.versions.exists()
@@ -235,9 +237,9 @@ def test_a_viewer_is_offered_no_corrections(client: Client, faulty: Upload) -> N
 
 
 def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
-    page: Client, faulty: Upload
+    browser: Client, faulty: Upload
 ) -> None:
-    page.post(address(faulty), ask("drop_bad_rows"))
+    browser.post(address(faulty), ask("drop_bad_rows"))
     storage, name = faulty.blob.storage, faulty.blob.name
     storage.delete(name)
 
@@ -245,21 +247,21 @@ def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
 
     assert fresh.status == Upload.Status.FAILED
     assert "questions.jsonl could not be read" in fresh.error
-    html = html_of(page, fresh.get_absolute_url())
+    html = html_of(browser, fresh.get_absolute_url())
     assert "Could not be made" in html
     assert "Try again</button>" in html
     assert 'id="download"' not in html
-    assert "cannot be read" in html_of(page, address(faulty))
+    assert "cannot be read" in html_of(browser, address(faulty))
 
     with storage.open(name, "wb") as blob:
         blob.write(TWICE)
-    page.post(reverse("file_check", args=[fresh.pk]))
+    browser.post(reverse("file_check", args=[fresh.pk]))
 
     assert work(fresh).status == Upload.Status.READY
 
 
-def test_an_original_that_is_deleted_first_is_said(page: Client, faulty: Upload) -> None:
-    page.post(address(faulty), ask("drop_bad_rows"))
+def test_an_original_that_is_deleted_first_is_said(browser: Client, faulty: Upload) -> None:
+    browser.post(address(faulty), ask("drop_bad_rows"))
     fresh = version_of(faulty)
     upload_intake.remove(faulty)
 
@@ -269,35 +271,35 @@ def test_an_original_that_is_deleted_first_is_said(page: Client, faulty: Upload)
     assert "is deleted" in fresh.error
 
 
-def test_a_version_outlives_its_original(page: Client, faulty: Upload) -> None:
-    page.post(address(faulty), ask("drop_bad_rows"))
+def test_a_version_outlives_its_original(browser: Client, faulty: Upload) -> None:
+    browser.post(address(faulty), ask("drop_bad_rows"))
     fresh = work(version_of(faulty))
     upload_intake.remove(faulty)
 
-    html = html_of(page, fresh.get_absolute_url())
+    html = html_of(browser, fresh.get_absolute_url())
 
     assert "<bdi>questions.jsonl</bdi>, which is deleted: 2 lines dropped." in html
 
 
 def test_a_version_without_bytes_is_neither_downloaded_nor_a_twin_and_can_be_deleted(
-    page: Client, faulty: Upload
+    browser: Client, faulty: Upload
 ) -> None:
-    page.post(address(faulty), ask("drop_bad_rows"))
-    page.post(address(faulty), ask("suffix_duplicates"))
+    browser.post(address(faulty), ask("drop_bad_rows"))
+    browser.post(address(faulty), ask("suffix_duplicates"))
     fresh = faulty.versions.first()
     assert fresh
 
-    response = page.get(reverse("file_download", args=[fresh.pk]))
+    response = browser.get(reverse("file_download", args=[fresh.pk]))
 
     assert response["Location"] == fresh.get_absolute_url()
-    assert upload_intake.earlier_copy_of(fresh) is None
+    assert upload_intake.find_earlier_copy(fresh) is None
     assert upload_intake.remove(fresh)
 
 
 def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(
-    page: Client, faulty: Upload, monkeypatch: pytest.MonkeyPatch
+    browser: Client, faulty: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page.post(address(faulty), ask("drop_bad_rows"))
+    browser.post(address(faulty), ask("drop_bad_rows"))
     row = version_of(faulty)
     mine = Upload.objects.claim(row.pk, Upload.Status.CHECKING)
     assert mine
@@ -312,26 +314,26 @@ def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(
         correct_file.write_corrected_file(mine)
 
     row.refresh_from_db()
-    assert row.is_to_be_made
+    assert row.lacks_content
     _, files = faulty.blob.storage.listdir(f"uploads/{faulty.project_id}")
     assert files == [f"{faulty.pk}.jsonl"]
 
 
-def test_a_rule_of_ours_is_told_from_one_of_the_provider(page: Client, faulty: Upload) -> None:
-    html = html_of(page, faulty.get_absolute_url())
+def test_a_rule_of_ours_is_told_from_one_of_the_provider(browser: Client, faulty: Upload) -> None:
+    html = html_of(browser, faulty.get_absolute_url())
 
     assert html.count("A rule of this portal") == 1
 
 
-def test_the_two_lines_of_a_duplicate_lead_to_each_other(page: Client, faulty: Upload) -> None:
-    html = html_of(page, faulty.get_absolute_url())
+def test_the_two_lines_of_a_duplicate_lead_to_each_other(browser: Client, faulty: Upload) -> None:
+    html = html_of(browser, faulty.get_absolute_url())
 
     for line, other in [(1, 3), (3, 1)]:
         (place,) = re.findall(rf'<li id="duplicate_custom_id-{line}">(.*?)</li>', html)
         assert f'href="#duplicate_custom_id-{other}"' in place
 
 
-def test_what_repeats_has_its_cost(page: Client, project: Project, user: User) -> None:
+def test_what_repeats_has_its_cost(browser: Client, project: Project, user: User) -> None:
     body = json.loads(request_line(1))["body"]
     content = "".join(f"{request_line(n, body=body)}\n" for n in range(1, 4))
     upload = make_upload(project, user, content=content.encode())
@@ -340,13 +342,13 @@ def test_what_repeats_has_its_cost(page: Client, project: Project, user: User) -
     facts = report.repeated[MODEL]
     cost = (facts.input_tokens + 2 * facts.expected_output_tokens) / 1_000_000
 
-    html = html_of(page, upload.get_absolute_url())
+    html = html_of(browser, upload.get_absolute_url())
 
     assert f"2 requests repeat an earlier one word for word: ~${cost:.4f} of" in html
 
 
 def test_what_repeats_is_priced_by_past_runs_as_the_whole_is(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     finish(make_batch(project))  # 50 tokens an answer
     body = json.loads(request_line(1))["body"]
@@ -356,25 +358,27 @@ def test_what_repeats_is_priced_by_past_runs_as_the_whole_is(
     assert report
     cost = (report.repeated[MODEL].input_tokens + 2 * 2 * 50) / 1_000_000
 
-    html = html_of(page, upload.get_absolute_url())
+    html = html_of(browser, upload.get_absolute_url())
 
     assert f"word for word: ~${cost:.4f} of" in html
 
 
-def test_what_is_counted_exactly_has_no_tilde(page: Client, project: Project, user: User) -> None:
+def test_what_is_counted_exactly_has_no_tilde(
+    browser: Client, project: Project, user: User
+) -> None:
     exact = make_upload(project, user, content=request_file(model="Qwen/Qwen3-14B-FP8"))
     about = make_upload(project, user, content=request_file(model="nobody/knows-it"))
 
     for upload, mark in [(exact, ""), (about, "~")]:
         (shown,) = re.findall(
             r'data-label="Input tokens" class="number">([^<]*)<',
-            html_of(page, upload.get_absolute_url()),
+            html_of(browser, upload.get_absolute_url()),
         )
         assert re.fullmatch(rf"{mark}\d+", shown)
 
 
 def test_an_image_whose_size_cannot_be_seen_is_said(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     image = {"type": "image_url", "image_url": {"url": "https://pictures.test/1.png"}}
     body = {
@@ -384,18 +388,18 @@ def test_an_image_whose_size_cannot_be_seen_is_said(
     }
     upload = make_upload(project, user, content=request_line(1, body=body).encode())
 
-    assert "The size of 1 image could not be seen" in html_of(page, upload.get_absolute_url())
+    assert "The size of 1 image could not be seen" in html_of(browser, upload.get_absolute_url())
 
 
 def test_the_pages_take_few_queries(
-    page: Client, faulty: Upload, django_assert_max_num_queries: DjangoAssertNumQueries
+    browser: Client, faulty: Upload, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    page.post(address(faulty), ask("drop_bad_rows"))
+    browser.post(address(faulty), ask("drop_bad_rows"))
     fresh = work(version_of(faulty))
 
     for url in (address(faulty), faulty.get_absolute_url(), fresh.get_absolute_url()):
         with django_assert_max_num_queries(10):
-            assert page.get(url).status_code == 200
+            assert browser.get(url).status_code == 200
 
 
 def test_nobody_elses_file_is_corrected(client: Client, faulty: Upload) -> None:
@@ -417,30 +421,30 @@ def unbounded(project: Project, user: User) -> Upload:
 
 
 def test_without_any_price_no_model_is_offered_and_the_next_cure_is_ticked(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     project.connection.prices.all().delete()
     line = request_line(1, body={"messages": [{"role": "user", "content": "?"}]})
     upload = make_upload(project, user, content=line.encode())
 
-    html = html_of(page, address(upload))
+    html = html_of(browser, address(upload))
 
     assert ticked(html) == ["drop_bad_rows"]
     assert "has no model with a price on file" in html
 
 
 def test_the_model_that_most_of_the_file_asks_for_is_chosen_to_begin_with(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     make_price(project.connection, "24h", 1, 2, model="another")
     nameless = request_line(9, body={"messages": [{"role": "user", "content": "?"}]})
     upload = make_upload(project, user, content=request_file() + nameless.encode())
 
-    assert f'<option value="{MODEL}" selected' in html_of(page, address(upload))
+    assert f'<option value="{MODEL}" selected' in html_of(browser, address(upload))
 
 
 def test_a_price_of_many_models_is_not_offered_as_a_model(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     make_price(project.connection, "24h", 1, 2, model="mine-*")
     make_price(project.connection, "24h", 1, 2, model="*")
@@ -448,52 +452,52 @@ def test_a_price_of_many_models_is_not_offered_as_a_model(
     content = request_file(model="mine-7b") + nameless.encode()
     upload = make_upload(project, user, content=content)
 
-    html = html_of(page, address(upload))
+    html = html_of(browser, address(upload))
 
     assert re.findall(r'<option value="([^"]+)"', html) == [MODEL, "mine-7b"]
     assert '<option value="mine-7b" selected' in html
 
 
 def test_a_misspelt_model_is_found_and_set_right(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, content=request_file(model=f"{MODEL}x"))
 
-    html = html_of(page, upload.get_absolute_url())
+    html = html_of(browser, upload.get_absolute_url())
 
     assert f"has no price on file for {MODEL}x (is it {MODEL}?)." in html
     (link,) = re.findall(r'id="correct-no_price-set_model" href="([^"]+)"', html)
-    form = html_of(page, link.replace("&amp;", "&"))
+    form = html_of(browser, link.replace("&amp;", "&"))
     assert ticked(form) == ["set_model"]
     assert f'<option value="{MODEL}" selected' in form
     assert 'name="every_model" checked' in form
     assert f"In the whole file: 3 requests given the model {MODEL}" in form
 
-    page.post(address(upload), ask("set_model", model=MODEL, every_model="on"))
+    browser.post(address(upload), ask("set_model", model=MODEL, every_model="on"))
 
     assert list(work(version_of(upload)).report.models) == [MODEL]
 
 
 def test_an_unpriced_model_is_said_where_there_is_none_to_set_instead(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     project.connection.prices.all().delete()
     upload = make_upload(project, user)
 
-    html = html_of(page, upload.get_absolute_url())
+    html = html_of(browser, upload.get_absolute_url())
 
     assert html.count("has no price on file for") == 1
     assert "set_model" not in html
-    assert page.get(address(upload)).status_code == 404
+    assert browser.get(address(upload)).status_code == 404
 
 
 def test_a_model_with_a_price_in_one_window_is_no_finding(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     project.connection.prices.filter(window="24h").delete()
     upload = make_upload(project, user)
 
-    html = html_of(page, upload.get_absolute_url())
+    html = html_of(browser, upload.get_absolute_url())
 
     assert 'id="faults"' not in html
     assert f"has no price on file for {MODEL}." in html

@@ -25,13 +25,13 @@ def sent(content: bytes = b"", name: str = "questions.jsonl") -> SimpleUploadedF
 
 
 def test_a_file_is_kept_as_it_is_and_a_worker_told(
-    page: Client,
+    browser: Client,
     project: Project,
     woken: list[str],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(URL, {"file": sent()})
+        response = browser.post(URL, {"file": sent()})
 
     upload = Upload.objects.get()
     assert response.status_code == 302
@@ -46,7 +46,7 @@ def test_a_file_is_kept_as_it_is_and_a_worker_told(
 
 
 def test_a_file_is_kept_also_when_no_worker_can_be_told(
-    page: Client,
+    browser: Client,
     project: Project,
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
@@ -57,14 +57,16 @@ def test_a_file_is_kept_also_when_no_worker_can_be_told(
     monkeypatch.setattr(tasks.check, "delay", refuse)
 
     with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(URL, {"file": sent()})
+        response = browser.post(URL, {"file": sent()})
 
     assert response.status_code == 302
     assert Upload.objects.get().next_check_at is not None
 
 
-def test_several_files_are_sent_at_once(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": [sent(name="a.jsonl"), sent(name="b.jsonl")]}, follow=True)
+def test_several_files_are_sent_at_once(browser: Client, project: Project) -> None:
+    response = browser.post(
+        URL, {"file": [sent(name="a.jsonl"), sent(name="b.jsonl")]}, follow=True
+    )
 
     assert response.redirect_chain[-1][0] == URL
     assert set(Upload.objects.values_list("name", flat=True)) == {"a.jsonl", "b.jsonl"}
@@ -72,58 +74,58 @@ def test_several_files_are_sent_at_once(page: Client, project: Project) -> None:
 
 
 def test_too_many_files_at_once_are_answered_with_how_many_may_be(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
-    response = page.post(URL, {"file": [sent(name=f"{n}.jsonl") for n in range(101)]})
+    response = browser.post(URL, {"file": [sent(name=f"{n}.jsonl") for n in range(101)]})
 
     assert response.status_code == 413
     assert "at most 100 files at once" in response.content.decode()
     assert not Upload.objects.exists()
 
 
-def test_another_ending_is_taken_and_the_check_speaks(page: Client, project: Project) -> None:
-    assert page.post(URL, {"file": sent(name="questions.txt")}).status_code == 302
+def test_another_ending_is_taken_and_the_check_speaks(browser: Client, project: Project) -> None:
+    assert browser.post(URL, {"file": sent(name="questions.txt")}).status_code == 302
 
 
-def test_no_file_is_answered_with_what_to_do(page: Client, project: Project) -> None:
-    response = page.post(URL, {})
+def test_no_file_is_answered_with_what_to_do(browser: Client, project: Project) -> None:
+    response = browser.post(URL, {})
 
     assert "Choose a file first" in response.content.decode()
     assert not Upload.objects.exists()
 
 
-def test_an_empty_file_is_refused_by_name(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": SimpleUploadedFile("nothing.jsonl", b"")})
+def test_an_empty_file_is_refused_by_name(browser: Client, project: Project) -> None:
+    response = browser.post(URL, {"file": SimpleUploadedFile("nothing.jsonl", b"")})
 
     assert "nothing.jsonl is empty. Choose a file" in response.content.decode()
     assert not Upload.objects.exists()
 
 
 def test_a_file_beyond_the_connections_limit_is_refused_with_the_limit(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
     project.connection.max_upload_bytes = 1024 * 1024
     project.connection.save()
 
-    response = page.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
+    response = browser.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
 
     assert f"a file for {project.connection} may have at most 1.0 MiB" in response.content.decode()
     assert not Upload.objects.exists()
 
 
-def test_one_wrong_file_among_several_stops_them_all(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": [sent(), SimpleUploadedFile("nothing.jsonl", b"")]})
+def test_one_wrong_file_among_several_stops_them_all(browser: Client, project: Project) -> None:
+    response = browser.post(URL, {"file": [sent(), SimpleUploadedFile("nothing.jsonl", b"")]})
 
     assert "None of the files was uploaded" in response.content.decode()
     assert not Upload.objects.exists()
 
 
 def test_a_body_beyond_the_portals_limit_gets_a_page_not_an_error(
-    page: Client, project: Project, settings: Settings
+    browser: Client, project: Project, settings: Settings
 ) -> None:
     settings.MAX_UPLOAD_MIB = 1
 
-    response = page.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
+    response = browser.post(URL, {"file": sent(b"x" * (1024 * 1024 + 1))})
 
     assert response.status_code == 413
     assert "takes at most 1 MiB at once" in response.content.decode()
@@ -154,16 +156,16 @@ def test_a_stranger_cannot_fill_the_disk(user: User) -> None:
 
 
 def test_a_file_that_cannot_be_one_of_requests_is_refused_by_its_ending(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
-    response = page.post(URL, {"file": sent(name="holiday.png")})
+    response = browser.post(URL, {"file": sent(name="holiday.png")})
 
     assert "holiday.png is not taken" in response.content.decode()
     assert not Upload.objects.exists()
 
 
-def test_a_script_is_answered_with_where_the_file_is(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": sent()}, headers=JSON)
+def test_a_script_is_answered_with_where_the_file_is(browser: Client, project: Project) -> None:
+    response = browser.post(URL, {"file": sent()}, headers=JSON)
 
     upload = Upload.objects.get()
     assert response.status_code == 201
@@ -177,8 +179,8 @@ def test_a_script_is_answered_with_where_the_file_is(page: Client, project: Proj
     ]
 
 
-def test_a_script_is_told_why_a_file_is_not_taken(page: Client, project: Project) -> None:
-    response = page.post(URL, {"file": SimpleUploadedFile("nothing.jsonl", b"")}, headers=JSON)
+def test_a_script_is_told_why_a_file_is_not_taken(browser: Client, project: Project) -> None:
+    response = browser.post(URL, {"file": SimpleUploadedFile("nothing.jsonl", b"")}, headers=JSON)
 
     assert response.status_code == 400
     assert response.json() == {
@@ -187,11 +189,11 @@ def test_a_script_is_told_why_a_file_is_not_taken(page: Client, project: Project
 
 
 def test_a_script_is_told_what_may_be_sent(
-    page: Client, project: Project, settings: Settings
+    browser: Client, project: Project, settings: Settings
 ) -> None:
     settings.MAX_UPLOAD_MIB = 1
 
-    answer = page.get(URL, headers=JSON).json()
+    answer = browser.get(URL, headers=JSON).json()
 
     assert (answer["project"], answer["max_bytes"]) == ("Support tickets", 1024 * 1024)
     assert ".jsonl" in answer["endings"]
@@ -205,12 +207,14 @@ def test_a_viewer_cannot_send_by_script_either(client: Client) -> None:
     assert not Upload.objects.exists()
 
 
-def test_the_check_of_a_file_can_be_followed(page: Client, project: Project, user: User) -> None:
+def test_the_check_of_a_file_can_be_followed(
+    browser: Client, project: Project, user: User
+) -> None:
     upload = make_upload(project, user, is_checked=False)
     Upload.objects.update(lines_checked=1200)
     url = f"/files/{upload.pk}/state/"
 
-    checking = page.get(url).json()
+    checking = browser.get(url).json()
     Upload.objects.update(lines_checked=0)
     upload.refresh_from_db()
     upload_intake.check_upload(upload)
@@ -220,47 +224,47 @@ def test_the_check_of_a_file_can_be_followed(page: Client, project: Project, use
         "tone": "busy",
         "is_moving": True,
     }
-    assert page.get(url).json() == {
+    assert browser.get(url).json() == {
         "text": "Ready: 3 requests",
         "tone": "good",
         "is_moving": False,
     }
 
 
-def test_errors_are_counted_for_a_script(page: Client, project: Project, user: User) -> None:
+def test_errors_are_counted_for_a_script(browser: Client, project: Project, user: User) -> None:
     upload = make_upload(project, user, content=b'{"custom_id": "a"}\nnonsense\n')
     assert upload.report
 
-    text = page.get(f"/files/{upload.pk}/state/").json()["text"]
+    text = browser.get(f"/files/{upload.pk}/state/").json()["text"]
 
     assert text == f"Has errors: {upload.report.severities['error']} errors"
 
 
-def test_what_is_sent_twice_comes_in_once(page: Client, project: Project) -> None:
+def test_what_is_sent_twice_comes_in_once(browser: Client, project: Project) -> None:
     submission = str(uuid4())
 
-    answers = [page.post(URL, {"file": sent(), "submission": submission}) for _ in range(2)]
+    answers = [browser.post(URL, {"file": sent(), "submission": submission}) for _ in range(2)]
 
     upload = Upload.objects.get()
     assert {answer["Location"] for answer in answers} == {f"/files/{upload.pk}/"}
 
 
-def test_one_form_brings_different_files_and_names(page: Client, project: Project) -> None:
+def test_one_form_brings_different_files_and_names(browser: Client, project: Project) -> None:
     form = {"submission": str(uuid4())}
 
-    page.post(URL, form | {"file": sent()})
-    page.post(URL, form | {"file": sent(request_file(2))})
-    page.post(URL, form | {"file": sent(name="other.jsonl")})
+    browser.post(URL, form | {"file": sent()})
+    browser.post(URL, form | {"file": sent(request_file(2))})
+    browser.post(URL, form | {"file": sent(name="other.jsonl")})
 
     assert Upload.objects.count() == 3
 
 
-def test_another_persons_form_is_another_submission(page: Client, project: Project) -> None:
+def test_another_persons_form_is_another_submission(browser: Client, project: Project) -> None:
     form = {"submission": str(uuid4())}
     other = Client()
     other.force_login(join(make_user(), project))
 
-    page.post(URL, form | {"file": sent()})
+    browser.post(URL, form | {"file": sent()})
     other.post(URL, form | {"file": sent()})
 
     assert Upload.objects.count() == 2
@@ -292,29 +296,29 @@ def test_two_that_come_at_one_instant_are_one(
     assert len(default_storage.listdir(f"uploads/{project.pk}")[1]) == 1
 
 
-def test_the_answer_names_the_same_bytes_that_are_here(page: Client, project: Project) -> None:
+def test_the_answer_names_the_same_bytes_that_are_here(browser: Client, project: Project) -> None:
     first = make_upload(project, name="tickets.jsonl")
 
-    duplicate = page.post(URL, {"file": sent()}, headers=JSON).json()["files"][0]["duplicate"]
+    duplicate = browser.post(URL, {"file": sent()}, headers=JSON).json()["files"][0]["duplicate"]
 
     assert duplicate["url"] == first.get_absolute_url()
     assert duplicate["text"].startswith("The same bytes are here already: tickets.jsonl, ")
 
 
-def test_a_file_sent_to_be_run_leads_to_its_batch(page: Client, project: Project) -> None:
-    location = page.post(URL, {"file": sent(), "then": "batch"})["Location"]
+def test_a_file_sent_to_be_run_leads_to_its_batch(browser: Client, project: Project) -> None:
+    location = browser.post(URL, {"file": sent(), "then": "batch"})["Location"]
     upload = Upload.objects.get()
-    answer = page.post(URL, {"file": sent(), "then": "batch"}, headers=JSON).json()["files"][0]
+    answer = browser.post(URL, {"file": sent(), "then": "batch"}, headers=JSON).json()["files"][0]
 
     assert location == f"/files/{upload.pk}/batch/"
     assert answer["next"] == f"{answer['url']}batch/"
 
 
-def test_pasted_lines_become_a_file(page: Client, project: Project) -> None:
+def test_pasted_lines_become_a_file(browser: Client, project: Project) -> None:
     text = request_file().decode().replace("\n", "\r\n")
 
-    page.post(URL, {"pasted": text})
-    page.post(URL, {"pasted": text, "name": "by hand"})
+    browser.post(URL, {"pasted": text})
+    browser.post(URL, {"pasted": text, "name": "by hand"})
 
     first, second = Upload.objects.order_by("created_at")
     assert b"".join(first.chunks()) == request_file()
@@ -323,21 +327,21 @@ def test_pasted_lines_become_a_file(page: Client, project: Project) -> None:
 
 @pytest.mark.parametrize("text", ["", " \r\n "])
 def test_pasting_nothing_is_answered_with_what_to_do(
-    page: Client, project: Project, text: str
+    browser: Client, project: Project, text: str
 ) -> None:
-    response = page.post(URL, {"pasted": text})
+    response = browser.post(URL, {"pasted": text})
 
     assert "Paste at least one line first" in response.content.decode()
     assert not Upload.objects.exists()
 
 
 def test_what_is_pasted_keeps_to_the_limit_and_stays_in_its_field(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
     project.connection.max_upload_bytes = 1024 * 1024
     project.connection.save()
 
-    response = page.post(URL, {"pasted": "<b>" + "x" * 1024 * 1024})
+    response = browser.post(URL, {"pasted": "<b>" + "x" * 1024 * 1024})
 
     html = response.content.decode()
     assert f"a file for {project.connection} may have at most 1.0 MiB" in html
@@ -357,12 +361,12 @@ def test_what_is_pasted_keeps_to_the_limit_and_stays_in_its_field(
     ],
 )
 def test_names_arrive_without_paths_and_tricks(
-    page: Client, project: Project, name: str, kept: str
+    browser: Client, project: Project, name: str, kept: str
 ) -> None:
     file = sent()
     file._name = name  # the setter would clean it before it is sent
 
-    page.post(URL, {"file": file})
+    browser.post(URL, {"file": file})
 
     upload = Upload.objects.get()
     assert upload.name.startswith(kept)

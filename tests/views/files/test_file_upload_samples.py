@@ -22,7 +22,7 @@ def sandbox(project: Project) -> Project:
 
 @pytest.mark.parametrize(("name", "requests"), REQUESTS.items())
 def test_a_sample_comes_in_as_if_a_person_had_sent_it(
-    page: Client,
+    browser: Client,
     sandbox: Project,
     woken: list[str],
     name: str,
@@ -30,7 +30,7 @@ def test_a_sample_comes_in_as_if_a_person_had_sent_it(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(f"{URL}sample/", {"name": name})
+        response = browser.post(f"{URL}sample/", {"name": name})
 
     upload = Upload.objects.get()
     assert response["Location"] == upload.get_absolute_url()
@@ -40,27 +40,27 @@ def test_a_sample_comes_in_as_if_a_person_had_sent_it(
     assert (upload.status, upload.requests) == (Upload.Status.READY, requests)
 
 
-def test_samples_are_offered_with_and_without_files(page: Client, sandbox: Project) -> None:
+def test_samples_are_offered_with_and_without_files(browser: Client, sandbox: Project) -> None:
     for _ in range(2):
-        html = page.get(URL).content.decode()
+        html = browser.get(URL).content.decode()
         assert html.count("Try a sample") == 1
         assert all(f'name="name" value="{name}"' in html for name in REQUESTS)
         make_upload(sandbox)
 
 
 @pytest.mark.parametrize("name", ["", "requests", "../../secrets", "README.md"])
-def test_only_what_is_shipped_is_a_sample(page: Client, sandbox: Project, name: str) -> None:
-    response = page.post(f"{URL}sample/", {"name": name}, follow=True)
+def test_only_what_is_shipped_is_a_sample(browser: Client, sandbox: Project, name: str) -> None:
+    response = browser.post(f"{URL}sample/", {"name": name}, follow=True)
 
     assert "There is no such sample" in response.content.decode()
     assert not Upload.objects.exists()
 
 
 def test_where_answers_cost_money_there_are_no_samples_and_the_page_says_why(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
-    html = page.get(URL).content.decode()
-    response = page.post(f"{URL}sample/", {"name": "chat"}, follow=True)
+    html = browser.get(URL).content.decode()
+    response = browser.post(f"{URL}sample/", {"name": "chat"}, follow=True)
 
     assert "Try a sample" not in html
     assert f"{project.connection} charges for every answer" in html
@@ -82,8 +82,8 @@ def test_a_viewer_is_offered_no_sample_and_may_not_take_one(
     assert not Upload.objects.exists()
 
 
-def test_a_sample_is_of_the_project_it_was_taken_in(page: Client) -> None:
+def test_a_sample_is_of_the_project_it_was_taken_in(browser: Client) -> None:
     foreign = make_project(slug="foreign")
 
-    assert page.post("/projects/foreign/files/sample/", {"name": "chat"}).status_code == 404
+    assert browser.post("/projects/foreign/files/sample/", {"name": "chat"}).status_code == 404
     assert not foreign.uploads.exists()

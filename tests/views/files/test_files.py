@@ -34,28 +34,30 @@ URL = "/projects/support/files/"
 DASH = "\u2013"
 
 
-def test_what_a_person_is_shown_stays_out_of_shared_caches(page: Client, project: Project) -> None:
-    assert page.get(URL).headers["Cache-Control"] == "private, no-cache"
+def test_what_a_person_is_shown_stays_out_of_shared_caches(
+    browser: Client, project: Project
+) -> None:
+    assert browser.get(URL).headers["Cache-Control"] == "private, no-cache"
 
 
 def test_a_file_being_checked_is_looked_at_again_and_a_checked_one_is_not(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     checking = make_upload(project, user, is_checked=False)
     ready = make_upload(project, user)
 
-    assert "hx-trigger" in fragment(page, checking)
-    assert "<html" not in fragment(page, checking)
-    assert "hx-trigger" not in fragment(page, ready)
+    assert "hx-trigger" in fragment(browser, checking)
+    assert "<html" not in fragment(browser, checking)
+    assert "hx-trigger" not in fragment(browser, ready)
 
 
 def test_all_faults_are_listed_by_kind_with_their_lines(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     content = "\n".join([request_line(1), request_line(1), "nonsense", request_line(1)])
     upload = make_upload(project, user, content=content.encode())
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     assert "Duplicate custom ID" in html
     assert "Lines 2, 4" in html
@@ -65,12 +67,12 @@ def test_all_faults_are_listed_by_kind_with_their_lines(
 
 
 def test_the_text_of_a_wrong_line_is_short_and_harmless(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     line = "<script>alert(1)</script>\x07 " + "x" * 5000
     upload = make_upload(project, user, content=f"{request_line(1)}\n{line}".encode())
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     shown = re.findall(r'<code class="muted" dir="ltr">(.*?)</code>', html)
     assert shown
@@ -81,12 +83,12 @@ def test_the_text_of_a_wrong_line_is_short_and_harmless(
 
 
 def test_a_line_inside_an_archive_is_shown_as_it_is_there(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     content = gzip.compress(f"{request_line(1)}\nnonsense\n".encode())
     upload = make_upload(project, user, name="questions.jsonl.gz", content=content)
 
-    assert upload_intake.excerpts(upload, {2}) == {2: "nonsense"}
+    assert upload_intake.read_excerpts(upload, {2}) == {2: "nonsense"}
 
 
 def test_what_is_packed_is_kept_unpacked_since_providers_take_nothing_else(
@@ -104,7 +106,7 @@ def test_what_is_packed_is_kept_unpacked_since_providers_take_nothing_else(
         duplicate.size,
         duplicate.sha256,
     )
-    assert upload_intake.earlier_copy_of(duplicate) == kept
+    assert upload_intake.find_earlier_copy(duplicate) == kept
 
 
 @pytest.mark.parametrize("harm", [slice(0, -9), slice(0, 20)])
@@ -123,19 +125,19 @@ def test_an_archive_that_cannot_be_unpacked_is_kept_as_it_came_and_refused(
 
 
 def test_a_file_whose_bytes_are_gone_still_says_what_was_found(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, content=f"{request_line(1)}\nnonsense".encode())
     upload.blob.storage.delete(upload.blob.name)
 
-    response = page.get(upload.get_absolute_url())
+    response = browser.get(upload.get_absolute_url())
 
     assert response.status_code == 200
     assert "Line 2" in response.content.decode()
 
 
 def test_a_line_that_holds_a_secret_is_not_repeated(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, content=f"{request_line(1)}\nhidden-word".encode())
     report_fields = json.loads(json.dumps(upload.report_fields))
@@ -151,23 +153,23 @@ def test_a_line_that_holds_a_secret_is_not_repeated(
     report_fields["finding_totals"]["secret"] = 1
     Upload.objects.filter(pk=upload.pk).update(report_fields=report_fields)
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     assert "There seems to be a key in this line." in html
     assert "hidden-word" not in html
 
 
 def test_a_report_of_another_version_breaks_nothing_and_can_be_made_again(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user)
     Upload.objects.update(report_fields={"of": "another version"})
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
     assert "written by another version" in html
     assert 'id="new-batch"' not in html
-    assert page.get(URL).status_code == 200
-    page.post(f"/files/{upload.pk}/check/")
+    assert browser.get(URL).status_code == 200
+    browser.post(f"/files/{upload.pk}/check/")
 
     upload.refresh_from_db()
     assert (upload.status, upload.report_fields) == (Upload.Status.CHECKING, None)
@@ -175,36 +177,36 @@ def test_a_report_of_another_version_breaks_nothing_and_can_be_made_again(
     assert upload.status == Upload.Status.READY
 
 
-def test_a_good_file_is_not_checked_again(page: Client, project: Project, user: User) -> None:
+def test_a_good_file_is_not_checked_again(browser: Client, project: Project, user: User) -> None:
     upload = make_upload(project, user)
 
-    page.post(f"/files/{upload.pk}/check/")
+    browser.post(f"/files/{upload.pk}/check/")
 
     upload.refresh_from_db()
     assert upload.status == Upload.Status.READY
 
 
 def test_the_same_bytes_are_recognised_in_one_project_only(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     first = make_upload(project, user, name="tickets.jsonl")
     second_process = make_upload(project, user, name="tickets (1).jsonl")
     other = make_upload(make_project(user), user)
 
-    html = page.get(second_process.get_absolute_url()).content.decode()
+    html = browser.get(second_process.get_absolute_url()).content.decode()
     assert "The same bytes are here already" in html
     assert f'href="{first.get_absolute_url()}"' in html
     for each in (first, other):
-        assert "The same bytes" not in page.get(each.get_absolute_url()).content.decode()
+        assert "The same bytes" not in browser.get(each.get_absolute_url()).content.decode()
 
 
 def test_a_file_leads_to_its_batches_with_their_status(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user)
     batch = make_batch(project, user, upload=upload, name="Tickets of May")
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     assert f'id="batch-{batch.pk}"' in html
     assert "Queued" in html
@@ -212,7 +214,7 @@ def test_a_file_leads_to_its_batches_with_their_status(
 
 
 def test_the_page_of_a_file_takes_at_most_ten_queries(
-    page: Client,
+    browser: Client,
     project: Project,
     user: User,
     django_assert_max_num_queries: DjangoAssertNumQueries,
@@ -223,7 +225,7 @@ def test_the_page_of_a_file_takes_at_most_ten_queries(
         make_batch(project, user, upload=upload, key=key, name=name)
 
     with django_assert_max_num_queries(10):
-        page.get(upload.get_absolute_url())
+        browser.get(upload.get_absolute_url())
 
 
 @pytest.mark.parametrize(
@@ -240,38 +242,38 @@ def test_the_page_of_a_file_takes_at_most_ten_queries(
     ],
 )
 def test_the_list_is_sorted_by_what_was_asked(
-    page: Client, project: Project, user: User, sort: str, names: list[str]
+    browser: Client, project: Project, user: User, sort: str, names: list[str]
 ) -> None:
     make_upload(project, user, name="b.jsonl", content=request_file(1))
     make_upload(project, user, name="c.jsonl", content=request_file(9), is_checked=False)
     make_upload(project, user, name="A.jsonl", content=request_file(3))
 
-    html = page.get(URL, {"sort": sort}).content.decode()
+    html = browser.get(URL, {"sort": sort}).content.decode()
 
     assert re.findall(r"<bdi>(\w\.jsonl)</bdi>", html) == names
 
 
-def test_the_list_shows_what_was_looked_for(page: Client, project: Project, user: User) -> None:
+def test_the_list_shows_what_was_looked_for(browser: Client, project: Project, user: User) -> None:
     make_upload(project, user, name="tickets.jsonl")
     make_upload(project, user, name="letters.jsonl", is_checked=False)
 
     def shown(**asked: str) -> list[str]:
-        return re.findall(r"<bdi>(\w+)\.jsonl</bdi>", page.get(URL, asked).content.decode())
+        return re.findall(r"<bdi>(\w+)\.jsonl</bdi>", browser.get(URL, asked).content.decode())
 
     assert shown(q="TICK") == ["tickets"]
     assert shown(status="checking") == ["letters"]
     assert shown(q="tick", status="checking") == []
     assert shown(status="nonsense") == []
-    assert "No file matches." in page.get(URL, {"q": "nothing"}).content.decode()
+    assert "No file matches." in browser.get(URL, {"q": "nothing"}).content.decode()
 
 
 def test_pages_keep_the_question_in_their_address(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     for number in range(30):
         make_upload(project, user, name=f"t{number:02}.jsonl", is_checked=False)
 
-    html = page.get(URL, {"q": "t", "sort": "name", "page": "2"}).content.decode()
+    html = browser.get(URL, {"q": "t", "sort": "name", "page": "2"}).content.decode()
 
     assert re.findall(r"<bdi>(\w+)\.jsonl</bdi>", html) == [f"t{n}" for n in range(25, 30)]
     assert 'href="?q=t&amp;sort=name&amp;page=1"' in html
@@ -282,23 +284,25 @@ def test_pages_keep_the_question_in_their_address(
     "name",
     ["x" * 2000 + ".jsonl", "🧾 Belege 🧾.jsonl", "קובץ בקשות.jsonl", "../../etc/passwd.jsonl"],
 )
-def test_any_name_is_kept_and_shown(page: Client, project: Project, user: User, name: str) -> None:
+def test_any_name_is_kept_and_shown(
+    browser: Client, project: Project, user: User, name: str
+) -> None:
     upload = make_upload(project, user, name=name)
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     assert f"<bdi>{upload.name}</bdi></h1>" in html
     assert upload.name.endswith(name[-20:])
     assert str(upload.pk) in upload.blob.name
-    assert page.get(URL).status_code == 200
+    assert browser.get(URL).status_code == 200
 
 
 def test_each_window_has_its_price_and_realtime_to_compare(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, content=request_file(1000))
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     report = upload.report
     assert report
@@ -310,13 +314,13 @@ def test_each_window_has_its_price_and_realtime_to_compare(
 
 
 def test_the_models_have_the_tokens_that_they_are_priced_by(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     finish(make_batch(project))  # 50 tokens an answer
     vectors = request_line(9, url="/v1/embeddings", body={"model": "bge", "input": "Word"})
     upload = make_upload(project, user, content=request_file() + vectors.encode())
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     expected = re.findall(r'data-label="Output tokens, expected" class="number">([^<]*)<', html)
     most = re.findall(r'data-label="Output tokens, at most" class="number">([^<]*)<', html)
@@ -324,19 +328,19 @@ def test_the_models_have_the_tokens_that_they_are_priced_by(
 
 
 def test_what_past_runs_stayed_below_is_said_of_each_window(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     finish(make_batch(project))
     body = {"model": "Qwen/Qwen3-30B", "messages": [{"role": "user", "content": "Why?"}]}
     upload = make_upload(project, user, content=request_line(1, body=body).encode())
 
-    html = page.get(upload.get_absolute_url()).content.decode()
+    html = browser.get(upload.get_absolute_url()).content.decode()
 
     assert html.count("by past runs ~$") == 3
     assert "1 request sets no <code>max_tokens</code>, so nothing bounds the cost." in html
 
 
-def test_a_model_without_a_price_is_not_free(page: Client, user: User) -> None:
+def test_a_model_without_a_price_is_not_free(browser: Client, user: User) -> None:
     project = make_project(user)
     unpriced = make_upload(project, user, content=request_file(3, model="new/model"))
     mixed = make_upload(
@@ -345,30 +349,30 @@ def test_a_model_without_a_price_is_not_free(page: Client, user: User) -> None:
         content=request_file(3) + request_file(9, model="new/model").replace(b"row-", b"n-"),
     )
 
-    assert "no price" in page.get(unpriced.get_absolute_url()).content.decode()
-    html = page.get(mixed.get_absolute_url()).content.decode()
+    assert "no price" in browser.get(unpriced.get_absolute_url()).content.decode()
+    html = browser.get(mixed.get_absolute_url()).content.decode()
     assert "+ 1 model without a price" in html
     assert "has no price on file for new/model" in html
 
 
-def test_free_is_said_only_where_the_price_is_zero(page: Client, user: User) -> None:
+def test_free_is_said_only_where_the_price_is_zero(browser: Client, user: User) -> None:
     connection = make_connection()
     make_price(connection, "24h", 0, 0, model="free/model")  # type: ignore[arg-type]
     upload = make_upload(
         make_project(user, connection=connection), user, content=request_file(model="free/model")
     )
 
-    assert "~$0.00" in page.get(upload.get_absolute_url()).content.decode()
+    assert "~$0.00" in browser.get(upload.get_absolute_url()).content.decode()
 
 
 def test_a_check_that_broke_off_can_be_repeated(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, is_checked=False)
     Upload.objects.update(status=Upload.Status.FAILED, error="It broke off.", next_check_at=None)
-    assert "Check again" in page.get(upload.get_absolute_url()).content.decode()
+    assert "Check again" in browser.get(upload.get_absolute_url()).content.decode()
 
-    page.post(f"/files/{upload.pk}/check/")
+    browser.post(f"/files/{upload.pk}/check/")
 
     upload.refresh_from_db()
     assert upload.status == Upload.Status.CHECKING
@@ -376,14 +380,14 @@ def test_a_check_that_broke_off_can_be_repeated(
 
 
 def test_an_unused_file_can_be_deleted_and_a_used_one_not(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     unused, used = make_upload(project, user), make_upload(project, user)
     make_batch(project, user, upload=used)
 
-    assert page.get(f"/files/{unused.pk}/delete/").status_code == 200
-    page.post(f"/files/{unused.pk}/delete/")
-    response = page.post(f"/files/{used.pk}/delete/", follow=True)
+    assert browser.get(f"/files/{unused.pk}/delete/").status_code == 200
+    browser.post(f"/files/{unused.pk}/delete/")
+    response = browser.post(f"/files/{used.pk}/delete/", follow=True)
 
     assert list(Upload.objects.all()) == [used]
     assert "The file stays" in response.content.decode()
@@ -391,7 +395,7 @@ def test_an_unused_file_can_be_deleted_and_a_used_one_not(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_that_becomes_a_batch_while_it_is_deleted_stays(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user)
     key = make_key(project)
@@ -401,7 +405,7 @@ def test_a_file_that_becomes_a_batch_while_it_is_deleted_stays(
 
     pre_delete.connect(order_it, sender=Upload)
     try:
-        response = page.post(f"/files/{upload.pk}/delete/", follow=True)
+        response = browser.post(f"/files/{upload.pk}/delete/", follow=True)
     finally:
         pre_delete.disconnect(order_it, sender=Upload)
 
@@ -411,32 +415,32 @@ def test_a_file_that_becomes_a_batch_while_it_is_deleted_stays(
 
 @pytest.mark.parametrize("name", ["two\r\nX-Lines: 1.jsonl", "half \ud83d.jsonl", "a\0.jsonl"])
 def test_a_name_that_no_header_and_no_database_takes_is_made_presentable(
-    page: Client, project: Project, user: User, name: str
+    browser: Client, project: Project, user: User, name: str
 ) -> None:
     upload = make_upload(project, user, name=name)
 
-    response = page.get(f"/files/{upload.pk}/download/")
+    response = browser.get(f"/files/{upload.pk}/download/")
 
     assert b"".join(response) == request_file()
     assert upload.name.isprintable()
 
 
 def test_a_download_is_the_file_byte_by_byte_under_its_name(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, name='our "best".jsonl')
 
-    response = page.get(f"/files/{upload.pk}/download/")
+    response = browser.get(f"/files/{upload.pk}/download/")
 
     assert b"".join(response) == request_file()
     assert response["Content-Disposition"] == 'attachment; filename="our \\"best\\".jsonl"'
 
 
-def test_names_are_shown_as_text(page: Client, project: Project, user: User) -> None:
+def test_names_are_shown_as_text(browser: Client, project: Project, user: User) -> None:
     evil = make_upload(project, user, name="<script>alert(1)</script>.jsonl")
 
     for url in (URL, evil.get_absolute_url(), "/projects/support/"):
-        html = page.get(url).content.decode()
+        html = browser.get(url).content.decode()
         assert "&lt;script&gt;alert(1)" in html
         assert "<script>alert(1)" not in html
 
@@ -449,14 +453,14 @@ def test_a_viewer_has_no_way_to_upload(client: Client) -> None:
 
 
 def test_the_list_takes_as_many_queries_for_many_files_as_for_few(
-    page: Client,
+    browser: Client,
     project: Project,
     user: User,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     def queries() -> int:
         with django_assert_max_num_queries(10) as seen:
-            page.get(URL)
+            browser.get(URL)
         return len(seen)
 
     make_upload(project, user)
@@ -467,8 +471,8 @@ def test_the_list_takes_as_many_queries_for_many_files_as_for_few(
     assert queries() == few
 
 
-def fragment(page: Client, upload: Upload) -> str:
-    return page.get(upload.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
+def fragment(browser: Client, upload: Upload) -> str:
+    return browser.get(upload.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
 
 
 def test_a_large_file_is_checked_with_a_second_process_and_has_the_same_report(

@@ -37,18 +37,18 @@ def text(response: Any) -> str:
     return " ".join(response.content.decode().split())
 
 
-def import_batch(page: Client, key: ProviderKey, *ticked: str, ids: str = "") -> str:
+def import_batch(browser: Client, key: ProviderKey, *ticked: str, ids: str = "") -> str:
     data = {"key": str(key.pk), "batches": list(ticked), "ids": ids}
-    return text(page.post(URL, data, follow=True))
+    return text(browser.post(URL, data, follow=True))
 
 
 def test_what_the_account_has_is_offered_with_all_that_is_known_of_it(
-    page: Client, provider: Provider, key: ProviderKey
+    browser: Client, provider: Provider, key: ProviderKey
 ) -> None:
     remote = provider.run(request_file(3), name="by hand.jsonl", completion_window="1h")
     provider.finish([answer_line(1)], status="in_progress")
 
-    html = text(page.get(URL))
+    html = text(browser.get(URL))
 
     assert f'value="{remote}"' in html
     for told in ("by hand.jsonl", "in_progress", "1h", "1 of 3", "1 hour ago"):
@@ -56,7 +56,7 @@ def test_what_the_account_has_is_offered_with_all_that_is_known_of_it(
 
 
 def test_ticked_batches_and_ids_are_brought_in_together(
-    page: Client,
+    browser: Client,
     provider: Provider,
     key: ProviderKey,
     woken: list[str],
@@ -68,7 +68,7 @@ def test_ticked_batches_and_ids_are_brought_in_together(
 
     with django_capture_on_commit_callbacks(execute=True):
         html = import_batch(
-            page, key, ticked, ids=f"batch_{typed[0].upper()}, {typed[1]} {ticked}"
+            browser, key, ticked, ids=f"batch_{typed[0].upper()}, {typed[1]} {ticked}"
         )
 
     assert "3 batches are being brought in." in html
@@ -79,7 +79,7 @@ def test_ticked_batches_and_ids_are_brought_in_together(
 
 
 def test_what_is_here_is_left_out_and_not_brought_in_again(
-    page: Client, provider: Provider, key: ProviderKey, woken: list[str]
+    browser: Client, provider: Provider, key: ProviderKey, woken: list[str]
 ) -> None:
     batch = make_batch(key.project, key=key)
     tasks.prepare(str(batch.provider_batches.get().pk))
@@ -88,8 +88,8 @@ def test_what_is_here_is_left_out_and_not_brought_in_again(
     other = provider.run(request_file(1))
     theirs = make_adoption(make_project(connection=key.connection), remote_id=other)
 
-    shown = text(page.get(URL))
-    told = import_batch(page, key, ids=f"{own} {other}")
+    shown = text(browser.get(URL))
+    told = import_batch(browser, key, ids=f"{own} {other}")
 
     assert f'value="{own}"' not in shown
     assert f'value="{other}"' not in shown
@@ -100,24 +100,24 @@ def test_what_is_here_is_left_out_and_not_brought_in_again(
 
 
 def test_a_batch_whose_file_is_gone_cannot_be_ticked(
-    page: Client, provider: Provider, key: ProviderKey
+    browser: Client, provider: Provider, key: ProviderKey
 ) -> None:
     provider.run(request_file(1), input_file_id="")
 
-    html = text(page.get(URL))
+    html = text(browser.get(URL))
 
     assert "deleted there: it cannot be brought in" in html
     assert "disabled" in html
 
 
 def test_the_list_goes_on_on_the_next_page(
-    page: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+    browser: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_requests, "PAGE", 1)
     old, new = provider.run(request_file(1)), provider.run(request_file(1))
 
-    first = text(page.get(URL))
-    second = text(page.get(URL, {"after": new, "key": str(key.pk)}))
+    first = text(browser.get(URL))
+    second = text(browser.get(URL, {"after": new, "key": str(key.pk)}))
 
     assert f"after={new}" in first
     assert f'value="{old}"' not in first
@@ -126,38 +126,40 @@ def test_the_list_goes_on_on_the_next_page(
 
 
 def test_an_account_without_other_batches_says_so(
-    page: Client, provider: Provider, key: ProviderKey
+    browser: Client, provider: Provider, key: ProviderKey
 ) -> None:
-    assert "has no other batches" in text(page.get(URL))
+    assert "has no other batches" in text(browser.get(URL))
 
 
-def test_without_a_key_the_page_says_where_to_get_one(page: Client, project: Project) -> None:
-    html = text(page.get(URL))
+def test_without_a_key_the_page_says_where_to_get_one(browser: Client, project: Project) -> None:
+    html = text(browser.get(URL))
 
     assert "There is no key for" in html
     assert "/profile/?next=" in html
 
 
 def test_of_several_keys_one_is_chosen(
-    page: Client, provider: Provider, key: ProviderKey, user: User
+    browser: Client, provider: Provider, key: ProviderKey, user: User
 ) -> None:
     own = make_key(user, key.connection)
 
-    html = text(page.get(URL, {"key": str(own.pk)}))
+    html = text(browser.get(URL, {"key": str(own.pk)}))
 
     assert f'<option value="{own.pk}" selected>' in html
     assert f'name="key" value="{own.pk}"' in html
 
 
 def test_a_key_of_another_team_is_not_there(
-    page: Client, provider: Provider, key: ProviderKey
+    browser: Client, provider: Provider, key: ProviderKey
 ) -> None:
     foreign = make_key(make_project(connection=key.connection))
     colleagues = make_key(join(make_user(), key.project), key.connection)
 
     for each in (foreign, colleagues):
-        assert page.get(URL, {"key": str(each.pk)}).status_code == 404
-        assert page.post(URL, {"key": str(each.pk), "ids": str(uuid.uuid4())}).status_code == 404
+        assert browser.get(URL, {"key": str(each.pk)}).status_code == 404
+        assert (
+            browser.post(URL, {"key": str(each.pk), "ids": str(uuid.uuid4())}).status_code == 404
+        )
     assert provider.calls == []
     assert not BatchImport.objects.exists()
 
@@ -183,9 +185,9 @@ def test_viewers_bring_nothing_in(
     ],
 )
 def test_what_is_no_choice_is_told(
-    page: Client, provider: Provider, key: ProviderKey, ids: str, sentence: str
+    browser: Client, provider: Provider, key: ProviderKey, ids: str, sentence: str
 ) -> None:
-    assert sentence in import_batch(page, key, ids=ids)
+    assert sentence in import_batch(browser, key, ids=ids)
     assert not BatchImport.objects.exists()
 
 
@@ -198,11 +200,11 @@ def test_what_is_no_choice_is_told(
     ],
 )
 def test_a_provider_that_does_not_tell_is_a_sentence_and_ids_still_work(
-    page: Client, provider: Provider, key: ProviderKey, answer: httpx.Response, sentence: str
+    browser: Client, provider: Provider, key: ProviderKey, answer: httpx.Response, sentence: str
 ) -> None:
     provider.before = lambda call, request: answer
 
-    html = text(page.get(URL))
+    html = text(browser.get(URL))
     key.refresh_from_db()
 
     assert sentence in html
@@ -211,24 +213,24 @@ def test_a_provider_that_does_not_tell_is_a_sentence_and_ids_still_work(
 
 
 def test_a_key_that_cannot_be_read_is_told_without_asking_anybody(
-    page: Client, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+    browser: Client, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(ciphertext="nonsense")
 
-    assert "cannot be read any more" in text(page.get(URL, {"key": str(key.pk)}))
+    assert "cannot be read any more" in text(browser.get(URL, {"key": str(key.pk)}))
 
 
 def test_what_is_on_its_way_is_followed_until_it_is_here(
-    page: Client, provider: Provider, key: ProviderKey, woken: list[str], project: Project
+    browser: Client, provider: Provider, key: ProviderKey, woken: list[str], project: Project
 ) -> None:
-    html = import_batch(page, key, provider.run(request_file(2), name="by hand.jsonl"))
+    html = import_batch(browser, key, provider.run(request_file(2), name="by hand.jsonl"))
     assert "Fetching the file" in html
     assert 'hx-trigger="every 2s"' in html
 
     for step in (tasks.import_batch, tasks.check, tasks.import_batch):
         row = Upload.objects.get() if step is tasks.check else project.batch_imports.get()
         step(str(row.pk))
-    html = text(page.get(f"{URL}state/", headers={"HX-Request": "true"}))
+    html = text(browser.get(f"{URL}state/", headers={"HX-Request": "true"}))
 
     batch = Batch.objects.get()
     assert "Brought in" in html
@@ -238,7 +240,7 @@ def test_what_is_on_its_way_is_followed_until_it_is_here(
 
 
 def test_what_failed_says_why_and_can_be_tried_again(
-    page: Client,
+    browser: Client,
     provider: Provider,
     key: ProviderKey,
     woken: list[str],
@@ -248,10 +250,10 @@ def test_what_failed_says_why_and_can_be_tried_again(
     batch_import = make_adoption(
         project, key=key, status="failed", trouble="It was deleted there."
     )
-    assert "It was deleted there." in text(page.get(URL))
+    assert "It was deleted there." in text(browser.get(URL))
 
     with django_capture_on_commit_callbacks(execute=True):
-        page.post(f"/imports/{batch_import.pk}/try-again/")
+        browser.post(f"/imports/{batch_import.pk}/try-again/")
     batch_import.refresh_from_db()
 
     assert (batch_import.status, batch_import.trouble) == (BatchImport.Status.FETCHING, "")
@@ -259,19 +261,19 @@ def test_what_failed_says_why_and_can_be_tried_again(
 
 
 def test_what_failed_can_be_dismissed_and_what_moves_cannot(
-    page: Client, provider: Provider, key: ProviderKey, project: Project
+    browser: Client, provider: Provider, key: ProviderKey, project: Project
 ) -> None:
     failed = make_adoption(project, key=key, status="failed")
     moving = make_adoption(project, key=key)
 
     for each in (failed, moving):
-        page.post(f"/imports/{each.pk}/dismiss/")
+        browser.post(f"/imports/{each.pk}/dismiss/")
 
     assert project.batch_imports.get() == moving
 
 
 def test_the_page_asks_as_much_for_many_as_for_one(
-    page: Client,
+    browser: Client,
     provider: Provider,
     key: ProviderKey,
     project: Project,
@@ -282,15 +284,15 @@ def test_the_page_asks_as_much_for_many_as_for_one(
         make_adoption(project, key=key, status=("failed" if number % 2 else "fetching"))
 
     with django_assert_max_num_queries(12):
-        page.get(URL)
+        browser.get(URL)
 
 
 @pytest.mark.parametrize("verb", ["try-again", "dismiss"])
 def test_what_a_colleague_asked_for_on_a_key_of_their_own_leads_back_to_the_page(
-    page: Client, provider: Provider, project: Project, woken: list[str], verb: str
+    browser: Client, provider: Provider, project: Project, woken: list[str], verb: str
 ) -> None:
     batch_import = make_adoption(project, join(make_user(), project), status="failed")
 
-    response = page.post(f"/imports/{batch_import.pk}/{verb}/", follow=True)
+    response = browser.post(f"/imports/{batch_import.pk}/{verb}/", follow=True)
 
     assert (response.status_code, response.redirect_chain) == (200, [(URL, 302)])

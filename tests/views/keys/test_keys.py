@@ -41,15 +41,15 @@ def answers(provider: Provider, status: int) -> None:
     provider.before = lambda call, request: httpx.Response(status, json=body)
 
 
-def add(page: Client, connection: object, **more: str) -> str:
+def add(browser: Client, connection: object, **more: str) -> str:
     data = {"action": "key", "connection": connection, "name": "Mine", "secret": SECRET, **more}
-    return page.post("/profile/", data, follow=True).content.decode()
+    return browser.post("/profile/", data, follow=True).content.decode()
 
 
-def test_a_key_is_stored_encrypted_and_never_shown_again(page: Client, user: User) -> None:
+def test_a_key_is_stored_encrypted_and_never_shown_again(browser: Client, user: User) -> None:
     connection = make_connection()
 
-    response = page.post(
+    response = browser.post(
         "/profile/",
         {"action": "key", "connection": connection.pk, "name": "Mine", "secret": SECRET},
         follow=True,
@@ -66,11 +66,11 @@ def test_a_key_is_stored_encrypted_and_never_shown_again(page: Client, user: Use
 
 
 def test_a_key_without_a_name_is_called_by_its_connection_however_long_that_is(
-    page: Client, user: User
+    browser: Client, user: User
 ) -> None:
     connection = make_connection(name="c" * 100)
 
-    page.post(
+    browser.post(
         "/profile/",
         {"action": "key", "connection": connection.pk, "secret": "sk-test-000000001234"},
     )
@@ -78,55 +78,57 @@ def test_a_key_without_a_name_is_called_by_its_connection_however_long_that_is(
     assert user.provider_keys.get().name == "c" * 100
 
 
-def test_a_refused_key_is_not_echoed(page: Client) -> None:
-    html = page.post("/profile/", {"action": "key", "secret": f"{SECRET} oops"}).content.decode()
+def test_a_refused_key_is_not_echoed(browser: Client) -> None:
+    html = browser.post(
+        "/profile/", {"action": "key", "secret": f"{SECRET} oops"}
+    ).content.decode()
 
     assert "holds a blank" in html
     assert SECRET not in html
 
 
 @pytest.mark.parametrize("secret", ["", "short", "sk-with-ümlaut-12345", "two\nlines-12345678"])
-def test_what_is_no_key_is_refused(page: Client, secret: str) -> None:
+def test_what_is_no_key_is_refused(browser: Client, secret: str) -> None:
     connection = make_connection()
 
-    page.post("/profile/", {"action": "key", "connection": connection.pk, "secret": secret})
+    browser.post("/profile/", {"action": "key", "connection": connection.pk, "secret": secret})
 
     assert not ProviderKey.objects.exists()
 
 
-def test_a_key_is_replaced_and_removed(page: Client, user: User) -> None:
+def test_a_key_is_replaced_and_removed(browser: Client, user: User) -> None:
     key = make_key(user)
 
-    page.post(f"/keys/{key.pk}/replace/", {"secret": SECRET})
+    browser.post(f"/keys/{key.pk}/replace/", {"secret": SECRET})
     key.refresh_from_db()
     assert key.secret() == SECRET
 
-    page.post(f"/keys/{key.pk}/remove/", follow=True)
+    browser.post(f"/keys/{key.pk}/remove/", follow=True)
     key.refresh_from_db()
     assert key.ciphertext == ""
-    assert "WXYZ" not in page.get("/profile/").content.decode()
+    assert "WXYZ" not in browser.get("/profile/").content.decode()
 
 
 def test_replacing_a_key_warns_while_a_batch_on_it_may_exist_unconfirmed(
-    page: Client, user: User, project: Project
+    browser: Client, user: User, project: Project
 ) -> None:
     key = make_key(user, project.connection)
     batch = make_batch(project, user, key=key)
     url = f"/keys/{key.pk}/replace/"
-    assert "paid a second time" not in page.get(url).content.decode()
+    assert "paid a second time" not in browser.get(url).content.decode()
 
     set_part(batch, create_attempted_at=timezone.now(), status=ProviderBatch.Status.WAITING)
-    assert "paid a second time" in page.get(url).content.decode()
+    assert "paid a second time" in browser.get(url).content.decode()
 
     set_part(batch, remote_id="batch-1", status=ProviderBatch.Status.RUNNING)
-    assert "paid a second time" not in page.get(url).content.decode()
+    assert "paid a second time" not in browser.get(url).content.decode()
 
 
-def test_a_key_that_batches_need_stays(page: Client, user: User, project: Project) -> None:
+def test_a_key_that_batches_need_stays(browser: Client, user: User, project: Project) -> None:
     key = make_key(user, project.connection)
     make_batch(project, user, key=key)
 
-    response = page.post(f"/keys/{key.pk}/remove/", follow=True)
+    response = browser.post(f"/keys/{key.pk}/remove/", follow=True)
 
     key.refresh_from_db()
     assert key.ciphertext
@@ -134,11 +136,11 @@ def test_a_key_that_batches_need_stays(page: Client, user: User, project: Projec
 
 
 def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
-    page: Client, user: User, project: Project
+    browser: Client, user: User, project: Project
 ) -> None:
     project.memberships.update(role=ADMIN)
 
-    page.post("/projects/support/keys/", {"name": "Team", "secret": SECRET})
+    browser.post("/projects/support/keys/", {"name": "Team", "secret": SECRET})
 
     key = ProviderKey.objects.get()
     assert (key.project, key.user, key.connection) == (project, None, project.connection)
@@ -150,9 +152,11 @@ def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
     assert SECRET not in html
 
 
-def test_a_key_is_tried_out_at_the_provider(page: Client, user: User, provider: Provider) -> None:
+def test_a_key_is_tried_out_at_the_provider(
+    browser: Client, user: User, provider: Provider
+) -> None:
     key = make_key(user)
-    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
+    html = browser.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
 
     assert f"{key.connection} takes the key …1234: 2 models." in html
 
@@ -168,12 +172,12 @@ def test_a_key_is_tried_out_at_the_provider(page: Client, user: User, provider: 
     ],
 )
 def test_a_key_that_fails_its_test_is_met_with_advice(
-    page: Client, user: User, provider: Provider, status: int, sentence: str
+    browser: Client, user: User, provider: Provider, status: int, sentence: str
 ) -> None:
     key = make_key(user)
     provider.before = lambda call, request: httpx.Response(status, text="no")
 
-    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
+    html = browser.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
 
     assert f"{key}: " in html or "says nothing about the key" in html
     assert sentence in html
@@ -182,7 +186,7 @@ def test_a_key_that_fails_its_test_is_met_with_advice(
     assert "sk-test" not in html
 
 
-def test_no_page_holds_a_key(page: Client, user: User, project: Project) -> None:
+def test_no_page_holds_a_key(browser: Client, user: User, project: Project) -> None:
     project.memberships.update(role=ADMIN)
     key = make_key(project, secret=SECRET)
     batch = make_batch(project, user, key=key)
@@ -198,7 +202,7 @@ def test_no_page_holds_a_key(page: Client, user: User, project: Project) -> None
         f"/admin/batchapp/providerkey/{key.pk}/change/",
         f"/admin/batchapp/batch/{batch.pk}/change/",
     ):
-        html = page.get(url).content.decode()
+        html = browser.get(url).content.decode()
         assert "<h1>" in html
         assert SECRET not in html
         assert key.ciphertext not in html
@@ -215,11 +219,11 @@ def test_no_page_holds_a_key(page: Client, user: User, project: Project) -> None
     ],
 )
 def test_a_new_key_is_tried_at_once_and_stored_whatever_comes_of_it(
-    page: Client, provider: Provider, status: int, label: str, is_refused: bool, sentence: str
+    browser: Client, provider: Provider, status: int, label: str, is_refused: bool, sentence: str
 ) -> None:
     answers(provider, status)
 
-    html = add(page, make_connection().pk)
+    html = add(browser, make_connection().pk)
 
     key = ProviderKey.objects.get()
     assert key.secret() == SECRET
@@ -230,44 +234,46 @@ def test_a_new_key_is_tried_at_once_and_stored_whatever_comes_of_it(
     assert sentence in html
 
 
-def test_a_key_that_nobody_tried_is_not_said_to_work(page: Client, user: User) -> None:
+def test_a_key_that_nobody_tried_is_not_said_to_work(browser: Client, user: User) -> None:
     make_key(user)
 
-    html = page.get("/profile/").content.decode()
+    html = browser.get("/profile/").content.decode()
 
     assert "Not tried</span>" in html
     assert "Works</span>" not in html
 
 
 def test_a_key_that_cannot_be_opened_any_more_says_so(
-    page: Client, user: User, settings: LazySettings
+    browser: Client, user: User, settings: LazySettings
 ) -> None:
     key = make_key(user)
-    provider_keys.note_works(key)
+    provider_keys.record_success(key)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key()]
 
-    html = page.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
+    html = browser.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
 
     assert "Could not be read</span>" in html
     assert "Works</span>" not in html
     assert "cannot be read any more. Replace it." in html
 
 
-def test_no_answer_takes_no_refusal_back(page: Client, user: User, provider: Provider) -> None:
+def test_no_answer_takes_no_refusal_back(browser: Client, user: User, provider: Provider) -> None:
     key = make_key(user)
     for status in (401, 503):
         answers(provider, status)
-        page.post(f"/keys/{key.pk}/test/")
+        browser.post(f"/keys/{key.pk}/test/")
 
     key.refresh_from_db()
     assert key.is_refused
 
 
-def test_a_replaced_key_starts_anew(page: Client, user: User, provider: Provider) -> None:
+def test_a_replaced_key_starts_anew(browser: Client, user: User, provider: Provider) -> None:
     key = make_key(user)
-    provider_keys.note_trouble(key, "It was refused.", is_refused=True)
+    provider_keys.record_trouble(key, "It was refused.", is_refused=True)
 
-    html = page.post(f"/keys/{key.pk}/replace/", {"secret": SECRET}, follow=True).content.decode()
+    html = browser.post(
+        f"/keys/{key.pk}/replace/", {"secret": SECRET}, follow=True
+    ).content.decode()
 
     key.refresh_from_db()
     assert (key.is_refused, key.trouble) == (False, "")
@@ -278,33 +284,33 @@ def test_what_was_said_of_an_old_secret_is_not_kept_of_the_new(user: User) -> No
     old = make_key(user)
     provider_keys.replace(ProviderKey.objects.get(), SECRET)
 
-    provider_keys.note_trouble(old, "It was refused.", is_refused=True)
+    provider_keys.record_trouble(old, "It was refused.", is_refused=True)
 
     key = ProviderKey.objects.get()
     assert (key.tried_at, key.is_refused, key.trouble) == (None, False, "")
 
 
-def test_a_key_goes_to_a_provider_that_was_chosen(page: Client) -> None:
+def test_a_key_goes_to_a_provider_that_was_chosen(browser: Client) -> None:
     make_connection()
 
-    html = page.get("/profile/").content.decode()
+    html = browser.get("/profile/").content.decode()
 
     assert '<option value="" selected>Choose the provider it is from</option>' in html
-    assert "Choose the provider that gave you the key." in add(page, "")
+    assert "Choose the provider that gave you the key." in add(browser, "")
     assert not ProviderKey.objects.exists()
 
 
 def test_the_only_provider_of_ones_projects_is_chosen_beforehand(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
-    html = page.get("/profile/").content.decode()
+    html = browser.get("/profile/").content.decode()
 
     assert f'<option value="{project.connection_id}" selected>' in html
 
 
 @pytest.mark.parametrize("of_project", [False, True])
 def test_after_a_key_is_added_there_is_a_way_back_to_the_batch(
-    page: Client, project: Project, of_project: bool
+    browser: Client, project: Project, of_project: bool
 ) -> None:
     project.memberships.update(role=ADMIN)
     batch = make_batch(project)
@@ -312,12 +318,12 @@ def test_after_a_key_is_added_there_is_a_way_back_to_the_batch(
     back = f'<a id="back" href="{batch.get_absolute_url()}">Back to the batch</a>'
     data = {"action": "key", "connection": project.connection_id, "next": batch.get_absolute_url()}
 
-    before = page.get(url, {"next": batch.get_absolute_url()}).content.decode()
-    refused = page.post(url, {**data, "secret": "short"}).content.decode()
-    after = page.post(url, {**data, "secret": SECRET}, follow=True).content.decode()
+    before = browser.get(url, {"next": batch.get_absolute_url()}).content.decode()
+    refused = browser.post(url, {**data, "secret": "short"}).content.decode()
+    after = browser.post(url, {**data, "secret": SECRET}, follow=True).content.decode()
     (key,) = ProviderKey.objects.exclude(pk=batch.key_id)
-    tried = page.post(f"/keys/{key.pk}/test/", data, follow=True).content.decode()
-    replaced = page.post(
+    tried = browser.post(f"/keys/{key.pk}/test/", data, follow=True).content.decode()
+    replaced = browser.post(
         f"/keys/{key.pk}/replace/", {**data, "secret": SECRET}, follow=True
     ).content.decode()
 
@@ -340,15 +346,15 @@ def test_after_a_key_is_added_there_is_a_way_back_to_the_batch(
         "http:///evil.test",
     ],
 )
-def test_the_way_back_leads_nowhere_else(page: Client, url: str) -> None:
-    html = page.get("/profile/", {"next": url}).content.decode()
+def test_the_way_back_leads_nowhere_else(browser: Client, url: str) -> None:
+    html = browser.get("/profile/", {"next": url}).content.decode()
 
     assert 'id="back"' not in html
     assert "evil.test" not in html.split("<main")[1]
 
 
 def test_no_page_of_keys_takes_more_queries_for_more_keys(
-    page: Client,
+    browser: Client,
     user: User,
     project: Project,
     django_assert_max_num_queries: DjangoAssertNumQueries,
@@ -367,4 +373,4 @@ def test_no_page_of_keys_takes_more_queries_for_more_keys(
         f"/keys/{key.pk}/remove/",
     ):
         with django_assert_max_num_queries(10):
-            assert page.get(url).status_code == 200
+            assert browser.get(url).status_code == 200

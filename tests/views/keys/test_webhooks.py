@@ -363,18 +363,18 @@ def test_the_last_two_hundred_deliveries_of_each_key_are_kept(
 
 
 def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(
-    page: Client, provider_client: Client, user: User
+    browser: Client, provider_client: Client, user: User
 ) -> None:
     key = make_key(user)
     url = f"/keys/{key.pk}/webhook/"
-    assert f"http://localhost:8000/webhooks/{key.pk}/" in page.get(url).content.decode()
+    assert f"http://localhost:8000/webhooks/{key.pk}/" in browser.get(url).content.decode()
 
-    answer = page.post(url, {"secret": f" {SECRET} "}, follow=True)
+    answer = browser.post(url, {"secret": f" {SECRET} "}, follow=True)
 
     key.refresh_from_db()
     assert key.webhook_secret() == SECRET
     assert SECRET not in key.webhook_ciphertext
-    shown = answer.content.decode() + page.get(url).content.decode()
+    shown = answer.content.decode() + browser.get(url).content.decode()
     assert "Replace the secret" in shown
     assert SECRET not in shown
     assert key.webhook_ciphertext not in shown
@@ -382,17 +382,17 @@ def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(
 
 
 def test_a_new_secret_ends_the_old_one_and_none_ends_all(
-    page: Client, provider_client: Client, user: User
+    browser: Client, provider_client: Client, user: User
 ) -> None:
     key = make_key(user)
     provider_keys.set_webhook_secret(key, SECRET)
     url = f"/keys/{key.pk}/webhook/"
 
-    page.post(url, {"secret": OTHER_SECRET})
+    browser.post(url, {"secret": OTHER_SECRET})
     assert deliver(provider_client, key, ended("x")) == 401
     assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 204
 
-    page.post(url, {"action": "remove"})
+    browser.post(url, {"action": "remove"})
     assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 404
 
 
@@ -401,11 +401,11 @@ def test_a_new_secret_ends_the_old_one_and_none_ends_all(
     ["", "whsec_", "whsec_c2hvcnQ=", f"{SECRET}ä", SECRET.removeprefix("whsec_"), "whsec_a b"],
 )
 def test_what_is_no_secret_is_refused_and_not_echoed(
-    page: Client, user: User, secret: str
+    browser: Client, user: User, secret: str
 ) -> None:
     key = make_key(user)
 
-    html = page.post(f"/keys/{key.pk}/webhook/", {"secret": secret}).content.decode()
+    html = browser.post(f"/keys/{key.pk}/webhook/", {"secret": secret}).content.decode()
 
     key.refresh_from_db()
     assert not key.webhook_ciphertext
@@ -414,17 +414,17 @@ def test_what_is_no_secret_is_refused_and_not_echoed(
 
 
 def test_a_secret_without_its_padding_is_the_same(
-    page: Client, provider_client: Client, user: User
+    browser: Client, provider_client: Client, user: User
 ) -> None:
     key = make_key(user)
 
-    page.post(f"/keys/{key.pk}/webhook/", {"secret": OTHER_SECRET.rstrip("=")})
+    browser.post(f"/keys/{key.pk}/webhook/", {"secret": OTHER_SECRET.rstrip("=")})
 
     assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 204
 
 
 def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
-    page: Client, client: Client, user: User
+    browser: Client, client: Client, user: User
 ) -> None:
     mine, foreign = make_project(user, role=ADMIN), make_project(make_user())
     foreign.connection = mine.connection
@@ -436,7 +436,7 @@ def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
     for provider_batch in (own, secret):
         deliver(Client(), key, ended(provider_batch.remote_id))
 
-    html = page.get(f"/keys/{key.pk}/webhook/").content.decode()
+    html = browser.get(f"/keys/{key.pk}/webhook/").content.decode()
 
     assert own.batch.get_absolute_url() in html
     assert "looked at once" in html
@@ -445,15 +445,15 @@ def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
 
 
 def test_an_address_that_no_provider_can_reach_is_pointed_out(
-    page: Client, user: User, settings: LazySettings
+    browser: Client, user: User, settings: LazySettings
 ) -> None:
     url = f"/keys/{make_key(user).pk}/webhook/"
 
-    assert "to https only" not in page.get(url).content.decode()
+    assert "to https only" not in browser.get(url).content.decode()
     settings.PUBLIC_URL = "http://batch.example.com"
-    assert "to https only" in page.get(url).content.decode()
+    assert "to https only" in browser.get(url).content.decode()
     settings.PUBLIC_URL = "https://batch.example.com"
-    assert "to https only" not in page.get(url).content.decode()
+    assert "to https only" not in browser.get(url).content.decode()
 
 
 def test_the_webhooks_of_a_project_are_its_admins_to_set(client: Client, project: Project) -> None:

@@ -37,8 +37,8 @@ def address(upload: Upload, key: ProviderKey, name: str = "ready", /, **asked: o
     return f"/files/{upload.pk}/batch/{name}/?{urlencode(values | asked)}"
 
 
-def text(page: Client, url: str, headers: dict[str, str] | None = None) -> str:
-    return unescape(page.get(url, headers=headers).content.decode())
+def text(browser: Client, url: str, headers: dict[str, str] | None = None) -> str:
+    return unescape(browser.get(url, headers=headers).content.decode())
 
 
 def hidden(html: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def refuses(provider: Provider) -> None:
 
 
 def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
-    page: Client,
+    browser: Client,
     upload: Upload,
     key: ProviderKey,
     provider: Provider,
@@ -78,23 +78,23 @@ def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
     answers = {MODELS: models, "GET /admin/api/v1/users/current": balance}
     provider.before = lambda call, _request: answers.get(call)
 
-    html = text(page, address(upload, key))
+    html = text(browser, address(upload, key))
 
     assert asked == [("https://app.doubleword.ai/", "dw-platform-123")]
     assert "has $0.0001, which is below the expected cost of ~$0.0006." in html
 
 
-def submit(page: Client, upload: Upload, html: str, **ticked: str) -> str:
+def submit(browser: Client, upload: Upload, html: str, **ticked: str) -> str:
     """Press the button of a whole page."""
     _, _, form = html.rpartition('method="post"')
     url = f"/files/{upload.pk}/batch/review/"
-    return unescape(page.post(url, hidden(form) | ticked).content.decode())
+    return unescape(browser.post(url, hidden(form) | ticked).content.decode())
 
 
 def test_the_review_is_there_before_anybody_is_asked(
-    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:
-    html = page.get(address(upload, key, "review")).content.decode()
+    html = browser.get(address(upload, key, "review")).content.decode()
 
     assert provider.calls == []
     assert re.search(rf'id="ready" [^>]*hx-get="/files/{upload.pk}/batch/ready/\?', html)
@@ -104,11 +104,11 @@ def test_the_review_is_there_before_anybody_is_asked(
 
 
 def test_the_fragment_says_what_was_found_and_has_the_button(
-    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:
     offers(provider, MODEL)
 
-    html = text(page, address(upload, key), HTMX)
+    html = text(browser, address(upload, key), HTMX)
 
     assert html.lstrip().startswith('<div id="ready"')
     assert f"{upload.project.connection} takes the key." in html
@@ -120,12 +120,12 @@ def test_the_fragment_says_what_was_found_and_has_the_button(
 
 
 def test_without_javascript_the_same_address_is_the_whole_review(
-    page: Client, upload: Upload, key: ProviderKey, provider: Provider, woken: list[str]
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider, woken: list[str]
 ) -> None:
     offers(provider, MODEL)
 
-    html = text(page, address(upload, key))
-    submit(page, upload, html)
+    html = text(browser, address(upload, key))
+    submit(browser, upload, html)
 
     assert html.startswith("<!doctype html>")
     assert "takes the key" in html
@@ -134,27 +134,27 @@ def test_without_javascript_the_same_address_is_the_whole_review(
 
 
 def test_what_stands_in_the_way_asks_for_a_confirmation(
-    page: Client, upload: Upload, key: ProviderKey, provider: Provider, woken: list[str]
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider, woken: list[str]
 ) -> None:
     refuses(provider)
-    html = text(page, address(upload, key))
+    html = text(browser, address(upload, key))
     assert 'name="all_the_same" required' in html
 
-    refused = submit(page, upload, html)
+    refused = submit(browser, upload, html)
 
     assert "tick “Submit all the same”. Nothing was submitted." in refused
     assert not Batch.objects.exists()
-    submit(page, upload, html, all_the_same="on")
+    submit(browser, upload, html, all_the_same="on")
     assert Batch.objects.count() == 1
 
 
 def test_what_cannot_work_cannot_be_submitted(
-    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:
     offers(provider, "another/model")
-    html = text(page, address(upload, key))
+    html = text(browser, address(upload, key))
 
-    refused = submit(page, upload, html, all_the_same="on")
+    refused = submit(browser, upload, html, all_the_same="on")
 
     assert re.search(r'<button [^>]*id="submit" disabled>', html)
     assert f"does not offer {MODEL} to this key" in html
@@ -163,11 +163,11 @@ def test_what_cannot_work_cannot_be_submitted(
 
 
 def test_a_silent_provider_stops_nobody(
-    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:
     provider.before = lambda _call, _request: httpx.Response(503, text="down")
 
-    html = text(page, address(upload, key), HTMX)
+    html = text(browser, address(upload, key), HTMX)
 
     assert "Uncertain" in html
     assert "You may submit all the same" in html
@@ -175,27 +175,27 @@ def test_a_silent_provider_stops_nobody(
 
 
 def test_an_order_that_cannot_be_made_goes_back_to_its_fields(
-    page: Client, upload: Upload, key: ProviderKey, provider: Provider
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:
     for changes in ({"window": "7d"}, {"key": uuid.uuid4()}):
-        response = page.get(address(upload, key, **changes))
+        response = browser.get(address(upload, key, **changes))
 
         assert response["Location"].startswith(f"/files/{upload.pk}/batch/window/")
     assert provider.calls == []
 
 
 def test_a_file_that_is_not_ready_is_checked_first(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     Upload.objects.update(status=Upload.Status.FAULTY)
 
-    response = page.get(address(upload, key))
+    response = browser.get(address(upload, key))
 
     assert response["Location"].startswith(f"/files/{upload.pk}/batch/?")
 
 
 def test_to_ask_takes_no_more_than_ten_queries(
-    page: Client,
+    browser: Client,
     upload: Upload,
     key: ProviderKey,
     provider: Provider,
@@ -204,4 +204,4 @@ def test_to_ask_takes_no_more_than_ten_queries(
     offers(provider, MODEL)
 
     with django_assert_max_num_queries(10):
-        page.get(address(upload, key), headers=HTMX)
+        browser.get(address(upload, key), headers=HTMX)

@@ -52,8 +52,8 @@ def step(upload: Upload, name: str, /, **asked: object) -> str:
     return f"/files/{upload.pk}/batch/{name}/?{urlencode({'submission': uuid.uuid4()} | asked)}"
 
 
-def text(page: Client, url: str) -> str:
-    return unescape(page.get(url, follow=True).content.decode())
+def text(browser: Client, url: str) -> str:
+    return unescape(browser.get(url, follow=True).content.decode())
 
 
 def words(html: str) -> str:
@@ -66,53 +66,55 @@ def hidden(html: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
 
 
-def reviewed(page: Client, upload: Upload, key: ProviderKey, /, **asked: object) -> dict[str, str]:
+def reviewed(
+    browser: Client, upload: Upload, key: ProviderKey, /, **asked: object
+) -> dict[str, str]:
     """What the review's form sends, the token aside."""
     url = step(upload, "review", **{"window": "24h", "key": key.pk, "name": "tickets"} | asked)
-    sent = hidden(text(page, url))
+    sent = hidden(text(browser, url))
     assert {"window", "key", "name", "submission", "shown"} <= sent.keys()
     return sent
 
 
-def submit(page: Client, upload: Upload, sent: dict[str, str], *, follow: bool = False):
-    return page.post(f"/files/{upload.pk}/batch/review/", sent, follow=follow)
+def submit(browser: Client, upload: Upload, sent: dict[str, str], *, follow: bool = False):
+    return browser.post(f"/files/{upload.pk}/batch/review/", sent, follow=follow)
 
 
 # The start, and the file
 
 
-def test_with_one_project_the_start_leads_to_its_files(page: Client, project: Project) -> None:
-    join(page_user(page), make_project(), VIEWER)
+def test_with_one_project_the_start_leads_to_its_files(browser: Client, project: Project) -> None:
+    join(page_user(browser), make_project(), VIEWER)
 
-    response = page.get("/batches/new/")
+    response = browser.get("/batches/new/")
 
     assert response["Location"] == "/projects/support/batches/new/"
 
 
-def test_with_several_projects_one_is_chosen(page: Client, project: Project) -> None:
-    other = make_project(page_user(page))
-    looked_at = make_project(page_user(page), role=VIEWER)
+def test_with_several_projects_one_is_chosen(browser: Client, project: Project) -> None:
+    other = make_project(page_user(browser))
+    looked_at = make_project(page_user(browser), role=VIEWER)
 
-    html = text(page, "/batches/new/")
+    html = text(browser, "/batches/new/")
 
     assert all(f'href="/projects/{each.slug}/batches/new/"' in html for each in (project, other))
     assert f"/projects/{looked_at.slug}/batches/new/" not in html
 
 
-def test_without_a_project_the_start_says_what_to_do(page: Client) -> None:
-    assert "you are in none yet" in text(page, "/batches/new/")
-    join(page_user(page), make_project(), VIEWER)
-    assert "Ask one of their admins to make you a member" in text(page, "/batches/new/")
+def test_without_a_project_the_start_says_what_to_do(browser: Client) -> None:
+    assert "you are in none yet" in text(browser, "/batches/new/")
+    join(page_user(browser), make_project(), VIEWER)
+    assert "Ask one of their admins to make you a member" in text(browser, "/batches/new/")
 
 
 def test_the_file_step_offers_every_file_with_its_use(
-    page: Client, upload: Upload, user: User
+    browser: Client, upload: Upload, user: User
 ) -> None:
     make_batch(upload.project, user, upload=upload)
     faulty = make_upload(upload.project, user, name="by hand.jsonl", content=b"nonsense\n")
     checking = make_upload(upload.project, user, name="later.jsonl", is_checked=False)
 
-    html = text(page, "/projects/support/batches/new/")
+    html = text(browser, "/projects/support/batches/new/")
 
     assert 'aria-label="Use this file: tickets.jsonl"' in html
     assert '<td data-label="Times used" class="number">1</td>' in html
@@ -123,15 +125,17 @@ def test_the_file_step_offers_every_file_with_its_use(
     assert 'hx-trigger="every 2s"' in html
 
 
-def test_the_file_step_finds_files_by_name(page: Client, upload: Upload, user: User) -> None:
+def test_the_file_step_finds_files_by_name(browser: Client, upload: Upload, user: User) -> None:
     make_upload(upload.project, user, name="invoices.jsonl")
 
-    assert "tickets.jsonl" not in text(page, "/projects/support/batches/new/?q=Invoice")
-    assert "No file has that in its name" in text(page, "/projects/support/batches/new/?q=zebra")
+    assert "tickets.jsonl" not in text(browser, "/projects/support/batches/new/?q=Invoice")
+    assert "No file has that in its name" in text(
+        browser, "/projects/support/batches/new/?q=zebra"
+    )
 
 
-def test_a_file_is_sent_from_the_flow_and_stays_in_it(page: Client, project: Project) -> None:
-    html = text(page, "/projects/support/batches/new/")
+def test_a_file_is_sent_from_the_flow_and_stays_in_it(browser: Client, project: Project) -> None:
+    html = text(browser, "/projects/support/batches/new/")
 
     assert 'action="/projects/support/files/"' in html
     assert 'name="then" value="batch"' in html
@@ -140,19 +144,21 @@ def test_a_file_is_sent_from_the_flow_and_stays_in_it(page: Client, project: Pro
 # The check
 
 
-def test_the_check_is_looked_at_while_it_runs(page: Client, project: Project, user: User) -> None:
+def test_the_check_is_looked_at_while_it_runs(
+    browser: Client, project: Project, user: User
+) -> None:
     upload = make_upload(project, user, is_checked=False)
     Upload.objects.filter(pk=upload.pk).update(lines_checked=12_400)
 
-    html = text(page, f"/files/{upload.pk}/batch/")
+    html = text(browser, f"/files/{upload.pk}/batch/")
 
     assert "12,400 lines so far" in html
     assert 'hx-trigger="every 2s"' in html
     assert "/batch/window/" not in html
 
 
-def test_a_checked_file_goes_on_and_keeps_what_was_typed(page: Client, upload: Upload) -> None:
-    html = page.get(f"/files/{upload.pk}/batch/?window=1h&name=a+%26+b&odd=1").content.decode()
+def test_a_checked_file_goes_on_and_keeps_what_was_typed(browser: Client, upload: Upload) -> None:
+    html = browser.get(f"/files/{upload.pk}/batch/?window=1h&name=a+%26+b&odd=1").content.decode()
 
     assert "All 3 requests are ready to be sent." in html
     assert f'href="/files/{upload.pk}/batch/window/?window=1h&amp;name=a+%26+b"' in html
@@ -160,39 +166,39 @@ def test_a_checked_file_goes_on_and_keeps_what_was_typed(page: Client, upload: U
 
 
 def test_a_faulty_file_says_what_to_do_and_leads_no_further(
-    page: Client, project: Project, user: User, key: ProviderKey
+    browser: Client, project: Project, user: User, key: ProviderKey
 ) -> None:
     faulty = make_upload(project, user, content=f"{request_line(1)}\nnonsense\n".encode())
 
-    html = text(page, f"/files/{faulty.pk}/batch/")
+    html = text(browser, f"/files/{faulty.pk}/batch/")
 
     assert "This file cannot be sent: 1 error." in html
     assert "Line 2" in html
     assert "/projects/support/batches/new/#upload" in html
     assert "/batch/window/" not in html
     for name in ("window", "review"):
-        response = page.get(step(faulty, name, window="24h", key=key.pk))
+        response = browser.get(step(faulty, name, window="24h", key=key.pk))
         assert response["Location"].startswith(f"/files/{faulty.pk}/batch/?window=24h")
-    response = submit(page, faulty, {"window": "24h", "key": str(key.pk)})
+    response = submit(browser, faulty, {"window": "24h", "key": str(key.pk)})
     assert response["Location"].startswith(f"/files/{faulty.pk}/batch/")
     assert not Batch.objects.exists()
 
 
-def test_a_check_that_broke_off_can_be_repeated(page: Client, upload: Upload) -> None:
+def test_a_check_that_broke_off_can_be_repeated(browser: Client, upload: Upload) -> None:
     Upload.objects.filter(pk=upload.pk).update(
         status="failed", report_fields=None, error="No disk."
     )
 
-    html = text(page, f"/files/{upload.pk}/batch/")
+    html = text(browser, f"/files/{upload.pk}/batch/")
 
     assert "No disk." in html
     assert f'action="/files/{upload.pk}/check/"' in html
 
 
-def test_findings_of_another_version_lead_to_a_new_check(page: Client, upload: Upload) -> None:
+def test_findings_of_another_version_lead_to_a_new_check(browser: Client, upload: Upload) -> None:
     Upload.objects.filter(pk=upload.pk).update(report_fields={"of": "another version"})
 
-    html = text(page, step(upload, "window"))
+    html = text(browser, step(upload, "window"))
 
     assert "written by another version" in html
     assert f'action="/files/{upload.pk}/check/"' in html
@@ -203,9 +209,9 @@ def test_findings_of_another_version_lead_to_a_new_check(page: Client, upload: U
 
 
 def test_each_window_says_what_it_costs_and_when_it_is_due(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    html = text(page, step(upload, "window"))
+    html = text(browser, step(upload, "window"))
 
     said = words(html)
     assert "24h 50 % less than realtime due in 1 day at the latest" in said
@@ -218,23 +224,23 @@ def test_each_window_says_what_it_costs_and_when_it_is_due(
 
 
 def test_a_cost_that_nothing_bounds_is_flagged(
-    page: Client, project: Project, user: User, key: ProviderKey
+    browser: Client, project: Project, user: User, key: ProviderKey
 ) -> None:
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Why?"}]}
     lines = [request_line(1, body=body), request_line(2, body=body | {"seed": 1}), request_line(3)]
     upload = make_upload(project, user, content="\n".join(lines).encode())
 
     for url in (step(upload, "window"), step(upload, "review", window="24h", key=key.pk)):
-        assert "no limit: 2 requests set no max_tokens" in words(text(page, url))
+        assert "no limit: 2 requests set no max_tokens" in words(text(browser, url))
 
 
 def test_a_model_without_a_price_is_never_free(
-    page: Client, project: Project, user: User, key: ProviderKey
+    browser: Client, project: Project, user: User, key: ProviderKey
 ) -> None:
     upload = make_upload(project, user, content=request_file(model="nobody/knows"))
 
-    window = words(text(page, step(upload, "window")))
-    review = words(text(page, step(upload, "review", window="24h", key=key.pk)))
+    window = words(text(browser, step(upload, "window")))
+    review = words(text(browser, step(upload, "review", window="24h", key=key.pk)))
 
     assert "no price for nobody/knows" in window
     assert "Unknown is not free" in review
@@ -242,11 +248,11 @@ def test_a_model_without_a_price_is_never_free(
 
 
 def test_what_is_typed_lives_in_the_address(
-    page: Client, upload: Upload, user: User, key: ProviderKey
+    browser: Client, upload: Upload, user: User, key: ProviderKey
 ) -> None:
     mine = make_key(user, upload.project.connection)
 
-    html = text(page, step(upload, "window", window="1h", key=mine.pk, name='"Quoted" <b>'))
+    html = text(browser, step(upload, "window", window="1h", key=mine.pk, name='"Quoted" <b>'))
 
     assert 'value="1h" required checked' in html
     assert f'value="{mine.pk}" required checked' in html
@@ -256,72 +262,72 @@ def test_what_is_typed_lives_in_the_address(
 
 @pytest.mark.parametrize("name", ["window", "review"])
 def test_a_step_without_a_submission_gets_one_that_stays(
-    page: Client, upload: Upload, key: ProviderKey, name: str
+    browser: Client, upload: Upload, key: ProviderKey, name: str
 ) -> None:
     typed = f"window=1h&key={key.pk}&name=x"
 
     for bad in ("", "&submission=nonsense"):
-        response = page.get(f"/files/{upload.pk}/batch/{name}/?{typed}{bad}")
+        response = browser.get(f"/files/{upload.pk}/batch/{name}/?{typed}{bad}")
 
         where = urlsplit(response["Location"])
         given = parse_qs(where.query)
         assert where.path == f"/files/{upload.pk}/batch/{name}/"
         assert (given["window"], given["key"], given["name"]) == (["1h"], [str(key.pk)], ["x"])
-        assert given["submission"][0] in text(page, response["Location"])
+        assert given["submission"][0] in text(browser, response["Location"])
 
 
 def test_both_the_projects_keys_and_own_ones_are_on_offer(
-    page: Client, upload: Upload, user: User
+    browser: Client, upload: Upload, user: User
 ) -> None:
     mine, ours = make_key(user, upload.project.connection), make_key(upload.project)
     foreign = make_key(make_user(), upload.project.connection)
 
-    said = words(text(page, step(upload, "window")))
+    said = words(text(browser, step(upload, "window")))
 
     assert said.index(f"{ours} , of the project") < said.index(f"{mine} , yours")
     assert str(foreign) not in said
 
 
 def test_without_a_key_the_page_says_where_to_get_one_and_to_come_back(
-    page: Client, upload: Upload
+    browser: Client, upload: Upload
 ) -> None:
     url = step(upload, "window", name="mine")
 
-    html = text(page, url)
+    html = text(browser, url)
 
     back = urlencode({"next": url})
     assert f'href="/profile/?{back}#keys"' in html
     assert "ask an admin of Support tickets" in words(html)
     assert "Continue to the review" not in html
     upload.project.memberships.update(role="admin")
-    assert f'href="/projects/support/keys/?{back}"' in text(page, url)
+    assert f'href="/projects/support/keys/?{back}"' in text(browser, url)
 
 
 def test_a_key_that_cannot_be_read_is_marked_and_refused(
-    page: Client, upload: Upload, user: User, key: ProviderKey
+    browser: Client, upload: Upload, user: User, key: ProviderKey
 ) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(ciphertext="of another portal")
 
-    html = text(page, step(upload, "window"))
-    response = page.get(step(upload, "review", window="24h", key=key.pk), follow=True)
+    html = text(browser, step(upload, "window"))
+    response = browser.get(step(upload, "review", window="24h", key=key.pk), follow=True)
 
     assert "cannot be read any more" in html
     assert "Continue to the review" not in html
     assert response.request["PATH_INFO"] == f"/files/{upload.pk}/batch/window/"
     assert "Choose another, or replace it." in response.content.decode()
     mine = make_key(user, upload.project.connection)
-    assert f'value="{mine.pk}" required checked' in text(page, step(upload, "window"))
+    assert f'value="{mine.pk}" required checked' in text(browser, step(upload, "window"))
 
 
 def test_a_refused_key_is_marked_and_never_chosen_beforehand(
-    page: Client, upload: Upload, user: User, key: ProviderKey
+    browser: Client, upload: Upload, user: User, key: ProviderKey
 ) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(is_refused=True, trouble="It was revoked.")
 
-    alone = text(page, step(upload, "window"))
+    alone = text(browser, step(upload, "window"))
     mine = make_key(user, upload.project.connection)
-    both = text(page, step(upload, "window"))
-    review = text(page, step(upload, "review", window="24h", key=key.pk))
+    both = text(browser, step(upload, "window"))
+    review = text(browser, step(upload, "review", window="24h", key=key.pk))
 
     assert "It was revoked." in alone
     assert f'value="{key.pk}" required>' in alone
@@ -342,13 +348,13 @@ def test_a_refused_key_is_marked_and_never_chosen_beforehand(
     ],
 )
 def test_what_cannot_be_ordered_goes_back_to_its_field_with_all_that_was_typed(
-    page: Client, upload: Upload, key: ProviderKey, changes: dict[str, object], sentence: str
+    browser: Client, upload: Upload, key: ProviderKey, changes: dict[str, object], sentence: str
 ) -> None:
     asked = {"window": "1h", "key": key.pk, "name": "my name"} | changes
-    sent = reviewed(page, upload, key)
+    sent = reviewed(browser, upload, key)
 
-    got = page.get(step(upload, "review", **asked), follow=True)
-    posted = submit(page, upload, sent | {k: str(v) for k, v in asked.items()}, follow=True)
+    got = browser.get(step(upload, "review", **asked), follow=True)
+    posted = submit(browser, upload, sent | {k: str(v) for k, v in asked.items()}, follow=True)
 
     for response in (got, posted):
         html = response.content.decode()
@@ -359,44 +365,44 @@ def test_what_cannot_be_ordered_goes_back_to_its_field_with_all_that_was_typed(
     assert not Batch.objects.exists()
 
 
-def test_a_review_without_anything_asks_for_it(page: Client, upload: Upload) -> None:
-    html = text(page, f"/files/{upload.pk}/batch/review/")
+def test_a_review_without_anything_asks_for_it(browser: Client, upload: Upload) -> None:
+    html = text(browser, f"/files/{upload.pk}/batch/review/")
 
     assert "Choose one of the completion windows" in html
     assert "Choose the provider key that pays" in html
 
 
 def test_a_longer_window_can_be_fallen_back_to_and_says_what_it_costs(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     provider = upload.project.connection
-    html = text(page, step(upload, "window", window="1h"))
+    html = text(browser, step(upload, "window", window="1h"))
 
     asked = words(html).partition(f"If {provider} has no room for 1h, run it in 24h instead")[2]
     assert "~$0.00" in asked.partition("Provider key")[0]
     assert '<input type="checkbox" name="fallback" value="24h">' in html
-    html = text(page, step(upload, "window", window="1h", fallback="24h"))
+    html = text(browser, step(upload, "window", window="1h", fallback="24h"))
     assert '<input type="checkbox" name="fallback" value="24h" checked>' in html
 
 
 @pytest.mark.parametrize("windows", [["24h"], ["fast", "slow"]])
 def test_where_no_window_is_longer_there_is_nothing_to_fall_back_to(
-    page: Client, upload: Upload, key: ProviderKey, windows: list[str]
+    browser: Client, upload: Upload, key: ProviderKey, windows: list[str]
 ) -> None:
     upload.project.connection.windows = windows
     upload.project.connection.save()
 
-    assert 'name="fallback"' not in text(page, step(upload, "window"))
+    assert 'name="fallback"' not in text(browser, step(upload, "window"))
 
 
 def test_a_fallback_that_makes_no_sense_is_said_or_left_out(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     asked = {"window": "24h", "key": key.pk}
 
-    html = text(page, step(upload, "review", **asked, fallback="7d"))
+    html = text(browser, step(upload, "review", **asked, fallback="7d"))
     assert "Choose one of the completion windows on offer to fall back to." in html
-    html = text(page, step(upload, "review", **asked, fallback="24h"))
+    html = text(browser, step(upload, "review", **asked, fallback="24h"))
     assert "If there is no room" not in html
     assert "fallback" not in hidden(html)
 
@@ -405,58 +411,58 @@ def test_a_fallback_that_makes_no_sense_is_said_or_left_out(
 
 
 def test_the_review_says_in_words_what_happens_without_room_and_the_batch_keeps_it(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     url = step(upload, "review", window="1h", key=key.pk, fallback="24h")
 
-    html = text(page, url)
+    html = text(browser, url)
     assert "If there is no room It runs in 24h instead: ~$0.00" in words(html)
     assert "fallback=24h" in html.partition('id="change"')[2].partition(">")[0]
-    submit(page, upload, hidden(html))
+    submit(browser, upload, hidden(html))
 
     batch = Batch.objects.get()
     assert (batch.window, batch.fallback_window) == ("1h", "24h")
     model_cost = batch.model_costs.get()
     assert model_cost.fallback_price
     assert (model_cost.fallback_price.input, model_cost.fallback_price.output) == (1, 2)
-    assert "1h, or 24h if there is no room" in text(page, batch.get_absolute_url())
+    assert "1h, or 24h if there is no room" in text(browser, batch.get_absolute_url())
 
 
 def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
-    page: Client, project: Project, user: User, key: ProviderKey
+    browser: Client, project: Project, user: User, key: ProviderKey
 ) -> None:
     project.connection.max_requests = 2
     project.connection.save()
     upload = make_upload(project, user, content=request_file(5))
 
-    html = text(page, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
+    html = text(browser, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
 
     assert "Once one of its parts was accepted, the others wait for room in 1h." in words(html)
-    submit(page, upload, hidden(html))
+    submit(browser, upload, hidden(html))
     batch = Batch.objects.get()
     prepare.prepare(batch.provider_batches.get())
-    html = text(page, batch.get_absolute_url())
+    html = text(browser, batch.get_absolute_url())
     assert "1h, or 24h if there is no room before the first part is accepted" in html
 
 
 def test_the_review_says_in_how_many_parts_the_file_goes(
-    page: Client, project: Project, user: User, key: ProviderKey
+    browser: Client, project: Project, user: User, key: ProviderKey
 ) -> None:
     project.connection.max_requests = 2
     project.connection.save()
     upload = make_upload(project, user, content=request_file(5))
 
-    html = text(page, step(upload, "review", window="24h", key=key.pk))
+    html = text(browser, step(upload, "review", window="24h", key=key.pk))
 
     assert f"go to {project.connection}, in 3 parts, as soon as you submit" in words(html)
-    checked = text(page, reverse("order_check", args=[upload.pk]))
+    checked = text(browser, reverse("order_check", args=[upload.pk]))
     assert f"It is sent in 3 parts, since {project.connection} takes 2 requests a file." in checked
 
 
 def test_the_review_shows_all_that_will_happen(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    html = text(page, step(upload, "review", window="1h", key=key.pk, name="Tickets of May"))
+    html = text(browser, step(upload, "review", window="1h", key=key.pk, name="Tickets of May"))
 
     said = words(html)
     for provider_batch in (
@@ -476,18 +482,18 @@ def test_the_review_shows_all_that_will_happen(
     assert f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May" in html
 
 
-def test_a_sandbox_is_called_one(page: Client, upload: Upload, key: ProviderKey) -> None:
+def test_a_sandbox_is_called_one(browser: Client, upload: Upload, key: ProviderKey) -> None:
     upload.project.connection.is_sandbox = True
     upload.project.connection.save()
     asked = {"window": "24h", "key": key.pk}
 
     for url in (step(upload, "window"), step(upload, "review", **asked)):
-        assert "Sandbox: answers are made up, nothing is paid" in text(page, url)
-    assert "Who pays nobody" in words(text(page, step(upload, "review", **asked)))
+        assert "Sandbox: answers are made up, nothing is paid" in text(browser, url)
+    assert "Who pays nobody" in words(text(browser, step(upload, "review", **asked)))
 
 
 def test_what_was_run_before_is_said_with_its_figures(
-    page: Client, upload: Upload, user: User, key: ProviderKey
+    browser: Client, upload: Upload, user: User, key: ProviderKey
 ) -> None:
     ended = finish(
         make_batch(upload.project, user, upload=upload, key=key, name="First"),
@@ -503,7 +509,7 @@ def test_what_was_run_before_is_said_with_its_figures(
     make_batch(upload.project, user, upload=other, key=key, name="Other bytes")
     make_batch(make_project(user), user, upload=None, key=None, name="Elsewhere")
 
-    html = text(page, step(upload, "review", window="24h", key=key.pk, name="Third"))
+    html = text(browser, step(upload, "review", window="24h", key=key.pk, name="Third"))
 
     said = words(html)
     assert f"You ran this file on {ended.created_at:%-d %B %Y}: " in said
@@ -516,14 +522,14 @@ def test_what_was_run_before_is_said_with_its_figures(
 
 
 def test_a_name_that_is_taken_gets_a_number_and_a_hint(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     make_batch(upload.project, upload=upload, key=key, name="tickets")
 
-    assert 'name="name" value="tickets (2)"' in text(page, step(upload, "window"))
+    assert 'name="name" value="tickets (2)"' in text(browser, step(upload, "window"))
     asked = {"window": "24h", "key": key.pk}
-    taken = text(page, step(upload, "review", **asked, name="tickets"))
-    free = text(page, step(upload, "review", **asked, name=""))
+    taken = text(browser, step(upload, "review", **asked, name="tickets"))
+    free = text(browser, step(upload, "review", **asked, name=""))
 
     assert "has 1 batch called “tickets” already" in taken
     assert hidden(free)["name"] == "tickets (2)"
@@ -534,16 +540,16 @@ def test_a_name_that_is_taken_gets_a_number_and_a_hint(
 
 
 def test_the_form_as_it_stands_makes_a_batch_and_a_worker_is_told(
-    page: Client,
+    browser: Client,
     upload: Upload,
     key: ProviderKey,
     woken: list[str],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    sent = reviewed(page, upload, key)
+    sent = reviewed(browser, upload, key)
 
     with django_capture_on_commit_callbacks(execute=True):
-        response = submit(page, upload, sent)
+        response = submit(browser, upload, sent)
 
     batch = Batch.objects.get()
     assert response["Location"] == batch.get_absolute_url()
@@ -552,11 +558,13 @@ def test_the_form_as_it_stands_makes_a_batch_and_a_worker_is_told(
     assert woken == [str(batch.provider_batches.get().pk)]
 
 
-def test_a_form_sent_twice_makes_one_batch(page: Client, upload: Upload, key: ProviderKey) -> None:
-    sent = reviewed(page, upload, key)
+def test_a_form_sent_twice_makes_one_batch(
+    browser: Client, upload: Upload, key: ProviderKey
+) -> None:
+    sent = reviewed(browser, upload, key)
 
-    first = submit(page, upload, sent)
-    second = submit(page, upload, sent, follow=True)
+    first = submit(browser, upload, sent)
+    second = submit(browser, upload, sent, follow=True)
 
     assert Batch.objects.count() == 1
     assert second.redirect_chain == [(first["Location"], 302)]
@@ -564,15 +572,15 @@ def test_a_form_sent_twice_makes_one_batch(page: Client, upload: Upload, key: Pr
 
 
 def test_a_second_tab_and_the_way_back_find_the_batch_rather_than_the_button(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     url = step(upload, "review", window="24h", key=key.pk, name="tickets")
-    tabs = [hidden(text(page, url)) for _ in range(2)]
+    tabs = [hidden(text(browser, url)) for _ in range(2)]
     assert tabs[0]["submission"] == tabs[1]["submission"]
 
-    submit(page, upload, tabs[0])
-    html = text(page, url)
-    submit(page, upload, tabs[1])
+    submit(browser, upload, tabs[0])
+    html = text(browser, url)
+    submit(browser, upload, tabs[1])
 
     batch = Batch.objects.get()
     assert "This form was submitted" in html
@@ -580,22 +588,22 @@ def test_a_second_tab_and_the_way_back_find_the_batch_rather_than_the_button(
     assert "Submit the batch" not in html
     again = re.search(r'id="afresh" href="([^"]+)"', html)
     assert again
-    assert tabs[0]["submission"] not in text(page, again[1])
+    assert tabs[0]["submission"] not in text(browser, again[1])
 
 
 def test_a_form_that_overtakes_itself_makes_one_batch(
-    page: Client, upload: Upload, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+    browser: Client, upload: Upload, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, quote = reviewed(page, upload, key), place_order.quote
+    sent, quote = reviewed(browser, upload, key), place_order.quote
     first: list[str] = []
 
     def overtaken(*args: Any) -> Any:
         monkeypatch.setattr(place_order, "quote", quote)
-        first.append(submit(page, upload, sent)["Location"])
+        first.append(submit(browser, upload, sent)["Location"])
         return quote(*args)
 
     monkeypatch.setattr(place_order, "quote", overtaken)
-    second = submit(page, upload, sent)
+    second = submit(browser, upload, sent)
 
     assert [second["Location"]] == first
     assert Batch.objects.count() == 1
@@ -603,31 +611,31 @@ def test_a_form_that_overtakes_itself_makes_one_batch(
 
 @pytest.mark.parametrize("is_copied", [False, True], ids=["the same file", "of the same bytes"])
 def test_two_reviews_opened_side_by_side_order_twice_only_after_a_word(
-    page: Client, upload: Upload, key: ProviderKey, is_copied: bool
+    browser: Client, upload: Upload, key: ProviderKey, is_copied: bool
 ) -> None:
     other = make_upload(upload.project, name="copy.jsonl") if is_copied else upload
-    first, second = reviewed(page, upload, key), reviewed(page, other, key, name="again")
-    submit(page, upload, first)
+    first, second = reviewed(browser, upload, key), reviewed(browser, other, key, name="again")
+    submit(browser, upload, first)
 
-    warned = submit(page, other, second)
+    warned = submit(browser, other, second)
 
     html = unescape(warned.content.decode())
     batch = Batch.objects.get()
     assert "submitted on the 24h window after this page was opened" in html
     assert f'id="alike-{batch.pk}"' in html
-    submit(page, other, hidden(html))
+    submit(browser, other, hidden(html))
     assert Batch.objects.count() == 2
 
 
 def test_reviews_of_other_windows_or_other_requests_are_not_in_each_others_way(
-    page: Client, upload: Upload, key: ProviderKey, user: User
+    browser: Client, upload: Upload, key: ProviderKey, user: User
 ) -> None:
     other = make_upload(upload.project, user, content=request_file(2))
     asked = [(upload, {}), (upload, {"window": "1h"}), (other, {})]
-    forms = [(file, reviewed(page, file, key, **changes)) for file, changes in asked]
+    forms = [(file, reviewed(browser, file, key, **changes)) for file, changes in asked]
 
     for file, sent in forms:
-        submit(page, file, sent)
+        submit(browser, file, sent)
 
     assert Batch.objects.count() == 3
 
@@ -643,17 +651,17 @@ def test_a_session_that_ended_loses_nothing_that_was_typed(
 
 
 def test_a_form_of_another_teams_batch_makes_nothing_and_says_nothing(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     elsewhere = make_upload(make_project())
     theirs = make_key(elsewhere.project)
-    sent = reviewed(page, upload, key)
+    sent = reviewed(browser, upload, key)
     other = Client()
     other.force_login(join(make_user(), elsewhere.project))
     stolen = reviewed(other, elsewhere, theirs) | {"submission": sent["submission"]}
     submit(other, elsewhere, stolen)
 
-    response = submit(page, upload, sent)
+    response = submit(browser, upload, sent)
 
     assert "Start the order again" in response.content.decode()
     assert not Batch.objects.filter(project=upload.project).exists()
@@ -661,11 +669,11 @@ def test_a_form_of_another_teams_batch_makes_nothing_and_says_nothing(
 
 @pytest.mark.parametrize("changes", [{"submission": "no uuid"}, {"shown": ""}])
 def test_an_incomplete_form_is_looked_at_again(
-    page: Client, upload: Upload, key: ProviderKey, changes: dict[str, str]
+    browser: Client, upload: Upload, key: ProviderKey, changes: dict[str, str]
 ) -> None:
-    sent = reviewed(page, upload, key)
+    sent = reviewed(browser, upload, key)
 
-    response = submit(page, upload, sent | changes, follow=True)
+    response = submit(browser, upload, sent | changes, follow=True)
 
     assert "nothing was submitted" in response.content.decode()
     assert hidden(unescape(response.content.decode()))["name"] == "tickets"
@@ -673,39 +681,39 @@ def test_an_incomplete_form_is_looked_at_again(
 
 
 def test_a_key_of_somebody_else_cannot_be_used(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     foreign = make_key(make_user(), upload.project.connection)
 
-    submit(page, upload, reviewed(page, upload, key) | {"key": str(foreign.pk)})
+    submit(browser, upload, reviewed(browser, upload, key) | {"key": str(foreign.pk)})
 
     assert not Batch.objects.exists()
 
 
 def test_nothing_is_ordered_at_a_price_that_was_not_shown(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    sent = reviewed(page, upload, key)
+    sent = reviewed(browser, upload, key)
     upload.project.connection.prices.filter(window="24h").update(output_usd=99)
 
-    refused = submit(page, upload, sent)
+    refused = submit(browser, upload, sent)
 
     html = unescape(refused.content.decode())
     assert "The prices changed since you saw them." in html
     assert "$99.00 out" in html
     assert not Batch.objects.exists()
-    submit(page, upload, hidden(html))
+    submit(browser, upload, hidden(html))
     assert Batch.objects.get().model_costs.get().output_price == 99
 
 
 def test_a_form_sent_twice_makes_one_batch_also_if_the_price_changed_in_between(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    sent = reviewed(page, upload, key)
+    sent = reviewed(browser, upload, key)
 
-    first = submit(page, upload, sent)
+    first = submit(browser, upload, sent)
     upload.project.connection.prices.update(output_usd=99)
-    second = submit(page, upload, sent)
+    second = submit(browser, upload, sent)
 
     assert first["Location"] == second["Location"]
     assert Batch.objects.count() == 1
@@ -716,27 +724,27 @@ def test_a_form_sent_twice_makes_one_batch_also_if_the_price_changed_in_between(
     [("n" * 249 + ".jsonl", "n" * 200), (".jsonl", ".jsonl"), (" .jsonl", ".jsonl")],
 )
 def test_any_name_of_a_file_makes_a_name_of_a_batch(
-    page: Client, project: Project, user: User, key: ProviderKey, file: str, batch: str
+    browser: Client, project: Project, user: User, key: ProviderKey, file: str, batch: str
 ) -> None:
     upload = make_upload(project, user, name=file)
 
-    submit(page, upload, reviewed(page, upload, key, name=""))
+    submit(browser, upload, reviewed(browser, upload, key, name=""))
 
     assert Batch.objects.get().name == batch
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_that_is_deleted_while_it_is_ordered_makes_nothing_and_is_said(
-    page: Client, upload: Upload, key: ProviderKey
+    browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    sent = reviewed(page, upload, key)
+    sent = reviewed(browser, upload, key)
 
     def delete_it(**_: object) -> None:
         Upload.objects.filter(pk=upload.pk).delete()
 
     pre_save.connect(delete_it, sender=Batch)
     try:
-        response = submit(page, upload, sent)
+        response = submit(browser, upload, sent)
     finally:
         pre_save.disconnect(delete_it, sender=Batch)
 
@@ -763,7 +771,7 @@ def test_who_only_looks_on_is_told_so_at_every_step(client: Client, upload: Uplo
 
 
 def test_no_step_asks_the_database_more_than_ten_times(
-    page: Client,
+    browser: Client,
     upload: Upload,
     user: User,
     key: ProviderKey,
@@ -783,8 +791,8 @@ def test_no_step_asks_the_database_more_than_ten_times(
         step(upload, "review", window="24h", key=key.pk, name="tickets"),
     ):
         with django_assert_max_num_queries(MOST_QUERIES):
-            page.get(url)
+            browser.get(url)
 
 
-def page_user(page: Client) -> User:
-    return User.objects.get(pk=page.session["_auth_user_id"])
+def page_user(browser: Client) -> User:
+    return User.objects.get(pk=browser.session["_auth_user_id"])

@@ -124,15 +124,15 @@ def test_a_page_that_polls_after_the_session_ended_is_loaded_anew(client: Client
     assert response.content == b""
 
 
-def test_signing_out_takes_a_click_not_a_link(page: Client) -> None:
-    assert page.get("/sign-out/").status_code == 405
-    page.post("/sign-out/")
-    assert page.get("/").status_code == 302
+def test_signing_out_takes_a_click_not_a_link(browser: Client) -> None:
+    assert browser.get("/sign-out/").status_code == 405
+    browser.post("/sign-out/")
+    assert browser.get("/").status_code == 302
 
 
 @pytest.mark.parametrize("pattern", urlpatterns, ids=lambda each: str(each.name))
 def test_signing_in_never_leads_to_a_page_that_only_takes_forms(
-    page: Client, user: User, project: Project, pattern: URLPattern
+    browser: Client, user: User, project: Project, pattern: URLPattern
 ) -> None:
     known = {"slug": project.slug, "pk": uuid.uuid4(), "line": 1, "kind": "output"}
     known |= {"member": 1, "version": "1", "key": uuid.uuid4()}
@@ -144,13 +144,13 @@ def test_signing_in_never_leads_to_a_page_that_only_takes_forms(
         "/sign-in/", {"username": user.email, "password": PASSWORD, "next": url}
     )
 
-    assert page.get(landed["Location"]).status_code != 405
+    assert browser.get(landed["Location"]).status_code != 405
 
 
-def test_a_name_and_a_password_can_be_changed(page: Client, user: User) -> None:
-    page.post("/profile/", {"action": "name", "first_name": "Ada", "last_name": "Lovelace"})
+def test_a_name_and_a_password_can_be_changed(browser: Client, user: User) -> None:
+    browser.post("/profile/", {"action": "name", "first_name": "Ada", "last_name": "Lovelace"})
     new = "a much longer secret"
-    response = page.post(
+    response = browser.post(
         "/profile/password/",
         {"old_password": PASSWORD, "new_password1": new, "new_password2": new},
     )

@@ -35,10 +35,10 @@ def roles(project: Project) -> dict[str, str]:
     return dict(project.memberships.values_list("user__email", "role"))
 
 
-def test_who_founds_a_project_is_its_admin(page: Client, user: User) -> None:
+def test_who_founds_a_project_is_its_admin(browser: Client, user: User) -> None:
     connection = Connection.objects.get(name="Doubleword")
 
-    response = page.post("/projects/new/", {"name": "Été 2026!", "connection": connection.pk})
+    response = browser.post("/projects/new/", {"name": "Été 2026!", "connection": connection.pk})
 
     project = Project.objects.get()
     assert response["Location"] == "/projects/ete-2026/"
@@ -50,11 +50,11 @@ def test_who_founds_a_project_is_its_admin(page: Client, user: User) -> None:
     "name", ["New", "Support tickets", "日本", "support", "שלום", "مشروع", "🚀🎉", "project"]
 )
 def test_every_project_has_an_address_of_its_own(
-    page: Client, project: Project, name: str
+    browser: Client, project: Project, name: str
 ) -> None:
     make_project(slug="support-tickets")
 
-    response = page.post(
+    response = browser.post(
         "/projects/new/", {"name": name, "connection": project.connection.pk}, follow=True
     )
 
@@ -67,11 +67,11 @@ def test_every_project_has_an_address_of_its_own(
     }
 
 
-def test_names_without_latin_letters_do_not_share_an_address(page: Client) -> None:
+def test_names_without_latin_letters_do_not_share_an_address(browser: Client) -> None:
     connection = Connection.objects.get(name="Doubleword")
 
     for name in ("שלום", "مشروع", "🚀🎉"):
-        page.post("/projects/new/", {"name": name, "connection": connection.pk})
+        browser.post("/projects/new/", {"name": name, "connection": connection.pk})
 
     slugs = list(Project.objects.values_list("slug", flat=True))
     assert len(slugs) == 3
@@ -88,48 +88,50 @@ def test_names_without_latin_letters_do_not_share_an_address(page: Client) -> No
     ],
 )
 def test_a_name_that_cannot_be_one_is_answered_with_a_sentence(
-    page: Client, managed: Project, name: str, sentence: str
+    browser: Client, managed: Project, name: str, sentence: str
 ) -> None:
     connection = Connection.objects.get(name="Doubleword")
     asked = {"name": name, "connection": connection.pk}
 
     for url in ("/projects/new/", "/projects/support/settings/"):
-        assert sentence in page.post(url, asked).content.decode()
+        assert sentence in browser.post(url, asked).content.decode()
     assert [each.name for each in Project.objects.all()] == ["Support tickets"]
 
 
-def test_of_several_connections_none_is_chosen_beforehand(page: Client, project: Project) -> None:
+def test_of_several_connections_none_is_chosen_beforehand(
+    browser: Client, project: Project
+) -> None:
     Connection.objects.filter(pk=project.connection_id).update(is_sandbox=True)
 
-    html = page.get("/projects/new/").content.decode()
+    html = browser.get("/projects/new/").content.decode()
 
     radios = re.findall(r'<input type="radio"[^>]*>', html)
     assert [" checked" in radio for radio in radios] == [False, False]
     assert "Answers are made up, and nothing is paid." in html
     assert "the account behind the key pays for them" in html
-    answer = page.post("/projects/new/", {"name": "Mine"}).content.decode()
+    answer = browser.post("/projects/new/", {"name": "Mine"}).content.decode()
     assert "Choose where the project&#x27;s batches run." in answer
     assert Project.objects.count() == 1
 
 
-def test_the_only_connection_is_chosen_beforehand(page: Client) -> None:
-    html = page.get("/projects/new/").content.decode()
+def test_the_only_connection_is_chosen_beforehand(browser: Client) -> None:
+    html = browser.get("/projects/new/").content.decode()
 
     (radio,) = re.findall(r'<input type="radio"[^>]*>', html)
     assert " checked" in radio
 
 
-def test_without_a_connection_it_is_said_who_can_add_one(page: Client) -> None:
+def test_without_a_connection_it_is_said_who_can_add_one(browser: Client) -> None:
     Price.objects.all().delete()
     Connection.objects.all().delete()
 
-    assert "Ask an operator to add a connection." in page.get("/projects/new/").content.decode()
+    assert "Ask an operator to add a connection." in browser.get("/projects/new/").content.decode()
 
 
 def test_an_admin_gives_a_project_another_name_at_the_same_address(
-    page: Client, managed: Project
+    browser: Client, managed: Project
 ) -> None:
-    html = page.post(
+    html = browser.post(
         "/projects/support/settings/", {"name": "תמיכה 🚀"}, follow=True
     ).content.decode()
 
@@ -140,10 +142,10 @@ def test_an_admin_gives_a_project_another_name_at_the_same_address(
 
 
 def test_a_member_looks_at_the_settings_and_does_not_change_them(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
-    html = page.get("/projects/support/settings/").content.decode()
-    response = page.post("/projects/support/settings/", {"name": "Mine now"})
+    html = browser.get("/projects/support/settings/").content.decode()
+    response = browser.post("/projects/support/settings/", {"name": "Mine now"})
 
     assert "Rename the project" not in html
     assert "Its admins can give it another name." in html
@@ -153,7 +155,7 @@ def test_a_member_looks_at_the_settings_and_does_not_change_them(
 
 
 def test_no_page_of_projects_takes_more_than_ten_queries(
-    page: Client,
+    browser: Client,
     user: User,
     managed: Project,
     django_assert_max_num_queries: DjangoAssertNumQueries,
@@ -174,11 +176,11 @@ def test_no_page_of_projects_takes_more_than_ten_queries(
         f"{URL}{one}/remove/",
     ):
         with django_assert_max_num_queries(10):
-            assert page.get(url).status_code == 200
+            assert browser.get(url).status_code == 200
 
 
 def test_two_that_are_founded_at_the_same_instant_do_not_crash(
-    page: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+    browser: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         ProjectForm,
@@ -188,7 +190,7 @@ def test_two_that_are_founded_at_the_same_instant_do_not_crash(
         ),
     )
 
-    response = page.post(
+    response = browser.post(
         "/projects/new/", {"name": "Support", "connection": project.connection.pk}, follow=True
     )
 
@@ -196,16 +198,17 @@ def test_two_that_are_founded_at_the_same_instant_do_not_crash(
     assert Project.objects.count() == 1
 
 
-def test_a_project_needs_a_name(page: Client) -> None:
+def test_a_project_needs_a_name(browser: Client) -> None:
     assert (
-        "Give the project a name." in page.post("/projects/new/", {"name": " "}).content.decode()
+        "Give the project a name."
+        in browser.post("/projects/new/", {"name": " "}).content.decode()
     )
 
 
-def test_an_admin_adds_people_by_address(page: Client, managed: Project) -> None:
+def test_an_admin_adds_people_by_address(browser: Client, managed: Project) -> None:
     make_user("bob@example.com")
 
-    page.post(URL, {"action": "add", "email": "Bob@example.com", "role": VIEWER})
+    browser.post(URL, {"action": "add", "email": "Bob@example.com", "role": VIEWER})
 
     assert roles(managed) == {"ada@example.com": "admin", "bob@example.com": "viewer"}
 
@@ -219,43 +222,43 @@ def test_an_admin_adds_people_by_address(page: Client, managed: Project) -> None
     ],
 )
 def test_who_cannot_be_added_is_said(
-    page: Client, managed: Project, email: str, sentence: str
+    browser: Client, managed: Project, email: str, sentence: str
 ) -> None:
-    html = page.post(URL, {"action": "add", "email": email, "role": MEMBER}).content.decode()
+    html = browser.post(URL, {"action": "add", "email": email, "role": MEMBER}).content.decode()
 
     assert sentence in html
     assert managed.memberships.count() == 1
 
 
-def test_an_admin_changes_roles_and_takes_people_out(page: Client, managed: Project) -> None:
+def test_an_admin_changes_roles_and_takes_people_out(browser: Client, managed: Project) -> None:
     join(make_user("bob@example.com"), managed)
     bob = Membership.objects.get(user__email="bob@example.com")
 
-    page.post(URL, {"action": "role", "membership": bob.pk, "role": ADMIN})
+    browser.post(URL, {"action": "role", "membership": bob.pk, "role": ADMIN})
     assert roles(managed)["bob@example.com"] == "admin"
 
-    page.post(f"{URL}{bob.pk}/remove/")
+    browser.post(f"{URL}{bob.pk}/remove/")
     assert roles(managed) == {"ada@example.com": "admin"}
 
 
-def test_a_project_keeps_an_admin(page: Client, managed: Project) -> None:
+def test_a_project_keeps_an_admin(browser: Client, managed: Project) -> None:
     mine = managed.memberships.get()
     change = {"action": "role", "role": VIEWER, "membership": mine.pk}
 
     for response in (
-        page.post(URL, change, follow=True),
-        page.post(f"{URL}{mine.pk}/remove/", follow=True),
+        browser.post(URL, change, follow=True),
+        browser.post(f"{URL}{mine.pk}/remove/", follow=True),
     ):
         assert "A project needs an admin." in response.content.decode()
     assert roles(managed) == {"ada@example.com": "admin"}
 
 
-def test_nobody_is_taken_out_by_a_look_at_the_question(page: Client, managed: Project) -> None:
+def test_nobody_is_taken_out_by_a_look_at_the_question(browser: Client, managed: Project) -> None:
     bob = join(make_user("bob@example.com", first_name="Bob", last_name="Kahn"), managed)
     url = f"{URL}{bob.memberships.get().pk}/remove/"
 
-    whole = page.get(url).content.decode()
-    dialog = page.get(url, headers={"HX-Request": "true"}).content.decode()
+    whole = browser.get(url).content.decode()
+    dialog = browser.get(url, headers={"HX-Request": "true"}).content.decode()
 
     assert "<html" in whole
     assert "<html" not in dialog
@@ -263,20 +266,20 @@ def test_nobody_is_taken_out_by_a_look_at_the_question(page: Client, managed: Pr
         assert "Take <bdi>Bob Kahn</bdi> out of <bdi>Support tickets</bdi>?" in html
         assert "bob@example.com will no longer see the project" in html
         assert "No batch under way here runs on this person" in html
-    assert f'href="{url}"' in page.get(URL).content.decode()
+    assert f'href="{url}"' in browser.get(URL).content.decode()
     assert managed.memberships.count() == 2
 
 
 def test_batches_on_the_keys_of_who_is_taken_out_go_on_and_that_is_said(
-    page: Client, managed: Project
+    browser: Client, managed: Project
 ) -> None:
     bob = join(make_user("bob@example.com"), managed)
     batch = make_batch(managed, bob, key=make_key(bob, managed.connection))
     finish(make_batch(managed, bob, key=batch.key))
     url = f"{URL}{bob.memberships.get().pk}/remove/"
 
-    html = page.get(url).content.decode()
-    page.post(url)
+    html = browser.get(url).content.decode()
+    browser.post(url)
 
     assert "1 batch under way here runs on this person" in html
     batch.refresh_from_db()
@@ -285,13 +288,13 @@ def test_batches_on_the_keys_of_who_is_taken_out_go_on_and_that_is_said(
 
 
 def test_who_takes_themselves_out_is_told_what_it_means_and_sent_to_the_list(
-    page: Client, managed: Project
+    browser: Client, managed: Project
 ) -> None:
     join(make_user("bob@example.com"), managed, ADMIN)
     mine = managed.memberships.get(user__email="ada@example.com")
 
-    html = page.get(f"{URL}{mine.pk}/remove/").content.decode()
-    response = page.post(f"{URL}{mine.pk}/remove/", follow=True)
+    html = browser.get(f"{URL}{mine.pk}/remove/").content.decode()
+    response = browser.post(f"{URL}{mine.pk}/remove/", follow=True)
 
     assert "Take yourself out of" in html
     assert "another admin has to add you again" in html
@@ -300,8 +303,8 @@ def test_who_takes_themselves_out_is_told_what_it_means_and_sent_to_the_list(
     assert roles(managed) == {"bob@example.com": "admin"}
 
 
-def test_the_only_admin_is_not_offered_to_go(page: Client, managed: Project) -> None:
-    html = page.get(f"{URL}{managed.memberships.get().pk}/remove/").content.decode()
+def test_the_only_admin_is_not_offered_to_go(browser: Client, managed: Project) -> None:
+    html = browser.get(f"{URL}{managed.memberships.get().pk}/remove/").content.decode()
 
     assert "only admin, and it needs one" in html
     assert "Take out</button>" not in html
@@ -311,45 +314,45 @@ def test_the_only_admin_is_not_offered_to_go(page: Client, managed: Project) -> 
     "membership", ["", "0", "x", "999999999", "-1", "²", "1\0", "9" * 30, "9" * 5000]
 )
 def test_a_membership_that_is_not_here_is_not_found(
-    page: Client, managed: Project, membership: str
+    browser: Client, managed: Project, membership: str
 ) -> None:
-    assert page.post(URL, {"action": "role", "membership": membership}).status_code == 404
+    assert browser.post(URL, {"action": "role", "membership": membership}).status_code == 404
 
 
 @pytest.mark.parametrize("membership", ["0", "999999999", "9" * 30, "9" * 5000])
 def test_who_is_not_in_the_project_cannot_be_taken_out(
-    page: Client, managed: Project, membership: str
+    browser: Client, managed: Project, membership: str
 ) -> None:
-    assert page.post(f"{URL}{membership}/remove/").status_code == 404
+    assert browser.post(f"{URL}{membership}/remove/").status_code == 404
 
 
 def test_people_of_another_project_cannot_be_reached_through_ones_own(
-    page: Client, managed: Project
+    browser: Client, managed: Project
 ) -> None:
     other = make_project(make_user())
 
     pk = other.memberships.get().pk
 
-    assert page.post(f"{URL}{pk}/remove/").status_code == 404
+    assert browser.post(f"{URL}{pk}/remove/").status_code == 404
     change = {"action": "role", "role": VIEWER, "membership": pk}
-    assert page.post(URL, change).status_code == 404
+    assert browser.post(URL, change).status_code == 404
     assert set(roles(other).values()) == {MEMBER}
 
 
 def test_a_project_says_what_it_spent_this_month(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     finish(make_batch(project, user))
     finish(make_batch(make_project(user), user))
 
-    html = page.get("/projects/support/").content.decode()
+    html = browser.get("/projects/support/").content.decode()
 
     assert '<b>$0.0006</b><span class="muted">spent this month' in html
     assert '<b>1</b><span class="muted">finished this month' in html
 
 
 def test_a_sandbox_is_called_one_on_every_page_of_its_project(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     Connection.objects.filter(pk=project.connection_id).update(is_sandbox=True)
     batch = finish(make_batch(project, user))
@@ -363,5 +366,5 @@ def test_a_sandbox_is_called_one_on_every_page_of_its_project(
         f"/batches/{batch.pk}/results/1/",
         batch.upload.get_absolute_url(),
     ):
-        assert "Sandbox: answers are made up, nothing is paid" in page.get(url).content.decode()
-    assert "Sandbox" in page.get("/").content.decode()
+        assert "Sandbox: answers are made up, nothing is paid" in browser.get(url).content.decode()
+    assert "Sandbox" in browser.get("/").content.decode()

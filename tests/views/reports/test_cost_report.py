@@ -43,12 +43,12 @@ def batches() -> list[Batch]:
     return [finish(batch) for batch in made]
 
 
-def html_of(page: Client, /, **query: str) -> str:
-    return page.get("/report/", query).content.decode()
+def html_of(browser: Client, /, **query: str) -> str:
+    return browser.get("/report/", query).content.decode()
 
 
-def csv_of(page: Client, /, **query: str) -> list[dict[str, str]]:
-    text = b"".join(page.get("/report/batches.csv", query)).decode()
+def csv_of(browser: Client, /, **query: str) -> list[dict[str, str]]:
+    text = b"".join(browser.get("/report/batches.csv", query)).decode()
     return list(csv.DictReader(text.splitlines()))
 
 

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db
 PAGE = "/report/accuracy/"
 
 
-def words(page: Client, url: str) -> str:
-    html = unescape(page.get(url).content.decode())
+def words(browser: Client, url: str) -> str:
+    html = unescape(browser.get(url).content.decode())
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
@@ -36,8 +36,8 @@ def staff(client: Client) -> Client:
     return client
 
 
-def test_the_page_is_for_operators(page: Client) -> None:
-    assert page.get(PAGE).status_code == 403
+def test_the_page_is_for_operators(browser: Client) -> None:
+    assert browser.get(PAGE).status_code == 403
 
 
 def test_without_a_batch_to_compare_it_says_what_is_missing(staff: Client) -> None:
@@ -80,11 +80,11 @@ def test_the_report_leads_to_it(staff: Client) -> None:
     assert f'href="{PAGE}"' in staff.get("/report/").content.decode()
 
 
-def test_a_batch_says_how_far_its_estimate_was_off(page: Client, project: Project) -> None:
+def test_a_batch_says_how_far_its_estimate_was_off(browser: Client, project: Project) -> None:
     batch = finish(make_batch(project))
     Batch.objects.update(estimated_cost_usd=Decimal("0.42"), actual_cost_usd=Decimal("0.38"))
 
-    said = words(page, batch.get_absolute_url())
+    said = words(browser, batch.get_absolute_url())
 
     assert "$0.38 , estimated ~$0.42: 10 % less" in said
     assert "no history: 1.1 times the input, at least 100 tokens" in said
@@ -92,18 +92,18 @@ def test_a_batch_says_how_far_its_estimate_was_off(page: Client, project: Projec
     assert re.search(r"Prices of \d+ \w+ 2025, kept as they were", said)
 
 
-def test_a_batch_says_that_failures_made_it_cheaper(page: Client, project: Project) -> None:
+def test_a_batch_says_that_failures_made_it_cheaper(browser: Client, project: Project) -> None:
     batch = finish(make_batch(project), [answer_line(1)], [error_line(2), error_line(3)])
 
-    assert "1 of 3 requests had an answer to pay for." in words(page, batch.get_absolute_url())
+    assert "1 of 3 requests had an answer to pay for." in words(browser, batch.get_absolute_url())
 
 
-def test_a_batch_without_a_limit_says_so(page: Client, project: Project, user: User) -> None:
+def test_a_batch_without_a_limit_says_so(browser: Client, project: Project, user: User) -> None:
     body = {"model": "Qwen/Qwen3-30B", "messages": [{"role": "user", "content": "Why?"}]}
     content = request_line(1, body=body).encode()
     batch = make_batch(project, upload=make_upload(project, user, content=content))
 
-    assert "without a limit" in words(page, batch.get_absolute_url())
+    assert "without a limit" in words(browser, batch.get_absolute_url())
 
 
 @pytest.mark.parametrize(
@@ -116,19 +116,19 @@ def test_a_batch_without_a_limit_says_so(page: Client, project: Project, user: U
     ],
 )
 def test_what_the_provider_billed_is_held_against_our_sum(
-    page: Client, project: Project, billed: str, said: str, is_off: bool
+    browser: Client, project: Project, billed: str, said: str, is_off: bool
 ) -> None:
     batch = finish(make_batch(project))
     Batch.objects.update(actual_cost_usd=Decimal("0.38"), billed_cost_usd=Decimal(billed))
 
-    text = words(page, batch.get_absolute_url())
+    text = words(browser, batch.get_absolute_url())
 
     assert f"{batch.connection} says that it {said}" in text
     assert ("Differs" in text) is is_off
 
 
 def test_no_other_teams_name_or_file_is_in_what_was_learnt_from_them(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     for number in range(4):
         owner = make_user(f"grace{number}@example.org", first_name="Grace")
@@ -137,9 +137,9 @@ def test_no_other_teams_name_or_file_is_in_what_was_learnt_from_them(
         finish(make_batch(secret, owner, upload=upload, name=f"Plan {number}"))
     upload = make_upload(project, user)
 
-    html = page.get(f"/files/{upload.pk}/batch/window/", follow=True).content.decode()
+    html = browser.get(f"/files/{upload.pk}/batch/window/", follow=True).content.decode()
     batch = make_batch(project, user, upload=upload)
-    html += page.get(batch.get_absolute_url()).content.decode()
+    html += browser.get(batch.get_absolute_url()).content.decode()
 
     assert "from 4 batches of this model on this portal" in html
     assert not re.search("grace|merger|confidential|Plan ", html, re.IGNORECASE)

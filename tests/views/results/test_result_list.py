@@ -26,48 +26,48 @@ def batch(project: Project, user: User) -> Batch:
     )
 
 
-def results(page: Client, batch: Batch, **query: str) -> str:
-    return page.get(f"/batches/{batch.pk}/results/", query).content.decode()
+def results(browser: Client, batch: Batch, **query: str) -> str:
+    return browser.get(f"/batches/{batch.pk}/results/", query).content.decode()
 
 
-def test_results_are_in_the_order_of_the_file_and_paged(page: Client, batch: Batch) -> None:
-    first = results(page, batch)
+def test_results_are_in_the_order_of_the_file_and_paged(browser: Client, batch: Batch) -> None:
+    first = results(browser, batch)
     assert [n for n in range(1, 61) if f"row-{n}<" in first] == list(range(1, 51))
     assert "?after=50" in first
     assert "before=" not in first
 
-    second = results(page, batch, after="50")
+    second = results(browser, batch, after="50")
     assert [n for n in range(1, 61) if f"row-{n}<" in second] == list(range(51, 61))
     assert "?before=51" in second
     assert "after=" not in second
 
-    back = results(page, batch, before="51")
+    back = results(browser, batch, before="51")
     assert [n for n in range(1, 61) if f"row-{n}<" in back] == list(range(1, 51))
 
 
 def test_results_are_filtered_by_outcome_and_found_by_custom_id(
-    page: Client, batch: Batch
+    browser: Client, batch: Batch
 ) -> None:
-    failed = results(page, batch, outcome="failed")
+    failed = results(browser, batch, outcome="failed")
     assert "row-2<" in failed
     assert "row-1<" not in failed
     assert "Out of memory." in failed
-    assert "row-60<" in results(page, batch, outcome="missing")
-    assert "row-59<" in results(page, batch, q="W-59")
-    assert "No request matches." in results(page, batch, q="nowhere")
-    assert "row-1<" not in results(page, batch, outcome="nonsense")
+    assert "row-60<" in results(browser, batch, outcome="missing")
+    assert "row-59<" in results(browser, batch, q="W-59")
+    assert "No request matches." in results(browser, batch, q="nowhere")
+    assert "row-1<" not in results(browser, batch, outcome="nonsense")
 
 
-def test_htmx_gets_the_rows_alone(page: Client, batch: Batch) -> None:
-    response = page.get(f"/batches/{batch.pk}/results/", headers={"HX-Request": "true"})
+def test_htmx_gets_the_rows_alone(browser: Client, batch: Batch) -> None:
+    response = browser.get(f"/batches/{batch.pk}/results/", headers={"HX-Request": "true"})
 
     assert response.content.decode().strip().startswith('<section id="rows"')
 
 
 def test_a_result_is_shown_beside_its_request_with_its_neighbours(
-    page: Client, batch: Batch
+    browser: Client, batch: Batch
 ) -> None:
-    html = page.get(f"/batches/{batch.pk}/results/3/").content.decode()
+    html = browser.get(f"/batches/{batch.pk}/results/3/").content.decode()
 
     assert "Question 3?" in html
     assert "Answer 3." in html
@@ -75,23 +75,23 @@ def test_a_result_is_shown_beside_its_request_with_its_neighbours(
     assert f'rel="next" href="/batches/{batch.pk}/results/4/"' in html
 
 
-def test_neighbours_are_those_of_the_filter(page: Client, batch: Batch) -> None:
-    html = page.get(f"/batches/{batch.pk}/results/2/", {"outcome": "missing"}).content.decode()
+def test_neighbours_are_those_of_the_filter(browser: Client, batch: Batch) -> None:
+    html = browser.get(f"/batches/{batch.pk}/results/2/", {"outcome": "missing"}).content.decode()
 
     assert f'rel="next" href="/batches/{batch.pk}/results/60/?outcome=missing"' in html
     assert 'rel="prev"' not in html
 
 
-def test_a_request_without_an_answer_says_so(page: Client, batch: Batch) -> None:
-    html = page.get(f"/batches/{batch.pk}/results/60/").content.decode()
+def test_a_request_without_an_answer_says_so(browser: Client, batch: Batch) -> None:
+    html = browser.get(f"/batches/{batch.pk}/results/60/").content.decode()
 
     assert "No result" in html
     assert "There is no answer." in html
-    assert page.get(f"/batches/{batch.pk}/results/61/").status_code == 404
+    assert browser.get(f"/batches/{batch.pk}/results/61/").status_code == 404
 
 
 def test_json_keeps_every_digit_and_markup_stays_text(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     line = request_line(1).replace(
         '"max_tokens": 100', '"max_tokens": 100, "seed": 12345678901234567890123'
@@ -99,7 +99,7 @@ def test_json_keeps_every_digit_and_markup_stays_text(
     upload = make_upload(project, user, content=f"{line}\n".encode())
     batch = finish(make_batch(upload=upload), [answer_line(1, text="<script>alert(1)</script>")])
 
-    html = page.get(f"/batches/{batch.pk}/results/1/").content.decode()
+    html = browser.get(f"/batches/{batch.pk}/results/1/").content.decode()
 
     assert "12345678901234567890123" in html
     assert "<script>alert(1)" not in html
@@ -107,9 +107,9 @@ def test_json_keeps_every_digit_and_markup_stays_text(
 
 
 def test_a_batch_whose_requests_are_not_listed_yet_says_so(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
-    assert "still being listed" in results(page, make_batch(project, user))
+    assert "still being listed" in results(browser, make_batch(project, user))
 
 
 @pytest.mark.parametrize(
@@ -125,21 +125,23 @@ def test_a_batch_whose_requests_are_not_listed_yet_says_so(
     ],
 )
 def test_a_page_beyond_the_results_does_not_say_that_there_are_none(
-    page: Client, batch: Batch, query: dict[str, str]
+    browser: Client, batch: Batch, query: dict[str, str]
 ) -> None:
-    html = results(page, batch, **query)
+    html = results(browser, batch, **query)
 
     assert "there are no results" not in html
     assert "No request matches." in html
 
 
-def test_deep_nesting_does_not_blow_a_page_up(page: Client, project: Project, user: User) -> None:
+def test_deep_nesting_does_not_blow_a_page_up(
+    browser: Client, project: Project, user: User
+) -> None:
     deep = "[" * 110 + ",".join(["1"] * 100_000) + "]" * 110
     line = request_line(1).replace('"max_tokens": 100', f'"max_tokens": 100, "x": {deep}')
     upload = make_upload(project, user, content=f"{line}\n".encode())
     batch = finish(make_batch(upload=upload))
 
-    response = page.get(f"/batches/{batch.pk}/results/1/")
+    response = browser.get(f"/batches/{batch.pk}/results/1/")
 
     assert "1,1,1" in response.content.decode()
     assert len(response.content) < 1024 * 1024

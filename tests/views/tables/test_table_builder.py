@@ -56,19 +56,19 @@ def requests_of(upload: Upload) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(upload.chunks()).splitlines()]
 
 
-def html_of(page: Client, url: str) -> str:
-    return page.get(url).content.decode()
+def html_of(browser: Client, url: str) -> str:
+    return browser.get(url).content.decode()
 
 
 def test_a_table_becomes_a_file_that_goes_on_to_its_check(
-    page: Client, project: Project, woken: list[str], committed: Committed
+    browser: Client, project: Project, woken: list[str], committed: Committed
 ) -> None:
     sent = SimpleUploadedFile("tickets.csv", "id;name;text\nt-1;Ana;Größe?\n".encode("cp1252"))
 
-    mapping = page.post(START, {"file": sent}, follow=True)
-    preview = page.post(mapping.request["PATH_INFO"], FIELDS, follow=True)
+    mapping = browser.post(START, {"file": sent}, follow=True)
+    preview = browser.post(mapping.request["PATH_INFO"], FIELDS, follow=True)
     with committed(execute=True):
-        made = page.post(preview.request["PATH_INFO"], follow=True)
+        made = browser.post(preview.request["PATH_INFO"], follow=True)
 
     assert "{name}" in mapping.content.decode()
     assert "Windows-1252" in mapping.content.decode()
@@ -92,21 +92,21 @@ def test_a_table_becomes_a_file_that_goes_on_to_its_check(
     assert str(upload.pk) in woken
 
 
-def test_pasted_cells_are_a_table(page: Client, project: Project) -> None:
-    page.post(START, {"pasted": "id\ttext\r\n1\ttwo, three\r\n"})
+def test_pasted_cells_are_a_table(browser: Client, project: Project) -> None:
+    browser.post(START, {"pasted": "id\ttext\r\n1\ttwo, three\r\n"})
 
     table = project.tables.get()
     assert (table.columns, table.rows) == (["id", "text"], 1)
     assert list(table.open_rows()) == [{"id": "1", "text": "two, three"}]
 
 
-def test_another_sheet_of_a_workbook_can_be_read(page: Client, project: Project) -> None:
+def test_another_sheet_of_a_workbook_can_be_read(browser: Client, project: Project) -> None:
     content = workbook(Sheet=[["a"], ["1"]], Second=[["b"], ["2"], ["3"]])
-    page.post(START, {"file": SimpleUploadedFile("book.csv", content)})
+    browser.post(START, {"file": SimpleUploadedFile("book.csv", content)})
     table = project.tables.get()
     before = table.cells.name
 
-    page.post(f"/tables/{table.pk}/read/", {"sheet": "Second"})
+    browser.post(f"/tables/{table.pk}/read/", {"sheet": "Second"})
 
     table.refresh_from_db()
     assert (table.columns, table.rows, table.asked.sheet) == (["b"], 2, "Second")
@@ -125,34 +125,34 @@ def test_another_sheet_of_a_workbook_can_be_read(page: Client, project: Project)
     ],
 )
 def test_what_is_no_table_is_refused_on_the_spot(
-    page: Client, project: Project, sent: dict[str, Any], says: str
+    browser: Client, project: Project, sent: dict[str, Any], says: str
 ) -> None:
     data = {
         name: SimpleUploadedFile("x", value) if name == "file" else value
         for name, value in sent.items()
     }
 
-    response = page.post(START, data)
+    response = browser.post(START, data)
 
     assert says in response.content.decode()
     assert not project.tables.exists()
 
 
 def test_a_table_that_is_too_large_is_refused(
-    page: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+    browser: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_import, "MAX_TABLE_MIB", 0)
 
-    response = page.post(START, {"pasted": "a\n1"})
+    response = browser.post(START, {"pasted": "a\n1"})
 
     assert "0 MiB at most" in response.content.decode()
     assert not project.tables.exists()
 
 
 def test_a_table_without_rows_says_so_and_can_be_read_differently(
-    page: Client, project: Project
+    browser: Client, project: Project
 ) -> None:
-    response = page.post(START, {"pasted": "a,b"}, follow=True)
+    response = browser.post(START, {"pasted": "a,b"}, follow=True)
 
     html = response.content.decode()
     assert "a header and no rows" in html
@@ -179,9 +179,9 @@ def test_a_table_without_rows_says_so_and_can_be_read_differently(
     ],
 )
 def test_a_recipe_that_does_not_fit_is_marked_where_it_is_wrong(
-    page: Client, table: SourceTable, changes: dict[str, str], says: str
+    browser: Client, table: SourceTable, changes: dict[str, str], says: str
 ) -> None:
-    response = page.post(table.get_absolute_url(), FIELDS | changes)
+    response = browser.post(table.get_absolute_url(), FIELDS | changes)
 
     assert says in response.content.decode().replace("&quot;", '"')
     table.refresh_from_db()
@@ -189,23 +189,25 @@ def test_a_recipe_that_does_not_fit_is_marked_where_it_is_wrong(
 
 
 def test_the_preview_names_the_rows_that_give_no_request(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     content = "id,name,text\na,Ana,x\nb,Bob,\na,Cho,y\n"
     table = make_table(project, user, content=content)
 
-    html = page.post(table.get_absolute_url(), FIELDS, follow=True).content.decode()
+    html = browser.post(table.get_absolute_url(), FIELDS, follow=True).content.decode()
 
     assert "Row 2</td><td>Column “text” is empty." in html
     assert "Row 3</td><td>custom_id a is that of row 1 too." in html
     assert "Make the file" not in html
 
 
-def test_a_file_is_made_of_all_rows_or_of_none(page: Client, project: Project, user: User) -> None:
+def test_a_file_is_made_of_all_rows_or_of_none(
+    browser: Client, project: Project, user: User
+) -> None:
     content = "id,text\n" + 1_500 * "1,x\n" + "2,\n"
     table = make_table(project, user, content=content, prompt_settings=RECIPE)
 
-    html = page.post(f"/tables/{table.pk}/preview/", follow=True).content.decode()
+    html = browser.post(f"/tables/{table.pk}/preview/", follow=True).content.decode()
 
     assert "No file was made: 1 row" in html
     assert "Row 1,501</td><td>Column “text” is empty." in html
@@ -213,10 +215,10 @@ def test_a_file_is_made_of_all_rows_or_of_none(page: Client, project: Project, u
 
 
 def test_a_price_is_shown_for_each_window_and_none_is_invented(
-    page: Client, table: SourceTable
+    browser: Client, table: SourceTable
 ) -> None:
-    known = page.post(table.get_absolute_url(), FIELDS, follow=True).content.decode()
-    unknown = page.post(
+    known = browser.post(table.get_absolute_url(), FIELDS, follow=True).content.decode()
+    unknown = browser.post(
         table.get_absolute_url(), FIELDS | {"model": "somebody/else"}, follow=True
     ).content.decode()
 
@@ -227,16 +229,16 @@ def test_a_price_is_shown_for_each_window_and_none_is_invented(
 
 
 def test_of_a_long_table_the_first_rows_stand_for_all(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
-    rows = 3 * preview_requests.ROWS_LOOKED_AT
+    rows = 3 * preview_requests.PREVIEW_ROWS
     content = "text\n" + rows * "The same question\n"
     table = make_table(project, user, content=content, prompt_settings=RECIPE)
     seen = preview_requests.preview_requests(table, RECIPE)
 
-    html = html_of(page, f"/tables/{table.pk}/preview/")
+    html = html_of(browser, f"/tables/{table.pk}/preview/")
 
-    facts = preview_requests.extrapolated(seen, rows).models[MODEL]
+    facts = preview_requests.extrapolate_report(seen, rows).models[MODEL]
     assert facts.requests == rows
     assert facts.input_tokens == 3 * seen.report.models[MODEL].input_tokens
     assert not facts.exact
@@ -245,13 +247,13 @@ def test_of_a_long_table_the_first_rows_stand_for_all(
 
 
 def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     project.connection.max_requests = 1
     project.connection.save()
     table = make_table(project, user, prompt_settings=RECIPE)
 
-    made = page.post(f"/tables/{table.pk}/preview/", follow=True)
+    made = browser.post(f"/tables/{table.pk}/preview/", follow=True)
     (upload,) = Upload.objects.all()
     tasks.check(str(upload.pk))
     upload.refresh_from_db()
@@ -263,7 +265,7 @@ def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
 
 
 def test_a_large_table_is_read_and_made_by_a_worker(
-    page: Client,
+    browser: Client,
     project: Project,
     woken: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -273,150 +275,152 @@ def test_a_large_table_is_read_and_made_by_a_worker(
     monkeypatch.setattr(requests_from_table, "QUICK_ROWS", 0)
 
     with committed(execute=True):
-        page.post(START, {"pasted": "id,name,text\n1,a,b"})
+        browser.post(START, {"pasted": "id,name,text\n1,a,b"})
     table = project.tables.get()
-    assert "being read" in html_of(page, table.get_absolute_url())
+    assert "being read" in html_of(browser, table.get_absolute_url())
     tasks.read_table(woken.pop())
-    page.post(table.get_absolute_url(), FIELDS)
+    browser.post(table.get_absolute_url(), FIELDS)
     with committed(execute=True):
-        making = page.post(f"/tables/{table.pk}/preview/", follow=True)
+        making = browser.post(f"/tables/{table.pk}/preview/", follow=True)
     assert "The file is being made" in making.content.decode()
     tasks.make_file(woken.pop())
 
-    done = page.get(f"/tables/{table.pk}/preview/?made=1", headers={"HX-Request": "true"})
+    done = browser.get(f"/tables/{table.pk}/preview/?made=1", headers={"HX-Request": "true"})
     assert done["HX-Redirect"] == f"/files/{project.uploads.get().pk}/batch/"
 
 
 def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
-    page: Client, project: Project, woken: list[str], monkeypatch: pytest.MonkeyPatch
+    browser: Client, project: Project, woken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_import, "QUICK_UNPACKED", 1_000)
 
-    page.post(START, {"file": SimpleUploadedFile("a.xlsx", workbook(S=[["text"], ["a"]]))})
+    browser.post(START, {"file": SimpleUploadedFile("a.xlsx", workbook(S=[["text"], ["a"]]))})
 
     assert project.tables.get().status == SourceTable.Status.READING
 
 
 def test_the_list_of_ids_holds_no_formula() -> None:
     origin = FileOrigin()
-    origin.ids = zlib.compress(requests_from_table._id_map([("cmd-1", "=cmd|' /C calc'!A1")]))
+    origin.ids = zlib.compress(requests_from_table._id_map_csv([("cmd-1", "=cmd|' /C calc'!A1")]))
 
-    listed = requests_from_table.id_map(origin).decode("utf-8-sig").splitlines()
+    listed = requests_from_table.id_map_csv(origin).decode("utf-8-sig").splitlines()
 
     assert listed == ["custom_id,id_in_the_table", "cmd-1,'=cmd|' /C calc'!A1"]
 
 
-def test_pressing_twice_makes_one_file(page: Client, project: Project, table: SourceTable) -> None:
-    requests_from_table.keep_settings(table, RECIPE, None)
+def test_pressing_twice_makes_one_file(
+    browser: Client, project: Project, table: SourceTable
+) -> None:
+    requests_from_table.save_settings(table, RECIPE, None)
 
     for _ in range(2):
-        page.post(f"/tables/{table.pk}/preview/")
+        browser.post(f"/tables/{table.pk}/preview/")
 
     assert project.uploads.count() == 1
     assert FileOrigin.objects.count() == 1
 
 
-def test_a_file_says_what_made_it(page: Client, project: Project, user: User) -> None:
+def test_a_file_says_what_made_it(browser: Client, project: Project, user: User) -> None:
     table = make_table(project, user, content="id,text\nGröße,a\nb,c\n")
     prompt_settings = PromptSettings(
         model=MODEL, prompt="Say {text}", id_column="id", unsafe_ids="hash"
     )
     version = requests_from_table.save_template(project, user, "Sayings", prompt_settings)
-    requests_from_table.keep_settings(table, prompt_settings, version)
+    requests_from_table.save_settings(table, prompt_settings, version)
 
-    page.post(f"/tables/{table.pk}/preview/")
+    browser.post(f"/tables/{table.pk}/preview/")
 
     upload = project.uploads.get()
-    html = html_of(page, f"/files/{upload.pk}/origin/")
+    html = html_of(browser, f"/files/{upload.pk}/origin/")
     assert "Sayings" in html
     assert "version 1" in html
-    ids = page.get(f"/files/{upload.pk}/origin/ids.csv").content.decode("utf-8-sig")
+    ids = browser.get(f"/files/{upload.pk}/origin/ids.csv").content.decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(ids))
     assert row["id_in_the_table"] == "Größe"
     assert row["custom_id"] == requests_of(upload)[0]["custom_id"]
 
 
 def test_a_recipe_that_was_changed_is_not_called_the_template(
-    page: Client, project: Project, user: User, table: SourceTable
+    browser: Client, project: Project, user: User, table: SourceTable
 ) -> None:
     version = requests_from_table.save_template(project, user, "Sayings", RECIPE)
     changed = PromptSettings(model=MODEL, prompt="Repeat {text}")
-    requests_from_table.keep_settings(table, changed, version)
+    requests_from_table.save_settings(table, changed, version)
 
-    page.post(f"/tables/{table.pk}/preview/")
+    browser.post(f"/tables/{table.pk}/preview/")
 
     assert FileOrigin.objects.get().version is None
     assert FileOrigin.objects.get().prompt_settings == changed
 
 
 def test_saving_under_a_name_makes_the_next_version(
-    page: Client, project: Project, table: SourceTable
+    browser: Client, project: Project, table: SourceTable
 ) -> None:
     for prompt in ("One {text}", "Two {text}", "Two {text}"):
-        page.post(table.get_absolute_url(), FIELDS | {"prompt": prompt})
-        page.post(f"/tables/{table.pk}/template/", {"name": "Mine"})
+        browser.post(table.get_absolute_url(), FIELDS | {"prompt": prompt})
+        browser.post(f"/tables/{table.pk}/template/", {"name": "Mine"})
 
     template = project.templates.get()
     assert [each.number for each in template.versions.all()] == [2, 1]
     assert template.versions.all()[0].prompt_settings.prompt == "Two {text}"
-    html = html_of(page, f"/prompt-templates/{template.pk}/")
+    html = html_of(browser, f"/prompt-templates/{template.pk}/")
     assert html.index("Version 2") < html.index("Version 1")
     assert f"{START}?template={template.pk}" in html
 
 
 def test_a_template_on_another_table_names_the_columns_that_are_missing(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     template = requests_from_table.save_template(project, user, "Mine", RECIPE).template
 
-    html = page.post(
+    html = browser.post(
         START, {"pasted": "id,txet\n1,x", "template": template.pk}, follow=True
     ).content.decode()
 
     assert "There is no column text. Did you mean txet?" in html
     assert "Say {text}" in html
     table = project.tables.get()
-    assert page.get(f"/tables/{table.pk}/preview/").status_code == 302
+    assert browser.get(f"/tables/{table.pk}/preview/").status_code == 302
 
 
 def test_a_template_on_a_table_that_has_its_columns_leads_to_the_same_requests(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     template = requests_from_table.save_template(project, user, "Mine", RECIPE).template
 
-    page.post(START, {"pasted": "text\nhello", "template": template.pk})
-    page.post(f"/tables/{project.tables.get().pk}/preview/")
+    browser.post(START, {"pasted": "text\nhello", "template": template.pk})
+    browser.post(f"/tables/{project.tables.get().pk}/preview/")
 
     (request,) = requests_of(project.uploads.get())
     assert request["body"]["messages"] == [{"role": "user", "content": "Say hello"}]
 
 
 def test_a_template_of_another_project_is_neither_offered_nor_taken(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     other = make_project(user, name="Other", slug="other")
     theirs = requests_from_table.save_template(other, user, "Theirs", RECIPE).template
 
-    response = page.post(START, {"pasted": "text\nx", "template": theirs.pk})
+    response = browser.post(START, {"pasted": "text\nx", "template": theirs.pk})
 
-    assert "Theirs" in html_of(page, "/projects/other/tables/new/")
-    assert "Theirs" not in html_of(page, START)
+    assert "Theirs" in html_of(browser, "/projects/other/tables/new/")
+    assert "Theirs" not in html_of(browser, START)
     assert "Choose one of the project" in response.content.decode()
     assert not project.tables.exists()
 
 
 def test_a_deleted_template_leaves_the_files_it_made(
-    page: Client, project: Project, user: User, table: SourceTable
+    browser: Client, project: Project, user: User, table: SourceTable
 ) -> None:
     version = requests_from_table.save_template(project, user, "Mine", RECIPE)
-    requests_from_table.keep_settings(table, RECIPE, version)
-    page.post(f"/tables/{table.pk}/preview/")
+    requests_from_table.save_settings(table, RECIPE, version)
+    browser.post(f"/tables/{table.pk}/preview/")
 
-    page.post(f"/prompt-templates/{version.template.pk}/delete/")
+    browser.post(f"/prompt-templates/{version.template.pk}/delete/")
 
     assert not PromptTemplate.objects.exists()
     upload = project.uploads.get()
-    assert "Say {text}" in html_of(page, f"/files/{upload.pk}/origin/")
+    assert "Say {text}" in html_of(browser, f"/files/{upload.pk}/origin/")
 
 
 def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
@@ -436,13 +440,13 @@ def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
 
 
 def test_a_table_is_deleted_on_demand_and_its_files_stay(
-    page: Client, project: Project, table: SourceTable
+    browser: Client, project: Project, table: SourceTable
 ) -> None:
-    requests_from_table.keep_settings(table, RECIPE, None)
-    page.post(f"/tables/{table.pk}/preview/")
+    requests_from_table.save_settings(table, RECIPE, None)
+    browser.post(f"/tables/{table.pk}/preview/")
 
-    assert "Keep the table" in html_of(page, f"/tables/{table.pk}/delete/")
-    page.post(f"/tables/{table.pk}/delete/")
+    assert "Keep the table" in html_of(browser, f"/tables/{table.pk}/delete/")
+    browser.post(f"/tables/{table.pk}/delete/")
 
     assert not project.tables.exists()
     assert project.uploads.count() == 1
@@ -458,23 +462,23 @@ def test_a_viewer_is_told_whom_to_ask(client: Client, project: Project) -> None:
     assert "builder/" not in html_of(client, "/projects/support/files/")
 
 
-def test_cells_cannot_become_markup(page: Client, project: Project, user: User) -> None:
+def test_cells_cannot_become_markup(browser: Client, project: Project, user: User) -> None:
     nasty = "<script>alert(1)</script>"
     content = f'"{nasty}",text\n"{nasty}","</textarea>{nasty}"\n'
     table = make_table(project, user, content=content, name=f"{nasty}.csv")
-    requests_from_table.keep_settings(table, RECIPE, None)
+    requests_from_table.save_settings(table, RECIPE, None)
 
     for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
-        assert nasty not in html_of(page, url)
+        assert nasty not in html_of(browser, url)
 
 
 def test_five_hundred_columns_make_a_page_that_stays_small(
-    page: Client, project: Project, user: User
+    browser: Client, project: Project, user: User
 ) -> None:
     names = ",".join(f"a column with quite a long name {n}" for n in range(500))
     table = make_table(project, user, content=f"{names}\n{names}\n")
 
-    response = page.get(table.get_absolute_url())
+    response = browser.get(table.get_absolute_url())
 
     assert "470 more columns" in response.content.decode()
     assert len(response.content) < 80_000
@@ -482,7 +486,7 @@ def test_five_hundred_columns_make_a_page_that_stays_small(
 
 @pytest.mark.parametrize("url", [START, "/tables/{pk}/", "/tables/{pk}/preview/"])
 def test_the_pages_take_ten_queries_at_most(
-    page: Client,
+    browser: Client,
     project: Project,
     user: User,
     url: str,
@@ -491,9 +495,9 @@ def test_the_pages_take_ten_queries_at_most(
     for number in range(5):
         version = requests_from_table.save_template(project, user, f"Template {number}", RECIPE)
         table = make_table(project, user)
-        requests_from_table.keep_settings(table, RECIPE, version)
+        requests_from_table.save_settings(table, RECIPE, version)
 
     with django_assert_max_num_queries(10):
-        response = page.get(url.format(pk=table.pk))
+        response = browser.get(url.format(pk=table.pk))
 
     assert response.status_code == 200
