@@ -1,4 +1,4 @@
-"""Tables on their way to become request files."""
+"""Tables from which files of requests are created."""
 
 import uuid
 from collections.abc import Iterator
@@ -11,20 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from batchapp.domain.tables.row_requests import PromptSettings
-from batchapp.domain.tables.table_reader import Asked
+from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.files.prompt_template import PromptTemplateVersion, prompt_settings_from
 from batchapp.models.files.upload import Upload
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 
-KEPT_FOR = timedelta(days=7)
-"""Since it was last used. What was made of it stays; the table can be sent again."""
+RETENTION = timedelta(days=7)  # of an unused table; its files stay, and it can be sent again
 
 
 class SourceTableQuerySet(LeasedRowQuerySet["SourceTable"]):
     def visible_to(self, user: AnyUser) -> Self:
-        """Tables of the projects ``user`` is in: the only door from a request to a row."""
+        """Return the tables of the projects of ``user``; every view must start from here."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
 
@@ -40,18 +39,18 @@ def rows_name(table: "SourceTable", filename: str) -> str:
 
 
 class SourceTable(LeasedRow):
-    """A table as a person sent it, what was read from it, and what is to be made of it.
+    """A table as a person sent it, its rows, and the prompt settings for its requests.
 
-    ``blob`` never changes; ``cells`` has its rows as JSON lists, written when it was read.
-    It is deleted once nobody used it for ``KEPT_FOR``: that is what ``next_check_at`` of a table
-    that waits for a person says.
+    ``blob`` never changes; ``cells`` has the rows as JSON lists, one a line, once the table was
+    read. While the table waits for a person, ``next_check_at`` is the time of its deletion: a
+    table is deleted after ``RETENTION`` without use.
     """
 
     class Status(models.TextChoices):
         READING = "reading", "Being read"
         KEPT = "kept", "Read"
         REFUSED = "refused", "Could not be read"
-        MAKING = "making", "Being made into a file"
+        MAKING = "making", "Creating requests"
 
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         Status.READING: {Status.KEPT, Status.REFUSED},
@@ -64,7 +63,7 @@ class SourceTable(LeasedRow):
     project = models.ForeignKey(Project, models.CASCADE, related_name="tables")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     asked_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", help_text="To make a file of it."
+        User, models.PROTECT, null=True, related_name="+", help_text="Asked for the requests."
     )
     name = models.CharField(max_length=255)
     blob = models.FileField(upload_to=sent_name)
@@ -80,14 +79,14 @@ class SourceTable(LeasedRow):
     error_cells = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
     prompt_settings_fields = models.JSONField(null=True, editable=False)
-    used = models.ForeignKey(
+    template_version = models.ForeignKey(
         PromptTemplateVersion,
         models.SET_NULL,
         null=True,
         related_name="+",
         help_text="Last loaded.",
     )
-    findings = models.JSONField(default=list, help_text="Of the last making: row and sentence.")
+    findings = models.JSONField(default=list, help_text="Of the last run: row and sentence.")
     finding_total = models.PositiveIntegerField(default=0)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, related_name="+")
     used_at = models.DateTimeField(default=timezone.now)
@@ -105,38 +104,35 @@ class SourceTable(LeasedRow):
         return reverse("table_detail", args=[self.pk])
 
     @staticmethod
-    def unused_from_now() -> dict[str, datetime]:
-        """What a table writes down whenever it is back with its person."""
+    def restart_retention() -> dict[str, datetime]:
+        """Return the fields to write whenever a table is used."""
         now = timezone.now()
-        return {"used_at": now, "next_check_at": now + KEPT_FOR}
+        return {"used_at": now, "next_check_at": now + RETENTION}
 
     @property
-    def asked(self) -> Asked:
-        return Asked(*self.read_as)
+    def read_options(self) -> ReadOptions:
+        return ReadOptions(*self.read_as)
 
     @property
     def prompt_settings(self) -> PromptSettings | None:
-        return (
-            prompt_settings_from(self.prompt_settings_fields)
-            if self.prompt_settings_fields
-            else None
-        )
+        fields = self.prompt_settings_fields
+        return prompt_settings_from(fields) if fields else None
 
     def open_rows(self) -> Iterator[dict[str, str]]:
-        """Column -> cell for each row, in order."""
+        """Yield column -> cell for each row, in order."""
         decode = msgspec.json.Decoder(list[str]).decode
-        with self.cells.open("rb") as kept:
-            for line in kept:
+        with self.cells.open("rb") as rows:
+            for line in rows:
                 yield dict(zip(self.columns, decode(line), strict=True))
 
 
 class FileOrigin(models.Model):
-    """What made a file: a table's name, a recipe, and the ids that could not stay as they were."""
+    """The table name and prompt settings of a created file, and the ids that were replaced."""
 
     upload = models.OneToOneField(Upload, models.CASCADE, primary_key=True, related_name="origin")
     table_name = models.CharField(max_length=255)
     rows = models.PositiveIntegerField(help_text="Of the table.")
-    skipped = models.PositiveIntegerField(help_text="Rows left out for an empty cell.")
+    skipped = models.PositiveIntegerField(help_text="Rows without a request, for an empty cell.")
     prompt_settings_fields: Any = models.JSONField(editable=False)
     version = models.ForeignKey(
         PromptTemplateVersion,

@@ -1,4 +1,4 @@
-"""Files of requests, as a person sent them."""
+"""Files of requests: uploaded, corrected, or written for a retry."""
 
 import hashlib
 import sys
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 from django.conf import settings
 from django.core.files.base import File
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.urls import reverse
 
 from batchapp.domain.corrections.corrected_file import Correction
@@ -21,32 +21,56 @@ from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 
-CHUNK = 1024 * 1024
-
-REPORT_EVERY = 0.5
-"""Seconds between two signs of life while its bytes are made: a page that polls sees it move."""
+CHUNK_BYTES = 1024 * 1024
+PROGRESS_SECONDS = 0.5  # between two updates of the progress that a polling page shows
+NAME_LENGTH = 255  # characters
+ENDING = ".jsonl"
 
 
 class UploadQuerySet(LeasedRowQuerySet["Upload"]):
     def visible_to(self, user: AnyUser) -> Self:
-        """Files of the projects ``user`` is in: the only door from a request to a row."""
+        """Return the files of the projects of ``user``; every view must start from here."""
         return self.filter(project__in=Project.objects.visible_to(user))
+
+    def insert_once(self, upload: "Upload") -> "Upload":
+        """Insert ``upload``, or return the stored file that has its primary key.
+
+        The key is made from the form's submission id, so a form that is sent twice, even at the
+        same instant, makes one file.
+        """
+        if stored := self.filter(pk=upload.pk).first():
+            return stored
+        try:
+            with transaction.atomic():
+                upload.save(force_insert=True)
+        except IntegrityError:
+            if stored := self.filter(pk=upload.pk).first():
+                return stored
+            raise
+        return upload
 
 
 UploadManager = models.Manager.from_queryset(UploadQuerySet)
 
 
 def blob_name(upload: "Upload", filename: str) -> str:
-    """Where the bytes lie: by id, so that nobody's file name reaches the disk."""
+    # By id: no name that a person chose reaches the disk.
     return f"uploads/{upload.project_id}/{upload.pk}.jsonl"
 
 
-class Upload(LeasedRow):
-    """One JSONL file of requests and what the preflight found in it. The bytes never change.
+def numbered_name(stem: str, mark: str, number: int) -> str:
+    """Return ``stem`` with ``mark`` behind it, and with ``number`` from the second file on."""
+    mark += ENDING if number == 1 else f"-{number}{ENDING}"
+    return f"{stem[: NAME_LENGTH - len(mark)]}{mark}"
 
-    A corrected version has no bytes until a worker has made them of ``made_from``; ``repairs`` is
-    its ``Correction``, which outlives the original. A file of requests to be run again is made of
-    ``made_from`` and the ledger of ``retry_of``; ``selection`` says which, and what changes.
+
+class Upload(LeasedRow):
+    """One JSONL file of requests and the report of its check. The bytes never change.
+
+    A worker writes a corrected file from ``made_from``; ``correction_fields`` is its
+    ``Correction``, which stays when the original is deleted. A worker writes a retry file from
+    ``made_from`` and the results of ``retry_of``; ``selection`` says which requests are retried
+    and how they change.
     """
 
     class Status(models.TextChoices):
@@ -64,7 +88,7 @@ class Upload(LeasedRow):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.PROTECT, related_name="uploads")
     uploaded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=NAME_LENGTH)
     blob = models.FileField(upload_to=blob_name)
     size = models.PositiveBigIntegerField(help_text="In bytes.")
     sha256 = models.CharField(max_length=64, editable=False)
@@ -102,7 +126,7 @@ class Upload(LeasedRow):
 
     @property
     def correction(self) -> Correction | None:
-        """How it was, or is to be, made of another file; None for one that a person sent."""
+        """Return how this file is corrected from another; None for any other kind of file."""
         if not self.correction_fields:
             return None
         try:
@@ -111,8 +135,8 @@ class Upload(LeasedRow):
             return None
 
     @property
-    def choice(self) -> Selection | None:
-        """Which requests of ``retry_of`` it holds, or is to hold; None for any other file."""
+    def retry_selection(self) -> Selection | None:
+        """Return the requests of ``retry_of`` in this file; None for any other kind of file."""
         if not self.selection:
             return None
         try:
@@ -121,32 +145,35 @@ class Upload(LeasedRow):
             return None
 
     @property
-    def is_to_be_made(self) -> bool:
-        """Whether its bytes are still to come."""
+    def lacks_content(self) -> bool:
+        """Return True until a worker has written the bytes of a corrected or retry file."""
         return not self.blob
 
-    def attach(self, lines: Iterable[bytes], told: Callable[[], dict[str, Any]]) -> None:
-        """Make ``lines`` with their endings its bytes, once all of them are on disk.
+    def write_content(
+        self, lines: Iterable[bytes], final_fields: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Store ``lines``, which end with a newline each, as the bytes of this file.
 
-        ``told`` is asked for more fields after the last line. The lease is renewed on the way.
+        ``final_fields`` is called after the last line and returns further fields to save. The
+        lease is renewed meanwhile.
 
         Raises:
-            OSError: there is no room; nothing was written.
-            StaleRow: another worker has it now; what this one wrote is dropped.
+            OSError: the disk is full, or a source cannot be read; nothing was stored.
+            StaleRow: another worker has the row now; the bytes of this worker are dropped.
         """
-        digest, written, said = hashlib.sha256(), 0, time.monotonic()
-        with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as fresh:
+        digest, written, renewed_at = hashlib.sha256(), 0, time.monotonic()
+        with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
             for line in lines:
-                fresh.write(line)
+                content.write(line)
                 digest.update(line)
                 written += bool(line)
-                if time.monotonic() - said > REPORT_EVERY:
+                if time.monotonic() - renewed_at > PROGRESS_SECONDS:
                     self.renew_lease(lines_checked=written)
-                    said = time.monotonic()
-            fields = told() | {"size": fresh.tell(), "sha256": digest.hexdigest()}
-            fresh.seek(0)
+                    renewed_at = time.monotonic()
+            fields = final_fields() | {"size": content.tell(), "sha256": digest.hexdigest()}
+            content.seek(0)
             self.renew_lease(leases=2)
-            self.blob.save("requests.jsonl", File(fresh), save=False)
+            self.blob.save("requests.jsonl", File(content), save=False)
         try:
             self.renew_lease(blob=self.blob.name, lines_checked=0, **fields)
         except BaseException:
@@ -154,10 +181,10 @@ class Upload(LeasedRow):
             raise
 
     def chunks(self, start: int = 0, size: int | None = None) -> Iterator[bytes]:
-        """Its bytes, a MiB at a time; of a stretch of it ``size`` bytes from byte ``start``."""
+        """Yield the bytes in chunks of a MiB: ``size`` of them, or all, from byte ``start`` on."""
         left = sys.maxsize if size is None else size
         with self.blob.open("rb") as blob:
             blob.seek(start)
-            while chunk := blob.read(min(CHUNK, left)):
+            while chunk := blob.read(min(CHUNK_BYTES, left)):
                 left -= len(chunk)
                 yield chunk

@@ -1,1 +1,1 @@
-"""Take in files of requests, check them and correct them."""
+"""Receive files of requests, check them and correct them."""

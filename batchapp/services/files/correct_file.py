@@ -1,4 +1,4 @@
-"""A corrected version of a file: decided on a page, made by a worker, checked like any other."""
+"""Corrected files: request a correction on a page, and write its bytes in a worker."""
 
 import logging
 from collections.abc import Iterator
@@ -6,28 +6,24 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from batchapp.domain.corrections.corrected_file import Correction, Preview, preview
 from batchapp.domain.corrections.corrector import Choice, Corrector
 from batchapp.models import Upload, User
+from batchapp.models.files.upload import ENDING, numbered_name
 
 logger = logging.getLogger(__name__)
 
-PREVIEWED = 2 * 1024 * 1024
-"""Bytes at the start of a file that a page tries a choice on while a person waits."""
+PREVIEW_BYTES = 2 * 1024 * 1024  # at the start of a file; a person waits for the preview
 
-NAME_LENGTH = 255
-ENDING = ".jsonl"
-DELETED = (
-    "The file that this version was to be made of is deleted, so there is nothing to correct. "
-    "Delete this entry, and upload the file again."
+ORIGINAL_DELETED = (
+    "The file to be corrected was deleted. Delete this entry, and upload the file again."
 )
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """``is_whole``: all lines of the file were tried, so the numbers are the file's."""
+    """The preview of a correction; ``is_whole`` if it covers all lines of the file."""
 
     preview: Preview
     is_whole: bool
@@ -36,45 +32,40 @@ class Trial(msgspec.Struct, frozen=True):
 def request_correction(
     original: Upload, user: User, choice: Choice, *, submission: UUID
 ) -> Upload:
-    """Decide on a corrected version of ``original``, whose bytes a worker makes.
+    """Create the row of a corrected file of ``original``; a worker writes the bytes.
 
-    ``submission`` is made with the form: the same one with the same choice is the same file.
+    ``submission`` is the id of the form: the same id with the same choice is the same file.
     """
-    asked = f"{original.pk} {user.pk} {sorted(choice.corrections)} {choice.model!r}"
-    pk = uuid5(submission, f"{asked} {choice.max_tokens} {choice.every_model}")
-    if before := Upload.objects.filter(pk=pk).first():
-        return before
-    fresh = Upload(
-        pk=pk,
-        project=original.project,
-        uploaded_by=user,
-        name=_name(original),
-        size=0,
-        made_from=original,
-        retry_of=original.retry_of,
-        correction_fields=msgspec.to_builtins(Correction(choice, original.name)),
-        next_check_at=timezone.now(),
+    seed = (
+        f"{original.pk} {user.pk} {sorted(choice.corrections)} {choice.model!r} "
+        f"{choice.max_tokens} {choice.every_model}"
     )
-    try:
-        with transaction.atomic():
-            fresh.save(force_insert=True)
-    except IntegrityError:  # sent twice at one instant
-        if before := Upload.objects.filter(pk=pk).first():
-            return before
-        raise
-    return fresh
+    number = original.versions.filter(selection__isnull=True).count() + 1
+    return Upload.objects.insert_once(
+        Upload(
+            pk=uuid5(submission, seed),
+            project=original.project,
+            uploaded_by=user,
+            name=numbered_name(original.name.removesuffix(ENDING), "-corrected", number),
+            size=0,
+            made_from=original,
+            retry_of=original.retry_of,
+            correction_fields=msgspec.to_builtins(Correction(choice, original.name)),
+            next_check_at=timezone.now(),
+        )
+    )
 
 
 def try_correction(original: Upload, choice: Choice) -> Trial:
-    """What ``choice`` does to the beginning of a file; nothing is kept.
+    """Preview ``choice`` on the first lines of a file; nothing is stored.
 
     Raises:
-        OSError: its bytes cannot be read.
+        OSError: the bytes of the file cannot be read.
     """
     head, is_whole = bytearray(), True
     for chunk in original.chunks():
         head += chunk
-        if len(head) >= PREVIEWED:
+        if len(head) >= PREVIEW_BYTES:
             is_whole = len(head) == original.size
             break
     data = bytes(head if is_whole else head[: head.rfind(b"\n") + 1])
@@ -82,49 +73,36 @@ def try_correction(original: Upload, choice: Choice) -> Trial:
 
 
 def write_corrected_file(upload: Upload) -> bool:
-    """Write the bytes of a version that was begun; False if they cannot be, and why is recorded.
+    """Write the bytes of a requested correction; return False if the row failed instead.
 
     Raises:
-        StaleRow: another worker has it now; what this one wrote is dropped.
+        StaleRow: another worker has the row now; the bytes of this worker are dropped.
     """
-    correction = upload.correction
-    if upload.made_from is None or correction is None:
-        upload.move_to(Upload.Status.FAILED, error=DELETED)
+    original, correction = upload.made_from, upload.correction
+    if original is None or correction is None:
+        upload.move_to(Upload.Status.FAILED, error=ORIGINAL_DELETED)
         return False
-    original = upload.made_from
-    corrector, alive = (
-        Corrector(correction.choice, upload.project.connection.limits),
-        upload.lease_renewer(),
-    )
+    corrector = Corrector(correction.choice, upload.project.connection.limits)
+    renew_lease = upload.lease_renewer()
 
     def chunks() -> Iterator[bytes]:
         for chunk in original.chunks():
-            alive(0)
+            renew_lease(0)
             yield chunk
 
-    def told() -> dict[str, Any]:
-        done = msgspec.structs.replace(correction, changed=dict(corrector.changed))
-        return {"correction_fields": msgspec.to_builtins(done)}
+    def final_fields() -> dict[str, Any]:
+        applied = msgspec.structs.replace(correction, changed=dict(corrector.changed))
+        return {"correction_fields": msgspec.to_builtins(applied)}
 
     try:
-        upload.attach(corrector.run(chunks), told)
+        upload.write_content(corrector.run(chunks), final_fields)
     except OSError as exc:
-        logger.exception("upload %s: it cannot be made of %s", upload.pk, upload.made_from_id)
+        logger.exception("upload %s: cannot be written from %s", upload.pk, original.pk)
         upload.move_to(
             Upload.Status.FAILED,
-            error=f"The corrected version could not be made: {original.name} could not be "
-            f"read, or there is no room to write ({exc.strerror or exc}). Try again; if it "
-            "happens again, tell whoever runs this portal.",
+            error=f"The corrected file could not be written: {original.name} could not be "
+            f"read, or the disk is full ({exc.strerror or exc}). Try again; if it happens "
+            "again, tell whoever runs this portal.",
         )
         return False
     return True
-
-
-def _name(original: Upload) -> str:
-    """The original's with a word behind it, and a number from the second version on."""
-    stem, number = (
-        original.name.removesuffix(ENDING),
-        original.versions.filter(selection__isnull=True).count() + 1,
-    )
-    mark = "-corrected" if number == 1 else f"-corrected-{number}"
-    return f"{stem[: NAME_LENGTH - len(mark) - len(ENDING)]}{mark}{ENDING}"

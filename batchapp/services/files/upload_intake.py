@@ -1,4 +1,4 @@
-"""The first room: a file comes in, is kept as it is, and is checked line by line."""
+"""Receive a file, store its bytes unchanged, and check it line by line."""
 
 import hashlib
 import logging
@@ -12,7 +12,6 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from django.conf import settings
 from django.core.files.base import File
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from batchapp.domain.request_files import check_file
@@ -21,28 +20,14 @@ from batchapp.domain.request_files.reading import lines
 from batchapp.domain.request_files.reading.gunzip import UnpackedFile
 from batchapp.domain.request_files.rules.request_warnings import find_secret
 from batchapp.models import Project, Upload, User
+from batchapp.models.files.upload import CHUNK_BYTES, NAME_LENGTH, PROGRESS_SECONDS
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 1024 * 1024
-
 SAMPLES = settings.BASE_DIR / "batchapp/data/samples"
-"""Request files that come with the portal, to try it with."""
-
-NAME_LENGTH = 255
-"""Characters of a file's name; of a longer one its end is kept."""
-
-REPORT_EVERY = 0.5
-"""Seconds between two signs of life while checking: a page that polls sees it move."""
-
-SHARED_FROM = 16 * 1024 * 1024
-"""Bytes of a file from which a second process is worth its start."""
-
-EXCERPT_LENGTH = 120
-"""Characters of a line that a page shows, so that a person finds it."""
-
-EXCERPTS_FROM = 64
-"""MiB at the start of a file in which lines are looked up for a page; beyond, it would wait."""
+SECOND_PROCESS_BYTES = 16 * 1024 * 1024  # smallest file that is checked faster by two processes
+EXCERPT_LENGTH = 120  # characters of a line: enough for a person to find it
+EXCERPT_CHUNKS = 64  # of a MiB each; further lines have no excerpt, the page would wait for them
 
 
 def receive_file(
@@ -53,29 +38,32 @@ def receive_file(
     name: str,
     submission: UUID | None = None,
 ) -> Upload:
-    """Keep ``content`` as a file of ``project``, to be checked next.
+    """Store ``content`` as a file of ``project``, to be checked next.
 
-    ``submission`` is made with the form or the script that sends: by the same one, the same bytes
-    under the same name come in once, and are the same file when they are sent again.
+    ``submission`` is the id of the form or script that sends the file: the same bytes under the
+    same name are stored once for one id, and sending them again returns the same file.
 
-    What is packed with gzip is unpacked first, since providers take JSONL alone; an archive that
-    cannot be is kept as it came, for the check to say why.
-
-    The bytes are stored before the row: a row without bytes never exists.
+    A gzip archive is unpacked first, since providers take JSONL alone. A broken archive is stored
+    packed, and the check reports why. The bytes are stored before the row: a row without bytes
+    never exists.
     """
     with _unpacked(content, project) as plain:
         if plain is not content:
             name = name.removesuffix(".gz")
-        return _keep(project, user, plain, name=name, submission=submission)
+        return _store(project, user, plain, name=name, submission=submission)
 
 
-def _keep(
+def _store(
     project: Project, user: User, content: "File[bytes]", *, name: str, submission: UUID | None
 ) -> Upload:
+    # The end of a long name tells more files apart than its beginning.
     name = presentable(name[-NAME_LENGTH:].strip(), NAME_LENGTH) or "requests.jsonl"
     sha256 = _sha256(content)
+    pk = uuid5(submission, f"{project.pk} {user.pk} {sha256} {name}") if submission else uuid4()
+    if submission and (stored := Upload.objects.filter(pk=pk).first()):
+        return stored
     upload = Upload(
-        pk=uuid5(submission, f"{project.pk} {user.pk} {sha256} {name}") if submission else uuid4(),
+        pk=pk,
         project=project,
         uploaded_by=user,
         name=name,
@@ -83,96 +71,88 @@ def _keep(
         sha256=sha256,
         next_check_at=timezone.now(),
     )
-    if submission and (before := Upload.objects.filter(pk=upload.pk).first()):
-        return before
     upload.blob.save("requests.jsonl", content, save=False)
+    stored = None
     try:
-        with transaction.atomic():
-            upload.save(force_insert=True)
-    except IntegrityError:
-        upload.blob.delete(save=False)
-        if before := Upload.objects.filter(pk=upload.pk).first():  # sent twice at one instant
-            return before
-        raise
-    except BaseException:
-        upload.blob.delete(save=False)
-        raise
-    return upload
+        stored = Upload.objects.insert_once(upload)
+    finally:
+        if stored is not upload:
+            upload.blob.delete(save=False)
+    return stored
 
 
 @contextmanager
 def _unpacked(content: "File[bytes]", project: Project) -> Iterator["File[bytes]"]:
-    """What is inside a sound archive, else ``content`` itself."""
-    source = UnpackedFile(content.chunks(CHUNK), project.connection.limits)
+    """Yield the bytes inside a sound gzip archive, else ``content`` itself."""
+    source = UnpackedFile(content.chunks(CHUNK_BYTES), project.connection.limits)
     if not source.is_gzip:
         content.seek(0)
         yield content
         return
-    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as inside:
+    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as unpacked:
         for piece in source:
-            inside.write(piece)
+            unpacked.write(piece)
         content.seek(0)
-        inside.seek(0)
-        yield content if source.finding else File(inside, name=content.name)
+        unpacked.seek(0)
+        yield content if source.finding else File(unpacked, name=content.name)
 
 
-def earlier_copy_of(upload: Upload) -> Upload | None:
-    """The first file of the same bytes that came into the same project before, if any."""
-    if upload.is_to_be_made:
+def find_earlier_copy(upload: Upload) -> Upload | None:
+    """Return the oldest file of the same bytes in the same project, if it is older."""
+    if upload.lacks_content:
         return None
-    rows = Upload.objects.filter(project=upload.project_id, sha256=upload.sha256)
-    return rows.filter(created_at__lt=upload.created_at).order_by("created_at", "pk").first()
+    uploads = Upload.objects.filter(project=upload.project_id, sha256=upload.sha256)
+    return uploads.filter(created_at__lt=upload.created_at).order_by("created_at", "pk").first()
 
 
-def excerpts(upload: Upload, numbers: set[int]) -> dict[int, str]:
-    """Line number -> how that line begins, of those lines that are quickly found."""
-    found: dict[int, str] = {}
+def read_excerpts(upload: Upload, numbers: set[int]) -> dict[int, str]:
+    """Return line number -> beginning of the line, for those of ``numbers`` near the start."""
+    excerpts: dict[int, str] = {}
     try:
-        head = islice(UnpackedFile(upload.chunks()), EXCERPTS_FROM)
+        head = islice(UnpackedFile(upload.chunks()), EXCERPT_CHUNKS)
         for line in lines.split(head, 4 * EXCERPT_LENGTH + 4):
             if line.number in numbers:
-                found[line.number] = _beginning(line.data)
-                if len(found) == len(numbers):
+                excerpts[line.number] = _excerpt(line.data)
+                if len(excerpts) == len(numbers):
                     break
     except OSError:
         logger.warning("upload %s: its bytes cannot be read", upload.pk, exc_info=True)
-    return found
+    return excerpts
 
 
-def _beginning(data: bytes) -> str:
-    """What a page may show of a line; a secret in it is not repeated."""
-    if find_secret(data):
+def _excerpt(data: bytes) -> str:
+    if find_secret(data):  # a page must not repeat a secret
         return ""
     return presentable(" ".join(data.decode(errors="replace").split()), EXCERPT_LENGTH)
 
 
 def receive_sample(project: Project, user: User, sample: str) -> Upload:
-    """Keep a copy of ``sample``, the stem of a JSONL file in ``SAMPLES``, as if it were sent."""
+    """Store a copy of ``sample``, the stem of a JSONL file in ``SAMPLES``."""
     path = SAMPLES / f"{sample}.jsonl"
     with path.open("rb") as content:
         return receive_file(project, user, File(content), name=path.name)
 
 
 def check_upload(upload: Upload) -> None:
-    """Find every fault in ``upload``, and what it would use.
+    """Check all lines of ``upload``, and store the report with its findings and its use.
 
     Raises:
-        StaleRow: another worker has it now; what this one found is dropped.
+        StaleRow: another worker has the row now; the report of this worker is dropped.
     """
-    said = time.monotonic()
+    renewed_at = time.monotonic()
 
     def progress(lines: int) -> None:
-        nonlocal said
-        if time.monotonic() - said > REPORT_EVERY:
+        nonlocal renewed_at
+        if time.monotonic() - renewed_at > PROGRESS_SECONDS:
             upload.renew_lease(lines_checked=lines)
-            said = time.monotonic()
+            renewed_at = time.monotonic()
 
     try:
         report = check_file.check(
             upload.chunks(),
             upload.project.connection.limits,
             progress=progress,
-            with_second_process=upload.size >= SHARED_FROM,
+            with_second_process=upload.size >= SECOND_PROCESS_BYTES,
         )
     except OSError as exc:
         logger.exception("upload %s: its bytes cannot be read", upload.pk)
@@ -193,21 +173,21 @@ def check_upload(upload: Upload) -> None:
 
 
 def check_again(upload: Upload) -> None:
-    """Put a file back in line whose check broke off, or whose report cannot be read any more.
+    """Queue the check again, after a broken-off check or for a report that cannot be read.
 
     Raises:
-        StaleRow: somebody else was faster.
+        StaleRow: another person or worker changed the row first.
     """
-    afresh = {"report_fields": None, "requests": None, "error": "", "lines_checked": 0}
+    empty = {"report_fields": None, "requests": None, "error": "", "lines_checked": 0}
     if upload.status == Upload.Status.FAILED:
-        upload.move_to(Upload.Status.CHECKING, **afresh)
+        upload.move_to(Upload.Status.CHECKING, **empty)
     else:
         now = timezone.now()
-        upload.record(status=Upload.Status.CHECKING, next_check_at=now, claims=0, **afresh)
+        upload.record(status=Upload.Status.CHECKING, next_check_at=now, claims=0, **empty)
 
 
 def remove(upload: Upload) -> bool:
-    """Delete a file that no batch was made of, and its bytes; False if one was."""
+    """Delete the file and its bytes; return False if a batch was made from the file."""
     if upload.batches.exists():
         return False
     blob = upload.blob
@@ -218,7 +198,7 @@ def remove(upload: Upload) -> bool:
 
 def _sha256(content: "File[bytes]") -> str:
     digest = hashlib.sha256()
-    for chunk in content.chunks(CHUNK):
+    for chunk in content.chunks(CHUNK_BYTES):
         digest.update(chunk)
     content.seek(0)
     return digest.hexdigest()

@@ -1,1 +1,1 @@
-"""Take in tables and make files of requests from them."""
+"""Receive tables, and create files of requests from them."""

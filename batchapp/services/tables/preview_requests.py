@@ -1,4 +1,4 @@
-"""What a table would become: its first rows as they will be sent, and what all would use."""
+"""Preview the requests of a table: its first rows, and the estimated use of all rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,19 +12,16 @@ from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.row_requests import PromptSettings, RowRequest
 from batchapp.models import SourceTable
 
-ROWS_LOOKED_AT = 1_000
-BYTES_LOOKED_AT = 2 * 1024 * 1024
-"""Of requests: together with the rows, well below a second of counting tokens."""
-
-ROWS_SHOWN = 3
-FINDINGS_SHOWN = 20
-TEXT_SHOWN = 4_000
-"""Characters of one message."""
+# A preview builds requests up to either limit; their tokens are counted well below a second.
+PREVIEW_ROWS, PREVIEW_BYTES = 1_000, 2 * 1024 * 1024
+MAX_EXAMPLES = 3
+MAX_FINDINGS = 20
+TEXT_LENGTH = 4_000  # characters of one message that a page shows
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One part of a request as a page shows it."""
+    """One message of a request; an image is a message of its own."""
 
     role: str
     text: str
@@ -32,8 +29,8 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One row as it will be sent; ``original`` is the id that ``custom_id`` stands in for."""
+class Example:
+    """The request of one row; ``original`` is the id in the table if ``custom_id`` replaces it."""
 
     number: int
     custom_id: str
@@ -43,13 +40,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``report`` is the check of the first ``rows`` rows; the counts are of these alone."""
+    """The first ``rows`` rows as requests; ``report`` and all counts are of these rows alone."""
 
     rows: int
     requests: int
     skipped: int
     replaced: int
-    shown: list[Shown]
+    examples: list[Example]
     findings: list[tuple[int, str]]
     finding_total: int
     report: Report
@@ -57,71 +54,66 @@ class Preview:
 
 
 def preview_requests(table: SourceTable, prompt_settings: PromptSettings) -> Preview:
-    """Make the first rows of ``table``, all of them if they are few, and check what comes out."""
-    seen: list[RowRequest] = list(_first(table, prompt_settings))
-    good = [each for each in seen if each.line]
-    findings = [(each.number, each.error) for each in seen if each.error]
-    lines = (each.line + b"\n" for each in good)
-    report = check_file.check(lines, table.project.connection.limits)
+    """Build the requests of the first rows of ``table``, or of all rows, and check them."""
+    rows = list(_first_rows(table, prompt_settings))
+    requests = [row for row in rows if row.line]
+    findings = [(row.number, row.error) for row in rows if row.error]
+    lines = (row.line + b"\n" for row in requests)
     return Preview(
-        rows=len(seen),
-        requests=len(good),
-        skipped=len(seen) - len(good) - len(findings),
-        replaced=sum(bool(each.original) for each in good),
-        shown=[_shown(each) for each in good[:ROWS_SHOWN]],
-        findings=findings[:FINDINGS_SHOWN],
+        rows=len(rows),
+        requests=len(requests),
+        skipped=len(rows) - len(requests) - len(findings),
+        replaced=sum(bool(row.original) for row in requests),
+        examples=[_example(row) for row in requests[:MAX_EXAMPLES]],
+        findings=findings[:MAX_FINDINGS],
         finding_total=len(findings),
-        report=report,
-        is_whole=len(seen) == table.rows,
+        report=check_file.check(lines, table.project.connection.limits),
+        is_whole=len(rows) == table.rows,
     )
 
 
-def extrapolated(found: Preview, rows: int) -> Report:
-    """The report as it would be if all ``rows`` were like those that were looked at."""
-    if found.is_whole or not found.rows:
-        return found.report
-    models = {
-        model: _times(facts, rows / found.rows) for model, facts in found.report.models.items()
-    }
-    return msgspec.structs.replace(found.report, models=models)
+def extrapolate_report(preview: Preview, rows: int) -> Report:
+    """Return the report of the preview scaled up to a table of ``rows`` rows."""
+    if preview.is_whole or not preview.rows:
+        return preview.report
+    factor = rows / preview.rows
+    models = {model: _scaled(facts, factor) for model, facts in preview.report.models.items()}
+    return msgspec.structs.replace(preview.report, models=models)
 
 
-def _times(facts: ModelFacts, factor: float) -> ModelFacts:
-    grown = {
+def _scaled(facts: ModelFacts, factor: float) -> ModelFacts:
+    counts = {
         name: round(value * factor)
         for name, value in msgspec.structs.asdict(facts).items()
         if type(value) is int
     }
-    return msgspec.structs.replace(facts, exact=False, **grown)
+    return msgspec.structs.replace(facts, exact=False, **counts)
 
 
-def _first(table: SourceTable, prompt_settings: PromptSettings) -> Iterator[RowRequest]:
+def _first_rows(table: SourceTable, prompt_settings: PromptSettings) -> Iterator[RowRequest]:
     size = 0
-    for made in row_requests.make(islice(table.open_rows(), ROWS_LOOKED_AT), prompt_settings):
-        yield made
-        size += len(made.line)
-        if size > BYTES_LOOKED_AT:
+    cells = islice(table.open_rows(), PREVIEW_ROWS)
+    for row in row_requests.build_requests(cells, prompt_settings):
+        yield row
+        size += len(row.line)
+        if size > PREVIEW_BYTES:
             return
 
 
-def _shown(made: RowRequest) -> Shown:
-    body = msgspec.json.decode(made.line)["body"]
+def _example(row: RowRequest) -> Example:
+    body = msgspec.json.decode(row.line)["body"]
     messages = body.get("messages") or [{"role": "input", "content": body["input"]}]
-    provider_batches = [
-        provider_batch
-        for message in messages
-        for provider_batch in _parts(message["role"], message["content"])
-    ]
-    return Shown(made.number, made.custom_id, made.original, provider_batches)
+    pieces = [piece for message in messages for piece in _pieces(**message)]
+    return Example(row.number, row.custom_id, row.original, pieces)
 
 
-def _parts(role: str, content: object) -> Iterator[Message]:
+def _pieces(role: str, content: object) -> Iterator[Message]:
     if isinstance(content, list):
-        for provider_batch in content:
-            if provider_batch["type"] == "text":
-                yield from _parts(role, provider_batch["text"])
+        for piece in content:
+            if piece["type"] == "text":
+                yield from _pieces(role, piece["text"])
             else:
-                yield from _parts(f"{role}, image", provider_batch["image_url"]["url"])
+                yield from _pieces(f"{role}, image", piece["image_url"]["url"])
     else:
         text = str(content)
-        yield Message(role, text[:TEXT_SHOWN], len(text) > TEXT_SHOWN)
+        yield Message(role, text[:TEXT_LENGTH], len(text) > TEXT_LENGTH)

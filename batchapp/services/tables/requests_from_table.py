@@ -1,4 +1,4 @@
-"""A table that was read becomes a file of requests, by a recipe that can be kept."""
+"""Create a file of requests from a table, and save prompt settings as a template."""
 
 import csv
 import io
@@ -26,23 +26,23 @@ from batchapp.models import (
     Upload,
     User,
 )
+from batchapp.models.files.upload import ENDING, NAME_LENGTH
 
-NAME_LENGTH = 255
+QUICK_ROWS = 2_000  # largest table whose file is created while the person waits
+MAX_FINDINGS = 100  # findings that are stored; the total counts all of them
+PROGRESS_ROWS = 500  # rows between two updates of the progress
 
-QUICK_ROWS = 2_000
-"""Up to this many rows a file is made while the person waits."""
-
-FINDINGS_KEPT = 100
-ROWS_PER_SIGN = 500
+# The fields of a table whose findings are cleared before the next run.
+NO_FINDINGS: dict[str, Any] = {"findings": [], "finding_total": 0, "error": ""}
 
 
 class Refused(Exception):
-    """It cannot be done as asked; the message is a sentence for the person."""
+    """The request cannot be met; the message is a sentence for the person."""
 
 
 @dataclass(slots=True)
 class RowTotals:
-    """What came of a table's rows so far."""
+    """The outcome of the rows of a table so far; ``replaced`` has (custom_id, id in the table)."""
 
     requests: int = 0
     skipped: int = 0
@@ -50,137 +50,128 @@ class RowTotals:
     findings: list[tuple[int, str]] = field(default_factory=list)
     replaced: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, built_file: RowRequest) -> None:
-        if built_file.line:
+    def add(self, row: RowRequest) -> None:
+        if row.line:
             self.requests += 1
-            if built_file.original:
-                self.replaced.append((built_file.custom_id, built_file.original))
-        elif built_file.error:
+            if row.original:
+                self.replaced.append((row.custom_id, row.original))
+        elif row.error:
             self.finding_total += 1
-            if len(self.findings) < FINDINGS_KEPT:
-                self.findings.append((built_file.number, built_file.error))
+            if len(self.findings) < MAX_FINDINGS:
+                self.findings.append((row.number, row.error))
         else:
             self.skipped += 1
 
 
-def keep_settings(
-    table: SourceTable, prompt_settings: PromptSettings, used: PromptTemplateVersion | None
+def save_settings(
+    table: SourceTable, prompt_settings: PromptSettings, version: PromptTemplateVersion | None
 ) -> None:
-    """Remember what is to be made of ``table``.
+    """Save the prompt settings of ``table``, and the template version they were loaded from.
 
     Raises:
-        StaleRow: a file is being made of it at this instant.
+        StaleRow: the file of the table is being created at this instant; nothing was saved.
     """
     table.record(
         prompt_settings_fields=msgspec.to_builtins(prompt_settings),
-        used=used,
-        findings=[],
-        finding_total=0,
-        error="",
-        **SourceTable.unused_from_now(),
+        template_version=version,
+        **NO_FINDINGS,
+        **SourceTable.restart_retention(),
     )
 
 
 def request_file(table: SourceTable, user: User) -> None:
-    """Put ``table`` in line to become a file of ``user``'s.
+    """Queue ``table`` for a worker, which creates the file of requests for ``user``.
 
     Raises:
-        StaleRow: somebody else was faster.
+        StaleRow: another person or worker changed the row first.
     """
-    table.move_to(
-        SourceTable.Status.MAKING,
-        asked_by=user,
-        findings=[],
-        finding_total=0,
-        error="",
-        upload=None,
-    )
+    table.move_to(SourceTable.Status.MAKING, asked_by=user, upload=None, **NO_FINDINGS)
 
 
 @contextmanager
-def built_file(
+def build_file(
     table: SourceTable, prompt_settings: PromptSettings
 ) -> Iterator[tuple[RowTotals, "File[bytes]"]]:
-    """The file that ``recipe`` makes of ``table``, and what came of its rows.
+    """Yield the totals of the rows of ``table`` and a temporary file of their requests.
 
-    It is whole only if there are no faults.
+    The file holds every request only if there are no findings.
     """
-    sign = table.lease_renewer()
-    total = RowTotals()
-    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as fresh:
-        for each in row_requests.make(table.open_rows(), prompt_settings):
-            total.add(each)
-            if each.line and not total.finding_total:
-                fresh.write(each.line + b"\n")
-            if each.number % ROWS_PER_SIGN == 0:
-                sign(each.number)
-        fresh.seek(0)
-        yield total, File(fresh, name=file_name(table))
+    renew_lease = table.lease_renewer()
+    totals = RowTotals()
+    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
+        for row in row_requests.build_requests(table.open_rows(), prompt_settings):
+            totals.add(row)
+            if row.line and not totals.finding_total:
+                content.write(row.line + b"\n")
+            if row.number % PROGRESS_ROWS == 0:
+                renew_lease(row.number)
+        content.seek(0)
+        yield totals, File(content, name=file_name(table))
 
 
-def refuse(table: SourceTable, total: RowTotals) -> None:
-    """Give ``table`` back to its person, with what stood in the way."""
+def return_with_findings(table: SourceTable, totals: RowTotals) -> None:
+    """End the run without a file, and store the findings for the person."""
     table.move_to(
         SourceTable.Status.KEPT,
-        **SourceTable.unused_from_now(),
-        findings=total.findings,
-        finding_total=total.finding_total,
-        error="" if total.finding_total else "Every row was left out: no request was made.",
+        **SourceTable.restart_retention(),
+        findings=totals.findings,
+        finding_total=totals.finding_total,
+        error="" if totals.finding_total else "Every row was skipped: no request was created.",
     )
 
 
-def finish(
-    table: SourceTable, prompt_settings: PromptSettings, total: RowTotals, upload: Upload
+def record_file(
+    table: SourceTable, prompt_settings: PromptSettings, totals: RowTotals, upload: Upload
 ) -> None:
-    """Write down that ``upload`` was made of ``table``, and by what."""
-    used = table.used if table.used and table.used.prompt_settings == prompt_settings else None
+    """End the run: store in one transaction from what ``upload`` was created."""
+    version = table.template_version
+    if version and version.prompt_settings != prompt_settings:
+        version = None
     with transaction.atomic():
         FileOrigin.objects.update_or_create(
             upload=upload,
             defaults={
                 "table_name": table.name,
                 "rows": table.rows,
-                "skipped": total.skipped,
+                "skipped": totals.skipped,
                 "prompt_settings_fields": msgspec.to_builtins(prompt_settings),
-                "version": used,
-                "replaced": len(total.replaced),
-                "ids": zlib.compress(_id_map(total.replaced)) if total.replaced else b"",
+                "version": version,
+                "replaced": len(totals.replaced),
+                "ids": zlib.compress(_id_map_csv(totals.replaced)) if totals.replaced else b"",
             },
         )
-        table.move_to(SourceTable.Status.KEPT, **SourceTable.unused_from_now(), upload=upload)
+        table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), upload=upload)
 
 
-def id_map(origin: FileOrigin) -> bytes:
-    """A CSV of the ids that stand in for others, with their originals."""
-    return zlib.decompress(origin.ids) if origin.ids else _id_map([])
+def id_map_csv(origin: FileOrigin) -> bytes:
+    """Return a CSV of every custom_id that replaces an id of the table, with that id."""
+    return zlib.decompress(origin.ids) if origin.ids else _id_map_csv([])
 
 
-def _id_map(replaced: list[tuple[str, str]]) -> bytes:
+def _id_map_csv(replaced: list[tuple[str, str]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(row_requests.id_map(replaced))
+    csv.writer(text).writerows(row_requests.id_map_rows(replaced))
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
 def file_name(table: SourceTable) -> str:
-    """What the file is called that is made of ``table``."""
     stem = table.name.rpartition(".")[0] or table.name
-    return f"{stem[: NAME_LENGTH - 6]}.jsonl"
+    return f"{stem[: NAME_LENGTH - len(ENDING)]}{ENDING}"
 
 
-def head(table: SourceTable, number: int) -> list[dict[str, str]]:
-    """The first rows, as many as ``number`` if there are."""
+def first_rows(table: SourceTable, number: int) -> list[dict[str, str]]:
     return list(islice(table.open_rows(), number))
 
 
 def save_template(
     project: Project, user: User, name: str, prompt_settings: PromptSettings
 ) -> PromptTemplateVersion:
-    """Keep ``recipe`` under ``name``: as the next version where there is one already.
+    """Save the settings as the next version of the template ``name``, and return the version.
 
-    A recipe that is the newest version already is not saved again.
+    Settings that equal the newest version are not saved again.
 
     Raises:
-        Refused: somebody saved under this name at the same instant.
+        Refused: another person saved under this name at the same instant; nothing was saved.
     """
     fields: Any = msgspec.to_builtins(prompt_settings)
     try:
@@ -194,4 +185,4 @@ def save_template(
                 number=number, prompt_settings_fields=fields, created_by=user
             )
     except IntegrityError as exc:
-        raise Refused("Somebody saved under this name just now. Look, then save again.") from exc
+        raise Refused("Another person saved under this name just now. Check, then save.") from exc

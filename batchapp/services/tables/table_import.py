@@ -1,4 +1,4 @@
-"""The room before the first: a table comes in, is read, and goes when nobody uses it."""
+"""Receive a table, read its rows, and delete the table when nobody uses it any more."""
 
 import tempfile
 from datetime import timedelta
@@ -12,29 +12,23 @@ from django.utils import timezone
 
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbooks
-from batchapp.domain.tables.table_reader import Asked, TableError
+from batchapp.domain.tables.table_reader import ReadOptions, TableError
 from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
-from batchapp.models.files.source_table import KEPT_FOR
+from batchapp.models.files.source_table import RETENTION
+from batchapp.models.files.upload import NAME_LENGTH
 
-NAME_LENGTH = 255
+MAX_TABLE_MIB = 100  # as sent; the rows of a workbook may take several times as much
 
-MAX_TABLE_MIB = 100
-"""Of a table as it is sent; the rows of a workbook may take some times as much."""
-
+# Largest table, by kind, that is read while the person waits: well below a second.
 QUICK_BYTES = {"text": 2 * 1024 * 1024, "workbook": 64 * 1024}
-"""Up to this size a table is read while the person waits: well below a second."""
+QUICK_UNPACKED_BYTES = 1024 * 1024  # likewise; a workbook may be packed to a thousandth
 
-QUICK_UNPACKED = 1024 * 1024
-"""Of a workbook, which may have been packed to a thousandth."""
-
-SILENT_LEASES = 5
-"""The texts of a workbook are all read before its first row is."""
-
-ROWS_PER_SIGN = 500
+SILENT_LEASES = 5  # a workbook reports no progress until all its texts are read
+PROGRESS_ROWS = 500  # rows between two updates of the progress
 
 
 class Refused(Exception):
-    """It is no table that can be taken; the message is a sentence for the person."""
+    """The table is not accepted; the message is a sentence for the person."""
 
 
 def receive_table(
@@ -43,33 +37,35 @@ def receive_table(
     content: "File[bytes]",
     *,
     name: str,
-    used: PromptTemplateVersion | None = None,
+    version: PromptTemplateVersion | None = None,
 ) -> SourceTable:
-    """Keep ``content`` as a table of ``project``, to be read next and made as ``used`` says.
+    """Store ``content`` as a table of ``project``, to be read next.
+
+    The table starts with the prompt settings of ``version``.
 
     Raises:
-        Refused: it is no table, or too large; nothing is kept.
+        Refused: the content is no table, or too large; nothing was stored.
     """
     if (content.size or 0) > max_mib() * 1024 * 1024:
         raise Refused(
-            f"A table may have {max_mib():,} MiB at most. Split it, or leave out columns that no "
+            f"A table may have {max_mib():,} MiB at most. Split it, or remove columns that no "
             "prompt needs."
         )
     head = content.read(table_reader.SNIFFED)
     content.seek(0)
     try:
-        table_reader.recognise(head)
-    except TableError as finding:
-        raise Refused(str(finding)) from finding
+        table_reader.detect_kind(head)
+    except TableError as exc:
+        raise Refused(str(exc)) from exc
     table = SourceTable(
         project=project,
         created_by=user,
         name=presentable(name[-NAME_LENGTH:].strip(), NAME_LENGTH) or "table.csv",
         size=content.size or 0,
-        read_as=list(Asked()),
+        read_as=list(ReadOptions()),
         next_check_at=timezone.now(),
-        prompt_settings_fields=used.prompt_settings_fields if used else None,
-        used=used,
+        prompt_settings_fields=version.prompt_settings_fields if version else None,
+        template_version=version,
     )
     table.blob.save("table", content, save=False)
     try:
@@ -81,120 +77,115 @@ def receive_table(
 
 
 def max_mib() -> int:
-    """Of a table as it is sent."""
+    """Return the size limit of a table as sent."""
     return min(MAX_TABLE_MIB, settings.MAX_UPLOAD_MIB)
 
 
-def is_quickly_read(table: SourceTable) -> bool:
-    """Whether a person can wait for ``read``."""
-    with table.blob.open("rb") as sent:
-        kind = table_reader.recognise(sent.read(table_reader.SNIFFED))
+def is_quick_to_read(table: SourceTable) -> bool:
+    """Return True if a person can wait for ``read_table``."""
+    with table.blob.open("rb") as blob:
+        kind = table_reader.detect_kind(blob.read(table_reader.SNIFFED))
         is_quick = table.size <= QUICK_BYTES[kind]
         if is_quick and kind == "workbook":
-            return workbooks.unpacked(cast(BinaryIO, sent.file)) <= QUICK_UNPACKED
+            return workbooks.unpacked_size(cast(BinaryIO, blob.file)) <= QUICK_UNPACKED_BYTES
     return is_quick
 
 
 def read_table(table: SourceTable) -> None:
-    """Write the rows of ``table`` out as JSON, so that every later step finds them quickly.
+    """Read the table once, and store its rows as JSON, which every later step reads quickly.
 
     Raises:
-        StaleRow: another worker has it now; what this one read is dropped.
+        StaleRow: another worker has the row now; the rows of this worker are dropped.
     """
     table.renew_lease(leases=SILENT_LEASES)
-    sign = table.lease_renewer()
-    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as fresh:
+    renew_lease = table.lease_renewer()
+    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
         try:
-            with table.blob.open("rb") as sent:
-                found = table_reader.read(cast(BinaryIO, sent.file), table.asked)
-                for row in found:
-                    fresh.write(msgspec.json.encode(row) + b"\n")
-                    if found.rows % ROWS_PER_SIGN == 0:
-                        sign(found.rows)
-        except TableError as finding:
-            _refuse(table, str(finding))
+            with table.blob.open("rb") as blob:
+                reader = table_reader.read_table(cast(BinaryIO, blob.file), table.read_options)
+                for row in reader:
+                    content.write(msgspec.json.encode(row) + b"\n")
+                    if reader.rows % PROGRESS_ROWS == 0:
+                        renew_lease(reader.rows)
+        except TableError as exc:
+            _refuse(table, str(exc))
             return
-        if not found.rows:
+        if not reader.rows:
             _refuse(table, "The table has a header and no rows. Add a row for each request.")
             return
-        before = table.cells.name or ""
-        fresh.seek(0)
-        table.cells.save("rows", File(fresh), save=False)
+        old_cells = table.cells.name or ""
+        content.seek(0)
+        table.cells.save("rows", File(content), save=False)
     try:
-        _note_read(table, found)
+        table.move_to(
+            SourceTable.Status.KEPT,
+            **SourceTable.restart_retention(),
+            cells=table.cells.name,
+            read_as=list(reader.read_as),
+            sheets=reader.sheets,
+            columns=reader.columns,
+            renamed=reader.renamed,
+            rows=reader.rows,
+            ragged=reader.ragged,
+            error_cells=reader.error_cells,
+            error="",
+        )
     except BaseException:
         table.cells.delete(save=False)
         raise
-    if before:
-        table.cells.storage.delete(before)
-
-
-def _note_read(table: SourceTable, found: table_reader.Table) -> None:
-    table.move_to(
-        SourceTable.Status.KEPT,
-        **SourceTable.unused_from_now(),
-        cells=table.cells.name,
-        read_as=list(found.read_as),
-        sheets=found.sheets,
-        columns=found.columns,
-        renamed=found.renamed,
-        rows=found.rows,
-        ragged=found.ragged,
-        error_cells=found.error_cells,
-        error="",
-    )
+    if old_cells:
+        table.cells.storage.delete(old_cells)
 
 
 def _refuse(table: SourceTable, error: str) -> None:
-    table.move_to(SourceTable.Status.REFUSED, **SourceTable.unused_from_now(), error=error)
+    table.move_to(SourceTable.Status.REFUSED, **SourceTable.restart_retention(), error=error)
 
 
-def read_again(table: SourceTable, asked: Asked) -> None:
-    """Put ``table`` back in line, to be read in another way.
+def read_again(table: SourceTable, options: ReadOptions) -> None:
+    """Queue ``table`` to be read again with other options.
 
     Raises:
-        StaleRow: somebody else was faster.
+        StaleRow: another person or worker changed the row first.
     """
     table.move_to(
-        SourceTable.Status.READING, read_as=list(asked), findings=[], finding_total=0, error=""
+        SourceTable.Status.READING, read_as=list(options), findings=[], finding_total=0, error=""
     )
 
 
-def forget(table: SourceTable) -> None:
-    """Delete a table that nobody used for days; what was made of it stays.
+def delete_if_unused(table: SourceTable) -> None:
+    """Delete a table that was unused for ``RETENTION``; the files created from it stay.
 
-    A message that comes late finds one that was used meanwhile.
+    A late message may find a table that was used meanwhile; that table is kept.
     """
-    rest = table.used_at + KEPT_FOR - timezone.now()
-    if rest > timedelta(0):
-        table.postpone(rest)
+    remaining = table.used_at + RETENTION - timezone.now()
+    if remaining > timedelta(0):
+        table.postpone(remaining)
         return
-    rows = SourceTable.objects.filter(pk=table.pk, leased_until=table.leased_until)
-    _discard(table, rows)
+    _delete(table, SourceTable.objects.filter(pk=table.pk, leased_until=table.leased_until))
     table.next_check_at = None
 
 
-def discard(table: SourceTable) -> None:
-    """Delete a table that its person does not need; a worker that has it notices."""
-    _discard(table, SourceTable.objects.filter(pk=table.pk))
+def delete_table(table: SourceTable) -> None:
+    """Delete a table at a person's request; a worker that has the row gets ``StaleRow``."""
+    _delete(table, SourceTable.objects.filter(pk=table.pk))
 
 
-def _discard(table: SourceTable, rows: "QuerySet[SourceTable]") -> None:
-    if rows.delete()[0]:
+def _delete(table: SourceTable, tables: "QuerySet[SourceTable]") -> None:
+    if tables.delete()[0]:
         for blob in (table.blob, table.cells):
             if blob.name:
                 blob.storage.delete(blob.name)
 
 
 def give_up(table: SourceTable) -> None:
-    """Stop a table whose every attempt ended in a crash, where a person sees it."""
-    sentence = (
+    """Stop the work on a table after repeated crashes, with a sentence for the person."""
+    error = (
         "This broke off several times. Try again with a smaller table; if it happens again, the "
         "portal's log says why."
     )
     if table.status == SourceTable.Status.READING:
-        _refuse(table, sentence)
+        _refuse(table, error)
     elif table.status == SourceTable.Status.MAKING:
-        table.move_to(SourceTable.Status.KEPT, **SourceTable.unused_from_now(), error=sentence)
+        table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), error=error)
     else:
-        table.postpone(KEPT_FOR)
+        table.postpone(RETENTION)
