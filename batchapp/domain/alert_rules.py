@@ -1,39 +1,45 @@
-"""What somebody should be told of a batch that runs: it stands still, is too slow, or fails."""
+"""Rules that decide when a running batch needs attention: no progress, late, or failing."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batchapp.domain.progress import TimeLeft
 
-ENOUGH_TO_JUDGE = 50
-"""Requests that must have ended before the share of failures alarms anybody."""
+MIN_ENDED_REQUESTS = 50  # with fewer, the share of failures may be chance
 
 
 @dataclass(frozen=True, slots=True)
 class Overrun:
-    """How long after its window it ends; ``is_certain`` if even the shortest time is too long."""
+    """The expected delay of a batch; ``is_certain`` if even the shortest estimate is too long."""
 
     by: timedelta
     is_certain: bool
 
 
-def overrun(left: TimeLeft | None, seen: datetime, due: datetime | None) -> Overrun | None:
-    """How far a batch that has ``left`` to do, counted from ``seen``, ends after ``due``."""
-    if left is None or due is None or seen + left.most <= due:
+def find_overrun(
+    left: TimeLeft | None, polled_at: datetime, due_at: datetime | None
+) -> Overrun | None:
+    """Return how long after ``due_at`` a batch ends that had ``left`` to go at ``polled_at``.
+
+    None if the batch ends in time, or if its pace or its due time is not known.
+    """
+    if left is None or due_at is None or polled_at + left.most <= due_at:
         return None
-    if seen + left.least > due:
-        return Overrun(seen + left.middle - due, is_certain=True)
-    return Overrun(seen + left.most - due, is_certain=False)
+    if polled_at + left.least > due_at:
+        return Overrun(polled_at + left.middle - due_at, is_certain=True)
+    return Overrun(polled_at + left.most - due_at, is_certain=False)
 
 
-def standstill(since: datetime | None, seen: datetime | None, limit: timedelta) -> bool:
-    """Whether no new answer came for ``limit``, by the time at which we last looked."""
-    return bool(since and seen and seen - since >= limit)
+def is_standing_still(
+    progressed_at: datetime | None, polled_at: datetime | None, limit: timedelta
+) -> bool:
+    """Return True if no request ended for ``limit``, measured to the last poll and not to now."""
+    return bool(progressed_at and polled_at and polled_at - progressed_at >= limit)
 
 
-def failed_percent(answered: int, failed: int, alarm: int) -> int | None:
-    """The share of failures if it is alarming; None if not, or if too few ended to tell."""
+def alarming_failed_percent(answered: int, failed: int, alarm_percent: int) -> int | None:
+    """Return the share of failures, or None if it is below the alarm or too few requests ended."""
     ended = answered + failed
-    if ended < ENOUGH_TO_JUDGE or 100 * failed < alarm * ended:
+    if ended < MIN_ENDED_REQUESTS or 100 * failed < alarm_percent * ended:
         return None
     return 100 * failed // ended

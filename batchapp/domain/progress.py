@@ -1,4 +1,4 @@
-"""How fast the provider answers, and how long what is left may take at that pace."""
+"""The pace at which a provider ends requests, and the time left at that pace."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -6,39 +6,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import floor, sqrt
 
-ENOUGH = 10
-"""Requests that must have ended before their pace says something about the others."""
+MIN_ENDED = 10  # ended requests, before their pace says something about the others
+MIN_SECONDS = 10.0  # a pace measured over less time is mostly chance
+MAX_MARKS = 30  # per provider batch
+MARK_INTERVAL_SECONDS = 60.0  # between two marks of the same count
+RECENT_SHARES = (1 / 2, 1 / 8)  # of the time so far; if the pace changes, the two paces differ
+MAX_RANGE_RATIO = 4.0  # longest to shortest time left; a wider range would be a guess
+NARROW_RANGE_RATIO = 1.2  # up to this ratio, the middle of the range says as much as its ends
 
-SETTLED = 10.0
-"""Seconds; a pace measured over less than this is mostly chance."""
-
-MOST_MARKS = 30
-MARK_EVERY = 60.0
-"""Seconds between two marks of the same count."""
-
-RECENT = (1 / 2, 1 / 8)
-"""Of the time so far. Where the pace changes, these two differ, and the range is wide."""
-
-WIDEST = 4.0
-"""How many times the shortest the longest may be; beyond that it is a guess."""
-
-NARROW = 1.2
-"""Up to here one figure says as much as two."""
-
-Mark = Sequence[float]
-"""A Unix time, and how many requests had ended by then."""
+Mark = Sequence[float]  # a Unix time, and the number of requests that had ended by then
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """The time for the rest, at least and at most."""
+    """The time until all requests have ended, as a range."""
 
     least: timedelta
     most: timedelta
 
     @property
     def is_narrow(self) -> bool:
-        return self.most <= self.least * NARROW
+        return self.most <= self.least * NARROW_RANGE_RATIO
 
     @property
     def middle(self) -> timedelta:
@@ -47,40 +35,40 @@ class TimeLeft:
 
 def with_mark(
     marks: Sequence[Mark],
-    moment: float,
+    polled_at: float,
     ended: int,
     *,
-    begun: float | None = None,
-    reopened: float | None = None,
+    started_at: float | None = None,
+    retried_at: float | None = None,
 ) -> list[list[float]]:
-    """``marks`` and what is seen at ``moment``, if that says something new.
+    """Return ``marks``, with a mark of ``ended`` at ``polled_at`` if it adds information.
 
-    The first is the moment at which it had ``begun``. They begin anew where the count or the clock
-    goes back, and when it was ``reopened``. A stretch in which nothing ended has a mark at both
-    ends.
+    1. The first mark is the start of the batch.
+    2. The marks start again if the count or the clock goes back, and at a retry in place.
+    3. A period in which nothing ends has one mark at each of its ends.
     """
-    if not marks and begun is not None and reopened is None:
-        marks = [(_short(min(begun, moment)), 0)]
-    kept = [list(mark) for mark in marks if mark[0] >= (reopened or 0)]
-    if kept and (ended < kept[-1][1] or moment < kept[-1][0]):
-        kept = []
-    if kept and ended == kept[-1][1]:
-        if moment < kept[-1][0] + MARK_EVERY:
-            return kept
-        if len(kept) > 1 and kept[-2][1] == ended:
-            kept.pop()
-    kept.append([_short(moment), ended])
-    return _thinned(kept)
+    if not marks and started_at is not None and retried_at is None:
+        marks = [(_rounded(min(started_at, polled_at)), 0)]
+    result = [list(mark) for mark in marks if mark[0] >= (retried_at or 0)]
+    if result and (ended < result[-1][1] or polled_at < result[-1][0]):
+        result = []
+    if result and ended == result[-1][1]:
+        if polled_at < result[-1][0] + MARK_INTERVAL_SECONDS:
+            return result
+        if len(result) > 1 and result[-2][1] == ended:
+            result.pop()
+    result.append([_rounded(polled_at), ended])
+    return _thinned(result)
 
 
-def _short(moment: float) -> float:
-    """A tenth of a second is enough; never a later one, which would look like a clock put back."""
+def _rounded(moment: float) -> float:
+    # Rounded down to a tenth of a second: rounded up, the next mark could seem to go back.
     return floor(moment * 10) / 10
 
 
 def _thinned(marks: list[list[float]]) -> list[list[float]]:
-    """All the closer to each other the younger they are; the first and the last two stay."""
-    while len(marks) > MOST_MARKS:
+    """Drop marks so that the recent ones are the closest; the first and the last two stay."""
+    while len(marks) > MAX_MARKS:
         now = marks[-1][0]
         inner = range(1, len(marks) - 2)
         gaps = {at: (marks[at + 1][0] - marks[at - 1][0]) / (now - marks[at][0]) for at in inner}
@@ -89,7 +77,7 @@ def _thinned(marks: list[list[float]]) -> list[list[float]]:
 
 
 def last_progress_at(marks: Sequence[Mark]) -> float | None:
-    """When the last new answer was seen; None if nobody looked yet."""
+    """Return the Unix time at which the current count was first seen, or None without marks."""
     if not marks:
         return None
     last = marks[-1][1]
@@ -97,45 +85,45 @@ def last_progress_at(marks: Sequence[Mark]) -> float | None:
 
 
 def time_left(marks: Sequence[Mark], total: int) -> TimeLeft | None:
-    """The time for the rest at the recent pace, from the last of ``marks`` on.
+    """Return the time from the last mark until all ``total`` requests end, at the recent pace.
 
-    None while that would be a guess: too little ended, or the pace changes too much.
+    None if it would be a guess: too few requests ended, or the pace changes too much.
     """
     if not marks:
         return None
     end, ended = marks[-1]
-    rest, span = total - ended, end - marks[0][0]
-    if ended < max(1, min(ENOUGH, total)) or span < SETTLED or rest < 0:
+    remaining, seconds = total - ended, end - marks[0][0]
+    if ended < max(1, min(MIN_ENDED, total)) or seconds < MIN_SECONDS or remaining < 0:
         return None
-    if not rest:
+    if not remaining:
         return TimeLeft(timedelta(), timedelta())
     paces = _paces(marks)
     slowest, fastest = min(slow for slow, _ in paces), max(fast for _, fast in paces)
-    if slowest <= 0 or fastest > WIDEST * slowest:
+    if slowest <= 0 or fastest > MAX_RANGE_RATIO * slowest:
         return None
-    return TimeLeft(timedelta(seconds=rest / fastest), timedelta(seconds=rest / slowest))
+    return TimeLeft(timedelta(seconds=remaining / fastest), timedelta(seconds=remaining / slowest))
 
 
 def _paces(marks: Sequence[Mark]) -> list[tuple[float, float]]:
-    """Requests per second in the recent stretches, each at least and at most.
+    """Return the least and most requests per second in each recent period.
 
-    How many end in a stretch differs by chance by about the root of their number. A stretch is
-    left out if it is too short to say something that the longest does not.
+    The number of requests that end in a period varies by chance by about its square root. The
+    shorter period is left out if it is too short to add something to the longer one.
     """
     end, ended = marks[-1]
-    found: list[tuple[float, float]] = []
-    for share in RECENT:
+    paces: list[tuple[float, float]] = []
+    for share in RECENT_SHARES:
         seconds = share * (end - marks[0][0])
-        if found and (seconds < SETTLED or seconds * found[0][1] < ENOUGH):
+        if paces and (seconds < MIN_SECONDS or seconds * paces[0][1] < MIN_ENDED):
             continue
         count = ended - _count_at(marks, end - seconds)
         chance = sqrt(count)
-        found.append(((count - chance) / seconds, (count + chance) / seconds))
-    return found
+        paces.append(((count - chance) / seconds, (count + chance) / seconds))
+    return paces
 
 
 def _count_at(marks: Sequence[Mark], moment: float) -> float:
-    """As if requests had ended evenly between two marks."""
+    """Return the count at ``moment``, as if requests ended evenly between two marks."""
     after = bisect_right(marks, moment, key=lambda mark: mark[0])
     if not after or after == len(marks):
         return marks[min(after, len(marks) - 1)][1]

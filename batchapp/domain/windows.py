@@ -1,4 +1,4 @@
-"""Completion windows: how long each is, as far as its name says so."""
+"""Completion windows: the length that a window's name states, such as "24h"."""
 
 import re
 from datetime import datetime, timedelta
@@ -7,23 +7,23 @@ LENGTH = re.compile(r"(\d{1,5}) ?(?:(m(?:in(?:ute)?s?)?)|(h(?:ours?)?)|(d(?:ays?
 
 
 def length(window: str) -> timedelta | None:
-    """How long ``window`` is; None for one that does not say."""
-    found = LENGTH.fullmatch(window.strip().lower())
-    if not found:
+    """Return the length of ``window``, or None if its name states none."""
+    match = LENGTH.fullmatch(window.strip().lower())
+    if not match:
         return None
-    number = int(found[1])
-    if found[2]:
+    number = int(match[1])
+    if match[2]:
         return timedelta(minutes=number)
-    return timedelta(hours=number) if found[3] else timedelta(days=number)
+    return timedelta(hours=number) if match[3] else timedelta(days=number)
 
 
 def due(window: str, at: datetime) -> datetime | None:
-    """When a batch of ``window`` that is submitted at ``at`` should be done at the latest."""
+    """Return the latest end of a batch that is submitted at ``at``, or None if it is not known."""
     time = length(window)
     return at + time if time else None
 
 
 def is_longer(window: str, other: str) -> bool:
-    """Whether ``window`` leaves more time than ``other``; no if either does not say how long."""
-    ours, theirs = length(window), length(other)
-    return ours is not None and theirs is not None and ours > theirs
+    """Return True if ``window`` is longer than ``other``; False if a length is not known."""
+    first, second = length(window), length(other)
+    return first is not None and second is not None and first > second

@@ -10,7 +10,7 @@ CHAT = "/v1/chat/completions"
 
 
 def make_request(**overrides: Any) -> dict[str, Any]:
-    """A good request; an override of ... takes the field away."""
+    """A good request; an override of ... removes the field."""
     request = {"custom_id": "a", "method": "POST", "url": CHAT, "body": make_body()}
     return {name: value for name, value in (request | overrides).items() if value is not ...}
 

@@ -1,1 +1,1 @@
-"""How many input tokens a request has, exactly where the vocabulary is known."""
+"""Input tokens of a request, exact where the model's vocabulary and chat template are known."""

@@ -1,6 +1,6 @@
-"""How many tokens a request sends, and how many it asks for.
+"""Count the input tokens of a request, and limit and expect its output tokens.
 
-The input is counted exactly for the models whose tokenizer and chat template we know, and by
+The input is counted exactly for models whose tokenizer and chat template are known, and by
 stated ratios for all others.
 """
 
@@ -9,56 +9,38 @@ from typing import Any, NamedTuple, TypeGuard
 
 from batchapp.domain.tokens import model_families, token_ratio
 from batchapp.domain.tokens.model_families import Family
-from batchapp.domain.tokens.model_prompt import NEUTRAL, Prompt, UnfamiliarError
+from batchapp.domain.tokens.model_prompt import NEUTRAL_FIELDS, Prompt, UnfamiliarError
 from batchapp.domain.tokens.token_ratio import Size
 
-__all__ = [
-    "MAX_OUTPUT",
-    "OUTPUT_LIMITS",
-    "Size",
-    "answers",
-    "bound",
-    "count",
-    "expected",
-    "is_count",
-    "measure",
-    "output",
-]
+MIN_EXPECTED_OUTPUT = 100  # tokens: even a short question is answered with a paragraph
 
-MIN_EXPECTED_OUTPUT = 100
-"""Tokens. A short question is answered with a paragraph, not with another short question."""
-
+# Source: https://platform.openai.com/docs/api-reference/chat/create, ``n``.
 MAX_ANSWERS = 128
-"""Source: https://platform.openai.com/docs/api-reference/chat/create, ``n``."""
 
-MAX_OUTPUT = 10_000_000
-"""No model writes more tokens; a larger ``max_tokens`` is a slip of the keyboard."""
+MAX_OUTPUT = (
+    10_000_000  # tokens: no model writes more, so a larger ``max_tokens`` is a typing error
+)
 
-OUTPUT_LIMITS = {
+# URL -> fields of the body that limit an answer, the field that takes precedence first.
+OUTPUT_LIMIT_FIELDS = {
     "/v1/chat/completions": ("max_completion_tokens", "max_tokens"),
     "/v1/completions": ("max_tokens",),
     "/v1/responses": ("max_output_tokens",),
     "/v1/messages": ("max_tokens",),
 }
-"""Fields of the body that bound an answer, the one that counts first."""
 
 
 class Output(NamedTuple):
-    """Output tokens of all answers to one request; ``limit`` is None when nothing bounds them."""
+    """Output tokens of all answers to one request; ``limit`` is None if the request sets none."""
 
     expected: int
     limit: int | None
 
 
-def count(body: Mapping[str, Any], url: str) -> int:
-    """Input tokens of a request, as ``measure`` finds them."""
-    return measure(body, url).tokens
-
-
-def measure(body: Mapping[str, Any], url: str) -> Size:
-    """The input of a request nested no deeper than ``MAX_DEPTH``."""
+def measure_input(body: Mapping[str, Any], url: str) -> Size:
+    """Return the size of the input of a request nested no deeper than ``MAX_DEPTH``."""
     model = body.get("model")
-    family = model_families.of(model) if isinstance(model, str) else None
+    family = model_families.family_of(model) if isinstance(model, str) else None
     if not family:
         return token_ratio.measure(body, url)
     try:
@@ -77,18 +59,18 @@ def _measure_exactly(body: Mapping[str, Any], url: str, family: Family) -> Size:
         _add_inputs(body.get("input"), prompt, end=family.input_end)
     else:
         raise UnfamiliarError
-    is_exact = prompt.is_exact and body.keys() <= NEUTRAL
+    is_exact = prompt.is_exact and body.keys() <= NEUTRAL_FIELDS
     return Size(prompt.tokens, prompt.images, prompt.assumed_images, is_exact)
 
 
 def _add_inputs(inputs: object, prompt: Prompt, *, end: int) -> None:
-    """A text, a list of tokens, or a list of either; ``end`` tokens are appended to each text.
+    """Add a text, a list of token ids, or a list of either; ``end`` tokens follow each text.
 
     Source: https://platform.openai.com/docs/api-reference/embeddings/create, ``input``.
     """
     if isinstance(inputs, list) and inputs and not _is_tokens(inputs):
-        for part in inputs:
-            _add_input(part, prompt, end)
+        for item in inputs:
+            _add_input(item, prompt, end)
     else:
         _add_input(inputs, prompt, end)
 
@@ -107,43 +89,43 @@ def _is_tokens(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(number) is int for number in value)
 
 
-def answers(body: Mapping[str, Any], url: str) -> int:
-    """How many answers one request asks for: ``n`` for each of its prompts."""
-    asked = body.get("n")
-    per_prompt = min(asked, MAX_ANSWERS) if is_count(asked) else 1
+def count_answers(body: Mapping[str, Any], url: str) -> int:
+    """Return the number of answers that a request asks for: ``n`` for each of its prompts."""
+    n = body.get("n")
+    per_prompt = min(n, MAX_ANSWERS) if is_count(n) else 1
     prompt = body.get("prompt")
     if url == "/v1/completions" and isinstance(prompt, list) and prompt:
         return per_prompt * (1 if isinstance(prompt[0], int) else len(prompt))
     return per_prompt
 
 
-def output(body: Mapping[str, Any], url: str, input_tokens: int) -> Output:
-    """What to expect without history: 1.1 times the input, within the request's own limit.
+def estimate_output(body: Mapping[str, Any], url: str, input_tokens: int) -> Output:
+    """Return the output expected without history: 1.1 times the input, within the request's limit.
 
     Source: the provider's own fallback, control-layer 10.13, ``GET /files/{id}/cost-estimate``.
     """
     if url == "/v1/embeddings":
         return Output(0, 0)
-    number = answers(body, url)
+    answers = count_answers(body, url)
     limit = None
-    for field in OUTPUT_LIMITS.get(url, ()):
-        if most := bound(body.get(field)):
-            limit = most * number
+    for field in OUTPUT_LIMIT_FIELDS.get(url, ()):
+        if tokens := token_limit(body.get(field)):
+            limit = tokens * answers
             break
-    return Output(expected(input_tokens, number, limit), limit)
+    return Output(expected_output(input_tokens, answers, limit), limit)
 
 
-def expected(input_tokens: int, number: int, limit: int | None) -> int:
-    """The output tokens that ``number`` answers without history come to, at most ``limit``."""
-    tokens = max(-(-input_tokens * 11 // 10), MIN_EXPECTED_OUTPUT) * number
+def expected_output(input_tokens: int, answers: int, limit: int | None) -> int:
+    """Return the output tokens expected of ``answers`` without history, at most ``limit``."""
+    tokens = max(-(-input_tokens * 11 // 10), MIN_EXPECTED_OUTPUT) * answers
     return tokens if limit is None or tokens < limit else limit
 
 
-def bound(value: object) -> int | None:
-    """The most tokens that a field of ``OUTPUT_LIMITS`` allows; None if it bounds nothing.
+def token_limit(value: object) -> int | None:
+    """Return the limit that a field of ``OUTPUT_LIMIT_FIELDS`` sets, or None if it sets none.
 
-    ``5.0`` is 5 to servers that read numbers leniently, as vLLM does, and refused by others: then
-    nothing is written, which is also no more than 5.
+    ``5.0`` is 5 to servers that read numbers leniently, such as vLLM. Other servers refuse the
+    request, and then nothing is written, which is no more than 5 either.
     """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -151,5 +133,5 @@ def bound(value: object) -> int | None:
 
 
 def is_count(value: object) -> TypeGuard[int]:
-    """Whether ``value`` is a whole number from 1; JSON's ``true`` is none."""
+    """Return True if ``value`` is a whole number of at least 1; JSON's ``true`` is no number."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0

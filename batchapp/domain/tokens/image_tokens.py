@@ -1,6 +1,6 @@
-"""How large an image is, read from its first bytes, and how many tokens a model cuts it into.
+"""Read the size of an image from its first bytes, and count the tokens that a model makes of it.
 
-Of base64 only the few bytes that are looked at are decoded, however long it is.
+Only the bytes that hold the size are decoded, so that long base64 costs no more than short.
 """
 
 import binascii
@@ -8,15 +8,15 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-UNSEEN = 1_000
-"""Tokens assumed for an image whose size we cannot see, such as one given by address: about a
-megapixel at one token for each 32 by 32 pixels."""
+# Tokens assumed for an image of unknown size, such as one given by its address: about a megapixel
+# at one token for each 32 by 32 pixels.
+ASSUMED_IMAGE_TOKENS = 1_000
 
-SEGMENTS = 500
-"""Of a JPEG that are skipped in search of its size: cameras write a dozen."""
+MAX_JPEG_SEGMENTS = 500  # skipped in search of the size of a JPEG; cameras write a dozen
+MARK_TOKENS = 2  # around an image: its start and its end
 
-MARKS = 2
-"""Tokens around an image: where it starts and where it ends."""
+# Long side to short side. Source: ``smart_resize``, see ``PatchRule``; a longer image is refused.
+MAX_RATIO = 200
 
 
 class Pixels(NamedTuple):
@@ -25,7 +25,9 @@ class Pixels(NamedTuple):
 
 
 class PatchRule(NamedTuple):
-    """Sides are rounded to multiples of ``side`` pixels, and the area is kept within bounds.
+    """A rule that cuts an image into square patches of ``side`` pixels, one token each.
+
+    Sides are rounded to multiples of ``side``; ``least`` and ``most`` bound the area in pixels.
 
     Source: ``smart_resize`` of transformers' Qwen2-VL image processor, which Qwen2.5-VL, Qwen3-VL
     and Qwen3.5 share, with the bounds of each model's ``preprocessor_config.json``.
@@ -36,7 +38,7 @@ class PatchRule(NamedTuple):
     most: int
 
     def tokens(self, size: Pixels) -> int | None:
-        """One for each square of ``side``, and the marks; None for a strip that is refused."""
+        """Return the tokens of an image and its marks; None if the server refuses its shape."""
         width, height = size
         if max(size) > MAX_RATIO * min(size):
             return None
@@ -50,17 +52,13 @@ class PatchRule(NamedTuple):
             scale = math.sqrt(self.least / (width * height))
             across = math.ceil(width * scale / self.side) * self.side
             down = math.ceil(height * scale / self.side) * self.side
-        return (across // self.side) * (down // self.side) + MARKS
+        return (across // self.side) * (down // self.side) + MARK_TOKENS
 
 
-MAX_RATIO = 200
-"""Long side to short side. Source: as above; the model's server refuses what is longer."""
-
+# Qwen3-VL and Qwen3.5: two by two patches of 16 pixels are merged into one token.
 QWEN3_VL = PatchRule(side=32, least=65_536, most=16_777_216)
-"""Qwen3-VL and Qwen3.5: patches of 16 pixels, two by two merged into a token."""
-
+# Qwen2.5-VL, and olmOCR 2, which is trained from it: two by two patches of 14 pixels.
 QWEN2_5_VL = PatchRule(side=28, least=3_136, most=12_845_056)
-"""Qwen2.5-VL, and olmOCR 2 that is trained from it: patches of 14 pixels, merged likewise."""
 
 
 def is_data_url(text: str) -> bool:
@@ -68,9 +66,9 @@ def is_data_url(text: str) -> bool:
 
 
 def pixels(url: str) -> Pixels | None:
-    """The size of a PNG, JPEG, GIF, WebP or BMP in a data URL; None for anything else.
+    """Return the size of a PNG, JPEG, GIF, WebP or BMP in a data URL; None for anything else.
 
-    What the header says is believed, as the model's server does not resize by anything else.
+    The header is trusted, because the model's server resizes by the header as well.
     """
     if not is_data_url(url):
         return None
@@ -78,7 +76,7 @@ def pixels(url: str) -> Pixels | None:
 
 
 def base64_pixels(text: str, start: int = 0) -> Pixels | None:
-    """The size of the image whose base64 begins at ``start``."""
+    """Return the size of the image whose base64 begins at ``start``."""
 
     def at(offset: int, length: int) -> bytes:
         first = start + offset // 3 * 4
@@ -138,9 +136,9 @@ def _webp(head: bytes, _at: Bytes) -> Pixels | None:
 
 
 def _jpeg(_head: bytes, at: Bytes) -> Pixels | None:
-    """Skip from segment to segment until the one that opens a frame."""
+    """Skip from segment to segment until the segment that opens a frame and holds the size."""
     offset = 2
-    for _ in range(SEGMENTS):
+    for _ in range(MAX_JPEG_SEGMENTS):
         segment = at(offset, 9)
         if len(segment) < 9 or segment[0] != 0xFF:
             return None

@@ -1,4 +1,4 @@
-"""Which vocabulary, chat template and image rule a model has, by its name."""
+"""Find the vocabulary, chat template and image rule of a model by its name."""
 
 import re
 from collections.abc import Callable
@@ -11,9 +11,10 @@ from batchapp.domain.tokens.vocabularies import Vocabulary
 
 
 class Family(NamedTuple):
-    """``template`` is None where we do not know it to the letter: nothing is exact then.
+    """Models with one tokenizer and one chat template.
 
-    ``input_end`` is what the tokenizer appends to each text that is embedded.
+    ``template`` is None if it is not known to the letter; then no count is exact. ``input_end`` is
+    the number of tokens that the tokenizer appends to each text that is embedded.
     """
 
     vocabulary: Callable[[], Vocabulary]
@@ -24,7 +25,12 @@ class Family(NamedTuple):
 
 
 QUANTISED = r"(?:-(?:fp8|nvfp4|bf16|awq|gptq-int[48]|int[48]))?"
-NAMES: tuple[tuple[str, Family], ...] = (
+
+# The first pattern that matches the whole name counts, without the maker's name and in any case.
+# Sources: Qwen3.5 of less than 4B does not think unless asked to (the models' cards). Of Qwen3,
+# sizes without a suffix have the template that thinks or does not, and -2507, Coder and Next have
+# other templates. Qwen3-Embedding's tokenizer appends one token (QwenLM/Qwen3-Embedding, #122).
+FAMILIES: tuple[tuple[str, Family], ...] = (
     (
         rf"qwen3\.5-(?:0\.8|2)b{QUANTISED}",
         Family(vocabularies.qwen3_5, qwen_prompt.Qwen3_5(thinks=False), image_tokens.QWEN3_VL),
@@ -52,18 +58,12 @@ NAMES: tuple[tuple[str, Family], ...] = (
     (r"gpt-oss-.+", Family(vocabularies.gpt_oss)),
     (r"(?:qwen2\.5-vl|olmocr-2)-.+", Family(vocabularies.qwen3, image=image_tokens.QWEN2_5_VL)),
 )
-"""The first whole match counts, without the maker's name and whatever the case.
 
-Sources: Qwen3.5 of less than 4B does not think unless asked to (the models' cards); of Qwen3 the
-sizes without a suffix have the template that thinks or does not, while -2507, Coder and Next have
-others; Qwen3-Embedding's tokenizer appends one token (QwenLM/Qwen3-Embedding, issue 122).
-"""
-
-_NAMES = tuple((re.compile(pattern, re.IGNORECASE), family) for pattern, family in NAMES)
+_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), family) for pattern, family in FAMILIES)
 
 
 @lru_cache(maxsize=1_024)
-def of(model: str) -> Family | None:
-    """The family of ``model``, or None for the many we do not know."""
+def family_of(model: str) -> Family | None:
+    """Return the family of ``model``, or None if the model is not known."""
     name = model.rpartition("/")[2]
-    return next((family for pattern, family in _NAMES if pattern.fullmatch(name)), None)
+    return next((family for pattern, family in _PATTERNS if pattern.fullmatch(name)), None)

@@ -1,4 +1,4 @@
-"""The text that a server makes of a request before its model reads it, counted while it grows."""
+"""Count the text that a server makes of a request for its model, piece by piece."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -8,13 +8,13 @@ from batchapp.domain.tokens.vocabularies import Vocabulary
 
 Message = Mapping[str, Any]
 
+# The text that Qwen's templates print for an image; the server then repeats the middle token.
 IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
-"""What Qwen's templates print for an image; the server then repeats the middle one."""
+IMAGE_TEXT_TOKENS = 3  # of ``IMAGE`` itself, which is counted with the text around the image
 
-MARKED_IMAGE = 3
-"""Tokens of ``IMAGE`` itself, which are counted with the text around it."""
-
-NEUTRAL = frozenset(
+# Fields that change the prompt in known ways, or not at all. Guided decoding limits the output and
+# adds nothing to the input.
+NEUTRAL_FIELDS = frozenset(
     {
         *("model", "messages", "prompt", "input", "tools", "tool_choice", "chat_template_kwargs"),
         *("max_tokens", "max_completion_tokens", "min_tokens", "n", "best_of", "seed", "stop"),
@@ -22,40 +22,31 @@ NEUTRAL = frozenset(
         *("repetition_penalty", "length_penalty", "logit_bias", "logprobs", "top_logprobs"),
         *("ignore_eos", "stop_token_ids", "include_stop_str_in_output", "skip_special_tokens"),
         *("response_format", "guided_json", "guided_regex", "guided_choice", "guided_grammar"),
-        *(
-            "structured_outputs",
-            "parallel_tool_calls",
-            "stream",
-            "stream_options",
-            "user",
-            "store",
-        ),
-        *("metadata", "priority", "service_tier", "background", "safety_identifier"),
+        *("structured_outputs", "parallel_tool_calls", "stream", "stream_options", "user"),
+        *("store", "metadata", "priority", "service_tier", "background", "safety_identifier"),
         *("prompt_cache_key", "encoding_format", "dimensions", "reasoning_effort"),
     }
 )
-"""Fields that the server reads a prompt from in the ways we know, or not at all. Guided decoding
-bounds what is written and adds nothing to what is read."""
 
 
 class UnfamiliarError(Exception):
-    """The request has a shape that we do not know the prompt of."""
+    """The request has a shape whose prompt is not known to the letter."""
 
 
 class Template(Protocol):
     def write(self, body: Message, prompt: "Prompt") -> None:
-        """Add all that the template prints for a chat.
+        """Add to ``prompt`` the tokens of all text that the template prints for a chat.
 
         Raises:
-            UnfamiliarError: it is not known what the template prints.
+            UnfamiliarError: the template's text for this chat is not known.
         """
 
-    def question(self, text: str, vocabulary: Vocabulary) -> int:
-        """Tokens that ``write`` adds for a user's message of this text, wherever it stands."""
+    def question_tokens(self, text: str, vocabulary: Vocabulary) -> int:
+        """Return the tokens that ``write`` adds for a user's message with this text."""
 
 
 class Prompt:
-    """``is_exact`` is withdrawn by whoever adds what may differ from server to server."""
+    """A running count; ``is_exact`` is set to False for text that differs between servers."""
 
     __slots__ = ("_image", "assumed_images", "images", "is_exact", "tokens", "vocabulary")
 
@@ -69,7 +60,7 @@ class Prompt:
         self.tokens += self.vocabulary.count(text)
 
     def content(self, parts: object, between: str = "") -> str:
-        """The text of a message's content; images are counted and stand in it as ``IMAGE``."""
+        """Return the text of a message, with ``IMAGE`` for each image; count the images."""
         if isinstance(parts, str):
             return parts
         if parts is None:
@@ -78,8 +69,8 @@ class Prompt:
             raise UnfamiliarError
         return between.join([text for part in parts if (text := self._part(part))])
 
-    def glance(self, parts: object, between: str = "") -> str:
-        """``content`` without counting anything."""
+    def uncounted_content(self, parts: object, between: str = "") -> str:
+        """Return the same as ``content``, but count no image."""
         return Prompt(self.vocabulary, self._image).content(parts, between)
 
     def _part(self, part: object) -> str:
@@ -103,12 +94,12 @@ class Prompt:
         if tokens is None:
             self.assumed_images += 1
             self.is_exact = False
-            tokens = image_tokens.UNSEEN
-        self.tokens += tokens - MARKED_IMAGE
+            tokens = image_tokens.ASSUMED_IMAGE_TOKENS
+        self.tokens += tokens - IMAGE_TEXT_TOKENS
 
 
 def conversation(body: Message) -> Sequence[Message]:
-    """The messages of a chat, each of which is an object."""
+    """Return the messages of a chat, at least one, each of which is an object."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise UnfamiliarError

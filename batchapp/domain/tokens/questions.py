@@ -1,4 +1,4 @@
-"""The one text that the requests of a file mostly differ in, and its share of their tokens."""
+"""Find the text in which the requests of a file mostly differ: the last message of the user."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 from batchapp.domain.tokens import model_families
 
-ASKING = frozenset({"system", "developer", "user"})
-"""Roles of a chat that has no answers in it yet: what a template prints of an earlier answer may
-hang on the words of a later question."""
+# Roles of a chat without earlier answers: the text that a template prints for an earlier answer
+# may depend on the words of a later question.
+ROLES_BEFORE_AN_ANSWER = frozenset({"system", "developer", "user"})
 
 
 class Question(NamedTuple):
-    """``holder[field]`` is the text, somewhere within the body.
+    """A text at ``holder[field]``, somewhere within the body.
 
-    Of a request that is measured exactly, the tokens are ``count`` of this text and a sum that no
-    other text in its place would change.
+    In a request that is measured exactly, another text there changes the tokens by the difference
+    of the two ``count``, and by nothing else.
     """
 
     holder: dict[str, Any]
@@ -27,21 +27,21 @@ class Question(NamedTuple):
         return str(self.holder[self.field])
 
 
-def question(body: Mapping[str, Any], url: str) -> Question | None:
-    """The last message of a chat, if it is the user's and a plain text."""
-    family = model_families.of(body["model"])
+def find_question(body: Mapping[str, Any], url: str) -> Question | None:
+    """Return the last message of a chat, if it is the user's and plain text."""
+    family = model_families.family_of(body["model"])
     messages = body.get("messages")
     if not family or not family.template or url != "/v1/chat/completions":
         return None
-    if not isinstance(messages, list) or not all(map(_is_asking, messages)):
+    if not isinstance(messages, list) or not all(map(_is_before_an_answer, messages)):
         return None
     last = messages[-1]
     if last["role"] != "user" or not isinstance(last.get("content"), str):
         return None
-    count = partial(family.template.question, vocabulary=family.vocabulary())
+    count = partial(family.template.question_tokens, vocabulary=family.vocabulary())
     return Question(last, "content", count)
 
 
-def _is_asking(message: object) -> bool:
+def _is_before_an_answer(message: object) -> bool:
     role = message.get("role") if isinstance(message, dict) else None
-    return isinstance(role, str) and role in ASKING
+    return isinstance(role, str) and role in ROLES_BEFORE_AN_ANSWER

@@ -1,38 +1,32 @@
-"""What the chat templates of Qwen3, Qwen3-VL and Qwen3.5 print, in tokens.
+"""Count the tokens that the chat templates of Qwen3, Qwen3-VL and Qwen3.5 print.
 
 Source: ``chat_template`` of Qwen/Qwen3-14B, Qwen/Qwen3-VL-30B-A3B-Instruct and Qwen/Qwen3.5-4B,
-and how vLLM (``entrypoints/chat_utils.py``) prepares messages and tools for them. The numbers of
-fixed text were counted with the model's own vocabulary.
+and vLLM (``entrypoints/chat_utils.py``), which prepares messages and tools for the templates. The
+tokens of fixed text were counted with the model's own vocabulary.
 """
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from batchapp.domain.tokens.model_prompt import Message, Prompt, UnfamiliarError, conversation
-from batchapp.domain.tokens.tool_prompts import printed, printed_tools, tool_calls
+from batchapp.domain.tokens.tool_prompts import printed_tools, to_json, tool_calls
 from batchapp.domain.tokens.vocabularies import Vocabulary
 
-TURN = 5
-"""``<|im_start|>``, the role, a line ending, ``<|im_end|>`` and a line ending."""
+Messages = Sequence[Message]
 
-OPENING = 3
-"""``<|im_start|>assistant`` and a line ending, for the model to go on from."""
-
-NO_THOUGHT = 4
-"""An empty thought, which keeps the model from thinking."""
-
-OPEN_THOUGHT = 2
-"""``<think>`` and a line ending, for the model to think first."""
+# Tokens of the fixed text.
+TURN_TOKENS = 5  # ``<|im_start|>``, the role, a line ending, ``<|im_end|>`` and a line ending
+OPENING_TOKENS = 3  # ``<|im_start|>assistant`` and a line ending, which open the answer
+NO_THOUGHT_TOKENS = 4  # an empty thought, which keeps the model from thinking
+OPEN_THOUGHT_TOKENS = 2  # ``<think>`` and a line ending, so that the model thinks first
 
 
 class Qwen3:
-    """Thinks unless told not to; of earlier turns only the answers are repeated."""
+    """Qwen3, which thinks unless it is told not to; earlier thoughts are not repeated."""
 
-    BETWEEN: ClassVar[str] = "\n"
-    """vLLM joins the parts of a message so, where the template does not look at parts itself."""
-
-    TOOLS_HEAD: ClassVar[int] = 33
-    TOOLS_TAIL: ClassVar[int] = 42
+    # vLLM joins the parts of a message so, because this template does not read parts itself.
+    PART_SEPARATOR: ClassVar[str] = "\n"
+    TOOLS_TOKENS: ClassVar[int] = 33 + 42  # before and after the list of tools
 
     def write(self, body: Message, prompt: Prompt) -> None:
         messages = conversation(body)
@@ -42,36 +36,40 @@ class Qwen3:
             text = self._text(messages[0], prompt) if opens_with_system else None
             self._write_system(text, tools, prompt)
         self._write_turns(messages, int(opens_with_system), prompt)
-        self._open(_thinking(body, prompt), prompt)
+        self._open(_requested_thinking(body, prompt), prompt)
 
-    def question(self, text: str, vocabulary: Vocabulary) -> int:
+    def question_tokens(self, text: str, vocabulary: Vocabulary) -> int:
         return _turn_tokens("user", self._trim(text), vocabulary)
 
     def _write_system(self, text: str | None, tools: Sequence[str], prompt: Prompt) -> None:
         if tools:
-            prompt.tokens += self.TOOLS_HEAD + self.TOOLS_TAIL
-            prompt.tokens += sum(prompt.vocabulary.remember(tool + "\n") for tool in tools)
+            self._add_tools(tools, prompt)
             text = "# Tools" if text is None else text + "\n\n# Tools"
-        _turn("system", text or "", prompt)
+        _add_turn("system", text or "", prompt)
 
-    def _write_turns(self, messages: Sequence[Message], start: int, prompt: Prompt) -> None:
-        asked: int | None = None
+    def _add_tools(self, tools: Sequence[str], prompt: Prompt) -> None:
+        prompt.tokens += self.TOOLS_TOKENS
+        prompt.tokens += sum(prompt.vocabulary.count_repeated(tool + "\n") for tool in tools)
+
+    def _write_turns(self, messages: Messages, start: int, prompt: Prompt) -> None:
+        question: int | None = None
         for index in range(start, len(messages)):
             message = messages[index]
             role = message.get("role")
             if role == "user":
-                _turn("user", self._text(message, prompt), prompt)
+                _add_turn("user", self._text(message, prompt), prompt)
             elif role == "assistant":
-                if asked is None:
-                    asked = self._last_question(messages, prompt)
-                _turn("assistant", self._answer(messages, index, asked, prompt), prompt)
+                if question is None:
+                    question = self._last_question(messages, prompt)
+                answer = self._answer(messages, index, question, prompt)
+                _add_turn("assistant", answer, prompt)
             elif role == "tool" and index:
                 self._write_result(messages, index, prompt)
             else:
                 self._write_other(role, message, prompt)
 
-    def _write_result(self, messages: Sequence[Message], index: int, prompt: Prompt) -> None:
-        """Results that follow one another share a turn, which the first of them writes."""
+    def _write_result(self, messages: Messages, index: int, prompt: Prompt) -> None:
+        """Add one turn for tool results that follow one another, at the first of the results."""
         if messages[index - 1].get("role") == "tool":
             return
         results = []
@@ -80,34 +78,38 @@ class Qwen3:
                 break
             text = self._text(message, prompt)
             results.append(f"<tool_response>\n{text}\n</tool_response>")
-        _turn("user", "\n".join(results), prompt)
+        _add_turn("user", "\n".join(results), prompt)
 
     def _write_other(self, role: object, message: Message, prompt: Prompt) -> None:
         if role != "system":
             raise UnfamiliarError
-        _turn("system", self._text(message, prompt), prompt)
+        _add_turn("system", self._text(message, prompt), prompt)
 
     def _text(self, message: Message, prompt: Prompt) -> str:
-        return self._trim(prompt.content(message.get("content"), self.BETWEEN))
+        return self._trim(prompt.content(message.get("content"), self.PART_SEPARATOR))
 
     def _trim(self, text: str) -> str:
         return text
 
-    def _last_question(self, messages: Sequence[Message], prompt: Prompt) -> int:
-        """Thoughts are kept after the last message that is a person's and not a tool's result."""
+    def _last_question(self, messages: Messages, prompt: Prompt) -> int:
+        """Return the index of the last message of a person; only later thoughts are repeated.
+
+        A tool's result is printed as a user's message, but is not a person's.
+        """
         for index in range(len(messages) - 1, -1, -1):
             if messages[index].get("role") == "user":
-                text = self._trim(prompt.glance(messages[index].get("content"), self.BETWEEN))
+                content = messages[index].get("content")
+                text = self._trim(prompt.uncounted_content(content, self.PART_SEPARATOR))
                 if not (text.startswith("<tool_response>") and text.endswith("</tool_response>")):
                     return index
         return len(messages) - 1
 
-    def _answer(self, messages: Sequence[Message], index: int, asked: int, prompt: Prompt) -> str:
-        """What the template prints of an earlier answer."""
+    def _answer(self, messages: Messages, index: int, question: int, prompt: Prompt) -> str:
+        """Return the text printed for an earlier answer; ``question`` is ``_last_question``."""
         content, thought = _thought(messages[index], self._text(messages[index], prompt))
         calls = self._calls(messages[index], prompt, has_content=bool(content))
-        if index > asked:
-            prompt.is_exact = prompt.is_exact and not _given_thought(messages[index])
+        if index > question:
+            prompt.is_exact = prompt.is_exact and not _separate_thought(messages[index])
             if thought or index == len(messages) - 1:
                 thought = thought.strip("\n")
                 content = f"<think>\n{thought}\n</think>\n\n" + content.lstrip("\n")
@@ -115,50 +117,48 @@ class Qwen3:
 
     def _calls(self, message: Message, prompt: Prompt, *, has_content: bool) -> str:
         calls = [
-            f'<tool_call>\n{{"name": "{name}", "arguments": {printed(arguments)}}}\n</tool_call>'
+            f'<tool_call>\n{{"name": "{name}", "arguments": {to_json(arguments)}}}\n</tool_call>'
             for name, arguments in tool_calls(message)
         ]
         return "\n" * (has_content and bool(calls)) + "\n".join(calls)
 
     def _open(self, thinks: bool | None, prompt: Prompt) -> None:  # noqa: FBT001
-        prompt.tokens += OPENING + (NO_THOUGHT if thinks is False else 0)
+        prompt.tokens += OPENING_TOKENS + (NO_THOUGHT_TOKENS if thinks is False else 0)
 
 
 class Qwen3VL(Qwen3):
-    """Does not think, takes a message part by part, and has but one system prompt."""
+    """Qwen3-VL, which does not think, reads a message part by part, and has one system prompt."""
 
-    BETWEEN: ClassVar[str] = ""
+    PART_SEPARATOR: ClassVar[str] = ""
 
     def _write_other(self, role: object, message: Message, prompt: Prompt) -> None:
         if role != "system":
             raise UnfamiliarError
 
-    def _answer(self, messages: Sequence[Message], index: int, asked: int, prompt: Prompt) -> str:
+    def _answer(self, messages: Messages, index: int, question: int, prompt: Prompt) -> str:
         message = messages[index]
         has_content = message.get("content") not in (None, [])
         return self._text(message, prompt) + self._calls(message, prompt, has_content=has_content)
 
     def _open(self, thinks: bool | None, prompt: Prompt) -> None:  # noqa: FBT001
-        prompt.tokens += OPENING
+        prompt.tokens += OPENING_TOKENS
 
 
 class Qwen3_5(Qwen3):  # noqa: N801
-    """Trims every message, prints tools first and calls as XML, and opens the thought itself."""
+    """Qwen3.5, which trims messages, prints tools first, calls as XML, and opens the thought."""
 
-    BETWEEN: ClassVar[str] = ""
-    TOOLS_HEAD: ClassVar[int] = 16
-    TOOLS_TAIL: ClassVar[int] = 180
-    AFTER_TOOLS: ClassVar[int] = 1
+    PART_SEPARATOR: ClassVar[str] = ""
+    TOOLS_TOKENS: ClassVar[int] = 16 + 180
+    AFTER_TOOLS_TOKENS: ClassVar[int] = 1  # between the tools and the text of the system message
 
     def __init__(self, *, thinks: bool) -> None:
         self._thinks = thinks
 
     def _write_system(self, text: str | None, tools: Sequence[str], prompt: Prompt) -> None:
         if tools:
-            prompt.tokens += self.TOOLS_HEAD + self.TOOLS_TAIL
-            prompt.tokens += sum(prompt.vocabulary.remember(tool + "\n") for tool in tools)
-            prompt.tokens += self.AFTER_TOOLS if text else 0
-        _turn("system", text or "", prompt)
+            self._add_tools(tools, prompt)
+            prompt.tokens += self.AFTER_TOOLS_TOKENS if text else 0
+        _add_turn("system", text or "", prompt)
 
     def _write_other(self, role: object, message: Message, prompt: Prompt) -> None:
         raise UnfamiliarError
@@ -166,17 +166,17 @@ class Qwen3_5(Qwen3):  # noqa: N801
     def _text(self, message: Message, prompt: Prompt) -> str:
         parts = message.get("content")
         if isinstance(parts, list) and len(parts) > 1:
-            prompt.is_exact = False  # vLLM before its change 42660 joins them by line endings
+            prompt.is_exact = False  # vLLM before its change 42660 joined parts by line endings
         return super()._text(message, prompt)
 
     def _trim(self, text: str) -> str:
         return text.strip()
 
-    def _answer(self, messages: Sequence[Message], index: int, asked: int, prompt: Prompt) -> str:
+    def _answer(self, messages: Messages, index: int, question: int, prompt: Prompt) -> str:
         content, thought = _thought(messages[index], self._text(messages[index], prompt))
         calls = self._calls(messages[index], prompt, has_content=bool(content.strip()))
-        if index > asked:
-            prompt.is_exact = prompt.is_exact and not _given_thought(messages[index])
+        if index > question:
+            prompt.is_exact = prompt.is_exact and not _separate_thought(messages[index])
             content = f"<think>\n{thought.strip()}\n</think>\n\n{content}"
         return content + calls
 
@@ -186,9 +186,10 @@ class Qwen3_5(Qwen3):  # noqa: N801
             fields = []
             for field, value in arguments.items():
                 if isinstance(value, bool | None):
-                    prompt.is_exact = False  # printed as Python or as JSON, by the release
-                shown = printed(value) if isinstance(value, dict | list) else str(value)
-                fields.append(f"<parameter={field}>\n{shown}\n</parameter>\n")
+                    # Printed as Python or as JSON, depending on the release.
+                    prompt.is_exact = False
+                text = to_json(value) if isinstance(value, dict | list) else str(value)
+                fields.append(f"<parameter={field}>\n{text}\n</parameter>\n")
             calls.append(
                 f"<tool_call>\n<function={name}>\n{''.join(fields)}</function>\n</tool_call>"
             )
@@ -196,18 +197,18 @@ class Qwen3_5(Qwen3):  # noqa: N801
 
     def _open(self, thinks: bool | None, prompt: Prompt) -> None:  # noqa: FBT001
         thinks = self._thinks if thinks is None else thinks
-        prompt.tokens += OPENING + (OPEN_THOUGHT if thinks else NO_THOUGHT)
+        prompt.tokens += OPENING_TOKENS + (OPEN_THOUGHT_TOKENS if thinks else NO_THOUGHT_TOKENS)
 
 
-def _given_thought(message: Message) -> str:
-    """A thought in a field of its own, which not every release hands to the template."""
+def _separate_thought(message: Message) -> str:
+    """Return a thought that has its own field; some releases do not pass it to the template."""
     thought = message.get("reasoning_content") or message.get("reasoning")
     return thought if isinstance(thought, str) else ""
 
 
 def _thought(message: Message, content: str) -> tuple[str, str]:
-    """The answer without its thought, and the thought."""
-    if thought := _given_thought(message):
+    """Return the answer without its thought, and the thought."""
+    if thought := _separate_thought(message):
         return content, thought
     if "</think>" not in content:
         return content, ""
@@ -216,8 +217,8 @@ def _thought(message: Message, content: str) -> tuple[str, str]:
     return answer.lstrip("\n"), thought
 
 
-def _thinking(body: Message, prompt: Prompt) -> bool | None:
-    """Whether the request turns thinking on or off; None leaves it to the template."""
+def _requested_thinking(body: Message, prompt: Prompt) -> bool | None:
+    """Return True or False if the request turns thinking on or off, None if it does neither."""
     if "chat_template_kwargs" not in body and "reasoning_effort" not in body:
         return None
     options = body.get("chat_template_kwargs") or {}
@@ -230,13 +231,16 @@ def _thinking(body: Message, prompt: Prompt) -> bool | None:
     return thinks if isinstance(thinks, bool) else None
 
 
-def _turn(role: str, text: str, prompt: Prompt) -> None:
+def _add_turn(role: str, text: str, prompt: Prompt) -> None:
     prompt.tokens += _turn_tokens(role, text, prompt.vocabulary)
 
 
 def _turn_tokens(role: str, text: str, vocabulary: Vocabulary) -> int:
-    """One message; what it begins with may melt into the line ending before it."""
-    count = vocabulary.remember if role == "system" else vocabulary.count
+    """Return the tokens of one message.
+
+    Leading white space may form one token with the line ending before the text.
+    """
+    count = vocabulary.count_repeated if role == "system" else vocabulary.count
     if text[:1].isspace():
-        return TURN - 2 + count(f"{role}\n{text}")
-    return TURN + count(text)
+        return TURN_TOKENS - 2 + count(f"{role}\n{text}")
+    return TURN_TOKENS + count(text)

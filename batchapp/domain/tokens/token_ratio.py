@@ -1,4 +1,4 @@
-"""About how many tokens a request holds, where the model or the request's shape is not known."""
+"""Count the tokens of a request roughly, where the model or the request's shape is not known."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -8,43 +8,38 @@ import msgspec
 from batchapp.domain.tokens import image_tokens
 from batchapp.domain.tokens.vocabularies import Vocabulary
 
-QUARTERS_PER_TOKEN = 4
-"""We add up quarters of a token, so that nothing is rounded before the end."""
+QUARTERS_PER_TOKEN = (
+    4  # quarters of a token are added up, so that nothing is rounded before the end
+)
 
+# Quarters of a token per character, by its length in UTF-8, because vocabularies are built from
+# bytes. English averages four ASCII characters a token; Latin with accents, Cyrillic, Greek,
+# Hebrew and Arabic about two; Chinese, Japanese, Korean, the Indic scripts and emoji about one.
 ONE_BYTE, TWO_BYTES, LONGER = 1, 2, 4
-"""Quarters per character, by its length in UTF-8, since the vocabularies are built from bytes.
 
-English averages four ASCII characters a token; Latin with accents, Cyrillic, Greek, Hebrew and
-Arabic about two; Chinese, Japanese, Korean, the Indic scripts and emoji about one.
-"""
+PER_MESSAGE = 4  # tokens of a chat template around each message: its role and its two marks
+PER_REPLY = 3  # tokens of a chat template that open the model's turn
+# Tokens of an image, sound or document of unknown size. Base64 is never read as text.
+PER_ATTACHMENT = image_tokens.ASSUMED_IMAGE_TOKENS
 
-PER_MESSAGE = 4
-"""Tokens of a chat template around each message: its role and its two marks."""
-
-PER_REPLY = 3
-"""Tokens of a chat template that open the model's turn."""
-
-PER_ATTACHMENT = image_tokens.UNSEEN
-"""Tokens of an image, sound or document that we cannot look into. Base64 is never read as text."""
-
-CONTENT = ("messages", "input", "prompt", "suffix", "system", "instructions")
-SCHEMAS = ("tools", "functions", "response_format", "text")
-ATTACHMENTS = frozenset(
+TEXT_FIELDS = ("messages", "input", "prompt", "suffix", "system", "instructions")
+SCHEMA_FIELDS = ("tools", "functions", "response_format", "text")
+ATTACHMENT_TYPES = frozenset(
     {
         *("image_url", "input_image", "image", "input_audio", "audio_url", "video_url"),
         *("input_file", "file", "document"),
     }
 )
-WITHOUT_TEXT = frozenset({"role", "type", "id", "tool_call_id", "call_id", "cache_control"})
-HOLDERS = frozenset({str, list, dict})
+FIELDS_WITHOUT_TEXT = frozenset({"role", "type", "id", "tool_call_id", "call_id", "cache_control"})
+TEXT_HOLDERS = frozenset({str, list, dict})
 CHAT_URLS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
 
 
 class Size(NamedTuple):
-    """Of a request's input; ``tokens`` includes the attachments.
+    """The size of a request's input; ``tokens`` includes the attachments.
 
-    ``is_exact`` when the model's server counts the same; ``assumed`` attachments have a size that
-    we could not see.
+    ``is_exact`` if the model's server counts the same; ``assumed`` counts the attachments whose
+    size is not known.
     """
 
     tokens: int
@@ -59,9 +54,9 @@ def measure(
     vocabulary: Vocabulary | None = None,
     rule: image_tokens.PatchRule | None = None,
 ) -> Size:
-    """Input tokens and attachments of a request nested no deeper than ``MAX_DEPTH``.
+    """Return the input size of a request nested no deeper than ``MAX_DEPTH``.
 
-    Text is counted with ``vocabulary`` if there is one; what stands around it is an average.
+    Text is counted with ``vocabulary`` if there is one; a chat template around it by an average.
     """
     quarters = attachments = assumed = tokens = 0
     for value in _values(body):
@@ -71,11 +66,11 @@ def measure(
             else:
                 quarters += text_quarters(value)
         elif isinstance(value, Attachment):
-            seen = _image_tokens(value, rule)
+            image = _image_tokens(value, rule)
             attachments += 1
-            assumed += seen is None
-            tokens += PER_ATTACHMENT if seen is None else seen
-        elif isinstance(value, Numbers):
+            assumed += image is None
+            tokens += PER_ATTACHMENT if image is None else image
+        elif isinstance(value, TokenIds):
             quarters += QUARTERS_PER_TOKEN * value.amount
     tokens += -(-quarters // QUARTERS_PER_TOKEN) + _template_tokens(body, url)
     return Size(tokens, attachments, assumed)
@@ -85,39 +80,41 @@ class Attachment(NamedTuple):
     value: object
 
 
-class Numbers(NamedTuple):
-    """A prompt may be a list of token ids, which are many."""
+class TokenIds(NamedTuple):
+    """A number of token ids, which a prompt may consist of; they are too many to list."""
 
     amount: int
 
 
 def _values(body: Mapping[str, Any]) -> Iterator[object]:
-    """Every text, attachment and number of a request, however deep it is nested."""
-    stack = [body[field] for field in CONTENT if field in body]
+    """Yield every text, attachment and token id of a request, however deep it is nested."""
+    stack = [body[field] for field in TEXT_FIELDS if field in body]
     while stack:
         value = stack.pop()
         if isinstance(value, str):
             yield Attachment(value) if image_tokens.is_data_url(value) else value
         elif isinstance(value, dict):
             kind = value.get("type")
-            if isinstance(kind, str) and kind in ATTACHMENTS:
+            if isinstance(kind, str) and kind in ATTACHMENT_TYPES:
                 yield Attachment(value)
             else:
-                stack.extend(part for name, part in value.items() if name not in WITHOUT_TEXT)
+                stack.extend(
+                    part for name, part in value.items() if name not in FIELDS_WITHOUT_TEXT
+                )
         elif isinstance(value, list):
-            if HOLDERS.isdisjoint(map(type, value)):
-                yield Numbers(len(value) - value.count(None))
+            if TEXT_HOLDERS.isdisjoint(map(type, value)):
+                yield TokenIds(len(value) - value.count(None))
             else:
                 stack.extend(value)
         elif value is not None:
-            yield Numbers(1)
-    for field in SCHEMAS:
+            yield TokenIds(1)
+    for field in SCHEMA_FIELDS:
         if value := body.get(field):
             yield msgspec.json.encode(value).decode()
 
 
 def _image_tokens(attachment: Attachment, rule: image_tokens.PatchRule | None) -> int | None:
-    """By the model's rule, where there is one and the image is at hand."""
+    """Return the tokens of an image by ``rule``; None without a rule or a known size."""
     if not rule:
         return None
     size = None
@@ -130,9 +127,9 @@ def _image_tokens(attachment: Attachment, rule: image_tokens.PatchRule | None) -
 
 
 def text_quarters(text: str) -> int:
-    """Quarters of a token in ``text``; ``ONE_BYTE`` and its neighbours say how many per character.
+    """Return the quarters of a token in ``text``: ``ONE_BYTE``, ``TWO_BYTES`` or ``LONGER`` each.
 
-    Counting by the lengths of three encodings is ten times as fast as looking at characters.
+    Counting by the lengths of three encodings is ten times as fast as reading characters.
     """
     if text.isascii():
         return len(text) * ONE_BYTE
@@ -147,6 +144,6 @@ def _template_tokens(body: Mapping[str, Any], url: str) -> int:
     if url not in CHAT_URLS:
         return 0
     turns = body.get("input" if url == "/v1/responses" else "messages")
-    spoken = len(turns) if isinstance(turns, list) else 1
-    instructed = sum(1 for field in ("system", "instructions") if body.get(field))
-    return PER_MESSAGE * (spoken + instructed) + PER_REPLY
+    messages = len(turns) if isinstance(turns, list) else 1
+    messages += sum(1 for field in ("system", "instructions") if body.get(field))
+    return PER_MESSAGE * messages + PER_REPLY

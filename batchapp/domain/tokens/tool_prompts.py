@@ -1,4 +1,4 @@
-"""Tools, and calls of them, as Qwen's chat templates print them.
+"""Print tools and tool calls as Qwen's chat templates do.
 
 Source: vLLM's ``ChatCompletionToolsParam`` for the order of a tool's fields, its
 ``_postprocess_messages`` for calls, and the ``tojson`` of transformers for the JSON itself.
@@ -13,16 +13,15 @@ import msgspec
 
 from batchapp.domain.tokens.model_prompt import Message, Prompt, UnfamiliarError
 
-LONGEST_REMEMBERED = 65_536
-"""Bytes of tools that are not printed anew for the next request."""
+MAX_CACHED_BYTES = 65_536  # of the JSON of a request's tools; longer tools are printed every time
 
 
 def tool_calls(message: Message) -> list[tuple[str, dict[str, Any]]]:
-    """Name and arguments of each, which travel as JSON in a text."""
+    """Return the name and the arguments of each call, which travel as JSON text."""
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
         raise UnfamiliarError
-    found = []
+    pairs = []
     for call in calls:
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(name := function.get("name"), str):
@@ -35,23 +34,22 @@ def tool_calls(message: Message) -> list[tuple[str, dict[str, Any]]]:
                 raise UnfamiliarError from None
         if not isinstance(arguments, dict):
             raise UnfamiliarError
-        found.append((name, arguments))
-    return found
+        pairs.append((name, arguments))
+    return pairs
 
 
-def printed(value: object) -> str:
-    """JSON as the templates print it."""
+def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
 def printed_tools(body: Message, prompt: Prompt) -> Sequence[str]:
-    """Each tool as JSON, its parameters sorted as the provider stores them."""
+    """Return each tool as JSON; the parameters are sorted, because the provider stores them so."""
     tools = body.get("tools")
     if not tools:
         return ()
     encoded = msgspec.json.encode(tools)
-    short = len(encoded) <= LONGEST_REMEMBERED
-    lines, is_plain = (_printed_tools if short else _printed_tools.__wrapped__)(encoded)
+    is_short = len(encoded) <= MAX_CACHED_BYTES
+    lines, is_plain = (_printed_tools if is_short else _printed_tools.__wrapped__)(encoded)
     if not is_plain or body.get("tool_choice") == "none":
         prompt.is_exact = False
     return lines
@@ -59,7 +57,7 @@ def printed_tools(body: Message, prompt: Prompt) -> Sequence[str]:
 
 @lru_cache(maxsize=16)
 def _printed_tools(encoded: bytes) -> tuple[tuple[str, ...], bool]:
-    """The lines, and whether there is nothing in them that a release may leave out."""
+    """Return the lines, and True if no release of the server leaves out any of their fields."""
     tools = msgspec.json.decode(encoded)
     lines = []
     is_plain = True
@@ -69,11 +67,11 @@ def _printed_tools(encoded: bytes) -> tuple[tuple[str, ...], bool]:
         if not isinstance(tool, dict) or not isinstance(function := tool.get("function"), dict):
             raise UnfamiliarError
         fields = {name: function.get(name) for name in ("name", "description", "parameters")}
-        others = {name: function[name] for name in sorted(function.keys() - fields.keys())}
-        is_plain = is_plain and not others and tool.keys() <= {"type", "function"}
-        shown = ", ".join(
-            f"{printed(name)}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}"
-            for name, value in (fields | others).items()
+        unusual = {name: function[name] for name in sorted(function.keys() - fields.keys())}
+        is_plain = is_plain and not unusual and tool.keys() <= {"type", "function"}
+        text = ", ".join(
+            f"{to_json(name)}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}"
+            for name, value in (fields | unusual).items()
         )
-        lines.append(f'{{"type": "function", "function": {{{shown}}}}}')
+        lines.append(f'{{"type": "function", "function": {{{text}}}}}')
     return tuple(lines), is_plain

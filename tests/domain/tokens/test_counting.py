@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.tokens.counting import answers, count, measure, output
+from batchapp.domain.tokens.counting import count_answers, estimate_output, measure_input
 from batchapp.domain.tokens.token_ratio import (
     PER_ATTACHMENT,
     PER_MESSAGE,
@@ -73,7 +73,7 @@ def test_the_fast_count_is_the_count_character_by_character(text):
     ],
 )
 def test_the_input_of_each_url_is_counted(url, body, tokens):
-    assert count(body, url) == tokens
+    assert measure_input(body, url).tokens == tokens
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_input_of_each_url_is_counted(url, body, tokens):
     ],
 )
 def test_an_image_is_a_flat_number_of_tokens_and_never_text(part):
-    size = measure({"messages": [{"role": "user", "content": [part]}]}, CHAT)
+    size = measure_input({"messages": [{"role": "user", "content": [part]}]}, CHAT)
 
     assert size == Size(PER_ATTACHMENT + ONE_MESSAGE, attachments=1, assumed=1, is_exact=False)
 
@@ -105,7 +105,7 @@ def test_an_image_is_a_flat_number_of_tokens_and_never_text(part):
     ],
 )
 def test_a_request_may_ask_for_several_answers(body, url, number):
-    assert answers(body, url) == number
+    assert count_answers(body, url) == number
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_request_may_ask_for_several_answers(body, url, number):
     ],
 )
 def test_output_is_expected_within_what_the_request_allows(body, url, input_tokens, expected):
-    assert output(body, url, input_tokens) == expected
+    assert estimate_output(body, url, input_tokens) == expected
 
 
 def test_a_request_is_counted_however_deep_it_is():
@@ -134,4 +134,5 @@ def test_a_request_is_counted_however_deep_it_is():
     for _ in range(5_000):
         content = [content]
 
-    assert count(make_body(messages=[{"content": content}]), CHAT) == 1 + ONE_MESSAGE
+    body = make_body(messages=[{"content": content}])
+    assert measure_input(body, CHAT).tokens == 1 + ONE_MESSAGE

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.tokens.counting import measure
+from batchapp.domain.tokens.counting import measure_input
 from batchapp.domain.tokens.image_tokens import (
+    ASSUMED_IMAGE_TOKENS,
     QWEN2_5_VL,
     QWEN3_VL,
-    UNSEEN,
     Pixels,
     base64_pixels,
     pixels,
@@ -19,8 +19,7 @@ from batchapp.domain.tokens.token_ratio import Size
 from tests.domain.request_lines import CHAT
 
 VL = "Qwen/Qwen3-VL-235B-A22B-Instruct-FP8"
-QUESTION = 9
-"""Tokens of the template, and of one word."""
+QUESTION = 9  # tokens of the template, and of one word
 
 
 def png(width, height, body=b""):
@@ -69,7 +68,7 @@ def data_url(content, kind="image/png"):
     return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
-def asked(url, model=VL, text="Hello"):
+def ask_about(url, model=VL, text="Hello"):
     parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
     return {"model": model, "messages": [{"role": "user", "content": parts}]}
 
@@ -116,7 +115,7 @@ def test_the_size_is_read_from_the_header(content):
         webp(b"VP8L", bytes(30)),
     ],
 )
-def test_what_has_no_readable_size_has_none(content):
+def test_content_without_a_readable_size_has_none(content):
     assert pixels(data_url(content)) is None
 
 
@@ -133,8 +132,8 @@ def test_what_has_no_readable_size_has_none(content):
 )
 def test_an_image_we_do_not_have_is_assumed(url):
     assert pixels(url) is None
-    assert measure(asked(url), CHAT) == Size(
-        QUESTION + UNSEEN, attachments=1, assumed=1, is_exact=False
+    assert measure_input(ask_about(url), CHAT) == Size(
+        QUESTION + ASSUMED_IMAGE_TOKENS, attachments=1, assumed=1, is_exact=False
     )
 
 
@@ -176,7 +175,7 @@ def test_an_image_is_cut_as_the_image_processor_cuts_it(size, qwen3, qwen2_5):
 
 
 def test_an_image_at_hand_is_counted_exactly():
-    size = measure(asked(data_url(png(640, 480, bytes(100_000)))), CHAT)
+    size = measure_input(ask_about(data_url(png(640, 480, bytes(100_000)))), CHAT)
 
     assert size == Size(QUESTION + 302, attachments=1, assumed=0, is_exact=True)
 
@@ -186,15 +185,15 @@ def test_an_image_at_hand_is_counted_exactly():
     [
         ("Qwen/Qwen3.5-9B", data_url(png(640, 480)), 302 + QUESTION + 2),
         ("allenai/olmOCR-2-7B-1025-FP8", data_url(png(640, 480)), 393 + 8),
-        ("Qwen/Qwen3-14B-FP8", data_url(png(640, 480)), UNSEEN + 8),
-        ("lightonai/LightOnOCR-2-1B-bbox-soup", data_url(png(640, 480)), UNSEEN + 9),
+        ("Qwen/Qwen3-14B-FP8", data_url(png(640, 480)), ASSUMED_IMAGE_TOKENS + 8),
+        ("lightonai/LightOnOCR-2-1B-bbox-soup", data_url(png(640, 480)), ASSUMED_IMAGE_TOKENS + 9),
     ],
 )
 def test_an_image_counts_by_the_rule_of_the_model_if_there_is_one(model, url, tokens):
-    size = measure(asked(url, model), CHAT)
+    size = measure_input(ask_about(url, model), CHAT)
 
     assert (size.tokens, size.is_exact) == (tokens, False)
-    assert size.assumed == (tokens in {UNSEEN + 8, UNSEEN + 9})
+    assert size.assumed == (tokens in {ASSUMED_IMAGE_TOKENS + 8, ASSUMED_IMAGE_TOKENS + 9})
 
 
 @pytest.mark.parametrize(
@@ -214,7 +213,7 @@ def test_an_image_counts_by_the_rule_of_the_model_if_there_is_one(model, url, to
 def test_other_ways_to_send_an_image_are_seen_too(part):
     body = {"model": VL, "messages": [{"role": "user", "content": [part]}]}
 
-    size = measure(body, "/v1/messages")
+    size = measure_input(body, "/v1/messages")
 
     assert (size.attachments, size.assumed) == (1, 0)
     assert size.tokens < 320

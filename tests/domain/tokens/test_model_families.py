@@ -7,7 +7,7 @@ import pytest
 import batchapp
 from batchapp.domain.request_files.check_file import ModelFacts
 from batchapp.domain.tokens import model_families
-from batchapp.domain.tokens.counting import measure
+from batchapp.domain.tokens.counting import measure_input
 from batchapp.domain.tokens.token_ratio import Size
 from tests.domain.request_lines import CHAT, check_bytes, make_body, make_file, make_line
 
@@ -39,7 +39,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"
     ],
 )
 def test_a_model_is_known_by_its_name(model, vocabulary, has_template):
-    family = model_families.of(model)
+    family = model_families.family_of(model)
 
     assert family.vocabulary.__name__ == vocabulary
     assert (family.template is not None) == has_template
@@ -59,7 +59,7 @@ def test_a_model_is_known_by_its_name(model, vocabulary, has_template):
     ],
 )
 def test_an_unknown_model_has_no_family(model):
-    assert model_families.of(model) is None
+    assert model_families.family_of(model) is None
 
 
 def test_the_priced_models_of_the_three_families_are_counted_exactly():
@@ -71,8 +71,8 @@ def test_the_priced_models_of_the_three_families_are_counted_exactly():
     inexact = {
         model
         for model in models
-        if not measure({"model": model} | chat, CHAT).is_exact
-        and not measure({"model": model, "input": "a"}, "/v1/embeddings").is_exact
+        if not measure_input({"model": model} | chat, CHAT).is_exact
+        and not measure_input({"model": model, "input": "a"}, "/v1/embeddings").is_exact
     }
 
     assert inexact == {
@@ -92,8 +92,10 @@ def test_the_priced_models_of_the_three_families_are_counted_exactly():
         ("/v1/embeddings", {"input": "Hello", "dimensions": 256, "encoding_format": "float"}, 2),
     ],
 )
-def test_what_is_embedded_has_a_token_at_its_end(url, body, tokens):
-    assert measure({"model": "Qwen/Qwen3-Embedding-8B"} | body, url) == Size(tokens, is_exact=True)
+def test_an_embedded_text_has_a_token_at_its_end(url, body, tokens):
+    assert measure_input({"model": "Qwen/Qwen3-Embedding-8B"} | body, url) == Size(
+        tokens, is_exact=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_what_is_embedded_has_a_token_at_its_end(url, body, tokens):
 def test_a_text_to_complete_has_no_template(prompt, tokens):
     body = {"model": "Qwen/Qwen3-14B-FP8", "prompt": prompt, "max_tokens": 5}
 
-    assert measure(body, "/v1/completions") == Size(tokens, is_exact=True)
+    assert measure_input(body, "/v1/completions") == Size(tokens, is_exact=True)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_a_text_to_complete_has_no_template(prompt, tokens):
     ],
 )
 def test_an_odd_request_is_not_exact(url, body):
-    assert not measure({"model": "Qwen/Qwen3-14B-FP8"} | body, url).is_exact
+    assert not measure_input({"model": "Qwen/Qwen3-14B-FP8"} | body, url).is_exact
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ openai-harmony's conversations, and counting the text with tiktoken."""
 
 import pytest
 
-from batchapp.domain.tokens.counting import measure
+from batchapp.domain.tokens.counting import measure_input
 from batchapp.domain.tokens.token_ratio import Size
 from tests.domain.request_lines import CHAT
 
@@ -113,8 +113,10 @@ def chat(*messages, **fields):
         pytest.param(chat(user("नमस्ते ❤️ e\u0301 à")), (18, 18, 18), id="marks and emoji"),
     ],
 )
-def test_qwen_is_sent_what_its_template_prints(body, figures):
-    sizes = tuple(measure({"model": model} | body, CHAT) for model in (QWEN3, QWEN3_VL, QWEN3_5))
+def test_qwen_is_counted_as_its_template_prints(body, figures):
+    sizes = tuple(
+        measure_input({"model": model} | body, CHAT) for model in (QWEN3, QWEN3_VL, QWEN3_5)
+    )
 
     assert sizes == tuple(Size(figure, is_exact=True) for figure in figures)
 
@@ -132,15 +134,15 @@ def test_qwen_is_sent_what_its_template_prints(body, figures):
         (chat(user("नमस्ते ❤️ e\u0301 à")), 75),
     ],
 )
-def test_gpt_oss_is_sent_what_harmony_renders(body, figure):
-    assert measure({"model": GPT_OSS} | body, CHAT) == Size(figure, is_exact=True)
+def test_gpt_oss_is_counted_as_harmony_renders(body, figure):
+    assert measure_input({"model": GPT_OSS} | body, CHAT) == Size(figure, is_exact=True)
 
 
 def test_the_order_in_which_a_tool_lists_its_fields_does_not_count():
     shuffled = {"function": dict(reversed(FUNCTION.items())), "type": "function"}
 
     sizes = {
-        measure({"model": QWEN3} | chat(user("Weather?"), tools=[tool]), CHAT)
+        measure_input({"model": QWEN3} | chat(user("Weather?"), tools=[tool]), CHAT)
         for tool in (TOOL, shuffled)
     }
 
@@ -178,8 +180,8 @@ def test_the_order_in_which_a_tool_lists_its_fields_does_not_count():
         },
     ],
 )
-def test_what_may_be_printed_otherwise_is_never_called_exact(model, fields):
-    size = measure({"model": model} | chat(user("Hello")) | fields, CHAT)
+def test_a_request_that_servers_may_print_differently_is_never_exact(model, fields):
+    size = measure_input({"model": model} | chat(user("Hello")) | fields, CHAT)
 
     assert not size.is_exact
 
@@ -194,17 +196,17 @@ def test_what_may_be_printed_otherwise_is_never_called_exact(model, fields):
     ],
 )
 def test_gpt_oss_is_not_exact_where_servers_differ(fields):
-    size = measure({"model": GPT_OSS} | chat(user("Hello")) | fields, CHAT)
+    size = measure_input({"model": GPT_OSS} | chat(user("Hello")) | fields, CHAT)
 
     assert not size.is_exact
     assert size.tokens > 5
 
 
-def test_guided_decoding_adds_nothing_to_what_qwen_reads():
+def test_guided_decoding_adds_nothing_to_the_prompt_of_qwen():
     schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": PARAMETERS}}
 
     plain, guided = (
-        measure({"model": QWEN3} | chat(user("Hello"), **fields), CHAT)
+        measure_input({"model": QWEN3} | chat(user("Hello"), **fields), CHAT)
         for fields in ({}, {"response_format": schema})
     )
 
@@ -216,7 +218,7 @@ def test_guided_decoding_adds_nothing_to_what_qwen_reads():
 def test_another_way_to_chat_is_counted_but_not_exact(url):
     body = {"model": QWEN3, "input": [user("Hello")], "messages": [user("Hello")]}
 
-    size = measure(body, url)
+    size = measure_input(body, url)
 
     assert not size.is_exact
     assert size.tokens > 1

