@@ -1,1 +1,1 @@
-"""Quote the cost of a file and decide to run it as a batch."""
+"""Quote the cost of a file, and order a batch of its requests."""

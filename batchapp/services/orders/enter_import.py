@@ -1,4 +1,4 @@
-"""A batch that was made elsewhere, entered as one of ours."""
+"""Enter an imported batch, which another program created at the provider."""
 
 from uuid import UUID
 
@@ -21,7 +21,12 @@ from batchapp.models import (
     User,
 )
 from batchapp.providers.remote_objects import RemoteBatch
-from batchapp.services.orders.place_order import Refused, default_name
+from batchapp.services.orders.place_order import (
+    Refused,
+    checked_report,
+    default_name,
+    most_used_endpoint,
+)
 from batchapp.services.orders.price_quotes import (
     frozen_model_costs,
     histories_for,
@@ -29,10 +34,9 @@ from batchapp.services.orders.price_quotes import (
     total_cost,
 )
 
+# Characters that are stored of the endpoint and window that another program chose.
 ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
-"""Characters that are kept of what another program asked the provider for."""
-
-MOMENT = "%-d %B %Y, %H:%M %Z"
+DATE_FORMAT = "%-d %B %Y, %H:%M %Z"
 
 
 def enter_imported_batch(
@@ -44,22 +48,19 @@ def enter_imported_batch(
     *,
     submission: UUID,
 ) -> Batch:
-    """Enter a batch that was made elsewhere of ``upload``; it is followed like one of ours.
+    """Enter the provider's batch ``remote``, of the requests of ``upload``, as a batch.
 
-    Its prices and its estimate are those of the time when it was made. All rows or none are
-    written; ``submission`` always names the same batch.
+    The prices and the estimate are those of the time when the batch was created at the provider.
+    All rows or none are written; ``submission`` always names the same batch.
 
     Raises:
         Refused: nothing was written.
     """
-    if before := Batch.objects.filter(submission=submission, project=project).first():
-        return before
-    report = upload.report
-    if report is None or upload.status != Upload.Status.READY:
-        raise Refused("This file is not ready: it is still being checked, or it has errors.")
+    if batch := Batch.objects.filter(submission=submission, project=project).first():
+        return batch
+    report = checked_report(upload)
     if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
-        raise Refused("The provider key was removed. Bring the batch in with another.")
-    usual = max(report.urls, key=lambda url: report.urls[url])
+        raise Refused("The provider key was removed. Import the batch with another key.")
     batch = Batch(
         project=project,
         connection=project.connection,
@@ -68,7 +69,7 @@ def enter_imported_batch(
         created_by=user,
         submission=submission,
         name=default_name(upload),
-        endpoint=remote.endpoint[:ENDPOINT_LENGTH] or usual,
+        endpoint=remote.endpoint[:ENDPOINT_LENGTH] or most_used_endpoint(report),
         window=remote.window[:WINDOW_LENGTH] or project.connection.windows[0],
         requests=report.requests,
     )
@@ -76,28 +77,29 @@ def enter_imported_batch(
         with transaction.atomic():
             _enter(batch, report, remote)
     except IntegrityError as exc:
-        raise Refused("Its file or its key was removed here just now. Try again.") from exc
+        raise Refused("Its file or its key was removed from the portal. Try again.") from exc
     return batch
 
 
 def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
-    """Save ``batch`` with its charges, and a part that is at the provider already, whole.
+    """Save ``batch`` with its costs, and with a provider batch that is at the provider already.
 
-    What the part still lacks is its ledger.
+    The provider batch has no results yet: ``prepare`` writes them.
 
     Raises:
-        Refused: somebody has entered the same just now.
+        Refused: the provider's batch is in the portal already.
     """
-    there = batch.connection.same_provider()
-    # Two at once, through two connections: this makes one wait for the other.
-    Connection.objects.filter(pk=there[0].pk).update(name=F("name"))
-    if ProviderBatch.objects.filter(batch__connection__in=there, remote_id=remote.id).exists():
-        raise Refused("This batch is in the portal already. Dismiss this.")
+    connections = batch.connection.same_provider()
+    # Lock one row: of two imports at once, even through two connections, one waits.
+    Connection.objects.filter(pk=connections[0].pk).update(name=F("name"))
+    provider_batches = ProviderBatch.objects.filter(batch__connection__in=connections)
+    if provider_batches.filter(remote_id=remote.id).exists():
+        raise Refused("This batch is in the portal already. Dismiss this import.")
     now = timezone.now()
-    made_at = min(remote.created_at or now, now)
+    created_at = min(remote.created_at or now, now)
     windows = [batch.window, REALTIME]
-    histories = histories_for(report, batch.project, batch.created_by, made_at)
-    prices = quote(report, batch.connection, windows, made_at, histories)
+    histories = histories_for(report, batch.project, batch.created_by, created_at)
+    prices = quote(report, batch.connection, windows, created_at, histories)
     batch.estimated_cost_usd = total_cost(prices[batch.window])
     batch.save(force_insert=True)
     ModelCost.objects.bulk_create(frozen_model_costs(batch, report, prices))
@@ -110,13 +112,13 @@ def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
         remote_status=remote.raw_status,
         output_file_id=remote.output_file_id or "",
         error_file_id=remote.error_file_id or "",
-        create_attempted_at=made_at,
-        submitted_at=made_at,
-        slot_assigned_at=made_at,
+        create_attempted_at=created_at,
+        submitted_at=created_at,
+        slot_assigned_at=created_at,
         expires_at=remote.expires_at,
         next_check_at=now,
     )
-    KeyPoll.objects.begin(batch.key)
-    made = timezone.localtime(made_at)
-    text = f"Brought in from {batch.connection}, where it was made on {made:{MOMENT}}."
+    KeyPoll.objects.poll_soon(batch.key)
+    date = f"{timezone.localtime(created_at):{DATE_FORMAT}}"
+    text = f"Imported from {batch.connection}, where it was created on {date}."
     Event.objects.create(batch=batch, actor=batch.created_by, text=text)

@@ -1,4 +1,4 @@
-"""The decision to run a file, at the prices of this instant."""
+"""Order a batch of the requests of a file, at the prices of this instant."""
 
 import itertools
 from datetime import datetime
@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from batchapp.domain.request_files.check_file import Report
 from batchapp.domain.windows import is_longer
 from batchapp.models import (
     REALTIME,
@@ -29,14 +30,12 @@ from batchapp.services.orders.price_quotes import (
     total_cost,
 )
 
-NAME_LENGTH = 200
-"""Characters of a batch's name; a file's may be longer."""
-
+NAME_LENGTH = 200  # characters of a batch's name; a file's name may be longer
 NUMBER_LENGTH = len(" (9999)")
 
 
 class Refused(Exception):
-    """The batch cannot be ordered as asked; the message is a sentence for the person."""
+    """The order cannot be met; the message is a sentence for the person."""
 
 
 def place_order(
@@ -49,35 +48,33 @@ def place_order(
     fallback: str = "",
     name: str = "",
     submission: UUID,
-    shown: str = "",
-    seen: datetime | None = None,
+    shown_prices: str = "",
+    shown_at: datetime | None = None,
 ) -> Batch:
-    """Decide to run ``upload``, at the prices of this instant; the workers take it from here.
+    """Order a batch of ``upload`` at the prices of this instant, and queue it for the workers.
 
-    ``submission`` is made with the form that asks: the same one always names the same batch, so
-    a second click orders nothing. All rows or none are written.
+    ``submission`` is the id of the order form: the same id always names the same batch, so a
+    second click orders nothing. All rows or none are written.
 
-    ``shown`` is the ``price_tag`` of what the person saw, of all windows and realtime; "" if
-    nobody looked. The estimate is kept as it was ``seen`` then: batches that ended since do not
-    change it, and one of the same requests that came since was not seen, so it is refused once.
-    ``fallback`` is the longer window where it goes if there is no room in ``window``.
+    ``shown_prices`` is the ``price_tag`` of the page on which the person decided, of all windows
+    and realtime; "" without a page. ``shown_at`` is the time of that page: batches that ended
+    later do not change the estimate, and an order of the same requests after that time is refused
+    once. ``fallback`` is the longer window to use if ``window`` has no room.
 
     Raises:
         Refused: nothing was written.
     """
-    if before := Batch.objects.filter(submission=submission, project=project).first():
-        return before
-    report = upload.report
-    if report is None or upload.status != Upload.Status.READY:
-        raise Refused("This file is not ready: it is still being checked, or it has errors.")
+    if batch := Batch.objects.filter(submission=submission, project=project).first():
+        return batch
+    report = checked_report(upload)
     _refuse_fallback(project.connection, window, fallback)
-    _refuse_unless_fit(project, user, upload, key, window)
+    _refuse_unfit(project, user, upload, key, window)
     now = timezone.now()
     windows = [*project.connection.windows, REALTIME]
-    histories = histories_for(report, project, user, min(seen or now, now))
+    histories = histories_for(report, project, user, min(shown_at or now, now))
     prices = quote(report, project.connection, windows, now, histories)
-    if shown and shown != price_tag(prices):
-        raise Refused("The prices changed since you saw them. Look at the new ones, then submit.")
+    if shown_prices and shown_prices != price_tag(prices):
+        raise Refused("The prices changed since this page was opened. Check them, then submit.")
     batch = Batch(
         project=project,
         connection=project.connection,
@@ -86,7 +83,7 @@ def place_order(
         created_by=user,
         submission=submission,
         name=name.strip()[:NAME_LENGTH] or default_name(upload),
-        endpoint=max(report.urls, key=lambda url: report.urls[url]),
+        endpoint=most_used_endpoint(report),
         window=window,
         fallback_window=fallback,
         parent_id=upload.retry_of_id,
@@ -95,8 +92,8 @@ def place_order(
     )
     try:
         with transaction.atomic():
-            if seen:
-                _refuse_unseen(batch, seen)
+            if shown_at:
+                _refuse_unseen(batch, shown_at)
             batch.save(force_insert=True)
             ModelCost.objects.bulk_create(frozen_model_costs(batch, report, prices))
             ProviderBatch.objects.create(batch=batch, total=report.requests, next_check_at=now)
@@ -104,12 +101,12 @@ def place_order(
             text += f", or {fallback} if there is no room in it." if fallback else "."
             Event.objects.create(batch=batch, actor=user, text=text)
             if batch.parent_id:
-                told = f"Retried as {batch.name}: {report.requests:,} requests."
-                Event.objects.create(batch_id=batch.parent_id, actor=user, text=told)
+                text = f"Retried as {batch.name}: {report.requests:,} requests."
+                Event.objects.create(batch_id=batch.parent_id, actor=user, text=text)
     except IntegrityError as exc:
-        # The same form, at the same instant, through another process?
-        if before := Batch.objects.filter(submission=submission, project=project).first():
-            return before
+        # Another process may have received the same form at the same instant.
+        if stored := Batch.objects.filter(submission=submission, project=project).first():
+            return stored
         raise Refused(
             "This form was used before, or its file or key was removed just now. Start "
             "the order again."
@@ -117,34 +114,47 @@ def place_order(
     return batch
 
 
+def checked_report(upload: Upload) -> Report:
+    """Return the report of a file without errors.
+
+    Raises:
+        Refused: the file is not checked yet, or has errors.
+    """
+    report = upload.report
+    if report is None or upload.status != Upload.Status.READY:
+        raise Refused("This file is not ready: it is still being checked, or it has errors.")
+    return report
+
+
+def most_used_endpoint(report: Report) -> str:
+    return max(report.urls, key=lambda url: report.urls[url])
+
+
 def same_file_batches(upload: Upload, window: str) -> Q:
-    """Batches of the same bytes as ``upload`` on the same window, of any project."""
+    """Match the batches of the same bytes on the same window, of any project."""
     return Q(upload__sha256=upload.sha256, window=window)
 
 
 def default_name(upload: Upload) -> str:
-    """What a batch of ``upload`` is called unless somebody says otherwise.
-
-    It has a number when the project has a batch of that name.
-    """
+    """Return the file's name, with a number if the project has a batch of that name."""
     name = (upload.name.removesuffix(".jsonl").strip() or upload.name.strip())[:NAME_LENGTH]
     stem = name[: NAME_LENGTH - NUMBER_LENGTH]
     similar = upload.project.batches.filter(Q(name=name) | Q(name__startswith=f"{stem} ("))
-    taken = set(similar.values_list("name", flat=True))
-    if name not in taken:
+    names = set(similar.values_list("name", flat=True))
+    if name not in names:
         return name
     numbered = (f"{stem} ({number})" for number in itertools.count(2))
-    return next(each for each in numbered if each not in taken)
+    return next(candidate for candidate in numbered if candidate not in names)
 
 
-def _refuse_unseen(batch: Batch, seen: datetime) -> None:
-    """As when the same file is ordered in two tabs, both opened before either is submitted."""
+def _refuse_unseen(batch: Batch, shown_at: datetime) -> None:
+    # Two tabs may show the order page of the same file before either is submitted.
     same = same_file_batches(batch.upload, batch.window)
-    others = batch.project.batches.filter(same).exclude(submission=batch.submission)
-    if others.filter(created_at__gt=seen).exists():
+    batches = batch.project.batches.filter(same).exclude(submission=batch.submission)
+    if batches.filter(created_at__gt=shown_at).exists():
         raise Refused(
             f"The same requests were submitted on the {batch.window} window after this page was "
-            "opened. Look at that batch first. To have the answers once more, submit again."
+            "opened. Check that batch first. To get the answers once more, submit again."
         )
 
 
@@ -157,10 +167,10 @@ def _refuse_fallback(connection: Connection, window: str, fallback: str) -> None
             f"Choose one of: {', '.join(connection.windows)}."
         )
     if not is_longer(fallback, window):
-        raise Refused(f"Only a window longer than {window} can be fallen back to.")
+        raise Refused(f"A fallback window must be longer than {window}.")
 
 
-def _refuse_unless_fit(
+def _refuse_unfit(
     project: Project, user: User, upload: Upload, key: ProviderKey, window: str
 ) -> None:
     if upload.project_id != project.pk:
@@ -176,15 +186,16 @@ def _refuse_unless_fit(
 
 
 def _refuse_stale(upload: Upload) -> None:
-    """What runs again in its own batch since the file of a retry was made would be paid twice."""
     parent = upload.retry_of
     if parent is None:
         return
-    is_reopened = Q(status=ProviderBatch.Status.RETRYING_IN_PLACE) | Q(
+    # A retry in place after the retry file was requested runs the same requests: they would be
+    # paid twice.
+    is_retried_in_place = Q(status=ProviderBatch.Status.RETRYING_IN_PLACE) | Q(
         retried_in_place_at__gt=upload.created_at
     )
-    if parent.provider_batches.filter(is_reopened).exists():
+    if parent.provider_batches.filter(is_retried_in_place).exists():
         raise Refused(
-            f"What failed in {parent} was run again there since this file was made. Once it has "
-            "ended, retry what is left."
+            f"The failed requests of {parent} were retried in place after this file was created. "
+            "Once that has ended, retry the requests that still failed."
         )

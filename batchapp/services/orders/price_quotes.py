@@ -1,4 +1,4 @@
-"""What a file would cost, at the prices of a moment; and the same, frozen for a batch."""
+"""Quote the cost of a file at the prices of a moment, and freeze the quote for a batch."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -21,33 +21,31 @@ def quote(
     at: datetime,
     histories: Mapping[str, History] | None = None,
 ) -> dict[str, Estimate]:
-    """Window -> what the checked file would cost there, at the prices in force at ``at``.
+    """Return window -> estimated cost of the checked file, at the prices in force at ``at``.
 
-    ``histories`` are those of ``learnt``; without them, output is judged by the input.
+    ``histories`` are those of ``histories_for``; without them, the output is estimated from the
+    input.
     """
-    found = connection.prices.matched(report.models, windows, at)
-    books = {
-        window: {model: _unit_price(row) for model, row in rows.items()}
-        for window, rows in found.items()
-    }
-    return {
-        window: estimate(report.models, book, window, histories) for window, book in books.items()
-    }
+    estimates = {}
+    for window, rows in connection.prices.matched(report.models, windows, at).items():
+        prices = {model: _unit_price(row) for model, row in rows.items()}
+        estimates[window] = estimate(report.models, prices, window, histories)
+    return estimates
 
 
 def histories_for(
     report: Report, project: Project, user: User | None, before: datetime
 ) -> dict[str, History]:
-    """How long answers to the file's requests will be, by batches that ended before then."""
+    """Return model -> the lengths of answers in similar batches that ended before then."""
     return ModelCost.objects.histories(report.models, project, user, before)
 
 
 def price_tag(quotes: Mapping[str, Estimate]) -> str:
-    """A short text that stays the same as long as every price in ``quotes`` does."""
+    """Return a hash of all prices in ``quotes``, which tells if any price changed since."""
     prices = [
         (window, line.model, line.price and (f"{line.price.input:f}", f"{line.price.output:f}"))
-        for window, asked in quotes.items()
-        for line in asked.models
+        for window, quote in quotes.items()
+        for line in quote.models
     ]
     return hashlib.sha256(repr(sorted(prices, key=repr)).encode()).hexdigest()
 
@@ -55,7 +53,7 @@ def price_tag(quotes: Mapping[str, Estimate]) -> str:
 def frozen_model_costs(
     batch: Batch, report: Report, quotes: Mapping[str, Estimate]
 ) -> list[ModelCost]:
-    """What each model of ``batch`` costs, by the quotes of its windows and of realtime."""
+    """Return one unsaved cost per model of ``batch``, from the quotes of its windows."""
     realtime = {line.model: line.price for line in quotes[REALTIME].models}
     fallback = quotes.get(batch.fallback_window)
     longer = {line.model: line.price for line in fallback.models} if fallback else {}
@@ -80,11 +78,11 @@ def frozen_model_costs(
     ]
 
 
-def total_cost(asked: Estimate) -> Decimal | None:
-    """Return the sum of the charges as stored, or None while a model has no price."""
-    if asked.unpriced:
+def total_cost(quote: Estimate) -> Decimal | None:
+    """Return the sum of the costs, rounded as they are stored; None if a price is missing."""
+    if quote.unpriced:
         return None
-    return sum((rounded(line.expected_usd or Decimal(0)) for line in asked.models), Decimal(0))
+    return sum((rounded(line.expected_usd or Decimal(0)) for line in quote.models), Decimal(0))
 
 
 def _unit_price(row: Price) -> UnitPrice:
@@ -92,7 +90,6 @@ def _unit_price(row: Price) -> UnitPrice:
 
 
 def _frozen(price: UnitPrice | None, prefix: str) -> dict[str, Any]:
-    """The fields of a charge that keep ``price``, and the row of the price table it is from."""
     if price is None:
         return {}
     return {

@@ -216,7 +216,7 @@ def test_an_order_keeps_the_estimate_and_the_prices_as_they_were_seen(
         make_batch(project).key,
         window="24h",
         submission=make_batch(project).pk,
-        seen=seen,
+        shown_at=seen,
     )
 
     model_cost = batch.model_costs.get()
@@ -256,7 +256,7 @@ def test_estimates_are_compared_by_project_and_model_in_money(
     ModelCost.objects.filter(estimated_low_usd__lt=Decimal("0.1")).update(
         estimated_cost_usd=Decimal("0.60"), cost_usd=Decimal("0.50")
     )
-    model_costs = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
+    model_costs = estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
 
     (line,) = estimate_accuracy.by_project_and_model(model_costs)
 
@@ -277,7 +277,7 @@ def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
     )
 
     (line,) = estimate_accuracy.by_project_and_model(
-        estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
+        estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
     )
 
     assert (line.estimated_usd, line.missed_usd) == (Decimal("0.40"), Decimal("0.10"))
@@ -291,7 +291,7 @@ def test_an_estimate_of_any_size_is_shared_out(project: Project) -> None:
     ModelCost.objects.update(estimated_cost_usd=most, cost_usd=most)
 
     (line,) = estimate_accuracy.by_project_and_model(
-        estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
+        estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
     )
 
     assert line.estimated_usd == most / 2
@@ -301,13 +301,15 @@ def test_what_has_no_answer_or_was_not_paid_for_is_not_compared(project: Project
     finish(make_batch(project), [], [error_line(number) for number in (1, 2, 3)])
     finish(make_batch(make_project(connection=make_connection(is_sandbox=True))))
 
-    assert not estimate_accuracy.comparable(timezone.now() - timedelta(days=1)).exists()
+    assert not estimate_accuracy.comparable_model_costs(
+        timezone.now() - timedelta(days=1)
+    ).exists()
 
 
 def test_every_one_of_the_last_twelve_months_has_a_line(project: Project) -> None:
     finish(make_batch(project))
     today = timezone.localdate()
-    model_costs = estimate_accuracy.comparable(timezone.now() - timedelta(days=1))
+    model_costs = estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
 
     months = estimate_accuracy.by_month(model_costs, today)
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from batchapp.models import REALTIME, Upload
 from batchapp.services.orders import price_quotes, readiness
-from batchapp.services.orders.readiness import Line, Mark
+from batchapp.services.orders.readiness import Check, Level
 from tests.make import MODEL, make_connection, make_project, make_upload, request_line
 from tests.provider import Provider
 
@@ -45,7 +45,7 @@ def balance(amount: object) -> httpx.Response:
     return httpx.Response(200, json={"credit_balance": amount})
 
 
-def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Line]:
+def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Check]:
     report, connection = upload.report, upload.project.connection
     assert report
     windows = [*connection.windows, REALTIME, window]
@@ -54,18 +54,18 @@ def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Line]:
         return readiness.check_readiness(upload, provider_api, quotes, window)
 
 
-def marks(lines: list[Line]) -> list[Mark]:
-    return [line.mark for line in lines]
+def marks(lines: list[Check]) -> list[Level]:
+    return [line.level for line in lines]
 
 
-def told(lines: list[Line]) -> str:
+def told(lines: list[Check]) -> str:
     return " ".join(line.text for line in lines)
 
 
 def test_all_is_fine_when_all_is_fine(upload: Upload) -> None:
     lines = look(upload, provider_of())
 
-    assert marks(lines) == [Mark.FINE] * 4
+    assert marks(lines) == [Level.PASSED] * 4
     assert "takes the key" in told(lines)
     assert f"offers {MODEL}" in told(lines)
     assert "The account has $100.00: enough" in told(lines)
@@ -80,7 +80,7 @@ def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
 
     lines = look(upload, provider_of(models=offered))
 
-    (line,) = [line for line in lines if line.mark is Mark.CANNOT]
+    (line,) = [line for line in lines if line.level is Level.IMPOSSIBLE]
     assert f"does not offer {MODEL} to this key. Is it {near}?" in line.text
 
 
@@ -93,8 +93,8 @@ def test_a_provider_that_lists_no_models_stands_in_nobodys_way(
 ) -> None:
     lines = look(upload, provider_of(models=answer))
 
-    assert Mark.WARNS in marks(lines)
-    assert not {Mark.STOPS, Mark.CANNOT} & set(marks(lines))
+    assert Level.WARNING in marks(lines)
+    assert not {Level.BLOCKER, Level.IMPOSSIBLE} & set(marks(lines))
 
 
 def test_a_refused_key_stops_and_nothing_more_is_asked(upload: Upload) -> None:
@@ -102,7 +102,7 @@ def test_a_refused_key_stops_and_nothing_more_is_asked(upload: Upload) -> None:
 
     lines = look(upload, provider)
 
-    assert lines[0].mark is Mark.STOPS
+    assert lines[0].level is Level.BLOCKER
     assert "refuses the key. Choose another one" in lines[0].text
     assert "said: Authentication required" in lines[0].text
     assert provider.calls == [MODELS]
@@ -117,7 +117,7 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
 
     lines = look(upload, provider)
 
-    assert lines[0].mark is Mark.WARNS
+    assert lines[0].level is Level.WARNING
     assert "the portal keeps trying" in lines[0].text
     assert provider.calls == [MODELS]
 
@@ -125,19 +125,19 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
 @pytest.mark.parametrize(
     ("amount", "mark", "said"),
     [
-        ("-3.5", Mark.STOPS, "has -$3.50: requests would fail"),
-        (0, Mark.STOPS, "has $0.00: requests would fail"),
-        ("0.0001", Mark.WARNS, "has $0.0001, which is below the expected cost of ~$0.0006"),
-        ("0.00064", Mark.WARNS, "but it may be up to $0.0007"),
-        (0.5, Mark.FINE, "has $0.50: enough"),
-        ("0.125", Mark.FINE, "has $0.13: enough"),
-        ("0.0000004", Mark.WARNS, "has <$0.000001, which is below"),
-        (None, Mark.INFO, "tells this kind of key no balance"),
-        (True, Mark.INFO, "tells this kind of key no balance"),
+        ("-3.5", Level.BLOCKER, "has -$3.50: requests would fail"),
+        (0, Level.BLOCKER, "has $0.00: requests would fail"),
+        ("0.0001", Level.WARNING, "has $0.0001, which is below the expected cost of ~$0.0006"),
+        ("0.00064", Level.WARNING, "but it may be up to $0.0007"),
+        (0.5, Level.PASSED, "has $0.50: enough"),
+        ("0.125", Level.PASSED, "has $0.13: enough"),
+        ("0.0000004", Level.WARNING, "has <$0.000001, which is below"),
+        (None, Level.HINT, "does not tell this key its balance"),
+        (True, Level.HINT, "does not tell this key its balance"),
     ],
 )
 def test_the_balance_is_held_against_the_estimate(
-    upload: Upload, amount: Any, mark: Mark, said: str
+    upload: Upload, amount: Any, mark: Level, said: str
 ) -> None:
     report = upload.report
     assert report
@@ -149,13 +149,13 @@ def test_the_balance_is_held_against_the_estimate(
     with provider_of(balance=balance(amount)).client() as provider_api:
         lines = readiness.check_readiness(upload, provider_api, quotes, "24h")
 
-    assert [line.mark for line in lines if said in line.text] == [mark]
+    assert [line.level for line in lines if said in line.text] == [mark]
 
 
 def test_a_key_that_may_not_see_the_balance_is_no_fault(upload: Upload) -> None:
     lines = look(upload, provider_of(balance=httpx.Response(401, text="Authentication required")))
 
-    assert marks(lines) == [Mark.FINE, Mark.FINE, Mark.INFO, Mark.FINE]
+    assert marks(lines) == [Level.PASSED, Level.PASSED, Level.HINT, Level.PASSED]
 
 
 def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: Upload) -> None:
@@ -171,23 +171,23 @@ def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: U
 
     assert "The account behind the platform key has -$1.00: requests would fail." in told(lines)
     assert (batches.calls, management.calls) == ([MODELS], [BALANCE, TARIFFS])
-    assert Mark.STOPS in marks(lines)
+    assert Level.BLOCKER in marks(lines)
 
 
 @pytest.mark.parametrize(
     ("windows", "mark", "said"),
     [
-        (["1h", "24h"], Mark.FINE, "offers the 24h window."),
+        (["1h", "24h"], Level.PASSED, "offers the 24h window."),
         (
             ["1h"],
-            Mark.STOPS,
+            Level.BLOCKER,
             f"does not run {MODEL} in the 24h window, by its own list. It offers",
         ),
-        (None, Mark.FINE, "this portal's own setting"),
+        (None, Level.PASSED, "this portal's own setting"),
     ],
 )
 def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
-    upload: Upload, windows: list[str] | None, mark: Mark, said: str
+    upload: Upload, windows: list[str] | None, mark: Level, said: str
 ) -> None:
     report, connection = upload.report, upload.project.connection
     assert report
@@ -200,7 +200,7 @@ def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
     with provider_of().client() as provider_api, provider_of(tariffs=answer).client() as platform:
         lines = readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
 
-    assert [line.mark for line in lines if said in line.text] == [mark]
+    assert [line.level for line in lines if said in line.text] == [mark]
 
 
 def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -> None:
@@ -235,7 +235,7 @@ def test_without_all_prices_no_balance_is_called_enough(upload: Upload) -> None:
     lines = look(upload, provider_of())
 
     assert "nobody knows whether that is enough" in told(lines)
-    assert Mark.WARNS in marks(lines)
+    assert Level.WARNING in marks(lines)
 
 
 def test_a_sandbox_is_not_asked_for_a_balance() -> None:
@@ -251,22 +251,22 @@ def test_a_window_that_is_not_on_offer_cannot_run(upload: Upload) -> None:
     lines = look(upload, provider_of(), "7d")
 
     assert "The 7d window is not on offer. Choose one of: 24h, 1h." in told(lines)
-    assert Mark.CANNOT in marks(lines)
+    assert Level.IMPOSSIBLE in marks(lines)
 
 
 def test_advice_is_information() -> None:
     connection = make_connection(max_requests=2)
     upload = make_upload(make_project(connection=connection))
 
-    advice = [line for line in look(upload, provider_of(), "1h") if line.mark is Mark.INFO]
+    advice = [line for line in look(upload, provider_of(), "1h") if line.level is Level.HINT]
 
     assert len(advice) == 3
     assert "The custom_ids only count (“row-1”)" in advice[0].text
     assert "the 24h window is expected to cost about $0.0006" in advice[1].text
-    assert f"in 2 parts, since {connection} takes 2 requests a file" in advice[2].text
+    assert f"as 2 provider batches, since {connection} takes 2 requests a file" in advice[2].text
 
 
 def test_bytes_that_are_gone_are_no_advice(upload: Upload) -> None:
     upload.blob.delete(save=False)
 
-    assert Mark.FINE in marks(look(upload, provider_of()))
+    assert Level.PASSED in marks(look(upload, provider_of()))
