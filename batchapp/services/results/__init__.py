@@ -1,1 +1,1 @@
-"""Read, merge and retry the results of a batch."""
+"""Browse, download and merge results, and write files for retries."""

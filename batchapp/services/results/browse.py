@@ -1,4 +1,4 @@
-"""Results for people: a request beside its answer, and whole files to download."""
+"""Read results for pages: one request with its answer, counts, and whole files to download."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from django.core.files.base import File
 from django.db.models import Count, Subquery, Sum
 
-from batchapp.domain.results.outcome import FAILED, clean
+from batchapp.domain.results.outcome import FAILED, storable_text
 from batchapp.models import Batch, Result, ResultChunk, UnmatchedLine
 
-CHUNK = 256 * 1024
-FAILURES_LOOKED_AT = 500
-LONGEST_SHOWN = 256 * 1024
-"""Bytes of one request or answer that a page shows; the download has all."""
+CHUNK_BYTES = 256 * 1024
+MAX_TEXT_BYTES = 256 * 1024  # of one request or answer on a page; the download has all bytes
+EXCERPT_LENGTH = 200  # characters of an unmatched line that a list shows
+COUNTED_FAILURES = 500  # failed requests among which the most common error is searched
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One request and its answer as they went over the wire; each may be cut at LONGEST_SHOWN."""
+class ResultTexts:
+    """One request and its answer as sent and received, each cut after ``MAX_TEXT_BYTES``."""
 
     result: Result
     request: str
@@ -26,19 +26,15 @@ class Row:
     is_cut: bool
 
 
-BEGINNING = 200
-"""Characters of a line that was set aside which a list shows."""
-
-
 @dataclass(frozen=True, slots=True)
 class UnmatchedExcerpt:
-    """A line that was set aside, and its first 200 characters."""
+    """An unmatched line and its first ``EXCERPT_LENGTH`` characters."""
 
     unmatched_line: UnmatchedLine
     beginning: str
 
 
-def read_row(result: Result) -> Row:
+def read_texts(result: Result) -> ResultTexts:
     """Read one request and its answer from storage."""
     with result.batch.upload.blob.open("rb") as blob:
         request = _slice(blob, result.request_at, result.request_bytes)
@@ -46,88 +42,74 @@ def read_row(result: Result) -> Row:
     if result.result_chunk and result.answer_at is not None and result.answer_bytes:
         with result.result_chunk.blob.open("rb") as blob:
             answer = _slice(blob, result.answer_at, result.answer_bytes)
-    return Row(
+    return ResultTexts(
         result,
         request=request.decode(errors="replace"),
         answer=answer.decode(errors="replace"),
-        is_cut=max(result.request_bytes, result.answer_bytes or 0) > LONGEST_SHOWN,
+        is_cut=max(result.request_bytes, result.answer_bytes or 0) > MAX_TEXT_BYTES,
     )
 
 
 def download(batch: Batch, kind: ResultChunk.Kind) -> Iterator[bytes]:
-    """The harvested output or error lines of ``batch``, in pieces; each line once."""
-    result_chunks = ResultChunk.objects.filter(provider_batch__batch=batch, kind=kind).order_by(
-        "provider_batch__number", "pk"
-    )
-    return _pieces(result_chunks)
+    """Yield the output or error lines of ``batch`` in pieces; each line once."""
+    chunks = ResultChunk.objects.filter(provider_batch__batch=batch, kind=kind)
+    for chunk in chunks.order_by("provider_batch__number", "pk"):
+        with chunk.blob.open("rb") as blob:
+            while piece := blob.read(CHUNK_BYTES):
+                yield piece
 
 
-def common_failure(batch: Batch) -> str:
-    """What the failed requests of ``batch`` say most often, judged by the first few hundred."""
+def most_common_error(batch: Batch) -> str:
+    """Return the most common error message, or code, of the first failed requests."""
     failed = batch.results.filter(outcome__in=FAILED).order_by()
-    said = Counter(failed.values_list("error_code", "error_message")[:FAILURES_LOOKED_AT])
-    ((code, message), _), *_ = said.most_common(1) or [(("", ""), 0)]
+    errors = Counter(failed.values_list("error_code", "error_message")[:COUNTED_FAILURES])
+    ((code, message), _), *_ = errors.most_common(1) or [(("", ""), 0)]
     return message or code
 
 
 def count_stored(batch: Batch) -> tuple[dict[str, int], int]:
-    """Kind of segment -> lines that ``download`` would give of it, and ``strays``; one query."""
-    aside = (
-        UnmatchedLine.objects.filter(provider_batch__batch=batch)
-        .order_by()
-        .values("provider_batch__batch")
+    """Return kind of chunk -> lines for ``download``, and the unmatched lines; one query."""
+    unmatched = UnmatchedLine.objects.filter(provider_batch__batch=batch).order_by()
+    number = unmatched.values("provider_batch__batch").annotate(number=Count("pk"))
+    chunks = ResultChunk.objects.filter(provider_batch__batch=batch).order_by()
+    rows = chunks.values_list("kind").annotate(
+        Sum("lines"), number=Subquery(number.values("number"))
     )
-    number = Subquery(aside.annotate(number=Count("pk")).values("number"))
-    rows = ResultChunk.objects.filter(provider_batch__batch=batch).order_by().values_list("kind")
-    found = list(rows.annotate(Sum("lines"), unmatched_lines=number))
-    return {kind: size for kind, size, _ in found}, max(
-        (each or 0 for *_, each in found), default=0
-    )
+    counts = list(rows)
+    lines = {kind: lines for kind, lines, _ in counts}
+    return lines, max((number or 0 for *_, number in counts), default=0)
 
 
-def unmatched_lines(batch: Batch) -> int:
-    """How many result lines of ``batch`` are listed as no request's answer."""
+def count_unmatched(batch: Batch) -> int:
     return UnmatchedLine.objects.filter(provider_batch__batch=batch).count()
 
 
-def unmatched_excerpts(unmatched_lines: "Iterable[UnmatchedLine]") -> list[UnmatchedExcerpt]:
-    """Each with the beginning of its line; ``segment`` should be at hand."""
-    found = []
-    for unmatched_line in unmatched_lines:
-        with unmatched_line.result_chunk.blob.open("rb") as blob:
-            piece = _slice(
-                blob, unmatched_line.answer_at, min(unmatched_line.answer_bytes, 4 * BEGINNING)
-            )
-        found.append(
-            UnmatchedExcerpt(unmatched_line, clean(piece.decode(errors="replace"))[:BEGINNING])
-        )
-    return found
+def read_unmatched_excerpts(unmatched_lines: Iterable[UnmatchedLine]) -> list[UnmatchedExcerpt]:
+    """Read the beginning of each line; the ``result_chunk`` of each row should be loaded."""
+    excerpts = []
+    for line in unmatched_lines:
+        with line.result_chunk.blob.open("rb") as blob:
+            # A character has 4 bytes at most.
+            piece = _slice(blob, line.answer_at, min(line.answer_bytes, 4 * EXCERPT_LENGTH))
+        text = storable_text(piece.decode(errors="replace"))
+        excerpts.append(UnmatchedExcerpt(line, text[:EXCERPT_LENGTH]))
+    return excerpts
 
 
 def download_unmatched(batch: Batch) -> Iterator[bytes]:
-    """The lines of ``batch`` that were set aside, as they came, each once."""
-    unmatched_lines = (
-        UnmatchedLine.objects.filter(provider_batch__batch=batch)
-        .select_related("result_chunk")
-        .order_by("pk")
-    )
-    for unmatched_line in unmatched_lines.iterator(chunk_size=500):
-        with unmatched_line.result_chunk.blob.open("rb") as blob:
-            blob.seek(unmatched_line.answer_at)
-            left = unmatched_line.answer_bytes + 1  # with its end
-            while piece := blob.read(min(CHUNK, left)):
-                left -= len(piece)
-                yield piece
-
-
-def _pieces(result_chunks: Iterable[ResultChunk]) -> Iterator[bytes]:
-    for result_chunk in result_chunks:
-        with result_chunk.blob.open("rb") as blob:
-            while piece := blob.read(CHUNK):
+    """Yield the unmatched lines of ``batch`` as received, in pieces; each line once."""
+    lines = UnmatchedLine.objects.filter(provider_batch__batch=batch)
+    lines = lines.select_related("result_chunk").order_by("pk")
+    for line in lines.iterator(chunk_size=500):
+        with line.result_chunk.blob.open("rb") as blob:
+            blob.seek(line.answer_at)
+            remaining = line.answer_bytes + 1  # with the newline
+            while piece := blob.read(min(CHUNK_BYTES, remaining)):
+                remaining -= len(piece)
                 yield piece
 
 
 def _slice(blob: "File[bytes]", start: int, length: int) -> bytes:
     blob.seek(start)
-    piece: bytes = blob.read(min(length, LONGEST_SHOWN))
+    piece: bytes = blob.read(min(length, MAX_TEXT_BYTES))
     return piece

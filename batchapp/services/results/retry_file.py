@@ -1,4 +1,4 @@
-"""Requests that are run again: which there are, and the file that a retry is made of."""
+"""Retry files: count the requests that can be retried, and write a file of some of them."""
 
 import logging
 import re
@@ -9,142 +9,133 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from django.db import IntegrityError, transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from batchapp.domain.results.retry_selection import ADVICE, Changing, Ending, Selection, ending
+from batchapp.domain.results.retry_selection import (
+    ADVICE,
+    Ending,
+    RequestChanger,
+    Selection,
+    ending_of,
+)
 from batchapp.models import Batch, ProviderBatch, Result, Upload, User
 from batchapp.models.batches.result import ResultQuerySet
+from batchapp.models.files.upload import ENDING, numbered_name
 
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2_000
-NAME_LENGTH = 255
-ENDING = ".jsonl"
 MARK = re.compile(r"-retry(-\d+)?$")
 
+# Outcomes that can be retried. Two endings are no outcomes: their requests failed like others.
 OUTCOMES = [each.value for each in ADVICE if each not in {Ending.LASTING, Ending.UNPAID}]
-"""That may be run again; these two have the outcome of any other failure."""
 
-GONE = (
-    "The batch whose requests were to be run again is gone, so this file cannot be made. Delete "
-    "this entry."
-)
+BATCH_DELETED = "The batch to be retried was deleted. Delete this entry."
 
 
 @dataclass(frozen=True, slots=True)
 class RetryableCounts:
-    """How many requests of a batch ended how, by error code; those still open are not in it."""
+    """Counts of the requests of a batch that have ended without an answer."""
 
-    tally: "Counter[tuple[Ending, str]]"
+    numbers: "Counter[tuple[Ending, str]]"
 
-    def count(self, found: Ending, error_code: str = "") -> int:
+    def count(self, ending: Ending, error_code: str = "") -> int:
         return sum(
             number
-            for (each, code), number in self.tally.items()
-            if each is found and (not error_code or code == error_code)
+            for key, number in self.numbers.items()
+            if key[0] is ending and error_code in {"", key[1]}
         )
 
     def total(self, selection: Selection) -> int:
-        """How many requests ``selection`` takes."""
-        return sum(self.count(each, selection.error_code) for each in selection.endings)
+        """Return how many requests ``selection`` covers."""
+        return sum(self.count(ending, selection.error_code) for ending in selection.endings)
 
     @property
     def endings(self) -> list[Ending]:
-        """Those that occur, in the order in which people are asked."""
-        return [each for each in ADVICE if self.count(each)]
+        """Return the endings that occur, in the order of ``ADVICE``."""
+        return [ending for ending in ADVICE if self.count(ending)]
 
     @property
     def error_codes(self) -> list[str]:
-        """Those that occur, the most frequent first."""
+        """Return the error codes that occur, the most frequent first."""
         codes: Counter[str] = Counter()
-        for (_, code), number in self.tally.items():
+        for (_, code), number in self.numbers.items():
             codes[code] += number
         return [code for code, _ in codes.most_common() if code]
 
 
 def retryable_counts(batch: Batch) -> RetryableCounts:
-    """What of ``batch`` can be run again; what a retry has answered is not counted."""
+    """Count the requests of ``batch`` that can be retried and that no retry has answered."""
     rows = _rows(batch).order_by().values_list("outcome", "status_code", "error_code")
-    tally: Counter[tuple[Ending, str]] = Counter()
+    numbers: Counter[tuple[Ending, str]] = Counter()
     for outcome, status_code, error_code, number in rows.annotate(Count("pk")):
-        if found := ending(outcome, status_code):
-            tally[found, error_code] += number
-    return RetryableCounts(tally)
+        if ending := ending_of(outcome, status_code):
+            numbers[ending, error_code] += number
+    return RetryableCounts(numbers)
 
 
-def is_possible(batch: Batch) -> bool:
-    """Whether there is anything to run again."""
+def has_retryable(batch: Batch) -> bool:
     return _rows(batch).exists()
 
 
 def request_retry_file(
     batch: Batch, user: User, selection: Selection, *, submission: UUID
 ) -> Upload:
-    """Decide to run requests of ``batch`` again; a worker makes the file of them.
+    """Create the row of a file that retries requests of ``batch``; a worker writes the bytes.
 
-    ``submission`` is made with the form: the same one with the same choice is the same file.
+    ``submission`` is the id of the form: the same id with the same selection is the same file.
     """
-    asked = sorted(selection.endings), selection.error_code, selection.changes
-    pk = uuid5(submission, f"{batch.pk} {user.pk} {asked!r}")
-    if before := Upload.objects.filter(pk=pk).first():
-        return before
-    fresh = Upload(
-        pk=pk,
-        project=batch.project,
-        uploaded_by=user,
-        name=_name(batch),
-        size=0,
-        made_from=batch.upload,
-        retry_of=batch,
-        selection=msgspec.to_builtins(msgspec.structs.replace(selection, parent=batch.name)),
-        next_check_at=timezone.now(),
+    seed = sorted(selection.endings), selection.error_code, selection.changes
+    return Upload.objects.insert_once(
+        Upload(
+            pk=uuid5(submission, f"{batch.pk} {user.pk} {seed!r}"),
+            project=batch.project,
+            uploaded_by=user,
+            name=_name(batch),
+            size=0,
+            made_from=batch.upload,
+            retry_of=batch,
+            selection=msgspec.to_builtins(msgspec.structs.replace(selection, parent=batch.name)),
+            next_check_at=timezone.now(),
+        )
     )
-    try:
-        with transaction.atomic():
-            fresh.save(force_insert=True)
-    except IntegrityError:  # sent twice at one instant
-        if before := Upload.objects.filter(pk=pk).first():
-            return before
-        raise
-    return fresh
 
 
 def write_retry_file(upload: Upload) -> bool:
-    """Write the bytes of a file that was begun; False if they cannot be, and why is recorded.
+    """Write the bytes of a requested retry file; return False if the row failed instead.
 
-    Of a batch that still runs only what has ended by now is taken.
+    While the batch still runs, the file has the requests that have ended so far.
 
     Raises:
-        StaleRow: another worker has it now; what this one wrote is dropped.
+        StaleRow: another worker has the row now; the bytes of this worker are dropped.
     """
-    batch, selection = upload.retry_of, upload.choice
+    batch, selection = upload.retry_of, upload.retry_selection
     if batch is None or selection is None:
-        return _fail(upload, GONE)
+        return _fail(upload, BATCH_DELETED)
     if not retryable_counts(batch).total(selection):
         return _fail(
             upload,
-            f"Nothing of {batch} is left to run again: no request that ended so is without an "
-            "answer. Look at its results, and delete this entry.",
+            f"No request of {batch} is left to retry: each of those selected has an answer now. "
+            "Check its results, and delete this entry.",
         )
     counts: Counter[Ending] = Counter()
-    changing = Changing(selection)
+    changer = RequestChanger(selection)
 
-    def told() -> dict[str, Any]:
-        done = msgspec.structs.replace(
-            selection, counts=dict(counts), unlimited=changing.unlimited
+    def final_fields() -> dict[str, Any]:
+        written = msgspec.structs.replace(
+            selection, counts=dict(counts), unlimited=changer.unlimited
         )
-        return {"selection": msgspec.to_builtins(done)}
+        return {"selection": msgspec.to_builtins(written)}
 
     try:
-        upload.attach(_lines(batch, selection, changing, counts), told)
+        upload.write_content(_lines(batch, selection, changer, counts), final_fields)
     except OSError as exc:
-        logger.exception("upload %s: it cannot be made of batch %s", upload.pk, batch.pk)
+        logger.exception("upload %s: cannot be written from batch %s", upload.pk, batch.pk)
         return _fail(
             upload,
             f"The requests of {batch} could not be written: {batch.upload} could not be read, or "
-            f"there is no room to write ({exc.strerror or exc}). Try again; if it happens again, "
+            f"the disk is full ({exc.strerror or exc}). Try again; if it happens again, "
             "tell whoever runs this portal.",
         )
     return True
@@ -156,7 +147,7 @@ def _fail(upload: Upload, error: str) -> bool:
 
 
 def _rows(batch: Batch) -> ResultQuerySet:
-    """What is paused or being reopened runs again in place by itself."""
+    # Paused requests, and those being retried in place, run again without a retry file.
     rows = Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
     return rows.exclude(
         provider_batch__status__in=[
@@ -167,31 +158,29 @@ def _rows(batch: Batch) -> ResultQuerySet:
 
 
 def _lines(
-    batch: Batch, selection: Selection, changing: Changing, counts: "Counter[Ending]"
+    batch: Batch, selection: Selection, changer: RequestChanger, counts: "Counter[Ending]"
 ) -> Iterator[bytes]:
-    """The requests in the order of their file, as they are to be sent; counts them on the way."""
+    """Yield the selected requests in the order of their file, changed, and count them."""
     rows = _rows(batch)
     if selection.error_code:
         rows = rows.filter(error_code=selection.error_code)
     columns = ("line", "request_at", "request_bytes", "outcome", "status_code")
     with batch.upload.blob.open("rb") as blob:
-        for stretch in rows.stretches(ROWS_AT_ONCE):
-            for line, start, length, outcome, status_code in list(stretch.values_list(*columns)):
-                each = ending(outcome, status_code)
-                if each is None or each not in selection.endings:
+        for block in rows.blocks(ROWS_AT_ONCE):
+            for line, start, length, outcome, status_code in list(block.values_list(*columns)):
+                ending = ending_of(outcome, status_code)
+                if ending is None or ending not in selection.endings:
                     continue
                 blob.seek(start)
                 request = blob.read(length)
                 if len(request) < length:
-                    raise OSError(f"it ends before line {line}")
-                counts[each] += 1
-                yield changing.changed(request, each) + b"\n"
+                    raise OSError(f"the file ends before line {line}")
+                counts[ending] += 1
+                yield changer.change(request, ending) + b"\n"
 
 
 def _name(batch: Batch) -> str:
-    """The file's with a word behind it, and a number from the second retry of the file on."""
     stem = MARK.sub("", batch.upload.name.removesuffix(ENDING))
-    before = Upload.objects.filter(project=batch.project_id, selection__isnull=False)
-    number = before.filter(name__startswith=f"{stem}-retry").count() + 1
-    mark = "-retry" if number == 1 else f"-retry-{number}"
-    return f"{stem[: NAME_LENGTH - len(mark) - len(ENDING)]}{mark}{ENDING}"
+    retry_files = Upload.objects.filter(project=batch.project_id, selection__isnull=False)
+    number = retry_files.filter(name__startswith=f"{stem}-retry").count() + 1
+    return numbered_name(stem, "-retry", number)

@@ -101,8 +101,8 @@ def test_what_had_no_credits_is_run_again(parent: Batch) -> None:
 
     upload = made(parent, Ending.UNPAID)
 
-    assert upload.choice
-    assert upload.choice.counts == {
+    assert upload.retry_selection
+    assert upload.retry_selection.counts == {
         Ending.UNPAID: retry_file.retryable_counts(parent).count(Ending.UNPAID)
     }
 
@@ -128,8 +128,8 @@ def test_a_retry_has_the_requests_that_were_chosen_byte_for_byte_in_the_files_or
     assert (upload.status, upload.requests) == (Upload.Status.READY, 4)
     assert upload.name == "questions-retry.jsonl"
     assert (upload.retry_of, upload.made_from) == (parent, parent.upload)
-    assert upload.choice
-    assert upload.choice.counts == {Ending.PROVIDER_ERROR: 2, Ending.MISSING: 2}
+    assert upload.retry_selection
+    assert upload.retry_selection.counts == {Ending.PROVIDER_ERROR: 2, Ending.MISSING: 2}
 
 
 def test_only_what_was_cut_short_gets_more_tokens(parent: Batch) -> None:
@@ -155,7 +155,7 @@ def test_a_choice_that_nothing_is_left_of_fails_with_a_sentence(parent: Batch) -
     upload = made(parent, Ending.REFUSED)
 
     assert upload.status == Upload.Status.FAILED
-    assert "left to run again" in upload.error
+    assert "is left to retry" in upload.error
 
 
 def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None:
@@ -165,7 +165,7 @@ def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None
 
     assert upload.status == Upload.Status.FAILED
     assert "could not be read" in upload.error
-    assert upload.is_to_be_made
+    assert upload.lacks_content
 
 
 def test_a_batch_that_is_gone_fails_with_a_sentence(parent: Batch) -> None:
@@ -192,8 +192,8 @@ def test_a_retry_is_a_child_of_the_batch_whose_requests_it_runs(parent: Batch) -
 
     assert child.parent == parent
     assert child.project == parent.project
-    assert lineage.family(child) == [parent, child]
-    assert lineage.family(parent) == [parent, child]
+    assert lineage.batch_and_retries(child) == [parent, child]
+    assert lineage.batch_and_retries(parent) == [parent, child]
 
 
 def test_answers_of_a_retry_count_for_the_batch_and_its_failures_change_nothing(
@@ -206,7 +206,7 @@ def test_answers_of_a_retry_count_for_the_batch_and_its_failures_change_nothing(
     expected = dict.fromkeys([f"row-{n}" for n in (1, 2, 3, 4, 6, 9)], "ok")
     expected |= {"row-5": "truncated", "row-7": "provider_error", "row-8": "provider_error"}
     assert merged(parent) == expected | {"row-10": "missing"}
-    assert merge.recovered(parent) == 2
+    assert merge.count_recovered(parent) == 2
     parent.refresh_from_db()
     assert (parent.succeeded, parent.failed, parent.missing) == (5, 3, 2)
 
@@ -233,10 +233,10 @@ def test_a_retry_of_a_retry_answers_for_both(parent: Batch) -> None:
     for batch in (parent, child):
         row = batch.results.get(custom_id="row-6")
         assert row.retried == grandchild.results.get(custom_id="row-6")
-    assert merge.recovered(parent) == 3
-    assert merge.recovered(child) == 2
-    assert lineage.ancestors(grandchild, lineage.family(grandchild)) == [child, parent]
-    assert lineage.descendants(parent, lineage.family(parent)) == [child, grandchild]
+    assert merge.count_recovered(parent) == 3
+    assert merge.count_recovered(child) == 2
+    assert lineage.ancestors(grandchild, lineage.batch_and_retries(grandchild)) == [child, parent]
+    assert lineage.descendants(parent, lineage.batch_and_retries(parent)) == [child, grandchild]
 
 
 def test_the_newest_of_two_equal_answers_counts_in_whatever_order_they_come(
@@ -264,8 +264,8 @@ def test_merging_again_changes_nothing(parent: Batch) -> None:
     finish(child, [answer_line(9)])
     before = list(Result.objects.order_by("pk").values())
 
-    merge.merge(child)
-    merge.merge(parent)
+    merge.merge_answers(child)
+    merge.merge_answers(parent)
 
     assert list(Result.objects.order_by("pk").values()) == before
 
@@ -275,7 +275,7 @@ def test_a_worker_that_dies_between_merging_and_settling_merges_again(
 ) -> None:
     child = retried(parent, Ending.MISSING)
     answer(child, [answer_line(9)])
-    ProviderBatch.objects.end_batches(pk=child.pk)
+    ProviderBatch.objects.start_settling(pk=child.pk)
 
     def die(batch: Batch) -> None:
         raise SystemError
@@ -339,9 +339,9 @@ def test_a_family_stays_within_its_project(parent: Batch) -> None:
 
     stranger.refresh_from_db()
 
-    assert lineage.family(parent) == [parent]
-    assert stranger not in lineage.descendants(parent, lineage.family(parent))
-    assert lineage.ancestors(stranger, lineage.family(stranger)) == []
+    assert lineage.batch_and_retries(parent) == [parent]
+    assert stranger not in lineage.descendants(parent, lineage.batch_and_retries(parent))
+    assert lineage.ancestors(stranger, lineage.batch_and_retries(stranger)) == []
 
 
 def test_a_large_retry_is_merged_and_downloaded_in_few_queries(
@@ -351,7 +351,7 @@ def test_a_large_retry_is_merged_and_downloaded_in_few_queries(
     finish(child, [answer_line(9), answer_line(10)])
 
     with django_assert_max_num_queries(12):
-        merge.merge(child)
+        merge.merge_answers(child)
     with django_assert_max_num_queries(8):
         lines_of(parent)
 
@@ -384,21 +384,21 @@ def test_a_batchs_timeline_tells_of_its_retries(parent: Batch) -> None:
 def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
     parent: Batch, status: ProviderBatch.Status
 ) -> None:
-    assert retry_file.is_possible(parent)
+    assert retry_file.has_retryable(parent)
     set_part(parent, status=status)
 
-    assert not retry_file.is_possible(parent)
+    assert not retry_file.has_retryable(parent)
     assert made(parent, Ending.PROVIDER_ERROR).status == Upload.Status.FAILED
 
 
 def test_a_file_made_before_its_requests_ran_again_in_place_is_not_ordered(parent: Batch) -> None:
     upload = made(parent, Ending.PROVIDER_ERROR)
     retry_in_place.request_retry_in_place(parent, parent.created_by)
-    with pytest.raises(place_order.Refused, match="run again there"):
+    with pytest.raises(place_order.Refused, match="retried in place after"):
         make_batch(upload=upload)
 
     set_part(parent, status=ProviderBatch.Status.DONE, retried_in_place_at=timezone.now())
-    with pytest.raises(place_order.Refused, match="run again there"):
+    with pytest.raises(place_order.Refused, match="retried in place after"):
         make_batch(upload=upload)
 
     again = made(parent, Ending.PROVIDER_ERROR)
