@@ -1,1 +1,1 @@
-"""What came back for each request, and the proof that none is missing."""
+"""Results of requests: how each request ended, and the check that every request has a result."""

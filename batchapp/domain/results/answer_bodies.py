@@ -1,4 +1,4 @@
-"""What an answer's body says, in each of the shapes that models answer in."""
+"""Read the text, finish reason and token counts of an answer's body, in any known shape."""
 
 import base64
 import binascii
@@ -12,12 +12,11 @@ CUT_SHORT = frozenset(
     {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
 )
 DECLINED = frozenset({"content_filter", "refusal"})
-MAX_TOKENS = 2**31 - 1
-"""A larger count is no count, and does not fit a 32-bit column."""
+MAX_TOKENS = 2**31 - 1  # a larger count is no real count, and does not fit a 32-bit column
 
 
 class Content(NamedTuple):
-    """``text`` is the whole answer in words, and ``finish_reason`` as the model gave it."""
+    """The whole answer as ``text``, and the ``finish_reason`` as the model gave it."""
 
     text: str
     finish_reason: str = ""
@@ -36,7 +35,7 @@ NOTHING = Content("")
 
 
 def content(body: object) -> Content:
-    """The first answer of a body, whatever its shape; a shape we do not know is shown as JSON."""
+    """Return the first answer of a body; a body of unknown shape becomes JSON text."""
     if isinstance(body, str):
         return Content(body)
     fields = mapping(body)
@@ -47,20 +46,20 @@ def content(body: object) -> Content:
 
 
 def usage(body: object) -> tuple[int | None, int | None]:
-    """Input and output tokens; None where the body does not say.
+    """Return the input and output tokens; None if the body has no such count.
 
-    Anthropic counts cached input apart, so it is added. Source:
+    Anthropic counts cached input separately, so cached input is added. Source:
     https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching
     """
-    told = mapping(mapping(body).get("usage"))
-    sent = token_count(told.get("prompt_tokens", told.get("input_tokens")))
-    received = token_count(told.get("completion_tokens", told.get("output_tokens")))
-    if sent is not None:
+    counts = mapping(mapping(body).get("usage"))
+    input_tokens = token_count(counts.get("prompt_tokens", counts.get("input_tokens")))
+    output_tokens = token_count(counts.get("completion_tokens", counts.get("output_tokens")))
+    if input_tokens is not None:
         for field in ("cache_creation_input_tokens", "cache_read_input_tokens"):
-            sent += token_count(told.get(field)) or 0
-    if received is None and sent is not None and "data" in mapping(body):
-        received = 0  # an embedding has no output, and says nothing about it
-    return sent, received
+            input_tokens += token_count(counts.get(field)) or 0
+    if output_tokens is None and input_tokens is not None and "data" in mapping(body):
+        output_tokens = 0  # an embedding has no output, and its body no count of output
+    return input_tokens, output_tokens
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -72,7 +71,7 @@ def text_of(value: object) -> str:
 
 
 def token_count(value: object) -> int | None:
-    """A whole number that fits a column, also when written as 12.0."""
+    """Return a whole number that fits a column, also if it is written as 12.0; else None."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
@@ -81,7 +80,7 @@ def token_count(value: object) -> int | None:
 
 
 def as_json(value: object) -> str:
-    """``value`` as JSON, whatever a lenient reader let through: half surrogates, huge numbers."""
+    """Return ``value`` as JSON, even with half surrogates and huge numbers of a lenient reader."""
     try:
         return msgspec.json.encode(value).decode()
     except (UnicodeEncodeError, OverflowError, RecursionError):
@@ -93,43 +92,43 @@ def as_json(value: object) -> str:
 
 
 def _of_choices(body: Mapping[str, Any]) -> Content:
-    """Chat completions and completions."""
+    """Read a body of chat completions or completions."""
     first = mapping(_first(body["choices"]))
     reason = text_of(first.get("finish_reason"))
     if isinstance(first.get("text"), str):
         return Content(first["text"], reason)
     message = mapping(first.get("message"))
     refusal = text_of(message.get("refusal"))
-    said = [_of_parts(message.get("content")) or refusal]
+    texts = [_of_parts(message.get("content")) or refusal]
     calls = [*_list(message.get("tool_calls")), {"function": message.get("function_call")}]
-    said.extend(_call(mapping(mapping(call).get("function"))) for call in calls)
-    return Content(" ".join(filter(None, said)), reason, is_refusal=bool(refusal))
+    texts.extend(_call(mapping(mapping(call).get("function"))) for call in calls)
+    return Content(" ".join(filter(None, texts)), reason, is_refusal=bool(refusal))
 
 
 def _of_response(body: Mapping[str, Any]) -> Content:
-    """The responses API: a list of messages, calls and thoughts; thoughts are not shown."""
-    said = []
+    """Read a body of the responses API: messages and calls; its thoughts are not shown."""
+    texts = []
     is_refusal = False
     for item in map(mapping, _list(body["output"])):
         if item.get("type") == "function_call":
-            said.append(_call(item))
+            texts.append(_call(item))
         elif item.get("type") == "custom_tool_call":
-            said.append(_call({"name": item.get("name"), "arguments": item.get("input")}))
+            texts.append(_call({"name": item.get("name"), "arguments": item.get("input")}))
         elif item.get("type") == "message":
             parts = _list(item.get("content"))
-            said.append(_of_parts(parts))
+            texts.append(_of_parts(parts))
             is_refusal = is_refusal or any(mapping(p).get("type") == "refusal" for p in parts)
     reason = mapping(body.get("incomplete_details")).get("reason") or body.get("status")
-    return Content(" ".join(filter(None, said)), text_of(reason), is_refusal)
+    return Content(" ".join(filter(None, texts)), text_of(reason), is_refusal)
 
 
 def _of_message(body: Mapping[str, Any]) -> Content:
-    """Anthropic's messages."""
+    """Read a body of Anthropic's messages API."""
     return Content(_of_parts(body["content"]), text_of(body.get("stop_reason")))
 
 
 def _of_parts(parts: object) -> str:
-    """Text, or a list of parts: texts, refusals and Anthropic's tool calls."""
+    """Return the text of a string, or of a list of texts, refusals and Anthropic's tool calls."""
     if isinstance(parts, str):
         return parts
     return " ".join(filter(None, _texts(_list(parts))))
@@ -148,7 +147,7 @@ def _texts(parts: list[Any]) -> Iterator[str]:
 
 
 def _call(function: Mapping[str, Any]) -> str:
-    """A tool call as it would be written: name(arguments)."""
+    """Return a tool call as "name(arguments)"."""
     name, arguments = text_of(function.get("name")), function.get("arguments")
     if not name:
         return ""
@@ -158,7 +157,7 @@ def _call(function: Mapping[str, Any]) -> str:
 
 
 def _of_embeddings(body: Mapping[str, Any]) -> Content:
-    """One list of numbers for each text that was sent."""
+    """Describe embeddings: one list of numbers for each text of the request."""
     data = _list(body["data"])
     embedding = mapping(_first(data)).get("embedding")
     size = _floats_in(embedding) if isinstance(embedding, str) else len(_list(embedding))
@@ -169,7 +168,7 @@ def _of_embeddings(body: Mapping[str, Any]) -> Content:
 
 
 def _floats_in(text: str) -> int:
-    """Base64 of 32-bit floats, as ``encoding_format: base64`` asks for."""
+    """Return the count of 32-bit floats in base64, the form of ``encoding_format: base64``."""
     try:
         return len(base64.b64decode(text, validate=True)) // 4
     except (binascii.Error, ValueError):
@@ -184,10 +183,10 @@ def _first(value: object) -> object:
     return next(iter(_list(value)), None)
 
 
+# The field that shows a body's shape -> its reader.
 READERS: dict[str, Callable[[Mapping[str, Any]], Content]] = {
     "choices": _of_choices,
     "output": _of_response,
     "content": _of_message,
     "data": _of_embeddings,
 }
-"""By the field that gives the shape away."""

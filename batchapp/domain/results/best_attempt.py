@@ -1,16 +1,16 @@
-"""Which of several attempts at one request counts."""
+"""Decide which of several attempts at one request counts."""
 
+# Outcomes that are answers, the better ones first; a failure is worse than all of them.
 TIERS = (("ok",), ("truncated", "invalid_schema"), ("refused", "empty"))
-"""Outcomes that are answers, the better ones first; a failure is worse than all of them."""
 
 ANSWERS = tuple(outcome for tier in TIERS for outcome in tier)
 
 
-def at_least_as_good_as(outcome: str) -> tuple[str, ...]:
-    """The outcomes of a later attempt that may take the place of ``outcome``."""
-    found: tuple[str, ...] = ()
+def outcomes_at_least_as_good(outcome: str) -> tuple[str, ...]:
+    """Return the outcomes of a later attempt that may replace ``outcome``."""
+    outcomes: tuple[str, ...] = ()
     for tier in TIERS:
-        found += tier
+        outcomes += tier
         if outcome in tier:
             break
-    return found
+    return outcomes

@@ -1,4 +1,4 @@
-"""What a request says, turn by turn, for people who do not read JSON."""
+"""Show a request turn by turn, for people who do not read JSON."""
 
 import json
 from collections.abc import Iterator
@@ -6,35 +6,35 @@ from typing import NamedTuple
 
 from batchapp.domain.results.answer_bodies import mapping, text_of
 
-NOT_TEXT = "[{}]"
-"""Stands for a part that is no text; its type says what it is."""
+NOT_TEXT = "[{}]"  # replaces a part of a message that is no text, with the part's type
 
 
 class Turn(NamedTuple):
-    """``role`` as the request names it ("system", "user"), or "input" where there are no roles."""
+    """One text; ``role`` as in the request ("system", "user"), or "input" without roles."""
 
     role: str
     text: str
 
 
 def turns(line: bytes) -> list[Turn]:
-    """The turns of a request line; none if it is cut short or says nothing that we know."""
+    """Return the turns of a request line; none if it is cut short or of an unknown shape."""
     try:
         body = mapping(mapping(json.loads(line)).get("body"))
     except (ValueError, RecursionError):
         return []
-    found = [
+    system_turns = [
         Turn("system", text)
         for name in ("system", "instructions")
         if (text := _text(body.get(name)))
     ]
     messages = body.get("messages")
-    said = body.get("input", body.get("prompt"))
-    if not isinstance(messages, list) and isinstance(said, list) and _are_turns(said):
-        messages = said
+    content = body.get("input", body.get("prompt"))
+    if not isinstance(messages, list) and isinstance(content, list) and _are_turns(content):
+        messages = content
     if isinstance(messages, list):
-        return found + list(_messages(messages))
-    return [*found, *(Turn("input", text) for each in _as_list(said) if (text := _text(each)))]
+        return system_turns + list(_messages(messages))
+    texts = map(_text, _as_list(content))
+    return [*system_turns, *(Turn("input", text) for text in texts if text)]
 
 
 def _are_turns(values: list[object]) -> bool:
@@ -44,7 +44,7 @@ def _are_turns(values: list[object]) -> bool:
 def _messages(messages: list[object]) -> Iterator[Turn]:
     for message in messages:
         fields = mapping(message)
-        calls = [_call(each) for each in _as_list(fields.get("tool_calls"))]
+        calls = map(_call, _as_list(fields.get("tool_calls")))
         text = "\n".join(filter(None, [_text(fields.get("content")), *calls]))
         if text:
             yield Turn(text_of(fields.get("role")) or "message", text)
@@ -56,7 +56,7 @@ def _call(value: object) -> str:
 
 
 def _text(content: object) -> str:
-    """A string as it is; of parts the texts, and for the others what they are."""
+    """Return a string as it is, and a list of parts as lines: their texts, else their types."""
     if isinstance(content, str):
         return content
     parts = []

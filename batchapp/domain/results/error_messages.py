@@ -1,4 +1,4 @@
-"""The human sentence inside an error, however deep the provider wrapped it."""
+"""Find the readable sentence inside an error, however deep the provider wrapped it."""
 
 import json
 import re
@@ -11,6 +11,7 @@ MAX_WRAPPINGS = 8
 SENTENCE_LENGTH = 1_000
 HTML_TITLE = re.compile(r"<title[^>]*>([^<]{1,300})</title>", re.IGNORECASE)
 
+# The provider's failure types without an HTTP answer. Source: FailureReason, control-layer 10.13.
 REASONS = {
     "BatchTerminated": "The batch was cancelled before this request was answered.",
     "TaskTerminated": "The provider stopped while it worked on this request.",
@@ -18,22 +19,20 @@ REASONS = {
     "NetworkError": "The provider could not reach the model",
     "RequestBuilderError": "The provider could not build the request",
 }
-"""Of the provider's failure types, those that do not carry an HTTP answer. Source: the server's
-FailureReason, control-layer 10.13."""
 
 SENTENCE_FIELDS = ("error", "message", "detail", "msg", "error_description", "title", "body")
 
 
 class Failure(NamedTuple):
-    """``code`` is the innermost one given, ``status`` the HTTP status if there was one."""
+    """An error: its innermost ``code``, its sentence, and the HTTP ``status``, if it has one."""
 
     code: str
     message: str
     status: int | None
 
 
-def dig(error: object) -> Failure:
-    """What went wrong; ``message`` is "" when nobody said.
+def find_failure(error: object) -> Failure:
+    """Return the code, sentence and HTTP status of an error; ``message`` is "" without a sentence.
 
     Unwraps JSON inside strings, the provider's ``{"type", "details": {"status", "body"}}``,
     OpenAI's ``{"error": {"message"}}`` and FastAPI's ``{"detail": [{"msg"}]}``.
@@ -43,7 +42,7 @@ def dig(error: object) -> Failure:
         if isinstance(error, str):
             unwrapped = _decoded(error)
             if unwrapped is None:
-                return Failure(code, _said(prefix, error), status)
+                return Failure(code, _sentence(prefix, error), status)
             error = unwrapped
         elif isinstance(error, list):
             error = error[0] if error else None
@@ -55,7 +54,7 @@ def dig(error: object) -> Failure:
             error = _next(details) if details else _next(error)
         else:
             break
-    return Failure(code, _said(prefix, ""), status)
+    return Failure(code, _sentence(prefix, ""), status)
 
 
 def http_status(value: object) -> int | None:
@@ -65,22 +64,18 @@ def http_status(value: object) -> int | None:
 
 
 def _next(fields: Mapping[str, Any]) -> object:
-    for field in SENTENCE_FIELDS:
-        if value := fields.get(field):
-            found: object = value
-            return found
-    return None
+    return next((value for field in SENTENCE_FIELDS if (value := fields.get(field))), None)
 
 
 def _code(fields: Mapping[str, Any]) -> str:
-    """A code in words if there is one, else a number such as vLLM's 400."""
+    """Return a code in words if the error has one, else a number such as vLLM's 400."""
     code, kind = fields.get("code"), fields.get("type")
     number = http_status(code)
     return text_of(code) or text_of(kind) or (str(number) if number else "")
 
 
 def _decoded(text: str) -> object:
-    """The JSON object, list or string in ``text``, or None if it is a sentence."""
+    """Return the JSON object, list or string in ``text``, or None if it is a sentence."""
     if not text.lstrip().startswith(("{", "[", '"')):
         return None
     try:
@@ -90,8 +85,8 @@ def _decoded(text: str) -> object:
     return value or None
 
 
-def _said(prefix: str, text: str) -> str:
-    """One line; of a web page its title."""
+def _sentence(prefix: str, text: str) -> str:
+    """Return ``prefix`` and ``text`` as one line; of a web page only the title."""
     if text.lstrip()[:1] == "<" and (title := HTML_TITLE.search(text[:4096])):
         text = title[1]
     sentence = " ".join(text[: 4 * SENTENCE_LENGTH].split())[:SENTENCE_LENGTH]

@@ -1,4 +1,4 @@
-"""One harvested line, and what happened to its request."""
+"""Read one line of a result file, and decide how its request ended."""
 
 import json
 from enum import StrEnum
@@ -11,7 +11,7 @@ PREVIEW_LENGTH = 200
 
 
 class Outcome(StrEnum):
-    """Where one request stands or ended. Every request ends in exactly one of them."""
+    """The end of a request; each request has exactly one outcome, PENDING until it ends."""
 
     PENDING = "pending"
     OK = "ok"
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
     @property
     def is_answer(self) -> bool:
-        """Whether the model answered, and so whether tokens are paid for."""
+        """Return True if the model answered, so that tokens are paid for."""
         return self in SUCCEEDED
 
     @property
@@ -54,33 +54,27 @@ LABELS = {
 }
 
 SUCCEEDED = frozenset(
-    {
-        Outcome.OK,
-        Outcome.TRUNCATED,
-        Outcome.REFUSED,
-        Outcome.EMPTY,
-        Outcome.INVALID_SCHEMA,
-    }
+    {Outcome.OK, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY, Outcome.INVALID_SCHEMA}
 )
 FAILED = frozenset({Outcome.HTTP_ERROR, Outcome.PROVIDER_ERROR, Outcome.EXPIRED})
 
-UNTRIED = {
+# Error code of a request that was never tried, OpenAI's or the provider's -> outcome.
+UNTRIED_CODES = {
     "batch_cancelled": Outcome.CANCELLED,
     "BatchTerminated": Outcome.CANCELLED,
     "batch_expired": Outcome.EXPIRED,
 }
-"""Error codes of requests that nobody tried, OpenAI's and the provider's, and what they are."""
 
 
 class MalformedLine(ValueError):
-    """A result line that is not JSON, or names no request."""
+    """A result line is not JSON, or names no request."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Texts are "" and numbers None where the line does not say.
+    """The content of a result line; texts are "" and numbers None if the line has none.
 
     No text holds a NUL or half a surrogate pair, which databases refuse. ``status_code`` of an
-    error line is the model's own, when the provider passes it on.
+    error line is the model's own status, if the provider passes it on.
     """
 
     line_id: str
@@ -97,10 +91,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def read_answer(line: bytes) -> Answer:
-    """What one line of an output or error file says.
+    """Read one line of an output or error file.
 
     Raises:
-        MalformedLine: set the line aside; no request can be told from it.
+        MalformedLine: the line names no request; store it as an unmatched line.
     """
     fields = _decode(line)
     response, error = fields.get("response"), fields.get("error")
@@ -110,7 +104,7 @@ def read_answer(line: bytes) -> Answer:
 
 
 def answer_text(line: bytes) -> str:
-    """The whole answer in words, "" when the model gave none.
+    """Return the text of the whole answer, "" if the model gave none.
 
     Raises:
         MalformedLine: as ``read_answer``.
@@ -118,45 +112,41 @@ def answer_text(line: bytes) -> str:
     response = answer_bodies.mapping(_decode(line).get("response"))
     if not _is_success(error_messages.http_status(response.get("status_code"))):
         return ""
-    return clean(answer_bodies.content(_unwrapped(response.get("body"))).text)
+    return storable_text(answer_bodies.content(_unwrapped(response.get("body"))).text)
 
 
 def _answered(fields: dict[str, object], response: dict[str, object], error: object) -> Answer:
-    """A line with an HTTP response, whose status says more than the file it was found in."""
+    # The status decides, and not the file: providers put HTTP errors into output files as well.
     status, body = error_messages.http_status(response.get("status_code")), response.get("body")
     if status is None and error:
         return _failed(fields, error)
     if not _is_success(status):
-        failure = error_messages.dig(error or body)
-        message = failure.message or _without_reason(status)
-        return _line(
-            fields,
-            Outcome.HTTP_ERROR,
-            status_code=status,
-            error_code=failure.code,
-            error_message=message,
-        )
+        failure = error_messages.find_failure(error or body)
+        return _failed_line(fields, Outcome.HTTP_ERROR, failure, status)
     body = _unwrapped(body)
     content = answer_bodies.content(body)
-    if not content.text and (complaint := answer_bodies.mapping(body).get("error") or error):
-        return _failed(fields, complaint, status)
+    if not content.text and (problem := answer_bodies.mapping(body).get("error") or error):
+        return _failed(fields, problem, status)
     return _line(fields, _outcome(content), status_code=status, body=body, content=content)
 
 
 def _failed(fields: dict[str, object], error: object, status: int | None = None) -> Answer:
-    failure = error_messages.dig(error)
-    status = failure.status or status
+    failure = error_messages.find_failure(error)
+    outcome = UNTRIED_CODES.get(failure.code, Outcome.PROVIDER_ERROR)
+    return _failed_line(fields, outcome, failure, failure.status or status)
+
+
+def _failed_line(
+    fields: dict[str, object],
+    outcome: Outcome,
+    failure: error_messages.Failure,
+    status: int | None,
+) -> Answer:
+    no_reason = f"HTTP status {status}, without a reason." if status else "No reason was given."
+    message = failure.message or no_reason
     return _line(
-        fields,
-        UNTRIED.get(failure.code, Outcome.PROVIDER_ERROR),
-        status_code=status,
-        error_code=failure.code,
-        error_message=failure.message or _without_reason(status),
+        fields, outcome, status_code=status, error_code=failure.code, error_message=message
     )
-
-
-def _without_reason(status: int | None) -> str:
-    return f"HTTP status {status}, without a reason." if status else "No reason was given."
 
 
 def _outcome(content: answer_bodies.Content) -> Outcome:
@@ -179,27 +169,27 @@ def _line(
 ) -> Answer:
     input_tokens, output_tokens = answer_bodies.usage(body)
     return Answer(
-        line_id=clean(answer_bodies.text_of(fields.get("id"))),
-        custom_id=clean(answer_bodies.text_of(fields.get("custom_id"))),
+        line_id=storable_text(answer_bodies.text_of(fields.get("id"))),
+        custom_id=storable_text(answer_bodies.text_of(fields.get("custom_id"))),
         outcome=outcome,
         status_code=status_code,
-        finish_reason=clean(content.finish_reason),
-        model=clean(answer_bodies.text_of(answer_bodies.mapping(body).get("model"))),
+        finish_reason=storable_text(content.finish_reason),
+        model=storable_text(answer_bodies.text_of(answer_bodies.mapping(body).get("model"))),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        error_code=clean(error_code),
-        error_message=clean(error_message),
+        error_code=storable_text(error_code),
+        error_message=storable_text(error_message),
         preview=preview(content.text),
     )
 
 
 def preview(text: str) -> str:
-    """The beginning of ``text`` on one line."""
-    return clean(" ".join(text.lstrip()[: 8 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH])
+    """Return the beginning of ``text`` on one line."""
+    return storable_text(" ".join(text.lstrip()[: 8 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH])
 
 
 def _decode(line: bytes) -> dict[str, object]:
-    """Read as leniently as may be: what was paid for should not be lost over a NaN."""
+    """Decode a line leniently: a paid answer should not be lost because of a NaN."""
     try:
         value: object = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -219,7 +209,7 @@ def _is_success(status: int | None) -> bool:
 
 
 def _unwrapped(body: object) -> object:
-    """A body that arrived as a string of JSON, as some gateways send it."""
+    """Return a body that some gateways send as a string of JSON, decoded; others unchanged."""
     if not isinstance(body, str) or not body.lstrip().startswith("{"):
         return body
     try:
@@ -229,8 +219,8 @@ def _unwrapped(body: object) -> object:
     return value
 
 
-def clean(text: str) -> str:
-    """Without what no database takes: NUL, and half a surrogate pair."""
+def storable_text(text: str) -> str:
+    """Replace characters that a database cannot store: NUL, and half a surrogate pair."""
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
     return text.replace("\0", "�")

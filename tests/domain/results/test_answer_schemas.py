@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.results.answer_schemas import LONGEST_SCHEMA, Asked, asked, schema_error
+from batchapp.domain.results.answer_schemas import (
+    MAX_SCHEMA_BYTES,
+    RequestedSchema,
+    requested_schema,
+    schema_error,
+)
 
 PERSON = {
     "type": "object",
@@ -25,10 +30,10 @@ def request(schema: Any = PERSON, **body: Any) -> bytes:
     return json.dumps({"custom_id": "a", "body": {"response_format": form} | body}).encode()
 
 
-def told(schema: Any, answer: str) -> str:
-    found = asked(request(schema))
-    assert found
-    return schema_error(found, answer)
+def error_of(schema: Any, answer: str) -> str:
+    requested = requested_schema(request(schema))
+    assert requested
+    return schema_error(requested, answer)
 
 
 @pytest.mark.parametrize(
@@ -47,33 +52,33 @@ def told(schema: Any, answer: str) -> str:
         ('{"name": NaN}', "The answer is not JSON, though a schema was asked for."),
     ],
 )
-def test_an_answer_is_held_against_the_schema(answer: str, says: str) -> None:
-    assert told(PERSON, answer) == says
+def test_an_answer_is_checked_against_the_schema(answer: str, says: str) -> None:
+    assert error_of(PERSON, answer) == says
 
 
-def test_a_circular_schema_judges_without_details() -> None:
+def test_an_error_of_a_circular_schema_has_no_details() -> None:
     tree = {"properties": {"left": {"$ref": "#"}}, "required": ["value"]}
 
-    assert told(tree, '{"value": 1, "left": {"value": 2}}') == ""
-    assert told(tree, '{"value": 1, "left": {}}').startswith("The answer does not follow")
+    assert error_of(tree, '{"value": 1, "left": {"value": 2}}') == ""
+    assert error_of(tree, '{"value": 1, "left": {}}').startswith("The answer does not follow")
 
 
 def test_the_schema_of_the_responses_api_counts_as_well() -> None:
     form = {"type": "json_schema", "name": "answer", "schema": PERSON}
     line = json.dumps({"body": {"text": {"format": form}}}).encode()
 
-    found = asked(line)
+    requested = requested_schema(line)
 
-    assert found
-    assert schema_error(found, "{}")
+    assert requested
+    assert schema_error(requested, "{}")
 
 
-def test_a_call_in_the_place_of_an_answer_is_not_judged() -> None:
-    found = asked(request(tools=[{"type": "function"}]))
+def test_a_tool_call_instead_of_an_answer_is_not_checked() -> None:
+    requested = requested_schema(request(tools=[{"type": "function"}]))
 
-    assert found
-    assert schema_error(found, 'look_up({"name": "Ada"})') == ""
-    assert schema_error(found, "{}")
+    assert requested
+    assert schema_error(requested, 'look_up({"name": "Ada"})') == ""
+    assert schema_error(requested, "{}")
 
 
 @pytest.mark.parametrize(
@@ -91,12 +96,12 @@ def test_a_call_in_the_place_of_an_answer_is_not_judged() -> None:
         b'{"json_schema": ' + 100_000 * b"[",
     ],
 )
-def test_a_request_that_asks_for_no_schema_is_left_alone(line: bytes) -> None:
-    assert asked(line) is None
+def test_a_request_without_a_schema_has_none(line: bytes) -> None:
+    assert requested_schema(line) is None
 
 
 def doubled(depth: int) -> dict[str, Any]:
-    """A schema of some lines whose every level asks for the next one twice."""
+    """Return a short schema in which every level refers to the next level twice."""
     defs: dict[str, Any] = {
         f"a{n}": {"allOf": 2 * [{"$ref": f"#/$defs/a{n + 1}"}]} for n in range(depth)
     }
@@ -115,22 +120,22 @@ def doubled(depth: int) -> dict[str, Any]:
         {"properties": {"a": {"$id": "https://example.com/", "$ref": "#"}}},
         {"pattern": "(?=a)b"},
         {"pattern": "(((a{1,1000}){1,1000}){1,1000})"},
-        {"enum": ["x" * LONGEST_SCHEMA]},
+        {"enum": ["x" * MAX_SCHEMA_BYTES]},
         {"properties": {"$defs": doubled(40)}} | doubled(40),
         doubled(40),
         json.loads('{"not": ' * 500 + "{}" + "}" * 500),
     ],
 )
-def test_a_schema_that_cannot_be_judged_by_is_ignored(schema: Any) -> None:
-    assert told(schema, "5 is no JSON object: {") in {
+def test_an_unusable_schema_is_ignored(schema: Any) -> None:
+    assert error_of(schema, "5 is no JSON object: {") in {
         "",
         "The answer is not JSON, though a schema was asked for.",
     }
-    assert told(schema, '{"a": 5}') == ""
+    assert error_of(schema, '{"a": 5}') == ""
 
 
 def woven(keyword: str) -> dict[str, Any]:
-    """Two schemas that each ask for both on the next level."""
+    """Return two schemas that each refer to both schemas on the next level."""
     both = [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}]
     level = {"type": "object", "properties": {"x": {keyword: both}}}
     return {"$defs": {"a": level, "b": level}, "$ref": "#/$defs/a"}
@@ -139,9 +144,9 @@ def woven(keyword: str) -> dict[str, Any]:
 NESTED = 200 * '{"x":' + "1" + 200 * "}"
 HOSTILE = """
 import json, sys
-from batchapp.domain.results.answer_schemas import Asked, schema_error
+from batchapp.domain.results.answer_schemas import RequestedSchema, schema_error
 schema, answer = json.load(sys.stdin)
-schema_error(Asked(json.dumps(schema).encode(), False), answer)
+schema_error(RequestedSchema(json.dumps(schema).encode(), False), answer)
 print("survived")
 """
 
@@ -168,8 +173,8 @@ print("survived")
         ({}, 100_000 * "["),
     ],
 )
-def test_no_schema_hangs_or_breaks_what_judges_by_it(schema: Any, answer: str) -> None:
-    """In a process of its own, which the kernel ends after some seconds of work."""
+def test_no_schema_hangs_or_breaks_the_check(schema: Any, answer: str) -> None:
+    """Run the check in a separate process, which the kernel ends after some seconds of work."""
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_CPU, (5, 5))\n{HOSTILE}"
 
     done = subprocess.run(
@@ -200,7 +205,7 @@ def test_no_schema_hangs_or_breaks_what_judges_by_it(schema: Any, answer: str) -
     ),
     st.text(max_size=20),
 )
-def test_whatever_a_schema_is_it_is_judged_by_or_ignored(schema: Any, answer: str) -> None:
+def test_any_schema_is_used_or_ignored(schema: Any, answer: str) -> None:
     assert isinstance(
-        schema_error(Asked(json.dumps(schema).encode(), has_tools=False), answer), str
+        schema_error(RequestedSchema(json.dumps(schema).encode(), has_tools=False), answer), str
     )

@@ -1,4 +1,4 @@
-"""What a request says, for people."""
+"""The turns of a request, for people."""
 
 import json
 from typing import Any
@@ -84,5 +84,5 @@ def test_no_request_is_too_odd(body: Any) -> None:
 
 
 @pytest.mark.parametrize("cut", [b"", b"{", b"[" * 100_000, b"\xff", b"7"])
-def test_what_is_no_request_says_nothing(cut: bytes) -> None:
+def test_a_line_that_is_no_request_has_no_turns(cut: bytes) -> None:
     assert turns(cut) == []

@@ -181,7 +181,7 @@ def test_every_shape_of_body_is_read(body, outcome, preview):
         ("text", (None, None)),
     ],
 )
-def test_usage_is_none_where_it_is_not_told(body, tokens):
+def test_usage_is_none_if_the_body_has_none(body, tokens):
     answer = read_answer(make_result(body))
 
     assert (answer.input_tokens, answer.output_tokens) == tokens
@@ -251,7 +251,7 @@ OPENAI = {"error": {"message": "Too long.", "type": "invalid_request", "code": "
         (make_result(OPENAI), 200, "too_long", "Too long."),
     ],
 )
-def test_an_error_line_gives_up_its_sentence(line, status, code, message):
+def test_the_sentence_of_an_error_line_is_found(line, status, code, message):
     answer = read_answer(line)
 
     assert answer.outcome == Outcome.PROVIDER_ERROR
@@ -269,7 +269,7 @@ def test_an_error_line_gives_up_its_sentence(line, status, code, message):
         make_error("This batch was cancelled.", code="batch_cancelled"),
     ],
 )
-def test_a_request_that_nobody_tried_is_cancelled(line):
+def test_a_request_that_was_never_tried_is_cancelled(line):
     assert read_answer(line).outcome == Outcome.CANCELLED
 
 
@@ -326,14 +326,14 @@ def test_a_status_that_is_absent_is_an_http_error():
         b"null",
     ],
 )
-def test_a_line_that_tells_no_request_is_malformed(line):
+def test_a_line_that_names_no_request_is_malformed(line):
     with pytest.raises(MalformedLine):
         read_answer(line)
     with pytest.raises(MalformedLine):
         answer_text(line)
 
 
-def test_what_only_lenient_readers_take_is_not_lost():
+def test_a_line_that_only_lenient_readers_take_is_not_lost():
     line = make_result(make_chat("x")).replace(b'"x"', b'"half \\ud83d", "logprobs": -Infinity')
 
     answer = read_answer(line)
@@ -342,7 +342,7 @@ def test_what_only_lenient_readers_take_is_not_lost():
     assert answer.preview == "half ?"
 
 
-def test_no_text_holds_what_a_database_refuses():
+def test_no_text_holds_characters_that_a_database_refuses():
     chat = make_chat("a\0b") | {"model": "m\0"}
 
     answer = read_answer(make_result(chat, id="i\0", custom_id="c\0"))
@@ -361,7 +361,7 @@ def test_a_line_of_ten_megabytes_is_read_and_its_preview_is_short():
     assert len(answer_text(line)) == 10_000_000
 
 
-def test_the_whole_text_of_an_answer_can_be_had():
+def test_the_whole_text_of_an_answer_is_read():
     assert answer_text(make_result(make_chat("line 1\nline 2"))) == "line 1\nline 2"
     assert answer_text(make_error("x")) == ""
     assert answer_text(make_result("Internal server error", status=500)) == ""

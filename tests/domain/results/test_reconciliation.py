@@ -3,10 +3,10 @@ import pytest
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.reconciliation import (
     Counts,
-    disagreement,
+    accounting_text,
+    counts_disagreement,
     is_balanced,
     is_same_model,
-    proof,
 )
 
 
@@ -43,8 +43,8 @@ from batchapp.domain.results.reconciliation import (
         ({}, 0, "0 in = 0 answered"),
     ],
 )
-def test_the_proof_adds_up_without_its_zero_terms(counts, total, says):
-    assert proof(counts, total) == says
+def test_the_accounting_adds_up_without_its_zero_terms(counts, total, says):
+    assert accounting_text(counts, total) == says
     assert is_balanced(counts, total)
 
 
@@ -56,35 +56,35 @@ def test_the_proof_adds_up_without_its_zero_terms(counts, total, says):
         ({}, 2, "2 in ≠ 0 answered (2 unaccounted for)"),
     ],
 )
-def test_a_sum_that_is_off_is_not_called_equal(counts, total, says):
-    assert proof(counts, total) == says
+def test_a_sum_that_differs_is_not_called_equal(counts, total, says):
+    assert accounting_text(counts, total) == says
     assert not is_balanced(counts, total)
 
 
-def test_every_outcome_is_in_the_proof():
+def test_every_outcome_is_in_the_accounting():
     for outcome in Outcome:
-        assert proof({outcome: 1}, 1).startswith("1 in = 1 ")
+        assert accounting_text({outcome: 1}, 1).startswith("1 in = 1 ")
 
 
 @pytest.mark.parametrize(
-    ("told", "by_file", "by_outcome", "is_broken_off"),
+    ("reported", "by_file", "by_outcome", "is_incomplete"),
     [
         ((8, 2), (8, 2), (8, 2), False),
         ((8, 2), (8, 2), (7, 3), False),  # an HTTP error in the output file, counted as completed
         ((7, 3), (10, 0), (7, 3), False),  # and one that is counted as failed
-        ((0, 0), (8, 2), (8, 2), False),  # nobody counted
+        ((0, 0), (8, 2), (8, 2), False),  # the provider reports no counts
         ((3, 0), (3, 0), (3, 0), True),
-        ((3, 0), (4, 1), (4, 1), True),  # more landed after the cancellation
+        ((3, 0), (4, 1), (4, 1), True),  # more results came after the cancellation
     ],
 )
-def test_counts_that_agree_are_no_news(told, by_file, by_outcome, is_broken_off):
-    counts = [Counts(*each) for each in (told, by_file, by_outcome)]
+def test_counts_that_agree_are_not_mentioned(reported, by_file, by_outcome, is_incomplete):
+    counts = [Counts(*pair) for pair in (reported, by_file, by_outcome)]
 
-    assert disagreement("Acme", *counts, 10, is_broken_off=is_broken_off) == ""
+    assert counts_disagreement("Acme", *counts, 10, is_incomplete=is_incomplete) == ""
 
 
 @pytest.mark.parametrize(
-    ("told", "found", "is_broken_off", "says"),
+    ("reported", "results", "is_incomplete", "says"),
     [
         (
             (9_873, 127),
@@ -122,14 +122,14 @@ def test_counts_that_agree_are_no_news(told, by_file, by_outcome, is_broken_off)
         ),
     ],
 )
-def test_counts_that_disagree_are_told(told, found, is_broken_off, says):
-    told, found = Counts(*told), Counts(*found)
+def test_counts_that_disagree_are_described(reported, results, is_incomplete, says):
+    counts = Counts(*reported), Counts(*results), Counts(*results)
 
-    assert disagreement("Acme", told, found, found, 10_000, is_broken_off=is_broken_off) == says
+    assert counts_disagreement("Acme", *counts, 10_000, is_incomplete=is_incomplete) == says
 
 
 @pytest.mark.parametrize(
-    ("asked", "answered", "is_same"),
+    ("requested", "answered", "is_same"),
     [
         ("Qwen/Qwen3-30B", "qwen3-30b", True),
         ("Qwen3-30B", "acme/Qwen3-30B", True),
@@ -141,5 +141,5 @@ def test_counts_that_disagree_are_told(told, found, is_broken_off, says):
         ("Qwen/Qwen3-30B", "", True),
     ],
 )
-def test_one_model_goes_by_several_names(asked, answered, is_same):
-    assert is_same_model(asked, answered) is is_same
+def test_one_model_goes_by_several_names(requested, answered, is_same):
+    assert is_same_model(requested, answered) is is_same

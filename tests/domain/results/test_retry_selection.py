@@ -1,4 +1,4 @@
-"""Which requests are run again, and that nothing changes in them but what was asked for."""
+"""A retry runs the selected requests again, and changes nothing but what was asked for."""
 
 import json
 import random
@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from batchapp.domain.results.best_attempt import ANSWERS, at_least_as_good_as
+from batchapp.domain.results.best_attempt import ANSWERS, outcomes_at_least_as_good
 from batchapp.domain.results.outcome import SUCCEEDED, Outcome
 from batchapp.domain.results.retry_selection import (
     ADVICE,
-    UNTRIED,
-    USUAL,
-    Changing,
+    DEFAULT_ENDINGS,
+    RETRYABLE_IN_PLACE,
     Ending,
+    RequestChanger,
     Selection,
-    ending,
+    ending_of,
     is_lasting,
 )
 from batchapp.domain.tokens.counting import MAX_OUTPUT
@@ -28,8 +28,8 @@ def line(body: dict[str, Any], url: str = CHAT, **layout: Any) -> bytes:
     return json.dumps(request, **layout).encode()
 
 
-def change(data: bytes, found: Ending = Ending.TRUNCATED, **changes: Any) -> bytes:
-    return Changing(Selection(frozenset(Ending), **changes)).changed(data, found)
+def change(data: bytes, ending: Ending = Ending.TRUNCATED, **changes: Any) -> bytes:
+    return RequestChanger(Selection(frozenset(Ending), **changes)).change(data, ending)
 
 
 def body_of(data: bytes) -> dict[str, Any]:
@@ -45,44 +45,44 @@ def body_of(data: bytes) -> dict[str, Any]:
         *[(status, False) for status in (500, 502, 503, 529)],
     ],
 )
-def test_a_failure_lasts_when_the_request_itself_was_turned_down(
+def test_a_failure_lasts_when_the_request_itself_was_rejected(
     status: int | None, lasts: bool
 ) -> None:
     assert is_lasting(status) is lasts
     for outcome in ("http_error", "provider_error"):
-        assert ending(outcome, status) == (Ending.LASTING if lasts else Ending(outcome))
+        assert ending_of(outcome, status) == (Ending.LASTING if lasts else Ending(outcome))
 
 
-def test_what_had_no_credits_is_worth_another_try_once_there_are_some() -> None:
-    found = ending("http_error", 402)
+def test_a_request_that_failed_for_want_of_credits_is_run_again_by_default() -> None:
+    ending = ending_of("http_error", 402)
 
-    assert found is Ending.UNPAID
-    assert found in USUAL & UNTRIED
-    assert "add credits, then run it again" in ADVICE[found].reason
-    assert ending("ok", 402) is None
+    assert ending is Ending.UNPAID
+    assert ending in DEFAULT_ENDINGS & RETRYABLE_IN_PLACE
+    assert "add credits, then run it again" in ADVICE[ending].reason
+    assert ending_of("ok", 402) is None
 
 
-def test_what_waits_or_is_answered_is_not_run_again() -> None:
-    assert ending("pending", None) is None
-    assert ending("ok", 200) is None
+def test_a_waiting_or_answered_request_is_not_run_again() -> None:
+    assert ending_of("pending", None) is None
+    assert ending_of("ok", 200) is None
 
 
 def test_every_other_outcome_can_be_run_again_and_says_why_or_why_not() -> None:
     for outcome in Outcome:
         if outcome not in {Outcome.OK, Outcome.PENDING}:
-            assert ending(outcome, None) == Ending(outcome.value)
+            assert ending_of(outcome, None) == Ending(outcome.value)
     assert ADVICE.keys() == set(Ending)
     assert all(advice.reason for advice in ADVICE.values())
 
 
-def test_what_would_come_out_the_same_is_not_run_again_unless_it_is_asked_for() -> None:
-    assert set(Ending) - USUAL == {
+def test_a_request_that_would_end_the_same_is_not_run_again_by_default() -> None:
+    assert set(Ending) - DEFAULT_ENDINGS == {
         *(Ending.LASTING, Ending.REFUSED, Ending.EMPTY, Ending.INVALID_SCHEMA)
     }
-    assert not UNTRIED & {Ending.TRUNCATED, Ending.REFUSED, Ending.EMPTY}
+    assert not RETRYABLE_IN_PLACE & {Ending.TRUNCATED, Ending.REFUSED, Ending.EMPTY}
 
 
-def test_the_limit_of_what_was_cut_short_is_raised_whatever_it_is_called() -> None:
+def test_the_limit_of_a_cut_short_answer_is_raised_whatever_its_name() -> None:
     chat = {"model": "m", "max_tokens": 100}
     both = {"model": "m", "max_tokens": 100, "max_completion_tokens": 200}
     response = {"model": "m", "max_output_tokens": 50}
@@ -96,10 +96,10 @@ def test_the_limit_of_what_was_cut_short_is_raised_whatever_it_is_called() -> No
 
 def test_no_limit_is_invented_and_none_is_raised_beyond_all_models() -> None:
     without = line({"model": "m", "max_tokens": None})
-    changing = Changing(Selection(frozenset(Ending), max_tokens_factor=2))
+    changer = RequestChanger(Selection(frozenset(Ending), max_tokens_factor=2))
 
-    assert changing.changed(without, Ending.TRUNCATED) == without
-    assert changing.unlimited == 1
+    assert changer.change(without, Ending.TRUNCATED) == without
+    assert changer.unlimited == 1
     highest = change(line({"model": "m", "max_tokens": MAX_OUTPUT - 1}), max_tokens_factor=8)
     assert body_of(highest)["max_tokens"] == MAX_OUTPUT
 
@@ -107,8 +107,8 @@ def test_no_limit_is_invented_and_none_is_raised_beyond_all_models() -> None:
 def test_a_limit_is_raised_for_nothing_else() -> None:
     data = line({"model": "m", "max_tokens": 100})
 
-    for found in set(Ending) - {Ending.TRUNCATED}:
-        assert change(data, found, max_tokens_factor=8) == data
+    for ending in set(Ending) - {Ending.TRUNCATED}:
+        assert change(data, ending, max_tokens_factor=8) == data
 
 
 def test_embeddings_get_no_temperature() -> None:
@@ -117,7 +117,7 @@ def test_embeddings_get_no_temperature() -> None:
     assert change(data, temperature=0.5) == data
 
 
-def test_a_line_that_says_already_what_is_asked_keeps_its_every_byte() -> None:
+def test_a_line_that_already_has_the_values_keeps_every_byte() -> None:
     data = line({"model": "m", "temperature": 0.5}, indent=None, separators=(" , ", " : "))
 
     assert change(data, model="m", temperature=0.5) == data
@@ -130,11 +130,11 @@ def test_every_digit_of_a_changed_line_stays() -> None:
 
     changed = change(data, model="n")
 
-    for kept in (b"12345678901234567890123", b'"top_p":1.0', b'"\\u00e4"'):
-        assert kept in changed
+    for text in (b"12345678901234567890123", b'"top_p":1.0', b'"\\u00e4"'):
+        assert text in changed
 
 
-def test_of_any_request_only_what_was_asked_for_changes() -> None:
+def test_in_any_request_only_the_requested_values_change() -> None:
     """Bodies and layouts at random, always the same ones."""
     dice = random.Random(5)
     for _ in range(500):
@@ -142,17 +142,17 @@ def test_of_any_request_only_what_was_asked_for_changes() -> None:
         data = line(body, indent=None, separators=dice.choice([(",", ":"), (", ", ": ")]))
         changes: dict[str, Any] = {}
         expected = dict(body)
-        found = dice.choice(list(Ending))
+        ending = dice.choice(list(Ending))
         if dice.random() < 0.5:
             changes["max_tokens_factor"] = 2
-            if found is Ending.TRUNCATED and "max_tokens" in body:
+            if ending is Ending.TRUNCATED and "max_tokens" in body:
                 expected["max_tokens"] = 2 * body["max_tokens"]
         if dice.random() < 0.5:
             changes["model"] = expected["model"] = dice.choice(["m", "n"])
         if dice.random() < 0.5:
             changes["temperature"] = expected["temperature"] = dice.choice([0.0, 0.7])
 
-        changed = change(data, found, **changes)
+        changed = change(data, ending, **changes)
 
         assert json.loads(changed) == json.loads(data) | {"body": expected}
         if expected == body:
@@ -172,7 +172,7 @@ def _any_body(dice: random.Random) -> dict[str, Any]:
     return body | {name: extras[name] for name in names}
 
 
-def test_what_was_done_is_told_in_words() -> None:
+def test_the_summary_has_counts_and_changes() -> None:
     selection = Selection(
         frozenset({Ending.MISSING, Ending.TRUNCATED}),
         max_tokens_factor=2,
@@ -180,15 +180,15 @@ def test_what_was_done_is_told_in_words() -> None:
         counts={Ending.TRUNCATED: 3, Ending.MISSING: 1_200},
     )
 
-    assert selection.words == (
+    assert selection.summary == (
         "no result: 1,200, cut short: 3; 2 times max_tokens where cut short, model n"
     )
-    assert Selection(frozenset()).words == ""
+    assert Selection(frozenset()).summary == ""
 
 
 def test_a_better_answer_is_never_replaced_by_a_worse_one() -> None:
     assert set(ANSWERS) >= {outcome.value for outcome in SUCCEEDED}
-    assert at_least_as_good_as("ok") == ("ok",)
-    assert "refused" not in at_least_as_good_as("truncated")
-    assert set(at_least_as_good_as("refused")) == set(ANSWERS)
-    assert set(at_least_as_good_as("missing")) == set(ANSWERS)
+    assert outcomes_at_least_as_good("ok") == ("ok",)
+    assert "refused" not in outcomes_at_least_as_good("truncated")
+    assert set(outcomes_at_least_as_good("refused")) == set(ANSWERS)
+    assert set(outcomes_at_least_as_good("missing")) == set(ANSWERS)
