@@ -1,1 +1,1 @@
-"""Bring batches into the portal that were made elsewhere."""
+"""Import batches that other programs created with the same provider key."""

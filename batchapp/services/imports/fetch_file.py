@@ -1,6 +1,6 @@
-"""The file of a provider's batch that was made elsewhere: found, and fetched.
+"""Fetch the provider's batch and its file for an import.
 
-A provider gives out requests as it keeps them, written anew: the same ones, not the same bytes.
+A provider may write the requests anew: the file has the same requests, not the same bytes.
 """
 
 import tempfile
@@ -16,31 +16,27 @@ from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ABOUT_KEYS, ProviderRejected
 from batchapp.providers.remote_objects import RemoteBatch, RemoteFile
 
-NAME_LENGTH = 200
-"""Characters of what a batch on its way is called; of a longer file name its end is kept."""
-
+NAME_LENGTH = 200  # characters of an import's name; the end of a longer file name is kept
 MIB = 1024 * 1024
 
 
 class Refused(Exception):
-    """The batch cannot be brought in; the message is a sentence for the person."""
+    """The batch cannot be imported; the message is a sentence for the person."""
 
 
 def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -> RemoteBatch:
-    """The provider's batch as it is now.
+    """Retrieve the provider's batch as it is now.
 
     Raises:
-        Refused: it is not there, is followed here already, or who asked for it has left.
-        UpstreamError: it could not be asked for.
+        Refused: it does not exist, is in the portal already, or the person who requested the
+            import may not write in the project any more.
+        UpstreamError: the provider gave no usable answer.
     """
-    if (
-        not Project.objects.writable_by(batch_import.asked_by)
-        .filter(pk=batch_import.project_id)
-        .exists()
-    ):
+    user, connection = batch_import.asked_by, batch_import.connection
+    if not Project.objects.writable_by(user).filter(pk=batch_import.project_id).exists():
         raise Refused(
-            f"{batch_import.asked_by}, who asked for this, works in the project no more. Dismiss "
-            "this, and bring the batch in again."
+            f"{user}, who asked for this import, works in the project no more. Dismiss it, and "
+            "import the batch again."
         )
     try:
         remote = provider.retrieve_batch(batch_import.remote_id)
@@ -48,28 +44,27 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
         if exc.reason in ABOUT_KEYS:
             raise
         raise Refused(
-            f"{batch_import.connection} knows no batch {batch_import.remote_id} under the key "
-            f"{batch_import.key}: the id is mistyped, the batch was deleted there, or it was made "
-            "with a key of another account. Dismiss this, and choose the key it was made with."
+            f"{connection} knows no batch {batch_import.remote_id} under the key "
+            f"{batch_import.key}: the id is mistyped, the batch was deleted there, or it was "
+            "created with a key of another account. Dismiss this import, and choose that key."
         ) from exc
     if remote.id != batch_import.remote_id:
         raise Refused(
-            f"{batch_import.connection} calls this batch {remote.id}. Dismiss this, and bring it in "
-            "by that id."
+            f"{connection} calls this batch {remote.id}. Dismiss this import, and import that id."
         )
-    if BatchImport.objects.followed_ids(batch_import.connection, [remote]):
-        raise Refused("This batch is in the portal already. Dismiss this.")
+    if BatchImport.objects.followed_ids(connection, [remote]):
+        raise Refused("This batch is in the portal already. Dismiss this import.")
     return remote
 
 
 @contextmanager
-def fetched_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterator[File[bytes]]":
-    """The file that the provider's batch was made of, under the name it has there.
+def fetch_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterator[File[bytes]]":
+    """Yield the input file of the provider's batch, under its name at the provider.
 
     Raises:
-        Refused: it cannot be had, or is no file for here.
-        UpstreamError: nothing was written but signs of life.
-        StaleRow: our lease ran out; the worker that has it now goes on.
+        Refused: the file was deleted there, is too large, or has fewer or more requests.
+        UpstreamError: the provider gave no usable answer; only the lease was renewed.
+        StaleRow: the lease ran out, and another worker has the row now.
     """
     remote = retrieve_remote_batch(batch_import, provider)
     file = _input_file(batch_import, remote, provider)
@@ -77,9 +72,8 @@ def fetched_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterat
         lines = _download(batch_import, file, provider, content)
         if remote.total and lines != remote.total:
             raise Refused(
-                f"{batch_import.connection} counts {remote.total:,} requests in this batch, and gave "
-                f"out {lines:,}. Try again; if it happens again, the batch cannot be brought in "
-                "as it is."
+                f"{batch_import.connection} counts {remote.total:,} requests in this batch, but "
+                f"sent {lines:,}. Try again; if it happens again, the batch cannot be imported."
             )
         name = file.name or f"{batch_import.remote_id}.jsonl"
         batch_import.renew_lease(name=name[-NAME_LENGTH:])
@@ -90,18 +84,18 @@ def fetched_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterat
 def _input_file(
     batch_import: BatchImport, remote: RemoteBatch, provider: ProviderClient
 ) -> RemoteFile:
-    gone = (
-        f"The file that this batch was made of was deleted at {batch_import.connection}, so nobody "
-        "can say which answer belongs to which request. Download its results there."
+    deleted = (
+        f"The input file of this batch was deleted at {batch_import.connection}, so nobody can "
+        "say which answer belongs to which request. Download its results there."
     )
     if not remote.input_file_id:
-        raise Refused(gone)
+        raise Refused(deleted)
     try:
         file = provider.retrieve_file(remote.input_file_id)
     except ProviderRejected as exc:
         if exc.reason in ABOUT_KEYS:
             raise
-        raise Refused(gone) from exc
+        raise Refused(deleted) from exc
     if file.bytes > batch_import.connection.max_upload_bytes:
         raise _too_large(batch_import)
     return file
@@ -110,10 +104,10 @@ def _input_file(
 def _download(
     batch_import: BatchImport, file: RemoteFile, provider: ProviderClient, content: IO[bytes]
 ) -> int:
-    """Write the requests of ``file`` to ``content``, and return how many there are."""
+    """Write the requests of ``file`` to ``content``, and return their number."""
     lines = size = 0
-    sign = batch_import.lease_renewer()
-    with provider.open_content(file.id, on_progress=sign) as remote:
+    renew_lease = batch_import.lease_renewer()
+    with provider.open_content(file.id, on_progress=renew_lease) as remote:
         for line in remote.lines():
             lines += 1
             size += content.write(line + b"\n")

@@ -1,12 +1,12 @@
-"""Batches that were made elsewhere with the same provider key, brought into a project.
+"""Request, retry and end imports of batches that were created outside the portal.
 
-Nothing is created, changed or cancelled at the provider: the file is fetched and checked, and from
-then on the batch is one like any other.
+An import creates, changes and cancels nothing at the provider: the portal fetches the file, checks
+it, and from then on follows the batch like any other.
 """
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -25,27 +25,27 @@ from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderError
 from batchapp.providers.remote_objects import RemoteBatch
 
-PAGE = 50
-
-LOOK_AGAIN = timedelta(seconds=1)
-"""While the file is being checked."""
-
-FINDINGS_NAMED = 3
+PAGE_SIZE = 50
+CHECK_POLL_INTERVAL = timedelta(seconds=1)  # between two looks at a file that is being checked
+MAX_FINDINGS = 3  # findings in the sentence that refuses a file
 
 
 class Refused(Exception):
-    """The batch cannot be brought in; the message is a sentence for the person."""
+    """The batch cannot be imported; the message is a sentence for the person."""
 
 
 class Candidate(NamedTuple):
-    """A provider's batch that is not here; ``file_name`` is "" where it is not known."""
+    """A provider's batch that can be imported; ``file_name`` is "" if unknown."""
 
     remote: RemoteBatch
     file_name: str
 
 
 class Candidates(NamedTuple):
-    """A page of them: how many were left out as they are here, and the next page's ``after``."""
+    """A page of candidates; ``left_out`` counts the batches that are in the portal already.
+
+    ``after`` is the id from which the next page starts, "" on the last page.
+    """
 
     rows: list[Candidate]
     left_out: int
@@ -53,25 +53,25 @@ class Candidates(NamedTuple):
 
 
 class StartedImports(NamedTuple):
-    """What is on its way, and the ids that are in the portal already, wherever that is."""
+    """The imports of this project, and the ids that are in the portal elsewhere or followed."""
 
     batch_imports: list[BatchImport]
     ids_in_portal: list[str]
 
 
-def candidates(key: ProviderKey, provider: ProviderClient, after: str = "") -> Candidates:
-    """A page of the batches that ``key`` sees and the portal does not follow, the newest first.
+def list_candidates(key: ProviderKey, provider: ProviderClient, after: str = "") -> Candidates:
+    """Return a page of the batches of ``key`` that are not in the portal, the newest first.
 
     Raises:
         UpstreamError: the list could not be read.
     """
-    page = provider.list_batches(limit=PAGE, after=after or None)
-    here = BatchImport.objects.ids_in_portal(key.connection, page.data)
-    fresh = [remote for remote in page.data if remote.id not in here]
-    names = _file_names(provider) if fresh else {}
+    page = provider.list_batches(limit=PAGE_SIZE, after=after or None)
+    ids_in_portal = BatchImport.objects.ids_in_portal(key.connection, page.data)
+    remotes = [remote for remote in page.data if remote.id not in ids_in_portal]
+    names = _file_names(provider) if remotes else {}
     return Candidates(
-        rows=[Candidate(remote, names.get(remote.input_file_id, "")) for remote in fresh],
-        left_out=len(page.data) - len(fresh),
+        rows=[Candidate(remote, names.get(remote.input_file_id, "")) for remote in remotes],
+        left_out=len(page.data) - len(remotes),
         after=(page.last_id or "") if page.has_more else "",
     )
 
@@ -79,57 +79,53 @@ def candidates(key: ProviderKey, provider: ProviderClient, after: str = "") -> C
 def request_imports(
     project: Project, user: User, key: ProviderKey, ids: Iterable[str]
 ) -> StartedImports:
-    """Put the batches ``ids`` in line to be brought in; asking twice changes nothing.
+    """Queue the import of the batches ``ids``; a second request for an id changes nothing.
 
-    One that could not be brought in before, whoever tried, is tried anew.
+    A failed import is started again, whoever requested it first.
 
     Raises:
         Refused: nothing was written.
     """
     if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
         raise Refused("Choose one of your own provider keys or one of the project's.")
-    asked = list(dict.fromkeys(ids))
-    there = key.connection.same_provider()
+    remote_ids = list(dict.fromkeys(ids))
     provider_batches = ProviderBatch.objects.filter(
-        batch__connection__in=there, remote_id__in=asked
+        batch__connection__in=key.connection.same_provider(), remote_id__in=remote_ids
     )
-    rows = BatchImport.objects.exclude(connection=key.connection)
-    here = set(provider_batches.values_list("remote_id", flat=True)) | rows.imported_ids(
-        key.connection, asked
-    )
-    begun = StartedImports([], [])
-    for each in asked:
-        batch_import = None if each in here else _request_import(project, user, key, each)
-        if batch_import:
-            begun.batch_imports.append(batch_import)
+    batch_imports = BatchImport.objects.exclude(connection=key.connection)
+    unavailable = {
+        *provider_batches.values_list("remote_id", flat=True),
+        *batch_imports.imported_ids(key.connection, remote_ids),
+    }
+    started = StartedImports([], [])
+    for remote_id in remote_ids:
+        if remote_id not in unavailable and (
+            batch_import := _request_import(project, user, key, remote_id)
+        ):
+            started.batch_imports.append(batch_import)
         else:
-            begun.ids_in_portal.append(each)
-    return begun
+            started.ids_in_portal.append(remote_id)
+    return started
 
 
-def try_again(batch_import: BatchImport) -> None:
-    """Fetch from the beginning what could not be brought in.
+def retry_import(batch_import: BatchImport, **fields: Any) -> None:
+    """Start a failed import from the beginning, with ``fields`` changed.
 
     Raises:
-        StaleRow: somebody else did the same at this very moment.
+        StaleRow: another person started it at the same instant.
     """
-    batch_import.move_to(
-        BatchImport.Status.FETCHING,
-        upload=None,
-        trouble="",
-        failures=0,
-        name=batch_import.remote_id,
-    )
+    fields |= {"upload": None, "trouble": "", "failures": 0, "name": batch_import.remote_id}
+    batch_import.move_to(BatchImport.Status.FETCHING, **fields)
 
 
 def dismiss(batch_import: BatchImport) -> bool:
-    """Forget one that could not be brought in; False if it is on its way after all."""
+    """Delete a failed import; return False if the import is not in this state any more."""
     rows = BatchImport.objects.filter(pk=batch_import.pk, status=BatchImport.Status.FAILED)
     return bool(rows.delete()[0])
 
 
 def attach_file(batch_import: BatchImport, upload: Upload) -> None:
-    """Write down that the file is here, and is checked next."""
+    """Record that the file was fetched and is checked next."""
     batch_import.move_to(BatchImport.Status.CHECKING, upload=upload, trouble="", failures=0)
 
 
@@ -137,11 +133,11 @@ def is_being_checked(batch_import: BatchImport) -> bool:
     return batch_import.upload is not None and batch_import.upload.status == Upload.Status.CHECKING
 
 
-def checked_upload(batch_import: BatchImport) -> Upload:
-    """The file, fit to be followed.
+def get_checked_upload(batch_import: BatchImport) -> Upload:
+    """Return the fetched file, which has no errors.
 
     Raises:
-        Refused: it is not.
+        Refused: the file has errors, or was deleted.
     """
     upload = batch_import.upload
     if upload is None:
@@ -151,30 +147,29 @@ def checked_upload(batch_import: BatchImport) -> Upload:
     raise Refused(_why_not_followable(upload, batch_import.connection))
 
 
-def finish(batch_import: BatchImport, batch: Batch) -> None:
-    """Write down that ``batch`` follows it now; in one transaction with the batch itself."""
+def record_batch(batch_import: BatchImport, batch: Batch) -> None:
+    """End the import; call this in the transaction that enters ``batch``."""
     batch_import.move_to(BatchImport.Status.DONE, batch=batch, trouble="", failures=0)
 
 
-def refuse(batch_import: BatchImport, sentence: str) -> None:
-    """Leave it to a person, who reads ``sentence``."""
+def fail_import(batch_import: BatchImport, sentence: str) -> None:
+    """Leave the import to a person, who reads ``sentence``."""
     batch_import.move_to(BatchImport.Status.FAILED, trouble=sentence)
 
 
 def _request_import(
-    project: Project, user: User, key: ProviderKey, each: str
+    project: Project, user: User, key: ProviderKey, remote_id: str
 ) -> BatchImport | None:
-    """Return the one row of the batch ``each``; None if it is not for this project to have."""
-    asked = {"project": project, "key": key, "asked_by": user}
+    """Return the import of the batch ``remote_id``; None if it is of another project, or over."""
+    fields = {"project": project, "key": key, "asked_by": user}
     batch_import, is_new = BatchImport.objects.get_or_create(
         connection=key.connection,
-        remote_id=each,
-        defaults={**asked, "name": each, "next_check_at": timezone.now()},
+        remote_id=remote_id,
+        defaults={**fields, "name": remote_id, "next_check_at": timezone.now()},
     )
     if not is_new and batch_import.status == BatchImport.Status.FAILED:
         try:
-            again = {"upload": None, "trouble": "", "failures": 0, "name": each}
-            batch_import.move_to(BatchImport.Status.FETCHING, **asked, **again)
+            retry_import(batch_import, **fields)
         except StaleRow:
             return None
     is_ours = batch_import.project_id == project.pk
@@ -182,7 +177,7 @@ def _request_import(
 
 
 def _file_names(provider: ProviderClient) -> dict[str, str]:
-    """File -> its name, of the newest files; a list of batches is of use without."""
+    """Return file id -> name of the newest files; empty if the list cannot be read."""
     try:
         return {file.id: file.name for file in provider.list_files().data}
     except ProviderError:
@@ -190,17 +185,17 @@ def _file_names(provider: ProviderClient) -> dict[str, str]:
 
 
 def _why_not_followable(upload: Upload, connection: Connection) -> str:
-    """Why a batch of this file cannot be followed, and what can be done."""
+    """Return why a batch of this file cannot be imported, with the next step."""
     report = upload.report
     if report is None:
         return upload.error or "Its file could not be checked. Try again."
-    findings = [finding for finding in report.findings if finding.severity == "error"]
-    told = " ".join(f"Line {each.line:,}: {each.message}" for each in findings[:FINDINGS_NAMED])
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    lines = " ".join(f"Line {error.line:,}: {error.message}" for error in errors[:MAX_FINDINGS])
     if "duplicate_custom_id" in report.finding_totals:
         reason = "Several of its requests have the same custom_id, and results come back by it"
     else:
         reason = f"{connection} took its file, but the check here finds errors in it"
     return (
         f"{reason}, so the portal cannot account for every request. Download the results there, "
-        f"or correct the copy of the file here and submit it anew, which is paid again. {told}"
+        f"or correct the copy of the file here and submit it anew, which is paid again. {lines}"
     )

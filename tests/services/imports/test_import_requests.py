@@ -92,7 +92,7 @@ def follow(batch: Batch) -> Batch:
         if (todo := tasks.STEPS.get((ProviderBatch, provider_batch.status))) is None:
             break
         todo(str(provider_batch.pk))
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
     tasks.settle(str(batch.pk))
     return Batch.objects.get(pk=batch.pk)
 
@@ -118,7 +118,7 @@ def test_a_completed_batch_is_brought_in_with_its_results_and_its_cost(
     assert batch.actual_cost_usd == Decimal("0.0008")
     assert batch.estimated_cost_usd
     assert batch.provider_batches.get().remote_id == remote
-    assert "Brought in from" in batch.events.all()[0].text
+    assert "Imported from" in batch.events.all()[0].text
 
 
 def test_nothing_is_created_changed_or_cancelled_at_the_provider(
@@ -251,7 +251,7 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
 def test_what_another_project_failed_to_bring_in_is_not_in_the_way(
     provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
-    import_requests.refuse(begin(remote := provider.run(request_file(2))), "No.")
+    import_requests.fail_import(begin(remote := provider.run(request_file(2))), "No.")
     stranger = make_user()
     theirs = make_project(stranger, connection=project.connection)
     own = make_key(stranger, project.connection)
@@ -275,7 +275,7 @@ def test_a_batch_that_the_portal_sent_itself_is_here_already(
 
     begun = import_requests.request_imports(project, user, key, [remote])
     with provider.client() as provider_api:
-        offered = import_requests.candidates(key, provider_api)
+        offered = import_requests.list_candidates(key, provider_api)
 
     assert begun.ids_in_portal == [remote]
     assert (offered.rows, offered.left_out) == ([], 1)
@@ -292,7 +292,7 @@ def test_a_batch_whose_confirmation_is_still_looked_for_is_not_brought_in_beside
     )
     remote = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
     with provider.client() as provider_api:
-        offered = import_requests.candidates(key, provider_api)
+        offered = import_requests.list_candidates(key, provider_api)
 
     (batch_import,) = import_requests.request_imports(project, user, key, [remote]).batch_imports
     step(batch_import)
@@ -322,7 +322,7 @@ def test_through_another_connection_to_the_same_provider_it_is_here_already(
         elsewhere, elsewhere.members.get(), key, [on_its_way, followed]
     )
     with provider.client() as provider_api:
-        offered = import_requests.candidates(key, provider_api)
+        offered = import_requests.list_candidates(key, provider_api)
 
     assert (begun.batch_imports, begun.ids_in_portal) == ([], [on_its_way, followed])
     assert (offered.rows, offered.left_out) == ([], 2)
@@ -405,12 +405,12 @@ def test_a_second_batch_that_was_brought_in_is_not_cancelled_with_the_first_one_
 def test_candidates_name_their_files_and_come_page_by_page(
     provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_requests, "PAGE", 2)
+    monkeypatch.setattr(import_requests, "PAGE_SIZE", 2)
     remotes = [provider.run(request_file(1), name=f"{n}.jsonl") for n in range(3)]
 
     with provider.client() as provider_api:
-        first = import_requests.candidates(key, provider_api)
-        second = import_requests.candidates(key, provider_api, first.after)
+        first = import_requests.list_candidates(key, provider_api)
+        second = import_requests.list_candidates(key, provider_api, first.after)
 
     assert [each.file_name for each in first.rows] == ["2.jsonl", "1.jsonl"]
     assert [each.remote.id for each in second.rows] == [remotes[0]]
@@ -425,7 +425,7 @@ def test_candidates_are_listed_although_the_files_cannot_be(
     provider.before = lambda call, request: broken if call == "GET /v1/files" else None
 
     with provider.client() as provider_api:
-        offered = import_requests.candidates(key, provider_api)
+        offered = import_requests.list_candidates(key, provider_api)
 
     assert [(each.remote.id, each.file_name) for each in offered.rows] == [(remote, "")]
 
@@ -487,8 +487,8 @@ def with_an_odd_request(provider: Provider) -> str:
         (with_a_lost_file, "was deleted at"),
         (too_large, "larger than the portal takes"),
         (larger_than_it_said, "larger than the portal takes"),
-        (cut_short, "counts 3 requests in this batch, and gave out 2"),
-        (overfull, "counts 3 requests in this batch, and gave out 4"),
+        (cut_short, "counts 3 requests in this batch, but sent 2"),
+        (overfull, "counts 3 requests in this batch, but sent 4"),
         (with_twins, "have the same custom_id"),
         (with_an_odd_request, "the check here finds errors in it"),
     ],
@@ -563,7 +563,7 @@ def test_a_key_that_was_removed_meanwhile_is_told_of(
         (import_requests, "attach_file"),
         (enter_import, "enter_imported_batch"),
         (enter_import, "_enter"),
-        (import_requests, "finish"),
+        (import_requests, "record_batch"),
     ],
 )
 def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
@@ -613,7 +613,7 @@ def test_a_file_that_was_deleted_here_meanwhile_is_told_of_and_fetched_again(
     step(batch_import)
     assert (batch_import.status, batch_import.batch) == (BatchImport.Status.FAILED, None)
     assert "was deleted here" in batch_import.trouble
-    import_requests.try_again(batch_import)
+    import_requests.retry_import(batch_import)
 
     assert batch_of(import_batch(batch_import)).requests == 2
 
@@ -630,7 +630,7 @@ def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
         "The disk broke.",
     )
 
-    import_requests.try_again(batch_import)
+    import_requests.retry_import(batch_import)
 
     assert batch_of(import_batch(batch_import)).upload == Upload.objects.get()
 
@@ -639,7 +639,7 @@ def test_only_what_failed_can_be_dismissed(begin: Callable[[str], BatchImport]) 
     batch_import = begin(str(uuid.uuid4()))
 
     assert not import_requests.dismiss(batch_import)
-    import_requests.refuse(batch_import, "No.")
+    import_requests.fail_import(batch_import, "No.")
     assert import_requests.dismiss(batch_import)
     assert not BatchImport.objects.exists()
 
