@@ -1,1 +1,1 @@
-"""Prices, and what a file would cost by them."""
+"""Prices, and the cost of a file at these prices."""

@@ -1,7 +1,7 @@
-"""How long answers will be, learnt from how long they were.
+"""Predict the output tokens of a file from the output tokens of finished batches.
 
-Of each finished batch one figure counts, the output tokens per answer: what is to be known is a
-sum over many answers, and those of one batch even out.
+Each finished batch gives one figure, its output tokens per answer: the prediction is a sum over
+many answers, and long and short answers of one batch even out.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,17 @@ from batchapp.domain.money.unit_prices import EXACT
 
 LOW, MIDDLE, HIGH = Decimal("0.1"), Decimal("0.5"), Decimal("0.9")
 
-BETWEEN_RUNS = Decimal("0.25")
-"""By how much a run may differ from the only one before it, as a share."""
+VARIATION = Decimal("0.25")  # share by which a run may differ from a single earlier run
 
-PORTAL_BATCHES, PORTAL_PROJECTS = 3, 2
-"""Fewer batches, or those of a single team, would give that team's figures away."""
+# With fewer batches or one project, the average would disclose the figures of a single team.
+MIN_PORTAL_BATCHES, MIN_PORTAL_PROJECTS = 3, 2
 
 NO_HISTORY = "no history: 1.1 times the input, at least 100 tokens"
 NO_OUTPUT = "embeddings have no output"
 
 
 class HistorySource(StrEnum):
-    """How near the batches are that were learnt from, the nearest first."""
+    """The batches that a history was learnt from, the most similar first."""
 
     SHAPE = "shape"
     PROJECT = "project"
@@ -34,7 +33,7 @@ class HistorySource(StrEnum):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What one batch used of one model: ``answers`` with a token count, at least one."""
+    """The usage of one model in one batch; only answers with a token count, at least one."""
 
     answers: int
     output_tokens: int
@@ -47,7 +46,7 @@ class Run(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """Output tokens per request, ``low`` ≤ ``expected`` ≤ ``high``, from ``runs`` batches."""
 
-    kin: HistorySource
+    source: HistorySource
     runs: int
     answers: int
     low: Decimal
@@ -55,20 +54,21 @@ class History(msgspec.Struct, frozen=True):
     high: Decimal
 
     @property
-    def words(self) -> str:
-        """What it is learnt from, without a name of anybody or anything."""
+    def basis(self) -> str:
+        """Return the source in words, without the name of a person or project."""
         requests = "1 request" if self.answers == 1 else f"{self.answers:,} requests"
         runs = "1 past run" if self.runs == 1 else f"{self.runs:,} past runs"
         batches = "1 batch" if self.runs == 1 else f"{self.runs:,} batches"
+        batches += " of this model"
         return {
             HistorySource.SHAPE: f"from {runs}, {requests}",
             HistorySource.PROJECT: f"from {runs} of this model with other prompts, {requests}",
-            HistorySource.PERSON: f"from {batches} of this model that the same person ran elsewhere",
-            HistorySource.PORTAL: f"from {batches} of this model on this portal",
-        }[self.kin]
+            HistorySource.PERSON: f"from {batches} that the same person ran elsewhere",
+            HistorySource.PORTAL: f"from {batches} on this portal",
+        }[self.source]
 
     def tokens(self, requests: int) -> tuple[int, int, int]:
-        """Low, expected and high output tokens of so many requests."""
+        """Return the low, expected and high output tokens of ``requests``."""
         return (
             _whole(self.low, requests, ROUND_FLOOR),
             _whole(self.expected, requests, ROUND_CEILING),
@@ -76,19 +76,19 @@ class History(msgspec.Struct, frozen=True):
         )
 
 
-def learn(kin: HistorySource, runs: Sequence[Run]) -> History | None:
-    """The middle of ``runs`` and a range around it; None of no runs.
+def learn_history(source: HistorySource, runs: Sequence[Run]) -> History | None:
+    """Return the weighted median of ``runs`` with a range around it, or None without runs.
 
-    Runs of the project weigh as much as they have answers. Of the whole portal each batch weighs
-    the same, or the largest team's would be everybody's figure.
+    A run weighs as much as it has answers. Only in the whole portal each batch weighs the same;
+    otherwise the figure of the largest team would be the figure of everybody.
 
-    Nine runs of ten end between the 10th and the 90th hundredth; a few runs do not show how far
-    these are apart, nor do a few answers, so the range is at least as wide as ``_margin``.
+    The range goes from the 10th to the 90th percentile. A few runs or answers do not show how far
+    these are apart, so the range is at least as wide as ``_margin``.
     """
     if not runs:
         return None
     weighted = [
-        (run.rate, 1 if kin is HistorySource.PORTAL else run.answers)
+        (run.rate, 1 if source is HistorySource.PORTAL else run.answers)
         for run in sorted(runs, key=lambda run: run.rate)
     ]
     low, high = _quantile(weighted, LOW), _quantile(weighted, HIGH)
@@ -96,7 +96,7 @@ def learn(kin: HistorySource, runs: Sequence[Run]) -> History | None:
     answers = sum(run.answers for run in runs)
     margin = _margin(len(runs), answers)
     return History(
-        kin=kin,
+        source=source,
         runs=len(runs),
         answers=answers,
         low=min(low, expected * (1 - margin)),
@@ -106,25 +106,25 @@ def learn(kin: HistorySource, runs: Sequence[Run]) -> History | None:
 
 
 def _quantile(weighted: Sequence[tuple[Decimal, int]], share: Decimal) -> Decimal:
-    """The first rate, in order, that so large a share of the weight does not exceed."""
-    wanted = share * sum(weight for _, weight in weighted)
-    passed = 0
+    """Return the first rate, in order, that ``share`` of the weight does not exceed."""
+    target = share * sum(weight for _, weight in weighted)
+    reached = 0
     for rate, weight in weighted:
-        passed += weight
-        if passed >= wanted:
+        reached += weight
+        if reached >= target:
             return rate
     return weighted[-1][0]
 
 
 def _median(weighted: Sequence[tuple[Decimal, int]]) -> Decimal:
-    """The middle rate; where two have half the weight on each side, what is between them."""
+    """Return the median rate; between two middle rates with equal weight, their mean."""
     lower, upper = _quantile(weighted, MIDDLE), _quantile(weighted[::-1], MIDDLE)
     return EXACT.divide(EXACT.add(lower, upper), Decimal(2))
 
 
 def _margin(runs: int, answers: int) -> Decimal:
-    """A quarter for what changes between two runs, and the chance in so few answers."""
-    return min(Decimal(1), BETWEEN_RUNS / Decimal(runs).sqrt() + 1 / Decimal(answers).sqrt())
+    # The variation between runs, plus the chance in a few answers.
+    return min(Decimal(1), VARIATION / Decimal(runs).sqrt() + 1 / Decimal(answers).sqrt())
 
 
 def _whole(rate: Decimal, requests: int, rounding: str) -> int:

@@ -1,4 +1,4 @@
-"""What a batch may cost, computed before any money is spent."""
+"""Estimate the cost of a batch before any money is spent."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -9,17 +9,15 @@ from batchapp.domain.money.calibration import NO_HISTORY, NO_OUTPUT, History
 from batchapp.domain.money.unit_prices import UnitPrice, cost, total
 from batchapp.domain.request_files.check_file import ModelFacts
 
-__all__ = ["Estimate", "ModelEstimate", "UnitPrice", "cost", "estimate"]
-
 
 class ModelEstimate(msgspec.Struct, frozen=True):
-    """One model's share of a file; ``basis`` says what its output is judged by.
+    """The estimate of one model in a file; ``basis`` is the source of its output in words.
 
-    ``output_low`` ≤ ``output_expected`` ≤ ``output_high`` ≤ ``output_ceiling``. Without history
-    the lowest is no output and nobody knows the high one. The ceiling is None when a request sets
-    no ``max_tokens``. Amounts in USD are None without a price, or without their tokens.
+    ``output_low`` ≤ ``output_expected`` ≤ ``output_high`` ≤ ``output_ceiling``, in tokens. Without
+    history the low output is 0 and the high output None. The ceiling is None if a request sets no
+    ``max_tokens``. Amounts in USD are None without a price, or without their tokens.
 
-    ``exact`` is about the input tokens; the sizes of ``assumed_attachments`` are assumed in them.
+    ``exact`` is True if the input tokens are; they contain a guess for ``assumed_attachments``.
     """
 
     model: str
@@ -42,11 +40,11 @@ class ModelEstimate(msgspec.Struct, frozen=True):
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """USD for one completion window.
+    """The estimate of a file in USD, for one completion window.
 
-    ``low_usd`` and ``expected_usd`` add up the priced models and are None, not zero, when there
-    is none; ``unpriced`` names the others. ``high_usd`` and ``ceiling_usd`` are None as soon as
-    one model has no such amount.
+    ``low_usd`` and ``expected_usd`` add up the priced models, and are None, not zero, if no model
+    has a price; ``unpriced`` has the models without a price. ``high_usd`` and ``ceiling_usd`` are
+    None if one model has no such amount.
     """
 
     window: str
@@ -59,13 +57,13 @@ class Estimate(msgspec.Struct, frozen=True):
 
     @property
     def is_complete(self) -> bool:
-        """Whether every model has a price, so that the amounts are the file's and not a part's."""
+        """Return True if every model has a price, so that the amounts cover the whole file."""
         return not self.unpriced
 
     @property
     def is_exact(self) -> bool:
-        """Whether the input tokens of all models are what their servers will count."""
-        return all(part.exact for part in self.models)
+        """Return True if the input tokens of all models are the ones that their servers count."""
+        return all(model.exact for model in self.models)
 
 
 def estimate(
@@ -74,20 +72,20 @@ def estimate(
     window: str,
     histories: Mapping[str, History] | None = None,
 ) -> Estimate:
-    """Price ``models`` at the ``prices`` of ``window``; all three mappings are by model name."""
-    known = histories or {}
-    parts = [
-        _of_model(model, facts, prices.get(model), known.get(model))
+    """Price ``models`` at the ``prices`` of ``window``; all mappings are by model name."""
+    histories = histories or {}
+    estimates = [
+        _estimate_model(model, facts, prices.get(model), histories.get(model))
         for model, facts in models.items()
     ]
     return Estimate(
         window=window,
-        models=parts,
-        low_usd=total([part.low_usd for part in parts]),
-        expected_usd=total([part.expected_usd for part in parts]),
-        high_usd=_all_or_none([part.high_usd for part in parts]),
-        ceiling_usd=_all_or_none([part.ceiling_usd for part in parts]),
-        unpriced=[part.model for part in parts if part.price is None],
+        models=estimates,
+        low_usd=total([model.low_usd for model in estimates]),
+        expected_usd=total([model.expected_usd for model in estimates]),
+        high_usd=_all_or_none([model.high_usd for model in estimates]),
+        ceiling_usd=_all_or_none([model.ceiling_usd for model in estimates]),
+        unpriced=[model.model for model in estimates if model.price is None],
     )
 
 
@@ -95,7 +93,7 @@ def _all_or_none(amounts: list[Decimal | None]) -> Decimal | None:
     return None if None in amounts else total(amounts)
 
 
-def _of_model(
+def _estimate_model(
     model: str, facts: ModelFacts, price: UnitPrice | None, history: History | None
 ) -> ModelEstimate:
     ceiling = None if facts.unbounded_requests else facts.max_output_tokens
@@ -128,7 +126,7 @@ def _of_model(
 def _output(
     facts: ModelFacts, history: History | None, ceiling: int | None
 ) -> tuple[int, int, int | None]:
-    """Low, expected and high tokens; nobody answers with more than the requests allow."""
+    """Return the low, expected and high output tokens, none above the ceiling."""
     if facts.embeddings:
         return 0, 0, 0
     if history is None:
@@ -142,4 +140,4 @@ def _output(
 def _basis(facts: ModelFacts, history: History | None) -> str:
     if facts.embeddings:
         return NO_OUTPUT
-    return history.words if history else NO_HISTORY
+    return history.basis if history else NO_HISTORY

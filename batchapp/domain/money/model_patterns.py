@@ -1,32 +1,32 @@
-"""Names of models with ``*`` in them: what they match, and which of several does.
+"""Match models with names that may contain ``*``, and choose the best of several names.
 
 ``*`` stands for any characters, also none; nothing else is special, and case counts. A name
 without ``*`` beats every pattern, and of two patterns the one with more other characters wins.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
-ANY = "*"
+WILDCARD = "*"
 
 
 def is_pattern(name: str) -> bool:
-    return ANY in name
+    return WILDCARD in name
 
 
-def tidy(name: str) -> str:
-    """``name`` with one ``*`` where several in a row would mean the same."""
-    return re.sub(r"\*+", ANY, name)
+def merge_wildcards(name: str) -> str:
+    """Return ``name`` with one ``*`` for several in a row, which would mean the same."""
+    return re.sub(r"\*+", WILDCARD, name)
 
 
-def weight(name: str) -> int:
-    """How many characters of a model the pattern says itself."""
-    return len(name) - name.count(ANY)
+def literal_length(name: str) -> int:
+    """Return the number of characters of a pattern other than ``*``."""
+    return len(name) - name.count(WILDCARD)
 
 
 def matches(name: str, model: str) -> bool:
-    """Whether ``name``, with or without ``*``, means ``model``."""
-    first, *rest = name.split(ANY)
+    """Return True if ``name``, with or without ``*``, matches ``model``."""
+    first, *rest = name.split(WILDCARD)
     if not rest:
         return name == model
     *middle, last = rest
@@ -35,38 +35,38 @@ def matches(name: str, model: str) -> bool:
     if not model.endswith(last):
         return False
     position, end = len(first), len(model) - len(last)
-    for part in middle:  # the earliest place leaves the most room for what follows
-        found = model.find(part, position, end)
-        if found < 0:
+    for text in middle:  # the earliest position leaves most characters for the next texts
+        index = model.find(text, position, end)
+        if index < 0:
             return False
-        position = found + len(part)
+        position = index + len(text)
     return True
 
 
-def are_rivals(one: str, other: str) -> bool:
-    """Whether some model is matched by both patterns, and by neither better than by the other.
+def are_ambiguous(first: str, second: str) -> bool:
+    """Return True if some model matches both patterns, and neither pattern is the better match.
 
-    Between a beginning and an end that fit, two patterns always leave room for each other.
+    Two patterns whose beginnings and ends fit together always have a model in common.
     """
-    if one == other or not (is_pattern(one) and is_pattern(other)):
+    if first == second or not (is_pattern(first) and is_pattern(second)):
         return False
-    if weight(one) != weight(other):
+    if literal_length(first) != literal_length(second):
         return False
-    heads = sorted((each.partition(ANY)[0] for each in (one, other)), key=len)
-    tails = sorted((each.rpartition(ANY)[2] for each in (one, other)), key=len)
+    heads = sorted((pattern.partition(WILDCARD)[0] for pattern in (first, second)), key=len)
+    tails = sorted((pattern.rpartition(WILDCARD)[2] for pattern in (first, second)), key=len)
     return heads[1].startswith(heads[0]) and tails[1].endswith(tails[0])
 
 
-class Names:
-    """Exact names and patterns, to look models up in; their order does not matter."""
+class ModelNames:
+    """A set of exact names and patterns in which models are looked up."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        every = set(names)
-        self._exact = {name for name in every if not is_pattern(name)}
-        self._patterns = sorted(every - self._exact, key=lambda name: (-weight(name), name))
+    def __init__(self, names: Collection[str]) -> None:
+        self._exact = {name for name in names if not is_pattern(name)}
+        patterns = {name for name in names if is_pattern(name)}
+        self._patterns = sorted(patterns, key=lambda name: (-literal_length(name), name))
 
-    def best(self, model: str) -> str | None:
-        """The name that means ``model`` most exactly; None if none does."""
+    def best_match(self, model: str) -> str | None:
+        """Return the name that matches ``model`` most exactly, or None if no name matches."""
         if model in self._exact:
             return model
         return next((name for name in self._patterns if matches(name, model)), None)

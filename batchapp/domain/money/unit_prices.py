@@ -1,16 +1,15 @@
-"""What tokens cost. Decimal throughout: money is never a float."""
+"""Compute the cost of tokens, in ``Decimal`` throughout: money is never a float."""
 
 from datetime import datetime
 from decimal import Context, Decimal
 
 import msgspec
 
-EXACT = Context(prec=100)
-"""Digits enough that no product or sum of token counts and prices is ever rounded."""
+EXACT = Context(prec=100)  # enough digits that no product or sum of counts and prices is rounded
 
 
 class UnitPrice(msgspec.Struct, frozen=True):
-    """USD per million tokens; ``row`` of the price table says so ``since`` then, if one does."""
+    """USD per million tokens; ``row`` is the id of the stored price, in force from ``since``."""
 
     input: Decimal
     output: Decimal
@@ -19,22 +18,22 @@ class UnitPrice(msgspec.Struct, frozen=True):
 
 
 def cost(input_tokens: int, output_tokens: int, price: UnitPrice) -> Decimal:
-    """USD, exact and unrounded; round only where it is stored or shown."""
-    sent = EXACT.multiply(Decimal(input_tokens), price.input)
-    received = EXACT.multiply(Decimal(output_tokens), price.output)
-    return EXACT.scaleb(EXACT.add(sent, received), -6)
+    """Return the cost in USD, exact; round a cost only where it is stored or shown."""
+    input_cost = EXACT.multiply(Decimal(input_tokens), price.input)
+    output_cost = EXACT.multiply(Decimal(output_tokens), price.output)
+    return EXACT.scaleb(EXACT.add(input_cost, output_cost), -6)
 
 
 def output_tokens(amount: Decimal, input_tokens: int, price: UnitPrice) -> int | None:
-    """How many output tokens bring ``amount``, to the nearest; None where they cost nothing."""
-    received = EXACT.subtract(amount, cost(input_tokens, 0, price))
+    """Return the nearest output tokens for which ``amount`` was billed; None if they are free."""
+    output_cost = EXACT.subtract(amount, cost(input_tokens, 0, price))
     if not price.output:
-        return None if received else 0
-    return int((EXACT.scaleb(received, 6) / price.output).to_integral_value())
+        return None if output_cost else 0
+    return int((EXACT.scaleb(output_cost, 6) / price.output).to_integral_value())
 
 
 def total(amounts: list[Decimal | None]) -> Decimal | None:
-    """The sum of the known ``amounts``, exact; None, never zero, when none is known."""
+    """Return the exact sum of the ``amounts`` that are known; None, not zero, if none is known."""
     known = [amount for amount in amounts if amount is not None]
     if not known:
         return None

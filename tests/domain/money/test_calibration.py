@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.money.calibration import NO_HISTORY, History, HistorySource, Run, learn
+from batchapp.domain.money.calibration import (
+    NO_HISTORY,
+    History,
+    HistorySource,
+    Run,
+    learn_history,
+)
 from batchapp.domain.money.estimate import estimate
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import ModelFacts
@@ -13,21 +19,21 @@ PRICE = UnitPrice(input=Decimal(1), output=Decimal(2))
 
 RUNS = st.builds(Run, st.integers(1, 10**6), st.integers(0, 10**10))
 HISTORIES = st.builds(
-    learn, st.sampled_from(HistorySource), st.lists(RUNS, min_size=1, max_size=60)
+    learn_history, st.sampled_from(HistorySource), st.lists(RUNS, min_size=1, max_size=60)
 )
 
 
-def history(*runs: tuple[int, int], kin: HistorySource = HistorySource.SHAPE) -> History:
-    learnt = learn(kin, [Run(answers, tokens) for answers, tokens in runs])
+def history(*runs: tuple[int, int], source: HistorySource = HistorySource.SHAPE) -> History:
+    learnt = learn_history(source, [Run(answers, tokens) for answers, tokens in runs])
     assert learnt
     return learnt
 
 
-def test_of_no_runs_nothing_is_learnt():
-    assert learn(HistorySource.SHAPE, []) is None
+def test_without_runs_nothing_is_learnt():
+    assert learn_history(HistorySource.SHAPE, []) is None
 
 
-def test_one_run_says_what_to_expect_and_leaves_a_margin():
+def test_one_run_gives_an_expectation_with_a_margin():
     learnt = history((10_000, 500_000))
 
     assert learnt.expected == 50
@@ -56,13 +62,12 @@ def test_the_middle_of_two_equal_runs_is_between_them():
 
 def test_a_large_run_of_the_project_weighs_more_than_a_small_one():
     assert history((10, 10_000), (990, 99_000)).expected == 100
-    assert (
-        history((10, 10_000), (10, 9_000), (990, 99_000), kin=HistorySource.PORTAL).expected == 900
-    )
+    runs = (10, 10_000), (10, 9_000), (990, 99_000)
+    assert history(*runs, source=HistorySource.PORTAL).expected == 900
 
 
 @pytest.mark.parametrize(
-    ("kin", "words"),
+    ("source", "basis"),
     [
         (HistorySource.SHAPE, "from 2 past runs, 1,018 requests"),
         (
@@ -73,18 +78,18 @@ def test_a_large_run_of_the_project_weighs_more_than_a_small_one():
         (HistorySource.PORTAL, "from 2 batches of this model on this portal"),
     ],
 )
-def test_what_was_learnt_from_is_said_in_words(kin: HistorySource, words: str):
-    assert history((1_000, 5), (18, 5), kin=kin).words == words
+def test_the_source_is_named_in_words(source: HistorySource, basis: str):
+    assert history((1_000, 5), (18, 5), source=source).basis == basis
 
 
-def test_one_run_of_one_request_is_said_in_the_singular():
-    assert history((1, 5)).words == "from 1 past run, 1 request"
+def test_one_run_of_one_request_is_named_in_the_singular():
+    assert history((1, 5)).basis == "from 1 past run, 1 request"
 
 
 @given(HISTORIES)
-def test_what_is_learnt_is_in_order_and_decimal(learnt):
+def test_a_history_is_in_order_and_decimal(learnt):
     assert 0 <= learnt.low <= learnt.expected <= learnt.high
-    assert all(type(each) is Decimal for each in (learnt.low, learnt.expected, learnt.high))
+    assert all(type(rate) is Decimal for rate in (learnt.low, learnt.expected, learnt.high))
 
 
 @given(HISTORIES, st.integers(0, 10**6), st.integers(0, 10**6))
@@ -98,7 +103,10 @@ def test_more_requests_never_have_fewer_tokens(learnt, requests, more):
 def test_longer_answers_are_expected_to_be_longer(runs, factor):
     longer = [Run(run.answers, factor * run.output_tokens) for run in runs]
 
-    before, after = learn(HistorySource.SHAPE, runs), learn(HistorySource.SHAPE, longer)
+    before, after = (
+        learn_history(HistorySource.SHAPE, runs),
+        learn_history(HistorySource.SHAPE, longer),
+    )
 
     assert before
     assert after
@@ -148,7 +156,7 @@ def test_past_runs_replace_the_guess_and_the_limit_still_holds():
     assert (limited.output_expected, limited.output_high, limited.output_ceiling) == (1_000,) * 3
 
 
-def test_without_a_limit_past_runs_still_say_what_is_likely():
+def test_without_a_limit_past_runs_still_give_a_likely_cost():
     facts = ModelFacts(requests=10, expected_output_tokens=900, unbounded_requests=1)
 
     result = estimate({"m": facts}, {"m": PRICE}, "24h", {"m": history((10_000, 500_000))})

@@ -33,10 +33,10 @@ TOKENS = st.integers(0, 10**18)
 
 
 @given(TOKENS, TOKENS, PRICES, PRICES)
-def test_cost_is_exact(sent, received, input_price, output_price):
-    amount = cost(sent, received, UnitPrice(input_price, output_price))
+def test_cost_is_exact(input_tokens, output_tokens, input_price, output_price):
+    amount = cost(input_tokens, output_tokens, UnitPrice(input_price, output_price))
 
-    exact = sent * Fraction(input_price) + received * Fraction(output_price)
+    exact = input_tokens * Fraction(input_price) + output_tokens * Fraction(output_price)
     assert Fraction(amount) == exact / 1_000_000
 
 
@@ -53,8 +53,8 @@ def test_a_priced_model_has_a_range():
 def test_without_a_limit_there_is_no_ceiling():
     result = estimate({"a": BOUNDED, "b": UNBOUNDED}, {"a": PRICE, "b": PRICE}, "24h")
 
-    assert [part.output_ceiling for part in result.models] == [2_000_000, None]
-    assert [part.ceiling_usd for part in result.models] == [Decimal("0.45"), None]
+    assert [model.output_ceiling for model in result.models] == [2_000_000, None]
+    assert [model.ceiling_usd for model in result.models] == [Decimal("0.45"), None]
     assert result.ceiling_usd is None
     assert result.expected_usd == Decimal("0.15") + Decimal("0.27")
 
@@ -106,10 +106,10 @@ FACTS = st.builds(
     st.dictionaries(st.sampled_from("abc"), FACTS),
     st.dictionaries(st.sampled_from("abc"), st.builds(UnitPrice, PRICES, PRICES)),
 )
-def test_the_whole_is_the_sum_of_its_parts_and_the_range_is_in_order(models, prices):
+def test_the_file_costs_the_sum_of_its_models_and_the_range_is_in_order(models, prices):
     result = estimate(models, prices, "1h")
 
-    known = [part.expected_usd for part in result.models if part.expected_usd is not None]
+    known = [model.expected_usd for model in result.models if model.expected_usd is not None]
     assert result.expected_usd == (sum(known) if known else None)
     if result.ceiling_usd is not None:
         assert result.low_usd <= result.expected_usd <= result.ceiling_usd

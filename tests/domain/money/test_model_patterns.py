@@ -1,4 +1,4 @@
-"""Which name means which model, whoever wrote the names down in which order."""
+"""Names with wildcards match models, in any order of the names."""
 
 import random
 import re
@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.money.model_patterns import (
-    Names,
-    are_rivals,
+    ModelNames,
+    are_ambiguous,
     is_pattern,
+    literal_length,
     matches,
-    tidy,
-    weight,
+    merge_wildcards,
 )
 
 LETTERS = "ab/"
@@ -24,7 +24,7 @@ lists = st.lists(patterns, max_size=8)
 
 
 @given(patterns, models)
-def test_a_pattern_matches_what_a_shell_would_match(pattern: str, model: str) -> None:
+def test_a_pattern_matches_as_in_a_shell(pattern: str, model: str) -> None:
     assert matches(pattern, model) == fnmatchcase(model, pattern)
 
 
@@ -36,14 +36,14 @@ def test_nothing_but_the_star_is_special(pattern: str, model: str) -> None:
 
 
 @given(patterns, models)
-def test_tidying_changes_no_meaning(pattern: str, model: str) -> None:
-    assert matches(tidy(pattern), model) == matches(pattern, model)
-    assert "**" not in tidy(pattern)
+def test_merging_wildcards_changes_no_match(pattern: str, model: str) -> None:
+    assert matches(merge_wildcards(pattern), model) == matches(pattern, model)
+    assert "**" not in merge_wildcards(pattern)
 
 
 @given(lists, models)
 def test_an_exact_name_beats_every_pattern(names: list[str], model: str) -> None:
-    assert Names([*names, model]).best(model) == model
+    assert ModelNames([*names, model]).best_match(model) == model
 
 
 @given(lists, models, st.randoms(use_true_random=False))
@@ -53,54 +53,59 @@ def test_the_order_of_the_names_does_not_matter(
     shuffled = list(names)
     chance.shuffle(shuffled)
 
-    assert Names(shuffled).best(model) == Names(names).best(model)
+    assert ModelNames(shuffled).best_match(model) == ModelNames(names).best_match(model)
 
 
 @given(lists, models)
-def test_the_best_matches_and_none_that_matches_says_more(names: list[str], model: str) -> None:
-    best = Names(names).best(model)
+def test_the_best_match_is_the_longest_match(names: list[str], model: str) -> None:
+    best = ModelNames(names).best_match(model)
 
     matching = [name for name in names if matches(name, model)]
     assert (best is None) == (not matching)
     if best is not None and is_pattern(best):
-        assert weight(best) == max(weight(name) for name in matching)
+        assert literal_length(best) == max(literal_length(name) for name in matching)
 
 
 @given(lists, models)
-def test_without_rivals_nothing_is_left_to_chance(names: list[str], model: str) -> None:
-    found = [name for name in {tidy(each) for each in names} if matches(name, model)]
-    best = Names(found).best(model)
+def test_equally_good_matches_are_called_ambiguous(names: list[str], model: str) -> None:
+    matching = [name for name in set(map(merge_wildcards, names)) if matches(name, model)]
+    best = ModelNames(matching).best_match(model)
 
-    equals = [name for name in found if best and is_pattern(best) and weight(name) == weight(best)]
-    assert all(each == best or are_rivals(each, str(best)) for each in equals)
+    equals = [
+        name
+        for name in matching
+        if best and is_pattern(best) and literal_length(name) == literal_length(best)
+    ]
+    assert all(name == best or are_ambiguous(name, str(best)) for name in equals)
 
 
 @given(patterns.filter(is_pattern), patterns.filter(is_pattern))
-def test_rivals_really_share_a_model(one: str, other: str) -> None:
-    if not are_rivals(one, other):
+def test_ambiguous_patterns_have_a_model_in_common(first: str, second: str) -> None:
+    if not are_ambiguous(first, second):
         return
-    heads, tails = ([p.partition("*")[0], q.partition("*")[0]] for p, q in [(one, other)] * 2)
-    tails = [one.rpartition("*")[2], other.rpartition("*")[2]]
-    middles = [each.partition("*")[2].rpartition("*")[0].replace("*", "") for each in (one, other)]
+    pair = (first, second)
+    heads = [pattern.partition("*")[0] for pattern in pair]
+    tails = [pattern.rpartition("*")[2] for pattern in pair]
+    middles = [pattern.partition("*")[2].rpartition("*")[0].replace("*", "") for pattern in pair]
 
     shared = max(heads, key=len) + "".join(middles) + max(tails, key=len)
 
-    assert matches(one, shared)
-    assert matches(other, shared)
+    assert matches(first, shared)
+    assert matches(second, shared)
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "second", "expected"),
     [
-        ("Qwen/*", "*-FP8*", False),  # the first says more
+        ("Qwen/*", "*-FP8*", False),  # the first is longer
         ("Qwen/*", "*/Qwen", True),
         ("Qwen/*-FP8", "Qwen/*-FP4", False),  # no model ends in both
-        ("Qwen/*", "Qwen/*", False),  # one and the same
+        ("Qwen/*", "Qwen/*", False),  # the same pattern
         ("Qwen/A", "Qwen/*", False),
     ],
 )
-def test_rivals_are_those_that_nothing_decides_between(
-    one: str, other: str, expected: bool
+def test_two_patterns_are_ambiguous_if_neither_is_better(
+    first: str, second: str, expected: bool
 ) -> None:
-    assert are_rivals(one, other) is expected
-    assert are_rivals(other, one) is expected
+    assert are_ambiguous(first, second) is expected
+    assert are_ambiguous(second, first) is expected

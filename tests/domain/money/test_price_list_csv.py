@@ -10,20 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.money import price_list_csv
-from batchapp.domain.money.price_list_csv import UnreadableList, inert, original, read
+from batchapp.domain.money.price_list_csv import (
+    UnreadablePriceList,
+    escape_formula,
+    read_price_list,
+    unescape_formula,
+)
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HEAD = "model,window,input_usd,output_usd\n"
 
 
 def reasons(text: str) -> list[tuple[int, str]]:
-    return [(bad.number, bad.reason) for bad in read(text, "Doubleword", NOW).bad]
+    return [(bad.number, bad.reason) for bad in read_price_list(text, "Doubleword", NOW).bad]
 
 
 def test_a_line_is_read_exactly_whatever_the_order_of_the_columns() -> None:
     text = "Window,output_usd,note,MODEL,input_usd\n24h,0.000001,x,Qwen/A,999999.999999\n"
 
-    (line,) = read(text, "Doubleword", NOW).lines
+    (line,) = read_price_list(text, "Doubleword", NOW).lines
 
     assert (line.number, line.model, line.window) == (2, "Qwen/A", "24h")
     assert line.price.input == Decimal("999999.999999")
@@ -33,7 +38,7 @@ def test_a_line_is_read_exactly_whatever_the_order_of_the_columns() -> None:
 def test_a_spreadsheet_may_separate_by_semicolons_and_end_lines_its_way() -> None:
     text = f"{HEAD}Qwen/A,24h,1,2\n".replace(",", ";").replace("\n", "\r\n")
 
-    (line,) = read(text, "Doubleword", NOW).lines
+    (line,) = read_price_list(text, "Doubleword", NOW).lines
 
     assert line.kind == ("Qwen/A", "24h")
 
@@ -42,13 +47,13 @@ def test_a_spreadsheet_may_separate_by_semicolons_and_end_lines_its_way() -> Non
     "amount",
     ["", " ", "-1", "1e3", "NaN", "Infinity", "1,5", "$1", "1_000", "0.0000001", "1000000", "٣"],
 )
-def test_what_is_no_plain_amount_is_a_bad_line_and_never_zero(amount: str) -> None:
+def test_a_text_that_is_no_plain_amount_is_a_bad_line_and_never_zero(amount: str) -> None:
     text = f'{HEAD}Qwen/A,24h,"{amount}",2\nQwen/B,24h,0,0\n'
 
-    listing = read(text, "Doubleword", NOW)
+    price_list = read_price_list(text, "Doubleword", NOW)
 
-    assert [bad.number for bad in listing.bad] == [2]
-    assert [line.price.input for line in listing.lines] == [0]
+    assert [bad.number for bad in price_list.bad] == [2]
+    assert [line.price.input for line in price_list.lines] == [0]
 
 
 def test_bad_lines_are_named_with_their_line_and_reason() -> None:
@@ -56,9 +61,7 @@ def test_bad_lines_are_named_with_their_line_and_reason() -> None:
         f'{HEAD}"Qwen/\nA",24h,1,2\n\nQwen/B,24h,1\nQwen/C,,1,2\nQwen/D,24h,1,2\nQwen/D,24h,3,4\n'
     )
 
-    found = reasons(text)
-
-    assert found == [
+    assert reasons(text) == [
         (5, "There is no output price. Write 0 if it costs nothing."),
         (6, "There is no window."),
         (8, "Qwen/D in 24h is in line 7 already."),
@@ -75,18 +78,18 @@ def test_bad_lines_are_named_with_their_line_and_reason() -> None:
         (HEAD + "".join(f"{n}*,24h,1,2\n" for n in range(201)), "more than 200 names with"),
     ],
 )
-def test_what_is_no_list_is_refused_whole(text: str, says: str) -> None:
-    with pytest.raises(UnreadableList, match=says):
-        read(text, "Doubleword", NOW)
+def test_a_text_that_is_no_price_list_is_refused_whole(text: str, says: str) -> None:
+    with pytest.raises(UnreadablePriceList, match=says):
+        read_price_list(text, "Doubleword", NOW)
 
 
 def test_a_name_without_end_is_a_bad_line() -> None:
-    (found,) = reasons(f"{HEAD}{'x' * 100_000},24h,1,2\n")
+    (reason,) = reasons(f"{HEAD}{'x' * 100_000},24h,1,2\n")
 
-    assert found == (2, "The model has more than 200 characters, or odd ones.")
+    assert reason == (2, "The model has more than 200 characters, or odd ones.")
 
 
-def test_lines_of_other_connections_and_other_times_are_passed_over() -> None:
+def test_lines_of_other_connections_and_other_times_are_skipped() -> None:
     later, before = NOW + timedelta(days=1), NOW - timedelta(days=1)
     text = (
         "connection,model,window,input_usd,output_usd,effective_from,effective_to\n"
@@ -97,24 +100,24 @@ def test_lines_of_other_connections_and_other_times_are_passed_over() -> None:
         "Doubleword,Qwen/B,24h,3,4,yesterday,\n"
     )
 
-    listing = read(text, "Doubleword", NOW)
+    price_list = read_price_list(text, "Doubleword", NOW)
 
-    assert listing.passed_over == 3
-    assert [line.number for line in listing.lines] == [5]
-    assert [bad.number for bad in listing.bad] == [6]
+    assert price_list.skipped == 3
+    assert [line.number for line in price_list.lines] == [5]
+    assert [bad.number for bad in price_list.bad] == [6]
 
 
 @given(st.text())
-def test_what_is_kept_from_being_a_formula_is_read_back_as_it_was(text: str) -> None:
-    assert original(inert(text)) == text
-    assert not inert(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+def test_an_escaped_formula_is_read_back_unchanged(text: str) -> None:
+    assert unescape_formula(escape_formula(text)) == text
+    assert not escape_formula(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
 
 
 @given(st.text(max_size=300), st.booleans())
 def test_no_text_breaks_the_reader(text: str, has_head: bool) -> None:
     try:
-        listing = read((HEAD if has_head else "") + text, "Doubleword", NOW)
-    except UnreadableList:
+        price_list = read_price_list((HEAD if has_head else "") + text, "Doubleword", NOW)
+    except UnreadablePriceList:
         return
     rows = list(csv.reader(io.StringIO(HEAD + text, newline="")))
-    assert len(listing.lines) + len(listing.bad) + listing.passed_over <= len(rows)
+    assert len(price_list.lines) + len(price_list.bad) + price_list.skipped <= len(rows)
