@@ -1,4 +1,4 @@
-"""Request lines, result lines and files for the domain's tests."""
+"""Request lines and files for the tests of the domain."""
 
 import json
 from typing import Any

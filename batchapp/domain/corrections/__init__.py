@@ -1,1 +1,1 @@
-"""Correct a file of requests: a new file is made, the old one stays."""
+"""Correct a request file: a new file is made, the original stays as it is."""

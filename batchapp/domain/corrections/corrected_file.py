@@ -1,45 +1,30 @@
-"""A corrected version of a file: what was asked for, what was done, and what would be."""
+"""A correction as it is stored, its summary in words, and its preview."""
 
 from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
 
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
+from batchapp.domain.corrections.corrector import (
+    CORRECTION_RULES,
+    Choice,
+    CorrectionKind,
+    Corrector,
+)
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines, strict_json
 from batchapp.domain.request_files.rules.request_warnings import find_secret
 
-MAX_EXAMPLES = 5
-"""Changed lines that a preview shows."""
-
-EXAMPLE_LENGTH = 160
-"""Characters of a line that a preview shows, around what changes."""
-
-BEFORE = 30
-"""Characters of them that stay the same and stand in front."""
-
-DONE = {
-    CorrectionKind.REMOVE_BYTE_ORDER_MARK: ("byte order mark removed", "byte order marks removed"),
-    CorrectionKind.SET_MODEL: (
-        "request given the model {model}",
-        "requests given the model {model}",
-    ),
-    CorrectionKind.SET_MAX_TOKENS: (
-        "answer limited to {max_tokens:,} tokens",
-        "answers limited to {max_tokens:,} tokens",
-    ),
-    CorrectionKind.STRIP_STREAM: ("stream taken out", "streams taken out"),
-    CorrectionKind.SUFFIX_DUPLICATES: ("custom_id numbered", "custom_ids numbered"),
-    CorrectionKind.DROP_BAD_ROWS: ("line dropped", "lines dropped"),
-}
+MAX_EXAMPLES = 5  # changed lines in a preview
+EXAMPLE_LENGTH = 160  # characters of a line in a preview, around the change
+UNCHANGED_LENGTH = 30  # characters of an example before the change
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """How a file is made of another, which was called ``original``.
+    """How a file is made from another file, whose name was ``original``.
 
-    ``changed`` counts the lines of each repair; None until it is done.
+    ``changed`` has the number of lines per correction; None until the file is written.
     """
 
     choice: Choice
@@ -48,12 +33,12 @@ class Correction(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """What was done: "3 custom_ids numbered, 12 lines dropped"; "" until it is."""
+        """Return the changes, such as "3 custom_ids numbered"; "" until the file is written."""
         return "" if self.changed is None else describe_changes(self.changed, self.choice)
 
 
 class Example(msgspec.Struct, frozen=True):
-    """One line that changes; ``after`` is "" if it is dropped, both are cut around the change."""
+    """A changed line, shortened around the change; ``after`` is "" if the line is dropped."""
 
     line: int
     before: str
@@ -61,7 +46,7 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """What a choice does to the first ``lines`` of a file."""
+    """The changes that a choice makes in the first ``lines`` of a file."""
 
     lines: int
     changed: dict[CorrectionKind, int]
@@ -69,42 +54,39 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 def describe_changes(changed: Mapping[CorrectionKind, int], choice: Choice) -> str:
-    """What became of how many lines, in the order in which it is done."""
-    parts = []
-    for correction_kind, (one, many) in DONE.items():
-        if number := changed.get(correction_kind, 0):
-            words = one if number == 1 else many
-            words = words.format(model=choice.model, max_tokens=choice.max_tokens)
-            parts.append(f"{number:,} {words}")
-    return ", ".join(parts) or "nothing changed"
+    """Return the number of changed lines per correction in words, in the order of the changes."""
+    phrases = []
+    for kind, rule in CORRECTION_RULES.items():
+        if number := changed.get(kind, 0):
+            phrase = f"{number:,} {rule.changes[number > 1]}"
+            phrases.append(phrase.format(model=choice.model, max_tokens=choice.max_tokens))
+    return ", ".join(phrases) or "nothing changed"
 
 
 def preview(head: bytes, choice: Choice, limits: Limits) -> Preview:
-    """Try ``choice`` on whole lines, in memory."""
+    """Try ``choice`` in memory on ``head``, the whole lines at the start of a file."""
     corrector = Corrector(choice, limits)
-    old = lines.iter_pieces([head], limits.longest_line + 2)
-    new = corrector.run(lambda: [head])
-    number, found = 0, list[Example]()
-    for number, (piece, fresh) in enumerate(zip(old, new, strict=False), 1):
-        if piece.data != fresh and len(found) < MAX_EXAMPLES:
-            found.append(_example(number, piece.data, fresh))
-    return Preview(number, dict(Counter(corrector.changed)), found)
+    old_lines = lines.iter_pieces([head], limits.max_line_bytes + len(b"\r\n"))
+    new_lines = corrector.run(lambda: [head])
+    number, examples = 0, list[Example]()
+    for number, (old, new) in enumerate(zip(old_lines, new_lines, strict=False), 1):
+        if old.data != new and len(examples) < MAX_EXAMPLES:
+            examples.append(_example(number, old.data, new))
+    return Preview(number, dict(Counter(corrector.changed)), examples)
 
 
 def _example(number: int, before: bytes, after: bytes) -> Example:
     if find_secret(before):
         return Example(number, "(a secret, not shown)", "(changed)" if after else "")
-    old, new = _text(before), _text(after)
-    start = next(
-        (at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other),
-        min(len(old), len(new)),
-    )
-    start = max(0, start - BEFORE) if new else 0
-    return Example(number, _cut(old, start), _cut(new, start))
+    old, new = _compact_text(before), _compact_text(after)
+    pairs = enumerate(zip(old, new, strict=False))
+    change = next((at for at, (a, b) in pairs if a != b), min(len(old), len(new)))
+    start = max(0, change - UNCHANGED_LENGTH) if new else 0
+    return Example(number, _shorten(old, start), _shorten(new, start))
 
 
-def _text(data: bytes) -> str:
-    """A line as the portal would write it, so that spaces are no difference; b"" stays nothing."""
+def _compact_text(data: bytes) -> str:
+    """Return a line in compact JSON, so that white space is no difference; "" for b""."""
     data = lines.trim(data.removesuffix(b"\n"))
     request = strict_json.read_object(data, explain=False) if data else None
     if isinstance(request, dict):
@@ -112,7 +94,7 @@ def _text(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
-def _cut(text: str, start: int) -> str:
+def _shorten(text: str, start: int) -> str:
     if not text:
         return ""
     return ("…" if start else "") + presentable(text[start:], EXAMPLE_LENGTH)

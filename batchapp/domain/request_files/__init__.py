@@ -1,1 +1,1 @@
-"""Check a file of requests in one pass: what it holds and every finding."""
+"""Check a request file in one pass: its facts and every finding."""

@@ -1,4 +1,4 @@
-"""Request lines and their faults: one pass over a file, however large."""
+"""Check a request file of any size in one pass, and read the requests of a checked file."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -9,20 +9,13 @@ import msgspec
 from batchapp.domain.request_files.check_lines import check_block
 from batchapp.domain.request_files.fast import second_process
 from batchapp.domain.request_files.file_checker import FileChecker
-from batchapp.domain.request_files.findings import (
-    FINDINGS_KEPT_PER_CODE,
-    Finding,
-    FindingLog,
-    Severity,
-)
-from batchapp.domain.request_files.limits import ALLOWED_URLS, Limits
+from batchapp.domain.request_files.findings import Finding, Severity
+from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading import file_type, gunzip, lines
 from batchapp.domain.request_files.report import ModelFacts, Report
 
 __all__ = [
-    "ALLOWED_URLS",
-    "FINDINGS_KEPT_PER_CODE",
     "Finding",
     "Limits",
     "ModelFacts",
@@ -30,17 +23,15 @@ __all__ = [
     "Request",
     "Severity",
     "check",
-    "requests",
+    "read_requests",
 ]
 
 LINES_PER_PROGRESS = 1_000
-
-BLOCK = 256 * 1024
-"""Bytes that are judged on end."""
+BLOCK_BYTES = 256 * 1024  # lines are checked in blocks of about this size
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Where one request stands; ``offset`` and ``length`` in bytes, without white space."""
+    """The position of one request; ``offset`` and ``length`` in bytes, without white space."""
 
     line: int
     custom_id: str
@@ -50,17 +41,17 @@ class Request(msgspec.Struct, frozen=True):
     length: int
 
 
-class _SentBody(msgspec.Struct):
+class _DecodedBody(msgspec.Struct):
     model: str
 
 
-class _Sent(msgspec.Struct):
+class _DecodedRequest(msgspec.Struct):
     custom_id: str
     url: str
-    body: _SentBody
+    body: _DecodedBody
 
 
-_decode = msgspec.json.Decoder(_Sent).decode
+_decode = msgspec.json.Decoder(_DecodedRequest).decode
 
 
 def check(
@@ -70,85 +61,72 @@ def check(
     progress: Callable[[int], None] | None = None,
     with_second_process: bool = False,
 ) -> Report:
-    """Read ``chunks`` once, whatever their sizes, and report every fault.
+    """Read ``chunks`` of any size once, and report every finding.
 
-    A gzip archive is read through. Holds some lines, and some dozen bytes for each request.
-    ``progress`` is told the number of lines read, about every thousand and at the end. With a
-    second process the same report comes sooner, if there is a second processor, see ``second``.
+    A gzip archive is unpacked on the way. Memory: a few blocks of lines, and some dozen bytes for
+    each request. ``progress`` is called with the number of lines read, about every thousand lines
+    and at the end. With a second process the same report is made faster if there is a second
+    processor, see ``fast.second_process``.
     """
-    source = gunzip.UnpackedFile(chunks, limits)
-    head, stream = lines.peek(source, file_type.HEAD_BYTES)
+    unpacked = gunzip.UnpackedFile(chunks, limits)
+    head, stream = lines.peek(unpacked, file_type.HEAD_BYTES)
     counted = lines.CountedChunks(stream)
-    if found := file_type.find_wrong_type(head):
-        return _refusal(*found, size=counted.exhaust(), is_gzip=source.is_gzip)
     checker = FileChecker(limits)
-    number = offset = told = 0
-    blocks = lines.iter_blocks(counted, BLOCK, limits.longest_line)
-    with closing(_judged(blocks, limits, with_second_process=with_second_process)) as all_judged:
-        for block, line_report in all_judged:
-            if source.finding and block.is_open:
+    if wrong_type := file_type.find_wrong_type(head):
+        return checker.report(counted.exhaust(), wrong_type, is_gzip=unpacked.is_gzip)
+    number = offset = last_progress = 0
+    blocks = lines.iter_blocks(counted, BLOCK_BYTES, limits.max_line_bytes)
+    checked = _check_blocks(blocks, limits, with_second_process=with_second_process)
+    with closing(checked) as checked_blocks:
+        for block, line_reports in checked_blocks:
+            if unpacked.finding and block.is_open:
                 break  # the archive broke off in the middle of this line
-            for each in line_report:
-                number += each.lines
-                checker.read(each, number, offset)
-                offset += each.length + 1
-                if progress and number - told >= LINES_PER_PROGRESS:
-                    told = number
+            for line_report in line_reports:
+                number += line_report.lines
+                checker.add_line(line_report, number, offset)
+                offset += line_report.length + 1
+                if progress and number - last_progress >= LINES_PER_PROGRESS:
+                    last_progress = number
                     progress(number)
-    if progress and number > told:
+    if progress and number > last_progress:
         progress(number)
-    return checker.report(counted.size, source.finding, is_gzip=source.is_gzip)
+    return checker.report(counted.size, unpacked.finding, is_gzip=unpacked.is_gzip)
 
 
-def _judged(
+def _check_blocks(
     blocks: Iterator[lines.Block], limits: Limits, *, with_second_process: bool
 ) -> Generator[tuple[lines.Block, list[LineReport]], None, None]:
     if with_second_process and second_process.is_possible():
-        # The first is done here: a vocabulary that it loads is then shared, not loaded twice.
+        # Check the first block before the fork: the vocabulary that it loads is then shared by
+        # both processes, not loaded twice.
         for block in islice(blocks, 1):
             yield block, check_block(block, limits)
         with second_process.SecondProcess(limits) as process:
-            yield from process.judge(blocks)
+            yield from process.check_blocks(blocks)
     else:
         for block in blocks:
             yield block, check_block(block, limits)
 
 
 def read_requests(chunks: Iterable[bytes]) -> Iterator[Request]:
-    """The requests of a file that passed ``check``, in the order of its lines.
+    """Yield the requests of a file that passed ``check``, in the order of its lines.
 
     Raises:
-        ValueError: the file did not pass; what was yielded so far is right.
+        ValueError: the file did not pass; the requests yielded before are correct.
     """
-    source = gunzip.UnpackedFile(chunks)
-    for line in lines.split(source):
+    unpacked = gunzip.UnpackedFile(chunks)
+    for line in lines.split(unpacked):
         data = lines.trim(line.data)
         if not data:
             continue
-        sent = _decode(data)
+        request = _decode(data)
         yield Request(
             line=line.number,
-            custom_id=sent.custom_id,
-            url=sent.url,
-            model=sent.body.model,
+            custom_id=request.custom_id,
+            url=request.url,
+            model=request.body.model,
             offset=line.offset + line.data.index(data),
             length=len(data),
         )
-    if source.finding:
-        raise ValueError(source.finding.message)
-
-
-def _refusal(code: str, message: str, *, size: int, is_gzip: bool) -> Report:
-    """The report on a file that holds no requests at all: one fault rather than one a line."""
-    log = FindingLog()
-    log.add(code, message)
-    return Report(
-        requests=0,
-        bytes=size,
-        findings=log.findings,
-        finding_totals=dict(log.totals),
-        severities=log.severities,
-        models={},
-        urls={},
-        is_gzip=is_gzip,
-    )
+    if unpacked.finding:
+        raise ValueError(unpacked.finding.message)

@@ -1,4 +1,4 @@
-"""All that can be said of a line by itself, so that lines can be judged in any order."""
+"""Check lines by themselves, so that the lines of a file can be checked in any order."""
 
 import re
 from collections.abc import Iterator
@@ -11,24 +11,27 @@ from batchapp.domain.request_files.reading import file_type, lines
 from batchapp.domain.request_files.rules import request_line, request_shape
 from batchapp.domain.tokens import counting
 
-DENSE = 4_096
-"""Lines of one block. No request is so short that a block would hold as many of them."""
+# Lines of one block. Requests are longer, so a block with as many lines has blank lines.
+MANY_LINES = 4_096
 
 BLANK_LINES = re.compile(rb"(?m)^(?:[ \t\r\x0b\x0c]*+\n)++")
 
 
 def check_block(block: lines.Block, limits: Limits) -> list[LineReport]:
-    """Every line of ``block``; blank lines on end may be judged as one, see ``Judged.lines``.
+    """Return the line reports of ``block``, of consecutive blank lines maybe a single report.
 
-    Broken JSON has its sentence about as often as such faults are kept.
+    Broken JSON is explained in about as many lines as such findings are kept.
     """
-    if block.length or block.data.count(b"\n") < DENSE:
+    if block.length or block.data.count(b"\n") < MANY_LINES:
         return list(_check_all(block, limits))
-    return list(_check_blank_lines(block.data, limits))
+    return list(_check_with_blank_lines(block.data, limits))
 
 
-def _check_blank_lines(data: bytes, limits: Limits) -> Iterator[LineReport]:
-    """For files of nothing but line endings, which a line at a time would take minutes."""
+def _check_with_blank_lines(data: bytes, limits: Limits) -> Iterator[LineReport]:
+    """Report consecutive blank lines together.
+
+    A file of nothing but line endings would take minutes line by line.
+    """
     start = 0
     for blank in BLANK_LINES.finditer(data):
         yield from _check_all(lines.Block(data[start : blank.start()]), limits)
@@ -39,35 +42,35 @@ def _check_blank_lines(data: bytes, limits: Limits) -> Iterator[LineReport]:
 
 
 def _check_all(block: lines.Block, limits: Limits) -> Iterator[LineReport]:
-    unexplained = FINDINGS_KEPT_PER_CODE
-    frames = LineTemplates(limits)
+    explanations_left = FINDINGS_KEPT_PER_CODE
+    templates = LineTemplates(limits)
     for data, length in block.lines():
-        line_report = frames.judge(data)
+        line_report = templates.check(data)
         if line_report is None:
-            line_report, row = _check_line(data, length, limits, explain=unexplained > 0)
-            unexplained -= not (line_report.is_request or line_report.is_blank)
+            line_report, row = _check_line(data, length, limits, explain=explanations_left > 0)
+            explanations_left -= not (line_report.is_request or line_report.is_blank)
             if row:
-                frames.learn(data, row, line_report)
+                templates.learn(data, row, line_report)
         yield line_report
 
 
 def check_line(data: bytes, length: int, limits: Limits, *, explain: bool = True) -> LineReport:
-    """A line of ``length`` bytes; ``data`` needs no more of them than can be held."""
+    """Check a line of ``length`` bytes, of which ``data`` may be only the start if too long."""
     return _check_line(data, length, limits, explain=explain)[0]
 
 
 def _check_line(
     data: bytes, length: int, limits: Limits, *, explain: bool
 ) -> tuple[LineReport, request_line.CheckedLine | None]:
-    """With the row, if it is a request without errors."""
-    if length > limits.longest_line:
-        data = data[: limits.longest_line]
+    """Return the line report, and the checked line if it is a request without errors."""
+    if length > limits.max_line_bytes:
+        data = data[: limits.max_line_bytes]
     has_mark = data.startswith(file_type.BOM)
     data = lines.trim(data.removeprefix(file_type.BOM) if has_mark else data)
     if not data:
-        return LineReport(length, is_blank=True, has_mark=has_mark), None
-    if length > limits.longest_line:
-        row = request_line.too_long(data, length, limits)
+        return LineReport(length, is_blank=True, has_byte_order_mark=has_mark), None
+    if length > limits.max_line_bytes:
+        row = request_line.refuse_long_line(data, length, limits)
     else:
         row = request_line.check_request_line(data, limits, explain=explain)
     request = row.request
@@ -75,7 +78,7 @@ def _check_line(
         line_report = LineReport(
             length,
             is_request=request is not None,
-            has_mark=has_mark,
+            has_byte_order_mark=has_mark,
             custom_id=row.custom_id,
             findings=row.findings,
         )
@@ -86,20 +89,20 @@ def _check_line(
     line_report = LineReport(
         length,
         is_request=True,
-        has_mark=has_mark,
+        has_byte_order_mark=has_mark,
         has_error=False,
         custom_id=row.custom_id,
         findings=row.findings,
-        body=hash(row.body),
-        has_return=b"\r" in data,
+        body_hash=hash(row.body),
+        has_carriage_return=b"\r" in data,
         url=url,
         model=body["model"],
         input_tokens=size.tokens,
         attachments=size.attachments,
-        assumed=size.assumed,
+        assumed_attachments=size.assumed,
         is_exact=size.is_exact,
-        expected=output.expected,
-        limit=NO_LIMIT if output.limit is None else output.limit,
+        expected_output_tokens=output.expected,
+        max_output_tokens=NO_LIMIT if output.limit is None else output.limit,
         shape="" if url == "/v1/embeddings" else request_shape.hash_shape(body, url),
     )
     return line_report, row

@@ -1,4 +1,4 @@
-"""The state of one check: line after line in, one report out."""
+"""The state of one check: receives the line reports in order, and makes the report of the file."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,15 +8,15 @@ from batchapp.domain.request_files.findings import FindingLog
 from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES, Limits
 from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
 from batchapp.domain.request_files.report import ModelFacts, Report
-from batchapp.domain.request_files.rules import request_rules, request_shape
+from batchapp.domain.request_files.rules import request_shape
+from batchapp.domain.request_files.rules.request_rules import RequestFinding, quote
 from batchapp.domain.request_files.splitting import Splitter
 
-MODELS_KEPT = 1_000
-"""More names than any provider offers: they were meant for another field."""
+MAX_MODELS = 1_000  # per file; more than any provider offers, so the names belong elsewhere
 
 
 class FileChecker:
-    """Remembers, of each line, its number and two hashes; the rest are sums."""
+    """Keeps the number and two hashes of each line; everything else is summed up."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -26,48 +26,47 @@ class FileChecker:
         self.repeated: dict[str, ModelFacts] = {}
         self.urls: Counter[str] = Counter()
         self._shapes = request_shape.ShapeCounts()
-        self._divider = Splitter(limits)
+        self._splitter = Splitter(limits)
         self._custom_ids, self._bodies = FirstLines(), FirstLines()
 
-    def read(self, line_report: LineReport, number: int, offset: int) -> None:
-        """Take the next line, which begins at byte ``offset``."""
-        if line_report.has_mark:
+    def add_line(self, line_report: LineReport, number: int, offset: int) -> None:
+        """Add the next line, which begins at byte ``offset``."""
+        if line_report.has_byte_order_mark:
             self.log.add(*_byte_order_mark(number), line=number, offset=offset)
         if line_report.is_blank:
             return
         self.requests += 1
-        self._divider.add(offset, line_report.length)
+        self._splitter.add(offset, line_report.length)
         if line_report.is_request:
-            duplicate = self._duplicate(line_report.custom_id, number)
+            duplicate = self._find_duplicate(line_report.custom_id, number)
             if duplicate or line_report.has_error:
-                self._note([*line_report.findings, *duplicate], line_report, number, offset)
+                self._log([*line_report.findings, *duplicate], line_report, number, offset)
                 return
         if line_report.findings:
-            self._note(line_report.findings, line_report, number, offset)
+            self._log(line_report.findings, line_report, number, offset)
         if not line_report.is_request:
             return
-        if line_report.has_return:
-            self._note([_carriage_return(number)], line_report, number, offset)
-        first = self._bodies.first(line_report.body, number)
-        if first != number:
-            self._note([_repetition(number, first)], line_report, number, offset)
-        self._count(line_report, number, is_repeated=first != number)
+        if line_report.has_carriage_return:
+            self._log([_carriage_return(number)], line_report, number, offset)
+        first_line = self._bodies.setdefault(line_report.body_hash, number)
+        if first_line != number:
+            self._log([_identical_body(number, first_line)], line_report, number, offset)
+        self._count(line_report, number, is_repeated=first_line != number)
 
     def report(
-        self,
-        size: int,
-        archive: request_rules.RequestFinding | None = None,
-        *,
-        is_gzip: bool = False,
+        self, size: int, finding: RequestFinding | None = None, *, is_gzip: bool = False
     ) -> Report:
-        """Close the check of a file of ``size`` bytes; ``archive`` is why it ended too early."""
-        if archive:
-            self.log.add(*archive)
+        """Finish the check of a file of ``size`` bytes.
+
+        ``finding`` is the reason why the file was not read to its end.
+        """
+        if finding:
+            self.log.add(*finding)
         else:
-            self._judge_size(size)
-        self._judge_mixture()
+            self._check_size(size)
+        self._check_mixture()
         for model, facts in self.models.items():
-            facts.shape = self._shapes.usual(model, facts.requests)
+            facts.shape = self._shapes.most_common(model, facts.requests)
         return Report(
             requests=self.requests,
             bytes=size,
@@ -78,39 +77,35 @@ class FileChecker:
             urls=dict(self.urls),
             repeated=self.repeated,
             is_gzip=is_gzip,
-            provider_batches=self.provider_batches(size),
+            provider_batches=self._count_provider_batches(size),
         )
 
-    def _note(
-        self,
-        findings: Iterable[request_rules.RequestFinding],
-        line_report: LineReport,
-        number: int,
-        offset: int,
+    def _log(
+        self, findings: Iterable[RequestFinding], line_report: LineReport, number: int, offset: int
     ) -> None:
-        for found in findings:
-            self.log.add(*found, line=number, custom_id=line_report.custom_id, offset=offset)
+        for finding in findings:
+            self.log.add(*finding, line=number, custom_id=line_report.custom_id, offset=offset)
 
-    def _duplicate(self, custom_id: str, number: int) -> tuple[request_rules.RequestFinding, ...]:
+    def _find_duplicate(self, custom_id: str, number: int) -> tuple[RequestFinding, ...]:
         if not custom_id or custom_id.isspace():
             return ()
-        first = self._custom_ids.first(hash(custom_id), number)
-        if first == number:
+        first_line = self._custom_ids.setdefault(hash(custom_id), number)
+        if first_line == number:
             return ()
         message = (
-            f"custom_id {request_rules.quote(custom_id)} of line {number:,} is already used on "
-            f"line {first:,}; their results could not be told apart, so give each request its own."
+            f"custom_id {quote(custom_id)} of line {number:,} is already used on line "
+            f"{first_line:,}; their results could not be told apart, so give each request its own."
         )
-        return (request_rules.RequestFinding("duplicate_custom_id", message, first),)
+        return (RequestFinding("duplicate_custom_id", message, first_line),)
 
     def _count(self, line_report: LineReport, number: int, *, is_repeated: bool) -> None:
-        """Add one good request to the facts of its model."""
+        """Add one request without errors to the facts of its model."""
         model = line_report.model
         facts = self.models.get(model)
         if facts is None:
-            if len(self.models) >= MODELS_KEPT:
+            if len(self.models) >= MAX_MODELS:
                 message = (
-                    f"The file names more than {MODELS_KEPT:,} models; body.model must be one "
+                    f"The file names more than {MAX_MODELS:,} models; body.model must be one "
                     "that the connection offers."
                 )
                 self.log.add(
@@ -125,52 +120,50 @@ class FileChecker:
         facts.exact = facts.exact and line_report.is_exact
         facts.embeddings = facts.embeddings and line_report.url == "/v1/embeddings"
         if is_repeated:
-            sums = self.repeated.setdefault(model, ModelFacts())
-            sums.embeddings, sums.exact = facts.embeddings, facts.exact
-            _add(line_report, sums)
+            repeated = self.repeated.setdefault(model, ModelFacts())
+            repeated.embeddings, repeated.exact = facts.embeddings, facts.exact
+            _add(line_report, repeated)
 
-    def _judge_size(self, size: int) -> None:
-        limits = self.limits
+    def _check_size(self, size: int) -> None:
+        limits, log = self.limits, self.log
         if not size:
-            self.log.add("empty_file", "The file is empty; put one request on each line.")
+            log.add("empty_file", "The file is empty; put one request on each line.")
         elif not self.requests:
-            self.log.add(
-                "only_blank_lines", "The file has only blank lines; put one request on each line."
-            )
+            message = "The file has only blank lines; put one request on each line."
+            log.add("only_blank_lines", message)
         if size > limits.max_upload_bytes:
-            self.log.add(
+            log.add(
                 "too_many_bytes",
                 f"The file has {size:,} bytes and at most {limits.max_upload_bytes:,} are "
                 "accepted; split it into several.",
             )
-        elif self._divider.has_giant:
-            self.log.add(
+        elif self._splitter.has_oversized_line:
+            log.add(
                 "too_many_bytes",
                 f"One line alone has more bytes than the {limits.max_bytes:,} that "
                 f"{limits.provider} takes a file; shorten its request.",
             )
-        provider_batches, why = (
-            self.provider_batches(size),
-            limits.exceeded_limits(size, self.requests),
-        )
+        provider_batches = self._count_provider_batches(size)
+        exceeded = limits.exceeded_limits(size, self.requests)
+        reason = f"since {limits.provider} takes {exceeded} a file"
         if provider_batches > MAX_PROVIDER_BATCHES:
-            self.log.add(
+            log.add(
                 "too_many_provider_batches",
-                f"The file would be sent in {provider_batches:,} parts, since {limits.provider} takes {why} "
-                f"a file, and at most {MAX_PROVIDER_BATCHES:,} are made; split it into several.",
+                f"The file would be sent in {provider_batches:,} provider batches, {reason}, and "
+                f"at most {MAX_PROVIDER_BATCHES:,} are created; split it into several.",
             )
         elif provider_batches > 1:
-            self.log.add(
+            log.add(
                 "several_provider_batches",
-                f"It is sent in {provider_batches:,} parts, since {limits.provider} takes {why} a file. "
-                "They stay one batch here.",
+                f"It is sent in {provider_batches:,} provider batches, {reason}. They stay one "
+                "batch here.",
             )
 
-    def provider_batches(self, size: int) -> int:
-        """In how many files the provider gets what is a file of ``size`` bytes here."""
-        return 1 if self.limits.fits_one_batch(size, self.requests) else self._divider.parts
+    def _count_provider_batches(self, size: int) -> int:
+        fits = self.limits.fits_one_batch(size, self.requests)
+        return 1 if fits or not self.requests else self._splitter.span_count
 
-    def _judge_mixture(self) -> None:
+    def _check_mixture(self) -> None:
         unbounded = sum(facts.unbounded_requests for facts in self.models.values())
         if unbounded:
             requests = "1 request sets" if unbounded == 1 else f"{unbounded:,} requests set"
@@ -197,35 +190,34 @@ def _add(line_report: LineReport, facts: ModelFacts) -> None:
     facts.requests += 1
     facts.input_tokens += line_report.input_tokens
     facts.attachments += line_report.attachments
-    facts.assumed_attachments += line_report.assumed
-    facts.expected_output_tokens += line_report.expected
-    if line_report.limit == NO_LIMIT:
+    facts.assumed_attachments += line_report.assumed_attachments
+    facts.expected_output_tokens += line_report.expected_output_tokens
+    if line_report.max_output_tokens == NO_LIMIT:
         facts.unbounded_requests += 1
     else:
-        facts.max_output_tokens += line_report.limit
+        facts.max_output_tokens += line_report.max_output_tokens
 
 
-def _repetition(number: int, first: int) -> request_rules.RequestFinding:
-    """An earlier line has the same body, byte for byte."""
+def _identical_body(number: int, first_line: int) -> RequestFinding:
     message = (
-        f"Line {number:,} asks word for word what line {first:,} asks, and is paid for again; "
-        "drop it unless you want another answer."
+        f"Line {number:,} asks word for word what line {first_line:,} asks, and is paid for "
+        "again; drop it unless you want another answer."
     )
-    return request_rules.RequestFinding("identical_body", message, first)
+    return RequestFinding("identical_body", message, first_line)
 
 
-def _byte_order_mark(number: int) -> request_rules.RequestFinding:
-    where = "The file" if number == 1 else f"Line {number:,}"
-    return request_rules.RequestFinding(
+def _byte_order_mark(number: int) -> RequestFinding:
+    subject = "The file" if number == 1 else f"Line {number:,}"
+    return RequestFinding(
         "byte_order_mark",
-        f"{where} begins with a byte order mark, which the provider reads as broken JSON; "
+        f"{subject} begins with a byte order mark, which the provider reads as broken JSON; "
         "save it as UTF-8 without BOM.",
     )
 
 
-def _carriage_return(number: int) -> request_rules.RequestFinding:
-    """JSON takes it for a space, and many editors for the end of a line."""
-    return request_rules.RequestFinding(
+def _carriage_return(number: int) -> RequestFinding:
+    # JSON reads a carriage return as a space, many editors read it as the end of a line.
+    return RequestFinding(
         "carriage_return",
         f"Line {number:,} has a carriage return in its middle. That is allowed, but some editors "
         "begin a new line there, and count on from it.",

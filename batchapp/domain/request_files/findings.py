@@ -1,12 +1,19 @@
-"""What is wrong with a request file, counted fully and kept in part."""
+"""The findings of a check: THE registry of their codes, and the log that collects them.
+
+To add a finding, report it with a new code from ``rules/``, ``reading/`` or ``file_checker``, and
+name the code here: in ``SEVERITIES`` unless it is an error, in ``FILE_CODES`` if it is about the
+file as a whole, in ``PORTAL_ONLY_CODES`` if the provider does not check it. A correction for it
+is added in ``corrections.corrector.CORRECTION_RULES``. A code that is named nowhere is an error
+of one line.
+"""
 
 from collections import Counter
 from enum import StrEnum
 
 import msgspec
 
+# Enough to see a pattern; a file that is wrong on every line must not fill the database.
 FINDINGS_KEPT_PER_CODE = 200
-"""Enough to see a pattern; a file wrong on every line must not fill the database."""
 
 
 class Severity(StrEnum):
@@ -34,8 +41,9 @@ SEVERITIES = {
     "mixed_urls": Severity.INFO,
     "several_provider_batches": Severity.INFO,
 }
-"""Every code has one severity; a code not named here is an error."""
 
+# Errors that the provider does not check when it accepts a file. The requests would fail one by
+# one, or their results could not be told apart.
 PORTAL_ONLY_CODES = frozenset(
     {
         *("duplicate_custom_id", "blank_custom_id"),
@@ -43,9 +51,8 @@ PORTAL_ONLY_CODES = frozenset(
         *("missing_prompt", "missing_input"),
     }
 )
-"""Errors that the provider does not look for when it takes a file. The requests would fail one by
-one, or their results could not be told apart."""
 
+# Codes of a file as a whole, whose findings have line 0. Every other code is of one line.
 FILE_CODES = frozenset(
     {
         *("empty_file", "only_blank_lines", "too_many_bytes", "too_many_provider_batches"),
@@ -55,15 +62,15 @@ FILE_CODES = frozenset(
         *("gzip_truncated", "gzip_damaged", "gzip_too_large", "gzip_bomb"),
     }
 )
-"""Codes of a file as a whole: their line is 0. Every other code is of one line."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """``line`` counts from 1 as an editor does, and 0 is the file as a whole.
+    """One problem of a file, with its place.
 
-    ``custom_id`` is "" when unknown; ``message`` is a sentence with the next step. ``other_line``
-    is the earlier line that this one repeats, else 0; ``offset`` is the byte that the line begins
-    at, in a gzip archive that of its content.
+    ``line`` counts from 1 as an editor does; 0 means the file as a whole. ``custom_id`` is "" if
+    unknown. ``message`` is a sentence with the next step. ``other_line`` is the earlier line that
+    this line repeats, else 0. ``offset`` is the byte where the line begins; in a gzip archive the
+    byte of its unpacked content.
     """
 
     line: int
@@ -76,19 +83,16 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def is_portal_only(self) -> bool:
-        """Whether the portal alone insists on it: the provider would take the file."""
+        """Return True if only the portal insists on it, while the provider accepts the file."""
         return self.code in PORTAL_ONLY_CODES
 
 
 class FindingLog:
-    """Every fault counted, the first ``FAULTS_KEPT_PER_CODE`` of each code kept, in file order."""
+    """Counts all findings; keeps the first ``FINDINGS_KEPT_PER_CODE`` per code, in file order."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.totals: Counter[str] = Counter()
-
-    def has_room(self, code: str) -> bool:
-        return self.totals[code] < FINDINGS_KEPT_PER_CODE
 
     def add(
         self,
@@ -100,20 +104,22 @@ class FindingLog:
         custom_id: str = "",
         offset: int = 0,
     ) -> None:
-        if self.has_room(code):
-            shown = presentable(custom_id)
+        if self.totals[code] < FINDINGS_KEPT_PER_CODE:
+            shown_id = presentable(custom_id)
             severity = severity_of(code)
-            self.findings.append(Finding(line, shown, severity, code, message, other_line, offset))
+            self.findings.append(
+                Finding(line, shown_id, severity, code, message, other_line, offset)
+            )
         self.totals[code] += 1
 
     def add_total(self, code: str, message: str, count: int) -> None:
-        """One fault of the file as a whole that stands for ``count`` lines."""
+        """Add one finding of the file as a whole that stands for ``count`` lines."""
         self.add(code, message)
         self.totals[code] += count - 1
 
     @property
     def severities(self) -> dict[str, int]:
-        """Severity -> true count; all three are there, also at zero."""
+        """Return the true count per severity, with all three severities even at zero."""
         counts = {severity.value: 0 for severity in Severity}
         for code, count in self.totals.items():
             counts[severity_of(code)] += count
@@ -124,7 +130,7 @@ def severity_of(code: str) -> Severity:
     return SEVERITIES.get(code, Severity.ERROR)
 
 
-def presentable(text: str, longest: int = 64) -> str:
-    """``text`` fit for one line of a page and for a database: short, nothing unprintable."""
-    short = text if len(text) <= longest else text[: longest - 1] + "…"
+def presentable(text: str, max_length: int = 64) -> str:
+    """Shorten ``text`` and replace unprintable characters, for one line of a page or database."""
+    short = text if len(text) <= max_length else text[: max_length - 1] + "…"
     return "".join(character if character.isprintable() else "�" for character in short)

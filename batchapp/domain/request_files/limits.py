@@ -1,9 +1,11 @@
-"""What one request file may hold, and what counts as a custom_id, before a provider refuses it."""
+"""The limits that a provider sets on a request file, its lines and its custom_ids."""
 
 import re
 
 import msgspec
 
+# Compared exactly: no host, no trailing slash.
+# Source: the server's default configuration, control-layer 10.13.
 ALLOWED_URLS = (
     "/v1/chat/completions",
     "/v1/completions",
@@ -11,32 +13,28 @@ ALLOWED_URLS = (
     "/v1/responses",
     "/v1/messages",
 )
-"""Compared exactly: no host, no trailing slash. Source: the server's default configuration,
-control-layer 10.13."""
 
+# Source: the provider's server, control-layer 10.13, which says characters and counts bytes.
 CUSTOM_ID_BYTES = 64
-"""Source: the provider's server, control-layer 10.13, which says characters and counts bytes."""
 
+# Levels of brackets, including the outermost. Source: the recursion limit of serde_json, with
+# which the provider's server reads every line.
 MAX_DEPTH = 127
-"""Levels of brackets, the outermost included. Source: serde_json's recursion limit, which the
-provider's server reads every line with."""
 
-HEADER_SAFE = re.compile(r"[\t\x20-\x7e]*")
-"""Printable ASCII and tab: a custom_id travels as an HTTP header."""
+HEADER_SAFE = re.compile(r"[\t\x20-\x7e]*")  # a custom_id travels as an HTTP header
 
-ENVELOPE_BYTES = 1024 * 1024
-"""Room for what stands around a body. A line longer than both is measured, never held."""
+ENVELOPE_BYTES = 1024 * 1024  # allowance per line for everything outside its body
 
-
+# Per upload. A page lists all of them, and each is a batch of its own at the provider.
 MAX_PROVIDER_BATCHES = 500
-"""Of one upload. A page lists them all, and each is a batch of its own at the provider."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Of one connection; sizes in bytes, ``None`` for no limit.
+    """The limits of one connection; sizes are in bytes, ``None`` means no limit.
 
-    ``max_bytes`` and ``max_requests`` are of one file at the ``provider``: a larger upload is sent
-    in parts. ``max_upload_bytes`` is the most that the portal takes.
+    ``max_bytes`` and ``max_requests`` apply to one file at the ``provider``: a larger upload is
+    sent in several provider batches. ``max_upload_bytes`` is the largest file that the portal
+    accepts. ``max_gzip_ratio`` is unpacked bytes per packed byte.
     """
 
     max_bytes: int
@@ -45,21 +43,21 @@ class Limits(msgspec.Struct, frozen=True):
     max_upload_bytes: int = 2 * 1024**3
     provider: str = "the provider"
     urls: tuple[str, ...] = ALLOWED_URLS
+    # Deflate reaches 1,032 at most, with one byte repeated; requests that share a long prompt
+    # reach some hundreds.
     max_gzip_ratio: int = 1_000
-    """Unpacked bytes for each packed one. Deflate cannot do better than 1,032, and comes to that
-    with one byte repeated; requests that share a long prompt come to some hundreds."""
 
     @property
-    def longest_line(self) -> int:
-        """Bytes of a line that can be held; one that is longer is measured only."""
+    def max_line_bytes(self) -> int:
+        """Return the bytes of a line that are kept in memory; a longer line is only measured."""
         return self.max_body_bytes + ENVELOPE_BYTES
 
     def fits_one_batch(self, size: int, requests: int) -> bool:
-        """Whether a file of ``size`` bytes and so many requests is sent as it is."""
+        """Return True if a file of ``size`` bytes can be sent as a single provider batch."""
         return size <= self.max_bytes and not self._has_too_many(requests)
 
     def exceeded_limits(self, size: int, requests: int) -> str:
-        """What a larger file runs into, such as "50,000 requests"."""
+        """Name the limits that a file exceeds, such as "50,000 requests"; "" if none."""
         reasons = []
         if size > self.max_bytes:
             reasons.append(f"{self.max_bytes:,} bytes")

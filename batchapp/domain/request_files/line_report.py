@@ -1,37 +1,37 @@
-"""What one line comes to, before it is known what the others say."""
+"""The result of the check of one line by itself, without knowledge of the other lines."""
 
 import msgspec
 
 from batchapp.domain.request_files.rules import request_rules
 
-NO_LIMIT = -1
+NO_LIMIT = -1  # max_output_tokens of a request that does not limit its answer
 
 
 class LineReport(msgspec.Struct, array_like=True, gc=False):
-    """What becomes of one line, whatever the others are.
+    """The line report of one line.
 
-    ``is_request`` is false of a blank line, and of one that cannot be read; what follows it in
-    the list is of a request without errors only. ``body`` is a hash that holds in this process and
-    in its forks; ``limit`` is ``NO_LIMIT`` where nothing bounds the answer. Only blank
-    lines are more than one of the ``lines``; their ``length`` is that of all but the last ending.
+    ``is_request`` is False for a blank line and for a line that cannot be read. The fields from
+    ``body_hash`` to ``shape`` are filled in only for a request without errors. ``body_hash`` is
+    valid in this process and its forks only. ``lines`` is more than 1 only if the report stands
+    for several blank lines in a row; ``length`` then excludes the last line ending only.
     """
 
     length: int
     is_blank: bool = False
     is_request: bool = False
-    has_mark: bool = False
+    has_byte_order_mark: bool = False
     has_error: bool = True
     custom_id: str = ""
     findings: list[request_rules.RequestFinding] = []
-    body: int = 0
-    has_return: bool = False
+    body_hash: int = 0
+    has_carriage_return: bool = False
     url: str = ""
     model: str = ""
     input_tokens: int = 0
     attachments: int = 0
-    assumed: int = 0
+    assumed_attachments: int = 0
     is_exact: bool = False
-    expected: int = 0
-    limit: int = NO_LIMIT
+    expected_output_tokens: int = 0
+    max_output_tokens: int = NO_LIMIT
     shape: str = ""
     lines: int = 1

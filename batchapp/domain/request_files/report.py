@@ -1,4 +1,4 @@
-"""What a check of a request file found."""
+"""The report that the check of a request file returns."""
 
 import msgspec
 
@@ -6,16 +6,16 @@ from batchapp.domain.request_files.findings import Finding, Severity
 
 
 class ModelFacts(msgspec.Struct):
-    """What a file asks of one model.
+    """The sums of all requests of a file to one model.
 
-    ``input_tokens`` is what the model's server will count if ``exact``, else about that, see
-    ``tokens``; the size of ``assumed_attachments``, such as images given by address, could not be
-    seen. A report stored before there was ``exact`` is not.
+    ``input_tokens`` is the count that the model's server will find if ``exact``, else an estimate,
+    see ``domain.tokens``. The size of ``assumed_attachments``, such as images given by address,
+    could not be seen. A report stored before ``exact`` existed is not exact.
 
-    ``max_output_tokens`` adds up ``max_tokens`` where it is given, ``unbounded_requests`` counts
-    where it is not, and ``expected_output_tokens`` covers both. ``embeddings`` is true when
-    nothing else is asked of the model. ``shape`` is what most of its requests have in common, see
-    ``shapes``; "" if nothing is.
+    ``max_output_tokens`` sums ``max_tokens`` of the requests that set it, ``unbounded_requests``
+    counts the requests that do not, and ``expected_output_tokens`` covers both. ``embeddings`` is
+    True if all requests are for embeddings. ``shape`` is shared by most of the requests, see
+    ``request_shape``; "" if there is no such shape.
     """
 
     requests: int = 0
@@ -31,14 +31,13 @@ class ModelFacts(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """Goes through ``msgspec.to_builtins`` and ``msgspec.convert`` unchanged.
+    """Survives ``msgspec.to_builtins`` and ``msgspec.convert`` unchanged.
 
-    ``requests`` counts the lines that are not blank. ``faults`` keeps the first
-    ``FAULTS_KEPT_PER_CODE`` of each code; ``fault_totals`` (by code) and ``severities`` have the
-    true counts. ``models`` and ``urls`` (request url -> count) know only the lines without error.
-    ``repeated`` is the part of ``models`` that asks word for word what an earlier line asks.
-    ``bytes`` of a gzip archive are those of its content. ``parts`` is in how many files the
-    provider gets it.
+    ``requests`` counts the lines that are not blank. ``findings`` keeps the first
+    ``FINDINGS_KEPT_PER_CODE`` of each code; ``finding_totals`` (by code) and ``severities`` have
+    the true counts. ``models`` and ``urls`` (request url -> count) cover only the lines without
+    errors. ``repeated`` is the share of ``models`` of requests whose body is identical to that of
+    an earlier line. ``bytes`` of a gzip archive are the bytes of its unpacked content.
     """
 
     requests: int
@@ -54,5 +53,5 @@ class Report(msgspec.Struct):
 
     @property
     def is_valid(self) -> bool:
-        """Whether the file may be sent: it has no errors, though it may have warnings."""
+        """Return True if the file may be sent: it has no errors, but may have warnings."""
         return not self.severities.get(Severity.ERROR, 0)

@@ -1,4 +1,4 @@
-"""A file that is more than one of the provider's files, divided at the ends of lines."""
+"""Split a file at the ends of lines into spans, each sent as the file of one provider batch."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,9 +9,9 @@ from batchapp.domain.request_files.reading import lines
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Whole lines on end: ``size`` bytes from byte ``start``, and the requests among them.
+    """Consecutive whole lines: ``size`` bytes from byte ``start``, with so many requests.
 
-    It begins with a request and ends with one. Blank lines between two spans are in neither.
+    A span begins and ends with a request. Blank lines between two spans belong to neither.
     """
 
     start: int
@@ -20,58 +20,57 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Splitter:
-    """Told of every request of a file in order, it says where one of its parts is full.
+    """Receives the lines of all requests in order, and puts as many into a span as allowed.
 
-    As many requests go into a part as ``limits`` allow, so the same file is always divided
-    alike. A line that is larger than a file may be has a part of its own.
+    The same file is therefore always split in the same way. A line that is larger than a file
+    may be gets a span of its own.
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._most_bytes = limits.max_bytes
-        self._most_requests = limits.max_requests or 0
+        self._max_bytes = limits.max_bytes
+        self._max_requests = limits.max_requests or 0
         self._start = self._end = self._requests = 0
-        self._closed = 0
-        self.has_giant = False
-        """Whether some line alone is larger than a file may be."""
+        self._complete_spans = 0
+        self.has_oversized_line = False  # a line that alone is larger than a file may be
 
     @property
-    def parts(self) -> int:
-        """How many there are by now, with the one that is being filled."""
-        return self._closed + bool(self._requests)
+    def span_count(self) -> int:
+        """Return the number of spans so far, including the incomplete span."""
+        return self._complete_spans + bool(self._requests)
 
     def add(self, start: int, length: int) -> Span | None:
-        """Take the line of ``length`` bytes at ``start``; the part that this one closes, if any.
+        """Add the line of ``length`` bytes at ``start``; return the span before it if complete.
 
         The line's ending is counted even if the file ends without it.
         """
-        closed = None
+        complete_span = None
         end = start + length + 1
         if self._requests and (
-            end - self._start > self._most_bytes or self._requests == self._most_requests
+            end - self._start > self._max_bytes or self._requests == self._max_requests
         ):
-            closed = self.last()
-            self._closed += 1
+            complete_span = self.current_span()
+            self._complete_spans += 1
             self._requests = 0
         if not self._requests:
             self._start = start
-            self.has_giant |= length > self._most_bytes
+            self.has_oversized_line |= length > self._max_bytes
         self._end = end
         self._requests += 1
-        return closed
+        return complete_span
 
-    def last(self) -> Span | None:
-        """The part that is being filled."""
+    def current_span(self) -> Span | None:
+        """Return the incomplete span; None if it has no requests yet."""
         if not self._requests:
             return None
         return Span(self._start, self._end - self._start, self._requests)
 
 
 def split_file(chunks: Iterable[bytes], limits: Limits) -> Iterator[Span]:
-    """The parts of a file that passed the check, none beyond ``limits``, in its order."""
-    divider, counted = Splitter(limits), lines.CountedChunks(chunks)
+    """Yield the spans of a file that passed the check, in file order, all within ``limits``."""
+    splitter, counted = Splitter(limits), lines.CountedChunks(chunks)
     for line in lines.split(counted):
-        if lines.trim(line.data) and (full := divider.add(line.offset, line.length)):
-            yield full
-    if last := divider.last():
-        size = min(last.size, counted.size - last.start)
-        yield Span(last.start, size, last.requests)
+        if lines.trim(line.data) and (span := splitter.add(line.offset, line.length)):
+            yield span
+    if last := splitter.current_span():
+        # The last line may have no ending, which `Splitter.add` counts.
+        yield Span(last.start, min(last.size, counted.size - last.start), last.requests)

@@ -1,4 +1,4 @@
-"""The third room: a file is divided, and every request gets its row before anything is sent."""
+"""Split the file of a batch, and write one pending result per request before anything is sent."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -10,23 +10,23 @@ from batchapp.domain.request_files import check_file, splitting
 from batchapp.domain.request_files.splitting import Span
 from batchapp.models import Event, ProviderBatch, Result
 
-ROWS_AT_ONCE = 2_000
+RESULTS_PER_INSERT = 2_000
 
 
 def split_file(provider_batch: ProviderBatch) -> list[ProviderBatch]:
-    """Give the first part of a batch its stretch of the file, and make the others.
+    """Give the first provider batch its span of the file, and create the others.
 
-    All of them or none are written, once: a file that was divided stays so. Returns the new
-    parts, to be prepared like the first.
+    All are written or none, and only once: a file that was split stays so. Returns the new
+    provider batches, which are due to be prepared.
 
     Raises:
-        StaleRow: another worker has it now; nothing was written.
+        StaleRow: another worker has the row; nothing was written.
     """
     if provider_batch.size is not None:
         return []
     first, *others = _spans(provider_batch)
     now = timezone.now()
-    fresh = [
+    created = [
         ProviderBatch(
             batch_id=provider_batch.batch_id,
             number=number,
@@ -39,41 +39,37 @@ def split_file(provider_batch: ProviderBatch) -> list[ProviderBatch]:
     ]
     with transaction.atomic():
         provider_batch.renew_lease(starts_at=first.start, size=first.size, total=first.requests)
-        ProviderBatch.objects.bulk_create(fresh)
-        if fresh:
-            text = f"Divided into {len(fresh) + 1:,} parts."
+        ProviderBatch.objects.bulk_create(created)
+        if created:
+            text = f"Split into {len(created) + 1:,} provider batches."
             Event.objects.create(batch_id=provider_batch.batch_id, text=text)
-    return fresh
+    return created
 
 
 def prepare(provider_batch: ProviderBatch) -> None:
-    """Write one pending result per request of ``part``; rows that are there already stay.
-
-    A file that was not divided yet is divided first.
+    """Write one pending result per request, and split the file first if that is not done yet.
 
     Raises:
-        StaleRow: another worker has it now; the rows written so far are the same ones.
+        StaleRow: another worker has the row; the results written so far stay, and are the same.
     """
     split_file(provider_batch)
     lines_before = _lines_before(provider_batch)
     requests = check_file.read_requests(
         provider_batch.batch.upload.chunks(provider_batch.starts_at, provider_batch.size)
     )
-    while rows := [
-        _pending(provider_batch, request, lines_before)
-        for request in islice(requests, ROWS_AT_ONCE)
-    ]:
-        Result.objects.bulk_create(rows, ignore_conflicts=True)
+    while block := list(islice(requests, RESULTS_PER_INSERT)):
+        results = [_pending_result(provider_batch, request, lines_before) for request in block]
+        Result.objects.bulk_create(results, ignore_conflicts=True)
         provider_batch.renew_lease()
-    # One that was made elsewhere runs at the provider already.
+    # An imported batch runs at the provider already.
     provider_batch.move_to(
         ProviderBatch.Status.RUNNING if provider_batch.remote_id else ProviderBatch.Status.WAITING
     )
 
 
 def _spans(provider_batch: ProviderBatch) -> list[Span]:
-    """How the file is divided; of one that fits in one file no byte is read."""
-    upload, batch = provider_batch.batch.upload, provider_batch.batch
+    """Return the spans of the file. A file within the provider's limits is not read for that."""
+    batch, upload = provider_batch.batch, provider_batch.batch.upload
     limits = batch.connection.limits
     if limits.fits_one_batch(upload.size, batch.requests):
         return [Span(0, upload.size, batch.requests)]
@@ -81,20 +77,20 @@ def _spans(provider_batch: ProviderBatch) -> list[Span]:
 
 
 def _lines_before(provider_batch: ProviderBatch) -> int:
-    """The physical lines of the upload that come before ``part``."""
-    before = provider_batch.batch.upload.chunks(0, provider_batch.starts_at)
-    return sum(chunk.count(b"\n") for chunk in _renewing_lease(provider_batch, before))
+    """Count the physical lines of the upload before the span of this provider batch."""
+    chunks = provider_batch.batch.upload.chunks(0, provider_batch.starts_at)
+    return sum(chunk.count(b"\n") for chunk in _renewing_lease(provider_batch, chunks))
 
 
 def _renewing_lease(provider_batch: ProviderBatch, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same ``chunks``, with a sign of life now and then."""
-    sign = provider_batch.lease_renewer()
+    """Return ``chunks`` unchanged, and renew the lease while they are read."""
+    renew_lease = provider_batch.lease_renewer()
     for chunk in chunks:
-        sign(len(chunk))
+        renew_lease(len(chunk))
         yield chunk
 
 
-def _pending(
+def _pending_result(
     provider_batch: ProviderBatch, request: check_file.Request, lines_before: int
 ) -> Result:
     return Result(

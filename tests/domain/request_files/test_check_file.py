@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchapp.domain.request_files.check_file import (
-    FINDINGS_KEPT_PER_CODE,
     Limits,
     ModelFacts,
     Report,
@@ -16,6 +15,7 @@ from batchapp.domain.request_files.check_file import (
     check,
     read_requests,
 )
+from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE
 from batchapp.domain.request_files.limits import MAX_DEPTH
 from tests.domain.request_lines import (
     CHAT,
@@ -28,12 +28,11 @@ from tests.domain.request_lines import (
     make_request,
 )
 
-OTHER = make_body(messages=[{"role": "user", "content": "Good evening"}])
-"""A body that does not repeat the usual one."""
+OTHER_BODY = make_body(messages=[{"role": "user", "content": "Good evening"}])
 
 
-def test_a_good_file_has_no_faults():
-    report = check_bytes(make_file(make_line(), make_line(custom_id="b", body=OTHER)))
+def test_a_good_file_has_no_findings():
+    report = check_bytes(make_file(make_line(), make_line(custom_id="b", body=OTHER_BODY)))
 
     assert report.is_valid
     assert report.findings == []
@@ -42,7 +41,7 @@ def test_a_good_file_has_no_faults():
     assert report.severities == {"error": 0, "warning": 0, "info": 0}
 
 
-LINE_FAULTS = [
+LINE_ERRORS = [
     ({"custom_id": ...}, "missing_custom_id"),
     ({"custom_id": 7}, "custom_id_not_text"),
     ({"custom_id": None}, "custom_id_not_text"),
@@ -84,7 +83,7 @@ LINE_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "code"), LINE_FAULTS)
+@pytest.mark.parametrize(("overrides", "code"), LINE_ERRORS)
 def test_each_error_is_found_alone_with_its_line_and_a_sentence(overrides, code):
     report = check_bytes(make_file(b"", make_line(custom_id="first"), make_line(**overrides)))
 
@@ -110,7 +109,7 @@ def test_each_error_is_found_alone_with_its_line_and_a_sentence(overrides, code)
         ({"max_completion_tokens": []}, "bad_max_tokens"),
     ],
 )
-def test_what_may_fail_later_is_a_warning(body, code):
+def test_a_request_that_may_fail_later_gets_a_warning(body, code):
     report = check_bytes(make_line(body=make_body(**body)))
 
     assert report.is_valid
@@ -143,14 +142,14 @@ def test_a_whole_number_with_a_point_bounds_the_answer_and_is_a_warning():
         {"body": make_body(metadata={"name": "\u0000 is text here"})},
     ],
 )
-def test_what_the_provider_accepts_is_no_fault(overrides):
+def test_a_request_that_the_provider_accepts_has_no_finding(overrides):
     assert codes(make_line(**overrides)) == {}
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "words"),
     [
-        (make_line() + b",", "take it off"),
+        (make_line() + b",", "remove it"),
         (make_line() + b" " + make_line(), "more than one"),
         (make_line() + b"\r" + make_line(custom_id="b"), "carriage return"),
         (b"{'custom_id': 'a'}", "single quotes"),
@@ -164,12 +163,12 @@ def test_what_the_provider_accepts_is_no_fault(overrides):
         (b"{" + "“custom_id”: 1}".encode(), "at character 2"),
     ],
 )
-def test_broken_json_is_explained(line, says):
+def test_broken_json_is_explained(line, words):
     report = check_bytes(make_file(make_line(custom_id="first"), line))
 
     assert report.finding_totals == {"invalid_json": 1}
     assert report.findings[0].line == 2
-    assert says in report.findings[0].message
+    assert words in report.findings[0].message
 
 
 def test_a_line_that_cannot_be_read_still_names_the_custom_id_that_can_be_seen():
@@ -186,7 +185,7 @@ def test_a_line_of_json_that_is_no_object_is_an_error(line):
 def test_every_duplicate_names_both_lines():
     lines = [make_line(custom_id="x")] * 3
 
-    report = check_bytes(make_file(*lines, make_line(custom_id="y", body=OTHER)))
+    report = check_bytes(make_file(*lines, make_line(custom_id="y", body=OTHER_BODY)))
 
     assert [(finding.line, finding.custom_id) for finding in report.findings] == [
         (2, "x"),
@@ -221,7 +220,7 @@ def test_bytes_that_are_not_utf8_are_an_error(bad):
     assert report.findings[0].custom_id == "a"
 
 
-def test_invalid_utf8_is_told_from_broken_json():
+def test_invalid_utf8_is_not_reported_as_broken_json():
     assert codes(make_file(make_line(), b'{"a": \xff')) == {"invalid_utf8": 1}
 
 
@@ -240,10 +239,10 @@ def test_deep_nesting_is_an_error_and_no_crash(depth, opening, closing, is_close
     deep = opening * depth + (b"1" + closing * depth if is_closed else b"")
     line = make_line()[:-1] + b', "extra": ' + deep + b"}"
 
-    found = codes(line)
+    totals = codes(line)
 
-    assert set(found) <= {"too_deep", "invalid_json"}
-    assert sum(found.values()) == 1
+    assert set(totals) <= {"too_deep", "invalid_json"}
+    assert sum(totals.values()) == 1
 
 
 def test_nesting_up_to_the_providers_limit_is_accepted():
@@ -286,7 +285,7 @@ def test_the_body_is_measured_as_the_provider_stores_it_without_white_space():
     assert codes(make_line(), Limits(10_000, max_body_bytes=size - 1)) == {"body_too_large": 1}
 
 
-def test_a_line_without_end_is_measured_but_not_held():
+def test_a_line_without_end_is_measured_but_not_kept_in_memory():
     limits = Limits(max_bytes=10**9, max_body_bytes=1024)
     chunk = b"x" * 1024 * 1024
 
@@ -308,7 +307,7 @@ def test_a_line_without_end_is_measured_but_not_held():
 
 
 def test_crlf_blank_lines_and_a_missing_final_newline_are_tolerated():
-    data = b"\r\n" + make_line() + b"\r\n\r\n  \r\n" + make_line(custom_id="b", body=OTHER)
+    data = b"\r\n" + make_line() + b"\r\n\r\n  \r\n" + make_line(custom_id="b", body=OTHER_BODY)
 
     report = check_bytes(data)
 
@@ -316,7 +315,7 @@ def test_crlf_blank_lines_and_a_missing_final_newline_are_tolerated():
     assert report.requests == 2
 
 
-def test_faults_are_capped_per_code_and_totals_are_true():
+def test_findings_are_capped_per_code_and_totals_are_true():
     count = FINDINGS_KEPT_PER_CODE + 50
     lines = [make_line(custom_id=f"{number}", method="GET") for number in range(count)]
 
@@ -331,7 +330,7 @@ def test_faults_are_capped_per_code_and_totals_are_true():
     assert report.severities == {"error": count + 2, "warning": 0, "info": 0}
 
 
-def test_mixtures_and_open_ends_are_told_once_for_the_file():
+def test_mixed_models_and_missing_limits_are_reported_once_for_the_file():
     lines = [
         make_line(body=make_body(max_tokens=...)),
         make_line(custom_id="b", body=make_body(max_tokens=..., model="n")),
@@ -346,7 +345,7 @@ def test_mixtures_and_open_ends_are_told_once_for_the_file():
     assert report.severities["info"] == 4
 
 
-def test_facts_are_summed_per_model_from_the_good_lines():
+def test_facts_are_summed_per_model_over_the_lines_without_errors():
     lines = [
         make_line(body=make_body(max_tokens=7)),
         make_line(custom_id="b", body=make_body(max_tokens=5, n=3)),
@@ -382,7 +381,7 @@ def test_the_number_of_models_is_bounded():
     assert len(report.models) == 1000
 
 
-def test_a_report_survives_its_way_through_json():
+def test_a_report_survives_json():
     data = make_file(make_line(body=make_body(max_tokens=...)), make_line(), b"{", b"[]")
     report = check_bytes(data)
 
@@ -391,7 +390,7 @@ def test_a_report_survives_its_way_through_json():
     assert msgspec.convert(stored, Report) == report
 
 
-def test_a_report_that_was_stored_before_there_were_other_lines_and_offsets_is_read():
+def test_a_report_stored_before_other_lines_and_offsets_existed_is_read():
     finding = {"line": 2, "custom_id": "a", "severity": "error", "code": "x", "message": "X."}
     facts = {"requests": 1, "input_tokens": 2}
     stored = {"requests": 2, "bytes": 9, "findings": [finding], "finding_totals": {"x": 1}}
@@ -403,26 +402,26 @@ def test_a_report_that_was_stored_before_there_were_other_lines_and_offsets_is_r
     assert (report.repeated, report.is_gzip, report.is_valid) == ({}, False, False)
 
 
-def test_progress_is_told_every_thousand_lines_and_at_the_end():
-    told: list[int] = []
+def test_progress_is_reported_every_thousand_lines_and_at_the_end():
+    numbers: list[int] = []
 
-    check([make_line() + b"\n"] * 2_500, LIMITS, progress=told.append)
+    check([make_line() + b"\n"] * 2_500, LIMITS, progress=numbers.append)
 
-    assert told == [1000, 2000, 2500]
+    assert numbers == [1000, 2000, 2500]
 
 
 def test_requests_are_found_again_by_their_position():
     data = b"\n" + make_line() + b"\r\n \n" + make_line(custom_id="b", url="/v1/messages")
 
-    found = list(read_requests([data[:50], data[50:]]))
+    requests = list(read_requests([data[:50], data[50:]]))
 
-    assert [(each.line, each.custom_id, each.url, each.model) for each in found] == [
+    assert [(row.line, row.custom_id, row.url, row.model) for row in requests] == [
         (2, "a", CHAT, "m"),
         (4, "b", "/v1/messages", "m"),
     ]
-    for each in found:
-        line = data[each.offset : each.offset + each.length]
-        assert json.loads(line)["custom_id"] == each.custom_id
+    for request in requests:
+        line = data[request.offset : request.offset + request.length]
+        assert json.loads(line)["custom_id"] == request.custom_id
         assert not line.endswith(b"\r")
 
 
@@ -449,13 +448,13 @@ ODD_LINES = st.sampled_from(
     ]
 )
 FILES = st.tuples(st.lists(ODD_LINES, max_size=8), st.sampled_from([b"\n", b"\r\n"])).map(
-    lambda provider_batches: provider_batches[1].join(provider_batches[0])
+    lambda drawn: drawn[1].join(drawn[0])
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(FILES, st.lists(st.integers(0, 12_000), max_size=12))
-def test_the_report_does_not_depend_on_how_the_file_was_cut(data, cuts):
+def test_the_report_does_not_depend_on_the_chunks(data, cuts):
     limits = Limits(max_bytes=4_000, max_requests=3, max_body_bytes=2_000)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     chunks = [data[start:end] for start, end in pairwise(edges)]
@@ -504,5 +503,5 @@ def test_no_body_makes_the_sums_fail(url, value):
     report = check([data], LIMITS)
 
     if report.is_valid:
-        assert [each.model for each in read_requests([data])] == ["m"]
+        assert [request.model for request in read_requests([data])] == ["m"]
         assert report.models["m"].input_tokens >= 0

@@ -1,1 +1,1 @@
-"""Code that is there only for speed; each module states its measured gain."""
+"""Code that exists only for speed; each module states its measured gain."""

@@ -1,8 +1,14 @@
-"""Lines that are alike byte for byte around a custom_id and a question.
+"""Check lines that equal an earlier line except for the custom_id and the question.
 
-Most files are written by one program, so that their lines differ in nothing else. JSON is decided
-by its bytes: another string in the place of a string changes nothing around it. What was found out
-about one line therefore holds for all in its frame, except what looks into these two.
+Gain: with line templates and the second process on two cores, the check of a 201 MB file of
+126,000 lines takes 1.07-1.10 times as long as decoding its lines and counting their tokens must
+take; without line templates it took 1.5-2.0 times as long.
+
+Most files are written by one program, so their lines differ in nothing else. Replacing one JSON
+string by another string changes nothing around it. What the check of one line found is therefore
+true of all lines with the same template, except for the checks that read these two strings.
+Lines that do not fit, such as those with a system prompt or assistant turns of their own, are
+checked one by one.
 """
 
 import re
@@ -18,156 +24,159 @@ from batchapp.domain.request_files.rules.request_warnings import find_secret
 from batchapp.domain.tokens import counting
 from batchapp.domain.tokens.questions import Question, find_question
 
-MOST = 8
-"""Frames of one block; the lines of who mixes more are judged one by one."""
-
-HITS_PER_FRAME = 4
-"""Lines that must have fitted, after the first two frames, before another is worth its making."""
+MAX_TEMPLATES = 8  # per block; lines that fit none of them are checked one by one
+HITS_PER_TEMPLATE = 4  # hits that pay for the making of one more template, after the first two
 
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
-PLAIN_ID = re.compile(rb"[!#-[\]-~][ !#-[\]-~]{0,63}")
-"""A custom_id written as it is, without escapes, that nothing is wrong with."""
+PLAIN_ID = re.compile(rb"[!#-[\]-~][ !#-[\]-~]{0,63}")  # a valid custom_id without escapes
+
+ByteRange = tuple[int, int]  # start and end of some bytes of a line
 
 _decode = msgspec.json.Decoder().decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
 class LineTemplates:
-    """Those that a block of lines has shown so far."""
+    """The line templates that were learned from a block of lines."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._frames: list[LineTemplate] = []
+        self._templates: list[LineTemplate] = []
         self._hits = 0
 
-    def judge(self, data: bytes) -> LineReport | None:
-        """What is to be said of ``data``, a whole line, if it is of a known frame."""
-        for frame in self._frames:
-            if line_report := frame.judge(data, self._limits.max_body_bytes):
+    def check(self, data: bytes) -> LineReport | None:
+        """Return the report on ``data``, a whole line, if a line template fits it."""
+        for template in self._templates:
+            if line_report := template.check(data, self._limits.max_body_bytes):
                 self._hits += 1
                 return line_report
         return None
 
     def learn(self, data: bytes, row: CheckedLine, line_report: LineReport) -> None:
-        """Take the frame of ``data``, of which ``judged`` was said, if it has one."""
-        known, request = len(self._frames), row.request
-        if request is None or known == MOST or known > 1 + self._hits // HITS_PER_FRAME:
+        """Make a line template of ``data``, whose check gave ``line_report``, if that is safe."""
+        count, request = len(self._templates), row.request
+        if count == MAX_TEMPLATES or count > 1 + self._hits // HITS_PER_TEMPLATE:
             return
-        if not line_report.is_exact or any(
-            found.code == "secret" for found in line_report.findings
-        ):
+        has_secret = any(finding.code == "secret" for finding in line_report.findings)
+        if request is None or has_secret or not line_report.is_exact:
             return
-        asked = find_question(request["body"], line_report.url)
-        spans = _spans(data, request, row.body, asked) if asked else None
-        if asked and spans:
+        question = find_question(request["body"], line_report.url)
+        layout = _find_layout(data, request, row.body, question) if question else None
+        if question and layout:
             answers = counting.count_answers(request["body"], line_report.url)
-            self._frames.append(LineTemplate(data, spans, line_report, asked, answers))
+            self._templates.append(LineTemplate(data, layout, line_report, question, answers))
 
 
-class Spans(msgspec.Struct, frozen=True):
-    """Start and end of what stands between the quotes, and of the body as a whole."""
+class Layout(msgspec.Struct, frozen=True):
+    """Where custom_id and question stand between their quotes, and where the body stands."""
 
-    custom_id: tuple[int, int]
-    question: tuple[int, int]
-    body: tuple[int, int]
+    custom_id: ByteRange
+    question: ByteRange
+    body: ByteRange
 
 
 class LineTemplate:
-    """The three pieces around a custom_id and a question, which both stand between quotes."""
+    """The bytes before, between and after a custom_id and a question, both without quotes."""
 
     def __init__(
-        self, data: bytes, spans: Spans, line_report: LineReport, asked: Question, answers: int
+        self,
+        data: bytes,
+        layout: Layout,
+        line_report: LineReport,
+        question: Question,
+        answers: int,
     ) -> None:
-        (start, end), (first, last) = spans.custom_id, spans.question
+        (start, end), (first, last) = layout.custom_id, layout.question
         self._head, self._middle, self._tail = data[:start], data[end:first], data[last:]
-        self._start, self._gap, self._left = start, first - end, len(data) - last
-        self._ahead, self._behind = spans.body[0] - end, len(data) - spans.body[1]
-        self._judged, self._count, self._answers = line_report, asked.count, answers
-        self._limit = None if line_report.limit == NO_LIMIT else line_report.limit
-        self._rest = line_report.input_tokens - asked.count(asked.text)
+        self._id_start = start
+        self._middle_length, self._tail_length = first - end, len(data) - last
+        self._id_end_to_body, self._after_body = (
+            layout.body[0] - end,
+            len(data) - layout.body[1],
+        )
+        self._line_report, self._count, self._answers = line_report, question.count, answers
+        has_limit = line_report.max_output_tokens != NO_LIMIT
+        self._max_output_tokens = line_report.max_output_tokens if has_limit else None
+        self._other_tokens = line_report.input_tokens - question.count(question.text)
 
-    def judge(self, data: bytes, max_body_bytes: int) -> LineReport | None:
-        """What is to be said of ``data``, None if it is not of this frame or must be looked at."""
+    def check(self, data: bytes, max_body_bytes: int) -> LineReport | None:
+        """Return the report on ``data``; None if it does not fit or needs a check of its own."""
         if not (data.endswith(self._tail) and data.startswith(self._head)):
             return None
-        end = data.find(b'"', self._start)
-        first, last = end + self._gap, len(data) - self._left
+        end = data.find(b'"', self._id_start)
+        first, last = end + self._middle_length, len(data) - self._tail_length
         if not data.startswith(self._middle, end):
             return None
-        custom_id = data[self._start : end]
-        body = data[end + self._ahead : len(data) - self._behind]
+        custom_id = data[self._id_start : end]
+        body = data[end + self._id_end_to_body : len(data) - self._after_body]
         if len(body) > max_body_bytes or not PLAIN_ID.fullmatch(custom_id) or find_secret(body):
             return None
         try:
             text = _decode_text(data[first - 1 : last + 1])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        like = self._judged
-        tokens = self._rest + self._count(text)
+        learned = self._line_report
+        tokens = self._other_tokens + self._count(text)
         return LineReport(
             len(data),
-            False,  # noqa: FBT003  # by position: it is done for every line
+            False,  # noqa: FBT003  # by position for speed: this runs for every line
             True,  # noqa: FBT003
-            like.has_mark,
+            learned.has_byte_order_mark,
             False,  # noqa: FBT003
             custom_id.decode(),
-            like.findings,
+            learned.findings,
             hash(body),
-            like.has_return,
-            like.url,
-            like.model,
+            learned.has_carriage_return,
+            learned.url,
+            learned.model,
             tokens,
-            like.attachments,
-            like.assumed,
-            like.is_exact,
-            counting.expected_output(tokens, self._answers, self._limit),
-            like.limit,
-            like.shape,
+            learned.attachments,
+            learned.assumed_attachments,
+            learned.is_exact,
+            counting.expected_output(tokens, self._answers, self._max_output_tokens),
+            learned.max_output_tokens,
+            learned.shape,
         )
 
 
-def _spans(
-    data: bytes, request: dict[str, Any], written_body: bytes, asked: Question
-) -> Spans | None:
-    """Where the two texts are, proven by putting others in their place."""
-    shown = VISIBLE_ID.search(data)
-    written = _last_written(data, asked.text)
+def _find_layout(
+    data: bytes, request: dict[str, Any], written_body: bytes, question: Question
+) -> Layout | None:
+    """Find custom_id and question in ``data``, and prove it by writing others in their place."""
+    visible_id = VISIBLE_ID.search(data)
+    written_question = _find_last_string(data, question.text)
     start = data.find(written_body)
-    body = start, start + len(written_body)
-    if not shown or not written or not body[0] < written[0] < written[1] < body[1]:
+    end = start + len(written_body)
+    if not visible_id or not written_question or visible_id.end() > start:
         return None
-    if shown.end() > body[0] or not _decides(data, shown.span(1), written, request, asked):
+    if not start < written_question[0] < written_question[1] < end:
         return None
-    return Spans(shown.span(1), written, body)
+    layout = Layout(visible_id.span(1), written_question, (start, end))
+    return layout if _is_proven(data, layout, request, question) else None
 
 
-def _last_written(data: bytes, text: str) -> tuple[int, int] | None:
-    """Where ``text`` is written for the last time, without its quotes."""
-    spans = [
-        (found.start() + 1, found.end() - 1)
-        for found in STRING.finditer(data)
-        if found.end() - found.start() > len(text) and _decode_text(found[0]) == text
+def _find_last_string(data: bytes, text: str) -> ByteRange | None:
+    """Return where ``text`` is written for the last time, without its quotes."""
+    ranges = [
+        (string.start() + 1, string.end() - 1)
+        for string in STRING.finditer(data)
+        if string.end() - string.start() > len(text) and _decode_text(string[0]) == text
     ]
-    return spans[-1] if spans else None
+    return ranges[-1] if ranges else None
 
 
-def _decides(
-    data: bytes,
-    custom_id: tuple[int, int],
-    written: tuple[int, int],
-    request: dict[str, Any],
-    asked: Question,
-) -> bool:
-    """Whether a custom_id and a question of one letter, put there, change these and no more."""
-    before = request["custom_id"], asked.text
-    letter = next(each for each in "abc" if each not in before)
-    other = letter.encode()
-    changed = data[: custom_id[0]] + other + data[custom_id[1] : written[0]] + other
+def _is_proven(data: bytes, layout: Layout, request: dict[str, Any], question: Question) -> bool:
+    """Return True if other texts in ``layout`` change custom_id and question, and no more."""
+    texts = request["custom_id"], question.text
+    letter = next(letter for letter in "abc" if letter not in texts)
+    written = letter.encode()
+    (start, end), (first, last) = layout.custom_id, layout.question
+    changed = data[:start] + written + data[end:first] + written + data[last:]
     try:
-        found = _decode(changed + data[written[1] :])
-    except msgspec.DecodeError:  # what was trimmed from the line is no white space to JSON
+        decoded = _decode(changed)
+    except msgspec.DecodeError:  # the white space trimmed from the line is none to JSON
         return False
-    request["custom_id"] = asked.holder[asked.field] = letter
-    is_all: bool = found == request
-    request["custom_id"], asked.holder[asked.field] = before
-    return is_all
+    request["custom_id"] = question.holder[question.field] = letter
+    is_equal: bool = decoded == request
+    request["custom_id"], question.holder[question.field] = texts
+    return is_equal

@@ -1,1 +1,1 @@
-"""Bytes of a request file: what kind of file, which lines, which JSON."""
+"""Read the bytes of a request file: unpack them, cut them into lines, decode the JSON."""

@@ -1,4 +1,4 @@
-"""Gzip read through piece by piece, with a guard against archives made to fill a disk."""
+"""Unpack gzip archives piece by piece, with a guard against archives made to fill a disk."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,9 @@ from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines
 from batchapp.domain.request_files.rules.request_rules import RequestFinding
 
-GZIP = b"\x1f\x8b"
-PIECE = 1024 * 1024
-"""Bytes unpacked at once, however densely they are packed."""
-
-RATIO_COUNTS_FROM = 1024 * 1024
-"""Unpacked bytes below which no archive is taken for a bomb."""
+GZIP_SIGNATURE = b"\x1f\x8b"
+PIECE_BYTES = 1024 * 1024  # unpacked at once, however densely they are packed
+BOMB_MIN_BYTES = 1024 * 1024  # unpacked; a smaller archive is never refused as a bomb
 
 TRUNCATED = RequestFinding(
     "gzip_truncated",
@@ -26,27 +23,27 @@ DAMAGED = RequestFinding(
 
 
 class UnpackedFile:
-    """The bytes of a file, or what is inside if it is a gzip archive.
+    """The bytes of a file, unpacked if it is a gzip archive.
 
-    ``fault`` is set once reading stopped because of the archive; what was yielded until then is
-    its beginning, and its last line may be cut off.
+    ``finding`` is set if the archive stopped the reading; the bytes yielded before are its
+    beginning, and their last line may be cut off.
     """
 
     def __init__(self, chunks: Iterable[bytes], limits: Limits | None = None) -> None:
         self.finding: RequestFinding | None = None
         self._limits = limits
-        head, self._stream = lines.peek(chunks, len(GZIP))
-        self.is_gzip = head == GZIP
-        self._read = self._written = 0
+        head, self._stream = lines.peek(chunks, len(GZIP_SIGNATURE))
+        self.is_gzip = head == GZIP_SIGNATURE
+        self._bytes_read = self._bytes_unpacked = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._members() if self.is_gzip else self._stream
+        return self._unpack_members() if self.is_gzip else self._stream
 
-    def _members(self) -> Iterator[bytes]:
-        """All members one after the other, as gzip itself reads them."""
+    def _unpack_members(self) -> Iterator[bytes]:
+        """Unpack all members one after the other, as gzip itself does."""
         reader = zlib.decompressobj(wbits=31)
         for chunk in self._stream:
-            self._read += len(chunk)
+            self._bytes_read += len(chunk)
             packed = chunk
             while True:
                 if reader.eof:
@@ -55,33 +52,33 @@ class UnpackedFile:
                         break
                     reader = zlib.decompressobj(wbits=31)
                 try:
-                    piece = reader.decompress(packed, PIECE)
+                    piece = reader.decompress(packed, PIECE_BYTES)
                 except zlib.error:
                     self.finding = DAMAGED
                     return
-                self._written += len(piece)
-                if found := self._excess():
-                    self.finding = found
+                self._bytes_unpacked += len(piece)
+                if finding := self._find_excess():
+                    self.finding = finding
                     return
                 if piece:
                     yield piece
                 packed = reader.unused_data if reader.eof else reader.unconsumed_tail
-                if not packed and len(piece) < PIECE:
+                if not packed and len(piece) < PIECE_BYTES:
                     break
         if not reader.eof:
             self.finding = TRUNCATED
 
-    def _excess(self) -> RequestFinding | None:
+    def _find_excess(self) -> RequestFinding | None:
         limits = self._limits
         if limits is None:
             return None
-        if self._written > limits.max_upload_bytes:
+        if self._bytes_unpacked > limits.max_upload_bytes:
             return RequestFinding(
                 "gzip_too_large",
                 f"The gzip archive unpacks to more than {limits.max_upload_bytes:,} bytes, which "
                 "is the most that is accepted; split the file into several.",
             )
-        if self._written > max(RATIO_COUNTS_FROM, self._read * limits.max_gzip_ratio):
+        if self._bytes_unpacked > max(BOMB_MIN_BYTES, self._bytes_read * limits.max_gzip_ratio):
             return RequestFinding(
                 "gzip_bomb",
                 f"The gzip archive unpacks to more than {limits.max_gzip_ratio:,} times its size, "

@@ -1,16 +1,16 @@
-"""Why a line is no JSON, and what to do, in a sentence."""
+"""Explain in a sentence why a line is not JSON, and how to correct it."""
 
 import json
 from typing import NoReturn
 
 ADVICE = (
-    (b"},", "There is a comma after the request; take it off, a new line is enough."),
-    (b"}]", "There is a bracket after the request; take it off: the file is not a JSON array."),
+    (b"},", "There is a comma after the request; remove it, a new line is enough."),
+    (b"}]", "There is a bracket after the request; remove it: the file is not a JSON array."),
 )
 
 
 def explain(data: bytes) -> str:
-    """For a line in UTF-8 that the strict reader refused."""
+    """Explain a line in UTF-8 that ``strict_json`` refused."""
     if data.startswith(b"{'"):
         return (
             "The line is not JSON: it uses single quotes, as Python prints a dict. Write it with "
@@ -24,10 +24,10 @@ def explain(data: bytes) -> str:
             "The lines end with a carriage return alone, which joins them into one. Save the file "
             "with LF or CRLF line endings."
         )
-    return _as_the_standard_reader_says(data)
+    return _explain_by_standard_library(data)
 
 
-def _as_the_standard_reader_says(data: bytes) -> str:
+def _explain_by_standard_library(data: bytes) -> str:
     try:
         json.loads(data.decode("utf-8", "replace"), parse_constant=_refuse)
     except json.JSONDecodeError as error:

@@ -1,1 +1,1 @@
-"""What one request must look like, and what may be wrong with it."""
+"""The rules that one request must follow, and the findings where it does not."""

@@ -1,4 +1,4 @@
-"""Whether the JSON schema that answers are to follow is one, and if not, where it is wrong."""
+"""Check that the format a request asks for, and its JSON schema, will be accepted."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,79 +7,88 @@ from typing import Any
 
 import msgspec
 
-REMEMBERED_BYTES = 64 * 1024
+CACHED_BYTES = 64 * 1024  # a longer schema is not kept in the cache
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FORMATS = frozenset({"text", "json_object", "json_schema", "structural_tag", "grammar", "regex"})
 
+# Keywords of a schema whose value has schemas as its fields, has a list of schemas, or is one.
 IN_FIELDS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 IN_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-ALONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
+ALONE = (
+    "items",
+    "additionalProperties",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "propertyNames",
+)
 SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 
 
 def find_schema_error(body: dict[str, Any], url: str) -> str:
-    """Why the form that ``body`` wants its answer in will be refused, or ""."""
+    """Say why the answer format in ``body`` will be refused; "" if it will not."""
     is_flat = url == "/v1/responses"
-    wanted = body.get("text" if is_flat else "response_format")
-    if is_flat and isinstance(wanted, dict):
-        wanted = wanted.get("format")
-    if wanted is None:
+    answer_format = body.get("text" if is_flat else "response_format")
+    if is_flat and isinstance(answer_format, dict):
+        answer_format = answer_format.get("format")
+    if answer_format is None:
         return ""
-    if not isinstance(wanted, dict):
+    if not isinstance(answer_format, dict):
         return "it is no object"
-    encoded = msgspec.json.encode(wanted)
-    if len(encoded) > REMEMBERED_BYTES:
-        return next(_schema_findings(wanted, is_flat=is_flat), "")
-    return _remembered(encoded, is_flat=is_flat)
+    encoded = msgspec.json.encode(answer_format)
+    if len(encoded) > CACHED_BYTES:
+        return next(_format_errors(answer_format, is_flat=is_flat), "")
+    return _find_error(encoded, is_flat=is_flat)
 
 
-@lru_cache(maxsize=64)
-def _remembered(encoded: bytes, *, is_flat: bool) -> str:
-    """The requests of a file mostly share one schema, so each is looked at once."""
-    return next(_schema_findings(msgspec.json.decode(encoded), is_flat=is_flat), "")
+@lru_cache(maxsize=64)  # the requests of a file mostly share one schema
+def _find_error(encoded: bytes, *, is_flat: bool) -> str:
+    return next(_format_errors(msgspec.json.decode(encoded), is_flat=is_flat), "")
 
 
-def _schema_findings(wanted: dict[str, Any], *, is_flat: bool) -> Iterator[str]:
-    form = wanted.get("type")
-    if not isinstance(form, str) or form not in FORMATS:
+def _format_errors(answer_format: dict[str, Any], *, is_flat: bool) -> Iterator[str]:
+    kind = answer_format.get("type")
+    if not isinstance(kind, str) or kind not in FORMATS:
         yield "its type must be text, json_object or json_schema"
         return
-    if form != "json_schema":
+    if kind != "json_schema":
         return
-    holder = wanted if is_flat else wanted.get("json_schema")
+    holder = answer_format if is_flat else answer_format.get("json_schema")
     if not isinstance(holder, dict):
         yield "json_schema is missing; it holds the name and the schema"
         return
     name = holder.get("name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not SCHEMA_NAME.fullmatch(name):
         yield "the schema needs a name of at most 64 letters, digits, _ or -"
     if "schema" not in holder:
         yield "schema is missing"
     else:
-        yield from _schema_faults(holder["schema"], holder["schema"])
+        yield from _schema_errors(holder["schema"])
 
 
-def _schema_faults(top: Any, root: Any) -> Iterator[str]:
-    """The faults of a schema and all within it; the first is the outermost."""
-    stack = [("schema", top)]
+def _schema_errors(root: Any) -> Iterator[str]:
+    """Yield the errors of a schema and of all schemas within it, the outermost first."""
+    stack = [("schema", root)]
     while stack:
-        place, schema = stack.pop()
+        path, schema = stack.pop()
         if isinstance(schema, bool):
             continue
         if not isinstance(schema, dict):
-            yield f"{place} is no schema: it must be an object"
+            yield f"{path} is no schema: it must be an object"
             continue
-        yield from (f"{place}.{finding}" for finding in _own_faults(schema, root))
-        stack.extend((f"{place}.{step}", inner) for step, inner in _inner(schema))
+        yield from (f"{path}.{error}" for error in _keyword_errors(schema, root))
+        stack.extend((f"{path}.{step}", inner) for step, inner in _inner_schemas(schema))
 
 
-def _own_faults(schema: dict[str, Any], root: Any) -> Iterator[str]:
+def _keyword_errors(schema: dict[str, Any], root: Any) -> Iterator[str]:
     for name, value in schema.items():
-        if name in WANTED and not WANTED[name][0](value):
-            yield f"{name} must be {WANTED[name][1]}"
-    if "$ref" in schema and not _leads_somewhere(schema["$ref"], root):
+        if name in RULES and not RULES[name][0](value):
+            yield f"{name} must be {RULES[name][1]}"
+    if "$ref" in schema and not _has_target(schema["$ref"], root):
         yield "$ref leads nowhere"
 
 
@@ -104,7 +113,8 @@ def _is_size(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
-WANTED: dict[str, tuple[Callable[[object], bool], str]] = {
+# Keyword of a schema -> the predicate that its value must fulfil, and the predicate in words.
+RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "type": (_is_type, f"one of {', '.join(sorted(TYPES))}"),
     "required": (_is_names, "a list of names"),
     "enum": (_is_filled_list, "a list of at least one value"),
@@ -112,10 +122,9 @@ WANTED: dict[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(IN_LISTS, (_is_filled_list, "a list of at least one schema")),
     **dict.fromkeys(SIZES, (_is_size, "a number from 0")),
 }
-"""Field of a schema -> whether its value will do, and what it must be."""
 
 
-def _inner(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _inner_schemas(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name in IN_FIELDS:
         if isinstance(fields := schema.get(name), dict):
             yield from ((f"{name}.{field[:40]}", inner) for field, inner in fields.items())
@@ -124,23 +133,23 @@ def _inner(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((name, inner) for inner in choices)
     for name in ALONE:
         if name in schema:
-            several = schema[name] if isinstance(schema[name], list) else [schema[name]]
-            yield from ((name, inner) for inner in several)
+            choices = schema[name] if isinstance(schema[name], list) else [schema[name]]
+            yield from ((name, inner) for inner in choices)
 
 
-def _leads_somewhere(reference: object, root: Any) -> bool:
-    """Whether a reference within the schema has a target; one to elsewhere is not followed."""
+def _has_target(reference: object, root: Any) -> bool:
+    """Return True if ``reference`` has a target in ``root``, or leads out of the schema."""
     if not isinstance(reference, str):
         return False
     if not reference.startswith("#/"):
         return True
-    place = root
+    target = root
     for step in reference[2:].split("/"):
         name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(place, list) and name.isdecimal() and int(name) < len(place):
-            place = place[int(name)]
-        elif isinstance(place, dict) and name in place:
-            place = place[name]
+        if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+            target = target[int(name)]
+        elif isinstance(target, dict) and name in target:
+            target = target[name]
         else:
             return False
     return True

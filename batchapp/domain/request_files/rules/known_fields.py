@@ -1,4 +1,4 @@
-"""The fields that a body may have, by url: what is not among them is most likely a slip.
+"""The fields that a body may have, by url; any other field is most likely misspelled.
 
 Sources: OpenAI's API reference for each url, Anthropic's for /v1/messages, and what vLLM, which
 serves most open models, takes beyond them.
@@ -20,13 +20,13 @@ SAMPLING = frozenset(
         *("return_token_ids", "kv_transfer_params", "vllm_xargs", "request_id"),
     }
 )
+# The provider removes three of them: service_tier, priority and background.
 COMMON = frozenset(
     {
         *("model", "user", "metadata", "stream", "stream_options", "service_tier", "priority"),
         *("background", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
     }
 )
-"""Among them the three that the provider takes away: service_tier, priority and background."""
 
 TEMPLATE = frozenset(
     {
@@ -71,11 +71,11 @@ KNOWN_FIELDS = {
     "/v1/messages": MESSAGES | COMMON | SAMPLING | TEMPLATE,
 }
 
+# Arguments of OpenAI's Python client, which never sends them; in a file they mean nothing.
 CLIENT_ARGUMENTS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
-"""Arguments of OpenAI's Python client, which never sends them; in a file they mean nothing."""
 
 
 @lru_cache(maxsize=1_024)
 def guess_field(field: str, url: str) -> str:
-    """What ``field`` was probably meant to be, else ""."""
+    """Return the known field that is spelled most like ``field``, else ""."""
     return next(iter(get_close_matches(field, KNOWN_FIELDS[url], n=1, cutoff=0.8)), "")

@@ -1,4 +1,4 @@
-"""What one request must look like: its envelope, its body, and what its url asks for."""
+"""The rules for one request: its envelope, its body, and the input that its url needs."""
 
 import re
 from collections.abc import Mapping
@@ -9,19 +9,17 @@ from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.limits import ALLOWED_URLS, CUSTOM_ID_BYTES, HEADER_SAFE
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count, token_limit
 
-MODEL_NAME_LENGTH = 200
-"""Characters. Longer than any model's name; what is longer was meant for another field."""
+MODEL_NAME_LENGTH = 200  # characters; a longer text was meant for another field
 
-KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number"}
-KINDS |= {str: "text", list: "a list", dict: "an object"}
+TYPE_NAMES = {type(None): "null", bool: "true or false", int: "a number", float: "a number"}
+TYPE_NAMES |= {str: "text", list: "a list", dict: "an object"}
 
-
+# Matches nearly every custom_id and only valid ones, which saves them the single rules.
 PLAIN_ID = re.compile(r"[!-~][\t -~]{0,63}")
-"""What nearly every custom_id looks like; the others are looked at more closely."""
 
 
 class RequestFinding(NamedTuple):
-    """A fault without its place; ``other_line`` is the earlier line it repeats, else 0."""
+    """A finding without its place; ``other_line`` is the earlier line that is repeated, else 0."""
 
     code: str
     message: str
@@ -38,6 +36,7 @@ STREAM = RequestFinding(
     "stream",
     "stream is true, and a batch has nothing to stream to; leave it out or set it false.",
 )
+# By url: the fields of which a body needs one, and the finding if all of them are missing.
 INPUTS = {
     "/v1/chat/completions": (("messages",), NO_MESSAGES),
     "/v1/messages": (("messages",), NO_MESSAGES),
@@ -54,32 +53,31 @@ INPUTS = {
         RequestFinding("missing_input", "body has no input; add a text or a list of messages."),
     ),
 }
-"""url -> the fields of which it needs one, and what to say when all are missing."""
 
 
 def check_request(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[RequestFinding]:
-    """Every fault of one request on its own, errors and warnings, in the order of its fields."""
+    """Return the findings of one request by itself, in the order of its fields."""
     custom_id, url, body = request.get("custom_id"), request.get("url"), request.get("body")
-    found: list[RequestFinding | None] = []
+    findings: list[RequestFinding | None] = []
     is_plain = isinstance(custom_id, str) and PLAIN_ID.fullmatch(custom_id)
     if not is_plain or request.get("method") != "POST" or url not in urls:
-        found = [
+        findings = [
             check_custom_id(custom_id, present="custom_id" in request),
-            _method_finding(request),
-            _url_finding(request, urls),
+            _check_method(request),
+            _check_url(request, urls),
         ]
     if isinstance(body, dict):
-        found += _body_findings(body, url)
+        findings += _check_body(body, url)
     elif "body" in request:
         message = f"body is {describe_type(body)}; it must be a JSON object."
-        found.append(RequestFinding("body_not_object", message))
+        findings.append(RequestFinding("body_not_object", message))
     else:
-        found.append(NO_BODY)
-    return [each for each in found if each]
+        findings.append(NO_BODY)
+    return [finding for finding in findings if finding]
 
 
 def check_custom_id(value: object, *, present: bool = True) -> RequestFinding | None:
-    """The id links a result to its request, so it must be there, readable and short."""
+    """Check that the id is present, readable and short: it links a result to its request."""
     if not present:
         return RequestFinding(
             "missing_custom_id", "custom_id is missing; give each request its own."
@@ -107,15 +105,15 @@ def check_custom_id(value: object, *, present: bool = True) -> RequestFinding | 
 
 
 def describe_type(value: object) -> str:
-    """What a JSON value is, in words."""
-    return KINDS.get(type(value), "of another kind")
+    """Name the type of a JSON value for a message."""
+    return TYPE_NAMES.get(type(value), "of another kind")
 
 
-def quote(text: str, longest: int = 40) -> str:
-    return f"“{presentable(text, longest)}”"
+def quote(text: str, max_length: int = 40) -> str:
+    return f"“{presentable(text, max_length)}”"
 
 
-def _method_finding(request: Mapping[str, Any]) -> RequestFinding | None:
+def _check_method(request: Mapping[str, Any]) -> RequestFinding | None:
     method = request.get("method")
     if "method" not in request:
         return RequestFinding("missing_method", 'method is missing; add "method": "POST".')
@@ -128,7 +126,7 @@ def _method_finding(request: Mapping[str, Any]) -> RequestFinding | None:
     return None
 
 
-def _url_finding(request: Mapping[str, Any], urls: tuple[str, ...]) -> RequestFinding | None:
+def _check_url(request: Mapping[str, Any], urls: tuple[str, ...]) -> RequestFinding | None:
     url = request.get("url")
     example = next(iter(urls), ALLOWED_URLS[0])
     if "url" not in request:
@@ -145,24 +143,24 @@ def _url_finding(request: Mapping[str, Any], urls: tuple[str, ...]) -> RequestFi
     return None
 
 
-def _body_findings(body: dict[str, Any], url: object) -> list[RequestFinding | None]:
-    found = [check_model(body)]
+def _check_body(body: dict[str, Any], url: object) -> list[RequestFinding | None]:
+    findings = [check_model(body)]
     if isinstance(url, str):
-        found.append(_input_finding(body, url))
+        findings.append(_check_input(body, url))
         for field in OUTPUT_LIMIT_FIELDS.get(url, ()):
-            asked = body.get(field)
-            if asked is not None and not (is_count(asked) and asked <= MAX_OUTPUT):
-                found.append(_limit_finding(field, asked))
+            limit = body.get(field)
+            if limit is not None and not (is_count(limit) and limit <= MAX_OUTPUT):
+                findings.append(_bad_max_tokens(field, limit))
     if body.get("stream") is True:
-        found.append(STREAM)
-    asked = body.get("n")
-    if asked is not None and is_count(asked) and asked > 1:
+        findings.append(STREAM)
+    answers = body.get("n")
+    if answers is not None and is_count(answers) and answers > 1:
         message = (
-            f"n asks for {asked:,} answers: each is paid for, and results show the first alone; "
+            f"n asks for {answers:,} answers: each is paid for, and results show the first alone; "
             "leave n out unless you need them."
         )
-        found.append(RequestFinding("several_answers", message))
-    return found
+        findings.append(RequestFinding("several_answers", message))
+    return findings
 
 
 def check_model(body: dict[str, Any]) -> RequestFinding | None:
@@ -175,37 +173,34 @@ def check_model(body: dict[str, Any]) -> RequestFinding | None:
         return RequestFinding(
             "model_not_text", f"model is {describe_type(model)}; write the model's name as text."
         )
-    return _name_finding(model) if len(model) <= MODEL_NAME_LENGTH else _bad_name(model)
+    return _check_model_name(model) if len(model) <= MODEL_NAME_LENGTH else _bad_model(model)
 
 
-def _bad_name(model: str) -> RequestFinding:
+def _bad_model(model: str) -> RequestFinding:
     return RequestFinding(
         "bad_model_name", f"model {quote(model)} is no model's name; copy it from the list."
     )
 
 
-@lru_cache(maxsize=1_024)
-def _name_finding(model: str) -> RequestFinding | None:
-    """Remembered, since a file names few models and each many times."""
+@lru_cache(maxsize=1_024)  # a file names few models, and each many times
+def _check_model_name(model: str) -> RequestFinding | None:
     if not model.strip():
         return RequestFinding("blank_model", "model is blank; add the name of the model to ask.")
-    return None if model.isprintable() else _bad_name(model)
+    return None if model.isprintable() else _bad_model(model)
 
 
-def _input_finding(body: dict[str, Any], url: str) -> RequestFinding | None:
-    """Whether a field that ``url`` reads its input from is filled in."""
+def _check_input(body: dict[str, Any], url: str) -> RequestFinding | None:
+    """Check that one of the fields that ``url`` reads its input from is filled in."""
     if url not in INPUTS:
         return None
     fields, missing = INPUTS[url]
     for field in fields:
         if body.get(field) is not None:
-            break
-    else:
-        return missing
-    return _messages_finding(body["messages"]) if "messages" in fields else None
+            return _check_messages(body["messages"]) if "messages" in fields else None
+    return missing
 
 
-def _messages_finding(messages: object) -> RequestFinding | None:
+def _check_messages(messages: object) -> RequestFinding | None:
     if not isinstance(messages, list):
         return RequestFinding(
             "messages_not_list",
@@ -218,7 +213,7 @@ def _messages_finding(messages: object) -> RequestFinding | None:
     return None
 
 
-def _limit_finding(field: str, value: object) -> RequestFinding:
+def _bad_max_tokens(field: str, value: object) -> RequestFinding:
     if isinstance(value, float) and (whole := token_limit(value)):
         return RequestFinding(
             "bad_max_tokens",

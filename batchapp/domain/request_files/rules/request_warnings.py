@@ -1,4 +1,4 @@
-"""What a request may be meant to say but does not: warnings, never errors."""
+"""Find what is probably a mistake in a request without errors: warnings only."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ INSECURE_IMAGE = RequestFinding(
     "An image is to be fetched over http, which many providers refuse; give its https address, or "
     "put the image itself into the request.",
 )
-IMAGES = ("image_url", "input_image", "image")
+IMAGE_TYPES = ("image_url", "input_image", "image")
 SECRETS = (
     ("an AWS access key", rb"AKIA[0-9A-Z]{16}\b"),
     ("a GitHub token", rb"gh[pousr]_[A-Za-z0-9]{36}"),
@@ -24,113 +24,109 @@ SECRETS = (
     ("a Hugging Face token", rb"hf_[A-Za-z0-9]{34}\b"),
     ("an API key", rb"sk-(?=[\w-]{0,60}[0-9])[A-Za-z0-9_-]{20,200}(?![\w-])"),
 )
-START = rb"(?<!(?<!\\)\w)"
-"""A word begins, perhaps behind the n of a line ending, which JSON writes with a backslash."""
-
-WORDS_OF = tuple((what, re.compile(START + pattern)) for what, pattern in SECRETS)
-ANY_WORD = re.compile(START + b"(?:" + b"|".join(pattern for _, pattern in SECRETS) + b")")
+# The start of a word, also after the n of a line ending, which JSON writes as a backslash and n.
+WORD_START = rb"(?<!(?<!\\)\w)"
+SECRET_PATTERNS = tuple((name, re.compile(WORD_START + pattern)) for name, pattern in SECRETS)
+ANY_SECRET = re.compile(WORD_START + b"(?:" + b"|".join(pattern for _, pattern in SECRETS) + b")")
 PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")
 
-LONG = b"a" * 20
-LETTERS = bytes(
+# Translates all characters of words to "a". Secrets are or contain long words, which are rare, so
+# that one search for long words saves the patterns most of a line.
+WORD_CHARACTERS_TO_A = bytes(
     97 if (byte < 128 and chr(byte).isalnum()) or byte in b"_-" else 32 for byte in range(256)
 )
-"""All that words are made of becomes "a". Secrets are long words, or hold some, and few lines have
-many, so that one search for those saves the patterns most of a line."""
+LONG_WORD = b"a" * 20
 
-SEARCHED = 32 * 1024
-"""Bytes at either end of a line that secrets are looked for in. What is longer is an image or a
-document in base64."""
+# Bytes at both ends of a body that are searched for secrets; a longer body has an image or a
+# document in base64 between them.
+SEARCHED_BYTES = 32 * 1024
 
 
 def find_warnings(request: dict[str, Any], written: bytes) -> list[RequestFinding]:
-    """On a request without errors; ``written`` is its body as the line has it."""
-    found: list[RequestFinding] = []
+    """Return the warnings about a request; ``written`` is its body as written in the line."""
+    findings: list[RequestFinding] = []
     body, url = request["body"], request["url"]
     if len(request) > len(ENVELOPE):
-        found.extend(_misplaced(request, url))
+        findings.extend(_misplaced_fields(request, url))
     if not body.keys() <= known_fields.KNOWN_FIELDS.get(url, body.keys()):
-        found.append(_unknown(body, url))
-    if why := answer_schema.find_schema_error(body, url):
-        found.append(
+        findings.append(_unknown_field(body, url))
+    if error := answer_schema.find_schema_error(body, url):
+        findings.append(
             RequestFinding(
                 "bad_response_format",
-                f"The answer's format will be refused: {quote(why, 200)}. Correct the schema, or "
-                "ask for text.",
+                f"The answer's format will be refused: {quote(error, 200)}. Correct the schema, "
+                "or ask for text.",
             )
         )
     if _has_insecure_image(body):
-        found.append(INSECURE_IMAGE)
-    if what := find_secret(written):
-        found.append(
+        findings.append(INSECURE_IMAGE)
+    if secret := find_secret(written):
+        findings.append(
             RequestFinding(
                 "secret",
-                f"The request holds what looks like {what}, and it would be sent to the provider; "
-                "take it out, and replace the key if it is a real one.",
+                f"The request contains what looks like {secret}, and it would be sent to the "
+                "provider; remove it, and replace the key if it is a real one.",
             )
         )
-    return found
+    return findings
 
 
 def find_secret(data: bytes) -> str:
-    """What kind of secret ``data`` seems to hold, or ""; the secret itself is never repeated."""
-    if len(data) > 2 * SEARCHED:
-        data = data[:SEARCHED] + b"\n" + data[-SEARCHED:]
-    words = data.translate(LETTERS)
-    start = words.find(LONG)
+    """Name the kind of secret that ``data`` seems to contain, else ""; never the secret itself."""
+    if len(data) > 2 * SEARCHED_BYTES:
+        data = data[:SEARCHED_BYTES] + b"\n" + data[-SEARCHED_BYTES:]
+    words = data.translate(WORD_CHARACTERS_TO_A)
+    start = words.find(LONG_WORD)
     if start >= 0 and b"PRIVATE KEY-----" in data and PRIVATE_KEY.search(data):
         return "a private key"
     while start >= 0:
         end = words.find(b" ", start)
         end = len(data) if end < 0 else end
-        if ANY_WORD.search(data, start, end):
-            return next(what for what, word in WORDS_OF if word.search(data, start, end))
-        start = words.find(LONG, end)
+        if ANY_SECRET.search(data, start, end):
+            return next(name for name, word in SECRET_PATTERNS if word.search(data, start, end))
+        start = words.find(LONG_WORD, end)
     return ""
 
 
-def _misplaced(request: dict[str, Any], url: str) -> Iterator[RequestFinding]:
-    lost = (request.keys() - ENVELOPE) & known_fields.KNOWN_FIELDS.get(url, frozenset())
-    for field in sorted(lost):
+def _misplaced_fields(request: dict[str, Any], url: str) -> Iterator[RequestFinding]:
+    misplaced = (request.keys() - ENVELOPE) & known_fields.KNOWN_FIELDS.get(url, frozenset())
+    for field in sorted(misplaced):
         yield RequestFinding(
             "misplaced_field",
             f"{field} stands beside body, where it is dropped; move it into body.",
         )
 
 
-def _unknown(body: dict[str, Any], url: str) -> RequestFinding:
-    """The first field of ``body`` that ``url`` does not know, and how many more there are."""
+def _unknown_field(body: dict[str, Any], url: str) -> RequestFinding:
     unknown = [field for field in body if field not in known_fields.KNOWN_FIELDS[url]]
     field, more = unknown[0], len(unknown) - 1
     if field in known_fields.CLIENT_ARGUMENTS:
         advice = "it is an argument of the Python client; leave it out"
-    elif meant := known_fields.guess_field(field[:40], url):
-        advice = f"perhaps {meant} is meant"
+    elif guess := known_fields.guess_field(field[:40], url):
+        advice = f"perhaps {guess} is meant"
     else:
         advice = "leave it out unless you know that the model takes it"
-    others = f" (and {more:,} more)" if more else ""
+    suffix = f" (and {more:,} more)" if more else ""
     return RequestFinding(
         "unknown_field",
-        f"body has a field {quote(field)}{others} that {url} does not know: it is refused or "
+        f"body has a field {quote(field)}{suffix} that {url} does not know: it is refused or "
         f"ignored; {advice}.",
     )
 
 
 def _has_insecure_image(body: dict[str, Any]) -> bool:
     for field in ("messages", "input"):
-        turns = body.get(field)
-        for turn in turns if isinstance(turns, list) else ():
-            if not isinstance(turn, dict):
-                continue
-            content = turn.get("content")
+        messages = body.get(field)
+        for message in messages if isinstance(messages, list) else ():
+            content = message.get("content") if isinstance(message, dict) else None
             for part in content if isinstance(content, list) else ():
-                if isinstance(part, dict) and part.get("type") in IMAGES and _is_insecure(part):
+                if isinstance(part, dict) and part.get("type") in IMAGE_TYPES and _is_http(part):
                     return True
     return False
 
 
-def _is_insecure(part: dict[str, Any]) -> bool:
-    """Whether the image of one part of a message has an http address, wherever it is written."""
+def _is_http(part: dict[str, Any]) -> bool:
+    """Return True if one of the fields that may name the image has an http address."""
     for field in ("image_url", "image", "source"):
         value = part.get(field)
         address = value.get("url") if isinstance(value, dict) else value

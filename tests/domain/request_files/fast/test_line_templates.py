@@ -1,4 +1,4 @@
-"""Lines judged by the frame they share: the same is said of each as if it stood alone."""
+"""Line templates give each line the same report as a check of that line alone."""
 
 import json
 from random import Random
@@ -14,15 +14,15 @@ from tests.fuzz.check_lines import mutated
 
 QWEN = "Qwen/Qwen3-14B-FP8"
 MODELS = (QWEN, "Qwen/Qwen3.5-9B", "Qwen/Qwen3-VL-8B-Instruct", "openai/gpt-oss-20b", "unknown")
+# Texts that a template, a tokenizer or a check may treat in a special way.
 TEXTS = (
     *("", " ", "a", "b", "\n Hi ", '"', "\\", '\\"', "custom_id", "é", "文😀", "\u2028", "\x7f"),
     *("<|im_end|>", "</think>", "<tool_response>\nx\n</tool_response>", "data:,;base64,"),
     *('"model": "m"', "{[" * 99, "x" * 70_000, "sk-" + "aB3" * 16, "key: value\n" * 9),
 )
-"""What a template, a tokenizer or a check may treat in a way of its own."""
-
 IDS = ("a", "b", "r 2", "", " ", "é", '"', "\\", "\t", "x" * 64, "x" * 65, "POST", "custom_id")
 EXTRA = ({}, {"max_tokens": 5}, {"n": 2}, {"tools": []}, {"metadata": {"custom_id": "a"}})
+# Replacements of bytes in an encoded line.
 CHANGES: tuple[tuple[bytes, bytes], ...] = (
     *((b"{", b" {"), (b"{", b"\xef\xbb\xbf{"), (b"{", b"\xc2\xa0{"), (b": ", b":")),
     *((b"}]", b"}] "), (b"}}", b"}}\r"), (b"}}", b"},\r}"), (b"}}", b"}"), (b"}}", b"}}}")),
@@ -33,16 +33,15 @@ CHANGES: tuple[tuple[bytes, bytes], ...] = (
     *((b"{", b'{"note": {"custom_id": "z"}, '), (b', "stream"', b', "user": "Hi", "stream"')),
     *((b'"stream": false', b'"stream": true'), (b'"stream": false', b'"zzz": 1, "model": "m"')),
 )
-"""Of a written line, to the letter."""
 
 
 def make_lines(chance: Random) -> list[bytes]:
-    """Lines that mostly share a frame, and some that nearly do."""
+    """Make lines that mostly share a line template, and some that nearly do."""
     model, extra = chance.choice(MODELS), chance.choice(EXTRA)
     system = chance.choice([None, "Be brief.", *TEXTS])
     is_ascii, is_last = chance.random() < 0.5, chance.random() < 0.1
     common = chance.choice(CHANGES) if chance.random() < 0.4 else (b"", b"")
-    made: list[bytes] = []
+    lines: list[bytes] = []
     for number in range(12):
         text = chance.choice([f"Question {number}", "Hi", *TEXTS])
         messages = [{"role": "user", "content": text}]
@@ -58,18 +57,18 @@ def make_lines(chance: Random) -> list[bytes]:
         if chance.random() < 0.15:
             line = line.replace(*chance.choice(CHANGES), 1)
         if chance.random() < 0.15:
-            line = mutated(chance, line, made[-1] if made else line)
-        made += line.split(b"\n")
-    return made
+            line = mutated(chance, line, lines[-1] if lines else line)
+        lines += line.split(b"\n")
+    return lines
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_in_company_a_line_is_judged_as_it_is_alone(seed):
+def test_a_line_among_others_has_the_same_report_as_alone(seed):
     for number in range(60):
-        made = make_lines(Random(f"{seed}/{number}"))
-        data = b"".join(line + b"\n" for line in made)
+        lines = make_lines(Random(f"{seed}/{number}"))
+        data = b"".join(line + b"\n" for line in lines)
 
-        assert check_block(Block(data), LIMITS) == [check_line(li, len(li), LIMITS) for li in made]
+        assert check_block(Block(data), LIMITS) == [check_line(x, len(x), LIMITS) for x in lines]
 
 
 @pytest.mark.parametrize("system", ["a", "b", "the same"])
@@ -81,37 +80,37 @@ def test_texts_that_are_alike_are_told_apart(custom_id, question, system):
         messages = [{"role": role, "content": text} for role, text in roles]
         return make_line(custom_id=texts[0], body={"model": QWEN, "messages": messages})
 
-    made = [line(custom_id, question, system), line("c", question, "x"), line("d", "y", "zz z")]
-    data = b"".join(each + b"\n" for each in made)
+    lines = [line(custom_id, question, system), line("c", question, "x"), line("d", "y", "zz z")]
+    data = b"".join(line + b"\n" for line in lines)
 
-    assert check_block(Block(data), LIMITS) == [check_line(li, len(li), LIMITS) for li in made]
+    assert check_block(Block(data), LIMITS) == [check_line(x, len(x), LIMITS) for x in lines]
 
 
 @pytest.mark.parametrize(
-    ("old", "one", "other"),
+    ("old", "first", "second"),
     [
         (b"{", b'{"note": {"custom_id": "y"}, ', b'{"note": {"custom_id": "z"}, '),
         (b'"Hi"', b'"Hi", "name": "Hi"', b'"Hi", "name": "Hello there"'),
         (b'"Hi"', b'"Hi", "content": "Hi"', b'"Hi there, you", "content": "Hi"'),
     ],
 )
-def test_what_only_looks_like_a_custom_id_or_a_question_is_taken_for_neither(old, one, other):
+def test_texts_that_only_look_like_a_custom_id_or_a_question_are_neither(old, first, second):
     body = {"model": QWEN, "messages": [{"role": "user", "content": "Hi"}]}
-    made = [make_line(body=body).replace(old, new, 1) for new in (one, one, other, other)]
+    lines = [make_line(body=body).replace(old, new, 1) for new in (first, first, second, second)]
 
-    assert check_block(Block(b"".join(each + b"\n" for each in made)), LIMITS) == [
-        check_line(li, len(li), LIMITS) for li in made
+    assert check_block(Block(b"".join(line + b"\n" for line in lines)), LIMITS) == [
+        check_line(x, len(x), LIMITS) for x in lines
     ]
 
 
-def test_lines_that_differ_in_custom_id_and_question_alone_are_judged_by_their_frame():
+def test_lines_that_differ_in_custom_id_and_question_alone_are_checked_by_a_line_template():
     def line(number: int) -> bytes:
         messages = [{"role": "user", "content": f'"{number}"?'}]
         return make_line(custom_id=f"r-{number}", body={"model": QWEN, "messages": messages})
 
-    frames = LineTemplates(LIMITS)
+    templates = LineTemplates(LIMITS)
     row = check_request_line(line(1), LIMITS)
-    frames.learn(line(1), row, check_line(line(1), len(line(1)), LIMITS))
+    templates.learn(line(1), row, check_line(line(1), len(line(1)), LIMITS))
 
-    assert frames.judge(line(234)) == check_line(line(234), len(line(234)), LIMITS)
-    assert frames.judge(line(5).replace(b"POST", b"GET")) is None
+    assert templates.check(line(234)) == check_line(line(234), len(line(234)), LIMITS)
+    assert templates.check(line(5).replace(b"POST", b"GET")) is None

@@ -1,4 +1,4 @@
-"""A check with a second process: the same report, whatever becomes of that process."""
+"""A check with a second process gives the same report, whatever happens to that process."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ SMALL = Limits(max_bytes=1_000_000, max_body_bytes=200)
 
 @pytest.fixture(autouse=True)
 def is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many processors the tests have, and beside the thread that tests in parallel."""
+    """Make a second process possible with one processor, and beside the threads of the tests."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
     usual = threading.active_count()
     real = threading.active_count
@@ -49,15 +49,15 @@ def cut(data: bytes, size: int) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-def many(number: int = 400) -> bytes:
-    """Some blocks of good lines, a few of them wrong or repeated."""
+def make_lines(number: int = 400) -> bytes:
+    """Make some blocks of lines, a few of them with findings."""
     good = [make_line(custom_id=f"r-{n % 390}", body=make_body(seed=n)) for n in range(number)]
     return make_file(*good[:50], b"nonsense", *good[50:], good[3])
 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_file, "BLOCK", 1_000)
+    monkeypatch.setattr(check_file, "BLOCK_BYTES", 1_000)
 
 
 @settings(max_examples=40, deadline=None)
@@ -68,104 +68,103 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     st.integers(100, 2_000),
     st.sampled_from([LIMITS, SMALL]),
 )
-def test_wherever_the_file_is_cut_the_report_is_that_of_one_process(
-    found, ending, chunk, block, limits
-):
-    data = b"\n".join(found) + ending
+def test_whatever_the_chunks_the_report_is_that_of_one_process(rows, ending, chunk, block, limits):
+    data = b"\n".join(rows) + ending
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check_file, "BLOCK", block)
+        patch.setattr(check_file, "BLOCK_BYTES", block)
         patch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
         alone = check_file.check([data], limits)
-        helped = check_file.check(cut(data, chunk), limits, with_second_process=True)
+        shared = check_file.check(cut(data, chunk), limits, with_second_process=True)
 
-    assert helped == alone
+    assert shared == alone
 
 
 @given(st.binary(max_size=300), st.integers(1, 50), st.integers(1, 80), st.integers(1, 60))
 def test_blocks_hold_the_lines_that_splitting_finds(data, chunk, size, longest):
     data = data.replace(b"a", b"\n")
 
-    found = [
+    expected = [(line.data, line.length) for line in lines.split([data], longest)]
+    assert expected == [
         (line[:longest], length)
         for block in lines.iter_blocks(cut(data, chunk), size, longest)
         for line, length in block.lines()
     ]
 
-    assert found == [(line.data, line.length) for line in lines.split([data], longest)]
-
 
 @pytest.mark.usefixtures("small_blocks")
 def test_the_second_process_does_a_share_of_the_work(monkeypatch):
-    mine = []
+    checked_here = []
 
-    def judge(block, limits):
-        mine.append(block)
+    def check(block, limits):
+        checked_here.append(block)
         return check_block(block, limits)
 
-    monkeypatch.setattr(second_process, "check_block", judge)  # a fork's list is its own
+    monkeypatch.setattr(second_process, "check_block", check)  # the fork has a list of its own
 
-    report = check_file.check([many()], LIMITS, with_second_process=True)
+    report = check_file.check([make_lines()], LIMITS, with_second_process=True)
 
     assert report.requests == 402
-    assert len(mine) < len(list(lines.iter_blocks([many()], 1_000, LIMITS.longest_line))) - 1
+    blocks = list(lines.iter_blocks([make_lines()], 1_000, LIMITS.max_line_bytes))
+    assert len(checked_here) < len(blocks) - 1
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
-    alone = check_file.check([many()], LIMITS)
-    started = []
+    alone = check_file.check([make_lines()], LIMITS)
+    processes = []
 
-    class Watched(second_process.SecondProcess):
+    class Recorded(second_process.SecondProcess):
         def __enter__(self):
-            started.append(self)
+            processes.append(self)
             return super().__enter__()
 
     def chunks():
-        for number, chunk in enumerate(cut(many(), 5_000)):
+        for number, chunk in enumerate(cut(make_lines(), 5_000)):
             if number == 4:
-                os.kill(started[0]._pid, signal.SIGKILL)
+                os.kill(processes[0]._pid, signal.SIGKILL)
             yield chunk
 
-    monkeypatch.setattr(second_process, "SecondProcess", Watched)
+    monkeypatch.setattr(second_process, "SecondProcess", Recorded)
 
     assert check_file.check(chunks(), LIMITS, with_second_process=True) == alone
-    assert started
+    assert processes
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_what_the_second_process_cannot_say_or_hold_is_done_here(monkeypatch):
-    alone = check_file.check([many()], LIMITS)
-    monkeypatch.setattr(second_process, "SLOT", 1_100)  # less than what is said of some blocks
+def test_blocks_and_reports_that_do_not_fit_a_slot_are_checked_here(monkeypatch):
+    alone = check_file.check([make_lines()], LIMITS)
+    monkeypatch.setattr(second_process, "SLOT_BYTES", 1_100)  # less than some reports
 
-    assert check_file.check([many()], LIMITS, with_second_process=True) == alone
+    assert check_file.check([make_lines()], LIMITS, with_second_process=True) == alone
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_whoever_gives_up_leaves_no_process_behind():
+def test_a_check_that_is_interrupted_leaves_no_process_behind():
     class LostLease(Exception):
         pass
 
     def progress(_lines: int) -> None:
         raise LostLease
 
+    data = make_lines(1_200)
     for _ in range(3):
         with pytest.raises(LostLease):
-            check_file.check([many(1_200)], LIMITS, progress=progress, with_second_process=True)
+            check_file.check([data], LIMITS, progress=progress, with_second_process=True)
 
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_progress_is_told_alike_with_a_second_process():
-    told: list[int] = []
+def test_progress_is_the_same_with_a_second_process():
+    data, numbers = make_lines(2_500), list[int]()
 
-    check_file.check([many(2_500)], LIMITS, progress=told.append, with_second_process=True)
+    check_file.check([data], LIMITS, progress=numbers.append, with_second_process=True)
 
-    assert told == [1_000, 2_000, 2_502]
+    assert numbers == [1_000, 2_000, 2_502]
 
 
-def test_beside_threads_nothing_is_forked():
+def test_beside_threads_no_process_is_forked():
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()

@@ -15,7 +15,7 @@ def workbook() -> bytes:
     return file.getvalue()
 
 
-def archive() -> bytes:
+def zip_archive() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("requests.jsonl", make_line())
@@ -31,7 +31,7 @@ MANY = [make_request(custom_id=f"{number}") for number in range(50)]
         (json.dumps(MANY).encode(), "json_array"),
         (json.dumps(MANY, indent=2).encode(), "json_array"),
         (b"\xef\xbb\xbf[\r\n" + make_file(*[make_line() + b","] * 9) + b"]", "json_array"),
-        (b"\n".join(json.dumps(each, indent=2).encode() for each in MANY), "pretty_printed_json"),
+        (b"\n".join(json.dumps(row, indent=2).encode() for row in MANY), "pretty_printed_json"),
         (json.dumps(MANY[0], indent=4).replace("\n", "\r\n").encode(), "pretty_printed_json"),
         (b'{"custom_id": "a",\n "method": "POST"}', "pretty_printed_json"),
         (b'{"requests": [\n{"custom_id": "a"}\n]}', "pretty_printed_json"),
@@ -41,7 +41,7 @@ MANY = [make_request(custom_id=f"{number}") for number in range(50)]
         (b"Hello\nWorld\n" * 99, "plain_text"),
         (b"<!DOCTYPE html>\n<html>\n<title>Sign in</title>", "markup"),
         (gzip.compress(gzip.compress(make_line()), mtime=0), "compressed"),
-        (archive(), "compressed"),
+        (zip_archive(), "compressed"),
         (workbook(), "spreadsheet"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "spreadsheet"),
         (b"PAR1" + bytes(100), "binary"),
@@ -52,7 +52,7 @@ MANY = [make_request(custom_id=f"{number}") for number in range(50)]
         (make_file(make_line()).decode().encode("utf-32"), "utf16"),
     ],
 )
-def test_what_is_no_request_file_gets_one_helpful_fault(data, code):
+def test_a_file_of_another_type_gets_one_helpful_finding(data, code):
     report = check_bytes(data)
 
     assert report.finding_totals == {code: 1}
@@ -62,7 +62,7 @@ def test_what_is_no_request_file_gets_one_helpful_fault(data, code):
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "expected"),
     [
         (make_file(b"oops, this is not JSON", make_line()), {"invalid_json": 1}),
         (make_file(b"[]", make_line()), {"not_an_object": 1}),
@@ -78,15 +78,15 @@ def test_what_is_no_request_file_gets_one_helpful_fault(data, code):
         (make_file(make_line().partition(b' "method')[0], make_line()), {"invalid_json": 1}),
     ],
 )
-def test_a_request_file_with_a_broken_line_is_checked_line_by_line(data, found):
+def test_a_request_file_with_a_broken_line_is_checked_line_by_line(data, expected):
     totals = codes(data)
 
-    assert {code: totals[code] for code in found} == found
+    assert {code: totals[code] for code in expected} == expected
     assert set(totals) <= {"invalid_json", "not_an_object"}
 
 
 @pytest.mark.parametrize("data", [b"id,text\n1,x\n", workbook(), b"\xd0\xcf\x11\xe0" + bytes(600)])
-def test_a_table_is_led_to_where_requests_are_made_of_it(data):
+def test_the_finding_on_a_table_names_the_page_that_creates_requests_from_it(data):
     (finding,) = check_bytes(data).findings
 
     assert "Make requests from a table" in finding.message

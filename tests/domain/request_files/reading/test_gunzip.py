@@ -14,7 +14,7 @@ PACKED = gzip.compress(FILE, mtime=0)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, len(PACKED)])
-def test_an_archive_is_read_through_however_it_comes(size):
+def test_an_archive_is_unpacked_whatever_the_size_of_its_chunks(size):
     chunks = [PACKED[at : at + size] for at in range(0, len(PACKED), size)]
 
     report = check(chunks, LIMITS)
@@ -24,7 +24,7 @@ def test_an_archive_is_read_through_however_it_comes(size):
     assert len(list(read_requests(chunks))) == 200
 
 
-def test_several_members_and_padding_are_one_file_as_to_gzip_itself():
+def test_several_members_and_padding_are_one_file_as_for_gzip_itself():
     half = FILE.index(b"\n", 5_000) - 40
     packed = gzip.compress(FILE[:half]) + gzip.compress(FILE[half:]) + b"\0" * 512
 
@@ -34,7 +34,7 @@ def test_several_members_and_padding_are_one_file_as_to_gzip_itself():
     assert report.bytes == len(FILE)
 
 
-def test_faults_within_an_archive_have_their_lines():
+def test_findings_within_an_archive_have_their_lines():
     packed = gzip.compress(make_file(make_line(), b"{", make_line(custom_id="b", method="PUT")))
 
     report = check_bytes(packed)
@@ -46,7 +46,7 @@ def test_faults_within_an_archive_have_their_lines():
 
 
 @pytest.mark.parametrize("size", [2, 10, 100, len(PACKED) // 2, len(PACKED) - 1])
-def test_an_archive_that_ends_too_early_is_one_error_and_its_last_line_is_not_judged(size):
+def test_an_archive_that_ends_too_early_is_one_error_and_its_last_line_is_not_checked(size):
     report = check_bytes(PACKED[:size])
 
     assert report.finding_totals == {"gzip_truncated": 1}
@@ -75,11 +75,11 @@ def test_an_archive_may_not_unpack_to_more_than_the_connection_accepts():
     assert check_bytes(PACKED, too_little).finding_totals == {"gzip_too_large": 1}
 
 
-def test_a_bomb_is_given_up_early_and_never_held():
-    pressing = zlib.compressobj(9, wbits=31)
-    bomb = pressing.compress(make_line() + b"\n")
-    bomb += b"".join(pressing.compress(b" " * 1024 * 1024) for _ in range(64))
-    bomb += pressing.flush()
+def test_a_bomb_is_refused_early_and_never_kept_in_memory():
+    compressor = zlib.compressobj(9, wbits=31)
+    bomb = compressor.compress(make_line() + b"\n")
+    bomb += b"".join(compressor.compress(b" " * 1024 * 1024) for _ in range(64))
+    bomb += compressor.flush()
 
     tracemalloc.start()
     report = check([bomb], Limits(max_bytes=10**12))

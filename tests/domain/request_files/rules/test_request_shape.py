@@ -8,7 +8,7 @@ from batchapp.domain.request_files.rules.request_shape import MAX_SHAPES_PER_MOD
 from batchapp.domain.tokens.questions import find_question
 
 CHAT = "/v1/chat/completions"
-ASKED = {
+BODY = {
     "model": "m",
     "max_tokens": 100,
     "messages": [
@@ -19,10 +19,10 @@ ASKED = {
 
 
 def with_system(text: str) -> dict[str, object]:
-    return ASKED | {"messages": [{"role": "system", "content": text}, ASKED["messages"][1]]}
+    return BODY | {"messages": [{"role": "system", "content": text}, BODY["messages"][1]]}
 
 
-def checked(*bodies: dict[str, object], url: str = CHAT) -> check_file.ModelFacts:
+def check_facts(*bodies: dict[str, object], url: str = CHAT) -> check_file.ModelFacts:
     lines = [
         json.dumps({"custom_id": f"id {number}", "method": "POST", "url": url, "body": body})
         for number, body in enumerate(bodies)
@@ -33,26 +33,26 @@ def checked(*bodies: dict[str, object], url: str = CHAT) -> check_file.ModelFact
 
 
 def test_another_question_has_the_same_shape():
-    other = ASKED | {"messages": [ASKED["messages"][0], {"role": "user", "content": "Why?"}]}
+    other = BODY | {"messages": [BODY["messages"][0], {"role": "user", "content": "Why?"}]}
 
-    assert hash_shape(ASKED, CHAT) == hash_shape(other, CHAT)
-    assert hash_shape(ASKED, CHAT) == hash_shape(ASKED | {"model": "n", "temperature": 0.2}, CHAT)
+    assert hash_shape(BODY, CHAT) == hash_shape(other, CHAT)
+    assert hash_shape(BODY, CHAT) == hash_shape(BODY | {"model": "n", "temperature": 0.2}, CHAT)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         with_system("Answer at length."),
-        ASKED | {"max_tokens": 101},
-        ASKED | {"n": 2},
-        ASKED | {"response_format": {"type": "json_object"}},
-        ASKED | {"tools": [{"type": "function", "function": {"name": "look"}}]},
-        ASKED | {"reasoning_effort": "high"},
-        ASKED | {"messages": ASKED["messages"][1:]},
+        BODY | {"max_tokens": 101},
+        BODY | {"n": 2},
+        BODY | {"response_format": {"type": "json_object"}},
+        BODY | {"tools": [{"type": "function", "function": {"name": "look"}}]},
+        BODY | {"reasoning_effort": "high"},
+        BODY | {"messages": BODY["messages"][1:]},
     ],
 )
-def test_what_forms_an_answer_makes_another_shape(changed: dict[str, object]):
-    assert hash_shape(ASKED, CHAT) != hash_shape(changed, CHAT)
+def test_a_field_that_forms_the_answer_makes_another_shape(changed: dict[str, object]):
+    assert hash_shape(BODY, CHAT) != hash_shape(changed, CHAT)
 
 
 def test_half_a_character_has_a_shape_too():
@@ -75,15 +75,15 @@ def test_a_role_of_any_type_does_not_stop_the_check(model: str, role: object):
 def test_a_file_has_the_shape_that_most_of_its_requests_have():
     others = [with_system(f"Answer {number}.") for number in range(2)]
 
-    assert checked(ASKED, *others, ASKED, ASKED).shape == hash_shape(ASKED, CHAT)
-    assert not checked(ASKED, *others, ASKED).shape
+    assert check_facts(BODY, *others, BODY, BODY).shape == hash_shape(BODY, CHAT)
+    assert not check_facts(BODY, *others, BODY).shape
 
 
 def test_a_file_of_as_many_shapes_as_requests_has_none():
     bodies = [with_system(f"Answer {number}.") for number in range(3 * MAX_SHAPES_PER_MODEL)]
 
-    assert not checked(*bodies).shape
+    assert not check_facts(*bodies).shape
 
 
 def test_embeddings_have_no_shape():
-    assert not checked({"model": "m", "input": "text"}, url="/v1/embeddings").shape
+    assert not check_facts({"model": "m", "input": "text"}, url="/v1/embeddings").shape

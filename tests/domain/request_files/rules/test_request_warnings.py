@@ -3,61 +3,61 @@ import pytest
 from batchapp.domain.request_files.check_file import Severity
 from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES, SEVERITIES
 from batchapp.domain.request_files.rules.request_warnings import find_secret
-from tests.domain.request_lines import CHAT, check_bytes, codes, make_body, make_file, make_line
+from tests.domain.request_lines import check_bytes, codes, make_body, make_file, make_line
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 
 
-def asking(schema: object, **fields: object) -> dict:
+def format_of(schema: object, **fields: object) -> dict:
     return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema, **fields}}
 
 
-def provider_batches(*content: object) -> dict:
-    return make_body(messages=[{"role": "user", "content": list(content)}])
+def with_parts(*parts: object) -> dict:
+    return make_body(messages=[{"role": "user", "content": list(parts)}])
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"),
+    ("answer_format", "words"),
     [
         ("json", "no object"),
         ({}, "its type must be"),
         ({"type": "json"}, "its type must be"),
         ({"type": "json_schema"}, "json_schema is missing"),
-        (asking(SCHEMA, name=""), "needs a name"),
+        (format_of(SCHEMA, name=""), "needs a name"),
         ({"type": "json_schema", "json_schema": {"name": "x"}}, "schema is missing"),
-        (asking([]), "schema is no schema"),
-        (asking({"type": "str"}), "schema.type must be one of"),
-        (asking({"type": ["string", "nil"]}), "schema.type must be one of"),
-        (asking({"properties": {"a": {"type": "text"}}}), "schema.properties.a.type"),
-        (asking({"properties": []}), "schema.properties must be an object"),
-        (asking({"items": {"enum": []}}), "schema.items.enum must be a list"),
-        (asking({"required": True}), "schema.required must be a list"),
-        (asking({"anyOf": [{"minLength": -1}]}), "schema.anyOf.minLength must be a number"),
-        (asking({"$ref": "#/$defs/a", "$defs": {"b": {}}}), "$ref leads nowhere"),
+        (format_of([]), "schema is no schema"),
+        (format_of({"type": "str"}), "schema.type must be one of"),
+        (format_of({"type": ["string", "nil"]}), "schema.type must be one of"),
+        (format_of({"properties": {"a": {"type": "text"}}}), "schema.properties.a.type"),
+        (format_of({"properties": []}), "schema.properties must be an object"),
+        (format_of({"items": {"enum": []}}), "schema.items.enum must be a list"),
+        (format_of({"required": True}), "schema.required must be a list"),
+        (format_of({"anyOf": [{"minLength": -1}]}), "schema.anyOf.minLength must be a number"),
+        (format_of({"$ref": "#/$defs/a", "$defs": {"b": {}}}), "$ref leads nowhere"),
     ],
 )
-def test_an_answer_format_that_will_be_refused_is_a_warning(wanted, says):
-    report = check_bytes(make_line(body=make_body(response_format=wanted)))
+def test_an_answer_format_that_will_be_refused_is_a_warning(answer_format, words):
+    report = check_bytes(make_line(body=make_body(response_format=answer_format)))
 
     assert report.finding_totals == {"bad_response_format": 1}
     assert report.is_valid
-    assert says in report.findings[0].message
+    assert words in report.findings[0].message
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "answer_format",
     [
         None,
         {"type": "text"},
         {"type": "json_object"},
-        asking(SCHEMA, strict=True),
-        asking({"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#"}}}}),
-        asking({"type": ["object", "null"], "additionalProperties": False, "oneOf": [True]}),
-        asking({"properties": {"type": {"type": "string"}, "enum": {"enum": [1]}}}),
+        format_of(SCHEMA, strict=True),
+        format_of({"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#"}}}}),
+        format_of({"type": ["object", "null"], "additionalProperties": False, "oneOf": [True]}),
+        format_of({"properties": {"type": {"type": "string"}, "enum": {"enum": [1]}}}),
     ],
 )
-def test_a_sound_answer_format_is_no_fault(wanted):
-    assert codes(make_line(body=make_body(response_format=wanted))) == {}
+def test_a_valid_answer_format_has_no_finding(answer_format):
+    assert codes(make_line(body=make_body(response_format=answer_format))) == {}
 
 
 def test_the_responses_api_writes_its_format_flat():
@@ -70,32 +70,22 @@ def test_the_responses_api_writes_its_format_flat():
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("body", "totals"),
     [
-        (
-            make_line(
-                body=provider_batches({"type": "image_url", "image_url": {"url": "http://a/b"}})
-            ),
-            True,
-        ),
-        (make_line(body=provider_batches({"type": "image_url", "image_url": "HTTP://a/b"})), True),
-        (make_line(body=provider_batches({"type": "image", "source": {"url": "http://a"}})), True),
-        (
-            make_line(
-                body=provider_batches({"type": "image_url", "image_url": {"url": "https://a"}})
-            ),
-            False,
-        ),
-        (make_line(body=provider_batches({"type": "text", "text": "http://a"})), False),
-        (make_line(body=make_body(messages=[{"content": "http://a/b.png"}])), False),
+        (with_parts({"type": "image_url", "image_url": {"url": "http://a"}}), {"http_image": 1}),
+        (with_parts({"type": "image_url", "image_url": "HTTP://a/b"}), {"http_image": 1}),
+        (with_parts({"type": "image", "source": {"url": "http://a"}}), {"http_image": 1}),
+        (with_parts({"type": "image_url", "image_url": {"url": "https://a"}}), {}),
+        (with_parts({"type": "text", "text": "http://a"}), {}),
+        (make_body(messages=[{"content": "http://a/b.png"}]), {}),
     ],
 )
-def test_an_image_over_http_is_a_warning(line, found):
-    assert codes(line) == ({"http_image": 1} if found else {})
+def test_an_image_over_http_is_a_warning(body, totals):
+    assert codes(make_line(body=body)) == totals
 
 
 @pytest.mark.parametrize(
-    ("field", "says"),
+    ("field", "words"),
     [
         ("max_token", "perhaps max_tokens"),
         ("temprature", "perhaps temperature"),
@@ -103,11 +93,11 @@ def test_an_image_over_http_is_a_warning(line, found):
         ("zzz", "leave it out unless"),
     ],
 )
-def test_a_field_that_the_url_does_not_know_is_a_warning(field, says):
+def test_a_field_that_the_url_does_not_know_is_a_warning(field, words):
     report = check_bytes(make_line(body=make_body(**{field: 1})))
 
     assert report.finding_totals == {"unknown_field": 1}
-    assert says in report.findings[0].message
+    assert words in report.findings[0].message
 
 
 def test_a_field_beside_the_body_that_belongs_into_it_is_a_warning():
@@ -127,7 +117,7 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("secret", SECRETS, ids=[secret[:8] for secret in SECRETS])
-def test_what_looks_like_a_key_is_a_warning_that_does_not_repeat_it(secret):
+def test_a_secret_is_a_warning_that_does_not_repeat_it(secret):
     body = make_body(messages=[{"role": "user", "content": f"Use {secret} for it"}])
 
     report = check_bytes(make_line(body=body))
@@ -144,7 +134,7 @@ def test_a_key_begins_where_a_word_begins(secret):
     assert not find_secret(f"_{secret}".encode())
 
 
-def test_a_github_key_of_the_new_kind_is_one_too():
+def test_a_github_key_of_the_new_kind_is_a_secret():
     assert find_secret(b"github_pat_" + b"aB3dE6gH9jK" * 2 + b"_" + b"x1" * 29 + b"y")
 
 
@@ -162,7 +152,7 @@ def test_long_words_checksums_and_images_are_no_secrets(text):
     assert codes(make_line(body=body)) == {}
 
 
-def test_rows_that_ask_the_same_are_counted_with_what_they_come_to():
+def test_requests_with_an_identical_body_are_counted_with_their_tokens():
     same = make_body(max_tokens=5)
     lines = [
         make_line(custom_id="a", body=same),
@@ -174,16 +164,16 @@ def test_rows_that_ask_the_same_are_counted_with_what_they_come_to():
 
     report = check_bytes(make_file(*lines))
 
-    twins = [finding for finding in report.findings if finding.code == "identical_body"]
-    assert [(finding.line, finding.other_line) for finding in twins] == [(3, 1), (4, 1)]
+    identical = [finding for finding in report.findings if finding.code == "identical_body"]
+    assert [(finding.line, finding.other_line) for finding in identical] == [(3, 1), (4, 1)]
     assert report.is_valid is False
-    one = check_bytes(make_line(body=same)).models["m"]
+    alone = check_bytes(make_line(body=same)).models["m"]
     assert report.repeated["m"].requests == 2
-    assert report.repeated["m"].input_tokens == 2 * one.input_tokens
+    assert report.repeated["m"].input_tokens == 2 * alone.input_tokens
     assert report.repeated["m"].max_output_tokens == 10
 
 
-def test_the_last_of_two_fields_of_a_body_counts_and_that_is_said():
+def test_the_last_of_two_equal_fields_of_a_body_counts_and_that_is_a_warning():
     line = make_line()[:-2] + b', "model": "other"}}'
 
     report = check_bytes(line)
@@ -192,7 +182,7 @@ def test_the_last_of_two_fields_of_a_body_counts_and_that_is_said():
     assert list(report.models) == ["other"]
 
 
-def test_a_carriage_return_within_a_line_is_told_since_editors_disagree_about_it():
+def test_a_carriage_return_within_a_line_is_an_information_since_editors_disagree_about_it():
     line = make_line().replace(b', "method"', b',\r"method"')
 
     report = check_bytes(make_file(make_line(custom_id="b", body=make_body(seed=1)), line))
@@ -202,7 +192,7 @@ def test_a_carriage_return_within_a_line_is_told_since_editors_disagree_about_it
     ]
 
 
-def test_each_fault_says_at_which_byte_its_line_begins():
+def test_each_finding_has_the_byte_at_which_its_line_begins():
     data = b"\r\n" + make_line() + b"\r\n{\n"
 
     (finding,) = check_bytes(data).findings
@@ -210,7 +200,7 @@ def test_each_fault_says_at_which_byte_its_line_begins():
     assert data[finding.offset :] == b"{\n"
 
 
-def test_errors_that_the_provider_does_not_know_are_marked_as_ours():
+def test_errors_that_the_provider_does_not_check_are_marked():
     report = check_bytes(make_file(make_line(), make_line(), make_line(url="/x")))
 
     assert {finding.code: finding.is_portal_only for finding in report.findings} == {
@@ -218,4 +208,3 @@ def test_errors_that_the_provider_does_not_know_are_marked_as_ours():
         "url_not_allowed": False,
     }
     assert not PORTAL_ONLY_CODES & SEVERITIES.keys()
-    assert CHAT
