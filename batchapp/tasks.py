@@ -1,7 +1,7 @@
-"""The steps as Celery tasks: the row is the truth, a message only wakes it.
+"""Celery tasks: ``tick``, and one task per step. The row is the truth; a message only wakes it.
 
-Every task claims its row, works, and writes down what came of it. A message that is lost,
-doubled or late costs a tick; a worker that dies costs a lease.
+Every task claims its row, runs one step and records the outcome. A lost, repeated or late message
+costs one tick; a worker that dies costs one lease.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from batchapp.models import (
     SourceTable,
     Upload,
 )
-from batchapp.models.fields.leased_row import WAKE_AGAIN
+from batchapp.models.fields.leased_row import WAKE_INTERVAL
 from batchapp.pipeline import provider_access, steps
 from batchapp.pipeline.runner import DueRows, run_step
 from batchapp.services.lifecycle.harvest import fetch_results
@@ -33,17 +33,17 @@ ROWS_PER_TICK = 500
 
 @shared_task
 def tick() -> None:
-    """Wake every due row, and hand over batches whose last part ended unnoticed.
+    """Wake every due row, and settle batches whose last provider batch ended unnoticed.
 
-    A row that was woken is left alone for a while, so that messages do not pile up in front of
-    workers that are busy.
+    A row that was woken is not due again for ``WAKE_INTERVAL``, so that messages do not pile up
+    while the workers are busy.
     """
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
     now = timezone.now()
     for model in (Upload, ProviderBatch, Batch, KeyPoll, SourceTable, BatchImport):
         rows = list(model.objects.due(now).order_by("next_check_at")[:ROWS_PER_TICK])
         model.objects.due(now).filter(pk__in=[row.pk for row in rows]).update(
-            next_check_at=now + WAKE_AGAIN
+            next_check_at=now + WAKE_INTERVAL
         )
         for row in rows:
             if task := STEPS.get((model, row.status)):
@@ -52,32 +52,28 @@ def tick() -> None:
 
 @shared_task
 def read_table(table_id: str) -> None:
-    """Read one table row by row."""
     _step(SourceTable, table_id, SourceTable.Status.READING, table_import.read_table)
 
 
 @shared_task
-def make_file(table_id: str) -> None:
-    """Make the file that a person asked for of one table."""
+def make_requests(table_id: str) -> None:
     _step(SourceTable, table_id, SourceTable.Status.MAKING, steps.make_requests_from_table)
 
 
 @shared_task
-def forget_table(table_id: str) -> None:
-    """Delete one table that nobody used for days."""
+def delete_table(table_id: str) -> None:
+    """Delete one table that nobody has used for days."""
     for status in (SourceTable.Status.KEPT, SourceTable.Status.REFUSED):
-        _step(SourceTable, table_id, status, table_import.forget)
+        _step(SourceTable, table_id, status, table_import.delete_if_unused)
 
 
 @shared_task
 def check(upload_id: str) -> None:
-    """Check one file line by line; one that is made of another is made first."""
     _step(Upload, upload_id, Upload.Status.CHECKING, steps.check_upload)
 
 
 @shared_task
 def prepare(provider_batch_id: str) -> None:
-    """Write the ledger of one part; the first divides the file among all of them."""
     _step(
         ProviderBatch,
         provider_batch_id,
@@ -88,7 +84,7 @@ def prepare(provider_batch_id: str) -> None:
 
 @shared_task
 def submit(provider_batch_id: str) -> None:
-    """Send one part to its provider. Running it twice submits it once."""
+    """Submit one provider batch. Two runs of this task submit it once."""
     _step(
         ProviderBatch, provider_batch_id, ProviderBatch.Status.WAITING, steps.submit_provider_batch
     )
@@ -96,7 +92,6 @@ def submit(provider_batch_id: str) -> None:
 
 @shared_task
 def poll(provider_batch_id: str) -> None:
-    """Ask how far one part is."""
     _step(
         ProviderBatch,
         provider_batch_id,
@@ -107,13 +102,11 @@ def poll(provider_batch_id: str) -> None:
 
 @shared_task
 def poll_key(key_id: str) -> None:
-    """Ask how far all running parts of one key are."""
     _step(KeyPoll, key_id, KeyPoll.Status.WATCHING, provider_access.poll_running_batches_of_key)
 
 
 @shared_task
 def harvest(provider_batch_id: str) -> None:
-    """Fetch what one part has answered."""
     _step(
         ProviderBatch,
         provider_batch_id,
@@ -124,7 +117,6 @@ def harvest(provider_batch_id: str) -> None:
 
 @shared_task
 def retry_in_place(provider_batch_id: str) -> None:
-    """Have what one part has no answer to run again at its provider."""
     _step(
         ProviderBatch,
         provider_batch_id,
@@ -135,7 +127,7 @@ def retry_in_place(provider_batch_id: str) -> None:
 
 @shared_task
 def recheck_finished(provider_batch_id: str) -> None:
-    """Ask about one part that is over here, and may have ended otherwise since."""
+    """Poll one provider batch that is over here, but perhaps not at the provider."""
     rows = ProviderBatch.objects.select_related("batch__connection", "batch__key__connection")
     if provider_batch := rows.filter(pk=provider_batch_id, status__in=ProviderBatch.OVER).first():
         provider_access.recheck_finished(provider_batch)
@@ -143,20 +135,19 @@ def recheck_finished(provider_batch_id: str) -> None:
 
 @shared_task
 def settle(batch_id: str) -> None:
-    """Add up one batch."""
     _step(Batch, batch_id, Batch.Status.SETTLING, steps.settle_batch)
 
 
 @shared_task
 def check_after_end(batch_id: str) -> None:
-    """Ask what else became of one batch after its end, and what it was billed."""
+    """Look for late results of one batch, and fetch its billed cost."""
     for status in Batch.OVER:
         _step(Batch, batch_id, status, provider_access.check_after_end)
 
 
 @shared_task
 def import_batch(batch_import_id: str) -> None:
-    """Bring in one batch that was made elsewhere: its file, then the batch itself."""
+    """Import one batch: first its file, then the batch itself."""
     _step(
         BatchImport,
         batch_import_id,
@@ -168,9 +159,9 @@ def import_batch(batch_import_id: str) -> None:
 
 STEPS: dict[tuple[type[LeasedRow], str], Task[[str], None]] = {
     (SourceTable, SourceTable.Status.READING): read_table,
-    (SourceTable, SourceTable.Status.MAKING): make_file,
-    (SourceTable, SourceTable.Status.KEPT): forget_table,
-    (SourceTable, SourceTable.Status.REFUSED): forget_table,
+    (SourceTable, SourceTable.Status.MAKING): make_requests,
+    (SourceTable, SourceTable.Status.KEPT): delete_table,
+    (SourceTable, SourceTable.Status.REFUSED): delete_table,
     (Upload, Upload.Status.CHECKING): check,
     (ProviderBatch, ProviderBatch.Status.PREPARING): prepare,
     (ProviderBatch, ProviderBatch.Status.WAITING): submit,
@@ -186,17 +177,17 @@ STEPS: dict[tuple[type[LeasedRow], str], Task[[str], None]] = {
 
 
 def wake(row: LeasedRow) -> None:
-    """Start the step that ``row`` is due for, once this transaction is through."""
+    """Send the message for the step that ``row`` is due for, after this transaction commits."""
     task = STEPS.get((type(row), row.status))
     if task and row.next_check_at and row.next_check_at <= timezone.now():
         transaction.on_commit(lambda: task.delay(str(row.pk)), robust=True)
 
 
 def run(row: LeasedRow) -> None:
-    """Do the step that ``row`` is due for before the person gets an answer.
+    """Run the step that ``row`` is due for now, before the page is shown.
 
-    Only for what takes no longer than a page. Should a worker have been faster, the row shows
-    that it is being worked on.
+    Use this only for steps that take no longer than a page. If a worker was faster, ``row`` shows
+    that the worker has it.
     """
     if task := STEPS.get((type(row), row.status)):
         task(str(row.pk))
@@ -207,5 +198,5 @@ def _step(model: type[Row], pk: str, status: str, step: Callable[[Row], DueRows]
     for moved in run_step(model, pk, status, step):
         wake(moved)
         if model is ProviderBatch:
-            for admitted in steps.assign_left_slot(moved) or ():
-                wake(admitted)
+            for next_row in steps.assign_left_slot(moved) or ():
+                wake(next_row)

@@ -168,7 +168,7 @@ def make_table(
     table = table_import.receive_table(project, user, ContentFile(data, name), name=name)
     table_import.read_table(table)
     if prompt_settings:
-        requests_from_table.keep_settings(table, prompt_settings, None)
+        requests_from_table.save_settings(table, prompt_settings, None)
     return table
 
 
@@ -291,9 +291,9 @@ def finish(
     """Answer ``batch`` and settle it; every request is answered unless ``output`` is given."""
     lines = [answer_line(n) for n in range(1, batch.requests + 1)] if output is None else output
     answer(batch, lines, errors)
-    ProviderBatch.objects.end_batches(pk=batch.pk)
+    ProviderBatch.objects.start_settling(pk=batch.pk)
     batch.refresh_from_db()
-    merge.merge(batch)
+    merge.merge_answers(batch)
     settle.settle(batch)
     batch.refresh_from_db()
     return batch

@@ -33,7 +33,7 @@ def go_on(provider_batch: ProviderBatch) -> Batch:
         if (ProviderBatch, provider_batch.status) not in tasks.STEPS:
             break
         step(provider_batch)
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
     tasks.settle(str(provider_batch.batch_id))
     return Batch.objects.get(pk=provider_batch.batch_id)
 

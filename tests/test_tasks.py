@@ -12,7 +12,7 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch, Upload
 from batchapp.pipeline import provider_access
-from batchapp.providers.http import PATIENCE
+from batchapp.providers.http import SLOW_CALL_FACTOR
 from batchapp.services.lifecycle import submit
 from tests.make import finish, make_batch, make_upload, set_part
 
@@ -74,10 +74,10 @@ def test_a_dead_workers_row_is_woken_when_its_lease_ran_out(woken: Woken) -> Non
 
 
 def test_a_silent_provider_is_given_up_before_the_lease_is_over() -> None:
-    silence = provider_access.LONGEST_SILENCE
-    longest_call = (1 + 1 + PATIENCE) * silence  # to connect, to send, to be answered
+    timeout = provider_access.CALL_TIMEOUT
+    longest_call = (1 + 1 + SLOW_CALL_FACTOR) * timeout  # to connect, to send, to be answered
 
-    assert silence < settings.LEASE
+    assert timeout < settings.LEASE
     assert longest_call < submit.LEASES_PER_CALL * settings.LEASE
 
 

@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
                 ),
                 ("down_since", models.DateTimeField(editable=False, null=True)),
                 (
-                    "resting_until",
+                    "backoff_until",
                     models.DateTimeField(
                         editable=False, help_text="Until then nobody asks it anything.", null=True
                     ),
@@ -328,7 +328,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         db_index=True,
                         editable=False,
-                        help_text="Empty: nobody but a person moves it.",
+                        help_text="Empty: only a person moves it.",
                         null=True,
                     ),
                 ),
@@ -338,7 +338,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=0,
                         editable=False,
-                        help_text="Since it was last given back: counts crashes.",
+                        help_text="Claims since the lease was last returned: counts crashes.",
                     ),
                 ),
                 (
@@ -352,7 +352,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(
                         default=uuid.uuid4,
                         editable=False,
-                        help_text="Made with the form: one batch.",
+                        help_text="Comes from the order form: one form makes one batch.",
                         unique=True,
                     ),
                 ),
@@ -363,7 +363,7 @@ class Migration(migrations.Migration):
                     "fallback_window",
                     models.CharField(
                         blank=True,
-                        help_text="Where it goes if the provider has no room for it.",
+                        help_text="Used if the provider has no room in the first.",
                         max_length=20,
                     ),
                 ),
@@ -398,13 +398,13 @@ class Migration(migrations.Migration):
                     "discrepancy",
                     models.TextField(
                         blank=True,
-                        help_text="Where the provider's counts and the results disagree, in words.",
+                        help_text="How the provider's counts and the results differ, in words.",
                     ),
                 ),
                 (
                     "billed_cost_usd",
                     batchapp.models.fields.money_field.MoneyField(
-                        help_text="The provider's own sum, if it says one.", null=True
+                        help_text="The provider's own sum, if it reports one.", null=True
                     ),
                 ),
                 (
@@ -509,7 +509,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         db_index=True,
                         editable=False,
-                        help_text="Empty: nobody but a person moves it.",
+                        help_text="Empty: only a person moves it.",
                         null=True,
                     ),
                 ),
@@ -519,7 +519,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=0,
                         editable=False,
-                        help_text="Since it was last given back: counts crashes.",
+                        help_text="Claims since the lease was last returned: counts crashes.",
                     ),
                 ),
                 (
@@ -611,7 +611,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         db_index=True,
                         editable=False,
-                        help_text="Empty: nobody but a person moves it.",
+                        help_text="Empty: only a person moves it.",
                         null=True,
                     ),
                 ),
@@ -621,7 +621,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=0,
                         editable=False,
-                        help_text="Since it was last given back: counts crashes.",
+                        help_text="Claims since the lease was last returned: counts crashes.",
                     ),
                 ),
                 (
@@ -731,7 +731,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         db_index=True,
                         editable=False,
-                        help_text="Empty: nobody but a person moves it.",
+                        help_text="Empty: only a person moves it.",
                         null=True,
                     ),
                 ),
@@ -741,7 +741,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=0,
                         editable=False,
-                        help_text="Since it was last given back: counts crashes.",
+                        help_text="Claims since the lease was last returned: counts crashes.",
                     ),
                 ),
                 (
@@ -759,7 +759,7 @@ class Migration(migrations.Migration):
                             ("fetching", "Fetching the file"),
                             ("checking", "Checking the file"),
                             ("done", "Done"),
-                            ("failed", "Could not be brought in"),
+                            ("failed", "Not imported"),
                         ],
                         default="fetching",
                         max_length=10,
@@ -897,7 +897,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         db_index=True,
                         editable=False,
-                        help_text="Empty: nobody but a person moves it.",
+                        help_text="Empty: only a person moves it.",
                         null=True,
                     ),
                 ),
@@ -907,7 +907,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=0,
                         editable=False,
-                        help_text="Since it was last given back: counts crashes.",
+                        help_text="Claims since the lease was last returned: counts crashes.",
                     ),
                 ),
                 (
@@ -926,7 +926,7 @@ class Migration(migrations.Migration):
                             ("running", "Running at the provider"),
                             ("harvesting", "Fetching results"),
                             ("paused", "Paused"),
-                            ("retrying_in_place", "Being reopened at the provider"),
+                            ("retrying_in_place", "Being retried in place"),
                             ("needs_attention", "Needs attention"),
                             ("done", "Done"),
                             ("cancelled", "Cancelled"),
@@ -939,38 +939,39 @@ class Migration(migrations.Migration):
                     "stopped_in_status",
                     models.CharField(
                         blank=True,
-                        help_text="The status it goes back to after attention.",
+                        help_text="The status to return to after a pause or attention.",
                         max_length=20,
                     ),
                 ),
                 (
                     "trouble",
                     models.TextField(
-                        blank=True, help_text="Why it waits, as a sentence with the next step."
+                        blank=True,
+                        help_text="Why the provider batch waits, as a sentence with the next step.",
                     ),
                 ),
                 (
                     "failures",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="Times in a row that the provider gave no usable answer.",
+                        help_text="Calls in a row without a usable answer.",
                     ),
                 ),
                 (
                     "starts_at",
-                    models.PositiveBigIntegerField(default=0, help_text="The byte of the file."),
+                    models.PositiveBigIntegerField(default=0, help_text="First byte in the file."),
                 ),
                 (
                     "size",
                     models.PositiveBigIntegerField(
-                        help_text="In bytes; empty until the file is divided among the parts.",
+                        help_text="In bytes; empty until the file is split.",
                         null=True,
                     ),
                 ),
                 (
                     "slot_assigned_at",
                     models.DateTimeField(
-                        help_text="Since when it has a place at the provider.", null=True
+                        help_text="When a slot at the provider was assigned.", null=True
                     ),
                 ),
                 ("remote_file_id", models.CharField(blank=True, max_length=200)),
@@ -981,7 +982,7 @@ class Migration(migrations.Migration):
                     "may_have_duplicate",
                     models.BooleanField(
                         default=False,
-                        help_text="A create before the last was never confirmed, nor seen.",
+                        help_text="An earlier create was never confirmed, and its batch never seen.",
                     ),
                 ),
                 ("cancel_sent_at", models.DateTimeField(null=True)),
@@ -989,7 +990,7 @@ class Migration(migrations.Migration):
                 (
                     "retried_in_place_at",
                     models.DateTimeField(
-                        help_text="Reads may come from a replica that has not heard of it yet.",
+                        help_text="Reads may come from a replica that does not know of it yet.",
                         null=True,
                     ),
                 ),
@@ -999,7 +1000,7 @@ class Migration(migrations.Migration):
                 (
                     "ended_at",
                     models.DateTimeField(
-                        help_text="When the provider was seen to be done.", null=True
+                        help_text="When we saw that the provider had finished.", null=True
                     ),
                 ),
                 ("remote_status", models.CharField(blank=True, max_length=50)),
@@ -1022,7 +1023,7 @@ class Migration(migrations.Migration):
                     "marks",
                     models.JSONField(
                         default=list,
-                        help_text="How many had ended when: pairs of a Unix time and a count.",
+                        help_text="Progress: pairs of a Unix time and the number of ended requests.",
                     ),
                 ),
                 (
@@ -1062,7 +1063,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("output", "Output"),
                             ("error", "Errors"),
-                            ("past", "Errors before it was reopened"),
+                            ("past", "Errors before a retry in place"),
                         ],
                         max_length=10,
                     ),
@@ -1126,7 +1127,7 @@ class Migration(migrations.Migration):
                 (
                     "line_id",
                     models.CharField(
-                        blank=True, help_text="The provider's id of it.", max_length=100
+                        blank=True, help_text="The provider's id of the line.", max_length=100
                     ),
                 ),
                 ("status_code", models.PositiveSmallIntegerField(null=True)),
@@ -1158,7 +1159,7 @@ class Migration(migrations.Migration):
                 (
                     "retried",
                     models.ForeignKey(
-                        help_text="Its answer in a retry of the batch, the newest there is.",
+                        help_text="The newest answer to the same request in a retry of the batch.",
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
@@ -1187,7 +1188,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         db_index=True,
                         editable=False,
-                        help_text="Empty: nobody but a person moves it.",
+                        help_text="Empty: only a person moves it.",
                         null=True,
                     ),
                 ),
@@ -1197,7 +1198,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=0,
                         editable=False,
-                        help_text="Since it was last given back: counts crashes.",
+                        help_text="Claims since the lease was last returned: counts crashes.",
                     ),
                 ),
                 (
@@ -1222,7 +1223,7 @@ class Migration(migrations.Migration):
                             ("reading", "Being read"),
                             ("kept", "Read"),
                             ("refused", "Could not be read"),
-                            ("making", "Being made into a file"),
+                            ("making", "Creating requests"),
                         ],
                         default="reading",
                         max_length=10,
@@ -1242,9 +1243,7 @@ class Migration(migrations.Migration):
                 ("prompt_settings_fields", models.JSONField(editable=False, null=True)),
                 (
                     "findings",
-                    models.JSONField(
-                        default=list, help_text="Of the last making: row and sentence."
-                    ),
+                    models.JSONField(default=list, help_text="Of the last run: row and sentence."),
                 ),
                 ("finding_total", models.PositiveIntegerField(default=0)),
                 ("used_at", models.DateTimeField(default=django.utils.timezone.now)),
@@ -1252,7 +1251,7 @@ class Migration(migrations.Migration):
                 (
                     "asked_by",
                     models.ForeignKey(
-                        help_text="To make a file of it.",
+                        help_text="Asked for the requests.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -1285,7 +1284,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "used",
+                    "template_version",
                     models.ForeignKey(
                         help_text="Last loaded.",
                         null=True,
@@ -1392,7 +1391,9 @@ class Migration(migrations.Migration):
                 ("rows", models.PositiveIntegerField(help_text="Of the table.")),
                 (
                     "skipped",
-                    models.PositiveIntegerField(help_text="Rows left out for an empty cell."),
+                    models.PositiveIntegerField(
+                        help_text="Rows without a request, for an empty cell."
+                    ),
                 ),
                 ("prompt_settings_fields", models.JSONField(editable=False)),
                 (
@@ -1442,7 +1443,7 @@ class Migration(migrations.Migration):
                 (
                     "price_row",
                     models.PositiveBigIntegerField(
-                        help_text="Which row of the price table it was. A record: it may be gone.",
+                        help_text="Id of the row in the price table, which may be deleted by now.",
                         null=True,
                     ),
                 ),
@@ -1463,7 +1464,7 @@ class Migration(migrations.Migration):
                     "shape",
                     models.CharField(
                         blank=True,
-                        help_text="What most of its requests have in common.",
+                        help_text="Fields that most of its requests have in common, as a hash.",
                         max_length=16,
                     ),
                 ),
@@ -1471,14 +1472,15 @@ class Migration(migrations.Migration):
                     "basis",
                     models.CharField(
                         blank=True,
-                        help_text="What the output was estimated by, in words.",
+                        help_text="How the output was estimated, in words.",
                         max_length=200,
                     ),
                 ),
                 (
                     "unbounded_requests",
                     models.PositiveIntegerField(
-                        help_text="That set no max_tokens; nothing bounds their cost.", null=True
+                        help_text="Requests without max_tokens: nothing limits their cost.",
+                        null=True,
                     ),
                 ),
                 ("estimated_input_tokens", models.PositiveBigIntegerField()),
@@ -1496,7 +1498,7 @@ class Migration(migrations.Migration):
                     "answers_without_usage",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="Answers whose tokens the provider did not say: the cost is a floor.",
+                        help_text="Answers without a token count: the actual cost is higher.",
                     ),
                 ),
                 ("cost_usd", batchapp.models.fields.money_field.MoneyField(null=True)),
@@ -1509,7 +1511,8 @@ class Migration(migrations.Migration):
                 (
                     "measured_at",
                     models.DateTimeField(
-                        help_text="When it ended, if later estimates may learn from it.", null=True
+                        help_text="When the batch ended, if later estimates may learn from it.",
+                        null=True,
                     ),
                 ),
                 (
@@ -1524,9 +1527,9 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["batch", "model"],
                 "indexes": [
-                    models.Index(fields=["model", "-measured_at"], name="charge_to_learn_from"),
+                    models.Index(fields=["model", "-measured_at"], name="cost_history"),
                     models.Index(
-                        fields=["model", "shape", "-measured_at"], name="charge_of_one_shape"
+                        fields=["model", "shape", "-measured_at"], name="cost_history_by_shape"
                     ),
                 ],
                 "constraints": [

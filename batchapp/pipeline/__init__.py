@@ -1,1 +1,1 @@
-"""The engine that moves rows: claim a row, run its step, record how the step ended."""
+"""Move rows: claim a row, run its step, and record the outcome."""

@@ -1,4 +1,4 @@
-"""One attempt at a step: a row is claimed, worked on, and its end written down."""
+"""Run one attempt at a step: claim the row, run the step, and record the outcome."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from batchapp.models import (
     StaleRow,
     Upload,
 )
-from batchapp.models.fields.leased_row import WAKE_AGAIN
+from batchapp.models.fields.leased_row import WAKE_INTERVAL
 from batchapp.services.imports import import_requests
 from batchapp.services.lifecycle import billed_cost
 from batchapp.services.tables import table_import
@@ -29,61 +29,61 @@ logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=LeasedRow)
 
-DueRows = Iterable[LeasedRow] | None
-"""What a step returns: other rows that it has made due."""
+DueRows = Iterable[LeasedRow] | None  # other rows that a step has made due
 
-MAX_CLAIMS = 10
-"""Claims in a row that wrote nothing down: by then the row itself kills its workers."""
-
-LONGEST_PAUSE = timedelta(minutes=5)
-"""Between two attempts at a provider that does not answer, unless it asks for longer."""
+MAX_CLAIMS = 10  # claims without progress; after so many, the row itself seems to crash workers
+# Longest pause between two calls to a provider that does not answer, unless it asks for more.
+MAX_RETRY_PAUSE = timedelta(minutes=5)
 
 
 def run_step(
     model: type[Row], pk: str, status: str, step: Callable[[Row], DueRows]
 ) -> list[LeasedRow]:
-    """Run ``step`` on a row that this worker claims, and write down how it ended.
+    """Claim one row, run ``step`` on it, and record the outcome.
 
-    Returns the rows that may be due for a step now, that which moved first; none if another
-    worker has it.
+    Returns the rows that may be due for a step now, first the claimed row, or its batch if that
+    ended; no row if another worker has it.
     """
-    # Messages pile up while workers are busy; one that is late has nothing to wake any more.
-    row: Row | None = model.objects.claim(pk, status, by=timezone.now() + WAKE_AGAIN)
+    # Messages pile up while workers are busy: a late one finds a row that is not due any more.
+    row: Row | None = model.objects.claim(pk, status, by=timezone.now() + WAKE_INTERVAL)
     if row is None:
         return []
-    others: DueRows = None
+    due_rows: DueRows = None
     try:
         if isinstance(row, ProviderBatch) and row.can_cancel_locally:
-            # What was to be reopened has ended already, and keeps its end.
-            end = ProviderBatch.Status.DONE if row.ended_at else ProviderBatch.Status.CANCELLED
-            row.move_to(end, trouble="")
+            # A provider batch that was to be retried in place has ended before, and stays done.
+            is_done = row.ended_at is not None
+            status = ProviderBatch.Status.DONE if is_done else ProviderBatch.Status.CANCELLED
+            row.move_to(status, trouble="")
         elif row.claims > MAX_CLAIMS:
             _give_up(row)
         elif isinstance(row, ProviderBatch) and row.can_pause_locally:
-            if not row.pause():  # the wish is gone: begin anew, with the batch as it is
+            if not row.pause():  # the batch was resumed: start again with its new state
                 row.postpone(timedelta())
         else:
-            others = step(row)
+            due_rows = step(row)
         logger.info("%s %s: %s, now %s", model.__name__, pk, step.__name__, row.status)
     except StaleRow:
         logger.info("%s %s: lost the lease during %s", model.__name__, pk, step.__name__)
         return []
     moved: LeasedRow = row
     if isinstance(row, ProviderBatch) and row.status in ProviderBatch.OVER:
-        ProviderBatch.objects.end_batches(pk=row.batch_id)
+        ProviderBatch.objects.start_settling(pk=row.batch_id)
         moved = Batch.objects.get(pk=row.batch_id)
-    return [moved, *(others or ())]
+    return [moved, *(due_rows or ())]
 
 
 def stop_for_person(provider_batch: ProviderBatch, trouble: str) -> None:
-    """Let ``part`` wait for a person, who reads ``trouble``; it goes back to where it is now.
+    """Let the provider batch wait for a person, who reads ``trouble``.
 
-    One that is to be cancelled is closed instead: nobody waits for it.
+    It returns to its present status afterwards. A provider batch that must be cancelled is closed
+    instead.
     """
-    wanted = Batch.objects.filter(pk=provider_batch.batch_id, cancel_requested_at=None)
+    uncancelled = Batch.objects.filter(pk=provider_batch.batch_id, cancel_requested_at=None)
     with transaction.atomic():
-        # Whoever cancels comes before this or after it, so that no part stays behind.
-        if not wanted.update(status=F("status")):
+        # The UPDATE locks the batch: a person cancels either before or after, and then finds this
+        # provider batch stopped.
+        if not uncancelled.update(status=F("status")):
             close_cancelled(provider_batch, trouble)
             return
         provider_batch.move_to(
@@ -95,16 +95,16 @@ def stop_for_person(provider_batch: ProviderBatch, trouble: str) -> None:
 
 
 def close_cancelled(provider_batch: ProviderBatch, trouble: str) -> None:
-    """End a part that is to be cancelled although its provider could not be told, or asked."""
+    """Cancel a provider batch here, although the provider could not be told or asked."""
     provider_batch.move_to(ProviderBatch.Status.CANCELLED, trouble="", stopped_in_status="")
-    rest = "It is closed here, and what was fetched so far is kept."
+    text = f"{trouble} It is closed here, and what was fetched so far is kept."
     if provider_batch.may_be_at_provider and not provider_batch.ended_at:
-        rest += f" {provider_batch.batch.connection} may still run it and bill it."
-    Event.objects.create(batch_id=provider_batch.batch_id, text=f"{trouble} {rest}")
+        text += f" {provider_batch.connection} may still run it and bill it."
+    Event.objects.create(batch_id=provider_batch.batch_id, text=text)
 
 
 def _give_up(row: LeasedRow) -> None:
-    """Stop a row whose every attempt ended in a crash, where a person sees it."""
+    """Stop a row that crashes every attempt, with a text for people."""
     logger.error("%s %s: %d attempts died", type(row).__name__, row.pk, row.claims - 1)
     if isinstance(row, Upload):
         row.move_to(
@@ -121,17 +121,17 @@ def _give_up(row: LeasedRow) -> None:
             "says why.",
         )
     elif isinstance(row, BatchImport):
-        import_requests.refuse(
+        import_requests.fail_import(
             row,
-            "Bringing it in broke off several times. Try again; if it happens again, the portal's "
-            "log says why.",
+            "The import broke off several times. Try again; if it happens again, the portal's log "
+            "says why.",
         )
     elif isinstance(row, KeyPoll):
-        row.postpone(LONGEST_PAUSE)
+        row.postpone(MAX_RETRY_PAUSE)
     elif isinstance(row, Batch) and row.is_over:
         billed_cost.stop_asking(row)
     elif isinstance(row, Batch):
-        row.postpone(LONGEST_PAUSE)
+        row.postpone(MAX_RETRY_PAUSE)
         text = "Adding up broke off several times. The portal keeps trying; its log says why."
         if not row.events.filter(text=text).exists():
             Event.objects.create(batch=row, text=text)

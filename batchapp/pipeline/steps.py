@@ -1,9 +1,9 @@
-"""What each step is made of, where one service is not enough.
+"""Compose services into the steps of a row, where one service is not enough.
 
-A step returns the other rows that it has made due, to be woken.
+Each step returns the other rows that it has made due.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from django.db import transaction
 
@@ -22,72 +22,67 @@ from batchapp.services.tables import requests_from_table
 
 
 def make_requests_from_table(table: SourceTable) -> DueRows:
-    """Make the file of one table: asking again for the same one gives the same."""
+    """Build the request file of one table; a repeated step gives the same upload."""
     prompt_settings, user = table.prompt_settings, table.asked_by or table.created_by
     if prompt_settings is None:
-        requests_from_table.refuse(table, requests_from_table.RowTotals())
+        requests_from_table.return_with_findings(table, requests_from_table.RowTotals())
         return ()
-    with requests_from_table.built_file(table, prompt_settings) as (total, content):
+    with requests_from_table.build_file(table, prompt_settings) as (total, content):
         if total.finding_total or not total.requests:
-            requests_from_table.refuse(table, total)
+            requests_from_table.return_with_findings(table, total)
             return ()
         name = content.name or "requests.jsonl"
         upload = upload_intake.receive_file(
             table.project, user, content, name=name, submission=table.pk
         )
-    requests_from_table.finish(table, prompt_settings, total, upload)
+    requests_from_table.record_file(table, prompt_settings, total, upload)
     return [upload]
 
 
 def check_upload(upload: Upload) -> None:
-    """Check a file; one that is made of another is made first."""
-    make = (
-        correct_file.write_corrected_file
-        if upload.selection is None
-        else retry_file.write_retry_file
-    )
-    if not upload.is_to_be_made or make(upload):
+    """Check a file, and write its content first if it is a correction or a retry."""
+    is_retry = upload.selection is not None
+    write = retry_file.write_retry_file if is_retry else correct_file.write_corrected_file
+    if not upload.lacks_content or write(upload):
         upload_intake.check_upload(upload)
 
 
 def prepare_provider_batch(provider_batch: ProviderBatch) -> DueRows:
-    """Write the ledger of a part; the first divides the file among all of them."""
-    others = prepare.split_file(provider_batch)
+    """Split the file of the batch if that is not done yet, and write the pending results."""
+    created = prepare.split_file(provider_batch)
     prepare.prepare(provider_batch)
-    return others
+    return created
 
 
 def submit_provider_batch(provider_batch: ProviderBatch) -> DueRows:
-    """Send a part; what has no place at its provider yet waits for one."""
+    """Submit the provider batch, or let it wait for a slot."""
     return _with_slot(provider_batch, submit.submit)
 
 
 def retry_in_place_at_provider(provider_batch: ProviderBatch) -> DueRows:
-    """Have what a part has no answer to run again, which takes a place like one that is new."""
+    """Retry the unanswered requests in place, which needs a slot like a new provider batch."""
     return _with_slot(provider_batch, retry_in_place.retry_in_place)
 
 
 def _with_slot(
     provider_batch: ProviderBatch, step: Callable[[ProviderBatch, ProviderClient], DueRows]
 ) -> DueRows:
-    admitted: Iterable[ProviderBatch] = ()
+    others: list[ProviderBatch] = []
     if not slots.has_slot(provider_batch):
-        admitted = [
-            other
-            for other in slots.assign_free_slots(provider_batch.batch.connection)
-            if other.pk != provider_batch.pk
-        ]
+        assigned = slots.assign_free_slots(provider_batch.connection)
+        others = [other for other in assigned if other.pk != provider_batch.pk]
         if not slots.has_slot(provider_batch):
             slots.wait_for_slot(provider_batch)
-            return admitted
+            return others
     provider_access.with_provider(step)(provider_batch)
-    return admitted
+    return others
 
 
 def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Ask how far a part is, and stop what else may have come of it.
+    """Poll one provider batch, and cancel its duplicates.
 
-    A provider that no longer knows it may hand out its results for some minutes yet.
+    If the provider no longer knows the batch, its files may still exist for some minutes: they are
+    fetched at once.
     """
     if provider_batch.may_have_duplicate:
         submit.cancel_duplicates(provider_batch, provider)
@@ -100,25 +95,22 @@ def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient)
 
 
 def settle_batch(batch: Batch) -> None:
-    """Add up a batch; what it answered in the place of others is theirs before it is over."""
-    merge.merge(batch)
+    """Merge the answers of a retry into the batches it retries, then settle the batch."""
+    merge.merge_answers(batch)
     settle.settle(batch)
 
 
 def assign_left_slot(moved: LeasedRow) -> DueRows:
-    """Give the place that a part has left, which stopped or is over, to another."""
-    if isinstance(moved, ProviderBatch) and moved.status in ProviderBatch.STOPPED:
-        connection = moved.batch.connection
-    elif isinstance(moved, Batch):
-        connection = moved.connection
-    else:
+    """Assign the slot of a provider batch that has stopped or ended to another one."""
+    if not isinstance(moved, (Batch, ProviderBatch)) or moved.connection.max_active is None:
         return ()
-    return slots.assign_free_slots(connection) if connection.max_active is not None else ()
+    has_stopped = isinstance(moved, Batch) or moved.status in ProviderBatch.STOPPED
+    return slots.assign_free_slots(moved.connection) if has_stopped else ()
 
 
 def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
-    """Fetch its file: the same bytes are the same file, however often they are fetched."""
-    with fetch_file.fetched_file(batch_import, provider) as content:
+    """Fetch the file of an imported batch; the same bytes give the same upload."""
+    with fetch_file.fetch_file(batch_import, provider) as content:
         upload = upload_intake.receive_file(
             batch_import.project,
             batch_import.asked_by,
@@ -133,16 +125,16 @@ def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> Du
 
 
 def enter_import_batch(batch_import: BatchImport) -> DueRows:
-    """Enter a batch that was made elsewhere, once its file is checked."""
+    """Enter an imported batch as soon as its file is checked."""
     if import_requests.is_being_checked(batch_import):
-        batch_import.postpone(import_requests.LOOK_AGAIN)
+        batch_import.postpone(import_requests.CHECK_POLL_INTERVAL)
         return ()
     return provider_access.with_provider_for_import(_enter_batch)(batch_import)
 
 
 def _enter_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
-    """The batch comes to be with the note that it did, or neither does."""
-    upload = import_requests.checked_upload(batch_import)
+    """Write the batch and the end of its import, or neither."""
+    upload = import_requests.get_checked_upload(batch_import)
     remote = fetch_file.retrieve_remote_batch(batch_import, provider)
     with transaction.atomic():
         batch = enter_import.enter_imported_batch(
@@ -153,5 +145,5 @@ def _enter_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows
             remote,
             submission=batch_import.pk,
         )
-        import_requests.finish(batch_import, batch)
+        import_requests.record_batch(batch_import, batch)
     return list(batch.provider_batches.all())

@@ -1,8 +1,8 @@
-"""How much longer the check of a file takes than reading and counting its text must take.
+"""Compare the time of a check with the time to decode the lines and count their tokens.
 
 python -m tests.bench.check_file [--large] [MODEL]
 
-With --large it measures instead what memory the check of a file ten times as large needs.
+With --large it measures instead the memory that the check of a file ten times as large needs.
 """
 
 import json
@@ -25,27 +25,24 @@ from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.tokens import model_families
 from batchapp.domain.tokens.vocabularies import Vocabulary
 
+# The largest file that the provider accepts, with requests as long as an e-mail.
 MEGABYTES, REQUESTS = 200, 126_000
-"""The largest file that the provider takes, of requests as long as an e-mail."""
 
 ROUNDS = 3
-CHUNK = 1 << 20
-TARGET = 1.3
-LARGE, MOST_MIB = 10, 150
-"""A file so many times as large needs no more memory than this."""
-
-LOOK_AFTER = 5_000
-"""Lines between two looks at the memory."""
+CHUNK_BYTES = 1 << 20
+MAX_RATIO = 1.3
+LARGE_FACTOR, MAX_MIB = 10, 150  # a file so many times as large needs no more memory
+LINES_PER_MEASUREMENT = 5_000  # of the memory
 
 MODEL = "Qwen/Qwen3-14B-FP8"
-LIMITS = Limits(max_bytes=2 * LARGE * MEGABYTES * 1_000_000)
+LIMITS = Limits(max_bytes=2 * LARGE_FACTOR * MEGABYTES * 1_000_000)
 URL = "/v1/chat/completions"
 
 _decode = msgspec.json.Decoder().decode
 
 
 def main(*arguments: str) -> None:
-    models = [each for each in arguments if each != "--large"]
+    models = [argument for argument in arguments if argument != "--large"]
     model = models[0] if models else MODEL
     family = model_families.family_of(model)
     if family is None:
@@ -58,7 +55,7 @@ def main(*arguments: str) -> None:
     with tempfile.TemporaryDirectory(prefix="batchapp-bench-") as folder:
         path = Path(folder) / "requests.jsonl"
         with path.open("wb") as file:
-            file.writelines(lines(model))
+            file.writelines(make_lines(model))
         if "--large" in arguments:
             _compare_memory(path)
         else:
@@ -68,15 +65,15 @@ def main(*arguments: str) -> None:
 def _compare_time(path: Path, model: str, vocabulary: Vocabulary) -> None:
     floors, alone, checks = [], [], []
     for _ in range(ROUNDS):
-        floors.append(_taken(partial(_floor, path, vocabulary)))
-        alone.append(_taken(partial(_check, path, with_second_process=False)))
-        checks.append(_taken(partial(_check, path)))
+        floors.append(_measure(partial(_floor, path, vocabulary)))
+        alone.append(_measure(partial(_check, path, with_second_process=False)))
+        checks.append(_measure(partial(_check, path)))
     ratio, ratio_alone, busier = (
-        statistics.median(figure(check) / figure(floor) for floor, check in each)
-        for each, figure in (
-            (list(zip(floors, checks, strict=True)), lambda took: took.seconds),
-            (list(zip(floors, alone, strict=True)), lambda took: took.own),
-            (list(zip(floors, checks, strict=True)), lambda took: max(took.own, took.second)),
+        statistics.median(figure(check) / figure(floor) for floor, check in pairs)
+        for pairs, figure in (
+            (list(zip(floors, checks, strict=True)), lambda times: times.seconds),
+            (list(zip(floors, alone, strict=True)), lambda times: times.own),
+            (list(zip(floors, checks, strict=True)), lambda times: max(times.own, times.second)),
         )
     )
     sys.stdout.write(
@@ -85,33 +82,33 @@ def _compare_time(path: Path, model: str, vocabulary: Vocabulary) -> None:
         f"check             {_median(checks):6.2f} s\n"
         f"in one process    {_median(alone):6.2f} s, ratio {ratio_alone:.2f} of processor time\n"
         f"in two processes  ratio {busier:.2f} of the busier one's processor time\n"
-        f"ratio             {ratio:6.2f}, target {TARGET}, "
-        f"{'reached' if ratio <= TARGET else 'NOT reached'}\n"
+        f"ratio             {ratio:6.2f}, target {MAX_RATIO}, "
+        f"{'reached' if ratio <= MAX_RATIO else 'NOT reached'}\n"
     )
 
 
 def _compare_memory(path: Path) -> None:
-    for times in (1, LARGE):
+    for times in (1, LARGE_FACTOR):
         for with_second_process in (False, True):
             peak = _peak_over_idle(path, times, with_second_process=with_second_process)
+            processes = "two processes" if with_second_process else "one process"
             sys.stdout.write(
-                f"{times * path.stat().st_size / 1_000_000:,.0f} MB in "
-                f"{'two processes' if with_second_process else 'one process'}: {peak:.0f} MiB over idle, "
-                f"target {MOST_MIB}, {'reached' if peak <= MOST_MIB else 'NOT reached'}\n"
+                f"{times * path.stat().st_size / 1_000_000:,.0f} MB in {processes}: "
+                f"{peak:.0f} MiB over idle, target {MAX_MIB}, {'reached' if peak <= MAX_MIB else 'NOT reached'}\n"
             )
 
 
-def lines(model: str) -> Iterator[bytes]:
-    """Requests in the words of the bundled samples, the same in every run."""
+def make_lines(model: str) -> Iterator[bytes]:
+    """Make requests from the words of the bundled samples, the same in every run."""
     samples = Path(batchapp.__file__).parent / "data" / "samples" / "chat.jsonl"
     bodies = [json.loads(line)["body"] for line in samples.read_text().splitlines()]
     system = bodies[0]["messages"][0]["content"]
     words = [word for body in bodies for word in body["messages"][-1]["content"].split(" ")]
     random = Random(1)
-    room = MEGABYTES * 1_000_000 // REQUESTS
+    length = MEGABYTES * 1_000_000 // REQUESTS
     for number in range(REQUESTS):
         line = _line(model, number, system, "")
-        text = " ".join(random.choices(words, k=room // 6))[: room - len(line)]
+        text = " ".join(random.choices(words, k=length // 6))[: length - len(line)]
         yield _line(model, number, system, text)
 
 
@@ -123,7 +120,7 @@ def _line(model: str, number: int, system: str, text: str) -> bytes:
 
 
 def _floor(path: Path, vocabulary: Vocabulary) -> None:
-    """What no check can do without: every line decoded, and every text counted."""
+    """Do what no check can do without: decode every line, and count the tokens of every text."""
     count = vocabulary.ordinary
     tokens = 0
     with path.open("rb") as file:
@@ -132,53 +129,55 @@ def _floor(path: Path, vocabulary: Vocabulary) -> None:
                 tokens += count(message["content"])
 
 
-def checked(path: Path) -> float:
-    """Seconds that the check of the file takes."""
-    return _taken(partial(_check, path)).seconds
+def time_check(path: Path) -> float:
+    """Return the seconds that the check of the file takes."""
+    return _measure(partial(_check, path)).seconds
 
 
 def _check(path: Path, *, with_second_process: bool = True) -> None:
     with path.open("rb") as file:
         report = check(
-            iter(partial(file.read, CHUNK), b""), LIMITS, with_second_process=with_second_process
+            iter(partial(file.read, CHUNK_BYTES), b""),
+            LIMITS,
+            with_second_process=with_second_process,
         )
     if report.requests != REQUESTS or not report.is_valid:
         sys.exit(f"the file is not what it should be: {report.finding_totals}")
 
 
-class Taken(NamedTuple):
-    """``seconds`` on the clock; of processor time ``own``, and ``second`` in another process."""
+class Times(NamedTuple):
+    """Seconds on the clock, and of processor time in the own and in the second process."""
 
     seconds: float
     own: float
     second: float
 
 
-def _taken(work: Callable[[], None]) -> Taken:
+def _measure(work: Callable[[], None]) -> Times:
     start, before = time.perf_counter(), os.times()
     work()
     after = os.times()
     own, own_system, second, second_system = (
         now - then for now, then in zip(after[:4], before[:4], strict=True)
     )
-    return Taken(time.perf_counter() - start, own + own_system, second + second_system)
+    return Times(time.perf_counter() - start, own + own_system, second + second_system)
 
 
-def _median(times: list[Taken]) -> float:
-    return statistics.median(took.seconds for took in times)
+def _median(times: list[Times]) -> float:
+    return statistics.median(time.seconds for time in times)
 
 
 def _peak_over_idle(path: Path, times: int, *, with_second_process: bool) -> float:
-    """MiB that the check needs at most, of a file so many times as large; in all processes."""
+    """Return the peak MiB of all processes in the check of a file so many times as large."""
     idle, peak = _resident_mib(), 0.0
 
-    def look(number: int) -> None:
+    def measure(number: int) -> None:
         nonlocal peak
-        if number % LOOK_AFTER == 0:
+        if number % LINES_PER_MEASUREMENT == 0:
             peak = max(peak, _resident_mib())
 
     report = check(
-        _repeated(path, times), LIMITS, progress=look, with_second_process=with_second_process
+        _repeated(path, times), LIMITS, progress=measure, with_second_process=with_second_process
     )
     if report.requests != times * REQUESTS or report.repeated:
         sys.exit(f"the file is not what it should be: {report.finding_totals}")
@@ -186,16 +185,16 @@ def _peak_over_idle(path: Path, times: int, *, with_second_process: bool) -> flo
 
 
 def _repeated(path: Path, times: int) -> Iterator[bytes]:
-    """The file so many times over, no two lines of it alike."""
+    """Repeat the file so many times, with no two equal lines."""
     for number in range(times):
-        custom_id, most = b'"%d-' % number, b'"max_tokens": %d' % (200 + number)
+        custom_id, limit = b'"%d-' % number, b'"max_tokens": %d' % (200 + number)
         with path.open("rb") as file:
-            while chunk := b"".join(file.readlines(CHUNK)):
-                yield chunk.replace(b'"r-', custom_id).replace(b'"max_tokens": 200', most)
+            while chunk := b"".join(file.readlines(CHUNK_BYTES)):
+                yield chunk.replace(b'"r-', custom_id).replace(b'"max_tokens": 200', limit)
 
 
 def _resident_mib() -> float:
-    """What this process and its children hold, each shared page once."""
+    """Return the memory of this process and its children, each shared page counted once."""
     own = os.getpid()
     children = Path(f"/proc/self/task/{own}/children").read_text().split()
     total = 0

@@ -32,10 +32,10 @@ def main(model: str = check_file.MODEL) -> None:
     with tempfile.TemporaryDirectory(prefix="batchapp-bench-") as folder:
         path = Path(folder) / "requests.jsonl"
         with path.open("wb") as file:
-            file.writelines(check_file.lines(model))
+            file.writelines(check_file.make_lines(model))
         # Before the portal: beside its listening thread the check would start no second process.
         parses = [_parsed(path) for _ in range(ROUNDS)]
-        checks = [check_file.checked(path) for _ in range(ROUNDS)]
+        checks = [check_file.time_check(path) for _ in range(ROUNDS)]
         sends, waits = [], []
         with portal(Path(folder) / "data") as it:
             it.bootstrap()

@@ -278,7 +278,7 @@ def _divided(project: Project, user: User) -> Batch:
     prepare.prepare(batch.provider_batches.get())
     connection.max_requests = usual
     connection.save()
-    full = "Waiting for a free place at Doubleword: 4 of 4 batches are there."
+    full = "Waiting for a free slot at Doubleword: 4 of 4 slots are used."
     states: list[dict[str, Any]] = [
         {
             "status": ProviderBatch.Status.DONE,
@@ -288,7 +288,7 @@ def _divided(project: Project, user: User) -> Batch:
         },
         {"status": ProviderBatch.Status.RUNNING, "completed": 31, "remote_status": "in_progress"},
         {"status": ProviderBatch.Status.WAITING, "trouble": f"{full} It is next."},
-        {"status": ProviderBatch.Status.WAITING, "trouble": f"{full} 1 is before it."},
+        {"status": ProviderBatch.Status.WAITING, "trouble": f"{full} 1 provider batch is ahead."},
         {"status": ProviderBatch.Status.PREPARING},
     ]
     for number, fields in enumerate(states, start=1):
@@ -303,7 +303,7 @@ def _deliveries(key: ProviderKey, batch: Batch) -> None:
     """A key that listens, and what it was told."""
     provider_keys.set_webhook_secret(key, "whsec_" + 32 * "A")
     told = [
-        ("batch.completed", f"batch_{batch.provider_batches.get().remote_id}", "looked at once"),
+        ("batch.completed", f"batch_{batch.provider_batches.get().remote_id}", "polled at once"),
         ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not a batch of this portal"),
         ("user.created", "", "ignored"),
     ]

@@ -256,8 +256,8 @@ def test_in_every_state_it_is_said_that_the_portal_is_late(status: str) -> None:
     )
     assert summary_of(batch).troubles == [late]
 
-    set_part(batch, trouble="1 is before it.")
-    assert summary_of(batch).troubles == [late, "1 is before it."]
+    set_part(batch, trouble="1 provider batch is ahead.")
+    assert summary_of(batch).troubles == [late, "1 provider batch is ahead."]
     assert not summary_of(batch).is_queueing
 
     set_part(batch, leased_until=now + MINUTE, trouble="")

@@ -63,13 +63,13 @@ def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> 
         submitted_at=timezone.now(),
         polled_at=timezone.now(),
     )
-    set_number(batch, 2, status=ProviderBatch.Status.WAITING, trouble="Waiting for a free place.")
+    set_number(batch, 2, status=ProviderBatch.Status.WAITING, trouble="Waiting for a free slot.")
 
     said = words(browser, batch)
 
     assert "so it is sent in 3 parts" in said
     assert "Part 1 Running at the provider 2 1 1 b-1" in said
-    assert "Part 2 Waiting to submit Waiting for a free place. 2 0 0 not submitted yet" in said
+    assert "Part 2 Waiting to submit Waiting for a free slot. 2 0 0 not submitted yet" in said
     assert "Part 3 Preparing 1 0 0 not submitted yet" in said
     assert "At the provider State" not in said
 

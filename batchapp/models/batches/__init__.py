@@ -1,1 +1,1 @@
-"""Batches, the provider batches they consist of, and their results."""
+"""Batches, their provider batches, results and costs."""

@@ -1,4 +1,4 @@
-"""Batches as a person sees them."""
+"""Batches as the team orders them."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -16,13 +16,12 @@ from batchapp.models.people.user import AnyUser, User
 from batchapp.models.providers.connection import Connection
 from batchapp.models.providers.provider_key import ProviderKey
 
-LOOKED_AFTER = timedelta(minutes=15)
-"""How long a batch is looked at after its end, where more may become of it."""
+FOLLOW_UP_PERIOD = timedelta(minutes=15)  # time after its end in which a batch may still change
 
 
 class BatchQuerySet(LeasedRowQuerySet["Batch"]):
     def visible_to(self, user: AnyUser) -> Self:
-        """Batches of the projects ``user`` is in: the only door from a request to a row."""
+        """Batches in the projects of ``user``. Views reach batches only through this filter."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
     def unfinished(self) -> Self:
@@ -33,10 +32,10 @@ BatchManager = models.Manager.from_queryset(BatchQuerySet)
 
 
 class Batch(LeasedRow):
-    """One file of requests on its way to results and their cost.
+    """One file of requests, followed from the order to its results and its cost.
 
-    What the provider knows of it is in its parts; it is over when all of them are and the sums
-    have been drawn. The prices it was shown are frozen in its charges.
+    A batch consists of provider batches, and is over when all of them are and its tokens and cost
+    are added up. ``model_costs`` keep the prices as they were at the time of the order.
     """
 
     class Status(models.TextChoices):
@@ -50,7 +49,7 @@ class Batch(LeasedRow):
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         Status.RUNNING: {Status.SETTLING},
         Status.SETTLING: OVER,
-        # What ended can be reopened.
+        # Failed requests can be retried in place.
         Status.COMPLETED: {Status.RUNNING},
         Status.FAILED: {Status.RUNNING},
         Status.CANCELLED: {Status.RUNNING},
@@ -64,13 +63,16 @@ class Batch(LeasedRow):
     upload = models.ForeignKey(Upload, models.PROTECT, related_name="batches")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="batches")
     submission = models.UUIDField(
-        default=uuid.uuid4, unique=True, editable=False, help_text="Made with the form: one batch."
+        default=uuid.uuid4,
+        unique=True,
+        editable=False,
+        help_text="Comes from the order form: one form makes one batch.",
     )
     name = models.CharField(max_length=200)
     endpoint = models.CharField(max_length=100)
     window = models.CharField("completion window", max_length=20)
     fallback_window = models.CharField(
-        max_length=20, blank=True, help_text="Where it goes if the provider has no room for it."
+        max_length=20, blank=True, help_text="Used if the provider has no room in the first."
     )
     parent = models.ForeignKey(
         "self", models.SET_NULL, null=True, editable=False, related_name="retries"
@@ -91,9 +93,9 @@ class Batch(LeasedRow):
     estimated_cost_usd = MoneyField(null=True)
     actual_cost_usd = MoneyField(null=True)
     discrepancy = models.TextField(
-        blank=True, help_text="Where the provider's counts and the results disagree, in words."
+        blank=True, help_text="How the provider's counts and the results differ, in words."
     )
-    billed_cost_usd = MoneyField(null=True, help_text="The provider's own sum, if it says one.")
+    billed_cost_usd = MoneyField(null=True, help_text="The provider's own sum, if it reports one.")
 
     objects = BatchManager()
 
@@ -113,29 +115,33 @@ class Batch(LeasedRow):
 
     @property
     def is_stop_requested(self) -> bool:
-        """Whether nothing more should begin to run, for now or for good."""
+        """Return True if a person asked to cancel or to pause the batch."""
         return bool(self.cancel_requested_at or self.pause_requested_at)
 
+    def reload_requested_stops(self) -> None:
+        """Read again if people want the batch stopped: the call before may have taken minutes."""
+        self.refresh_from_db(fields=["cancel_requested_at", "pause_requested_at"])
+
     def needs_pause_sent(self, sent_at: datetime | None) -> bool:
-        """Whether a pause was asked for, and the provider was not surely told to stop since."""
-        asked_at = self.pause_requested_at
-        if asked_at is None or self.cancel_requested_at:
+        """Return True if a pause was requested since ``sent_at``, the last confirmed stop."""
+        requested_at = self.pause_requested_at
+        if requested_at is None or self.cancel_requested_at:
             return False
-        return sent_at is None or sent_at <= asked_at
+        return sent_at is None or sent_at <= requested_at
 
     @property
     def may_still_change(self) -> bool:
-        """Whether requests in flight at a cancellation may yet be answered, or a twin turn up."""
+        """Return True if cancelled requests may still be answered, or a duplicate may appear."""
         if not self.is_over or self.finished_at is None:
             return False
-        if timezone.now() - self.finished_at >= LOOKED_AFTER:
+        if timezone.now() - self.finished_at >= FOLLOW_UP_PERIOD:
             return False
         return (
             bool(self.cancelled) or self.provider_batches.filter(may_have_duplicate=True).exists()
         )
 
     def return_to_running(self, **fields: Any) -> None:
-        """Go back to running, as if it had not ended; ``fields`` are written with it."""
+        """Set the batch back to running, as if it had not ended, and write ``fields``."""
         self.move_to(
             Batch.Status.RUNNING,
             next_check_at=None,
@@ -148,5 +154,5 @@ class Batch(LeasedRow):
 
     @property
     def is_accounted_for(self) -> bool:
-        """Whether every request ended in an answer or an error."""
+        """Return True if every request ended in an answer or an error."""
         return self.is_over and self.succeeded + self.failed == self.requests

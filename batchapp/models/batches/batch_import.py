@@ -1,4 +1,4 @@
-"""Batches that were made elsewhere, on their way into a project."""
+"""Imports of batches that were made outside the portal."""
 
 import uuid
 from collections.abc import Iterable
@@ -19,37 +19,43 @@ from batchapp.providers.remote_objects import RemoteBatch
 
 class BatchImportQuerySet(LeasedRowQuerySet["BatchImport"]):
     def visible_to(self, user: AnyUser) -> Self:
-        """Those of the projects ``user`` is in: the only door from a request to a row."""
+        """Imports in the projects of ``user``. Views reach imports only through this filter."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
     def ids_in_portal(self, connection: Connection, remotes: Iterable[RemoteBatch]) -> set[str]:
-        """The ids of those of ``remotes`` that the portal follows or is bringing in."""
+        """Return the ids among ``remotes`` that the portal follows or imports already."""
         remotes = list(remotes)
-        ids = [each.id for each in remotes]
+        ids = [remote.id for remote in remotes]
         return self.followed_ids(connection, remotes) | self.imported_ids(connection, ids)
 
     def imported_ids(self, connection: Connection, ids: Iterable[str]) -> set[str]:
-        """Those of ``ids`` that were brought in, or are on their way."""
+        """Return the members of ``ids`` that were imported or are being imported."""
         rows = self.filter(connection__in=connection.same_provider(), remote_id__in=list(ids))
         return set(
             rows.exclude(status=BatchImport.Status.FAILED).values_list("remote_id", flat=True)
         )
 
     def followed_ids(self, connection: Connection, remotes: Iterable[RemoteBatch]) -> set[str]:
-        """The ids of those that are a part here, or carry the mark of one that is under way."""
+        """Return the ids of remotes that are a provider batch here, or carry the token of one.
+
+        The token counts only while its provider batch is not over.
+        """
         remotes = list(remotes)
         provider_batches = ProviderBatch.objects.filter(
             batch__connection__in=connection.same_provider()
         )
-        known = provider_batches.filter(remote_id__in=[each.id for each in remotes])
-        tokens = {
-            provider_batch_id_of(each.metadata.get(TOKEN_KEY, "")): each.id for each in remotes
+        by_id = provider_batches.filter(remote_id__in=[remote.id for remote in remotes])
+        remote_ids = {
+            pk: remote.id
+            for remote in remotes
+            if (pk := provider_batch_id_of(remote.metadata.get(TOKEN_KEY, "")))
         }
-        marked = {token: name for token, name in tokens.items() if token}
-        live = provider_batches.filter(pk__in=marked).exclude(status__in=ProviderBatch.OVER)
+        by_token = provider_batches.filter(pk__in=remote_ids).exclude(
+            status__in=ProviderBatch.OVER
+        )
         return {
-            *known.values_list("remote_id", flat=True),
-            *(marked[pk] for pk in live.values_list("pk", flat=True)),
+            *by_id.values_list("remote_id", flat=True),
+            *(remote_ids[pk] for pk in by_token.values_list("pk", flat=True)),
         }
 
 
@@ -57,16 +63,16 @@ BatchImportManager = models.Manager.from_queryset(BatchImportQuerySet)
 
 
 class BatchImport(LeasedRow):
-    """One batch at the provider that nobody made here: its file is fetched, then it is followed.
+    """One batch made outside the portal: we fetch its file, then follow the batch.
 
-    A provider's batch is taken in once in the whole portal.
+    A batch of a provider can be imported only once in the whole portal.
     """
 
     class Status(models.TextChoices):
         FETCHING = "fetching", "Fetching the file"
         CHECKING = "checking", "Checking the file"
         DONE = "done", "Done"
-        FAILED = "failed", "Could not be brought in"
+        FAILED = "failed", "Not imported"
 
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         Status.FETCHING: {Status.CHECKING, Status.FAILED},

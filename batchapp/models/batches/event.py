@@ -1,4 +1,4 @@
-"""What happened to a batch, for its timeline."""
+"""Events of a batch, for its timeline."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from batchapp.models.people.user import User
 
 
 class Event(models.Model):
-    """One line of a batch's timeline: a sentence, and who did it when a person did."""
+    """One line in the timeline of a batch: a sentence, and the person who acted, if any."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="events")
     at = models.DateTimeField(auto_now_add=True)

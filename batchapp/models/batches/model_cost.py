@@ -1,4 +1,4 @@
-"""What each model of a batch was expected to cost, and did."""
+"""Estimated and actual cost of a batch, model by model."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -19,15 +19,12 @@ from batchapp.models.fields.money_field import MoneyField
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import User
 
-RUNS_LEARNT_FROM = 50
-"""The newest of each kind: prompts and models change, and older ones say less."""
-
-MODELS_LEARNT = 8
-"""Of one file, those with the most requests; more are priced without history."""
+MAX_HISTORY_RUNS = 50  # newest runs per history source: prompts and models change over time
+MAX_HISTORY_MODELS = 8  # models of one file with the most requests; the others have no history
 
 
 class _Measured(NamedTuple):
-    """Of one finished charge, what there is to learn; no name of anybody or anything."""
+    """The figures of one finished model cost that estimates learn from, without any name."""
 
     pk: int
     model: str
@@ -40,58 +37,55 @@ class _Measured(NamedTuple):
 
 class ModelCostQuerySet(models.QuerySet["ModelCost"]):
     def measured(self, *, before: datetime, is_sandbox: bool) -> Self:
-        """Those to learn from: a sandbox teaches about itself alone, its answers are made up."""
+        """Costs to learn from. Sandbox answers are invented, so they count for sandboxes only."""
         return self.filter(measured_at__lt=before, batch__connection__is_sandbox=is_sandbox)
 
     def histories(
         self,
-        asked: Mapping[str, ModelFacts],
+        facts: Mapping[str, ModelFacts],
         project: Project,
         user: User | None,
         before: datetime,
     ) -> dict[str, History]:
-        """Model -> how long its answers were, in the nearest of the batches that ended in time.
+        """Return, by model, how long its answers were in the most similar earlier batches.
 
-        The nearest are those of ``project`` with the same shape; then of ``project``; then what
-        ``user``, if there is one, ran elsewhere; then all of the portal, if no team's figures show
-        in theirs.
+        Source of the history, the first that has any: 1. batches of ``project`` with the same
+        shape; 2. batches of ``project``; 3. batches of ``user`` in other projects; 4. all batches
+        of the portal, if these are enough that no team can be recognised.
         """
-        largest = sorted(asked, key=lambda name: -asked[name].requests)
-        wanted = [name for name in largest if not asked[name].embeddings][:MODELS_LEARNT]
-        fit = self.measured(before=before, is_sandbox=project.connection.is_sandbox)
-        newest = fit.order_by("-measured_at", "-pk")
-        slices = [
-            self.filter(pk__in=rows[:RUNS_LEARNT_FROM].values("pk")).order_by()
-            for name in wanted
-            for rows in _kinds(newest.filter(model=name), asked[name], project, user)
-        ]
-        if not slices:
-            return {}
+        largest = sorted(facts, key=lambda model: -facts[model].requests)
+        models = [model for model in largest if not facts[model].embeddings][:MAX_HISTORY_MODELS]
+        measured = self.measured(before=before, is_sandbox=project.connection.is_sandbox)
+        newest = measured.order_by("-measured_at", "-pk")
         columns = ("pk", "model", "shape", "batch__project_id", "batch__created_by_id")
-        rows = [
-            each.values_list(*columns, F("answers") - F("answers_without_usage"), "output_tokens")
-            for each in slices
+        queries = [
+            self.filter(pk__in=rows[:MAX_HISTORY_RUNS].values("pk"))
+            .order_by()
+            .values_list(*columns, F("answers") - F("answers_without_usage"), "output_tokens")
+            for model in models
+            for rows in _by_source(newest.filter(model=model), facts[model], project, user)
         ]
+        if not queries:
+            return {}
         by_model: defaultdict[str, list[_Measured]] = defaultdict(list)
-        for row in rows[0].union(*rows[1:]):
+        for row in queries[0].union(*queries[1:]):
             by_model[row[1]].append(_Measured(*row))
-        found = {
-            name: _history(
-                by_model[name], asked[name].shape, project.pk, user.pk if user else None
-            )
-            for name in wanted
+        person = user.pk if user else None
+        histories = {
+            model: _history(by_model[model], facts[model].shape, project.pk, person)
+            for model in models
         }
-        return {name: history for name, history in found.items() if history}
+        return {model: history for model, history in histories.items() if history}
 
 
-def _kinds(
+def _by_source(
     newest: ModelCostQuerySet, facts: ModelFacts, project: Project, user: User | None
 ) -> Iterator[ModelCostQuerySet]:
-    """A query for each kind of kin, all of one model."""
-    mine = newest.filter(batch__project=project)
+    """Return one query per source of history, all for one model."""
+    own = newest.filter(batch__project=project)
     if facts.shape:
-        yield mine.filter(shape=facts.shape)
-    yield mine
+        yield own.filter(shape=facts.shape)
+    yield own
     elsewhere = newest.exclude(batch__project=project)
     if user:
         yield elsewhere.filter(batch__created_by=user)
@@ -99,31 +93,34 @@ def _kinds(
 
 
 def _history(rows: list[_Measured], shape: str, project: UUID, user: int | None) -> History | None:
-    mine = [row for row in rows if row.project == project]
+    own = [row for row in rows if row.project == project]
     elsewhere = [row for row in rows if row.project != project]
-    alike = {
-        HistorySource.SHAPE: [row for row in mine if shape and row.shape == shape],
-        HistorySource.PROJECT: mine,
+    by_source = {
+        HistorySource.SHAPE: [row for row in own if shape and row.shape == shape],
+        HistorySource.PROJECT: own,
         HistorySource.PERSON: [row for row in elsewhere if row.person == user],
         HistorySource.PORTAL: elsewhere if _is_anonymous(elsewhere) else [],
     }
-    for kin, found in alike.items():
-        newest = sorted(found, key=lambda row: -row.pk)[:RUNS_LEARNT_FROM]
-        if newest:
-            return calibration.learn(kin, [Run(row.answers, row.output_tokens) for row in newest])
+    for source, candidates in by_source.items():
+        if newest := sorted(candidates, key=lambda row: -row.pk)[:MAX_HISTORY_RUNS]:
+            runs = [Run(row.answers, row.output_tokens) for row in newest]
+            return calibration.learn_history(source, runs)
     return None
 
 
 def _is_anonymous(rows: list[_Measured]) -> bool:
     projects = {row.project for row in rows}
-    return len(rows) >= calibration.PORTAL_BATCHES and len(projects) >= calibration.PORTAL_PROJECTS
+    return (
+        len(rows) >= calibration.MIN_PORTAL_BATCHES
+        and len(projects) >= calibration.MIN_PORTAL_PROJECTS
+    )
 
 
 class ModelCost(models.Model):
-    """One model of one batch: the prices it was shown, frozen, the estimate and the settlement.
+    """One model of one batch: its prices at the time of the order, its estimated and actual cost.
 
-    Prices are USD per million tokens and empty where the price table had none. Costs stay empty
-    where there was no price: unknown is not free. The estimate is kept as it was shown.
+    Prices are USD per million tokens, and null if the price table had none. A cost without a price
+    is null, because unknown is not free. The estimate stays as the order page showed it.
     """
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="model_costs")
@@ -134,7 +131,7 @@ class ModelCost(models.Model):
     realtime_input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
     realtime_output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
     price_row = models.PositiveBigIntegerField(
-        null=True, help_text="Which row of the price table it was. A record: it may be gone."
+        null=True, help_text="Id of the row in the price table, which may be deleted by now."
     )
     price_since = models.DateTimeField(null=True)
     realtime_price_row = models.PositiveBigIntegerField(null=True)
@@ -146,13 +143,15 @@ class ModelCost(models.Model):
     fallback_price_since = models.DateTimeField(null=True)
 
     shape = models.CharField(
-        max_length=16, blank=True, help_text="What most of its requests have in common."
+        max_length=16,
+        blank=True,
+        help_text="Fields that most of its requests have in common, as a hash.",
     )
     basis = models.CharField(
-        max_length=200, blank=True, help_text="What the output was estimated by, in words."
+        max_length=200, blank=True, help_text="How the output was estimated, in words."
     )
     unbounded_requests = models.PositiveIntegerField(
-        null=True, help_text="That set no max_tokens; nothing bounds their cost."
+        null=True, help_text="Requests without max_tokens: nothing limits their cost."
     )
     estimated_input_tokens = models.PositiveBigIntegerField()
     estimated_output_tokens = models.PositiveBigIntegerField()
@@ -164,13 +163,13 @@ class ModelCost(models.Model):
     output_tokens = models.PositiveBigIntegerField(default=0)
     answers = models.PositiveIntegerField(default=0)
     answers_without_usage = models.PositiveIntegerField(
-        default=0, help_text="Answers whose tokens the provider did not say: the cost is a floor."
+        default=0, help_text="Answers without a token count: the actual cost is higher."
     )
     cost_usd = MoneyField(null=True)
     realtime_cost_usd = MoneyField(null=True, help_text="The same tokens at the realtime price.")
 
     measured_at = models.DateTimeField(
-        null=True, help_text="When it ended, if later estimates may learn from it."
+        null=True, help_text="When the batch ended, if later estimates may learn from it."
     )
 
     objects = ModelCostQuerySet.as_manager()
@@ -179,8 +178,8 @@ class ModelCost(models.Model):
         ordering = ["batch", "model"]
         constraints = [models.UniqueConstraint("batch", "model", name="one_cost_per_model")]
         indexes = [
-            models.Index(fields=["model", "-measured_at"], name="charge_to_learn_from"),
-            models.Index(fields=["model", "shape", "-measured_at"], name="charge_of_one_shape"),
+            models.Index(fields=["model", "-measured_at"], name="cost_history"),
+            models.Index(fields=["model", "shape", "-measured_at"], name="cost_history_by_shape"),
         ]
 
     def __str__(self) -> str:
@@ -192,7 +191,7 @@ class ModelCost(models.Model):
 
     @property
     def fallback_price(self) -> UnitPrice | None:
-        """Of the batch's fall-back window, as frozen with the order."""
+        """Price in the fallback window at the time of the order."""
         return _unit_price(self.fallback_input_price, self.fallback_output_price)
 
     @property

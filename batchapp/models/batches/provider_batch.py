@@ -1,4 +1,4 @@
-"""The parts of a batch, as the provider sees them."""
+"""Provider batches: the batches at the provider that one batch consists of."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from batchapp.models.batches.batch import Batch
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
+from batchapp.models.providers.connection import Connection
 
-TOKEN_KEY = "portal_submission"  # noqa: S105  # the name of a metadata entry
-"""Under it a provider's batch carries the token of the part that it is."""
+# The metadata entry in which a batch at the provider carries the token of its provider batch.
+TOKEN_KEY = "portal_submission"  # noqa: S105  # no secret
 
 
 def provider_batch_id_of(token: str) -> uuid.UUID | None:
-    """The id of the part that ``token`` names; None if it is no such token."""
+    """Return the id of the provider batch that ``token`` names; None for a foreign token."""
     try:
         return uuid.UUID(hex=token)
     except ValueError:
@@ -27,33 +28,34 @@ class ProviderBatchQuerySet(LeasedRowQuerySet["ProviderBatch"]):
     def needing_attention(self) -> Self:
         return self.filter(status=ProviderBatch.Status.NEEDS_ATTENTION)
 
-    def end_batches(self, **which: object) -> int:
-        """Hand over to settling the batches no part of which is under way; how many.
+    def start_settling(self, **filters: object) -> int:
+        """Move running batches whose provider batches are all over to settling; count them.
 
-        A conditional UPDATE, so parts that end together hand their batch over once. The lock is
-        taken by another before it, which may have to wait: what is under way is looked at anew.
+        Provider batches that end at the same moment start settling once.
         """
-        under_way = ProviderBatch.objects.filter(batch=models.OuterRef("pk")).exclude(
+        unfinished = ProviderBatch.objects.filter(batch=models.OuterRef("pk")).exclude(
             status__in=ProviderBatch.OVER
         )
-        running = Batch.objects.filter(
-            ~models.Exists(under_way), status=Batch.Status.RUNNING, **which
+        ended = Batch.objects.filter(
+            ~models.Exists(unfinished), status=Batch.Status.RUNNING, **filters
         )
         with transaction.atomic():
-            if not running.update(status=F("status")):
+            # This UPDATE takes the row lock and may have to wait for it; the second UPDATE then
+            # reads anew which provider batches are over.
+            if not ended.update(status=F("status")):
                 return 0
-            return running.update(status=Batch.Status.SETTLING, next_check_at=timezone.now())
+            return ended.update(status=Batch.Status.SETTLING, next_check_at=timezone.now())
 
 
 ProviderBatchManager = models.Manager.from_queryset(ProviderBatchQuerySet)
 
 
 class ProviderBatch(LeasedRow):
-    """One provider-side batch: how far it got, and where to go on after a crash.
+    """One batch at the provider: its progress, and where to continue after a crash.
 
-    Every step is written down before the next begins. ``create_attempted_at`` is set before the
-    one call that costs money, moved to its end if that is in doubt, and taken back only when it
-    is certain that nothing was created.
+    Every step is recorded before the next one begins. ``create_attempted_at`` is set before the
+    one call that costs money. If the outcome of the call is unknown, ``create_attempted_at`` moves
+    to the end of the call; only if certainly nothing was created does it get its old value back.
     """
 
     class Status(models.TextChoices):
@@ -62,22 +64,23 @@ class ProviderBatch(LeasedRow):
         RUNNING = "running", "Running at the provider"
         HARVESTING = "harvesting", "Fetching results"
         PAUSED = "paused", "Paused"
-        RETRYING_IN_PLACE = "retrying_in_place", "Being reopened at the provider"
+        RETRYING_IN_PLACE = "retrying_in_place", "Being retried in place"
         NEEDS_ATTENTION = "needs_attention", "Needs attention"
         DONE = "done", "Done"
         CANCELLED = "cancelled", "Cancelled"
 
     OVER: ClassVar[set[str]] = {Status.DONE, Status.CANCELLED}
+    INCOMPLETE_ENDS: ClassVar[set[str]] = {"cancelled", "expired"}  # of ``remote_status``
     STOPPED: ClassVar[set[str]] = {Status.NEEDS_ATTENTION, Status.PAUSED}
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = STOPPED | OVER
-    LEAVES: ClassVar[set[str]] = {Status.CANCELLED, Status.NEEDS_ATTENTION}
+    EXITS: ClassVar[set[str]] = {Status.CANCELLED, Status.NEEDS_ATTENTION}
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
-        Status.PREPARING: {Status.WAITING, Status.RUNNING, Status.PAUSED} | LEAVES,
-        Status.WAITING: {Status.RUNNING, Status.PAUSED} | LEAVES,
-        Status.RUNNING: {Status.HARVESTING, Status.PAUSED} | LEAVES,
+        Status.PREPARING: {Status.WAITING, Status.RUNNING, Status.PAUSED} | EXITS,
+        Status.WAITING: {Status.RUNNING, Status.PAUSED} | EXITS,
+        Status.RUNNING: {Status.HARVESTING, Status.PAUSED} | EXITS,
         Status.HARVESTING: {Status.RUNNING, Status.DONE, Status.PAUSED, Status.RETRYING_IN_PLACE}
-        | LEAVES,
-        Status.RETRYING_IN_PLACE: {Status.RUNNING, Status.PAUSED, Status.DONE} | LEAVES,
+        | EXITS,
+        Status.RETRYING_IN_PLACE: {Status.RUNNING, Status.PAUSED, Status.DONE} | EXITS,
         Status.PAUSED: {
             Status.PREPARING,
             Status.WAITING,
@@ -102,21 +105,21 @@ class ProviderBatch(LeasedRow):
     number = models.PositiveSmallIntegerField(default=1)
     status = models.CharField(max_length=20, choices=Status, default=Status.PREPARING)
     stopped_in_status = models.CharField(
-        max_length=20, blank=True, help_text="The status it goes back to after attention."
+        max_length=20, blank=True, help_text="The status to return to after a pause or attention."
     )
     trouble = models.TextField(
-        blank=True, help_text="Why it waits, as a sentence with the next step."
+        blank=True, help_text="Why the provider batch waits, as a sentence with the next step."
     )
     failures = models.PositiveIntegerField(
-        default=0, help_text="Times in a row that the provider gave no usable answer."
+        default=0, help_text="Calls in a row without a usable answer."
     )
 
-    starts_at = models.PositiveBigIntegerField(default=0, help_text="The byte of the file.")
+    starts_at = models.PositiveBigIntegerField(default=0, help_text="First byte in the file.")
     size = models.PositiveBigIntegerField(
-        null=True, help_text="In bytes; empty until the file is divided among the parts."
+        null=True, help_text="In bytes; empty until the file is split."
     )
     slot_assigned_at = models.DateTimeField(
-        null=True, help_text="Since when it has a place at the provider."
+        null=True, help_text="When a slot at the provider was assigned."
     )
 
     remote_file_id = models.CharField(max_length=200, blank=True)
@@ -124,17 +127,19 @@ class ProviderBatch(LeasedRow):
     upload_attempted_at = models.DateTimeField(null=True)
     create_attempted_at = models.DateTimeField(null=True)
     may_have_duplicate = models.BooleanField(
-        default=False, help_text="A create before the last was never confirmed, nor seen."
+        default=False, help_text="An earlier create was never confirmed, and its batch never seen."
     )
     cancel_sent_at = models.DateTimeField(null=True)
     pause_sent_at = models.DateTimeField(null=True)
     retried_in_place_at = models.DateTimeField(
-        null=True, help_text="Reads may come from a replica that has not heard of it yet."
+        null=True, help_text="Reads may come from a replica that does not know of it yet."
     )
     submitted_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     polled_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True, help_text="When the provider was seen to be done.")
+    ended_at = models.DateTimeField(
+        null=True, help_text="When we saw that the provider had finished."
+    )
     remote_status = models.CharField(max_length=50, blank=True)
     output_file_id = models.CharField(max_length=200, blank=True)
     error_file_id = models.CharField(max_length=200, blank=True)
@@ -143,7 +148,7 @@ class ProviderBatch(LeasedRow):
     completed = models.PositiveBigIntegerField(default=0, help_text="By the provider's count.")
     failed = models.PositiveBigIntegerField(default=0, help_text="By the provider's count.")
     marks = models.JSONField(
-        default=list, help_text="How many had ended when: pairs of a Unix time and a count."
+        default=list, help_text="Progress: pairs of a Unix time and the number of ended requests."
     )
     output_lines = models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip=")
     error_lines = models.PositiveIntegerField(default=0, help_text="Read so far, for ?skip=")
@@ -158,76 +163,86 @@ class ProviderBatch(LeasedRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.batch}, part {self.number}"
+        return f"{self.batch}, provider batch {self.number}"
+
+    @property
+    def connection(self) -> Connection:
+        return self.batch.connection
 
     @property
     def token(self) -> str:
-        """What names this part at the provider: hex, since ``_`` and ``%`` are wildcards there."""
+        """Name of this row at the provider, in hex: ``_`` and ``%`` are wildcards there."""
         return self.pk.hex
 
     @property
     def may_be_at_provider(self) -> bool:
-        """Whether a batch of it exists over there, as far as we know."""
+        """Return True if the provider has, or may have, a batch for this row."""
         return bool(self.remote_id or self.create_attempted_at)
 
     @property
     def is_not_at_provider(self) -> bool:
-        """Whether nothing of it can be running over there, so that no provider has to be asked."""
+        """Return True if nothing can be running at the provider, so we need not ask there."""
         if self.status == self.Status.RETRYING_IN_PLACE:
             return self.retried_in_place_at is None
         return not self.may_be_at_provider
 
     @property
     def replica_lag(self) -> timedelta:
-        """How long its provider may still say "over" because it has not heard of the reopening."""
+        """Time for which a replica at the provider may not know of the retry in place yet."""
         if self.retried_in_place_at is None or self.ended_at:
             return timedelta()
-        grace = timedelta(seconds=self.batch.connection.create_grace_seconds)
-        return max(timedelta(), self.retried_in_place_at + grace - timezone.now())
+        known_at = self.retried_in_place_at + self.connection.create_grace
+        return max(timedelta(), known_at - timezone.now())
 
     @property
     def read_again_at(self) -> datetime | None:
-        """From when its results are worth another look after the end, at growing distances.
+        """Return when to read the results again after the end; the pauses double.
 
-        The third look comes when the provider's copies have had ``create_grace_seconds`` to
-        catch up.
+        The third reading comes ``create_grace_seconds`` after the end, when all replicas of the
+        provider should be up to date.
         """
-        grace = timedelta(seconds=self.batch.connection.create_grace_seconds)
-        return self.ended_at and self.ended_at + grace * (2**self.rereads - 1) / 7
+        pause = self.connection.create_grace * (2**self.rereads - 1) / 7
+        return self.ended_at and self.ended_at + pause
 
     @property
     def ignores_cancel(self) -> bool:
-        """Whether its provider was told to cancel it, and goes on with it all the same."""
+        """Return True if the provider was told to cancel the batch but still runs it."""
         is_stopping = self.remote_status in {"cancelling", "cancelled"}
         return bool(self.status == self.Status.RUNNING and self.cancel_sent_at) and not is_stopping
 
     @property
     def can_cancel_locally(self) -> bool:
-        """Whether it can be cancelled without asking a provider; its ledger is written before."""
-        is_written = self.status != self.Status.PREPARING
-        return bool(self.batch.cancel_requested_at) and self.is_not_at_provider and is_written
+        """Return True if we can cancel without asking the provider.
+
+        A provider batch that is being prepared cannot be cancelled yet: its results are written
+        first, so that its requests can be retried.
+        """
+        is_prepared = self.status != self.Status.PREPARING
+        return bool(self.batch.cancel_requested_at) and self.is_not_at_provider and is_prepared
 
     @property
     def can_pause_locally(self) -> bool:
-        """Whether it can be paused without asking a provider."""
+        """Return True if we can pause without asking the provider."""
         return bool(self.batch.pause_requested_at) and self.is_not_at_provider
 
     def pause(self) -> bool:
-        """Pause it until its batch is resumed; False if that is not wished any more.
-
-        Whoever resumes the batch comes before this or after it, so that no part stays behind.
+        """Pause until the batch is resumed; False if no pause is requested any more.
 
         Raises:
             StaleRow: see ``record``.
         """
-        wished = Batch.objects.filter(pk=self.batch_id, cancel_requested_at=None)
-        goes_back = self.status in {self.Status.PREPARING, self.Status.WAITING}
+        batch = Batch.objects.filter(
+            pk=self.batch_id, cancel_requested_at=None, pause_requested_at__isnull=False
+        )
+        is_unsent = self.status in {self.Status.PREPARING, self.Status.WAITING}
         with transaction.atomic():
-            if not wished.exclude(pause_requested_at=None).update(status=F("status")):
+            # The UPDATE locks the batch: a person resumes either before or after, and then finds
+            # this provider batch paused.
+            if not batch.update(status=F("status")):
                 return False
             self.move_to(
                 self.Status.PAUSED,
-                stopped_in_status=self.status if goes_back else self.Status.RUNNING,
+                stopped_in_status=self.status if is_unsent else self.Status.RUNNING,
                 slot_assigned_at=None,
                 failures=0,
                 trouble="",

@@ -1,4 +1,4 @@
-"""The ledger: one row per request, and the harvested bytes that its answer lies in."""
+"""Results: one row per request, and the stored bytes of the answers."""
 
 from collections.abc import Iterator
 from typing import Self
@@ -10,20 +10,19 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.models.batches.batch import Batch
 from batchapp.models.batches.provider_batch import ProviderBatch
 
-CHUNK = 1024 * 1024
+CHUNK = 1024 * 1024  # bytes per read
 
 
 class ResultChunk(models.Model):
-    """A stretch of a provider's output or error file, as harvested; its bytes never change.
+    """Consecutive new lines of a provider's output or error file; its bytes never change.
 
-    It holds only lines that were new, so the segments of a part in order are its results, each
-    line once.
+    The chunks of a provider batch, in order, hold each of its result lines once.
     """
 
     class Kind(models.TextChoices):
         OUTPUT = "output", "Output"
         ERROR = "error", "Errors"
-        PAST = "past", "Errors before it was reopened"
+        PAST = "past", "Errors before a retry in place"
 
     provider_batch = models.ForeignKey(ProviderBatch, models.CASCADE, related_name="result_chunks")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -39,11 +38,11 @@ class ResultChunk(models.Model):
         return str(self.blob)
 
     def read_lines(self) -> Iterator[bytes]:
-        """Its lines from storage, without their ends."""
-        rest = b""
+        """Return the lines from storage, without their line ends."""
+        incomplete = b""
         with self.blob.open("rb") as blob:
             while chunk := blob.read(CHUNK):
-                *lines, rest = (rest + chunk).split(b"\n")
+                *lines, incomplete = (incomplete + chunk).split(b"\n")
                 yield from lines
 
 
@@ -52,31 +51,29 @@ class ResultQuerySet(models.QuerySet["Result"]):
         return self.filter(outcome=Outcome.PENDING)
 
     def unanswered(self) -> Self:
-        """Without a line of the provider's, whatever a settlement before said of them."""
-        open_ends = [Outcome.PENDING, Outcome.MISSING, Outcome.CANCELLED, Outcome.EXPIRED]
-        return self.filter(outcome__in=open_ends, answer_at=None)
+        """Results without a line from the provider, whatever outcome an earlier settling wrote."""
+        outcomes = [Outcome.PENDING, Outcome.MISSING, Outcome.CANCELLED, Outcome.EXPIRED]
+        return self.filter(outcome__in=outcomes, answer_at=None)
 
-    def stretches(self, lines: int) -> Iterator[Self]:
-        """The results of one batch in the order of its lines, so many lines at a time.
-
-        Each is bounded at both ends: with a limit instead, a database whose statistics have not
-        heard of the batch yet sorts all the rest of it each time.
-        """
+    def blocks(self, lines: int) -> Iterator[Self]:
+        """Return the results of one batch in the order of its lines, ``lines`` at a time."""
+        # Both ends are bounds. With LIMIT, a database without statistics of the new batch would
+        # sort all remaining results for each block.
         last = self.order_by().aggregate(last=models.Max("line"))["last"] or 0
         for start in range(0, last, lines):
             yield self.filter(line__gt=start, line__lte=start + lines).order_by("line")
 
     def with_retries(self) -> Self:
-        """With ``retried`` at hand, and ``merged``: the outcome that its answer counts with."""
+        """Load ``retried`` as well, and add ``merged``, the outcome of the answer that counts."""
         return self.select_related("retried").annotate(
             merged=Coalesce("retried__outcome", "outcome")
         )
 
 
 class Result(models.Model):
-    """What became of one request; written as pending before the batch is submitted.
+    """The outcome of one request; written as pending before the batch is submitted.
 
-    ``request_at`` and ``answer_at`` are byte positions, in the upload and in the segment.
+    ``request_at`` and ``answer_at`` are byte positions, in the upload and in the result chunk.
     """
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="results")
@@ -90,7 +87,9 @@ class Result(models.Model):
     outcome = models.CharField(
         max_length=20, choices=[(o.value, o.label) for o in Outcome], default=Outcome.PENDING
     )
-    line_id = models.CharField(max_length=100, blank=True, help_text="The provider's id of it.")
+    line_id = models.CharField(
+        max_length=100, blank=True, help_text="The provider's id of the line."
+    )
     status_code = models.PositiveSmallIntegerField(null=True)
     finish_reason = models.CharField(max_length=40, blank=True)
     answer_model = models.CharField(max_length=200, blank=True)
@@ -107,7 +106,7 @@ class Result(models.Model):
         models.SET_NULL,
         null=True,
         related_name="+",
-        help_text="Its answer in a retry of the batch, the newest there is.",
+        help_text="The newest answer to the same request in a retry of the batch.",
     )
 
     objects = ResultQuerySet.as_manager()
@@ -125,12 +124,12 @@ class Result(models.Model):
 
     @property
     def best(self) -> "Result":
-        """The answer of the newest retry that has one, else itself."""
+        """Return the answer of the newest retry that has one, else this result."""
         return self.retried or self
 
 
 class UnmatchedLine(models.Model):
-    """A result line that is no request's answer: kept in its segment, and shown to people."""
+    """A result line that answers no request: stored in its chunk, and shown to people."""
 
     class Reason(models.TextChoices):
         UNREADABLE = "unreadable", "Not readable"

@@ -1,1 +1,1 @@
-"""Parts that models are built from: leased rows, money, encrypted secrets."""
+"""Field and base classes for models: leased rows, money, encrypted secrets."""

@@ -1,23 +1,20 @@
-"""Secrets, encrypted at rest with the first of ``ENCRYPTION_KEYS``."""
+"""Encrypt the secrets that are stored in the database."""
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
 class UnreadableKey(Exception):
-    """The stored secret was encrypted with a key that ``ENCRYPTION_KEYS`` no longer holds."""
+    """No key in ``ENCRYPTION_KEYS`` decrypts the stored secret."""
 
 
 def seal(secret: str) -> str:
+    """Encrypt ``secret`` with the first of ``ENCRYPTION_KEYS``."""
     return _fernet().encrypt(secret.encode()).decode()
 
 
 def unseal(ciphertext: str) -> str:
-    """Return what was sealed.
-
-    Raises:
-        UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it.
-    """
+    """Decrypt ``ciphertext``, or raise ``UnreadableKey``."""
     try:
         return _fernet().decrypt(ciphertext.encode()).decode()
     except InvalidToken as exc:
@@ -25,11 +22,7 @@ def unseal(ciphertext: str) -> str:
 
 
 def reseal(ciphertext: str) -> str:
-    """Encrypt again with the first of ``ENCRYPTION_KEYS``.
-
-    Raises:
-        UnreadableKey: as ``unseal``.
-    """
+    """Encrypt again with the first of ``ENCRYPTION_KEYS``, or raise ``UnreadableKey``."""
     try:
         return _fernet().rotate(ciphertext.encode()).decode()
     except InvalidToken as exc:

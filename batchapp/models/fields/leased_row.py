@@ -1,4 +1,4 @@
-"""Rows that workers move: one column is lock, heartbeat and fencing token."""
+"""Base class of the rows that workers move: a lease keeps two workers from moving one row."""
 
 import time
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from django.utils import timezone
 
 Row = TypeVar("Row", bound="LeasedRow")
 
-WAKE_AGAIN = timedelta(seconds=10)
-"""After which a message that nobody acted on is taken for lost; until then its row is not due."""
-
-RENEW_EVERY = 2.0
-"""Seconds between two signs of life from a step that is told of its progress more often."""
+# A row is not due again for this long after its message; then the message counts as lost.
+WAKE_INTERVAL = timedelta(seconds=10)
+RENEWAL_SECONDS = (
+    2.0  # shortest time between two lease renewals, however often progress is reported
+)
 
 
 class StaleRow(Exception):
@@ -25,17 +25,17 @@ class StaleRow(Exception):
 
 class LeasedRowQuerySet(models.QuerySet[Row]):
     def due(self, now: datetime) -> Self:
-        """Rows that some worker should look at now."""
+        """Return the rows that a worker should move now."""
         return self.filter(_free(now), next_check_at__lte=now)
 
     def claim(self, pk: Any, status: str, *, by: datetime | None = None) -> Row | None:
-        """Lease one row for this worker; None if it is gone, moved on, held, or not due.
+        """Lease one row for this worker; None if the row is gone, moved, leased or not due.
 
-        With ``by``, it is due if its time comes by then; without, whenever its time comes.
-
-        A conditional UPDATE rather than ``select_for_update``: it means the same on SQLite and
-        PostgreSQL, and no transaction stays open while the provider is spoken to.
+        With ``by``, only a row whose ``next_check_at`` is not later counts as due; without ``by``,
+        every row that has a ``next_check_at``.
         """
+        # A conditional UPDATE works alike on SQLite, which ignores ``select_for_update``, and on
+        # PostgreSQL, and leaves no transaction open during the calls to the provider.
         now = timezone.now()
         due = Q(next_check_at__lte=by) if by else Q(next_check_at__isnull=False)
         won = self.filter(_free(now), due, pk=pk, status=status).update(
@@ -45,10 +45,11 @@ class LeasedRowQuerySet(models.QuerySet[Row]):
 
 
 class LeasedRow(models.Model):
-    """A row that is always in exactly one status, and is worked on by at most one worker.
+    """A row that is always in exactly one status, and that at most one worker moves at a time.
 
-    ``status``, ``leased_until`` and ``next_check_at`` are written only through ``claim`` and the
-    methods below; each of these is one UPDATE on condition that the row is as we loaded it.
+    ``status``, ``leased_until`` and ``next_check_at`` are written only by ``claim`` and the
+    methods below. Each is one UPDATE that succeeds only if the row is still as we loaded it.
+    ``leased_until`` is lock, heartbeat and fencing token in one column.
     """
 
     status: Any
@@ -57,24 +58,26 @@ class LeasedRow(models.Model):
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = set()
 
     next_check_at = models.DateTimeField(
-        null=True, editable=False, db_index=True, help_text="Empty: nobody but a person moves it."
+        null=True, editable=False, db_index=True, help_text="Empty: only a person moves it."
     )
     leased_until = models.DateTimeField(null=True, editable=False)
     claims = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Since it was last given back: counts crashes."
+        default=0,
+        editable=False,
+        help_text="Claims since the lease was last returned: counts crashes.",
     )
 
     class Meta:
         abstract = True
 
     def record(self, **fields: Any) -> None:
-        """Write ``fields`` if the row is still as we loaded it.
+        """Write ``fields`` if the row still has the status and the lease that we loaded.
 
-        The lease we hold is part of the condition: a worker that outlived its lease cannot
-        overwrite its successor.
+        The lease in the condition keeps a worker whose lease ran out from overwriting the work of
+        the next worker.
 
         Raises:
-            StaleRow: it is not; nothing was written.
+            StaleRow: the row has changed; nothing was written.
         """
         manager: Any = type(self)._default_manager
         rows = manager.filter(pk=self.pk, status=self.status, leased_until=self.leased_until)
@@ -84,9 +87,9 @@ class LeasedRow(models.Model):
             setattr(self, name, value)
 
     def renew_lease(self, *, leases: int = 1, **fields: Any) -> None:
-        """Keep the lease for as long again, or ``leases`` times that before a long silence.
+        """Renew the lease for ``settings.LEASE``, or ``leases`` times that before a long call.
 
-        ``claims`` goes on counting: a step may die after its sign of life every time.
+        ``claims`` is not reset: a step may crash after its renewal every time.
 
         Raises:
             StaleRow: see ``record``.
@@ -94,19 +97,19 @@ class LeasedRow(models.Model):
         self.record(leased_until=timezone.now() + leases * settings.LEASE, **fields)
 
     def lease_renewer(self) -> Callable[[int], None]:
-        """Return what renews the lease when it is called, every two seconds at most."""
-        said = time.monotonic()
+        """Return a progress callback that renews the lease, every two seconds at most."""
+        renewed = time.monotonic()
 
-        def progress(_done: int) -> None:
-            nonlocal said
-            if time.monotonic() - said > RENEW_EVERY:
+        def renew(_done: int) -> None:
+            nonlocal renewed
+            if time.monotonic() - renewed > RENEWAL_SECONDS:
                 self.renew_lease()
-                said = time.monotonic()
+                renewed = time.monotonic()
 
-        return progress
+        return renew
 
     def move_to(self, status: str, **fields: Any) -> None:
-        """Change status, set ``fields`` and give the lease back, all in one UPDATE.
+        """Change the status, write ``fields`` and return the lease, all in one UPDATE.
 
         Raises:
             ValueError: ``TRANSITIONS`` forbids it; the caller has a bug.
@@ -119,7 +122,7 @@ class LeasedRow(models.Model):
         self.record(status=status, leased_until=None, claims=0, **fields)
 
     def postpone(self, delay: timedelta, **fields: Any) -> None:
-        """Give the lease back and come again after ``delay``; the status stays.
+        """Return the lease and make the row due after ``delay``; the status stays.
 
         Raises:
             StaleRow: see ``record``.

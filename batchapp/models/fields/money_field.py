@@ -1,4 +1,4 @@
-"""US dollars in the database, exact on every backend."""
+"""Store US dollars exactly on every database."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,24 @@ if TYPE_CHECKING:
 else:
     Stored = models.BigIntegerField
 
-UNIT = Decimal("0.00000001")
-"""One stored unit, in dollars: eight places, as providers bill."""
+UNIT = Decimal("0.00000001")  # dollars in one stored unit; providers bill eight decimals
 
 
 def rounded(amount: Decimal) -> Decimal:
-    """Return ``amount`` as it would be stored: sums of what is shown equal sums of rows."""
+    """Round ``amount`` as the database does, so that a sum of shown amounts equals their total."""
     return amount.quantize(UNIT, rounding=ROUND_HALF_EVEN)
 
 
-class MoneyField(Stored):
-    """A ``Decimal`` in USD, kept as a whole number of ``UNIT``.
+def total_or_unknown(amounts: list[Decimal | None]) -> Decimal | None:
+    """Return the sum, or None if any amount is unknown: unknown is not free."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
-    SQLite stores decimals as floats and adds them as floats; integers stay exact in ``Sum`` too.
+
+class MoneyField(Stored):
+    """A ``Decimal`` in USD, stored as a whole number of ``UNIT``.
+
+    SQLite stores and adds decimals as floats; integers stay exact, also in ``Sum``.
     """
 
     def get_prep_value(self, value: Any) -> int | None:

@@ -76,7 +76,7 @@ class Connection(models.Model):
         default=0, editable=False, help_text="Calls in a row that brought no usable answer."
     )
     down_since = models.DateTimeField(null=True, editable=False)
-    resting_until = models.DateTimeField(
+    backoff_until = models.DateTimeField(
         null=True, editable=False, help_text="Until then nobody asks it anything."
     )
 
@@ -102,7 +102,11 @@ class Connection(models.Model):
         return [each for each in rows if each.address == self.address]
 
     @property
-    def patience(self) -> timedelta:
+    def create_grace(self) -> timedelta:
+        return timedelta(seconds=self.create_grace_seconds)
+
+    @property
+    def key_poll_timeout(self) -> timedelta:
         """How long a running part waits for a round of its key before it is asked for itself."""
         return timedelta(seconds=3 * self.poll_seconds)
 

@@ -14,7 +14,7 @@ SOON = timedelta(seconds=2)
 
 
 class KeyPollQuerySet(LeasedRowQuerySet["KeyPoll"]):
-    def begin(self, key: ProviderKey) -> None:
+    def poll_soon(self, key: ProviderKey) -> None:
         """See that ``key`` is watched, and soon: a part of it has begun to run."""
         key_poll, _ = self.get_or_create(key=key)
         soon = timezone.now() + SOON

@@ -1,4 +1,4 @@
-"""After the seventh room: what the provider says it billed, where it says so."""
+"""Fetch the billed cost of a finished batch from providers that report one."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -9,30 +9,27 @@ from batchapp.domain.results.outcome import SUCCEEDED
 from batchapp.models import Batch
 from batchapp.providers.client import ProviderClient
 
-ASKED_FOR = timedelta(days=1)
-"""After the end of a batch. A provider that has no sum by then does not add them up."""
-
-SHORTEST_PAUSE = timedelta(minutes=1)
+# Time after the end of a batch. A provider without a sum by then does not report sums.
+MAX_WAIT = timedelta(days=1)
+MIN_PAUSE = timedelta(minutes=1)  # between two requests
 
 
 def fetch_billed_cost(batch: Batch, provider: ProviderClient) -> None:
-    """Keep what ``batch`` was billed as soon as the provider has added up all its answers.
+    """Record the billed cost as soon as the provider has added up all answers of ``batch``.
 
     Raises:
-        StaleRow: another worker has it now; nothing was written.
-        UpstreamError: there was no usable answer.
+        StaleRow: another worker has the row; nothing was written.
+        ProviderError: nothing was written.
     """
     total, answers = Decimal(0), 0
     for provider_batch in batch.provider_batches.exclude(remote_id=""):
-        used = provider.analytics(provider_batch.remote_id)
-        if (
-            used.total_cost is None
-            and provider_batch.results.filter(outcome__in=SUCCEEDED).exists()
-        ):
+        usage = provider.analytics(provider_batch.remote_id)
+        answered = provider_batch.results.filter(outcome__in=SUCCEEDED)
+        if usage.total_cost is None and answered.exists():
             postpone(batch)
             return
-        total += used.total_cost or Decimal(0)
-        answers += used.requests
+        total += usage.total_cost or Decimal(0)
+        answers += usage.requests
     if answers < batch.succeeded:
         postpone(batch)
     else:
@@ -40,16 +37,16 @@ def fetch_billed_cost(batch: Batch, provider: ProviderClient) -> None:
 
 
 def postpone(batch: Batch) -> None:
-    """Come again after as long as it has been over, but not for more than a day."""
+    """Ask again after ``_pause``, or stop asking a day after the end."""
     pause = _pause(batch)
-    if pause > ASKED_FOR:
+    if pause > MAX_WAIT:
         stop_asking(batch)
     else:
         batch.postpone(pause)
 
 
 def stop_asking(batch: Batch, **fields: Decimal | None) -> None:
-    """Keep ``fields``, and never ask again unless more may be answered, and billed."""
+    """Write ``fields``, and ask again only while the batch may still change."""
     if batch.may_still_change:
         batch.postpone(_pause(batch), **fields)
     else:
@@ -57,6 +54,6 @@ def stop_asking(batch: Batch, **fields: Decimal | None) -> None:
 
 
 def _pause(batch: Batch) -> timedelta:
-    """As long as it has been over."""
+    """Return how long ago the batch finished; so the pauses double."""
     now = timezone.now()
-    return max(now - (batch.finished_at or now), SHORTEST_PAUSE)
+    return max(now - (batch.finished_at or now), MIN_PAUSE)

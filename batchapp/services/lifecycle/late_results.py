@@ -1,4 +1,4 @@
-"""After the end of a batch: answers that come late and are billed, and what runs on unseen."""
+"""Find results that arrive after the end of a cancelled batch, and are billed."""
 
 from dataclasses import dataclass, field
 
@@ -13,48 +13,46 @@ from batchapp.providers.remote_objects import RemoteBatch
 
 @dataclass(slots=True)
 class LateResults:
-    """Parts of which more was answered, and parts that their provider works on."""
+    """Provider batches with more answers than before, and those that the provider still runs."""
 
-    landed: list[ProviderBatch] = field(default_factory=list)
+    with_answers: list[ProviderBatch] = field(default_factory=list)
     running: list[ProviderBatch] = field(default_factory=list)
 
 
 def find_late_results(batch: Batch, provider: ProviderClient) -> LateResults:
-    """Ask for the parts of ``batch`` that were cancelled, and fetch again what got further.
+    """Poll the cancelled provider batches, and follow those with more answers again.
 
-    All of those that landed are followed again or none; the batch is then added up anew. What
-    runs is left as it is.
+    All of these are followed again or none; the batch is then settled again. Provider batches that
+    still run are only returned.
 
     Raises:
-        StaleRow: another worker has it now; nothing was written.
-        UpstreamError: there was no usable answer; nothing was written.
+        StaleRow: another worker has the row; nothing was written.
+        ProviderError: nothing was written.
     """
     cancelled = batch.provider_batches.exclude(remote_id="").filter(
         status__in=ProviderBatch.OVER, results__outcome=Outcome.CANCELLED
     )
-    found, more = LateResults(), 0
+    late_results, more_answers = LateResults(), 0
     for provider_batch in cancelled.distinct():
         remote = provider.retrieve_batch(provider_batch.remote_id)
         if not remote.is_over:
-            found.running.append(provider_batch)
-        elif late := _late(provider_batch, remote):
-            found.landed.append(provider_batch)
-            more += late
-    if found.landed:
-        _fetch(batch, found.landed, more)
-    return found
+            late_results.running.append(provider_batch)
+        elif (number := _count_late_answers(provider_batch, remote)) > 0:
+            late_results.with_answers.append(provider_batch)
+            more_answers += number
+    if late_results.with_answers:
+        _follow_again(batch, late_results.with_answers, more_answers)
+    return late_results
 
 
-def _late(provider_batch: ProviderBatch, remote: RemoteBatch) -> int:
-    return max(
-        0, remote.completed + remote.failed - provider_batch.completed - provider_batch.failed
-    )
+def _count_late_answers(provider_batch: ProviderBatch, remote: RemoteBatch) -> int:
+    return remote.completed + remote.failed - provider_batch.completed - provider_batch.failed
 
 
-def _fetch(batch: Batch, landed: list[ProviderBatch], more: int) -> None:
+def _follow_again(batch: Batch, provider_batches: list[ProviderBatch], answers: int) -> None:
     with transaction.atomic():
         batch.return_to_running()
-        for provider_batch in landed:
+        for provider_batch in provider_batches:
             provider_batch.move_to(
                 ProviderBatch.Status.RUNNING,
                 next_check_at=timezone.now(),
@@ -63,9 +61,8 @@ def _fetch(batch: Batch, landed: list[ProviderBatch], more: int) -> None:
                 failures=0,
                 trouble="",
             )
-            provider_batch.results.filter(outcome=Outcome.CANCELLED).update(
-                outcome=Outcome.PENDING
-            )
-        requests = "1 request that was" if more == 1 else f"{more:,} requests that were"
-        text = f"{batch.connection} has answered {requests} being worked on when it was cancelled."
+            cancelled = provider_batch.results.filter(outcome=Outcome.CANCELLED)
+            cancelled.update(outcome=Outcome.PENDING)
+        requests = "1 request that was" if answers == 1 else f"{answers:,} requests that were"
+        text = f"{batch.connection} has answered {requests} running when the batch was cancelled."
         Event.objects.create(batch=batch, text=text)

@@ -1,4 +1,4 @@
-"""The fifth room: what the provider says of a running part."""
+"""Apply the state that the provider reports of a running provider batch."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +11,11 @@ from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
-WORTH = 20
-"""One part in so many of the requests is worth a harvest: twenty a batch, however large."""
+HARVESTS_PER_BATCH = 20  # at most, before the end and however large the batch is
 
 
 def poll(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Read how far ``part`` is by itself, and ``take`` that in."""
+    """Read the state of one provider batch, and apply it."""
     apply_remote_state(provider_batch, provider.retrieve_batch(provider_batch.remote_id), provider)
     if provider_batch.status == ProviderBatch.Status.RUNNING:
         KeyPoll.objects.resume(provider_batch.batch.key)
@@ -25,113 +24,111 @@ def poll(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
 def apply_remote_state(
     provider_batch: ProviderBatch, remote: RemoteBatch, provider: ProviderClient
 ) -> None:
-    """Note how far ``part`` is, pass on a wish to stop it, and send it to harvesting if due.
+    """Record the progress, forward a requested stop, and start harvesting if results are ready.
 
-    A batch that the provider does not stop is followed to its end: it is paid for. One that it
-    may stop another time is asked for again at every look.
+    A batch that the provider refuses to stop is followed to its end, because its answers are paid.
+    If the refusal may be temporary, the next poll asks again.
 
     Raises:
-        UpstreamError: the row is as it was, or knows that the provider was told to stop.
-        StaleRow: our lease ran out; the worker that has it now goes on.
+        ProviderError: the row is unchanged, or records that the provider was told to stop.
+        StaleRow: our lease ran out; the worker that has the row now continues.
     """
-    if remote.is_over and (wait := provider_batch.replica_lag):
-        provider_batch.postpone(wait, polled_at=timezone.now(), failures=0, trouble="")
+    if remote.is_over and (lag := provider_batch.replica_lag):
+        provider_batch.postpone(lag, polled_at=timezone.now(), failures=0, trouble="")
         return
     ended_at, trouble = provider_batch.ended_at, ""
     if not remote.is_over:
-        ended_at = None  # if it ever had: it was taken up again over there
-        remote, trouble = _stopped(provider_batch, remote, provider)
-    seen = {
+        ended_at = None  # the provider may have resumed a batch that had ended
+        remote, trouble = _forward_requested_stop(provider_batch, remote, provider)
+    now = timezone.now()
+    state = {
         "remote_status": remote.raw_status,
         "output_file_id": remote.output_file_id or provider_batch.output_file_id,
         "error_file_id": remote.error_file_id or provider_batch.error_file_id,
         "expires_at": remote.expires_at or provider_batch.expires_at,
         "completed": remote.completed,
         "failed": remote.failed,
-        "marks": progress_marks_at(
-            provider_batch, timezone.now(), remote.completed + remote.failed
-        ),
-        "polled_at": timezone.now(),
+        "marks": progress_marks_at(provider_batch, now, remote.completed + remote.failed),
+        "polled_at": now,
         "failures": 0,
         "trouble": trouble,
     }
-    pause = timedelta(seconds=provider_batch.batch.connection.poll_seconds)
+    connection = provider_batch.connection
+    poll_interval = timedelta(seconds=connection.poll_seconds)
     if remote.is_over:
-        # Requests in flight when a batch is cancelled may still land, and are billed.
-        late = pause if remote.status is RemoteStatus.CANCELLED else timedelta()
-        turn = provider_batch.read_again_at if ended_at else timezone.now() + late
+        # Requests in flight when a batch is cancelled may still be answered, and are billed.
+        delay = poll_interval if remote.status is RemoteStatus.CANCELLED else timedelta()
+        harvest_at = provider_batch.read_again_at if ended_at else now + delay
         provider_batch.move_to(
             ProviderBatch.Status.HARVESTING,
-            ended_at=ended_at or timezone.now(),
-            next_check_at=max(turn or timezone.now(), timezone.now()),
-            **seen,
+            ended_at=ended_at or now,
+            next_check_at=max(harvest_at or now, now),
+            **state,
         )
         if not ended_at:
-            Event.objects.create(
-                batch_id=provider_batch.batch_id, text=_ending(provider_batch, remote)
-            )
-    elif _has_news(provider_batch, remote):
-        provider_batch.move_to(ProviderBatch.Status.HARVESTING, ended_at=None, **seen)
+            text = _ending_text(provider_batch, remote)
+            Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+    elif _has_enough_new_results(provider_batch, remote):
+        provider_batch.move_to(ProviderBatch.Status.HARVESTING, ended_at=None, **state)
     else:
-        # A key that is watched looks at it sooner; one whose twin may turn up is not.
-        wait = (
-            pause
-            if provider_batch.may_have_duplicate
-            else provider_batch.batch.connection.patience
-        )
-        provider_batch.postpone(wait, ended_at=None, **seen)
+        # The poll of the key usually comes first. It leaves out provider batches that may have a
+        # duplicate.
+        is_polled_alone = provider_batch.may_have_duplicate
+        delay = poll_interval if is_polled_alone else connection.key_poll_timeout
+        provider_batch.postpone(delay, ended_at=None, **state)
 
 
-def _stopped(
+def _forward_requested_stop(
     provider_batch: ProviderBatch, remote: RemoteBatch, provider: ProviderClient
 ) -> tuple[RemoteBatch, str]:
-    """Tell the provider once if ``part`` is to be cancelled or paused, which is the same to it.
+    """Tell the provider once to cancel, which is also the way to pause.
 
-    Returns how it is then, and what hinders: a refusal that says nothing about the batch itself.
+    Returns the state after the call, and the trouble if the provider refuses for a reason that
+    says nothing about the batch itself.
     """
     batch = provider_batch.batch
     if batch.cancel_requested_at and not provider_batch.cancel_sent_at:
-        sent, done, verb = "cancel_sent_at", "Cancelled", "cancel"
+        sent_field, done, verb = "cancel_sent_at", "Cancelled", "cancel"
     elif batch.needs_pause_sent(provider_batch.pause_sent_at):
-        sent, done, verb = "pause_sent_at", "Stopped for the pause", "stop"
+        sent_field, done, verb = "pause_sent_at", "Stopped for the pause", "stop"
     else:
         return remote, ""
-    before: dict[str, Any] = {sent: getattr(provider_batch, sent)}
-    # A call whose end nobody saw is made again, and what it stopped was stopped for the pause.
-    tried: dict[str, Any] = {sent: batch.pause_requested_at} if sent == "pause_sent_at" else {}
-    # A provider that cannot stop it is there all the same.
-    provider_batch.renew_lease(polled_at=timezone.now(), **tried)
+    before: dict[str, Any] = {sent_field: getattr(provider_batch, sent_field)}
+    # Record the pause before calling: if the reply is lost we call again, and a stop that the
+    # provider did carry out must still count as this pause.
+    is_pause = sent_field == "pause_sent_at"
+    attempt: dict[str, Any] = {sent_field: batch.pause_requested_at} if is_pause else {}
+    # ``polled_at`` as well: a provider that cannot stop the batch has answered all the same.
+    provider_batch.renew_lease(polled_at=timezone.now(), **attempt)
     try:
         remote = provider.cancel_batch(provider_batch.remote_id)
         text = f"{done} at {batch.connection}."
     except ProviderRejected as exc:
         text = f"{batch.connection} did not {verb} it ({exc.message or exc})."
-        if exc.reason is not Reason.INVALID:  # which means that it may have ended just now
+        if exc.reason is not Reason.INVALID:  # INVALID: the batch may have ended just now
             provider_batch.renew_lease(**before)
             if not Event.objects.filter(batch_id=provider_batch.batch_id, text=text).exists():
                 Event.objects.create(batch_id=provider_batch.batch_id, text=text)
             return remote, f"{text} The portal keeps asking."
-    now: dict[str, Any] = {sent: timezone.now()}
-    provider_batch.renew_lease(**now)
+    sent: dict[str, Any] = {sent_field: timezone.now()}
+    provider_batch.renew_lease(**sent)
     Event.objects.create(batch_id=provider_batch.batch_id, text=text)
     return remote, ""
 
 
-def _has_news(provider_batch: ProviderBatch, remote: RemoteBatch) -> bool:
-    """Whether enough was answered since the last harvest to be worth another before the end."""
-    fresh = (
-        remote.completed + remote.failed - provider_batch.output_lines - provider_batch.error_lines
+def _has_enough_new_results(provider_batch: ProviderBatch, remote: RemoteBatch) -> bool:
+    """Return True if a harvest before the end brings enough new results to be worth it."""
+    harvested = provider_batch.output_lines + provider_batch.error_lines
+    is_enough = remote.completed + remote.failed - harvested >= max(
+        1, provider_batch.total // HARVESTS_PER_BATCH
     )
-    return (
-        fresh >= max(1, provider_batch.total // WORTH)
-        and provider_batch.batch.connection.has_partial_results
-    )
+    return is_enough and provider_batch.connection.has_partial_results
 
 
-def _ending(provider_batch: ProviderBatch, remote: RemoteBatch) -> str:
+def _ending_text(provider_batch: ProviderBatch, remote: RemoteBatch) -> str:
     sentence = (
-        f"{provider_batch.batch.connection} reports {remote.raw_status}: {remote.completed:,} completed, "
-        f"{remote.failed:,} failed of {remote.total:,}."
+        f"{provider_batch.connection} reports {remote.raw_status}: {remote.completed:,} "
+        f"completed, {remote.failed:,} failed of {remote.total:,}."
     )
     return " ".join([sentence, *remote.errors])
 
@@ -139,15 +136,14 @@ def _ending(provider_batch: ProviderBatch, remote: RemoteBatch) -> str:
 def progress_marks_at(
     provider_batch: ProviderBatch, moment: datetime, ended: int
 ) -> list[list[float]]:
-    """The marks of ``part`` with what was seen at ``moment``; nothing is written."""
-    begun = (
-        provider_batch.create_attempted_at or provider_batch.submitted_at
-    )  # the provider's clock only if need be
-    reopened = provider_batch.retried_in_place_at
+    """Return the progress marks with ``ended`` requests at ``moment``; nothing is written."""
+    # The provider's clock may differ from ours, so ``submitted_at`` is only the second choice.
+    started_at = provider_batch.create_attempted_at or provider_batch.submitted_at
+    retried_at = provider_batch.retried_in_place_at
     return with_mark(
         provider_batch.marks,
         moment.timestamp(),
         ended,
-        begun=begun.timestamp() if begun else None,
-        reopened=reopened.timestamp() if reopened else None,
+        started_at=started_at.timestamp() if started_at else None,
+        retried_at=retried_at.timestamp() if retried_at else None,
     )

@@ -1,4 +1,4 @@
-"""The fifth room from above: one list of the provider's covers a hundred running parts."""
+"""Poll all running batches of one provider key with one list request per hundred batches."""
 
 import random
 from dataclasses import dataclass, field
@@ -13,18 +13,15 @@ from batchapp.providers.client import ProviderClient
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
 PAGE = 100
-EXTRA_PAGES = 3
-"""Beyond what the running parts fill: others use the account too, and pages shift."""
+EXTRA_PAGES = 3  # beyond those our batches fill: others use the account too, and pages shift
+MAX_SINGLE_POLLS = 50  # per round, of provider batches that no page listed; the others wait
+# A key is polled for this long after its last batch ended, in case people retry a batch in place
+# at the provider, and this often.
+IDLE_POLL_PERIOD, IDLE_POLL_INTERVAL = timedelta(days=1), timedelta(minutes=15)
+MIN_POLL_SECONDS = 2.0  # between two rounds, while a batch has just begun to run
+UPDATE_SIZE = 500  # rows per UPDATE
 
-STRAGGLERS = 50
-"""Parts that no page named, asked for one by one; of more the others wait for a round."""
-
-WATCHED_ON, SELDOM = timedelta(days=1), timedelta(minutes=15)
-"""How long after its last end a key is watched on, for what others reopen, and how often."""
-
-QUICKEST = 2.0
-"""Seconds between two rounds while something has just begun."""
-
+# What ``_has_news`` compares with the list.
 FIELDS = (
     *("pk", "remote_id", "remote_status", "completed", "failed", "output_file_id"),
     *("error_file_id", "submitted_at", "batch__cancel_requested_at", "cancel_sent_at"),
@@ -32,74 +29,70 @@ FIELDS = (
 )
 ACTIVE = {RemoteStatus.VALIDATING, RemoteStatus.IN_PROGRESS}
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # FIELDS of one running provider batch
 
 
 @dataclass(slots=True)
 class PollRound:
-    """What one reading of the list brought.
+    """The news from one reading of the list.
 
-    ``news`` is, by id of a running part, what the provider says where that is new; ``reopened``
-    are parts that nobody follows here and that the provider works on again; ``doubled`` are parts
-    whose token another running batch carries.
+    ``changed`` maps ids of running provider batches to their state at the provider. ``unchanged``
+    are ids of those without news. ``other_tokens`` maps remote ids of batches that run at the
+    provider, but not here, to their token. ``restarted`` are over here but run at the provider.
+    ``duplicated`` are provider batches whose token another running batch carries.
     """
 
-    news: dict[Any, RemoteBatch] = field(default_factory=dict)
-    same: list[Any] = field(default_factory=list)
-    others: dict[str, str] = field(default_factory=dict)
-    """Id -> token of batches that run there and that no running part here is about."""
-    reopened: list[ProviderBatch] = field(default_factory=list)
-    doubled: list[ProviderBatch] = field(default_factory=list)
+    changed: dict[Any, RemoteBatch] = field(default_factory=dict)
+    unchanged: list[Any] = field(default_factory=list)
+    other_tokens: dict[str, str] = field(default_factory=dict)
+    restarted: list[ProviderBatch] = field(default_factory=list)
+    duplicated: list[ProviderBatch] = field(default_factory=list)
 
 
 def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
-    """Read the list once, and sort what it says of the parts of ``watch``.
+    """Read the list once, and compare it with the running provider batches of the key.
 
-    Running parts without news are noted as seen. Those that the list did not name, or that it
-    says are being finished, are made due by themselves.
-    The next round comes when the youngest running part deserves one.
+    1. Provider batches without news are noted as polled.
+    2. Those that the list did not name, or calls finalizing, are made due to be polled singly.
+    3. The next round is set; it comes the sooner the younger the youngest running batch is.
 
     Raises:
-        UpstreamError: nothing but signs of life was written.
-        StaleRow: another worker watches now.
+        ProviderError: nothing but the lease was written.
+        StaleRow: another worker polls this key now.
     """
     running = ProviderBatch.objects.filter(
         status=ProviderBatch.Status.RUNNING, batch__key=key_poll.key_id, may_have_duplicate=False
     )
-    known: list[Row] = list(running.values(*FIELDS))
-    rows = {row["remote_id"]: row for row in known}
-    if (
-        not rows
-        and key_poll.key.batches.filter(
-            provider_batches__status=ProviderBatch.Status.HARVESTING
-        ).exists()
-    ):
-        key_poll.postpone(
-            key_poll.key.connection.patience
-        )  # it goes on running after a look at results
+    running_rows: list[Row] = list(running.values(*FIELDS))
+    unlisted = {row["remote_id"]: row for row in running_rows}
+    key, batches = key_poll.key, key_poll.key.batches
+    is_harvesting = batches.filter(provider_batches__status=ProviderBatch.Status.HARVESTING)
+    if not unlisted and is_harvesting.exists():
+        # The provider batch may go on running after its harvest.
+        key_poll.postpone(key.connection.key_poll_timeout)
         return PollRound()
-    ended = key_poll.key.batches.filter(finished_at__gt=timezone.now() - WATCHED_ON)
-    if not rows and not ended.exists():
+    lately_ended = batches.filter(finished_at__gt=timezone.now() - IDLE_POLL_PERIOD)
+    if not unlisted and not lately_ended.exists():
         key_poll.record(next_check_at=None, leased_until=None, claims=0)
         return PollRound()
-    found = _read_list(key_poll, provider, rows)
-    _note_seen(found.same, key_poll.key.connection.patience)
-    if found.others:
-        _match_other_batches(key_poll, found)
+    poll_round = _read_list(key_poll, provider, unlisted)
+    _note_polled(poll_round.unchanged, key.connection.key_poll_timeout)
+    if poll_round.other_tokens:
+        _match_other_batches(key_poll, poll_round)
     if not running.exists():
-        key_poll.postpone(SELDOM)
-        return found
-    youngest = max((row["submitted_at"] for row in known if row["submitted_at"]), default=None)
-    strangers = [row["pk"] for row in rows.values()][:STRAGGLERS]
+        key_poll.postpone(IDLE_POLL_INTERVAL)
+        return poll_round
+    submitted = [row["submitted_at"] for row in running_rows if row["submitted_at"]]
+    to_poll_singly = [row["pk"] for row in unlisted.values()][:MAX_SINGLE_POLLS]
     ProviderBatch.objects.filter(
-        pk__in=strangers, status=ProviderBatch.Status.RUNNING, leased_until=None
+        pk__in=to_poll_singly, status=ProviderBatch.Status.RUNNING, leased_until=None
     ).update(next_check_at=timezone.now())
-    key_poll.postpone(_pause(key_poll, youngest or timezone.now()))
-    return found
+    key_poll.postpone(_poll_interval(key_poll, max(submitted, default=timezone.now())))
+    return poll_round
 
 
 def postpone_polling(key_poll: KeyPoll, pause: timedelta) -> None:
-    """Ask neither for the list nor for single parts before ``pause``: the provider wants it so."""
+    """Poll neither the list nor single batches before ``pause`` is over, as the provider asks."""
     until = timezone.now() + pause
     ProviderBatch.objects.filter(
         batch__key=key_poll.key_id, status=ProviderBatch.Status.RUNNING, next_check_at__lt=until
@@ -107,75 +100,76 @@ def postpone_polling(key_poll: KeyPoll, pause: timedelta) -> None:
     key_poll.postpone(pause)
 
 
-def _match_other_batches(key_poll: KeyPoll, found: PollRound) -> None:
-    """Which of the batches that nobody follows are ours after all."""
-    ours = ProviderBatch.objects.filter(batch__key=key_poll.key_id).exclude(remote_id="")
-    there = ours.filter(remote_id__in=found.others)
-    found.reopened = list(there.filter(status__in=ProviderBatch.OVER))
-    known = set(there.values_list("remote_id", flat=True))
-    tokens = {token for name, token in found.others.items() if token and name not in known}
-    found.doubled = list(ours.filter(pk__in=filter(None, map(provider_batch_id_of, tokens))))
+def _match_other_batches(key_poll: KeyPoll, poll_round: PollRound) -> None:
+    """Find out which of the other batches are ours after all, by their id or their token."""
+    sent = ProviderBatch.objects.filter(batch__key=key_poll.key_id).exclude(remote_id="")
+    by_id = sent.filter(remote_id__in=poll_round.other_tokens)
+    poll_round.restarted = list(by_id.filter(status__in=ProviderBatch.OVER))
+    known_ids = set(by_id.values_list("remote_id", flat=True))
+    tokens = {
+        token
+        for remote_id, token in poll_round.other_tokens.items()
+        if token and remote_id not in known_ids
+    }
+    by_token = sent.filter(pk__in=filter(None, map(provider_batch_id_of, tokens)))
+    poll_round.duplicated = list(by_token)
 
 
-def _read_list(key_poll: KeyPoll, provider: ProviderClient, rows: dict[str, Row]) -> PollRound:
-    """Page through the list; what it names is taken out of ``rows``."""
-    found = PollRound()
-    grace = timedelta(seconds=key_poll.key.connection.create_grace_seconds)
+def _read_list(key_poll: KeyPoll, provider: ProviderClient, unlisted: dict[str, Row]) -> PollRound:
+    """Page through the list, and remove from ``unlisted`` the batches that it names."""
+    poll_round = PollRound()
+    grace = key_poll.key.connection.create_grace
     after = None
-    for _ in range(len(rows) // PAGE + 1 + EXTRA_PAGES):
+    for _ in range(len(unlisted) // PAGE + 1 + EXTRA_PAGES):
         page = provider.list_batches(active_first=True, limit=PAGE, after=after)
         for remote in page.data:
             if remote.status is RemoteStatus.FINALIZING:
-                continue  # to ask for it by itself is what ends it
-            row = rows.pop(remote.id, None)
+                continue  # only a request for the batch itself makes the provider end it
+            row = unlisted.pop(remote.id, None)
             if row is None:
                 if remote.status in ACTIVE:
-                    found.others[remote.id] = remote.metadata.get(TOKEN_KEY, "")
-            elif _is_news(row, remote, grace):
-                found.news[row["pk"]] = remote
+                    poll_round.other_tokens[remote.id] = remote.metadata.get(TOKEN_KEY, "")
+            elif _has_news(row, remote, grace):
+                poll_round.changed[row["pk"]] = remote
             else:
-                found.same.append(row["pk"])
+                poll_round.unchanged.append(row["pk"])
         key_poll.renew_lease()
-        if not rows or not page.has_more or not page.data:
+        if not unlisted or not page.has_more or not page.data:
             break
         after = page.data[-1].id
-    return found
+    return poll_round
 
 
-def _is_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
-    retried_in_place_at = None if row["ended_at"] else row["retried_in_place_at"]
-    if remote.is_over and retried_in_place_at and timezone.now() - retried_in_place_at < grace:
-        return False  # the list may be from before
-    seen = (row["remote_status"], row["completed"], row["failed"])
-    wants_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
-    paused_at, sent_at = row["batch__pause_requested_at"], row["pause_sent_at"]
-    wants_pause = paused_at and (sent_at is None or sent_at <= paused_at)
-    has_new_file = {remote.output_file_id, remote.error_file_id} - {
-        None,
-        "",
-        row["output_file_id"],
-        row["error_file_id"],
-    }
+def _has_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
+    """Return True if the provider reports news, or a requested stop must be forwarded."""
+    retried_at = None if row["ended_at"] else row["retried_in_place_at"]
+    if remote.is_over and retried_at and timezone.now() - retried_at < grace:
+        return False  # the list may date from before the retry in place
+    must_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
+    pause_requested_at, sent_at = row["batch__pause_requested_at"], row["pause_sent_at"]
+    must_pause = pause_requested_at and (sent_at is None or sent_at <= pause_requested_at)
+    known_files = {None, "", row["output_file_id"], row["error_file_id"]}
     return bool(
         remote.is_over
-        or wants_cancel
-        or wants_pause
-        or has_new_file
-        or seen != (remote.raw_status, remote.completed, remote.failed)
+        or must_cancel
+        or must_pause
+        or {remote.output_file_id, remote.error_file_id} - known_files
+        or (row["remote_status"], row["completed"], row["failed"])
+        != (remote.raw_status, remote.completed, remote.failed)
     )
 
 
-def _note_seen(pks: list[Any], patience: timedelta) -> None:
+def _note_polled(pks: list[Any], timeout: timedelta) -> None:
     now = timezone.now()
-    for start in range(0, len(pks), 500):
+    for start in range(0, len(pks), UPDATE_SIZE):
         ProviderBatch.objects.filter(
-            pk__in=pks[start : start + 500], status=ProviderBatch.Status.RUNNING
-        ).update(polled_at=now, next_check_at=now + patience)
+            pk__in=pks[start : start + UPDATE_SIZE], status=ProviderBatch.Status.RUNNING
+        ).update(polled_at=now, next_check_at=now + timeout)
 
 
-def _pause(key_poll: KeyPoll, youngest: datetime) -> timedelta:
-    """A tenth of the age of the youngest part, within bounds, with some chance in it."""
-    most = float(key_poll.key.connection.poll_seconds)
+def _poll_interval(key_poll: KeyPoll, youngest: datetime) -> timedelta:
+    """Return a tenth of the age of the youngest batch, within limits, with some random jitter."""
+    longest = float(key_poll.key.connection.poll_seconds)
     age = abs(timezone.now() - youngest).total_seconds()  # the provider's clock may be ahead
-    seconds = max(min(QUICKEST, most), min(age / 10, most))
+    seconds = max(min(MIN_POLL_SECONDS, longest), min(age / 10, longest))
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  # no secret

@@ -1,6 +1,5 @@
-"""What ended, or was paused, is worked on again as the same batch at its provider."""
+"""Retry failed requests in place: the provider runs them again in the same batch."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -11,10 +10,10 @@ from batchapp.models import Batch, Event, KeyPoll, ProviderBatch, Result, Result
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 
+# Outcomes that the provider runs again. Truncated and refused answers count as answers there.
 UNANSWERED = frozenset(Outcome) - SUCCEEDED - {Outcome.PENDING}
-"""What the provider runs again, and we wait for again. Cut short and refused are answers there."""
 
-NOTHING_SAID: dict[str, Any] = {
+NO_ANSWER: dict[str, Any] = {
     "outcome": Outcome.PENDING,
     "line_id": "",
     "status_code": None,
@@ -29,7 +28,7 @@ NOTHING_SAID: dict[str, Any] = {
     "answer_at": None,
     "answer_bytes": None,
 }
-FROM_THE_START: dict[str, Any] = {
+NOT_ENDED: dict[str, Any] = {
     "ended_at": None,
     "cancel_sent_at": None,
     "pause_sent_at": None,
@@ -43,13 +42,13 @@ FROM_THE_START: dict[str, Any] = {
 
 
 def count_retryable(batch: Batch, user: User) -> int:
-    """How many requests of ``batch`` can be run again in place for ``user``; 0 if it cannot be.
+    """Count the requests of ``batch`` that ``user`` may retry in place.
 
-    Nor can it without the key that the batch ran on, since no other sees it there, or if that is
-    not theirs to spend.
+    A retry in place needs the key that the batch ran on, since the provider shows the batch to no
+    other key, and ``user`` must be allowed to spend on it.
     """
-    is_there = batch.is_over and batch.connection.has_retry and batch.key.is_readable
-    if not is_there or not batch.key.may_be_spent_by(user, batch.project):
+    can_retry = batch.is_over and batch.connection.has_retry and batch.key.is_readable
+    if not can_retry or not batch.key.may_be_spent_by(user, batch.project):
         return 0
     if batch.provider_batches.filter(remote_id="").exists():
         return 0
@@ -57,13 +56,13 @@ def count_retryable(batch: Batch, user: User) -> int:
 
 
 def request_retry_in_place(batch: Batch, user: User) -> int:
-    """Ask for what failed or was cancelled to run again in the same batch; how many requests.
+    """Start a retry of the failed and cancelled requests in the same batch, and count them.
 
-    0 if there are none, or if the batch is under way already. What they ended in before stays
-    written down until the provider has taken them up again.
+    Returns 0 if there are none, or if the batch is running already. Their outcomes stay until the
+    provider has accepted the retry.
 
     Raises:
-        StaleRow: somebody did the same at this very moment; nothing was written.
+        StaleRow: somebody did the same at this moment; nothing was written.
     """
     with transaction.atomic():
         number = count_retryable(batch, user)
@@ -78,38 +77,36 @@ def request_retry_in_place(batch: Batch, user: User) -> int:
                 retried_in_place_at=None,
                 slot_assigned_at=None,
             )
-        text = f"Asked to run {number:,} failed or cancelled requests again in place."
+        text = f"Asked to retry {number:,} failed or cancelled requests in place."
         Event.objects.create(batch=batch, actor=user, text=text)
     return number
 
 
 def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Have the provider run again what failed or was cancelled of ``part``, and follow it.
+    """Make the provider run the failed and cancelled requests again, and follow the batch.
 
-    Asking twice is harmless, so a lost reply is simply asked for again: only requests without an
-    answer are run, which cost nothing so far, and those that run already are left alone. The
-    time of the first attempt is written down before it, since from then on something may run.
+    After a lost reply we simply ask again, which is harmless: the provider runs only requests
+    without an answer, which cost nothing so far, and leaves alone those that run already. The time
+    of the attempt is recorded before the call, since from then on something may run.
 
     Raises:
-        UpstreamError: nothing else was written.
-        StaleRow: our lease ran out; the worker that has it now goes on.
+        ProviderError: nothing but the attempt was written.
+        StaleRow: our lease ran out; the worker that has the row now continues.
     """
-    if (
-        provider_batch.batch.is_stop_requested
-    ):  # an attempt whose end we did not see may have started it
+    connection = provider_batch.connection
+    if provider_batch.batch.is_stop_requested:
+        # An attempt without a confirmed outcome may have started the batch: polling finds out.
         provider_batch.move_to(ProviderBatch.Status.RUNNING, ended_at=None)
-        KeyPoll.objects.begin(provider_batch.batch.key)
+        KeyPoll.objects.poll_soon(provider_batch.batch.key)
         return
     before = provider_batch.retried_in_place_at
     provider_batch.renew_lease(retried_in_place_at=timezone.now())
+    state: dict[str, Any] = {}
     try:
         remote = provider.retry_batch(provider_batch.remote_id)
-        said = {
-            "remote_status": remote.raw_status,
-            "completed": remote.completed,
-            "failed": remote.failed,
-        }
-        text = f"Reopened by {provider_batch.batch.connection}."
+        state = {"remote_status": remote.raw_status}
+        state |= {"completed": remote.completed, "failed": remote.failed}
+        text = f"{connection} runs these requests again in place."
     except ProviderUnavailable as exc:
         if not exc.maybe_done:
             provider_batch.renew_lease(retried_in_place_at=before)
@@ -118,68 +115,65 @@ def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> N
         if exc.reason is not Reason.INVALID:
             provider_batch.renew_lease(retried_in_place_at=before)
             raise
-        said = {}  # it may run already, or have nothing left to run: polling finds out
-        text = f"{provider_batch.batch.connection} did not reopen it ({exc.message or exc})."
+        # The batch may run already, or have nothing left to run: polling finds out.
+        text = f"{connection} did not retry it in place ({exc.message or exc})."
     with transaction.atomic():
-        _resume_following(provider_batch, **said)
+        _resume_following(provider_batch, **state)
         Event.objects.create(batch_id=provider_batch.batch_id, text=text)
 
 
 def follow_again(provider_batch: ProviderBatch) -> bool:
-    """Bring back a part that is over here but runs at its provider, where somebody reopened it.
+    """Follow a provider batch that is over here but runs at the provider, where it was retried.
 
-    A wish to cancel that never reached the provider is kept, and reaches it now. False, and
-    nothing written, if it is not over, ended so recently that the news may be old, or if its
-    batch is being added up.
+    A requested cancel that never reached the provider stays, and reaches it now. Returns False and
+    writes nothing if the provider batch is not over, if it ended so recently that the provider's
+    reply may be outdated, or if its batch is being settled.
 
     Raises:
-        StaleRow: something moved since ``part`` was read; nothing was written.
+        StaleRow: the row or its batch has changed since it was read; nothing was written.
     """
     batch = provider_batch.batch
     ended_at = provider_batch.ended_at or batch.finished_at
-    grace = timedelta(seconds=batch.connection.create_grace_seconds)
     if provider_batch.status not in ProviderBatch.OVER or not provider_batch.remote_id:
         return False
-    if ended_at and timezone.now() - ended_at < grace:
+    if ended_at and timezone.now() - ended_at < batch.connection.create_grace:
         return False
     if batch.status == Batch.Status.SETTLING:
         return False
-    is_unstopped = (
-        batch.cancel_requested_at
-        and not provider_batch.cancel_sent_at
-        and not provider_batch.ended_at
+    is_cancel_unsent = batch.cancel_requested_at and not (
+        provider_batch.cancel_sent_at or provider_batch.ended_at
     )
     with transaction.atomic():
         if batch.is_over:
-            batch.return_to_running(**({} if is_unstopped else {"cancel_requested_at": None}))
+            batch.return_to_running(**({} if is_cancel_unsent else {"cancel_requested_at": None}))
         else:
-            batch.record(status=batch.status)  # it has not ended, and now cannot before its part
+            # Make sure that the batch has not ended in between; from now on it cannot end before
+            # this provider batch.
+            batch.record(status=batch.status)
         _resume_following(provider_batch)
-        text = f"{batch.connection} has reopened this batch; it is followed again."
-        if is_unstopped:
+        text = f"{batch.connection} runs this batch again; the portal follows it again."
+        if is_cancel_unsent:
             text = f"{batch.connection} still runs this batch; it is cancelled there now."
         Event.objects.create(batch=batch, text=text)
     return True
 
 
 def _resume_following(provider_batch: ProviderBatch, **fields: Any) -> None:
-    """Wait for what has no answer, as if nothing had been said of it, and follow ``part``.
+    """Reset the unanswered results to pending, and follow the provider batch from its start.
 
-    The provider empties its error file, so what was read from it is put with the past.
+    The provider empties its error file, so the stored error chunks are marked as past.
     """
     now = timezone.now()
     provider_batch.move_to(
         ProviderBatch.Status.RUNNING,
         retried_in_place_at=now,
         slot_assigned_at=now,
-        next_check_at=now + provider_batch.batch.connection.patience,
-        **FROM_THE_START,
+        next_check_at=now + provider_batch.connection.key_poll_timeout,
+        **NOT_ENDED,
         **fields,
     )
-    Result.objects.filter(provider_batch=provider_batch, outcome__in=UNANSWERED).update(
-        **NOTHING_SAID
-    )
-    provider_batch.result_chunks.filter(kind=ResultChunk.Kind.ERROR).update(
-        kind=ResultChunk.Kind.PAST
-    )
-    KeyPoll.objects.begin(provider_batch.batch.key)
+    unanswered = Result.objects.filter(provider_batch=provider_batch, outcome__in=UNANSWERED)
+    unanswered.update(**NO_ANSWER)
+    errors = provider_batch.result_chunks.filter(kind=ResultChunk.Kind.ERROR)
+    errors.update(kind=ResultChunk.Kind.PAST)
+    KeyPoll.objects.poll_soon(provider_batch.batch.key)

@@ -1,4 +1,4 @@
-"""Before the fourth room: whose turn it is at a provider that takes only so many at a time."""
+"""Assign the slots of a provider that takes only a limited number of batches at a time."""
 
 import itertools
 from collections import Counter
@@ -12,32 +12,30 @@ from django.utils import timezone
 
 from batchapp.models import Connection, ProviderBatch
 
-THERE = (ProviderBatch.Status.RUNNING, ProviderBatch.Status.HARVESTING)
+Status = ProviderBatch.Status
+
+# Ended at the provider and to be retried in place, which nobody has asked the provider for yet.
 TO_BE_RETRIED_IN_PLACE = Q(retried_in_place_at=None) & (
-    Q(status=ProviderBatch.Status.RETRYING_IN_PLACE)
-    | Q(
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.RETRYING_IN_PLACE,
-    )
+    Q(status=Status.RETRYING_IN_PLACE)
+    | Q(status=Status.NEEDS_ATTENTION, stopped_in_status=Status.RETRYING_IN_PLACE)
 )
-"""What has ended over there and is to run again; nobody has asked for it yet."""
+# Time until a waiting provider batch checks again, and more for each one ahead, up to a maximum.
+# An assigned slot wakes its provider batch; these checks only replace lost messages.
+FIRST_CHECK_AFTER = timedelta(seconds=30)
+CHECK_DELAY_PER_POSITION = timedelta(seconds=2)
+MAX_CHECK_DELAY = timedelta(minutes=10)
 
-SOON, PER_QUEUE_POSITION, LATEST = (
-    timedelta(seconds=30),
-    timedelta(seconds=2),
-    timedelta(minutes=10),
-)
-"""When one that waits asks again. Whoever is admitted is woken: this is for wake-ups lost."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # last assignment of a project that never had a slot
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-WaitingBatch = tuple[UUID, UUID]
-"""A part and its project."""
+WaitingBatch = tuple[UUID, UUID]  # id of a provider batch, id of its project
 
 
 def has_slot(provider_batch: ProviderBatch) -> bool:
-    """Whether ``part`` may be submitted; one that may be at the provider is looked for there."""
-    connection = provider_batch.batch.connection
+    """Return True if the provider batch may be sent.
+
+    A provider batch that may already be at the provider needs no new slot.
+    """
+    connection = provider_batch.connection
     if connection.max_active is None or provider_batch.batch.is_stop_requested:
         return True
     if not ProviderBatch.objects.filter(_needs_slot(connection), pk=provider_batch.pk).exists():
@@ -47,9 +45,9 @@ def has_slot(provider_batch: ProviderBatch) -> bool:
 
 
 def assign_free_slots(connection: Connection) -> list[ProviderBatch]:
-    """Give what places are free at ``connection`` to parts that wait, and make these due.
+    """Assign the free slots of ``connection`` to waiting provider batches, and make these due.
 
-    Two at once never give the same place away: the first UPDATE makes one wait for the other.
+    Two workers never assign the same slot: the first UPDATE locks the connection.
     """
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(max_active=F("max_active"))
@@ -58,103 +56,105 @@ def assign_free_slots(connection: Connection) -> list[ProviderBatch]:
             return []
         _clear_unused_slots(connection)
         free = max(0, connection.max_active - _count_used_slots(connection))
-        turns = _turns(connection, _waiting_for_slot(connection)) if free else iter(())
-        chosen = [pk for pk, _ in itertools.islice(turns, free)]
+        queue = _in_turn(connection, _waiting_for_slot(connection)) if free else iter(())
+        next_pks = [pk for pk, _ in itertools.islice(queue, free)]
         now = timezone.now()
-        admitted = ProviderBatch.objects.filter(_needs_slot(connection), pk__in=chosen)
-        # Also of one that is being put off at this moment: see ``wait``.
-        admitted.update(slot_assigned_at=now, next_check_at=now)
-        return list(ProviderBatch.objects.filter(pk__in=chosen, slot_assigned_at=now))
+        waiting = ProviderBatch.objects.filter(_needs_slot(connection), pk__in=next_pks)
+        # Also if a worker postpones the provider batch at this moment: see ``wait_for_slot``.
+        waiting.update(slot_assigned_at=now, next_check_at=now)
+        return list(ProviderBatch.objects.filter(pk__in=next_pks, slot_assigned_at=now))
 
 
 def wait_for_slot(provider_batch: ProviderBatch) -> None:
-    """Let ``part`` wait for its turn, and say why and how long the queue before it is.
+    """Postpone the provider batch until it has a slot, and record its place in the queue.
 
     Raises:
-        StaleRow: another worker has it now; nothing was written.
+        StaleRow: another worker has the row; nothing was written.
     """
-    connection = provider_batch.batch.connection
-    order = [pk for pk, _ in _turns(connection, _waiting_for_slot(connection))]
-    before = order.index(provider_batch.pk) if provider_batch.pk in order else len(order)
+    connection = provider_batch.connection
+    queue = [pk for pk, _ in _in_turn(connection, _waiting_for_slot(connection))]
+    ahead = queue.index(provider_batch.pk) if provider_batch.pk in queue else len(queue)
     provider_batch.postpone(
-        min(SOON + before * PER_QUEUE_POSITION, LATEST),
+        min(FIRST_CHECK_AFTER + ahead * CHECK_DELAY_PER_POSITION, MAX_CHECK_DELAY),
         failures=0,
-        trouble=f"Waiting for a free place at {connection}: {_used_slots_text(connection)} "
-        f"{_queue_text(before)}",
+        trouble=f"Waiting for a free slot at {connection}: {_used_slots_text(connection)} "
+        f"{_queue_text(ahead)}",
     )
-    # Whoever admitted it in between has its next turn overwritten by the line above.
+    # A worker that assigned a slot in between made the row due; the line above has undone that.
     ProviderBatch.objects.filter(pk=provider_batch.pk, slot_assigned_at__isnull=False).update(
         next_check_at=timezone.now()
     )
 
 
 def release_slot(provider_batch: ProviderBatch, pause: timedelta, reason: str) -> None:
-    """Leave the place of ``part`` to others for ``pause``: its provider has no room for it.
+    """Leave the slot to others for ``pause``, because the provider has no room.
 
     Raises:
-        StaleRow: another worker has it now; nothing was written.
+        StaleRow: another worker has the row; nothing was written.
     """
-    connection = provider_batch.batch.connection
-    said = f" ({connection} said: {reason})" if reason else ""
+    connection = provider_batch.connection
+    quote = f" ({connection} said: {reason})" if reason else ""
     provider_batch.postpone(
         pause,
         slot_assigned_at=None,
         failures=provider_batch.failures + 1,
         trouble=f"{connection} has no room for it just now. Nothing is lost; the portal keeps "
-        f"trying.{said}",
+        f"trying.{quote}",
     )
 
 
 def holds_slot(connection: Connection) -> Q:
-    """Which parts take a place at ``connection``.
+    """Return a filter for the provider batches that use a slot of ``connection``.
 
-    Those of before there were places are there without having been admitted. One that has ended
-    over there and waits for a person needs none, however long that takes.
+    A provider batch that was sent before the connection had slots uses one without an assignment.
+    A provider batch that has ended at the provider and waits for a person uses none.
     """
-    there = _at_provider(connection)
-    is_admitted = Q(slot_assigned_at__isnull=False)
+    at_provider, assigned = _at_provider(connection), Q(slot_assigned_at__isnull=False)
     return (
-        Q(status__in=THERE)
-        | (
-            Q(there, status=ProviderBatch.Status.NEEDS_ATTENTION, ended_at=None)
-            & ~TO_BE_RETRIED_IN_PLACE
-        )
-        | Q(there | is_admitted, status=ProviderBatch.Status.WAITING)
-        | Q(~TO_BE_RETRIED_IN_PLACE | is_admitted, status=ProviderBatch.Status.RETRYING_IN_PLACE)
+        Q(status__in=(Status.RUNNING, Status.HARVESTING))
+        | (Q(at_provider, status=Status.NEEDS_ATTENTION, ended_at=None) & ~TO_BE_RETRIED_IN_PLACE)
+        | Q(at_provider | assigned, status=Status.WAITING)
+        | Q(~TO_BE_RETRIED_IN_PLACE | assigned, status=Status.RETRYING_IN_PLACE)
     )
 
 
 def _at_provider(connection: Connection) -> Q:
-    """What is there, or was tried so lately that it may be; later it was looked for in vain."""
-    grace = timedelta(seconds=connection.create_grace_seconds)
-    return ~Q(remote_id="") | Q(create_attempted_at__gt=timezone.now() - grace)
+    """Filter for what is at the provider, or was created so recently that it may be there.
+
+    After the grace period a search has shown that the provider does not have the batch.
+    """
+    since = timezone.now() - connection.create_grace
+    return ~Q(remote_id="") | Q(create_attempted_at__gt=since)
 
 
 def _needs_slot(connection: Connection) -> Q:
-    """Which parts need a place before they go on."""
-    is_waiting = Q(status=ProviderBatch.Status.WAITING) & ~_at_provider(connection)
-    return is_waiting | (TO_BE_RETRIED_IN_PLACE & Q(status=ProviderBatch.Status.RETRYING_IN_PLACE))
+    """Filter for the provider batches that need a slot before their next step."""
+    is_waiting = Q(status=Status.WAITING) & ~_at_provider(connection)
+    return is_waiting | (TO_BE_RETRIED_IN_PLACE & Q(status=Status.RETRYING_IN_PLACE))
 
 
 def _clear_unused_slots(connection: Connection) -> None:
-    """One that stopped before it got there comes back to the end of the queue."""
-    left = ProviderBatch.objects.filter(
-        batch__connection=connection, status__in=ProviderBatch.STOPPED
+    """Take the slots of provider batches that stopped unsent; they queue again from the end."""
+    unsent = ProviderBatch.objects.filter(
+        ~_at_provider(connection) | TO_BE_RETRIED_IN_PLACE,
+        batch__connection=connection,
+        status__in=ProviderBatch.STOPPED,
     )
-    left = left.filter(~_at_provider(connection) | TO_BE_RETRIED_IN_PLACE)
-    left.exclude(slot_assigned_at=None).update(slot_assigned_at=None)
+    unsent.exclude(slot_assigned_at=None).update(slot_assigned_at=None)
 
 
 def _count_used_slots(connection: Connection) -> int:
-    return ProviderBatch.objects.filter(
-        holds_slot(connection), batch__connection=connection
-    ).count()
+    used = ProviderBatch.objects.filter(holds_slot(connection), batch__connection=connection)
+    return used.count()
 
 
 def _waiting_for_slot(connection: Connection) -> Sequence[WaitingBatch]:
-    """Those who could go, the oldest batch first; one that was turned away waits its time out."""
+    """Return the provider batches that could take a slot now, those of the oldest batch first.
+
+    A provider batch that the provider turned away is left out until its pause is over.
+    """
     now = timezone.now()
-    able = ProviderBatch.objects.filter(
+    waiting = ProviderBatch.objects.filter(
         Q(failures=0) | Q(next_check_at__lte=now) | Q(leased_until__gt=now),
         _needs_slot(connection),
         batch__connection=connection,
@@ -162,54 +162,57 @@ def _waiting_for_slot(connection: Connection) -> Sequence[WaitingBatch]:
         batch__pause_requested_at=None,
         slot_assigned_at=None,
     )
-    ordered = able.order_by("batch__created_at", "batch", "number")
+    ordered = waiting.order_by("batch__created_at", "batch", "number")
     return list(ordered.values_list("pk", "batch__project"))
 
 
-def _turns(connection: Connection, waiting: Sequence[WaitingBatch]) -> Iterator[WaitingBatch]:
-    """``waiting`` in the order of their turns, fair among projects.
+def _in_turn(connection: Connection, waiting: Sequence[WaitingBatch]) -> Iterator[WaitingBatch]:
+    """Order ``waiting`` by the turn in which slots are assigned, fairly among projects.
 
-    The next place goes to the project with the fewest, then to the one whose last turn is
-    longest ago, then to the one whose batch has waited longest.
+    The next slot goes to the project with the fewest slots; among equals to the project whose last
+    assignment is longest ago; then to the project whose batch has waited longest.
     """
     queues: dict[UUID, list[WaitingBatch]] = {}
-    for each in reversed(waiting):
-        queues.setdefault(each[1], []).append(each)
+    for pk, project in reversed(waiting):
+        queues.setdefault(project, []).append((pk, project))
     if len(queues) < 2:
         yield from waiting
         return
-    age = {each[0]: number for number, each in enumerate(waiting)}
-    places, last = _history(connection, list(queues))
-    given: Counter[UUID] = Counter()
+    positions = {pk: position for position, (pk, _) in enumerate(waiting)}
+    slots, last_assigned = _slots_of_projects(connection, list(queues))
+    last_turn: Counter[UUID] = Counter()
     for turn in itertools.count(1):
         if not queues:
             return
-        project = min(queues, key=lambda p: (places[p], given[p], last[p], age[queues[p][-1][0]]))
+        project = min(
+            queues,
+            key=lambda p: (slots[p], last_turn[p], last_assigned[p], positions[queues[p][-1][0]]),
+        )
         yield queues[project].pop()
-        places[project] += 1
-        given[project] = turn
+        slots[project] += 1
+        last_turn[project] = turn
         if not queues[project]:
             del queues[project]
 
 
-def _history(
+def _slots_of_projects(
     connection: Connection, projects: list[UUID]
 ) -> tuple[Counter[UUID], dict[UUID, datetime]]:
-    """Project -> how many places it has, and when it was last given one."""
-    asked = ProviderBatch.objects.filter(batch__connection=connection, batch__project__in=projects)
-    by_project = asked.order_by().values("batch__project")
-    holding = by_project.filter(holds_slot(connection)).annotate(number=Count("pk"))
-    places = Counter({row["batch__project"]: row["number"] for row in holding})
-    admitted = by_project.annotate(last=Max("slot_assigned_at"))
-    return places, {row["batch__project"]: row["last"] or LONG_AGO for row in admitted}
+    """Return, by project, the number of its slots and the time of its last assignment."""
+    rows = ProviderBatch.objects.filter(batch__connection=connection, batch__project__in=projects)
+    by_project = rows.order_by().values("batch__project")
+    counts = by_project.filter(holds_slot(connection)).annotate(number=Count("pk"))
+    slots = Counter({row["batch__project"]: row["number"] for row in counts})
+    assignments = by_project.annotate(last=Max("slot_assigned_at"))
+    return slots, {row["batch__project"]: row["last"] or NEVER for row in assignments}
 
 
 def _used_slots_text(connection: Connection) -> str:
-    taken, most = _count_used_slots(connection), connection.max_active or 0
-    return f"{taken:,} of {most:,} {'batch is' if most == 1 else 'batches are'} there."
+    used, total = _count_used_slots(connection), connection.max_active or 0
+    return f"{used:,} of {total:,} {'slot is' if total == 1 else 'slots are'} used."
 
 
-def _queue_text(before: int) -> str:
-    if not before:
+def _queue_text(ahead: int) -> str:
+    if not ahead:
         return "It is next."
-    return "1 is before it." if before == 1 else f"{before:,} are before it."
+    return f"{ahead:,} {'provider batch is' if ahead == 1 else 'provider batches are'} ahead."

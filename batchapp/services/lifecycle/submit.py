@@ -1,7 +1,7 @@
-"""The fourth room: a part goes to the provider, once, whatever dies on the way.
+"""Submit a provider batch exactly once, even if a worker dies in between.
 
-Providers have no idempotency key, so every file and batch we make carries the part's token, and
-an attempt whose end we did not see is looked for before it is repeated.
+Providers have no idempotency key. Every file and batch we create therefore carries the token of
+its provider batch, and we search for the result of an unconfirmed attempt before we repeat it.
 """
 
 from datetime import timedelta
@@ -11,40 +11,48 @@ from django.utils import timezone
 from batchapp.models import BatchImport, Event, KeyPoll, ProviderBatch
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.providers.client import ProviderClient
-from batchapp.providers.errors import NoRoom, ProviderRejected, ProviderUnavailable
-from batchapp.providers.http import PATIENCE
+from batchapp.providers.errors import NoCapacity, ProviderRejected, ProviderUnavailable
+from batchapp.providers.http import SLOW_CALL_FACTOR
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 from batchapp.providers.upload_stream import FileSlice
 
+# longest search for an unconfirmed batch that must be cancelled or paused
 CREATE_SEARCH_LIMIT = timedelta(minutes=30)
-"""After a create in doubt whose batch is to be stopped."""
 
-LEASES_PER_CALL = PATIENCE + 1
-"""For an upload that is being checked, and a create: nobody else may begin before they ended.
-An ordinary timeout is shorter than a lease, and these calls may take ``PATIENCE`` of them."""
+# Leases for a create, and for the end of an upload, where the provider checks the file: no other
+# worker may begin before the call has ended. An ordinary timeout is shorter than one lease, and
+# these calls may take ``SLOW_CALL_FACTOR`` times as long.
+LEASES_PER_CALL = SLOW_CALL_FACTOR + 1
 
 
 def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Upload the file and create the provider's batch for ``part``; each only once.
+    """Upload the file and create the batch at the provider, each only once.
+
+    1. Search for the batch of an earlier, unconfirmed attempt.
+    2. Send the file if there is none.
+    3. Wait while such a batch may still appear.
+    4. Stop here if people asked to cancel or to pause.
+    5. Create the batch, and follow it.
 
     Raises:
-        UpstreamError: what was recorded so far stays; the next attempt goes on from there.
-        StaleRow: our lease ran out; the worker that has it now goes on.
+        ProviderError: what was recorded so far stays; the next attempt continues from there.
+        StaleRow: our lease ran out; the worker that has the row now continues.
     """
+    batch = provider_batch.batch
     remote = _find_created_batch(provider_batch, provider)
-    _reload_requested_stops(provider_batch)
-    is_to_send = not provider_batch.remote_file_id and not provider_batch.batch.is_stop_requested
-    if remote is None and is_to_send and not _time_until_next_search(provider_batch):
+    batch.reload_requested_stops()
+    must_send_file = not provider_batch.remote_file_id and not batch.is_stop_requested
+    if remote is None and must_send_file and not _time_until_next_search(provider_batch):
         provider_batch.renew_lease(remote_file_id=_send_file(provider_batch, provider))
-        _reload_requested_stops(provider_batch)
+        batch.reload_requested_stops()
     if remote is None and (wait := _time_until_next_search(provider_batch)):
         provider_batch.postpone(wait, failures=0, trouble=_unconfirmed_text(provider_batch))
         return
-    if remote is None and provider_batch.batch.cancel_requested_at:
+    if remote is None and batch.cancel_requested_at:
         provider_batch.move_to(ProviderBatch.Status.CANCELLED, trouble="")
         return
-    if remote is None and provider_batch.batch.pause_requested_at:
-        if not provider_batch.pause():  # resumed at this very moment
+    if remote is None and batch.pause_requested_at:
+        if not provider_batch.pause():  # the batch was resumed at this moment
             provider_batch.postpone(timedelta())
         return
     remote = remote or _create_batch(provider_batch, provider)
@@ -56,104 +64,96 @@ def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         error_file_id=remote.error_file_id or "",
         expires_at=remote.expires_at,
         submitted_at=remote.created_at or timezone.now(),
-        next_check_at=timezone.now() + provider_batch.batch.connection.patience,
+        next_check_at=timezone.now() + batch.connection.key_poll_timeout,
         failures=0,
         trouble="",
     )
-    KeyPoll.objects.begin(provider_batch.batch.key)
-    Event.objects.create(
-        batch_id=provider_batch.batch_id,
-        text=f"Accepted by {provider_batch.batch.connection} as {remote.id}.",
-    )
+    KeyPoll.objects.poll_soon(batch.key)
+    Event.objects.create(batch=batch, text=f"Accepted by {batch.connection} as {remote.id}.")
 
 
 def cancel_duplicates(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Cancel what else carries the token of ``part``: it turned up after we gave up looking.
+    """Cancel all other batches with our token, which appeared after we stopped searching.
 
-    One that somebody brought in is a batch of its own by now.
+    A duplicate that somebody has imported is a batch of its own, and stays.
 
     Raises:
-        UpstreamUnavailable: those seen so far are cancelled; do it again.
+        ProviderUnavailable: the duplicates found so far are cancelled; call again.
     """
-    others = [
-        duplicate
-        for duplicate in _batches_with_token(provider_batch, provider)
-        if duplicate.id != provider_batch.remote_id
+    duplicates = [
+        remote
+        for remote in _batches_with_token(provider_batch, provider)
+        if remote.id != provider_batch.remote_id
     ]
-    ids = [duplicate.id for duplicate in others]
-    ours = (
-        BatchImport.objects.imported_ids(provider_batch.batch.connection, ids) if others else set()
+    if not duplicates:
+        return
+    imported = BatchImport.objects.imported_ids(
+        provider_batch.connection, [duplicate.id for duplicate in duplicates]
     )
-    for duplicate in others:
-        if duplicate.id not in ours:
+    for duplicate in duplicates:
+        if duplicate.id not in imported:
             _cancel_duplicate(provider_batch, duplicate, provider)
 
 
 def _find_created_batch(
     provider_batch: ProviderBatch, provider: ProviderClient
 ) -> RemoteBatch | None:
-    """Return the batch that an earlier attempt created, if there was one.
+    """Return the oldest batch that earlier attempts created, and cancel its duplicates.
 
-    Of two, the older is kept and the others are cancelled: only one may be worked on and paid.
-    One that never ran counts as none.
+    A batch that never ran does not count.
     """
     if provider_batch.create_attempted_at is None:
         return None
-    found = _batches_with_token(provider_batch, provider)
-    for surplus in found[1:]:
-        _cancel_duplicate(provider_batch, surplus, provider)
-    return found[0] if found else None
-
-
-def _reload_requested_stops(provider_batch: ProviderBatch) -> None:
-    """Read again whether people want ``part`` stopped: the call before may have taken minutes."""
-    provider_batch.batch.refresh_from_db(fields=["cancel_requested_at", "pause_requested_at"])
+    remotes = _batches_with_token(provider_batch, provider)
+    for duplicate in remotes[1:]:
+        _cancel_duplicate(provider_batch, duplicate, provider)
+    return remotes[0] if remotes else None
 
 
 def _time_until_next_search(provider_batch: ProviderBatch) -> timedelta:
-    """How long until it is looked for again; zero once it is certain enough that there is none.
+    """Return when to search again for an unconfirmed batch; zero if there is certainly none.
 
-    One that is to be created is asked for in quick succession for the grace. One that is to be
-    stopped is looked for longer, at growing distances: nobody else would see that it runs.
+    A batch that we want to create is searched for every few seconds until the grace period ends.
+    A batch that must be stopped is searched for longer, at growing intervals: if we missed it,
+    nobody would notice that it runs.
     """
     if provider_batch.create_attempted_at is None:
         return timedelta()
-    gone_for = timezone.now() - provider_batch.create_attempted_at
-    grace = timedelta(seconds=provider_batch.batch.connection.create_grace_seconds)
-    if gone_for < grace:
-        return min(grace - gone_for, timedelta(seconds=5))
-    if provider_batch.batch.is_stop_requested and gone_for < CREATE_SEARCH_LIMIT:
-        return max(min(gone_for / 2, CREATE_SEARCH_LIMIT - gone_for), timedelta(seconds=5))
+    elapsed = timezone.now() - provider_batch.create_attempted_at
+    grace = provider_batch.connection.create_grace
+    if elapsed < grace:
+        return min(grace - elapsed, timedelta(seconds=5))
+    if provider_batch.batch.is_stop_requested and elapsed < CREATE_SEARCH_LIMIT:
+        return max(min(elapsed / 2, CREATE_SEARCH_LIMIT - elapsed), timedelta(seconds=5))
     return timedelta()
 
 
 def _unconfirmed_text(provider_batch: ProviderBatch) -> str:
     text = (
-        f"{provider_batch.batch.connection} may have created the batch although no confirmation came. The "
-        "portal looks for it"
+        f"{provider_batch.connection} may have created the batch although no confirmation came. "
+        "The portal looks for it"
     )
     if not provider_batch.batch.is_stop_requested:
         return f"{text}; nothing is lost."
     minutes = CREATE_SEARCH_LIMIT // timedelta(minutes=1)
-    return f"{text} for {minutes} minutes, to stop it as soon as it is seen."
+    return f"{text} for {minutes} minutes, to stop it as soon as it is found."
 
 
 def _batches_with_token(
     provider_batch: ProviderBatch, provider: ProviderClient
 ) -> list[RemoteBatch]:
-    found = provider.find_batches(
-        TOKEN_KEY, provider_batch.token, since=provider_batch.batch.created_at
-    )
-    return [remote for remote in found if not remote.never_ran]
+    since = provider_batch.batch.created_at
+    remotes = provider.find_batches(TOKEN_KEY, provider_batch.token, since=since)
+    return [remote for remote in remotes if not remote.never_ran]
 
 
 def _cancel_duplicate(
     provider_batch: ProviderBatch, duplicate: RemoteBatch, provider: ProviderClient
 ) -> None:
-    """Stop a batch that nobody follows; if that is refused, a person can read of it."""
+    """Cancel a batch that nobody follows; the timeline tells people if the provider refuses."""
     if duplicate.status in {RemoteStatus.CANCELLING, RemoteStatus.CANCELLED}:
         return
-    text = f"A second batch turned up at {provider_batch.batch.connection}, {duplicate.id}: "
+    text = f"A duplicate was found at {provider_batch.connection}, {duplicate.id}: "
     if duplicate.is_over:
         text += f"it had already ended ({duplicate.raw_status})."
     else:
@@ -167,41 +167,40 @@ def _cancel_duplicate(
 
 
 def _send_file(provider_batch: ProviderBatch, provider: ProviderClient) -> str:
-    """Return the id of the part's file at the provider, sending it if it is not there."""
+    """Return the id of our file at the provider; send the file only if it is not there."""
     name, upload = f"{provider_batch.token}.jsonl", provider_batch.batch.upload
     size = upload.size if provider_batch.size is None else provider_batch.size
     if provider_batch.upload_attempted_at:
         for file in provider.find_files(name):
-            if file.bytes in {0, size}:  # 0 where the provider does not say
+            if file.bytes in {0, size}:  # 0 if the provider does not report the size
                 return file.id
     provider_batch.renew_lease(upload_attempted_at=timezone.now())
-    renew = provider_batch.lease_renewer()
+    renew_lease = provider_batch.lease_renewer()
 
-    def progress(sent: int) -> None:
+    def note_progress(sent: int) -> None:
         if sent < size:
-            renew(sent)
+            renew_lease(sent)
         else:
             provider_batch.renew_lease(leases=LEASES_PER_CALL)
 
     with upload.blob.open("rb") as blob:
-        stretch = FileSlice(blob.file, provider_batch.starts_at, size)
-        return provider.upload_file(stretch, name=name, on_progress=progress).id
+        content = FileSlice(blob.file, provider_batch.starts_at, size)
+        return provider.upload_file(content, name=name, on_progress=note_progress).id
 
 
 def _create_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> RemoteBatch:
-    """Make the one call that costs money, after writing down that we are about to.
+    """Make the one call that costs money, after recording that we are about to.
 
-    The mark is taken back only where it is certain that nothing was created; else it moves to
-    the end of the call, from where the grace counts. A refusal may be about the file, which was
-    deleted over there or belongs to another account, so the next attempt sends it again.
+    If the outcome is unknown, ``create_attempted_at`` moves to the end of the call, where the
+    grace period starts; only if certainly nothing was created does it get its old value back.
     """
-    before, batch = provider_batch.create_attempted_at, provider_batch.batch
+    attempted_before, batch = provider_batch.create_attempted_at, provider_batch.batch
     provider_batch.renew_lease(
         leases=LEASES_PER_CALL,
         create_attempted_at=timezone.now(),
-        may_have_duplicate=provider_batch.may_have_duplicate or before is not None,
+        may_have_duplicate=provider_batch.may_have_duplicate or attempted_before is not None,
     )
-    # From here on no other part moves the batch to another window.
+    # From here on no other provider batch moves the batch to another window.
     batch.refresh_from_db(fields=["window"])
     try:
         return provider.create_batch(
@@ -211,25 +210,22 @@ def _create_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> Re
             metadata=_metadata(provider_batch),
         )
     except ProviderUnavailable as exc:
-        provider_batch.renew_lease(
-            create_attempted_at=timezone.now() if exc.maybe_done else before
-        )
+        attempted_at = timezone.now() if exc.maybe_done else attempted_before
+        provider_batch.renew_lease(create_attempted_at=attempted_at)
         if exc.status == 429:
-            raise NoRoom(exc) from exc
+            raise NoCapacity(exc) from exc
         raise
     except ProviderRejected:
+        # The refusal may be about the file, if it was deleted at the provider or belongs to
+        # another account: the next attempt sends the file again.
         provider_batch.renew_lease(
-            create_attempted_at=before, remote_file_id="", upload_attempted_at=None
+            create_attempted_at=attempted_before, remote_file_id="", upload_attempted_at=None
         )
         raise
 
 
 def _metadata(provider_batch: ProviderBatch) -> dict[str, str]:
-    """What people at the provider read of it, and we find it by."""
-    told = {TOKEN_KEY: provider_batch.token, "portal_batch": str(provider_batch.batch_id)}
-    provider_batches = provider_batch.batch.provider_batches.count()
-    return (
-        told | {"portal_part": f"{provider_batch.number}/{provider_batches}"}
-        if provider_batches > 1
-        else told
-    )
+    """Return the token by which we find the batch, and what people at the provider may read."""
+    metadata = {TOKEN_KEY: provider_batch.token, "portal_batch": str(provider_batch.batch_id)}
+    total = provider_batch.batch.provider_batches.count()
+    return metadata | ({"portal_part": f"{provider_batch.number}/{total}"} if total > 1 else {})

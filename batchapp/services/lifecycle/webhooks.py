@@ -1,7 +1,7 @@
-"""What providers tell us by webhook: that a batch has ended, so that we look before our turn.
+"""Receive webhooks of providers, which say that a batch has ended.
 
-Nothing is taken from what a webhook says but that it is worth a look; what is so, the provider is
-asked. So one that is late, doubled, out of order or lost does no harm.
+A webhook only makes a provider batch due to be polled; nothing it says is stored as state. So a
+late, repeated, misordered or lost webhook does no harm.
 """
 
 import json
@@ -15,45 +15,44 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from batchapp.models import ProviderBatch, ProviderKey, UnreadableKey, WebhookDelivery
 
-KEPT = 200
-"""Deliveries of one key."""
+MAX_DELIVERIES = 200  # stored per key
+MAX_ID_LENGTH = 200  # characters of a message id
+END_EVENTS = {"batch.completed", "batch.failed"}
 
-ENDINGS = {"batch.completed", "batch.failed"}
-LONGEST_ID = 200
-
+# Effects of a delivery, as the page of the key shows them.
 NOT_OURS = "not a batch of this portal"
 IGNORED = "ignored"
-UNCLEAR = "not understood"
-TO_BE_LOOKED_AT = "looked at once"
-CHANGED = "already over, asked again"
+NOT_UNDERSTOOD = "not understood"
+POLLED = "polled at once"
+POLLED_AGAIN = "already over, polled again"
 OVER = "already over"
 UNDER_WAY = "already under way"
 
 
 class WebhooksOff(Exception):
-    """The key has no secret, or one that cannot be read."""
+    """The key has no webhook secret, or an unreadable one; nothing was written."""
 
 
 class BadSignature(Exception):
-    """The message is not signed with the key's secret, or too long ago; nothing was written."""
+    """The message has no valid signature, or an outdated one; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEffect:
-    """The parts that are due now, and those that ended otherwise here than over there."""
+    """The provider batches that are due now, and those whose end here differs from the message."""
 
     due: tuple[ProviderBatch, ...] = ()
     changed: tuple[ProviderBatch, ...] = ()
 
 
 def receive_webhook(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> WebhookEffect:
-    """Take in one webhook of ``key``; a message that was heard before does nothing.
+    """Record one webhook of ``key`` and apply it; a message that was received before does nothing.
 
     Raises:
-        NotListening: nothing was written.
-        NotSigned: nothing was written.
+        WebhooksOff: the key accepts no webhooks.
+        BadSignature: the message may not come from the provider.
     """
-    message_id = _verified(key, body, headers)
+    message_id = _verified_message_id(key, body, headers)
     kind, remote_id, counts = _event_fields(body)
     with transaction.atomic():
         delivery, is_new = WebhookDelivery.objects.get_or_create(
@@ -61,18 +60,18 @@ def receive_webhook(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -
         )
         if not is_new:
             return WebhookEffect()
-        heard, delivery.effect = _apply_event(key, kind, remote_id, counts)
+        effect, delivery.effect = _apply_event(key, kind, remote_id, counts)
         delivery.save(update_fields=["effect"])
-        _prune(key)
-    return heard
+        _delete_old_deliveries(key)
+    return effect
 
 
 def possible_batch_ids(remote_id: str) -> set[str]:
-    """What the API may call a batch: some providers write a prefix here that it does not know."""
+    """Return the ids that the API may use: some webhooks add a prefix of their own."""
     return {remote_id, remote_id.removeprefix("batch_")} - {""}
 
 
-def _verified(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> str:
+def _verified_message_id(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> str:
     try:
         secret = key.webhook_secret()
     except UnreadableKey as exc:
@@ -81,16 +80,16 @@ def _verified(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> str:
         raise WebhooksOff(f"{key} has no webhook secret")
     try:
         Webhook(secret).verify(body, dict(headers), json_parse=False)
-    except (WebhookVerificationError, ValueError) as exc:  # ValueError: a header no code wrote
+    except (WebhookVerificationError, ValueError) as exc:  # ValueError: a malformed header
         raise BadSignature(str(exc)) from exc
     message_id = {name.lower(): value for name, value in headers.items()}["webhook-id"]
-    if len(message_id) > LONGEST_ID:
+    if len(message_id) > MAX_ID_LENGTH:
         raise BadSignature("the id is too long")
     return message_id
 
 
 def _event_fields(body: bytes) -> tuple[str, str, tuple[Any, Any]]:
-    """The kind of an event, the id of its batch and how many requests completed and failed."""
+    """Return the kind of an event, the id of its batch, and (completed, failed) requests."""
     try:
         event = _mapping(json.loads(body))
     except (ValueError, RecursionError):
@@ -108,30 +107,29 @@ def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object, longest: int) -> str:
-    """A string as it can be stored: without NUL and halves of characters."""
+def _text(value: object, max_length: int) -> str:
+    """Return a string that the database can store: without NUL and lone surrogates."""
     if not isinstance(value, str):
         return ""
-    return value.replace("\0", "").encode(errors="replace").decode()[:longest]
+    return value.replace("\0", "").encode(errors="replace").decode()[:max_length]
 
 
 def _apply_event(
     key: ProviderKey, kind: str, remote_id: str, counts: tuple[Any, Any]
 ) -> tuple[WebhookEffect, str]:
-    if kind not in ENDINGS:
-        return WebhookEffect(), IGNORED if kind else UNCLEAR
-    there = ProviderBatch.objects.filter(
+    """Make the running provider batches due; return the effect, and its text for people."""
+    if kind not in END_EVENTS:
+        return WebhookEffect(), IGNORED if kind else NOT_UNDERSTOOD
+    matching = ProviderBatch.objects.filter(
         remote_id__in=possible_batch_ids(remote_id), batch__connection=key.connection_id
     )
-    provider_batches = list(there.select_related("batch"))
+    provider_batches = list(matching.select_related("batch"))
     if not provider_batches:
         return WebhookEffect(), NOT_OURS
-    running = ProviderBatch.objects.filter(
-        pk__in=[provider_batch.pk for provider_batch in provider_batches],
-        status=ProviderBatch.Status.RUNNING,
-    )
+    pks = [provider_batch.pk for provider_batch in provider_batches]
+    running = ProviderBatch.objects.filter(pk__in=pks, status=ProviderBatch.Status.RUNNING)
     if running.update(next_check_at=timezone.now()):
-        return WebhookEffect(due=tuple(running)), TO_BE_LOOKED_AT
+        return WebhookEffect(due=tuple(running)), POLLED
     changed = [
         provider_batch
         for provider_batch in provider_batches
@@ -139,14 +137,12 @@ def _apply_event(
         and counts != (provider_batch.completed, provider_batch.failed)
     ]
     if changed:
-        return WebhookEffect(changed=tuple(changed)), CHANGED
-    is_over = all(
-        provider_batch.status in ProviderBatch.OVER for provider_batch in provider_batches
-    )
-    return WebhookEffect(), OVER if is_over else UNDER_WAY
+        return WebhookEffect(changed=tuple(changed)), POLLED_AGAIN
+    statuses = {provider_batch.status for provider_batch in provider_batches}
+    return WebhookEffect(), OVER if statuses <= ProviderBatch.OVER else UNDER_WAY
 
 
-def _prune(key: ProviderKey) -> None:
-    oldest = key.deliveries.order_by("-pk").values_list("pk", flat=True)[KEPT : KEPT + 1]
-    for pk in oldest:
+def _delete_old_deliveries(key: ProviderKey) -> None:
+    newest_first = key.deliveries.order_by("-pk").values_list("pk", flat=True)
+    for pk in newest_first[MAX_DELIVERIES : MAX_DELIVERIES + 1]:
         key.deliveries.filter(pk__lte=pk).delete()

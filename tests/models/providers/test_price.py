@@ -18,14 +18,14 @@ pytestmark = pytest.mark.django_db
 def test_a_fresh_portal_knows_doubleword_and_its_list_prices() -> None:
     doubleword = Connection.objects.get(name="Doubleword")
 
-    book = Price.objects.filter(connection=doubleword).books(
+    book = Price.objects.filter(connection=doubleword).match_models(
         ["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8", "Qwen/Qwen3.5-4B", "nobody/knows"],
         ["realtime"],
         timezone.now(),
     )["realtime"]
 
     price = book["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"]
-    assert (price.input, price.output) == (Decimal("0.16"), Decimal("0.80"))
+    assert (price.input_usd, price.output_usd) == (Decimal("0.16"), Decimal("0.80"))
     assert list(book) == ["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"]  # one is not sold in realtime
     assert doubleword.prices.count() == 33
 
@@ -51,7 +51,7 @@ def test_a_price_holds_from_its_first_instant_until_its_last() -> None:
     Price.objects.filter(input_usd=5).update(effective_from=now)
 
     def price(at: timedelta) -> Decimal:
-        return connection.prices.books([MODEL], ["24h"], now + at)["24h"][MODEL].input
+        return connection.prices.match_models([MODEL], ["24h"], now + at)["24h"][MODEL].input_usd
 
     assert price(timedelta(microseconds=-1)) == 1
     assert price(timedelta()) == 5
@@ -66,8 +66,8 @@ def test_two_prices_in_force_at_once_are_refused() -> None:
 
 
 def books(connection: Connection, *models: str, at: timedelta = timedelta()) -> dict[str, int]:
-    found = connection.prices.books(models, ["24h"], timezone.now() + at)["24h"]
-    return {model: int(price.input) for model, price in found.items()}
+    found = connection.prices.match_models(models, ["24h"], timezone.now() + at)["24h"]
+    return {model: int(price.input_usd) for model, price in found.items()}
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -90,11 +90,11 @@ def test_patterns_take_no_more_queries_than_names(
         make_price(connection, "24h", Decimal(number), Decimal(1), model=f"maker-{number}/*")
 
     with django_assert_num_queries(1):
-        found = connection.prices.books(
+        found = connection.prices.match_models(
             [f"maker-{number}/model" for number in range(20)], ["24h", "1h"], timezone.now()
         )
 
-    assert found["24h"]["maker-7/model"].input == 7
+    assert found["24h"]["maker-7/model"].input_usd == 7
     assert found["1h"] == {}
 
 

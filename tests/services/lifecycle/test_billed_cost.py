@@ -76,7 +76,7 @@ def test_the_longer_a_batch_is_over_the_seldomer_it_is_asked_for(provider: Provi
 
     assert batch.next_check_at
     assert batch.next_check_at > timezone.now() + timedelta(hours=2)
-    Batch.objects.update(finished_at=timezone.now() - billed_cost.ASKED_FOR - timedelta(minutes=1))
+    Batch.objects.update(finished_at=timezone.now() - billed_cost.MAX_WAIT - timedelta(minutes=1))
     assert ask(batch).next_check_at is None
 
 

@@ -64,7 +64,7 @@ def cancel(provider_batch: ProviderBatch) -> None:
 
 def ask_again(provider_batch: ProviderBatch) -> ProviderBatch:
     """The part's turn comes, and nobody leaves the provider alone."""
-    Connection.objects.update(resting_until=None)
+    Connection.objects.update(backoff_until=None)
     return step(provider_batch)
 
 
@@ -83,7 +83,7 @@ def test_a_batch_that_turns_up_long_after_it_was_cancelled_is_cancelled_there(
     clock.go(minutes=20)
     provider_batch = step(in_doubt)
     assert provider_batch.status == ProviderBatch.Status.WAITING
-    assert "to stop it as soon as it is seen" in provider_batch.trouble
+    assert "to stop it as soon as it is found" in provider_batch.trouble
 
     provider.hidden.clear()
     batch = go_on(provider_batch)
@@ -112,7 +112,7 @@ def test_looking_for_a_batch_is_no_silence_of_its_provider(
         assert step(in_doubt).status == ProviderBatch.Status.WAITING
 
     connection = Connection.objects.get(batches=in_doubt.batch)
-    assert (connection.failures, connection.resting_until) == (0, None)
+    assert (connection.failures, connection.backoff_until) == (0, None)
     assert "nothing is lost" in due(in_doubt).trouble
 
 
@@ -127,7 +127,7 @@ def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
     assert provider_batch.status == ProviderBatch.Status.RUNNING
     assert "If no answer comes for 15 minutes, the batch is closed here." in provider_batch.trouble
 
-    clock.go(seconds=retry_policy.GIVES_UP_AFTER.total_seconds() + 1)
+    clock.go(seconds=retry_policy.GIVE_UP_AFTER.total_seconds() + 1)
     provider_batch = ask_again(provider_batch)
 
     assert provider_batch.status == ProviderBatch.Status.CANCELLED
@@ -141,7 +141,7 @@ def test_a_part_that_waits_for_its_turn_at_a_silent_provider_is_closed_too(
 ) -> None:
     cancel(running)
     clock.go(hours=1)
-    Connection.objects.update(resting_until=timezone.now() + timedelta(minutes=5))
+    Connection.objects.update(backoff_until=timezone.now() + timedelta(minutes=5))
 
     assert step(running).status == ProviderBatch.Status.CANCELLED
     assert "has not answered for a long time" in last_words(running)
@@ -219,7 +219,7 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
     other = make_batch(batch.project, key=batch.key).provider_batches.get()
     prepare.prepare(other)
     clock.go(hours=1)
-    Connection.objects.update(resting_until=None)
+    Connection.objects.update(backoff_until=None)
     step(other)
 
     for _ in range(2):

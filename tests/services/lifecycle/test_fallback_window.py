@@ -315,8 +315,8 @@ def test_all_of_the_switch_is_written_or_nothing(
 @pytest.mark.parametrize(
     ("window", "fallback", "why"),
     [
-        ("24h", "1h", "Only a window longer than 24h"),
-        ("1h", "1h", "Only a window longer than 1h"),
+        ("24h", "1h", "A fallback window must be longer than 24h"),
+        ("1h", "1h", "A fallback window must be longer than 1h"),
         ("1h", "7d", "does not offer the 7d window to fall back to"),
     ],
 )

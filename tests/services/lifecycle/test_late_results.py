@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch
-from batchapp.models.batches.batch import LOOKED_AFTER
+from batchapp.models.batches.batch import FOLLOW_UP_PERIOD
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, error_line, make_batch
 from tests.provider import Provider
@@ -51,16 +51,16 @@ def test_what_lands_late_is_fetched_counted_and_paid_once(
     assert (batch.succeeded, batch.failed, batch.cancelled, batch.missing) == (2, 1, 0, 0)
     assert batch.actual_cost_usd == 2 * cost
     assert batch.cancel_requested_at
-    assert batch.events.filter(text__contains="answered 2 requests that were being").exists()
+    assert batch.events.filter(text__contains="answered 2 requests that were running").exists()
     assert ProviderBatch.objects.get().result_chunks.count() == 3
 
 
 def test_it_is_looked_for_some_minutes_and_no_longer(provider: Provider, cancelled: Batch) -> None:
     assert look_back(cancelled).next_check_at
-    assert look_back(cancelled, after=LOOKED_AFTER / 2).next_check_at
+    assert look_back(cancelled, after=FOLLOW_UP_PERIOD / 2).next_check_at
     assert provider.calls.count(GET) == 2
 
-    batch = look_back(cancelled, after=LOOKED_AFTER)
+    batch = look_back(cancelled, after=FOLLOW_UP_PERIOD)
 
     assert provider.calls.count(GET) == 2
     assert (batch.status, batch.cancelled) == (cancelled.status, 2)

@@ -130,7 +130,7 @@ def test_lines_nobody_asked_for_and_garbage_are_kept_and_reported(
 
     assert batch.succeeded == 3
     assert output(batch).count(b"\n") == 7
-    assert batch.events.filter(text__startswith="4 result lines were set aside").count() == 1
+    assert batch.events.filter(text__startswith="4 unmatched lines").count() == 1
 
 
 def test_what_never_came_back_is_missing_and_said_so(
@@ -244,7 +244,7 @@ def test_cancelling_before_the_ledger_is_written_still_adds_up() -> None:
     controls.request_cancel(batch, batch.created_by)
     set_part(batch, status=ProviderBatch.Status.CANCELLED, next_check_at=None)
 
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
     tasks.settle(str(batch.pk))
 
     batch.refresh_from_db()
@@ -433,7 +433,7 @@ def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
 ) -> None:
     provider_batch = make_batch().provider_batches.get()
 
-    monkeypatch.setattr(prepare, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(prepare, "RESULTS_PER_INSERT", 1)
     monkeypatch.setattr(prepare.ProviderBatch, "move_to", lambda *_, **__: 1 / 0)
     for _ in range(runner.MAX_CLAIMS):
         with pytest.raises(ZeroDivisionError):
@@ -447,7 +447,7 @@ def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
 def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     batch = make_batch()
     set_part(batch, status=ProviderBatch.Status.DONE, next_check_at=None)
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
     for _ in range(2):
         Batch.objects.update(claims=runner.MAX_CLAIMS, next_check_at=timezone.now())
         tasks.settle(str(batch.pk))
@@ -477,7 +477,7 @@ def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
 def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
     provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 1)
+    monkeypatch.setattr(fetch_results, "LINES_PER_CHUNK", 1)
     Connection.objects.update(has_partial_results=False)
     lines = [b"garbage", answer_line(1), answer_line(2), answer_line(3)]
     provider.finish(lines)
@@ -495,4 +495,4 @@ def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
     batch = go_on(running)
 
     assert output(batch).splitlines() == lines
-    assert batch.events.filter(text__contains="set aside").count() == 1
+    assert batch.events.filter(text__contains="unmatched line").count() == 1

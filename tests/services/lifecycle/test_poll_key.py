@@ -75,7 +75,7 @@ def test_one_list_covers_all_parts_of_a_key(provider: Provider, running: Running
     for provider_batch in ProviderBatch.objects.all():
         assert provider_batch.polled_at
         assert provider_batch.polled_at >= before
-        assert provider_batch.next_check_at > before + provider_batch.batch.connection.patience / 2
+        assert provider_batch.next_check_at > before + provider_batch.batch.connection.key_poll_timeout / 2
     assert len(provider_batches) == 7
 
 
@@ -274,15 +274,15 @@ def fresh(connection: Connection) -> Connection:
 def test_a_provider_rests_from_the_third_failure_in_a_row_until_it_answers() -> None:
     connection = Connection.objects.get()
     for failures in (1, 2):
-        circuit_breaker.note_silence(connection, silence())
+        circuit_breaker.record_no_answer(connection, silence())
         assert circuit_breaker.wait_before_calling(fresh(connection)) is None, failures
 
-    circuit_breaker.note_silence(connection, silence(wait=60))
+    circuit_breaker.record_no_answer(connection, silence(wait=60))
 
     rest = circuit_breaker.wait_before_calling(fresh(connection))
     assert rest
     assert timedelta(seconds=50) < rest < timedelta(seconds=70)
-    circuit_breaker.note_answer(fresh(connection))
+    circuit_breaker.record_answer(fresh(connection))
     assert circuit_breaker.wait_before_calling(fresh(connection)) is None
     assert fresh(connection).down_since is None
 
@@ -290,7 +290,7 @@ def test_a_provider_rests_from_the_third_failure_in_a_row_until_it_answers() -> 
 def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds() -> None:
     connection = Connection.objects.get()
     past = timezone.now() - timedelta(seconds=1)
-    Connection.objects.update(failures=5, down_since=past, resting_until=past)
+    Connection.objects.update(failures=5, down_since=past, backoff_until=past)
     first, second = fresh(connection), fresh(connection)
 
     assert circuit_breaker.wait_before_calling(first) is None
@@ -302,8 +302,8 @@ def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
     connection, rests = Connection.objects.get(), []
     for minutes in (0, 2, 60):
         down = timezone.now() - timedelta(minutes=minutes)
-        Connection.objects.update(failures=9, down_since=down, resting_until=None)
-        circuit_breaker.note_silence(connection, silence())
+        Connection.objects.update(failures=9, down_since=down, backoff_until=None)
+        circuit_breaker.record_no_answer(connection, silence())
         rests.append(circuit_breaker.wait_before_calling(fresh(connection)))
 
     seconds = [rest.total_seconds() for rest in rests if rest]
@@ -315,7 +315,7 @@ def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
 def test_being_asked_to_slow_down_is_an_answer() -> None:
     connection = Connection.objects.get()
     for _ in range(5):
-        circuit_breaker.note_silence(connection, silence(status=429, wait=60))
+        circuit_breaker.record_no_answer(connection, silence(status=429, wait=60))
 
     assert fresh(connection).failures == 0
 
@@ -325,7 +325,7 @@ def test_batches_of_a_resting_provider_wait_without_asking_it(
 ) -> None:
     provider_batch, _ = running(2)
     later = timezone.now() + timedelta(minutes=3)
-    Connection.objects.update(failures=4, down_since=timezone.now(), resting_until=later)
+    Connection.objects.update(failures=4, down_since=timezone.now(), backoff_until=later)
 
     ProviderBatch.objects.update(next_check_at=timezone.now())
     tasks.poll(str(provider_batch.pk))

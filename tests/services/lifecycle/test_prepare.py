@@ -83,7 +83,7 @@ def end(provider: Provider, provider_batch: ProviderBatch, failed: int = 0) -> N
 def settled(batch: Batch) -> Batch:
     for _ in range(3):
         work(batch)
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
     tasks.settle(str(batch.pk))
     return Batch.objects.get(pk=batch.pk)
 
@@ -128,7 +128,7 @@ def test_every_part_gets_its_own_lines_and_together_they_are_the_file(
     assert [each["portal_submission"] for each in asked] == [
         provider_batch.token for provider_batch in provider_batches
     ]
-    assert batch.events.filter(text="Divided into 3 parts.").count() == 1
+    assert batch.events.filter(text="Split into 3 provider batches.").count() == 1
 
 
 def test_the_ledger_knows_line_and_bytes_of_the_whole_file(
@@ -141,7 +141,7 @@ def test_the_ledger_knows_line_and_bytes_of_the_whole_file(
     assert [row.line for row in rows] == [1, 2, 3, 4, 5]
     assert [row.provider_batch.number for row in rows] == [1, 1, 2, 2, 3]
     for row in rows:
-        assert json.loads(browse.read_row(row).request)["custom_id"] == row.custom_id
+        assert json.loads(browse.read_texts(row).request)["custom_id"] == row.custom_id
 
 
 def test_a_divided_batch_ends_with_every_request_accounted_for(
@@ -181,7 +181,7 @@ def test_a_worker_that_dies_after_the_division_leaves_the_same_parts(
     def die(*_: object, **__: object) -> None:
         raise Killed
 
-    place = {"divided": "_lines_before", "written": "_pending"}[moment]
+    place = {"divided": "_lines_before", "written": "_pending_result"}[moment]
     with monkeypatch.context() as patch:
         patch.setattr(prepare, place, die)
         with pytest.raises(Killed):
@@ -258,7 +258,7 @@ def test_what_is_cancelled_before_it_was_prepared_can_be_retried(
 
     assert (done.status, done.cancelled) == (Batch.Status.CANCELLED, 5)
     assert batch.results.filter(outcome=Outcome.CANCELLED).count() == 5
-    assert retry_file.is_possible(done)
+    assert retry_file.has_retryable(done)
     assert provider.batches == {}
 
 

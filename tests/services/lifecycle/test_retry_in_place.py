@@ -110,7 +110,7 @@ def test_a_batch_that_is_being_run_again_is_not_over(ended: ProviderBatch) -> No
     assert batch.status == Batch.Status.RUNNING
     assert (batch.finished_at, batch.billed_cost_usd, batch.discrepancy) == (None, None, "")
     assert batch.next_check_at is None
-    event = batch.events.get(text="Asked to run 2 failed or cancelled requests again in place.")
+    event = batch.events.get(text="Asked to retry 2 failed or cancelled requests in place.")
     assert event.actor == batch.created_by
 
 
@@ -138,7 +138,7 @@ def test_asking_twice_reopens_once(provider: Provider, ended: ProviderBatch) -> 
 
     step(ended)
     assert provider.calls.count(RETRY) == 1
-    assert first.events.filter(text__contains="again in place").count() == 1
+    assert first.events.filter(text__startswith="Asked to retry").count() == 1
 
 
 @pytest.mark.parametrize("hindrance", ["no retry", "never there", "key removed", "all answered"])
@@ -287,7 +287,7 @@ def test_a_batch_reopened_in_the_providers_console_is_followed_again(
 
     batch = Batch.objects.get(pk=ended.batch_id)
     assert (batch.status, batch.finished_at) == (Batch.Status.RUNNING, None)
-    assert batch.events.filter(text__contains="has reopened this batch").count() == 1
+    assert batch.events.filter(text__contains="runs this batch again").count() == 1
     assert RETRY not in provider.calls
     let_time_pass()
     provider.contents[remote["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
@@ -360,5 +360,5 @@ def test_the_end_of_a_batch_waits_for_whoever_takes_up_a_part(ended: ProviderBat
 
 
 def _end_batches() -> None:
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
     database.close()

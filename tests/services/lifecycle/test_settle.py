@@ -122,12 +122,12 @@ def test_several_parts_are_told_apart() -> None:
     ProviderBatch.objects.create(
         batch=batch, number=2, status=ProviderBatch.Status.DONE, remote_id="second", completed=1
     )
-    ProviderBatch.objects.end_batches()
+    ProviderBatch.objects.start_settling()
 
     batch = go_on(batch.provider_batches.get(number=1))
 
-    assert f"In part 1, {batch.connection} counts 2 completed" in batch.discrepancy
-    assert f"In part 2, {batch.connection} counts 1 completed" in batch.discrepancy
+    assert f"In provider batch 1, {batch.connection} counts 2 completed" in batch.discrepancy
+    assert f"In provider batch 2, {batch.connection} counts 1 completed" in batch.discrepancy
 
 
 def test_a_batch_that_was_reopened_is_settled_anew_and_paid_once(

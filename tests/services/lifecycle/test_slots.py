@@ -114,11 +114,11 @@ def test_who_finds_no_place_waits_and_reads_why_and_how_many_are_before(
         ProviderBatch.Status.RUNNING
     ] * 2 + [ProviderBatch.Status.WAITING] * 3
     assert len(provider.batches) == 2
-    where = f"Waiting for a free place at {project.connection}: 2 of 2 batches are there."
+    where = f"Waiting for a free slot at {project.connection}: 2 of 2 slots are used."
     assert [provider_batch.trouble for provider_batch in provider_batches[2:]] == [
         f"{where} It is next.",
-        f"{where} 1 is before it.",
-        f"{where} 2 are before it.",
+        f"{where} 1 provider batch is ahead.",
+        f"{where} 2 provider batches are ahead.",
     ]
     assert all(
         provider_batch.next_check_at and not provider_batch.failures
@@ -245,7 +245,7 @@ def test_what_is_resumed_waits_for_a_place_like_any_other(
     provider_batch = step(paused)
 
     assert provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
-    assert "1 of 1 batch is there. It is next." in provider_batch.trouble
+    assert "1 of 1 slot is used. It is next." in provider_batch.trouble
     assert provider.batches[provider_batch.remote_id]["status"] == "cancelled"
     end(provider, running)
     assert step(paused).status == ProviderBatch.Status.RUNNING
@@ -384,7 +384,7 @@ def test_without_room_at_the_provider_it_waits_as_long_as_asked_and_is_never_fai
     assert FULL in provider_batch.trouble
     assert "has no room for it just now" in provider_batch.trouble
     connection = Connection.objects.get(pk=provider_batch.batch.connection_id)
-    assert connection.resting_until is None
+    assert connection.backoff_until is None
     assert connection.failures == 0
 
     provider.before = lambda *_: None

@@ -516,7 +516,7 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
     assert (
         provider_batch.status == ProviderBatch.Status.WAITING
     )  # it may still turn up, and is to be stopped then
-    assert "to stop it as soon as it is seen" in provider_batch.trouble
+    assert "to stop it as soon as it is found" in provider_batch.trouble
     provider.hidden = set()
     submit(waiting)
     tasks.poll(str(due(provider_batch).pk))

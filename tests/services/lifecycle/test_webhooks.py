@@ -142,4 +142,4 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
         "completed",
     )
     assert provider_batch.completed == 3
-    assert [each.effect for each in key.deliveries.all()] == ["looked at once"]
+    assert [each.effect for each in key.deliveries.all()] == ["polled at once"]

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from batchapp.models import Batch, Connection, Project, ProviderBatch, User
+from tests.html import page_of
 from tests.make import (
     VIEWER,
     answer_line,
@@ -20,10 +21,6 @@ from tests.make import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-def html_of(browser: Client, url: str) -> str:
-    return " ".join(browser.get(url).content.decode().split())
 
 
 def posted(browser: Client, url: str) -> str:
@@ -68,15 +65,17 @@ def ended(project: Project, user: User) -> Batch:
 def test_a_pause_names_its_consequences_before_it_is_asked_for(
     browser: Client, running: Batch
 ) -> None:
-    assert f'href="/batches/{running.pk}/pause/"' in html_of(browser, running.get_absolute_url())
+    assert (
+        f'href="/batches/{running.pk}/pause/"' in page_of(browser, running.get_absolute_url()).html
+    )
 
-    question = html_of(browser, f"/batches/{running.pk}/pause/")
+    question = page_of(browser, f"/batches/{running.pk}/pause/")
     running.refresh_from_db()
 
-    assert "Pause “<bdi>Tickets</bdi>”?" in question
-    assert "1 of 3 requests have ended" in question
-    assert "requests under way at that moment may be billed" in question
-    assert "a pause does not change when the batch is due, on 3 May 2999, 14:00" in question
+    assert "Pause “<bdi>Tickets</bdi>”?" in question.html
+    assert "1 of 3 requests have ended" in question.text
+    assert "requests under way at that moment may be billed" in question.text
+    assert "a pause does not change when the batch is due, on 3 May 2999, 14:00" in question.text
     assert running.pause_requested_at is None
 
 
@@ -94,23 +93,23 @@ def test_a_batch_is_paused_and_resumed_from_its_page(browser: Client, running: B
 
 
 def test_a_paused_batch_says_so_and_rests(browser: Client, paused: Batch) -> None:
-    html = html_of(browser, paused.get_absolute_url())
+    page = page_of(browser, paused.get_absolute_url())
 
-    assert "It is paused: 1 of 3 requests answered." in html
-    assert f'href="/batches/{paused.pk}/resume/"' in html
-    assert f'href="/batches/{paused.pk}/cancel/"' in html
-    assert 'hx-trigger="every' not in html
+    assert "It is paused: 1 of 3 requests answered." in page.text
+    assert f'href="/batches/{paused.pk}/resume/"' in page.html
+    assert f'href="/batches/{paused.pk}/cancel/"' in page.html
+    assert 'hx-trigger="every' not in page.html
 
 
 def test_resuming_late_says_that_each_request_has_one_attempt(
     browser: Client, paused: Batch
 ) -> None:
     dialog = f"/batches/{paused.pk}/resume/"
-    assert "It stays due on 3 May 2999, 14:00" in html_of(browser, dialog)
+    assert "It stays due on 3 May 2999, 14:00" in page_of(browser, dialog).text
 
     set_part(paused, expires_at=timezone.now() - timedelta(days=1))
 
-    assert "which is past: each request gets one attempt." in html_of(browser, dialog)
+    assert "which is past: each request gets one attempt." in page_of(browser, dialog).text
 
 
 def test_where_a_batch_cannot_be_reopened_the_other_way_is_named(
@@ -118,13 +117,13 @@ def test_where_a_batch_cannot_be_reopened_the_other_way_is_named(
 ) -> None:
     Connection.objects.update(has_retry=False)
 
-    dialog = html_of(browser, f"/batches/{running.pk}/pause/")
+    dialog = page_of(browser, f"/batches/{running.pk}/pause/")
     answer = posted(browser, f"/batches/{running.pk}/pause/")
 
-    assert "cannot be paused" in dialog
-    assert "can be retried as a new batch" in dialog
-    assert f'href="/batches/{running.pk}/cancel/"' in dialog
-    assert "Pause the batch" not in dialog
+    assert "cannot be paused" in dialog.text
+    assert "can be retried as a new batch" in dialog.text
+    assert f'href="/batches/{running.pk}/cancel/"' in dialog.html
+    assert "Pause the batch" not in dialog.text
     assert "Cancel it instead" in answer
     running.refresh_from_db()
     assert running.pause_requested_at is None
@@ -142,22 +141,27 @@ def test_a_batch_being_cancelled_says_why_it_is_not_paused(
 
 def test_a_batch_that_is_over_is_not_paused(browser: Client, ended: Batch) -> None:
     assert "it is over" in posted(browser, f"/batches/{ended.pk}/pause/")
-    assert "cannot be paused now" in html_of(browser, f"/batches/{ended.pk}/pause/")
-    assert f'href="/batches/{ended.pk}/pause/"' not in html_of(browser, ended.get_absolute_url())
+    assert "cannot be paused now" in page_of(browser, f"/batches/{ended.pk}/pause/").text
+    assert (
+        f'href="/batches/{ended.pk}/pause/"' not in page_of(browser, ended.get_absolute_url()).html
+    )
 
 
 def test_a_retry_in_place_names_what_it_does(browser: Client, ended: Batch) -> None:
     set_part(ended, expires_at=at_two(2024))
-    assert f'href="/batches/{ended.pk}/retry-in-place/"' in html_of(
-        browser, ended.get_absolute_url()
+    assert (
+        f'href="/batches/{ended.pk}/retry-in-place/"'
+        in page_of(browser, ended.get_absolute_url()).html
     )
 
-    question = html_of(browser, f"/batches/{ended.pk}/retry-in-place/")
+    question = page_of(browser, f"/batches/{ended.pk}/retry-in-place/")
 
-    assert "2 of 3 requests failed, were cancelled or came back without a result" in question
-    assert "in the same batch, at the same prices" in question
-    assert "due on 3 May 2024, 14:00, which is past: each request gets one attempt" in question
-    assert "cut short or refused count as answered here" in question
+    assert "2 of 3 requests failed, were cancelled or came back without a result" in question.text
+    assert "in the same batch, at the same prices" in question.text
+    assert (
+        "due on 3 May 2024, 14:00, which is past: each request gets one attempt" in question.text
+    )
+    assert "cut short or refused count as answered here" in question.text
     ended.refresh_from_db()
     assert ended.is_over
 
@@ -166,9 +170,9 @@ def test_a_second_click_on_retry_in_place_does_nothing(browser: Client, ended: B
     first = posted(browser, f"/batches/{ended.pk}/retry-in-place/")
     second = posted(browser, f"/batches/{ended.pk}/retry-in-place/")
 
-    assert "What has no answer is being run again." in first
+    assert "The requests without an answer are being run again." in first
     assert "nothing to run again here" in second
-    assert ended.events.filter(text__contains="again in place").count() == 1
+    assert ended.events.filter(text__startswith="Asked to retry").count() == 1
     assert ended.provider_batches.get().status == ProviderBatch.Status.RETRYING_IN_PLACE
 
 
@@ -177,8 +181,9 @@ def test_a_retry_in_place_warns_of_a_retry_in_another_batch(
 ) -> None:
     make_batch(ended.project, user, name="Second try", parent=ended)
 
-    assert "“<bdi>Second try</bdi>” retries requests of this batch already" in html_of(
-        browser, f"/batches/{ended.pk}/retry-in-place/"
+    assert (
+        "“<bdi>Second try</bdi>” retries requests of this batch already"
+        in page_of(browser, f"/batches/{ended.pk}/retry-in-place/").html
     )
 
 
@@ -187,7 +192,7 @@ def test_a_retry_that_ended_without_an_answer_is_not_warned_of(
 ) -> None:
     finish(make_batch(ended.project, user, name="Second try", parent=ended), [])
 
-    assert "Second try" not in html_of(browser, f"/batches/{ended.pk}/retry-in-place/")
+    assert "Second try" not in page_of(browser, f"/batches/{ended.pk}/retry-in-place/").html
 
 
 def test_a_pause_and_its_end_warn_of_a_retry_in_another_batch(
@@ -196,9 +201,9 @@ def test_a_pause_and_its_end_warn_of_a_retry_in_another_batch(
     make_batch(running.project, user, name="Second try", parent=running)
     told = "“<bdi>Second try</bdi>” retries requests of this batch already"
 
-    assert told in html_of(browser, f"/batches/{running.pk}/pause/")
+    assert told in page_of(browser, f"/batches/{running.pk}/pause/").text
     posted(browser, f"/batches/{running.pk}/pause/")
-    assert told in html_of(browser, f"/batches/{running.pk}/resume/")
+    assert told in page_of(browser, f"/batches/{running.pk}/resume/").text
 
 
 def lend_and_leave(batch: Batch) -> User:
@@ -208,7 +213,7 @@ def lend_and_leave(batch: Batch) -> User:
     return grace
 
 
-LEFT = "It is on a key of grace@example.com, who is no longer a member of Support tickets"
+LEFT = "The batch uses a key of grace@example.com, who is no longer a member of Support tickets"
 
 
 def test_a_retry_in_place_does_not_spend_the_key_of_who_has_left(
@@ -217,14 +222,14 @@ def test_a_retry_in_place_does_not_spend_the_key_of_who_has_left(
     grace = lend_and_leave(ended)
     url = f"/batches/{ended.pk}/retry-in-place/"
 
-    assert url not in html_of(browser, ended.get_absolute_url())
-    assert LEFT in html_of(browser, url)
-    assert "Run them again" not in html_of(browser, url)
+    assert url not in page_of(browser, ended.get_absolute_url()).html
+    assert LEFT in page_of(browser, url).text
+    assert "Run them again" not in page_of(browser, url).text
     assert LEFT in posted(browser, url)
     assert ended.provider_batches.get().status == ProviderBatch.Status.DONE
 
     join(grace, ended.project)
-    assert "What has no answer is being run again." in posted(browser, url)
+    assert "The requests without an answer are being run again." in posted(browser, url)
 
 
 def test_one_may_spend_ones_own_key_and_the_projects(
@@ -232,7 +237,7 @@ def test_one_may_spend_ones_own_key_and_the_projects(
 ) -> None:
     Batch.objects.filter(pk=ended.pk).update(key=make_key(user, ended.connection))
 
-    assert "Run them again" in html_of(browser, f"/batches/{ended.pk}/retry-in-place/")
+    assert "Run them again" in page_of(browser, f"/batches/{ended.pk}/retry-in-place/").text
 
 
 def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
@@ -241,10 +246,10 @@ def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
     lend_and_leave(paused)
     url = f"/batches/{paused.pk}/resume/"
 
-    html = html_of(browser, paused.get_absolute_url())
-    assert LEFT in html
-    assert f'href="{url}"' not in html
-    assert "cannot be resumed" in html_of(browser, url)
+    page = page_of(browser, paused.get_absolute_url())
+    assert LEFT in page.text
+    assert f'href="{url}"' not in page.html
+    assert "cannot be resumed" in page_of(browser, url).text
     assert LEFT in posted(browser, url)
     assert paused.provider_batches.get().status == ProviderBatch.Status.PAUSED
 
@@ -252,8 +257,9 @@ def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
 def test_before_a_pause_that_nobody_can_end_it_is_said(browser: Client, running: Batch) -> None:
     lend_and_leave(running)
 
-    assert f"Once paused, it cannot be resumed. {LEFT}" in html_of(
-        browser, f"/batches/{running.pk}/pause/"
+    assert (
+        f"Once paused, it cannot be resumed. {LEFT}"
+        in page_of(browser, f"/batches/{running.pk}/pause/").text
     )
 
 
@@ -273,9 +279,9 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
     other = make_key(project)
     url = f"/batches/{batch.pk}/try-again/"
 
-    question = html_of(browser, url)
-    assert "who is no longer a member of Support tickets" in question
-    assert ("Try again</button>" in question) is not is_there
+    question = page_of(browser, url)
+    assert "who is no longer a member of Support tickets" in question.text
+    assert ("Try again</button>" in question.html) is not is_there
     refused = posted(browser, url)
     assert (LEFT if is_there else "Choose the provider key that pays") in refused
     assert batch.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
@@ -312,8 +318,10 @@ def test_a_retry_in_place_is_offered_only_where_it_can_be_done(
     if hindrance == "never there":
         set_part(batch, remote_id="")
 
-    assert "/retry-in-place/" not in html_of(browser, batch.get_absolute_url())
-    assert "can be retried in place" in html_of(browser, f"/batches/{batch.pk}/retry-in-place/")
+    assert "/retry-in-place/" not in page_of(browser, batch.get_absolute_url()).html
+    assert (
+        "can be retried in place" in page_of(browser, f"/batches/{batch.pk}/retry-in-place/").text
+    )
 
 
 @pytest.mark.parametrize("wish", ["pause", "resume", "retry-in-place"])
@@ -323,5 +331,5 @@ def test_a_viewer_is_not_offered_to_steer(
     client.force_login(join(make_user(), running.project, VIEWER))
 
     for batch in (running, ended):
-        assert f"/{wish}/" not in html_of(client, batch.get_absolute_url())
+        assert f"/{wish}/" not in page_of(client, batch.get_absolute_url()).html
         assert client.post(f"/batches/{batch.pk}/{wish}/").status_code == 403

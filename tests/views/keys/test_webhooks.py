@@ -16,6 +16,7 @@ from batchapp import tasks
 from batchapp.models import Project, ProviderBatch, ProviderKey, User, WebhookDelivery
 from batchapp.services.lifecycle import webhooks
 from batchapp.services.providers import provider_keys
+from tests.html import Page
 from tests.make import (
     ADMIN,
     finish,
@@ -92,7 +93,7 @@ def test_a_batch_that_ended_is_looked_at_at_once(
     assert not is_due(other)
     assert woken == [str(provider_batch.pk)]
     delivery = key.deliveries.get()
-    assert (delivery.kind, delivery.effect) == (kind, "looked at once")
+    assert (delivery.kind, delivery.effect) == (kind, "polled at once")
     assert delivery.remote_id == f"batch_{provider_batch.remote_id}"
 
 
@@ -248,7 +249,7 @@ def test_messages_in_the_wrong_order_only_make_us_look(
     assert is_due(provider_batch)
     provider_batch.refresh_from_db()
     assert (provider_batch.status, provider_batch.completed) == (ProviderBatch.Status.RUNNING, 0)
-    assert effects(key) == ["looked at once", "ignored", "looked at once"]
+    assert effects(key) == ["polled at once", "ignored", "polled at once"]
 
 
 def test_the_same_id_at_another_connection_is_another_batch(
@@ -306,7 +307,7 @@ def test_what_is_signed_but_says_nothing_to_us_is_kept_and_does_nothing(
     [
         (ProviderBatch.Status.HARVESTING, "already under way"),
         (ProviderBatch.Status.NEEDS_ATTENTION, "already under way"),
-        (ProviderBatch.Status.CANCELLED, "already over, asked again"),
+        (ProviderBatch.Status.CANCELLED, "already over, polled again"),
     ],
 )
 def test_a_part_that_does_not_run_is_left_as_it_is(
@@ -342,7 +343,7 @@ def test_the_end_that_is_known_here_asks_nobody(
         deliver(provider_client, key, ended(provider_batch.remote_id, completed=2, failed=1))
 
     assert asked == [str(provider_batch.pk)]
-    assert effects(key) == ["already over", "already over, asked again"]
+    assert effects(key) == ["already over", "already over, polled again"]
 
 
 def test_the_last_two_hundred_deliveries_of_each_key_are_kept(
@@ -352,14 +353,18 @@ def test_the_last_two_hundred_deliveries_of_each_key_are_kept(
     for each in (key, other):
         WebhookDelivery.objects.bulk_create(
             WebhookDelivery(key=each, message_id=str(number), kind="batch.completed")
-            for number in range(webhooks.KEPT)
+            for number in range(webhooks.MAX_DELIVERIES)
         )
 
     deliver(provider_client, key, ended("x"), message_id="new")
 
     kept = key.deliveries.order_by("pk").values_list("message_id", flat=True)
-    assert (len(kept), kept[0], kept[webhooks.KEPT - 1]) == (webhooks.KEPT, "1", "new")
-    assert other.deliveries.count() == webhooks.KEPT
+    assert (len(kept), kept[0], kept[webhooks.MAX_DELIVERIES - 1]) == (
+        webhooks.MAX_DELIVERIES,
+        "1",
+        "new",
+    )
+    assert other.deliveries.count() == webhooks.MAX_DELIVERIES
 
 
 def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(
@@ -436,12 +441,12 @@ def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
     for provider_batch in (own, secret):
         deliver(Client(), key, ended(provider_batch.remote_id))
 
-    html = browser.get(f"/keys/{key.pk}/webhook/").content.decode()
+    page = Page(browser.get(f"/keys/{key.pk}/webhook/"))
 
-    assert own.batch.get_absolute_url() in html
-    assert "looked at once" in html
-    assert "Their secret batch" not in html
-    assert secret.batch.get_absolute_url() not in html
+    assert own.batch.get_absolute_url() in page.text
+    assert "polled at once" in page.text
+    assert "Their secret batch" not in page.html
+    assert secret.batch.get_absolute_url() not in page.html
 
 
 def test_an_address_that_no_provider_can_reach_is_pointed_out(
@@ -449,11 +454,11 @@ def test_an_address_that_no_provider_can_reach_is_pointed_out(
 ) -> None:
     url = f"/keys/{make_key(user).pk}/webhook/"
 
-    assert "to https only" not in browser.get(url).content.decode()
+    assert "to https only" not in Page(browser.get(url)).text
     settings.PUBLIC_URL = "http://batch.example.com"
-    assert "to https only" in browser.get(url).content.decode()
+    assert "to https only" in Page(browser.get(url)).text
     settings.PUBLIC_URL = "https://batch.example.com"
-    assert "to https only" not in browser.get(url).content.decode()
+    assert "to https only" not in Page(browser.get(url)).text
 
 
 def test_the_webhooks_of_a_project_are_its_admins_to_set(client: Client, project: Project) -> None:

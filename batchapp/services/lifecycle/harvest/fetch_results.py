@@ -1,4 +1,4 @@
-"""The sixth room: results are fetched as they come, kept as they are, and entered."""
+"""Harvest: fetch result lines as they arrive, store their bytes, and write the results."""
 
 import contextlib
 import logging
@@ -21,20 +21,17 @@ from batchapp.services.lifecycle.harvest.unmatched_lines import UnmatchedLines
 
 logger = logging.getLogger(__name__)
 
-LINES_AT_ONCE = 2_000
-BYTES_AT_ONCE = 16 * 1024 * 1024
-"""A segment is closed at whichever comes first; memory is bounded by one segment."""
+# A chunk ends at whichever comes first; at most one chunk is in memory.
+LINES_PER_CHUNK = 2_000
+BYTES_PER_CHUNK = 16 * 1024 * 1024
 
 MAX_REREADS = 3
-MAX_BROKEN_STREAMS = 2
-"""Failures in a row after which a file that ends within a line is taken to be like that."""
+MAX_TORN_READS = 2  # failures in a row before a file that ends within a line counts as complete
 
-FROM_THE_START = {"output_lines": 0, "error_lines": 0}
+FROM_FIRST_LINE = {"output_lines": 0, "error_lines": 0}
+LINE_COUNTERS = {ResultChunk.Kind.OUTPUT: "output_lines", ResultChunk.Kind.ERROR: "error_lines"}
 
-BROKEN_OFF = {"cancelled", "expired"}
-"""What a provider calls a batch of which it leaves requests undone."""
-
-LEDGER_FIELDS = [
+RESULT_FIELDS = [
     "outcome",
     "line_id",
     "status_code",
@@ -52,152 +49,146 @@ LEDGER_FIELDS = [
 
 
 def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Fetch what is new of ``part``; when the provider is done with it, all of it.
+    """Fetch the new results; after the end, make sure that none is missing.
 
-    Output comes in order of completion, and two workers of the provider can commit out of that
-    order, so a resumed read may miss a line: what falls short at the end is read again whole.
+    The provider writes output in order of completion, but two of its workers can commit out of
+    that order, so a resumed read may miss a line. If results are missing at the end, the files
+    are read again from the first line.
 
     Raises:
-        UpstreamError: the lines fetched so far are kept; the next attempt resumes after them.
-        StaleRow: our lease ran out; the worker that has it now goes on.
+        ProviderError: the lines fetched so far are kept; the next attempt resumes after them.
+        StaleRow: our lease ran out; the worker that has the row now continues.
     """
-    drain = _ResultReader(provider_batch, provider)
-    drain.drain(ResultChunk.Kind.OUTPUT, provider_batch.output_file_id)
-    if (
-        provider_batch.failed or provider_batch.ended_at
-    ):  # in the end whatever the counts say: they may be wrong
-        drain.drain(ResultChunk.Kind.ERROR, provider_batch.error_file_id)
+    connection = provider_batch.connection
+    reader = _ResultReader(provider_batch, provider)
+    reader.read(ResultChunk.Kind.OUTPUT, provider_batch.output_file_id)
+    # After the end, errors are read whatever the counts say, since these may be wrong.
+    if provider_batch.failed or provider_batch.ended_at:
+        reader.read(ResultChunk.Kind.ERROR, provider_batch.error_file_id)
     if not provider_batch.ended_at:
         provider_batch.move_to(
             ProviderBatch.Status.RUNNING,
-            next_check_at=timezone.now() + provider_batch.batch.connection.patience,
+            next_check_at=timezone.now() + connection.key_poll_timeout,
             failures=0,
             trouble="",
         )
-        # Whoever wanted it stopped meanwhile has had its next turn overwritten by the line above.
-        provider_batch.batch.refresh_from_db(fields=["cancel_requested_at", "pause_requested_at"])
+        # A stop that was requested meanwhile made the row due; the line above has undone that.
+        provider_batch.batch.reload_requested_stops()
         if provider_batch.batch.is_stop_requested:
             provider_batch.postpone(timedelta())
-    elif (doubt := _reread_from(provider_batch)) is not None:
-        logger.info(
-            "part %s: the results do not match the counts, looking again", provider_batch.pk
-        )
+    elif (reread_fields := _fields_to_reread(provider_batch)) is not None:
+        logger.info("provider batch %s: results do not match the counts", provider_batch.pk)
         provider_batch.rereads += 1
-        pause = timedelta(seconds=min(provider_batch.batch.connection.poll_seconds, 5))
-        provider_batch.move_to(  # by way of polling: the counts and the files' ids may be new as well
+        now = timezone.now()
+        next_check_at = now + timedelta(seconds=min(connection.poll_seconds, 5))
+        # Polling comes first, since the counts and the ids of the files may have changed.
+        provider_batch.move_to(
             ProviderBatch.Status.RUNNING,
-            next_check_at=max(
-                provider_batch.read_again_at or timezone.now(), timezone.now() + pause
-            ),
+            next_check_at=max(provider_batch.read_again_at or now, next_check_at),
             rereads=provider_batch.rereads,
-            **doubt,
+            **reread_fields,
         )
     else:
         _finish(provider_batch)
 
 
 def harvest_vanished(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Fetch what is new of a part that its provider no longer knows, if it still has the files.
+    """Fetch the new results of a batch that the provider no longer knows, if its files exist.
 
     Raises:
-        UpstreamUnavailable: the lines fetched so far are kept; do it again.
-        StaleRow: our lease ran out; the worker that has it now goes on.
+        ProviderUnavailable: the lines fetched so far are kept; call again.
+        StaleRow: our lease ran out; the worker that has the row now continues.
     """
-    drain = _ResultReader(provider_batch, provider)
-    files = {
-        ResultChunk.Kind.OUTPUT: provider_batch.output_file_id,
-        ResultChunk.Kind.ERROR: provider_batch.error_file_id,
-    }
-    for kind, file_id in files.items():
+    reader = _ResultReader(provider_batch, provider)
+    for kind, file_id in [
+        (ResultChunk.Kind.OUTPUT, provider_batch.output_file_id),
+        (ResultChunk.Kind.ERROR, provider_batch.error_file_id),
+    ]:
         with contextlib.suppress(ProviderRejected):
-            drain.drain(kind, file_id)
+            reader.read(kind, file_id)
 
 
 def _finish(provider_batch: ProviderBatch) -> None:
-    """Nothing more comes; what was stopped for a pause waits, or goes on if that is over."""
-    is_open = (
+    """End the provider batch, or pause it if the provider stopped it for a pause.
+
+    If people have resumed the batch in the meantime, the stopped requests are retried in place.
+    """
+    batch = provider_batch.batch
+    has_open_requests = (
         provider_batch.completed + provider_batch.failed < provider_batch.total
         and provider_batch.results.pending().exists()
     )
-    is_stopped = provider_batch.remote_status == "cancelled" and is_open
-    if is_stopped and provider_batch.pause():
+    was_stopped = provider_batch.remote_status == "cancelled" and has_open_requests
+    if was_stopped and provider_batch.pause():
         return
-    provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
-    if (
-        is_stopped
-        and provider_batch.pause_sent_at
-        and not provider_batch.batch.cancel_requested_at
-    ):
-        again = {"retried_in_place_at": None, "ended_at": None}
-        provider_batch.move_to(
-            ProviderBatch.Status.RETRYING_IN_PLACE, failures=0, trouble="", **again
-        )
-    else:
-        provider_batch.move_to(ProviderBatch.Status.DONE, failures=0, trouble="")
+    batch.reload_requested_stops()
+    status, fields = ProviderBatch.Status.DONE, {}
+    if was_stopped and provider_batch.pause_sent_at and not batch.cancel_requested_at:
+        status = ProviderBatch.Status.RETRYING_IN_PLACE
+        fields = {"retried_in_place_at": None, "ended_at": None}
+    provider_batch.move_to(status, failures=0, trouble="", **fields)
 
 
-def _reread_from(provider_batch: ProviderBatch) -> dict[str, Any] | None:
-    """From where to look again, as fields of the row; None if there is no reason, or no more.
+def _fields_to_reread(provider_batch: ProviderBatch) -> dict[str, Any] | None:
+    """Return the fields to write before the results are read again; None if they need not be.
 
-    Results may fall short of the provider's counts, or once of what was sent, if lines may have
-    been missed on the way. Where the counts fall short they may only be late.
+    The results are read again from the first line if there are fewer than the provider counts, or,
+    once, if there are fewer than requests and a resumed read may have missed lines. If the counts
+    are lower than the results, they may only be late: they are polled once more.
     """
     answered = provider_batch.results.exclude(answer_at=None).count()
     counted = provider_batch.completed + provider_batch.failed
     is_short = answered < counted
-    if not provider_batch.rereads and provider_batch.batch.connection.has_partial_results:
-        is_left_over = provider_batch.remote_status in BROKEN_OFF
-        is_short = is_short or (answered < provider_batch.total and not is_left_over)
+    if not provider_batch.rereads and provider_batch.connection.has_partial_results:
+        is_incomplete = provider_batch.remote_status in ProviderBatch.INCOMPLETE_ENDS
+        is_short = is_short or (answered < provider_batch.total and not is_incomplete)
     if is_short:
-        return FROM_THE_START if provider_batch.rereads < MAX_REREADS else None
+        return FROM_FIRST_LINE if provider_batch.rereads < MAX_REREADS else None
     return {} if 0 < counted < answered and not provider_batch.rereads else None
 
 
 class _ResultReader:
-    """Reads the files of ``part`` from where the last harvest stopped."""
+    """Reads the result files of a provider batch from where the last harvest stopped."""
 
     def __init__(self, provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-        self._part = provider_batch
-        self._upstream = provider
-        self._strays = UnmatchedLines(provider_batch)
-        self._judge = SchemaChecker(provider_batch.batch.upload)
+        self._provider_batch = provider_batch
+        self._provider = provider
+        self._unmatched_lines = UnmatchedLines(provider_batch)
+        self._schema_checker = SchemaChecker(provider_batch.batch.upload)
 
-    def drain(self, kind: ResultChunk.Kind, file_id: str) -> None:
+    def read(self, kind: ResultChunk.Kind, file_id: str) -> None:
         if not file_id:
             return
-        provider_batch, progress = self._part, self._part.lease_renewer()
-        seen = (
-            provider_batch.output_lines
-            if kind == ResultChunk.Kind.OUTPUT
-            else provider_batch.error_lines
-        )
-        skip = seen if provider_batch.batch.connection.has_partial_results else 0
-        is_torn = bool(provider_batch.ended_at) and provider_batch.failures >= MAX_BROKEN_STREAMS
-        with self._upstream.open_content(file_id, skip=skip, on_progress=progress) as content:
-            for lines in _blocks(content.lines(cut_long=True, keep_torn=is_torn)):
+        provider_batch = self._provider_batch
+        lines_read: int = getattr(provider_batch, LINE_COUNTERS[kind])
+        skip = lines_read if provider_batch.connection.has_partial_results else 0
+        keep_torn = bool(provider_batch.ended_at) and provider_batch.failures >= MAX_TORN_READS
+        with self._provider.open_content(
+            file_id, skip=skip, on_progress=provider_batch.lease_renewer()
+        ) as content:
+            for lines in _blocks(content.lines(cut_long=True, keep_torn=keep_torn)):
                 skip += len(lines)
-                self._keep(kind, lines, cursor=max(skip, seen))
+                self._store(kind, lines, cursor=max(skip, lines_read))
 
-    def _keep(self, kind: ResultChunk.Kind, lines: list[bytes], *, cursor: int) -> None:
-        """Store the new ones of ``lines`` and enter them in the ledger, then move the cursor.
+    def _store(self, kind: ResultChunk.Kind, lines: list[bytes], *, cursor: int) -> None:
+        """Store the new ``lines`` and their results, then set the line counter to ``cursor``.
 
-        The bytes go to storage first; rows and cursor follow in one transaction, so a death in
-        between leaves bytes that nothing refers to, and the lines are fetched again. They are
-        removed only where it is certain that nothing was committed. A stored line is progress, so
-        that a step that is cut off again and again gets there in the end.
+        1. The bytes go to storage.
+        2. Rows and counter follow in one transaction. If the worker dies before, the lines are
+           fetched again, and nothing refers to the bytes. The bytes are deleted only if certainly
+           nothing was committed.
+
+        A stored line counts as progress: a step that is interrupted again and again ends at last.
         """
-        provider_batch = self._part
-        read = {ResultChunk.Kind.OUTPUT: "output_lines", ResultChunk.Kind.ERROR: "error_lines"}[
-            kind
-        ]
-        news = SortedLines(provider_batch, lines, self._strays, self._judge)
+        provider_batch, counter = self._provider_batch, LINE_COUNTERS[kind]
+        news = SortedLines(provider_batch, lines, self._unmatched_lines, self._schema_checker)
         if not news.lines:
-            provider_batch.renew_lease(**{read: cursor})
+            provider_batch.renew_lease(**{counter: cursor})
             return
         body = b"".join(line + b"\n" for line in news.lines)
+        directory = f"results/{provider_batch.batch_id}/{provider_batch.pk}"
         name = default_storage.save(
-            f"results/{provider_batch.batch_id}/{provider_batch.pk}/{kind}-{cursor:09d}-{get_random_string(8)}.jsonl",
-            ContentFile(body),
+            f"{directory}/{kind}-{cursor:09d}-{get_random_string(8)}.jsonl", ContentFile(body)
         )
         try:
             with transaction.atomic():
@@ -208,31 +199,31 @@ class _ResultReader:
                     lines=len(news.lines),
                     size=len(body),
                 )
-                _write(news.results, result_chunk)
-                self._strays.enter(news.unmatched_lines, result_chunk)
-                provider_batch.renew_lease(claims=0, **{read: cursor})
+                _save_results(news.results, result_chunk)
+                self._unmatched_lines.save(news.unmatched_lines, result_chunk)
+                provider_batch.renew_lease(claims=0, **{counter: cursor})
         except StaleRow:
             default_storage.delete(name)
             raise
 
 
-def _write(results: list[Result], result_chunk: ResultChunk) -> None:
+def _save_results(results: list[Result], result_chunk: ResultChunk) -> None:
     for result in results:
         result.result_chunk = result_chunk
     Result.objects.bulk_create(
-        results, update_conflicts=True, unique_fields=["id"], update_fields=LEDGER_FIELDS
+        results, update_conflicts=True, unique_fields=["id"], update_fields=RESULT_FIELDS
     )
 
 
 def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """The lines in blocks; what came before a failure comes before it here, too."""
+    """Group the lines into blocks. Lines before an error are returned before it is raised."""
     block: list[bytes] = []
     size = 0
     try:
         for line in lines:
             block.append(line)
             size += len(line)
-            if len(block) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
+            if len(block) >= LINES_PER_CHUNK or size >= BYTES_PER_CHUNK:
                 yield block
                 block, size = [], 0
     except ProviderError:

@@ -1,6 +1,6 @@
-"""Answers held against the schemas that their requests ask for."""
+"""Check answers against the JSON schemas that their requests ask for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from uuid import UUID
 
@@ -12,30 +12,33 @@ from batchapp.models import Result, Upload
 
 
 class SchemaChecker:
-    """Judges the answers to one upload, whose requests are read only if one asks for a schema."""
+    """Checks the answers to one upload; reads its requests only if any asks for a schema."""
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
 
-    def judge(self, answered: Iterable[tuple[Result, bytes]]) -> None:
-        """Note on each of the unsaved rows whose line holds an answer if that is not as asked."""
-        good = [(result, line) for result, line in answered if result.outcome == Outcome.OK]
-        if not good or not _has_schemas(self._upload.pk):
+    def check(self, results: Iterable[tuple[Result, bytes]]) -> None:
+        """Mark successful results whose answer does not match the schema; nothing is saved.
+
+        ``results`` are unsaved results, each with its result line.
+        """
+        successes = [(result, line) for result, line in results if result.outcome == Outcome.OK]
+        if not successes or not _has_schemas(self._upload.pk):
             return
-        good.sort(key=lambda each: each[0].request_at)
+        successes.sort(key=lambda pair: pair[0].request_at)
         with self._upload.blob.open("rb") as blob:
-            for result, line in good:
-                if asked := answer_schemas.asked(_request(blob, result)):
-                    _judge(result, line, asked)
+            for result, line in successes:
+                if schema := answer_schemas.requested_schema(_request_body(blob, result)):
+                    _check_answer(result, line, schema)
 
 
-def _judge(result: Result, line: bytes, asked: answer_schemas.Asked) -> None:
-    if finding := answer_schemas.schema_error(asked, answer_text(line)):
+def _check_answer(result: Result, line: bytes, schema: answer_schemas.RequestedSchema) -> None:
+    if error := answer_schemas.schema_error(schema, answer_text(line)):
         result.outcome = Outcome.INVALID_SCHEMA
-        result.error_message = finding.replace("\0", "�")
+        result.error_message = error.replace("\0", "�")
 
 
-def _request(blob: "File[bytes]", result: Result) -> bytes:
+def _request_body(blob: "File[bytes]", result: Result) -> bytes:
     blob.seek(result.request_at)
     request: bytes = blob.read(result.request_bytes)
     return request
@@ -43,15 +46,11 @@ def _request(blob: "File[bytes]", result: Result) -> bytes:
 
 @lru_cache(maxsize=1000)
 def _has_schemas(upload: UUID) -> bool:
-    """Whether any request asks for one. The bytes of an upload never change."""
-    seam = len(answer_schemas.MARKER) - 1
-    end = b""
-    for chunk in _chunks(upload):
-        if answer_schemas.MARKER in end + chunk:
+    """Return True if any request may ask for a schema. The bytes of an upload never change."""
+    overlap = len(answer_schemas.MARKER) - 1
+    previous_end = b""
+    for chunk in Upload.objects.get(pk=upload).chunks():
+        if answer_schemas.MARKER in previous_end + chunk:
             return True
-        end = chunk[-seam:]
+        previous_end = chunk[-overlap:]
     return False
-
-
-def _chunks(upload: UUID) -> Iterator[bytes]:
-    yield from Upload.objects.get(pk=upload).chunks()

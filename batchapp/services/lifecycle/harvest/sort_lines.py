@@ -1,8 +1,8 @@
-"""What each line of a block is: an answer, a repeat, or one to be set aside."""
+"""Sort a block of result lines into new results, repetitions and unmatched lines."""
 
 from batchapp.domain.results.outcome import (
     SUCCEEDED,
-    UNTRIED,
+    UNTRIED_CODES,
     Answer,
     MalformedLine,
     Outcome,
@@ -12,74 +12,78 @@ from batchapp.models import ProviderBatch, Result, UnmatchedLine
 from batchapp.services.lifecycle.harvest.schema_check import SchemaChecker
 from batchapp.services.lifecycle.harvest.unmatched_lines import UnmatchedLines
 
-LONGEST_ID = 64
-"""Characters of a ``custom_id`` that can have been sent."""
+MAX_CUSTOM_ID_LENGTH = 64  # characters; no request with a longer ``custom_id`` was sent
 
 
 class SortedLines:
-    """The lines of a block that say something new, and the rows they change, unsaved.
+    """The new lines of a block, and the results and unmatched lines they make, unsaved.
 
-    A success supersedes an error, and an error what nobody tried; nothing else supersedes
-    anything. ``strays`` are those of ``lines`` that are no request's answer.
+    A success replaces an error, and an error replaces a request that was never tried; nothing else
+    is replaced. ``lines`` include the lines of ``unmatched_lines``.
     """
 
     def __init__(
         self,
         provider_batch: ProviderBatch,
         block: list[bytes],
-        aside: UnmatchedLines,
-        judge: SchemaChecker,
+        stored: UnmatchedLines,
+        schema_checker: SchemaChecker,
     ) -> None:
         self.lines: list[bytes] = []
         self.unmatched_lines: list[UnmatchedLine] = []
-        self._part = provider_batch
-        self._aside = aside
+        self._provider_batch = provider_batch
+        self._stored = stored
         self._position = 0
         self._changed: dict[int, tuple[Result, bytes]] = {}
         answers = [_read(line) for line in block]
-        known = self._known(answers)
+        results = self._results_for(answers)
         for line, answer in zip(block, answers, strict=True):
-            self._sort(line, answer, known.get(answer.custom_id) if answer else None)
-        judge.judge(self._changed.values())
+            self._sort(line, answer, results.get(answer.custom_id) if answer else None)
+        schema_checker.check(self._changed.values())
 
     @property
     def results(self) -> list[Result]:
         return [result for result, _ in self._changed.values()]
 
-    def _known(self, answers: list[Answer | None]) -> dict[str, Result]:
+    def _results_for(self, answers: list[Answer | None]) -> dict[str, Result]:
         custom_ids = {answer.custom_id for answer in answers if answer}
-        rows = Result.objects.filter(batch_id=self._part.batch_id, provider_batch=self._part)
-        found = rows.filter(custom_id__in=[each for each in custom_ids if len(each) <= LONGEST_ID])
-        return {row.custom_id: row for row in found}
+        results = Result.objects.filter(
+            batch_id=self._provider_batch.batch_id,
+            provider_batch=self._provider_batch,
+            custom_id__in=[name for name in custom_ids if len(name) <= MAX_CUSTOM_ID_LENGTH],
+        )
+        return {result.custom_id: result for result in results}
 
     def _sort(self, line: bytes, answer: Answer | None, result: Result | None) -> None:
         if answer is None:
-            self._set_aside(line, UnmatchedLine.Reason.UNREADABLE)
+            self._add_unmatched(line, UnmatchedLine.Reason.UNREADABLE)
         elif result is None:
-            self._set_aside(line, UnmatchedLine.Reason.UNKNOWN, answer.custom_id)
+            self._add_unmatched(line, UnmatchedLine.Reason.UNKNOWN, answer.custom_id)
         elif result.answer_at is None or _rank(answer.outcome) > _rank(result.outcome):
-            _enter_result(result, answer, self._position, len(line))
+            _apply_answer(result, answer, self._position, len(line))
             self._changed[result.pk] = result, line
-            self._keep(line)
+            self._add_line(line)
         elif not answer.line_id or answer.line_id[:100] != result.line_id:
-            self._set_aside(line, UnmatchedLine.Reason.SECOND, answer.custom_id)
+            self._add_unmatched(line, UnmatchedLine.Reason.SECOND, answer.custom_id)
 
-    def _set_aside(self, line: bytes, reason: UnmatchedLine.Reason, custom_id: str = "") -> None:
-        if not self._aside.is_new(line, self.lines):
+    def _add_unmatched(
+        self, line: bytes, reason: UnmatchedLine.Reason, custom_id: str = ""
+    ) -> None:
+        if not self._stored.is_new(line, self.lines):
             return
         unmatched_line = UnmatchedLine(
-            provider_batch=self._part,
+            provider_batch=self._provider_batch,
             reason=reason,
             custom_id=custom_id[:100],
             answer_at=self._position,
             answer_bytes=len(line),
         )
         self.unmatched_lines.append(unmatched_line)
-        self._keep(line)
+        self._add_line(line)
 
-    def _keep(self, line: bytes) -> None:
+    def _add_line(self, line: bytes) -> None:
         self.lines.append(line)
-        self._aside.remember(line)
+        self._stored.remember(line)
         self._position += len(line) + 1
 
 
@@ -91,15 +95,15 @@ def _read(line: bytes) -> Answer | None:
 
 
 def _rank(outcome: str) -> int:
-    """How much an outcome says: an answer more than an error, that more than nobody's try."""
+    """Rank an outcome: success 3, error 2, never tried 1, no line yet 0."""
     if outcome in SUCCEEDED:
         return 3
     if outcome in {Outcome.PENDING, Outcome.MISSING}:
         return 0
-    return 1 if outcome in UNTRIED.values() else 2
+    return 1 if outcome in UNTRIED_CODES.values() else 2
 
 
-def _enter_result(result: Result, answer: Answer, position: int, length: int) -> None:
+def _apply_answer(result: Result, answer: Answer, position: int, length: int) -> None:
     result.outcome = answer.outcome
     result.line_id = answer.line_id[:100]
     result.status_code = answer.status_code

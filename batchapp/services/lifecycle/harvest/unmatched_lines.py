@@ -1,72 +1,74 @@
-"""Lines that are no request's answer: each distinct one is kept once, and listed for people."""
+"""Store each distinct result line that answers no request once, and list these lines."""
 
 import hashlib
 from collections.abc import Iterable
 
 from batchapp.models import Event, ProviderBatch, ResultChunk, UnmatchedLine
 
-MOST_LISTED = 10_000
-"""Strays of one part that have a row; the bytes of all of them are kept."""
+# Unmatched lines of one provider batch that have a row; the bytes of all are stored.
+MAX_LISTED = 10_000
 
 
 class UnmatchedLines:
-    """The lines of ``part`` that were set aside, for the time of one harvest.
+    """The unmatched lines of a provider batch during one harvest.
 
-    What is stored already is known by its bytes, which are read from storage when the first line
-    turns up that is not simply an answer: most harvests never need them.
+    The lines that are stored already are compared by their bytes. They are read from storage at
+    the first line that is no plain answer; most harvests never need them.
     """
 
     def __init__(self, provider_batch: ProviderBatch) -> None:
-        self._part = provider_batch
-        self._stored: set[bytes] = set()
+        self._provider_batch = provider_batch
+        self._digests: set[bytes] = set()
         self._is_loaded = False
-        self._room = 0
+        self._rows_left = 0
         self._total = 0
         self._event: Event | None = None
 
-    def is_new(self, line: bytes, kept: Iterable[bytes]) -> bool:
-        """Whether ``line`` is neither stored nor among ``kept``, which will be."""
+    def is_new(self, line: bytes, to_store: Iterable[bytes]) -> bool:
+        """Return True if ``line`` is neither stored nor among the lines ``to_store``."""
         if not self._is_loaded:
-            self._load(kept)
-        return _digest(line) not in self._stored
+            self._load(to_store)
+        return _digest(line) not in self._digests
 
     def remember(self, line: bytes) -> None:
         """Note that ``line`` will be stored."""
         if self._is_loaded:
-            self._stored.add(_digest(line))
+            self._digests.add(_digest(line))
 
-    def enter(self, found: list[UnmatchedLine], result_chunk: ResultChunk) -> None:
-        """List what was ``found`` in ``segment``, and say so in the timeline once a harvest.
+    def save(self, unmatched_lines: list[UnmatchedLine], result_chunk: ResultChunk) -> None:
+        """Save rows for the lines in ``result_chunk``, and one event per harvest.
 
-        To be called in the transaction that writes the segment.
+        Call this in the transaction that writes the chunk.
         """
-        if not found:
+        if not unmatched_lines:
             return
-        for unmatched_line in found:
+        for unmatched_line in unmatched_lines:
             unmatched_line.result_chunk = result_chunk
-        UnmatchedLine.objects.bulk_create(found[: self._room])
-        self._room = max(0, self._room - len(found))
-        self._total += len(found)
+        UnmatchedLine.objects.bulk_create(unmatched_lines[: self._rows_left])
+        self._rows_left = max(0, self._rows_left - len(unmatched_lines))
+        self._total += len(unmatched_lines)
         if self._event is None:
-            self._event = Event(batch_id=self._part.batch_id)
-        self._event.text = self._sentence()
+            self._event = Event(batch_id=self._provider_batch.batch_id)
+        self._event.text = self._event_text()
         self._event.save()
 
-    def _load(self, kept: Iterable[bytes]) -> None:
-        sign = self._part.lease_renewer()
-        for result_chunk in self._part.result_chunks.all():
-            self._stored.update(map(_digest, result_chunk.read_lines()))
-            sign(0)
-        self._stored.update(map(_digest, kept))
-        self._room = max(0, MOST_LISTED - self._part.unmatched_lines.count())
+    def _load(self, to_store: Iterable[bytes]) -> None:
+        renew_lease = self._provider_batch.lease_renewer()
+        for result_chunk in self._provider_batch.result_chunks.all():
+            self._digests.update(map(_digest, result_chunk.read_lines()))
+            renew_lease(0)
+        self._digests.update(map(_digest, to_store))
+        self._rows_left = max(0, MAX_LISTED - self._provider_batch.unmatched_lines.count())
         self._is_loaded = True
 
-    def _sentence(self) -> str:
-        lines = "1 result line was" if self._total == 1 else f"{self._total:,} result lines were"
-        sentence = f"{lines} set aside: no request's answer, or a second one."
-        if self._room:
-            return sentence
-        return f"{sentence} Only {MOST_LISTED:,} of a part are listed; the downloads have all."
+    def _event_text(self) -> str:
+        lines = "1 unmatched line" if self._total == 1 else f"{self._total:,} unmatched lines"
+        text = f"{lines} in the results: no request's answer, or a second one."
+        if self._rows_left:
+            return text
+        return (
+            f"{text} Only {MAX_LISTED:,} of a provider batch are listed; the downloads have all."
+        )
 
 
 def _digest(line: bytes) -> bytes:

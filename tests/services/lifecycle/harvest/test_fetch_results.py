@@ -67,7 +67,7 @@ def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
     assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99"), ("second", "row-1")]
     assert stored(batch) == sorted([*ALL, *odd])
     assert b"".join(browse.download_unmatched(batch)) == b"\n".join([*odd, b""])
-    assert batch.events.filter(text__startswith="3 result lines were set aside").count() == 1
+    assert batch.events.filter(text__startswith="3 unmatched lines").count() == 1
 
 
 def test_a_plain_repeat_is_nothing_to_speak_of(provider: Provider, running: ProviderBatch) -> None:
@@ -137,8 +137,8 @@ def test_an_error_says_more_than_that_nobody_tried(
 def test_so_many_strays_are_listed_and_all_are_kept(
     provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unmatched_lines, "MOST_LISTED", 5)
-    monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 4)
+    monkeypatch.setattr(unmatched_lines, "MAX_LISTED", 5)
+    monkeypatch.setattr(fetch_results, "LINES_PER_CHUNK", 4)
     strangers = [answer_line(n) for n in range(100, 120)]
     provider.finish([*strangers, *ALL])
 
@@ -146,8 +146,8 @@ def test_so_many_strays_are_listed_and_all_are_kept(
 
     assert len(set_aside(batch)) == 5
     assert stored(batch) == sorted([*strangers, *ALL])
-    assert batch.events.get(text__contains="20 result lines were set aside")
-    assert batch.events.get(text__contains="Only 5 of a part are listed")
+    assert batch.events.get(text__contains="20 unmatched lines")
+    assert batch.events.get(text__contains="Only 5 of a provider batch are listed")
 
 
 def test_what_came_before_a_break_is_kept_and_not_fetched_again(
@@ -531,7 +531,7 @@ def test_a_schema_that_is_none_judges_nobody() -> None:
 def test_a_plain_provider_that_breaks_off_gives_each_line_once(
     provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch_results, "LINES_AT_ONCE", 1)
+    monkeypatch.setattr(fetch_results, "LINES_PER_CHUNK", 1)
     Connection.objects.update(has_partial_results=False)
     lines = [b"garbage", ALL[0], changed(ALL[0], id="again"), *ALL[1:]]
     provider.finish(lines)

@@ -45,7 +45,7 @@ def run(url: str, *findings: str) -> Batch:
     deadline = time.monotonic() + 20
     while (provider_batch := due(provider_batch)).status not in ProviderBatch.WAITS_FOR_PEOPLE:
         assert time.monotonic() < deadline, provider_batch.trouble
-        Connection.objects.update(resting_until=None)
+        Connection.objects.update(backoff_until=None)
         tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
         time.sleep(0.02)
     return go_on(provider_batch)

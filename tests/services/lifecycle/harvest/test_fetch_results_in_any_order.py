@@ -90,7 +90,7 @@ def named(lines: list[bytes]) -> set[str]:
 def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
     upload: Upload, reads: list[tuple[list[bytes], int | None]], ignores_skip: bool, at_once: int
 ) -> None:
-    usual, fetch_results.LINES_AT_ONCE = fetch_results.LINES_AT_ONCE, at_once
+    usual, fetch_results.LINES_PER_CHUNK = fetch_results.LINES_PER_CHUNK, at_once
     batch = make_batch(upload=upload)
     prepare.prepare(batch.provider_batches.get())
     provider_batch = set_part(batch, output_file_id="out", remote_id="there")
@@ -101,7 +101,7 @@ def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
             harvest(batch, Stream(sent, cut, ignores_skip=ignores_skip))
         harvest(batch, Stream(sent, None, ignores_skip=True), output_lines=0)
     finally:
-        fetch_results.LINES_AT_ONCE = usual
+        fetch_results.LINES_PER_CHUNK = usual
     settle(batch)
 
     check(batch, provider_batch, sent)
@@ -124,7 +124,7 @@ def harvest(batch: Batch, stream: Stream, **fields: Any) -> None:
 
 def settle(batch: Batch) -> None:
     set_part(batch, status=ProviderBatch.Status.DONE)
-    ProviderBatch.objects.end_batches(pk=batch.pk)
+    ProviderBatch.objects.start_settling(pk=batch.pk)
     batch.refresh_from_db()
     settle_service.settle(batch)
     batch.refresh_from_db()
@@ -148,7 +148,7 @@ def check(batch: Batch, provider_batch: ProviderBatch, sent: list[bytes]) -> Non
         assert (json.loads(line)["custom_id"], json.loads(line)["id"]) in repeats
 
     for result in batch.results.exclude(result_chunk=None):
-        assert read_answer(browse.read_row(result).answer.encode()).custom_id == result.custom_id
+        assert read_answer(browse.read_texts(result).answer.encode()).custom_id == result.custom_id
     aside = list(UnmatchedLine.objects.filter(provider_batch=provider_batch))
     lines = b"".join(browse.download_unmatched(batch)).splitlines()
     assert len(aside) == len(lines) == len(set(lines))
