@@ -94,7 +94,8 @@ def _compare_memory(path: Path) -> None:
             processes = "two processes" if with_second_process else "one process"
             sys.stdout.write(
                 f"{times * path.stat().st_size / 1_000_000:,.0f} MB in {processes}: "
-                f"{peak:.0f} MiB over idle, target {MAX_MIB}, {'reached' if peak <= MAX_MIB else 'NOT reached'}\n"
+                f"{peak:.0f} MiB over idle, target {MAX_MIB}, "
+                f"{'reached' if peak <= MAX_MIB else 'NOT reached'}\n"
             )
 
 
@@ -163,8 +164,8 @@ def _measure(work: Callable[[], None]) -> Times:
     return Times(time.perf_counter() - start, own + own_system, second + second_system)
 
 
-def _median(times: list[Times]) -> float:
-    return statistics.median(time.seconds for time in times)
+def _median(runs: list[Times]) -> float:
+    return statistics.median(run.seconds for run in runs)
 
 
 def _peak_over_idle(path: Path, times: int, *, with_second_process: bool) -> float:

@@ -11,7 +11,7 @@ from tests.sandbox.processes import sandbox_thread
 
 @pytest.fixture(scope="session")
 def provider(tmp_path_factory) -> Iterator[Api]:
-    """The sandbox, which checks uploads as the provider does."""
+    """Start the sandbox, which checks uploads as the provider does."""
     with sandbox_thread(Settings(data=tmp_path_factory.mktemp("provider"))) as url:
         headers = {"Authorization": f"Bearer sk-{uuid4().hex}"}
         with httpx.Client(base_url=url, headers=headers, timeout=30) as http:

@@ -1,7 +1,7 @@
-"""Small nasty request files, each with what the preflight must say of it.
+"""Small difficult request files, each with the report that the check must give.
 
-A fault is written "line severity code", line 0 for the file as a whole, in the order of the
-report. ``differs`` says why the sandbox judges otherwise than the provider it stands for.
+A finding is written "line severity code", line 0 for the file as a whole, in the order of the
+report. ``differs`` says why the sandbox does not agree with the provider that it stands for.
 """
 
 import gzip
@@ -24,39 +24,38 @@ class Case:
     requests: int
     findings: tuple[str, ...] = ()
     valid: bool = True
-    totals: dict[str, int] | None = None
-    """Where not every fault is kept."""
+    totals: dict[str, int] | None = None  # given if not every finding is kept
     differs: str = ""
 
 
 def row(custom_id: Any = "a", **changes: Any) -> bytes:
-    """A good line, whose question is its own; a change of ... takes a field away."""
+    """Make a valid line with a question of its own; a change of ... removes a field."""
     request = {"custom_id": custom_id, "method": "POST", "url": CHAT, "body": body(custom_id)}
     fields = {name: value for name, value in (request | changes).items() if value is not ...}
     return json.dumps(fields).encode()
 
 
 def body(question: Any = "a", **changes: Any) -> dict[str, Any]:
-    asked = {"role": "user", "content": f"Question {question}"}
-    fields = {"model": MODEL, "max_tokens": 10, "messages": [asked]} | changes
+    message = {"role": "user", "content": f"Question {question}"}
+    fields = {"model": MODEL, "max_tokens": 10, "messages": [message]} | changes
     return {name: value for name, value in fields.items() if value is not ...}
 
 
 def file(*rows: bytes, end: bytes = b"\n") -> bytes:
-    return b"".join(each + end for each in rows)
+    return b"".join(row + end for row in rows)
 
 
 def bad(name: str, second: bytes, *findings: str, differs: str = "") -> Case:
-    """A good first line and this second one, with errors."""
+    """Make a file of a valid first line and this second line, with errors."""
     return Case(name, file(row("first"), second), 2, findings, valid=False, differs=differs)
 
 
-def fine(name: str, second: bytes, *findings: str, differs: str = "") -> Case:
-    """The same, without errors."""
+def good(name: str, second: bytes, *findings: str, differs: str = "") -> Case:
+    """Make a file of a valid first line and this second line, without errors."""
     return Case(name, file(row("first"), second), 2, findings, differs=differs)
 
 
-def swapped(old: bytes, new: bytes, line: bytes = row()) -> bytes:
+def replaced(old: bytes, new: bytes, line: bytes = row()) -> bytes:
     assert old in line
     return line.replace(old, new)
 
@@ -65,7 +64,7 @@ SHAPE = [
     Case("two good rows", file(row("a"), row("b")), 2),
     Case("no final newline", row("a") + b"\n" + row("b"), 2),
     Case("CRLF", file(row("a"), row("b"), end=b"\r\n"), 2),
-    Case("CRLF and a fault after blanks", b"\r\n\r\n" + row() + b"\r\n \t\r\n{\r\n", 2,
+    Case("CRLF and a finding after blank lines", b"\r\n\r\n" + row() + b"\r\n \t\r\n{\r\n", 2,
          ("5 error invalid_json",), valid=False),
     Case("blank lines everywhere", b"\n\n" + row("a") + b"\n\n \n" + row("b") + b"\n\n\n", 2),
     Case("a form feed for a line", file(row("a"), b"\x0c", row("b")), 2),
@@ -75,10 +74,10 @@ SHAPE = [
     Case("a line of Unicode spaces", file(row("a"), "\u00a0\u2028\u3000".encode(), row("b")), 2,
          differs="it strips ASCII white space only"),
     Case("U+2028 in a text is no line break",
-         file(swapped(b"Question", "Quest\u2028ion\u2029\x85".encode()), b"{"), 2,
+         file(replaced(b"Question", "Quest\u2028ion\u2029\x85".encode()), b"{"), 2,
          ("2 error invalid_json",), valid=False),
     Case("a carriage return between fields",
-         file(row("b"), swapped(b', "method"', b',\r"method"'), b"{"), 3,
+         file(row("b"), replaced(b', "method"', b',\r"method"'), b"{"), 3,
          ("2 info carriage_return", "3 error invalid_json"), valid=False),
     Case("lines joined by carriage returns", file(row("a") + b"\r" + row("b")), 1,
          ("1 error invalid_json",), valid=False),
@@ -105,29 +104,29 @@ JSON = [
     bad("a comment", b"// " + row(), "2 error invalid_json"),
     bad("NaN", row(body=body(temperature=float("nan"))), "2 error invalid_json"),
     bad("Infinity", row(body=body(temperature=float("inf"))), "2 error invalid_json"),
-    bad("a float too large", swapped(b": 10", b": 1e999"), "2 error invalid_json"),
-    bad("a whole number beyond all floats", swapped(b": 10", b": 1" + b"0" * 309),
+    bad("a float too large", replaced(b": 10", b": 1e999"), "2 error invalid_json"),
+    bad("a whole number beyond all floats", replaced(b": 10", b": 1" + b"0" * 309),
         "2 error invalid_json"),
-    fine("a whole number that is a float at most", swapped(b": 10", b": 1" + b"0" * 308),
+    good("a whole number that is a float at most", replaced(b": 10", b": 1" + b"0" * 308),
          "2 warning bad_max_tokens", "0 info no_max_tokens"),
-    fine("many digits in a text", swapped(b"Question", b"9" * 900)),
-    bad("a leading zero", swapped(b": 10", b": 010"), "2 error invalid_json"),
-    bad("True", swapped(b": 10", b": True"), "2 error invalid_json"),
-    bad("a tab in a text", swapped(b"Question", b"Quest\tion"), "2 error invalid_json"),
-    bad("a zero byte in a text", swapped(b"Question", b"Quest\0ion"), "2 error invalid_json"),
-    bad("half a surrogate pair", swapped(b"Question", rb"\ud83d"), "2 error invalid_json"),
-    bad("the other half", swapped(b"Question", rb"\ude00 \ud83d"), "2 error invalid_json"),
-    fine("a whole surrogate pair", swapped(b"Question", rb"\ud83d\ude00")),
-    fine("an escaped zero", swapped(b"Question", rb"\u0000")),
-    bad("an unknown escape", swapped(b"Question", rb"\x41"), "2 error invalid_json"),
-    bad("Latin-1", swapped(b"Question", b"Fa\xe7ade"), "2 error invalid_utf8"),
-    bad("UTF-8 cut short", swapped(b"Question", b"\xe2\x82"), "2 error invalid_utf8"),
-    bad("an overlong slash", swapped(b"Question", b"\xc0\xaf"), "2 error invalid_utf8"),
-    bad("a surrogate in UTF-8", swapped(b"Question", b"\xed\xa0\x80"), "2 error invalid_utf8"),
+    good("many digits in a text", replaced(b"Question", b"9" * 900)),
+    bad("a leading zero", replaced(b": 10", b": 010"), "2 error invalid_json"),
+    bad("True", replaced(b": 10", b": True"), "2 error invalid_json"),
+    bad("a tab in a text", replaced(b"Question", b"Quest\tion"), "2 error invalid_json"),
+    bad("a zero byte in a text", replaced(b"Question", b"Quest\0ion"), "2 error invalid_json"),
+    bad("half a surrogate pair", replaced(b"Question", rb"\ud83d"), "2 error invalid_json"),
+    bad("the other half", replaced(b"Question", rb"\ude00 \ud83d"), "2 error invalid_json"),
+    good("a whole surrogate pair", replaced(b"Question", rb"\ud83d\ude00")),
+    good("an escaped zero", replaced(b"Question", rb"\u0000")),
+    bad("an unknown escape", replaced(b"Question", rb"\x41"), "2 error invalid_json"),
+    bad("Latin-1", replaced(b"Question", b"Fa\xe7ade"), "2 error invalid_utf8"),
+    bad("UTF-8 cut short", replaced(b"Question", b"\xe2\x82"), "2 error invalid_utf8"),
+    bad("an overlong slash", replaced(b"Question", b"\xc0\xaf"), "2 error invalid_utf8"),
+    bad("a surrogate in UTF-8", replaced(b"Question", b"\xed\xa0\x80"), "2 error invalid_utf8"),
     bad("a list", b"[1, 2]", "2 error not_an_object"),
     bad("a text", b'"hello"', "2 error not_an_object"),
     bad("null", b"null", "2 error not_an_object"),
-    bad("too deep", swapped(b": 10", b": " + b"[" * 130 + b"]" * 130), "2 error too_deep",
+    bad("too deep", replaced(b": 10", b": " + b"[" * 130 + b"]" * 130), "2 error too_deep",
         differs="it reads deeper than the provider"),
     bad("unclosed brackets", b"[" * 5000, "2 error too_deep",
         differs="it breaks off where the provider says 400"),
@@ -135,7 +134,7 @@ JSON = [
         differs="it takes the last of two fields"),
     bad("body twice", row()[:-1] + b', "body": {}}',
         "2 error repeated_key", "2 error missing_model", "2 error missing_messages"),
-    fine("model twice", row()[:-2] + b', "model": "%b"}}' % MODEL.encode(),
+    good("model twice", row()[:-2] + b', "model": "%b"}}' % MODEL.encode(),
          "2 warning repeated_body_key"),
 ]  # fmt: skip
 
@@ -145,21 +144,21 @@ ENVELOPE = [
     bad("true for a custom_id", row(True), "2 error custom_id_not_text"),
     bad("null for a custom_id", row(None), "2 error custom_id_not_text"),
     bad("an empty custom_id", row(""), "2 error blank_custom_id"),
-    fine("a custom_id of 64", row("x" * 64)),
+    good("a custom_id of 64", row("x" * 64)),
     bad("a custom_id of 65", row("x" * 65), "2 error custom_id_too_long"),
     bad("a custom_id of 66 bytes", row("é" * 33), "2 error custom_id_too_long"),
     bad("an accent in a custom_id", row("é"), "2 error custom_id_not_ascii"),
     bad("a line break in a custom_id", row("a\nb"), "2 error custom_id_not_ascii"),
     bad("a delete character in a custom_id", row("a\x7f"), "2 error custom_id_not_ascii"),
-    fine("a tab in a custom_id", row("a\tb")),
-    fine("quotes in a custom_id", row('"\\"')),
+    good("a tab in a custom_id", row("a\tb")),
+    good("quotes in a custom_id", row('"\\"')),
     bad("a duplicate custom_id", row("first"), "2 error duplicate_custom_id"),
-    bad("a duplicate behind an escape", swapped(b'"first"', rb'"\u0066irst"', row("first")),
+    bad("a duplicate behind an escape", replaced(b'"first"', rb'"\u0066irst"', row("first")),
         "2 error duplicate_custom_id"),
     bad("no method", row(method=...), "2 error missing_method"),
     bad("GET", row(method="GET"), "2 error method_not_post"),
     bad("a list for a method", row(method=["POST"]), "2 error method_not_text"),
-    fine("post", row(method="post")),
+    good("post", row(method="post")),
     bad("no url", row(url=...), "2 error missing_url"),
     bad("a slash too many", row(url=CHAT + "/"), "2 error url_not_allowed"),
     bad("a whole address", row(url="https://x.invalid" + CHAT), "2 error url_not_allowed"),
@@ -169,8 +168,8 @@ ENVELOPE = [
     bad("everything wrong at once", row("", method="GET", url="/x", body=[]),
         "2 error blank_custom_id", "2 error method_not_post", "2 error url_not_allowed",
         "2 error body_not_object"),
-    fine("a field of one's own beside body", row(note=[1])),
-    fine("a field of the body beside it", row(temperature=0), "2 warning misplaced_field"),
+    good("a field of one's own beside body", row(note=[1])),
+    good("a field of the body beside it", row(temperature=0), "2 warning misplaced_field"),
 ]  # fmt: skip
 
 BODY = [
@@ -182,29 +181,29 @@ BODY = [
     bad("no message in messages", row(body=body(messages=[])), "2 error empty_messages"),
     bad("a completion without a prompt", row(url="/v1/completions", body=body(messages=...)),
         "2 error missing_prompt"),
-    fine("no max_tokens", row(body=body(max_tokens=...)), "0 info no_max_tokens"),
-    fine("max_tokens true", row(body=body(max_tokens=True)),
+    good("no max_tokens", row(body=body(max_tokens=...)), "0 info no_max_tokens"),
+    good("max_tokens true", row(body=body(max_tokens=True)),
          "2 warning bad_max_tokens", "0 info no_max_tokens"),
-    fine("stream", row(body=body(stream=True)), "2 warning stream"),
-    fine("several answers", row(body=body(n=3)), "2 warning several_answers"),
-    fine("a slip of the pen", row(body=body(max_token=5)), "2 warning unknown_field"),
-    fine("a schema that is none",
+    good("stream", row(body=body(stream=True)), "2 warning stream"),
+    good("several answers", row(body=body(n=3)), "2 warning several_answers"),
+    good("a misspelled field", row(body=body(max_token=5)), "2 warning unknown_field"),
+    good("a schema that is none",
          row(body=body(response_format={"type": "json_schema", "json_schema": {"name": "x",
              "schema": {"type": "dict"}}})), "2 warning bad_response_format"),
-    fine("an image over http",
+    good("an image over http",
          row(body=body(messages=[{"role": "user", "content": [
              {"type": "image_url", "image_url": {"url": "http://x.invalid/a.png"}}]}])),
          "2 warning http_image"),
-    fine("a secret", row(body=body("sk-" + "a1B2" * 12)), "2 warning secret"),
-    fine("asked before, word for word", row(body=body("first")), "2 warning identical_body"),
-    fine("two kinds of requests",
+    good("a secret", row(body=body("sk-" + "a1B2" * 12)), "2 warning secret"),
+    good("a body as in an earlier line", row(body=body("first")), "2 warning identical_body"),
+    good("two kinds of requests",
          row(url="/v1/embeddings", body={"model": EMBEDDER, "input": "x"}),
          "0 info mixed_models", "0 info mixed_urls"),
 ]  # fmt: skip
 
 PACKED = [
     Case("gzip", gzip.compress(file(row("a"), row("b")), mtime=0), 2),
-    Case("gzip with a fault", gzip.compress(file(row("a"), b"{"), mtime=0), 2,
+    Case("gzip with a finding", gzip.compress(file(row("a"), b"{"), mtime=0), 2,
          ("2 error invalid_json",), valid=False),
     Case("gzip cut short", gzip.compress(file(row("a"), row("b")), mtime=0)[:-9], 2,
          ("0 error gzip_truncated",), valid=False),

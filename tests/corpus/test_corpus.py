@@ -1,4 +1,4 @@
-"""Every nasty file gets its report, and the provider's stand-in is of the same mind."""
+"""Every difficult file gets its report, and the sandbox agrees with it."""
 
 import gzip
 import re
@@ -12,8 +12,7 @@ from batchapp.domain.request_files.reading import lines
 from tests.corpus.files import CASES, Case
 from tests.sandbox.api_client import Api
 
-REFUSALS = {400, 403}
-"""403 is for a model that the provider does not know."""
+REFUSALS = {400, 403}  # 403 is for a model that the provider does not know
 
 LIMITS = Limits(max_bytes=10**8)
 PLAIN = [case for case in CASES if not check([case.data], LIMITS).is_gzip]
@@ -24,13 +23,12 @@ def named(cases: list[Case]) -> pytest.MarkDecorator:
 
 
 def number_among_requests(data: bytes, line: int) -> int:
-    """As the provider counts: blank lines are none."""
-    before = data.split(b"\n")[:line]
-    return sum(1 for each in before if lines.trim(each))
+    """Number a line as the provider does, which does not count blank lines."""
+    return sum(1 for row in data.split(b"\n")[:line] if lines.trim(row))
 
 
 def providers_errors(report: Report) -> list[int]:
-    """Lines of the errors that the provider looks for as well."""
+    """Return the lines of the errors that the provider checks as well."""
     return [
         finding.line
         for finding in report.findings
@@ -38,14 +36,14 @@ def providers_errors(report: Report) -> list[int]:
     ]
 
 
-def test_there_are_enough_of_them_and_no_two_alike():
+def test_there_are_enough_cases_and_no_two_alike():
     assert len(CASES) >= 60
     assert len({case.name for case in CASES}) == len(CASES)
     assert len({case.data for case in CASES}) == len(CASES)
 
 
 @named(CASES)
-def test_a_nasty_file_gets_exactly_its_report(case):
+def test_a_difficult_file_gets_exactly_its_report(case):
     report = check([case.data], LIMITS)
 
     assert [
@@ -61,7 +59,7 @@ def test_a_nasty_file_gets_exactly_its_report(case):
 
 
 @named(PLAIN)
-def test_the_provider_takes_what_we_take_and_names_the_same_first_line(case, provider: Api):
+def test_the_provider_accepts_the_same_files_and_names_the_same_first_line(case, provider: Api):
     expected = providers_errors(check([case.data], LIMITS))
 
     response = provider.upload(case.data)
@@ -71,24 +69,24 @@ def test_the_provider_takes_what_we_take_and_names_the_same_first_line(case, pro
         assert not agrees, "the sandbox no longer differs"
         return
     assert response.status_code in (REFUSALS if expected else {201}), response.text
-    if expected and (found := re.search(r"line (\d+)", response.text, re.IGNORECASE)):
+    if expected and (match := re.search(r"line (\d+)", response.text, re.IGNORECASE)):
         first = expected[0] or 1
-        assert int(found[1]) == number_among_requests(case.data, first), response.text
+        assert int(match[1]) == number_among_requests(case.data, first), response.text
 
 
 @named([case for case in PLAIN if not case.differs])
-def test_what_is_left_without_the_bad_rows_is_taken(case, provider: Api):
-    everything = frozenset({CorrectionKind.DROP_BAD_ROWS, CorrectionKind.REMOVE_BYTE_ORDER_MARK})
-    corrector = Corrector(Choice(everything), LIMITS)
-    rest = b"".join(corrector.run(lambda: [case.data]))
+def test_a_file_without_its_bad_rows_is_accepted(case, provider: Api):
+    kinds = frozenset({CorrectionKind.DROP_BAD_ROWS, CorrectionKind.REMOVE_BYTE_ORDER_MARK})
+    corrector = Corrector(Choice(kinds), LIMITS)
+    corrected = b"".join(corrector.run(lambda: [case.data]))
 
-    report = check([rest], LIMITS)
-    response = provider.upload(rest)
+    report = check([corrected], LIMITS)
+    response = provider.upload(corrected)
 
     assert report.is_valid == (response.status_code == 201), response.text
     assert report.is_valid or set(report.finding_totals) <= {"empty_file", "only_blank_lines"}
 
 
 @named([case for case in CASES if check([case.data], LIMITS).is_gzip and case.valid])
-def test_what_is_inside_an_archive_is_taken(case, provider: Api):
+def test_the_content_of_a_valid_archive_is_accepted(case, provider: Api):
     assert provider.upload(gzip.decompress(case.data)).status_code == 201

@@ -1,9 +1,9 @@
-"""Lines changed at random through the check: no crash, no hang, flat memory, true line numbers.
+"""Check randomly changed lines: no crash, no hang, flat memory, true line numbers.
 
     python -m tests.fuzz.check_lines --lines 1000000 --seed 1
 
-Two oracles judge each line by itself: the check, of a file of that line behind a good one, and
-the sandbox, which stands for the provider. What a whole file's report says must be the same.
+Each line is checked by itself twice: in a file behind a valid line, and by the sandbox, which
+stands for the provider. The report of the whole file must agree with both.
 """
 
 import argparse
@@ -36,18 +36,15 @@ MODEL = "Qwen/Qwen3.5-9B"
 LIMITS = Limits(max_bytes=10**9, max_body_bytes=50_000)
 SETTINGS = Settings(data=Path("unused"), line_body_bytes=50_000)
 ROWS_PER_FILE = FINDINGS_KEPT_PER_CODE
-HANGING_SECONDS = 60
-GROWTH_MIB = 64
-RETYPED = 0.3
+MAX_SECONDS_PER_FILE = 60
+MAX_GROWTH_MIB = 64
+RETYPED_SHARE = 0.3  # of the lines
 
-OF_NEIGHBOURS = {"duplicate_custom_id", "identical_body"}
-"""Faults that a line has only because of another line."""
+REPETITION_CODES = {"duplicate_custom_id", "identical_body"}  # findings because of another line
+STRICTER_CODES = {"too_deep", "repeated_key"}  # refused by the provider, but not by the sandbox
 
-STRICTER = {"too_deep", "repeated_key"}
-"""What the provider refuses and the sandbox does not."""
-
-OF_MODELS = ("has not been configured", "model but endpoint")
-"""Which models there are, and for what, is not the check's business."""
+# Refusals because of the models on offer, which the check does not know.
+MODEL_REFUSALS = ("has not been configured", "model but endpoint")
 
 TOKENS = [
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"null", b"true", b"NaN", b"-0", b"1e999"),
@@ -71,13 +68,14 @@ def good_line(chance: random.Random, number: int) -> bytes:
     return json.dumps(request, ensure_ascii=chance.random() < 0.5).encode()
 
 
-ODD = (
+# A value of each type, and some that contain another.
+ODD_VALUES = (
     *(None, True, 0, -1, 2.5, 10**20, "", "user", "\ud83d"),
     *([], {}, [[]], [{}], [None], {"": None}, {"type": []}, {"role": {}}),
 )
-"""One of each type, and some that hold another."""
 
-RICH = {
+# A body with all fields that the check reads, for any url.
+RICH_BODY = {
     "messages": [
         {"role": "system", "content": "Be brief."},
         {
@@ -122,7 +120,6 @@ RICH = {
     "instructions": "Be brief.",
     "text": {"format": {"type": "text"}},
 }
-"""All that is looked into, of whatever url."""
 
 URLS = (*ALLOWED_URLS[:1] * 4, *ALLOWED_URLS[1:])
 MODELS = (MODEL, "Qwen/Qwen3-14B-FP8", "openai/gpt-oss-20b", "some/model")
@@ -130,30 +127,30 @@ MODELS += ("Qwen/Qwen3-VL-30B-A3B-Instruct-FP8",)
 
 
 def retyped_line(chance: random.Random, number: int) -> bytes:
-    """A request of which some values, anywhere in the body, are of another type than is due."""
-    body: dict[str, Any] = deepcopy(RICH)
+    """Make a request in whose body some values have another type than they should."""
+    body: dict[str, Any] = deepcopy(RICH_BODY)
     body["messages"] = body["messages"][: chance.randrange(1, 6)]
     for field in chance.sample(sorted(body), chance.randrange(len(body))):
         if field != "messages":
             del body[field]
     body["model"] = chance.choice(MODELS)
     for _ in range(chance.choice([1, 1, 2, 3])):
-        holder, key = chance.choice(list(_places(body)))
-        holder[key] = deepcopy(chance.choice(ODD))
+        holder, key = chance.choice(list(_values_within(body)))
+        holder[key] = deepcopy(chance.choice(ODD_VALUES))
     request = {"custom_id": f"row-{number}", "method": "POST", "url": chance.choice(URLS)}
     return json.dumps(request | {"body": body}).encode()
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Everything within ``value`` that could be another: what holds it, and under which key."""
+def _values_within(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every value within ``value`` as its container and its key."""
     if isinstance(value, dict | list):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key
-            yield from _places(value[key])
+            yield from _values_within(value[key])
 
 
 def mutated(chance: random.Random, line: bytes, other: bytes) -> bytes:
-    """``line`` after one change, which may split it in two."""
+    """Return ``line`` after one random change, which may split it in two."""
     at, to = sorted(chance.randrange(len(line) + 1) for _ in "ab")
     match chance.randrange(10):
         case 0:  # flip a bit
@@ -181,16 +178,16 @@ def mutated(chance: random.Random, line: bytes, other: bytes) -> bytes:
 
 
 def make_file(chance: random.Random, rows: int, first: int) -> bytes:
-    """A file of about so many rows, the first of them good."""
-    made = [good_line(chance, first)]
+    """Make a file of about ``rows`` lines, of which the first is valid."""
+    lines = [good_line(chance, first)]
     for number in range(first + 1, first + rows):
-        is_retyped = chance.random() < RETYPED
+        is_retyped = chance.random() < RETYPED_SHARE
         line = retyped_line(chance, number) if is_retyped else good_line(chance, number)
         for _ in range(0 if is_retyped else chance.choice([0, 1, 1, 1, 2, 3])):
-            line = mutated(chance, line or b"{}", made[-1] or b"{}")
-        made.append(line)
+            line = mutated(chance, line or b"{}", lines[-1] or b"{}")
+        lines.append(line)
     endings = chance.choice([[b"\n"], [b"\r\n"], [b"\n", b"\r\n", b"\n\n", b"\n \t\r\n"]])
-    return b"".join(line + chance.choice(endings) for line in made)
+    return b"".join(line + chance.choice(endings) for line in lines)
 
 
 def cut(chance: random.Random, data: bytes) -> Iterator[bytes]:
@@ -201,61 +198,59 @@ def cut(chance: random.Random, data: bytes) -> Iterator[bytes]:
         at += size
 
 
-def judge(data: bytes, chance: random.Random) -> int:
-    """Check a file against the oracles; the number of its lines.
+def compare(data: bytes, chance: random.Random) -> int:
+    """Compare the report of a file with those of its lines, and return the number of lines.
 
     Raises:
-        AssertionError: they disagree.
+        AssertionError: the reports disagree.
     """
     report = check(cut(chance, data), LIMITS)
-    physical = data.split(b"\n")
+    lines = data.split(b"\n")
     expected: Counter[tuple[int, str]] = Counter()
-    for number, line in enumerate(physical, start=1):
+    for number, line in enumerate(lines, start=1):
         expected.update((number, code) for code in codes_of(line))
-    found = Counter(
+    reported = Counter(
         (finding.line, finding.code)
         for finding in report.findings
-        if finding.line and finding.code not in OF_NEIGHBOURS
+        if finding.line and finding.code not in REPETITION_CODES
     )
-    told = {
-        code for code, total in report.finding_totals.items() if total > FINDINGS_KEPT_PER_CODE
-    }
-    wanted = Counter({key: count for key, count in expected.items() if key[1] not in told})
-    got = Counter({key: count for key, count in found.items() if key[1] not in told})
-    assert got == wanted, (got - wanted, wanted - got)
+    for code, total in report.finding_totals.items():
+        if total > FINDINGS_KEPT_PER_CODE:  # only the first findings were kept
+            for counts in (expected, reported):
+                for key in [key for key in counts if key[1] == code]:
+                    del counts[key]
+    assert reported == expected, (reported - expected, expected - reported)
     for finding in report.findings:
         if finding.line:
-            start = len(b"\n".join(physical[: finding.line - 1])) + (finding.line > 1)
+            start = len(b"\n".join(lines[: finding.line - 1])) + (finding.line > 1)
             assert finding.offset == start, finding
-        if finding.code in OF_NEIGHBOURS:
+        if finding.code in REPETITION_CODES:
             assert 0 < finding.other_line < finding.line, finding
-    return len(physical)
+    return len(lines)
 
 
 GOOD = good_line(random.Random(0), -1)
 
 
 def codes_of(line: bytes) -> list[str]:
-    """What the check says of one line, once the sandbox has agreed."""
-    alone = check([GOOD + b"\n" + line + b"\n"], LIMITS)
-    findings = [finding for finding in alone.findings if finding.line == 2]
-    assert all(finding.line == 2 or finding.code in FILE_CODES for finding in alone.findings), (
-        alone
-    )
-    codes = [finding.code for finding in findings if finding.code not in OF_NEIGHBOURS]
+    """Return the codes that the check finds for one line, and compare them with the sandbox."""
+    report = check([GOOD + b"\n" + line + b"\n"], LIMITS)
+    findings = [finding for finding in report.findings if finding.line == 2]
+    assert all(finding.line == 2 or finding.code in FILE_CODES for finding in report.findings)
+    codes = [finding.code for finding in findings if finding.code not in REPETITION_CODES]
     errors = {finding.code for finding in findings if finding.severity is Severity.ERROR}
-    errors -= OF_NEIGHBOURS
-    if trim(line) and not errors & STRICTER:
+    errors -= REPETITION_CODES
+    if trim(line) and not errors & STRICTER_CODES:
         refused = refusal_of(line)
-        if not any(words in refused for words in OF_MODELS):
+        if not any(words in refused for words in MODEL_REFUSALS):
             assert bool(refused) == bool(errors - PORTAL_ONLY_CODES), (line[:300], refused, errors)
     return codes
 
 
 def refusal_of(line: bytes) -> str:
-    """The provider's word on a line, "" if it takes it."""
+    """Return the message with which the sandbox refuses a line, "" if it accepts the line."""
     try:
-        # The provider takes off all of Unicode's white space, which the sandbox does not.
+        # The provider strips all of Unicode's white space, the sandbox only that of ASCII.
         sandbox_check(trim(line), 1, SETTINGS)
     except ApiError as refusal:
         return bytes(refusal.response.body).decode()
@@ -265,9 +260,9 @@ def refusal_of(line: bytes) -> str:
 
 
 @contextmanager
-def no_longer_than(seconds: int, what: str) -> Iterator[None]:
+def time_limit(seconds: int, name: str) -> Iterator[None]:
     def stop(*_: object) -> None:
-        raise TimeoutError(f"{what} hangs")
+        raise TimeoutError(f"{name} hangs")
 
     signal.signal(signal.SIGALRM, stop)
     signal.alarm(seconds)
@@ -286,26 +281,26 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    judged = files = 0
+    checked = files = 0
     warm = 0.0
-    while judged < options.lines:
+    while checked < options.lines:
         chance = random.Random(f"{options.seed}/{files}")
-        what = f"file {files} of seed {options.seed}"
-        data = make_file(chance, ROWS_PER_FILE, judged)
-        with no_longer_than(HANGING_SECONDS, what):
+        name = f"file {files} of seed {options.seed}"
+        data = make_file(chance, ROWS_PER_FILE, checked)
+        with time_limit(MAX_SECONDS_PER_FILE, name):
             try:
-                judged += judge(data, chance)
+                checked += compare(data, chance)
             except Exception as exc:
-                raise SystemExit(f"{what}: {exc!r}"[:3000]) from exc
+                raise SystemExit(f"{name}: {exc!r}"[:3000]) from exc
         files += 1
-        if not warm and judged >= options.lines / 10:
+        if not warm and checked >= options.lines / 10:
             warm = peak_mib()
     growth = peak_mib() - warm
     sys.stdout.write(
-        f"{judged:,} lines in {files:,} files, no disagreement; peak {peak_mib():.0f} MiB, of "
+        f"{checked:,} lines in {files:,} files, no disagreement; peak {peak_mib():.0f} MiB, of "
         f"which {growth:.0f} after the first tenth\n"
     )
-    if growth > GROWTH_MIB:
+    if growth > MAX_GROWTH_MIB:
         raise SystemExit("the memory is not flat")
 
 

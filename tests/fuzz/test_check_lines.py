@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.check_lines import codes_of, good_line, judge, make_file, mutated, retyped_line
+from tests.fuzz.check_lines import codes_of, compare, good_line, make_file, mutated, retyped_line
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_mutated_files_get_true_line_numbers_and_the_providers_verdict(seed):
+def test_mutated_files_get_true_line_numbers_and_agree_with_the_sandbox(seed):
     chance = random.Random(seed)
 
-    assert judge(make_file(chance, 60, 0), chance) >= 60
+    assert compare(make_file(chance, 60, 0), chance) >= 60
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.randoms(use_true_random=False), st.binary(min_size=1, max_size=40))
-def test_no_mutation_makes_the_check_fail_or_disagree_with_the_provider(chance, other):
+def test_no_mutation_makes_the_check_fail_or_disagree_with_the_sandbox(chance, other):
     line = mutated(chance, good_line(chance, 1), other)
 
-    for physical in line.split(b"\n"):
-        codes_of(physical)
+    for piece in line.split(b"\n"):
+        codes_of(piece)
 
 
 @pytest.mark.parametrize("seed", range(300))
