@@ -1,1 +1,1 @@
-"""Read tables and turn their rows into requests."""
+"""Tables of people (CSV, TSV, workbooks), and the requests built from their rows."""

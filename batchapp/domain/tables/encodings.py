@@ -1,9 +1,10 @@
-"""Which bytes stand for which characters, where a file does not say."""
+"""Detect the character encoding of a text file."""
 
 import codecs
 from typing import BinaryIO
 
-NAMES = {
+# Python's name of each encoding that a person may choose -> its usual name.
+ENCODING_NAMES = {
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
     "utf-16-le": "UTF-16 (little endian)",
@@ -21,27 +22,23 @@ NAMES = {
     "cp949": "Windows-949 (Korean)",
     "mac_roman": "Mac Roman",
 }
-"""Python's name -> what people call it; those that a person may choose."""
 
-CHUNK = 1024 * 1024
-LOOKED_AT = 4096
+CHUNK_BYTES = 1024 * 1024
+HEAD_BYTES = 4096
 
 
-def sniff(source: BinaryIO) -> str:
-    """UTF-8 or UTF-16 if it can be, else Windows-1252, which spreadsheets in the West write.
+def detect_encoding(source: BinaryIO) -> str:
+    """Return UTF-8 or UTF-16 if possible, else Windows-1252, the default of Western spreadsheets.
 
-    Reads all of ``source``: one accented letter in the last row decides. The other encodings of
-    a byte a character cannot be told apart; a person chooses among them.
+    The whole of ``source`` is read, because one accented letter in the last row decides. Other
+    encodings with one byte a character cannot be told apart; a person chooses among them.
     """
-    head = source.read(LOOKED_AT)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if found := utf16_in(head):
-        return found
+    if utf16 := detect_utf16(source.read(HEAD_BYTES)):
+        return utf16
     source.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        while chunk := source.read(CHUNK):
+        while chunk := source.read(CHUNK_BYTES):
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -49,11 +46,11 @@ def sniff(source: BinaryIO) -> str:
     return "utf-8-sig"
 
 
-def utf16_in(head: bytes) -> str:
-    """UTF-16 of one or the other kind, with or without its mark; "" if it is neither."""
+def detect_utf16(head: bytes) -> str:
+    """Return the kind of UTF-16, with or without a byte order mark; "" if it is no UTF-16."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    head = head[: LOOKED_AT // 2 * 2]
+    head = head[:HEAD_BYTES]
     low, high = head[::2].count(0), head[1::2].count(0)
     half = len(head) // 2
     if half and not low and high > half * 0.3:

@@ -1,4 +1,4 @@
-"""Requests built from the rows of a table, as a recipe says."""
+"""Build one request from each row of a table, by the settings of a prompt."""
 
 import hashlib
 import re
@@ -22,29 +22,24 @@ from batchapp.domain.tokens.counting import MAX_OUTPUT
 
 EMBEDDINGS = "/v1/embeddings"
 URLS = ("/v1/chat/completions", EMBEDDINGS)
-"""Those that a recipe knows how to ask."""
-
 MAX_TEMPERATURE = 2
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-READABLE = 24
-"""Characters of an id that its stand-in begins with, so that a person recognises it."""
-
-HASHED = 24
-"""Hexadecimal digits, 96 bits: a million ids do not meet by chance."""
+PREFIX_LENGTH = 24  # characters of an id that its replacement begins with, to be recognised
+HASH_LENGTH = 24  # hexadecimal digits, 96 bits: a million ids do not collide by chance
 
 
 class PromptSettings(msgspec.Struct, frozen=True):
-    """How every row becomes a request.
+    """The settings by which every row becomes a request.
 
     ``prompt`` and ``system`` are templates. ``id_column`` is None for ids by row number.
-    ``image_column`` holds addresses of images or data URLs; a blank cell sends none.
-    ``response_schema`` is a JSON schema that the answer must follow. With the url of embeddings
-    the prompt is the text to embed, and what shapes an answer is left out.
+    ``image_column`` has addresses of images or data URLs; a blank cell sends no image.
+    ``response_schema`` is a JSON schema that the answer must follow. With the URL of embeddings
+    the prompt is the text to embed, and settings for an answer are ignored.
 
-    ``empty`` says what becomes of a row with a blank cell in a column that a template names,
-    ``twins`` of an id that an earlier row has, ``unsafe_ids`` of one that no provider takes:
-    "hash" puts a short stand-in in its place.
+    ``empty`` decides on a row with a blank cell in a column that a template names,
+    ``duplicate_ids`` on an id that an earlier row has, ``unsafe_ids`` on an id that no provider
+    accepts: "hash" replaces the id by a short id with a hash.
     """
 
     model: str
@@ -57,31 +52,30 @@ class PromptSettings(msgspec.Struct, frozen=True):
     response_schema: dict[str, Any] | None = None
     url: str = "/v1/chat/completions"
     empty: Literal["keep", "skip", "stop"] = "keep"
-    twins: Literal["stop", "suffix"] = "stop"
+    duplicate_ids: Literal["stop", "suffix"] = "stop"
     unsafe_ids: Literal["stop", "hash"] = "stop"
 
     @property
     def columns(self) -> set[str]:
-        """Every column that it needs.
+        """Return every column that the settings use.
 
         Raises:
-            TemplateFault: a brace in a template has no partner.
+            PromptError: a brace in a template has no partner.
         """
-        others = {column for column in (self.id_column, self.image_column) if column}
-        return self.filled_columns | others
+        return self.filled_columns | {*filter(None, (self.id_column, self.image_column))}
 
     @property
     def filled_columns(self) -> set[str]:
-        """The columns that a template names."""
-        named = columns_of(self.prompt)
-        return named if self.url == EMBEDDINGS else named | columns_of(self.system)
+        """Return the columns that a template names."""
+        columns = columns_of(self.prompt)
+        return columns if self.url == EMBEDDINGS else columns | columns_of(self.system)
 
 
 class RowRequest(NamedTuple):
-    """What one row gave.
+    """The result of one row: a request, an ``error``, or neither if the row was left out.
 
-    That is a ``line`` of JSON without its newline, a ``fault``, or neither if it was left out.
-    ``original`` is the id in the table where ``custom_id`` stands in for it, else "".
+    ``line`` is JSON without its newline. ``original`` is the id in the table if ``custom_id``
+    replaces it, else "".
     """
 
     number: int
@@ -91,84 +85,76 @@ class RowRequest(NamedTuple):
     error: str = ""
 
 
-def settings_errors(prompt_settings: PromptSettings, columns: Collection[str]) -> list[str]:
-    """Why ``recipe`` does not fit a table of ``columns``, a sentence each."""
+def settings_errors(settings: PromptSettings, columns: Collection[str]) -> list[str]:
+    """Return sentences on why the settings do not fit a table with ``columns``."""
     try:
-        missing = sorted(prompt_settings.columns - {*columns})
+        missing = sorted(settings.columns - {*columns})
     except PromptError as error:
         return [str(error)]
     return [missing_column_error(column, columns) for column in missing]
 
 
-def value_errors(prompt_settings: PromptSettings) -> list[str]:
-    """Why no provider would run what ``recipe`` asks for, a sentence each."""
+def value_errors(settings: PromptSettings) -> list[str]:
+    """Return sentences on why no provider would accept the settings."""
     errors = []
-    if prompt_settings.url not in URLS:
+    if settings.url not in URLS:
         errors.append(f"The url must be one of {', '.join(URLS)}.")
-    if finding := check_model({"model": prompt_settings.model}):
+    if finding := check_model({"model": settings.model}):
         errors.append(finding.message)
-    if (
-        prompt_settings.max_tokens is not None
-        and not 1 <= prompt_settings.max_tokens <= MAX_OUTPUT
-    ):
+    if settings.max_tokens is not None and not 1 <= settings.max_tokens <= MAX_OUTPUT:
         errors.append(f"max_tokens must be a whole number from 1 to {MAX_OUTPUT:,}.")
-    if (
-        prompt_settings.temperature is not None
-        and not 0 <= prompt_settings.temperature <= MAX_TEMPERATURE
-    ):
+    if settings.temperature is not None and not 0 <= settings.temperature <= MAX_TEMPERATURE:
         errors.append(f"temperature must be a number from 0 to {MAX_TEMPERATURE}.")
     return errors
 
 
 def schema_error(schema: dict[str, Any]) -> str:
-    """Why a provider would refuse ``schema`` for its answers, or ""."""
+    """Return the reason why a provider would refuse ``schema`` for its answers, or ""."""
     body = {"response_format": _response_format(schema)}
     return answer_schema.find_schema_error(body, "/v1/chat/completions")
 
 
 def build_requests(
-    rows: Iterable[Mapping[str, str]], prompt_settings: PromptSettings
+    rows: Iterable[Mapping[str, str]], settings: PromptSettings
 ) -> Iterator[RowRequest]:
-    """One ``Made`` a row, in order; holds every custom_id and nothing else of the rows."""
-    filled = sorted(prompt_settings.filled_columns)
+    """Yield the result of each row, in order; only the custom_ids stay in memory."""
+    filled = sorted(settings.filled_columns)
     ids: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         blank = [column for column in filled if not cell_value(row, column).strip()]
-        if blank and prompt_settings.empty == "skip":
+        if blank and settings.empty == "skip":
             yield RowRequest(number)
             continue
-        if blank and prompt_settings.empty == "stop":
+        if blank and settings.empty == "stop":
             yield RowRequest(number, error=f"Column “{blank[0]}” is empty.")
             continue
         try:
-            wanted, original = _custom_id(number, row, prompt_settings)
-            body = _body(row, prompt_settings)
-            custom_id = _unlike(wanted, number, ids, prompt_settings)
-            line = _encode(custom_id, body, prompt_settings.url)
+            row_id, original = _custom_id(number, row, settings)
+            body = _body(row, settings)
+            custom_id = _unique_id(row_id, number, ids, settings)
+            line = _encode(custom_id, body, settings.url)
         except PromptError as error:
             yield RowRequest(number, error=str(error))
             continue
-        stands_in = custom_id != (original or wanted)
-        yield RowRequest(number, line, custom_id, (original or wanted) if stands_in else "")
+        table_id = original or row_id
+        yield RowRequest(number, line, custom_id, table_id if custom_id != table_id else "")
 
 
 def id_map_rows(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """A header and the pairs of ``replaced``, none of which a spreadsheet takes for a formula."""
+    """Yield a header, and the pairs of ``replaced`` with formulas escaped."""
     yield "custom_id", "id_in_the_table"
     for custom_id, original in replaced:
         yield price_list_csv.escape_formula(custom_id), price_list_csv.escape_formula(original)
 
 
-def build_request_line(
-    number: int, row: Mapping[str, str], prompt_settings: PromptSettings
-) -> bytes:
-    """One request as a line of JSON without its newline; ``number`` counts rows from 1.
+def build_request_line(number: int, row: Mapping[str, str], settings: PromptSettings) -> bytes:
+    """Return one request as a line of JSON without its newline; ``number`` counts rows from 1.
 
     Raises:
-        TemplateFault: this row gives no request.
+        PromptError: this row gives no request.
     """
-    custom_id, _ = _custom_id(number, row, prompt_settings)
-    return _encode(custom_id, _body(row, prompt_settings), prompt_settings.url)
+    custom_id, _ = _custom_id(number, row, settings)
+    return _encode(custom_id, _body(row, settings), settings.url)
 
 
 def _encode(custom_id: str, body: dict[str, Any], url: str) -> bytes:
@@ -181,16 +167,12 @@ def _encode(custom_id: str, body: dict[str, Any], url: str) -> bytes:
         ) from error
 
 
-def _body(row: Mapping[str, str], prompt_settings: PromptSettings) -> dict[str, Any]:
-    prompt = render(prompt_settings.prompt, row)
-    if prompt_settings.url == EMBEDDINGS:
+def _body(row: Mapping[str, str], settings: PromptSettings) -> dict[str, Any]:
+    prompt = render(settings.prompt, row)
+    if settings.url == EMBEDDINGS:
         _refuse_blank(prompt)
-        return {"model": prompt_settings.model, "input": prompt}
-    image = (
-        cell_value(row, prompt_settings.image_column).strip()
-        if prompt_settings.image_column
-        else ""
-    )
+        return {"model": settings.model, "input": prompt}
+    image = cell_value(row, settings.image_column).strip() if settings.image_column else ""
     content: str | list[dict[str, Any]] = prompt
     if image:
         content = [{"type": "image_url", "image_url": {"url": image}}]
@@ -199,15 +181,15 @@ def _body(row: Mapping[str, str], prompt_settings: PromptSettings) -> dict[str, 
     else:
         _refuse_blank(prompt)
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
-    if system := render(prompt_settings.system, row).strip():
+    if system := render(settings.system, row).strip():
         messages.insert(0, {"role": "system", "content": system})
-    body: dict[str, Any] = {"model": prompt_settings.model, "messages": messages}
-    if prompt_settings.max_tokens is not None:
-        body["max_tokens"] = prompt_settings.max_tokens
-    if prompt_settings.temperature is not None:
-        body["temperature"] = prompt_settings.temperature
-    if prompt_settings.response_schema is not None:
-        body["response_format"] = _response_format(prompt_settings.response_schema)
+    body: dict[str, Any] = {"model": settings.model, "messages": messages}
+    if settings.max_tokens is not None:
+        body["max_tokens"] = settings.max_tokens
+    if settings.temperature is not None:
+        body["temperature"] = settings.temperature
+    if settings.response_schema is not None:
+        body["response_format"] = _response_format(settings.response_schema)
     return body
 
 
@@ -217,47 +199,42 @@ def _refuse_blank(prompt: str) -> None:
 
 
 def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
-    held = {"name": "answer", "strict": True, "schema": schema}
-    return {"type": "json_schema", "json_schema": held}
+    json_schema = {"name": "answer", "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": json_schema}
 
 
-def _custom_id(
-    number: int, row: Mapping[str, str], prompt_settings: PromptSettings
-) -> tuple[str, str]:
-    """The id of a row, and the one in the table if that had to be replaced, else ""."""
-    if prompt_settings.id_column is None:
+def _custom_id(number: int, row: Mapping[str, str], settings: PromptSettings) -> tuple[str, str]:
+    """Return the id of a row, and the id in the table if it had to be replaced, else ""."""
+    if settings.id_column is None:
         return f"row-{number:05d}", ""
-    found = cell_value(row, prompt_settings.id_column).strip()
-    finding = check_custom_id(found)
+    table_id = cell_value(row, settings.id_column).strip()
+    finding = check_custom_id(table_id)
     if not finding:
-        return found, ""
-    if found and prompt_settings.unsafe_ids == "hash":
-        return _stand_in(found), found
+        return table_id, ""
+    if table_id and settings.unsafe_ids == "hash":
+        return _safe_id(table_id), table_id
     raise PromptError(
-        f"Column {prompt_settings.id_column} cannot name this row: {finding.message} Or number the rows "
+        f"Column {settings.id_column} cannot name this row: {finding.message} Or number the rows "
         "instead."
     )
 
 
-def _stand_in(original: str) -> str:
-    """The same for the same id, today and tomorrow."""
-    digest = hashlib.sha256(original.encode(errors="surrogatepass")).hexdigest()[:HASHED]
-    return f"{UNSAFE.sub('-', original)[:READABLE].strip('-') or 'id'}-{digest}"
+def _safe_id(original: str) -> str:
+    """Return a replacement for an id, always the same for the same id."""
+    digest = hashlib.sha256(original.encode(errors="surrogatepass")).hexdigest()[:HASH_LENGTH]
+    return f"{UNSAFE.sub('-', original)[:PREFIX_LENGTH].strip('-') or 'id'}-{digest}"
 
 
-def _unlike(
-    custom_id: str, number: int, ids: dict[str, int], prompt_settings: PromptSettings
-) -> str:
-    """``custom_id``, or with a number behind it if an earlier row has it."""
+def _unique_id(custom_id: str, number: int, ids: dict[str, int], settings: PromptSettings) -> str:
+    """Return ``custom_id``, with the row number appended if an earlier row has the same id."""
     first = ids.setdefault(custom_id, number)
     if first == number:
         return custom_id
-    if prompt_settings.twins == "stop":
-        raise PromptError(f"custom_id {custom_id} is that of row {first} too.")
-    suffix = f"-{number}"
-    other = custom_id[: CUSTOM_ID_BYTES - len(suffix)] + suffix
-    while other in ids:  # a table may hold such an id of its own
-        suffix = f"{suffix}-{number}"
-        other = custom_id[: CUSTOM_ID_BYTES - len(suffix)] + suffix
-    ids[other] = number
-    return other
+    if settings.duplicate_ids == "stop":
+        raise PromptError(f"custom_id {custom_id} is the id of row {first} too.")
+    suffix, unique_id = "", custom_id
+    while unique_id in ids:  # more than once if the table itself has an id with this suffix
+        suffix += f"-{number}"
+        unique_id = custom_id[: CUSTOM_ID_BYTES - len(suffix)] + suffix
+    ids[unique_id] = number
+    return unique_id

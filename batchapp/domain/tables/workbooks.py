@@ -1,4 +1,4 @@
-"""Sheets of .xlsx workbooks as rows of text, within bounds whatever the archive claims."""
+"""Read sheets of .xlsx workbooks as rows of text, within a memory limit for any archive."""
 
 import datetime
 import re
@@ -12,41 +12,30 @@ from openpyxl import load_workbook
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
+from batchapp.domain.tables.table_error import TableError
+
 MIB = 1024 * 1024
 
-BOUNDS = [
+# Largest unpacked size of a file in the archive, by its name. Sheets are read row by row, texts
+# are kept in memory, and any other file may become a tree that is many times as large.
+MAX_FILE_BYTES = [
     (re.compile(r"xl/worksheets/[^/]+\.xml"), 256 * MIB),
     (re.compile(r"xl/sharedStrings\.xml"), 128 * MIB),
     (re.compile(r".*"), 16 * MIB),
 ]
-"""How large a part may be, unpacked. Sheets are read row by row, texts are held, and any other
-part may be held as a tree that is many times as large."""
+MAX_ELEMENT_BYTES = 16 * MIB  # of one row, or of one text, before it is parsed
+ELEMENT_ENDS = {"xl/worksheets/": b"</row>", "xl/sharedStrings": b"</si>"}
+MAX_FILES = 10_000  # in the archive
 
-LONGEST_ELEMENT = 16 * MIB
-"""Of one row, or of one text, before it is parsed."""
-
-ENDS = {"xl/worksheets/": b"</row>", "xl/sharedStrings": b"</si>"}
-
-MAX_PARTS = 10_000
-CHUNK = MIB
-
+# Values that a cell shows if its formula failed.
 ERRORS = frozenset(
     {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
     | {"#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#UNKNOWN!", "#CONNECT!"}
 )
-"""What a cell shows whose formula failed."""
-
-UNSAVED = "\x00"
-"""What stands for a formula whose value was not saved with it; no cell can hold it."""
-
-COLUMNS_READ = 1_001
-"""Of a row; what stands beyond is put into the last of them."""
-
-ESCAPED = re.compile(r"_x00([01][0-9A-Fa-f])_")
-"""How a workbook writes a control character."""
-
-PLAIN_FROM, PLAIN_TO = 1e-7, 1e21
-"""Numbers between are written without an exponent."""
+UNSAVED = "\x00"  # a formula whose value was not saved with it; no cell can hold this character
+COLUMNS_READ = 1_001  # of a row; a cell beyond is put into the last of these columns
+ESCAPED = re.compile(r"_x00([01][0-9A-Fa-f])_")  # a control character, as a workbook writes it
+PLAIN_FROM, PLAIN_TO = 1e-7, 1e21  # numbers between these are written without an exponent
 
 NO_WORKBOOK = (
     "This is an archive, but not an Excel workbook that can be read. Save the table as .xlsx or "
@@ -54,45 +43,42 @@ NO_WORKBOOK = (
 )
 
 
-class TableError(ValueError):
-    """There is no table to read; the message is a sentence for the person."""
+def read_sheet(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[list[str]]]:
+    """Return the name of a sheet, the names of all sheets, and the rows of that sheet.
 
-
-def read(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[list[str]]]:
-    """The name of a sheet, those of all, and the rows of that one, of any widths.
-
-    Formulas give the values that were saved with them; macros are never looked at. Without a
-    name it is the first sheet that is not hidden.
+    Rows have any width. Formulas give the values that were saved with them; macros are ignored.
+    Without a name, the first sheet that is not hidden is read.
 
     Raises:
-        TableFault: here or while iterating.
+        TableError: the workbook cannot be read, found here or while iterating.
     """
     try:
         _refuse_excess(source)
         source.seek(0)
         book = load_workbook(source, read_only=True, data_only=True, keep_links=False)
-        sheets = [each.title for each in book.worksheets]
-        shown = [each.title for each in book.worksheets if each.sheet_state == "visible"]
+        states = [(worksheet.title, worksheet.sheet_state) for worksheet in book.worksheets]
+        sheets = [title for title, _ in states]
+        visible = [title for title, state in states if state == "visible"]
     except TableError:
         raise
-    except Exception as exc:  # whatever a damaged workbook makes the library raise
+    except Exception as exc:  # a damaged workbook makes the library raise anything
         raise TableError(NO_WORKBOOK) from exc
     if not sheets:
         raise TableError("The workbook has no sheet with cells.")
     if sheet and sheet not in sheets:
         raise TableError(f"The workbook has no sheet {sheet}. It has: {', '.join(sheets)}.")
-    chosen = sheet or (shown or sheets)[0]
+    chosen = sheet or (visible or sheets)[0]
     return chosen, sheets, _rows(book, chosen)
 
 
-def unpacked(source: BinaryIO) -> int:
-    """Bytes of all parts of the workbook, once unpacked; as many as no machine has if it is none.
+def unpacked_size(source: BinaryIO) -> int:
+    """Return the bytes of all files in a workbook, unpacked; ``sys.maxsize`` if it is none.
 
-    ``source`` stands at its beginning afterwards.
+    ``source`` is at its beginning afterwards.
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            return sum(part.file_size for part in archive.infolist())
+            return sum(file.file_size for file in archive.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
         return sys.maxsize
     finally:
@@ -100,7 +86,7 @@ def unpacked(source: BinaryIO) -> int:
 
 
 class _Parser(WorkSheetParser):
-    """Tells a formula without a value from a blank cell."""
+    """A parser that tells a formula without a value from a blank cell."""
 
     def parse_cell(self, element: Any) -> dict[str, Any]:
         cell: dict[str, Any] = super().parse_cell(element)
@@ -111,7 +97,7 @@ class _Parser(WorkSheetParser):
 
 
 def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
-    """Only the rows that are there: a number says nothing about how many come before it."""
+    """Yield only rows that exist: a row number may claim any count of blank rows before it."""
     worksheet: Any = book[sheet]
     try:
         with worksheet._get_source() as content:  # iter_rows pads rows
@@ -127,7 +113,7 @@ def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
                 yield _row(cells)
     except TableError:
         raise
-    except Exception as exc:  # as above: parts are parsed only now
+    except Exception as exc:  # as above: the sheet is parsed only now
         raise TableError(
             f"The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
             "spreadsheet program, or as CSV."
@@ -138,16 +124,16 @@ def _row(cells: list[dict[str, Any]]) -> list[str]:
     row: list[str] = []
     for cell in cells:
         if cell["value"] is not None:
-            place = min(cell["column"], COLUMNS_READ)
-            row += [""] * (place - len(row))
-            row[place - 1] = _text(cell["value"])
+            column = min(cell["column"], COLUMNS_READ)
+            row += [""] * (column - len(row))
+            row[column - 1] = _text(cell["value"])
     return row
 
 
 def _text(value: object) -> str:
-    """What a person would type for the value, dates as ISO 8601 has them."""
+    """Return the value as a person would type it; dates follow ISO 8601."""
     if isinstance(value, str):
-        return ESCAPED.sub(_control, value)
+        return ESCAPED.sub(lambda match: chr(int(match[1], 16)), value)
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, datetime.datetime):
@@ -162,17 +148,13 @@ def _text(value: object) -> str:
     return str(value).upper() if isinstance(value, bool) else str(value)
 
 
-def _control(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16))
-
-
 def _number(value: float) -> str:
     digits = f"{value:.15g}"  # as many as Excel keeps
     return f"{Decimal(digits):f}" if PLAIN_FROM <= abs(value) < PLAIN_TO else digits
 
 
 def _duration(value: datetime.timedelta) -> str:
-    """Hours beyond a day stay hours, as a sheet shows them."""
+    """Return a duration as "hours:minutes:seconds"; days count as hours, as in a sheet."""
     minutes, seconds = divmod(round(abs(value.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     sign = "-" if value < datetime.timedelta() else ""
@@ -180,34 +162,38 @@ def _duration(value: datetime.timedelta) -> str:
 
 
 def _refuse_excess(source: BinaryIO) -> None:
-    """Unpack everything that will be read once, holding nothing, and stop at what is too large."""
+    """Unpack the files to be read without keeping them, and stop at a file that is too large.
+
+    Raises:
+        TableError: a file or a row is too large, or the archive is no workbook.
+    """
     with zipfile.ZipFile(source) as archive:
-        parts = archive.infolist()
-        if len(parts) > MAX_PARTS:
+        files = archive.infolist()
+        names = {file.filename for file in files}
+        if len(files) > MAX_FILES or "[Content_Types].xml" not in names:
             raise TableError(NO_WORKBOOK)
-        if not any(part.filename == "[Content_Types].xml" for part in parts):
-            raise TableError(NO_WORKBOOK)
-        for part in parts:
-            bound = next(size for name, size in BOUNDS if name.fullmatch(part.filename))
-            if part.file_size > bound:  # no more than this is ever unpacked of it
+        for file in files:
+            name, size = file.filename, file.file_size
+            # The archive's own size can be trusted: no more than this is ever unpacked.
+            if size > next(limit for path, limit in MAX_FILE_BYTES if path.fullmatch(name)):
                 raise TableError(
-                    f"The workbook is too large to be read: {part.filename[:80]} has "
-                    f"{part.file_size / MIB:,.0f} MiB unpacked. Save the sheet as CSV."
+                    f"The workbook is too large to be read: {name[:80]} has "
+                    f"{size / MIB:,.0f} MiB unpacked. Save the sheet as CSV."
                 )
-            end = next((end for name, end in ENDS.items() if part.filename.startswith(name)), None)
-            if end and part.file_size > LONGEST_ELEMENT:
-                with archive.open(part) as content:
+            end = next((end for path, end in ELEMENT_ENDS.items() if name.startswith(path)), None)
+            if end and size > MAX_ELEMENT_BYTES:
+                with archive.open(file) as content:
                     _refuse_long_elements(content, end)
 
 
 def _refuse_long_elements(content: IO[bytes], end: bytes) -> None:
     length, tail = 0, b""
-    while chunk := content.read(CHUNK):
+    while chunk := content.read(MIB):
         window = tail + chunk
-        place = window.rfind(end)
-        length = len(window) - place if place >= 0 else length + len(chunk)
+        index = window.rfind(end)
+        length = len(window) - index if index >= 0 else length + len(chunk)
         tail = window[-len(end) :]
-        if length > LONGEST_ELEMENT:
+        if length > MAX_ELEMENT_BYTES:
             raise TableError(
                 "The workbook holds a row that is too large to be read. Save the sheet as CSV."
             )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.tables.prompts import PromptError, columns_of, render
-from batchapp.domain.tables.row_requests import PromptSettings, request_line
+from batchapp.domain.tables.row_requests import PromptSettings, build_request_line
 from tests.domain.request_lines import codes, make_file
 
 ROW = {"name": "Ada", "text": "{name} {0} }{", "a.b": "dotted", "a b": "spaced", "id": "x-1"}
@@ -40,7 +40,7 @@ def test_nothing_but_a_column_can_stand_in_braces(template):
 
 
 @pytest.mark.parametrize("template", ["{", "}", "a } b", "{name", "name}", "{{name}", "{}", "{{}"])
-def test_a_brace_without_partner_is_a_fault(template):
+def test_a_brace_without_partner_is_an_error(template):
     with pytest.raises(PromptError, match="no partner"):
         render(template, ROW)
     with pytest.raises(PromptError, match="no partner"):
@@ -69,19 +69,19 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(TEXT, st.dictionaries(TEXT, TEXT, max_size=3))
-def test_no_template_fails_otherwise_than_with_a_fault(template, row):
+def test_any_template_is_rendered_or_a_prompt_error(template, row):
     with suppress(PromptError):
         render(template, row)
 
 
 @given(TEXT)
-def test_escaped_text_comes_out_as_it_went_in(text):
+def test_escaped_text_is_rendered_unchanged(text):
     assert render(text.replace("{", "{{").replace("}", "}}"), {}) == text
 
 
 @given(TEXT.filter(lambda text: text.strip()))
 def test_every_line_that_is_built_passes_the_check(text):
-    line = request_line(
+    line = build_request_line(
         7, {"text": text}, PromptSettings(model="m", prompt="{text}", max_tokens=5)
     )
 
@@ -89,7 +89,7 @@ def test_every_line_that_is_built_passes_the_check(text):
     assert json.loads(line)["body"]["messages"] == [{"role": "user", "content": text}]
 
 
-def test_a_request_has_what_the_recipe_says():
+def test_a_request_has_the_values_of_the_settings():
     schema = {"type": "object", "properties": {"sum": {"type": "string"}}}
     prompt_settings = PromptSettings(
         model="m",
@@ -101,7 +101,7 @@ def test_a_request_has_what_the_recipe_says():
         response_schema=schema,
     )
 
-    request = json.loads(request_line(1, ROW, prompt_settings))
+    request = json.loads(build_request_line(1, ROW, prompt_settings))
 
     assert request == {
         "custom_id": "x-1",
@@ -124,8 +124,8 @@ def test_a_request_has_what_the_recipe_says():
 
 
 def test_rows_are_numbered_when_no_column_names_them():
-    assert json.loads(request_line(1, ROW, RECIPE))["custom_id"] == "row-00001"
-    assert json.loads(request_line(123_456, ROW, RECIPE))["custom_id"] == "row-123456"
+    assert json.loads(build_request_line(1, ROW, RECIPE))["custom_id"] == "row-00001"
+    assert json.loads(build_request_line(123_456, ROW, RECIPE))["custom_id"] == "row-123456"
 
 
 def test_an_image_column_adds_an_image():
@@ -133,9 +133,9 @@ def test_an_image_column_adds_an_image():
     image = {"type": "image_url", "image_url": {"url": "https://example.org/1.png"}}
 
     with_image = json.loads(
-        request_line(1, {"image": " https://example.org/1.png "}, prompt_settings)
+        build_request_line(1, {"image": " https://example.org/1.png "}, prompt_settings)
     )
-    without = json.loads(request_line(2, {"image": ""}, prompt_settings))
+    without = json.loads(build_request_line(2, {"image": ""}, prompt_settings))
 
     text = {"type": "text", "text": "What is this?"}
     assert with_image["body"]["messages"][0]["content"] == [image, text]
@@ -147,7 +147,7 @@ def test_embeddings_get_the_prompt_as_their_input():
         model="m", prompt="{name}", url="/v1/embeddings", max_tokens=5
     )
 
-    line = request_line(1, ROW, prompt_settings)
+    line = build_request_line(1, ROW, prompt_settings)
 
     assert json.loads(line)["body"] == {"model": "m", "input": "Ada"}
     assert codes(line) == {}
@@ -157,20 +157,20 @@ def test_embeddings_get_the_prompt_as_their_input():
     ("custom_id", "says"),
     [("x" * 65, "65 bytes"), ("é", "outside printable ASCII"), (" ", "is blank")],
 )
-def test_a_cell_that_cannot_be_an_id_is_a_fault_with_advice(custom_id, says):
+def test_a_cell_that_cannot_be_an_id_is_an_error_with_advice(custom_id, says):
     prompt_settings = PromptSettings(model="m", prompt="x", id_column="id")
 
     with pytest.raises(PromptError, match=says) as caught:
-        request_line(1, {"id": custom_id}, prompt_settings)
+        build_request_line(1, {"id": custom_id}, prompt_settings)
 
     assert "number the rows" in str(caught.value)
 
 
-def test_a_blank_prompt_is_a_fault():
+def test_a_blank_prompt_is_an_error():
     with pytest.raises(PromptError, match="blank"):
-        request_line(1, {"text": " \n"}, PromptSettings(model="m", prompt="{text}"))
+        build_request_line(1, {"text": " \n"}, PromptSettings(model="m", prompt="{text}"))
 
 
-def test_text_that_is_not_unicode_is_a_fault():
+def test_text_that_is_not_unicode_is_an_error():
     with pytest.raises(PromptError, match="UTF-8"):
-        request_line(1, {"text": "\udcff"}, PromptSettings(model="m", prompt="{text}"))
+        build_request_line(1, {"text": "\udcff"}, PromptSettings(model="m", prompt="{text}"))

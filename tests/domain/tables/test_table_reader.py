@@ -13,15 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from batchapp.domain.tables import table_reader, workbooks
-from batchapp.domain.tables.table_reader import Asked, Table, TableError
+from batchapp.domain.tables import csv_rows, table_reader, workbooks
+from batchapp.domain.tables.table_error import TableError
+from batchapp.domain.tables.table_reader import ReadOptions, Table
 
 
 def read(
-    content: str | bytes, asked: Asked = table_reader.AS_FOUND
+    content: str | bytes, asked: ReadOptions = table_reader.DETECT_ALL
 ) -> tuple[Table, list[list[str]]]:
     data = content.encode() if isinstance(content, str) else content
-    table = table_reader.read(io.BytesIO(data), asked)
+    table = table_reader.read_table(io.BytesIO(data), asked)
     return table, list(table)
 
 
@@ -43,7 +44,7 @@ def workbook(rows: Iterable[Iterable[Any]], **sheets: Iterable[Iterable[Any]]) -
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
 )
-def test_delimiter_and_encoding_are_found_out(delimiter: str, ending: str, encoding: str) -> None:
+def test_delimiter_and_encoding_are_detected(delimiter: str, ending: str, encoding: str) -> None:
     lines = [f"id{delimiter}größe", f"1{delimiter}“süß”", f'2{delimiter}"a{ending}b"']
 
     table, rows = read(ending.join(lines).encode(encoding))
@@ -62,8 +63,8 @@ def test_a_byte_that_is_no_utf8_at_the_very_end_decides() -> None:
     assert rows[-1] == ["2", "Zoë"]
 
 
-def test_another_encoding_can_be_asked_for() -> None:
-    _, rows = read("имя\nюля\n".encode("cp1251"), Asked(encoding="cp1251"))
+def test_another_encoding_can_be_chosen() -> None:
+    _, rows = read("имя\nюля\n".encode("cp1251"), ReadOptions(encoding="cp1251"))
 
     assert rows == [["юля"]]
 
@@ -87,7 +88,7 @@ def test_columns_get_names_that_a_prompt_can_hold() -> None:
     assert ("", "column 3") in table.renamed
 
 
-def test_blank_rows_are_left_out_and_ragged_ones_counted() -> None:
+def test_blank_rows_are_left_out_and_ragged_rows_are_counted() -> None:
     table, rows = read("a,b\n\n1\n,\n1,2,3\n1,2,,\n")
 
     assert rows == [["1", ""], ["1", "2"], ["1", "2"]]
@@ -108,10 +109,10 @@ def test_blank_rows_are_left_out_and_ragged_ones_counted() -> None:
         (b"a,b\n1,\x00\xff\n" + bytes(range(256)), "binary"),
         (b"PK\x03\x04 and no archive", "not an Excel workbook"),
         (",".join(f"c{n}" for n in range(1_001)).encode(), "more than 1,000 columns"),
-        (b'a,b\n1,"' + (table_reader.LONGEST_CELL + 9) * b"x", "quotation mark is never closed"),
+        (b'a,b\n1,"' + (csv_rows.MAX_CELL_LENGTH + 9) * b"x", "quotation mark is never closed"),
     ],
 )
-def test_what_is_no_table_is_refused_with_the_next_step(content: bytes, says: str) -> None:
+def test_a_file_that_is_no_table_is_refused_with_the_next_step(content: bytes, says: str) -> None:
     with pytest.raises(TableError, match=says):
         read(content)
 
@@ -134,7 +135,7 @@ def test_an_open_quotation_mark_in_the_header_is_named() -> None:
         read('id,"text\n1,a\n2,b\n')
 
 
-def test_a_quotation_mark_within_a_line_hurts_nobody() -> None:
+def test_a_quotation_mark_within_a_line_is_text() -> None:
     _, rows = read('id\ttext\n1\t"Hello" he said\n2\t5" pipe\n3\t"two\nlines"\n')
 
     assert rows == [["1", "Hello he said"], ["2", '5" pipe'], ["3", "two\nlines"]]
@@ -143,7 +144,7 @@ def test_a_quotation_mark_within_a_line_hurts_nobody() -> None:
 @pytest.mark.parametrize(("encoding", "says"), [("utf-8-sig", "not UTF-8"), ("xx", "no encoding")])
 def test_an_encoding_that_does_not_fit_is_named(encoding: str, says: str) -> None:
     with pytest.raises(TableError, match=says):
-        read("a\nü\n".encode("cp1252"), Asked(encoding=encoding))
+        read("a\nü\n".encode("cp1252"), ReadOptions(encoding=encoding))
 
 
 def test_a_table_of_five_hundred_columns_is_read() -> None:
@@ -164,24 +165,24 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
         lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=5)
     )
 )
-def test_what_a_program_wrote_as_csv_is_read_back(rows: list[list[str]]) -> None:
+def test_csv_of_a_program_is_read_back(rows: list[list[str]]) -> None:
     width = len(rows[0]) if rows else 2
     text = io.StringIO(newline="")
     csv.writer(text).writerows([[f"c{n}" for n in range(width)], *rows])
 
-    _, found = read(text.getvalue(), Asked(encoding="utf-8", delimiter=","))
+    _, read_rows = read(text.getvalue(), ReadOptions(encoding="utf-8", delimiter=","))
 
-    assert found == rows
+    assert read_rows == rows
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_fail_otherwise_than_with_a_fault(content: bytes) -> None:
+def test_any_bytes_are_a_table_or_a_table_error(content: bytes) -> None:
     with suppress(TableError):
         table, rows = read(content)
         assert all(len(row) == len(table.columns) for row in rows)
 
 
-def test_a_workbook_gives_what_a_person_sees() -> None:
+def test_a_workbook_gives_the_values_that_a_person_sees() -> None:
     moment = datetime(2025, 1, 31, 9, 30, 0, 400)  # noqa: DTZ001  # a cell knows no time zone
     values = ["text", 3, 3.0, 0.1 + 0.2, True, date(2025, 1, 31), moment, None, "#N/A"]
     header = ["text", "int", "float", "sum", "bool", "date", "moment", "none", "error"]
@@ -246,15 +247,15 @@ def test_blank_rows_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
             read(content)
 
 
-@pytest.mark.parametrize("told", ["sep=;\n", '"sep=;"\r\n', "SEP=;\r"])
-def test_a_line_that_names_the_delimiter_is_no_header(told: str) -> None:
-    table, rows = read(f"{told}id;text\n1;a, b, c, d\n")
+@pytest.mark.parametrize("line", ["sep=;\n", '"sep=;"\r\n', "SEP=;\r"])
+def test_a_line_that_names_the_delimiter_is_no_header(line: str) -> None:
+    table, rows = read(f"{line}id;text\n1;a, b, c, d\n")
 
     assert (table.columns, rows) == (["id", "text"], [["1", "a, b, c, d"]])
     assert table.read_as.delimiter == ";"
 
 
-def test_a_sheet_is_chosen_by_name_and_else_the_first_that_is_shown() -> None:
+def test_a_sheet_is_chosen_by_name_and_else_the_first_visible_one() -> None:
     content = workbook([["hidden"], ["x"]], Second=[["a"], ["b"]])
     hidden = replaced(content, "workbook.xml", b'name="Sheet" ', b'name="Sheet" ')
     hidden = replaced(hidden, "workbook.xml", b'state="visible"', b'state="hidden"', times=1)
@@ -263,9 +264,9 @@ def test_a_sheet_is_chosen_by_name_and_else_the_first_that_is_shown() -> None:
 
     assert table.sheets == ["Sheet", "Second"]
     assert (table.read_as.sheet, rows) == ("Second", [["b"]])
-    assert read(hidden, Asked(sheet="Sheet"))[1] == [["x"]]
+    assert read(hidden, ReadOptions(sheet="Sheet"))[1] == [["x"]]
     with pytest.raises(TableError, match="no sheet Third\\. It has: Sheet, Second"):
-        read(hidden, Asked(sheet="Third"))
+        read(hidden, ReadOptions(sheet="Third"))
 
 
 def test_a_workbook_that_would_unpack_without_end_is_refused() -> None:
@@ -273,10 +274,10 @@ def test_a_workbook_that_would_unpack_without_end_is_refused() -> None:
     bomb = packed(content, {"xl/worksheets/sheet1.xml": bytes(300 * 1024 * 1024)})
     style = packed(content, {"xl/styles.xml": b" " * 17 * 1024 * 1024})
 
-    for each in (bomb, style):
-        assert len(each) < 1024 * 1024
+    for content in (bomb, style):
+        assert len(content) < 1024 * 1024
         with pytest.raises(TableError, match="too large"):
-            read(each)
+            read(content)
 
 
 def test_a_row_without_end_is_refused() -> None:
@@ -298,9 +299,9 @@ def test_a_damaged_workbook_is_refused_and_never_crashes() -> None:
 
     for place in range(0, len(content), 97):
         broken = content[:place] + b"\xff" + content[place + 1 :]
-        for each in (broken, content[:place]):
+        for damaged in (broken, content[:place]):
             with suppress(TableError):
-                table, rows = read(each)
+                table, rows = read(damaged)
                 assert all(len(row) == len(table.columns) for row in rows)
 
 
@@ -318,18 +319,18 @@ def test_every_error_that_excel_shows_is_known() -> None:
 
 
 def packed(content: bytes, parts: dict[str, bytes]) -> bytes:
-    """The workbook with other contents in some of its parts."""
-    fresh = io.BytesIO()
+    """Return the workbook with other contents in some of its files."""
+    buffer = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as old,
-        zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as new,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new,
     ):
         for name in old.namelist():
             new.writestr(name, parts.get(name, old.read(name)))
-    return fresh.getvalue()
+    return buffer.getvalue()
 
 
 def replaced(content: bytes, part: str, old: bytes, new: bytes, times: int = -1) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(part))
+        (name,) = (name for name in archive.namelist() if name.endswith(part))
         return packed(content, {name: archive.read(name).replace(old, new, times)})
