@@ -1,71 +1,110 @@
-"""What the documents say is so, and nothing in the repository belongs to one machine."""
+"""The documents name only what exists, and leave out nothing that they promise to list."""
 
 import re
-import subprocess
 
 import pytest
 from django.core.management import get_commands
 
 from batchapp.management import processes
 from batchapp.sandbox.faults.kinds import KINDS
+from tests.documents import (
+    DOCUMENTS,
+    defined_names,
+    headings,
+    linked_name,
+    links,
+    section,
+    table_rows,
+)
 from tests.variables import ROOT, read_by_code
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+RECIPES = sorted((ROOT / "docs/contributing").glob("[a-z]*.md"))
+DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+PARTS_OF_A_DECISION = ["Context", "Decision", "Consequences", "Rejected"]
 
-# Put together here, so that this file does not name them either.
-REGISTRIES = [
-    ".".join(provider_batches)
-    for provider_batches in [
-        ("pypi", "org"),
-        ("pythonhosted", "org"),
-        ("npmjs", "org"),
-        ("debian", "org"),
-        ("crates", "io"),
-        ("golang", "org"),
-        ("maven", "org"),
-        ("jsdelivr", "net"),
-        ("unpkg", "com"),
-    ]
-]
-MACHINE_PATHS = ["/".join(["", name, ""]) for name in ("work", "root")]
+every_document = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
+)
 
 
-def _code(text: str) -> str:
-    """Only what a document shows as code."""
+def code_in(text: str) -> str:
+    """Return only what a document shows as code."""
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`|\n    [^\n]+", text, re.DOTALL))
 
 
-def _settings_table() -> list[str]:
-    section = (
-        (ROOT / "README.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
-    )
-    return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-
-
 def test_the_settings_table_names_what_the_code_reads():
-    table = _settings_table()
+    table = re.findall(r"^\| `(\w+)` \|", section(ROOT / "README.md", "Settings"), re.MULTILINE)
 
     assert len(set(table)) == len(table)
     assert set(table) == read_by_code()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@every_document
 def test_a_document_names_only_verbs_commands_and_processes_that_exist(document):
-    code = _code(document.read_text())
+    code = code_in(document.read_text())
     verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    known = {process.name for process in processes.declared(ROOT / "Procfile")}
+    names = {process.name for process in processes.declared(ROOT / "Procfile")}
 
     assert set(re.findall(r"(?:^|[`\s])make ([a-z]+)", code)) <= verbs
     assert set(re.findall(r"manage\.py ([a-z]\w*)", code)) <= set(get_commands())
-    assert set(re.findall(r"manage\.py serve ([a-z]\w*)", code)) <= known
+    assert set(re.findall(r"manage\.py serve ([a-z]\w*)", code)) <= names
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_a_document_links_only_to_files_that_exist(document):
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
+@every_document
+def test_a_document_links_only_to_files_and_headings_that_exist(document):
+    missing = [
+        link
+        for link in links(document)
+        if not link.path.exists() or (link.anchor and link.anchor not in headings(link.path))
+    ]
 
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    assert missing == []
+
+
+@every_document
+def test_a_function_that_a_document_links_to_is_in_that_file(document):
+    missing = [
+        f"{link.path.relative_to(ROOT)}: {name}"
+        for link in links(document)
+        if (name := linked_name(link)) and name not in defined_names(link.path)
+    ]
+
+    assert missing == []
+
+
+def test_a_link_to_a_function_that_is_not_there_is_noticed():
+    [link] = links(ROOT / "README.md", "[`tock`](batchapp/tasks.py)")
+
+    assert linked_name(link) == "tock"
+    assert "tock" not in defined_names(link.path)
+    assert {"tick", "STEPS"} <= defined_names(link.path)
+
+
+def test_every_recipe_and_every_decision_is_in_its_index():
+    for folder, files in (("contributing", RECIPES), ("decisions", DECISIONS)):
+        linked = {link.path for link in links(ROOT / f"docs/{folder}/README.md")}
+        assert len(files) > 5
+        assert set(files) <= linked
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_is_short_and_has_its_parts(decision):
+    lines = decision.read_text().splitlines()
+
+    assert len(lines) < 60
+    assert lines[0].startswith(f"# {decision.name[:4]}: ")
+    assert [line[3:] for line in lines if line.startswith("## ")] == PARTS_OF_A_DECISION
+
+
+def test_every_section_of_how_it_works_names_its_tests():
+    document = ROOT / "docs/how-it-works.md"
+    titles = re.findall(r"^## (.+)$", document.read_text(), re.MULTILINE)
+    rows = table_rows(section(document, "Tests"))
+
+    assert [title for title, _ in rows] == [title for title in titles if title != "Tests"]
+    for _, cell in rows:
+        assert [linked_name(link)[:5] for link in links(document, cell)].count("test_") >= 2
 
 
 def test_every_fault_of_the_sandbox_is_explained():
@@ -76,39 +115,17 @@ def test_every_fault_of_the_sandbox_is_explained():
 
 
 def test_every_verb_of_the_makefile_is_explained():
-    prompt_settings_list = (ROOT / "Makefile").read_text()
-    phony = re.search(r"^\.PHONY: (.*)$", prompt_settings_list, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
 
     assert phony
-    assert set(re.findall(r"^([a-z]+):[^#\n]*# \w", prompt_settings_list, re.MULTILINE)) == set(
+    assert set(re.findall(r"^([a-z]+):[^#\n]*# \w", makefile, re.MULTILINE)) == set(
         phony[1].split()
     )
 
 
-@pytest.fixture(scope="module")
-def tracked():
-    """Every file of the repository that is text."""
-    kinds = ["--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(
-        ["git", "-c", "safe.directory=*", "ls-files", "-z", *kinds],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    paths = [ROOT / name for name in listed.split("\0") if name]
-    contents = {path: path.read_bytes() for path in paths if path.is_file()}
-    return {path: data.decode() for path, data in contents.items() if b"\0" not in data}
-
-
-@pytest.mark.parametrize("banned", REGISTRIES + MACHINE_PATHS)
-def test_no_file_names_a_package_registry_or_a_place_on_one_machine(tracked, banned):
-    assert len(tracked) > 100
-    assert [str(path) for path, text in tracked.items() if banned in text] == []
-
-
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
-def test_every_pin_has_a_hash_and_no_place(lock):
+def test_every_pin_has_a_hash_and_no_index(lock):
     text = lock.read_text()
     pins = re.findall(
         r"^(\S+?)==\S+.*\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", text, re.MULTILINE
@@ -121,7 +138,7 @@ def test_every_pin_has_a_hash_and_no_place(lock):
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
 def test_every_requirement_is_pinned(lock):
-    wanted = re.findall(r"^([a-z][\w.-]*)", lock.with_suffix(".in").read_text(), re.MULTILINE)
+    required = re.findall(r"^([a-z][\w.-]*)", lock.with_suffix(".in").read_text(), re.MULTILINE)
     pinned = re.findall(r"^([a-z][\w.-]*)==", lock.read_text(), re.MULTILINE)
 
-    assert set(wanted) <= set(pinned)
+    assert set(required) <= set(pinned)

@@ -1,0 +1,109 @@
+"""The tests have the tree of the package, so that the tests of a module are easy to find."""
+
+from pathlib import Path
+
+from tests.variables import ROOT
+
+PACKAGE, TESTS = ROOT / "batchapp", ROOT / "tests"
+PACKAGE_FOLDERS = {
+    *("services", "domain", "providers", "models", "views", "forms", "presenters", "pipeline"),
+    *("templatetags", "management", "sandbox"),
+}
+WHOLE_SYSTEM_FOLDERS = {"journeys", "faults", "browser", "bench", "corpus", "fuzz", "processes"}
+SHORT = 60  # lines of a module that may go without tests of its own
+
+# A test module -> the modules of services and domain that it covers beside its own.
+COVERS = {
+    "domain/request_files/test_check_file.py": {
+        *("domain/request_files/check_lines.py", "domain/request_files/file_checker.py"),
+        *("domain/request_files/findings.py", "domain/request_files/limits.py"),
+        *("domain/request_files/reading/lines.py", "domain/request_files/reading/strict_json.py"),
+        "domain/request_files/rules/request_line.py",
+        "domain/request_files/rules/request_rules.py",
+    },
+    "domain/request_files/rules/test_request_warnings.py": {
+        "domain/request_files/rules/answer_schema.py",
+        "domain/request_files/rules/known_fields.py",
+    },
+    "domain/results/test_outcome.py": {
+        "domain/results/answer_bodies.py",
+        "domain/results/error_messages.py",
+    },
+    "domain/tables/test_table_reader.py": {
+        "domain/tables/encodings.py",
+        "domain/tables/workbooks.py",
+    },
+    "domain/tokens/test_counting.py": {"domain/tokens/token_ratio.py"},
+    "domain/tokens/test_model_prompt.py": {
+        *("domain/tokens/harmony_prompt.py", "domain/tokens/qwen_prompt.py"),
+        "domain/tokens/tool_prompts.py",
+    },
+    "services/imports/test_import_requests.py": {
+        "services/imports/fetch_file.py",
+        "services/orders/enter_import.py",
+    },
+    "services/lifecycle/harvest/test_fetch_results.py": {
+        "services/lifecycle/harvest/sort_lines.py",
+        "services/lifecycle/harvest/unmatched_lines.py",
+    },
+    "services/lifecycle/test_poll_key.py": {"services/providers/circuit_breaker.py"},
+    "services/results/test_retry_file.py": {"services/results/merge.py"},
+    "views/files/test_file_correction.py": {"services/files/correct_file.py"},
+    "views/files/test_file_upload.py": {"services/files/upload_intake.py"},
+    "views/keys/test_keys.py": {"services/providers/provider_keys.py"},
+    "views/reports/test_cost_report.py": {"services/reports/cost_report.py"},
+    "views/reports/test_estimate_accuracy.py": {"services/reports/estimate_accuracy.py"},
+    "views/results/test_result_list.py": {"services/results/browse.py"},
+    "views/tables/test_table_builder.py": {
+        *("services/tables/preview_requests.py", "services/tables/requests_from_table.py"),
+        "services/tables/table_import.py",
+    },
+}
+
+
+def folders_of_tests() -> set[str]:
+    return {path.relative_to(TESTS).parts[0] for path in TESTS.rglob("*/*.py")}
+
+
+def mirrored_tests() -> list[Path]:
+    """Return the test modules in package folders, relative to ``tests``."""
+    paths = (path.relative_to(TESTS) for path in TESTS.rglob("test_*.py"))
+    return sorted(path for path in paths if path.parts[0] in PACKAGE_FOLDERS)
+
+
+def module_of(test: Path) -> Path | None:
+    """Return the module that ``test`` is named after: ``test_poll_late.py`` tests ``poll.py``."""
+    name = test.stem.removeprefix("test_")
+    modules = [path.stem for path in (PACKAGE / test.parent).glob("*.py")]
+    fitting = [module for module in modules if name == module or name.startswith(f"{module}_")]
+    return PACKAGE / test.parent / f"{max(fitting, key=len)}.py" if fitting else None
+
+
+def test_every_folder_of_tests_is_one_of_the_package_or_one_of_the_whole_system() -> None:
+    assert folders_of_tests() <= PACKAGE_FOLDERS | WHOLE_SYSTEM_FOLDERS
+    assert {folder for folder in PACKAGE_FOLDERS if not (PACKAGE / folder).is_dir()} == set()
+
+
+def test_every_test_module_is_named_after_a_module_of_the_same_folder() -> None:
+    assert len(mirrored_tests()) > 100
+    assert [str(test) for test in mirrored_tests() if module_of(test) is None] == []
+
+
+def test_a_test_module_without_its_module_is_noticed() -> None:
+    assert module_of(Path("services/lifecycle/test_poll_key.py")) == (
+        PACKAGE / "services/lifecycle/poll_key.py"
+    )
+    assert module_of(Path("services/lifecycle/test_polling.py")) is None
+
+
+def test_every_longer_module_of_services_and_domain_has_tests() -> None:
+    tested = {module_of(test) for test in mirrored_tests()}
+    modules = [*(PACKAGE / "services").rglob("*.py"), *(PACKAGE / "domain").rglob("*.py")]
+    untested = {
+        str(module.relative_to(PACKAGE))
+        for module in modules
+        if len(module.read_text().splitlines()) > SHORT and module not in tested
+    }
+
+    assert untested == set().union(*COVERS.values())
+    assert [test for test in COVERS if not (TESTS / test).is_file()] == []
