@@ -1,1 +1,1 @@
-"""The only code that speaks to a provider: a typed HTTP client. No Django."""
+"""The typed HTTP client of a provider; no other code calls a provider. No Django."""

@@ -1,11 +1,11 @@
-"""What can go wrong with a provider, named by what the caller must do.
+"""The errors of a provider, named by the reaction of the caller.
 
-    UpstreamError
-    ├── UpstreamUnavailable   try again later; look before repeating if ``maybe_done``
-    │   └── NoRoom            the same, of a batch that there is no room for
-    └── UpstreamRejected      do not repeat: a person or another request has to change something
+    ProviderError
+    ├── ProviderUnavailable   try again later; search before repeating if ``maybe_done``
+    │   └── NoCapacity        the same, for a batch that the provider cannot take now
+    └── ProviderRejected      do not repeat: a person or another request has to change something
 
-Every error reads as a sentence that starts with what was being done and never holds the key.
+The text of every error begins with the action that failed, and never contains the key.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a provider said no: one value per reaction a caller may have."""
+    """The reason of a rejection: one value for each reaction of a caller."""
 
     KEY_REFUSED = "key_refused"
     NO_CREDIT = "no_credit"
@@ -25,12 +25,11 @@ class Reason(StrEnum):
 
     @classmethod
     def of(cls, status: int) -> "Reason":
-        """What an HTTP status of 4xx means; INVALID for those without a name of their own."""
+        """Return the meaning of a 4xx status; INVALID for a status without a reason of its own."""
         return _REASONS.get(status, cls.INVALID)
 
 
-ABOUT_KEYS = frozenset({Reason.KEY_REFUSED, Reason.NO_CREDIT})
-"""What would be said of any request with the same key."""
+KEY_REASONS = frozenset({Reason.KEY_REFUSED, Reason.NO_CREDIT})  # for any request with this key
 
 _REASONS = {
     401: Reason.KEY_REFUSED,
@@ -43,20 +42,19 @@ _REASONS = {
 
 
 class ProviderError(Exception):
-    """A call to a provider that brought no usable answer."""
+    """A call to a provider got no usable answer."""
 
 
 class ProviderUnavailable(ProviderError):
-    """No answer, 408, 409, 429, 5xx, a redirect, or an answer that is not what the API speaks.
+    """No answer, 408, 409, 429, 5xx, a redirect, or an answer that does not follow the API.
 
     Attributes:
-        retry_after: how long the provider asks us to wait, one second to one hour; None if it
-            did not say.
-        maybe_done: False only if the request certainly changed nothing: it never left, or was
-            turned away before it was acted on. True after a timeout, a broken connection, a
-            5xx or a garbled answer: the batch may exist, so search for it before creating.
-        status: the HTTP status, None if no answer came.
-        message: the provider's own sentence, as in ``UpstreamRejected``.
+        retry_after: the wait that the provider asks for, one second to one hour, or None.
+        maybe_done: False only if the request certainly changed nothing: it was not sent, or the
+            provider refused it unprocessed. True after a timeout, a broken connection, a 5xx or
+            a malformed answer: the batch may exist, so search for it before creating.
+        status: the HTTP status, None without an answer.
+        message: the provider's own sentence, as in ``ProviderRejected``.
     """
 
     def __init__(
@@ -75,8 +73,8 @@ class ProviderUnavailable(ProviderError):
         self.message = message
 
 
-class NoRoom(ProviderUnavailable):
-    """A batch was not created because the provider takes no more for now; nothing was done."""
+class NoCapacity(ProviderUnavailable):
+    """The provider takes no more batches for now; no batch was created."""
 
     def __init__(self, refusal: ProviderUnavailable) -> None:
         super().__init__(
@@ -89,17 +87,18 @@ class NoRoom(ProviderUnavailable):
 
 
 class ProviderRejected(ProviderError):
-    """The provider understood and refused: a 4xx other than 408, 409 and 429.
+    """The provider refused the request: a 4xx other than 408, 409 and 429.
 
     Attributes:
-        status: the HTTP status.
-        reason: what that status means.
-        message: the provider's own sentence, plain text of at most 500 characters; "" if it
-            gave none that a person could read.
+        reason: the meaning of ``status``, the HTTP status.
+        message: the provider's own sentence, plain text of at most 500 characters; "" if the
+            answer has no readable sentence.
     """
 
     def __init__(self, sentence: str, status: int, message: str = "") -> None:
-        super().__init__(sentence, status, message)  # all of them, so that it can be pickled
+        super().__init__(
+            sentence, status, message
+        )  # all arguments, so that the error can be pickled
         self.status = status
         self.reason = Reason.of(status)
         self.message = message

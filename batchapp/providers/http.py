@@ -1,4 +1,4 @@
-"""One request and its answer: who is asked, with which key, for how long, and page by page."""
+"""Send one request to a provider, with the key and the time limits, and read its pages."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,12 +13,10 @@ from batchapp.providers import json_values, responses
 from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from batchapp.providers.remote_objects import Page
 
-PAGE_SIZE = 100
-"""Doubleword allows 101 rows, OpenAI 100 batches."""
+PAGE_SIZE = 100  # rows; Doubleword allows 101 rows, OpenAI 100 batches
 MAX_PAGES = 1000
 CONNECT_SECONDS = 10.0
-PATIENCE = 5
-"""How many ordinary timeouts an upload and a create may take: they work before they answer."""
+SLOW_CALL_FACTOR = 5  # timeouts that an upload or a create may take: both work before they answer
 USER_AGENT = f"batchapp/{__version__}"
 
 
@@ -36,11 +34,11 @@ def open_http(
 ) -> httpx.Client:
     """Return a client for one host and one key, the only place where ``Authorization`` is set.
 
-    Proxies and certificates named in the environment are not used, and no redirect is
-    followed: a key goes to the host that was configured and to no other.
+    Proxies and certificates of the environment are not used, and no redirect is followed: a key
+    goes to the configured host only.
     """
     key = key.strip()
-    if not re.fullmatch(r"[\x21-\x7e]+", key):  # httpx would quote the key in its complaint
+    if not re.fullmatch(r"[\x21-\x7e]+", key):  # httpx would quote the key in its error
         raise ProviderRejected("connecting: the key is empty or holds odd characters", 401)
     return httpx.Client(
         base_url=_root(base_url),
@@ -53,15 +51,15 @@ def open_http(
 
 
 def _root(base_url: str) -> httpx.URL:
-    """The address that ``/v1/…`` is appended to."""
+    """Return the address to which ``/v1/…`` is appended."""
     try:
         url = httpx.URL(base_url.strip())
-        host = url.raw_host.decode("ascii").encode("idna")  # as the socket will do it
+        host = url.raw_host.decode("ascii").encode("idna")  # as the socket does
     except (httpx.InvalidURL, UnicodeError):
         url, host = httpx.URL(""), b""
     is_address = url.scheme in {"http", "https"} and host and b"%" not in host
     is_address = is_address and 0 < (url.port or 80) < 65536
-    # httpx would send a user and password of the address in place of the key.
+    # httpx would send a user and password of the address instead of the key.
     if not is_address or url.userinfo:
         raise ProviderUnavailable(
             "connecting: the connection's base URL is not a plain http(s) address",
@@ -72,10 +70,10 @@ def _root(base_url: str) -> httpx.URL:
 
 
 class Exchange:
-    """Requests to one provider. ``doing`` begins the sentence of every error.
+    """Requests to one provider. Every error text begins with ``action``.
 
     Attributes:
-        is_sandbox: whether the last answer came from the local stand-in; None before any.
+        is_sandbox: True if the last answer came from the local sandbox; None before any answer.
     """
 
     def __init__(self, http: httpx.Client) -> None:
@@ -86,15 +84,15 @@ class Exchange:
         self._http.close()
 
     def pages(
-        self, doing: str, path: str, read: Callable[[object], Row], query: dict[str, str]
+        self, action: str, path: str, read: Callable[[object], Row], query: dict[str, str]
     ) -> Iterator[Page[Row]]:
-        """Yield pages of rows not seen before, until the end or until nothing new comes.
+        """Yield pages of new rows, until the end or until a page has no new row.
 
-        A cursor that the provider does not know brings the first page again, for ever.
+        A provider answers an unknown cursor with the first page, again and again.
         """
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
-            page = self.page(doing, path, read, query)
+            page = self.page(action, path, read, query)
             rows = tuple(row for row in page.data if row.id not in seen)
             if page.data and not rows:
                 return
@@ -105,62 +103,57 @@ class Exchange:
             query = query | {"after": page.last_id}
 
     def page(
-        self, doing: str, path: str, read: Callable[[object], Row], query: dict[str, str]
+        self, action: str, path: str, read: Callable[[object], Row], query: dict[str, str]
     ) -> Page[Row]:
         def read_page(value: object) -> Page[Row]:
             return Page.from_json(value, read)
 
-        return self.ask(doing, "GET", path, read_page, params=query)
+        return self.request(action, "GET", path, read_page, params=query)
 
-    def ask(
-        self,
-        doing: str,
-        method: str,
-        path: str,
-        read: Callable[[object], Answer],
-        **options: Any,
+    def request(
+        self, action: str, method: str, path: str, read: Callable[[object], Answer], **options: Any
     ) -> Answer:
-        """Send one request and ``read`` the JSON it brings."""
-        with self.answer(doing, method, path, **options) as response:
+        """Send one request, and ``read`` the JSON of the answer."""
+        with self.open(action, method, path, **options) as response:
             try:
-                body = responses.body_of(response, doing)
+                body = responses.read_body(response, action)
             except httpx.RequestError as exc:
-                raise responses.no_answer(doing, exc) from None
+                raise responses.no_answer_error(action, exc) from None
             status = response.status_code
             try:
-                return read(responses.json_of(response, body, doing))
+                return read(responses.decode_json(response, body, action))
             except json_values.MalformedError as exc:
-                raise responses.garbled(doing, str(exc), status) from exc
+                raise responses.malformed_error(action, str(exc), status) from exc
 
     @contextmanager
-    def answer(
-        self, doing: str, method: str, path: str, *, patient: bool = False, **options: Any
+    def open(
+        self, action: str, method: str, path: str, *, is_slow: bool = False, **options: Any
     ) -> Iterator[httpx.Response]:
-        """Send one request; the successful answer is open for reading inside the block."""
-        timeout = _patient(self._http.timeout) if patient else self._http.timeout
+        """Send one request; its successful response is open for reading inside the block."""
+        timeout = _slow_timeout(self._http.timeout) if is_slow else self._http.timeout
         request = self._http.build_request(method, path, timeout=timeout, **options)
         try:
             response = self._http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as exc:
-            raise responses.no_answer(doing, exc) from None
+            raise responses.no_answer_error(action, exc) from None
         try:
             self.is_sandbox = response.headers.get("X-Batchapp-Sandbox", "").lower() == "true"
             if not response.is_success:
-                raise self._error(doing, response)
+                raise self._error(action, response)
             yield response
         finally:
             response.close()
 
-    def _error(self, doing: str, response: httpx.Response) -> ProviderError:
+    def _error(self, action: str, response: httpx.Response) -> ProviderError:
         try:
-            return responses.error_of(response, responses.body_of(response, doing), doing)
+            return responses.error_for(response, responses.read_body(response, action), action)
         except httpx.RequestError:  # the status says enough without its message
-            return responses.error_of(response, b"", doing)
+            return responses.error_for(response, b"", action)
 
 
-def _patient(timeout: httpx.Timeout) -> httpx.Timeout:
-    """More time for an answer, not for a connection."""
-    read = timeout.read and timeout.read * PATIENCE
+def _slow_timeout(timeout: httpx.Timeout) -> httpx.Timeout:
+    """Return more time for an answer, but not for a connection."""
+    read = timeout.read and timeout.read * SLOW_CALL_FACTOR
     return httpx.Timeout(
         connect=timeout.connect, read=read, write=timeout.write, pool=timeout.pool
     )

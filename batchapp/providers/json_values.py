@@ -1,18 +1,16 @@
-"""JSON values of unknown quality, read into the types we want."""
+"""Read JSON values of unknown quality into the expected types."""
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-MAX_ID = 200
-"""Characters; those we know have 36 (Doubleword) to 40 (OpenAI)."""
-MAX_MONEY = 10**12
-MAX_SENTENCES = 100
-"""Errors kept of one batch; OpenAI may send one for each line of its file."""
+MAX_ID_LENGTH = 200  # characters; known ids have 36 (Doubleword) to 40 (OpenAI)
+MAX_MONEY = 10**12  # USD
+MAX_SENTENCES = 100  # errors stored of one batch; OpenAI may send one for each line of its file
 
 
 class MalformedError(ValueError):
-    """JSON without what we cannot do without, which the message names."""
+    """The JSON lacks a value that is required; the message names the value."""
 
 
 def mapping(value: object, what: str) -> dict[str, Any]:
@@ -22,25 +20,25 @@ def mapping(value: object, what: str) -> dict[str, Any]:
 
 
 def identifier(entry: dict[str, Any], what: str) -> str:
-    found = reference(entry.get("id"))
-    if found is None:
+    value = reference(entry.get("id"))
+    if value is None:
         raise MalformedError(f"{what} without an id")
-    return found
+    return value
 
 
 def reference(value: object) -> str | None:
-    """The id of something else, or None if it is none that could be asked for."""
-    found = text(value)
-    return found if found.strip(" .") and len(found) <= MAX_ID else None
+    """Return an id, or None if no request could name it."""
+    identifier = text(value)
+    return identifier if identifier.strip(" .") and len(identifier) <= MAX_ID_LENGTH else None
 
 
 def text(value: object) -> str:
-    """A string as it is, but for NUL, which PostgreSQL cannot store."""
+    """Return a string without NUL, which PostgreSQL cannot store; "" for other types."""
     return value.replace("\0", "") if isinstance(value, str) else ""
 
 
 def texts(value: object) -> dict[str, str]:
-    """The pairs of a JSON object whose values are strings."""
+    """Return the pairs of a JSON object whose values are strings."""
     if not isinstance(value, dict):
         return {}
     return {text(key): text(item) for key, item in value.items() if isinstance(item, str)}
@@ -55,18 +53,24 @@ def count(value: object) -> int:
 
 
 def money(value: object) -> Decimal | None:
-    """USD from a decimal string or a JSON number; None if it is no sum one could pay."""
+    """Return USD from a decimal string or a JSON number; None if it is no possible price."""
+    amount = decimal(value)
+    return amount if amount is not None and 0 <= amount < MAX_MONEY else None
+
+
+def decimal(value: object) -> Decimal | None:
+    """Return a finite number from a decimal string or a JSON number, else None."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
         amount = Decimal(value)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and 0 <= amount < MAX_MONEY else None
+    return amount if amount.is_finite() else None
 
 
 def moment(value: object) -> datetime | None:
-    """A moment from Unix seconds; providers write 0 or null for never."""
+    """Return a moment from Unix seconds; None for 0 and null, which mean never."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value <= 0:
         return None
     try:
@@ -75,12 +79,12 @@ def moment(value: object) -> datetime | None:
         return None
 
 
-def sentences(value: object) -> tuple[str, ...]:
-    """The messages of a batch's ``errors``, each with its line number where it has one."""
-    found = []
+def error_sentences(value: object) -> tuple[str, ...]:
+    """Return the messages of a batch's ``errors``, each with its line number if it has one."""
+    sentences = []
     rows = entries(value.get("data")) if isinstance(value, dict) else []
     for row in rows[:MAX_SENTENCES]:
         if isinstance(row, dict) and (message := text(row.get("message"))):
             line = count(row.get("line"))
-            found.append(f"Line {line}: {message[:500]}" if line else message[:500])
-    return tuple(found)
+            sentences.append(f"Line {line}: {message[:500]}" if line else message[:500])
+    return tuple(sentences)

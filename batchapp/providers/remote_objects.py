@@ -1,8 +1,8 @@
-"""What a provider tells us, as frozen dataclasses.
+"""The objects of a provider, as frozen dataclasses.
 
-An id must be there, and so must a sum of money that was asked for. Everything else may be
-missing, new or of an odd type, and then counts as absent: providers differ and grow, and a
-batch that runs must not be lost over a field.
+An id is required, and so is a requested sum of money. Any other field may be missing, new or of an
+unexpected type, and then counts as absent: providers differ and grow, and a running batch must not
+be lost because of one field.
 """
 
 import logging
@@ -21,40 +21,35 @@ Row = TypeVar("Row")
 
 
 class RemoteStatus(StrEnum):
-    """OpenAI's eight, and UNKNOWN for any other, which is taken to be still running."""
+    """OpenAI's eight statuses, and UNKNOWN for any other, which counts as still running."""
 
     VALIDATING = "validating"
     IN_PROGRESS = "in_progress"
     FINALIZING = "finalizing"
     COMPLETED = "completed"
     FAILED = "failed"
-    EXPIRED = "expired"  # Doubleword never sends it: its overdue batches keep running
+    EXPIRED = "expired"  # never from Doubleword, whose overdue batches keep running
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
 
 
 OVER = frozenset(
-    {
-        RemoteStatus.COMPLETED,
-        RemoteStatus.FAILED,
-        RemoteStatus.EXPIRED,
-        RemoteStatus.CANCELLED,
-    }
+    {RemoteStatus.COMPLETED, RemoteStatus.FAILED, RemoteStatus.EXPIRED, RemoteStatus.CANCELLED}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """One page of a listing; ``last_id`` is the cursor of the next one.
+    """One page of a list; ``last_id`` is the cursor of the next page.
 
-    ``is_clear`` is False if nobody can tell from it whether there is another.
+    ``has_known_end`` is False if the page does not show whether there is another page.
     """
 
     data: tuple[Row, ...]
     has_more: bool = False
     last_id: str | None = None
-    is_clear: bool = True
+    has_known_end: bool = True
 
     @staticmethod
     def from_json(value: object, read: Callable[[object], Row]) -> "Page[Row]":
@@ -69,13 +64,13 @@ class Page(Generic[Row]):
             data=tuple(map(read, rows)),
             has_more=more is True and bool(rows),
             last_id=last_id or None,
-            is_clear=more is None or more is False or (more is True and bool(rows)),
+            has_known_end=more is None or more is False or (more is True and bool(rows)),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file at the provider. ``bytes`` is the uploaded size; an estimate for result files."""
+    """A file at the provider; ``bytes`` is the uploaded size, for result files an estimate."""
 
     id: str
     name: str = ""
@@ -97,18 +92,18 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBatch:
-    """A batch at the provider, as it was when asked.
+    """A batch at the provider, in its state at the time of the request.
 
-    A status that is over is not final: a retry reopens the batch, and cancelling a completed
-    one relabels it. Counts may move back for the same reasons. Doubleword names both result
-    files from the start, so an ``error_file_id`` does not mean that anything failed.
+    The end of a batch is not final: after a retry in place the batch runs again, and cancelling a
+    completed batch changes its status. Counts may go back for the same reasons. Doubleword names
+    both result files from the start, so an ``error_file_id`` does not mean that a request failed.
     """
 
     id: str
     status: RemoteStatus = RemoteStatus.UNKNOWN
     raw_status: str = ""
     endpoint: str = ""
-    input_file_id: str = ""  # stays empty once the input file was deleted
+    input_file_id: str = ""  # "" once the input file was deleted
     output_file_id: str | None = None
     error_file_id: str | None = None
     window: str = ""
@@ -123,18 +118,18 @@ class RemoteBatch:
     total: int = 0
     completed: int = 0
     failed: int = 0
-    metadata: dict[str, str] = field(default_factory=dict)  # the provider adds keys of its own
-    is_garbled: bool = False  # its metadata was something else than an object
+    metadata: dict[str, str] = field(default_factory=dict)  # the provider adds its own keys
+    has_unreadable_metadata: bool = False  # metadata of another type than an object
     errors: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
-        """Whether the provider has stopped working on it, for better or worse."""
+        """Return True if the provider has stopped working on the batch."""
         return self.status in OVER
 
     @property
     def never_ran(self) -> bool:
-        """Whether it failed before any request was tried, as after a create answered by 500."""
+        """Return True if it failed before any request ran, as after a create with a 500."""
         return self.status is RemoteStatus.FAILED and not self.completed and not self.failed
 
     @classmethod
@@ -157,21 +152,15 @@ class RemoteBatch:
             completed=json_values.count(counts.get("completed")),
             failed=json_values.count(counts.get("failed")),
             metadata=json_values.texts(entry.get("metadata")),
-            is_garbled=not isinstance(entry.get("metadata"), dict | None),
-            errors=json_values.sentences(entry.get("errors")),
+            has_unreadable_metadata=not isinstance(entry.get("metadata"), dict | None),
+            errors=json_values.error_sentences(entry.get("errors")),
             **{name: json_values.moment(entry.get(name)) for name in _MOMENTS},
         )
 
 
 _MOMENTS = [
-    "created_at",
-    "in_progress_at",
-    "finalizing_at",
-    "completed_at",
-    "failed_at",
-    "expires_at",
-    "cancelling_at",
-    "cancelled_at",
+    *("created_at", "in_progress_at", "finalizing_at", "completed_at", "failed_at", "expires_at"),
+    *("cancelling_at", "cancelled_at"),
 ]
 
 
@@ -207,7 +196,7 @@ class ModelEstimate:
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """What the provider thinks a file will cost, in USD. It ignores ``max_tokens``."""
+    """The provider's estimate for a file, in USD, which ignores ``max_tokens``."""
 
     requests: int
     input_tokens: int
@@ -232,10 +221,10 @@ class CostEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Analytics:
-    """What a batch has used so far. Eventually consistent: it starts as zeros.
+    """The usage of a batch so far; eventually consistent, with zeros at first.
 
-    ``total_cost`` is USD as billed; None means not known yet, never free of charge.
-    ``list_cost`` is before discounts.
+    ``total_cost`` is the billed amount in USD; None means not known yet, never free of charge.
+    ``list_cost`` is the amount before discounts.
     """
 
     requests: int = 0

@@ -1,4 +1,4 @@
-"""From an HTTP answer, or none, to JSON or the error it means."""
+"""Turn an HTTP answer, or a missing answer, into JSON or an error."""
 
 import re
 from collections.abc import Iterator
@@ -13,9 +13,8 @@ import msgspec
 from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from batchapp.providers.json_values import text
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""A hundred batches with 500 KiB of metadata each; beyond that it is no answer of the API."""
-MAX_COMPLAINT_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a hundred batches with 500 KiB of metadata each
+MAX_ERROR_BYTES = 64 * 1024
 MAX_MESSAGE = 500
 SHORTEST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(hours=1)
@@ -24,68 +23,68 @@ _WRONG_ADDRESS = "check the connection's base URL"
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def no_answer(doing: str, exc: httpx.RequestError) -> ProviderUnavailable:
-    """The error for a request that got no complete answer."""
+def no_answer_error(action: str, exc: httpx.RequestError) -> ProviderUnavailable:
+    """Return the error for a request without a complete answer."""
     never_sent = isinstance(
         exc,
         httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.UnsupportedProtocol,
     )
     match exc:
         case httpx.ConnectError():
-            happened = f"could not connect ({str(exc)[:200]})"
+            problem = f"could not connect ({str(exc)[:200]})"
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            happened = "could not connect in time"
+            problem = "could not connect in time"
         case httpx.TimeoutException():
-            happened = "the provider did not answer in time"
+            problem = "the provider did not answer in time"
         case httpx.DecodingError():
-            happened = "the provider's answer was garbled"
-        case _:  # without its text, which may quote raw bytes of the exchange
-            happened = f"the connection broke ({type(exc).__name__})"
-    return ProviderUnavailable(f"{doing}: {happened}", maybe_done=not never_sent)
+            problem = "the provider's answer was garbled"
+        case _:  # without the error's text, which may quote raw bytes
+            problem = f"the connection broke ({type(exc).__name__})"
+    return ProviderUnavailable(f"{action}: {problem}", maybe_done=not never_sent)
 
 
-def garbled(doing: str, happened: str, status: int | None = None) -> ProviderUnavailable:
-    """The error for an answer that is not what the API speaks."""
-    return ProviderUnavailable(f"{doing}: the provider answered with {happened}", status=status)
+def malformed_error(action: str, content: str, status: int | None = None) -> ProviderUnavailable:
+    """Return the error for an answer that does not follow the API."""
+    return ProviderUnavailable(f"{action}: the provider answered with {content}", status=status)
 
 
-def not_the_api(doing: str, what: str, status: int | None = None) -> ProviderUnavailable:
-    """The error for an answer that something else than the API seems to have given."""
-    return garbled(doing, f"{what} instead of the API; {_WRONG_ADDRESS}", status)
+def not_the_api_error(action: str, content: str, status: int | None = None) -> ProviderUnavailable:
+    """Return the error for an answer that seems to come from another server than the API."""
+    return malformed_error(action, f"{content} instead of the API; {_WRONG_ADDRESS}", status)
 
 
-def body_of(response: httpx.Response, doing: str) -> bytes:
-    """Read a whole answer; of one that is no success at most the first 64 KiB.
+def read_body(response: httpx.Response, action: str) -> bytes:
+    """Read a whole answer, or the first 64 KiB of an error.
 
     Raises:
-        UpstreamUnavailable: a success of more than 64 MiB.
+        ProviderUnavailable: a success has more than 64 MiB.
         httpx.RequestError: the connection broke.
     """
-    limit = MAX_ANSWER_BYTES if response.is_success else MAX_COMPLAINT_BYTES
+    limit = MAX_ANSWER_BYTES if response.is_success else MAX_ERROR_BYTES
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > limit:
             if response.is_success:
-                raise garbled(doing, f"more than {limit} bytes", response.status_code)
+                raise malformed_error(action, f"more than {limit} bytes", response.status_code)
             break
     return bytes(body[:limit])
 
 
-def json_of(response: httpx.Response, body: bytes, doing: str) -> Any:
-    """Decode a success. Numbers with a fraction become ``Decimal``, since some are money."""
+def decode_json(response: httpx.Response, body: bytes, action: str) -> Any:
+    """Decode a success; numbers with a fraction become ``Decimal``, because some are money."""
     status = response.status_code
     if is_html(response, body):
-        raise not_the_api(doing, "an HTML page", status)
+        raise not_the_api_error(action, "an HTML page", status)
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        what = "something that is not JSON" if body.strip() else "an empty page"
-        raise not_the_api(doing, what, status) from None
+        content = "something that is not JSON" if body.strip() else "an empty page"
+        raise not_the_api_error(action, content, status) from None
 
 
 def is_html(response: httpx.Response, body: bytes) -> bool:
-    """Whether a web page came, by its label or by its first bytes."""
+    """Return True if the answer is a web page, by its content type or its first bytes."""
     kind = response.headers.get("Content-Type", "").lower()
     start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return kind.startswith(("text/html", "application/xhtml")) or start.startswith(
@@ -93,33 +92,33 @@ def is_html(response: httpx.Response, body: bytes) -> bool:
     )
 
 
-def error_of(response: httpx.Response, body: bytes, doing: str) -> ProviderError:
-    """The error that an answer other than 2xx means."""
+def error_for(response: httpx.Response, body: bytes, action: str) -> ProviderError:
+    """Return the error for an answer other than 2xx."""
     status = response.status_code
     if response.is_redirect or status < 400:
-        return _redirected(response, doing)
-    spoken = _spoken(response, body)
-    sentence = f"{doing}: HTTP {status}: {spoken or _unspoken(response, body)}"
+        return _redirected(response, action)
+    message = _message(response, body)
+    sentence = f"{action}: HTTP {status}: {message or _default_message(response, body)}"
     if status in {408, 409, 429} or status >= 500:
         return ProviderUnavailable(
             sentence,
             retry_after=_retry_after(response, body),
-            # Also of a 503: Doubleword's database may fail it after the batch was written.
+            # Also after a 503: Doubleword's database may fail after the batch was written.
             maybe_done=status != 429,
             status=status,
-            message=spoken,
+            message=message,
         )
     if status in {404, 410} and is_html(response, body):
-        # A proxy's page says nothing about the batch; believing it would write the batch off.
-        return not_the_api(doing, f"an HTML page (HTTP {status})", status)
-    return ProviderRejected(sentence, status, spoken)
+        # The page of a proxy does not mean that the batch is gone.
+        return not_the_api_error(action, f"an HTML page (HTTP {status})", status)
+    return ProviderRejected(sentence, status, message)
 
 
-def _redirected(response: httpx.Response, doing: str) -> ProviderUnavailable:
-    """A redirect is never followed: the key would travel to another host.
+def _redirected(response: httpx.Response, action: str) -> ProviderUnavailable:
+    """Return the error for a redirect, which is never followed: another host would get the key.
 
-    301, 307 and 308 say that the same request has to be made elsewhere, so nothing was done
-    here; 302 and 303 are also how a form answers after it has done its work.
+    301, 307 and 308 ask for the same request at another address, so nothing was done. 302 and 303
+    may also be the answer of a form after its work.
     """
     status = response.status_code
     try:
@@ -128,14 +127,14 @@ def _redirected(response: httpx.Response, doing: str) -> ProviderUnavailable:
     except (httpx.InvalidURL, ValueError):
         where = ""
     return ProviderUnavailable(
-        f"{doing}: the provider redirects{where} (HTTP {status}); {_WRONG_ADDRESS}",
+        f"{action}: the provider redirects{where} (HTTP {status}); {_WRONG_ADDRESS}",
         maybe_done=status not in {301, 307, 308},
         status=status,
     )
 
 
-def _spoken(response: httpx.Response, body: bytes) -> str:
-    """The provider's own sentence, fit to be shown: Doubleword's is mostly plain text."""
+def _message(response: httpx.Response, body: bytes) -> str:
+    """Return the provider's own sentence, safe to show; Doubleword's is mostly plain text."""
     if is_html(response, body):
         return ""
     words = next(_messages(_lenient(body)), None)
@@ -146,14 +145,14 @@ def _spoken(response: httpx.Response, body: bytes) -> str:
     return words if len(words) <= MAX_MESSAGE else words[: MAX_MESSAGE - 1] + "…"
 
 
-def _unspoken(response: httpx.Response, body: bytes) -> str:
+def _default_message(response: httpx.Response, body: bytes) -> str:
     if is_html(response, body):
         return f"an HTML page instead of a message; {_WRONG_ADDRESS}"
     return httpx.codes.get_reason_phrase(response.status_code) or "no message"
 
 
 def _messages(value: object) -> Iterator[str]:
-    """The places where a JSON error keeps its sentence, the best first."""
+    """Yield the sentences of a JSON error, the best first."""
     if not isinstance(value, dict):
         return
     error = value.get("error")
@@ -171,7 +170,7 @@ def _lenient(body: bytes) -> object:
 
 
 def _retry_after(response: httpx.Response, body: bytes) -> timedelta | None:
-    """How long to wait: the header wins over the body, where Doubleword says 60 and 30."""
+    """Return the requested wait; the header counts before the body (Doubleword: 60 and 30)."""
     wait = _header_wait(response)
     if wait is None:
         value = _lenient(body)
@@ -193,7 +192,7 @@ def _header_wait(response: httpx.Response) -> timedelta | None:
 
 
 def _seconds(number: float | Decimal) -> timedelta:
-    """``number`` may be anything that JSON can write, far beyond what a ``timedelta`` holds."""
+    # JSON can write numbers that are far too large for a ``timedelta``.
     return timedelta(seconds=float(min(max(number, 0), LONGEST_WAIT.total_seconds())))
 
 

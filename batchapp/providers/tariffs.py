@@ -1,6 +1,6 @@
-"""What a provider charges by its own account, read from its management API. Doubleword only.
+"""Read the provider's own prices from its management API. Doubleword only.
 
-That API has a host of its own and takes platform keys, which cannot run batches.
+The management API has its own host, and takes platform keys, which cannot run batches.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from batchapp.providers.http import MAX_PAGES, PAGE_SIZE, Exchange
 
 REALTIME = "realtime"
 BATCH = "batch"
+# Host for batches -> host of the management API. Source: the provider's API reference.
 MANAGEMENT_HOSTS = {"api.doubleword.ai": "app.doubleword.ai"}
-"""Where the management API is not where batches are sent. Source: the provider's API reference."""
 
 PER_MILLION = 1_000_000
 
@@ -25,8 +25,8 @@ PER_MILLION = 1_000_000
 class Tariff:
     """A price in USD per million tokens.
 
-    ``window`` is "" for all windows that have no tariff of their own; ``purpose`` is "batch",
-    "realtime" or one that no batch is billed by.
+    ``window`` is "" for all windows without their own tariff; ``purpose`` is "batch", "realtime"
+    or a purpose that does not apply to batches.
     """
 
     purpose: str
@@ -54,9 +54,9 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class ModelTariffs:
-    """One model, by the name that requests call it, and all that is charged for it.
+    """One model by its name in requests, with all its tariffs.
 
-    ``windows`` are those that a batch of it may have, () if nothing is said of them.
+    ``windows`` are the completion windows of its batches, () if the provider names none.
     """
 
     model: str
@@ -76,11 +76,11 @@ class ModelTariffs:
         return cls(model, tuple(tariffs), tuple(filter(None, windows)))
 
     def price(self, window: str) -> Tariff | None:
-        """What is charged now in ``window``, or "realtime"; None if nothing is said of it."""
-        active = [each for each in self.tariffs if each.is_active]
+        """Return the current tariff of ``window``, or of "realtime"; None if there is none."""
+        active = [tariff for tariff in self.tariffs if tariff.is_active]
         if window == REALTIME:
-            return next((each for each in active if each.purpose == REALTIME), None)
-        batch = {each.window: each for each in active if each.purpose == BATCH}
+            return next((tariff for tariff in active if tariff.purpose == REALTIME), None)
+        batch = {tariff.window: tariff for tariff in active if tariff.purpose == BATCH}
         return batch.get(window) or batch.get("")
 
 
@@ -98,25 +98,25 @@ class TariffPage:
         return cls(rows, json_values.count(entry.get("total_count")))
 
 
-def ask(exchange: Exchange) -> list[ModelTariffs]:
-    """All models, page by page."""
-    doing = "asking for the prices"
-    found: dict[str, ModelTariffs] = {}
+def fetch_tariffs(exchange: Exchange) -> list[ModelTariffs]:
+    """Return all models, read page by page."""
+    action = "asking for the prices"
+    models: dict[str, ModelTariffs] = {}
     for _ in range(MAX_PAGES):
-        query = {"include": "pricing", "skip": str(len(found)), "limit": str(PAGE_SIZE)}
+        query = {"include": "pricing", "skip": str(len(models)), "limit": str(PAGE_SIZE)}
         read = TariffPage.from_json
-        page = exchange.ask(doing, "GET", "/admin/api/v1/models", read, params=query)
-        before = len(found)
-        found |= {each.model: each for each in page.data}
-        if len(found) >= page.total:
-            return list(found.values())
-        if len(found) == before:
+        page = exchange.request(action, "GET", "/admin/api/v1/models", read, params=query)
+        before = len(models)
+        models |= {model.model: model for model in page.data}
+        if len(models) >= page.total:
+            return list(models.values())
+        if len(models) == before:
             break
-    raise ProviderUnavailable(f"{doing}: the list ended early", maybe_done=False)
+    raise ProviderUnavailable(f"{action}: the list ended early", maybe_done=False)
 
 
 def management_url(base_url: str) -> str:
-    """Where the provider that takes batches at ``base_url`` tells its prices.
+    """Return the management API's address of the provider that takes batches at ``base_url``.
 
     Raises:
         ValueError: ``base_url`` is no address.

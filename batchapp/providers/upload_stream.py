@@ -1,4 +1,4 @@
-"""A file on its way to a provider."""
+"""Send a file, or a slice of a file, to a provider."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import BinaryIO, Protocol
 
 
 class Sendable(Protocol):
-    """Bytes that can be sent, and sent again."""
+    """Bytes that can be sent, and sent again from the start."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
@@ -16,7 +16,7 @@ class Sendable(Protocol):
 
 
 class FileSlice:
-    """``size`` bytes of a file from byte ``start``, as if they were all there is."""
+    """``size`` bytes of a file from byte ``start``, read as a file of their own."""
 
     def __init__(self, content: BinaryIO, start: int, size: int) -> None:
         self._content = content
@@ -25,9 +25,9 @@ class FileSlice:
         self._at = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        left = max(0, self._size - self._at)
+        remaining = max(0, self._size - self._at)
         self._content.seek(self._start + self._at)
-        piece = self._content.read(left if size < 0 else min(size, left))
+        piece = self._content.read(remaining if size < 0 else min(size, remaining))
         self._at += len(piece)
         return piece
 
@@ -41,9 +41,9 @@ class FileSlice:
 
 
 class Upload:
-    """What httpx needs of a file, and no more.
+    """The methods of a file that httpx needs, and no more.
 
-    Without a ``fileno`` it asks ``tell`` for the size, which is right for wrapped files too.
+    Without a ``fileno``, httpx asks ``tell`` for the size, which is right for wrapped files too.
     """
 
     def __init__(self, content: Sendable, on_progress: Callable[[int], None] | None) -> None:

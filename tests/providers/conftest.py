@@ -1,4 +1,4 @@
-"""A provider in a function, and one on a real socket for what only sockets can do."""
+"""A provider in a function, and a provider on a real socket for behaviour of sockets."""
 
 import socket
 import threading
@@ -15,8 +15,8 @@ BASE = "https://provider.test"
 
 
 @pytest.fixture
-def provider() -> Callable[..., ProviderClient]:
-    """Make a client whose provider is a handler function, or one answer given as arguments."""
+def client_of() -> Callable[..., ProviderClient]:
+    """Make a client of a provider that is a handler function, or a status with its answer."""
 
     def make(handler: Callable[[httpx.Request], httpx.Response] | int, **answer) -> ProviderClient:
         if isinstance(handler, int):

@@ -1,4 +1,4 @@
-"""Providers for httpx.MockTransport: a callable is the whole double."""
+"""Providers for httpx.MockTransport; each is a callable."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 class Recorder:
-    """A provider that gives one answer and keeps the requests."""
+    """A provider that always gives the same answer, and records the requests."""
 
     def __init__(self, status: int = 200, **answer) -> None:
         self.status, self.answer, self.requests = status, answer, []
@@ -24,7 +24,7 @@ class Recorder:
         return httpx.Response(self.status, **self.answer)
 
     @property
-    def asked(self) -> list[str]:
+    def request_lines(self) -> list[str]:
         return [f"{r.method} {r.url.raw_path.decode()}" for r in self.requests]
 
 
@@ -41,8 +41,8 @@ class Listing:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         ids = [row["id"] for row in self.rows]
-        if (named := request.url.path.rpartition("/")[2]) in ids:
-            return httpx.Response(200, json=self.rows[ids.index(named)])
+        if (row_id := request.url.path.rpartition("/")[2]) in ids:
+            return httpx.Response(200, json=self.rows[ids.index(row_id)])
         self.queries.append(dict(request.url.params))
         after = request.url.params.get("after") if self.obeys_cursor else None
         start = ids.index(after) + 1 if after in ids else 0

@@ -24,17 +24,17 @@ from tests.providers.doubles import KEY, Recorder, batch
     ],
 )
 def test_a_base_url_may_end_as_people_write_it(base_url, url):
-    provider = Recorder(json={"data": []})
+    recorder = Recorder(json={"data": []})
 
-    connect(base_url, "sk-x", transport=httpx.MockTransport(provider)).list_models()
+    connect(base_url, "sk-x", transport=httpx.MockTransport(recorder)).list_models()
 
-    assert str(provider.requests[0].url) == url
+    assert str(recorder.requests[0].url) == url
 
 
-def test_every_request_carries_the_key_and_our_name(provider):
+def test_every_request_carries_the_key_and_our_name(client_of):
     recorder = Recorder(json={"data": [{"id": "m"}, {"id": 7}, {}, 8, {"id": "Org/Model"}]})
 
-    assert provider(recorder).list_models() == ["m", "Org/Model"]
+    assert client_of(recorder).list_models() == ["m", "Org/Model"]
 
     headers = recorder.requests[0].headers
     assert headers["Authorization"] == f"Bearer {KEY}"
@@ -42,13 +42,13 @@ def test_every_request_carries_the_key_and_our_name(provider):
 
 
 @pytest.mark.parametrize("body", [[], {}, {"data": {}}, {"models": []}])
-def test_a_list_of_models_that_is_none_is_reported(provider, body):
+def test_a_malformed_list_of_models_is_reported(client_of, body):
     with pytest.raises(ProviderUnavailable, match="listing the models"):
-        provider(200, json=body).list_models()
+        client_of(200, json=body).list_models()
 
 
-def test_the_sandbox_gives_itself_away(provider):
-    client = provider(404, headers={"X-Batchapp-Sandbox": "true"}, text="no")
+def test_the_sandbox_is_recognised(client_of):
+    client = client_of(404, headers={"X-Batchapp-Sandbox": "true"}, text="no")
     assert client.is_sandbox is None
 
     with pytest.raises(Exception, match="no"):
@@ -57,20 +57,20 @@ def test_the_sandbox_gives_itself_away(provider):
     assert client.is_sandbox is True
 
 
-def test_another_provider_is_no_sandbox(provider):
-    client = provider(200, json={"data": []})
+def test_another_provider_is_no_sandbox(client_of):
+    client = client_of(200, json={"data": []})
 
     client.list_models()
 
     assert client.is_sandbox is False
 
 
-def test_an_upload_sends_the_whole_file_and_tells_how_far_it_is(provider):
+def test_an_upload_sends_the_whole_file_and_reports_progress(client_of):
     recorder = Recorder(201, json={"id": "f1", "filename": "t.jsonl", "bytes": 200_000})
-    content, told = io.BytesIO(b"x" * 200_000), []
+    content, progress = io.BytesIO(b"x" * 200_000), []
     content.seek(77)
 
-    file = provider(recorder).upload_file(content, name="t.jsonl", on_progress=told.append)
+    file = client_of(recorder).upload_file(content, name="t.jsonl", on_progress=progress.append)
 
     assert (file.id, file.name, file.bytes) == ("f1", "t.jsonl", 200_000)
     [request] = recorder.requests
@@ -78,19 +78,19 @@ def test_an_upload_sends_the_whole_file_and_tells_how_far_it_is(provider):
     assert b'filename="t.jsonl"' in request.content
     assert request.content.count(b"x" * 200_000) == 1
     assert int(request.headers["Content-Length"]) == len(request.content)
-    assert told == sorted(told)
-    assert told[-1] == 200_000
+    assert progress == sorted(progress)
+    assert progress[-1] == 200_000
 
 
-def test_a_batch_is_created_with_its_metadata(provider):
+def test_a_batch_is_created_with_its_metadata(client_of):
     recorder = Recorder(201, json=batch(1, request_counts={"total": 3}))
 
-    created = provider(recorder).create_batch(
+    created = client_of(recorder).create_batch(
         "f1", endpoint="/v1/embeddings", window="1h", metadata={"token": "abc"}
     )
 
     assert (created.id, created.total) == ("b1", 3)
-    assert recorder.asked == ["POST /v1/batches"]
+    assert recorder.request_lines == ["POST /v1/batches"]
     assert json.loads(recorder.requests[0].content) == {
         "input_file_id": "f1",
         "endpoint": "/v1/embeddings",
@@ -100,18 +100,18 @@ def test_a_batch_is_created_with_its_metadata(provider):
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_nothing_is_ever_repeated(provider, status):
+def test_no_call_is_repeated(client_of, status):
     recorder = Recorder(status, text="no")
 
     with pytest.raises(ProviderUnavailable):
-        provider(recorder).create_batch("f", endpoint="/v1/x", window="24h", metadata={})
+        client_of(recorder).create_batch("f", endpoint="/v1/x", window="24h", metadata={})
 
     assert len(recorder.requests) == 1
 
 
-def test_creating_and_uploading_wait_longer_than_the_rest(provider):
+def test_creating_and_uploading_wait_longer_than_other_calls(client_of):
     recorder = Recorder(json=batch(1) | {"data": []})
-    client = provider(recorder)
+    client = client_of(recorder)
 
     client.list_models()
     client.create_batch("f", endpoint="/v1/x", window="24h", metadata={})
@@ -123,49 +123,49 @@ def test_creating_and_uploading_wait_longer_than_the_rest(provider):
 
 
 @pytest.mark.parametrize(
-    ("verb", "asked"),
+    ("method", "request_line"),
     [
         ("retrieve_batch", "GET /v1/batches/b1"),
         ("cancel_batch", "POST /v1/batches/b1/cancel"),
         ("retry_batch", "POST /v1/batches/b1/retry"),
     ],
 )
-def test_a_batch_can_be_asked_for_cancelled_and_retried(provider, verb, asked):
+def test_a_batch_can_be_retrieved_cancelled_and_retried(client_of, method, request_line):
     recorder = Recorder(json=batch(1))
 
-    assert getattr(provider(recorder), verb)("b1").id == "b1"
+    assert getattr(client_of(recorder), method)("b1").id == "b1"
 
-    assert recorder.asked == [asked]
+    assert recorder.request_lines == [request_line]
 
 
-def test_an_id_stays_one_segment_of_the_path(provider):
+def test_an_id_stays_one_segment_of_the_path(client_of):
     recorder = Recorder(json=batch(1))
 
-    provider(recorder).retrieve_batch("../files/a?b#c%2F d")
+    client_of(recorder).retrieve_batch("../files/a?b#c%2F d")
 
-    assert recorder.asked == ["GET /v1/batches/..%2Ffiles%2Fa%3Fb%23c%252F%20d"]
+    assert recorder.request_lines == ["GET /v1/batches/..%2Ffiles%2Fa%3Fb%23c%252F%20d"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", " "])
-def test_an_id_that_would_lead_elsewhere_is_our_bug(provider, name):
+def test_an_id_that_would_lead_elsewhere_is_our_bug(client_of, name):
     with pytest.raises(ValueError, match="no id"):
-        provider(Recorder()).retrieve_batch(name)
+        client_of(Recorder()).retrieve_batch(name)
 
 
-def test_money_is_exact(provider):
+def test_money_is_exact(client_of):
     estimate = Recorder(json={"total_estimated_cost": "0.00000150", "total_requests": 3})
     analytics = Recorder(content=b'{"total_cost": 0.1, "total_requests": 3}')
 
-    cost = provider(estimate).cost_estimate("f1", window="24h").total_cost
-    spent = provider(analytics).analytics("b1").total_cost
+    cost = client_of(estimate).cost_estimate("f1", window="24h").total_cost
+    spent = client_of(analytics).analytics("b1").total_cost
 
     assert (cost, spent) == (Decimal("0.00000150"), Decimal("0.1"))
-    assert estimate.asked == ["GET /v1/files/f1/cost-estimate?completion_window=24h"]
-    assert analytics.asked == ["GET /v1/batches/b1/analytics"]
+    assert estimate.request_lines == ["GET /v1/files/f1/cost-estimate?completion_window=24h"]
+    assert analytics.request_lines == ["GET /v1/batches/b1/analytics"]
 
 
-def test_a_client_closes_its_connections(provider):
-    with provider(200, json={"data": []}) as client:
+def test_a_client_closes_its_connections(client_of):
+    with client_of(200, json={"data": []}) as client:
         client.list_models()
 
     with pytest.raises(RuntimeError, match="closed"):

@@ -1,4 +1,4 @@
-"""The client against the real sandbox process: two readings of one API have to agree."""
+"""The client against a real sandbox process: both must implement the API alike."""
 
 import io
 import json
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 
 @contextmanager
 def sandbox(data: Path, *, speed: int) -> Iterator[str]:
-    """Run a sandbox on a free port; its first line says where."""
+    """Run a sandbox on a free port, which its first line names."""
     command = [sys.executable, "-m", "batchapp.sandbox", "--port", "0", "--data", str(data)]
     command += ["--speed", str(speed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -45,13 +45,13 @@ def base_url(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture
 def client(base_url) -> Iterator[ProviderClient]:
-    """A client with an account of its own."""
+    """Connect with a new account."""
     with connect(base_url, f"sk-{uuid4().hex}") as client:
         yield client
 
 
 def lines(*users: str) -> io.BytesIO:
-    """A file with one request for each directive."""
+    """Return a file with one request for each directive."""
     rows = (
         {
             "custom_id": f"row-{number}",
@@ -89,7 +89,7 @@ def ids(client: ProviderClient, file_id: str | None, skip: int = 0) -> list[str]
         return [json.loads(line)["custom_id"] for line in content.lines()]
 
 
-def test_a_batch_goes_its_whole_way(client):
+def test_a_batch_runs_from_upload_to_results(client):
     started = datetime.now(UTC)
 
     batch = run(client, "", "", "sandbox:fail=400")
@@ -125,23 +125,23 @@ def test_a_result_file_can_be_read_before_there_is_a_result(tmp_path):
             assert (list(content.lines()), content.is_incomplete) == ([], True)
 
 
-def test_what_was_sent_is_found_again(client):
+def test_files_and_batches_are_found_again(client):
     since = datetime.now(UTC)
     file = client.upload_file(lines(""), name="tag-1.jsonl")
     client.upload_file(lines(""), name="tag-11.jsonl")
-    made = [
+    batches = [
         client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={"token": token})
         for token in ("abc", "abcd", "abc")
     ]
 
-    assert [found.id for found in client.find_files("tag-1.jsonl")] == [file.id]
-    found = client.find_batches("token", "abc", since=since)
-    assert {batch.id for batch in found} == {made[0].id, made[2].id}
+    assert [listed.id for listed in client.find_files("tag-1.jsonl")] == [file.id]
+    matches = client.find_batches("token", "abc", since=since)
+    assert {batch.id for batch in matches} == {batches[0].id, batches[2].id}
     assert client.find_batches("token", "other", since=since) == []
     page = client.list_batches(limit=2)
-    rest = client.list_batches(limit=2, after=page.last_id)
-    assert [page.has_more, rest.has_more] == [True, False]
-    assert {batch.id for batch in (*page.data, *rest.data)} == {batch.id for batch in made}
+    second = client.list_batches(limit=2, after=page.last_id)
+    assert [page.has_more, second.has_more] == [True, False]
+    assert {batch.id for batch in (*page.data, *second.data)} == {batch.id for batch in batches}
 
 
 def test_a_failed_request_can_be_retried(client):
@@ -165,7 +165,7 @@ def test_a_cancelled_batch_is_over(client):
     assert until_over(client, batch.id).status is RemoteStatus.CANCELLED
 
 
-def test_money_is_told_as_decimals(client):
+def test_amounts_are_decimals(client):
     file = client.upload_file(lines("", ""), name="money.jsonl")
 
     estimate = client.cost_estimate(file.id, window="24h")
@@ -188,7 +188,7 @@ def test_money_is_told_as_decimals(client):
         ("sk-someone-else", Reason.NOT_FOUND, "Batch with ID"),
     ],
 )
-def test_a_strangers_key_sees_nothing(client, base_url, key, reason, says):
+def test_another_accounts_key_sees_nothing(client, base_url, key, reason, says):
     batch = run(client, "")
 
     with connect(base_url, key) as other, pytest.raises(ProviderRejected, match=says) as caught:
@@ -224,7 +224,7 @@ def test_a_bad_file_is_refused_when_it_is_uploaded(client, content, reason, says
     assert client.find_files("bad.jsonl") == []
 
 
-def test_models_are_listed_and_a_bad_key_is_told(client, base_url):
+def test_models_are_listed_and_a_bad_key_is_rejected(client, base_url):
     assert MODEL in client.list_models()
 
     with (

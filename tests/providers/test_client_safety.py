@@ -1,4 +1,4 @@
-"""A key goes to one host and into no sentence."""
+"""A key is sent to one host, and appears in no error."""
 
 import httpx
 import pytest
@@ -13,30 +13,30 @@ UNREACHABLE = ["http://[x", "http://a b", "http://a..b", "http://a:99999", "http
 @pytest.mark.parametrize(
     ("status", "maybe_done"), [(301, False), (302, True), (303, True), (307, False), (308, False)]
 )
-def test_a_redirect_is_reported_and_not_followed(provider, status, maybe_done):
-    asked = []
+def test_a_redirect_is_reported_and_not_followed(client_of, status, maybe_done):
+    hosts = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.host)
+        hosts.append(request.url.host)
         return httpx.Response(status, headers={"Location": "https://user:pw@elsewhere.test/x?a=b"})
 
-    error = failure(provider(handler))
+    error = failure(client_of(handler))
 
-    assert asked == ["provider.test"]
+    assert hosts == ["provider.test"]
     assert isinstance(error, ProviderUnavailable)
     assert error.maybe_done is maybe_done
     assert "redirects to https://elsewhere.test (HTTP" in str(error)
 
 
-def test_a_redirect_to_nowhere_is_reported_too(provider):
-    assert "redirects" in str(failure(provider(302)))
-    assert "redirects" in str(failure(provider(302, headers={"Location": "https://[bad"})))
-    assert "redirects" in str(failure(provider(304)))
+def test_a_redirect_to_nowhere_is_reported_too(client_of):
+    assert "redirects" in str(failure(client_of(302)))
+    assert "redirects" in str(failure(client_of(302, headers={"Location": "https://[bad"})))
+    assert "redirects" in str(failure(client_of(304)))
 
 
-def test_the_key_is_struck_out_of_what_the_provider_says(provider, caplog):
+def test_the_key_is_removed_from_the_providers_message(client_of, caplog):
     caplog.set_level(0)
-    client = provider(401, json={"error": {"message": f"Incorrect API key provided: {KEY}."}})
+    client = client_of(401, json={"error": {"message": f"Incorrect API key provided: {KEY}."}})
 
     error = failure(client)
 

@@ -26,17 +26,17 @@ REJECTIONS = [
 
 
 @pytest.mark.parametrize(("status", "reason", "message"), REJECTIONS)
-def test_a_plain_text_refusal_keeps_the_providers_sentence(provider, status, reason, message):
-    error = failure(provider(status, text=message))
+def test_a_plain_text_rejection_keeps_the_providers_sentence(client_of, status, reason, message):
+    error = failure(client_of(status, text=message))
 
     assert isinstance(error, ProviderRejected)
     assert (error.status, error.reason, error.message) == (status, reason, message)
     assert str(error).startswith(f"creating the batch: HTTP {status}: {message}")
 
 
-def test_a_refusal_without_words_says_what_the_status_means(provider):
-    assert str(failure(provider(405))) == "creating the batch: HTTP 405: Method Not Allowed"
-    assert str(failure(provider(499))) == "creating the batch: HTTP 499: no message"
+def test_a_rejection_without_a_message_names_the_status(client_of):
+    assert str(failure(client_of(405))) == "creating the batch: HTTP 405: Method Not Allowed"
+    assert str(failure(client_of(499))) == "creating the batch: HTTP 499: no message"
 
 
 @pytest.mark.parametrize(
@@ -55,35 +55,35 @@ def test_a_refusal_without_words_says_what_the_status_means(provider):
         ("quoted", '"quoted"'),
     ],
 )
-def test_a_json_refusal_is_read_wherever_it_keeps_its_message(provider, body, message):
-    assert failure(provider(400, json=body)).message == message
+def test_the_message_of_a_json_rejection_is_found(client_of, body, message):
+    assert failure(client_of(400, json=body)).message == message
 
 
-def test_a_message_is_cleaned_and_cut(provider):
-    error = failure(provider(400, content=b"bad\r\n\x00\x1b[31m  line \xff" + b"x" * 1000))
+def test_a_message_is_cleaned_and_cut(client_of):
+    error = failure(client_of(400, content=b"bad\r\n\x00\x1b[31m  line \xff" + b"x" * 1000))
 
     assert error.message.startswith("bad [31m line \ufffdxxx")
     assert len(error.message) == 500
     assert error.message.endswith("…")
 
 
-def test_a_refusal_of_endless_length_is_not_read_to_its_end(provider):
-    given = []
+def test_a_rejection_without_end_is_not_read_in_full(client_of):
+    chunks = []
 
     def endless():
-        while len(given) < 1000:
-            given.append(1)
+        while len(chunks) < 1000:
+            chunks.append(1)
             yield b"x" * 65536
 
-    error = failure(provider(400, content=endless()))
+    error = failure(client_of(400, content=endless()))
 
     assert isinstance(error, ProviderRejected)
-    assert len(given) < 5
+    assert len(chunks) < 5
 
 
 @pytest.mark.parametrize("status", [400, 403, 413])
-def test_html_is_never_shown(provider, status):
-    error = failure(provider(status, headers={"Content-Type": "text/html"}, text="<h1>no</h1>"))
+def test_html_is_never_shown(client_of, status):
+    error = failure(client_of(status, headers={"Content-Type": "text/html"}, text="<h1>no</h1>"))
 
     assert isinstance(error, ProviderRejected)
     assert error.message == ""
@@ -92,8 +92,8 @@ def test_html_is_never_shown(provider, status):
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_web_page_that_says_not_found_is_not_believed(provider, status):
-    error = failure(provider(status, **HTML))
+def test_a_web_page_with_not_found_is_not_trusted(client_of, status):
+    error = failure(client_of(status, **HTML))
 
     assert isinstance(error, ProviderUnavailable)
     assert error.status == status
@@ -123,9 +123,9 @@ def test_a_web_page_that_says_not_found_is_not_believed(provider, status):
         (504, None, True, None),
     ],
 )
-def test_a_provider_in_trouble_is_unavailable(provider, status, body, maybe_done, wait):
+def test_a_provider_with_problems_is_unavailable(client_of, status, body, maybe_done, wait):
     answer = {"text": "Internal server error"} if body is None else {"json": body}
-    error = failure(provider(status, **answer))
+    error = failure(client_of(status, **answer))
 
     assert isinstance(error, ProviderUnavailable)
     assert (error.status, error.maybe_done) == (status, maybe_done)
@@ -147,17 +147,17 @@ def test_a_provider_in_trouble_is_unavailable(provider, status, body, maybe_done
         ("", timedelta(seconds=30)),
     ],
 )
-def test_the_retry_after_header_wins_over_the_body(provider, header, wait):
+def test_the_retry_after_header_wins_over_the_body(client_of, header, wait):
     headers = {"Retry-After": header, "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}
 
-    error = failure(provider(429, headers=headers, json={"retry_after_seconds": 30}))
+    error = failure(client_of(429, headers=headers, json={"retry_after_seconds": 30}))
 
     assert error.retry_after == wait
 
 
 @pytest.mark.parametrize("seconds", ["soon", None, True, [], {}])
-def test_a_strange_wait_counts_as_none(provider, seconds):
-    error = failure(provider(503, json={"message": "x", "retry_after_seconds": seconds}))
+def test_an_unreadable_wait_counts_as_none(client_of, seconds):
+    error = failure(client_of(503, json={"message": "x", "retry_after_seconds": seconds}))
 
     assert error.retry_after is None
 
@@ -180,18 +180,18 @@ def test_a_strange_wait_counts_as_none(provider, seconds):
         ({"headers": {"Content-Encoding": "gzip"}, "content": iter([b"no gzip"])}, "garbled"),
     ],
 )
-def test_a_success_that_is_not_the_api_may_have_created_a_batch(provider, answer, says):
-    error = failure(provider(201, **answer))
+def test_a_malformed_success_may_have_created_a_batch(client_of, answer, says):
+    error = failure(client_of(201, **answer))
 
     assert isinstance(error, ProviderUnavailable)
     assert error.maybe_done
     assert says in str(error)
 
 
-def test_an_answer_without_end_is_given_up(provider, monkeypatch):
+def test_an_answer_without_end_is_abandoned(client_of, monkeypatch):
     monkeypatch.setattr("batchapp.providers.responses.MAX_ANSWER_BYTES", 1000)
 
-    error = failure(provider(200, content=b" " * 2000))
+    error = failure(client_of(200, content=b" " * 2000))
 
     assert "more than 1000 bytes" in str(error)
 
@@ -209,25 +209,25 @@ def test_an_answer_without_end_is_given_up(provider, monkeypatch):
         (httpx.RemoteProtocolError(f"illegal header {KEY}"), True),
     ],
 )
-def test_no_answer_says_whether_the_request_may_have_been_acted_on(
-    provider, exception, maybe_done
+def test_without_an_answer_the_error_tells_if_the_request_may_have_been_processed(
+    client_of, exception, maybe_done
 ):
     def handler(request: httpx.Request) -> httpx.Response:
         raise exception
 
-    error = failure(provider(handler))
+    error = failure(client_of(handler))
 
     assert isinstance(error, ProviderUnavailable)
     assert (error.maybe_done, error.status) == (maybe_done, None)
     assert KEY not in str(error)
 
 
-def test_a_broken_complaint_still_counts(provider):
+def test_a_broken_rejection_still_counts(client_of):
     def broken():
         yield b"Account"
         raise httpx.ReadError("reset")
 
-    error = failure(provider(402, content=broken()))
+    error = failure(client_of(402, content=broken()))
 
     assert isinstance(error, ProviderRejected)
     assert error.reason is Reason.NO_CREDIT
@@ -241,9 +241,9 @@ def test_a_broken_complaint_still_counts(provider):
     ],
 )
 def test_errors_survive_a_queue(error):
-    again = pickle.loads(pickle.dumps(error))
+    copy = pickle.loads(pickle.dumps(error))
 
-    assert (str(again), vars(again)) == (str(error), vars(error))
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
 
 
 def test_every_4xx_has_a_reason():
@@ -251,13 +251,13 @@ def test_every_4xx_has_a_reason():
 
 
 @pytest.mark.parametrize("seconds", [b"1" + b"0" * 400, b"1e300", b"3600.5"])
-def test_a_wait_without_measure_is_an_hour(provider, seconds):
-    error = failure(provider(503, content=b'{"error":"x","retry_after_seconds":%s}' % seconds))
+def test_an_excessive_wait_is_an_hour(client_of, seconds):
+    error = failure(client_of(503, content=b'{"error":"x","retry_after_seconds":%s}' % seconds))
 
     assert error.retry_after == timedelta(hours=1)
 
 
-def test_json_in_a_plain_answer_is_read_in_full(provider):
+def test_json_in_a_plain_answer_is_read_in_full(client_of):
     body = json.dumps({"message": "é" * 100}).encode()
 
-    assert failure(provider(400, content=body)).message == "é" * 100
+    assert failure(client_of(400, content=body)).message == "é" * 100

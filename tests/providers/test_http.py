@@ -1,4 +1,4 @@
-"""What only a real socket can show."""
+"""Behaviour that only a real socket shows."""
 
 import io
 import re
@@ -46,8 +46,8 @@ def answering(answer: bytes):
     ],
     ids=["announced length", "chunked", "ends by closing"],
 )
-def test_a_cut_transfer_never_passes_for_a_whole_one(on_socket, answer):
-    got = []
+def test_a_cut_transfer_is_never_taken_as_complete(on_socket, answer):
+    lines = []
 
     with (
         on_socket(answering(answer)) as url,
@@ -55,12 +55,12 @@ def test_a_cut_transfer_never_passes_for_a_whole_one(on_socket, answer):
         client.open_content("out") as content,
         pytest.raises(ProviderUnavailable),
     ):
-        got.extend(content.lines())
+        lines.extend(content.lines())
 
-    assert got == [LINE.strip()]
+    assert lines == [LINE.strip()]
 
 
-def test_a_refused_connection_did_nothing():
+def test_a_refused_connection_changed_nothing():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -73,7 +73,7 @@ def test_a_refused_connection_did_nothing():
     assert not caught.value.maybe_done
 
 
-def test_a_host_without_a_name_did_nothing():
+def test_an_unknown_host_changed_nothing():
     with (
         connect("http://no-such-host.invalid", "sk-x") as client,
         pytest.raises(ProviderUnavailable, match="could not connect") as caught,
@@ -83,7 +83,7 @@ def test_a_host_without_a_name_did_nothing():
     assert not caught.value.maybe_done
 
 
-def test_a_slow_answer_may_have_done_it(on_socket):
+def test_after_a_timeout_the_batch_may_exist(on_socket):
     def script(connection: socket.socket) -> None:
         receive_head(connection)
         while connection.recv(65536):  # until the client hangs up
@@ -104,7 +104,7 @@ def test_a_slow_answer_may_have_done_it(on_socket):
     [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n{", b"SSH-2.0-OpenSSH\r\n"],
     ids=["hangs up", "half an answer", "another protocol"],
 )
-def test_a_broken_answer_may_have_done_it(on_socket, answer):
+def test_after_a_broken_answer_the_batch_may_exist(on_socket, answer):
     with (
         on_socket(answering(answer)) as url,
         connect(url, "sk-x") as client,
@@ -115,7 +115,7 @@ def test_a_broken_answer_may_have_done_it(on_socket, answer):
     assert caught.value.maybe_done
 
 
-def test_a_refusal_during_the_upload_is_heard(on_socket):
+def test_a_rejection_during_the_upload_is_read(on_socket):
     def script(connection: socket.socket) -> None:
         receive_head(connection)
         connection.sendall(b"HTTP/1.1 413 Too Big\r\nContent-Length: 4\r\n\r\nHuge")
@@ -177,7 +177,7 @@ def test_the_key_does_not_follow_a_redirect(on_socket):
             other.accept()
 
 
-def test_the_environment_names_no_proxy(on_socket, monkeypatch):
+def test_proxies_of_the_environment_are_not_used(on_socket, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"data":[]}'

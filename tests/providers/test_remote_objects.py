@@ -95,13 +95,13 @@ def test_an_empty_file_id_is_none():
     assert (batch.output_file_id, batch.error_file_id) == (None, None)
 
 
-def test_text_never_holds_what_postgresql_cannot_store():
+def test_text_never_has_characters_that_postgresql_cannot_store():
     batch = RemoteBatch.from_json({"id": "a", "metadata": {"k\0": "v\0"}})
 
     assert batch.metadata == {"k": "v"}
 
 
-def test_a_file_is_read_with_what_there_is():
+def test_a_file_is_read_with_the_fields_it_has():
     full = {"id": "f", "filename": "a.jsonl", "bytes": 9, "purpose": "batch", "created_at": AT}
 
     assert RemoteFile.from_json(full) == RemoteFile("f", "a.jsonl", 9, "batch", MOMENT)
@@ -118,7 +118,7 @@ def test_a_page_knows_its_cursor():
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"data": None}, {"data": [7]}, {"data": [{}]}])
-def test_a_page_that_is_none_is_refused(value):
+def test_a_malformed_page_is_refused(value):
     with pytest.raises(MalformedError):
         Page.from_json(value, RemoteFile.from_json)
 
@@ -149,8 +149,8 @@ def test_an_estimate_without_a_sum_is_no_estimate(cost):
 
 
 def test_an_unknown_cost_is_not_free():
-    fresh = Analytics.from_json({"total_requests": 0, "total_tokens": 0})
+    new = Analytics.from_json({"total_requests": 0, "total_tokens": 0})
     settled = Analytics.from_json({"total_cost": "0", "total_list_cost": Decimal("1.25")})
 
-    assert fresh.total_cost is None
+    assert new.total_cost is None
     assert (settled.total_cost, settled.list_cost) == (Decimal(0), Decimal("1.25"))

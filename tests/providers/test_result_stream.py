@@ -23,18 +23,18 @@ def read(client, **options) -> list[bytes]:
     ],
     ids=["plain", "crlf", "blank lines", "in pieces", "no last newline", "byte by byte"],
 )
-def test_lines_come_whole_however_they_are_cut(provider, chunks):
-    assert read(provider(200, content=iter(chunks))) == [b'{"a":1}', b'{"b":2}']
+def test_lines_are_complete_however_the_transfer_cuts_them(client_of, chunks):
+    assert read(client_of(200, content=iter(chunks))) == [b'{"a":1}', b'{"b":2}']
 
 
-def test_only_a_newline_ends_a_line(provider):
+def test_only_a_newline_ends_a_line(client_of):
     line = '{"a":"one\u2028two\x85\x0bthree\rfour"}'.encode()
 
-    assert read(provider(200, content=line + b"\n")) == [line]
+    assert read(client_of(200, content=line + b"\n")) == [line]
 
 
-def test_a_running_batch_with_nothing_done_is_empty_and_incomplete(provider):
-    client = provider(200, headers={"X-Incomplete": "true", "X-Last-Line": "0"}, content=b"")
+def test_a_running_batch_with_nothing_done_is_empty_and_incomplete(client_of):
+    client = client_of(200, headers={"X-Incomplete": "true", "X-Last-Line": "0"}, content=b"")
 
     with client.open_content("out") as content:
         assert (content.is_incomplete, content.last_line) == (True, 0)
@@ -50,68 +50,68 @@ def test_a_running_batch_with_nothing_done_is_empty_and_incomplete(provider):
         ({"X-Last-Line": "9" * 20}, False, None),
     ],
 )
-def test_headers_say_how_far_it_goes(provider, headers, is_incomplete, last_line):
-    with provider(200, headers=headers, content=b"").open_content("out") as content:
+def test_headers_tell_how_complete_the_content_is(client_of, headers, is_incomplete, last_line):
+    with client_of(200, headers=headers, content=b"").open_content("out") as content:
         assert (content.is_incomplete, content.last_line) == (is_incomplete, last_line)
 
 
-def test_reading_resumes_with_skip_and_never_with_offset(provider):
-    asked = []
+def test_reading_resumes_with_skip_and_never_with_offset(client_of):
+    paths = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.raw_path)
+        paths.append(request.url.raw_path)
         return httpx.Response(200)
 
-    read(provider(handler))
-    read(provider(handler), skip=45)
+    read(client_of(handler))
+    read(client_of(handler), skip=45)
 
-    assert asked == [b"/v1/files/out/content", b"/v1/files/out/content?skip=45"]
+    assert paths == [b"/v1/files/out/content", b"/v1/files/out/content?skip=45"]
 
 
-def test_a_transfer_that_breaks_gives_the_whole_lines_and_then_an_error(provider):
+def test_a_broken_transfer_gives_the_complete_lines_and_then_an_error(client_of):
     def broken():
         yield LINE + b"\n" + LINE
         raise httpx.ReadError("reset")
 
-    got = []
+    lines = []
     with (
-        provider(200, content=broken()).open_content("out") as content,
+        client_of(200, content=broken()).open_content("out") as content,
         pytest.raises(ProviderUnavailable, match="reading the results"),
     ):
-        got.extend(content.lines())
+        lines.extend(content.lines())
 
-    assert got == [LINE]
+    assert lines == [LINE]
 
 
-def test_a_last_line_that_is_cut_is_never_a_line(provider):
+def test_a_last_line_that_is_cut_is_never_a_line(client_of):
     with pytest.raises(ProviderUnavailable, match="within a line"):
-        read(provider(200, content=LINE + b"\n" + LINE[:-5]))
+        read(client_of(200, content=LINE + b"\n" + LINE[:-5]))
 
 
 @pytest.mark.parametrize("size", [3, 7, 1000])
-def test_a_line_that_is_too_long_may_be_cut_so_that_the_next_ones_are_read(
-    provider, monkeypatch, size
+def test_a_line_that_is_too_long_may_be_cut_so_that_the_next_lines_are_read(
+    client_of, monkeypatch, size
 ):
     monkeypatch.setattr("batchapp.providers.result_stream.MAX_LINE_BYTES", 10)
     body = b"1\n" + 25 * b"2" + b"\n" + 10 * b"3" + b"\n" + 11 * b"4"
     pieces = (body[start : start + size] for start in range(0, len(body), size))
 
-    with provider(200, content=pieces).open_content("file") as opened:
+    with client_of(200, content=pieces).open_content("file") as opened:
         lines = list(opened.lines(cut_long=True))
 
     assert lines == [b"1", 10 * b"2", 10 * b"3", 10 * b"4"]
 
 
-def test_half_a_line_at_the_end_is_kept_on_demand(provider):
-    with provider(200, content=b'{"a": 1}\n{"b": ').open_content("file") as opened:
+def test_half_a_line_at_the_end_is_yielded_on_demand(client_of):
+    with client_of(200, content=b'{"a": 1}\n{"b": ').open_content("file") as opened:
         assert list(opened.lines(keep_torn=True)) == [b'{"a": 1}', b'{"b":']
 
 
-def test_a_line_without_end_is_given_up(provider, monkeypatch):
+def test_a_line_without_end_is_abandoned(client_of, monkeypatch):
     monkeypatch.setattr("batchapp.providers.result_stream.MAX_LINE_BYTES", 1000)
 
     with pytest.raises(ProviderUnavailable, match="longer than 1000 bytes"):
-        read(provider(200, content=(b"x" * 400 for _ in range(1000))))
+        read(client_of(200, content=(b"x" * 400 for _ in range(1000))))
 
 
 @pytest.mark.parametrize(
@@ -121,32 +121,32 @@ def test_a_line_without_end_is_given_up(provider, monkeypatch):
         {"content": iter([b"\n", b" <!DOCTYPE html><title>x"])},
     ],
 )
-def test_a_web_page_is_no_content(provider, answer):
+def test_a_web_page_is_no_content(client_of, answer):
     with pytest.raises(ProviderUnavailable, match="HTML page"):
-        read(provider(200, **answer))
+        read(client_of(200, **answer))
 
 
-def test_a_missing_file_is_refused_when_it_is_opened(provider):
+def test_a_missing_file_is_refused_when_it_is_opened(client_of):
     with pytest.raises(ProviderRejected, match="File with ID x not found") as caught:
-        read(provider(404, text="File with ID x not found"))
+        read(client_of(404, text="File with ID x not found"))
 
     assert caught.value.reason is Reason.NOT_FOUND
 
 
-def test_the_readers_own_errors_pass_untouched(provider):
-    with pytest.raises(ZeroDivisionError), provider(200, content=LINE).open_content("out"):
+def test_errors_of_the_caller_are_raised_unchanged(client_of):
+    with pytest.raises(ZeroDivisionError), client_of(200, content=LINE).open_content("out"):
         1 / 0  # noqa: B018
 
 
-def test_a_reader_may_leave_early(provider):
-    given = []
+def test_a_caller_may_stop_reading_early(client_of):
+    chunks = []
 
     def many():
         for _ in range(1000):
-            given.append(1)
+            chunks.append(1)
             yield LINE + b"\n"
 
-    with provider(200, content=many()).open_content("out") as content:
+    with client_of(200, content=many()).open_content("out") as content:
         assert next(content.lines()) == LINE
 
-    assert len(given) < 10
+    assert len(chunks) < 10

@@ -1,4 +1,4 @@
-"""What the provider charges, as it tells those who hold a platform key."""
+"""The provider's prices, which a platform key can read."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -21,9 +21,9 @@ def sandbox(tmp_path_factory) -> Iterator[str]:
         yield url
 
 
-def test_the_sandbox_tells_every_tariff_to_a_platform_key(sandbox: str) -> None:
+def test_a_platform_key_reads_every_tariff_of_the_sandbox(sandbox: str) -> None:
     with connect(management_url(f"{sandbox}/ai/v1"), "dw-platform-1") as client:
-        models = {each.model: each for each in client.list_tariffs()}
+        models = {model.model: model for model in client.list_tariffs()}
 
     assert len(models) == 12
     prices = {window: models[MODEL].price(window) for window in ("24h", "1h", "realtime", "7d")}
@@ -35,7 +35,7 @@ def test_the_sandbox_tells_every_tariff_to_a_platform_key(sandbox: str) -> None:
     }
 
 
-def test_a_key_that_batches_run_on_is_refused(sandbox: str) -> None:
+def test_a_key_for_batches_is_rejected(sandbox: str) -> None:
     with (
         connect(management_url(sandbox), "sk-inference") as client,
         pytest.raises(ProviderRejected) as caught,
@@ -50,38 +50,38 @@ def model(name: str, *tariffs: dict[str, object]) -> dict[str, object]:
 
 
 def tariff(**changes: object) -> dict[str, object]:
-    known = {
+    fields = {
         "input_price_per_token": "0.00000005",
         "output_price_per_token": "0.0000002",
         "api_key_purpose": "batch",
         "completion_window": "24h",
         "is_active": True,
     }
-    return known | changes
+    return fields | changes
 
 
-def test_pages_are_read_until_all_models_are_named(provider) -> None:
+def test_pages_are_read_until_all_models_are_listed(client_of) -> None:
     names = [f"model-{number}" for number in range(7)]
-    asked = []
+    queries = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(dict(request.url.params))
+        queries.append(dict(request.url.params))
         skip = int(request.url.params["skip"])
         rows = [model(name, tariff()) for name in names[skip : skip + 3]]
         return httpx.Response(200, json={"data": rows, "total_count": len(names)})
 
-    found = provider(answer).list_tariffs()
+    models = client_of(answer).list_tariffs()
 
-    assert [each.model for each in found] == names
-    assert [each["skip"] for each in asked] == ["0", "3", "6"]
-    assert {each["include"] for each in asked} == {"pricing"}
+    assert [model.model for model in models] == names
+    assert [query["skip"] for query in queries] == ["0", "3", "6"]
+    assert {query["include"] for query in queries} == {"pricing"}
 
 
-def test_a_list_that_ends_early_is_not_taken_for_the_whole(provider) -> None:
+def test_a_list_that_ends_early_is_not_complete(client_of) -> None:
     answer = {"data": [model("a", tariff())], "total_count": 2}
 
     with pytest.raises(ProviderUnavailable, match="ended early"):
-        provider(200, json=answer).list_tariffs()
+        client_of(200, json=answer).list_tariffs()
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_a_list_that_ends_early_is_not_taken_for_the_whole(provider) -> None:
         {"data": [model("a", tariff(output_price_per_token="-1"))], "total_count": 1},
     ],
 )
-def test_an_answer_without_prices_is_none(provider, answer: object) -> None:
+def test_an_answer_without_prices_is_none(client_of, answer: object) -> None:
     with pytest.raises(ProviderUnavailable):
-        provider(200, json=answer).list_tariffs()
+        client_of(200, json=answer).list_tariffs()
 
 
-def test_of_a_models_tariffs_the_one_of_the_window_counts_then_the_one_of_all() -> None:
-    found = ModelTariffs.from_json(
+def test_the_tariff_of_the_window_counts_before_the_tariff_of_all_windows() -> None:
+    tariffs = ModelTariffs.from_json(
         model(
             "a",
             tariff(completion_window=None, input_price_per_token="0.000003"),
@@ -110,7 +110,7 @@ def test_of_a_models_tariffs_the_one_of_the_window_counts_then_the_one_of_all() 
         )
     )
 
-    prices = [found.price(window) for window in ("24h", "1h", "realtime")]
+    prices = [tariffs.price(window) for window in ("24h", "1h", "realtime")]
 
     assert [price and price.input for price in prices] == [Decimal("0.05"), Decimal(3), None]
 
@@ -124,5 +124,5 @@ def test_of_a_models_tariffs_the_one_of_the_window_counts_then_the_one_of_all() 
         ("https://proxy.test/doubleword/ai/v1", "https://proxy.test/doubleword"),
     ],
 )
-def test_prices_are_asked_for_where_the_provider_tells_them(base_url, management) -> None:
+def test_prices_are_read_at_the_management_api(base_url, management) -> None:
     assert management_url(base_url) == management
