@@ -1,5 +1,6 @@
 """The documents name only what exists, and leave out nothing that they promise to list."""
 
+import ast
 import re
 
 import pytest
@@ -38,6 +39,21 @@ def test_the_settings_table_names_what_the_code_reads():
 
     assert len(set(table)) == len(table)
     assert set(table) == read_by_code()
+
+
+@pytest.mark.parametrize("command", ["run", "preflight"])
+def test_the_readme_names_every_key_of_the_json_that_a_command_prints(command):
+    text = section(ROOT / "README.md", "From scripts and cron")
+    printed = re.search(rf"manage\.py {command} .*?one JSON object:(.*?)\. ", text, re.DOTALL)
+    module = ast.parse((ROOT / f"batchapp/management/commands/{command}.py").read_text())
+    dicts = [node for node in ast.walk(module) if isinstance(node, ast.Dict)]
+    keys = [{key.value for key in node.keys if isinstance(key, ast.Constant)} for node in dicts]
+    first = next(names for names in keys if "requests" in names and len(names) > 5)
+
+    assert printed
+    assert set(re.findall(r"`(\w+)`", printed[1])) == first | next(
+        (names for names in keys if "output_path" in names), set()
+    )
 
 
 @every_document
