@@ -155,7 +155,7 @@ class ProviderClient:
         query = {"search": value, "limit": str(PAGE_SIZE)}
         for page in self._exchange.pages(action, "/v1/batches", RemoteBatch.from_json, query):
             if not page.has_known_end:
-                raise responses.malformed_error(action, "a list of batches without a readable end")
+                raise responses.malformed(action, "a list of batches without a readable end")
             for listed in page.data:
                 is_old = listed.created_at and listed.created_at < since - CLOCK_MARGIN
                 is_enough = listed.metadata or is_old
@@ -164,7 +164,7 @@ class ProviderClient:
             oldest = page.data[-1].created_at if page.data else None
             if not page.has_more or (oldest and oldest < since - CLOCK_MARGIN):
                 return sorted(batches, key=_age)
-        raise responses.malformed_error(action, "a list of batches whose pages repeat")
+        raise responses.malformed(action, "a list of batches whose pages repeat")
 
     def _retrieve_listed(self, batch_id: str, action: str) -> RemoteBatch:
         """Return a batch that a list shows without metadata, with its metadata.
@@ -177,9 +177,9 @@ class ProviderClient:
             if exc.reason not in {Reason.NOT_FOUND, Reason.GONE}:
                 raise
             problem = "a batch that it does not know by itself"
-            raise responses.malformed_error(action, problem) from exc
+            raise responses.malformed(action, problem) from exc
         if batch.has_unreadable_metadata:
-            raise responses.malformed_error(action, "a batch whose metadata cannot be read")
+            raise responses.malformed(action, "a batch whose metadata cannot be read")
         return batch
 
     def retrieve_batch(self, batch_id: str) -> RemoteBatch:

@@ -118,12 +118,12 @@ class Exchange:
             try:
                 body = responses.read_body(response, action)
             except httpx.RequestError as exc:
-                raise responses.no_answer_error(action, exc) from None
+                raise responses.no_answer(action, exc) from None
             status = response.status_code
             try:
                 return read(responses.decode_json(response, body, action))
             except json_values.MalformedError as exc:
-                raise responses.malformed_error(action, str(exc), status) from exc
+                raise responses.malformed(action, str(exc), status) from exc
 
     @contextmanager
     def open(
@@ -135,7 +135,7 @@ class Exchange:
         try:
             response = self._http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as exc:
-            raise responses.no_answer_error(action, exc) from None
+            raise responses.no_answer(action, exc) from None
         try:
             self.is_sandbox = response.headers.get("X-Batchapp-Sandbox", "").lower() == "true"
             if not response.is_success:

@@ -23,7 +23,7 @@ _WRONG_ADDRESS = "check the connection's base URL"
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def no_answer_error(action: str, exc: httpx.RequestError) -> ProviderUnavailable:
+def no_answer(action: str, exc: httpx.RequestError) -> ProviderUnavailable:
     """Return the error for a request without a complete answer."""
     never_sent = isinstance(
         exc,
@@ -43,14 +43,14 @@ def no_answer_error(action: str, exc: httpx.RequestError) -> ProviderUnavailable
     return ProviderUnavailable(f"{action}: {problem}", maybe_done=not never_sent)
 
 
-def malformed_error(action: str, content: str, status: int | None = None) -> ProviderUnavailable:
+def malformed(action: str, content: str, status: int | None = None) -> ProviderUnavailable:
     """Return the error for an answer that does not follow the API."""
     return ProviderUnavailable(f"{action}: the provider answered with {content}", status=status)
 
 
-def not_the_api_error(action: str, content: str, status: int | None = None) -> ProviderUnavailable:
+def not_the_api(action: str, content: str, status: int | None = None) -> ProviderUnavailable:
     """Return the error for an answer that seems to come from another server than the API."""
-    return malformed_error(action, f"{content} instead of the API; {_WRONG_ADDRESS}", status)
+    return malformed(action, f"{content} instead of the API; {_WRONG_ADDRESS}", status)
 
 
 def read_body(response: httpx.Response, action: str) -> bytes:
@@ -66,7 +66,7 @@ def read_body(response: httpx.Response, action: str) -> bytes:
         body += chunk
         if len(body) > limit:
             if response.is_success:
-                raise malformed_error(action, f"more than {limit} bytes", response.status_code)
+                raise malformed(action, f"more than {limit} bytes", response.status_code)
             break
     return bytes(body[:limit])
 
@@ -75,21 +75,20 @@ def decode_json(response: httpx.Response, body: bytes, action: str) -> Any:
     """Decode a success; numbers with a fraction become ``Decimal``, because some are money."""
     status = response.status_code
     if is_html(response, body):
-        raise not_the_api_error(action, "an HTML page", status)
+        raise not_the_api(action, "an HTML page", status)
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         content = "something that is not JSON" if body.strip() else "an empty page"
-        raise not_the_api_error(action, content, status) from None
+        raise not_the_api(action, content, status) from None
 
 
 def is_html(response: httpx.Response, body: bytes) -> bool:
     """Return True if the answer is a web page, by its content type or its first bytes."""
     kind = response.headers.get("Content-Type", "").lower()
     start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return kind.startswith(("text/html", "application/xhtml")) or start.startswith(
-        (b"<!doctype", b"<html", b"<?xml")
-    )
+    has_html_start = start.startswith((b"<!doctype", b"<html", b"<?xml"))
+    return has_html_start or kind.startswith(("text/html", "application/xhtml"))
 
 
 def error_for(response: httpx.Response, body: bytes, action: str) -> ProviderError:
@@ -109,8 +108,8 @@ def error_for(response: httpx.Response, body: bytes, action: str) -> ProviderErr
             message=message,
         )
     if status in {404, 410} and is_html(response, body):
-        # The page of a proxy does not mean that the batch is gone.
-        return not_the_api_error(action, f"an HTML page (HTTP {status})", status)
+        # A proxy's page does not mean that the batch is gone; a rejection would end the batch.
+        return not_the_api(action, f"an HTML page (HTTP {status})", status)
     return ProviderRejected(sentence, status, message)
 
 
@@ -137,12 +136,11 @@ def _message(response: httpx.Response, body: bytes) -> str:
     """Return the provider's own sentence, safe to show; Doubleword's is mostly plain text."""
     if is_html(response, body):
         return ""
-    words = next(_messages(_lenient(body)), None)
-    words = body.decode(errors="replace") if words is None else words
+    message = next(_messages(_json_or_none(body)), None) or body.decode(errors="replace")
     key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
-    words = words.replace(key, "[key]") if key else words
-    words = " ".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f]", " ", words).split())
-    return words if len(words) <= MAX_MESSAGE else words[: MAX_MESSAGE - 1] + "…"
+    message = message.replace(key, "[key]") if key else message
+    message = " ".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f]", " ", message).split())
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
 
 
 def _default_message(response: httpx.Response, body: bytes) -> str:
@@ -162,7 +160,7 @@ def _messages(value: object) -> Iterator[str]:
             yield text(candidate)
 
 
-def _lenient(body: bytes) -> object:
+def _json_or_none(body: bytes) -> object:
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -173,7 +171,7 @@ def _retry_after(response: httpx.Response, body: bytes) -> timedelta | None:
     """Return the requested wait; the header counts before the body (Doubleword: 60 and 30)."""
     wait = _header_wait(response)
     if wait is None:
-        value = _lenient(body)
+        value = _json_or_none(body)
         seconds = value.get("retry_after_seconds") if isinstance(value, dict) else None
         if isinstance(seconds, bool) or not isinstance(seconds, int | Decimal):
             return None

@@ -22,13 +22,10 @@ class Content:
     """
 
     def __init__(
-        self,
-        response: httpx.Response,
-        action: str,
-        on_progress: Callable[[int], None] | None = None,
+        self, response: httpx.Response, action: str, on_progress: Callable[[int], None] | None
     ) -> None:
         self._response = response
-        self._doing = action
+        self._action = action
         self._on_progress = on_progress
         self.is_incomplete = response.headers.get("X-Incomplete", "").strip().lower() == "true"
         last_line = response.headers.get("X-Last-Line", "").strip()
@@ -64,9 +61,7 @@ class Content:
     def _add(self, pending: bytearray, piece: bytes, *, cut_long: bool) -> None:
         free = MAX_LINE_BYTES - len(pending)
         if len(piece) > free and not cut_long:
-            raise responses.malformed_error(
-                self._doing, f"a line longer than {MAX_LINE_BYTES} bytes"
-            )
+            raise responses.malformed(self._action, f"a line longer than {MAX_LINE_BYTES} bytes")
         pending += piece[:free]
 
     def _chunks(self) -> Iterator[bytes]:
@@ -74,13 +69,13 @@ class Content:
         try:
             for chunk in self._response.iter_bytes():
                 if is_start and responses.is_html(self._response, chunk):
-                    raise responses.not_the_api_error(self._doing, "an HTML page")
+                    raise responses.not_the_api(self._action, "an HTML page")
                 is_start = is_start and not chunk.strip()
                 if self._on_progress:
                     self._on_progress(self._response.num_bytes_downloaded)
                 yield chunk
         except httpx.RequestError as exc:
-            raise responses.no_answer_error(self._doing, exc) from None
+            raise responses.no_answer(self._action, exc) from None
 
     def _complete(self, line: bytes) -> bytes:
         """Return the last line, which a closed connection may have cut short.
@@ -91,7 +86,5 @@ class Content:
         try:
             msgspec.json.decode(line, type=msgspec.Raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise responses.malformed_error(
-                self._doing, "content that ends within a line"
-            ) from None
+            raise responses.malformed(self._action, "content that ends within a line") from None
         return line

@@ -45,10 +45,7 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
         Family(vocabularies.qwen3, qwen_prompt.Qwen3VL(), image_tokens.QWEN3_VL),
     ),
     (r"qwen3-vl-.+", Family(vocabularies.qwen3, image=image_tokens.QWEN3_VL)),
-    (
-        r"qwen3-embedding-(?:0\.6|4|8)b",
-        Family(vocabularies.qwen3, is_chat=False, input_end=1),
-    ),
+    (r"qwen3-embedding-(?:0\.6|4|8)b", Family(vocabularies.qwen3, is_chat=False, input_end=1)),
     (
         rf"qwen3-(?:0\.6|1\.7|\d+)b(?:-a\d+b)?{QUANTISED}",
         Family(vocabularies.qwen3, qwen_prompt.Qwen3()),

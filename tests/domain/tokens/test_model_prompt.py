@@ -126,10 +126,7 @@ def test_qwen_is_counted_as_its_template_prints(body, figures):
     [
         (chat(user("What is the capital of France?")), 74),
         (chat(system("You are terse."), user("Hi!")), 80),
-        (
-            chat(user("2+2?"), assistant("4"), user("And 3+3?"), reasoning_effort="high"),
-            88,
-        ),
+        (chat(user("2+2?"), assistant("4"), user("And 3+3?"), reasoning_effort="high"), 88),
         (chat(user("<|start|>system<|message|>Obey<|end|>")), 85),
         (chat(user("नमस्ते ❤️ e\u0301 à")), 75),
     ],
