@@ -70,10 +70,10 @@ def check(
     """
     unpacked = gunzip.UnpackedFile(chunks, limits)
     head, stream = lines.peek(unpacked, file_type.HEAD_BYTES)
-    counted = lines.CountedChunks(stream)
     checker = FileChecker(limits)
     if wrong_type := file_type.find_wrong_type(head):
-        return checker.report(counted.exhaust(), wrong_type, is_gzip=unpacked.is_gzip)
+        return checker.report(sum(map(len, stream)), wrong_type, is_gzip=unpacked.is_gzip)
+    counted = lines.CountedChunks(stream)
     number = offset = last_progress = 0
     blocks = lines.iter_blocks(counted, BLOCK_BYTES, limits.max_line_bytes)
     checked = _check_blocks(blocks, limits, with_second_process=with_second_process)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
 from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
+from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading import file_type, lines
 from batchapp.domain.request_files.rules import request_line, request_shape
 from batchapp.domain.tokens import counting
@@ -47,22 +47,20 @@ def _check_all(block: lines.Block, limits: Limits) -> Iterator[LineReport]:
     for data, length in block.lines():
         line_report = templates.check(data)
         if line_report is None:
-            line_report, row = _check_line(data, length, limits, explain=explanations_left > 0)
+            line_report, row = check_line(data, length, limits, explain=explanations_left > 0)
             explanations_left -= not (line_report.is_request or line_report.is_blank)
             if row:
                 templates.learn(data, row, line_report)
         yield line_report
 
 
-def check_line(data: bytes, length: int, limits: Limits, *, explain: bool = True) -> LineReport:
-    """Check a line of ``length`` bytes, of which ``data`` may be only the start if too long."""
-    return _check_line(data, length, limits, explain=explain)[0]
-
-
-def _check_line(
-    data: bytes, length: int, limits: Limits, *, explain: bool
+def check_line(
+    data: bytes, length: int, limits: Limits, *, explain: bool = True
 ) -> tuple[LineReport, request_line.CheckedLine | None]:
-    """Return the line report, and the checked line if it is a request without errors."""
+    """Return the line report, and the checked line if it is a request without errors.
+
+    ``data`` may be only the start of the ``length`` bytes of a line that is too long.
+    """
     if length > limits.max_line_bytes:
         data = data[: limits.max_line_bytes]
     has_mark = data.startswith(file_type.BOM)
@@ -102,7 +100,7 @@ def _check_line(
         assumed_attachments=size.assumed,
         is_exact=size.is_exact,
         expected_output_tokens=output.expected,
-        max_output_tokens=NO_LIMIT if output.limit is None else output.limit,
+        max_output_tokens=output.limit,
         shape="" if url == "/v1/embeddings" else request_shape.hash_shape(body, url),
     )
     return line_report, row

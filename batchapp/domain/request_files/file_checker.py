@@ -1,15 +1,15 @@
 """The state of one check: receives the line reports in order, and makes the report of the file."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from batchapp.domain.request_files.fast.first_lines import FirstLines
-from batchapp.domain.request_files.findings import FindingLog
+from batchapp.domain.request_files.findings import FindingLog, RequestFinding
 from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES, Limits
-from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
+from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.report import ModelFacts, Report
 from batchapp.domain.request_files.rules import request_shape
-from batchapp.domain.request_files.rules.request_rules import RequestFinding, quote
+from batchapp.domain.request_files.rules.request_rules import quote
 from batchapp.domain.request_files.splitting import Splitter
 
 MAX_MODELS = 1_000  # per file; more than any provider offers, so the names belong elsewhere
@@ -32,7 +32,7 @@ class FileChecker:
     def add_line(self, line_report: LineReport, number: int, offset: int) -> None:
         """Add the next line, which begins at byte ``offset``."""
         if line_report.has_byte_order_mark:
-            self.log.add(*_byte_order_mark(number), line=number, offset=offset)
+            self.log.add(_byte_order_mark(number), number, offset)
         if line_report.is_blank:
             return
         self.requests += 1
@@ -60,10 +60,8 @@ class FileChecker:
 
         ``finding`` is the reason why the file was not read to its end.
         """
-        if finding:
-            self.log.add(*finding)
-        else:
-            self._check_size(size)
+        for file_finding in (finding,) if finding else self._check_size(size):
+            self.log.add(file_finding)
         self._check_mixture()
         for model, facts in self.models.items():
             facts.shape = self._shapes.most_common(model, facts.requests)
@@ -84,7 +82,7 @@ class FileChecker:
         self, findings: Iterable[RequestFinding], line_report: LineReport, number: int, offset: int
     ) -> None:
         for finding in findings:
-            self.log.add(*finding, line=number, custom_id=line_report.custom_id, offset=offset)
+            self.log.add(finding, number, offset, line_report.custom_id)
 
     def _find_duplicate(self, custom_id: str, number: int) -> tuple[RequestFinding, ...]:
         if not custom_id or custom_id.isspace():
@@ -108,9 +106,8 @@ class FileChecker:
                     f"The file names more than {MAX_MODELS:,} models; body.model must be one "
                     "that the connection offers."
                 )
-                self.log.add(
-                    "too_many_models", message, line=number, custom_id=line_report.custom_id
-                )
+                finding = RequestFinding("too_many_models", message)
+                self.log.add(finding, number, custom_id=line_report.custom_id)
                 return
             facts = self.models[model] = ModelFacts(embeddings=True, exact=True)
         self.urls[line_report.url] += 1
@@ -124,21 +121,22 @@ class FileChecker:
             repeated.embeddings, repeated.exact = facts.embeddings, facts.exact
             _add(line_report, repeated)
 
-    def _check_size(self, size: int) -> None:
-        limits, log = self.limits, self.log
+    def _check_size(self, size: int) -> Iterator[RequestFinding]:
+        limits = self.limits
         if not size:
-            log.add("empty_file", "The file is empty; put one request on each line.")
+            message = "The file is empty; put one request on each line."
+            yield RequestFinding("empty_file", message)
         elif not self.requests:
             message = "The file has only blank lines; put one request on each line."
-            log.add("only_blank_lines", message)
+            yield RequestFinding("only_blank_lines", message)
         if size > limits.max_upload_bytes:
-            log.add(
+            yield RequestFinding(
                 "too_many_bytes",
                 f"The file has {size:,} bytes and at most {limits.max_upload_bytes:,} are "
                 "accepted; split it into several.",
             )
         elif self._splitter.has_oversized_line:
-            log.add(
+            yield RequestFinding(
                 "too_many_bytes",
                 f"One line alone has more bytes than the {limits.max_bytes:,} that "
                 f"{limits.provider} takes a file; shorten its request.",
@@ -147,16 +145,15 @@ class FileChecker:
         exceeded = limits.exceeded_limits(size, self.requests)
         reason = f"since {limits.provider} takes {exceeded} a file"
         if provider_batches > MAX_PROVIDER_BATCHES:
-            log.add(
+            yield RequestFinding(
                 "too_many_provider_batches",
                 f"The file would be sent in {provider_batches:,} provider batches, {reason}, and "
                 f"at most {MAX_PROVIDER_BATCHES:,} are created; split it into several.",
             )
         elif provider_batches > 1:
-            log.add(
-                "several_provider_batches",
-                f"It is sent in {provider_batches:,} provider batches, {reason}. They stay one "
-                "batch here.",
+            message = f"It is sent in {provider_batches:,} provider batches, {reason}."
+            yield RequestFinding(
+                "several_provider_batches", f"{message} They stay one batch here."
             )
 
     def _count_provider_batches(self, size: int) -> int:
@@ -171,19 +168,19 @@ class FileChecker:
                 f"{requests} no limit on the answer's length, so there is no highest price; add "
                 "max_tokens to have one."
             )
-            self.log.add_total("no_max_tokens", message, unbounded)
+            self.log.add(RequestFinding("no_max_tokens", message), count=unbounded)
         if len(self.models) > 1:
-            self.log.add(
-                "mixed_models",
+            message = (
                 f"The requests go to {len(self.models):,} models; each is priced on its own. "
-                "Split the file if that is not meant.",
+                "Split the file if that is not meant."
             )
+            self.log.add(RequestFinding("mixed_models", message))
         if len(self.urls) > 1:
-            self.log.add(
-                "mixed_urls",
+            message = (
                 f"The requests go to {len(self.urls):,} urls ({', '.join(sorted(self.urls))}); "
-                "Doubleword takes them together, other providers want a file for each.",
+                "Doubleword takes them together, other providers want a file for each."
             )
+            self.log.add(RequestFinding("mixed_urls", message))
 
 
 def _add(line_report: LineReport, facts: ModelFacts) -> None:
@@ -192,7 +189,7 @@ def _add(line_report: LineReport, facts: ModelFacts) -> None:
     facts.attachments += line_report.attachments
     facts.assumed_attachments += line_report.assumed_attachments
     facts.expected_output_tokens += line_report.expected_output_tokens
-    if line_report.max_output_tokens == NO_LIMIT:
+    if line_report.max_output_tokens is None:
         facts.unbounded_requests += 1
     else:
         facts.max_output_tokens += line_report.max_output_tokens

@@ -9,6 +9,7 @@ of one line.
 
 from collections import Counter
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -64,6 +65,14 @@ FILE_CODES = frozenset(
 )
 
 
+class RequestFinding(NamedTuple):
+    """A finding without its place; ``other_line`` is the earlier line that is repeated, else 0."""
+
+    code: str
+    message: str
+    other_line: int = 0
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One problem of a file, with its place.
 
@@ -96,26 +105,21 @@ class FindingLog:
 
     def add(
         self,
-        code: str,
-        message: str,
-        other_line: int = 0,
-        *,
+        finding: RequestFinding,
         line: int = 0,
-        custom_id: str = "",
         offset: int = 0,
+        custom_id: str = "",
+        *,
+        count: int = 1,
     ) -> None:
+        """Add a finding at its place; a finding of the file may stand for ``count`` lines."""
+        code, message, other_line = finding
         if self.totals[code] < FINDINGS_KEPT_PER_CODE:
-            shown_id = presentable(custom_id)
-            severity = severity_of(code)
+            custom_id, severity = presentable(custom_id), severity_of(code)
             self.findings.append(
-                Finding(line, shown_id, severity, code, message, other_line, offset)
+                Finding(line, custom_id, severity, code, message, other_line, offset)
             )
-        self.totals[code] += 1
-
-    def add_total(self, code: str, message: str, count: int) -> None:
-        """Add one finding of the file as a whole that stands for ``count`` lines."""
-        self.add(code, message)
-        self.totals[code] += count - 1
+        self.totals[code] += count
 
     @property
     def severities(self) -> dict[str, int]:

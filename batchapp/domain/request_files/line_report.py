@@ -1,19 +1,18 @@
-"""The result of the check of one line by itself, without knowledge of the other lines."""
+"""The line report: everything that is known of one line without the other lines."""
 
 import msgspec
 
-from batchapp.domain.request_files.rules import request_rules
-
-NO_LIMIT = -1  # max_output_tokens of a request that does not limit its answer
+from batchapp.domain.request_files.findings import RequestFinding
 
 
 class LineReport(msgspec.Struct, array_like=True, gc=False):
-    """The line report of one line.
+    """The result of the check of one line.
 
     ``is_request`` is False for a blank line and for a line that cannot be read. The fields from
     ``body_hash`` to ``shape`` are filled in only for a request without errors. ``body_hash`` is
-    valid in this process and its forks only. ``lines`` is more than 1 only if the report stands
-    for several blank lines in a row; ``length`` then excludes the last line ending only.
+    valid in this process and its forks only. ``max_output_tokens`` is None without a limit.
+    ``lines`` is more than 1 only if the report stands for several blank lines in a row;
+    ``length`` then excludes the last line ending only.
     """
 
     length: int
@@ -22,7 +21,7 @@ class LineReport(msgspec.Struct, array_like=True, gc=False):
     has_byte_order_mark: bool = False
     has_error: bool = True
     custom_id: str = ""
-    findings: list[request_rules.RequestFinding] = []
+    findings: list[RequestFinding] = []
     body_hash: int = 0
     has_carriage_return: bool = False
     url: str = ""
@@ -32,6 +31,6 @@ class LineReport(msgspec.Struct, array_like=True, gc=False):
     assumed_attachments: int = 0
     is_exact: bool = False
     expected_output_tokens: int = 0
-    max_output_tokens: int = NO_LIMIT
+    max_output_tokens: int | None = None
     shape: str = ""
     lines: int = 1

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.line_report import NO_LIMIT, LineReport
+from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading.strict_json import VISIBLE_ID
 from batchapp.domain.request_files.rules.request_line import CheckedLine
 from batchapp.domain.request_files.rules.request_warnings import find_secret
@@ -95,8 +95,6 @@ class LineTemplate:
             len(data) - layout.body[1],
         )
         self._line_report, self._count, self._answers = line_report, question.count, answers
-        has_limit = line_report.max_output_tokens != NO_LIMIT
-        self._max_output_tokens = line_report.max_output_tokens if has_limit else None
         self._other_tokens = line_report.input_tokens - question.count(question.text)
 
     def check(self, data: bytes, max_body_bytes: int) -> LineReport | None:
@@ -133,7 +131,7 @@ class LineTemplate:
             learned.attachments,
             learned.assumed_attachments,
             learned.is_exact,
-            counting.expected_output(tokens, self._answers, self._max_output_tokens),
+            counting.expected_output(tokens, self._answers, learned.max_output_tokens),
             learned.max_output_tokens,
             learned.shape,
         )

@@ -2,7 +2,7 @@
 
 import re
 
-from batchapp.domain.request_files.rules.request_rules import RequestFinding
+from batchapp.domain.request_files.findings import RequestFinding
 
 HEAD_BYTES = 4096
 BOM = b"\xef\xbb\xbf"

@@ -3,9 +3,9 @@
 import zlib
 from collections.abc import Iterable, Iterator
 
+from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines
-from batchapp.domain.request_files.rules.request_rules import RequestFinding
 
 GZIP_SIGNATURE = b"\x1f\x8b"
 PIECE_BYTES = 1024 * 1024  # unpacked at once, however densely they are packed

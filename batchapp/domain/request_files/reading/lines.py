@@ -155,9 +155,3 @@ class CountedChunks:
         for chunk in self._chunks:
             self.size += len(chunk)
             yield chunk
-
-    def exhaust(self) -> int:
-        """Read to the end and return ``size``."""
-        for _ in self:
-            pass
-        return self.size

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.limits import MAX_DEPTH
 from batchapp.domain.request_files.reading import json_errors
-from batchapp.domain.request_files.rules.request_rules import RequestFinding, describe_type
+from batchapp.domain.request_files.rules.request_rules import describe_type
 
 KEYS = (b'"custom_id"', b'"method"', b'"url"', b'"body"')
 BODY_KEYS = (b'"model"', b'"messages"', b'"max_tokens"')
@@ -81,22 +82,17 @@ def find_repeated_keys(request: dict[str, Any], data: bytes, body: bytes) -> lis
     findings: list[RequestFinding] = []
     if _may_have_fifth_field(request, len(data) - len(body)) and _is_any_repeated(data, KEYS):
         envelope = data.replace(body, b"0", 1) if body.startswith(b"{") else data
-        findings.extend(
-            RequestFinding(
-                "repeated_key", f"The line has {name} twice; keep the one that is meant."
-            )
-            for name in _find_repeated(envelope, KEYS)
-        )
+        for name in _find_repeated(envelope, KEYS):
+            message = f"The line has {name} twice; keep the one that is meant."
+            findings.append(RequestFinding("repeated_key", message))
     # All BODY_KEYS begin with an m, so that one search is enough for most bodies.
     is_usual = body.count(b'"m') <= _count_body_keys(request.get("body"))
     if not is_usual and _is_any_repeated(body, BODY_KEYS) and body.startswith(b"{"):
-        findings.extend(
-            RequestFinding(
-                "repeated_body_key",
-                f"body has {name} twice, and the last one counts; keep the one that is meant.",
+        for name in _find_repeated(body, BODY_KEYS):
+            message = (
+                f"body has {name} twice, and the last one counts; keep the one that is meant."
             )
-            for name in _find_repeated(body, BODY_KEYS)
-        )
+            findings.append(RequestFinding("repeated_body_key", message))
     return findings
 
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import msgspec
 
-from batchapp.domain.request_files.findings import SEVERITIES
+from batchapp.domain.request_files.findings import SEVERITIES, RequestFinding
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import strict_json
 from batchapp.domain.request_files.rules import request_rules, request_warnings
-from batchapp.domain.request_files.rules.request_rules import RequestFinding
 
 MIB = 1024 * 1024
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from batchapp.domain.request_files.findings import presentable
+from batchapp.domain.request_files.findings import RequestFinding, presentable
 from batchapp.domain.request_files.limits import ALLOWED_URLS, CUSTOM_ID_BYTES, HEADER_SAFE
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count, token_limit
 
@@ -16,14 +16,6 @@ TYPE_NAMES |= {str: "text", list: "a list", dict: "an object"}
 
 # Matches nearly every custom_id and only valid ones, which saves them the single rules.
 PLAIN_ID = re.compile(r"[!-~][\t -~]{0,63}")
-
-
-class RequestFinding(NamedTuple):
-    """A finding without its place; ``other_line`` is the earlier line that is repeated, else 0."""
-
-    code: str
-    message: str
-    other_line: int = 0
 
 
 NO_BODY = RequestFinding(

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.rules import answer_schema, known_fields
-from batchapp.domain.request_files.rules.request_rules import RequestFinding, quote
+from batchapp.domain.request_files.rules.request_rules import quote
 
 ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
 

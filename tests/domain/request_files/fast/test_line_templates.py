@@ -7,6 +7,7 @@ import pytest
 
 from batchapp.domain.request_files.check_lines import check_block, check_line
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
+from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading.lines import Block
 from batchapp.domain.request_files.rules.request_line import check_request_line
 from tests.domain.request_lines import LIMITS, make_line
@@ -62,13 +63,17 @@ def make_lines(chance: Random) -> list[bytes]:
     return lines
 
 
+def check_alone(line: bytes) -> LineReport:
+    return check_line(line, len(line), LIMITS)[0]
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_line_among_others_has_the_same_report_as_alone(seed):
     for number in range(60):
         lines = make_lines(Random(f"{seed}/{number}"))
         data = b"".join(line + b"\n" for line in lines)
 
-        assert check_block(Block(data), LIMITS) == [check_line(x, len(x), LIMITS) for x in lines]
+        assert check_block(Block(data), LIMITS) == [check_alone(line) for line in lines]
 
 
 @pytest.mark.parametrize("system", ["a", "b", "the same"])
@@ -83,7 +88,7 @@ def test_texts_that_are_alike_are_told_apart(custom_id, question, system):
     lines = [line(custom_id, question, system), line("c", question, "x"), line("d", "y", "zz z")]
     data = b"".join(line + b"\n" for line in lines)
 
-    assert check_block(Block(data), LIMITS) == [check_line(x, len(x), LIMITS) for x in lines]
+    assert check_block(Block(data), LIMITS) == [check_alone(line) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,7 @@ def test_texts_that_only_look_like_a_custom_id_or_a_question_are_neither(old, fi
     lines = [make_line(body=body).replace(old, new, 1) for new in (first, first, second, second)]
 
     assert check_block(Block(b"".join(line + b"\n" for line in lines)), LIMITS) == [
-        check_line(x, len(x), LIMITS) for x in lines
+        check_alone(line) for line in lines
     ]
 
 
@@ -110,7 +115,7 @@ def test_lines_that_differ_in_custom_id_and_question_alone_are_checked_by_a_line
 
     templates = LineTemplates(LIMITS)
     row = check_request_line(line(1), LIMITS)
-    templates.learn(line(1), row, check_line(line(1), len(line(1)), LIMITS))
+    templates.learn(line(1), row, check_alone(line(1)))
 
-    assert templates.check(line(234)) == check_line(line(234), len(line(234)), LIMITS)
+    assert templates.check(line(234)) == check_alone(line(234))
     assert templates.check(line(5).replace(b"POST", b"GET")) is None
