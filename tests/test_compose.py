@@ -53,10 +53,10 @@ def test_a_service_sets_only_what_the_code_reads(name):
     assert set(OURS[name]["environment"]) <= read_by_code()
 
 
-def test_between_them_the_services_set_all_that_an_operator_may_want():
+def test_together_the_services_set_every_variable_of_an_operator():
     elsewhere = {"DATA_DIR", "DEBUG", "DEMO_EXIT", "DEMO_PASSWORD"}
 
-    assert {name for each in OURS.values() for name in each["environment"]} == (
+    assert {name for service in OURS.values() for name in service["environment"]} == (
         read_by_code() - elsewhere
     )
 
@@ -73,14 +73,14 @@ def test_a_missing_secret_stops_compose_and_names_itself(name):
 def test_urls_lead_to_services_of_their_kind_and_share_the_password():
     environment = OURS["web"]["environment"]
     database = urlsplit(_expanded(environment["DATABASE_URL"]))
-    given = SERVICES["postgres"]["environment"]
+    postgres = SERVICES["postgres"]["environment"]
 
     assert (database.scheme, database.hostname, database.port) == ("postgres", "postgres", 5432)
     assert (database.username, database.path) == (
-        given["POSTGRES_USER"],
-        f"/{given['POSTGRES_DB']}",
+        postgres["POSTGRES_USER"],
+        f"/{postgres['POSTGRES_DB']}",
     )
-    assert database.password == _expanded(given["POSTGRES_PASSWORD"])
+    assert database.password == _expanded(postgres["POSTGRES_PASSWORD"])
     for name in ("BROKER_URL", "CACHE_URL"):
         url = urlsplit(environment[name])
         assert (url.scheme, url.hostname, url.port) == ("redis", "redis", 6379)
@@ -113,14 +113,17 @@ def test_everything_but_migrate_starts_again_and_waits_for_what_it_needs():
     assert SERVICES["migrate"]["restart"] == "on-failure"
     for name, service in SERVICES.items():
         assert name == "migrate" or service["restart"] == "unless-stopped"
-        for needed, how in service.get("depends_on", {}).items():
-            if how["condition"] == "service_healthy":
-                assert "healthcheck" in SERVICES[needed]
+        for other, dependency in service.get("depends_on", {}).items():
+            if dependency["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[other]
             else:
-                assert (needed, how["condition"]) == ("migrate", "service_completed_successfully")
+                assert (other, dependency["condition"]) == (
+                    "migrate",
+                    "service_completed_successfully",
+                )
 
 
-def test_volumes_are_declared_used_and_shared_where_files_pass():
+def test_volumes_are_declared_and_used_and_web_and_worker_share_theirs():
     used = {volume for service in SERVICES.values() for volume in _volumes(service)}
 
     assert used == set(COMPOSE["volumes"])
@@ -132,9 +135,9 @@ def test_the_files_volume_lies_where_the_image_keeps_files_and_nothing_else(sett
     data_dir = re.search(r"DATA_DIR=(\S+)", dockerfile)
 
     assert data_dir
-    place = f"{data_dir[1]}/{settings.MEDIA_ROOT.relative_to(settings.DATA_DIR)}"
-    assert _volumes(SERVICES["web"]) == {"files": place}
-    assert re.search(rf"--owner=portal .*{place}\b", dockerfile)
+    folder = f"{data_dir[1]}/{settings.MEDIA_ROOT.relative_to(settings.DATA_DIR)}"
+    assert _volumes(SERVICES["web"]) == {"files": folder}
+    assert re.search(rf"--owner=portal .*{folder}\b", dockerfile)
 
 
 def test_the_image_copies_files_that_exist_and_reach_the_build():
@@ -148,8 +151,8 @@ def test_the_image_copies_files_that_exist_and_reach_the_build():
 
 def test_the_image_runs_as_a_user_without_rights_and_bakes_no_secret_in():
     dockerfile = (ROOT / "Dockerfile").read_text()
-    kept = re.findall(r"^(?:ENV|ARG) .*$", dockerfile, re.MULTILINE)
+    variables = re.findall(r"^(?:ENV|ARG) .*$", dockerfile, re.MULTILINE)
 
     assert "USER portal" in dockerfile.partition("CMD")[0]
-    assert not any("SECRET" in line or "KEY" in line for line in kept)
+    assert not any("SECRET" in line or "KEY" in line for line in variables)
     assert "--require-hashes" in dockerfile

@@ -1,6 +1,7 @@
 """The documents name only what exists, and leave out nothing that they promise to list."""
 
 import ast
+import functools
 import re
 
 import pytest
@@ -22,6 +23,8 @@ from tests.variables import ROOT, read_by_code
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 RECIPES = sorted((ROOT / "docs/contributing").glob("[a-z]*.md"))
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+FOR_DEVELOPERS = [ROOT / "docs/architecture.md", ROOT / "CONTRIBUTING.md", *RECIPES]
+FILE_NAME = r"[\w-]+\.(py|html|md|toml|yml|svg)"
 PARTS_OF_A_DECISION = ["Context", "Decision", "Consequences", "Rejected"]
 
 every_document = pytest.mark.parametrize(
@@ -87,6 +90,37 @@ def test_a_function_that_a_document_links_to_is_in_that_file(document):
     ]
 
     assert missing == []
+
+
+@functools.cache
+def words_of_the_code():
+    """Return every word of the code, the templates, the tests and the project files."""
+    folders = ["batchapp", "config", "templates", "tests"]
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    texts = [path.read_text() for path in paths if path.suffix in {".py", ".html"}]
+    files = ["Makefile", "Procfile", "pyproject.toml", "docker-compose.yml"]
+    return set(re.findall(r"\w+", "\n".join([*texts, *((ROOT / f).read_text() for f in files)])))
+
+
+@pytest.mark.parametrize("document", FOR_DEVELOPERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_and_paths_in_a_document_for_developers_exist(document):
+    code = re.findall(r"`([^`\n]+)`", document.read_text())
+    names = [
+        text
+        for text in code
+        if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", text)
+        and not re.fullmatch(FILE_NAME, text)
+    ]
+    paths = [text for text in code if re.fullmatch(r"[\w-]+(/[\w.-]+)+/?", text)]
+
+    assert {name for name in names if not set(name.split(".")) <= words_of_the_code()} == set()
+    assert [
+        path
+        for path in paths
+        if not any(
+            (ROOT / root / path).exists() for root in ("", "batchapp", "templates/batchapp")
+        )
+    ] == []
 
 
 def test_a_link_to_a_function_that_is_not_there_is_noticed():
