@@ -1,4 +1,4 @@
-"""What tokens cost, dated."""
+"""Prices of tokens, each valid from one time to another."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ REALTIME = "realtime"
 
 @contextmanager
 def changing_prices(connection: Connection) -> Iterator[datetime]:
-    """One change of a connection's prices at a time, all of it or none; the instant it is made."""
+    """Lock the prices of a connection for one change, in a transaction; yield the time of it."""
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         yield timezone.now()
@@ -34,48 +34,41 @@ class PriceQuerySet(models.QuerySet["Price"]):
         return self.filter(effective_from__gt=at)
 
     def not_over(self, at: datetime) -> Self:
-        """Those in force at ``at`` or later."""
+        """Return the prices in force at ``at`` or later."""
         return self.filter(Q(effective_to=None) | Q(effective_to__gt=at))
 
     def of_kind(self, price: "Price") -> Self:
-        """All rows of the same connection, model and window: one after the other in time."""
+        """Return all prices of the same connection, model and window, past and announced."""
         return self.filter(
             connection_id=price.connection_id, model=price.model, window=price.window
         )
 
-    def matched(
-        self, models_: Iterable[str], windows: Iterable[str], at: datetime
+    def match_models(
+        self, names: Iterable[str], windows: Iterable[str], at: datetime
     ) -> dict[str, dict[str, "Price"]]:
-        """Window -> model -> the row that prices it there at ``at``; see ``wildcards``."""
-        wanted = list(models_)
-        rows: dict[str, dict[str, Price]] = {window: {} for window in windows}
-        named = Q(model__in=wanted) | Q(model__contains=model_patterns.ANY)
-        for row in (
-            self.in_force(at).filter(named, window__in=rows).order_by("effective_from", "pk")
-        ):
-            rows[row.window][row.model] = row
-        found: dict[str, dict[str, Price]] = {}
-        for window, by_name in rows.items():
-            names = model_patterns.Names(by_name)
-            best = {model: names.best(model) for model in wanted}
-            found[window] = {model: by_name[name] for model, name in best.items() if name}
-        return found
+        """Return window -> model -> price at ``at``, by name or best pattern, with one query.
 
-    def books(
-        self, models_: Iterable[str], windows: Iterable[str], at: datetime
-    ) -> dict[str, dict[str, UnitPrice]]:
-        """Window -> model -> its price there at ``at``; a model without one is absent."""
-        return {
-            window: {model: row.unit_price for model, row in rows.items()}
-            for window, rows in self.matched(models_, windows, at).items()
-        }
+        A model without a price is absent.
+        """
+        names = list(names)
+        rows: dict[str, dict[str, Price]] = {window: {} for window in windows}
+        condition = Q(model__in=names) | Q(model__contains=model_patterns.WILDCARD)
+        prices = self.in_force(at).filter(condition, window__in=rows)
+        for row in prices.order_by("effective_from", "pk"):
+            rows[row.window][row.model] = row
+        matches: dict[str, dict[str, Price]] = {}
+        for window, by_name in rows.items():
+            priced = model_patterns.ModelNames(by_name)
+            best = {name: priced.best_match(name) for name in names}
+            matches[window] = {name: by_name[match] for name, match in best.items() if match}
+        return matches
 
 
 class Price(models.Model):
-    """USD per million tokens of one model in one completion window, while it is in force.
+    """USD per million tokens of one model in one completion window, for some time.
 
-    ``model`` may hold ``*``: such a row prices all models it matches that have none of their own.
-    Once a row is in force, batches may have frozen it: from then on only its end is written.
+    A ``model`` with ``*`` is a pattern, for all matching models without a price of their own.
+    Once a price is in force, batches may have frozen it: from then on only its end may change.
     """
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="prices")
@@ -128,7 +121,7 @@ class Price(models.Model):
 
     @property
     def kind(self) -> tuple[str, str]:
-        """What it is of, within its connection: rows of one kind follow each other in time."""
+        """Return what this is the price of; prices of one kind follow each other in time."""
         return self.model, self.window
 
     @property
@@ -136,38 +129,36 @@ class Price(models.Model):
         return model_patterns.is_pattern(self.model)
 
     def state(self, at: datetime) -> str:
-        """Whether it is "announced", "current" or "over"."""
+        """Return "announced", "current" or "over"."""
         if self.effective_from > at:
             return "announced"
         return "over" if self.effective_to and self.effective_to <= at else "current"
 
-    def meets(self, other: "Price") -> bool:
-        """Whether both are in force at some instant."""
-        mine, theirs = self.effective_to, other.effective_to
-        begins_in_time = theirs is None or self.effective_from < theirs
-        return begins_in_time and (mine is None or other.effective_from < mine)
+    def overlaps(self, other: "Price") -> bool:
+        """Return True if both prices are in force at some instant."""
+        starts_before = other.effective_to is None or self.effective_from < other.effective_to
+        ends_after = self.effective_to is None or other.effective_from < self.effective_to
+        return starts_before and ends_after
 
     def clean(self) -> None:
-        """Refuse a row that is in force at the same time as another of its kind, or as a rival."""
-        self.model = model_patterns.tidy(self.model.strip())
-        others = [each for each in self._neighbours() if self.meets(each)]
-        if any(each.model == self.model for each in others):
+        """Refuse a price that overlaps another of its kind, or a pattern that is ambiguous."""
+        self.model = model_patterns.merge_wildcards(self.model.strip())
+        overlapping = [price for price in self._later_candidates() if self.overlaps(price)]
+        if any(price.model == self.model for price in overlapping):
             raise ValidationError(
                 "Another price of this model and window is in force then. End it first."
             )
-        for each in others:
-            if model_patterns.are_rivals(self.model, each.model):
+        for price in overlapping:
+            if model_patterns.are_ambiguous(self.model, price.model):
                 raise ValidationError(
-                    f"{self.model} and {each.model} could both mean the same model, and neither "
+                    f"{self.model} and {price.model} could both mean the same model, and neither "
                     "says more of its name. Write one of them longer."
                 )
 
-    def _neighbours(self) -> Iterable["Price"]:
-        """Those that could stand in the way, at any time."""
-        named = Q(model=self.model)
+    def _later_candidates(self) -> PriceQuerySet:
+        """Return the prices, not over when this starts, that may conflict with this."""
+        condition = Q(model=self.model)
         if self.is_pattern:
-            named |= Q(model__contains=model_patterns.ANY)
-        rows = Price.objects.filter(
-            named, connection_id=self.connection_id, window=self.window
-        ).not_over(self.effective_from)
-        return rows.exclude(pk=self.pk)
+            condition |= Q(model__contains=model_patterns.WILDCARD)
+        prices = Price.objects.not_over(self.effective_from).exclude(pk=self.pk)
+        return prices.filter(condition, connection_id=self.connection_id, window=self.window)

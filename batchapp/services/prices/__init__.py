@@ -1,1 +1,1 @@
-"""Keep the dated price table."""
+"""Change and compare the prices of models, which are valid from one time to another."""

@@ -1,4 +1,4 @@
-"""How prices follow each other in time: what is announced, where nothing holds, what overlaps."""
+"""Show how prices follow each other in time: announcements, gaps and overlaps."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from django.db.models import Q
 from batchapp.models import Price
 from batchapp.models.providers.price import PriceQuerySet
 
-Place = tuple[int, str, str]
+PriceKey = tuple[int, str, str]  # connection id, model, window
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What comes after a price. Without ``gap_from`` another one follows at once, or it stays.
+class Succession:
+    """The price after a price, and the gap between the two.
 
-    ``gap_to`` is None where nothing follows.
+    ``gap_from`` is None without a gap; ``gap_to`` is None if no price follows the gap.
     """
 
     following: Price | None = None
@@ -26,52 +26,56 @@ class Course:
     overlaps: bool = False
 
 
-def courses(prices: Sequence[Price]) -> dict[int, Course]:
-    """The course of each of ``prices``, by primary key; one query for all."""
+def find_successions(prices: Sequence[Price]) -> dict[int, Succession]:
+    """Return primary key -> succession of each of ``prices``, with one query for all."""
     rows = Price.objects.filter(
         model__in={row.model for row in prices},
         connection__in={row.connection_id for row in prices},
     )
-    places: dict[Place, list[Price]] = defaultdict(list)
+    by_key: dict[PriceKey, list[Price]] = defaultdict(list)
     for row in rows.order_by("effective_from", "pk"):
-        places[_place(row)].append(row)
-    return {row.pk: _course(row, places[_place(row)]) for row in prices}
+        by_key[_key(row)].append(row)
+    return {row.pk: _succession(row, by_key[_key(row)]) for row in prices}
 
 
 def changes_ahead(
     prices: PriceQuerySet, at: datetime
 ) -> tuple[list[tuple[Price, Price | None]], list[Price]]:
-    """Announced prices with what each replaces, the next first; and those that end for nothing."""
-    moving = prices.not_over(at).filter(Q(effective_from__gt=at) | ~Q(effective_to=None))
-    rows = list(moving.order_by("effective_from", "model", "window", "pk"))
-    begins = {(_place(row), row.effective_from) for row in rows}
-    ends = {(_place(row), row.effective_to): row for row in rows}
+    """Return announced prices with the price each replaces, and prices that end without another.
+
+    Both lists start with the next change.
+    """
+    changing = prices.not_over(at).filter(Q(effective_from__gt=at) | ~Q(effective_to=None))
+    rows = list(changing.order_by("effective_from", "model", "window", "pk"))
+    starts = {(_key(row), row.effective_from) for row in rows}
+    by_end = {(_key(row), row.effective_to): row for row in rows}
     announced = [
-        (row, ends.get((_place(row), row.effective_from)))
+        (row, by_end.get((_key(row), row.effective_from)))
         for row in rows
         if row.effective_from > at
     ]
-    ending = [row for row in rows if row.effective_to]
-    lonely = [row for row in ending if (_place(row), row.effective_to) not in begins]
-    return announced, lonely
+    ending = [
+        row for row in rows if row.effective_to and (_key(row), row.effective_to) not in starts
+    ]
+    return announced, ending
 
 
-def _course(price: Price, rows: list[Price]) -> Course:
-    others = [row for row in rows if row.pk != price.pk]
-    overlaps = any(price.meets(row) for row in others)
-    if price.effective_to is None:
-        return Course(overlaps=overlaps)
-    later = [row for row in others if row.effective_from >= price.effective_to]
-    following = later[0] if later else None
-    if following and following.effective_from == price.effective_to:
-        return Course(following, overlaps=overlaps)
-    return Course(
+def _succession(price: Price, rows: list[Price]) -> Succession:
+    other_rows = [row for row in rows if row.pk != price.pk]
+    overlaps = any(price.overlaps(row) for row in other_rows)
+    end = price.effective_to
+    if end is None:
+        return Succession(overlaps=overlaps)
+    following = next((row for row in other_rows if row.effective_from >= end), None)
+    if following and following.effective_from == end:
+        return Succession(following, overlaps=overlaps)
+    return Succession(
         following,
-        gap_from=price.effective_to,
+        gap_from=end,
         gap_to=following.effective_from if following else None,
         overlaps=overlaps,
     )
 
 
-def _place(price: Price) -> Place:
+def _key(price: Price) -> PriceKey:
     return price.connection_id, price.model, price.window

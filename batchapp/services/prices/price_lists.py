@@ -1,4 +1,4 @@
-"""Whole price lists: compared with the table, written in one go, and handed out as CSV."""
+"""Compare a price list with the stored prices, write it at once, and export prices as CSV."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from batchapp.domain.money import model_patterns, price_list_csv
-from batchapp.domain.money.price_list_csv import BadLine, Line, Listing
+from batchapp.domain.money.price_list_csv import BadLine, ParsedPriceList, PriceLine
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.models.providers.price import changing_prices
 
@@ -19,20 +19,21 @@ class NotImported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a list would change in the prices of a connection from ``at`` on.
+    """The changes that a list makes in the prices of a connection from ``at`` on.
 
-    ``missing`` are the rows in force that the list does not name. ``table`` stays the same as
-    long as what was compared with does.
+    ``missing`` are the prices in force that the list does not name. ``fingerprint`` is a hash of
+    the stored prices that the list was compared with. ``following`` has the start of the next
+    announced price, by kind.
     """
 
     at: datetime
-    new: list[Line]
-    changed: list[tuple[Price, Line]]
+    new: list[PriceLine]
+    changed: list[tuple[Price, PriceLine]]
     unchanged: list[Price]
     missing: list[Price]
     bad: list[BadLine]
-    passed_over: int
-    table: str
+    skipped: int
+    fingerprint: str
     following: dict[tuple[str, str], datetime] = field(repr=False)
 
     @property
@@ -40,34 +41,38 @@ class Difference:
         return len(self.new) + len(self.changed)
 
 
-def offered(connection: Connection) -> list[str]:
-    """The windows that prices of ``connection`` are for, realtime last."""
+def offered_windows(connection: Connection) -> list[str]:
+    """Return the windows for which ``connection`` has prices, realtime last."""
     windows = connection.windows if isinstance(connection.windows, list) else []
     return [*(str(window) for window in windows), REALTIME]
 
 
 def compare(connection: Connection, text: str, at: datetime) -> Difference:
-    """Tell what the CSV ``text`` would change from ``at`` on. Nothing is written.
+    """Compare the CSV ``text`` with the prices from ``at`` on. Nothing is written.
 
     Raises:
-        UnreadableList: there is nothing to compare.
+        UnreadablePriceList: the text is no price list.
     """
-    listing = price_list_csv.read(text, connection.name, at)
+    price_list = price_list_csv.read_price_list(text, connection.name, at)
     rows = list(connection.prices.not_over(at).order_by("pk"))
     current = {row.kind: row for row in rows if row.effective_from <= at}
     later = [row for row in rows if row.effective_from > at]
-    named = {line.kind for line in listing.lines}
-    pairs = [(current.get(line.kind), line) for line in listing.lines]
-    findings = [*_unknown_windows(connection, listing, rows), *_rivals(listing.lines, rows)]
+    named = {line.kind for line in price_list.lines}
+    pairs = [(current.get(line.kind), line) for line in price_list.lines]
+    bad = [
+        *price_list.bad,
+        *_unknown_windows(connection, price_list, rows),
+        *_ambiguous_patterns(price_list.lines, rows),
+    ]
     return Difference(
         at=at,
         new=[line for row, line in pairs if not row],
         changed=[(row, line) for row, line in pairs if row and row.unit_price != line.price],
         unchanged=[row for row, line in pairs if row and row.unit_price == line.price],
         missing=[row for kind, row in current.items() if kind not in named],
-        bad=sorted([*listing.bad, *findings], key=lambda each: each.number),
-        passed_over=listing.passed_over,
-        table=_table(rows, at),
+        bad=sorted(bad, key=lambda line: line.number),
+        skipped=price_list.skipped,
+        fingerprint=_fingerprint(rows, at),
         following={
             row.kind: row.effective_from
             for row in sorted(later, key=lambda row: row.effective_from, reverse=True)
@@ -79,43 +84,49 @@ def apply(
     connection: Connection,
     text: str,
     *,
-    table: str,
+    fingerprint: str,
     since: datetime | None = None,
     ends_missing: bool = False,
     source: str = "",
 ) -> Difference:
-    """Write what ``text`` changes, all or nothing, from ``since`` on, now by default.
+    """Write the changes of ``text``, all or nothing, from ``since`` on, now by default.
 
-    ``table`` is that of the ``Difference`` the person agreed to; ``source`` is noted where a line
-    names none. Rows that were in force keep what they say and end.
+    ``fingerprint`` is that of the ``Difference`` that the person confirmed; ``source`` is stored
+    for lines without a source. Prices that were in force keep their amounts and end.
 
     Raises:
-        NotImported: somebody was first, a line is bad, or ``since`` is past.
-        UnreadableList: there is nothing to compare.
+        NotImported: the prices changed since, a line is bad, or ``since`` is past.
+        UnreadablePriceList: the text is no price list.
     """
     with changing_prices(connection) as now:
         if since and since < now:
-            raise NotImported("The time from which they hold is past. Choose now or a later one.")
-        found = compare(connection, text, since or now)
-        if found.table != table:
+            raise NotImported(
+                "The time from which the prices hold is past. Choose now or a later time."
+            )
+        difference = compare(connection, text, since or now)
+        if difference.fingerprint != fingerprint:
             raise NotImported(
                 "The prices changed since this comparison was made, so nothing was written. "
                 "Compare again."
             )
-        if found.bad:
+        if difference.bad:
             raise NotImported("Some lines are bad, so nothing was written. Correct them first.")
-        _write(connection, found, source, ends_missing=ends_missing)
-    return found
+        _write(connection, difference, source, ends_missing=ends_missing)
+    return difference
 
 
-def _write(connection: Connection, found: Difference, source: str, *, ends_missing: bool) -> None:
-    leaving = [row for row, _ in found.changed] + (found.missing if ends_missing else [])
-    lines = [*((line, found.following.get(line.kind)) for line in found.new)]
-    lines += [(line, row.effective_to) for row, line in found.changed]
-    # Of those that would begin at this very instant nothing was ever in force.
-    unborn = [row.pk for row in leaving if row.effective_from == found.at]
-    connection.prices.filter(pk__in=unborn).delete()
-    connection.prices.filter(pk__in=[row.pk for row in leaving]).update(effective_to=found.at)
+def _write(
+    connection: Connection, difference: Difference, source: str, *, ends_missing: bool
+) -> None:
+    at = difference.at
+    ending = [row for row, _ in difference.changed]
+    ending += difference.missing if ends_missing else []
+    lines = [(line, difference.following.get(line.kind)) for line in difference.new]
+    lines += [(line, row.effective_to) for row, line in difference.changed]
+    # A price that starts at this very instant was never in force.
+    never_in_force = [row.pk for row in ending if row.effective_from == at]
+    connection.prices.filter(pk__in=never_in_force).delete()
+    connection.prices.filter(pk__in=[row.pk for row in ending]).update(effective_to=at)
     Price.objects.bulk_create(
         Price(
             connection=connection,
@@ -123,7 +134,7 @@ def _write(connection: Connection, found: Difference, source: str, *, ends_missi
             window=line.window,
             input_usd=line.price.input,
             output_usd=line.price.output,
-            effective_from=found.at,
+            effective_from=at,
             effective_to=until,
             source=line.source or source,
         )
@@ -132,48 +143,47 @@ def _write(connection: Connection, found: Difference, source: str, *, ends_missi
 
 
 def csv_rows(prices: QuerySet[Price]) -> Iterator[list[str]]:
-    """A header and one row per price, amounts and instants exact; ``compare`` reads it back."""
+    """Yield a header and one row per price, without rounding; ``compare`` can read the rows."""
     yield list(price_list_csv.COLUMNS)
     for price in prices.select_related("connection").iterator(chunk_size=500):
         yield [
-            price_list_csv.inert(price.connection.name),
-            price_list_csv.inert(price.model),
-            price_list_csv.inert(price.window),
+            price_list_csv.escape_formula(price.connection.name),
+            price_list_csv.escape_formula(price.model),
+            price_list_csv.escape_formula(price.window),
             f"{price.input_usd:f}",
             f"{price.output_usd:f}",
             price.effective_from.isoformat(),
             price.effective_to.isoformat() if price.effective_to else "",
-            price_list_csv.inert(price.source),
+            price_list_csv.escape_formula(price.source),
         ]
 
 
 def _unknown_windows(
-    connection: Connection, listing: Listing, rows: Iterable[Price]
+    connection: Connection, price_list: ParsedPriceList, rows: Iterable[Price]
 ) -> Iterator[BadLine]:
-    known = {*offered(connection), *(row.window for row in rows)}
-    for line in listing.lines:
-        if line.window not in known:
-            names = ", ".join(sorted(known))
+    windows = {*offered_windows(connection), *(row.window for row in rows)}
+    for line in price_list.lines:
+        if line.window not in windows:
+            names = ", ".join(sorted(windows))
             reason = f"{connection} does not offer the window “{line.window}”, only {names}."
             yield BadLine(line.number, reason)
 
 
-def _rivals(lines: Iterable[Line], rows: Iterable[Price]) -> Iterator[BadLine]:
-    """Lines with a pattern that another line or a price of the table ties with."""
-    others: dict[str, set[str]] = {}
+def _ambiguous_patterns(lines: Iterable[PriceLine], rows: Iterable[Price]) -> Iterator[BadLine]:
+    """Yield lines whose pattern is ambiguous with that of another line or stored price."""
+    patterns: dict[str, set[str]] = {}
     for model, window in [*(row.kind for row in rows), *(line.kind for line in lines)]:
         if model_patterns.is_pattern(model):
-            others.setdefault(window, set()).add(model)
+            patterns.setdefault(window, set()).add(model)
     for line in lines:
-        for other in sorted(others.get(line.window, ())):
-            if model_patterns.are_rivals(line.model, other):
-                reason = f"{line.model} and {other} could both mean the same model."
+        for pattern in sorted(patterns.get(line.window, ())):
+            if model_patterns.are_ambiguous(line.model, pattern):
+                reason = f"{line.model} and {pattern} could both mean the same model."
                 yield BadLine(line.number, f"{reason} Write one of them longer.")
                 break
 
 
-def _table(rows: Iterable[Price], at: datetime) -> str:
-    """A short text that stays the same as long as every one of ``rows`` does."""
+def _fingerprint(rows: Iterable[Price], at: datetime) -> str:
     state = [
         (row.pk, row.kind, str(row.unit_price), str(row.effective_to), row.state(at))
         for row in rows

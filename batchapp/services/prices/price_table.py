@@ -1,4 +1,4 @@
-"""The price table: its built-in list, and one row added, corrected, ended or withdrawn."""
+"""Load the built-in price list, and add, correct, end or withdraw one price."""
 
 import csv
 from datetime import UTC, datetime
@@ -12,18 +12,17 @@ from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import REALTIME, Connection, ModelCost, Price
 from batchapp.models.providers.price import changing_prices
 
-LIST_DATE = datetime(2026, 4, 13, tzinfo=UTC)
-"""When the provider published the list; prices before it are not known."""
+LIST_DATE = datetime(2026, 4, 13, tzinfo=UTC)  # of publication; older prices are unknown
 
 
 class NotPossible(Exception):
-    """The price table stays as it was; the message is a sentence for the person."""
+    """Nothing was written; the message is a sentence for the person."""
 
 
 def load_doubleword_list(connection: Connection) -> int:
-    """Give ``connection`` Doubleword's list prices; how many were new.
+    """Add Doubleword's list prices to ``connection``, and return how many were added.
 
-    A model and window that has any price already is left alone: people's edits win.
+    A model and window with any price is skipped, so that people's changes stay.
     """
     priced = set(connection.prices.values_list("model", "window"))
     rows = [
@@ -51,7 +50,7 @@ def add(price: Price, since: datetime | None = None) -> Price:
     """Write ``price`` from ``since`` on, now by default, until the next announced one.
 
     Raises:
-        NotPossible: one of this kind is in force then, or a pattern is a rival of another.
+        NotPossible: another price is in force then, or two patterns are ambiguous.
     """
     with changing_prices(price.connection) as now:
         price.effective_from = _not_past(since, now)
@@ -65,16 +64,16 @@ def add(price: Price, since: datetime | None = None) -> Price:
 def correct(
     price: Price, unit_price: UnitPrice, *, since: datetime | None = None, source: str = ""
 ) -> Price:
-    """Put other amounts in the place of ``price`` from ``since`` on, now by default.
+    """Replace the amounts of ``price`` from ``since`` on, now by default.
 
-    A row that was ever in force keeps what it says and ends then; the new row takes over until
-    the old one would have ended. One that is only announced is written over, its date kept.
+    A price that was ever in force keeps its amounts and ends then; a new price follows, until the
+    old price would have ended. An announced price is overwritten, with its dates.
 
     Raises:
-        NotPossible: the row is over by then, or was changed or removed meanwhile.
+        NotPossible: the price is over by then, or was changed or removed meanwhile.
     """
     with changing_prices(price.connection) as now:
-        old = _again(price)
+        old = _reload(price)
         if old.effective_from > now:
             old.input_usd, old.output_usd, old.source = unit_price.input, unit_price.output, source
             _save(old)
@@ -90,90 +89,88 @@ def correct(
             effective_to=old.effective_to,
             source=source,
         )
-        _cut(old, start)
+        _end_at(old, start)
         _save(new)
     return new
 
 
 def end(price: Price, at: datetime | None = None) -> Price:
-    """Let ``price`` hold no longer than until ``at``, now by default.
+    """End ``price`` at ``at``, now by default.
 
     Raises:
-        NotPossible: it is not in force yet, ends before, or was changed meanwhile.
+        NotPossible: the price is not in force yet, ends before, or was changed meanwhile.
     """
     with changing_prices(price.connection) as now:
-        old = _again(price)
+        old = _reload(price)
         if old.effective_from > now:
             raise NotPossible("This price is not in force yet. Withdraw it instead.")
-        _cut(old, _not_past(at, now))
+        _end_at(old, _not_past(at, now))
     return old
 
 
 def withdraw(price: Price) -> Price | None:
-    """Remove a ``price`` that was never in force; the row before it, if that now goes on instead.
+    """Remove an announced ``price``, and return the price that continues in its place, if any.
 
     Raises:
-        NotPossible: it is in force by now, so a batch may have been ordered at it.
+        NotPossible: the price is in force by now, so a batch may have been ordered at it.
     """
     with changing_prices(price.connection) as now:
-        row = _again(price)
+        row = _reload(price)
         if row.effective_from <= now:
             raise NotPossible("This price is in force by now, so it stays on record. End it.")
-        before = predecessor(row)
+        previous = predecessor(row)
         row.delete()
-        if before:
-            before.effective_to = row.effective_to
-            before.save(update_fields=["effective_to"])
-    return before
+        if previous:
+            previous.effective_to = row.effective_to
+            previous.save(update_fields=["effective_to"])
+    return previous
 
 
 def predecessor(price: Price) -> Price | None:
-    """The row that ends where ``price`` begins."""
+    """Return the price that ends when ``price`` starts."""
     return Price.objects.of_kind(price).filter(effective_to=price.effective_from).first()
 
 
 def batches_with(price: Price) -> int:
-    """How many batches were ordered at ``price``, and keep it whatever happens to the row."""
+    """Return how many batches were ordered at ``price``; they keep the price they have."""
     amounts = {"input_price": price.input_usd, "output_price": price.output_usd}
-    if price.window == REALTIME:
-        chosen = ModelCost.objects.filter(
-            **{f"realtime_{name}": each for name, each in amounts.items()}
-        )
-    else:
-        chosen = ModelCost.objects.filter(batch__window=price.window, **amounts)
-    chosen = chosen.filter(
+    costs = ModelCost.objects.filter(
         batch__connection=price.connection_id, batch__created_at__gte=price.effective_from
-    )
+    ).order_by()
+    if price.window == REALTIME:
+        costs = costs.filter(**{f"realtime_{name}": usd for name, usd in amounts.items()})
+    else:
+        costs = costs.filter(batch__window=price.window, **amounts)
     if price.effective_to:
-        chosen = chosen.filter(batch__created_at__lt=price.effective_to)
-    names = chosen.order_by().values_list("model", flat=True).distinct()
-    meant = [name for name in names if model_patterns.matches(price.model, name)]
-    return chosen.filter(model__in=meant).order_by().values("batch").distinct().count()
+        costs = costs.filter(batch__created_at__lt=price.effective_to)
+    names = costs.values_list("model", flat=True).distinct()
+    models = [name for name in names if model_patterns.matches(price.model, name)]
+    return costs.filter(model__in=models).values("batch").distinct().count()
 
 
-def _again(price: Price) -> Price:
-    """The row as it is now, in the hands of this change alone."""
+def _reload(price: Price) -> Price:
+    """Return the stored row, if it is still as the person saw it."""
     row = Price.objects.select_related("connection").filter(pk=price.pk).first()
     if row is None:
         raise NotPossible("This price was withdrawn meanwhile.")
-    seen = (price.unit_price, price.effective_from, price.effective_to)
-    if seen != (row.unit_price, row.effective_from, row.effective_to):
-        raise NotPossible("Somebody changed this price meanwhile. Look at it again.")
+    shown = (price.unit_price, price.effective_from, price.effective_to)
+    if shown != (row.unit_price, row.effective_from, row.effective_to):
+        raise NotPossible("Somebody changed this price meanwhile. Check it again.")
     return row
 
 
-def _cut(old: Price, at: datetime) -> None:
+def _end_at(old: Price, at: datetime) -> None:
     if old.effective_to and old.effective_to <= at:
         raise NotPossible("This price is over by then. Add a new one instead.")
     if old.effective_from >= at:
-        raise NotPossible("This price begins only then. Choose a later date.")
+        raise NotPossible("This price is not in force yet by then. Choose a later date.")
     old.effective_to = at
     old.save(update_fields=["effective_to"])
 
 
 def _not_past(moment: datetime | None, now: datetime) -> datetime:
     if moment is not None and moment < now:
-        raise NotPossible("What was paid is not changed afterwards: choose now or a later date.")
+        raise NotPossible("Past prices cannot be changed: choose now or a later date.")
     return moment or now
 
 

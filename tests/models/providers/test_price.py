@@ -66,8 +66,8 @@ def test_two_prices_in_force_at_once_are_refused() -> None:
 
 
 def books(connection: Connection, *models: str, at: timedelta = timedelta()) -> dict[str, int]:
-    found = connection.prices.match_models(models, ["24h"], timezone.now() + at)["24h"]
-    return {model: int(price.input_usd) for model, price in found.items()}
+    prices = connection.prices.match_models(models, ["24h"], timezone.now() + at)["24h"]
+    return {model: int(price.input_usd) for model, price in prices.items()}
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -77,9 +77,15 @@ def test_an_exact_name_is_asked_first_then_the_longest_pattern(order: int) -> No
     for name, usd in names[::order]:
         make_price(connection, "24h", Decimal(usd), Decimal(1), model=name)
 
-    found = books(connection, "Qwen/A-FP8", "Qwen/B-FP8", "Qwen/B", "other", MODEL)
+    prices = books(connection, "Qwen/A-FP8", "Qwen/B-FP8", "Qwen/B", "other", MODEL)
 
-    assert found == {"Qwen/A-FP8": 40, "Qwen/B-FP8": 30, "Qwen/B": 20, "other": 10, MODEL: 1}
+    assert prices == {
+        "Qwen/A-FP8": 40,
+        "Qwen/B-FP8": 30,
+        "Qwen/B": 20,
+        "other": 10,
+        MODEL: 1,
+    }
 
 
 def test_patterns_take_no_more_queries_than_names(
@@ -90,12 +96,12 @@ def test_patterns_take_no_more_queries_than_names(
         make_price(connection, "24h", Decimal(number), Decimal(1), model=f"maker-{number}/*")
 
     with django_assert_num_queries(1):
-        found = connection.prices.match_models(
+        prices = connection.prices.match_models(
             [f"maker-{number}/model" for number in range(20)], ["24h", "1h"], timezone.now()
         )
 
-    assert found["24h"]["maker-7/model"].input_usd == 7
-    assert found["1h"] == {}
+    assert prices["24h"]["maker-7/model"].input_usd == 7
+    assert prices["1h"] == {}
 
 
 def test_a_pattern_counts_only_while_it_is_in_force_and_only_at_its_connection() -> None:

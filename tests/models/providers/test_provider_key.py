@@ -1,4 +1,4 @@
-"""Provider keys: what is known of a secret goes with it."""
+"""Provider keys: facts about a secret are cleared when it changes."""
 
 import pytest
 from cryptography.fernet import Fernet

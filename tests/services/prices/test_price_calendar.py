@@ -22,9 +22,9 @@ def price() -> Price:
     return make_connection().prices.get(window="24h")
 
 
-def course(price: Price) -> price_calendar.Course:
+def course(price: Price) -> price_calendar.Succession:
     price.refresh_from_db()
-    return price_calendar.courses([price])[price.pk]
+    return price_calendar.find_successions([price])[price.pk]
 
 
 def ahead(connection: Connection):
@@ -43,7 +43,7 @@ def duplicate(price: Price, since: timedelta) -> Price:
 
 
 def test_a_price_without_end_has_nothing_to_tell(price: Price) -> None:
-    assert course(price) == price_calendar.Course()
+    assert course(price) == price_calendar.Succession()
     assert ahead(price.connection) == ([], [])
 
 

@@ -27,8 +27,8 @@ def connection(db: None) -> Connection:
 
 def write(connection: Connection, text: str, **options) -> price_lists.Difference:
     at = options.get("since") or timezone.now()
-    table = price_lists.compare(connection, text, at).table
-    return price_lists.apply(connection, text, table=table, **options)
+    fingerprint = price_lists.compare(connection, text, at).fingerprint
+    return price_lists.apply(connection, text, fingerprint=fingerprint, **options)
 
 
 def exported(connection: Connection) -> str:
@@ -84,7 +84,9 @@ def test_a_list_for_later_leaves_today_alone(connection: Connection) -> None:
     write(connection, LIST, since=since)
 
     def price(at: timedelta) -> Decimal:
-        return connection.prices.books([MODEL], ["24h"], timezone.now() + at)["24h"][MODEL].input
+        return connection.prices.match_models([MODEL], ["24h"], timezone.now() + at)["24h"][
+            MODEL
+        ].input_usd
 
     assert (price(timedelta()), price(2 * DAY)) == (1, 5)
 
@@ -107,10 +109,12 @@ def test_announced_prices_still_take_over(connection: Connection) -> None:
 
     write(connection, LIST.replace(",5,6,", ",7,8,").replace("0.10,0", "0.20,0"))
 
-    books = connection.prices.books([MODEL, "Qwen/X"], ["24h"], timezone.now() + DAY)["24h"]
-    later = connection.prices.books([MODEL, "Qwen/X"], ["24h"], timezone.now() + 3 * DAY)["24h"]
-    assert (books[MODEL].input, books["Qwen/X"].input) == (7, Decimal("0.2"))
-    assert (later[MODEL].input, later["Qwen/X"].input) == (5, Decimal("0.1"))
+    books = connection.prices.match_models([MODEL, "Qwen/X"], ["24h"], timezone.now() + DAY)["24h"]
+    later = connection.prices.match_models([MODEL, "Qwen/X"], ["24h"], timezone.now() + 3 * DAY)[
+        "24h"
+    ]
+    assert (books[MODEL].input_usd, books["Qwen/X"].input_usd) == (7, Decimal("0.2"))
+    assert (later[MODEL].input_usd, later["Qwen/X"].input_usd) == (5, Decimal("0.1"))
 
 
 def test_what_is_exported_is_imported_without_a_change(connection: Connection) -> None:
@@ -124,7 +128,7 @@ def test_what_is_exported_is_imported_without_a_change(connection: Connection) -
 
     assert (found.new, found.changed, found.missing, found.bad) == ([], [], [], [])
     assert len(found.unchanged) == 10
-    assert found.passed_over == 1
+    assert found.skipped == 1
 
 
 def test_an_export_holds_no_formula(connection: Connection) -> None:
@@ -151,7 +155,7 @@ def test_one_bad_line_keeps_all_from_being_written(
     found = price_lists.compare(connection, LIST + line, timezone.now())
 
     with pytest.raises(NotImported, match="Some lines are bad"):
-        price_lists.apply(connection, LIST + line, table=found.table)
+        price_lists.apply(connection, LIST + line, fingerprint=found.fingerprint)
 
     assert reason in " ".join(bad.reason for bad in found.bad)
     assert found.bad[-1].number == 5
@@ -159,12 +163,12 @@ def test_one_bad_line_keeps_all_from_being_written(
 
 
 def test_a_table_that_changed_meanwhile_is_not_written_to(connection: Connection) -> None:
-    table = price_lists.compare(connection, LIST, timezone.now()).table
+    fingerprint = price_lists.compare(connection, LIST, timezone.now()).fingerprint
     price_table.end(connection.prices.get(window=REALTIME), timezone.now() + DAY)
     before = state(connection)
 
     with pytest.raises(NotImported, match="Compare again"):
-        price_lists.apply(connection, LIST, table=table)
+        price_lists.apply(connection, LIST, fingerprint=fingerprint)
 
     assert state(connection) == before
 
@@ -180,10 +184,10 @@ def test_a_long_list_takes_few_queries(
     text = HEAD + "".join(f"model-{n},24h,{n}.5,1,\n" for n in range(2000))
     write(connection, text)
     dearer = text.replace(".5,", ".6,")
-    table = price_lists.compare(connection, dearer, timezone.now()).table
+    fingerprint = price_lists.compare(connection, dearer, timezone.now()).fingerprint
 
     with django_assert_max_num_queries(30):  # SQLite takes some hundred values at once
-        price_lists.apply(connection, dearer, table=table)
+        price_lists.apply(connection, dearer, fingerprint=fingerprint)
 
     assert Price.objects.filter(connection=connection, effective_to=None).count() == 2003
 
@@ -191,14 +195,14 @@ def test_a_long_list_takes_few_queries(
 @pytest.mark.django_db(transaction=True)
 def test_of_two_imports_at_once_one_is_refused_with_a_sentence() -> None:
     connection = make_connection()
-    table = price_lists.compare(connection, LIST, timezone.now()).table
+    fingerprint = price_lists.compare(connection, LIST, timezone.now()).fingerprint
     start, done, refused = threading.Barrier(2), [], []
 
     def race(usd: int) -> None:
         try:
             start.wait()
             text = LIST.replace(",5,6,", f",{usd},{usd},")
-            done.append((usd, price_lists.apply(connection, text, table=table)))
+            done.append((usd, price_lists.apply(connection, text, fingerprint=fingerprint)))
         except NotImported as exc:
             refused.append(str(exc))
         finally:
@@ -213,6 +217,6 @@ def test_of_two_imports_at_once_one_is_refused_with_a_sentence() -> None:
     ((winner, _),) = done
     (sentence,) = refused
     assert sentence.startswith("The prices changed since this comparison was made")
-    book = connection.prices.books([MODEL], ["24h"], timezone.now())
+    book = connection.prices.match_models([MODEL], ["24h"], timezone.now())
     assert book["24h"][MODEL].input == winner
     assert connection.prices.filter(model=MODEL, window="24h").count() == 2

@@ -28,8 +28,8 @@ def row(connection: Connection, window: str = "24h") -> Price:
 
 
 def input_usd(connection: Connection, at: timedelta, model: str = MODEL) -> Decimal | None:
-    book = connection.prices.books([model], ["24h"], timezone.now() + at)["24h"]
-    return book[model].input if model in book else None
+    book = connection.prices.match_models([model], ["24h"], timezone.now() + at)["24h"]
+    return book[model].input_usd if model in book else None
 
 
 def new(connection: Connection, model: str = "Qwen/New", usd: int = 3) -> Price:
@@ -89,7 +89,7 @@ def test_nothing_is_changed_in_the_past(connection: Connection) -> None:
         lambda: price_table.end(row(connection), yesterday),
         lambda: price_table.add(new(connection), yesterday),
     ):
-        with pytest.raises(NotPossible, match="not changed afterwards"):
+        with pytest.raises(NotPossible, match="Past prices cannot be changed"):
             change()
 
     assert connection.prices.count() == 3

@@ -26,7 +26,7 @@ def test_tariffs_of_the_windows_on_offer_are_compared_and_written(tmp_path) -> N
         text = tariffs.fetch(connection, provider, now)
 
     found = price_lists.compare(connection, text, timezone.now())
-    price_lists.apply(connection, text, table=found.table)
+    price_lists.apply(connection, text, fingerprint=found.fingerprint)
 
     assert found.bad == []
     assert {line.window for line in found.new} == {"24h", REALTIME}
