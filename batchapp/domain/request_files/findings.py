@@ -1,10 +1,8 @@
-"""The findings of a check: THE registry of their codes, and the log that collects them.
+"""The findings of a check: the registry of their codes, and the log that collects them.
 
-To add a finding, report it with a new code from ``rules/``, ``reading/`` or ``file_checker``, and
-name the code here: in ``SEVERITIES`` unless it is an error, in ``FILE_CODES`` if it is about the
-file as a whole, in ``PORTAL_ONLY_CODES`` if the provider does not check it. A correction for it
-is added in ``corrections.corrector.CORRECTION_RULES``. A code that is named nowhere is an error
-of one line.
+Add a new code to ``SEVERITIES`` unless it is an error, to ``FILE_CODES`` if it is about the file
+as a whole, and to ``PORTAL_ONLY_CODES`` if the provider does not check it; a code that is named
+nowhere is an error of one line. ``docs/contributing/check.md`` has all steps.
 """
 
 from collections import Counter

@@ -64,10 +64,7 @@ def test_blank_lines_around_a_span_are_left_out() -> None:
 
     spans = make_spans(data, Limits(max_bytes=10_000, max_requests=1))
 
-    assert spans == [
-        Span(2, len(first) + 1, 1),
-        Span(2 + len(first) + 3, len(second) + 1, 1),
-    ]
+    assert spans == [Span(2, len(first) + 1, 1), Span(2 + len(first) + 3, len(second) + 1, 1)]
 
 
 def test_a_file_within_the_limits_is_sent_as_it_is() -> None:

@@ -90,10 +90,7 @@ class LineTemplate:
         self._head, self._middle, self._tail = data[:start], data[end:first], data[last:]
         self._id_start = start
         self._middle_length, self._tail_length = first - end, len(data) - last
-        self._id_end_to_body, self._after_body = (
-            layout.body[0] - end,
-            len(data) - layout.body[1],
-        )
+        self._id_end_to_body, self._after_body = layout.body[0] - end, len(data) - layout.body[1]
         self._line_report, self._count, self._answers = line_report, question.count, answers
         self._other_tokens = line_report.input_tokens - question.count(question.text)
 

@@ -16,16 +16,7 @@ FORMATS = frozenset({"text", "json_object", "json_schema", "structural_tag", "gr
 # Keywords of a schema whose value has schemas as its fields, has a list of schemas, or is one.
 IN_FIELDS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 IN_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-ALONE = (
-    "items",
-    "additionalProperties",
-    "not",
-    "if",
-    "then",
-    "else",
-    "contains",
-    "propertyNames",
-)
+ALONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
 SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 
 

@@ -25,8 +25,7 @@ NO_MESSAGES = RequestFinding(
     "missing_messages", "body has no messages; add a list with at least one message."
 )
 STREAM = RequestFinding(
-    "stream",
-    "stream is true, and a batch has nothing to stream to; leave it out or set it false.",
+    "stream", "stream is true, and a batch has nothing to stream to; leave it out or set it false."
 )
 # By url: the fields of which a body needs one, and the finding if all of them are missing.
 INPUTS = {
