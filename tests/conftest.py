@@ -57,7 +57,7 @@ from batchapp.pipeline import provider_access  # noqa: E402
 from batchapp.services.lifecycle import prepare  # noqa: E402
 from tests.make import make_batch, make_project, make_user  # noqa: E402
 from tests.provider import Provider  # noqa: E402
-from tests.steps import due  # noqa: E402
+from tests.steps import make_due  # noqa: E402
 
 
 @pytest.fixture
@@ -101,4 +101,4 @@ def running(provider: Provider) -> ProviderBatch:
     provider_batch = ProviderBatch.objects.get(batch=make_batch())
     prepare.prepare(provider_batch)
     tasks.submit(str(provider_batch.pk))
-    return due(provider_batch)
+    return make_due(provider_batch)

@@ -1,4 +1,4 @@
-"""Builders of rows for tests: each makes what it needs, and takes what the test is about."""
+"""Build rows for tests. Each function creates the rows it needs, and takes fields of interest."""
 
 import itertools
 import json
@@ -142,7 +142,7 @@ def make_upload(
     name: str = "questions.jsonl",
     is_checked: bool = True,
 ) -> Upload:
-    """A file as a person sent it, three good requests by default, checked unless told not to."""
+    """Upload a file of three valid requests by default, and check it if ``is_checked``."""
     project = project or make_project()
     file = ContentFile(request_file() if content is None else content, name)
     upload = upload_intake.receive_file(project, user or make_user(), file, name=name)
@@ -162,7 +162,7 @@ def make_table(
     name: str = "tickets.csv",
     prompt_settings: PromptSettings | None = None,
 ) -> SourceTable:
-    """A table as a person sent it, read, with two good rows by default."""
+    """Upload and read a table, by default of two valid rows."""
     data = content.encode() if isinstance(content, str) else content
     project, user = project or make_project(), user or make_user()
     table = table_import.receive_table(project, user, ContentFile(data, name), name=name)
@@ -182,7 +182,7 @@ def make_batch(
     name: str = "",
     **fields: Any,
 ) -> Batch:
-    """A batch just ordered: one part, to be prepared. ``fields`` are then written over it."""
+    """Order a batch with one provider batch to prepare, then overwrite ``fields``."""
     project = project or (upload.project if upload else make_project())
     upload = upload or make_upload(project, user)
     batch = place_order.place_order(
@@ -200,8 +200,8 @@ def make_batch(
     return batch
 
 
-def make_adoption(project: Project, user: User | None = None, **fields: Any) -> BatchImport:
-    """A batch that was made elsewhere, just asked for. ``fields`` are then written over it."""
+def make_import(project: Project, user: User | None = None, **fields: Any) -> BatchImport:
+    """Request an import, then overwrite ``fields``."""
     user = user or make_user()
     key = fields.pop("key", None) or make_key(user, project.connection)
     (batch_import,) = import_requests.request_imports(
@@ -213,14 +213,14 @@ def make_adoption(project: Project, user: User | None = None, **fields: Any) -> 
     return batch_import
 
 
-def set_part(batch: Batch, **fields: Any) -> ProviderBatch:
-    """Write ``fields`` over the only part of ``batch``, whatever its transitions say."""
+def set_state(batch: Batch, **fields: Any) -> ProviderBatch:
+    """Overwrite ``fields`` of the only provider batch, even against its transitions."""
     ProviderBatch.objects.filter(batch=batch).update(**fields)
     return ProviderBatch.objects.select_related("batch__connection").get(batch=batch)
 
 
 def answer_line(number: int, *, text: str = "", tokens: tuple[int, int] = (100, 50)) -> bytes:
-    """What a provider's output file says of request ``row-<number>``."""
+    """Return the output line of a provider for request ``row-<number>``."""
     body = {
         "model": MODEL,
         "choices": [
@@ -248,8 +248,8 @@ def error_line(number: int, message: str = "The model broke down.") -> bytes:
 
 
 @dataclass
-class Shelf:
-    """A provider that only hands out result files: file id -> lines."""
+class ResultFiles:
+    """A provider that only serves result files; ``files`` maps file ids to lines."""
 
     files: dict[str, list[bytes]] = field(default_factory=dict)
 
@@ -261,27 +261,27 @@ class Shelf:
 
 
 def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) -> ProviderBatch:
-    """Harvest these lines for ``batch``, with which its provider is done."""
+    """Harvest these lines for ``batch``, as if the provider had finished."""
     provider_batch = ProviderBatch.objects.select_related(
         "batch__upload", "batch__connection"
     ).get(batch=batch)
     if provider_batch.status == ProviderBatch.Status.PREPARING:
         prepare.prepare(provider_batch)
-    shelf = Shelf({"out": list(output), "err": list(errors)})
-    provider_batch = set_part(
+    provider = ResultFiles({"out": list(output), "err": list(errors)})
+    provider_batch = set_state(
         batch,
         status=ProviderBatch.Status.HARVESTING,
         remote_id=str(uuid.uuid4()),
         remote_status="completed",
         output_file_id="out",
         error_file_id="err",
-        completed=len(shelf.files["out"]),
-        failed=len(shelf.files["err"]),
+        completed=len(provider.files["out"]),
+        failed=len(provider.files["err"]),
         submitted_at=timezone.now(),
         ended_at=timezone.now(),
         rereads=fetch_results.MAX_REREADS,
     )
-    fetch_results.harvest(provider_batch, cast(ProviderClient, shelf))
+    fetch_results.harvest(provider_batch, cast(ProviderClient, provider))
     return provider_batch
 
 

@@ -1,6 +1,6 @@
-"""A provider in memory for unit tests: a handler function behind httpx's mock transport.
+"""A provider in memory for unit tests, behind the mock transport of httpx.
 
-The sandbox is the faithful one; this one only misbehaves on demand, at exact places.
+The sandbox is more faithful; this provider can fail before or after any single call.
 """
 
 import json
@@ -20,9 +20,9 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 @dataclass
 class Provider:
-    """Files and batches by id. ``before`` and ``after`` may raise or answer in its place.
+    """Files and batches by id, with two hooks that may raise or return another response.
 
-    ``before`` runs before a request is acted on, ``after`` when it has been committed.
+    ``before`` runs before a request is carried out, ``after`` when it has been committed.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -58,15 +58,15 @@ class Provider:
         batch["request_counts"] |= {"completed": len(output), "failed": len(errors)}
 
     def run(self, content: bytes, name: str = "elsewhere.jsonl", **batch: Any) -> str:
-        """Let another program run a file of ``content``; the id of its batch."""
+        """Run a file of ``content`` as another program would; return the id of the batch."""
         file_id = str(uuid.uuid4())
         lines = content.splitlines()
         self.files[file_id], self.contents[file_id] = name, lines
         self.sizes[file_id] = len(content)
-        asked = {"input_file_id": file_id, "completion_window": "24h", "metadata": {}}
-        asked |= {"endpoint": "/v1/chat/completions", "created_at": int(time.time()) - 3600}
+        batch_fields = {"input_file_id": file_id, "completion_window": "24h", "metadata": {}}
+        batch_fields |= {"endpoint": "/v1/chat/completions", "created_at": int(time.time()) - 3600}
         counts = {"total": len(lines), "completed": 0, "failed": 0}
-        return str(self._create(asked | {"request_counts": counts} | batch).json()["id"])
+        return str(self._create(batch_fields | {"request_counts": counts} | batch).json()["id"])
 
     def _act(self, call: str, request: httpx.Request) -> httpx.Response:
         named = request.url.path.split("/")[3:]
@@ -81,8 +81,8 @@ class Provider:
             case "GET /v1/files/ID" if named[0] in self.files:
                 return httpx.Response(200, json=self._file(named[0]))
             case "GET /v1/files":
-                found = [self._file(each) for each in self.files]
-                return httpx.Response(200, json={"data": found, "has_more": False})
+                files = [self._file(file_id) for file_id in self.files]
+                return httpx.Response(200, json={"data": files, "has_more": False})
             case "POST /v1/batches":
                 return self._create(json.loads(request.content))
             case "GET /v1/batches":
@@ -103,15 +103,15 @@ class Provider:
         name, size = self.files[file_id], self.sizes.get(file_id, 0)
         return {"id": file_id, "filename": name, "bytes": size, "purpose": "batch"}
 
-    def _page(self, asked: httpx.QueryParams) -> dict[str, Any]:
+    def _page(self, params: httpx.QueryParams) -> dict[str, Any]:
         """Newest first, with ``active_first`` the unfinished ones before; ``after`` an id."""
-        seen = [row for key, row in self.batches.items() if key not in self.hidden][::-1]
-        if asked.get("active_first"):
-            seen.sort(key=lambda row: row["status"] not in {"in_progress", "validating"})
-        ids = [row["id"] for row in seen]
-        start = ids.index(asked["after"]) + 1 if asked.get("after") in ids else 0
-        end = start + int(asked.get("limit", 20))
-        return {"data": seen[start:end], "has_more": end < len(seen)}
+        rows = [row for key, row in self.batches.items() if key not in self.hidden][::-1]
+        if params.get("active_first"):
+            rows.sort(key=lambda row: row["status"] not in {"in_progress", "validating"})
+        ids = [row["id"] for row in rows]
+        start = ids.index(params["after"]) + 1 if params.get("after") in ids else 0
+        end = start + int(params.get("limit", 20))
+        return {"data": rows[start:end], "has_more": end < len(rows)}
 
     def _retry(self, batch: dict[str, Any]) -> httpx.Response:
         """Failed and cancelled requests run again; the error file is empty from then on."""
@@ -122,7 +122,7 @@ class Provider:
         self.contents[batch["error_file_id"]] = []
         return httpx.Response(200, json=batch)
 
-    def _create(self, asked: dict[str, Any]) -> httpx.Response:
+    def _create(self, fields: dict[str, Any]) -> httpx.Response:
         batch_id = str(uuid.uuid4())
         self.batches[batch_id] = {
             "id": batch_id,
@@ -131,9 +131,19 @@ class Provider:
             "error_file_id": str(uuid.uuid4()),
             "created_at": 4_000_000_000 + len(self.batches),
             "request_counts": {"total": 3, "completed": 0, "failed": 0},
-            **asked,
+            **fields,
         }
         return httpx.Response(201, json=self.batches[batch_id])
+
+
+def lose_reply(lost_call: str) -> Callable[[str, httpx.Request], None]:
+    """Return a hook that loses the reply to ``lost_call``."""
+
+    def lose(call: str, request: httpx.Request) -> None:
+        if call == lost_call:
+            raise httpx.ReadTimeout("no reply", request=request)
+
+    return lose
 
 
 def _attached(request: httpx.Request) -> bytes:

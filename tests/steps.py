@@ -1,4 +1,4 @@
-"""The steps of workers, one after another and without waiting: what a tick would have done."""
+"""Run the steps of workers one after another and without waiting, as ticks would do."""
 
 import threading
 from collections.abc import Callable
@@ -10,36 +10,44 @@ from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch
 
 
-def due(provider_batch: ProviderBatch) -> ProviderBatch:
-    """Read ``part`` again, with its turn come if it has one."""
+class Killed(BaseException):
+    """The worker died here."""
+
+
+def die(*_: object, **__: object) -> None:
+    raise Killed
+
+
+def make_due(provider_batch: ProviderBatch) -> ProviderBatch:
+    """Read the row again, due and without a lease unless it waits for a person."""
     ProviderBatch.objects.filter(pk=provider_batch.pk, next_check_at__isnull=False).update(
         next_check_at=timezone.now(), leased_until=None
     )
     return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
-def step(provider_batch: ProviderBatch) -> ProviderBatch:
-    """Do what ``part`` is due for, once."""
-    provider_batch = due(provider_batch)
+def run_step(provider_batch: ProviderBatch) -> ProviderBatch:
+    """Run the step of the row once."""
+    provider_batch = make_due(provider_batch)
     if task := tasks.STEPS.get((ProviderBatch, provider_batch.status)):
         task(str(provider_batch.pk))
-    return due(provider_batch)
+    return make_due(provider_batch)
 
 
-def go_on(provider_batch: ProviderBatch) -> Batch:
-    """Run what is due until the batch is over or waits for a person."""
+def run_steps(provider_batch: ProviderBatch) -> Batch:
+    """Run steps until the batch is over or waits for a person."""
     for _ in range(20):
-        provider_batch = due(provider_batch)
+        provider_batch = make_due(provider_batch)
         if (ProviderBatch, provider_batch.status) not in tasks.STEPS:
             break
-        step(provider_batch)
+        run_step(provider_batch)
     ProviderBatch.objects.start_settling()
     tasks.settle(str(provider_batch.batch_id))
     return Batch.objects.get(pk=provider_batch.batch_id)
 
 
 def race(*racers: Callable[[], object]) -> None:
-    """Let all of them begin at the same moment, each with a database connection of its own."""
+    """Run all racers at the same moment, each with a database connection of its own."""
     start = threading.Barrier(len(racers))
 
     def run(racer: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""What the tick wakes, and what a step wakes after itself."""
+"""Wake due rows by tick, and the next row after a step."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,7 +14,7 @@ from batchapp.models import Batch, ProviderBatch, Upload
 from batchapp.pipeline import provider_access
 from batchapp.providers.http import SLOW_CALL_FACTOR
 from batchapp.services.lifecycle import submit
-from tests.make import finish, make_batch, make_upload, set_part
+from tests.make import finish, make_batch, make_upload, set_state
 
 pytestmark = pytest.mark.django_db
 
@@ -81,9 +81,9 @@ def test_a_silent_provider_is_given_up_before_the_lease_is_over() -> None:
     assert longest_call < submit.LEASES_PER_CALL * settings.LEASE
 
 
-def test_a_batch_whose_last_part_ended_unnoticed_is_handed_over(woken: Woken) -> None:
+def test_a_batch_whose_last_provider_batch_ended_unnoticed_is_settled(woken: Woken) -> None:
     batch = make_batch()
-    set_part(batch, status=ProviderBatch.Status.DONE, next_check_at=None)
+    set_state(batch, status=ProviderBatch.Status.DONE, next_check_at=None)
 
     tasks.tick()
 
@@ -92,7 +92,7 @@ def test_a_batch_whose_last_part_ended_unnoticed_is_handed_over(woken: Woken) ->
     assert woken == [("batchapp.tasks.settle", str(batch.pk))]
 
 
-def test_a_finished_batch_rests(woken: Woken) -> None:
+def test_a_finished_batch_is_not_woken(woken: Woken) -> None:
     finish(make_batch())
 
     tasks.tick()
@@ -101,8 +101,7 @@ def test_a_finished_batch_rests(woken: Woken) -> None:
 
 
 def test_a_step_wakes_the_next_one(
-    woken: Woken,
-    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]],
+    woken: Woken, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]]
 ) -> None:
     provider_batch = make_batch().provider_batches.get()
 

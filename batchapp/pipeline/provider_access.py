@@ -20,7 +20,7 @@ from batchapp.models import (
 from batchapp.pipeline import retry_policy
 from batchapp.pipeline.runner import MAX_RETRY_PAUSE, DueRows, stop_for_person
 from batchapp.providers.client import ProviderClient, connect
-from batchapp.providers.errors import ABOUT_KEYS, ProviderRejected, ProviderUnavailable
+from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.providers.remote_objects import RemoteBatch
 from batchapp.providers.tariffs import management_url
 from batchapp.services.imports import fetch_file, import_requests
@@ -130,7 +130,7 @@ def with_provider_for_import(
             import_requests.fail_import(batch_import, str(exc))
         except ProviderRejected as exc:
             advice = provider_advice.advice_for(exc, connection)
-            if exc.reason in ABOUT_KEYS:
+            if exc.reason in KEY_REASONS:
                 provider_keys.record_trouble(batch_import.key, advice, is_refused=True)
             import_requests.fail_import(batch_import, advice)
         except ProviderUnavailable as exc:

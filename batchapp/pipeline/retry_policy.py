@@ -9,7 +9,7 @@ from django.utils import timezone
 from batchapp.models import BatchImport, ProviderBatch
 from batchapp.pipeline.runner import MAX_RETRY_PAUSE, close_cancelled, stop_for_person
 from batchapp.providers.errors import (
-    ABOUT_KEYS,
+    KEY_REASONS,
     NoCapacity,
     ProviderError,
     ProviderRejected,
@@ -37,7 +37,7 @@ def handle_rejection(provider_batch: ProviderBatch, exc: ProviderRejected) -> No
         _try_later(provider_batch, exc, backoff(provider_batch))
         return
     advice = provider_advice.advice_for(exc, connection, is_sent=bool(provider_batch.remote_id))
-    if exc.reason in ABOUT_KEYS:
+    if exc.reason in KEY_REASONS:
         provider_keys.record_trouble(provider_batch.batch.key, advice, is_refused=True)
     provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
     if (

@@ -67,7 +67,7 @@ def _project(kind: str, name: str, person: User) -> dict[str, str]:
     lines = [_answer(answers[0], _identifier(name)), answers[1]]
     done = make.finish(done, lines, [make.error_line(3, 4 * name)])
     stuck = make.make_batch(project, colleague, upload=small, key=key, name=name)
-    make.set_part(
+    make.set_state(
         stuck,
         status=ProviderBatch.Status.NEEDS_ATTENTION,
         stopped_in_status=ProviderBatch.Status.WAITING,

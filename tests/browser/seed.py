@@ -208,7 +208,7 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
     }
     at_provider = {"submitted_at": now, "polled_at": now, "expires_at": now + timedelta(hours=24)}
     for name, completed, failed in [("running", 140, 2), ("cancelling", 60, 0)]:
-        make.set_part(
+        make.set_state(
             batches[name],
             status=ProviderBatch.Status.RUNNING,
             remote_id=f"batch-of-{name}",
@@ -218,7 +218,7 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
             **at_provider,
         )
     Batch.objects.filter(pk=batches["cancelling"].pk).update(cancel_requested_at=now)
-    make.set_part(
+    make.set_state(
         batches["paused"],
         status=ProviderBatch.Status.PAUSED,
         stopped_in_status=ProviderBatch.Status.RUNNING,
@@ -229,14 +229,14 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
         **at_provider,
     )
     Batch.objects.filter(pk=batches["paused"].pk).update(pause_requested_at=now)
-    make.set_part(
+    make.set_state(
         batches["stuck"],
         status=ProviderBatch.Status.NEEDS_ATTENTION,
         stopped_in_status=ProviderBatch.Status.WAITING,
         trouble=TROUBLE,
         next_check_at=None,
     )
-    make.set_part(batches["cancelled"], status=ProviderBatch.Status.CANCELLED)
+    make.set_state(batches["cancelled"], status=ProviderBatch.Status.CANCELLED)
     Batch.objects.filter(pk=batches["cancelled"].pk).update(
         status=Batch.Status.CANCELLED, cancelled=small.requests, finished_at=now
     )
@@ -251,7 +251,7 @@ def _alarming(stalled: Batch, failing: Batch) -> dict[str, Batch]:
     for batch, completed, failed, ago in [(stalled, 120, 0, 52), (failing, 61, 138, 1)]:
         looks = [(180, 0), (90, 60), (ago, completed + failed), (0, completed + failed)]
         make.answer(batch, [], [make.error_line(n, "model is overloaded") for n in (1, 2, 3)])
-        make.set_part(
+        make.set_state(
             batch,
             status=ProviderBatch.Status.RUNNING,
             remote_status="in_progress",
@@ -330,7 +330,7 @@ def _adoptions(batch: Batch) -> None:
         {"name": "twins.jsonl", "status": "failed", "trouble": twins, "upload": batch.upload},
         {"name": "tickets-september.jsonl", "status": "done", "batch": batch},
     ):
-        make.make_adoption(batch.project, batch.created_by, key=key, **fields)
+        make.make_import(batch.project, batch.created_by, key=key, **fields)
 
 
 def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
@@ -360,7 +360,7 @@ def _playground(user: User) -> Batch:
     sandbox = make.make_connection(name="Sandbox", is_sandbox=True)
     project = make.make_project(user, name="Playground", slug="playground", connection=sandbox)
     batch = make.make_batch(project, user, name="First steps")
-    make.set_part(batch, status=ProviderBatch.Status.RUNNING, completed=1)
+    make.set_state(batch, status=ProviderBatch.Status.RUNNING, completed=1)
     return batch
 
 
@@ -404,7 +404,7 @@ def _age(batch: Batch) -> None:
     start = batch.created_at - timedelta(minutes=47)
     Batch.objects.filter(pk=batch.pk).update(created_at=start)
     due = start + timedelta(hours=24)
-    make.set_part(batch, submitted_at=start, polled_at=batch.finished_at, expires_at=due)
+    make.set_state(batch, submitted_at=start, polled_at=batch.finished_at, expires_at=due)
     events = list(batch.events.all())
     texts = ["Accepted by Doubleword.", "Doubleword reports completed: 300 completed, 0 failed."]
     events[1:1] = [Event(batch=batch, text=text) for text in texts]

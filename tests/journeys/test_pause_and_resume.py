@@ -1,4 +1,4 @@
-"""A pause and its end at a provider that behaves like the real one."""
+"""Pause and resume a batch at the sandbox provider."""
 
 import json
 import time
@@ -22,7 +22,7 @@ from tests.make import (
     request_file,
 )
 from tests.sandbox.processes import sandbox_thread
-from tests.steps import due, go_on, step
+from tests.steps import make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
 MODEL = "Qwen/Qwen3.5-9B"
@@ -39,7 +39,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def provider_batch(url: str) -> ProviderBatch:
-    """A part of forty requests, some of which are answered."""
+    """A provider batch of forty requests, some of them answered."""
     connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
     project = make_project(connection=connection)
     upload = make_upload(project, content=request_file(REQUESTS, model=MODEL))
@@ -50,7 +50,7 @@ def provider_batch(url: str) -> ProviderBatch:
 
 def until(provider_batch: ProviderBatch, is_so) -> ProviderBatch:
     deadline = time.monotonic() + 20
-    while not is_so(provider_batch := step(provider_batch)):
+    while not is_so(provider_batch := run_step(provider_batch)):
         assert time.monotonic() < deadline, provider_batch.status
         time.sleep(0.02)
     return provider_batch
@@ -80,7 +80,7 @@ def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
     provider_batch = until(
         provider_batch, lambda provider_batch: provider_batch.status == ProviderBatch.Status.DONE
     )
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
     assert custom_ids(batch) == Counter({f"row-{n}": 1 for n in range(1, REQUESTS + 1)})
@@ -95,15 +95,15 @@ def test_a_batch_that_was_cancelled_and_retried_in_place_is_answered_and_paid_on
     provider_batch = until(
         provider_batch, lambda provider_batch: provider_batch.status in ProviderBatch.OVER
     )
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
     assert batch.cancelled == REQUESTS - batch.succeeded > 0
 
     assert retry_in_place.request_retry_in_place(batch, batch.created_by) == batch.cancelled
     provider_batch = until(
-        due(provider_batch),
+        make_due(provider_batch),
         lambda provider_batch: provider_batch.status == ProviderBatch.Status.DONE,
     )
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert (batch.succeeded, batch.cancelled) == (REQUESTS, 0)
     assert custom_ids(batch).total() == REQUESTS

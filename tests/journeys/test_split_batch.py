@@ -1,4 +1,4 @@
-"""A file of several parts, at a provider that takes no larger ones and has no room at first."""
+"""Run a split file at a provider that has no room at first."""
 
 import json
 import time
@@ -37,7 +37,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 def work_to_the_end(batch: Batch) -> Batch:
-    """What ticks and workers do until ``batch`` is over, without the waiting."""
+    """Run the steps of ``batch`` until it is over, without waiting."""
     deadline = time.monotonic() + 30
     while (
         ProviderBatch.objects.filter(batch=batch).exclude(status__in=ProviderBatch.OVER).exists()
@@ -64,7 +64,7 @@ def test_it_is_one_batch_here_and_three_there_each_paid_once(url: str) -> None:
     done = work_to_the_end(batch)
 
     assert (done.status, done.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
-    assert [provider_batch.total for provider_batch in done.provider_batches.all()] == [20, 20, 10]
+    assert [row.total for row in done.provider_batches.all()] == [20, 20, 10]
     lines = b"".join(browse.download(done, ResultChunk.Kind.OUTPUT)).splitlines()
     answered = [json.loads(line)["custom_id"] for line in lines]
     assert sorted(answered) == sorted(f"row-{n}" for n in range(1, REQUESTS + 1))

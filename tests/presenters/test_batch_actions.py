@@ -1,32 +1,37 @@
-"""The buttons of a batch's page: few, in order, at most one of them the main one."""
+"""The buttons of a batch's page: few, in order, and at most one main button."""
 
 import pytest
 from django.test import Client
 
 from batchapp.models import Batch, Project, ProviderBatch, User
-from batchapp.presenters.batch_actions import Actions, Means, actions_of, allowed_controls_of
+from batchapp.presenters.batch_actions import (
+    ActionFacts,
+    Actions,
+    actions_of,
+    allowed_controls_of,
+)
 from batchapp.presenters.batch_summary import summarise
-from tests.make import answer_line, error_line, finish, make_batch, set_part
+from tests.make import answer_line, error_line, finish, make_batch, set_state
 
 pytestmark = pytest.mark.django_db
-EVERYTHING = Means(can_write=True, can_retry=True, has_output=True, has_errors=True)
+ALL_FACTS = ActionFacts(can_write=True, can_retry=True, has_output=True, has_errors=True)
 
 
-def actions(batch: Batch, means: Means = EVERYTHING) -> Actions:
+def actions(batch: Batch, facts: ActionFacts = ALL_FACTS) -> Actions:
     batch = Batch.objects.select_related("connection").get(pk=batch.pk)
     summary = summarise(batch)
-    return actions_of(summary, allowed_controls_of(summary, may_spend=True), means)
+    return actions_of(summary, allowed_controls_of(summary, may_spend=True), facts)
 
 
-def ids(batch: Batch, means: Means = EVERYTHING) -> tuple[list[str], list[str]]:
-    found = actions(batch, means)
-    return [each.id for each in found.shown], [each.id for each in found.more]
+def ids(batch: Batch, facts: ActionFacts = ALL_FACTS) -> tuple[list[str], list[str]]:
+    listed = actions(batch, facts)
+    return [action.id for action in listed.buttons], [action.id for action in listed.menu]
 
 
 @pytest.fixture
 def running() -> Batch:
     batch = make_batch()
-    set_part(batch, status=ProviderBatch.Status.RUNNING, remote_id="there")
+    set_state(batch, status=ProviderBatch.Status.RUNNING, remote_id="there")
     return batch
 
 
@@ -35,48 +40,46 @@ def ended() -> Batch:
     return finish(make_batch(), [answer_line(1)], [error_line(2)])
 
 
-def test_while_a_batch_runs_what_steers_it_is_in_front(running: Batch) -> None:
+def test_while_a_batch_runs_its_controls_come_first(running: Batch) -> None:
     assert ids(running) == (
         ["browse-results", "pause", "cancel"],
         ["get-output", "get-error", "retry"],
     )
 
 
-def test_when_it_is_over_its_results_and_the_retry_are_in_front(ended: Batch) -> None:
+def test_when_a_batch_is_over_its_results_and_the_retry_come_first(ended: Batch) -> None:
     assert ids(ended) == (
         ["browse-results", "get-output", "retry"],
         ["get-error", "retry-in-place", "run-again"],
     )
 
 
-def test_a_menu_is_not_made_of_what_fits_beside_the_others(ended: Batch) -> None:
-    set_part(ended, remote_id="")
+def test_actions_that_fit_beside_the_others_need_no_menu(ended: Batch) -> None:
+    set_state(ended, remote_id="")
 
-    few = Means(can_write=True, can_retry=False, has_output=True, has_errors=False)
+    facts = ActionFacts(can_write=True, can_retry=False, has_output=True, has_errors=False)
 
-    assert ids(ended, few) == (["browse-results", "get-output", "run-again"], [])
+    assert ids(ended, facts) == (["browse-results", "get-output", "run-again"], [])
 
 
-def test_who_may_only_look_is_offered_the_results(running: Batch, ended: Batch) -> None:
-    looking = Means(can_write=False, can_retry=False, has_output=True, has_errors=True)
+def test_a_viewer_is_offered_the_results(running: Batch, ended: Batch) -> None:
+    facts = ActionFacts(can_write=False, can_retry=False, has_output=True, has_errors=True)
 
     for batch in (running, ended):
-        assert ids(batch, looking) == (["browse-results", "get-output", "get-error"], [])
+        assert ids(batch, facts) == (["browse-results", "get-output", "get-error"], [])
 
 
 def test_there_is_one_main_action_in_each_state(running: Batch, ended: Batch) -> None:
     def main(batch: Batch) -> list[str]:
-        found = actions(batch)
-        return [each.id for each in found.shown + found.more if each.tone == "main"]
+        listed = actions(batch)
+        return [row.id for row in listed.buttons + listed.menu if row.tone == "main"]
 
     assert (main(running), main(ended)) == ([], ["browse-results"])
     Batch.objects.filter(pk=running.pk).update(pause_requested_at=running.created_at)
     assert main(running) == ["resume"]
 
 
-def test_the_rest_is_behind_one_button_that_needs_no_script(
-    browser: Client, project: Project, user: User
-) -> None:
+def test_the_menu_needs_no_script(browser: Client, project: Project, user: User) -> None:
     batch = finish(make_batch(project, user), [answer_line(1)], [error_line(2)])
 
     html = browser.get(batch.get_absolute_url()).content.decode()

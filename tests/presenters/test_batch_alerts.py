@@ -12,7 +12,7 @@ from batchapp.models import Batch, Project, ProviderBatch, User
 from batchapp.presenters.batch_headline import headline
 from batchapp.presenters.batch_summary import Summary, summarise, with_details
 from batchapp.templatetags.words import roughly_between
-from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_part
+from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_state
 
 pytestmark = pytest.mark.django_db
 Step = ProviderBatch.Status
@@ -40,7 +40,7 @@ def running(
         "marks": [[moment.timestamp(), ended] for moment, ended in seen],
         "expires_at": now + timedelta(hours=24),
     }
-    set_part(batch, **changes | fields)
+    set_state(batch, **changes | fields)
     return batch
 
 
@@ -246,27 +246,27 @@ def test_alerts_of_many_batches_take_no_query_of_their_own(
 @pytest.mark.parametrize("status", sorted(set(Step) - ProviderBatch.WAITS_FOR_PEOPLE))
 def test_in_every_state_it_is_said_that_the_portal_is_late(status: str) -> None:
     batch, now = make_batch(), timezone.now()
-    set_part(batch, status=status, polled_at=now, next_check_at=now - 4 * MINUTE)
+    set_state(batch, status=status, polled_at=now, next_check_at=now - 4 * MINUTE)
     assert summary_of(batch).troubles == []
 
-    set_part(batch, next_check_at=now - timedelta(hours=3))
+    set_state(batch, next_check_at=now - timedelta(hours=3))
     late = (
         f"The portal was to go on with it 3 hours ago: it is late, not {batch.connection}. "
         "If this stays, tell the operator that no worker runs."
     )
     assert summary_of(batch).troubles == [late]
 
-    set_part(batch, trouble="1 provider batch is ahead.")
+    set_state(batch, trouble="1 provider batch is ahead.")
     assert summary_of(batch).troubles == [late, "1 provider batch is ahead."]
     assert not summary_of(batch).is_queueing
 
-    set_part(batch, leased_until=now + MINUTE, trouble="")
+    set_state(batch, leased_until=now + MINUTE, trouble="")
     assert summary_of(batch).troubles == []
 
 
 def test_also_of_a_batch_that_is_being_added_up() -> None:
     batch, now = make_batch(), timezone.now()
-    set_part(batch, status=Step.DONE, next_check_at=None)
+    set_state(batch, status=Step.DONE, next_check_at=None)
     long_ago = now - timedelta(hours=3)
     Batch.objects.update(status=Batch.Status.SETTLING, next_check_at=long_ago)
     assert "3 hours ago: it is late" in summary_of(batch).troubles[0]
@@ -277,7 +277,7 @@ def test_also_of_a_batch_that_is_being_added_up() -> None:
 
 def test_a_provider_that_nobody_asks_any_more_is_not_blamed() -> None:
     batch, now = make_batch(), timezone.now()
-    set_part(batch, status=Step.WAITING, next_check_at=now - 20 * MINUTE)
+    set_state(batch, status=Step.WAITING, next_check_at=now - 20 * MINUTE)
     type(batch.connection).objects.update(
         down_since=now - 30 * MINUTE, backoff_until=now - 20 * MINUTE
     )
@@ -288,10 +288,10 @@ def test_a_provider_that_nobody_asks_any_more_is_not_blamed() -> None:
 
 def test_whose_fault_a_silence_is_is_said() -> None:
     batch, now = make_batch(), timezone.now()
-    set_part(batch, status=Step.RUNNING, submitted_at=now, polled_at=now)
+    set_state(batch, status=Step.RUNNING, submitted_at=now, polled_at=now)
     assert summary_of(batch).troubles == []
 
-    set_part(batch, polled_at=now - timedelta(minutes=12))
+    set_state(batch, polled_at=now - timedelta(minutes=12))
     assert summary_of(batch).troubles == [
         (
             f"The portal last looked 12 minutes ago: it is late, not {batch.connection}. If this "

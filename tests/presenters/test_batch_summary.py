@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, ProviderBatch
-from batchapp.presenters.batch_headline import headline, proof_of
+from batchapp.presenters.batch_headline import accounting_of, headline
 from batchapp.presenters.batch_summary import Progress, Summary, summarise
 from tests.make import (
     answer_line,
@@ -17,7 +17,7 @@ from tests.make import (
     make_project,
     make_upload,
     request_file,
-    set_part,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +56,7 @@ def test_a_status_says_what_goes_on(
     provider_batch: dict[str, Any], fields: dict[str, Any], label: str
 ) -> None:
     batch = make_batch(**fields)
-    set_part(batch, **provider_batch)
+    set_state(batch, **provider_batch)
 
     summary = summary_of(batch)
 
@@ -68,18 +68,18 @@ def test_a_page_looks_again_until_the_batch_is_over_or_waits_for_a_person() -> N
     batch = make_batch()
     assert summary_of(batch).is_moving
 
-    set_part(batch, status=Step.NEEDS_ATTENTION)
+    set_state(batch, status=Step.NEEDS_ATTENTION)
     assert not summary_of(batch).is_moving
 
-    set_part(batch, status=Step.PREPARING)
+    set_state(batch, status=Step.PREPARING)
     assert not summary_of(finish(batch)).is_moving
 
 
 def test_progress_is_the_providers_until_the_batch_is_over_then_the_ledgers() -> None:
     batch = make_batch()
-    set_part(batch, status=Step.RUNNING, completed=1, failed=1)
+    set_state(batch, status=Step.RUNNING, completed=1, failed=1)
     running = summary_of(batch).progress
-    set_part(batch, status=Step.PREPARING)
+    set_state(batch, status=Step.PREPARING)
     over = summary_of(finish(batch)).progress
 
     assert (running.answered, running.failed, running.percent) == (1, 1, 66)
@@ -88,7 +88,7 @@ def test_progress_is_the_providers_until_the_batch_is_over_then_the_ledgers() ->
 
 def test_progress_is_a_hundred_only_when_every_request_has_its_end() -> None:
     batch = make_batch()
-    set_part(batch, status=Step.RUNNING, completed=3)
+    set_state(batch, status=Step.RUNNING, completed=3)
     assert summary_of(batch).progress.percent == 99
 
     missing = finish(make_batch(), output=[answer_line(1), answer_line(2)])
@@ -102,7 +102,7 @@ def test_the_verdict_and_the_proof_account_for_every_request() -> None:
     assert headline(summary_of(batch)) == (
         "1 of 3 requests answered, 1 failed, 1 came back without a result."
     )
-    assert proof_of(batch) == "3 in = 1 answered + 1 failed + 1 missing"
+    assert accounting_of(batch) == "3 in = 1 answered + 1 failed + 1 missing"
     assert headline(summary_of(finish(make_batch()))) == "All 3 requests answered."
 
 
@@ -144,11 +144,11 @@ def test_a_batch_beyond_its_window_is_late_and_one_that_ended_in_time_is_not() -
     batch, hour = make_batch(make_project()), timedelta(hours=1)
     now = timezone.now()
 
-    set_part(batch, status=Step.RUNNING, expires_at=now + hour)
+    set_state(batch, status=Step.RUNNING, expires_at=now + hour)
     assert not summary_of(batch).is_late
-    set_part(batch, expires_at=now - hour)
+    set_state(batch, expires_at=now - hour)
     assert summary_of(batch).is_late
-    set_part(batch, ended_at=now - 2 * hour)
+    set_state(batch, ended_at=now - 2 * hour)
     assert not summary_of(batch).is_late
 
 
@@ -172,7 +172,7 @@ def test_a_running_batch_says_how_far_it_is_and_how_long_it_may_take(
     completed: int, failed: int, minutes: int, sentence: str
 ) -> None:
     batch, now = make_batch(requests=10_000), timezone.now()
-    set_part(
+    set_state(
         batch,
         status=Step.RUNNING,
         total=10_000,
@@ -189,9 +189,9 @@ def test_a_running_batch_says_how_far_it_is_and_how_long_it_may_take(
 def test_a_late_batch_promises_no_time() -> None:
     batch, now = make_batch(requests=10_000), timezone.now()
     past = now - timedelta(hours=1)
-    set_part(batch, status=Step.RUNNING, completed=9_000, submitted_at=past, polled_at=now)
-    set_part(batch, total=10_000)
-    set_part(batch, expires_at=past)
+    set_state(batch, status=Step.RUNNING, completed=9_000, submitted_at=past, polled_at=now)
+    set_state(batch, total=10_000)
+    set_state(batch, expires_at=past)
 
     assert headline(summary_of(batch)) == "9,000 of 10,000 requests answered so far."
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from batchapp.models import ProviderBatch, StaleRow
-from tests.make import make_batch, set_part
+from tests.make import make_batch, set_state
 
 RACERS = 8
 
@@ -48,13 +48,13 @@ class TestALease:
         assert ProviderBatch.objects.claim(provider_batch.pk, provider_batch.status)
         assert ProviderBatch.objects.claim(provider_batch.pk, provider_batch.status) is None
 
-        set_part(provider_batch.batch, leased_until=timezone.now() - timedelta(seconds=1))
+        set_state(provider_batch.batch, leased_until=timezone.now() - timedelta(seconds=1))
         assert ProviderBatch.objects.claim(provider_batch.pk, provider_batch.status)
 
     def test_a_worker_that_outlived_it_writes_nothing(self, provider_batch: ProviderBatch) -> None:
         slow = ProviderBatch.objects.claim(provider_batch.pk, provider_batch.status)
         assert slow
-        set_part(provider_batch.batch, leased_until=timezone.now() - timedelta(seconds=1))
+        set_state(provider_batch.batch, leased_until=timezone.now() - timedelta(seconds=1))
         successor = ProviderBatch.objects.claim(provider_batch.pk, provider_batch.status)
         assert successor
 

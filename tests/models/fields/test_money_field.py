@@ -18,10 +18,10 @@ def test_sums_of_many_small_amounts_are_exact() -> None:
     for amount in amounts:
         make_batch(project, upload=upload, actual_cost_usd=amount)
 
-    found = Batch.objects.aggregate(total=Sum("actual_cost_usd"))["total"]
+    total = Batch.objects.aggregate(total=Sum("actual_cost_usd"))["total"]
 
-    assert found == sum(amounts)
-    assert isinstance(found, Decimal)
+    assert total == sum(amounts)
+    assert isinstance(total, Decimal)
 
 
 @pytest.mark.django_db

@@ -35,11 +35,11 @@ from tests.make import (
     make_user,
     request_file,
     request_line,
-    set_part,
+    set_state,
 )
 from tests.provider import Provider
-from tests.steps import due, go_on
-from tests.steps import step as step_part
+from tests.steps import make_due, run_steps
+from tests.steps import run_step as step_part
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +88,7 @@ def import_batch(batch_import: BatchImport) -> BatchImport:
 def follow(batch: Batch) -> Batch:
     """Run what is due until the batch is over, and ask for its bill."""
     for _ in range(20):
-        provider_batch = due(ProviderBatch.objects.get(batch=batch))
+        provider_batch = make_due(ProviderBatch.objects.get(batch=batch))
         if (todo := tasks.STEPS.get((ProviderBatch, provider_batch.status))) is None:
             break
         todo(str(provider_batch.pk))
@@ -140,7 +140,7 @@ def test_a_running_batch_is_followed_to_its_end(
     assert batch.provider_batches.get().status == ProviderBatch.Status.RUNNING
     assert batch.key.key_poll.next_check_at
 
-    tasks.poll(str(due(batch.provider_batches.get()).pk))
+    tasks.poll(str(make_due(batch.provider_batches.get()).pk))
     assert batch.provider_batches.get().remote_status == "in_progress"
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
@@ -285,7 +285,7 @@ def test_a_batch_whose_confirmation_is_still_looked_for_is_not_brought_in_beside
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
     provider_batch = make_batch(project, user, key=key).provider_batches.get()
-    set_part(
+    set_state(
         provider_batch.batch,
         status=ProviderBatch.Status.WAITING,
         create_attempted_at=timezone.now(),
@@ -387,7 +387,7 @@ def test_a_second_batch_that_was_brought_in_is_not_cancelled_with_the_first_one_
     tasks.prepare(str(provider_batch.pk))
     tasks.submit(str(provider_batch.pk))
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(may_have_duplicate=True)
     late = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
     (batch_import,) = import_requests.request_imports(project, user, key, [late]).batch_imports

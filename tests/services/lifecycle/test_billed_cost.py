@@ -1,4 +1,4 @@
-"""What the provider says it billed is asked for once a batch is over, and kept."""
+"""Fetch the billed cost after a batch is over."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -123,7 +123,7 @@ def test_a_batch_whose_asking_keeps_dying_is_left_alone(provider: Provider) -> N
     assert not batch.events.filter(text__startswith="Adding up broke off").exists()
 
 
-def test_a_part_that_nothing_came_of_does_not_keep_the_sum_of_the_others(
+def test_a_provider_batch_without_answers_does_not_hold_up_the_billed_cost(
     provider: Provider,
 ) -> None:
     batch = finish(make_batch())

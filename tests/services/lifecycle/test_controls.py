@@ -1,4 +1,4 @@
-"""What people ask for while a batch is under way, and what workers make of it."""
+"""Pause, resume, cancel and try again while a batch runs."""
 
 import threading
 from collections.abc import Callable
@@ -22,12 +22,13 @@ from tests.make import (
     make_project,
     make_upload,
     make_user,
-    set_part,
+    set_state,
 )
-from tests.provider import Provider
-from tests.steps import due, go_on, race, step
+from tests.provider import Provider, lose_reply
+from tests.steps import make_due, race, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 CANCEL, RETRY = "POST /v1/batches/ID/cancel", "POST /v1/batches/ID/retry"
 
 
@@ -47,12 +48,6 @@ def batch_of(provider_batch: ProviderBatch) -> Batch:
     return Batch.objects.get(pk=provider_batch.batch_id)
 
 
-def lose_reply(call: str, request: httpx.Request) -> None:
-    """The batch is created, and nobody hears of it."""
-    if call == "POST /v1/batches":
-        raise httpx.ReadTimeout("no reply", request=request)
-
-
 def pass_time(monkeypatch: pytest.MonkeyPatch, **length: float) -> None:
     """From now on the clock is that much ahead."""
     now = timezone.now
@@ -61,12 +56,12 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, **length: float) -> None:
 
 @pytest.fixture
 def paused(provider: Provider, running: ProviderBatch) -> ProviderBatch:
-    """A part that was stopped at the provider when one of its three requests was answered."""
+    """A provider batch that was paused with one of three requests answered."""
     provider.finish([answer_line(1)], status="in_progress")
     assert pause(running)
-    go_on(running)
-    provider_batch = due(running)
-    assert provider_batch.status == ProviderBatch.Status.PAUSED
+    run_steps(running)
+    provider_batch = make_due(running)
+    assert provider_batch.status == Status.PAUSED
     return provider_batch
 
 
@@ -93,21 +88,21 @@ def test_late_answers_to_a_pause_are_waited_for(
 ) -> None:
     pause(running)
 
-    provider_batch = step(running)  # and so it is made due
-    assert provider_batch.status == ProviderBatch.Status.HARVESTING
+    provider_batch = run_step(running)  # and so it is made due
+    assert provider_batch.status == Status.HARVESTING
     provider.finish([answer_line(1), answer_line(2)], status="cancelled")
-    go_on(provider_batch)
+    run_steps(provider_batch)
 
     assert batch_of(provider_batch).results.filter(outcome=Outcome.OK).count() == 2
-    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
+    assert make_due(provider_batch).status == Status.PAUSED
 
 
 def test_a_resumed_batch_has_every_request_answered_once(
     provider: Provider, paused: ProviderBatch
 ) -> None:
     assert resume(paused)
-    provider_batch = step(paused)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    provider_batch = run_step(paused)
+    assert provider_batch.status == Status.RUNNING
     assert (provider_batch.ended_at, provider_batch.pause_sent_at, provider_batch.error_lines) == (
         None,
         None,
@@ -116,7 +111,7 @@ def test_a_resumed_batch_has_every_request_answered_once(
     ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.input_tokens) == (3, 300)
@@ -129,15 +124,15 @@ def test_requests_that_failed_before_a_pause_run_again_and_count_once(
 ) -> None:
     provider.finish([answer_line(1)], [error_line(2)], status="in_progress")
     pause(running)
-    go_on(running)
+    run_steps(running)
     assert batch_of(running).results.get(custom_id="row-2").outcome == Outcome.PROVIDER_ERROR
 
     resume(running)
-    provider_batch = step(running)
+    provider_batch = run_step(running)
     assert batch_of(provider_batch).results.get(custom_id="row-2").outcome == Outcome.PENDING
     ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(1), answer_line(3)], [error_line(2, "Still broken.")])
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert (batch.succeeded, batch.failed) == (2, 1)
     assert batch.results.get(custom_id="row-2").error_message == "Still broken."
@@ -148,13 +143,13 @@ def test_what_never_got_to_the_provider_waits_here(provider: Provider) -> None:
     provider_batch = make_batch().provider_batches.get()
     pause(provider_batch)
 
-    go_on(provider_batch)
+    run_steps(provider_batch)
 
-    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
-    assert due(provider_batch).stopped_in_status == ProviderBatch.Status.PREPARING
+    assert make_due(provider_batch).status == Status.PAUSED
+    assert make_due(provider_batch).stopped_in_status == Status.PREPARING
     assert provider.calls == []
     resume(provider_batch)
-    assert step(step(provider_batch)).status == ProviderBatch.Status.RUNNING
+    assert run_step(run_step(provider_batch)).status == Status.RUNNING
 
 
 def test_a_pause_during_the_upload_creates_nothing(provider: Provider) -> None:
@@ -166,12 +161,12 @@ def test_a_pause_during_the_upload_creates_nothing(provider: Provider) -> None:
             pause(provider_batch)
 
     provider.after = ask
-    step(provider_batch)
+    run_step(provider_batch)
 
-    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
+    assert make_due(provider_batch).status == Status.PAUSED
     assert provider.batches == {}
     resume(provider_batch)
-    step(provider_batch)
+    run_step(provider_batch)
     assert len(provider.batches) == len(provider.files) == 1
 
 
@@ -181,7 +176,7 @@ def test_a_batch_that_ended_in_the_meantime_simply_finishes(
     pause(running)
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.status == Batch.Status.COMPLETED
     assert CANCEL not in provider.calls
@@ -199,7 +194,7 @@ def test_a_pause_that_comes_a_moment_after_the_end_simply_finishes(
 
     provider.before = finish
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert provider.calls.count(CANCEL) == 1
     assert batch.status == Batch.Status.COMPLETED
@@ -212,12 +207,12 @@ def test_a_provider_that_refuses_to_stop_is_followed_to_the_end(
     refusal = httpx.Response(400, text="Cannot stop it")
     provider.before = lambda call, _: refusal if call == CANCEL else None
     pause(running)
-    step(running)
-    step(running)
+    run_step(running)
+    run_step(running)
     assert provider.calls.count(CANCEL) == 1
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 def test_a_batch_resumed_before_it_was_stopped_runs_on(
@@ -227,55 +222,55 @@ def test_a_batch_resumed_before_it_was_stopped_runs_on(
     resume(running)
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert CANCEL not in provider.calls
 
 
-def test_a_batch_resumed_while_its_answers_are_fetched_is_reopened(
+def test_a_batch_resumed_while_its_answers_are_fetched_is_retried_in_place(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     pause(running)
-    provider_batch = step(running)
-    assert provider_batch.status == ProviderBatch.Status.HARVESTING
+    provider_batch = run_step(running)
+    assert provider_batch.status == Status.HARVESTING
 
     resume(provider_batch)
     for _ in range(5):
-        provider_batch = step(provider_batch)
-        if provider_batch.status == ProviderBatch.Status.RUNNING and RETRY in provider.calls:
+        provider_batch = run_step(provider_batch)
+        if provider_batch.status == Status.RUNNING and RETRY in provider.calls:
             break
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert next(iter(provider.batches.values()))["status"] == "in_progress"
 
 
 def test_pausing_again_stops_it_again(provider: Provider, paused: ProviderBatch) -> None:
     resume(paused)
-    provider_batch = step(paused)
+    provider_batch = run_step(paused)
     assert pause(provider_batch)
 
-    go_on(provider_batch)
+    run_steps(provider_batch)
 
     assert provider.calls.count(CANCEL) == 2
-    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
+    assert make_due(provider_batch).status == Status.PAUSED
 
 
-def test_a_pause_before_the_batch_was_reopened_asks_nobody(
+def test_a_pause_before_the_retry_in_place_makes_no_call(
     provider: Provider, paused: ProviderBatch
 ) -> None:
     resume(paused)
     pause(paused)
     provider.calls.clear()
 
-    go_on(paused)
+    run_steps(paused)
 
-    assert due(paused).status == ProviderBatch.Status.PAUSED
+    assert make_due(paused).status == Status.PAUSED
     assert provider.calls == []
 
 
-def test_a_wish_made_twice_is_one(running: ProviderBatch) -> None:
+def test_a_pause_requested_twice_is_one_request(running: ProviderBatch) -> None:
     assert [pause(running), pause(running)] == [True, False]
     assert [resume(running), resume(running)] == [True, False]
     assert running.batch.events.filter(text__startswith="Asked to").count() == 2
@@ -288,7 +283,9 @@ def test_a_batch_being_cancelled_is_not_paused(running: ProviderBatch) -> None:
     assert not resume(running)
 
 
-def test_a_provider_that_cannot_reopen_is_not_asked_to_stop(running: ProviderBatch) -> None:
+def test_a_provider_that_cannot_retry_in_place_is_not_asked_to_stop(
+    running: ProviderBatch,
+) -> None:
     Connection.objects.update(has_retry=False)
 
     assert not pause(running)
@@ -300,12 +297,12 @@ def test_cancelling_a_paused_batch_keeps_the_answers(
     provider.calls.clear()
     assert cancel(paused)
 
-    batch = go_on(paused)
+    batch = run_steps(paused)
 
     assert batch.status == Batch.Status.CANCELLED
     assert (batch.succeeded, batch.cancelled) == (1, 2)
     assert CANCEL not in provider.calls, "it is stopped there"
-    assert due(paused).ended_at == paused.ended_at
+    assert make_due(paused).ended_at == paused.ended_at
 
 
 def test_a_paused_batch_that_was_taken_up_over_there_is_cancelled_there(
@@ -315,7 +312,7 @@ def test_a_paused_batch_that_was_taken_up_over_there_is_cancelled_there(
     provider.finish([answer_line(1), answer_line(2)], status="in_progress")
     cancel(paused)
 
-    batch = go_on(paused)
+    batch = run_steps(paused)
 
     assert provider.calls.count(CANCEL) == 1
     assert next(iter(provider.batches.values()))["status"] == "cancelled"
@@ -330,69 +327,60 @@ def test_a_pause_that_is_refused_once_is_asked_for_again(
     provider.before = lambda call, _: refusals.pop() if call == CANCEL and refusals else None
     pause(running)
 
-    provider_batch = step(running)
+    provider_batch = run_step(running)
 
-    assert (provider_batch.status, provider_batch.pause_sent_at) == (
-        ProviderBatch.Status.RUNNING,
-        None,
-    )
+    assert (provider_batch.status, provider_batch.pause_sent_at) == (Status.RUNNING, None)
     assert "did not stop it (No). The portal keeps asking." in provider_batch.trouble
-    go_on(provider_batch)
-    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
+    run_steps(provider_batch)
+    assert make_due(provider_batch).status == Status.PAUSED
 
 
-def test_cancelling_while_it_is_being_reopened_ends_it(
+def test_cancelling_during_a_retry_in_place_ends_it(
     provider: Provider, paused: ProviderBatch
 ) -> None:
     resume(paused)
     cancel(paused)
 
-    batch = go_on(paused)
+    batch = run_steps(paused)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.CANCELLED, 1)
     assert RETRY not in provider.calls
 
 
-@pytest.mark.parametrize(("wish", "end"), [(cancel, "cancelled"), (pause, "paused")])
-def test_a_reopening_in_doubt_is_stopped_over_there(
-    provider: Provider, paused: ProviderBatch, wish: Callable[[ProviderBatch], bool], end: str
+@pytest.mark.parametrize(("stop", "end"), [(cancel, "cancelled"), (pause, "paused")])
+def test_an_unconfirmed_retry_in_place_is_stopped_at_the_provider(
+    provider: Provider, paused: ProviderBatch, stop: Callable[[ProviderBatch], bool], end: str
 ) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == RETRY:
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
+    provider.after = lose_reply(RETRY)
     resume(paused)
-    provider_batch = step(paused)
-    assert provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
-    wish(provider_batch)
+    provider_batch = run_step(paused)
+    assert provider_batch.status == Status.RETRYING_IN_PLACE
+    stop(provider_batch)
 
-    go_on(provider_batch)
+    run_steps(provider_batch)
 
     assert provider.calls.count(RETRY) == 1
     assert provider.calls.count(CANCEL) == 2
     assert next(iter(provider.batches.values()))["status"] == "cancelled"
-    assert due(provider_batch).status == (
-        ProviderBatch.Status.PAUSED if end == "paused" else ProviderBatch.Status.DONE
-    )
+    assert make_due(provider_batch).status == (Status.PAUSED if end == "paused" else Status.DONE)
 
 
 def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provider) -> None:
     provider_batch = make_batch().provider_batches.get()
     prepare.prepare(provider_batch)
-    provider.after = lose_reply
-    provider_batch = step(provider_batch)
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    provider.after = lose_reply("POST /v1/batches")
+    provider_batch = run_step(provider_batch)
+    assert provider_batch.status == Status.WAITING
     provider.after = lambda *_: None
     pause(provider_batch)
 
-    go_on(provider_batch)
+    run_steps(provider_batch)
 
     (remote,) = provider.batches.values()
     assert remote["status"] == "cancelled"
-    assert due(provider_batch).status == ProviderBatch.Status.PAUSED
+    assert make_due(provider_batch).status == Status.PAUSED
     resume(provider_batch)
-    step(provider_batch)
+    run_step(provider_batch)
     assert remote["status"] == "in_progress"
     assert len(provider.batches) == 1
 
@@ -402,16 +390,16 @@ def test_cancelling_a_paused_batch_whose_create_was_in_doubt_looks_for_it(
 ) -> None:
     provider_batch = make_batch().provider_batches.get()
     prepare.prepare(provider_batch)
-    provider.after = lose_reply
-    step(provider_batch)
+    provider.after = lose_reply("POST /v1/batches")
+    run_step(provider_batch)
     provider.hidden = set(provider.batches)
     pause(provider_batch)
     pass_time(monkeypatch, hours=1)
-    assert step(provider_batch).status == ProviderBatch.Status.PAUSED
+    assert run_step(provider_batch).status == Status.PAUSED
 
     provider.hidden.clear()
     cancel(provider_batch)
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     (remote,) = provider.batches.values()
     assert remote["status"] == "cancelled"
@@ -423,10 +411,10 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
     user = make_user()
     project = make_project(user)
     batch = make_batch(project, user)
-    set_part(
+    set_state(
         batch,
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.WAITING,
+        status=Status.NEEDS_ATTENTION,
+        stopped_in_status=Status.WAITING,
         next_check_at=None,
     )
     keys = [make_key(user, project.connection) for _ in range(2)]
@@ -457,7 +445,7 @@ def test_two_people_who_resume_at_once_resume_once(
     race(*[lambda: outcomes.append(resume(paused))] * 2)
 
     assert sorted(outcomes) == [False, True]
-    assert due(paused).status == ProviderBatch.Status.RETRYING_IN_PLACE
+    assert make_due(paused).status == Status.RETRYING_IN_PLACE
 
 
 @pytest.mark.django_db(transaction=True)
@@ -466,37 +454,31 @@ def test_a_batch_resumed_the_moment_it_is_put_aside_does_not_stay_behind(
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     pause(running)
-    provider_batch = step(running)
+    provider_batch = run_step(running)
 
-    race(lambda: step(provider_batch), lambda: resume(provider_batch))
-    go_on(provider_batch)
+    race(lambda: run_step(provider_batch), lambda: resume(provider_batch))
+    run_steps(provider_batch)
 
-    assert due(provider_batch).status != ProviderBatch.Status.PAUSED
+    assert make_due(provider_batch).status != Status.PAUSED
     assert not batch_of(provider_batch).pause_requested_at
 
 
 def test_a_stop_whose_reply_was_lost_is_no_end_for_a_batch_that_goes_on(
     provider: Provider, running: ProviderBatch
 ) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == CANCEL:
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
+    provider.after = lose_reply(CANCEL)
     provider.finish([answer_line(1)], status="in_progress")
     pause(running)
-    provider_batch = step(running)
+    provider_batch = run_step(running)
     provider.after = lambda *_: None
     resume(provider_batch)
 
-    while (
-        due(provider_batch).status != ProviderBatch.Status.RUNNING or RETRY not in provider.calls
-    ):
-        assert step(provider_batch).status != ProviderBatch.Status.DONE
+    while make_due(provider_batch).status != Status.RUNNING or RETRY not in provider.calls:
+        assert run_step(provider_batch).status != Status.DONE
     ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    assert go_on(provider_batch).succeeded == 3
+    assert run_steps(provider_batch).succeeded == 3
 
 
 def test_a_stop_that_did_not_arrive_is_sent_again(
@@ -508,13 +490,13 @@ def test_a_stop_that_did_not_arrive_is_sent_again(
 
     provider.before = refuse
     pause(running)
-    step(running)
+    run_step(running)
     provider.before = lambda *_: None
 
-    go_on(running)
+    run_steps(running)
 
     assert provider.calls.count(CANCEL) == 2
-    assert due(running).status == ProviderBatch.Status.PAUSED
+    assert make_due(running).status == Status.PAUSED
 
 
 def test_a_batch_resumed_while_a_lost_create_is_looked_for_is_sent_again(
@@ -530,19 +512,19 @@ def test_a_batch_resumed_while_a_lost_create_is_looked_for_is_sent_again(
             resume(provider_batch)
 
     provider.after = go_back
-    step(provider_batch)
+    run_step(provider_batch)
 
-    provider_batch = step(provider_batch)
-    assert (provider_batch.status, provider_batch.trouble) == (ProviderBatch.Status.RUNNING, "")
+    provider_batch = run_step(provider_batch)
+    assert (provider_batch.status, provider_batch.trouble) == (Status.RUNNING, "")
     (remote,) = provider.batches.values()
     assert remote["input_file_id"] in provider.files
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_part_that_stops_while_its_batch_is_cancelled_does_not_wait_for_a_person(
+def test_a_provider_batch_that_stops_while_its_batch_is_cancelled_waits_for_nobody(
     provider: Provider, running: ProviderBatch
 ) -> None:
-    provider_batch = ProviderBatch.objects.claim(running.pk, ProviderBatch.Status.RUNNING)
+    provider_batch = ProviderBatch.objects.claim(running.pk, Status.RUNNING)
     assert provider_batch
 
     def stop() -> None:
@@ -556,40 +538,38 @@ def test_a_part_that_stops_while_its_batch_is_cancelled_does_not_wait_for_a_pers
         stopping.join(0.5)
     stopping.join()
 
-    assert due(provider_batch).status == ProviderBatch.Status.CANCELLED
+    assert make_due(provider_batch).status == Status.CANCELLED
 
 
 def two_parts(provider: Provider) -> tuple[Batch, ProviderBatch, ProviderBatch]:
-    """A batch of two parts, both ready to be sent; the second needs a person."""
+    """A batch of two provider batches ready to be sent; the second needs attention."""
     user = make_user()
     project = make_project(user, connection=make_connection(max_requests=2))
     batch = make_batch(project, user, upload=make_upload(project, user))
     for provider_batch in batch.provider_batches.all():
         prepare.prepare(provider_batch)
-    for provider_batch in batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING):
+    for provider_batch in batch.provider_batches.filter(status=Status.PREPARING):
         prepare.prepare(provider_batch)
     first, second = batch.provider_batches.all()
-    second.move_to(
-        ProviderBatch.Status.NEEDS_ATTENTION, stopped_in_status=ProviderBatch.Status.WAITING
-    )
+    second.move_to(Status.NEEDS_ATTENTION, stopped_in_status=Status.WAITING)
     return batch, first, second
 
 
-def test_a_batch_with_another_part_at_the_provider_stays_with_its_key(
+def test_a_batch_with_another_provider_batch_already_sent_stays_with_its_key(
     provider: Provider,
 ) -> None:
     batch, first, second = two_parts(provider)
-    assert step(first).status == ProviderBatch.Status.RUNNING
+    assert run_step(first).status == Status.RUNNING
     before, other = batch.key, make_key(batch.created_by, batch.connection)
 
     assert controls.try_again(batch, batch.created_by, other) == 1
 
     batch.refresh_from_db()
     assert batch.key == before
-    assert due(second).status == ProviderBatch.Status.WAITING
+    assert make_due(second).status == Status.WAITING
 
 
-def test_a_part_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
+def test_a_provider_batch_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
     provider: Provider,
 ) -> None:
     batch, first, _ = two_parts(provider)
@@ -600,12 +580,9 @@ def test_a_part_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
             controls.try_again(Batch.objects.get(), batch.created_by, other)
 
     provider.after = change_key
-    provider_batch = step(first)
+    provider_batch = run_step(first)
 
-    assert (provider_batch.status, provider_batch.remote_file_id) == (
-        ProviderBatch.Status.WAITING,
-        "",
-    )
+    assert (provider_batch.status, provider_batch.remote_file_id) == (Status.WAITING, "")
     assert provider.batches == {}, "it would run where the other key does not see it"
-    assert step(provider_batch).status == ProviderBatch.Status.RUNNING
+    assert run_step(provider_batch).status == Status.RUNNING
     assert Batch.objects.get().key == other

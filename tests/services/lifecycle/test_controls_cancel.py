@@ -13,17 +13,18 @@ from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import retry_policy
 from batchapp.presenters.batch_summary import summarise
 from batchapp.services.lifecycle import controls, prepare, submit
-from tests.make import answer_line, error_line, make_batch, set_part
-from tests.provider import Provider
-from tests.steps import due, go_on, step
+from tests.make import answer_line, error_line, make_batch, set_state
+from tests.provider import Provider, lose_reply
+from tests.steps import make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 CREATE, CANCEL = "POST /v1/batches", "POST /v1/batches/ID/cancel"
 CONTENT = "GET /v1/files/ID/content"
 
 
 class Clock:
-    """What time it is for the portal."""
+    """A clock that the test moves on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._now = timezone.now
@@ -41,20 +42,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def in_doubt(provider: Provider) -> ProviderBatch:
-    """A part whose batch was created without anybody hearing of it, and is not to be seen yet."""
+    """A provider batch whose create lost its reply, and that the provider does not list yet."""
     provider_batch = ProviderBatch.objects.get(batch=make_batch())
     prepare.prepare(provider_batch)
 
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == CREATE:
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
-    step(provider_batch)
+    provider.after = lose_reply(CREATE)
+    run_step(provider_batch)
     provider.after = lambda *_: None
     provider.hidden = set(provider.batches)
     assert len(provider.hidden) == 1
-    return due(provider_batch)
+    return make_due(provider_batch)
 
 
 def cancel(provider_batch: ProviderBatch) -> None:
@@ -63,9 +60,9 @@ def cancel(provider_batch: ProviderBatch) -> None:
 
 
 def ask_again(provider_batch: ProviderBatch) -> ProviderBatch:
-    """The part's turn comes, and nobody leaves the provider alone."""
+    """Make the provider batch due and reset the circuit breaker, then run a step."""
     Connection.objects.update(backoff_until=None)
-    return step(provider_batch)
+    return run_step(provider_batch)
 
 
 def last_words(provider_batch: ProviderBatch) -> str:
@@ -81,12 +78,12 @@ def test_a_batch_that_turns_up_long_after_it_was_cancelled_is_cancelled_there(
 ) -> None:
     cancel(in_doubt)
     clock.go(minutes=20)
-    provider_batch = step(in_doubt)
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    provider_batch = run_step(in_doubt)
+    assert provider_batch.status == Status.WAITING
     assert "to stop it as soon as it is found" in provider_batch.trouble
 
     provider.hidden.clear()
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     (remote,) = provider.batches.values()
     assert remote["status"] == "cancelled"
@@ -98,10 +95,10 @@ def test_a_batch_that_never_turns_up_is_cancelled_in_the_end(
 ) -> None:
     cancel(in_doubt)
     clock.go(minutes=5)
-    assert step(in_doubt).status == ProviderBatch.Status.WAITING
+    assert run_step(in_doubt).status == Status.WAITING
     clock.go(seconds=submit.CREATE_SEARCH_LIMIT.total_seconds())
 
-    assert step(in_doubt).status == ProviderBatch.Status.CANCELLED
+    assert run_step(in_doubt).status == Status.CANCELLED
     assert provider.calls.count(CREATE) == 1
 
 
@@ -109,41 +106,41 @@ def test_looking_for_a_batch_is_no_silence_of_its_provider(
     provider: Provider, in_doubt: ProviderBatch
 ) -> None:
     for _ in range(5):
-        assert step(in_doubt).status == ProviderBatch.Status.WAITING
+        assert run_step(in_doubt).status == Status.WAITING
 
     connection = Connection.objects.get(batches=in_doubt.batch)
     assert (connection.failures, connection.backoff_until) == (0, None)
-    assert "nothing is lost" in due(in_doubt).trouble
+    assert "nothing is lost" in make_due(in_doubt).trouble
 
 
 def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
     provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
-    assert step(step(running)).output_lines == 1
+    assert run_step(run_step(running)).output_lines == 1
     provider.before = away
     cancel(running)
     provider_batch = ask_again(running)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert "If no answer comes for 15 minutes, the batch is closed here." in provider_batch.trouble
 
     clock.go(seconds=retry_policy.GIVE_UP_AFTER.total_seconds() + 1)
     provider_batch = ask_again(provider_batch)
 
-    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert provider_batch.status == Status.CANCELLED
     assert "may still run it and bill it" in last_words(provider_batch)
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
     assert (batch.succeeded, batch.cancelled) == (1, 2)
 
 
-def test_a_part_that_waits_for_its_turn_at_a_silent_provider_is_closed_too(
+def test_a_provider_batch_that_waits_for_a_silent_provider_is_closed_too(
     provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     cancel(running)
     clock.go(hours=1)
     Connection.objects.update(backoff_until=timezone.now() + timedelta(minutes=5))
 
-    assert step(running).status == ProviderBatch.Status.CANCELLED
+    assert run_step(running).status == Status.CANCELLED
     assert "has not answered for a long time" in last_words(running)
 
 
@@ -153,16 +150,16 @@ def test_results_that_can_never_be_read_do_not_hold_a_cancelled_batch(
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     garbage = httpx.Response(200, html="<html>Sorry</html>")
     provider.before = lambda call, _: garbage if call == CONTENT else None
-    assert step(running).status == ProviderBatch.Status.HARVESTING
-    assert ask_again(running).status == ProviderBatch.Status.HARVESTING
+    assert run_step(running).status == Status.HARVESTING
+    assert ask_again(running).status == Status.HARVESTING
     clock.go(minutes=20)
     provider_batch = ask_again(running)
     assert "Cancel to close it here" in provider_batch.trouble
 
     cancel(provider_batch)
-    assert ask_again(provider_batch).status == ProviderBatch.Status.HARVESTING
+    assert ask_again(provider_batch).status == Status.HARVESTING
     clock.go(minutes=20)
-    assert ask_again(provider_batch).status == ProviderBatch.Status.CANCELLED
+    assert ask_again(provider_batch).status == Status.CANCELLED
 
 
 def test_a_slow_provider_that_still_brings_something_is_not_given_up(
@@ -172,14 +169,14 @@ def test_a_slow_provider_that_still_brings_something_is_not_given_up(
     for _ in range(3):
         clock.go(minutes=10)
         provider.before = away
-        assert ask_again(running).status == ProviderBatch.Status.RUNNING
+        assert ask_again(running).status == Status.RUNNING
         provider.before = lambda call, _: (
             httpx.Response(503, text="later") if call == CANCEL else None
         )
-        assert ask_again(running).status == ProviderBatch.Status.RUNNING
+        assert ask_again(running).status == Status.RUNNING
 
     provider.before = lambda *_: None
-    go_on(ask_again(running))
+    run_steps(ask_again(running))
     assert next(iter(provider.batches.values()))["status"] == "cancelled"
 
 
@@ -190,7 +187,7 @@ def test_a_refusal_ends_what_is_to_be_cancelled(
     cancel(running)
     provider.before = lambda *_: httpx.Response(status, text="No")
 
-    assert step(running).status == ProviderBatch.Status.CANCELLED
+    assert run_step(running).status == Status.CANCELLED
     assert "It is closed here, and what was fetched so far is kept." in last_words(running)
 
 
@@ -203,7 +200,7 @@ def test_a_key_that_cannot_be_read_any_more_does_not_hold_a_cancelled_batch(
     key.save()
     cancel(running)
 
-    assert step(running).status == ProviderBatch.Status.CANCELLED
+    assert run_step(running).status == Status.CANCELLED
 
 
 def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_seen(
@@ -213,21 +210,21 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
     provider.before = away
     clock.go(hours=1)
     ask_again(running)
-    batch = go_on(running)
+    batch = run_steps(running)
     assert batch.status == Batch.Status.CANCELLED
     provider.before = lambda *_: None
     other = make_batch(batch.project, key=batch.key).provider_batches.get()
     prepare.prepare(other)
     clock.go(hours=1)
     Connection.objects.update(backoff_until=None)
-    step(other)
+    run_step(other)
 
     for _ in range(2):
         look_round(batch)
 
     assert provider.batches[running.remote_id]["status"] == "cancelled"
     assert batch.events.filter(text__contains="still runs this batch").count() == 1
-    assert go_on(running).status == Batch.Status.CANCELLED
+    assert run_steps(running).status == Batch.Status.CANCELLED
 
 
 def look_round(batch: Batch) -> None:
@@ -249,33 +246,33 @@ def test_a_batch_cancelled_before_it_began_is_followed_until_it_says_so(
     provider.before = hesitate
     cancel(running)
     for _ in range(3):
-        assert step(running).status == ProviderBatch.Status.RUNNING
+        assert run_step(running).status == Status.RUNNING
     assert provider.calls.count(CANCEL) == 1
 
     remote["status"] = "cancelled"
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
 
 
-def test_a_part_in_attention_that_nobody_can_reach_is_closed_by_cancelling(
+def test_cancelling_closes_an_unreachable_provider_batch_that_needs_attention(
     provider: Provider, running: ProviderBatch
 ) -> None:
-    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(401, text="Revoked")
-    assert step(running).status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert run_step(running).status == Status.NEEDS_ATTENTION
 
     cancel(running)
 
-    assert step(running).status == ProviderBatch.Status.CANCELLED
+    assert run_step(running).status == Status.CANCELLED
 
 
-def refuse_once(provider: Provider, place: str, status: int) -> None:
-    """The next call to ``place`` is refused, and none after it."""
+def refuse_once(provider: Provider, refused_call: str, status: int) -> None:
+    """Reject the next call to ``place``, and no later one."""
     refused: list[str] = []
 
     def refuse(call: str, _: httpx.Request) -> httpx.Response | None:
-        if call != place or refused:
+        if call != refused_call or refused:
             return None
         refused.append(call)
         return httpx.Response(status, text="Insufficient permissions")
@@ -290,17 +287,14 @@ def test_a_cancellation_that_is_refused_once_is_sent_again(
     refuse_once(provider, CANCEL, status)
     cancel(running)
 
-    provider_batch = step(running)
+    provider_batch = run_step(running)
 
-    assert (provider_batch.status, provider_batch.cancel_sent_at) == (
-        ProviderBatch.Status.RUNNING,
-        None,
-    )
+    assert (provider_batch.status, provider_batch.cancel_sent_at) == (Status.RUNNING, None)
     assert (
         "did not cancel it (Insufficient permissions). The portal keeps asking."
         in provider_batch.trouble
     )
-    assert go_on(provider_batch).status == Batch.Status.CANCELLED
+    assert run_steps(provider_batch).status == Batch.Status.CANCELLED
     assert provider.calls.count(CANCEL) == 2
     assert next(iter(provider.batches.values()))["status"] == "cancelled"
 
@@ -311,12 +305,12 @@ def test_a_refusal_that_stays_is_told_once_and_the_answers_are_fetched(
     provider.before = lambda call, _: httpx.Response(403, text="No") if call == CANCEL else None
     cancel(running)
     for _ in range(3):
-        assert step(running).status == ProviderBatch.Status.RUNNING
+        assert run_step(running).status == Status.RUNNING
     assert running.batch.events.filter(text__contains="did not cancel it").count() == 1
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 def test_a_batch_that_runs_on_although_it_was_to_be_cancelled_can_be_cancelled_again(
@@ -325,13 +319,13 @@ def test_a_batch_that_runs_on_although_it_was_to_be_cancelled_can_be_cancelled_a
     refuse_once(provider, CANCEL, 400)
     cancel(running)
     for _ in range(3):
-        assert step(running).status == ProviderBatch.Status.RUNNING
+        assert run_step(running).status == Status.RUNNING
     assert provider.calls.count(CANCEL) == 1
     assert summarise(Batch.objects.get()).can_be_cancelled
 
     cancel(running)
 
-    assert go_on(running).status == Batch.Status.CANCELLED
+    assert run_steps(running).status == Batch.Status.CANCELLED
     assert provider.calls.count(CANCEL) == 2
 
 
@@ -344,7 +338,7 @@ def test_a_batch_that_is_being_cancelled_is_not_cancelled_again(
     provider.before = lambda call, _: (
         httpx.Response(200, json=remote | {"status": "cancelling"}) if call == CANCEL else None
     )
-    step(running)
+    run_step(running)
 
     assert not controls.request_cancel(Batch.objects.get(), running.batch.created_by)
     assert not summarise(Batch.objects.get()).can_be_cancelled
@@ -354,31 +348,31 @@ def test_a_batch_that_is_being_cancelled_is_not_cancelled_again(
 def test_one_refusal_does_not_cost_a_cancelled_batch_its_answers(
     provider: Provider, running: ProviderBatch, status: int
 ) -> None:
-    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(1), answer_line(2)], status="in_progress")
     refuse_once(provider, CONTENT, status)
     cancel(running)
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.CANCELLED, 2)
 
 
-def test_a_wish_to_cancel_that_comes_with_the_refusal_counts(
+def test_a_cancel_requested_during_the_rejection_counts(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    step(running)
+    run_step(running)
 
-    def wish(call: str, _: httpx.Request) -> httpx.Response:
+    def cancel_and_refuse(call: str, _: httpx.Request) -> httpx.Response:
         provider.before = lambda *_: None
         cancel(running)
         return httpx.Response(403, text="No")
 
-    provider.before = wish
+    provider.before = cancel_and_refuse
 
-    assert step(running).status == ProviderBatch.Status.HARVESTING
-    assert go_on(running).succeeded == 3
+    assert run_step(running).status == Status.HARVESTING
+    assert run_steps(running).succeeded == 3
 
 
 def test_results_that_stay_refused_do_not_hold_a_cancelled_batch(
@@ -388,11 +382,11 @@ def test_results_that_stay_refused_do_not_hold_a_cancelled_batch(
     provider.before = lambda call, _: httpx.Response(403, text="No") if call == CONTENT else None
     cancel(running)
     for _ in range(3):
-        assert step(running).status == ProviderBatch.Status.HARVESTING
+        assert run_step(running).status == Status.HARVESTING
 
     clock.go(minutes=20)
 
-    assert step(running).status == ProviderBatch.Status.CANCELLED
+    assert run_step(running).status == Status.CANCELLED
     assert "what was fetched so far is kept" in last_words(running)
     assert "may still run it" not in last_words(running), "it has ended"
     assert "Correct the model" not in last_words(running)
@@ -403,13 +397,13 @@ def test_what_a_deleted_batch_has_answered_is_fetched_before_it_is_left(
     provider: Provider, running: ProviderBatch, *, is_cancelled: bool
 ) -> None:
     """Its files can be read for some minutes after it is gone."""
-    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(1)], [error_line(2)], status="in_progress")
     provider.batches.clear()
     if is_cancelled:
         cancel(running)
 
-    provider_batch = step(running)
+    provider_batch = run_step(running)
 
     assert provider_batch.status == ("cancelled" if is_cancelled else "needs_attention")
     outcomes = dict(provider_batch.results.values_list("custom_id", "outcome"))
@@ -419,35 +413,35 @@ def test_what_a_deleted_batch_has_answered_is_fetched_before_it_is_left(
 def test_a_deleted_batch_whose_provider_falls_silent_is_asked_for_again(
     provider: Provider, running: ProviderBatch
 ) -> None:
-    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.finish([answer_line(1)], status="in_progress")
     provider.batches.clear()
     provider.before = lambda call, _: httpx.Response(502) if call == CONTENT else None
     cancel(running)
-    assert step(running).status == ProviderBatch.Status.RUNNING
+    assert run_step(running).status == Status.RUNNING
 
     provider.before = lambda *_: None
     provider_batch = ask_again(running)
 
-    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert provider_batch.status == Status.CANCELLED
     assert provider_batch.results.filter(outcome=Outcome.OK).count() == 1
 
 
-@pytest.mark.parametrize("wish", [controls.request_cancel, controls.request_pause])
-def test_a_wish_that_comes_while_results_are_fetched_is_passed_on_at_once(
-    provider: Provider, running: ProviderBatch, wish: Callable[[Batch, User], bool]
+@pytest.mark.parametrize("request_stop", [controls.request_cancel, controls.request_pause])
+def test_a_stop_requested_while_results_are_fetched_is_forwarded_at_once(
+    provider: Provider, running: ProviderBatch, request_stop: Callable[[Batch, User], bool]
 ) -> None:
     provider.finish([answer_line(1)], status="in_progress")
-    assert step(running).status == ProviderBatch.Status.HARVESTING
+    assert run_step(running).status == Status.HARVESTING
 
     def ask(call: str, _: httpx.Request) -> None:
         if call == CONTENT:
-            assert wish(Batch.objects.get(), running.batch.created_by)
+            assert request_stop(Batch.objects.get(), running.batch.created_by)
 
     provider.before = ask
     tasks.harvest(str(running.pk))
 
     provider_batch = ProviderBatch.objects.get()
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert provider_batch.next_check_at
     assert provider_batch.next_check_at <= timezone.now()

@@ -1,4 +1,4 @@
-"""No room in the window that was asked for: what was decided beforehand is done."""
+"""Move a batch to its fallback window when the provider has no room."""
 
 import uuid
 from datetime import timedelta
@@ -24,9 +24,10 @@ from tests.make import (
     request_file,
     request_line,
 )
-from tests.provider import Provider
+from tests.provider import Provider, lose_reply
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 
 TURNED_AWAY = httpx.Response(
     429, json={"error": "too_many_requests", "message": "Insufficient capacity for 1h."}
@@ -53,7 +54,7 @@ def order(
     )
     for provider_batch in batch.provider_batches.all():
         prepare.prepare(provider_batch)
-    for provider_batch in batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING):
+    for provider_batch in batch.provider_batches.filter(status=Status.PREPARING):
         prepare.prepare(provider_batch)
     return batch
 
@@ -68,7 +69,7 @@ def submit(provider_batch: ProviderBatch) -> ProviderBatch:
 
 def no_room_in(provider: Provider, *windows: str) -> None:
     def refuse(call: str, request: httpx.Request) -> httpx.Response | None:
-        is_full = any(f'"completion_window":"{each}"' in _body(request) for each in windows)
+        is_full = any(f'"completion_window":"{window}"' in _body(request) for window in windows)
         return TURNED_AWAY if call == "POST /v1/batches" and is_full else None
 
     provider.before = refuse
@@ -87,12 +88,12 @@ def test_it_runs_in_the_longer_window_at_the_price_of_when_it_was_ordered(
     no_room_in(provider, "1h")
 
     provider_batch = submit(batch.provider_batches.get())
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.status == Status.WAITING
     assert provider_batch.next_check_at
     assert provider_batch.next_check_at <= timezone.now()
     provider_batch = submit(provider_batch)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     (remote,) = provider.batches.values()
     assert remote["completion_window"] == "24h"
     batch.refresh_from_db()
@@ -115,11 +116,11 @@ def test_the_estimate_is_the_one_that_an_order_of_the_longer_window_would_have_h
     submit(batch.provider_batches.get())
 
     batch.refresh_from_db()
-    ours, theirs = batch.model_costs.get(), straight.model_costs.get()
-    for name in ("low", "cost", "ceiling"):
-        assert getattr(ours, f"estimated_{name}_usd") == getattr(theirs, f"estimated_{name}_usd")
-    assert ours.estimated_ceiling_usd
-    assert batch.estimated_cost_usd == straight.estimated_cost_usd == ours.estimated_cost_usd
+    switched, ordered = batch.model_costs.get(), straight.model_costs.get()
+    for field in ("estimated_low_usd", "estimated_cost_usd", "estimated_ceiling_usd"):
+        assert getattr(switched, field) == getattr(ordered, field)
+    assert switched.estimated_ceiling_usd
+    assert batch.estimated_cost_usd == straight.estimated_cost_usd == switched.estimated_cost_usd
 
 
 def test_what_is_paid_is_the_price_of_the_window_it_ran_in(provider: Provider) -> None:
@@ -187,7 +188,7 @@ def test_if_the_longer_window_is_full_too_it_waits_there(provider: Provider) -> 
     provider_batch = submit(batch.provider_batches.get())
 
     batch.refresh_from_db()
-    assert (batch.window, provider_batch.status) == ("24h", ProviderBatch.Status.WAITING)
+    assert (batch.window, provider_batch.status) == ("24h", Status.WAITING)
     assert "has no room for it just now" in provider_batch.trouble
     assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
 
@@ -199,10 +200,10 @@ def test_without_a_decision_it_waits_in_its_window(provider: Provider) -> None:
     provider_batch = submit(batch.provider_batches.get())
 
     batch.refresh_from_db()
-    assert (batch.window, provider_batch.status) == ("1h", ProviderBatch.Status.WAITING)
+    assert (batch.window, provider_batch.status) == ("1h", Status.WAITING)
 
 
-def test_once_a_part_is_at_the_provider_the_others_wait_for_room_in_its_window(
+def test_once_a_provider_batch_is_sent_the_others_wait_for_room_in_its_window(
     provider: Provider,
 ) -> None:
     project = make_project(connection=make_connection(max_requests=1))
@@ -219,13 +220,9 @@ def test_once_a_part_is_at_the_provider_the_others_wait_for_room_in_its_window(
 
 
 def after_a_doubtful_create(provider: Provider, provider_batch: ProviderBatch) -> ProviderBatch:
-    """A create that brought no answer and no batch, some time ago."""
+    """Try a create that gets no answer and makes no batch, some time ago."""
 
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == "POST /v1/batches":
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.before = lose
+    provider.before = lose_reply("POST /v1/batches")
     submit(provider_batch)
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(
         create_attempted_at=timezone.now() - timedelta(hours=1)
@@ -242,7 +239,7 @@ def test_after_a_create_that_came_to_nothing_it_still_falls_back(provider: Provi
     provider_batch = submit(provider_batch)
 
     batch.refresh_from_db()
-    assert (batch.window, provider_batch.status) == ("24h", ProviderBatch.Status.RUNNING)
+    assert (batch.window, provider_batch.status) == ("24h", Status.RUNNING)
     assert provider_batch.may_have_duplicate
 
 
@@ -255,15 +252,12 @@ def test_after_it_fell_back_a_create_that_came_late_is_not_paid_again(provider: 
 
     provider_batch = submit(provider_batch)
 
-    assert (provider_batch.status, provider_batch.remote_id) == (
-        ProviderBatch.Status.RUNNING,
-        late["id"],
-    )
+    assert (provider_batch.status, provider_batch.remote_id) == (Status.RUNNING, late["id"])
     assert list(provider.batches) == [late["id"]]
 
 
 @pytest.mark.parametrize("seconds", [0, 3600])
-def test_a_part_that_is_being_created_keeps_the_others_in_its_window(
+def test_a_provider_batch_that_is_being_created_keeps_the_others_in_its_window(
     provider: Provider, seconds: int
 ) -> None:
     project = make_project(connection=make_connection(max_requests=1))
@@ -276,7 +270,7 @@ def test_a_part_that_is_being_created_keeps_the_others_in_its_window(
     assert not fallback_window.fall_back(second)
 
 
-def test_all_parts_go_to_the_same_window(provider: Provider) -> None:
+def test_all_provider_batches_go_to_the_same_window(provider: Provider) -> None:
     project = make_project(connection=make_connection(max_requests=1))
     batch = order(project, content=request_file(3))
     provider_batches = list(batch.provider_batches.all())
@@ -290,7 +284,7 @@ def test_all_parts_go_to_the_same_window(provider: Provider) -> None:
     for provider_batch in provider_batches:
         submit(provider_batch)
 
-    assert [each["completion_window"] for each in provider.batches.values()] == ["24h"] * 3
+    assert [remote["completion_window"] for remote in provider.batches.values()] == ["24h"] * 3
     assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
 
 

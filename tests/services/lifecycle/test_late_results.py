@@ -12,7 +12,7 @@ from batchapp.models.batches.batch import FOLLOW_UP_PERIOD
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, error_line, make_batch
 from tests.provider import Provider
-from tests.steps import due, go_on
+from tests.steps import make_due, run_steps
 
 pytestmark = pytest.mark.django_db
 GET, BILL = "GET /v1/batches/ID", "GET /v1/batches/ID/analytics"
@@ -23,7 +23,7 @@ def cancelled(provider: Provider, running: ProviderBatch) -> Batch:
     """One of three requests was answered; the two others were cancelled."""
     provider.finish([answer_line(1)], status="in_progress")
     controls.request_cancel(running.batch, running.batch.created_by)
-    batch = go_on(running)
+    batch = run_steps(running)
     assert (batch.succeeded, batch.cancelled) == (1, 2)
     provider.calls.clear()
     return batch
@@ -37,7 +37,7 @@ def look_back(batch: Batch, *, after: timedelta = timedelta(minutes=1)) -> Batch
     return Batch.objects.get(pk=batch.pk)
 
 
-def test_what_lands_late_is_fetched_counted_and_paid_once(
+def test_late_results_are_fetched_counted_and_paid_once(
     provider: Provider, cancelled: Batch
 ) -> None:
     cost = cancelled.actual_cost_usd
@@ -45,7 +45,7 @@ def test_what_lands_late_is_fetched_counted_and_paid_once(
     provider.finish([answer_line(1), answer_line(2)], [error_line(3)], status="cancelled")
 
     assert look_back(cancelled).status == Batch.Status.RUNNING
-    batch = go_on(due(ProviderBatch.objects.get()))
+    batch = run_steps(make_due(ProviderBatch.objects.get()))
 
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.failed, batch.cancelled, batch.missing) == (2, 1, 0, 0)
@@ -66,7 +66,7 @@ def test_it_is_looked_for_some_minutes_and_no_longer(provider: Provider, cancell
     assert (batch.status, batch.cancelled) == (cancelled.status, 2)
 
 
-def test_a_provider_that_tells_no_sums_is_still_asked_what_landed(
+def test_a_provider_without_sums_is_still_asked_for_late_results(
     provider: Provider, cancelled: Batch
 ) -> None:
     provider.before = lambda call, _: httpx.Response(404, text="no") if call == BILL else None
@@ -75,7 +75,7 @@ def test_a_provider_that_tells_no_sums_is_still_asked_what_landed(
 
     look_back(cancelled, after=timedelta(minutes=4))
 
-    assert go_on(due(ProviderBatch.objects.get())).succeeded == 2
+    assert run_steps(make_due(ProviderBatch.objects.get())).succeeded == 2
 
 
 def test_what_was_never_sent_is_not_asked_for(provider: Provider) -> None:
@@ -83,7 +83,7 @@ def test_what_was_never_sent_is_not_asked_for(provider: Provider) -> None:
     prepare.prepare(provider_batch := ProviderBatch.objects.get())
     controls.request_cancel(batch, batch.created_by)
 
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert (batch.cancelled, batch.next_check_at) == (3, None)
     assert provider.calls == []
@@ -99,7 +99,7 @@ def test_what_was_closed_here_and_runs_on_there_is_cancelled_when_it_is_asked_fo
     remote["status"] = "in_progress"
 
     look_back(cancelled, after=timedelta(minutes=4))
-    batch = go_on(due(ProviderBatch.objects.get()))
+    batch = run_steps(make_due(ProviderBatch.objects.get()))
 
     assert remote["status"] == "cancelled"
     assert batch.events.filter(text__contains="still runs this batch").count() == 1

@@ -20,11 +20,12 @@ from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.results import browse
-from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_part
+from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_state
 from tests.provider import Provider
-from tests.steps import due, go_on
+from tests.steps import make_due, run_steps
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 
 
 def output(batch: Batch) -> bytes:
@@ -37,7 +38,7 @@ def test_every_request_is_accounted_for_and_paid_at_the_frozen_price(
     provider.finish([answer_line(3), answer_line(1)], [error_line(2)])
     running.batch.connection.prices.update(input_usd=999)  # an edit never rewrites history
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.failed, batch.missing) == (2, 1, 0)
@@ -57,13 +58,13 @@ def test_results_come_in_while_the_batch_runs_and_each_line_once(
 ) -> None:
     provider.finish([answer_line(2)], status="in_progress")
     tasks.poll(str(running.pk))
-    tasks.harvest(str(due(running).pk))
-    provider_batch = due(running)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    tasks.harvest(str(make_due(running).pk))
+    provider_batch = make_due(running)
+    assert provider_batch.status == Status.RUNNING
     assert provider_batch.output_lines == 1
 
     provider.finish([answer_line(2), answer_line(1), answer_line(3)])
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert output(batch).count(b"row-2") == 1
     assert batch.succeeded == 3
@@ -74,10 +75,10 @@ def test_a_line_that_slipped_behind_the_cursor_is_found_at_the_end(
 ) -> None:
     provider.finish([answer_line(2), answer_line(3)], status="in_progress")
     tasks.poll(str(running.pk))
-    tasks.harvest(str(due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
 
     provider.finish([answer_line(2), answer_line(1), answer_line(3)])  # committed out of order
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert output(batch).count(b"\n") == 3
@@ -94,11 +95,11 @@ def test_a_body_cut_in_the_middle_is_fetched_again(
 
     provider.after = cut
     tasks.poll(str(running.pk))
-    tasks.harvest(str(due(running).pk))
-    assert due(running).status == ProviderBatch.Status.HARVESTING
+    tasks.harvest(str(make_due(running).pk))
+    assert make_due(running).status == Status.HARVESTING
 
     provider.after = lambda *_: None
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
 
@@ -111,10 +112,10 @@ def test_a_death_between_storing_and_recording_loses_and_doubles_nothing(
     with monkeypatch.context() as dying:
         dying.setattr(ProviderBatch, "renew_lease", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            tasks.harvest(str(due(running).pk))
+            tasks.harvest(str(make_due(running).pk))
     assert not ResultChunk.objects.exists()
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert output(batch).count(b"\n") == 3
@@ -126,7 +127,7 @@ def test_lines_nobody_asked_for_and_garbage_are_kept_and_reported(
     strange = [answer_line(99), b"<html>", b"\xff\xfe", b'{"custom_id": 5}']
     provider.finish([answer_line(1), *strange, answer_line(2), answer_line(3)])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert output(batch).count(b"\n") == 7
@@ -138,7 +139,7 @@ def test_what_never_came_back_is_missing_and_said_so(
 ) -> None:
     provider.finish([answer_line(1)])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.missing) == (1, 2)
     assert not batch.is_accounted_for
@@ -148,7 +149,7 @@ def test_what_never_came_back_is_missing_and_said_so(
 def test_a_batch_without_one_answer_has_failed(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([], [error_line(n) for n in (1, 2, 3)], status="failed")
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.status == Batch.Status.FAILED
     assert batch.actual_cost_usd == 0
@@ -160,7 +161,7 @@ def test_cancelling_keeps_and_pays_what_was_answered(
     provider.finish([answer_line(1)], status="in_progress")
     controls.request_cancel(running.batch, running.batch.created_by)
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.status == Batch.Status.CANCELLED
     assert (batch.succeeded, batch.cancelled) == (1, 2)
@@ -174,7 +175,7 @@ def test_a_batch_that_ended_is_not_cancelled_over_there(
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     controls.request_cancel(running.batch, running.batch.created_by)
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.status == Batch.Status.COMPLETED
     assert "POST /v1/batches/ID/cancel" not in provider.calls
@@ -183,18 +184,18 @@ def test_a_batch_that_ended_is_not_cancelled_over_there(
 def test_a_batch_the_provider_lost_waits_for_a_person(
     provider: Provider, running: ProviderBatch
 ) -> None:
-    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(404, text="Batch with ID x not found")
 
     tasks.poll(str(running.pk))
 
-    provider_batch = due(running)
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
-    assert provider_batch.stopped_in_status == ProviderBatch.Status.RUNNING
+    provider_batch = make_due(running)
+    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert provider_batch.stopped_in_status == Status.RUNNING
     controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
     provider.before = lambda *_: None
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    assert go_on(provider_batch).succeeded == 3
+    assert run_steps(provider_batch).succeeded == 3
 
 
 def test_an_unknown_status_counts_as_running(provider: Provider, running: ProviderBatch) -> None:
@@ -202,7 +203,7 @@ def test_an_unknown_status_counts_as_running(provider: Provider, running: Provid
 
     tasks.poll(str(running.pk))
 
-    assert due(running).status == ProviderBatch.Status.RUNNING
+    assert make_due(running).status == Status.RUNNING
 
 
 def test_a_plain_provider_is_read_at_the_end_only(
@@ -213,10 +214,10 @@ def test_a_plain_provider_is_read_at_the_end_only(
     connection.save()
     provider.finish([answer_line(1)], status="in_progress")
     tasks.poll(str(running.pk))
-    assert due(running).status == ProviderBatch.Status.RUNNING
+    assert make_due(running).status == Status.RUNNING
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 def test_a_model_without_a_price_is_never_free() -> None:
@@ -234,15 +235,15 @@ def test_answers_without_usage_are_counted(provider: Provider, running: Provider
     silent = answer_line(1).replace(b'"usage"', b'"usages"')
     provider.finish([silent, answer_line(2), answer_line(3)])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.model_costs.get().answers_without_usage == 1
 
 
-def test_cancelling_before_the_ledger_is_written_still_adds_up() -> None:
+def test_cancelling_before_the_results_are_written_still_adds_up() -> None:
     batch = make_batch(upload=make_upload())
     controls.request_cancel(batch, batch.created_by)
-    set_part(batch, status=ProviderBatch.Status.CANCELLED, next_check_at=None)
+    set_state(batch, status=Status.CANCELLED, next_check_at=None)
 
     ProviderBatch.objects.start_settling()
     tasks.settle(str(batch.pk))
@@ -259,7 +260,7 @@ def test_late_results_of_a_cancelled_batch_are_waited_for(
     tasks.poll(str(running.pk))
 
     provider_batch = ProviderBatch.objects.get(pk=running.pk)
-    assert provider_batch.status == ProviderBatch.Status.HARVESTING
+    assert provider_batch.status == Status.HARVESTING
     assert provider_batch.next_check_at
     assert provider_batch.next_check_at > timezone.now() + timedelta(seconds=20)
 
@@ -271,8 +272,8 @@ def test_a_batch_not_to_be_seen_yet_is_looked_for_again(
 
     tasks.poll(str(running.pk))  # at once: the provider's replica lags behind
 
-    provider_batch = due(running)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    provider_batch = make_due(running)
+    assert provider_batch.status == Status.RUNNING
     assert provider_batch.failures == 1
 
 
@@ -280,13 +281,13 @@ def test_a_batch_not_to_be_seen_yet_is_looked_for_again(
 def test_cancelling_what_the_provider_has_deleted_ends_it(
     provider: Provider, running: ProviderBatch, status: int
 ) -> None:
-    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(status, text="Batch with ID x not found")
     tasks.poll(str(running.pk))
-    assert due(running).status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert make_due(running).status == Status.NEEDS_ATTENTION
 
     controls.request_cancel(running.batch, running.batch.created_by)
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
 
@@ -314,7 +315,7 @@ def test_a_slow_transfer_keeps_its_lease(
         monkeypatch.setattr(time, "monotonic", lambda: monotonic() + seconds)
 
     provider.before = dribble
-    tasks.harvest(str(due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
 
     assert running.results.get(custom_id="row-1").outcome == Outcome.OK
 
@@ -333,9 +334,9 @@ def test_a_commit_whose_confirmation_was_lost_keeps_its_bytes(
     with monkeypatch.context() as broken:
         broken.setattr(fetch_results, "transaction", SimpleNamespace(atomic=losing))
         with pytest.raises(OperationalError):
-            tasks.harvest(str(due(running).pk))
+            tasks.harvest(str(make_due(running).pk))
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert output(batch).count(b"\n") == 3
 
@@ -343,33 +344,33 @@ def test_a_commit_whose_confirmation_was_lost_keeps_its_bytes(
 def test_a_result_file_named_after_the_end_is_still_fetched(
     provider: Provider, running: ProviderBatch
 ) -> None:
-    set_part(running.batch, output_file_id="", error_file_id="")
+    set_state(running.batch, output_file_id="", error_file_id="")
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     (remote,) = provider.batches.values()
     named = remote.pop("output_file_id")
     tasks.poll(str(running.pk))
-    tasks.harvest(str(due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
 
     remote["output_file_id"] = named
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert batch.events.filter(text__contains="reports completed").count() == 1
 
 
-def test_a_batch_reopened_before_it_was_fetched_is_followed_to_its_new_end(
+def test_a_batch_retried_before_its_harvest_is_followed_to_its_new_end(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     tasks.poll(str(running.pk))
     provider.finish([answer_line(1)], status="in_progress")
-    tasks.harvest(str(due(running).pk))
-    tasks.poll(str(due(running).pk))
-    assert due(running).ended_at is None
+    tasks.harvest(str(make_due(running).pk))
+    tasks.poll(str(make_due(running).pk))
+    assert make_due(running).ended_at is None
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 def test_counts_that_never_come_true_end_all_the_same(
@@ -378,7 +379,7 @@ def test_counts_that_never_come_true_end_all_the_same(
     provider.finish([answer_line(1)])
     next(iter(provider.batches.values()))["request_counts"]["completed"] = 10**12
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.missing) == (1, 2)
 
@@ -389,7 +390,7 @@ def test_errors_a_provider_does_not_count_are_read(
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     del next(iter(provider.batches.values()))["request_counts"]
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.failed) == (1, 2)
 
@@ -411,7 +412,7 @@ def test_absurd_values_of_a_provider_are_stored_or_dropped(
     remote = next(iter(provider.batches.values()))
     remote["status_text"], remote["expires_at"] = "s" * 1000, 10**30
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.failed) == (2, 1)
     assert batch.model_costs.get().answers_without_usage == 1
@@ -421,11 +422,11 @@ def test_absurd_values_of_a_provider_are_stored_or_dropped(
 def test_a_file_id_that_is_none_counts_as_absent(
     provider: Provider, running: ProviderBatch, file_id: object
 ) -> None:
-    set_part(running.batch, output_file_id="", error_file_id="")
+    set_state(running.batch, output_file_id="", error_file_id="")
     provider.finish([], [error_line(n) for n in (1, 2, 3)], status="failed")
     next(iter(provider.batches.values()))["output_file_id"] = file_id
 
-    assert go_on(running).failed == 3
+    assert run_steps(running).failed == 3
 
 
 def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
@@ -437,16 +438,16 @@ def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
     monkeypatch.setattr(prepare.ProviderBatch, "move_to", lambda *_, **__: 1 / 0)
     for _ in range(runner.MAX_CLAIMS):
         with pytest.raises(ZeroDivisionError):
-            tasks.prepare(str(due(provider_batch).pk))
+            tasks.prepare(str(make_due(provider_batch).pk))
     monkeypatch.undo()
-    tasks.prepare(str(due(provider_batch).pk))
+    tasks.prepare(str(make_due(provider_batch).pk))
 
-    assert due(provider_batch).status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert make_due(provider_batch).status == Status.NEEDS_ATTENTION
 
 
 def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     batch = make_batch()
-    set_part(batch, status=ProviderBatch.Status.DONE, next_check_at=None)
+    set_state(batch, status=Status.DONE, next_check_at=None)
     ProviderBatch.objects.start_settling()
     for _ in range(2):
         Batch.objects.update(claims=runner.MAX_CLAIMS, next_check_at=timezone.now())
@@ -462,16 +463,16 @@ def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
 def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
     provider: Provider, running: ProviderBatch, status: int
 ) -> None:
-    set_part(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
+    set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     refusal = httpx.Response(status, text="Cannot cancel it")
     provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
     controls.request_cancel(running.batch, running.batch.created_by)
     tasks.poll(str(running.pk))
-    assert due(running).status == ProviderBatch.Status.RUNNING
+    assert make_due(running).status == Status.RUNNING
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
@@ -488,11 +489,11 @@ def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
         raise httpx.RemoteProtocolError("peer closed connection")
 
     provider.after = lambda *_: httpx.Response(200, content=break_off())
-    tasks.harvest(str(due(running).pk))
-    assert due(running).output_lines == 2
+    tasks.harvest(str(make_due(running).pk))
+    assert make_due(running).output_lines == 2
     provider.after = lambda *_: None
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert output(batch).splitlines() == lines
     assert batch.events.filter(text__contains="unmatched line").count() == 1

@@ -1,4 +1,4 @@
-"""One list covers many batches, and a provider that is away is left alone as one."""
+"""Poll many batches with one list, and leave a provider alone that does not answer."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,16 +15,17 @@ from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.providers import circuit_breaker
 from tests.make import answer_line, error_line, make_batch, make_key, make_project, make_upload
 from tests.provider import Provider
-from tests.steps import go_on
+from tests.steps import run_steps
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 LIST, GET = "GET /v1/batches", "GET /v1/batches/ID"
 Running = Callable[[int], list[ProviderBatch]]
 
 
 @pytest.fixture
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of the parts whose results somebody was told to fetch."""
+    """Ids of the provider batches that were woken for harvesting."""
     ids: list[str] = []
     monkeypatch.setattr(tasks.harvest, "delay", ids.append)
     return ids
@@ -32,7 +33,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def running(provider: Provider) -> Running:
-    """Makes parts of one key that the provider works on."""
+    """Return a function that makes running provider batches of one key."""
     project = make_project()
     key, upload = make_key(project), make_upload(project)
 
@@ -50,7 +51,7 @@ def running(provider: Provider) -> Running:
 
 
 def round_of_looks() -> KeyPoll:
-    """The watch is due: a worker goes round once."""
+    """Make the key due, and run one round."""
     KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
     key_poll = KeyPoll.objects.get()
     tasks.poll_key(str(key_poll.pk))
@@ -65,7 +66,7 @@ def counts(
     row["status"] = status
 
 
-def test_one_list_covers_all_parts_of_a_key(provider: Provider, running: Running) -> None:
+def test_one_list_covers_all_batches_of_a_key(provider: Provider, running: Running) -> None:
     provider_batches = running(7)
     before = timezone.now()
 
@@ -75,11 +76,14 @@ def test_one_list_covers_all_parts_of_a_key(provider: Provider, running: Running
     for provider_batch in ProviderBatch.objects.all():
         assert provider_batch.polled_at
         assert provider_batch.polled_at >= before
-        assert provider_batch.next_check_at > before + provider_batch.batch.connection.key_poll_timeout / 2
+        assert (
+            provider_batch.next_check_at
+            > before + provider_batch.batch.connection.key_poll_timeout / 2
+        )
     assert len(provider_batches) == 7
 
 
-def test_pages_are_read_until_every_part_was_seen_and_no_further(
+def test_pages_are_read_until_every_batch_was_listed_and_no_further(
     provider: Provider, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running(7)
@@ -97,7 +101,7 @@ def _foreign(provider: Provider) -> dict[str, object]:
     return row | {"id": f"old-{len(provider.batches)}", "status": "completed"}
 
 
-def test_only_parts_with_news_are_worked_on(
+def test_only_batches_with_news_are_worked_on(
     provider: Provider,
     running: Running,
     woken: list[str],
@@ -112,13 +116,13 @@ def test_only_parts_with_news_are_worked_on(
 
     assert provider.calls == [LIST]
     status = dict(ProviderBatch.objects.values_list("pk", "status"))
-    assert status[quiet.pk] == ProviderBatch.Status.RUNNING
-    assert status[talking.pk] == status[done.pk] == ProviderBatch.Status.HARVESTING
+    assert status[quiet.pk] == Status.RUNNING
+    assert status[talking.pk] == status[done.pk] == Status.HARVESTING
     assert set(woken) == {str(talking.pk), str(done.pk)}
     assert ProviderBatch.objects.get(pk=done.pk).ended_at
 
 
-def test_a_part_that_the_list_does_not_name_is_asked_for_by_itself(
+def test_a_batch_that_the_list_does_not_name_is_polled_by_itself(
     provider: Provider, running: Running
 ) -> None:
     hidden, _ = running(2)
@@ -127,12 +131,12 @@ def test_a_part_that_the_list_does_not_name_is_asked_for_by_itself(
     round_of_looks()
     due = ProviderBatch.objects.due(timezone.now())
 
-    assert [provider_batch.pk for provider_batch in due] == [hidden.pk]
+    assert [row.pk for row in due] == [hidden.pk]
     tasks.poll(str(hidden.pk))
     assert provider.calls == [LIST, GET]
 
 
-def test_one_that_is_being_finished_is_asked_for_since_that_ends_it(
+def test_a_batch_that_is_finalizing_is_polled_since_that_ends_it(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
@@ -140,10 +144,10 @@ def test_one_that_is_being_finished_is_asked_for_since_that_ends_it(
 
     round_of_looks()
 
-    assert [each.pk for each in ProviderBatch.objects.due(timezone.now())] == [provider_batch.pk]
+    assert [row.pk for row in ProviderBatch.objects.due(timezone.now())] == [provider_batch.pk]
 
 
-def test_a_wish_to_cancel_is_passed_on_in_the_same_round(
+def test_a_requested_cancel_is_forwarded_in_the_same_round(
     provider: Provider, running: Running
 ) -> None:
     provider_batch, _ = running(2)
@@ -155,7 +159,7 @@ def test_a_wish_to_cancel_is_passed_on_in_the_same_round(
     assert ProviderBatch.objects.get(pk=provider_batch.pk).cancel_sent_at
 
 
-def test_a_part_that_another_worker_holds_is_left_to_it(
+def test_a_provider_batch_that_another_worker_holds_is_left_to_it(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
@@ -166,14 +170,14 @@ def test_a_part_that_another_worker_holds_is_left_to_it(
 
     round_of_looks()
 
-    assert ProviderBatch.objects.get(pk=provider_batch.pk).status == ProviderBatch.Status.RUNNING
+    assert ProviderBatch.objects.get(pk=provider_batch.pk).status == Status.RUNNING
 
 
-def test_a_key_on_which_nothing_runs_is_not_watched_until_something_does(
+def test_a_key_on_which_nothing_runs_is_not_polled_until_something_does(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
-    ProviderBatch.objects.filter(pk=provider_batch.pk).update(status=ProviderBatch.Status.DONE)
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(status=Status.DONE)
 
     assert round_of_looks().next_check_at is None
     assert provider.calls == []
@@ -181,18 +185,16 @@ def test_a_key_on_which_nothing_runs_is_not_watched_until_something_does(
     assert KeyPoll.objects.get().next_check_at
 
 
-def test_a_part_whose_results_are_being_fetched_keeps_its_key_watched(
+def test_a_batch_whose_results_are_being_fetched_keeps_its_key_polled(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
-    ProviderBatch.objects.filter(pk=provider_batch.pk).update(
-        status=ProviderBatch.Status.HARVESTING
-    )
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(status=Status.HARVESTING)
 
     assert round_of_looks().next_check_at
 
 
-def test_a_part_that_runs_after_all_wakes_the_watch_that_rests(
+def test_a_batch_that_runs_after_all_restarts_the_poll_of_its_key(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
@@ -204,7 +206,7 @@ def test_a_part_that_runs_after_all_wakes_the_watch_that_rests(
     assert KeyPoll.objects.get().next_check_at
 
 
-def test_rounds_slow_down_as_the_parts_grow_older(provider: Provider, running: Running) -> None:
+def test_rounds_slow_down_as_the_batches_grow_older(provider: Provider, running: Running) -> None:
     running(1)
     Connection.objects.update(poll_seconds=40)
     waits = []
@@ -233,7 +235,7 @@ def test_a_round_that_fails_changes_nothing_and_comes_again(
     assert Connection.objects.get(pk=provider_batch.batch.connection_id).failures == 1
 
 
-def test_a_refused_list_leaves_the_parts_to_tell_of_it(
+def test_a_rejected_list_leaves_the_trouble_to_the_single_polls(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
@@ -244,11 +246,11 @@ def test_a_refused_list_leaves_the_parts_to_tell_of_it(
     tasks.poll(str(provider_batch.pk))
 
     provider_batch.refresh_from_db()
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.status == Status.NEEDS_ATTENTION
     assert ProviderKey.objects.get().is_refused
 
 
-def test_parts_are_followed_to_their_end_by_rounds_alone(
+def test_batches_are_followed_to_their_end_by_rounds_alone(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
@@ -267,46 +269,46 @@ def silence(status: int | None = None, wait: int | None = None) -> ProviderUnava
     return ProviderUnavailable("nobody there", status=status, retry_after=retry_after)
 
 
-def fresh(connection: Connection) -> Connection:
+def reload(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
 
-def test_a_provider_rests_from_the_third_failure_in_a_row_until_it_answers() -> None:
+def test_a_provider_is_left_alone_from_the_third_failure_until_it_answers() -> None:
     connection = Connection.objects.get()
     for failures in (1, 2):
         circuit_breaker.record_no_answer(connection, silence())
-        assert circuit_breaker.wait_before_calling(fresh(connection)) is None, failures
+        assert circuit_breaker.wait_before_calling(reload(connection)) is None, failures
 
     circuit_breaker.record_no_answer(connection, silence(wait=60))
 
-    rest = circuit_breaker.wait_before_calling(fresh(connection))
-    assert rest
-    assert timedelta(seconds=50) < rest < timedelta(seconds=70)
-    circuit_breaker.record_answer(fresh(connection))
-    assert circuit_breaker.wait_before_calling(fresh(connection)) is None
-    assert fresh(connection).down_since is None
+    wait = circuit_breaker.wait_before_calling(reload(connection))
+    assert wait
+    assert timedelta(seconds=50) < wait < timedelta(seconds=70)
+    circuit_breaker.record_answer(reload(connection))
+    assert circuit_breaker.wait_before_calling(reload(connection)) is None
+    assert reload(connection).down_since is None
 
 
 def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds() -> None:
     connection = Connection.objects.get()
     past = timezone.now() - timedelta(seconds=1)
     Connection.objects.update(failures=5, down_since=past, backoff_until=past)
-    first, second = fresh(connection), fresh(connection)
+    first, second = reload(connection), reload(connection)
 
     assert circuit_breaker.wait_before_calling(first) is None
     assert circuit_breaker.wait_before_calling(second)
-    assert circuit_breaker.wait_before_calling(fresh(connection))
+    assert circuit_breaker.wait_before_calling(reload(connection))
 
 
 def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
-    connection, rests = Connection.objects.get(), []
+    connection, waits = Connection.objects.get(), []
     for minutes in (0, 2, 60):
         down = timezone.now() - timedelta(minutes=minutes)
         Connection.objects.update(failures=9, down_since=down, backoff_until=None)
         circuit_breaker.record_no_answer(connection, silence())
-        rests.append(circuit_breaker.wait_before_calling(fresh(connection)))
+        waits.append(circuit_breaker.wait_before_calling(reload(connection)))
 
-    seconds = [rest.total_seconds() for rest in rests if rest]
+    seconds = [wait.total_seconds() for wait in waits if wait]
     assert 4 < seconds[0] < 6
     assert 105 < seconds[1] < 135
     assert 265 < seconds[2] < 335
@@ -317,7 +319,7 @@ def test_being_asked_to_slow_down_is_an_answer() -> None:
     for _ in range(5):
         circuit_breaker.record_no_answer(connection, silence(status=429, wait=60))
 
-    assert fresh(connection).failures == 0
+    assert reload(connection).failures == 0
 
 
 def test_batches_of_a_resting_provider_wait_without_asking_it(
@@ -338,28 +340,28 @@ def test_batches_of_a_resting_provider_wait_without_asking_it(
     assert key_poll.next_check_at >= later - timedelta(seconds=5)
 
 
-def test_a_key_is_watched_on_for_a_day_so_that_what_others_reopen_is_followed(
+def test_a_key_is_polled_for_another_day_in_case_people_retry_at_the_provider(
     provider: Provider, running: Running
 ) -> None:
     (provider_batch,) = running(1)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    assert go_on(provider_batch).is_over
+    assert run_steps(provider_batch).is_over
     ProviderBatch.objects.update(ended_at=timezone.now() - timedelta(hours=1))
     provider.batches[provider_batch.remote_id]["status"] = "in_progress"
 
     rested = round_of_looks()
 
-    assert ProviderBatch.objects.get().status == ProviderBatch.Status.RUNNING
+    assert ProviderBatch.objects.get().status == Status.RUNNING
     assert rested.next_check_at
     ProviderBatch.objects.update(retried_in_place_at=timezone.now() - timedelta(hours=1))
     provider.batches[provider_batch.remote_id]["status"] = "completed"
-    assert go_on(provider_batch).is_over
+    assert run_steps(provider_batch).is_over
     assert round_of_looks().next_check_at > timezone.now() + timedelta(minutes=10)
     Batch.objects.update(finished_at=timezone.now() - timedelta(days=2))
     assert round_of_looks().next_check_at is None
 
 
-def test_a_list_that_is_refused_for_a_while_leaves_single_parts_alone_as_long(
+def test_a_list_that_is_refused_for_a_while_postpones_single_polls_as_long(
     provider: Provider, running: Running
 ) -> None:
     running(3)
@@ -379,7 +381,7 @@ def test_one_unreadable_row_hides_no_other(provider: Provider, running: Running)
     def spoil(call: str, request: httpx.Request) -> httpx.Response | None:
         if call != LIST:
             return None
-        rows = [provider.batches[provider_batch.remote_id] for provider_batch in provider_batches]
+        rows = [provider.batches[row.remote_id] for row in provider_batches]
         return httpx.Response(200, json={"data": [{"id": 7}, None, *rows], "has_more": False})
 
     provider.after = spoil

@@ -1,4 +1,4 @@
-"""One batch here that is several at the provider."""
+"""Split a batch into several provider batches."""
 
 import json
 
@@ -22,12 +22,10 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
+from tests.steps import Killed, die
 
 pytestmark = pytest.mark.django_db
-
-
-class Killed(BaseException):
-    """The worker died here."""
+Status = ProviderBatch.Status
 
 
 @pytest.fixture
@@ -37,11 +35,9 @@ def batch() -> Batch:
     return make_batch(upload=make_upload(project, content=request_file(5)))
 
 
-def work(batch: Batch, *statuses: ProviderBatch.Status) -> list[ProviderBatch]:
-    """Let workers take every step of the parts that are due in one of ``statuses``, once."""
-    for provider_batch in batch.provider_batches.filter(
-        status__in=statuses or ProviderBatch.Status.values
-    ):
+def work(batch: Batch, *statuses: Status) -> list[ProviderBatch]:
+    """Run one step of every provider batch in one of ``statuses``."""
+    for provider_batch in batch.provider_batches.filter(status__in=statuses or Status.values):
         ProviderBatch.objects.filter(pk=provider_batch.pk, next_check_at__isnull=False).update(
             next_check_at=timezone.now(), leased_until=None
         )
@@ -51,20 +47,20 @@ def work(batch: Batch, *statuses: ProviderBatch.Status) -> list[ProviderBatch]:
 
 
 def sent_to(batch: Batch) -> list[ProviderBatch]:
-    """Prepare and submit all parts."""
-    work(batch)  # divides
-    work(batch, ProviderBatch.Status.PREPARING)
-    return work(batch, ProviderBatch.Status.WAITING)
+    """Split the file, then prepare and submit all provider batches."""
+    work(batch)
+    work(batch, Status.PREPARING)
+    return work(batch, Status.WAITING)
 
 
 def numbers_in(provider: Provider, provider_batch: ProviderBatch) -> list[int]:
-    """Which of the requests the provider got with ``part``."""
+    """Return the numbers of the requests in the file that the provider got."""
     lines = provider.sent[provider_batch.remote_file_id].splitlines()
     return [int(json.loads(line)["custom_id"].removeprefix("row-")) for line in lines]
 
 
 def end(provider: Provider, provider_batch: ProviderBatch, failed: int = 0) -> None:
-    """Let the provider answer every request of ``part``, the first ``failed`` with an error."""
+    """Let the provider answer every request, the first ``failed`` with an error."""
     remote, numbers = (
         provider.batches[provider_batch.remote_id],
         numbers_in(provider, provider_batch),
@@ -88,7 +84,7 @@ def settled(batch: Batch) -> Batch:
     return Batch.objects.get(pk=batch.pk)
 
 
-def test_a_file_that_fits_is_neither_divided_nor_read_for_it() -> None:
+def test_a_file_that_fits_is_neither_split_nor_read_for_it() -> None:
     whole = make_batch()
     whole.upload.blob.delete(save=False)
     provider_batch = ProviderBatch.objects.get(batch=whole)
@@ -97,41 +93,29 @@ def test_a_file_that_fits_is_neither_divided_nor_read_for_it() -> None:
 
     assert (provider_batch.starts_at, provider_batch.size) == (0, whole.upload.size)
     assert whole.provider_batches.count() == 1
-    assert not whole.events.filter(text__startswith="Divided").exists()
+    assert not whole.events.filter(text__startswith="Split").exists()
 
 
-def test_every_part_gets_its_own_lines_and_together_they_are_the_file(
+def test_every_provider_batch_gets_its_own_lines_and_together_they_are_the_file(
     provider: Provider, batch: Batch
 ) -> None:
     provider_batches = sent_to(batch)
 
-    assert [provider_batch.number for provider_batch in provider_batches] == [1, 2, 3]
-    assert [provider_batch.total for provider_batch in provider_batches] == [2, 2, 1]
-    assert [numbers_in(provider, provider_batch) for provider_batch in provider_batches] == [
-        [1, 2],
-        [3, 4],
-        [5],
-    ]
+    assert [row.number for row in provider_batches] == [1, 2, 3]
+    assert [row.total for row in provider_batches] == [2, 2, 1]
+    assert [numbers_in(provider, row) for row in provider_batches] == [[1, 2], [3, 4], [5]]
     content = b"".join(batch.upload.chunks())
-    assert (
-        b"".join(
-            provider.sent[provider_batch.remote_file_id] for provider_batch in provider_batches
-        )
-        == content
-    )
-    asked = [
-        provider.batches[provider_batch.remote_id]["metadata"]
-        for provider_batch in provider_batches
-    ]
-    assert [each["portal_part"] for each in asked] == ["1/3", "2/3", "3/3"]
-    assert {each["portal_batch"] for each in asked} == {str(batch.pk)}
-    assert [each["portal_submission"] for each in asked] == [
-        provider_batch.token for provider_batch in provider_batches
+    assert b"".join(provider.sent[row.remote_file_id] for row in provider_batches) == content
+    metadata = [provider.batches[row.remote_id]["metadata"] for row in provider_batches]
+    assert [tags["portal_part"] for tags in metadata] == ["1/3", "2/3", "3/3"]
+    assert {tags["portal_batch"] for tags in metadata} == {str(batch.pk)}
+    assert [tags["portal_submission"] for tags in metadata] == [
+        row.token for row in provider_batches
     ]
     assert batch.events.filter(text="Split into 3 provider batches.").count() == 1
 
 
-def test_the_ledger_knows_line_and_bytes_of_the_whole_file(
+def test_results_have_the_line_and_bytes_in_the_whole_file(
     provider: Provider, batch: Batch
 ) -> None:
     sent_to(batch)
@@ -144,7 +128,7 @@ def test_the_ledger_knows_line_and_bytes_of_the_whole_file(
         assert json.loads(browse.read_texts(row).request)["custom_id"] == row.custom_id
 
 
-def test_a_divided_batch_ends_with_every_request_accounted_for(
+def test_a_split_batch_ends_with_every_request_accounted_for(
     provider: Provider, batch: Batch
 ) -> None:
     provider_batches = sent_to(batch)
@@ -159,14 +143,14 @@ def test_a_divided_batch_ends_with_every_request_accounted_for(
     assert done.output_tokens == 4 * 50
 
 
-def test_parts_that_end_at_different_times_wait_for_the_last(
+def test_provider_batches_that_end_at_different_times_wait_for_the_last(
     provider: Provider, batch: Batch
 ) -> None:
     first, *others = sent_to(batch)
     end(provider, first)
     running = settled(batch)
     assert running.status == Batch.Status.RUNNING
-    assert ProviderBatch.objects.get(pk=first.pk).status == ProviderBatch.Status.DONE
+    assert ProviderBatch.objects.get(pk=first.pk).status == Status.DONE
 
     for provider_batch in others:
         end(provider, provider_batch)
@@ -175,15 +159,12 @@ def test_parts_that_end_at_different_times_wait_for_the_last(
 
 
 @pytest.mark.parametrize("moment", ["divided", "written"])
-def test_a_worker_that_dies_after_the_division_leaves_the_same_parts(
+def test_a_worker_that_dies_after_the_split_leaves_the_same_provider_batches(
     provider: Provider, batch: Batch, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    def die(*_: object, **__: object) -> None:
-        raise Killed
-
-    place = {"divided": "_lines_before", "written": "_pending_result"}[moment]
+    function = {"divided": "_lines_before", "written": "_pending_result"}[moment]
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, place, die)
+        patch.setattr(prepare, function, die)
         with pytest.raises(Killed):
             work(batch)
     before = list(batch.provider_batches.values_list("pk", "number", "starts_at", "size", "total"))
@@ -199,12 +180,9 @@ def test_a_worker_that_dies_after_the_division_leaves_the_same_parts(
     assert len(provider.batches) == 3
 
 
-def test_a_worker_that_dies_before_the_division_leaves_nothing_of_it(
+def test_a_worker_that_dies_before_the_split_leaves_nothing_of_it(
     provider: Provider, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object, **__: object) -> None:
-        raise Killed
-
     with monkeypatch.context() as patch:
         patch.setattr(prepare, "_spans", die)
         with pytest.raises(Killed):
@@ -214,7 +192,7 @@ def test_a_worker_that_dies_before_the_division_leaves_nothing_of_it(
     assert len(sent_to(batch)) == 3
 
 
-def test_a_limit_that_changes_later_does_not_divide_it_again(
+def test_a_limit_that_changes_later_does_not_split_the_file_again(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
@@ -224,20 +202,18 @@ def test_a_limit_that_changes_later_does_not_divide_it_again(
     assert len(sent_to(batch)) == 3
 
 
-def test_cancelling_midway_ends_waiting_parts_at_once_and_running_ones_by_the_provider(
+def test_cancelling_midway_ends_waiting_ones_at_once_and_running_ones_at_the_provider(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    work(batch, ProviderBatch.Status.PREPARING)
+    work(batch, Status.PREPARING)
     first = batch.provider_batches.get(number=1)
     tasks.submit(str(first.pk))
 
     assert controls.request_cancel(batch, batch.created_by)
     provider_batches = work(batch)
 
-    assert [provider_batch.status for provider_batch in provider_batches[1:]] == [
-        ProviderBatch.Status.CANCELLED
-    ] * 2
+    assert [row.status for row in provider_batches[1:]] == [Status.CANCELLED] * 2
     assert provider.calls.count("POST /v1/batches") == 1
     assert provider.calls.count("POST /v1/batches/ID/cancel") == 1
     done = settled(batch)
@@ -245,13 +221,13 @@ def test_cancelling_midway_ends_waiting_parts_at_once_and_running_ones_by_the_pr
     assert done.cancelled == 5
 
 
-@pytest.mark.parametrize("status", [ProviderBatch.Status.PREPARING, ProviderBatch.Status.PAUSED])
+@pytest.mark.parametrize("status", [Status.PREPARING, Status.PAUSED])
 def test_what_is_cancelled_before_it_was_prepared_can_be_retried(
-    provider: Provider, batch: Batch, status: ProviderBatch.Status
+    provider: Provider, batch: Batch, status: Status
 ) -> None:
-    work(batch)  # the first part has its ledger, the others have none yet
-    unwritten = batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING)
-    unwritten.update(status=status, stopped_in_status=ProviderBatch.Status.PREPARING)
+    work(batch)  # prepares only the first provider batch
+    unwritten = batch.provider_batches.filter(status=Status.PREPARING)
+    unwritten.update(status=status, stopped_in_status=Status.PREPARING)
     controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
@@ -262,15 +238,12 @@ def test_what_is_cancelled_before_it_was_prepared_can_be_retried(
     assert provider.batches == {}
 
 
-def test_parts_whose_ledger_cannot_be_written_count_as_cancelled(
+def test_requests_whose_results_cannot_be_written_count_as_cancelled(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    unwritten = batch.provider_batches.filter(status=ProviderBatch.Status.PREPARING)
-    unwritten.update(
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.PREPARING,
-    )
+    unwritten = batch.provider_batches.filter(status=Status.PREPARING)
+    unwritten.update(status=Status.NEEDS_ATTENTION, stopped_in_status=Status.PREPARING)
     controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
@@ -279,11 +252,11 @@ def test_parts_whose_ledger_cannot_be_written_count_as_cancelled(
     assert (done.status, done.cancelled) == (Batch.Status.CANCELLED, 5)
 
 
-def test_one_part_that_is_refused_waits_for_a_person_while_the_others_go_on(
+def test_one_rejected_provider_batch_waits_for_a_person_while_the_others_go_on(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    work(batch, ProviderBatch.Status.PREPARING)
+    work(batch, Status.PREPARING)
     second = batch.provider_batches.get(number=2)
 
     def refuse(call: str, request: httpx.Request) -> httpx.Response | None:
@@ -292,32 +265,29 @@ def test_one_part_that_is_refused_waits_for_a_person_while_the_others_go_on(
         return None
 
     provider.before = refuse
-    first, refused, third = work(batch, ProviderBatch.Status.WAITING)
+    first, refused, third = work(batch, Status.WAITING)
 
-    assert refused.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert refused.status == Status.NEEDS_ATTENTION
     assert "Line 1: no." in refused.trouble
-    assert (first.status, third.status) == (
-        ProviderBatch.Status.RUNNING,
-        ProviderBatch.Status.RUNNING,
-    )
+    assert (first.status, third.status) == (Status.RUNNING, Status.RUNNING)
     end(provider, first)
     end(provider, third)
     assert settled(batch).status == Batch.Status.RUNNING
 
     provider.before = lambda *_: None
     controls.try_again(batch, batch.created_by)
-    work(batch, ProviderBatch.Status.WAITING)
+    work(batch, Status.WAITING)
     end(provider, batch.provider_batches.get(number=2))
     done = settled(batch)
     assert done.is_accounted_for
     assert done.results.filter(outcome=Outcome.OK).count() == 5
 
 
-def test_a_file_that_was_sent_in_doubt_is_known_by_the_parts_own_size(
+def test_an_unconfirmed_file_is_recognised_by_the_size_of_its_span(
     provider: Provider, batch: Batch
 ) -> None:
     work(batch)
-    work(batch, ProviderBatch.Status.PREPARING)
+    work(batch, Status.PREPARING)
     provider_batch = batch.provider_batches.get(number=2)
     provider.files["f-1"], provider.sizes["f-1"] = (
         f"{provider_batch.token}.jsonl",
@@ -331,7 +301,7 @@ def test_a_file_that_was_sent_in_doubt_is_known_by_the_parts_own_size(
     assert "POST /v1/files" not in provider.calls
 
 
-def test_a_part_of_before_there_were_sizes_is_the_whole_file(provider: Provider) -> None:
+def test_a_provider_batch_without_a_size_is_the_whole_file(provider: Provider) -> None:
     provider_batch = ProviderBatch.objects.get(batch=make_batch())
     prepare.prepare(provider_batch)
     ProviderBatch.objects.update(size=None, starts_at=0)

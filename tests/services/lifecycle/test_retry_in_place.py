@@ -1,4 +1,4 @@
-"""What ended runs again as the same batch: because somebody asked here, or over there."""
+"""Retry a batch in place, at the request of a person here or at the provider."""
 
 import threading
 from collections.abc import Callable
@@ -27,21 +27,22 @@ from batchapp.services.lifecycle import controls, prepare, retry_in_place
 from batchapp.services.providers import provider_keys
 from batchapp.services.reports import cost_report
 from batchapp.services.results import browse
-from tests.make import answer_line, error_line, make_batch, set_part
-from tests.provider import Provider
-from tests.steps import due, go_on, step
+from tests.make import answer_line, error_line, make_batch, set_state
+from tests.provider import Provider, lose_reply
+from tests.steps import make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 RETRY, GET = "POST /v1/batches/ID/retry", "GET /v1/batches/ID"
 
 
 @pytest.fixture
 def ended(provider: Provider, running: ProviderBatch) -> ProviderBatch:
-    """A part that its provider is done with: one of three requests answered, two failed."""
+    """A finished provider batch: one of three requests answered, two failed."""
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    assert go_on(running).status == Batch.Status.COMPLETED
+    assert run_steps(running).status == Batch.Status.COMPLETED
     provider.calls.clear()
-    return due(running)
+    return make_due(running)
 
 
 def ask(provider_batch: ProviderBatch) -> int:
@@ -50,7 +51,7 @@ def ask(provider_batch: ProviderBatch) -> int:
 
 
 def let_time_pass() -> None:
-    """What was reopened was reopened long ago, what ended has ended long ago."""
+    """Move the time of the end and of the retry far into the past."""
     long_ago = timezone.now() - timedelta(hours=1)
     ProviderBatch.objects.exclude(retried_in_place_at=None).update(retried_in_place_at=long_ago)
     ProviderBatch.objects.exclude(ended_at=None).update(ended_at=long_ago)
@@ -65,12 +66,12 @@ def test_what_failed_runs_again_in_place_and_is_counted_and_paid_once(
     provider: Provider, ended: ProviderBatch
 ) -> None:
     assert ask(ended) == 2
-    provider_batch = step(ended)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    provider_batch = run_step(ended)
+    assert provider_batch.status == Status.RUNNING
     let_time_pass()
     provider.finish([answer_line(1), answer_line(3)], [error_line(2, "Still broken.")])
 
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert provider.calls.count(RETRY) == 1
     assert len(provider.batches) == 1
@@ -83,14 +84,14 @@ def test_what_failed_runs_again_in_place_and_is_counted_and_paid_once(
     assert len(stored[ResultChunk.Kind.PAST].splitlines()) == 2, "a harvested line is never lost"
 
 
-def test_a_reopened_batch_is_reported_and_learnt_from_once(
+def test_a_batch_retried_in_place_is_reported_and_learnt_from_once(
     provider: Provider, ended: ProviderBatch
 ) -> None:
     ask(ended)
-    provider_batch = step(ended)
+    provider_batch = run_step(ended)
     let_time_pass()
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     today = timezone.localdate()
     scope = cost_report.Scope(first=today - timedelta(days=1), last=today + timedelta(days=1))
@@ -117,18 +118,18 @@ def test_a_batch_that_is_being_run_again_is_not_over(ended: ProviderBatch) -> No
 def test_a_cancelled_batch_is_taken_up_again(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([answer_line(1)], status="in_progress")
     controls.request_cancel(running.batch, running.batch.created_by)
-    assert go_on(running).cancelled == 2
+    assert run_steps(running).cancelled == 2
     assert ask(running) == 2
-    provider_batch = step(running)
+    provider_batch = run_step(running)
     let_time_pass()
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, 3)
 
 
-def test_asking_twice_reopens_once(provider: Provider, ended: ProviderBatch) -> None:
+def test_asking_twice_retries_in_place_once(provider: Provider, ended: ProviderBatch) -> None:
     first, second = Batch.objects.get(), Batch.objects.get()
 
     assert retry_in_place.request_retry_in_place(first, first.created_by) == 2
@@ -136,19 +137,19 @@ def test_asking_twice_reopens_once(provider: Provider, ended: ProviderBatch) -> 
         retry_in_place.request_retry_in_place(second, second.created_by)
     assert ask(ended) == 0
 
-    step(ended)
+    run_step(ended)
     assert provider.calls.count(RETRY) == 1
     assert first.events.filter(text__startswith="Asked to retry").count() == 1
 
 
 @pytest.mark.parametrize("hindrance", ["no retry", "never there", "key removed", "all answered"])
-def test_what_cannot_be_reopened_is_not(
+def test_a_batch_that_cannot_be_retried_in_place_is_not(
     provider: Provider, ended: ProviderBatch, hindrance: str
 ) -> None:
     if hindrance == "no retry":
         Connection.objects.update(has_retry=False)
     elif hindrance == "never there":
-        set_part(ended.batch, remote_id="")
+        set_state(ended.batch, remote_id="")
     elif hindrance == "key removed":
         provider_keys.remove(ended.batch.key)
     else:
@@ -159,20 +160,16 @@ def test_what_cannot_be_reopened_is_not(
 
 
 def test_a_lost_reply_is_asked_for_again(provider: Provider, ended: ProviderBatch) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == RETRY:
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
+    provider.after = lose_reply(RETRY)
     ask(ended)
-    provider_batch = step(ended)
-    assert provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
+    provider_batch = run_step(ended)
+    assert provider_batch.status == Status.RETRYING_IN_PLACE
     provider.after = lambda *_: None
 
-    provider_batch = step(provider_batch)  # "Nothing to retry": it runs already
+    provider_batch = run_step(provider_batch)  # "Nothing to retry": it runs already
     let_time_pass()
     provider.finish([answer_line(1), answer_line(2)], [error_line(3, "Again.")])
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert (batch.succeeded, batch.failed) == (2, 1)
     assert batch.results.get(custom_id="row-3").error_message == "Again."
@@ -184,11 +181,11 @@ def test_a_provider_that_has_nothing_to_run_again_ends_it_as_it_was(
     refusal = httpx.Response(400, text="Nothing to retry")
     provider.before = lambda call, _: refusal if call == RETRY else None
     ask(ended)
-    provider_batch = step(ended)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    provider_batch = run_step(ended)
+    assert provider_batch.status == Status.RUNNING
     let_time_pass()
 
-    batch = go_on(provider_batch)
+    batch = run_steps(provider_batch)
 
     assert (batch.succeeded, batch.failed) == (1, 2)
     assert b"".join(browse.download(batch, ResultChunk.Kind.ERROR)).count(b"\n") == 2
@@ -199,23 +196,23 @@ def test_a_provider_that_refuses_the_key_waits_for_a_person(
 ) -> None:
     provider.before = lambda call, _: httpx.Response(401, text="No") if call == RETRY else None
     ask(ended)
-    provider_batch = step(ended)
+    provider_batch = run_step(ended)
 
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.status == Status.NEEDS_ATTENTION
     assert ended.batch.results.filter(outcome=Outcome.PROVIDER_ERROR).count() == 2
     provider.before = lambda *_: None
     controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
-    assert step(provider_batch).status == ProviderBatch.Status.RUNNING
+    assert run_step(provider_batch).status == Status.RUNNING
 
 
-def test_cancelling_before_it_was_reopened_leaves_it_as_it_was(
+def test_cancelling_before_the_retry_in_place_leaves_the_batch_as_it_was(
     provider: Provider, ended: ProviderBatch
 ) -> None:
     ask(ended)
     batch = Batch.objects.get()
     controls.request_cancel(batch, batch.created_by)
 
-    batch = go_on(ended)
+    batch = run_steps(ended)
 
     assert provider.calls == []
     assert (batch.succeeded, batch.failed) == (1, 2)
@@ -225,40 +222,40 @@ def test_cancelling_before_it_was_reopened_leaves_it_as_it_was(
 @pytest.mark.parametrize(
     ("output", "errors"), [([1, 2], [3]), ([1, 2], []), ([], [1, 2, 3])], ids=str
 )
-def test_an_end_that_was_not_reopened_after_all_is_the_same_end(
+def test_a_batch_that_was_not_retried_after_all_has_the_same_end(
     provider: Provider, running: ProviderBatch, output: list[int], errors: list[int]
 ) -> None:
     provider.finish([*map(answer_line, output)], [*map(error_line, errors)])
-    before = go_on(running)
-    ended_at = due(running).ended_at
+    before = run_steps(running)
+    ended_at = make_due(running).ended_at
     ask(running)
     assert summarise(Batch.objects.get()).status.label == "Running"
     controls.request_cancel(Batch.objects.get(), before.created_by)
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     figures = ("status", "succeeded", "failed", "cancelled", "missing", "discrepancy")
-    assert [getattr(batch, each) for each in figures] == [
-        getattr(before, each) for each in figures
+    assert [getattr(batch, name) for name in figures] == [
+        getattr(before, name) for name in figures
     ]
-    assert (due(running).status, due(running).ended_at) == (ProviderBatch.Status.DONE, ended_at)
+    assert (make_due(running).status, make_due(running).ended_at) == (Status.DONE, ended_at)
 
 
-def test_word_of_the_old_end_is_not_believed_for_a_while(
+def test_a_report_of_the_old_end_is_ignored_for_a_while(
     provider: Provider, ended: ProviderBatch
 ) -> None:
     ask(ended)
-    provider_batch = step(ended)
+    provider_batch = run_step(ended)
     remote_of(provider)["status"] = "completed"  # a replica that has not heard of it
 
-    provider_batch = step(provider_batch)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    provider_batch = run_step(provider_batch)
+    assert provider_batch.status == Status.RUNNING
     KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
     tasks.poll_key(str(KeyPoll.objects.get().pk))
-    assert due(provider_batch).status == ProviderBatch.Status.RUNNING
+    assert make_due(provider_batch).status == Status.RUNNING
 
     let_time_pass()
-    assert step(provider_batch).status == ProviderBatch.Status.HARVESTING
+    assert run_step(provider_batch).status == Status.HARVESTING
 
 
 @pytest.fixture
@@ -276,7 +273,7 @@ def look(provider: Provider) -> Callable[[], None]:
     return go_round
 
 
-def test_a_batch_reopened_in_the_providers_console_is_followed_again(
+def test_a_batch_retried_in_the_providers_console_is_followed_again(
     provider: Provider, ended: ProviderBatch, look: Callable[[], None]
 ) -> None:
     let_time_pass()
@@ -292,7 +289,7 @@ def test_a_batch_reopened_in_the_providers_console_is_followed_again(
     let_time_pass()
     provider.contents[remote["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
     remote |= {"status": "completed", "request_counts": {"completed": 3, "failed": 0, "total": 3}}
-    assert go_on(ended).succeeded == 3
+    assert run_steps(ended).succeeded == 3
 
 
 @pytest.mark.parametrize("status", ["cancelling", "finalizing", "completed"])
@@ -304,17 +301,17 @@ def test_a_batch_that_nobody_works_on_is_left_alone(
 
     look()
 
-    assert due(ended).status == ProviderBatch.Status.DONE
+    assert make_due(ended).status == Status.DONE
 
 
-def test_a_list_that_lags_behind_the_end_reopens_nothing(
+def test_a_list_that_lags_behind_the_end_restarts_nothing(
     provider: Provider, ended: ProviderBatch, look: Callable[[], None]
 ) -> None:
     provider.batches[ended.remote_id]["status"] = "in_progress"
 
     look()
 
-    assert due(ended).status == ProviderBatch.Status.DONE
+    assert make_due(ended).status == Status.DONE
 
 
 def test_what_is_followed_again_is_followed_once(ended: ProviderBatch) -> None:
@@ -330,7 +327,7 @@ def test_what_is_followed_again_is_followed_once(ended: ProviderBatch) -> None:
 def test_news_of_a_batch_that_was_settled_meanwhile_is_not_half_believed(
     ended: ProviderBatch,
 ) -> None:
-    """A part on its own would run in a batch that is over, and nobody would add it up again."""
+    """A provider batch alone would run in a batch that is over, and never be settled again."""
     let_time_pass()
     Batch.objects.update(status=Batch.Status.RUNNING)
     provider_batch = ProviderBatch.objects.select_related("batch").get(pk=ended.pk)
@@ -339,13 +336,15 @@ def test_news_of_a_batch_that_was_settled_meanwhile_is_not_half_believed(
     with pytest.raises(StaleRow):
         retry_in_place.follow_again(provider_batch)
 
-    assert due(ended).status == ProviderBatch.Status.DONE
+    assert make_due(ended).status == Status.DONE
     assert retry_in_place.follow_again(ProviderBatch.objects.get(pk=ended.pk))
     assert Batch.objects.get().status == Batch.Status.RUNNING
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_end_of_a_batch_waits_for_whoever_takes_up_a_part(ended: ProviderBatch) -> None:
+def test_a_batch_does_not_end_while_a_provider_batch_is_being_followed_again(
+    ended: ProviderBatch,
+) -> None:
     let_time_pass()
     Batch.objects.update(status=Batch.Status.RUNNING)
     ender = threading.Thread(target=_end_batches)

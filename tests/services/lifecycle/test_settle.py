@@ -8,9 +8,9 @@ import pytest
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, ProviderBatch
 from batchapp.services.lifecycle import retry_in_place
-from tests.make import answer, answer_line, error_line, finish, make_batch, set_part
+from tests.make import answer, answer_line, error_line, finish, make_batch, set_state
 from tests.provider import Provider
-from tests.steps import go_on
+from tests.steps import run_steps
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def test_counts_that_agree_leave_nothing_to_say(
 ) -> None:
     provider.finish(ALL[:2], [error_line(3)])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.discrepancy == ""
     assert finished(batch) == "Finished: 3 in = 2 answered + 1 failed."
@@ -48,7 +48,7 @@ def test_an_http_error_in_the_output_file_is_no_disagreement(
 ) -> None:
     provider.finish([ALL[0], REFUSED_IN_OUTPUT, ALL[2]])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.failed, batch.discrepancy) == (2, 1, "")
 
@@ -59,7 +59,7 @@ def test_counts_that_do_not_match_the_results_are_told(
     provider.finish(ALL[:2], [])
     next(iter(provider.batches.values()))["request_counts"] = {"completed": 3, "failed": 0}
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     says = "counts 3 completed and 0 failed; its results hold 2 answers and 0 errors."
     assert batch.discrepancy == f"{batch.connection} {says}"
@@ -69,7 +69,7 @@ def test_counts_that_do_not_match_the_results_are_told(
 def test_counts_that_do_not_add_up_are_told(provider: Provider, running: ProviderBatch) -> None:
     provider.finish(ALL[:2], [])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.discrepancy.endswith("fewer than the 3 that were sent.")
 
@@ -79,7 +79,7 @@ def test_what_a_cancelled_batch_leaves_over_is_no_disagreement(
 ) -> None:
     provider.finish(ALL[:1], status="cancelled")
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.cancelled, batch.discrepancy) == (2, "")
 
@@ -90,7 +90,7 @@ def test_what_ran_out_of_time_has_expired(provider: Provider, running: ProviderB
     )
     provider.finish(ALL[:1], [expired.encode()], status="expired")
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert list(batch.results.order_by("line").values_list("outcome", flat=True)) == [
         Outcome.OK,
@@ -115,37 +115,37 @@ def test_answers_of_another_model_are_counted() -> None:
     assert finished(batch).endswith("1 answer names another model than was asked for.")
 
 
-def test_several_parts_are_told_apart() -> None:
+def test_several_provider_batches_are_named_by_number() -> None:
     batch = make_batch()
     answer(batch, ALL)
-    set_part(batch, completed=2, remote_id="first")
+    set_state(batch, completed=2, remote_id="first")
     ProviderBatch.objects.create(
         batch=batch, number=2, status=ProviderBatch.Status.DONE, remote_id="second", completed=1
     )
     ProviderBatch.objects.start_settling()
 
-    batch = go_on(batch.provider_batches.get(number=1))
+    batch = run_steps(batch.provider_batches.get(number=1))
 
     assert f"In provider batch 1, {batch.connection} counts 2 completed" in batch.discrepancy
     assert f"In provider batch 2, {batch.connection} counts 1 completed" in batch.discrepancy
 
 
-def test_a_batch_that_was_reopened_is_settled_anew_and_paid_once(
+def test_a_batch_that_was_retried_in_place_is_settled_again_and_paid_once(
     provider: Provider, running: ProviderBatch
 ) -> None:
     connection = running.batch.connection
     connection.has_retry = True
     connection.save()
     provider.finish(ALL[:1], [error_line(2)], status="completed")
-    first = go_on(running)
+    first = run_steps(running)
     assert (first.succeeded, first.failed, first.missing) == (1, 1, 1)
     assert first.discrepancy
     first_end = first.finished_at
 
     retry_in_place.request_retry_in_place(first, first.created_by)
-    set_part(first, status=ProviderBatch.Status.RUNNING, ended_at=None)
+    set_state(first, status=ProviderBatch.Status.RUNNING, ended_at=None)
     provider.finish(ALL[:2], [error_line(3)])
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.failed, batch.missing) == (2, 1, 0)
     assert batch.discrepancy == ""
@@ -160,18 +160,18 @@ def test_a_batch_that_was_reopened_is_settled_anew_and_paid_once(
 def test_an_end_that_was_said_before_is_said_anew(
     provider: Provider, running: ProviderBatch
 ) -> None:
-    """What was cancelled the first time is not cancelled for ever."""
+    """A request cancelled in the first settling is not cancelled for ever."""
     connection = running.batch.connection
     connection.has_retry = True
     connection.save()
     provider.finish(ALL[:1], status="cancelled")
-    first = go_on(running)
+    first = run_steps(running)
     assert (first.status, first.cancelled) == (Batch.Status.CANCELLED, 2)
 
     retry_in_place.request_retry_in_place(first, first.created_by)
-    set_part(first, status=ProviderBatch.Status.RUNNING, ended_at=None, cancel_sent_at=None)
+    set_state(first, status=ProviderBatch.Status.RUNNING, ended_at=None, cancel_sent_at=None)
     provider.finish(ALL[:2], status="completed")
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.status, batch.succeeded, batch.cancelled, batch.missing) == (
         Batch.Status.COMPLETED,

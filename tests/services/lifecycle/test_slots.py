@@ -1,4 +1,4 @@
-"""Only so many at a time: who goes next, who waits, and what the person reads meanwhile."""
+"""Assign a limited number of slots: the order, the waiting, and what people read."""
 
 import threading
 from collections import Counter
@@ -26,9 +26,10 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
-from tests.steps import due, go_on, step
+from tests.steps import make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 
 Committed = Callable[[], AbstractContextManager[list[Callable[[], object]]]]
 FULL = "Insufficient capacity for 1h completion window."
@@ -47,7 +48,7 @@ def project(connection: Connection) -> Project:
 
 @pytest.fixture
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of the parts that somebody was told to submit."""
+    """Ids of the provider batches that were woken for submission."""
     ids: list[str] = []
     monkeypatch.setattr(tasks.submit, "delay", ids.append)
     return ids
@@ -55,7 +56,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def committed(django_capture_on_commit_callbacks: Any) -> Committed:
-    """What waits for the end of a transaction happens."""
+    """Run the callbacks that wait for the commit."""
     return partial(django_capture_on_commit_callbacks, execute=True)
 
 
@@ -78,19 +79,19 @@ def submit(provider_batch: ProviderBatch) -> ProviderBatch:
 
 
 def end(provider: Provider, provider_batch: ProviderBatch) -> None:
-    """The provider is done with ``part``, and so are we."""
+    """End a provider batch, at the provider and here."""
     provider.batches[ProviderBatch.objects.get(pk=provider_batch.pk).remote_id]["status"] = (
         "completed"
     )
     for task in (tasks.poll, tasks.harvest, tasks.poll, tasks.harvest):
         ProviderBatch.objects.filter(pk=provider_batch.pk).update(rereads=9, completed=0, failed=0)
-        task(str(due(provider_batch).pk))
-    assert ProviderBatch.objects.get(pk=provider_batch.pk).status == ProviderBatch.Status.DONE
+        task(str(make_due(provider_batch).pk))
+    assert ProviderBatch.objects.get(pk=provider_batch.pk).status == Status.DONE
 
 
-def places(connection: Connection) -> int:
-    there = slots.holds_slot(connection)
-    return ProviderBatch.objects.filter(there, batch__connection=connection).count()
+def used_slots(connection: Connection) -> int:
+    holding = slots.holds_slot(connection)
+    return ProviderBatch.objects.filter(holding, batch__connection=connection).count()
 
 
 def refuse_creates(call: str, request: httpx.Request) -> httpx.Response | None:
@@ -102,34 +103,29 @@ def refuse_creates(call: str, request: httpx.Request) -> httpx.Response | None:
 
 def test_without_a_limit_everybody_goes_at_once(provider: Provider) -> None:
     for provider_batch in wait_at(make_project(), 5):
-        assert submit(provider_batch).status == ProviderBatch.Status.RUNNING
+        assert submit(provider_batch).status == Status.RUNNING
 
 
-def test_who_finds_no_place_waits_and_reads_why_and_how_many_are_before(
+def test_without_a_slot_it_waits_and_says_why_and_how_many_are_ahead(
     provider: Provider, project: Project
 ) -> None:
-    provider_batches = [submit(provider_batch) for provider_batch in wait_at(project, 5)]
+    provider_batches = [submit(row) for row in wait_at(project, 5)]
 
-    assert [provider_batch.status for provider_batch in provider_batches] == [
-        ProviderBatch.Status.RUNNING
-    ] * 2 + [ProviderBatch.Status.WAITING] * 3
+    assert [row.status for row in provider_batches] == [Status.RUNNING] * 2 + [Status.WAITING] * 3
     assert len(provider.batches) == 2
     where = f"Waiting for a free slot at {project.connection}: 2 of 2 slots are used."
-    assert [provider_batch.trouble for provider_batch in provider_batches[2:]] == [
+    assert [row.trouble for row in provider_batches[2:]] == [
         f"{where} It is next.",
         f"{where} 1 provider batch is ahead.",
         f"{where} 2 provider batches are ahead.",
     ]
-    assert all(
-        provider_batch.next_check_at and not provider_batch.failures
-        for provider_batch in provider_batches[2:]
-    )
+    assert all(row.next_check_at and not row.failures for row in provider_batches[2:])
 
 
-def test_a_part_that_ends_wakes_the_next_at_once(
+def test_a_provider_batch_that_ends_wakes_the_next_at_once(
     provider: Provider, project: Project, woken: list[str], committed: Committed
 ) -> None:
-    first, _, third, fourth = [submit(provider_batch) for provider_batch in wait_at(project, 4)]
+    first, _, third, fourth = [submit(row) for row in wait_at(project, 4)]
 
     with committed():
         end(provider, first)
@@ -139,20 +135,20 @@ def test_a_part_that_ends_wakes_the_next_at_once(
     third.refresh_from_db()
     assert third.next_check_at
     assert third.next_check_at <= timezone.now()
-    assert submit(third).status == ProviderBatch.Status.RUNNING
+    assert submit(third).status == Status.RUNNING
     assert submit(third).trouble == ""
-    assert submit(fourth).status == ProviderBatch.Status.WAITING
+    assert submit(fourth).status == Status.WAITING
 
 
-def test_a_part_that_is_refused_before_it_gets_there_leaves_its_place(
+def test_a_provider_batch_rejected_before_it_was_created_leaves_its_slot(
     provider: Provider, project: Project, woken: list[str], committed: Committed
 ) -> None:
     first, second, third = wait_at(project, 3)
     submit(first)
     submit(second)
-    assert submit(third).status == ProviderBatch.Status.WAITING
+    assert submit(third).status == Status.WAITING
     ProviderBatch.objects.filter(pk=second.pk).update(
-        status=ProviderBatch.Status.WAITING, remote_id="", create_attempted_at=None
+        status=Status.WAITING, remote_id="", create_attempted_at=None
     )
     provider.before = lambda call, _: (
         httpx.Response(402, text="No credits.") if call == "POST /v1/batches" else None
@@ -161,30 +157,28 @@ def test_a_part_that_is_refused_before_it_gets_there_leaves_its_place(
     with committed():
         stopped = submit(second)
 
-    assert stopped.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert stopped.status == Status.NEEDS_ATTENTION
     assert woken == [str(third.pk)]
     controls.try_again(stopped.batch, stopped.batch.created_by)
     provider.before = lambda *_: None
-    assert submit(second).status == ProviderBatch.Status.WAITING
-    assert submit(third).status == ProviderBatch.Status.RUNNING
+    assert submit(second).status == Status.WAITING
+    assert submit(third).status == Status.RUNNING
 
 
-def test_one_that_stopped_at_the_provider_keeps_its_place(
+def test_a_batch_that_stopped_at_the_provider_keeps_its_slot(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
     for provider_batch in (first, second):
         submit(provider_batch)
     ProviderBatch.objects.filter(pk=first.pk).update(
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.RUNNING,
-        next_check_at=None,
+        status=Status.NEEDS_ATTENTION, stopped_in_status=Status.RUNNING, next_check_at=None
     )
 
-    assert submit(third).status == ProviderBatch.Status.WAITING
+    assert submit(third).status == Status.WAITING
 
 
-def test_those_that_ran_before_there_were_places_are_counted(
+def test_batches_that_ran_before_there_were_slots_are_counted(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
@@ -192,10 +186,10 @@ def test_those_that_ran_before_there_were_places_are_counted(
         submit(provider_batch)
     ProviderBatch.objects.update(slot_assigned_at=None)
 
-    assert submit(third).status == ProviderBatch.Status.WAITING
+    assert submit(third).status == Status.WAITING
 
 
-def test_one_that_may_be_at_the_provider_is_looked_for_without_a_place(
+def test_a_batch_that_may_be_at_the_provider_is_searched_for_without_a_slot(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
@@ -207,7 +201,7 @@ def test_one_that_may_be_at_the_provider_is_looked_for_without_a_place(
     assert submit(third).remote_id == lost["id"]
 
 
-def test_one_that_was_turned_away_after_a_create_in_vain_leaves_its_place(
+def test_a_batch_turned_away_after_a_failed_create_leaves_its_slot(
     provider: Provider, connection: Connection, project: Project
 ) -> None:
     connection.max_active = 1
@@ -216,7 +210,7 @@ def test_one_that_was_turned_away_after_a_create_in_vain_leaves_its_place(
     submit(turned_away)
     provider.batches.clear()
     ProviderBatch.objects.filter(pk=turned_away.pk).update(
-        status=ProviderBatch.Status.WAITING,
+        status=Status.WAITING,
         remote_id="",
         create_attempted_at=timezone.now() - timedelta(hours=1),
     )
@@ -224,12 +218,12 @@ def test_one_that_was_turned_away_after_a_create_in_vain_leaves_its_place(
     submit(turned_away)
     provider.before = lambda *_: None
 
-    assert submit(next_one).status == ProviderBatch.Status.RUNNING
-    assert submit(turned_away).status == ProviderBatch.Status.WAITING
+    assert submit(next_one).status == Status.RUNNING
+    assert submit(turned_away).status == Status.WAITING
     assert len(provider.batches) == 1
 
 
-def test_what_is_resumed_waits_for_a_place_like_any_other(
+def test_a_resumed_batch_waits_for_a_slot_like_any_other(
     provider: Provider, connection: Connection, project: Project
 ) -> None:
     connection.max_active = 1
@@ -238,21 +232,21 @@ def test_what_is_resumed_waits_for_a_place_like_any_other(
     submit(paused)
     controls.request_pause(paused.batch, paused.batch.created_by)
     for _ in range(3):
-        step(paused)
-    assert step(running).status == ProviderBatch.Status.RUNNING
+        run_step(paused)
+    assert run_step(running).status == Status.RUNNING
 
     controls.resume(paused.batch, paused.batch.created_by)
-    provider_batch = step(paused)
+    provider_batch = run_step(paused)
 
-    assert provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
+    assert provider_batch.status == Status.RETRYING_IN_PLACE
     assert "1 of 1 slot is used. It is next." in provider_batch.trouble
     assert provider.batches[provider_batch.remote_id]["status"] == "cancelled"
     end(provider, running)
-    assert step(paused).status == ProviderBatch.Status.RUNNING
+    assert run_step(paused).status == Status.RUNNING
     assert provider.batches[provider_batch.remote_id]["status"] == "in_progress"
 
 
-def test_what_is_reopened_waits_for_a_place_like_any_other(
+def test_a_retry_in_place_waits_for_a_slot_like_any_other(
     provider: Provider, connection: Connection, project: Project
 ) -> None:
     connection.max_active = 1
@@ -260,18 +254,18 @@ def test_what_is_reopened_waits_for_a_place_like_any_other(
     over, running = wait_at(project, 2)
     submit(over)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    batch = go_on(over)
-    assert submit(running).status == ProviderBatch.Status.RUNNING
+    batch = run_steps(over)
+    assert submit(running).status == Status.RUNNING
 
     assert retry_in_place.request_retry_in_place(batch, batch.created_by) == 2
 
-    assert step(over).status == ProviderBatch.Status.RETRYING_IN_PLACE
+    assert run_step(over).status == Status.RETRYING_IN_PLACE
     controls.request_cancel(running.batch, running.batch.created_by)
-    go_on(running)
-    assert step(over).status == ProviderBatch.Status.RUNNING
+    run_steps(running)
+    assert run_step(over).status == Status.RUNNING
 
 
-def test_a_reopening_that_was_refused_leaves_its_place(
+def test_a_rejected_retry_in_place_leaves_its_slot(
     provider: Provider, connection: Connection, project: Project
 ) -> None:
     connection.max_active = 1
@@ -279,36 +273,39 @@ def test_a_reopening_that_was_refused_leaves_its_place(
     (refused,) = wait_at(project)
     submit(refused)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    batch = go_on(refused)
+    batch = run_steps(refused)
     retry_in_place.request_retry_in_place(batch, batch.created_by)
     provider.before = lambda call, _: (
         httpx.Response(402, text="No credits.") if call.endswith("/retry") else None
     )
-    assert step(refused).status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert run_step(refused).status == Status.NEEDS_ATTENTION
     provider.before = lambda *_: None
 
     (next_one,) = wait_at(project)
-    assert submit(next_one).status == ProviderBatch.Status.RUNNING
+    assert submit(next_one).status == Status.RUNNING
     controls.try_again(batch, batch.created_by)
-    assert step(refused).status == ProviderBatch.Status.RETRYING_IN_PLACE
+    assert run_step(refused).status == Status.RETRYING_IN_PLACE
 
 
-@pytest.mark.parametrize("wish", ["cancel_requested_at", "pause_requested_at"])
-def test_whoever_is_to_stop_gets_no_place(provider: Provider, project: Project, wish: str) -> None:
+@pytest.mark.parametrize("stop_field", ["cancel_requested_at", "pause_requested_at"])
+def test_a_batch_that_is_to_stop_gets_no_slot(
+    provider: Provider, project: Project, stop_field: str
+) -> None:
     first, second, third, fourth = wait_at(project, 4)
     for provider_batch in (first, second, third, fourth):
         submit(provider_batch)
-    Batch.objects.filter(pk=third.batch_id).update(**{wish: timezone.now()})
+    Batch.objects.filter(pk=third.batch_id).update(**{stop_field: timezone.now()})
 
     end(provider, first)
 
     assert [
-        provider_batch.pk
-        for provider_batch in ProviderBatch.objects.exclude(slot_assigned_at=None).order_by("pk")
+        row.pk for row in ProviderBatch.objects.exclude(slot_assigned_at=None).order_by("pk")
     ] == sorted([first.pk, second.pk, fourth.pk])
 
 
-def test_places_go_round_the_projects_not_to_who_asked_for_most(connection: Connection) -> None:
+def test_slots_go_round_the_projects_whatever_the_number_of_batches(
+    connection: Connection,
+) -> None:
     busy, small, third = (make_project(connection=connection) for _ in range(3))
     wait_at(busy, 4)
     wait_at(small, 2)
@@ -318,21 +315,17 @@ def test_places_go_round_the_projects_not_to_who_asked_for_most(connection: Conn
 
     admitted = slots.assign_free_slots(connection)
 
-    assert Counter(provider_batch.batch.project for provider_batch in admitted) == {
-        busy: 2,
-        small: 2,
-        third: 1,
-    }
+    assert Counter(row.batch.project for row in admitted) == {busy: 2, small: 2, third: 1}
 
 
-def test_among_equals_the_one_whose_last_turn_is_longest_ago_is_next(
+def test_among_equals_the_project_with_the_oldest_assignment_is_next(
     provider: Provider, connection: Connection
 ) -> None:
     early, late = make_project(connection=connection), make_project(connection=connection)
     for project, ago in [(early, 2), (late, 1)]:
         (done,) = wait_at(project)
         ProviderBatch.objects.filter(pk=done.pk).update(
-            status=ProviderBatch.Status.DONE,
+            status=Status.DONE,
             next_check_at=None,
             slot_assigned_at=timezone.now() - timedelta(days=ago),
         )
@@ -344,7 +337,7 @@ def test_among_equals_the_one_whose_last_turn_is_longest_ago_is_next(
     assert slots.assign_free_slots(connection) == [oldest_turn]
 
 
-def test_within_a_project_the_older_batch_and_the_lower_part_go_first(
+def test_within_a_project_the_older_batch_and_the_lower_number_go_first(
     connection: Connection,
 ) -> None:
     connection.max_requests = 1
@@ -360,10 +353,7 @@ def test_within_a_project_the_older_batch_and_the_lower_part_go_first(
 
     admitted = slots.assign_free_slots(connection)
 
-    assert {(provider_batch.batch_id, provider_batch.number) for provider_batch in admitted} == {
-        (older.pk, 1),
-        (older.pk, 2),
-    }
+    assert {(row.batch_id, row.number) for row in admitted} == {(older.pk, 1), (older.pk, 2)}
 
 
 def test_without_room_at_the_provider_it_waits_as_long_as_asked_and_is_never_failed(
@@ -376,7 +366,7 @@ def test_without_room_at_the_provider_it_waits_as_long_as_asked_and_is_never_fai
     for _ in range(12):
         provider_batch = submit(provider_batch)
 
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.status == Status.WAITING
     assert provider_batch.slot_assigned_at is None
     assert provider_batch.create_attempted_at is None
     assert provider_batch.next_check_at
@@ -389,13 +379,13 @@ def test_without_room_at_the_provider_it_waits_as_long_as_asked_and_is_never_fai
 
     provider.before = lambda *_: None
     provider_batch = submit(provider_batch)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert provider_batch.trouble == ""
     assert not provider_batch.may_have_duplicate
     assert provider.calls.count("POST /v1/files") == 1
 
 
-def test_the_place_of_one_that_was_turned_away_goes_to_another(
+def test_the_slot_of_a_batch_that_was_turned_away_goes_to_another(
     provider: Provider, connection: Connection, project: Project
 ) -> None:
     connection.max_active = 1
@@ -405,23 +395,21 @@ def test_the_place_of_one_that_was_turned_away_goes_to_another(
     turned_away = submit(turned_away)
     provider.before = lambda *_: None
 
-    assert submit(next_one).status == ProviderBatch.Status.RUNNING
-    assert submit(turned_away).status == ProviderBatch.Status.WAITING
+    assert submit(next_one).status == Status.RUNNING
+    assert submit(turned_away).status == Status.WAITING
     end(provider, next_one)
-    assert submit(turned_away).status == ProviderBatch.Status.RUNNING
+    assert submit(turned_away).status == Status.RUNNING
 
 
-def test_one_that_was_admitted_while_it_was_being_put_off_comes_again_at_once(
+def test_a_slot_assigned_during_a_postponement_makes_the_batch_due_at_once(
     provider: Provider, connection: Connection, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
     submit(first)
     submit(second)
-    slow = ProviderBatch.objects.claim(third.pk, ProviderBatch.Status.WAITING)
+    slow = ProviderBatch.objects.claim(third.pk, Status.WAITING)
     assert slow
-    ProviderBatch.objects.filter(pk=first.pk).update(
-        status=ProviderBatch.Status.DONE, next_check_at=None
-    )
+    ProviderBatch.objects.filter(pk=first.pk).update(status=Status.DONE, next_check_at=None)
     slots.assign_free_slots(connection)
 
     slots.wait_for_slot(slow)
@@ -433,7 +421,7 @@ def test_one_that_was_admitted_while_it_was_being_put_off_comes_again_at_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_however_many_ask_at_once_no_more_are_admitted_than_there_are_places() -> None:
+def test_however_many_workers_ask_at_once_no_slot_is_assigned_twice() -> None:
     connection = make_connection(max_active=3)
     for _ in range(3):
         wait_at(make_project(connection=connection), 3)
@@ -454,28 +442,28 @@ def test_however_many_ask_at_once_no_more_are_admitted_than_there_are_places() -
     for thread in threads:
         thread.join()
 
-    assert len(admitted) == len({provider_batch.pk for provider_batch in admitted}) == 3
-    assert places(connection) == 3
-    assert len({provider_batch.batch.project_id for provider_batch in admitted}) == 3
+    assert len(admitted) == len({row.pk for row in admitted}) == 3
+    assert used_slots(connection) == 3
+    assert len({row.batch.project_id for row in admitted}) == 3
 
 
-def test_one_whose_results_wait_for_a_person_keeps_nobody_from_the_provider(
+def test_a_batch_whose_results_wait_for_a_person_uses_no_slot(
     provider: Provider, project: Project
 ) -> None:
     first, second, third = wait_at(project, 3)
     for provider_batch in (first, second):
         submit(provider_batch)
     ProviderBatch.objects.filter(pk=first.pk).update(
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.HARVESTING,
+        status=Status.NEEDS_ATTENTION,
+        stopped_in_status=Status.HARVESTING,
         ended_at=timezone.now(),
         next_check_at=None,
     )
 
-    assert submit(third).status == ProviderBatch.Status.RUNNING
+    assert submit(third).status == Status.RUNNING
 
 
-def test_who_waits_for_a_place_learns_nothing_of_who_the_provider_is(
+def test_waiting_for_a_slot_does_not_change_the_sandbox_flag(
     provider: Provider, project: Project
 ) -> None:
     *placed, last = wait_at(project, 3)
@@ -483,6 +471,6 @@ def test_who_waits_for_a_place_learns_nothing_of_who_the_provider_is(
         submit(provider_batch)
     Connection.objects.update(is_sandbox=True)
 
-    assert submit(last).status == ProviderBatch.Status.WAITING
+    assert submit(last).status == Status.WAITING
 
     assert Connection.objects.get(pk=project.connection_id).is_sandbox

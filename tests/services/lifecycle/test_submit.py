@@ -1,4 +1,4 @@
-"""Exactly one provider-side batch, whatever dies on the way."""
+"""Create exactly one batch at the provider, even if a worker dies on the way."""
 
 from datetime import timedelta
 
@@ -10,20 +10,17 @@ from batchapp import tasks
 from batchapp.models import Batch, KeyPoll, ProviderBatch
 from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
-from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_part
-from tests.provider import Provider
-from tests.steps import due, go_on
+from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_state
+from tests.provider import Provider, lose_reply
+from tests.steps import Killed, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
-
-
-class Killed(BaseException):
-    """The worker died here."""
+Status = ProviderBatch.Status
 
 
 @pytest.fixture
 def waiting() -> ProviderBatch:
-    """A part ready to be submitted."""
+    """A provider batch ready to be submitted."""
     provider_batch = ProviderBatch.objects.get(batch=make_batch())
     prepare.prepare(provider_batch)
     return provider_batch
@@ -46,18 +43,12 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
 
 
-def lose_reply(call: str, request: httpx.Request) -> None:
-    """The batch is created, and nobody hears of it."""
-    if call == "POST /v1/batches":
-        raise httpx.ReadTimeout("no reply", request=request)
-
-
-def test_a_part_is_uploaded_and_created_once_and_runs(
+def test_a_provider_batch_is_uploaded_and_created_once_and_runs(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     (batch,) = provider.batches.values()
     assert provider_batch.remote_id == batch["id"]
     assert batch["metadata"]["portal_submission"] == provider_batch.token
@@ -80,13 +71,13 @@ def test_a_worker_that_dies_around_a_call_pays_once(
 
     provider_batch = submit(waiting)
     if (
-        provider_batch.status == ProviderBatch.Status.WAITING
+        provider_batch.status == Status.WAITING
     ):  # not to be seen there yet, so it waits its grace out
         long_ago = timezone.now() - timedelta(hours=1)
         ProviderBatch.objects.update(create_attempted_at=long_ago)
         provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert len(provider.batches) == 1
     assert len(provider.files) == 1
 
@@ -94,23 +85,19 @@ def test_a_worker_that_dies_around_a_call_pays_once(
 def test_a_lost_reply_is_looked_for_before_anything_is_repeated(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == "POST /v1/batches":
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
+    provider.after = lose_reply("POST /v1/batches")
     provider_batch = submit(waiting)
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.status == Status.WAITING
     assert "keeps trying" in provider_batch.trouble
 
     provider.hidden = set(provider.batches)  # the provider's replica lags behind
     provider_batch = submit(waiting)
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.status == Status.WAITING
 
     provider.hidden = set()
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert provider.calls.count("POST /v1/batches") == 1
 
 
@@ -121,26 +108,22 @@ def test_a_503_after_the_create_is_looked_for_before_anything_is_repeated(
     provider.after = lambda call, _: (
         httpx.Response(503, json=busy) if call == "POST /v1/batches" else None
     )
-    assert submit(waiting).status == ProviderBatch.Status.WAITING
+    assert submit(waiting).status == Status.WAITING
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert provider.calls.count("POST /v1/batches") == 1
 
 
 def test_of_two_batches_with_our_token_the_older_is_kept(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == "POST /v1/batches":
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     provider.hidden = set(provider.batches)
     ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    submit(waiting)  # the grace is over and nothing is to be seen: a second one is made
+    submit(waiting)  # the grace is over and nothing is listed: a second batch is created
     provider.hidden = set()
 
     provider_batch = submit(waiting)
@@ -182,7 +165,7 @@ def test_a_refusal_waits_for_a_person_with_advice(
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.status == Status.NEEDS_ATTENTION
     assert provider_batch.next_check_at is None
     assert advice in provider_batch.trouble
     assert text.split(":", maxsplit=1)[0] in provider_batch.trouble
@@ -205,7 +188,7 @@ def test_a_provider_out_of_order_is_tried_again_later(
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.status == Status.WAITING
     assert provider_batch.failures == 1
     assert "Nothing is lost" in provider_batch.trouble
     assert "<html>" not in provider_batch.trouble
@@ -218,7 +201,7 @@ def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: ProviderBatch) ->
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.status == Status.NEEDS_ATTENTION
     assert "Enter the key again" in provider_batch.trouble
 
 
@@ -229,23 +212,19 @@ def test_cancelling_before_submission_creates_nothing(
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert provider_batch.status == Status.CANCELLED
     assert provider.calls == []
 
 
 def test_cancelling_while_a_create_is_in_doubt_finds_and_cancels_it(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == "POST /v1/batches":
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     provider_batch = submit(waiting)
-    tasks.poll(str(due(provider_batch).pk))
+    tasks.poll(str(make_due(provider_batch).pk))
 
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
@@ -267,15 +246,15 @@ def test_after_a_refused_key_another_one_takes_over(provider: Provider) -> None:
 
     batch.refresh_from_db()
     assert batch.key == own
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
 
 
 def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: ProviderBatch) -> None:
-    set_part(waiting.batch, claims=runner.MAX_CLAIMS)
+    set_state(waiting.batch, claims=runner.MAX_CLAIMS)
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.status == Status.NEEDS_ATTENTION
     assert "broke off several times" in provider_batch.trouble
 
 
@@ -290,7 +269,7 @@ def test_a_slow_create_is_left_alone_until_it_has_ended(
     provider.before = dawdle
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert [provider_batch.remote_id] == list(provider.batches)
 
 
@@ -307,7 +286,7 @@ def test_the_grace_begins_when_the_doubtful_create_has_ended(
     submit(waiting)
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.WAITING
+    assert provider_batch.status == Status.WAITING
     assert len(provider.batches) == 1
 
 
@@ -341,36 +320,39 @@ def test_messages_that_piled_up_bring_no_row_forward(
 def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    provider.after = lose_reply
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     provider.after = lambda *_: None
     provider.hidden = set(provider.batches)
     ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
     provider_batch = submit(waiting)
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     provider.hidden = set()
 
-    tasks.poll(str(due(provider_batch).pk))
+    tasks.poll(str(make_due(provider_batch).pk))
 
-    late, kept = provider.batches.values()
-    assert (late["status"], kept["status"]) == ("cancelled", "in_progress")
+    late, active = provider.batches.values()
+    assert (late["status"], active["status"]) == ("cancelled", "in_progress")
     assert provider_batch.batch.events.filter(text__contains=late["id"]).exists()
 
 
 @pytest.mark.parametrize("somebody", ["the list", "looking back"])
-def test_a_twin_that_turns_up_after_the_end_is_cancelled(
+def test_a_duplicate_that_appears_after_the_end_is_cancelled(
     provider: Provider, waiting: ProviderBatch, somebody: str
 ) -> None:
-    provider.after = lose_reply
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     provider.after = lambda *_: None
     (late,) = provider.hidden = set(provider.batches)
     ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
     provider_batch = submit(waiting)
-    kept = provider.batches[provider_batch.remote_id]
-    provider.contents[kept["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
-    kept |= {"status": "completed", "request_counts": {"completed": 3, "failed": 0, "total": 3}}
-    batch = go_on(provider_batch)
+    active = provider.batches[provider_batch.remote_id]
+    provider.contents[active["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
+    active |= {
+        "status": "completed",
+        "request_counts": {"completed": 3, "failed": 0, "total": 3},
+    }
+    batch = run_steps(provider_batch)
     assert batch.status == Batch.Status.COMPLETED
     provider.hidden = set()
 
@@ -390,7 +372,7 @@ def test_a_twin_that_turns_up_after_the_end_is_cancelled(
 def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
     provider: Provider, waiting: ProviderBatch, status: int
 ) -> None:
-    provider.after = lose_reply
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     provider.hidden = set(provider.batches)
     ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
@@ -401,7 +383,7 @@ def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert provider_batch.remote_id == next(iter(provider.batches))
     assert provider_batch.batch.events.filter(text__contains="could not be cancelled").exists()
 
@@ -409,7 +391,7 @@ def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
 def test_of_two_batches_one_that_failed_before_it_ran_is_not_kept(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    provider.after = lose_reply
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     provider.hidden = set(provider.batches)
     ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
@@ -440,7 +422,7 @@ def test_a_create_that_left_a_failed_batch_behind_is_repeated(
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert provider.batches[provider_batch.remote_id]["status"] == "in_progress"
 
 
@@ -454,22 +436,18 @@ def test_a_file_the_provider_no_longer_has_is_sent_again(
 
     provider.before = forget
     provider_batch = submit(waiting)
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.status == Status.NEEDS_ATTENTION
 
     controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
     provider_batch = submit(provider_batch)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
 
 
 def test_a_file_of_another_size_is_not_taken_for_ours(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == "POST /v1/files":
-            raise httpx.ReadTimeout("no reply", request=request)
-
-    provider.after = lose
+    provider.after = lose_reply("POST /v1/files")
     submit(waiting)
     provider.after = lambda *_: None
     (cut_short,) = provider.files
@@ -477,7 +455,7 @@ def test_a_file_of_another_size_is_not_taken_for_ours(
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.RUNNING
+    assert provider_batch.status == Status.RUNNING
     assert provider_batch.remote_file_id != cut_short
 
 
@@ -491,22 +469,18 @@ def test_cancelling_while_the_file_is_sent_creates_nothing(
     provider.after = cancel
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert provider_batch.status == Status.CANCELLED
     assert provider.batches == {}
 
 
 def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    def lose(call: str, request: httpx.Request) -> None:
-        if call == "POST /v1/batches":
-            raise httpx.ReadTimeout("no reply", request=request)
-
     def cancel(call: str, request: httpx.Request) -> None:
         if call == "GET /v1/batches":
             controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
-    provider.after = lose
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     provider.hidden = set(provider.batches)
     ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(minutes=10))
@@ -514,12 +488,12 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
     provider_batch = submit(waiting)
 
     assert (
-        provider_batch.status == ProviderBatch.Status.WAITING
+        provider_batch.status == Status.WAITING
     )  # it may still turn up, and is to be stopped then
     assert "to stop it as soon as it is found" in provider_batch.trouble
     provider.hidden = set()
     submit(waiting)
-    tasks.poll(str(due(provider_batch).pk))
+    tasks.poll(str(make_due(provider_batch).pk))
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
 
@@ -532,27 +506,24 @@ def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: Prov
             submit(waiting)
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert provider_batch.status == Status.NEEDS_ATTENTION
 
 
-@pytest.mark.parametrize("status", [ProviderBatch.Status.PREPARING, ProviderBatch.Status.WAITING])
+@pytest.mark.parametrize("status", [Status.PREPARING, Status.WAITING])
 def test_cancelling_what_stopped_before_the_provider_is_the_end_of_it(
-    waiting: ProviderBatch, status: ProviderBatch.Status
+    waiting: ProviderBatch, status: Status
 ) -> None:
     batch = waiting.batch
     batch.key.ciphertext = "garbage"
     batch.key.save()
-    provider_batch = set_part(
-        batch,
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=status,
-        next_check_at=None,
+    provider_batch = set_state(
+        batch, status=Status.NEEDS_ATTENTION, stopped_in_status=status, next_check_at=None
     )
 
     assert controls.request_cancel(batch, batch.created_by)
 
     provider_batch.refresh_from_db()
-    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert provider_batch.status == Status.CANCELLED
 
 
 def test_what_cannot_even_be_sent_can_still_be_cancelled(waiting: ProviderBatch) -> None:
@@ -562,14 +533,14 @@ def test_what_cannot_even_be_sent_can_still_be_cancelled(waiting: ProviderBatch)
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == ProviderBatch.Status.CANCELLED
+    assert provider_batch.status == Status.CANCELLED
 
 
 @pytest.mark.parametrize("refusal", [httpx.Response(402), httpx.Response(429)])
 def test_a_refused_second_create_does_not_clear_the_doubt_about_the_first(
     provider: Provider, waiting: ProviderBatch, refusal: httpx.Response
 ) -> None:
-    provider.after = lose_reply
+    provider.after = lose_reply("POST /v1/batches")
     submit(waiting)
     provider.after = lambda *_: None
     provider.hidden = set(provider.batches)

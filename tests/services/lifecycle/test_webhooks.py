@@ -1,4 +1,4 @@
-"""From a provider's webhook to the batch that it is about, and what a look at it leaves behind."""
+"""Receive webhooks, and poll the batches they name."""
 
 import time
 from datetime import timedelta
@@ -25,10 +25,12 @@ from tests.make import (
     make_project,
     make_upload,
     request_file,
-    set_part,
+    set_state,
 )
 from tests.provider import Provider
 from tests.sandbox.processes import sandbox_thread
+
+Status = ProviderBatch.Status
 
 LONG_AGO = timedelta(hours=2)
 MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
@@ -36,9 +38,9 @@ MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
 
 @pytest.fixture
 def over(provider: Provider, db: None) -> ProviderBatch:
-    """A part that ended two hours ago with two answers and a failure; its provider agrees."""
+    """A provider batch that ended two hours ago with the same counts here and at the provider."""
     batch = finish(make_batch(), [answer_line(1), answer_line(2)], [error_line(3)])
-    provider_batch = set_part(batch, ended_at=timezone.now() - LONG_AGO)
+    provider_batch = set_state(batch, ended_at=timezone.now() - LONG_AGO)
     provider.batches[provider_batch.remote_id] = {
         "id": provider_batch.remote_id,
         "status": "completed",
@@ -51,17 +53,13 @@ def over(provider: Provider, db: None) -> ProviderBatch:
 def test_a_batch_that_ended_otherwise_over_there_is_followed_again(
     provider: Provider, over: ProviderBatch
 ) -> None:
-    provider.batches[over.remote_id]["request_counts"] = {
-        "total": 3,
-        "completed": 3,
-        "failed": 0,
-    }
+    provider.batches[over.remote_id]["request_counts"] = {"total": 3, "completed": 3, "failed": 0}
 
     tasks.recheck_finished(str(over.pk))
 
     over.refresh_from_db()
     assert provider.calls == ["GET /v1/batches/ID"]
-    assert over.status == ProviderBatch.Status.RUNNING
+    assert over.status == Status.RUNNING
     assert Batch.objects.get(pk=over.batch_id).status == Batch.Status.RUNNING
 
 
@@ -72,7 +70,7 @@ def test_a_batch_of_which_only_the_webhook_tells_another_end_stays_over(
 
     over.refresh_from_db()
     assert provider.calls == ["GET /v1/batches/ID"]
-    assert over.status == ProviderBatch.Status.DONE
+    assert over.status == Status.DONE
 
 
 def test_a_provider_that_gives_no_usable_answer_changes_nothing(
@@ -83,7 +81,7 @@ def test_a_provider_that_gives_no_usable_answer_changes_nothing(
         tasks.recheck_finished(str(over.pk))
 
     over.refresh_from_db()
-    assert over.status == ProviderBatch.Status.DONE
+    assert over.status == Status.DONE
 
 
 def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> None:
@@ -95,7 +93,7 @@ def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> Non
     for completed in (1, 1, 2):
         remote["request_counts"]["completed"] = completed
         ProviderBatch.objects.filter(pk=provider_batch.pk).update(
-            status=ProviderBatch.Status.RUNNING, next_check_at=timezone.now(), leased_until=None
+            status=Status.RUNNING, next_check_at=timezone.now(), leased_until=None
         )
         tasks.poll(str(provider_batch.pk))
 
@@ -138,8 +136,8 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
     provider_batch.refresh_from_db()
     assert woken == [str(provider_batch.pk)]
     assert (provider_batch.status, provider_batch.remote_status) == (
-        ProviderBatch.Status.HARVESTING,
+        Status.HARVESTING,
         "completed",
     )
     assert provider_batch.completed == 3
-    assert [each.effect for each in key.deliveries.all()] == ["polled at once"]
+    assert [delivery.effect for delivery in key.deliveries.all()] == ["polled at once"]

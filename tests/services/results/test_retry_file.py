@@ -25,7 +25,7 @@ from tests.make import (
     make_batch,
     make_upload,
     request_file,
-    set_part,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
@@ -176,13 +176,13 @@ def test_a_batch_that_is_gone_fails_with_a_sentence(parent: Batch) -> None:
 
     upload.refresh_from_db()
     assert upload.status == Upload.Status.FAILED
-    assert "is gone" in upload.error
+    assert "batch to be retried was deleted" in upload.error
 
 
 def test_of_a_batch_that_still_runs_only_what_has_ended_is_taken() -> None:
     batch = make_batch(upload=make_upload(content=request_file(4)))
     answer(batch, [answer_line(1)], [error_line(2)])
-    set_part(batch, status=ProviderBatch.Status.RUNNING)
+    set_state(batch, status=ProviderBatch.Status.RUNNING)
 
     assert ids(made(batch, *Ending)) == ["row-2"]
 
@@ -296,7 +296,7 @@ def test_an_answer_that_a_batch_gets_after_its_retry_is_not_replaced_by_a_worse_
     """It was retried while it ran, and its provider then answered after all."""
     batch = make_batch(upload=make_upload(content=request_file(2)))
     answer(batch, [], [error_line(1), error_line(2)])
-    set_part(batch, status=ProviderBatch.Status.RUNNING)
+    set_state(batch, status=ProviderBatch.Status.RUNNING)
     child = retried(batch, Ending.PROVIDER_ERROR)
     finish(child, [cut_line(1), answer_line(2)])
 
@@ -328,7 +328,7 @@ def test_the_merged_download_has_one_line_for_each_request_the_best_there_is(
 def test_the_merged_download_of_a_running_batch_leaves_out_what_is_open() -> None:
     batch = make_batch(upload=make_upload(content=request_file(3)))
     answer(batch, [answer_line(1)], [error_line(2)])
-    set_part(batch, status=ProviderBatch.Status.RUNNING)
+    set_state(batch, status=ProviderBatch.Status.RUNNING)
 
     assert [line["custom_id"] for line in lines_of(batch)] == ["row-1", "row-2"]
 
@@ -385,7 +385,7 @@ def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
     parent: Batch, status: ProviderBatch.Status
 ) -> None:
     assert retry_file.has_retryable(parent)
-    set_part(parent, status=status)
+    set_state(parent, status=status)
 
     assert not retry_file.has_retryable(parent)
     assert made(parent, Ending.PROVIDER_ERROR).status == Upload.Status.FAILED
@@ -397,7 +397,7 @@ def test_a_file_made_before_its_requests_ran_again_in_place_is_not_ordered(paren
     with pytest.raises(place_order.Refused, match="retried in place after"):
         make_batch(upload=upload)
 
-    set_part(parent, status=ProviderBatch.Status.DONE, retried_in_place_at=timezone.now())
+    set_state(parent, status=ProviderBatch.Status.DONE, retried_in_place_at=timezone.now())
     with pytest.raises(place_order.Refused, match="retried in place after"):
         make_batch(upload=upload)
 

@@ -17,7 +17,7 @@ from tests.make import (
     make_batch,
     make_key,
     make_user,
-    set_part,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def at_two(year: int) -> datetime:
 @pytest.fixture
 def running(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Tickets")
-    set_part(
+    set_state(
         batch,
         status=ProviderBatch.Status.RUNNING,
         remote_id="b-1",
@@ -47,7 +47,7 @@ def running(project: Project, user: User) -> Batch:
 @pytest.fixture
 def paused(running: Batch) -> Batch:
     Batch.objects.filter(pk=running.pk).update(pause_requested_at=timezone.now())
-    set_part(
+    set_state(
         running,
         status=ProviderBatch.Status.PAUSED,
         stopped_in_status=ProviderBatch.Status.RUNNING,
@@ -65,14 +65,13 @@ def ended(project: Project, user: User) -> Batch:
 def test_a_pause_names_its_consequences_before_it_is_asked_for(
     browser: Client, running: Batch
 ) -> None:
-    assert (
-        f'href="/batches/{running.pk}/pause/"' in page_of(browser, running.get_absolute_url()).html
-    )
+    page = page_of(browser, running.get_absolute_url())
+    assert page.one("#pause")["href"] == f"/batches/{running.pk}/pause/"
 
     question = page_of(browser, f"/batches/{running.pk}/pause/")
     running.refresh_from_db()
 
-    assert "Pause “<bdi>Tickets</bdi>”?" in question.html
+    assert "Pause “Tickets”?" in question.text
     assert "1 of 3 requests have ended" in question.text
     assert "requests under way at that moment may be billed" in question.text
     assert "a pause does not change when the batch is due, on 3 May 2999, 14:00" in question.text
@@ -96,8 +95,8 @@ def test_a_paused_batch_says_so_and_rests(browser: Client, paused: Batch) -> Non
     page = page_of(browser, paused.get_absolute_url())
 
     assert "It is paused: 1 of 3 requests answered." in page.text
-    assert f'href="/batches/{paused.pk}/resume/"' in page.html
-    assert f'href="/batches/{paused.pk}/cancel/"' in page.html
+    assert page.one("#resume")["href"] == f"/batches/{paused.pk}/resume/"
+    assert page.one("#cancel")["href"] == f"/batches/{paused.pk}/cancel/"
     assert 'hx-trigger="every' not in page.html
 
 
@@ -107,7 +106,7 @@ def test_resuming_late_says_that_each_request_has_one_attempt(
     dialog = f"/batches/{paused.pk}/resume/"
     assert "It stays due on 3 May 2999, 14:00" in page_of(browser, dialog).text
 
-    set_part(paused, expires_at=timezone.now() - timedelta(days=1))
+    set_state(paused, expires_at=timezone.now() - timedelta(days=1))
 
     assert "which is past: each request gets one attempt." in page_of(browser, dialog).text
 
@@ -122,7 +121,7 @@ def test_where_a_batch_cannot_be_reopened_the_other_way_is_named(
 
     assert "cannot be paused" in dialog.text
     assert "can be retried as a new batch" in dialog.text
-    assert f'href="/batches/{running.pk}/cancel/"' in dialog.html
+    assert dialog.links["Cancel…"] == f"/batches/{running.pk}/cancel/"
     assert "Pause the batch" not in dialog.text
     assert "Cancel it instead" in answer
     running.refresh_from_db()
@@ -142,17 +141,13 @@ def test_a_batch_being_cancelled_says_why_it_is_not_paused(
 def test_a_batch_that_is_over_is_not_paused(browser: Client, ended: Batch) -> None:
     assert "it is over" in posted(browser, f"/batches/{ended.pk}/pause/")
     assert "cannot be paused now" in page_of(browser, f"/batches/{ended.pk}/pause/").text
-    assert (
-        f'href="/batches/{ended.pk}/pause/"' not in page_of(browser, ended.get_absolute_url()).html
-    )
+    assert not page_of(browser, ended.get_absolute_url()).all("#pause")
 
 
 def test_a_retry_in_place_names_what_it_does(browser: Client, ended: Batch) -> None:
-    set_part(ended, expires_at=at_two(2024))
-    assert (
-        f'href="/batches/{ended.pk}/retry-in-place/"'
-        in page_of(browser, ended.get_absolute_url()).html
-    )
+    set_state(ended, expires_at=at_two(2024))
+    button = page_of(browser, ended.get_absolute_url()).one("#retry-in-place")
+    assert button["href"] == f"/batches/{ended.pk}/retry-in-place/"
 
     question = page_of(browser, f"/batches/{ended.pk}/retry-in-place/")
 
@@ -181,10 +176,8 @@ def test_a_retry_in_place_warns_of_a_retry_in_another_batch(
 ) -> None:
     make_batch(ended.project, user, name="Second try", parent=ended)
 
-    assert (
-        "“<bdi>Second try</bdi>” retries requests of this batch already"
-        in page_of(browser, f"/batches/{ended.pk}/retry-in-place/").html
-    )
+    page = page_of(browser, f"/batches/{ended.pk}/retry-in-place/")
+    assert "“Second try” retries requests of this batch already" in page.text
 
 
 def test_a_retry_that_ended_without_an_answer_is_not_warned_of(
@@ -199,7 +192,7 @@ def test_a_pause_and_its_end_warn_of_a_retry_in_another_batch(
     browser: Client, running: Batch, user: User
 ) -> None:
     make_batch(running.project, user, name="Second try", parent=running)
-    told = "“<bdi>Second try</bdi>” retries requests of this batch already"
+    told = "“Second try” retries requests of this batch already"
 
     assert told in page_of(browser, f"/batches/{running.pk}/pause/").text
     posted(browser, f"/batches/{running.pk}/pause/")
@@ -269,7 +262,7 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
 ) -> None:
     batch = make_batch(project, user)
     lend_and_leave(batch)
-    set_part(
+    set_state(
         batch,
         status=ProviderBatch.Status.NEEDS_ATTENTION,
         stopped_in_status=ProviderBatch.Status.WAITING,
@@ -281,7 +274,7 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
 
     question = page_of(browser, url)
     assert "who is no longer a member of Support tickets" in question.text
-    assert ("Try again</button>" in question.html) is not is_there
+    assert ("Try again" in question.texts("button")) is not is_there
     refused = posted(browser, url)
     assert (LEFT if is_there else "Choose the provider key that pays") in refused
     assert batch.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
@@ -294,7 +287,7 @@ def test_paid_results_are_fetched_whoever_has_left(
 ) -> None:
     batch = make_batch(project, user)
     lend_and_leave(batch)
-    set_part(
+    set_state(
         batch,
         status=ProviderBatch.Status.NEEDS_ATTENTION,
         stopped_in_status=ProviderBatch.Status.HARVESTING,
@@ -316,7 +309,7 @@ def test_a_retry_in_place_is_offered_only_where_it_can_be_done(
     if hindrance == "has_retry":
         Connection.objects.update(has_retry=False)
     if hindrance == "never there":
-        set_part(batch, remote_id="")
+        set_state(batch, remote_id="")
 
     assert "/retry-in-place/" not in page_of(browser, batch.get_absolute_url()).html
     assert (

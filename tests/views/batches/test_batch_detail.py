@@ -6,6 +6,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from batchapp.models import Batch, Project, ProviderBatch, User
+from tests.html import Page, fragment_of, page_of
 from tests.make import (
     VIEWER,
     answer,
@@ -17,25 +18,17 @@ from tests.make import (
     make_key,
     make_project,
     make_user,
-    set_part,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 
 
-def html_of(browser: Client, url: str, /, **query: str) -> str:
-    return browser.get(url, query).content.decode()
-
-
-def fragment(browser: Client, url: str) -> str:
-    return browser.get(url, headers={"HX-Request": "true"}).content.decode()
-
-
 @pytest.fixture
 def stuck(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Stuck")
-    set_part(
+    set_state(
         batch,
         status=ProviderBatch.Status.NEEDS_ATTENTION,
         stopped_in_status=ProviderBatch.Status.WAITING,
@@ -50,16 +43,17 @@ def test_a_page_asked_for_by_htmx_is_the_fragment_and_caches_know(
 ) -> None:
     url = make_batch(project, user).get_absolute_url()
 
-    whole, provider_batch = browser.get(url), browser.get(url, headers={"HX-Request": "true"})
+    whole, fragment = browser.get(url), browser.get(url, headers={"HX-Request": "true"})
     restored = browser.get(
         url, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"}
     )
 
     assert "<html" in whole.content.decode()
     assert "<html" in restored.content.decode()
-    assert provider_batch.content.decode().strip().startswith('<div id="live"')
+    assert Page(fragment).one("body > *")["id"] == "live"
+    assert "<html" not in fragment.content.decode()
     assert "HX-Request" in whole["Vary"]
-    assert "HX-Request" in provider_batch["Vary"]
+    assert "HX-Request" in fragment["Vary"]
 
 
 def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
@@ -67,22 +61,22 @@ def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
 ) -> None:
     batch = finish(make_batch(project, user), output=[answer_line(1)], errors=[error_line(2)])
 
-    html = html_of(browser, batch.get_absolute_url())
+    page = page_of(browser, batch.get_absolute_url())
 
-    assert "3 in = 1 answered + 1 failed + 1 missing" in html
-    assert "$0.0002" in html
-    assert f"/batches/{batch.pk}/output.jsonl" in html
-    assert f"/batches/{batch.pk}/error.jsonl" in html
-    assert 'hx-trigger="every' not in html
-    assert "Cancel…" not in html
+    assert "3 in = 1 answered + 1 failed + 1 missing" in page.text
+    assert "$0.0002" in page.text
+    assert f"/batches/{batch.pk}/output.jsonl" in page.html
+    assert f"/batches/{batch.pk}/error.jsonl" in page.html
+    assert 'hx-trigger="every' not in page.html
+    assert "Cancel…" not in page.html
 
 
 def test_trouble_is_shown_with_the_way_out(browser: Client, stuck: Batch) -> None:
-    html = html_of(browser, stuck.get_absolute_url())
+    page = page_of(browser, stuck.get_absolute_url())
 
-    assert "Needs attention" in html
-    assert TROUBLE in html
-    assert f"/batches/{stuck.pk}/try-again/" in html
+    assert "Needs attention" in page.text
+    assert TROUBLE in page.text
+    assert f"/batches/{stuck.pk}/try-again/" in page.html
 
 
 def test_trying_again_goes_on_where_it_stopped_on_another_key(
@@ -109,20 +103,20 @@ def test_trying_again_names_the_key_it_has_and_offers_the_others(
 ) -> None:
     other = make_key(stuck.project)
 
-    html = html_of(browser, f"/batches/{stuck.pk}/try-again/")
+    page = page_of(browser, f"/batches/{stuck.pk}/try-again/")
 
-    assert f"{stuck.key}, as before" in html
-    assert f'value="{other.pk}"' in html
-    assert f'value="{stuck.key.pk}"' not in html
+    assert f"{stuck.key}, as before" in page.text
+    assert f'value="{other.pk}"' in page.html
+    assert f'value="{stuck.key.pk}"' not in page.html
 
 
 def test_a_viewer_is_told_who_can_try_again(client: Client, stuck: Batch) -> None:
     client.force_login(join(make_user(), stuck.project, VIEWER))
 
-    html = html_of(client, stuck.get_absolute_url())
+    page = page_of(client, stuck.get_absolute_url())
 
-    assert f"Members of {stuck.project} can try it again." in html
-    assert "/try-again/" not in html
+    assert f"Members of {stuck.project} can try it again." in page.text
+    assert "/try-again/" not in page.html
 
 
 def test_trying_again_with_somebody_elses_key_is_refused(browser: Client, stuck: Batch) -> None:
@@ -135,12 +129,12 @@ def test_trying_again_with_somebody_elses_key_is_refused(browser: Client, stuck:
 
 
 def test_a_batch_the_provider_knows_keeps_its_key(browser: Client, stuck: Batch) -> None:
-    set_part(stuck, remote_id="abc")
+    set_state(stuck, remote_id="abc")
 
-    html = html_of(browser, f"/batches/{stuck.pk}/try-again/")
+    page = page_of(browser, f"/batches/{stuck.pk}/try-again/")
 
-    assert "under no other" in html
-    assert "<select" not in html
+    assert "under no other" in page.text
+    assert "<select" not in page.html
 
 
 def test_trying_again_twice_moves_it_once_and_says_so(browser: Client, stuck: Batch) -> None:
@@ -155,16 +149,16 @@ def test_cancelling_names_the_consequences_and_needs_a_second_click(
     browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, name="Dear one")
-    set_part(batch, status=ProviderBatch.Status.RUNNING, completed=1)
+    set_state(batch, status=ProviderBatch.Status.RUNNING, completed=1)
 
-    question = html_of(browser, f"/batches/{batch.pk}/cancel/")
+    question = page_of(browser, f"/batches/{batch.pk}/cancel/")
     batch.refresh_from_db()
 
-    assert "Cancel “<bdi>Dear one</bdi>”?" in question
-    assert "1 of 3 requests have ended" in question
-    assert "kept and paid" in question
+    assert "Cancel “Dear one”?" in question.text
+    assert "1 of 3 requests have ended" in question.text
+    assert "kept and paid" in question.text
     assert batch.cancel_requested_at is None
-    assert "<html" not in fragment(browser, f"/batches/{batch.pk}/cancel/")
+    assert "<html" not in fragment_of(browser, f"/batches/{batch.pk}/cancel/").html
 
 
 def test_a_cancelled_batch_is_on_its_way_out(
@@ -225,7 +219,7 @@ def test_names_and_troubles_are_shown_as_text(
 ) -> None:
     evil = "<script>alert(1)</script>"
     batch = make_batch(project, user, name=evil)
-    set_part(batch, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble=evil)
+    set_state(batch, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble=evil)
 
     for url in (
         "/",
@@ -234,9 +228,9 @@ def test_names_and_troubles_are_shown_as_text(
         f"/batches/{batch.pk}/cancel/",
         f"/batches/{batch.pk}/try-again/",
     ):
-        html = html_of(browser, url)
-        assert evil not in html
-        assert "&lt;script&gt;" in html
+        page = page_of(browser, url)
+        assert evil not in page.html
+        assert "&lt;script&gt;" in page.html
 
 
 def test_a_finished_batch_can_be_ordered_again_from_its_page(

@@ -5,31 +5,24 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Project, ProviderBatch, User
+from tests.html import fragment_of, page_of
 from tests.make import (
     answer_line,
     error_line,
     finish,
     make_batch,
     make_project,
-    set_part,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 
 
-def html_of(browser: Client, url: str, /, **query: str) -> str:
-    return browser.get(url, query).content.decode()
-
-
-def fragment(browser: Client, url: str) -> str:
-    return browser.get(url, headers={"HX-Request": "true"}).content.decode()
-
-
 @pytest.fixture
 def stuck(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Stuck")
-    set_part(
+    set_state(
         batch,
         status=ProviderBatch.Status.NEEDS_ATTENTION,
         stopped_in_status=ProviderBatch.Status.WAITING,
@@ -48,8 +41,8 @@ def test_filters_narrow_the_list_and_stay_in_the_address(
     everything = {"Stuck", "Elsewhere", "Clean", "Torn"}
 
     def shown(**query: str) -> set[str]:
-        html = html_of(browser, "/batches/", **query)
-        return {name for name in everything if f">{name}</a>" in html}
+        page = page_of(browser, "/batches/", **query)
+        return everything & set(page.links)
 
     assert shown() == everything
     assert shown(project="other") == {"Elsewhere"}
@@ -68,20 +61,20 @@ def test_a_project_lists_its_own_batches_only(
     make_batch(project, user, name="Ours")
     make_batch(make_project(user), user, name="Elsewhere")
 
-    html = html_of(browser, "/projects/support/batches/")
+    page = page_of(browser, "/projects/support/batches/")
 
-    assert "Ours" in html
-    assert "Elsewhere" not in html
+    assert "Ours" in page.text
+    assert "Elsewhere" not in page.html
 
 
 def test_a_list_polls_only_while_something_moves(
     browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user)
-    assert 'hx-trigger="every' in fragment(browser, "/batches/")
+    assert 'hx-trigger="every' in fragment_of(browser, "/batches/").html
 
     finish(batch)
-    assert 'hx-trigger="every' not in fragment(browser, "/batches/")
+    assert 'hx-trigger="every' not in fragment_of(browser, "/batches/").html
 
 
 @pytest.mark.parametrize(
@@ -115,11 +108,8 @@ def test_the_home_page_puts_what_waits_for_people_first(
     make_batch(project, user, name="Moving")
     finish(make_batch(project, user, name="Over"))
 
-    html = html_of(browser, "/")
+    page = page_of(browser, "/")
 
-    headings = [
-        html.index(each)
-        for each in ("Needs attention</h2>", "Under way</h2>", "Recently finished</h2>")
-    ]
-    assert headings == sorted(headings)
-    assert "<html" not in fragment(browser, "/")
+    headings = page.texts("main .flush h2")
+    assert headings == ["Needs attention", "Under way", "Recently finished"]
+    assert "<html" not in fragment_of(browser, "/").html

@@ -1,7 +1,6 @@
 """A retry on its pages: chosen and changed, then told of as one with its batch."""
 
 import json
-import re
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
 from batchapp.models import Batch, Connection, ModelCost, Project, ProviderBatch, Upload, User
+from tests.html import Page, page_of
 from tests.make import (
     MODEL,
     VIEWER,
@@ -27,7 +27,7 @@ from tests.make import (
     make_upload,
     make_user,
     request_file,
-    set_part,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
@@ -52,18 +52,12 @@ def ask(*endings: str, **values: Any) -> dict[str, Any]:
     return {"endings": list(endings), "submission": str(uuid.uuid4())} | values
 
 
-def html_of(browser: Client, url: str, **query: str) -> str:
-    return browser.get(url, query).content.decode()
-
-
 def counted(browser: Client, batch: Batch, asked: dict[str, Any]) -> str:
     """What is said of a choice while it is made."""
     response = browser.post(
         address(batch), asked | {"preview": "1"}, headers={"HX-Request": "true"}
     )
-    html = response.content.decode()
-    assert html.strip().startswith('<section class="stack" id="count"')
-    return html
+    return Page(response).one("body > #count").text
 
 
 def retried(browser: Client, batch: Batch, *endings: str, **values: Any) -> Batch:
@@ -75,18 +69,16 @@ def retried(browser: Client, batch: Batch, *endings: str, **values: Any) -> Batc
     return make_batch(upload=upload, key=batch.key, user=batch.created_by)
 
 
-def ticked(html: str) -> set[str]:
-    return set(re.findall(r'name="endings" value="(\w+)" checked', html))
-
-
 def test_the_page_ticks_what_is_worth_it_and_says_why(browser: Client, parent: Batch) -> None:
-    html = html_of(browser, address(parent))
+    page = page_of(browser, address(parent))
 
-    assert ticked(html) == {"provider_error", "missing", "truncated"}
-    assert "it most often works the next time" in html
-    assert "4 requests will be run again." in html
-    assert '<option value="2" selected>2 times as much</option>' in html
-    assert f'href="{address(parent)}"' in html_of(browser, parent.get_absolute_url())
+    ticked = {box["value"] for box in page.all("input[name=endings][checked]")}
+    assert ticked == {"provider_error", "missing", "truncated"}
+    assert "it most often works the next time" in page.text
+    assert "4 requests will be run again." in page.text
+    chosen = page.one("select[name=max_tokens_factor] option[selected]")
+    assert (chosen["value"], chosen.text) == ("2", "2 times as much")
+    assert page_of(browser, parent.get_absolute_url()).one("#retry")["href"] == address(parent)
 
 
 def test_the_count_follows_the_choice(browser: Client, parent: Batch) -> None:
@@ -108,17 +100,15 @@ def test_a_retry_goes_on_to_the_steps_of_a_batch(
     check = reverse("order_check", args=[fresh.pk])
     assert response["Location"] == f"{check}?window=24h"
     assert woken == [str(fresh.pk)]
-    assert "Writing the requests" in html_of(browser, check)
+    assert "Writing the requests" in page_of(browser, check).text
 
     tasks.check(str(fresh.pk))
 
-    html = html_of(browser, check)
-    assert "All 3 requests are ready" in html
-    assert "provider error: 2, no result: 1" in html
-    window = browser.get(
-        reverse("order_choose_window", args=[fresh.pk]), {"window": "1h"}, follow=True
-    )
-    assert 'value="questions-retry"' in window.content.decode()
+    page = page_of(browser, check)
+    assert "All 3 requests are ready" in page.text
+    assert "provider error: 2, no result: 1" in page.text
+    window = page_of(browser, reverse("order_choose_window", args=[fresh.pk]), window="1h")
+    assert window.values["name"] == "questions-retry"
 
 
 def test_a_retry_is_submitted_like_any_batch_and_belongs_to_its_parent(
@@ -128,10 +118,9 @@ def test_a_retry_is_submitted_like_any_batch_and_belongs_to_its_parent(
     fresh = Upload.objects.get(retry_of=parent)
     tasks.check(str(fresh.pk))
     order = {"window": "1h", "key": str(parent.key.pk), "name": "Again"}
-    review = browser.get(reverse("order_review", args=[fresh.pk]), order, follow=True)
-    sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', review.content.decode()))
+    form = page_of(browser, reverse("order_review", args=[fresh.pk]), order).one("form.card")
 
-    browser.post(reverse("order_review", args=[fresh.pk]), sent)
+    browser.post(form["action"], form.values)
 
     child = Batch.objects.get(upload=fresh)
     assert (child.parent, child.window, child.requests) == (parent, "1h", 1)
@@ -169,9 +158,9 @@ def test_what_was_cut_short_may_stay_as_long_with_another_model(
 ) -> None:
     make_price(project.connection, "24h", Decimal(1), Decimal(2), model="other/model")
     make_price(project.connection, "24h", Decimal(1), Decimal(2), model="every/*")
-    html = html_of(browser, address(parent))
-    assert '<option value="other/model">' in html
-    assert "every/*" not in html
+    page = page_of(browser, address(parent))
+    assert '<option value="other/model">' in page.html
+    assert "every/*" not in page.html
 
     browser.post(address(parent), ask("truncated", model="other/model", temperature="0.5"))
 
@@ -197,9 +186,9 @@ def test_a_batch_that_is_answered_has_nothing_to_retry(
 ) -> None:
     batch = finish(make_batch(project, user))
 
-    assert "nothing to run again" in html_of(browser, address(batch))
+    assert "nothing to run again" in page_of(browser, address(batch)).text
     assert browser.post(address(batch), ask("missing"))["Location"] == address(batch)
-    assert address(batch) not in html_of(browser, batch.get_absolute_url())
+    assert address(batch) not in page_of(browser, batch.get_absolute_url()).html
 
 
 def test_of_a_running_batch_the_page_says_that_only_what_has_ended_counts(
@@ -207,12 +196,12 @@ def test_of_a_running_batch_the_page_says_that_only_what_has_ended_counts(
 ) -> None:
     batch = make_batch(project, user)
     answer(batch, [answer_line(1)], [error_line(2)])
-    set_part(batch, status=ProviderBatch.Status.RUNNING)
+    set_state(batch, status=ProviderBatch.Status.RUNNING)
 
-    html = html_of(browser, address(batch))
+    page = page_of(browser, address(batch))
 
-    assert "The batch still runs" in html
-    assert "1 request will be run again." in html
+    assert "The batch still runs" in page.text
+    assert "1 request will be run again." in page.text
 
 
 def test_a_provider_that_can_is_offered_to_run_failures_again_in_place(
@@ -236,7 +225,7 @@ def test_only_members_retry(client: Client, parent: Batch, project: Project) -> 
     client.force_login(join(make_user(), project, VIEWER))
     assert client.get(address(parent)).status_code == 403
     assert client.post(address(parent), ask("missing")).status_code == 403
-    assert address(parent) not in html_of(client, parent.get_absolute_url())
+    assert address(parent) not in page_of(client, parent.get_absolute_url()).html
 
     client.force_login(make_user())
     assert client.get(address(parent)).status_code == 404
@@ -253,16 +242,16 @@ def test_a_batch_and_its_retry_show_each_other_and_what_they_came_to(
     )
     parent.refresh_from_db()
 
-    above, below = (html_of(browser, each.get_absolute_url()) for each in (parent, child))
+    above, below = (page_of(browser, each.get_absolute_url()) for each in (parent, child))
 
-    assert "9 of 10 answered with its retry." in above
-    assert f'id="family-{child.pk}"' in above
-    assert "Retry of" not in above
-    assert f'id="parent" href="{parent.get_absolute_url()}"' in below
-    assert "answered with its" not in below
+    assert "9 of 10 answered with its retry." in above.text
+    assert above.one(f"#attempt-{child.pk}")
+    assert "Retry of" not in above.text
+    assert below.one("#parent")["href"] == parent.get_absolute_url()
+    assert "answered with its" not in below.text
     # 100 tokens in and 50 out for each of nine answers, at $1 and $2 a million.
-    for html in (above, below):
-        assert re.search(r'Together <span class="cost">\$0\.0018</span>', html)
+    for page in (above, below):
+        assert "Together $0.0018" in page.text
 
 
 def test_what_a_family_costs_is_estimated_while_one_of_it_runs_and_partial_without_a_price(
@@ -271,10 +260,8 @@ def test_what_a_family_costs_is_estimated_while_one_of_it_runs_and_partial_witho
     child = retried(browser, parent, "missing")
 
     def together() -> str:
-        html = html_of(browser, parent.get_absolute_url())
-        found = re.search(r'Together <span class="([^"]*)"[^>]*>([^<]*)', html)
-        assert found
-        return f"{found[1]}: {found[2]}"
+        cost = page_of(browser, parent.get_absolute_url()).one("#retries header .cost")
+        return f"{cost['class'].strip()}: {cost.text}"
 
     assert together().startswith("cost guess: ~$")
     ModelCost.objects.filter(batch=child).update(estimated_cost_usd=None)
@@ -287,15 +274,15 @@ def test_what_a_family_costs_is_estimated_while_one_of_it_runs_and_partial_witho
 
 
 def test_a_batch_without_relatives_shows_no_family(browser: Client, parent: Batch) -> None:
-    assert 'id="family"' not in html_of(browser, parent.get_absolute_url())
+    assert not page_of(browser, parent.get_absolute_url()).all("#retries")
 
 
 def test_a_batch_is_looked_at_again_while_its_retry_runs(browser: Client, parent: Batch) -> None:
-    assert 'hx-trigger="every 2s"' not in html_of(browser, parent.get_absolute_url())
+    assert 'hx-trigger="every 2s"' not in page_of(browser, parent.get_absolute_url()).html
 
     retried(browser, parent, "missing")
 
-    assert 'hx-trigger="every 2s"' in html_of(browser, parent.get_absolute_url())
+    assert 'hx-trigger="every 2s"' in page_of(browser, parent.get_absolute_url()).html
 
 
 def test_results_count_the_answers_of_retries_unless_they_are_left_out(
@@ -306,41 +293,41 @@ def test_results_count_the_answers_of_retries_unless_they_are_left_out(
     )
     results = reverse("result_list", args=[parent.pk])
 
-    both = html_of(browser, results)
-    assert "At last." in both
-    assert both.count("from retry 1") == 1
-    failed = html_of(browser, results, outcome="failed")
-    assert "row-9<" in failed
-    assert "row-8<" not in failed
-    assert "row-8<" in html_of(browser, results, outcome="answered")
+    both = page_of(browser, results)
+    assert "At last." in both.text
+    assert both.text.count("from retry 1") == 1
+    failed = page_of(browser, results, outcome="failed")
+    assert "row-9<" in failed.html
+    assert "row-8<" not in failed.html
+    assert "row-8<" in page_of(browser, results, outcome="answered").html
 
-    alone = html_of(browser, results, attempts="own")
-    assert "At last." not in alone
-    assert "from retry 1" not in alone
-    assert "row-8<" in html_of(browser, results, attempts="own", outcome="failed")
+    alone = page_of(browser, results, attempts="own")
+    assert "At last." not in alone.text
+    assert "from retry 1" not in alone.text
+    assert "row-8<" in page_of(browser, results, attempts="own", outcome="failed").html
 
 
 def test_a_batch_without_retries_has_no_switch(browser: Client, parent: Batch) -> None:
     results = reverse("result_list", args=[parent.pk])
 
-    assert "With retries" not in html_of(browser, results)
-    assert "row-8<" in html_of(browser, results, attempts="", outcome="failed")
+    assert "With retries" not in page_of(browser, results).text
+    assert "row-8<" in page_of(browser, results, attempts="", outcome="failed").html
 
 
 def test_a_result_shows_its_best_answer_and_all_attempts(browser: Client, parent: Batch) -> None:
     child = finish(retried(browser, parent, "missing", "provider_error"), [answer_line(8)])
     line = child.results.get(custom_id="row-8").line
 
-    both = html_of(browser, reverse("result_detail", args=[parent.pk, 8]))
-    assert "Answer 8." in both
-    assert "from retry 1" in both
-    assert "The model broke down." in both
-    assert reverse("result_detail", args=[child.pk, line]) in both
+    both = page_of(browser, reverse("result_detail", args=[parent.pk, 8]))
+    assert "Answer 8." in both.text
+    assert "from retry 1" in both.text
+    assert "The model broke down." in both.text
+    assert reverse("result_detail", args=[child.pk, line]) in both.links.values()
 
-    alone = html_of(browser, reverse("result_detail", args=[parent.pk, 8]), attempts="own")
-    assert 'id="attempts"' in alone
-    assert "from retry 1" not in alone
-    assert 'id="attempts"' not in html_of(browser, reverse("result_detail", args=[parent.pk, 1]))
+    alone = page_of(browser, reverse("result_detail", args=[parent.pk, 8]), attempts="own")
+    assert alone.all("#attempts")
+    assert "from retry 1" not in alone.text
+    assert not page_of(browser, reverse("result_detail", args=[parent.pk, 1])).all("#attempts")
 
 
 def test_the_merged_results_are_downloaded_under_the_batchs_name(
@@ -359,10 +346,10 @@ def test_the_merged_results_are_downloaded_under_the_batchs_name(
 def test_the_file_of_a_retry_says_what_it_is(browser: Client, parent: Batch) -> None:
     child = retried(browser, parent, "missing")
 
-    html = html_of(browser, child.upload.get_absolute_url())
-    assert f'id="retry-of" href="{parent.get_absolute_url()}"' in html
-    assert "no result: 1" in html
-    assert "retry: no result: 1" in html_of(browser, "/projects/support/files/")
+    page = page_of(browser, child.upload.get_absolute_url())
+    assert f'id="retry-of" href="{parent.get_absolute_url()}"' in page.html
+    assert "no result: 1" in page.text
+    assert "retry: no result: 1" in page_of(browser, "/projects/support/files/").text
 
 
 def test_pages_of_a_family_take_few_queries(
@@ -384,5 +371,5 @@ def test_a_parent_of_another_project_is_not_shown(browser: Client, parent: Batch
     foreign = make_batch(make_project(make_user()), name="Their secret batch")
     Batch.objects.filter(pk=parent.pk).update(parent=foreign)
 
-    assert "Their secret batch" not in html_of(browser, parent.get_absolute_url())
-    assert MODEL in html_of(browser, parent.get_absolute_url())
+    assert "Their secret batch" not in page_of(browser, parent.get_absolute_url()).html
+    assert MODEL in page_of(browser, parent.get_absolute_url()).text

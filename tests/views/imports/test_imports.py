@@ -15,8 +15,8 @@ from tests.make import (
     VIEWER,
     answer_line,
     join,
-    make_adoption,
     make_batch,
+    make_import,
     make_key,
     make_project,
     make_user,
@@ -86,7 +86,7 @@ def test_what_is_here_is_left_out_and_not_brought_in_again(
     tasks.submit(str(batch.provider_batches.get().pk))
     (own,) = provider.batches
     other = provider.run(request_file(1))
-    theirs = make_adoption(make_project(connection=key.connection), remote_id=other)
+    theirs = make_import(make_project(connection=key.connection), remote_id=other)
 
     shown = text(browser.get(URL))
     told = import_batch(browser, key, ids=f"{own} {other}")
@@ -113,7 +113,7 @@ def test_a_batch_whose_file_is_gone_cannot_be_ticked(
 def test_the_list_goes_on_on_the_next_page(
     browser: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_requests, "PAGE", 1)
+    monkeypatch.setattr(import_requests, "PAGE_SIZE", 1)
     old, new = provider.run(request_file(1)), provider.run(request_file(1))
 
     first = text(browser.get(URL))
@@ -179,7 +179,7 @@ def test_viewers_bring_nothing_in(
     ("ids", "sentence"),
     [
         ("", "Tick a batch first, or type its id."),
-        ("../../v1/models", "This is no id of a batch."),
+        ("../../v1/models", "This is no batch id."),
         (" ".join(str(uuid.uuid4()) for _ in range(101)), "at most 100 batches at once"),
         (10_001 * "a", "too many at once"),
     ],
@@ -247,9 +247,7 @@ def test_what_failed_says_why_and_can_be_tried_again(
     project: Project,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    batch_import = make_adoption(
-        project, key=key, status="failed", trouble="It was deleted there."
-    )
+    batch_import = make_import(project, key=key, status="failed", trouble="It was deleted there.")
     assert "It was deleted there." in text(browser.get(URL))
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -263,8 +261,8 @@ def test_what_failed_says_why_and_can_be_tried_again(
 def test_what_failed_can_be_dismissed_and_what_moves_cannot(
     browser: Client, provider: Provider, key: ProviderKey, project: Project
 ) -> None:
-    failed = make_adoption(project, key=key, status="failed")
-    moving = make_adoption(project, key=key)
+    failed = make_import(project, key=key, status="failed")
+    moving = make_import(project, key=key)
 
     for each in (failed, moving):
         browser.post(f"/imports/{each.pk}/dismiss/")
@@ -281,7 +279,7 @@ def test_the_page_asks_as_much_for_many_as_for_one(
 ) -> None:
     for number in range(20):
         provider.run(request_file(1))
-        make_adoption(project, key=key, status=("failed" if number % 2 else "fetching"))
+        make_import(project, key=key, status=("failed" if number % 2 else "fetching"))
 
     with django_assert_max_num_queries(12):
         browser.get(URL)
@@ -291,7 +289,7 @@ def test_the_page_asks_as_much_for_many_as_for_one(
 def test_what_a_colleague_asked_for_on_a_key_of_their_own_leads_back_to_the_page(
     browser: Client, provider: Provider, project: Project, woken: list[str], verb: str
 ) -> None:
-    batch_import = make_adoption(project, join(make_user(), project), status="failed")
+    batch_import = make_import(project, join(make_user(), project), status="failed")
 
     response = browser.post(f"/imports/{batch_import.pk}/{verb}/", follow=True)
 

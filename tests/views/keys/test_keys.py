@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Project, ProviderBatch, ProviderKey, User
 from batchapp.services.providers import provider_keys
+from tests.html import Page
 from tests.make import (
     ADMIN,
     join,
@@ -21,7 +22,7 @@ from tests.make import (
     make_project,
     make_upload,
     make_user,
-    set_part,
+    set_state,
 )
 from tests.provider import Provider
 
@@ -115,13 +116,13 @@ def test_replacing_a_key_warns_while_a_batch_on_it_may_exist_unconfirmed(
     key = make_key(user, project.connection)
     batch = make_batch(project, user, key=key)
     url = f"/keys/{key.pk}/replace/"
-    assert "paid a second time" not in browser.get(url).content.decode()
+    assert "paid a second time" not in Page(browser.get(url)).text
 
-    set_part(batch, create_attempted_at=timezone.now(), status=ProviderBatch.Status.WAITING)
-    assert "paid a second time" in browser.get(url).content.decode()
+    set_state(batch, create_attempted_at=timezone.now(), status=ProviderBatch.Status.WAITING)
+    assert "paid a second time" in Page(browser.get(url)).text
 
-    set_part(batch, remote_id="batch-1", status=ProviderBatch.Status.RUNNING)
-    assert "paid a second time" not in browser.get(url).content.decode()
+    set_state(batch, remote_id="batch-1", status=ProviderBatch.Status.RUNNING)
+    assert "paid a second time" not in Page(browser.get(url)).text
 
 
 def test_a_key_that_batches_need_stays(browser: Client, user: User, project: Project) -> None:
@@ -146,10 +147,10 @@ def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
     assert (key.project, key.user, key.connection) == (project, None, project.connection)
     member = Client()
     member.force_login(join(make_user(), project))
-    html = member.get("/projects/support/keys/").content.decode()
-    assert "…WXYZ" in html
-    assert "Add a key" not in html
-    assert SECRET not in html
+    page = Page(member.get("/projects/support/keys/"))
+    assert "…WXYZ" in page.text
+    assert "Add a key" not in page.text
+    assert SECRET not in page.html
 
 
 def test_a_key_is_tried_out_at_the_provider(
@@ -177,13 +178,13 @@ def test_a_key_that_fails_its_test_is_met_with_advice(
     key = make_key(user)
     provider.before = lambda call, request: httpx.Response(status, text="no")
 
-    html = browser.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
+    page = Page(browser.post(f"/keys/{key.pk}/test/", follow=True))
 
-    assert f"{key}: " in html or "says nothing about the key" in html
-    assert sentence in html
-    assert "upload it again" not in html
-    assert "this batch" not in html
-    assert "sk-test" not in html
+    assert f"{key}: " in page.text or "says nothing about the key" in page.text
+    assert sentence in page.text
+    assert "upload it again" not in page.text
+    assert "this batch" not in page.text
+    assert "sk-test" not in page.html
 
 
 def test_no_page_holds_a_key(browser: Client, user: User, project: Project) -> None:

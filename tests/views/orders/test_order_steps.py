@@ -1,8 +1,6 @@
 """The way from a file to a batch, whose last step spends money."""
 
-import re
 import uuid
-from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -15,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
 from batchapp.services.lifecycle import prepare
 from batchapp.services.orders import place_order
+from tests.html import Page, page_of
 from tests.make import (
     MODEL,
     VIEWER,
@@ -29,7 +28,7 @@ from tests.make import (
     make_user,
     request_file,
     request_line,
-    set_part,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
@@ -52,18 +51,9 @@ def step(upload: Upload, name: str, /, **asked: object) -> str:
     return f"/files/{upload.pk}/batch/{name}/?{urlencode({'submission': uuid.uuid4()} | asked)}"
 
 
-def text(browser: Client, url: str) -> str:
-    return unescape(browser.get(url, follow=True).content.decode())
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
-
-
-def hidden(html: str) -> dict[str, str]:
-    """What a press on the button of the page's POST form would send."""
-    _, _, form = html.rpartition('method="post"')
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+def order_form(review: Page) -> dict[str, str]:
+    """Return the values that the button of the review sends."""
+    return review.one('form[action$="/batch/review/"]').values
 
 
 def reviewed(
@@ -71,7 +61,7 @@ def reviewed(
 ) -> dict[str, str]:
     """What the review's form sends, the token aside."""
     url = step(upload, "review", **{"window": "24h", "key": key.pk, "name": "tickets"} | asked)
-    sent = hidden(text(browser, url))
+    sent = order_form(page_of(browser, url))
     assert {"window", "key", "name", "submission", "shown"} <= sent.keys()
     return sent
 
@@ -95,16 +85,17 @@ def test_with_several_projects_one_is_chosen(browser: Client, project: Project) 
     other = make_project(page_user(browser))
     looked_at = make_project(page_user(browser), role=VIEWER)
 
-    html = text(browser, "/batches/new/")
+    page = page_of(browser, "/batches/new/")
 
-    assert all(f'href="/projects/{each.slug}/batches/new/"' in html for each in (project, other))
-    assert f"/projects/{looked_at.slug}/batches/new/" not in html
+    for each in (project, other):
+        assert page.links[each.name] == f"/projects/{each.slug}/batches/new/"
+    assert f"/projects/{looked_at.slug}/batches/new/" not in page.links.values()
 
 
 def test_without_a_project_the_start_says_what_to_do(browser: Client) -> None:
-    assert "you are in none yet" in text(browser, "/batches/new/")
+    assert "you are in none yet" in page_of(browser, "/batches/new/").text
     join(page_user(browser), make_project(), VIEWER)
-    assert "Ask one of their admins to make you a member" in text(browser, "/batches/new/")
+    assert "Ask one of their admins to make you a member" in page_of(browser, "/batches/new/").text
 
 
 def test_the_file_step_offers_every_file_with_its_use(
@@ -114,31 +105,33 @@ def test_the_file_step_offers_every_file_with_its_use(
     faulty = make_upload(upload.project, user, name="by hand.jsonl", content=b"nonsense\n")
     checking = make_upload(upload.project, user, name="later.jsonl", is_checked=False)
 
-    html = text(browser, "/projects/support/batches/new/")
+    rows = page_of(browser, "/projects/support/batches/new/").one("#rows")
 
-    assert 'aria-label="Use this file: tickets.jsonl"' in html
-    assert '<td data-label="Times used" class="number">1</td>' in html
-    assert "See what is wrong with by hand.jsonl" in html
-    assert "Use this file: by hand.jsonl" not in html
-    assert "Use this file: later.jsonl" not in html
-    assert html.index(str(checking.pk)) < html.index(str(faulty.pk)) < html.index(str(upload.pk))
-    assert 'hx-trigger="every 2s"' in html
+    files = [link["id"] for link in rows.all("td.lead a")]
+    assert files == [f"file-{file.pk}" for file in (checking, faulty, upload)]
+    assert rows.texts('[data-label="Times used"]') == ["0", "0", "1"]
+    assert [link["aria-label"] for link in rows.all("a[aria-label]")] == [
+        "See what is wrong with by hand.jsonl",
+        "Use this file: tickets.jsonl",
+    ]
+    assert rows["hx-trigger"] == "every 2s"
 
 
 def test_the_file_step_finds_files_by_name(browser: Client, upload: Upload, user: User) -> None:
     make_upload(upload.project, user, name="invoices.jsonl")
 
-    assert "tickets.jsonl" not in text(browser, "/projects/support/batches/new/?q=Invoice")
-    assert "No file has that in its name" in text(
-        browser, "/projects/support/batches/new/?q=zebra"
-    )
+    found = page_of(browser, "/projects/support/batches/new/", q="Invoice")
+    assert found.texts("#rows td.lead") == ["invoices.jsonl"]
+    none = page_of(browser, "/projects/support/batches/new/", q="zebra")
+    assert "No file has that in its name" in none.text
 
 
 def test_a_file_is_sent_from_the_flow_and_stays_in_it(browser: Client, project: Project) -> None:
-    html = text(browser, "/projects/support/batches/new/")
+    page = page_of(browser, "/projects/support/batches/new/")
 
-    assert 'action="/projects/support/files/"' in html
-    assert 'name="then" value="batch"' in html
+    form = page.one("#upload form[enctype]")
+    assert form["action"] == "/projects/support/files/"
+    assert form.values["then"] == "batch"
 
 
 # The check
@@ -150,19 +143,21 @@ def test_the_check_is_looked_at_while_it_runs(
     upload = make_upload(project, user, is_checked=False)
     Upload.objects.filter(pk=upload.pk).update(lines_checked=12_400)
 
-    html = text(browser, f"/files/{upload.pk}/batch/")
+    page = page_of(browser, f"/files/{upload.pk}/batch/")
 
-    assert "12,400 lines so far" in html
-    assert 'hx-trigger="every 2s"' in html
-    assert "/batch/window/" not in html
+    assert "12,400 lines so far" in page.text
+    assert page.one("#live")["hx-trigger"] == "every 2s"
+    assert "/batch/window/" not in page.html
 
 
 def test_a_checked_file_goes_on_and_keeps_what_was_typed(browser: Client, upload: Upload) -> None:
-    html = browser.get(f"/files/{upload.pk}/batch/?window=1h&name=a+%26+b&odd=1").content.decode()
+    page = Page(browser.get(f"/files/{upload.pk}/batch/?window=1h&name=a+%26+b&odd=1"))
 
-    assert "All 3 requests are ready to be sent." in html
-    assert f'href="/files/{upload.pk}/batch/window/?window=1h&amp;name=a+%26+b"' in html
-    assert "every 2s" not in html
+    assert "All 3 requests are ready to be sent." in page.text
+    assert page.one("#onward")["href"] == (
+        f"/files/{upload.pk}/batch/window/?window=1h&name=a+%26+b"
+    )
+    assert "every 2s" not in page.html
 
 
 def test_a_faulty_file_says_what_to_do_and_leads_no_further(
@@ -170,12 +165,12 @@ def test_a_faulty_file_says_what_to_do_and_leads_no_further(
 ) -> None:
     faulty = make_upload(project, user, content=f"{request_line(1)}\nnonsense\n".encode())
 
-    html = text(browser, f"/files/{faulty.pk}/batch/")
+    page = page_of(browser, f"/files/{faulty.pk}/batch/")
 
-    assert "This file cannot be sent: 1 error." in html
-    assert "Line 2" in html
-    assert "/projects/support/batches/new/#upload" in html
-    assert "/batch/window/" not in html
+    assert "This file cannot be sent: 1 error." in page.text
+    assert "Line 2" in page.text
+    assert page.one("#upload-again")["href"] == "/projects/support/batches/new/#upload"
+    assert "/batch/window/" not in page.html
     for name in ("window", "review"):
         response = browser.get(step(faulty, name, window="24h", key=key.pk))
         assert response["Location"].startswith(f"/files/{faulty.pk}/batch/?window=24h")
@@ -189,20 +184,20 @@ def test_a_check_that_broke_off_can_be_repeated(browser: Client, upload: Upload)
         status="failed", report_fields=None, error="No disk."
     )
 
-    html = text(browser, f"/files/{upload.pk}/batch/")
+    page = page_of(browser, f"/files/{upload.pk}/batch/")
 
-    assert "No disk." in html
-    assert f'action="/files/{upload.pk}/check/"' in html
+    assert "No disk." in page.text
+    assert page.one(f'form[action="/files/{upload.pk}/check/"]')
 
 
 def test_findings_of_another_version_lead_to_a_new_check(browser: Client, upload: Upload) -> None:
     Upload.objects.filter(pk=upload.pk).update(report_fields={"of": "another version"})
 
-    html = text(browser, step(upload, "window"))
+    page = page_of(browser, step(upload, "window"))
 
-    assert "written by another version" in html
-    assert f'action="/files/{upload.pk}/check/"' in html
-    assert "Continue" not in html
+    assert "written by another version" in page.text
+    assert page.one(f'form[action="/files/{upload.pk}/check/"]')
+    assert "Continue" not in page.text
 
 
 # Model and window
@@ -211,16 +206,15 @@ def test_findings_of_another_version_lead_to_a_new_check(browser: Client, upload
 def test_each_window_says_what_it_costs_and_when_it_is_due(
     browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    html = text(browser, step(upload, "window"))
+    page = page_of(browser, step(upload, "window"))
 
-    said = words(html)
+    said = page.text
     assert "24h 50 % less than realtime due in 1 day at the latest" in said
     assert "1h due in 1 hour at the latest" in said or "due in 60 minutes" in said
     assert f"{MODEL} 3 " in said
     assert "24h: $1.00 in, $2.00 out 1h: $2.00 in, $4.00 out" in said
-    assert 'value="24h" required checked' in html
-    assert f'value="{key.pk}" required checked' in html
-    assert 'name="name" value="tickets"' in html
+    assert (page.values["window"], page.values["key"]) == ("24h", str(key.pk))
+    assert page.values["name"] == "tickets"
 
 
 def test_a_cost_that_nothing_bounds_is_flagged(
@@ -231,7 +225,7 @@ def test_a_cost_that_nothing_bounds_is_flagged(
     upload = make_upload(project, user, content="\n".join(lines).encode())
 
     for url in (step(upload, "window"), step(upload, "review", window="24h", key=key.pk)):
-        assert "no limit: 2 requests set no max_tokens" in words(text(browser, url))
+        assert "no limit: 2 requests set no max_tokens" in page_of(browser, url).text
 
 
 def test_a_model_without_a_price_is_never_free(
@@ -239,8 +233,8 @@ def test_a_model_without_a_price_is_never_free(
 ) -> None:
     upload = make_upload(project, user, content=request_file(model="nobody/knows"))
 
-    window = words(text(browser, step(upload, "window")))
-    review = words(text(browser, step(upload, "review", window="24h", key=key.pk)))
+    window = page_of(browser, step(upload, "window")).text
+    review = page_of(browser, step(upload, "review", window="24h", key=key.pk)).text
 
     assert "no price for nobody/knows" in window
     assert "Unknown is not free" in review
@@ -252,12 +246,11 @@ def test_what_is_typed_lives_in_the_address(
 ) -> None:
     mine = make_key(user, upload.project.connection)
 
-    html = text(browser, step(upload, "window", window="1h", key=mine.pk, name='"Quoted" <b>'))
+    page = page_of(browser, step(upload, "window", window="1h", key=mine.pk, name='"Quoted" <b>'))
 
-    assert 'value="1h" required checked' in html
-    assert f'value="{mine.pk}" required checked' in html
-    assert 'value=""Quoted" <b>"' in html
-    assert "Correct what is marked" not in html
+    assert (page.values["window"], page.values["key"]) == ("1h", str(mine.pk))
+    assert page.values["name"] == '"Quoted" <b>'
+    assert "Correct what is marked" not in page.text
 
 
 @pytest.mark.parametrize("name", ["window", "review"])
@@ -273,7 +266,8 @@ def test_a_step_without_a_submission_gets_one_that_stays(
         given = parse_qs(where.query)
         assert where.path == f"/files/{upload.pk}/batch/{name}/"
         assert (given["window"], given["key"], given["name"]) == (["1h"], [str(key.pk)], ["x"])
-        assert given["submission"][0] in text(browser, response["Location"])
+        page = page_of(browser, response["Location"])
+        assert page.values["submission"] == given["submission"][0]
 
 
 def test_both_the_projects_keys_and_own_ones_are_on_offer(
@@ -282,9 +276,9 @@ def test_both_the_projects_keys_and_own_ones_are_on_offer(
     mine, ours = make_key(user, upload.project.connection), make_key(upload.project)
     foreign = make_key(make_user(), upload.project.connection)
 
-    said = words(text(browser, step(upload, "window")))
+    said = page_of(browser, step(upload, "window")).text
 
-    assert said.index(f"{ours} , of the project") < said.index(f"{mine} , yours")
+    assert said.index(f"{ours}, of the project") < said.index(f"{mine}, yours")
     assert str(foreign) not in said
 
 
@@ -293,14 +287,15 @@ def test_without_a_key_the_page_says_where_to_get_one_and_to_come_back(
 ) -> None:
     url = step(upload, "window", name="mine")
 
-    html = text(browser, url)
+    page = page_of(browser, url)
 
     back = urlencode({"next": url})
-    assert f'href="/profile/?{back}#keys"' in html
-    assert "ask an admin of Support tickets" in words(html)
-    assert "Continue to the review" not in html
+    assert page.one("#add-own-key")["href"] == f"/profile/?{back}#keys"
+    assert "ask an admin of Support tickets" in page.text
+    assert "Continue to the review" not in page.text
     upload.project.memberships.update(role="admin")
-    assert f'href="/projects/support/keys/?{back}"' in text(browser, url)
+    added = page_of(browser, url).one("#add-project-key")
+    assert added["href"] == f"/projects/support/keys/?{back}"
 
 
 def test_a_key_that_cannot_be_read_is_marked_and_refused(
@@ -308,15 +303,15 @@ def test_a_key_that_cannot_be_read_is_marked_and_refused(
 ) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(ciphertext="of another portal")
 
-    html = text(browser, step(upload, "window"))
+    page = page_of(browser, step(upload, "window"))
     response = browser.get(step(upload, "review", window="24h", key=key.pk), follow=True)
 
-    assert "cannot be read any more" in html
-    assert "Continue to the review" not in html
+    assert "cannot be read any more" in page.text
+    assert "Continue to the review" not in page.text
     assert response.request["PATH_INFO"] == f"/files/{upload.pk}/batch/window/"
-    assert "Choose another, or replace it." in response.content.decode()
+    assert "Choose another, or replace it." in Page(response).text
     mine = make_key(user, upload.project.connection)
-    assert f'value="{mine.pk}" required checked' in text(browser, step(upload, "window"))
+    assert page_of(browser, step(upload, "window")).values["key"] == str(mine.pk)
 
 
 def test_a_refused_key_is_marked_and_never_chosen_beforehand(
@@ -324,16 +319,19 @@ def test_a_refused_key_is_marked_and_never_chosen_beforehand(
 ) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(is_refused=True, trouble="It was revoked.")
 
-    alone = text(browser, step(upload, "window"))
+    alone = page_of(browser, step(upload, "window"))
     mine = make_key(user, upload.project.connection)
-    both = text(browser, step(upload, "window"))
-    review = text(browser, step(upload, "review", window="24h", key=key.pk))
+    both = page_of(browser, step(upload, "window"))
+    review = page_of(browser, step(upload, "review", window="24h", key=key.pk))
 
-    assert "It was revoked." in alone
-    assert f'value="{key.pk}" required>' in alone
-    assert "Correct what is marked" not in alone
-    assert f'value="{mine.pk}" required checked' in both
-    assert "It was revoked. The batch may stop before it starts." in review
+    assert "It was revoked." in alone.text
+    choice = alone.one("input[name=key]")
+    assert choice["value"] == str(key.pk)
+    assert "checked" not in choice
+    assert "disabled" not in choice
+    assert "Correct what is marked" not in alone.text
+    assert both.values["key"] == str(mine.pk)
+    assert "It was revoked. The batch may stop before it starts." in review.text
 
 
 @pytest.mark.parametrize(
@@ -357,32 +355,33 @@ def test_what_cannot_be_ordered_goes_back_to_its_field_with_all_that_was_typed(
     posted = submit(browser, upload, sent | {k: str(v) for k, v in asked.items()}, follow=True)
 
     for response in (got, posted):
-        html = response.content.decode()
+        page = Page(response)
         assert response.request["PATH_INFO"] == f"/files/{upload.pk}/batch/window/"
-        assert sentence in html
-        assert f'name="name" value="{asked["name"]}"' in html
-        assert "window" in changes or 'value="1h" required checked' in html
+        assert sentence in page.text
+        assert page.values["name"] == asked["name"]
+        assert "window" in changes or page.values["window"] == "1h"
     assert not Batch.objects.exists()
 
 
 def test_a_review_without_anything_asks_for_it(browser: Client, upload: Upload) -> None:
-    html = text(browser, f"/files/{upload.pk}/batch/review/")
+    page = page_of(browser, f"/files/{upload.pk}/batch/review/")
 
-    assert "Choose one of the completion windows" in html
-    assert "Choose the provider key that pays" in html
+    assert "Choose one of the completion windows" in page.text
+    assert "Choose the provider key that pays" in page.text
 
 
 def test_a_longer_window_can_be_fallen_back_to_and_says_what_it_costs(
     browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     provider = upload.project.connection
-    html = text(browser, step(upload, "window", window="1h"))
+    page = page_of(browser, step(upload, "window", window="1h"))
 
-    asked = words(html).partition(f"If {provider} has no room for 1h, run it in 24h instead")[2]
+    asked = page.text.partition(f"If {provider} has no room for 1h, run it in 24h instead")[2]
     assert "~$0.00" in asked.partition("Provider key")[0]
-    assert '<input type="checkbox" name="fallback" value="24h">' in html
-    html = text(browser, step(upload, "window", window="1h", fallback="24h"))
-    assert '<input type="checkbox" name="fallback" value="24h" checked>' in html
+    assert page.one("input[name=fallback]")["value"] == "24h"
+    assert "fallback" not in page.values
+    page = page_of(browser, step(upload, "window", window="1h", fallback="24h"))
+    assert page.values["fallback"] == "24h"
 
 
 @pytest.mark.parametrize("windows", [["24h"], ["fast", "slow"]])
@@ -392,7 +391,7 @@ def test_where_no_window_is_longer_there_is_nothing_to_fall_back_to(
     upload.project.connection.windows = windows
     upload.project.connection.save()
 
-    assert 'name="fallback"' not in text(browser, step(upload, "window"))
+    assert not page_of(browser, step(upload, "window")).all("input[name=fallback]")
 
 
 def test_a_fallback_that_makes_no_sense_is_said_or_left_out(
@@ -400,11 +399,11 @@ def test_a_fallback_that_makes_no_sense_is_said_or_left_out(
 ) -> None:
     asked = {"window": "24h", "key": key.pk}
 
-    html = text(browser, step(upload, "review", **asked, fallback="7d"))
-    assert "Choose one of the completion windows on offer to fall back to." in html
-    html = text(browser, step(upload, "review", **asked, fallback="24h"))
-    assert "If there is no room" not in html
-    assert "fallback" not in hidden(html)
+    page = page_of(browser, step(upload, "review", **asked, fallback="7d"))
+    assert "Choose one of the completion windows on offer to fall back to." in page.text
+    page = page_of(browser, step(upload, "review", **asked, fallback="24h"))
+    assert "If there is no room" not in page.text
+    assert "fallback" not in order_form(page)
 
 
 # The review
@@ -415,17 +414,17 @@ def test_the_review_says_in_words_what_happens_without_room_and_the_batch_keeps_
 ) -> None:
     url = step(upload, "review", window="1h", key=key.pk, fallback="24h")
 
-    html = text(browser, url)
-    assert "If there is no room It runs in 24h instead: ~$0.00" in words(html)
-    assert "fallback=24h" in html.partition('id="change"')[2].partition(">")[0]
-    submit(browser, upload, hidden(html))
+    page = page_of(browser, url)
+    assert "If there is no room It runs in 24h instead: ~$0.00" in page.text
+    assert "fallback=24h" in page.one("#change")["href"]
+    submit(browser, upload, order_form(page))
 
     batch = Batch.objects.get()
     assert (batch.window, batch.fallback_window) == ("1h", "24h")
     model_cost = batch.model_costs.get()
     assert model_cost.fallback_price
     assert (model_cost.fallback_price.input, model_cost.fallback_price.output) == (1, 2)
-    assert "1h, or 24h if there is no room" in text(browser, batch.get_absolute_url())
+    assert "1h, or 24h if there is no room" in page_of(browser, batch.get_absolute_url()).text
 
 
 def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
@@ -435,14 +434,14 @@ def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
     project.connection.save()
     upload = make_upload(project, user, content=request_file(5))
 
-    html = text(browser, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
+    page = page_of(browser, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
 
-    assert "Once one of its parts was accepted, the others wait for room in 1h." in words(html)
-    submit(browser, upload, hidden(html))
+    assert "Once one of its parts was accepted, the others wait for room in 1h." in page.text
+    submit(browser, upload, order_form(page))
     batch = Batch.objects.get()
     prepare.prepare(batch.provider_batches.get())
-    html = text(browser, batch.get_absolute_url())
-    assert "1h, or 24h if there is no room before the first part is accepted" in html
+    page = page_of(browser, batch.get_absolute_url())
+    assert "1h, or 24h if there is no room before the first part is accepted" in page.text
 
 
 def test_the_review_says_in_how_many_parts_the_file_goes(
@@ -452,20 +451,19 @@ def test_the_review_says_in_how_many_parts_the_file_goes(
     project.connection.save()
     upload = make_upload(project, user, content=request_file(5))
 
-    html = text(browser, step(upload, "review", window="24h", key=key.pk))
+    page = page_of(browser, step(upload, "review", window="24h", key=key.pk))
 
-    assert f"go to {project.connection}, in 3 parts, as soon as you submit" in words(html)
-    checked = text(browser, reverse("order_check", args=[upload.pk]))
+    assert f"go to {project.connection}, in 3 parts, as soon as you submit" in page.text
+    checked = page_of(browser, reverse("order_check", args=[upload.pk])).text
     assert f"It is sent in 3 parts, since {project.connection} takes 2 requests a file." in checked
 
 
 def test_the_review_shows_all_that_will_happen(
     browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
-    html = text(browser, step(upload, "review", window="1h", key=key.pk, name="Tickets of May"))
+    page = page_of(browser, step(upload, "review", window="1h", key=key.pk, name="Tickets of May"))
 
-    said = words(html)
-    for provider_batch in (
+    for words in (
         "3 requests of tickets.jsonl go to",
         "Name Tickets of May",
         "Completion window 1h: due in",
@@ -478,8 +476,10 @@ def test_the_review_shows_all_that_will_happen(
         "Input tokens are exact.",
         "1h: $2.00 in, $4.00 out",
     ):
-        assert provider_batch in said
-    assert f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May" in html
+        assert words in page.text
+    assert page.one("#change")["href"].startswith(
+        f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May"
+    )
 
 
 def test_a_sandbox_is_called_one(browser: Client, upload: Upload, key: ProviderKey) -> None:
@@ -488,8 +488,8 @@ def test_a_sandbox_is_called_one(browser: Client, upload: Upload, key: ProviderK
     asked = {"window": "24h", "key": key.pk}
 
     for url in (step(upload, "window"), step(upload, "review", **asked)):
-        assert "Sandbox: answers are made up, nothing is paid" in text(browser, url)
-    assert "Who pays nobody" in words(text(browser, step(upload, "review", **asked)))
+        assert "Sandbox: answers are made up, nothing is paid" in page_of(browser, url).text
+    assert "Who pays nobody" in page_of(browser, step(upload, "review", **asked)).text
 
 
 def test_what_was_run_before_is_said_with_its_figures(
@@ -503,22 +503,22 @@ def test_what_was_run_before_is_said_with_its_figures(
     duplicate = make_upload(upload.project, user, name="copy.jsonl")
     grace = join(make_user("grace@example.com"), upload.project)
     running = make_batch(upload.project, grace, upload=duplicate, key=key, name="Second")
-    set_part(running, status="running", completed=1)
+    set_state(running, status="running", completed=1)
     make_batch(upload.project, user, upload=upload, key=key, window="1h", name="Faster")
     other = make_upload(upload.project, user, content=request_file(4))
     make_batch(upload.project, user, upload=other, key=key, name="Other bytes")
     make_batch(make_project(user), user, upload=None, key=None, name="Elsewhere")
 
-    html = text(browser, step(upload, "review", window="24h", key=key.pk, name="Third"))
+    page = page_of(browser, step(upload, "review", window="24h", key=key.pk, name="Third"))
 
-    said = words(html)
+    said = page.text
     assert f"You ran this file on {ended.created_at:%-d %B %Y}: " in said
     assert "completed with errors, 2 of 3 answered, $0.0004. Open “First”" in said
     assert "grace@example.com ran a file of the same bytes" in said
     assert "running, 1 of 3 answered, ~$0.0003 expected. Open “Second”" in said
-    assert running.get_absolute_url() in html
+    assert page.links["Open “Second”"] == running.get_absolute_url()
     assert not any(name in said for name in ("Faster", "Other bytes", "Elsewhere"))
-    assert "Submit the batch" in html
+    assert "Submit the batch" in said
 
 
 def test_a_name_that_is_taken_gets_a_number_and_a_hint(
@@ -526,14 +526,14 @@ def test_a_name_that_is_taken_gets_a_number_and_a_hint(
 ) -> None:
     make_batch(upload.project, upload=upload, key=key, name="tickets")
 
-    assert 'name="name" value="tickets (2)"' in text(browser, step(upload, "window"))
+    assert page_of(browser, step(upload, "window")).values["name"] == "tickets (2)"
     asked = {"window": "24h", "key": key.pk}
-    taken = text(browser, step(upload, "review", **asked, name="tickets"))
-    free = text(browser, step(upload, "review", **asked, name=""))
+    taken = page_of(browser, step(upload, "review", **asked, name="tickets"))
+    free = page_of(browser, step(upload, "review", **asked, name=""))
 
-    assert "has 1 batch called “tickets” already" in taken
-    assert hidden(free)["name"] == "tickets (2)"
-    assert "already. " not in words(free)
+    assert "has 1 batch called “tickets” already" in taken.text
+    assert order_form(free)["name"] == "tickets (2)"
+    assert "already. " not in free.text
 
 
 # The submission
@@ -575,20 +575,19 @@ def test_a_second_tab_and_the_way_back_find_the_batch_rather_than_the_button(
     browser: Client, upload: Upload, key: ProviderKey
 ) -> None:
     url = step(upload, "review", window="24h", key=key.pk, name="tickets")
-    tabs = [hidden(text(browser, url)) for _ in range(2)]
+    tabs = [order_form(page_of(browser, url)) for _ in range(2)]
     assert tabs[0]["submission"] == tabs[1]["submission"]
 
     submit(browser, upload, tabs[0])
-    html = text(browser, url)
+    page = page_of(browser, url)
     submit(browser, upload, tabs[1])
 
     batch = Batch.objects.get()
-    assert "This form was submitted" in html
-    assert f'href="{batch.get_absolute_url()}"' in html
-    assert "Submit the batch" not in html
-    again = re.search(r'id="afresh" href="([^"]+)"', html)
-    assert again
-    assert tabs[0]["submission"] not in text(browser, again[1])
+    assert "This form was submitted" in page.text
+    assert page.one("#before")["href"] == batch.get_absolute_url()
+    assert "Submit the batch" not in page.text
+    afresh = page_of(browser, page.one("#afresh")["href"])
+    assert afresh.values["submission"] != tabs[0]["submission"]
 
 
 def test_a_form_that_overtakes_itself_makes_one_batch(
@@ -619,11 +618,11 @@ def test_two_reviews_opened_side_by_side_order_twice_only_after_a_word(
 
     warned = submit(browser, other, second)
 
-    html = unescape(warned.content.decode())
+    page = Page(warned)
     batch = Batch.objects.get()
-    assert "submitted on the 24h window after this page was opened" in html
-    assert f'id="alike-{batch.pk}"' in html
-    submit(browser, other, hidden(html))
+    assert "submitted on the 24h window after this page was opened" in page.text
+    assert page.one(f"#alike-{batch.pk}")
+    submit(browser, other, order_form(page))
     assert Batch.objects.count() == 2
 
 
@@ -675,8 +674,8 @@ def test_an_incomplete_form_is_looked_at_again(
 
     response = submit(browser, upload, sent | changes, follow=True)
 
-    assert "nothing was submitted" in response.content.decode()
-    assert hidden(unescape(response.content.decode()))["name"] == "tickets"
+    assert "nothing was submitted" in Page(response).text
+    assert order_form(Page(response))["name"] == "tickets"
     assert not Batch.objects.exists()
 
 
@@ -698,11 +697,11 @@ def test_nothing_is_ordered_at_a_price_that_was_not_shown(
 
     refused = submit(browser, upload, sent)
 
-    html = unescape(refused.content.decode())
-    assert "The prices changed since you saw them." in html
-    assert "$99.00 out" in html
+    page = Page(refused)
+    assert "The prices changed since this page was opened." in page.text
+    assert "$99.00 out" in page.text
     assert not Batch.objects.exists()
-    submit(browser, upload, hidden(html))
+    submit(browser, upload, order_form(page))
     assert Batch.objects.get().model_costs.get().output_price == 99
 
 
@@ -767,7 +766,7 @@ def test_who_only_looks_on_is_told_so_at_every_step(client: Client, upload: Uplo
         response = client.get(url)
 
         assert response.status_code == 403
-        assert "Ask one of its admins to make you a member" in unescape(response.content.decode())
+        assert "Ask one of its admins to make you a member" in Page(response).text
 
 
 def test_no_step_asks_the_database_more_than_ten_times(

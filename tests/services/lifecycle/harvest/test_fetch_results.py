@@ -1,4 +1,4 @@
-"""What a provider sends in the place of results: all of it is kept, once, and nothing breaks."""
+"""Harvest unusual result lines: each is stored once, and nothing breaks."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,20 +23,21 @@ from tests.make import (
     make_batch,
     make_upload,
     request_line,
-    set_part,
+    set_state,
 )
 from tests.provider import Provider
-from tests.steps import due, go_on
+from tests.steps import make_due, run_steps
 
 pytestmark = pytest.mark.django_db
+Status = ProviderBatch.Status
 
 ALL = [answer_line(n) for n in (1, 2, 3)]
 
 
 def stored(batch: Batch) -> list[bytes]:
     """All lines that are kept, sorted."""
-    found = [b"".join(browse.download(batch, kind)) for kind in ResultChunk.Kind]
-    return sorted(b"".join(found).splitlines())
+    files = [b"".join(browse.download(batch, kind)) for kind in ResultChunk.Kind]
+    return sorted(b"".join(files).splitlines())
 
 
 def set_aside(batch: Batch) -> list[tuple[str, str]]:
@@ -61,7 +62,7 @@ def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
     odd = [b"<html>", answer_line(99), changed(answer_line(1), id="another")]
     provider.finish([*ALL, *odd])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99"), ("second", "row-1")]
@@ -73,7 +74,7 @@ def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
 def test_a_plain_repeat_is_nothing_to_speak_of(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([*ALL, *ALL])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert stored(batch) == ALL
     assert set_aside(batch) == []
@@ -86,7 +87,7 @@ def test_lines_without_an_id_are_told_apart_by_their_bytes(
     other = changed(answer_line(1, text="Something else."), id=None)
     provider.finish([*nameless, nameless[0], other, other])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert stored(batch) == sorted([*nameless, other])
     assert set_aside(batch) == [("second", "row-1")]
@@ -97,11 +98,11 @@ def test_a_stranger_that_only_turns_up_when_all_is_read_again_is_kept(
 ) -> None:
     provider.finish([answer_line(1), b"garbage"])
     tasks.poll(str(running.pk))
-    tasks.harvest(str(due(running).pk))
-    assert due(running).rereads == 1
+    tasks.harvest(str(make_due(running).pk))
+    assert make_due(running).rereads == 1
 
     provider.finish([answer_line(1), b"garbage", answer_line(99), *ALL[1:]])
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99")]
@@ -115,7 +116,7 @@ def test_an_error_that_became_an_answer_stays_in_storage_and_is_not_set_aside(
     lines = [failed, answer_line(1), failed, *ALL[1:]]
     provider.finish(lines)
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert stored(batch) == sorted([failed, *ALL])
@@ -128,13 +129,13 @@ def test_an_error_says_more_than_that_nobody_tried(
     untried = changed(error_line(1), id="x", error={"code": "batch_expired", "message": "Late."})
     provider.finish(ALL[1:], [untried, error_line(1), untried])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.results.get(custom_id="row-1").outcome == Outcome.PROVIDER_ERROR
     assert (batch.succeeded, batch.failed) == (2, 1)
 
 
-def test_so_many_strays_are_listed_and_all_are_kept(
+def test_a_limited_number_of_unmatched_lines_is_listed_and_all_are_stored(
     provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unmatched_lines, "MAX_LISTED", 5)
@@ -142,7 +143,7 @@ def test_so_many_strays_are_listed_and_all_are_kept(
     strangers = [answer_line(n) for n in range(100, 120)]
     provider.finish([*strangers, *ALL])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert len(set_aside(batch)) == 5
     assert stored(batch) == sorted([*strangers, *ALL])
@@ -161,16 +162,16 @@ def test_what_came_before_a_break_is_kept_and_not_fetched_again(
         raise httpx.RemoteProtocolError("peer closed connection")
 
     provider.after = lambda *_: httpx.Response(200, content=break_off())
-    tasks.harvest(str(due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
 
-    provider_batch = due(running)
+    provider_batch = make_due(running)
     assert (provider_batch.status, provider_batch.output_lines, provider_batch.failures) == (
-        ProviderBatch.Status.HARVESTING,
+        Status.HARVESTING,
         1,
         1,
     )
     provider.after = lambda *_: None
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 def test_a_file_that_always_ends_within_a_line_is_taken_as_it_is(
@@ -179,12 +180,12 @@ def test_a_file_that_always_ends_within_a_line_is_taken_as_it_is(
     provider.finish([])
     torn = b"\n".join([*ALL[:2], ALL[2][:50]])
     tasks.poll(str(running.pk))
-    output_id = due(running).output_file_id
+    output_id = make_due(running).output_file_id
     provider.before = lambda call, request: (
         httpx.Response(200, content=torn) if output_id in request.url.path else None
     )
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.missing) == (2, 1)
     assert set_aside(batch) == [("unreadable", "")]
@@ -197,7 +198,7 @@ def test_a_line_of_ten_megabytes_is_an_answer_like_any_other(
     huge = answer_line(1, text="x" * 10_000_000)
     provider.finish([huge, *ALL[1:]])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert stored(batch) == sorted([huge, *ALL[1:]])
@@ -210,7 +211,7 @@ def test_a_line_too_long_to_read_is_cut_and_does_not_hold_up_the_others(
     endless = answer_line(1, text="x" * 20_000)
     provider.finish([endless, *ALL[1:]])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.missing) == (2, 1)
     assert set_aside(batch) == [("unreadable", "")]
@@ -228,13 +229,13 @@ def test_a_provider_that_ignores_skip_gives_each_line_once(
         return httpx.Response(200, content=b"".join(line + b"\n" for line in lines))
 
     provider.before = whole
-    for known in ([1], [1, 2]):
-        provider.finish([answer_line(n) for n in known], status="in_progress")
+    for numbers in ([1], [1, 2]):
+        provider.finish([answer_line(n) for n in numbers], status="in_progress")
         tasks.poll(str(running.pk))
-        tasks.harvest(str(due(running).pk))
+        tasks.harvest(str(make_due(running).pk))
     provider.finish([*ALL, b"garbage"])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert stored(batch) == sorted([*ALL, b"garbage"])
@@ -246,11 +247,11 @@ def test_a_missed_line_is_looked_for_even_if_the_counts_do_not_know_of_it(
 ) -> None:
     provider.finish(ALL[1:], status="in_progress")
     tasks.poll(str(running.pk))
-    tasks.harvest(str(due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
     provider.finish([ALL[1], ALL[0], ALL[2]])  # committed out of order, behind the cursor
     next(iter(provider.batches.values()))["request_counts"] = {"completed": 2, "failed": 0}
 
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 @pytest.mark.parametrize(
@@ -267,13 +268,13 @@ def test_what_is_no_result_file_is_asked_for_again(
     provider.finish(ALL)
     tasks.poll(str(running.pk))
     provider.before = lambda *_: instead()
-    tasks.harvest(str(due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
 
-    provider_batch = due(running)
-    assert (provider_batch.status, provider_batch.failures) == (ProviderBatch.Status.HARVESTING, 1)
+    provider_batch = make_due(running)
+    assert (provider_batch.status, provider_batch.failures) == (Status.HARVESTING, 1)
     assert "Nothing is lost" in provider_batch.trouble
     provider.before = lambda *_: None
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
@@ -282,16 +283,16 @@ def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
 ) -> None:
     provider.finish(ALL[:1], status="in_progress")
     tasks.poll(str(running.pk))
-    tasks.harvest(str(due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
     provider.finish(ALL)
-    set_part(running.batch, create_attempted_at=None)
+    set_state(running.batch, create_attempted_at=None)
     provider.before = lambda call, _: (
         httpx.Response(status, text="No such file") if call.endswith("/content") else None
     )
-    tasks.poll(str(due(running).pk))
-    tasks.harvest(str(due(running).pk))
+    tasks.poll(str(make_due(running).pk))
+    tasks.harvest(str(make_due(running).pk))
 
-    provider_batch = due(running)
+    provider_batch = make_due(running)
     assert (provider_batch.status, provider_batch.stopped_in_status) == (
         "needs_attention",
         "harvesting",
@@ -309,13 +310,13 @@ def test_results_that_lag_behind_their_counts_are_waited_for(
     *,
     is_watched: bool,
 ) -> None:
-    """However often somebody looks meanwhile, they have the time that a create has."""
+    """The results get the same grace period as a create, however often we poll."""
     provider.finish(ALL)
     late = {name: provider.contents.pop(name) for name in list(provider.contents)}
     start, ahead = timezone.now(), timedelta()
     monkeypatch.setattr(timezone, "now", lambda: start + ahead)
     times = []
-    while ProviderBatch.objects.get().status != ProviderBatch.Status.DONE:
+    while ProviderBatch.objects.get().status != Status.DONE:
         if ahead == timedelta(seconds=40):
             provider.contents |= late
         if is_watched:
@@ -330,12 +331,12 @@ def test_results_that_lag_behind_their_counts_are_waited_for(
         else:
             ahead += timedelta(seconds=1)
 
-    assert go_on(running).succeeded == 3
-    begun, *again = times
+    assert run_steps(running).succeeded == 3
+    first, *rereads = times
     waits = [later - earlier for earlier, later in pairwise(times)]
     assert waits == sorted(waits)
-    assert len(again) == fetch_results.MAX_REREADS
-    assert again[-1] - begun >= running.batch.connection.create_grace_seconds
+    assert len(rereads) == fetch_results.MAX_REREADS
+    assert rereads[-1] - first >= running.batch.connection.create_grace_seconds
 
 
 def test_an_empty_file_of_a_batch_that_claims_answers_is_told(
@@ -344,7 +345,7 @@ def test_an_empty_file_of_a_batch_that_claims_answers_is_told(
     provider.finish(ALL)
     provider.contents.clear()
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.status, batch.missing) == (Batch.Status.FAILED, 3)
     assert "counts 3 completed and 0 failed; its results hold 0 answers" in batch.discrepancy
@@ -359,7 +360,7 @@ def test_a_file_id_that_is_taken_back_is_still_read(
     provider.finish(ALL)
     next(iter(provider.batches.values())).update(output_file_id=None, error_file_id=None)
 
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 def test_a_status_nobody_knows_is_shown_as_it_is(
@@ -369,11 +370,8 @@ def test_a_status_nobody_knows_is_shown_as_it_is(
 
     tasks.poll(str(running.pk))
 
-    provider_batch = due(running)
-    assert (provider_batch.status, provider_batch.remote_status) == (
-        ProviderBatch.Status.RUNNING,
-        "pondering",
-    )
+    provider_batch = make_due(running)
+    assert (provider_batch.status, provider_batch.remote_status) == (Status.RUNNING, "pondering")
 
 
 @pytest.mark.parametrize(
@@ -394,7 +392,7 @@ def test_a_batch_object_of_wrong_types_is_followed_to_its_end(
     tasks.poll(str(running.pk))
     remote.update(right)
 
-    assert go_on(running).succeeded == 3
+    assert run_steps(running).succeeded == 3
 
 
 @pytest.mark.parametrize(
@@ -423,7 +421,7 @@ def test_an_odd_answer_is_an_answer_or_a_failure_and_never_a_crash(
 ) -> None:
     provider.finish([line, *ALL[1:]])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.is_accounted_for
     assert batch.results.get(custom_id="row-1").outcome == outcome
@@ -444,12 +442,12 @@ def test_an_odd_answer_is_an_answer_or_a_failure_and_never_a_crash(
         changed(answer_line(1), custom_id=["row-1"]),
     ],
 )
-def test_what_names_no_request_is_set_aside(
+def test_a_line_that_names_no_request_is_unmatched(
     provider: Provider, running: ProviderBatch, line: bytes
 ) -> None:
     provider.finish([line, *ALL[1:]])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert (batch.succeeded, batch.missing) == (2, 1)
     assert set_aside(batch) == [("unreadable", "")]
@@ -462,7 +460,7 @@ def test_no_custom_id_is_too_odd_to_be_listed(
 ) -> None:
     provider.finish([changed(answer_line(9), custom_id=custom_id), *ALL])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert UnmatchedLine.objects.get().reason == UnmatchedLine.Reason.UNKNOWN
@@ -476,7 +474,7 @@ def test_a_count_of_tokens_that_is_none_is_not_counted(
     body["usage"] = {"prompt_tokens": tokens, "completion_tokens": tokens}
     provider.finish([with_body(body), *ALL[1:]])
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert batch.succeeded == 3
     assert (batch.input_tokens, batch.output_tokens) == (200, 100)
@@ -539,10 +537,10 @@ def test_a_plain_provider_that_breaks_off_gives_each_line_once(
     for cut in (2, 4):
         body = b"\n".join(lines[:cut]) + b"\n{"
         provider.after = lambda *_, body=body: httpx.Response(200, content=body)  # type: ignore[misc]
-        tasks.harvest(str(due(running).pk))
+        tasks.harvest(str(make_due(running).pk))
     provider.after = lambda *_: None
 
-    batch = go_on(running)
+    batch = run_steps(running)
 
     assert stored(batch) == sorted(lines)
     assert set_aside(batch) == [("unreadable", ""), ("second", "row-1")]

@@ -20,7 +20,7 @@ from tests.make import (
     request_file,
 )
 from tests.sandbox.processes import sandbox_thread
-from tests.steps import due, go_on
+from tests.steps import make_due, run_steps
 
 pytestmark = pytest.mark.django_db
 MODEL = "Qwen/Qwen3.5-9B"
@@ -43,15 +43,17 @@ def run(url: str, *findings: str) -> Batch:
     key = make_key(project, secret="~".join(["sk-spoilt-000001", *findings]))
     provider_batch = make_batch(project, upload=upload, key=key).provider_batches.get()
     deadline = time.monotonic() + 20
-    while (provider_batch := due(provider_batch)).status not in ProviderBatch.WAITS_FOR_PEOPLE:
+    while (
+        provider_batch := make_due(provider_batch)
+    ).status not in ProviderBatch.WAITS_FOR_PEOPLE:
         assert time.monotonic() < deadline, provider_batch.trouble
         Connection.objects.update(backoff_until=None)
         tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
         time.sleep(0.02)
-    return go_on(provider_batch)
+    return run_steps(provider_batch)
 
 
-def kept(batch: Batch) -> list[bytes]:
+def stored_lines(batch: Batch) -> list[bytes]:
     return b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
 
 
@@ -84,7 +86,7 @@ def test_spoilt_reads_cost_no_answer(url: str, findings: list[str]) -> None:
     batch = run(url, *findings)
 
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
-    assert len(kept(batch)) == REQUESTS
+    assert len(stored_lines(batch)) == REQUESTS
     assert reasons(batch) == {}
     assert batch.discrepancy == ""
 
@@ -103,7 +105,7 @@ def test_lines_of_strangers_are_set_aside_once(url: str) -> None:
         "stranger-3",
     }
     assert len(aside) == len(set(aside)) == strangers.count()
-    assert len(kept(batch)) == len(set(kept(batch))) == REQUESTS + len(aside)
+    assert len(stored_lines(batch)) == len(set(stored_lines(batch))) == REQUESTS + len(aside)
 
 
 @pytest.mark.parametrize("finding", ["invalid-utf8", "torn"])

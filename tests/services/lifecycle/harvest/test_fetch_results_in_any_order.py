@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever pieces: one outcome for each request, and each line kept once."""
+"""Harvest lines in any order and any pieces: one outcome per request, each line stored once."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from batchapp.services.lifecycle import prepare
 from batchapp.services.lifecycle import settle as settle_service
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.results import browse
-from tests.make import answer_line, error_line, make_batch, make_upload, set_part
+from tests.make import answer_line, error_line, make_batch, make_upload, set_state
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +44,7 @@ LINES = [
 
 
 class Stream:
-    """A provider that hands out a file, in one piece or up to where the connection breaks."""
+    """A provider that serves a file, whole or up to a broken connection."""
 
     def __init__(self, lines: list[bytes], cut: int | None, *, ignores_skip: bool) -> None:
         self._lines, self._cut, self._ignores_skip = lines, cut, ignores_skip
@@ -74,13 +74,13 @@ READS = st.lists(
 
 
 def named(lines: list[bytes]) -> set[str]:
-    found = set()
+    custom_ids = set()
     for line in lines:
         try:
-            found.add(read_answer(line).custom_id)
+            custom_ids.add(read_answer(line).custom_id)
         except MalformedLine:
             continue
-    return found
+    return custom_ids
 
 
 @settings(
@@ -93,7 +93,7 @@ def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
     usual, fetch_results.LINES_PER_CHUNK = fetch_results.LINES_PER_CHUNK, at_once
     batch = make_batch(upload=upload)
     prepare.prepare(batch.provider_batches.get())
-    provider_batch = set_part(batch, output_file_id="out", remote_id="there")
+    provider_batch = set_state(batch, output_file_id="out", remote_id="there")
     sent: list[bytes] = []  # the file grows; nothing that was in it ever goes
     try:
         for more, cut in reads:
@@ -108,7 +108,7 @@ def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
 
 
 def harvest(batch: Batch, stream: Stream, **fields: Any) -> None:
-    provider_batch = set_part(
+    provider_batch = set_state(
         batch,
         status=ProviderBatch.Status.HARVESTING,
         ended_at=batch.created_at,
@@ -123,7 +123,7 @@ def harvest(batch: Batch, stream: Stream, **fields: Any) -> None:
 
 
 def settle(batch: Batch) -> None:
-    set_part(batch, status=ProviderBatch.Status.DONE)
+    set_state(batch, status=ProviderBatch.Status.DONE)
     ProviderBatch.objects.start_settling(pk=batch.pk)
     batch.refresh_from_db()
     settle_service.settle(batch)
@@ -139,12 +139,12 @@ def check(batch: Batch, provider_batch: ProviderBatch, sent: list[bytes]) -> Non
     )
     assert batch.succeeded + batch.failed + batch.cancelled + batch.missing == batch.requests
 
-    kept = b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
-    assert len(kept) == len(set(kept))
+    stored = b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
+    assert len(stored) == len(set(stored))
     repeats = {
-        (json.loads(line)["custom_id"], json.loads(line)["id"]) for line in kept if _is(line)
+        (json.loads(line)["custom_id"], json.loads(line)["id"]) for line in stored if _is(line)
     }
-    for line in set(sent) - set(kept):  # only a repeat of what is there by its own id may go
+    for line in set(sent) - set(stored):  # only a repeat of what is there by its own id may go
         assert (json.loads(line)["custom_id"], json.loads(line)["id"]) in repeats
 
     for result in batch.results.exclude(result_chunk=None):
@@ -152,7 +152,7 @@ def check(batch: Batch, provider_batch: ProviderBatch, sent: list[bytes]) -> Non
     aside = list(UnmatchedLine.objects.filter(provider_batch=provider_batch))
     lines = b"".join(browse.download_unmatched(batch)).splitlines()
     assert len(aside) == len(lines) == len(set(lines))
-    assert set(lines) <= set(kept)
+    assert set(lines) <= set(stored)
 
 
 def _is(line: bytes) -> bool:
