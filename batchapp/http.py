@@ -1,22 +1,24 @@
-"""HTTP as our pages know it: who asks, whole page or fragment, how large a body may be."""
+"""Requests and responses of the pages: fragments, downloads, and the limit of a body."""
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.http import content_disposition_header
 from django_htmx.middleware import HtmxDetails
 
 from batchapp.models import User
 
 MIB = 1024 * 1024
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class Request(HttpRequest):
@@ -31,7 +33,7 @@ class BodyTooLarge(MultiPartParserError):
 
 
 def wants_fragment(request: Request) -> bool:
-    """Whether htmx will put the answer into a page, rather than show it as one."""
+    """Return True if htmx will put the response into a page rather than show it as a page."""
     htmx = request.htmx
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
@@ -49,24 +51,47 @@ def render_partial(
     return response
 
 
-def private(get_response: Answer) -> Answer:
-    """Keep what a person is shown out of caches that others share."""
+def download(
+    content: Iterable[bytes] | Iterable[str],
+    filename: str,
+    content_type: str = "application/jsonl",
+) -> StreamingHttpResponse:
+    """Stream ``content`` as a file to save, which no cache keeps."""
+    disposition = content_disposition_header(as_attachment=True, filename=filename)
+    headers = {"Content-Disposition": disposition, "Cache-Control": "private, no-store"}
+    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
-    def answer(request: HttpRequest) -> HttpResponseBase:
+
+class _Echo:
+    """A file that returns each text written to it, so that CSV rows can be streamed."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def download_csv(rows: Iterable[Iterable[Any]], filename: str) -> StreamingHttpResponse:
+    writer = csv.writer(_Echo())
+    return download(map(writer.writerow, rows), filename, "text/csv; charset=utf-8")
+
+
+def private(get_response: GetResponse) -> GetResponse:
+    """Middleware that keeps pages out of caches that several people share."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_cache=True)
         return response
 
-    return answer
+    return respond
 
 
 class BoundedUploadHandler(TemporaryFileUploadHandler):
-    """Puts files on disk, and refuses a body beyond ``MAX_UPLOAD_MIB`` by its announced length.
+    """Write files to disk, and refuse a body beyond ``MAX_UPLOAD_MIB`` by its announced length.
 
-    WSGI servers give us no more than was announced, so that is all there is to check. As much
-    again is read and dropped before we answer: a browser that is cut off while it sends shows a
-    broken connection instead of our sentence.
+    WSGI servers pass on no more than was announced, so the length is all there is to check. As
+    much again is read and dropped before we respond: a browser that is cut off while it sends
+    shows a broken connection instead of our sentence.
     """
 
     def handle_raw_input(
@@ -77,7 +102,9 @@ class BoundedUploadHandler(TemporaryFileUploadHandler):
         boundary: str,
         encoding: str | None = None,
     ) -> None:
-        if content_length > MIB and not _is_signed_in(self.request):
+        # Django parses a form for its CSRF token before any view checks who sends it.
+        is_signed_in = self.request is not None and self.request.user.is_authenticated
+        if content_length > MIB and not is_signed_in:
             raise BodyTooLarge("Sign in first: until then the portal takes no files.")
         limit = settings.MAX_UPLOAD_MIB * MIB
         if content_length <= limit:
@@ -90,8 +117,3 @@ class BoundedUploadHandler(TemporaryFileUploadHandler):
             f"{settings.MAX_UPLOAD_MIB:,} MiB at once. Send fewer files at once, or split the "
             "file into smaller ones."
         )
-
-
-def _is_signed_in(request: HttpRequest | None) -> bool:
-    """Django parses a form to check its token, before any view has asked who sends it."""
-    return request is not None and request.user.is_authenticated

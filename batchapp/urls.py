@@ -160,9 +160,9 @@ urlpatterns = [
     ),
     path("imports/<uuid:pk>/dismiss/", imports.import_dismiss, name="import_dismiss"),
     # Money
-    path("report/", cost_report.cost_report_detail, name="cost_report"),
-    path("report/accuracy/", estimate_accuracy.estimate_accuracy_detail, name="estimate_accuracy"),
-    path("report/batches.csv", cost_report.cost_report_download, name="cost_report_csv"),
+    path("report/", cost_report.cost_report_show, name="cost_report"),
+    path("report/accuracy/", estimate_accuracy.estimate_accuracy_show, name="estimate_accuracy"),
+    path("report/batches.csv", cost_report.cost_report_csv, name="cost_report_csv"),
     path("prices/", price_list.price_list, name="price_list"),
     path("prices/prices.csv", price_list.price_list_csv, name="price_list_csv"),
     path("prices/missing/", price_list.unpriced_model_list, name="unpriced_model_list"),

@@ -91,6 +91,7 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "template_partials.templatetags.partials",
                 "batchapp.templatetags.words",
+                "batchapp.templatetags.statuses",
                 "batchapp.templatetags.components",
             ],
             "context_processors": [

@@ -1,1 +1,1 @@
-"""What people type, read and checked; each error is a sentence that says what to do."""
+"""Forms that check what people type; each error is a sentence that says what to do."""

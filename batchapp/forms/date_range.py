@@ -1,4 +1,4 @@
-"""A range of days, as a person picks it."""
+"""A form for a range of days."""
 
 from datetime import date
 from typing import Any
@@ -17,7 +17,7 @@ class DayInput(forms.DateInput):
 
 
 class DaysForm(forms.Form):
-    """From one day to another, both included and both optional."""
+    """Both days are included in the range, and both are optional."""
 
     first = forms.DateField(label="From", required=False, widget=DayInput)
     last = forms.DateField(label="To", required=False, widget=DayInput)

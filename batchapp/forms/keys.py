@@ -1,4 +1,4 @@
-"""Provider keys. What is typed here is never put on a page again."""
+"""Forms for provider keys and webhook secrets; typed secrets are never shown again."""
 
 import re
 from base64 import b64decode
@@ -9,13 +9,9 @@ from django.core.exceptions import ValidationError
 
 from batchapp.models import Connection, User
 
-SHORTEST = 8
-"""Characters. Four are shown afterwards, so a shorter key would be half given away."""
-
-PREFIX = "whsec_"
-SHORTEST_SECRET = 16
-"""Bytes, of what a webhook is signed with; the standard asks for 24."""
-
+MIN_KEY_LENGTH = 8  # characters; pages show the last four, which is too much of a shorter key
+WEBHOOK_PREFIX = "whsec_"
+MIN_SECRET_BYTES = 16  # of a webhook secret; the standard asks for 24
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -34,21 +30,21 @@ class SecretForm(forms.Form):
         secret: str = self.cleaned_data["secret"].strip()
         if not PRINTABLE.fullmatch(secret):
             raise ValidationError(
-                "The key holds a blank or a character that keys do not have. Copy it again, all "
-                "of it and nothing else."
+                "The key contains a blank or another character that keys do not have. Copy it "
+                "again, all of it and nothing else."
             )
-        if len(secret) < SHORTEST:
+        if len(secret) < MIN_KEY_LENGTH:
             raise ValidationError("This is too short for a key. Copy it again, all of it.")
         return secret
 
 
 class WebhookForm(forms.Form):
-    """What a provider signs its webhooks with, as Standard Webhooks write it."""
+    """The secret with which a provider signs its webhooks, in the form of Standard Webhooks."""
 
     secret = forms.CharField(
         label="Secret",
         max_length=200,
-        help_text="It begins with whsec_. The provider shows it once, when the webhook is made.",
+        help_text="It begins with whsec_. The provider shows it once, with the new webhook.",
         widget=forms.PasswordInput(
             render_value=False,
             attrs={"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": ""},
@@ -58,12 +54,12 @@ class WebhookForm(forms.Form):
 
     def clean_secret(self) -> str:
         secret: str = self.cleaned_data["secret"].strip()
-        text = secret.removeprefix(PREFIX).rstrip("=")
+        text = secret.removeprefix(WEBHOOK_PREFIX).rstrip("=")
         try:
             length = len(b64decode(text + -len(text) % 4 * "=", validate=True))
         except ValueError:
             length = 0
-        if not secret.startswith(PREFIX) or length < SHORTEST_SECRET:
+        if not secret.startswith(WEBHOOK_PREFIX) or length < MIN_SECRET_BYTES:
             raise ValidationError(
                 "This is no webhook secret: it begins with whsec_, and letters, digits, +, / and "
                 "= follow. Copy it again, all of it."
@@ -85,8 +81,8 @@ class KeyForm(SecretForm):
 class OwnKeyForm(KeyForm):
     """A key of one person, for any of the connections.
 
-    One is chosen beforehand only if there is no other, or the person's projects all run there: a
-    key that goes to the wrong provider is given away.
+    A connection is preselected only if it is the only one, or if all projects of the person use
+    it: a key that is sent to the wrong provider is no longer secret.
     """
 
     connection = forms.ModelChoiceField(
@@ -100,6 +96,6 @@ class OwnKeyForm(KeyForm):
         super().__init__(*args, **kwargs)
         field = self.fields["connection"]
         if isinstance(field, forms.ModelChoiceField):
-            likely = list(Connection.objects.filter(projects__members=user).distinct()[:2])
-            known = likely or list(Connection.objects.all()[:2])
-            field.initial = known[0].pk if len(known) == 1 else None
+            connections = list(Connection.objects.filter(projects__members=user).distinct()[:2])
+            connections = connections or list(Connection.objects.all()[:2])
+            field.initial = connections[0].pk if len(connections) == 1 else None

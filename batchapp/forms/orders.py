@@ -1,4 +1,4 @@
-"""What a person decides about a batch: its name, its window, and the key that pays."""
+"""Forms for the choices of an order: name, completion window, and provider key."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ else:
 
 
 class KeyField(_KeyChoice):
-    """One of the provider keys a person may run a batch on; the project's come first."""
+    """One of the provider keys that a person may use; the keys of the project come first."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("error_messages", {}).setdefault(
@@ -25,16 +25,16 @@ class KeyField(_KeyChoice):
         )
         super().__init__(queryset=ProviderKey.objects.none(), **kwargs)
 
-    def offer(self, user: User, project: Project, *, besides: ProviderKey | None = None) -> None:
+    def offer(self, user: User, project: Project, *, exclude: ProviderKey | None = None) -> None:
         keys = ProviderKey.objects.usable_by(user, project)
-        if besides:
-            keys = keys.exclude(pk=besides.pk)
+        if exclude:
+            keys = keys.exclude(pk=exclude.pk)
         self.queryset = keys.order_by(F("project").asc(nulls_last=True), "created_at")
 
     def to_python(self, value: Any) -> ProviderKey | None:
         try:
             return super().to_python(value)
-        except ValidationError as exc:  # also of a text that is no id at all
+        except ValidationError as exc:  # also raised for a text that is no id
             raise ValidationError(
                 self.error_messages["invalid_choice"], code="invalid_choice"
             ) from exc
@@ -44,8 +44,6 @@ class KeyField(_KeyChoice):
 
 
 class FindFileForm(forms.Form):
-    """Which of a project's files a list shows."""
-
     q = forms.CharField(
         label="Search",
         required=False,
@@ -55,12 +53,12 @@ class FindFileForm(forms.Form):
 
 
 class OrderForm(forms.Form):
-    """What it takes to run a file; it travels in addresses, so that nothing typed is lost."""
+    """The choices of an order, carried in addresses so that nothing typed is lost."""
 
     name = forms.CharField(
         max_length=200,
         required=False,
-        help_text="What you will look for later, here and in the list of batches.",
+        help_text="The name in the list of batches.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     window = forms.ChoiceField(
@@ -92,14 +90,14 @@ class OrderForm(forms.Form):
         for name in ("window", "fallback"):
             windows = self.fields[name]
             if isinstance(windows, forms.ChoiceField):
-                windows.choices = [(each, each) for each in upload.project.connection.windows]
+                windows.choices = [(row, row) for row in upload.project.connection.windows]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         return name or place_order.default_name(self.upload)
 
     def clean_fallback(self) -> str:
-        """One that leaves no more time than the window itself is none: no box need be unticked."""
+        """Ignore a fallback window that is not longer than the window itself."""
         fallback: str = self.cleaned_data["fallback"]
         is_longer = windows.is_longer(fallback, self.cleaned_data.get("window", ""))
         return fallback if is_longer else ""
@@ -114,10 +112,10 @@ class OrderForm(forms.Form):
 
 
 class SubmitForm(OrderForm):
-    """The same, decided. ``submission`` makes a second click name the same batch.
+    """The order that is submitted; ``submission`` lets a second click lead to the same batch.
 
-    ``shown`` tells at which prices the page was looked at, ``seen`` when. ``readiness`` is the
-    worst that a look at the provider found, "" if nobody looked; the person may know better.
+    ``shown`` stands for the prices that the page showed, and ``seen`` for the time. ``readiness``
+    is the worst level that the checks at the provider found, "" if they were not made.
     """
 
     submission = forms.UUIDField(widget=forms.HiddenInput)
@@ -128,20 +126,20 @@ class SubmitForm(OrderForm):
 
     def clean(self) -> None:
         super().clean()
-        found = self.cleaned_data.get("readiness")
-        if found == readiness.Mark.CANNOT:
+        level = self.cleaned_data.get("readiness")
+        if level == readiness.Level.IMPOSSIBLE:
             raise ValidationError(
                 "The provider would refuse this batch. Do what “Ready to run?” says first."
             )
-        if found == readiness.Mark.STOPS and not self.cleaned_data.get("all_the_same"):
+        if level == readiness.Level.BLOCKER and not self.cleaned_data.get("all_the_same"):
             raise ValidationError(
-                "Something stands in the way of this batch. Do what “Ready to run?” says, or tick "
-                "“Submit all the same”."
+                "A check found a problem with this batch. Do what “Ready to run?” says, or tick "
+                "“Submit anyway”."
             )
 
 
 class TryAgainForm(forms.Form):
-    """Which key to go on with; left empty, the one it has, unless that is not to be spent."""
+    """The key to go on with; empty keeps the present key, unless it may not be used any more."""
 
     key = KeyField(label="Provider key", required=False)
 
@@ -151,6 +149,6 @@ class TryAgainForm(forms.Form):
         super().__init__(*args, **kwargs)
         key = self.fields["key"]
         if isinstance(key, KeyField):
-            key.offer(user, batch.project, besides=batch.key)
+            key.offer(user, batch.project, exclude=batch.key)
             key.required = not keeps_key
             key.empty_label = f"{batch.key}, as before" if keeps_key else "Choose a key"

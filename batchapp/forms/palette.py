@@ -1,4 +1,4 @@
-"""What a person calls the place they want to go to."""
+"""The search field of the command palette."""
 
 from django import forms
 

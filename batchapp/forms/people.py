@@ -1,4 +1,4 @@
-"""What people say about themselves, and how they prove who they are."""
+"""Forms for a person's name, and for signing in."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from batchapp.models import FailedSignIn
 
-ATTEMPTS = 10
-PAUSE = timedelta(minutes=15)
-KEPT = timedelta(hours=1)
+MAX_ATTEMPTS = 10  # wrong passwords within LOCK_TIME
+LOCK_TIME = timedelta(minutes=15)
+KEEP_FAILURES = timedelta(hours=1)
 
 
 class NameForm(forms.Form):
@@ -30,10 +30,11 @@ class NameForm(forms.Form):
 
 
 class SignInForm(AuthenticationForm):
-    """Takes no password any more after ``ATTEMPTS`` wrong ones within ``PAUSE``.
+    """Refuse every password after ``MAX_ATTEMPTS`` wrong passwords within ``LOCK_TIME``.
 
-    They are counted by e-mail address and network address, whether or not there is an account: a
-    stranger elsewhere cannot lock a person out. Behind a proxy the network address is the proxy's.
+    Wrong passwords are counted by e-mail address and network address, whether or not the account
+    exists: a stranger elsewhere cannot lock a person out. Behind a proxy the network address is
+    the address of the proxy.
     """
 
     error_messages = {
@@ -44,9 +45,9 @@ class SignInForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         email = self.cleaned_data.get("username", "").strip().lower()[:254]
-        who = {"email": email, "address": self._address()}
-        failed = FailedSignIn.objects.filter(**who)
-        if failed.filter(at__gt=timezone.now() - PAUSE).count() >= ATTEMPTS:
+        source = {"email": email, "address": self._address()}
+        failed = FailedSignIn.objects.filter(**source)
+        if failed.filter(at__gt=timezone.now() - LOCK_TIME).count() >= MAX_ATTEMPTS:
             raise ValidationError(
                 "There were too many wrong passwords in a row. Wait a quarter of an hour, then "
                 "try again; or ask an operator for a new password."
@@ -54,8 +55,8 @@ class SignInForm(AuthenticationForm):
         try:
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:
-            FailedSignIn.objects.filter(at__lt=timezone.now() - KEPT).delete()
-            FailedSignIn.objects.create(**who)
+            FailedSignIn.objects.filter(at__lt=timezone.now() - KEEP_FAILURES).delete()
+            FailedSignIn.objects.create(**source)
             raise
         if self.get_user():
             failed.delete()
@@ -66,7 +67,7 @@ class SignInForm(AuthenticationForm):
 
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):
-    """The same for the operators' desk, which also asks whether the person is one."""
+    """The sign-in to the admin, which accepts only operators."""
 
     error_messages = {
         **SignInForm.error_messages,

@@ -1,4 +1,4 @@
-"""Projects and the people in them."""
+"""Forms for projects and their members."""
 
 import unicodedata
 from typing import Any
@@ -10,20 +10,18 @@ from django.utils.text import slugify
 
 from batchapp.models import Connection, Membership, Project, User
 
-RESERVED = {"new"}
-"""Slugs that the portal's own addresses use."""
-
-LONGEST = 100
-INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
-TURNERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""They turn the text after them around: a name must not change what stands beside it."""
+RESERVED_SLUGS = {"new"}  # addresses of the portal itself
+MAX_NAME_LENGTH = 100  # characters
+INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}
+# Characters that change the direction of the text after a name.
+DIRECTION_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 class NamedForm(forms.Form):
-    """What a project is called, in any script."""
+    """The name of a project, in any script."""
 
     name = forms.CharField(
-        max_length=LONGEST,
+        max_length=MAX_NAME_LENGTH,
         widget=forms.TextInput(attrs={"dir": "auto", "autocomplete": "off"}),
         error_messages={
             "required": "Give the project a name.",
@@ -34,17 +32,17 @@ class NamedForm(forms.Form):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if any(each in TURNERS for each in name):
+        if any(char in DIRECTION_MARKS for char in name):
             raise ValidationError(
-                "The name holds invisible characters that turn text around. Type it anew."
+                "The name has invisible characters that turn text around. Type it again."
             )
-        if all(unicodedata.category(each) in INVISIBLE for each in name):
-            raise ValidationError("The name holds nothing that can be seen. Type it anew.")
+        if all(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in name):
+            raise ValidationError("The name has no visible character. Type it again.")
         return name
 
 
 class ProjectForm(NamedForm):
-    """None of several connections is chosen beforehand: it says who is paid, and it stays."""
+    """No connection is preselected among several: it decides who is paid, and is never changed."""
 
     connection = forms.ModelChoiceField(
         queryset=Connection.objects.all(),
@@ -61,21 +59,21 @@ class ProjectForm(NamedForm):
         if len(connections) == 1:
             self.fields["connection"].initial = connections[0].pk
 
-    def make(self) -> Project:
-        """The project that was asked for, under an address of its own, unsaved.
+    def unsaved_project(self) -> Project:
+        """Return the project with a slug that no other project has.
 
-        A name without Latin letters or digits gets an address that is only an address.
+        A name without Latin letters or digits gets a random slug.
         """
         name = self.cleaned_data["name"]
         slug = slugify(name)[:50].strip("-")
-        if not slug or slug in RESERVED or Project.objects.filter(slug=slug).exists():
-            mark = get_random_string(6, "abcdefghijkmnpqrstuvwxyz23456789")
-            slug = f"{slug or 'project'}-{mark}"
+        if not slug or slug in RESERVED_SLUGS or Project.objects.filter(slug=slug).exists():
+            suffix = get_random_string(6, "abcdefghijkmnpqrstuvwxyz23456789")
+            slug = f"{slug or 'project'}-{suffix}"
         return Project(name=name, slug=slug, connection=self.cleaned_data["connection"])
 
 
 class MemberForm(forms.Form):
-    """Somebody who has an account, by e-mail address."""
+    """A person with an account, named by e-mail address."""
 
     email = forms.EmailField(
         label="E-mail address",
@@ -101,8 +99,6 @@ class MemberForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    """Whom to give which role."""
-
     membership = forms.ModelChoiceField(queryset=Membership.objects.none())
     role = forms.ChoiceField(
         choices=Membership.Role,

@@ -1,4 +1,4 @@
-"""What a spending report is of."""
+"""The filters of the cost report."""
 
 from datetime import date
 
@@ -11,7 +11,7 @@ GROUP_NAMES = {"project": "Project", "user": "Person", "model": "Model"}
 
 
 class ReportForm(DaysForm):
-    """Lives in the page's address; an empty range is this month so far."""
+    """Filters taken from the page's address; an empty range means this month so far."""
 
     by = forms.ChoiceField(label="Group by", required=False, choices=list(GROUP_NAMES.items()))
     project = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
@@ -20,14 +20,14 @@ class ReportForm(DaysForm):
     sandbox = forms.BooleanField(required=False, label="With sandbox batches")
 
     def scope(self, today: date) -> Scope:
-        """What to add up; the whole form must be valid, or it is this month."""
-        asked = self.cleaned_data if self.is_valid() else {}
-        last = asked.get("last") or today
+        """Return the scope of the report; an invalid form means this month so far."""
+        cleaned = self.cleaned_data if self.is_valid() else {}
+        last = cleaned.get("last") or today
         return Scope(
-            first=asked.get("first") or last.replace(day=1),
+            first=cleaned.get("first") or last.replace(day=1),
             last=last,
-            project=asked.get("project", ""),
-            user=asked.get("user", ""),
-            model=asked.get("model", ""),
-            with_sandbox=asked.get("sandbox", False),
+            project=cleaned.get("project", ""),
+            user=cleaned.get("user", ""),
+            model=cleaned.get("model", ""),
+            with_sandbox=cleaned.get("sandbox", False),
         )

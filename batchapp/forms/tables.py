@@ -1,4 +1,4 @@
-"""Tables as people send them, and what is to be made of each row."""
+"""Forms for tables, for the prompt settings of their rows, and for prompt templates."""
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -8,15 +8,15 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 
 from batchapp.domain.request_files.rules.request_rules import check_model
-from batchapp.domain.tables import row_requests, table_reader
+from batchapp.domain.tables import csv_rows, row_requests
 from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.domain.tables.row_requests import EMBEDDINGS, PromptSettings
 from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 from batchapp.models import Connection, Project, PromptTemplate, SourceTable
 
-PASTED = "pasted table.csv"
-LONGEST_PROMPT = 200_000
+PASTED_NAME = "pasted table.csv"
+MAX_PROMPT_LENGTH = 200_000  # characters
 CHAT = "/v1/chat/completions"
 
 
@@ -27,7 +27,7 @@ else:
 
 
 class PromptTemplateField(_TemplateChoice):
-    """One of a project's templates; also a text that is no id at all is no choice."""
+    """One of a project's prompt templates; a text that is no id is an invalid choice."""
 
     def to_python(self, value: Any) -> PromptTemplate | None:
         try:
@@ -37,7 +37,7 @@ class PromptTemplateField(_TemplateChoice):
 
 
 class TableForm(forms.Form):
-    """A table as a file or from a clipboard, and perhaps the template to use on it."""
+    """A table as a file or as pasted text, and an optional prompt template for it."""
 
     file = forms.FileField(
         required=False,
@@ -50,7 +50,7 @@ class TableForm(forms.Form):
         required=False,
         empty_label="None: write a prompt next",
         help_text="A prompt that this project saved, with its model and settings.",
-        error_messages={"invalid_choice": "Choose one of the project's templates."},
+        error_messages={"invalid_choice": "Choose one of the project's prompt templates."},
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -60,66 +60,64 @@ class TableForm(forms.Form):
             template.queryset = project.templates.all()
 
     def clean(self) -> dict[str, Any]:
-        asked: dict[str, Any] = self.cleaned_data
-        file, pasted = asked.get("file"), asked.get("pasted", "")
+        cleaned: dict[str, Any] = self.cleaned_data
+        file, pasted = cleaned.get("file"), cleaned.get("pasted", "")
         if not file and not pasted.strip():
             raise ValidationError("Choose a table first, or paste one: CSV, TSV or .xlsx.")
         if file and pasted.strip():
             raise ValidationError("Send a file or what you pasted, not both: clear one of them.")
         if file and not file.size:
             raise ValidationError(f"{file.name} is empty. Its first row must name the columns.")
-        return asked
+        return cleaned
 
     @property
     def content(self) -> "File[bytes]":
-        """What was sent; forms send every line's end as CR LF, whatever was pasted."""
+        """The bytes that were sent; forms turn every line end of pasted text into CR LF."""
         if file := self.cleaned_data.get("file"):
             return cast("File[bytes]", file)
         text: str = self.cleaned_data["pasted"].replace("\r\n", "\n").strip("\n")
-        return ContentFile(text.encode(errors="replace"), PASTED)
+        return ContentFile(text.encode(errors="replace"), PASTED_NAME)
 
 
 class ReadingForm(forms.Form):
-    """How to read a table, where what was found out is wrong."""
+    """How to read a table if the detected options are wrong."""
 
     sheet = forms.ChoiceField(required=False)
-    encoding = forms.ChoiceField(
-        required=False, choices=[("", "Find out"), *ENCODING_NAMES.items()]
-    )
+    encoding = forms.ChoiceField(required=False, choices=[("", "Detect"), *ENCODING_NAMES.items()])
     delimiter = forms.ChoiceField(
         required=False,
         label="Cells are separated by",
-        choices=[("", "Find out"), *table_reader.DELIMITERS.items()],
+        choices=[("", "Detect"), *csv_rows.DELIMITERS.items()],
     )
 
     def __init__(self, *args: Any, table: SourceTable, **kwargs: Any) -> None:
-        kwargs.setdefault("initial", table.asked._asdict())
+        kwargs.setdefault("initial", table.read_options._asdict())
         super().__init__(*args, **kwargs)
         sheet = self.fields["sheet"]
         if isinstance(sheet, forms.ChoiceField):
-            sheet.choices = [(each, each) for each in table.sheets]
+            sheet.choices = [(sheet, sheet) for sheet in table.sheets]
         for name in ("encoding", "delimiter") if table.sheets else ("sheet",):
             del self.fields[name]
 
     @property
-    def asked(self) -> ReadOptions:
+    def read_options(self) -> ReadOptions:
         return ReadOptions(**self.cleaned_data)
 
 
 class PromptSettingsForm(forms.Form):
-    """What every row becomes."""
+    """The settings that turn every row into a request."""
 
     system = forms.CharField(
         label="System prompt",
         required=False,
         strip=False,
-        max_length=LONGEST_PROMPT,
+        max_length=MAX_PROMPT_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto", "data-template": ""}),
-        help_text="What the model is told before each row. May name columns as well.",
+        help_text="Instructions to the model before each row. They may name columns as well.",
     )
     prompt = forms.CharField(
         strip=False,
-        max_length=LONGEST_PROMPT,
+        max_length=MAX_PROMPT_LENGTH,
         widget=forms.Textarea(attrs={"rows": 6, "dir": "auto", "data-template": ""}),
         help_text="Sent for each row, with every {column} replaced by its cell. Write {{ and }} "
         "for braces that are meant as text.",
@@ -139,7 +137,7 @@ class PromptSettingsForm(forms.Form):
         required=False,
         min_value=1,
         max_value=MAX_OUTPUT,
-        help_text="Of each answer. Without it, nothing bounds what an answer costs.",
+        help_text="Of each answer. Without a limit, nothing bounds the cost of an answer.",
     )
     temperature = forms.FloatField(
         required=False,
@@ -159,7 +157,7 @@ class PromptSettingsForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"list": "columns", "autocomplete": "off"}),
         help_text="Becomes the custom_id; empty to number the rows. Names that providers refuse "
-        "get a short stand-in, with a list of which is which.",
+        "are replaced by a short id, and a list shows which id stands for which name.",
     )
     image_column = forms.CharField(
         label="Column with images",
@@ -175,7 +173,7 @@ class PromptSettingsForm(forms.Form):
             ("keep", "is sent with nothing in its place"),
         ],
     )
-    twins = forms.ChoiceField(
+    duplicate_ids = forms.ChoiceField(
         label="A name that an earlier row has",
         choices=[("stop", "is an error"), ("suffix", "gets the row's number behind it")],
     )
@@ -185,12 +183,12 @@ class PromptSettingsForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.columns = columns
-        known = connection.prices.exclude(model__contains="*").order_by("model")
-        self.models = list(known.values_list("model", flat=True).distinct())
+        prices = connection.prices.exclude(model__contains="*").order_by("model")
+        self.models = list(prices.values_list("model", flat=True).distinct())
 
     @staticmethod
     def values_of(prompt_settings: PromptSettings) -> dict[str, Any]:
-        """What the fields hold for ``recipe``."""
+        """Return the values of the fields for ``prompt_settings``."""
         values: dict[str, Any] = msgspec.to_builtins(prompt_settings)
         schema = values.pop("response_schema")
         text = msgspec.json.format(msgspec.json.encode(schema)).decode() if schema else ""
@@ -228,19 +226,19 @@ class PromptSettingsForm(forms.Form):
 
     @property
     def prompt_settings(self) -> PromptSettings:
-        asked = self.cleaned_data
+        cleaned = self.cleaned_data
         return PromptSettings(
-            model=asked["model"],
-            prompt=asked["prompt"],
-            system=asked["system"],
-            id_column=asked["id_column"] or None,
-            image_column=asked["image_column"] or None,
-            max_tokens=asked["max_tokens"],
-            temperature=asked["temperature"],
-            response_schema=asked["schema"],
-            url=asked["url"],
-            empty=cast(Literal["keep", "skip", "stop"], asked["empty"]),
-            twins=cast(Literal["stop", "suffix"], asked["twins"]),
+            model=cleaned["model"],
+            prompt=cleaned["prompt"],
+            system=cleaned["system"],
+            id_column=cleaned["id_column"] or None,
+            image_column=cleaned["image_column"] or None,
+            max_tokens=cleaned["max_tokens"],
+            temperature=cleaned["temperature"],
+            response_schema=cleaned["schema"],
+            url=cleaned["url"],
+            empty=cast(Literal["keep", "skip", "stop"], cleaned["empty"]),
+            duplicate_ids=cast(Literal["stop", "suffix"], cleaned["duplicate_ids"]),
             unsafe_ids="hash",
         )
 
@@ -260,11 +258,11 @@ class PromptSettingsForm(forms.Form):
 
 
 class PromptTemplateForm(forms.Form):
-    """Under which name to keep a recipe."""
+    """The name under which prompt settings are saved."""
 
     name = forms.CharField(
         max_length=100,
         widget=forms.TextInput(attrs={"list": "templates", "autocomplete": "off", "dir": "auto"}),
-        help_text="A name that is taken gets a new version; files say which version made them.",
-        error_messages={"required": "Give the template a name."},
+        help_text="A name in use gets a new version; files record the version that made them.",
+        error_messages={"required": "Give the prompt template a name."},
     )

@@ -1,4 +1,4 @@
-"""What can be done about a batch: a few buttons in the order people want them, and more."""
+"""The actions on the page of a batch: a few buttons in the order of use, and a menu."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -8,13 +8,12 @@ from django.urls import reverse
 from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batch_summary import Summary
 
-FEW = 4
-"""Buttons that fit beside the status; with more than that the last of them are in a menu."""
+MAX_BUTTONS = 4  # as many fit beside the status; with more actions the last are in a menu
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedControls:
-    """What can be asked of a batch as it is now."""
+    """The controls that the present state of a batch allows."""
 
     pause: bool
     resume: bool
@@ -22,28 +21,30 @@ class AllowedControls:
 
 
 def allowed_controls_of(summary: Summary, *, may_spend: bool) -> AllowedControls:
-    """Read from ``summary`` alone, without a query.
+    """Decide from ``summary`` alone, without a query.
 
-    ``may_spend`` says whether more of it may run on the key that it has.
+    ``may_spend`` says that more of the batch may run on its present key.
     """
     batch = summary.batch
     is_under_way = batch.status == Batch.Status.RUNNING and not batch.cancel_requested_at
-    is_reopenable = batch.is_over and batch.connection.has_retry and summary.provider_batches
+    can_retry_in_place = (
+        batch.is_over
+        and batch.connection.has_retry
+        and may_spend
+        and batch.failed + batch.cancelled + batch.missing
+        and summary.provider_batches
+        and all(row.remote_id for row in summary.provider_batches)
+    )
     return AllowedControls(
         pause=is_under_way and not batch.pause_requested_at,
         resume=is_under_way and bool(batch.pause_requested_at) and may_spend,
-        retry_in_place=bool(
-            is_reopenable
-            and may_spend
-            and batch.failed + batch.cancelled + batch.missing
-            and all(provider_batch.remote_id for provider_batch in summary.provider_batches)
-        ),
+        retry_in_place=bool(can_retry_in_place),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button; ``tone`` is "main", "danger" or "", and ``is_dialog`` if it asks first."""
+    """A button; ``tone`` is "main", "danger" or "", and ``is_dialog`` if a dialog opens."""
 
     id: str
     label: str
@@ -55,15 +56,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """Those that are seen at once, and those in the menu; at most one of them is the main one."""
+    """The visible buttons and the entries of the menu; at most one of them has tone "main"."""
 
-    shown: list[Action]
-    more: list[Action]
+    buttons: list[Action]
+    menu: list[Action]
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What there is to do something with."""
+class ActionFacts:
+    """The right to change the batch, and the files that a person can act on."""
 
     can_write: bool
     can_retry: bool
@@ -71,63 +72,64 @@ class Means:
     has_errors: bool
 
 
-def actions_of(summary: Summary, offers: AllowedControls, means: Means) -> Actions:
-    """What moves the batch comes first while it runs, what came of it when it is over."""
+def actions_of(summary: Summary, controls: AllowedControls, facts: ActionFacts) -> Actions:
+    """Return the controls first while the batch runs, and its results first when it is over."""
     batch = summary.batch
-    steering = _steering(summary, offers) if means.can_write else []
-    results = _results(batch, means, is_main=not any(each.tone == "main" for each in steering))
-    again = _again(batch, offers, means) if means.can_write else []
+    control_actions = _control_actions(summary, controls) if facts.can_write else []
+    has_main = any(action.tone == "main" for action in control_actions)
+    results = _result_actions(batch, facts, is_main=not has_main)
+    reruns = _rerun_actions(batch, controls, facts) if facts.can_write else []
     if not batch.is_over:
-        shown, more = [results[0], *steering], [*results[1:], *again]
-    elif means.has_errors and again:
-        shown, more = [*results[:-1], again[0]], [results[-1], *again[1:]]
+        buttons, menu = [results[0], *control_actions], [*results[1:], *reruns]
+    elif facts.has_errors and reruns:
+        buttons, menu = [*results[:-1], reruns[0]], [results[-1], *reruns[1:]]
     else:
-        shown, more = [*results, *again[:1]], again[1:]
-    is_few = len(shown) + len(more) <= FEW
-    return Actions([*shown, *more], []) if is_few else Actions(shown, more)
+        buttons, menu = [*results, *reruns[:1]], reruns[1:]
+    if len(buttons) + len(menu) <= MAX_BUTTONS:
+        return Actions([*buttons, *menu], [])
+    return Actions(buttons, menu)
 
 
-def _results(batch: Batch, means: Means, *, is_main: bool) -> list[Action]:
+def _result_actions(batch: Batch, facts: ActionFacts, *, is_main: bool) -> list[Action]:
     so_far = "" if batch.is_over else " so far"
     tone = "main" if batch.is_over and is_main else ""
-    browse = reverse("result_list", args=[batch.pk])
-    found = [Action("browse-results", "Browse results", "list", browse, tone)]
-    for has, kind, name in (
-        (means.has_output, ResultChunk.Kind.OUTPUT, "results"),
-        (means.has_errors, ResultChunk.Kind.ERROR, "errors"),
+    url = reverse("result_list", args=[batch.pk])
+    actions = [Action("browse-results", "Browse results", "list", url, tone)]
+    for has_file, kind, name in (
+        (facts.has_output, ResultChunk.Kind.OUTPUT, "results"),
+        (facts.has_errors, ResultChunk.Kind.ERROR, "errors"),
     ):
-        if has:
+        if has_file:
             url = reverse("batch_download", args=[batch.pk, kind])
-            found.append(Action(f"get-{kind.value}", f"Download {name}{so_far}", "down", url))
-    return found
+            actions.append(Action(f"get-{kind.value}", f"Download {name}{so_far}", "down", url))
+    return actions
 
 
-def _again(batch: Batch, offers: AllowedControls, means: Means) -> list[Action]:
-    """What takes the least comes first; it is seldom wanted to run all of it again."""
-    found = []
-    if means.can_retry:
-        url = reverse("batch_retry", args=[batch.pk])
-        found.append(Action("retry", "Retry…", "swap", url))
-    if offers.retry_in_place:
-        found.append(_dialog(batch, "retry_in_place", "Retry in place…", "redo"))
+def _rerun_actions(batch: Batch, controls: AllowedControls, facts: ActionFacts) -> list[Action]:
+    """Return the ways to run requests again; the one that runs the fewest comes first."""
+    actions = []
+    if facts.can_retry:
+        actions.append(Action("retry", "Retry…", "swap", reverse("batch_retry", args=[batch.pk])))
+    if controls.retry_in_place:
+        actions.append(_dialog(batch, "retry_in_place", "Retry in place…", "redo"))
     if batch.is_over:
         query = urlencode({"window": batch.window})
         url = f"{reverse('order_choose_window', args=[batch.upload_id])}?{query}"
-        found.append(Action("run-again", "Run the file again", "file", url))
-    return found
+        actions.append(Action("run-again", "Run the file again", "file", url))
+    return actions
 
 
-def _steering(summary: Summary, offers: AllowedControls) -> list[Action]:
-    found = []
-    if offers.resume:
-        found.append(_dialog(summary.batch, "resume", "Resume…", "play", "main"))
-    if offers.pause:
-        found.append(_dialog(summary.batch, "pause", "Pause…", "pause"))
+def _control_actions(summary: Summary, controls: AllowedControls) -> list[Action]:
+    actions = []
+    if controls.resume:
+        actions.append(_dialog(summary.batch, "resume", "Resume…", "play", "main"))
+    if controls.pause:
+        actions.append(_dialog(summary.batch, "pause", "Pause…", "pause"))
     if summary.can_be_cancelled:
-        found.append(_dialog(summary.batch, "cancel", "Cancel…", "stop", "danger"))
-    return found
+        actions.append(_dialog(summary.batch, "cancel", "Cancel…", "stop", "danger"))
+    return actions
 
 
-def _dialog(batch: Batch, wish: str, label: str, icon: str, tone: str = "") -> Action:
-    url = reverse(f"batch_{wish}", args=[batch.pk])
-    return Action(wish.replace("_", "-"), label, icon, url, tone, is_dialog=True)
+def _dialog(batch: Batch, verb: str, label: str, icon: str, tone: str = "") -> Action:
+    url = reverse(f"batch_{verb}", args=[batch.pk])
+    return Action(verb.replace("_", "-"), label, icon, url, tone, is_dialog=True)

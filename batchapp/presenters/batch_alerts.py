@@ -1,4 +1,4 @@
-"""What somebody should be told of a batch that runs, and whose fault it is if nothing is heard."""
+"""The warnings about a running batch, and who causes the delay when there is no news."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,24 +6,22 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from batchapp.domain.alert_rules import failed_percent, overrun, standstill
+from batchapp.domain.alert_rules import alarming_failed_percent, find_overrun, is_standing_still
 from batchapp.domain.progress import TimeLeft, last_progress_at, time_left
 from batchapp.models import Batch, Connection, LeasedRow, ProviderBatch
 from batchapp.services.lifecycle.poll import progress_marks_at
 from batchapp.templatetags.words import ago_or_in, roughly
 
-LATE_LOOK = timedelta(minutes=5)
-"""After which nobody should wonder alone why nothing moves."""
-
+EXPLAIN_SILENCE_AFTER = timedelta(minutes=5)  # without news, pages say whose delay it is
 AT_PROVIDER = {ProviderBatch.Status.RUNNING, ProviderBatch.Status.HARVESTING}
-BILLED = "Requests that are late still run and are billed."
+BILLED_NOTE = "Requests that are late still run and are billed."
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """``label`` is for a pill in lists, "" if another pill says it already.
+    """``label`` is for a pill in lists; "" if another pill says it already.
 
-    ``is_costly`` if going on may be money for nothing, so that cancelling is offered beside it.
+    ``is_costly`` means that going on may waste money, so that cancelling is offered beside it.
     """
 
     label: str
@@ -31,7 +29,7 @@ class Alert:
     icon: str
     text: str
     is_costly: bool = False
-    wants_reason: bool = False
+    shows_common_error: bool = False
 
     @property
     def note(self) -> str:
@@ -39,24 +37,25 @@ class Alert:
 
 
 def alerts_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> tuple[Alert, ...]:
-    """The most urgent first; of what is over, stops already or was never sent, none."""
-    open_parts = [
-        provider_batch for provider_batch in provider_batches if _is_working(provider_batch)
-    ]
+    """Return the most urgent alert first.
+
+    A batch that is over, is being stopped or was never sent has no alerts.
+    """
+    at_provider = [row for row in provider_batches if _is_at_provider(row)]
     is_stopping = batch.cancel_requested_at or batch.pause_requested_at
-    if not open_parts or batch.status != Batch.Status.RUNNING or is_stopping:
+    if not at_provider or batch.status != Batch.Status.RUNNING or is_stopping:
         return ()
-    found = list(_failures(batch, provider_batches))
-    if not silence_of(batch.connection) and not lateness_of(batch, provider_batches):
-        found += _standstill(batch, open_parts)
-    return (*found, *_lateness(batch, open_parts))
+    alerts = list(_many_errors(batch, provider_batches))
+    if not provider_silence(batch.connection) and not portal_delay(batch, provider_batches):
+        alerts += _standstill(batch, at_provider)
+    return (*alerts, *_overrun(batch, at_provider))
 
 
-def silence_of(connection: Connection) -> str:
-    """That nothing is heard because its provider does not answer; "" if it is not that."""
+def provider_silence(connection: Connection) -> str:
+    """Return a sentence that the provider does not answer; "" if it does."""
     now = timezone.now()
-    until, since = connection.resting_until, connection.down_since
-    if not until or not since or until < now - LATE_LOOK:
+    until, since = connection.backoff_until, connection.down_since
+    if not until or not since or until < now - EXPLAIN_SILENCE_AFTER:
         return ""
     return (
         f"{connection} has not answered for {roughly(now - since)}. The portal keeps trying; "
@@ -64,124 +63,101 @@ def silence_of(connection: Connection) -> str:
     )
 
 
-def lateness_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> str:
-    """That nothing is heard because the portal itself is late; "" if it is not that."""
+def portal_delay(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> str:
+    """Return a sentence that the portal itself is late with ``batch``; "" if it is not."""
     connection, now = batch.connection, timezone.now()
-    if silence_of(connection):
+    if provider_silence(connection):
         return ""
-    running = [
-        provider_batch
-        for provider_batch in provider_batches
-        if provider_batch.status == ProviderBatch.Status.RUNNING
-    ]
-    looked = [
-        at
-        for provider_batch in running
-        if (at := provider_batch.polled_at or provider_batch.submitted_at)
-    ]
-    if looked and max(looked) < now - max(LATE_LOOK, 2 * connection.patience):
-        return _late(f"last looked {ago_or_in(max(looked))}", connection)
-    waiting = [row.next_check_at for row in (batch, *provider_batches) if not _is_held(row, now)]
-    meant = min((at for at in waiting if at), default=now)
-    if meant < now - LATE_LOOK:
-        return _late(f"was to go on with it {ago_or_in(meant)}", connection)
+    running = [row for row in provider_batches if row.status == ProviderBatch.Status.RUNNING]
+    polled = [at for row in running if (at := row.polled_at or row.submitted_at)]
+    limit = max(EXPLAIN_SILENCE_AFTER, 2 * connection.key_poll_timeout)
+    if polled and max(polled) < now - limit:
+        return _delay_text(f"last looked {ago_or_in(max(polled))}", connection)
+    waiting = [row.next_check_at for row in (batch, *provider_batches) if not _is_leased(row, now)]
+    planned = min((at for at in waiting if at), default=now)
+    if planned < now - EXPLAIN_SILENCE_AFTER:
+        return _delay_text(f"was to go on with it {ago_or_in(planned)}", connection)
     return ""
 
 
-def _late(what: str, connection: Connection) -> str:
+def _delay_text(fact: str, connection: Connection) -> str:
     return (
-        f"The portal {what}: it is late, not {connection}. If this stays, tell the operator that "
+        f"The portal {fact}: it is late, not {connection}. If this stays, tell the operator that "
         "no worker runs."
     )
 
 
-def _is_held(row: LeasedRow, now: datetime) -> bool:
-    """Whether a worker is at it, which for large results takes its time."""
+def _is_leased(row: LeasedRow, now: datetime) -> bool:
+    """Return True while a worker has ``row``, which for large results takes its time."""
     return bool(row.leased_until and row.leased_until > now)
 
 
-def left_of(provider_batches: Sequence[ProviderBatch]) -> TimeLeft | None:
-    """How long the slowest part still takes; only while the provider works on all that is open."""
-    open_parts = [
-        provider_batch
-        for provider_batch in provider_batches
-        if provider_batch.status not in ProviderBatch.OVER and not provider_batch.ended_at
+def time_left_of(provider_batches: Sequence[ProviderBatch]) -> TimeLeft | None:
+    """Return the time that the slowest provider batch still takes.
+
+    None unless the provider works on all open ones and each has a known pace.
+    """
+    open_batches = [
+        row
+        for row in provider_batches
+        if row.status not in ProviderBatch.OVER and not row.ended_at
     ]
-    if not open_parts or not all(_is_working(provider_batch) for provider_batch in open_parts):
+    if not open_batches or not all(_is_at_provider(row) for row in open_batches):
         return None
-    found = [
-        time_left(_marks(provider_batch), _total(provider_batch)) for provider_batch in open_parts
-    ]
-    ranges = [each for each in found if each]
-    if len(ranges) < len(found):
+    times = [time_left(_marks(row), _total(row)) for row in open_batches]
+    known = [time for time in times if time]
+    if len(known) < len(times):
         return None
-    return TimeLeft(max(each.least for each in ranges), max(each.most for each in ranges))
+    return TimeLeft(max(time.least for time in known), max(time.most for time in known))
 
 
-def _is_working(provider_batch: ProviderBatch) -> bool:
-    """Whether its provider has not finished it; meanwhile its first results may be fetched."""
+def _is_at_provider(provider_batch: ProviderBatch) -> bool:
+    """Return True until the provider has finished; first results may be fetched before that."""
     return provider_batch.status in AT_PROVIDER and not provider_batch.ended_at
 
 
 def _marks(provider_batch: ProviderBatch) -> list[list[float]]:
-    """Those that are kept, and the last look."""
-    seen = provider_batch.polled_at
-    return (
-        progress_marks_at(provider_batch, seen, provider_batch.completed + provider_batch.failed)
-        if seen
-        else []
-    )
+    """Return the stored progress marks and one for the last poll."""
+    polled_at = provider_batch.polled_at
+    ended = provider_batch.completed + provider_batch.failed
+    return progress_marks_at(provider_batch, polled_at, ended) if polled_at else []
 
 
 def _total(provider_batch: ProviderBatch) -> int:
     return provider_batch.total or provider_batch.batch.requests
 
 
-def _failures(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
-    answered, failed = (
-        sum(provider_batch.completed for provider_batch in provider_batches),
-        sum(provider_batch.failed for provider_batch in provider_batches),
+def _many_errors(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
+    answered = sum(row.completed for row in provider_batches)
+    failed = sum(row.failed for row in provider_batches)
+    percent = alarming_failed_percent(answered, failed, batch.connection.alarm_percent)
+    if percent is None:
+        return
+    text = (
+        f"{failed:,} of the {answered + failed:,} requests that ended have failed ({percent} %)."
     )
-    percent = failed_percent(answered, failed, batch.connection.alarm_percent)
-    if percent is not None:
-        yield Alert(
-            "Many errors",
-            "bad",
-            "alert",
-            f"{failed:,} of the {answered + failed:,} requests that ended have failed "
-            f"({percent} %).",
-            is_costly=True,
-            wants_reason=True,
-        )
+    yield Alert("Many errors", "bad", "alert", text, is_costly=True, shows_common_error=True)
 
 
 def _standstill(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
-    """All of it stands still: one part that goes on is a batch that goes on."""
+    """Warn if all of ``provider_batches`` stand still."""
     connection = batch.connection
     limit = timedelta(minutes=connection.stall_minutes)
-    quiet = [
-        (_last_news(provider_batch), provider_batch.polled_at)
-        for provider_batch in provider_batches
-    ]
-    rest = sum(
-        _total(provider_batch) - provider_batch.completed - provider_batch.failed
-        for provider_batch in provider_batches
-    )
-    if rest <= 0 or not all(standstill(since, seen, limit) for since, seen in quiet):
+    news = [(_last_news(row), row.polled_at) for row in provider_batches]
+    open_requests = sum(_total(row) - row.completed - row.failed for row in provider_batches)
+    if open_requests <= 0 or not all(
+        is_standing_still(since, polled, limit) for since, polled in news
+    ):
         return
-    latest = max(since for since, _ in quiet if since)
-    waited = _whole(timezone.now() - latest)
-    has_news = any(
-        provider_batch.completed or provider_batch.failed for provider_batch in provider_batches
+    latest = max(since for since, _ in news if since)
+    waited = roughly(timezone.now() - latest).removeprefix("about ")
+    has_answers = any(row.completed or row.failed for row in provider_batches)
+    silence = f"No new answer for {waited}" if has_answers else f"No answer yet after {waited}"
+    text = (
+        f"{silence}. {connection} still says it is running; it may go on by itself, or be "
+        "cancelled."
     )
-    what = f"No new answer for {waited}" if has_news else f"No answer yet after {waited}"
-    yield Alert(
-        "Stalled",
-        "warn",
-        "pause",
-        f"{what}. {connection} still says it is running; it may go on by itself, or be cancelled.",
-        is_costly=True,
-    )
+    yield Alert("Stalled", "warn", "pause", text, is_costly=True)
 
 
 def _last_news(provider_batch: ProviderBatch) -> datetime | None:
@@ -189,34 +165,22 @@ def _last_news(provider_batch: ProviderBatch) -> datetime | None:
     return datetime.fromtimestamp(since, UTC) if since is not None else None
 
 
-def _lateness(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
+def _overrun(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
     now = timezone.now()
-    dues = [
-        provider_batch.expires_at
-        for provider_batch in provider_batches
-        if provider_batch.expires_at
-    ]
-    if dues and min(dues) < now:
-        past = roughly(now - min(dues))
-        yield Alert("", "warn", "clock", f"It is {past} past its {batch.window} window. {BILLED}")
+    due = min((row.expires_at for row in provider_batches if row.expires_at), default=None)
+    if due and due < now:
+        text = f"It is {roughly(now - due)} past its {batch.window} window. {BILLED_NOTE}"
+        yield Alert("", "warn", "clock", text)
         return
-    found = [
-        overrun(
-            time_left(_marks(provider_batch), _total(provider_batch)),
-            provider_batch.polled_at,
-            provider_batch.expires_at,
-        )
-        for provider_batch in provider_batches
-        if provider_batch.polled_at
+    overruns = [
+        find_overrun(time_left(_marks(row), _total(row)), row.polled_at, row.expires_at)
+        for row in provider_batches
+        if row.polled_at
     ]
-    worst = max((each for each in found if each), key=lambda each: each.by, default=None)
+    worst = max((late for late in overruns if late), key=lambda late: late.by, default=None)
     if worst:
         after = f"{roughly(worst.by)} after its {batch.window} window"
         text = (
             f"At this pace it ends {after}." if worst.is_certain else f"It may end up to {after}."
         )
-        yield Alert("May be late", "warn", "clock", f"{text} {BILLED}")
-
-
-def _whole(length: timedelta) -> str:
-    return roughly(length).removeprefix("about ")
+        yield Alert("May be late", "warn", "clock", f"{text} {BILLED_NOTE}")

@@ -1,10 +1,10 @@
-"""What is said of one batch on its own page: the sentence on top, the counts, the proof."""
+"""The sentence, the counts and the accounting at the top of a batch's page."""
 
 from dataclasses import dataclass
 
 from batchapp.domain.progress import TimeLeft
 from batchapp.domain.results.outcome import Outcome
-from batchapp.domain.results.reconciliation import proof
+from batchapp.domain.results.reconciliation import accounting_text
 from batchapp.models import Batch
 from batchapp.presenters.batch_status import (
     ADDING_UP,
@@ -22,7 +22,7 @@ from batchapp.templatetags.words import ago_or_in, count, roughly, roughly_betwe
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A count that leads to the requests it counts: results filtered by ``outcome``."""
+    """A count that links to the results filtered by ``outcome``."""
 
     label: str
     number: int
@@ -32,27 +32,27 @@ class Tile:
 
 def tiles(summary: Summary) -> list[Tile]:
     batch, progress = summary.batch, summary.progress
-    found = [
+    shown = [
         Tile("request" if batch.requests == 1 else "requests", batch.requests),
         Tile("answered", progress.answered, "answered"),
         Tile("failed", progress.failed, "failed", "bad" if progress.failed else ""),
     ]
     if batch.cancelled:
-        found.append(Tile("cancelled", batch.cancelled, "cancelled"))
+        shown.append(Tile("cancelled", batch.cancelled, "cancelled"))
     if batch.missing:
-        found.append(Tile("without a result", batch.missing, "missing", "bad"))
-    return found
+        shown.append(Tile("without a result", batch.missing, "missing", "bad"))
+    return shown
 
 
 def headline(summary: Summary) -> str:
-    """What became of the batch, or becomes of it now, in a sentence."""
-    batch, progress = summary.batch, summary.progress
+    """Say in a sentence how far the batch is, or how it ended."""
+    batch = summary.batch
     if batch.is_over:
-        return _verdict(batch)
+        return _final_headline(batch)
     total = count(batch.requests, "request")
-    so_far = _so_far(progress, total)
+    so_far = _so_far(summary.progress, total)
     sentences = {
-        ATTENTION: "It stopped. What to do is said above.",
+        ATTENTION: "It stopped. The message above says what to do.",
         CANCELLING: f"It is being cancelled: {so_far} so far.",
         PAUSING: f"It is being paused: {so_far} so far.",
         PAUSED: f"It is paused: {so_far}. The others wait for it to be resumed.",
@@ -63,22 +63,16 @@ def headline(summary: Summary) -> str:
     }
     if summary.status in sentences:
         return sentences[summary.status]
-    if summary.left is not None and not summary.is_late:
-        return f"{so_far}, {_how_long(summary.left)} left."
-    due = min(
-        (
-            provider_batch.expires_at
-            for provider_batch in summary.provider_batches
-            if provider_batch.expires_at
-        ),
-        default=None,
-    )
+    if summary.time_left is not None and not summary.is_late:
+        return f"{so_far}, {_time_left_text(summary.time_left)} left."
+    rows = summary.provider_batches
+    due = min((row.expires_at for row in rows if row.expires_at), default=None)
     if due and not summary.is_late:
         return f"{so_far} so far; due {ago_or_in(due)} at the latest."
     return f"{so_far} so far."
 
 
-def _how_long(left: TimeLeft) -> str:
+def _time_left_text(left: TimeLeft) -> str:
     return roughly(left.middle) if left.is_narrow else roughly_between(left.least, left.most)
 
 
@@ -87,25 +81,25 @@ def _so_far(progress: Progress, total: str) -> str:
     return f"{progress.answered:,} of {total} answered{failed}"
 
 
-def proof_of(batch: Batch) -> str:
-    """Where all requests of a finished batch went, as a sum."""
+def accounting_of(batch: Batch) -> str:
+    """Say how all requests of a finished batch ended, as a sum."""
     counts = {
         Outcome.OK: batch.succeeded,
         Outcome.PROVIDER_ERROR: batch.failed,
         Outcome.CANCELLED: batch.cancelled,
         Outcome.MISSING: batch.missing,
     }
-    return proof(counts, batch.requests)
+    return accounting_text(counts, batch.requests)
 
 
-def _verdict(batch: Batch) -> str:
+def _final_headline(batch: Batch) -> str:
     total = count(batch.requests, "request")
     if batch.succeeded == batch.requests:
         return f"All {total} answered." if batch.requests > 1 else "The only request is answered."
-    rest = [
+    endings = [
         (batch.failed, "failed"),
         (batch.cancelled, "cancelled"),
         (batch.missing, "came back without a result"),
     ]
-    others = ", ".join(f"{number:,} {words}" for number, words in rest if number)
-    return f"{batch.succeeded:,} of {total} answered, {others or 'the rest unknown'}."
+    unanswered = ", ".join(f"{number:,} {words}" for number, words in endings if number)
+    return f"{batch.succeeded:,} of {total} answered, {unanswered or 'the rest unknown'}."

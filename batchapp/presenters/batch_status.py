@@ -1,19 +1,9 @@
-"""What a batch is called while it goes through: one word, one colour, one picture."""
-
-from dataclasses import dataclass
+"""The status of a batch as pages and commands name it: one label, one tone, one icon."""
 
 from batchapp.models import Batch, ProviderBatch
+from batchapp.templatetags.statuses import Status
 
 NOT_YET_SENT = {ProviderBatch.Status.PREPARING, ProviderBatch.Status.WAITING}
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """``tone`` is a colour and ``icon`` a picture of the style sheet; ``label`` says the same."""
-
-    label: str
-    tone: str
-    icon: str
 
 
 QUEUED = Status("Queued", "quiet", "clock")
@@ -30,7 +20,7 @@ WITH_ERRORS = Status("Completed with errors", "warn", "alert")
 FAILED = Status("Failed", "bad", "cross")
 CANCELLED = Status("Cancelled", "quiet", "stop")
 
-ENDINGS = {
+STATUS_AFTER_RUNNING = {
     Batch.Status.SETTLING: ADDING_UP,
     Batch.Status.FAILED: FAILED,
     Batch.Status.CANCELLED: CANCELLED,
@@ -41,36 +31,32 @@ def status_of(batch: Batch, provider_batches: list[ProviderBatch]) -> Status:
     if batch.status == Batch.Status.COMPLETED:
         return WITH_ERRORS if batch.failed or batch.missing else COMPLETED
     if batch.status != Batch.Status.RUNNING:
-        return ENDINGS[Batch.Status(batch.status)]
-    open_parts = [
-        provider_batch
-        for provider_batch in provider_batches
-        if provider_batch.status not in ProviderBatch.OVER
-    ]
-    if any(
-        provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
-        for provider_batch in open_parts
-    ):
+        return STATUS_AFTER_RUNNING[Batch.Status(batch.status)]
+    open_batches = [row for row in provider_batches if row.status not in ProviderBatch.OVER]
+    statuses = {ProviderBatch.Status(row.status) for row in open_batches}
+    if ProviderBatch.Status.NEEDS_ATTENTION in statuses:
         return ATTENTION
     if batch.cancel_requested_at:
         return CANCELLING
-    statuses = {ProviderBatch.Status(provider_batch.status) for provider_batch in open_parts}
     if batch.pause_requested_at and statuses:
         return PAUSED if statuses == {ProviderBatch.Status.PAUSED} else PAUSING
-    return _step(statuses, open_parts)
+    return _slowest_status(open_batches)
 
 
-def _step(statuses: set[ProviderBatch.Status], open_parts: list[ProviderBatch]) -> Status:
-    """Where the slowest part is; fetching while the provider still works is running, too."""
+def _slowest_status(open_batches: list[ProviderBatch]) -> Status:
+    """Return the status of the provider batch that is furthest behind.
+
+    A batch whose first results are fetched while the provider still works is running.
+    """
+    statuses = {ProviderBatch.Status(row.status) for row in open_batches}
     if not statuses:
         return ADDING_UP
     if statuses == {ProviderBatch.Status.PREPARING}:
         return QUEUED
     if statuses <= NOT_YET_SENT:
         return WAITING
-    is_open = any(
-        provider_batch.status == ProviderBatch.Status.RETRYING_IN_PLACE
-        or not provider_batch.ended_at
-        for provider_batch in open_parts
+    is_running = any(
+        row.status == ProviderBatch.Status.RETRYING_IN_PLACE or not row.ended_at
+        for row in open_batches
     )
-    return RUNNING if is_open else FETCHING
+    return RUNNING if is_running else FETCHING

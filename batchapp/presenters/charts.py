@@ -1,27 +1,25 @@
-"""Spending over time as bars: what is drawn, what is said of it, and the same as a table."""
+"""Bar charts of costs and of estimate errors over time, with their text for screen readers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
-from batchapp.services.reports import cost_report
+from batchapp.services.reports import cost_report, estimate_accuracy
 from batchapp.services.reports.cost_report import Line
 from batchapp.templatetags.words import count, usd
 
 WIDTH, HEIGHT = 600, 150
-GAP = Decimal("0.25")
-"""Of a bar's place that stays empty."""
-
-SHORTEST = Decimal(2)
-"""A bar that is anything at all is seen."""
+GAP = Decimal("0.25")  # share of each bar's slot that stays empty
+MIN_HEIGHT = Decimal(2)  # so that the smallest bar beside a large one is still seen
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One day, month or year. Numbers are in units of the drawing, ``y`` from above.
 
-    ``is_unpriced`` means that something in it has no price: the bar is what is known, and a
-    dashed frame around its place says that it was more.
+    ``is_unpriced`` means that the bar shows only the known costs; a dashed frame around its slot
+    says that more was spent.
     """
 
     name: str
@@ -37,12 +35,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``label`` says in a sentence what the bars show, ``caption`` what they add up to."""
+    """``label`` says in a sentence what the bars show; ``column`` is the head of their values."""
 
     bars: list[Bar]
-    unit: str
+    title: str
     label: str
-    caption: str
+    unit: str
+    column: str
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -55,54 +54,77 @@ class Chart:
         return self.bars[-1].name
 
 
-def spending(scope: cost_report.Scope) -> Chart | None:
-    """What the scope cost over time; None if nothing finished in it."""
-    unit, lines = cost_report.over_time(scope)
-    return chart(lines, unit) if any(line.batches for line in lines) else None
+def spending_chart(scope: cost_report.Scope) -> Chart | None:
+    """Return None if no batch finished in ``scope``."""
+    unit, lines = cost_report.sum_over_time(scope)
+    return cost_chart(lines, unit) if any(line.batches for line in lines) else None
 
 
-def chart(lines: Sequence[Line], unit: str) -> Chart:
-    """A bar for every line, the dearest as high as the drawing."""
+def cost_chart(lines: Sequence[Line], unit: str) -> Chart:
+    """Draw a bar for every line; the largest cost is as high as the drawing."""
     total = sum((line.cost_usd for line in lines), Decimal(0))
     unpriced = sum(line.unpriced for line in lines)
-    dearest = max(lines, key=lambda line: line.cost_usd)
-    caption = f"{money(total, unpriced)} in all"
-    peak = f" The most was {usd(dearest.cost_usd)}, {dearest.name}." if dearest.cost_usd else ""
+    largest = max(lines, key=lambda line: line.cost_usd)
+    sum_text = f"{cost_text(total, unpriced)} in all"
+    peak = f" The most was {usd(largest.cost_usd)}, {largest.name}." if largest.cost_usd else ""
+    bars = [(line.name, line.cost_usd, cost_text(line.cost_usd, line.unpriced)) for line in lines]
     return Chart(
-        bars=[
-            _bar(line, number, len(lines), dearest.cost_usd) for number, line in enumerate(lines)
-        ],
+        bars=_bars(bars, [line.unpriced > 0 for line in lines]),
+        title=f"Cost per {unit}: {sum_text}",
+        label=f"Cost per {unit}, {lines[0].name} to {lines[-1].name}: {sum_text}.{peak}",
         unit=unit,
-        label=f"Cost per {unit}, {lines[0].name} to {lines[-1].name}: {caption}.{peak}",
-        caption=caption,
+        column="Cost",
     )
 
 
-def money(known: Decimal, unpriced: int) -> str:
-    """A sum of which ``unpriced`` terms are unknown: never shown as if they were nothing."""
+def cost_text(known: Decimal, unpriced: int) -> str:
+    """Show a sum of which ``unpriced`` terms are unknown; they are never shown as zero."""
     if not unpriced:
         return usd(known)
     missing = f"{count(unpriced, 'cost')} without a price"
     return f"≥ {usd(known)} + {missing}" if known else missing
 
 
-def _bar(line: Line, number: int, bars: int, highest: Decimal) -> Bar:
-    slot = Decimal(WIDTH) / bars
-    height = HEIGHT * line.cost_usd / highest if highest else Decimal(0)
-    if line.cost_usd > 0:
-        height = max(height, SHORTEST)
-    return Bar(
-        name=line.name,
-        text=money(line.cost_usd, line.unpriced),
-        slot_x=_plain(number * slot),
-        slot_width=_plain(slot),
-        x=_plain((number + GAP / 2) * slot),
-        y=_plain(HEIGHT - height),
-        width=_plain(slot * (1 - GAP)),
-        height=_plain(height),
-        is_unpriced=line.unpriced > 0,
+def accuracy_chart(months: Sequence[tuple[date, estimate_accuracy.Line]]) -> Chart:
+    """Draw a bar for every month; the largest error is as high as the drawing."""
+    worst = max((line.error or 0 for _, line in months), default=0)
+    bars = [
+        (f"{month:%B %Y}", Decimal(line.error or 0), _error_text(line)) for month, line in months
+    ]
+    return Chart(
+        bars=_bars(bars, [False] * len(bars)),
+        title="How far estimates were off per month, in per cent of the cost",
+        label=f"How far estimates were off per month, {bars[0][0]} to {bars[-1][0]}: "
+        f"{worst} % at most.",
+        unit="month",
+        column="Off",
     )
 
 
-def _plain(number: Decimal) -> str:
-    return f"{number:.2f}"
+def _error_text(line: estimate_accuracy.Line) -> str:
+    if line.error is None:
+        return "nothing finished"
+    return f"{line.error} % off, {count(line.batches, 'estimate')}"
+
+
+def _bars(bars: Sequence[tuple[str, Decimal, str]], unpriced: Sequence[bool]) -> list[Bar]:
+    """Draw ``bars``, each with its name, its value and its text."""
+    slot = Decimal(WIDTH) / len(bars)
+    highest = max(value for _, value, _ in bars)
+    drawn = []
+    for number, (name, value, text) in enumerate(bars):
+        height = max(HEIGHT * value / highest, MIN_HEIGHT) if value > 0 else Decimal(0)
+        drawn.append(
+            Bar(
+                name=name,
+                text=text,
+                slot_x=f"{number * slot:.2f}",
+                slot_width=f"{slot:.2f}",
+                x=f"{(number + GAP / 2) * slot:.2f}",
+                y=f"{HEIGHT - height:.2f}",
+                width=f"{slot * (1 - GAP):.2f}",
+                height=f"{height:.2f}",
+                is_unpriced=unpriced[number],
+            )
+        )
+    return drawn

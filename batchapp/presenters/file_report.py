@@ -1,4 +1,4 @@
-"""What a check found and what a file would cost, arranged for pages."""
+"""The findings of a check and the cost of a file, arranged for pages."""
 
 import re
 from collections import defaultdict
@@ -13,48 +13,51 @@ from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.request_files.check_file import Finding, Report, Severity
 from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES
 from batchapp.models import REALTIME, Connection, Project, Upload, User
-from batchapp.presenters.batch_summary import at_least
+from batchapp.presenters.batch_summary import minimum_cost
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.templatetags.words import usd
 
 ACRONYMS = re.compile(r"\b(json|csv|url|id|post)\b", re.IGNORECASE)
 
-EXCERPTS_SHOWN = 20
-"""Lines of each kind of fault whose text is shown."""
-
-ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO]
+EXCERPTS_SHOWN = 20  # lines of each finding code whose text is shown
+SEVERITY_ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO]
+SEVERITY_TONES = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.INFO: "quiet"}
+SEVERITY_ICONS = {Severity.ERROR: "cross", Severity.WARNING: "alert", Severity.INFO: "info"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One line that a finding is about, with its beginning, "" if that was not read.
+class FindingLine:
+    """A line of the file with the beginning of its ``text``; "" if that was not read.
 
-    ``fault`` is None where nothing is wrong but that a later line repeats it; ``others`` are the
-    lines that belong to it, each with a place of its own.
+    ``finding`` is None if the only fact is that later lines repeat this line. ``related`` are the
+    numbers of these lines, or of the repeated line.
     """
 
     line: int
     finding: Finding | None
     text: str
-    others: list[int]
+    related: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedCorrection:
-    """A repair that a finding can be put right with."""
+    """``every_model`` means that the correction replaces names that requests give already."""
 
     name: str
     title: str
     every_model: bool = False
-    """Whether it is of use only where the requests name a model already."""
+
+    @property
+    def query(self) -> str:
+        return f"?corrections={self.name}{'&every_model=on' if self.every_model else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class FindingGroup:
-    """All faults of one code: ``total`` of them, of which ``faults`` are the first.
+    """All findings of one code: ``total`` of them, of which ``findings`` are the first.
 
-    ``texts`` has the beginnings of lines, by number, as far as somebody read them.
+    ``texts`` maps line numbers to the beginnings of the lines that were read.
     """
 
     code: str
@@ -69,50 +72,62 @@ class FindingGroup:
 
     @property
     def is_portal_only(self) -> bool:
-        """Whether the provider would take it: the portal alone insists."""
+        """The provider would accept the line; only the portal insists on its rule."""
         return self.code in PORTAL_ONLY_CODES
 
     @property
     def corrections(self) -> list[OfferedCorrection]:
         return [
-            OfferedCorrection(each.value, CORRECTION_RULES[each].title)
-            for each in corrections_for(self.code)
+            OfferedCorrection(kind.value, CORRECTION_RULES[kind].title)
+            for kind in corrections_for(self.code)
         ]
 
     @property
-    def places(self) -> list[Finding]:
+    def tone(self) -> str:
+        return SEVERITY_TONES[self.severity]
+
+    @property
+    def icon(self) -> str:
+        return SEVERITY_ICONS[self.severity]
+
+    @property
+    def line_findings(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.line]
 
     @property
-    def lines(self) -> list[Place]:
-        """Each place, and before it the line that it repeats, in the order of the file."""
+    def lines(self) -> list[FindingLine]:
+        """The lines with findings and the lines that they repeat, in the order of the file."""
         repeats: defaultdict[int, list[int]] = defaultdict(list)
-        for finding in self.places:
+        for finding in self.line_findings:
             if finding.other_line:
                 repeats[finding.other_line].append(finding.line)
-        own: defaultdict[int, list[Finding | None]] = defaultdict(list)
-        for finding in self.places:
-            own[finding.line].append(finding)
+        by_line: defaultdict[int, list[Finding | None]] = defaultdict(list)
+        for finding in self.line_findings:
+            by_line[finding.line].append(finding)
         return [
-            Place(line, finding, self.texts.get(line, ""), _others(finding, repeats.get(line, [])))
-            for line in sorted(own.keys() | repeats.keys())
-            for finding in own.get(line, [None])
+            FindingLine(
+                line, finding, self.texts.get(line, ""), _related(finding, repeats.get(line, []))
+            )
+            for line in sorted(by_line.keys() | repeats.keys())
+            for finding in by_line.get(line, [None])
         ]
 
     @property
-    def unseen(self) -> int:
-        return self.total - len(self.findings) if self.places else 0
+    def hidden_count(self) -> int:
+        return self.total - len(self.findings) if self.line_findings else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a file would cost in one completion window, and what that saves against realtime."""
+    """The cost of a file in one completion window, and the saving against realtime.
+
+    ``is_exact`` means that the input tokens are counted as the provider will count them.
+    """
 
     window: str
     estimate: Estimate
     saving: str
     is_exact: bool = False
-    """Whether the input's tokens are what the provider will count."""
 
     @property
     def is_realtime(self) -> bool:
@@ -124,46 +139,46 @@ class Offer:
 
     @property
     def ceiling(self) -> str:
-        """The most it can cost, if anything bounds it."""
+        """The most that the batch can cost, if anything bounds it."""
         if self.estimate.ceiling_usd is None:
             return "not known" if self.estimate.unpriced else "no limit"
         return f"{'' if self.is_exact else '~'}{usd(self.estimate.ceiling_usd)}"
 
     @property
     def low(self) -> str:
-        """The least it may cost: by past runs, or else what the input alone does."""
+        """The least that the batch may cost: by past batches, else the cost of its input."""
         if self.estimate.low_usd is None or self.estimate.unpriced:
             return "not known"
-        is_learnt = any(line.has_history for line in self.estimate.models)
-        return f"{'' if self.is_exact and not is_learnt else '~'}{usd(self.estimate.low_usd)}"
+        has_history = any(line.has_history for line in self.estimate.models)
+        return f"{'' if self.is_exact and not has_history else '~'}{usd(self.estimate.low_usd)}"
 
     @property
     def likely(self) -> str:
-        """Where nothing bounds the cost, what nine of ten past runs stayed below; or ""."""
+        """The cost that nine of ten past batches stayed below; "" if a ceiling is known."""
         if self.estimate.ceiling_usd is not None or self.estimate.high_usd is None:
             return ""
         return f"~{usd(self.estimate.high_usd)}"
 
     @property
-    def unlimited(self) -> int:
-        """Requests that set no ``max_tokens``: nothing bounds their cost."""
+    def unbounded_requests(self) -> int:
+        """The number of requests without ``max_tokens``: nothing bounds their cost."""
         return sum(line.unbounded_requests for line in self.estimate.models)
 
     @property
     def bases(self) -> list[tuple[str, str]]:
-        """What the output was judged by, for each model."""
+        """Each model with the basis of its expected output."""
         return [(line.model, line.basis) for line in self.estimate.models]
 
     @property
     def since(self) -> datetime | None:
-        """When the newest of the prices that are used came into force."""
+        """The start of the newest price that the estimate uses."""
         prices = [line.price for line in self.estimate.models]
         return max((price.since for price in prices if price and price.since), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """What the requests cost that ask word for word what an earlier one asks."""
+    """The cost of the requests that repeat an earlier request word for word."""
 
     requests: int
     cost: str
@@ -171,12 +186,14 @@ class Repetition:
 
 
 def title_of(code: str) -> str:
-    """A finding's name in words."""
-    return ACRONYMS.sub(lambda found: found[0].upper(), code.replace("_", " ").capitalize())
+    return ACRONYMS.sub(lambda match: match[0].upper(), code.replace("_", " ").capitalize())
 
 
-def finding_groups(report: Report, *others: FindingGroup) -> list[FindingGroup]:
-    """Errors first, and in each severity what happens most; with ``others`` among them."""
+def finding_groups(report: Report, *more: FindingGroup) -> list[FindingGroup]:
+    """Sort errors first, and in each severity the most frequent code first.
+
+    ``more`` are groups from elsewhere that are sorted in.
+    """
     by_code: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
         by_code[finding.code].append(finding)
@@ -186,25 +203,19 @@ def finding_groups(report: Report, *others: FindingGroup) -> list[FindingGroup]:
         )
         for code, findings in by_code.items()
     ]
-    groups += others
-    return sorted(groups, key=lambda group: (ORDER.index(group.severity), -group.total))
+    groups += more
+    return sorted(groups, key=lambda group: (SEVERITY_ORDER.index(group.severity), -group.total))
 
 
-def with_excerpts(groups: list[FindingGroup], found: Upload) -> list[FindingGroup]:
-    """The groups with the texts of their first lines, all of which one reading finds.
+def with_excerpts(groups: list[FindingGroup], upload: Upload) -> list[FindingGroup]:
+    """Add the texts of the first lines of each group, with one reading of the file.
 
-    A line with a secret in it is not repeated on a page.
+    A line with a secret in it is never shown.
     """
-    secret = {
-        finding.line for group in groups if group.code == "secret" for finding in group.findings
-    }
-    findings = [finding for group in groups for finding in group.places[:EXCERPTS_SHOWN]]
-    shown = (
-        {line for finding in findings for line in (finding.line, finding.other_line)}
-        - secret
-        - {0}
-    )
-    texts = upload_intake.excerpts(found, shown) if shown else {}
+    secret = {row.line for group in groups if group.code == "secret" for row in group.findings}
+    findings = [finding for group in groups for finding in group.line_findings[:EXCERPTS_SHOWN]]
+    lines = {line for row in findings for line in (row.line, row.other_line)} - secret - {0}
+    texts = upload_intake.read_excerpts(upload, lines) if lines else {}
     return [replace(group, texts=texts) for group in groups]
 
 
@@ -216,26 +227,25 @@ def quotes_for(
     project: Project | None = None,
     user: User | None = None,
 ) -> dict[str, Estimate]:
-    """What the file would cost in each completion window of ``connection``, and at once.
+    """Estimate the cost in each completion window of ``connection``, and in realtime.
 
-    With a project and a user, the answers' length is judged by batches that ended before ``at``.
+    With a project and a user, batches that ended before ``at`` tell the expected output.
     """
     histories = price_quotes.histories_for(report, project, user, at) if project and user else None
-    return quotes_by(report, connection, at, histories)
+    return quotes_from_histories(report, connection, at, histories)
 
 
-def quotes_by(
+def quotes_from_histories(
     report: Report,
     connection: Connection,
     at: datetime,
     histories: Mapping[str, History] | None,
 ) -> dict[str, Estimate]:
-    """As ``quotes_for``, by ``histories`` that are known already."""
     return price_quotes.quote(report, connection, [*connection.windows, REALTIME], at, histories)
 
 
 def offers(quotes: dict[str, Estimate], *, is_exact: bool = False) -> list[Offer]:
-    """One for each completion window, and the realtime price to compare."""
+    """Return one offer for each completion window, and one for realtime to compare with."""
     realtime = quotes[REALTIME]
     return [
         Offer(window, quote, _saving(quote, realtime), is_exact or quote.is_exact)
@@ -244,21 +254,21 @@ def offers(quotes: dict[str, Estimate], *, is_exact: bool = False) -> list[Offer
 
 
 def is_exact(report: Report) -> bool:
-    """Whether the input of every request was counted as the provider will count it."""
+    """Return True if all input tokens are counted as the provider will count them."""
     return all(facts.exact for facts in report.models.values())
 
 
 def assumed_attachments(report: Report) -> int:
-    """Images and the like whose size could not be seen."""
+    """Count the images and other attachments whose size is unknown."""
     return sum(facts.assumed_attachments for facts in report.models.values())
 
 
 def repetition(
     report: Report, quotes: dict[str, Estimate], histories: Mapping[str, History]
 ) -> Repetition | None:
-    """The cost of repeated requests in the first of the ``quotes``; None if none repeats.
+    """Price the repeated requests in the first window of ``quotes``; None if there are none.
 
-    ``histories`` are those that the quotes were made by.
+    ``quotes`` must have been made with the same ``histories``.
     """
     requests = sum(facts.requests for facts in report.repeated.values())
     window, quote = next(iter(quotes.items()))
@@ -269,7 +279,7 @@ def repetition(
     return Repetition(requests, _expected(repeated), window)
 
 
-def _others(finding: Finding | None, repeats: list[int]) -> list[int]:
+def _related(finding: Finding | None, repeats: list[int]) -> list[int]:
     return ([finding.other_line] if finding and finding.other_line else []) + repeats
 
 
@@ -277,15 +287,15 @@ def _expected(estimate: Estimate, *, is_exact: bool = False) -> str:
     if estimate.expected_usd is None:
         return "no price"
     if estimate.unpriced:
-        return at_least(estimate.expected_usd, len(estimate.unpriced))
-    is_certain = is_exact and estimate.low_usd == estimate.ceiling_usd  # nothing is written
+        return minimum_cost(estimate.expected_usd, len(estimate.unpriced))
+    is_certain = is_exact and estimate.low_usd == estimate.ceiling_usd  # no output at all
     return f"{'' if is_certain else '~'}{usd(estimate.expected_usd)}"
 
 
 def _saving(quote: Estimate, realtime: Estimate) -> str:
-    """Per cent less than realtime, where both are known in full."""
-    ours, theirs = quote.expected_usd, realtime.expected_usd
-    if quote is realtime or quote.unpriced or realtime.unpriced or not theirs or ours is None:
+    """Return the saving in per cent; "" unless both costs are known in full."""
+    cost, full = quote.expected_usd, realtime.expected_usd
+    if quote is realtime or quote.unpriced or realtime.unpriced or not full or cost is None:
         return ""
-    percent = int(100 * (1 - ours / theirs) if ours < theirs else Decimal(0))
+    percent = int(100 * (1 - cost / full) if cost < full else Decimal(0))
     return f"{percent} % less than realtime" if percent else ""

@@ -1,4 +1,4 @@
-"""The way to a first batch: what is done, what comes next, and where that is."""
+"""The steps to a first batch, with their state and their address."""
 
 from dataclasses import dataclass, replace
 
@@ -10,17 +10,17 @@ from batchapp.models import Batch, Membership, Project, ProviderKey, Upload, Use
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``lesson`` says in a sentence what it is for; ``is_next`` of the first that is not done."""
+    """``purpose`` is a sentence; ``is_next`` marks the first step that is not done."""
 
     name: str
-    lesson: str
+    purpose: str
     url: str
     is_done: bool = False
     is_next: bool = False
 
 
 def first_steps(user: User) -> list[Step]:
-    """All of them until a batch is submitted; none for a person who only looks on."""
+    """Return all steps until a batch is submitted; none for a person who may only view."""
     projects = Project.objects.writable_by(user)
     if Batch.objects.filter(project__in=projects).exists():
         return []
@@ -35,40 +35,44 @@ def first_steps(user: User) -> list[Step]:
 def _steps(user: User, project: Project | None) -> list[Step]:
     if project is None:
         new = reverse("project_add")
-        lesson = "It keeps the files and batches of a team; or ask an admin of one to add you."
+        purpose = (
+            "It keeps the files and batches of a team; or ask an admin of a project to add you."
+        )
         return [
-            Step("Create a project", lesson, new),
-            Step("Add a provider key", _key_lesson(None), reverse("profile_edit") + "#keys"),
-            Step("Upload a file", _file_lesson(None), reverse("project_list")),
-            Step("Submit a batch", BATCH_LESSON, reverse("project_list")),
+            Step("Create a project", purpose, new),
+            Step("Add a provider key", _key_purpose(None), reverse("profile_edit") + "#keys"),
+            Step("Upload a file", _file_purpose(None), reverse("project_list")),
+            Step("Submit a batch", BATCH_PURPOSE, reverse("project_list")),
         ]
     projects = Project.objects.writable_by(user)
     upload = Upload.objects.filter(project__in=projects).order_by("-created_at").first()
     files = reverse("order_choose_file", args=[project.slug])
+    # The check step leads on once the file is ready, and says what to do about errors.
+    upload_url = reverse("order_check", args=[upload.pk]) if upload else files
     return [
         Step(
             "Add a provider key",
-            _key_lesson(project),
-            _place_of_keys(user, project),
+            _key_purpose(project),
+            _keys_url(user, project),
             is_done=_has_key(user),
         ),
-        Step("Upload a file", _file_lesson(project), f"{files}#upload", is_done=bool(upload)),
-        Step("Submit a batch", BATCH_LESSON, _next_of(upload) if upload else files),
+        Step("Upload a file", _file_purpose(project), f"{files}#upload", is_done=bool(upload)),
+        Step("Submit a batch", BATCH_PURPOSE, upload_url),
     ]
 
 
-BATCH_LESSON = (
+BATCH_PURPOSE = (
     "Choose how long it may take and see what it will cost; nothing is sent before you submit it."
 )
 
 
-def _key_lesson(project: Project | None) -> str:
+def _key_purpose(project: Project | None) -> str:
     if project and project.connection.is_sandbox:
         return "The sandbox takes any key that begins with sk-, and nothing is paid."
     return "The account behind it pays; it is stored encrypted and never shown again."
 
 
-def _file_lesson(project: Project | None) -> str:
+def _file_purpose(project: Project | None) -> str:
     if project and project.connection.is_sandbox:
         return "JSONL, one request on each line; or try one of the samples that wait there."
     return "JSONL, one request on each line; it is checked and priced before anything is sent."
@@ -81,13 +85,8 @@ def _has_key(user: User) -> bool:
     return keys.exclude(ciphertext="").exists()
 
 
-def _place_of_keys(user: User, project: Project) -> str:
-    """The project's own keys for who manages it, since they serve everybody in it."""
+def _keys_url(user: User, project: Project) -> str:
+    """Lead an admin to the keys of the project, which serve everybody in it."""
     if user.memberships.filter(project=project, role=Membership.Role.ADMIN).exists():
         return reverse("key_list", args=[project.slug])
     return reverse("profile_edit") + "#keys"
-
-
-def _next_of(upload: Upload) -> str:
-    """The step that leads on once its check is done, and says what to do if it found errors."""
-    return reverse("order_check", args=[upload.pk])

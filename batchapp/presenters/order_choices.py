@@ -1,23 +1,24 @@
-"""What there is to choose from for a batch: windows with their price, and provider keys."""
+"""The choices of an order: completion windows with their price, and provider keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from batchapp.domain import windows
-from batchapp.domain.money.estimate import Estimate, ModelEstimate, UnitPrice
+from batchapp.domain.money.estimate import Estimate, ModelEstimate
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import ModelFacts, Report
 from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import ProviderKey
 from batchapp.presenters.file_report import Offer, offers
 
 UNREADABLE = "The stored key cannot be read any more. Replace it to use it again."
-REFUSED = "It was refused when it was last tried."
+REJECTED = "The provider rejected it at the last test."
 
 
 @dataclass(frozen=True, slots=True)
 class WindowChoice:
-    """``due`` is None where the window's name gives no length."""
+    """``due`` is None if the name of the window gives no length."""
 
     offer: Offer
     due: datetime | None
@@ -33,7 +34,7 @@ class WindowChoice:
 
 @dataclass(frozen=True, slots=True)
 class FallbackChoice:
-    """The longest window, and those that a batch may come to it from."""
+    """The longest window, and the shorter windows that a batch may leave for it."""
 
     longest: WindowChoice
     shorter: list[str]
@@ -41,7 +42,7 @@ class FallbackChoice:
 
 @dataclass(frozen=True, slots=True)
 class KeyChoice:
-    """``trouble`` says what is known against the key, "" if nothing is."""
+    """``trouble`` says why a batch may fail with the key; "" without a known reason."""
 
     key: ProviderKey
     is_readable: bool
@@ -52,25 +53,25 @@ class KeyChoice:
         return str(self.key.pk)
 
     @property
-    def is_promising(self) -> bool:
+    def is_usable(self) -> bool:
         return self.is_readable and not self.key.is_refused
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """``prices`` has one entry a window, None where there is no price.
+    """``prices`` has one entry for each window, None if there is no price.
 
-    ``line`` has the tokens, which are the same in every window.
+    The tokens of ``estimate`` are the same in every window.
     """
 
     name: str
     facts: ModelFacts
-    line: ModelEstimate
+    estimate: ModelEstimate
     prices: list[tuple[str, UnitPrice | None]]
 
 
 def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> list[WindowChoice]:
-    """The windows on offer, without realtime, which is there to compare."""
+    """Return the windows on offer; realtime is only there to compare with."""
     return [
         WindowChoice(offer, windows.due(offer.window, at))
         for offer in offers(dict(quotes))
@@ -79,24 +80,27 @@ def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> list[WindowC
 
 
 def fallback_choice(windows: list[WindowChoice]) -> FallbackChoice | None:
-    """Where a batch can go if there is no room for it; None if no window is longer than others."""
-    timed = [(each.due, each) for each in windows if each.due]
+    """Return the longest window for a batch without a slot; None if no window is longer."""
+    timed = [(choice.due, choice) for choice in windows if choice.due]
     if not timed:
         return None
     latest, longest = max(timed, key=lambda pair: pair[0])
-    shorter = [each.window for due, each in timed if due < latest]
+    shorter = [choice.window for due, choice in timed if due < latest]
     return FallbackChoice(longest, shorter) if shorter else None
 
 
 def model_rows(report: Report, quotes: Mapping[str, Estimate], *windows: str) -> list[ModelRow]:
-    """What is asked of each model, the largest share first, with its price in ``windows``."""
+    """Return the model with the most requests first, each with its price in ``windows``."""
     prices = {
         window: {line.model: line.price for line in quotes[window].models} for window in windows
     }
-    lines = {line.model: line for quote in quotes.values() for line in quote.models}
+    estimates = {line.model: line for quote in quotes.values() for line in quote.models}
     rows = [
         ModelRow(
-            name, facts, lines[name], [(window, prices[window].get(name)) for window in windows]
+            name,
+            facts,
+            estimates[name],
+            [(window, prices[window].get(name)) for window in windows],
         )
         for name, facts in report.models.items()
     ]
@@ -104,7 +108,6 @@ def model_rows(report: Report, quotes: Mapping[str, Estimate], *windows: str) ->
 
 
 def key_choices(form: OrderForm) -> list[KeyChoice]:
-    """The keys on offer, and what is known against them."""
     field = form.fields["key"]
     keys = field.queryset if isinstance(field, KeyField) else None
     return [] if keys is None else [key_choice(key) for key in keys]
@@ -113,15 +116,11 @@ def key_choices(form: OrderForm) -> list[KeyChoice]:
 def key_choice(key: ProviderKey) -> KeyChoice:
     if not key.is_readable:
         return KeyChoice(key, is_readable=False, trouble=UNREADABLE)
-    trouble = key.trouble or (REFUSED if key.is_refused else "")
+    trouble = key.trouble or (REJECTED if key.is_refused else "")
     return KeyChoice(key, is_readable=True, trouble=trouble)
 
 
-def usual(keys: list[KeyChoice]) -> str:
-    """The key to begin with: better one without trouble, never one that was refused."""
-    promising = sorted((each for each in keys if each.is_promising), key=_has_trouble)
-    return promising[0].value if promising else ""
-
-
-def _has_trouble(choice: KeyChoice) -> bool:
-    return bool(choice.trouble)
+def default_key(keys: list[KeyChoice]) -> str:
+    """Return the value of a usable key, if possible one without trouble; "" if there is none."""
+    usable = sorted((key for key in keys if key.is_usable), key=lambda key: bool(key.trouble))
+    return usable[0].value if usable else ""

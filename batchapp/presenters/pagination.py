@@ -1,4 +1,4 @@
-"""Lists of batches in stretches that stay where they are while new rows arrive above them."""
+"""Pages of batches that keep their rows while new batches arrive above them."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,17 +9,20 @@ from django.db.models.functions import Lower
 
 from batchapp.models import Batch
 
-SIZE = 25
-SORTS = {"created": F("created_at"), "name": Lower("name"), "requests": F("requests")}
-"""What a list can be sorted by: all things that never change, so that places keep."""
+PAGE_SIZE = 25
+SORTS = {  # only columns that never change, so that a cursor keeps its position
+    "created": F("created_at"),
+    "name": Lower("name"),
+    "requests": F("requests"),
+}
 
 NEWEST_FIRST = "-created"
 
 
-class Place(NamedTuple):
-    """Where a batch stood when its page was made; ``str`` is for the address.
+class Cursor(NamedTuple):
+    """The position of a batch when its page was made; ``str`` is for the address.
 
-    Whether it is open changes, so the address says what was true. The value is looked up.
+    A batch may be over meanwhile, so the address keeps ``is_open``. The sorted value is read anew.
     """
 
     is_open: int
@@ -32,32 +35,32 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Some batches in order; ``start`` is the number of the first of them, from 1."""
+    """A page of batches in order; ``start`` is the number of the first one, from 1."""
 
-    places: list[Place]
+    cursors: list[Cursor]
     start: int = 1
     has_more: bool = False
 
     @property
     def keys(self) -> list[UUID]:
-        return [place.pk for place in self.places]
+        return [cursor.pk for cursor in self.cursors]
 
     @property
     def end(self) -> int:
-        return self.start + len(self.places) - 1
+        return self.start + len(self.cursors) - 1
 
     @property
     def previous(self) -> str:
-        return str(self.places[0]) if self.places and self.start > 1 else ""
+        return str(self.cursors[0]) if self.cursors and self.start > 1 else ""
 
     @property
     def next(self) -> str:
-        return str(self.places[-1]) if self.has_more else ""
+        return str(self.cursors[-1]) if self.has_more else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``sort`` is a name of ``SORTS``, with "-" for the largest first; ties go by id."""
+    """``sort`` is a name of ``SORTS``, with "-" for the largest first; equal rows sort by id."""
 
     sort: str = NEWEST_FIRST
     active_first: bool = True
@@ -67,14 +70,14 @@ class Order:
         rows = batches.annotate(is_open=is_open, value=SORTS[self.sort.removeprefix("-")])
         return rows.order_by(*(f"{sign}{field}" for field, sign in self._fields))
 
-    def beyond(self, place: Place, *, backwards: bool = False) -> Q:
-        """Rows strictly after ``place``, or before it: the first field that differs decides."""
+    def beyond(self, cursor: Cursor, *, backwards: bool = False) -> Q:
+        """Match the rows after ``cursor``, or before it: the first different field decides."""
         beyond = Q()
         same: dict[str, Any] = {}
         for field, sign in self._fields:
-            value = getattr(place, field)
-            way = "lt" if (sign == "-") is not backwards else "gt"
-            beyond |= Q(**same, **{f"{field}__{way}": value})
+            value = getattr(cursor, field)
+            lookup = "lt" if (sign == "-") is not backwards else "gt"
+            beyond |= Q(**same, **{f"{field}__{lookup}": value})
             same[field] = value
         return beyond
 
@@ -85,7 +88,7 @@ class Order:
         return [("is_open", "-"), *fields] if self.active_first else fields
 
 
-def list_page_of(
+def list_page(
     batches: "QuerySet[Batch]",
     order: Order,
     *,
@@ -93,42 +96,42 @@ def list_page_of(
     after: str = "",
     before: str = "",
 ) -> ListPage:
-    """The first of ``batches``, or those after or before a place.
+    """Return the first page of ``batches``, or the page after or before a cursor.
 
-    A place that nobody made, or that has nothing beyond it, leads to the start. ``among`` is
-    where places may be: a batch that left ``batches`` meanwhile still marks one.
+    An invalid cursor, or one without rows beyond it, leads to the first page. Cursors are looked
+    up in ``among``: a batch that left ``batches`` meanwhile is still a valid cursor.
     """
-    rows, marks = order.apply(batches), order.apply(among)
-    if place := _parse(before, marks):
-        found = _places(rows.filter(order.beyond(place, backwards=True)).reverse())[::-1]
-        if len(found) > SIZE:  # fewer are the start, which then is shown in full
-            return _numbered(rows, order, found[1:], has_more=True)
-    elif place := _parse(after, marks):
-        found = _places(rows.filter(order.beyond(place)))
-        if found:
-            return _numbered(rows, order, found[:SIZE], has_more=len(found) > SIZE)
-    found = _places(rows)
-    return ListPage(found[:SIZE], has_more=len(found) > SIZE)
+    rows, cursors = order.apply(batches), order.apply(among)
+    if cursor := _parse(before, cursors):
+        page = _read(rows.filter(order.beyond(cursor, backwards=True)).reverse())[::-1]
+        if len(page) > PAGE_SIZE:  # else it is the first page, which is shown in full
+            return _numbered(rows, order, page[1:], has_more=True)
+    elif cursor := _parse(after, cursors):
+        page = _read(rows.filter(order.beyond(cursor)))
+        if page:
+            return _numbered(rows, order, page[:PAGE_SIZE], has_more=len(page) > PAGE_SIZE)
+    page = _read(rows)
+    return ListPage(page[:PAGE_SIZE], has_more=len(page) > PAGE_SIZE)
 
 
-def _parse(text: str, marks: "QuerySet[Batch]") -> Place | None:
+def _parse(text: str, cursors: "QuerySet[Batch]") -> Cursor | None:
     is_open, _, digits = text.partition("-")
     try:
         pk = UUID(digits)
     except ValueError:
         return None
-    for values in marks.filter(pk=pk).values_list(*Place._fields)[:1]:
-        return Place(*values)._replace(is_open=int(is_open == "1"))
+    for values in cursors.filter(pk=pk).values_list(*Cursor._fields)[:1]:
+        return Cursor(*values)._replace(is_open=int(is_open == "1"))
     return None
 
 
-def _places(rows: "QuerySet[Batch]") -> list[Place]:
-    """One more than a stretch has, to know whether it is the last."""
-    return [Place(*each) for each in rows.values_list(*Place._fields)[: SIZE + 1]]
+def _read(rows: "QuerySet[Batch]") -> list[Cursor]:
+    """Read a row more than the page has, to know whether it is the last page."""
+    return [Cursor(*row) for row in rows.values_list(*Cursor._fields)[: PAGE_SIZE + 1]]
 
 
 def _numbered(
-    rows: "QuerySet[Batch]", order: Order, places: list[Place], *, has_more: bool
+    rows: "QuerySet[Batch]", order: Order, page: list[Cursor], *, has_more: bool
 ) -> ListPage:
-    earlier = rows.filter(order.beyond(places[0], backwards=True)).count()
-    return ListPage(places, start=earlier + 1, has_more=has_more)
+    earlier = rows.filter(order.beyond(page[0], backwards=True)).count()
+    return ListPage(page, start=earlier + 1, has_more=has_more)

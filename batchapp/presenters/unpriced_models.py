@@ -1,4 +1,4 @@
-"""Models of a file that the price table does not know: misspelt, or new to it."""
+"""The models of a file without a price, because they are misspelt or new to the table."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,61 +12,57 @@ from batchapp.domain.request_files.findings import presentable
 from batchapp.models import REALTIME, Connection
 from batchapp.presenters.file_report import FindingGroup, OfferedCorrection
 
-NO_PRICE = "no_price"
-"""A finding that only the portal has: the price table is no part of a file."""
-
-UNPRICED_NAMED = 5
-"""Models without a price that are called by their names."""
+NO_PRICE = "no_price"  # only the portal has this finding: prices are not part of a file
+MAX_NAMED_MODELS = 5  # models without a price that the message names
 
 
 @dataclass(frozen=True, slots=True)
-class NoPrice(FindingGroup):
-    """What is said of them among the findings of the check."""
+class UnpricedGroup(FindingGroup):
+    """``has_choice`` means that there are models with a price to set instead."""
 
     has_choice: bool = False
-    """Whether there is a model with a price to set instead."""
 
     @property
     def corrections(self) -> list[OfferedCorrection]:
+        if not self.has_choice:
+            return []
         name = CorrectionKind.SET_MODEL.value
-        return (
-            [OfferedCorrection(name, "Set another model", every_model=True)]
-            if self.has_choice
-            else []
-        )
+        return [OfferedCorrection(name, "Set another model", every_model=True)]
 
 
 def unpriced_models(quotes: dict[str, Estimate]) -> list[str]:
-    """Those without a price in any window on offer, as in the file."""
+    """Return the models without a price in any window on offer, in the order of the file."""
     offered = [quote.unpriced for window, quote in quotes.items() if window != REALTIME]
-    firsts = offered[0] if offered else []
-    return [model for model in firsts if all(model in each for each in offered)]
+    first = offered[0] if offered else []
+    return [model for model in first if all(model in unpriced for unpriced in offered)]
 
 
 def priced_models(connection: Connection, report: Report, at: datetime) -> list[str]:
-    """What can be chosen: models with a price of their own, and the file's that a ``*`` prices."""
+    """Return models with a price of their own, and models of the file that a pattern prices."""
     rows = connection.prices.in_force(at).filter(window__in=connection.windows).order_by("model")
     names = list(rows.values_list("model", flat=True).distinct())
-    known = model_patterns.Names(names)
+    known = model_patterns.ModelNames(names)
     exact = {name for name in names if not model_patterns.is_pattern(name)}
-    return sorted(exact | {model for model in report.models if known.best(model)})
+    return sorted(exact | {model for model in report.models if known.best_match(model)})
 
 
-def no_price(report: Report, unpriced: list[str], connection: Connection, at: datetime) -> NoPrice:
-    """What is said of the ``unpriced`` models of a file, at least one."""
+def unpriced_group(
+    report: Report, unpriced: list[str], connection: Connection, at: datetime
+) -> UnpricedGroup:
+    """Return the finding about the ``unpriced`` models, of which there is at least one."""
     choice = priced_models(connection, report, at)
-    told = [_with_neighbour(model, choice) for model in unpriced[:UNPRICED_NAMED]]
-    if unseen := len(unpriced) - len(told):
-        told.append(f"{unseen:,} more")
+    names = [_with_similar_name(model, choice) for model in unpriced[:MAX_NAMED_MODELS]]
+    if unnamed := len(unpriced) - len(names):
+        names.append(f"{unnamed:,} more")
     message = (
-        f"{connection} has no price on file for {', '.join(told)}. Unknown is not free: if the "
+        f"{connection} has no price on file for {', '.join(names)}. Unknown is not free: if the "
         "name is right, ask an operator to enter the price."
     )
     finding = Finding(0, "", Severity.WARNING, NO_PRICE, message)
     total = sum(report.models[model].requests for model in unpriced)
-    return NoPrice(finding.code, finding.severity, total, [finding], has_choice=bool(choice))
+    return UnpricedGroup(finding.code, finding.severity, total, [finding], has_choice=bool(choice))
 
 
-def _with_neighbour(model: str, choice: list[str]) -> str:
-    near = get_close_matches(model, choice, n=1)
-    return f"{presentable(model)} (is it {near[0]}?)" if near else presentable(model)
+def _with_similar_name(model: str, choice: list[str]) -> str:
+    similar = get_close_matches(model, choice, n=1)
+    return f"{presentable(model)} (is it {similar[0]}?)" if similar else presentable(model)

@@ -8,8 +8,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from batchapp.domain.results.outcome import Outcome
-
 register = template.Library()
 
 PLACES = [(Decimal("0.01"), 2), (Decimal("0.0001"), 4)]
@@ -135,9 +133,3 @@ def rate(price: Decimal) -> str:
     plain = f"{price.normalize():f}"
     whole, _, decimals = plain.partition(".")
     return f"${int(whole):,}.{decimals.ljust(2, '0')}"
-
-
-@register.filter
-def outcome(value: str) -> Outcome:
-    """What became of a request, with its label."""
-    return Outcome(value)

@@ -1,1 +1,1 @@
-"""The console: one page, one function."""
+"""The pages of the portal: one function for each page."""

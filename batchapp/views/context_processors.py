@@ -1,4 +1,4 @@
-"""What surrounds every page: the projects to switch between."""
+"""Values for the frame of every page: the projects of the person."""
 
 from typing import Any
 
@@ -7,22 +7,19 @@ from django.http import HttpRequest
 from batchapp.access import memberships_of
 from batchapp.models import Membership
 
-SHOWN = 12
-"""Projects in the switcher; the list of projects has the rest."""
-
+MAX_PROJECTS = 12  # in the switcher; the list of projects has all
 WRITERS = {Membership.Role.ADMIN, Membership.Role.MEMBER}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Looked up when a page uses them, so fragments and errors cost nothing."""
+    """Return functions, so that fragments and error pages that do not call them need no query."""
     return {"switcher": lambda: _switcher(request), "may_order": lambda: _may_order(request)}
 
 
 def _switcher(request: HttpRequest) -> list[Membership]:
-    return memberships_of(request)[:SHOWN]
+    return memberships_of(request)[:MAX_PROJECTS]
 
 
 def _may_order(request: HttpRequest) -> bool:
-    """Whether there is a project in which the person may run a batch."""
-    mine = memberships_of(request)
-    return any(each.role in WRITERS for each in mine)
+    """Return True if the person may run a batch in any project."""
+    return any(membership.role in WRITERS for membership in memberships_of(request))

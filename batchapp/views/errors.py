@@ -1,4 +1,4 @@
-"""What people see when something cannot be shown: a sentence and a next step."""
+"""Error pages: each has a sentence and a next step."""
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent

@@ -1,4 +1,4 @@
-"""Where people arrive, and where machines ask whether the portal is well."""
+"""The home page, and the health check for machines."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
@@ -15,37 +15,41 @@ from batchapp.presenters.batch_summary import summarise
 from batchapp.presenters.first_steps import first_steps
 from batchapp.services.reports import cost_report
 
-SHOWN = 50
-RECENT = 8
+MAX_OPEN_BATCHES = 50
+MAX_FINISHED_BATCHES = 8
 
 
 @require_safe
 def home(request: Request) -> HttpResponse:
-    """What waits for the person, what runs, what ended lately; the first steps on a new portal."""
-    mine = Batch.objects.visible_to(request.user).select_related("project", "connection")
+    """Show the batches that wait for a person, run, or ended lately, and the first steps."""
+    batches = Batch.objects.visible_to(request.user).select_related("project", "connection")
     stuck = ProviderBatch.objects.needing_attention().filter(batch=OuterRef("pk"))
-    open_ones = mine.exclude(status__in=Batch.OVER).order_by(Exists(stuck).desc(), "-created_at")
-    unfinished = list(open_ones[:SHOWN])
-    recent = list(mine.filter(status__in=Batch.OVER).order_by("-finished_at")[:RECENT])
+    open_batches = batches.exclude(status__in=Batch.OVER).order_by(
+        Exists(stuck).desc(), "-created_at"
+    )
+    unfinished = list(open_batches[:MAX_OPEN_BATCHES])
+    recent = list(
+        batches.filter(status__in=Batch.OVER).order_by("-finished_at")[:MAX_FINISHED_BATCHES]
+    )
     prefetch_related_objects([*unfinished, *recent], "provider_batches", "model_costs")
     summaries = [summarise(batch) for batch in unfinished]
     context = {
         "steps": first_steps(request.user),
-        "waiting": [each for each in summaries if each.status is ATTENTION],
-        "running": [each for each in summaries if each.status is not ATTENTION],
+        "waiting": [row for row in summaries if row.status is ATTENTION],
+        "running": [row for row in summaries if row.status is not ATTENTION],
         "finished": [summarise(batch) for batch in recent],
         "month": _month(request) if unfinished or recent else None,
-        "is_moving": any(each.is_moving for each in summaries),
+        "is_moving": any(summary.is_moving for summary in summaries),
         "nav": "home",
     }
     return render_partial(request, "batchapp/home.html", "live", context)
 
 
 def _month(request: Request) -> cost_report.Line:
-    """What the person's projects paid this month."""
+    """Add up the costs of the person's projects this month."""
     today = timezone.localdate()
     model_costs = cost_report.Scope(today.replace(day=1), today).model_costs()
-    return cost_report.total(
+    return cost_report.sum_all(
         model_costs.filter(batch__project__in=Project.objects.visible_to(request.user))
     )
 
@@ -54,7 +58,7 @@ def _month(request: Request) -> cost_report.Line:
 @never_cache
 @require_GET
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 while the portal can reach its database, else 503."""
+    """Respond 200 if the database answers, else 503."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

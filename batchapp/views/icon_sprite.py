@@ -1,4 +1,4 @@
-"""The icons, as one file that browsers keep."""
+"""All icons as one SVG file that browsers cache."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from batchapp import icons
 @require_safe
 @gzip_page
 def icon_sprite(request: HttpRequest, version: str) -> HttpResponse:
-    """All icons; another version is another address, so this one never changes."""
+    """Send the icons; the address has their version, so its content never changes."""
     if version != icons.version():
         raise Http404
     return HttpResponse(

@@ -1,4 +1,4 @@
-"""Going anywhere by name: what the command palette lists, and the same as a page."""
+"""The command palette: search pages, projects, batches and files by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ from batchapp.forms.palette import PaletteForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Batch, Project, Upload
 
-SHOWN = 5
-"""Of each kind: a palette is read at a glance, and the lists have the rest."""
+MAX_ENTRIES = 5  # of each kind; the lists have all
 
 PAGES = [
     ("Home", "home", "home"),
@@ -23,7 +22,7 @@ PAGES = [
     ("Profile and provider keys", "profile_edit", "person"),
     ("Change the password", "password_change", "person"),
 ]
-FOR_STAFF = [
+STAFF_PAGES = [
     ("Report", "cost_report", "chart"),
     ("Prices", "price_list", "money"),
     ("Admin", "admin:index", "gear"),
@@ -40,7 +39,6 @@ class Entry:
 
 @require_safe
 def palette(request: Request) -> HttpResponse:
-    """Pages, and the person's projects, batches and files, by what they are called."""
     form = PaletteForm(request.GET)
     groups = list(_groups(request, form.cleaned_data["q"])) if form.is_valid() else []
     context = {
@@ -52,21 +50,12 @@ def palette(request: Request) -> HttpResponse:
 
 
 def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
-    """One query for each kind of row."""
-    pages = [*PAGES, *(FOR_STAFF if request.user.is_staff else [])]
-    yield (
-        "Pages",
-        [
-            Entry(name, reverse(url), icon)
-            for name, url, icon in pages
-            if text.lower() in name.lower()
-        ][:SHOWN],
-    )
-    projects = Project.objects.visible_to(request.user).filter(name__icontains=text)
-    yield (
-        "Projects",
-        [Entry(each.name, each.get_absolute_url(), "folder") for each in projects[:SHOWN]],
-    )
+    """Find the entries with one query for each kind of row."""
+    pages = [*PAGES, *(STAFF_PAGES if request.user.is_staff else [])]
+    matches = [page for page in pages if text.lower() in page[0].lower()][:MAX_ENTRIES]
+    yield "Pages", [Entry(name, reverse(url), icon) for name, url, icon in matches]
+    projects = Project.objects.visible_to(request.user).filter(name__icontains=text)[:MAX_ENTRIES]
+    yield "Projects", [Entry(row.name, row.get_absolute_url(), "folder") for row in projects]
     batches = Batch.objects.visible_to(request.user).filter(name__icontains=text)
     yield "Batches", _newest(batches, "batch_detail", "play")
     uploads = Upload.objects.visible_to(request.user).filter(name__icontains=text)
@@ -74,8 +63,8 @@ def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
 
 
 def _newest(rows: QuerySet[Batch] | QuerySet[Upload], route: str, icon: str) -> list[Entry]:
-    """Without what a palette does not show, such as all that was found in a file."""
-    newest = rows.order_by("-created_at", "pk")[:SHOWN]
+    """Read only the columns that an entry shows; rows of files are large."""
+    newest = rows.order_by("-created_at", "pk")[:MAX_ENTRIES]
     return [
         Entry(name, reverse(route, args=[pk]), icon, project)
         for pk, name, project in newest.values_list("pk", "name", "project__name")

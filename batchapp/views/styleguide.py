@@ -1,4 +1,4 @@
-"""Every component in every state, for those who build pages."""
+"""The style guide: every component in every state, for developers of pages."""
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -10,8 +10,8 @@ from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
 from batchapp.presenters import batch_status, batch_summary
-from batchapp.presenters.batch_status import Status
 from batchapp.presenters.batch_summary import Cost, Progress
+from batchapp.templatetags.statuses import Status
 
 COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
@@ -32,17 +32,17 @@ COSTS = [
     Cost("≥ $1.20 + 1 model without a price", is_actual=True, is_partial=True),
     Cost(batch_summary.NO_PRICE, is_actual=False, is_partial=True),
 ]
-FLOW = [
+STEPS = [
     {"name": "File", "url": "#flow", "state": "done"},
     {"name": "Check", "url": "#flow", "state": "done"},
     {"name": "Model & window", "url": "", "state": "current"},
     {"name": "Review", "url": "", "state": "todo"},
 ]
-SPELLED = '{\n  "custom_id": "ticket-1",\n  "method": "POST"\n}'
+SAMPLE_JSON = '{\n  "custom_id": "ticket-1",\n  "method": "POST"\n}'
 
 
 class SampleForm(forms.Form):
-    """One of each field; bound to nothing, so that the required one shows its error."""
+    """One field of each type; empty data shows the error of the required field."""
 
     name = forms.CharField(help_text="So that you can tell it from others.")
     window = forms.ChoiceField(choices=[("24h", "24h"), ("1h", "1h")])
@@ -52,20 +52,19 @@ class SampleForm(forms.Form):
 
 @require_safe
 def styleguide(request: Request) -> HttpResponse:
-    """The living style page: what it shows is what pages are made of."""
     if not request.user.is_staff:
         raise PermissionDenied("The style page is for those who build the portal: its staff.")
     context = {
         "colours": COLOURS,
         "icons": list(icons.DRAWINGS),
-        "statuses": [each for each in vars(batch_status).values() if isinstance(each, Status)],
+        "statuses": [row for row in vars(batch_status).values() if isinstance(row, Status)],
         "outcomes": list(Outcome),
         "progress": PROGRESS,
         "costs": COSTS,
-        "flow": FLOW,
+        "steps": STEPS,
         "form": SampleForm(),
-        "faulty": SampleForm({}),
-        "spelled": SPELLED,
+        "invalid_form": SampleForm({}),
+        "sample_json": SAMPLE_JSON,
         "rows": range(6),
         "sort": "-created",
         "nav": "styleguide",

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from batchapp.presenters.charts import HEIGHT, WIDTH, chart
+from batchapp.presenters.charts import HEIGHT, WIDTH, cost_chart
 from batchapp.services.reports.cost_report import Line
 
 
@@ -21,7 +21,7 @@ def line(name: str, cost: str, unpriced: int = 0) -> Line:
 
 
 def test_heights_are_in_proportion_and_bars_stay_in_the_drawing() -> None:
-    drawn = chart([line("Mon", "1"), line("Tue", "0"), line("Wed", "4")], "day")
+    drawn = cost_chart([line("Mon", "1"), line("Tue", "0"), line("Wed", "4")], "day")
 
     heights = [float(bar.height) for bar in drawn.bars]
     assert heights == [HEIGHT / 4, 0, HEIGHT]
@@ -31,19 +31,19 @@ def test_heights_are_in_proportion_and_bars_stay_in_the_drawing() -> None:
 
 
 def test_the_smallest_amount_beside_a_large_one_is_still_seen() -> None:
-    small, _ = chart([line("Mon", "0.000001"), line("Tue", "1000")], "day").bars
+    small, _ = cost_chart([line("Mon", "0.000001"), line("Tue", "1000")], "day").bars
 
     assert float(small.height) > 0
 
 
 def test_the_sentence_says_what_is_added_up_and_where_the_most_was() -> None:
-    drawn = chart([line("Mon", "1"), line("Tue", "2.5")], "day")
+    drawn = cost_chart([line("Mon", "1"), line("Tue", "2.5")], "day")
 
     assert drawn.label == "Cost per day, Mon to Tue: $3.50 in all. The most was $2.50, Tue."
 
 
 def test_unknown_prices_are_never_drawn_or_said_as_zero() -> None:
-    drawn = chart([line("Mon", "0", 2), line("Tue", "1", 1), line("Wed", "0")], "day")
+    drawn = cost_chart([line("Mon", "0", 2), line("Tue", "1", 1), line("Wed", "0")], "day")
 
     assert [bar.is_unpriced for bar in drawn.bars] == [True, True, False]
     assert [bar.text for bar in drawn.bars] == [
@@ -51,11 +51,11 @@ def test_unknown_prices_are_never_drawn_or_said_as_zero() -> None:
         "≥ $1.00 + 1 cost without a price",
         "$0.00",
     ]
-    assert drawn.caption == "≥ $1.00 + 3 costs without a price in all"
+    assert drawn.title == "Cost per day: ≥ $1.00 + 3 costs without a price in all"
 
 
 def test_where_nothing_is_known_nothing_is_the_most() -> None:
-    drawn = chart([line("Mon", "0", 1)], "day")
+    drawn = cost_chart([line("Mon", "0", 1)], "day")
 
     assert drawn.label == "Cost per day, Mon to Mon: 1 cost without a price in all."
     assert drawn.bars[0].height == "0.00"

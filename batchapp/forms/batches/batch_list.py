@@ -1,4 +1,4 @@
-"""Finding batches again."""
+"""The filters of a list of batches."""
 
 import itertools
 from datetime import date, datetime, time, timedelta
@@ -17,15 +17,15 @@ from batchapp.models import Batch, Project, ProviderBatch
 NEEDS_ATTENTION = "needs_attention"
 WITH_ERRORS = "with_errors"
 LATE = "late"
-UNFINISHED_RESULTS = Q(failed__gt=0) | Q(missing__gt=0)
-ID_BEGINS = 8
-"""Characters from which on a word may be the beginning of an id, ours or the provider's."""
+HAS_ERRORS = Q(failed__gt=0) | Q(missing__gt=0)
+MIN_ID_LENGTH = 8  # characters; shorter words are not searched as the beginning of an id
 
 
 class Switch(forms.CheckboxInput):
-    """A box that is ticked unless the address says ``no``: of an empty box browsers say nothing.
+    """A box that is ticked unless the address says ``no``.
 
-    A hidden twin before it, of the same name and the value ``no``, speaks for the empty one.
+    Browsers send nothing for an empty box, so the page has a hidden field before it, of the same
+    name and with the value ``no``.
     """
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> bool:
@@ -33,7 +33,7 @@ class Switch(forms.CheckboxInput):
 
 
 class BatchFilterForm(DaysForm):
-    """Which batches a list shows, in what order; it lives in the page's address."""
+    """The filters and the order of a list of batches, taken from the page's address."""
 
     q = forms.CharField(
         label="Search",
@@ -64,43 +64,42 @@ class BatchFilterForm(DaysForm):
     field_order = ["q", "status", "project", "window", "first", "last", "active_first"]
 
     def __init__(self, *args: Any, projects: list[Project], **kwargs: Any) -> None:
-        """Of ``projects``, each with its connection; of a single one nobody needs to choose it."""
+        """Offer ``projects``, each with its connection, and their windows."""
         super().__init__(*args, **kwargs)
         project, window = self.fields["project"], self.fields["window"]
-        offered = (each.connection.windows for each in projects)
+        offered = (project.connection.windows for project in projects)
         names = dict.fromkeys(itertools.chain.from_iterable(offered))
         if isinstance(window, forms.ChoiceField):
             window.choices = [("", "Any window"), *((name, name) for name in names)]
         if isinstance(project, forms.ChoiceField):
-            slugs = [(each.slug, each.name) for each in projects]
+            slugs = [(row.slug, row.name) for row in projects]
             project.choices = [("", "All projects"), *slugs]
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it asks for less than everything."""
-        asked = (self.data.get(name) for name in self.fields if name != "active_first")
-        return any(asked)
+        """Return True if the filters leave out any batch."""
+        return any(self.data.get(name) for name in self.fields if name != "active_first")
 
     @property
     def wants_active_first(self) -> bool:
         return self.data.get("active_first") != "no"
 
     def narrow(self, batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
-        """Those of ``batches`` that were asked for; none while the question makes no sense."""
+        """Filter ``batches``; an invalid form leaves none."""
         if not self.is_valid():
             return batches.none()
-        asked = self.cleaned_data
-        if asked.get("project"):
-            batches = batches.filter(project__slug=asked["project"])
-        if window := asked["window"]:
+        cleaned = self.cleaned_data
+        if cleaned.get("project"):
+            batches = batches.filter(project__slug=cleaned["project"])
+        if window := cleaned["window"]:
             batches = batches.filter(window=window)
-        if first := asked["first"]:
+        if first := cleaned["first"]:
             batches = batches.filter(created_at__gte=_midnight(first))
-        if last := asked["last"]:
+        if last := cleaned["last"]:
             batches = batches.filter(created_at__lt=_midnight(last + timedelta(days=1)))
-        if text := asked["q"]:
+        if text := cleaned["q"]:
             batches = batches.filter(_mentions(text))
-        return _in_status(batches, asked["status"])
+        return _in_status(batches, cleaned["status"])
 
 
 def _midnight(day: date) -> datetime:
@@ -108,16 +107,17 @@ def _midnight(day: date) -> datetime:
 
 
 def _mentions(text: str) -> Q:
-    """What a person knows a batch by; of an id the beginning will do."""
-    found = Q(name__icontains=text) | Q(upload__name__icontains=text)
-    if len(text) < ID_BEGINS:
-        return found
+    """Match names of batches and files, and beginnings of ids."""
+    by_name = Q(name__icontains=text) | Q(upload__name__icontains=text)
+    if len(text) < MIN_ID_LENGTH:
+        return by_name
     provider_batches = ProviderBatch.objects.filter(remote_id__istartswith=text)
-    return found | _begins(text) | Q(pk__in=provider_batches.values("batch"))
+    return by_name | _id_begins(text) | Q(pk__in=provider_batches.values("batch"))
 
 
-def _begins(text: str) -> Q:
-    """Our ids that begin like ``text``: a range means the same with and without a uuid type."""
+def _id_begins(text: str) -> Q:
+    """Match our ids that begin with ``text``."""
+    # A range means the same on databases with and without a UUID type.
     digits = text.replace("-", "").lower()
     if not 0 < len(digits) <= 32 or not set(digits) <= set(hexdigits):
         return Q(pk__in=[])
@@ -125,7 +125,7 @@ def _begins(text: str) -> Q:
 
 
 def _in_status(batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
-    """A status as the pages name it, which says more than the row's own."""
+    """Filter by a status as pages name it, which says more than the status of the row."""
     provider_batches = ProviderBatch.objects.filter(batch=OuterRef("pk"))
     if status == "active":
         return batches.exclude(status__in=Batch.OVER)
@@ -136,7 +136,7 @@ def _in_status(batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
         ended = Coalesce("ended_at", timezone.now())
         return batches.filter(Exists(provider_batches.filter(expires_at__lt=ended)))
     if status == WITH_ERRORS:
-        return batches.filter(UNFINISHED_RESULTS, status=Batch.Status.COMPLETED)
+        return batches.filter(HAS_ERRORS, status=Batch.Status.COMPLETED)
     if status == Batch.Status.COMPLETED:
         return batches.filter(failed=0, missing=0, status=status)
     return batches.filter(status=status) if status else batches

@@ -1,4 +1,4 @@
-"""Which requests of a batch are run again, and how they change."""
+"""The form that chooses the requests of a batch to retry, and their changes."""
 
 import uuid
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from django import forms
 
 from batchapp.domain.results.retry_selection import (
     ADVICE,
-    FACTORS,
     MAX_TEMPERATURE,
+    MAX_TOKENS_FACTORS,
     Ending,
     Selection,
 )
 from batchapp.services.results.retry_file import RetryableCounts
 
-WHICH = "Tick at least one kind of request."
+NO_ENDING = "Tick at least one kind of request."
 NONE_LEFT = "No request is left by this choice. Choose another error code, or tick more kinds."
 SAME_LIMIT = (
     "With the same max_tokens these answers would be cut short again. Raise it, choose another "
@@ -26,11 +26,11 @@ NO_TEMPERATURE = "Give a number from 0 to 2, or leave it empty to keep what the 
 
 
 class RetryForm(forms.Form):
-    """What ``reach`` has to be run again; ``submission`` is made with the form: one file."""
+    """Offer the requests of ``counts``; ``submission`` lets a form sent twice make one file."""
 
     endings = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": WHICH, "invalid_choice": WHICH},
+        error_messages={"required": NO_ENDING, "invalid_choice": NO_ENDING},
     )
     error_code = forms.ChoiceField(
         label="Only those with the error code",
@@ -40,7 +40,10 @@ class RetryForm(forms.Form):
     max_tokens_factor = forms.ChoiceField(
         label="max_tokens of those cut short",
         required=False,
-        choices=[(1, "as it is"), *((each, f"{each} times as much") for each in FACTORS)],
+        choices=[
+            (1, "as it is"),
+            *((factor, f"{factor} times as much") for factor in MAX_TOKENS_FACTORS),
+        ],
         help_text="A request that sets no max_tokens gets none.",
     )
     model = forms.ChoiceField(
@@ -59,14 +62,14 @@ class RetryForm(forms.Form):
     submission = forms.UUIDField(required=False)
 
     def __init__(
-        self, *args: Any, reach: RetryableCounts, models: Sequence[str], **kwargs: Any
+        self, *args: Any, counts: RetryableCounts, models: Sequence[str], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._reach = reach
+        self._counts = counts
         choices = {
-            "endings": [(each.value, ADVICE[each].label) for each in reach.endings],
-            "error_code": [("", "any"), *((each, each) for each in reach.error_codes)],
-            "model": [("", "as it is"), *((each, each) for each in models)],
+            "endings": [(ending.value, ADVICE[ending].label) for ending in counts.endings],
+            "error_code": [("", "any"), *((code, code) for code in counts.error_codes)],
+            "model": [("", "as it is"), *((model, model) for model in models)],
         }
         for name, offered in choices.items():
             field = self.fields[name]
@@ -74,26 +77,25 @@ class RetryForm(forms.Form):
                 field.choices = offered
 
     def clean(self) -> dict[str, Any]:
-        asked = self.cleaned_data
-        if not self.errors and not self._reach.total(self.choice):
+        cleaned = self.cleaned_data
+        if not self.errors and not self._counts.total(self.choice):
             self.add_error(None, NONE_LEFT)
-        is_same = asked.get("max_tokens_factor") in {"", "1"} and not asked.get("model")
-        if Ending.TRUNCATED.value in asked.get("endings", []) and is_same:
+        is_same = cleaned.get("max_tokens_factor") in {"", "1"} and not cleaned.get("model")
+        if Ending.TRUNCATED.value in cleaned.get("endings", []) and is_same:
             self.add_error("max_tokens_factor", SAME_LIMIT)
-        return asked
+        return cleaned
 
     @property
     def choice(self) -> Selection:
-        """What a valid form asks for."""
-        asked = self.cleaned_data
-        endings = frozenset(Ending(each) for each in asked["endings"])
-        factor = int(asked["max_tokens_factor"] or 1)
+        cleaned = self.cleaned_data
+        endings = frozenset(Ending(value) for value in cleaned["endings"])
+        factor = int(cleaned["max_tokens_factor"] or 1)
         return Selection(
             endings,
-            error_code=asked["error_code"],
+            error_code=cleaned["error_code"],
             max_tokens_factor=factor if Ending.TRUNCATED in endings else 1,
-            model=asked["model"],
-            temperature=asked["temperature"],
+            model=cleaned["model"],
+            temperature=cleaned["temperature"],
         )
 
     @property
@@ -101,6 +103,6 @@ class RetryForm(forms.Form):
         return str(self["submission"].value() or uuid.uuid4())
 
     @property
-    def sender(self) -> UUID:
-        found: UUID | None = self.cleaned_data.get("submission")
-        return found or uuid.uuid4()
+    def submission_id(self) -> UUID:
+        submission: UUID | None = self.cleaned_data.get("submission")
+        return submission or uuid.uuid4()

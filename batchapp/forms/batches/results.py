@@ -1,4 +1,4 @@
-"""Finding one result among many."""
+"""The filters of a list of results."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ GROUPS = {"answered": SUCCEEDED, "failed": FAILED}
 
 
 class ResultFilterForm(forms.Form):
-    """Which results a page shows, and from where; it lives in the page's address."""
+    """The filters and the start line of a page of results, taken from its address."""
 
     q = forms.CharField(
         label="Search",
@@ -41,12 +41,12 @@ class ResultFilterForm(forms.Form):
 
     @property
     def is_merged(self) -> bool:
-        """Whether the answers of retries count as those of the batch."""
-        asked = self.cleaned_data if self.is_valid() else {}
-        return "attempts" in self.fields and asked.get("attempts") != "own"
+        """Return True if the answers of retries count as answers of the batch."""
+        cleaned = self.cleaned_data if self.is_valid() else {}
+        return "attempts" in self.fields and cleaned.get("attempts") != "own"
 
     def narrow(self, results: ResultQuerySet) -> ResultQuerySet:
-        """Those of ``results`` that were asked for; none while the question makes no sense."""
+        """Filter ``results``; an invalid form leaves none."""
         if not self.is_valid():
             return results.none()
         field = "outcome"
@@ -61,6 +61,4 @@ class ResultFilterForm(forms.Form):
 
 
 class UnmatchedLinePageForm(forms.Form):
-    """From where a page of lines that were set aside goes on."""
-
     after = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)

@@ -1,4 +1,4 @@
-"""What a person has corrected in a file, and with what."""
+"""The form that chooses the corrections of a file."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,20 +10,17 @@ from django import forms
 from batchapp.domain.corrections.corrector import CORRECTION_RULES, Choice, CorrectionKind
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 
-WHICH = "Tick at least one of the corrections below."
+NO_CORRECTION = "Tick at least one of the corrections below."
 NO_MODEL = "Choose the model to write into the requests."
 NO_LIMIT = "Give a number of tokens, from 1; 1,000 is about a page and a half of text."
 
 
 class CorrectionForm(forms.Form):
-    """Any of the repairs that a file's findings call for.
-
-    ``submission`` is made with the form: a second click makes no second version.
-    """
+    """The ``offered`` corrections; ``submission`` lets a form sent twice make one version."""
 
     corrections = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": WHICH, "invalid_choice": WHICH},
+        error_messages={"required": NO_CORRECTION, "invalid_choice": NO_CORRECTION},
     )
     model = forms.ChoiceField(
         required=False,
@@ -48,33 +45,30 @@ class CorrectionForm(forms.Form):
         super().__init__(*args, **kwargs)
         corrections, model = self.fields["corrections"], self.fields["model"]
         if isinstance(corrections, forms.ChoiceField) and isinstance(model, forms.ChoiceField):
-            corrections.choices = [(each.value, CORRECTION_RULES[each].title) for each in offered]
-            model.choices = [("", "Choose a model"), *((each, each) for each in models)]
+            corrections.choices = [(kind.value, CORRECTION_RULES[kind].title) for kind in offered]
+            model.choices = [("", "Choose a model"), *((name, name) for name in models)]
 
     def clean(self) -> dict[str, Any]:
-        asked = self.cleaned_data
-        wanted = asked.get("corrections", [])
-        if (
-            CorrectionKind.SET_MODEL in wanted
-            and not asked.get("model")
-            and "model" not in self.errors
-        ):
+        cleaned = self.cleaned_data
+        kinds = cleaned.get("corrections", [])
+        has_model = cleaned.get("model") or "model" in self.errors
+        if CorrectionKind.SET_MODEL in kinds and not has_model:
             self.add_error("model", NO_MODEL)
-        has_limit = asked.get("max_tokens") or "max_tokens" in self.errors
-        if CorrectionKind.SET_MAX_TOKENS in wanted and not has_limit:
+        has_limit = cleaned.get("max_tokens") or "max_tokens" in self.errors
+        if CorrectionKind.SET_MAX_TOKENS in kinds and not has_limit:
             self.add_error("max_tokens", NO_LIMIT)
-        return asked
+        return cleaned
 
     @property
     def choice(self) -> Choice:
-        """What a valid form asks for; a field of a repair that is not ticked says nothing."""
-        asked = self.cleaned_data
-        wanted = frozenset(CorrectionKind(each) for each in asked["corrections"])
+        """The choice of a valid form; fields of corrections that are not ticked are ignored."""
+        cleaned = self.cleaned_data
+        kinds = frozenset(CorrectionKind(value) for value in cleaned["corrections"])
         return Choice(
-            wanted,
-            model=asked["model"] if CorrectionKind.SET_MODEL in wanted else "",
-            max_tokens=asked["max_tokens"] if CorrectionKind.SET_MAX_TOKENS in wanted else 0,
-            every_model=asked["every_model"] and CorrectionKind.SET_MODEL in wanted,
+            kinds,
+            model=cleaned["model"] if CorrectionKind.SET_MODEL in kinds else "",
+            max_tokens=cleaned["max_tokens"] if CorrectionKind.SET_MAX_TOKENS in kinds else 0,
+            every_model=cleaned["every_model"] and CorrectionKind.SET_MODEL in kinds,
         )
 
     @property
@@ -82,6 +76,6 @@ class CorrectionForm(forms.Form):
         return str(self["submission"].value() or uuid.uuid4())
 
     @property
-    def sender(self) -> UUID:
-        found: UUID | None = self.cleaned_data.get("submission")
-        return found or uuid.uuid4()
+    def submission_id(self) -> UUID:
+        submission: UUID | None = self.cleaned_data.get("submission")
+        return submission or uuid.uuid4()

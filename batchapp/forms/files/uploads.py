@@ -1,4 +1,4 @@
-"""Files as people send them, and the questions they ask of the list."""
+"""Forms that receive request files, and the filters of a list of files."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,10 +17,9 @@ from batchapp.models import Connection, Upload
 
 MIB = 1024 * 1024
 
+# The check decides on the content; the endings only refuse obviously wrong files early.
 ENDINGS = (".jsonl", ".ndjson", ".json", ".txt", ".gz")
-"""Of request files. What is in them the check finds out; these spare the way to the rest."""
-
-PASTED = "pasted.jsonl"
+PASTED_NAME = "pasted.jsonl"
 
 SAMPLES = [
     ("chat", "Chat: 300 requests"),
@@ -31,9 +30,7 @@ SAMPLES = [
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """One file that came: what it is called, and its bytes."""
-
+class ReceivedFile:
     name: str
     content: "File[bytes]"
 
@@ -43,7 +40,7 @@ class FilesInput(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """One file or several; ``clean`` returns a list of them."""
+    """One or more files; ``clean`` returns a list."""
 
     widget = FilesInput
     default_error_messages = {
@@ -55,21 +52,19 @@ class FilesField(forms.FileField):
         super().__init__(allow_empty_file=True, **kwargs)
 
     def clean(self, data: Any, initial: Any = None) -> list["UploadedFile[bytes]"]:
-        chosen = data if isinstance(data, list | tuple) else [data]
-        return [super(FilesField, self).clean(file, initial) for file in chosen or [None]]
+        files = data if isinstance(data, list | tuple) else [data]
+        return [super(FilesField, self).clean(file, initial) for file in files or [None]]
 
 
 class SampleForm(forms.Form):
-    """One of the files that come with the portal."""
-
     name = forms.ChoiceField(choices=SAMPLES)
 
 
 class SendingForm(forms.Form):
-    """What every way of sending has in common.
+    """The base of the forms that receive files.
 
-    ``submission`` is made with the form: what it brings comes in once, however often it is sent.
-    ``then`` is "batch" where a file is sent to be run at once.
+    ``submission`` lets a form sent twice store its files once. ``then`` is "batch" if the order
+    of a batch is the next step.
     """
 
     submission = forms.UUIDField(required=False, initial=uuid.uuid4)
@@ -81,7 +76,7 @@ class SendingForm(forms.Form):
 
     @property
     def max_bytes(self) -> int:
-        """Of one file: what may be sent on the connection, and the portal reads."""
+        """The largest file that both the connection and the portal accept."""
         return min(self.connection.max_upload_bytes, settings.MAX_UPLOAD_MIB * MIB)
 
     @property
@@ -90,24 +85,24 @@ class SendingForm(forms.Form):
 
     @property
     def hidden_submission(self) -> str:
-        """What the page carries: a refused form keeps its own."""
+        """The id that the page carries; a refused form keeps its id."""
         return str(self["submission"].value() or uuid.uuid4())
 
     @property
-    def files_sent(self) -> list[Sent]:
+    def files_sent(self) -> list[ReceivedFile]:
         raise NotImplementedError
 
     @property
-    def sender(self) -> UUID | None:
-        """The ``submission``, unless it is none: then nothing can be sent twice by it."""
-        found: UUID | None = self.cleaned_data.get("submission")
-        return found
+    def submission_id(self) -> UUID | None:
+        """The ``submission``; None if it is missing, and then a second click is not detected."""
+        submission: UUID | None = self.cleaned_data.get("submission")
+        return submission
 
     @property
     def wants_batch(self) -> bool:
         return bool(self.cleaned_data.get("then") == "batch")
 
-    def _finding(self, name: str, size: int) -> str:
+    def _size_or_name_error(self, name: str, size: int) -> str:
         limit = self.connection.max_upload_bytes
         if not size:
             return f"{name} is empty. Choose a file with one request on each line."
@@ -125,60 +120,59 @@ class SendingForm(forms.Form):
 
 
 class UploadForm(SendingForm):
-    """All of the chosen files or none: an error names the file that is in the way."""
+    """The form accepts all chosen files or none; its errors name the refused files."""
 
     file = FilesField(label="Request files")
 
     def clean_file(self) -> list["UploadedFile[bytes]"]:
         files: list[UploadedFile[bytes]] = self.cleaned_data["file"]
-        findings = [
-            finding
-            for each in files
-            if (finding := self._finding(each.name or "", each.size or 0))
-        ]
-        if findings and len(files) > 1:
-            findings.append("None of the files was uploaded. Leave these out and upload the rest.")
-        if findings:
-            raise ValidationError(findings)
+        checked = (self._size_or_name_error(file.name or "", file.size or 0) for file in files)
+        errors = [error for error in checked if error]
+        if errors and len(files) > 1:
+            errors.append("None of the files was uploaded. Leave these out and upload the others.")
+        if errors:
+            raise ValidationError(errors)
         return files
 
     @property
-    def files_sent(self) -> list[Sent]:
-        return [Sent(file.name or "requests.jsonl", file) for file in self.cleaned_data["file"]]
+    def files_sent(self) -> list[ReceivedFile]:
+        return [
+            ReceivedFile(file.name or "requests.jsonl", file) for file in self.cleaned_data["file"]
+        ]
 
 
 class PasteForm(SendingForm):
-    """Lines from a clipboard, which become a file."""
+    """Pasted lines, which become a file."""
 
     pasted = forms.CharField(
         strip=False,
         widget=forms.Textarea,
         error_messages={"required": "Paste at least one line first: a request on each."},
     )
-    name = forms.CharField(required=False, empty_value=PASTED)
+    name = forms.CharField(required=False, empty_value=PASTED_NAME)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         return name if name.lower().endswith(ENDINGS) else f"{name}.jsonl"
 
     def clean_pasted(self) -> bytes:
-        """Forms send every line's end as CR LF, whatever was pasted."""
+        """Restore the line ends, which forms send as CR LF."""
         text: str = self.cleaned_data["pasted"].replace("\r\n", "\n")
         if not text.strip():
             raise ValidationError("Paste at least one line first: a request on each.")
         content = text.encode(errors="replace")
-        if finding := self._finding(PASTED, len(content)):
-            raise ValidationError(finding)
+        if error := self._size_or_name_error(PASTED_NAME, len(content)):
+            raise ValidationError(error)
         return content
 
     @property
-    def files_sent(self) -> list[Sent]:
-        asked = self.cleaned_data
-        return [Sent(asked["name"], ContentFile(asked["pasted"], asked["name"]))]
+    def files_sent(self) -> list[ReceivedFile]:
+        name = self.cleaned_data["name"]
+        return [ReceivedFile(name, ContentFile(self.cleaned_data["pasted"], name))]
 
 
 class FileFilterForm(forms.Form):
-    """Which files a list shows, in what order; it lives in the page's address."""
+    """The filters and the order of a list of files, taken from the page's address."""
 
     q = forms.CharField(
         label="Search",
@@ -199,17 +193,17 @@ class FileFilterForm(forms.Form):
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it asks for less than everything."""
+        """Return True if the filters leave out any file."""
         return any(self.data.get(name) for name in self.fields)
 
     @property
     def sort(self) -> str:
-        """The column to sort by, with "-" for downwards; the newest first unless asked."""
-        asked: str = self.data.get("sort", "")
-        return asked if asked.removeprefix("-") in self.ORDERS else "-created"
+        """The column to sort by, with "-" for descending; by default the newest first."""
+        sort: str = self.data.get("sort", "")
+        return sort if sort.removeprefix("-") in self.ORDERS else "-created"
 
     def narrow(self, files: "QuerySet[Upload]") -> "QuerySet[Upload]":
-        """Those of ``files`` that were asked for; none while the question makes no sense."""
+        """Filter and sort ``files``; an invalid form leaves none."""
         if not self.is_valid():
             return files.none()
         if text := self.cleaned_data["q"]:

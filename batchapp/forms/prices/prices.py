@@ -1,4 +1,4 @@
-"""The price table: what to look at, and one price or a whole list to write."""
+"""Forms for the price table: its filters, one price, and a whole price list."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,7 +13,7 @@ from batchapp.domain.money import model_patterns, price_list_csv
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.forms.date_range import EARLIEST, LATEST
 from batchapp.models import REALTIME, Connection, Price
-from batchapp.services.prices.price_lists import offered
+from batchapp.services.prices.price_lists import offered_windows
 
 MAX_CSV_BYTES = 512 * 1024
 SHOWN = {"": "In force and announced", "announced": "Announced", "all": "All, with history"}
@@ -34,7 +34,7 @@ class AmountField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         try:
-            return price_list_csv.amount(super().clean(value), self.side)
+            return price_list_csv.parse_amount(super().clean(value), self.side)
         except ValueError as exc:
             raise ValidationError(str(exc)) from exc
 
@@ -67,19 +67,19 @@ def _empty_is_now() -> str:
 
 
 class ConnectionField(forms.TypedChoiceField):
-    """One of the connections that a page has read already, so that forms ask for none again."""
+    """One of the connections that the page has read, so that forms need no query."""
 
     def offer(self, connections: Iterable[Connection], every: str = "") -> None:
-        """``every`` is what the empty choice is called, if there is one."""
-        found = {str(each.pk): each for each in connections}
+        """Set the choices; ``every`` is the label of the empty choice, "" for none."""
+        by_pk = {str(row.pk): row for row in connections}
         self.choices = [("", every)] if every else []
-        self.choices += [(pk, each.name) for pk, each in found.items()]
-        self.coerce = found.__getitem__
+        self.choices += [(pk, row.name) for pk, row in by_pk.items()]
+        self.coerce = by_pk.__getitem__
         self.empty_value = None
 
 
 class FilterForm(forms.Form):
-    """Lives in the page's address; nonsense in it is as good as nothing."""
+    """Filters taken from the page's address; an invalid form filters nothing."""
 
     q = forms.CharField(
         label="Search",
@@ -95,20 +95,19 @@ class FilterForm(forms.Form):
         offer(self, connections, "All")
 
     def prices(self, at: datetime) -> Any:
-        """The rows asked for."""
-        asked = self.cleaned_data if self.is_valid() else {}
+        cleaned = self.cleaned_data if self.is_valid() else {}
         rows = Price.objects.all()
-        if asked.get("show") == "announced":
+        if cleaned.get("show") == "announced":
             rows = rows.announced(at)
-        elif asked.get("show") != "all":
+        elif cleaned.get("show") != "all":
             rows = rows.not_over(at)
-        if asked.get("connection"):
-            rows = rows.filter(connection=asked["connection"])
-        return rows.filter(model__icontains=asked["q"]) if asked.get("q") else rows
+        if cleaned.get("connection"):
+            rows = rows.filter(connection=cleaned["connection"])
+        return rows.filter(model__icontains=cleaned["q"]) if cleaned.get("q") else rows
 
 
 class TryForm(forms.Form):
-    """Which price a model would get."""
+    """The question which price a model would get."""
 
     connection = ConnectionField()
     model = forms.CharField(max_length=200, error_messages={"required": "Type a model."})
@@ -120,8 +119,6 @@ class TryForm(forms.Form):
 
 
 class PriceForm(forms.Form):
-    """A new price, from now or from a date to come."""
-
     connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
     model = forms.CharField(
         max_length=200,
@@ -141,31 +138,29 @@ class PriceForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["since"].help_text = _empty_is_now()
-        every = (window for each in Connection.objects.all() for window in offered(each))
-        names = [each for each in dict.fromkeys(every) if each != REALTIME]
+        every = (name for row in Connection.objects.all() for name in offered_windows(row))
+        names = [name for name in dict.fromkeys(every) if name != REALTIME]
         window = self.fields["window"]
         if isinstance(window, forms.ChoiceField):
             window.choices = [(name, name) for name in (*names, REALTIME)]
 
     def clean_model(self) -> str:
-        return model_patterns.tidy(self.cleaned_data["model"])
+        return model_patterns.merge_wildcards(self.cleaned_data["model"])
 
     def clean(self) -> dict[str, Any]:
         connection, window = (self.cleaned_data.get(name) for name in ("connection", "window"))
-        if connection and window and window not in offered(connection):
-            names = ", ".join(offered(connection))
+        if connection and window and window not in offered_windows(connection):
+            names = ", ".join(offered_windows(connection))
             self.add_error("window", f"{connection} offers only: {names}.")
         return self.cleaned_data
 
-    def price(self) -> Price:
-        """What was asked for, unsaved; ``since`` is not in it."""
+    def unsaved_price(self) -> Price:
+        """Return the price without ``since``."""
         names = ["connection", "model", "window", "input_usd", "output_usd", "source"]
         return Price(**{name: self.cleaned_data[name] for name in names})
 
 
 class CorrectForm(forms.Form):
-    """Other amounts for a price."""
-
     input_usd = AmountField("input")
     output_usd = AmountField("output")
     since = MomentField("From", "")
@@ -180,7 +175,7 @@ class CorrectForm(forms.Form):
         }
         self.fields["since"].help_text = _empty_is_now()
         if price.state(timezone.now()) == "announced":
-            del self.fields["since"]  # it keeps the date it was announced for
+            del self.fields["since"]  # an announced price keeps its date
 
     def unit_price(self) -> UnitPrice:
         amounts: list[Decimal] = [self.cleaned_data[f"{side}_usd"] for side in ("input", "output")]
@@ -196,7 +191,7 @@ class EndForm(forms.Form):
 
 
 class ListForm(forms.Form):
-    """Of which connection a list is, and from when it holds."""
+    """The connection of a price list, and the start of its prices."""
 
     connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
     since = MomentField("Prices hold from", "")
@@ -211,7 +206,9 @@ class ListForm(forms.Form):
     def clean_since(self) -> datetime | None:
         since: datetime | None = self.cleaned_data["since"]
         if since and since < timezone.now():
-            raise ValidationError("Choose a time to come: what was paid is not changed.")
+            raise ValidationError(
+                "Choose a time to come: costs of earlier batches are not changed."
+            )
         return since
 
 

@@ -1,4 +1,4 @@
-"""A provider's own prices, asked for with its platform key."""
+"""The form that fetches the prices of a provider with its platform key."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from batchapp.forms.prices.prices import ListForm
 
 
 class TariffForm(SecretForm, ListForm):
-    """A platform key that is typed is used once and not kept."""
+    """A typed platform key is used once and not stored."""
 
     field_order = ["connection", "secret", "since", "ends_missing"]
 
@@ -16,7 +16,7 @@ class TariffForm(SecretForm, ListForm):
         self.fields["secret"].label = "Platform key"
         self.fields["secret"].required = False
         self.fields["secret"].help_text = (
-            "Used once, and not kept. Leave it empty to use the one that operators have stored "
+            "Used once, and not stored. Leave it empty to use the key that operators have stored "
             "with the connection. Batches run on other keys."
         )
 

@@ -1,1 +1,1 @@
-"""Batches: how each is, what came of it, and what people want of it."""
+"""Pages of batches: lists, details, controls and retries."""

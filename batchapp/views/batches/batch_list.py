@@ -1,4 +1,4 @@
-"""Lists of batches."""
+"""The lists of all batches and of the batches of one project."""
 
 from typing import Any
 
@@ -10,18 +10,16 @@ from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch
 from batchapp.presenters.batch_summary import summarise, with_details
-from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page_of
+from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page
 
 
 @require_safe
 def batch_list(request: Request) -> HttpResponse:
-    """All batches the person may see."""
     return _list(request, {"nav": "batches"})
 
 
 @require_safe
 def project_batch_list(request: Request, slug: str) -> HttpResponse:
-    """The batches of one project."""
     project = project_of(request, slug)
     context = {"project": project, "nav": "projects", "tab": "project_batch_list"}
     return _list(request, context | {"can_write": can_write(request, project)})
@@ -29,7 +27,7 @@ def project_batch_list(request: Request, slug: str) -> HttpResponse:
 
 def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     project = context.get("project")
-    projects = [project] if project else [each.project for each in memberships_of(request)]
+    projects = [project] if project else [row.project for row in memberships_of(request)]
     form = BatchFilterForm(request.GET, projects=projects)
     if project:
         del form.fields["project"]
@@ -39,18 +37,18 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in SORTS:
         sort = NEWEST_FIRST
-    stretch = list_page_of(
+    page = list_page(
         form.narrow(rows),
         Order(sort, active_first=form.wants_active_first),
         among=rows,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
     )
-    found = with_details(Batch.objects.visible_to(request.user)).in_bulk(stretch.keys)
-    summaries = [summarise(found[key]) for key in stretch.keys if key in found]
+    batches = with_details(Batch.objects.visible_to(request.user)).in_bulk(page.keys)
+    summaries = [summarise(batches[key]) for key in page.keys if key in batches]
     context |= {
         "form": form,
-        "stretch": stretch,
+        "page": page,
         "sort": sort,
         "summaries": summaries,
         "is_moving": any(summary.is_moving for summary in summaries),

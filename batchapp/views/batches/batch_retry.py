@@ -1,30 +1,29 @@
-"""Requests of a batch run again: chosen, changed, and made into a file for a new batch."""
+"""The page that writes a file of a batch's requests to retry, and the merged download."""
 
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_safe
 
 from batchapp.access import batch_of, require_member
 from batchapp.domain.results.retry_selection import (
     ADVICE,
-    FACTORS,
-    UNTRIED,
-    USUAL,
+    DEFAULT_ENDINGS,
+    MAX_TOKENS_FACTORS,
+    RETRYABLE_IN_PLACE,
     Advice,
     Ending,
     Selection,
 )
 from batchapp.forms.batches.batch_retry import RetryForm
-from batchapp.http import Request, wants_fragment
+from batchapp.http import Request, download, wants_fragment
 from batchapp.models import Batch
 from batchapp.presenters.batch_actions import allowed_controls_of
 from batchapp.presenters.batch_summary import summarise
@@ -38,8 +37,8 @@ PAGE = "batchapp/batches/batch_retry.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """One kind of ending with how many requests ended so."""
+class EndingChoice:
+    """``number`` requests ended in this way."""
 
     ending: Ending
     advice: Advice
@@ -49,87 +48,81 @@ class Offered:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def batch_retry(request: Request, pk: UUID) -> HttpResponse:
-    """Choose requests and changes, see how many they are, and have a file made of them."""
-    found = batch_of(request, pk)
-    require_member(request, found.project)
-    reach = retry_file.retryable_counts(found)
-    if request.method == "POST" and not reach.endings:
-        return redirect("batch_retry", found.pk)  # which says so
-    models = _priced_models(found)
+    """Choose requests and changes, preview their number, and request the file of them."""
+    batch = batch_of(request, pk)
+    require_member(request, batch.project)
+    counts = retry_file.retryable_counts(batch)
+    if request.method == "POST" and not counts.endings:
+        return redirect("batch_retry", batch.pk)  # the page says that nothing can be retried
+    models = _priced_models(batch)
     if request.method != "POST":
-        data = _usual(reach)
-        form = RetryForm(initial=data, reach=reach, models=models)
-        trial = RetryForm(data, reach=reach, models=models)
-        return render(request, PAGE, _context(request, found, reach, form, trial))
-    form = RetryForm(request.POST, reach=reach, models=models)
+        data = _defaults(counts)
+        form = RetryForm(initial=data, counts=counts, models=models)
+        trial = RetryForm(data, counts=counts, models=models)
+        return render(request, PAGE, _context(request, batch, counts, form, trial))
+    form = RetryForm(request.POST, counts=counts, models=models)
     if form.is_valid() and "preview" not in request.POST:
-        fresh = retry_file.request_retry_file(
-            found, request.user, form.choice, submission=form.sender
+        upload = retry_file.request_retry_file(
+            batch, request.user, form.choice, submission=form.submission_id
         )
-        wake(fresh)
-        return redirect(step_url("order_check", fresh, {"window": found.window}))
-    context = _context(request, found, reach, form, form)
+        wake(upload)
+        return redirect(step_url("order_check", upload, {"window": batch.window}))
+    context = _context(request, batch, counts, form, form)
     if not wants_fragment(request):
         return render(request, PAGE, context)
-    complaints = [text for texts in form.errors.values() for text in texts]
-    return render(request, f"{PAGE}#count", context | {"complaints": complaints})
+    problems = [text for texts in form.errors.values() for text in texts]
+    return render(request, f"{PAGE}#count", context | {"problems": problems})
 
 
 @require_safe
 def batch_download_merged(request: Request, pk: UUID) -> HttpResponseBase:
-    """One line for each request: the best answer of the batch and its retries."""
-    found = batch_of(request, pk)
-    so_far = "" if found.is_over else "-so-far"
-    disposition = content_disposition_header(
-        as_attachment=True, filename=f"{slugify(found.name) or 'batch'}-merged{so_far}.jsonl"
-    )
-    return StreamingHttpResponse(
-        merge.download(found),
-        content_type="application/jsonl",
-        headers={"Content-Disposition": disposition, "Cache-Control": "private, no-store"},
-    )
+    """Download one line for each request: the best answer of the batch and its retries."""
+    batch = batch_of(request, pk)
+    so_far = "" if batch.is_over else "-so-far"
+    filename = f"{slugify(batch.name) or 'batch'}-merged{so_far}.jsonl"
+    return download(merge.download(batch), filename)
 
 
-def _usual(reach: RetryableCounts) -> dict[str, Any]:
-    chosen = [each.value for each in reach.endings if each in USUAL]
-    factor = FACTORS[0] if Ending.TRUNCATED in reach.endings else 1
+def _defaults(counts: RetryableCounts) -> dict[str, Any]:
+    chosen = [ending.value for ending in counts.endings if ending in DEFAULT_ENDINGS]
+    factor = MAX_TOKENS_FACTORS[0] if Ending.TRUNCATED in counts.endings else 1
     fields = dict.fromkeys(["error_code", "model", "temperature"], "")
     return {"endings": chosen, "max_tokens_factor": factor, **fields}
 
 
-def _priced_models(found: Batch) -> list[str]:
-    """By name; a pattern is no model."""
-    prices = found.project.connection.prices.in_force(timezone.now()).exclude(model__contains="*")
+def _priced_models(batch: Batch) -> list[str]:
+    """Return the names of priced models, without patterns."""
+    prices = batch.project.connection.prices.in_force(timezone.now()).exclude(model__contains="*")
     return list(prices.order_by("model").values_list("model", flat=True).distinct())
 
 
 def _context(
-    request: Request, found: Batch, reach: RetryableCounts, form: RetryForm, asked: RetryForm
+    request: Request, batch: Batch, counts: RetryableCounts, form: RetryForm, trial: RetryForm
 ) -> dict[str, Any]:
-    """The page; ``asked`` is what the count is of, as far as it makes sense."""
-    chosen = [str(each) for each in form["endings"].value() or []]
-    selection = asked.choice if asked.is_valid() else None
+    """Return the context of the page; the valid fields of ``trial`` decide on the count."""
+    chosen = [str(value) for value in form["endings"].value() or []]
+    selection = trial.choice if trial.is_valid() else None
     return {
-        "batch": found,
+        "batch": batch,
         "form": form,
-        "offered": [
-            Offered(each, ADVICE[each], reach.count(each), each.value in chosen)
-            for each in reach.endings
+        "choices": [
+            EndingChoice(ending, ADVICE[ending], counts.count(ending), ending.value in chosen)
+            for ending in counts.endings
         ],
-        "has_error_codes": bool(reach.error_codes),
-        "has_truncated": Ending.TRUNCATED in reach.endings,
-        "total": reach.total(selection) if selection else 0,
-        "running": [each for each in found.retries.all() if not each.is_over],
-        "in_place": _in_place(request, found, selection),
+        "has_error_codes": bool(counts.error_codes),
+        "has_truncated": Ending.TRUNCATED in counts.endings,
+        "total": counts.total(selection) if selection else 0,
+        "running": [row for row in batch.retries.all() if not row.is_over],
+        "in_place_url": _in_place_url(request, batch, selection),
         "nav": "batches",
     }
 
 
-def _in_place(request: Request, found: Batch, selection: Selection | None) -> str:
-    """Where the provider runs just these again in the same batch; "" if it cannot."""
+def _in_place_url(request: Request, batch: Batch, selection: Selection | None) -> str:
+    """Return the address of a retry in place of the same requests; "" if there is none."""
     if selection is None or selection.changes or selection.error_code:
         return ""
-    offers = allowed_controls_of(summarise(found), may_spend=may_spend(request, found))
-    if not selection.endings <= UNTRIED or not offers.retry_in_place:
+    controls = allowed_controls_of(summarise(batch), may_spend=may_spend(request, batch))
+    if not selection.endings <= RETRYABLE_IN_PLACE or not controls.retry_in_place:
         return ""
-    return reverse("batch_retry_in_place", args=[found.pk])
+    return reverse("batch_retry_in_place", args=[batch.pk])

@@ -1,4 +1,4 @@
-"""Faults of a file put right on its page: chosen, looked at, and made into a new version."""
+"""The page that corrects a file: choose corrections, preview them, write a new version."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,7 +23,7 @@ from batchapp.domain.request_files.findings import Severity, severity_of
 from batchapp.forms.files.corrections import CorrectionForm
 from batchapp.http import Request, wants_fragment
 from batchapp.models import Upload
-from batchapp.presenters.file_report import quotes_by, title_of
+from batchapp.presenters.file_report import quotes_from_histories, title_of
 from batchapp.presenters.order_wizard import report_of
 from batchapp.presenters.unpriced_models import NO_PRICE, priced_models, unpriced_models
 from batchapp.services.files import correct_file
@@ -34,8 +34,8 @@ PAGE = "batchapp/files/file_correct.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What a file can be corrected with: ``models`` have a price, the file's ``unpriced`` none."""
+class CorrectionOptions:
+    """``models`` have a price; the models of the file in ``unpriced`` have none."""
 
     report: Report
     models: list[str]
@@ -46,26 +46,26 @@ class Means:
         return offered_corrections(self.report, has_unpriced=bool(self.models and self.unpriced))
 
     @property
-    def is_about_names(self) -> bool:
-        """Whether a model is offered only for those that requests name already."""
-        corrections = CORRECTION_RULES[CorrectionKind.SET_MODEL].codes
-        return bool(self.unpriced) and not self.report.finding_totals.keys() & set(corrections)
+    def replaces_models(self) -> bool:
+        """Return True if SET_MODEL is offered only to replace models without a price."""
+        codes = set(CORRECTION_RULES[CorrectionKind.SET_MODEL].codes)
+        return bool(self.unpriced) and not self.report.finding_totals.keys() & codes
 
     @property
-    def usual_model(self) -> str:
-        """The one that most of the file asks for already, or whose name is nearest."""
+    def default_model(self) -> str:
+        """The priced model of most requests, or the one with the most similar name."""
         facts, models = self.report.models, self.models
-        known = sorted(facts, key=lambda name: -facts[name].requests)
-        near = [each for name in self.unpriced for each in get_close_matches(name, models, n=1)]
-        others = [] if self.unpriced else models[:1]
-        return next((name for name in [*known, *near, *others] if name in models), "")
+        used = sorted(facts, key=lambda name: -facts[name].requests)
+        similar = [row for name in self.unpriced for row in get_close_matches(name, models, n=1)]
+        fallback = [] if self.unpriced else models[:1]
+        return next((name for name in [*used, *similar, *fallback] if name in models), "")
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """One repair with what is known of its reach."""
+class CorrectionChoice:
+    """``reach`` says how many lines the correction changes."""
 
-    correction_kind: CorrectionKind
+    kind: CorrectionKind
     rule: CorrectionRule
     findings: list[str]
     reach: str
@@ -74,127 +74,111 @@ class Offered:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def file_correct(request: Request, pk: UUID) -> HttpResponse:
-    """Choose corrections, see what they change, and have a corrected version made."""
-    found = upload_of(request, pk)
-    require_member(request, found.project)
-    report = report_of(found)
-    means = _means(found, report) if report else None
-    if means is None or not (offered := means.corrections):
+    """Choose corrections, preview their changes, and request a corrected version."""
+    upload = upload_of(request, pk)
+    require_member(request, upload.project)
+    report = report_of(upload)
+    options = _options(upload, report) if report else None
+    if options is None or not (offered := options.corrections):
         if request.method == "POST":
-            return redirect(found)
+            return redirect(upload)
         raise Http404
-    models = means.models
+    models = options.models
     if request.method != "POST":
-        chosen = [each for each in request.GET.getlist("corrections") if each in offered]
+        chosen = [name for name in request.GET.getlist("corrections") if name in offered]
         data = {
-            "corrections": chosen or usual(means.report, has_models=bool(models)),
-            "model": means.usual_model,
+            "corrections": chosen or default_corrections(options.report, has_models=bool(models)),
+            "model": options.default_model,
             "max_tokens": "",
-            "every_model": "every_model" in request.GET or means.is_about_names,
+            "every_model": "every_model" in request.GET or options.replaces_models,
         }
         form = CorrectionForm(initial=data, offered=offered, models=models)
         trial = CorrectionForm(data, offered=offered, models=models)
-        context = _context(found, means, form, trial if trial.is_valid() else None)
+        context = _context(upload, options, form, trial if trial.is_valid() else None)
         return render(request, PAGE, context)
     form = CorrectionForm(request.POST, offered=offered, models=models)
     if form.is_valid() and "preview" not in request.POST:
-        fresh = correct_file.request_correction(
-            found, request.user, form.choice, submission=form.sender
+        corrected = correct_file.request_correction(
+            upload, request.user, form.choice, submission=form.submission_id
         )
-        wake(fresh)
-        return redirect(fresh)
-    context = _context(found, means, form, form if form.is_valid() else None)
+        wake(corrected)
+        return redirect(corrected)
+    context = _context(upload, options, form, form if form.is_valid() else None)
     page = f"{PAGE}#preview" if wants_fragment(request) else PAGE
     return render(request, page, context)
 
 
 def offered_corrections(report: Report, *, has_unpriced: bool) -> list[CorrectionKind]:
-    """All that can be offered for a file, in the order in which it is done.
+    """Return the possible corrections of a file, in the order in which they are applied.
 
-    ``has_unpriced``: it asks for models without a price, and there are others to set instead.
+    ``has_unpriced`` says that the file names models without a price, and that models with a
+    price exist.
     """
-    if report.is_gzip:  # an archive that broke off: what is behind is not known
+    if report.is_gzip:  # the archive was cut off, so its end is unknown
         return []
-    corrections = {
-        correction_kind
-        for code in report.finding_totals
-        for correction_kind in corrections_for(code)
-    }
+    kinds = {kind for code in report.finding_totals for kind in corrections_for(code)}
     if has_unpriced:
-        corrections.add(CorrectionKind.SET_MODEL)
-    return [
-        correction_kind for correction_kind in CORRECTION_RULES if correction_kind in corrections
-    ]
+        kinds.add(CorrectionKind.SET_MODEL)
+    return [kind for kind in CORRECTION_RULES if kind in kinds]
 
 
-def usual(report: Report, *, has_models: bool) -> list[str]:
-    """What is ticked to begin with: of each error and warning, the cure that keeps most."""
-    possible = [
-        correction_kind
-        for correction_kind in CORRECTION_RULES
-        if has_models or correction_kind is not CorrectionKind.SET_MODEL
-    ]
-    firsts = set()
+def default_corrections(report: Report, *, has_models: bool) -> list[str]:
+    """Return, for each error and warning, the correction that keeps the most of the file."""
+    impossible = set() if has_models else {CorrectionKind.SET_MODEL}
+    chosen = set()
     for code in report.finding_totals:
-        corrections = [
-            correction_kind
-            for correction_kind in corrections_for(code)
-            if correction_kind in possible
-        ]
-        if corrections and severity_of(code) is not Severity.INFO:
-            firsts.add(corrections[0])
-    return [
-        correction_kind.value for correction_kind in CORRECTION_RULES if correction_kind in firsts
-    ]
+        kinds = [kind for kind in corrections_for(code) if kind not in impossible]
+        if kinds and severity_of(code) is not Severity.INFO:
+            chosen.add(kinds[0])
+    return [kind.value for kind in CORRECTION_RULES if kind in chosen]
 
 
-def _means(found: Upload, report: Report) -> Means:
-    now, connection = timezone.now(), found.project.connection
-    unpriced = unpriced_models(quotes_by(report, connection, now, None))
-    return Means(report, priced_models(connection, report, now), unpriced)
+def _options(upload: Upload, report: Report) -> CorrectionOptions:
+    now, connection = timezone.now(), upload.project.connection
+    unpriced = unpriced_models(quotes_from_histories(report, connection, now, None))
+    return CorrectionOptions(report, priced_models(connection, report, now), unpriced)
 
 
 def _context(
-    found: Upload, means: Means, form: CorrectionForm, asked: CorrectionForm | None
+    upload: Upload,
+    options: CorrectionOptions,
+    form: CorrectionForm,
+    valid_form: CorrectionForm | None,
 ) -> dict[str, Any]:
-    """The page; ``asked`` is what a preview is made of, None while the form is not complete."""
-    chosen = [str(each) for each in form["corrections"].value() or []]
+    """Return the context of the page; ``valid_form`` decides on the preview, if it is given."""
+    chosen = [str(value) for value in form["corrections"].value() or []]
     context: dict[str, Any] = {
-        "upload": found,
-        "project": found.project,
+        "upload": upload,
+        "project": upload.project,
         "form": form,
-        "offered": [_offered(each, means, chosen) for each in means.corrections],
+        "choices": [_choice(kind, options, chosen) for kind in options.corrections],
         "has_models": len(form.fields["model"].choices) > 1,  # type: ignore[attr-defined]
         "nav": "projects",
         "tab": "file_list",
     }
-    if asked is None:
+    if valid_form is None:
         return context
     try:
-        trial = correct_file.try_correction(found, asked.choice)
+        trial = correct_file.try_correction(upload, valid_form.choice)
     except OSError:
-        return context | {"is_gone": True}
-    words = describe_changes(trial.preview.changed, asked.choice)
-    return context | {"trial": trial, "words": words}
+        return context | {"is_file_missing": True}
+    changes = describe_changes(trial.preview.changed, valid_form.choice)
+    return context | {"trial": trial, "changes": changes}
 
 
-def _offered(correction_kind: CorrectionKind, means: Means, chosen: list[str]) -> Offered:
-    report = means.report
-    codes = [code for code in report.finding_totals if correction_kind in corrections_for(code)]
+def _choice(
+    kind: CorrectionKind, options: CorrectionOptions, chosen: list[str]
+) -> CorrectionChoice:
+    report = options.report
+    codes = [code for code in report.finding_totals if kind in corrections_for(code)]
     total = sum(report.finding_totals[code] for code in codes)
     reach = count(total, "line")
-    if correction_kind is CorrectionKind.DROP_BAD_ROWS and total > 1:
+    if kind is CorrectionKind.DROP_BAD_ROWS and total > 1:
         reach = f"at most {reach}"  # one line can have several errors
     findings = [title_of(code) for code in codes]
-    has_unpriced = correction_kind is CorrectionKind.SET_MODEL and bool(means.unpriced)
+    has_unpriced = kind is CorrectionKind.SET_MODEL and bool(options.unpriced)
     if has_unpriced:
         findings.append(title_of(NO_PRICE))
     if has_unpriced or codes == ["mixed_models"]:
-        reach = count(sum(each.requests for each in report.models.values()), "line")
-    return Offered(
-        correction_kind,
-        CORRECTION_RULES[correction_kind],
-        findings,
-        reach,
-        correction_kind in chosen,
-    )
+        reach = count(sum(facts.requests for facts in report.models.values()), "line")
+    return CorrectionChoice(kind, CORRECTION_RULES[kind], findings, reach, kind in chosen)

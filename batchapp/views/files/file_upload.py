@@ -1,4 +1,4 @@
-"""Files on their way in: from a form, from a script, from a clipboard, or from the samples."""
+"""Receive files from a form, from a script, as pasted text, or from the samples."""
 
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
@@ -23,56 +23,55 @@ TONES = {
 
 
 def is_script(request: Request) -> bool:
-    """Whether our script asks rather than a form: it reads JSON."""
+    """Return True for requests of our script, which reads JSON, and False for a form."""
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
 def form_of(request: Request, project: Project) -> SendingForm:
-    """What was sent, whichever of the forms it was."""
     if "pasted" in request.POST:
         return PasteForm(request.POST, connection=project.connection)
     return UploadForm(request.POST, request.FILES, connection=project.connection)
 
 
 def receive(request: Request, project: Project, form: SendingForm) -> HttpResponse:
-    """Keep what a valid form brings, and lead to what comes next."""
-    received = [
+    """Store the files of a valid form, and lead to the next page."""
+    uploads = [
         upload_intake.receive_file(
-            project, request.user, sent.content, name=sent.name, submission=form.sender
+            project, request.user, sent.content, name=sent.name, submission=form.submission_id
         )
         for sent in form.files_sent
     ]
-    for each in received:
-        wake(each)
+    for upload in uploads:
+        wake(upload)
     if is_script(request):
-        files = [_received(each, wants_batch=form.wants_batch) for each in received]
+        files = [_upload_json(row, wants_batch=form.wants_batch) for row in uploads]
         return JsonResponse({"files": files}, status=201)
-    if len(received) == 1:
-        return redirect(_next(received[0], wants_batch=form.wants_batch))
-    messages.success(request, f"{len(received)} files are here and being checked.")
+    if len(uploads) == 1:
+        return redirect(_next_url(uploads[0], wants_batch=form.wants_batch))
+    messages.success(request, f"{len(uploads)} files were uploaded and are being checked.")
     return redirect("file_list", project.slug)
 
 
 def refuse(form: SendingForm) -> JsonResponse:
-    """Why a form cannot be taken, for a script."""
-    sentences = [str(each) for errors in form.errors.values() for each in errors]
+    """Tell a script why a form is invalid."""
+    sentences = [str(error) for errors in form.errors.values() for error in errors]
     return JsonResponse({"error": " ".join(sentences)}, status=400)
 
 
 def limits(project: Project) -> JsonResponse:
-    """What may be sent, for a script on a page without the form."""
+    """Tell a script on a page without the form which files it may send."""
     form = UploadForm(connection=project.connection)
-    known = {"project": project.name, "max_bytes": form.max_bytes, "endings": ENDINGS}
-    return JsonResponse(known)
+    limits = {"project": project.name, "max_bytes": form.max_bytes, "endings": ENDINGS}
+    return JsonResponse(limits)
 
 
 def state(upload: Upload) -> JsonResponse:
-    """How far the check of a file is; ``text`` is what a page shows of it."""
+    """Tell a script how far the check of a file is; ``text`` is shown on the page."""
     status = Upload.Status(upload.status)
     text = status.label
     if status == Upload.Status.CHECKING:
-        doing = "Correcting" if upload.is_to_be_made else "Checking"
-        text = f"{doing}: {count(upload.lines_checked, 'line')} so far"
+        activity = "Correcting" if upload.lacks_content else "Checking"
+        text = f"{activity}: {count(upload.lines_checked, 'line')} so far"
     elif status == Upload.Status.READY:
         text = f"Ready: {count(upload.requests or 0, 'request')}"
     elif status == Upload.Status.FAULTY:
@@ -83,7 +82,7 @@ def state(upload: Upload) -> JsonResponse:
 
 @require_POST
 def file_add_sample(request: Request, slug: str) -> HttpResponse:
-    """Take in a file that comes with the portal, where trying it costs nothing."""
+    """Add a sample file to a project on a sandbox, where running it costs nothing."""
     project = project_of(request, slug)
     require_member(request, project)
     form = SampleForm(request.POST)
@@ -95,34 +94,33 @@ def file_add_sample(request: Request, slug: str) -> HttpResponse:
     elif not form.is_valid():
         messages.error(request, "There is no such sample. Choose one of those below.")
     else:
-        received = upload_intake.receive_sample(project, request.user, form.cleaned_data["name"])
-        wake(received)
+        upload = upload_intake.receive_sample(project, request.user, form.cleaned_data["name"])
+        wake(upload)
         wants_batch = request.POST.get("then") == "batch"
-        return redirect(_next(received, wants_batch=wants_batch))
+        return redirect(_next_url(upload, wants_batch=wants_batch))
     return redirect("file_list", project.slug)
 
 
-def _received(upload: Upload, *, wants_batch: bool) -> dict[str, object]:
-    duplicate = upload_intake.earlier_copy_of(upload)
+def _upload_json(upload: Upload, *, wants_batch: bool) -> dict[str, object]:
+    duplicate = upload_intake.find_earlier_copy(upload)
     return {
         "url": upload.get_absolute_url(),
-        "next": _next(upload, wants_batch=wants_batch),
+        "next": _next_url(upload, wants_batch=wants_batch),
         "state": reverse("file_state", args=[upload.pk]),
-        "duplicate": duplicate
-        and {"url": duplicate.get_absolute_url(), "text": _same_as(duplicate)},
+        "duplicate": duplicate and _duplicate_json(duplicate),
     }
 
 
-def _next(upload: Upload, *, wants_batch: bool) -> str:
+def _next_url(upload: Upload, *, wants_batch: bool) -> str:
     return reverse("order_check", args=[upload.pk]) if wants_batch else upload.get_absolute_url()
 
 
-def _same_as(duplicate: Upload) -> str:
-    return f"The same bytes are here already: {duplicate.name}, {duplicate.created_at:%-d %B}"
+def _duplicate_json(duplicate: Upload) -> dict[str, str]:
+    text = f"The same bytes are here already: {duplicate.name}, {duplicate.created_at:%-d %B}"
+    return {"url": duplicate.get_absolute_url(), "text": text}
 
 
 def _errors(upload: Upload) -> int:
-    """As stored: a report of another version has no number that we could trust."""
-    report_fields = upload.report_fields or {}
-    number = report_fields.get("severities", {}).get("error", 0)
+    """Return the stored number of errors; 0 if another version stored it in another form."""
+    number = (upload.report_fields or {}).get("severities", {}).get("error", 0)
     return number if isinstance(number, int) else 0

@@ -1,4 +1,4 @@
-"""Files: listed, sent, looked at, checked again, taken back."""
+"""Pages of files: the list, the page of one file, its check, download and deletion."""
 
 from typing import Any
 from uuid import UUID
@@ -25,12 +25,12 @@ from batchapp.presenters.file_report import (
     finding_groups,
     is_exact,
     offers,
-    quotes_by,
+    quotes_from_histories,
     repetition,
     with_excerpts,
 )
 from batchapp.presenters.order_choices import model_rows
-from batchapp.presenters.unpriced_models import no_price, unpriced_models
+from batchapp.presenters.unpriced_models import unpriced_group, unpriced_models
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.tasks import wake
@@ -43,7 +43,7 @@ BATCHES_SHOWN = 10
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def file_list(request: Request, slug: str) -> HttpResponse:
-    """The files of a project, and the way to send more."""
+    """List the files of a project, and receive new ones."""
     project = project_of(request, slug)
     if request.method == "POST":
         require_member(request, project)
@@ -71,7 +71,7 @@ def _list(request: Request, project: Project, form: SendingForm) -> dict[str, An
         "filters": filters,
         "sort": filters.sort,
         "page": page,
-        "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
+        "is_moving": any(row.status == Upload.Status.CHECKING for row in page),
         "can_write": can_write(request, project),
         "samples": SAMPLES,
         "nav": "projects",
@@ -81,24 +81,24 @@ def _list(request: Request, project: Project, form: SendingForm) -> dict[str, An
 
 @require_safe
 def file_detail(request: Request, pk: UUID) -> HttpResponse:
-    """What is in a file, what is wrong with it, what it would cost."""
-    found = upload_of(request, pk)
-    rows = with_details(Batch.objects.visible_to(request.user).filter(upload=found))
-    duplicate, family = _relatives(found)
+    """Show the content, the findings and the cost of a file."""
+    upload = upload_of(request, pk)
+    rows = with_details(Batch.objects.visible_to(request.user).filter(upload=upload))
+    duplicate, versions = _related_files(upload)
     context: dict[str, Any] = {
-        "upload": found,
-        "project": found.project,
-        "can_write": can_write(request, found.project),
+        "upload": upload,
+        "project": upload.project,
+        "can_write": can_write(request, upload.project),
         "duplicate": duplicate,
-        "versions": family if len(family) > 1 else [],
-        "has_origin": any(each.has_origin for each in family if each.pk == found.pk),
-        "summaries": [summarise(each) for each in rows.order_by("-created_at")[:BATCHES_SHOWN]],
+        "versions": versions if len(versions) > 1 else [],
+        "has_origin": any(row.has_origin for row in versions if row.pk == upload.pk),
+        "summaries": [summarise(row) for row in rows.order_by("-created_at")[:BATCHES_SHOWN]],
         "nav": "projects",
         "tab": "file_list",
     }
     try:
-        if report := found.report:
-            context |= _preflight(request, report, found)
+        if report := upload.report:
+            context |= _report_context(request, report, upload)
     except msgspec.ValidationError:
         context["is_unreadable"] = True
     return render_partial(request, "batchapp/files/file_detail.html", "live", context)
@@ -106,106 +106,106 @@ def file_detail(request: Request, pk: UUID) -> HttpResponse:
 
 @require_safe
 def file_state(request: Request, pk: UUID) -> JsonResponse:
-    """How far the check of a file is, for the script that sent it."""
+    """Tell the script that sent a file how far its check is."""
     return file_upload.state(upload_of(request, pk))
 
 
 @require_POST
 def file_check(request: Request, pk: UUID) -> HttpResponse:
-    """Check a file again whose check broke off, or was written by another version."""
-    found = upload_of(request, pk)
-    require_member(request, found.project)
+    """Check a file again if its check failed, or if another version wrote the report."""
+    upload = upload_of(request, pk)
+    require_member(request, upload.project)
     try:
-        if found.status == Upload.Status.FAILED or not _is_readable(found):
-            upload_intake.check_again(found)
-            wake(found)
+        if upload.status == Upload.Status.FAILED or not _is_readable(upload):
+            upload_intake.check_again(upload)
+            wake(upload)
     except StaleRow:
-        messages.info(request, "Somebody else was faster.")
+        messages.info(request, "The file is being checked again already.")
     if request.POST.get("then") == "batch":
-        return redirect("order_check", found.pk)
-    return redirect(found)
+        return redirect("order_check", upload.pk)
+    return redirect(upload)
 
 
 @require_http_methods(["GET", "POST"])
 def file_delete(request: Request, pk: UUID) -> HttpResponse:
-    """Delete a file that no batch was made of, once that is confirmed."""
-    found = upload_of(request, pk)
-    require_member(request, found.project)
+    """Ask for confirmation, then delete a file that no batch uses."""
+    upload = upload_of(request, pk)
+    require_member(request, upload.project)
     if request.method != "POST":
-        context = {"upload": found, "project": found.project, "used": found.batches.count()}
+        context = {"upload": upload, "project": upload.project, "used": upload.batches.count()}
         return render_partial(request, "batchapp/files/file_delete.html", "dialog", context)
     try:
-        is_gone = upload_intake.remove(found)
-    except IntegrityError:  # a batch was made of it this very instant
-        is_gone = False
-    if is_gone:
-        messages.success(request, f"{found.name} is deleted.")
-        return redirect("file_list", found.project.slug)
-    messages.error(request, "The file stays: a batch was made of it, and its results refer to it.")
-    return redirect(found)
+        is_deleted = upload_intake.remove(upload)
+    except IntegrityError:  # a batch of this file was submitted at this very moment
+        is_deleted = False
+    if is_deleted:
+        messages.success(request, f"{upload.name} is deleted.")
+        return redirect("file_list", upload.project.slug)
+    messages.error(request, "The file stays: a batch uses it, and its results refer to it.")
+    return redirect(upload)
 
 
 @require_safe
 def file_download(request: Request, pk: UUID) -> HttpResponseBase:
-    """The file, byte by byte as it was sent."""
-    found = upload_of(request, pk)
-    if found.is_to_be_made:
-        messages.info(request, f"{found.name} is still being made. Download it afterwards.")
-        return redirect(found)
+    """Download the bytes of the file as they were sent."""
+    upload = upload_of(request, pk)
+    if upload.lacks_content:
+        messages.info(request, f"{upload.name} is still being written. Download it afterwards.")
+        return redirect(upload)
     return FileResponse(
-        found.blob.open("rb"),
+        upload.blob.open("rb"),
         as_attachment=True,
-        filename=found.name,
+        filename=upload.name,
         content_type="application/jsonl",
         headers={"Cache-Control": "private, no-store"},
     )
 
 
-def _is_readable(found: Upload) -> bool:
+def _is_readable(upload: Upload) -> bool:
     try:
-        return bool(found.report) or found.status == Upload.Status.CHECKING
+        return bool(upload.report) or upload.status == Upload.Status.CHECKING
     except msgspec.ValidationError:
         return False
 
 
-def _relatives(found: Upload) -> tuple[Upload | None, list[Any]]:
-    """The first file of the same bytes, if one came before, and the versions; in one query.
+def _related_files(upload: Upload) -> tuple[Upload | None, list[Any]]:
+    """Return the first earlier file of the same bytes, and the versions, with one query.
 
-    The versions are the file, what it was made from, and what was made of either.
+    The versions are the file, the file that it was made from, and the files made from either.
     """
-    origins = {found.pk, found.made_from_id} - {None}
+    origins = {upload.pk, upload.made_from_id} - {None}
     duplicate = Q(pk=None)
-    if not found.is_to_be_made:
-        alike = found.project.uploads.filter(
-            sha256=found.sha256, created_at__lt=found.created_at
+    if not upload.lacks_content:
+        alike = upload.project.uploads.filter(
+            sha256=upload.sha256, created_at__lt=upload.created_at
         ).order_by("created_at", "pk")
         duplicate = Q(pk=Subquery(alike.values("pk")[:1]))
     rows = Upload.objects.filter(
-        Q(pk__in=origins) | Q(made_from__in=origins) | duplicate, project=found.project_id
+        Q(pk__in=origins) | Q(made_from__in=origins) | duplicate, project=upload.project_id
     ).select_related("uploaded_by")
     origin = Exists(FileOrigin.objects.filter(upload=OuterRef("pk")))
-    known = list(rows.annotate(has_origin=origin).order_by("created_at", "pk"))
-    family = [row for row in known if {row.pk, row.made_from_id} & origins]
-    earlier = [row for row in known if row.pk != found.pk and row.sha256 == found.sha256]
-    earlier = [row for row in earlier if row.sha256 and row.created_at < found.created_at]
-    return next(iter(earlier), None), family
+    candidates = list(rows.annotate(has_origin=origin).order_by("created_at", "pk"))
+    versions = [row for row in candidates if {row.pk, row.made_from_id} & origins]
+    earlier = [row for row in candidates if row.pk != upload.pk and row.sha256 == upload.sha256]
+    earlier = [row for row in earlier if row.sha256 and row.created_at < upload.created_at]
+    return next(iter(earlier), None), versions
 
 
-def _preflight(request: Request, report: Report, found: Upload) -> dict[str, Any]:
-    project, now = found.project, timezone.now()
+def _report_context(request: Request, report: Report, upload: Upload) -> dict[str, Any]:
+    project, now = upload.project, timezone.now()
     connection = project.connection
     histories = price_quotes.histories_for(report, project, request.user, now)
-    quotes = quotes_by(report, connection, now, histories)
+    quotes = quotes_from_histories(report, connection, now, histories)
     unpriced = unpriced_models(quotes)
-    others = [no_price(report, unpriced, connection, now)] if unpriced else []
+    price_groups = [unpriced_group(report, unpriced, connection, now)] if unpriced else []
     context: dict[str, Any] = {
         "report": report,
-        "groups": with_excerpts(finding_groups(report, *others), found),
+        "groups": with_excerpts(finding_groups(report, *price_groups), upload),
         "assumed_attachments": assumed_attachments(report),
         "models": model_rows(report, quotes),
         "unpriced": unpriced,
         "corrections": offered_corrections(
-            report, has_unpriced=any(each.has_choice for each in others)
+            report, has_unpriced=any(group.has_choice for group in price_groups)
         )
         if can_write(request, project)
         else [],

@@ -1,4 +1,4 @@
-"""Batches that were made elsewhere: found at the provider, and brought into a project."""
+"""The page that imports batches from the provider into a project."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,52 +18,50 @@ from batchapp.forms.batches.batch_imports import BatchImportForm
 from batchapp.http import Request
 from batchapp.models import BatchImport, Project, ProviderKey, StaleRow, UnreadableKey
 from batchapp.pipeline import provider_access
-from batchapp.presenters.order_choices import KeyChoice, key_choice, usual
-from batchapp.providers.errors import ABOUT_KEYS, ProviderRejected, ProviderUnavailable
+from batchapp.presenters.order_choices import KeyChoice, default_key, key_choice
+from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.services.imports import import_requests
 from batchapp.services.imports.import_requests import Candidates
 from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
-from batchapp.views.keys.key_test import SILENCE, UNREADABLE
+from batchapp.views.keys.key_test import TIMEOUT, UNREADABLE
 
 PAGE = "batchapp/imports/import_list.html"
-PLACE = {"nav": "projects", "tab": "project_batch_list", "can_write": True}
+PAGE_CONTEXT = {"nav": "projects", "tab": "project_batch_list", "can_write": True}
 
-SHOWN_FOR = timedelta(days=1)
-"""After it began, a batch that is brought in is named here; then the list of batches has it."""
-
-SHOWN = 100
+LISTED_FOR = timedelta(days=1)  # after its request; later the list of batches has the batch
+MAX_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """What the provider has to bring in; ``trouble`` is why that cannot be said."""
+class RemoteBatches:
+    """The batches at the provider; ``trouble`` says why they cannot be listed."""
 
-    found: Candidates | None = None
+    candidates: Candidates | None = None
     trouble: str = ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def import_list(request: Request, slug: str) -> HttpResponse:
-    """What the account behind a key has, and what of it is on its way here."""
+    """List the batches that a key can see and the imports so far, and request imports."""
     project = project_of(request, slug)
     require_member(request, project)
     keys = [key_choice(key) for key in _keys(request, project)]
-    key = _chosen(request, keys)
+    key = _chosen_key(request, keys)
     form = BatchImportForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         if key is None:
             raise Http404
-        _begin(request, project, key, form.chosen)
-        return redirect(_address(project, key))
+        _request_imports(request, project, key, form.chosen)
+        return redirect(_list_url(project, key))
     after = request.GET.get("after", "")
     context = _progress(project) | {
         "form": form,
         "keys": keys,
         "key": key,
         "after": after,
-        "shelf": _look(key, after) if key else Shelf(),
+        "remote_batches": _list_remote(key, after) if key else RemoteBatches(),
         "can_manage": can_manage(request, project),
     }
     return render(request, PAGE, context)
@@ -71,7 +69,7 @@ def import_list(request: Request, slug: str) -> HttpResponse:
 
 @require_safe
 def import_progress(request: Request, slug: str) -> HttpResponse:
-    """How far they are, without asking the provider; as a fragment of the page."""
+    """Render how far the imports are, as a fragment, without asking the provider."""
     project = project_of(request, slug)
     require_member(request, project)
     if not request.htmx:
@@ -81,107 +79,107 @@ def import_progress(request: Request, slug: str) -> HttpResponse:
 
 @require_POST
 def import_try_again(request: Request, pk: UUID) -> HttpResponse:
-    """Fetch once more what could not be brought in."""
-    found = _adoption_of(request, pk)
+    """Retry a failed import."""
+    batch_import = _writable_import(request, pk)
     try:
-        if found.status == BatchImport.Status.FAILED:
-            import_requests.try_again(found)
-            wake(found)
+        if batch_import.status == BatchImport.Status.FAILED:
+            import_requests.retry_import(batch_import)
+            wake(batch_import)
     except StaleRow:
-        messages.info(request, "It is being tried again already.")
-    return redirect(_back(request, found))
+        messages.info(request, "The import is being tried again already.")
+    return redirect(_return_url(request, batch_import))
 
 
 @require_POST
 def import_dismiss(request: Request, pk: UUID) -> HttpResponse:
-    """Take what could not be brought in off the page; at the provider nothing changes."""
-    found = _adoption_of(request, pk)
-    if not import_requests.dismiss(found):
-        messages.info(request, "It is on its way after all.")
-    return redirect(_back(request, found))
+    """Remove a failed import from the page; nothing changes at the provider."""
+    batch_import = _writable_import(request, pk)
+    if not import_requests.dismiss(batch_import):
+        messages.info(request, "The import is not failed any more, so it stays.")
+    return redirect(_return_url(request, batch_import))
 
 
-def _adoption_of(request: Request, pk: UUID) -> BatchImport:
+def _writable_import(request: Request, pk: UUID) -> BatchImport:
     rows = BatchImport.objects.visible_to(request.user).select_related("project", "key")
-    found = get_object_or_404(rows, pk=pk)
-    require_member(request, found.project)
-    return found
+    batch_import = get_object_or_404(rows, pk=pk)
+    require_member(request, batch_import.project)
+    return batch_import
 
 
 def _keys(request: Request, project: Project) -> list[ProviderKey]:
-    """The keys the person may use here; the project's come first."""
+    """Return the keys that the person may use; the keys of the project come first."""
     rows = ProviderKey.objects.usable_by(request.user, project).select_related("connection")
     return list(rows.order_by(F("project").asc(nulls_last=True), "created_at"))
 
 
-def _chosen(request: Request, keys: list[KeyChoice]) -> ProviderKey | None:
-    """The key that is asked for, else the usual one; any other is nobody's."""
-    asked = request.POST.get("key") or request.GET.get("key") or usual(keys)
-    found = next((each.key for each in keys if each.value == asked), None)
-    if found is None and asked:
+def _chosen_key(request: Request, keys: list[KeyChoice]) -> ProviderKey | None:
+    """Return the key that the request names, else the default key; 404 for any other."""
+    value = request.POST.get("key") or request.GET.get("key") or default_key(keys)
+    key = next((choice.key for choice in keys if choice.value == value), None)
+    if key is None and value:
         raise Http404
-    return found
+    return key
 
 
-def _back(request: Request, found: BatchImport) -> str:
-    """The page with the key it was asked for with, if that is one the person may use too."""
-    if ProviderKey.objects.usable_by(request.user, found.project).filter(pk=found.key_id).exists():
-        return _address(found.project, found.key)
-    return reverse("import_list", args=[found.project.slug])
+def _return_url(request: Request, batch_import: BatchImport) -> str:
+    """Return the page with the key of the import, if the person may use that key too."""
+    keys = ProviderKey.objects.usable_by(request.user, batch_import.project)
+    if keys.filter(pk=batch_import.key_id).exists():
+        return _list_url(batch_import.project, batch_import.key)
+    return reverse("import_list", args=[batch_import.project.slug])
 
 
-def _address(project: Project, key: ProviderKey) -> str:
+def _list_url(project: Project, key: ProviderKey) -> str:
     return f"{reverse('import_list', args=[project.slug])}?key={key.pk}"
 
 
-def _begin(request: Request, project: Project, key: ProviderKey, ids: list[str]) -> None:
+def _request_imports(request: Request, project: Project, key: ProviderKey, ids: list[str]) -> None:
     try:
-        begun = import_requests.request_imports(project, request.user, key, ids)
-    except import_requests.Refused as refused:  # the key was removed this moment
-        messages.error(request, str(refused))
+        requested = import_requests.request_imports(project, request.user, key, ids)
+    except import_requests.Refused as exc:  # the key was removed at this very moment
+        messages.error(request, str(exc))
         return
-    for each in begun.batch_imports:
-        wake(each)
-    if begun.batch_imports:
-        number = count(len(begun.batch_imports), "batch,batches")
-        are = "is" if len(begun.batch_imports) == 1 else "are"
-        messages.success(request, f"{number} {are} being brought in.")
-    if begun.ids_in_portal:
-        named = ", ".join(begun.ids_in_portal[:3]) + (
-            " and others" if len(begun.ids_in_portal) > 3 else ""
-        )
-        messages.warning(
-            request, f"Already here, so nothing was done: {named}. A batch is brought in once."
-        )
+    for batch_import in requested.batch_imports:
+        wake(batch_import)
+    if requested.batch_imports:
+        number = count(len(requested.batch_imports), "batch,batches")
+        are = "is" if len(requested.batch_imports) == 1 else "are"
+        messages.success(request, f"{number} {are} being imported.")
+    if requested.ids_in_portal:
+        ids = ", ".join(requested.ids_in_portal[:3])
+        more = " and others" if len(requested.ids_in_portal) > 3 else ""
+        messages.warning(request, f"Imported before, so nothing was done: {ids}{more}.")
 
 
-def _look(key: ProviderKey, after: str) -> Shelf:
+def _list_remote(key: ProviderKey, after: str) -> RemoteBatches:
     try:
-        with provider_access.provider_client(key, silence=SILENCE) as provider:
-            return Shelf(import_requests.candidates(key, provider, after))
+        with provider_access.provider_client(key, timeout=TIMEOUT) as provider:
+            return RemoteBatches(import_requests.list_candidates(key, provider, after))
     except UnreadableKey:
-        return Shelf(trouble=UNREADABLE)
+        return RemoteBatches(trouble=UNREADABLE)
     except ProviderRejected as exc:
         advice = provider_advice.advice_for(exc, key.connection)
-        if exc.reason in ABOUT_KEYS:
-            provider_keys.note_trouble(key, advice, is_refused=True)
-            return Shelf(trouble=advice)
-        return Shelf(trouble=f"{key.connection} does not show its batches to this key. ({exc})")
+        if exc.reason in KEY_REASONS:
+            provider_keys.record_trouble(key, advice, is_refused=True)
+            return RemoteBatches(trouble=advice)
+        return RemoteBatches(
+            trouble=f"{key.connection} does not show its batches to this key. ({exc})"
+        )
     except ProviderUnavailable as exc:
-        return Shelf(
-            trouble=f"{key.connection} gave no usable answer. Try again in a minute; what you "
-            f"know the id of can be brought in all the same. ({exc})"
+        return RemoteBatches(
+            trouble=f"{key.connection} gave no usable answer. Try again in a minute; you "
+            f"can still import batches whose id you know. ({exc})"
         )
 
 
 def _progress(project: Project) -> dict[str, Any]:
-    """What is on its way, what failed, and what has come in since yesterday."""
-    recent = Q(created_at__gte=timezone.now() - SHOWN_FOR)
+    """Return the context with open and failed imports, and those finished since yesterday."""
+    recent = Q(created_at__gte=timezone.now() - LISTED_FOR)
     rows = project.batch_imports.filter(recent | ~Q(status=BatchImport.Status.DONE))
-    shown = list(rows.select_related("batch", "upload", "key", "asked_by")[:SHOWN])
+    shown = list(rows.select_related("batch", "upload", "key", "asked_by")[:MAX_LISTED])
     moving = {BatchImport.Status.FETCHING, BatchImport.Status.CHECKING}
-    return PLACE | {
+    return PAGE_CONTEXT | {
         "project": project,
         "batch_imports": shown,
-        "is_moving": any(each.status in moving for each in shown),
+        "is_moving": any(row.status in moving for row in shown),
     }

@@ -1,1 +1,1 @@
-"""Provider keys: whose they are, whether they work, and what they hear."""
+"""Pages of provider keys, their tests and their webhooks."""

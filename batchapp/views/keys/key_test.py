@@ -1,4 +1,4 @@
-"""Whether providers take the keys: tried, kept, and said in a sentence."""
+"""The test of a provider key, and its result in a table of keys."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,17 +8,17 @@ from django.contrib import messages
 from batchapp.http import Request
 from batchapp.models import ProviderKey, UnreadableKey
 from batchapp.pipeline import provider_access
-from batchapp.providers.errors import ABOUT_KEYS, ProviderRejected, ProviderUnavailable
+from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.templatetags.words import count
 
-SILENCE = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=10)  # a person waits for the page
 UNREADABLE = "The stored key cannot be read any more. Replace it."
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a key table shows a key; ``sentence`` says what to do, if there is something to do."""
+class KeyStatus:
+    """The result of the last test or use of a key; ``sentence`` says what to do, if anything."""
 
     label: str
     tone: str
@@ -26,54 +26,54 @@ class Verdict:
     sentence: str = ""
 
 
-def verdict(key: ProviderKey) -> Verdict:
-    """What is known of ``key`` from its last trial or its last use."""
+def key_status(key: ProviderKey) -> KeyStatus:
     if not key.is_readable:
-        return Verdict("Could not be read", "bad", "alert", UNREADABLE)
+        return KeyStatus("Could not be read", "bad", "alert", UNREADABLE)
     if key.is_refused:
-        return Verdict("Refused", "bad", "cross", key.trouble)
+        return KeyStatus("Rejected", "bad", "cross", key.trouble)
     if key.trouble:
-        return Verdict("Not certain", "warn", "alert", key.trouble)
-    return (
-        Verdict("Works", "good", "check") if key.tried_at else Verdict("Not tried", "quiet", "key")
-    )
+        return KeyStatus("Not certain", "warn", "alert", key.trouble)
+    if key.tried_at:
+        return KeyStatus("Works", "good", "check")
+    return KeyStatus("Not tested", "quiet", "key")
 
 
-def try_key(request: Request, key: ProviderKey, *, done: str = "") -> None:
-    """Ask the provider whether it takes ``key``, keep the answer and tell the person.
+def report_key_test(request: Request, key: ProviderKey, *, prefix: str = "") -> None:
+    """Test ``key`` at the provider, store the result and add a message for the person.
 
-    ``done`` is a sentence on what came before, such as that the key is stored.
+    ``prefix`` is a sentence on an earlier step, such as that the key is stored.
     """
-    before = f"{done} " if done else ""
     try:
-        with provider_access.provider_client(key, silence=SILENCE) as provider:
+        with provider_access.provider_client(key, timeout=TIMEOUT) as provider:
             models = count(provider_keys.test_key(key, provider), "model")
     except UnreadableKey:
         messages.error(request, UNREADABLE)
     except ProviderRejected as exc:
-        is_refused = exc.reason in ABOUT_KEYS
+        is_refused = exc.reason in KEY_REASONS
         sentence = (
-            provider_advice.advice_for(exc, key.connection) if is_refused else _unclear(exc, key)
+            provider_advice.advice_for(exc, key.connection)
+            if is_refused
+            else _unclear_answer(exc, key)
         )
-        provider_keys.note_trouble(key, sentence, is_refused=is_refused)
-        messages.error(request, f"{before}{key}: {sentence}")
+        provider_keys.record_trouble(key, sentence, is_refused=is_refused)
+        messages.error(request, f"{prefix}{key}: {sentence}")
     except ProviderUnavailable as exc:
         sentence = (
             f"{key.connection} gave no usable answer, which says nothing about the key. Try again "
             f"in a minute, or ask an operator to check the connection. ({exc})"
         )
-        provider_keys.note_trouble(key, sentence, is_refused=key.is_refused)
-        messages.warning(request, f"{before}{sentence}")
+        provider_keys.record_trouble(key, sentence, is_refused=key.is_refused)
+        messages.warning(request, f"{prefix}{sentence}")
     else:
         messages.success(
-            request, f"{before}{key.connection} takes the key …{key.last_four}: {models}."
+            request, f"{prefix}{key.connection} accepts the key …{key.last_four}: {models}."
         )
 
 
-def _unclear(exc: ProviderRejected, key: ProviderKey) -> str:
-    """What a refused test means; most advice is about files and batches, and there are none."""
-    said = f": {exc.message}" if exc.message else ""
+def _unclear_answer(exc: ProviderRejected, key: ProviderKey) -> str:
+    """Explain a rejected test; the usual advice is about files and batches, not about tests."""
+    detail = f": {exc.message}" if exc.message else ""
     return (
-        f"{key.connection} answered, but neither took the key nor refused it. Batches may work "
-        f"with it; if not, ask an operator to check the connection. (HTTP {exc.status}{said})"
+        f"{key.connection} answered, but neither accepted nor rejected the key. Batches may work "
+        f"with it; if not, ask an operator to check the connection. (HTTP {exc.status}{detail})"
     )

@@ -1,4 +1,4 @@
-"""Provider keys of people and projects: added, replaced, removed, tried. None is ever shown."""
+"""Add, replace, remove and test provider keys. No page ever shows a key."""
 
 from uuid import UUID
 
@@ -15,35 +15,33 @@ from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
 from batchapp.models import ProviderKey
 from batchapp.services.providers import provider_keys
-from batchapp.views.keys.key_test import Verdict, try_key, verdict
-from batchapp.views.return_link import back_context, keeping
+from batchapp.views.keys.key_test import KeyStatus, key_status, report_key_test
+from batchapp.views.return_link import back_context, with_return_url
 
 
-def listed(keys: "QuerySet[ProviderKey]") -> list[tuple[ProviderKey, Verdict]]:
-    """What a key table shows: those that were not removed."""
-    kept = keys.exclude(ciphertext="").select_related("connection")
-    return [(key, verdict(key)) for key in kept]
+def rows_of(keys: "QuerySet[ProviderKey]") -> list[tuple[ProviderKey, KeyStatus]]:
+    """Return the rows of a table of ``keys``, without removed keys."""
+    stored = keys.exclude(ciphertext="").select_related("connection")
+    return [(key, key_status(key)) for key in stored]
 
 
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def key_list(request: Request, slug: str) -> HttpResponse:
-    """The keys that every member may run this project's batches on."""
+    """List the keys that every member may use for batches of the project, and add one."""
     project = project_of(request, slug)
     form = KeyForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         require_admin(request, project)
         if form.is_valid():
-            asked = form.cleaned_data
-            key = provider_keys.store(
-                project.connection, asked["secret"], name=asked["name"], owner=project
-            )
-            try_key(request, key, done="The key is stored, encrypted.")
-            return redirect(home_of(request, key))
+            name, secret = form.cleaned_data["name"], form.cleaned_data["secret"]
+            key = provider_keys.store(project.connection, secret, name=name, owner=project)
+            report_key_test(request, key, prefix="The key is stored, encrypted. ")
+            return redirect(list_url_of(request, key))
     context = {
         "project": project,
         "form": form,
-        "keys": listed(project.provider_keys.all()),
+        "keys": rows_of(project.provider_keys.all()),
         "can_manage": can_manage(request, project),
         "can_write": can_write(request, project),
         "nav": "projects",
@@ -55,19 +53,19 @@ def key_list(request: Request, slug: str) -> HttpResponse:
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def key_replace(request: Request, pk: UUID) -> HttpResponse:
-    """Put a new secret in the place of an old one."""
+    """Replace the secret of a key."""
     key = key_of(request, pk)
     form = SecretForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         provider_keys.replace(key, form.cleaned_data["secret"])
-        done = "The key is replaced, and batches under way go on with the new one."
-        try_key(request, key, done=done)
-        return redirect(home_of(request, key))
+        prefix = "The key is replaced, and batches under way go on with the new key. "
+        report_key_test(request, key, prefix=prefix)
+        return redirect(list_url_of(request, key))
     context = {
         "key": key,
         "form": form,
         "is_unsure": provider_keys.may_have_unconfirmed_batch(key),
-        "home": home_of(request, key),
+        "list_url": list_url_of(request, key),
         "nav": "projects" if key.project else "profile",
     } | back_context(request)
     return render_partial(request, "batchapp/keys/key_replace.html", "dialog", context)
@@ -75,12 +73,12 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def key_remove(request: Request, pk: UUID) -> HttpResponse:
-    """Forget a key for good, once that is confirmed."""
+    """Ask for confirmation, then remove a key for ever."""
     key = key_of(request, pk)
     if request.method != "POST":
         context = {
             "key": key,
-            "home": home_of(request, key),
+            "list_url": list_url_of(request, key),
             "nav": "projects" if key.project else "profile",
         } | back_context(request)
         return render_partial(request, "batchapp/keys/key_remove.html", "dialog", context)
@@ -89,19 +87,18 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
         messages.success(request, f"The key …{key.last_four} is removed.")
     except provider_keys.KeyInUse as exc:
         messages.error(request, str(exc))
-    return redirect(home_of(request, key))
+    return redirect(list_url_of(request, key))
 
 
 @require_POST
 def key_test(request: Request, pk: UUID) -> HttpResponse:
-    """Ask the provider whether it takes the key."""
     key = key_of(request, pk)
-    try_key(request, key)
-    return redirect(home_of(request, key))
+    report_key_test(request, key)
+    return redirect(list_url_of(request, key))
 
 
-def home_of(request: Request, key: ProviderKey) -> str:
-    """Where the key is listed; the way back goes along."""
+def list_url_of(request: Request, key: ProviderKey) -> str:
+    """Return the page that lists ``key``, with the link back kept."""
     if key.project:
-        return keeping(request, reverse("key_list", args=[key.project.slug]))
-    return keeping(request, reverse("profile_edit") + "#keys")
+        return with_return_url(request, reverse("key_list", args=[key.project.slug]))
+    return with_return_url(request, reverse("profile_edit") + "#keys")

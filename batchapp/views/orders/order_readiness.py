@@ -1,4 +1,4 @@
-"""Ready to run? What the provider says of a batch before it is submitted."""
+"""The part of the review that asks the provider whether a batch can run."""
 
 from contextlib import ExitStack
 from uuid import UUID
@@ -18,15 +18,15 @@ from batchapp.presenters.file_report import quotes_for
 from batchapp.presenters.order_wizard import report_of_ready, step_url
 from batchapp.providers.errors import ProviderError
 from batchapp.services.orders import readiness
-from batchapp.services.orders.readiness import Line, Mark
-from batchapp.views.keys.key_test import SILENCE, UNREADABLE
+from batchapp.services.orders.readiness import Check, Level
+from batchapp.views.keys.key_test import TIMEOUT, UNREADABLE
 from batchapp.views.orders import order_review
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 
 
 @require_safe
 def order_readiness(request: Request, pk: UUID) -> HttpResponse:
-    """The review with the provider's word: as a fragment of it, or whole without JavaScript."""
+    """Show the review with the checks at the provider; as a fragment, or whole without htmx."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     report = report_of_ready(upload)
@@ -37,24 +37,26 @@ def order_readiness(request: Request, pk: UUID) -> HttpResponse:
         return redirect_with_new_id(request)
     form = OrderForm(request.GET, user=request.user, upload=upload)
     if not form.is_valid():
-        return order_review.back(request, upload, form)
-    found = order_review.Ready(_look(request, upload, report, form))
-    return order_review.page(request, upload, report, form, submission, ready=found)
+        return order_review.redirect_to_window_step(request, upload, form)
+    readiness_report = order_review.ReadinessReport(_checks(request, upload, report, form))
+    return order_review.page(
+        request, upload, report, form, submission, readiness_report=readiness_report
+    )
 
 
-def _look(request: Request, upload: Upload, report: Report, form: OrderForm) -> list[Line]:
+def _checks(request: Request, upload: Upload, report: Report, form: OrderForm) -> list[Check]:
     project, window, key = upload.project, form.cleaned_data["window"], form.cleaned_data["key"]
     quotes = quotes_for(
         report, project.connection, timezone.now(), project=project, user=request.user
     )
     try:
         with ExitStack() as stack:
-            provider = stack.enter_context(provider_access.provider_client(key, silence=SILENCE))
-            platform = provider_access.platform_client(project.connection, silence=SILENCE)
+            provider = stack.enter_context(provider_access.provider_client(key, timeout=TIMEOUT))
+            platform = provider_access.platform_client(project.connection, timeout=TIMEOUT)
             if platform:
                 stack.enter_context(platform)
             return readiness.check_readiness(upload, provider, quotes, window, platform=platform)
     except UnreadableKey:
-        return [Line(Mark.STOPS, UNREADABLE)]
-    except ProviderError as exc:  # the address or the key is none: nothing was sent
-        return [Line(Mark.STOPS, f"{project.connection} cannot be asked: {exc}.")]
+        return [Check(Level.BLOCKER, UNREADABLE)]
+    except ProviderError as exc:  # the address or the key is malformed: nothing was sent
+        return [Check(Level.BLOCKER, f"{project.connection} cannot be asked: {exc}.")]

@@ -1,4 +1,4 @@
-"""The last steps to a batch: everything that will happen, and the button that spends money."""
+"""The last two steps to a batch: the review, and the submission that spends money."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,34 +24,32 @@ from batchapp.presenters.batch_summary import Summary, summarise, with_details
 from batchapp.presenters.file_report import assumed_attachments, offers, quotes_for
 from batchapp.presenters.order_choices import key_choice, model_rows, window_choices
 from batchapp.presenters.order_wizard import (
-    PLACE,
-    carried,
+    STEP_CONTEXT,
+    order_query,
     report_of_ready,
     step_url,
 )
 from batchapp.services.orders import place_order, price_quotes
-from batchapp.services.orders.readiness import Line, Mark
+from batchapp.services.orders.readiness import Check, Level
 from batchapp.tasks import wake
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 
-ALIKE_SHOWN = 3
+MAX_SAME_FILE_BATCHES = 3  # batches of the same file that the page names
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """What a look at the provider found, in lines, and the worst of it."""
-
-    lines: list[Line]
+class ReadinessReport:
+    checks: list[Check]
 
     @property
     def worst(self) -> str:
-        marks = {line.mark for line in self.lines}
-        return next((mark for mark in (Mark.CANNOT, Mark.STOPS) if mark in marks), "")
+        levels = {check.level for check in self.checks}
+        return next((row for row in (Level.IMPOSSIBLE, Level.BLOCKER) if row in levels), "")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def order_review(request: Request, pk: UUID) -> HttpResponse:
-    """Steps 4 and 5: look at all of it, then submit."""
+    """Steps 4 and 5: review the order, then submit it."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     report = report_of_ready(upload)
@@ -64,7 +62,7 @@ def order_review(request: Request, pk: UUID) -> HttpResponse:
         return redirect_with_new_id(request)
     form = OrderForm(request.GET, user=request.user, upload=upload)
     if not form.is_valid():
-        return back(request, upload, form)
+        return redirect_to_window_step(request, upload, form)
     return page(request, upload, report, form, submission)
 
 
@@ -73,47 +71,47 @@ def _submit(request: Request, upload: Upload, report: Report) -> HttpResponse:
     if form.errors.keys() == {NON_FIELD_ERRORS}:
         return page(request, upload, report, form, form.cleaned_data["submission"])
     if form.is_valid():
-        if batch := _order(request, upload, form):
+        if batch := _place_order(request, upload, form):
             return redirect(batch)
         return page(request, upload, report, form, form.cleaned_data["submission"])
     if form.errors.keys() & set(order_wizard.CHOICES):
-        return back(request, upload, form)
+        return redirect_to_window_step(request, upload, form)
     messages.error(
         request, "The form came back incomplete, so nothing was submitted. Look, then submit."
     )
     return redirect(step_url("order_review", upload, request.POST.dict()))
 
 
-def back(request: Request, upload: Upload, form: OrderForm) -> HttpResponse:
-    """To the window step, which says at each field what is wrong with it."""
-    typed = {name: form.data.get(name, "") for name in order_wizard.CHOICES}
+def redirect_to_window_step(request: Request, upload: Upload, form: OrderForm) -> HttpResponse:
+    """Redirect to the window step, which shows the errors at each field."""
+    values = {name: form.data.get(name, "") for name in order_wizard.CHOICES}
     if submission := submission_in(request):
-        typed["submission"] = str(submission)
-    return redirect(step_url("order_choose_window", upload, typed))
+        values["submission"] = str(submission)
+    return redirect(step_url("order_choose_window", upload, values))
 
 
-def _order(request: Request, upload: Upload, form: SubmitForm) -> Batch | None:
-    asked = form.cleaned_data
-    before = Batch.objects.visible_to(request.user).filter(submission=asked["submission"])
-    is_repeated = before.exists()
+def _place_order(request: Request, upload: Upload, form: SubmitForm) -> Batch | None:
+    cleaned = form.cleaned_data
+    previous = Batch.objects.visible_to(request.user).filter(submission=cleaned["submission"])
+    is_repeated = previous.exists()
     try:
         batch = place_order.place_order(
             upload.project,
             request.user,
             upload,
-            asked["key"],
-            window=asked["window"],
-            fallback=asked["fallback"],
-            name=asked["name"],
-            submission=asked["submission"],
-            shown=asked["shown"],
-            seen=asked["seen"],
+            cleaned["key"],
+            window=cleaned["window"],
+            fallback=cleaned["fallback"],
+            name=cleaned["name"],
+            submission=cleaned["submission"],
+            shown_prices=cleaned["shown"],
+            shown_at=cleaned["seen"],
         )
     except place_order.Refused as exc:
         form.add_error(None, str(exc))
         return None
     if is_repeated:
-        messages.info(request, "This form was submitted before; here is the batch that it made.")
+        messages.info(request, "This form was submitted before; here is its batch.")
     for provider_batch in batch.provider_batches.all():
         wake(provider_batch)
     return batch
@@ -126,45 +124,47 @@ def page(
     form: OrderForm,
     submission: UUID,
     *,
-    ready: Ready | None = None,
+    readiness_report: ReadinessReport | None = None,
 ) -> HttpResponse:
-    """What the valid ``form`` would do, or why it was refused.
+    """Show the order of the valid ``form``, and why it was refused if it was.
 
-    ``ready`` is what a look at the provider found; without it the page looks once it is there.
+    Without ``readiness_report`` the page asks the provider after it has loaded.
     """
-    asked, project, now = form.cleaned_data, upload.project, timezone.now()
-    window, key = asked["window"], asked["key"]
-    values = {"window": window, "key": str(key.pk), "name": asked["name"]}
-    if asked["fallback"]:
-        values["fallback"] = asked["fallback"]
-    again = values | {"submission": str(submission)}
+    cleaned, project, now = form.cleaned_data, upload.project, timezone.now()
+    window, key = cleaned["window"], cleaned["key"]
+    values = {"window": window, "key": str(key.pk), "name": cleaned["name"]}
+    if cleaned["fallback"]:
+        values["fallback"] = cleaned["fallback"]
+    query = values | {"submission": str(submission)}
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
-    windows = {each.window: each for each in window_choices(quotes, now)}
-    before = _before(upload, window, asked["name"], submission)
-    context: dict[str, Any] = PLACE | {
+    windows = {choice.window: choice for choice in window_choices(quotes, now)}
+    related = _related_batches(upload, window, cleaned["name"], submission)
+    context: dict[str, Any] = STEP_CONTEXT | {
         "upload": upload,
         "project": project,
-        "steps": order_wizard.wizard_steps(order_wizard.REVIEW, project, upload, carried(again)),
+        "steps": order_wizard.wizard_steps(
+            order_wizard.REVIEW, project, upload, order_query(query)
+        ),
         "refusals": form.non_field_errors(),
-        "values": again,
+        "values": query,
         "shown": price_quotes.price_tag(quotes),
         "seen": now.isoformat(),
-        "ready": ready,
-        "ready_url": step_url("order_readiness", upload, again),
+        "readiness_report": readiness_report,
+        "ready_url": step_url("order_readiness", upload, query),
         "review_url": reverse("order_review", args=[upload.pk]),
         "report": report,
         "models": model_rows(report, quotes, window),
         "chosen": windows[window],
-        "fallback": windows.get(asked["fallback"]),
+        "fallback": windows.get(cleaned["fallback"]),
         "offers": offers(quotes),
         "assumed_attachments": assumed_attachments(report),
         "key": key_choice(key),
-        "before": before.itself,
-        "alike": before.alike[:ALIKE_SHOWN],
-        "has_more_alike": len(before.alike) > ALIKE_SHOWN,
-        "same_name": before.same_name,
-        "change": step_url("order_choose_window", upload, again),
-        "afresh": step_url(
+        "submitted": related.submitted,
+        "same_file": related.same_file[:MAX_SAME_FILE_BATCHES],
+        "has_more_same_file": len(related.same_file) > MAX_SAME_FILE_BATCHES,
+        "same_name_count": related.same_name_count,
+        "change_url": step_url("order_choose_window", upload, query),
+        "new_order_url": step_url(
             "order_choose_window", upload, {"window": window, "key": values["key"]}
         ),
     }
@@ -172,31 +172,38 @@ def page(
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
-    """What the project has already.
+class _RelatedBatches:
+    """The batch that this submission made before, and other batches of the project.
 
-    ``itself`` is the batch that this submission made, ``alike`` are those of the same bytes and
-    window, the newest first, and ``same_name`` counts those called the same.
+    ``same_file`` are batches of the same bytes and window, the newest first, and
+    ``same_name_count`` counts the batches with the same name.
     """
 
-    itself: Summary | None
-    alike: list[Summary]
-    same_name: int
+    submitted: Summary | None
+    same_file: list[Summary]
+    same_name_count: int
 
 
-def _before(upload: Upload, window: str, name: str, submission: UUID) -> _Before:
-    """All of it in the queries of one list of batches."""
+def _related_batches(upload: Upload, window: str, name: str, submission: UUID) -> _RelatedBatches:
+    """Read all related batches with the queries of one list."""
     project = upload.project
-    is_this, is_alike = Q(submission=submission), place_order.same_file_batches(upload, window)
-    rows = with_details(project.batches.filter(is_this | is_alike | Q(name=name)))
-    called_so = project.batches.filter(name=name).order_by().values("project")
-    rows = rows.annotate(
-        is_alike=ExpressionWrapper(is_alike, BooleanField()),
-        same_name=Coalesce(Subquery(called_so.annotate(n=Count("pk")).values("n")), 0),
+    is_submitted, is_same_file = (
+        Q(submission=submission),
+        place_order.same_file_batches(upload, window),
     )
-    this_first = ExpressionWrapper(is_this, BooleanField()).desc()
-    found = list(rows.order_by(this_first, "-is_alike", "-created_at")[: ALIKE_SHOWN + 2])
-    same_name = found[0].same_name if found else 0
-    itself = found.pop(0) if found and found[0].submission == submission else None
-    alike = [summarise(batch) for batch in found if batch.is_alike]
-    return _Before(summarise(itself) if itself else None, alike[: ALIKE_SHOWN + 1], same_name)
+    rows = with_details(project.batches.filter(is_submitted | is_same_file | Q(name=name)))
+    same_name = project.batches.filter(name=name).order_by().values("project")
+    rows = rows.annotate(
+        is_same_file=ExpressionWrapper(is_same_file, BooleanField()),
+        same_name_count=Coalesce(Subquery(same_name.annotate(n=Count("pk")).values("n")), 0),
+    )
+    submitted_first = ExpressionWrapper(is_submitted, BooleanField()).desc()
+    batches = list(
+        rows.order_by(submitted_first, "-is_same_file", "-created_at")[: MAX_SAME_FILE_BATCHES + 2]
+    )
+    count = batches[0].same_name_count if batches else 0
+    submitted = None
+    if batches and batches[0].submission == submission:
+        submitted = summarise(batches.pop(0))
+    same_file = [summarise(batch) for batch in batches if batch.is_same_file]
+    return _RelatedBatches(submitted, same_file[: MAX_SAME_FILE_BATCHES + 1], count)

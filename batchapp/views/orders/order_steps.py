@@ -1,4 +1,4 @@
-"""The steps on the way to a batch, with an address each; none of them spends money."""
+"""Steps 1 to 3 to a batch, each with an address; none of them spends money."""
 
 from uuid import UUID
 
@@ -24,15 +24,15 @@ from batchapp.presenters.file_report import (
 )
 from batchapp.presenters.order_choices import (
     KeyChoice,
+    default_key,
     fallback_choice,
     key_choices,
     model_rows,
-    usual,
     window_choices,
 )
 from batchapp.presenters.order_wizard import (
-    PLACE,
-    carried,
+    STEP_CONTEXT,
+    order_query,
     report_of,
     report_of_ready,
     step_url,
@@ -45,18 +45,18 @@ PAGE_SIZE = 25
 
 @require_safe
 def order_start(request: Request) -> HttpResponse:
-    """Choose the project to run a batch in; where there is only one, that is it."""
+    """Choose the project of a new batch; skip the page if only one is possible."""
     memberships = memberships_of(request)
-    writable = [each.project for each in memberships if each.role != Membership.Role.VIEWER]
+    writable = [row.project for row in memberships if row.role != Membership.Role.VIEWER]
     if len(writable) == 1:
         return redirect("order_choose_file", writable[0].slug)
-    context = {"projects": writable, "looks_on": bool(memberships), "nav": "batches"}
+    context = {"projects": writable, "is_viewer": bool(memberships), "nav": "batches"}
     return render(request, "batchapp/orders/order_start.html", context)
 
 
 @require_safe
 def order_choose_file(request: Request, slug: str) -> HttpResponse:
-    """Step 1: one of the files that are here, or a new one."""
+    """Step 1: choose a file of the project, or upload one."""
     project = project_of(request, slug)
     require_member(request, project)
     search = FindFileForm(request.GET)
@@ -65,12 +65,12 @@ def order_choose_file(request: Request, slug: str) -> HttpResponse:
     if search.is_valid() and (text := search.cleaned_data["q"]):
         rows = rows.filter(name__icontains=text)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = PLACE | {
+    context = STEP_CONTEXT | {
         "project": project,
         "steps": order_wizard.wizard_steps(order_wizard.FILE, project),
         "search": search,
         "page": page,
-        "is_moving": any(each.status == Upload.Status.CHECKING for each in page),
+        "is_moving": any(row.status == Upload.Status.CHECKING for row in page),
         "form": UploadForm(connection=project.connection),
         "samples": SAMPLES,
         "then": "batch",
@@ -80,40 +80,42 @@ def order_choose_file(request: Request, slug: str) -> HttpResponse:
 
 @require_safe
 def order_check(request: Request, pk: UUID) -> HttpResponse:
-    """Step 2: what the check found, live while it runs, and whether it goes on from here."""
+    """Step 2: show the check while it runs, and its findings."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
-    query = carried(request.GET.dict())
+    query = order_query(request.GET.dict())
     report = report_of(upload)
-    context = PLACE | {
+    context = STEP_CONTEXT | {
         "upload": upload,
         "project": upload.project,
         "steps": order_wizard.wizard_steps(order_wizard.CHECK, upload.project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
-        "onward": step_url("order_choose_window", upload, request.GET.dict()),
+        "next_url": step_url("order_choose_window", upload, request.GET.dict()),
     }
     return render_partial(request, "batchapp/orders/order_check.html", "live", context)
 
 
 @require_safe
 def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
-    """Step 3: completion window, key and name, with what each window would cost."""
+    """Step 3: choose completion window, key and name, with the cost in each window."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
-    report, asked = report_of_ready(upload), request.GET.dict()
+    report, values = report_of_ready(upload), request.GET.dict()
     if report is None:
-        return redirect(step_url("order_check", upload, asked))
+        return redirect(step_url("order_check", upload, values))
     if not submission_in(request):
         return redirect_with_new_id(request)
     project, now = upload.project, timezone.now()
-    form, keys = _choosing(request, upload)
+    form, keys = _order_form(request, upload)
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
     windows = window_choices(quotes, now)
-    context = PLACE | {
+    context = STEP_CONTEXT | {
         "upload": upload,
         "project": project,
-        "steps": order_wizard.wizard_steps(order_wizard.WINDOW, project, upload, carried(asked)),
+        "steps": order_wizard.wizard_steps(
+            order_wizard.WINDOW, project, upload, order_query(values)
+        ),
         "form": form,
         "report": report,
         "models": model_rows(report, quotes, *project.connection.windows),
@@ -122,22 +124,25 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
         "offers": offers(quotes),
         "assumed_attachments": assumed_attachments(report),
         "keys": keys,
-        "has_usable_key": any(each.is_readable for each in keys),
+        "has_usable_key": any(key.is_readable for key in keys),
         "can_manage": can_manage(request, project),
-        "submission": asked["submission"],
-        "back": step_url("order_check", upload, asked),
+        "submission": values["submission"],
+        "back": step_url("order_check", upload, values),
     }
     return render(request, "batchapp/orders/order_choose_window.html", context)
 
 
-def _choosing(request: Request, upload: Upload) -> tuple[OrderForm, list[KeyChoice]]:
-    """The form and its keys: what the address says is judged, else the usual is offered."""
-    asked = {name: request.GET[name] for name in order_wizard.CHOICES if name in request.GET}
+def _order_form(request: Request, upload: Upload) -> tuple[OrderForm, list[KeyChoice]]:
+    """Return the form with the values of the address, else with defaults, and its keys.
+
+    Only values of the address show errors.
+    """
+    values = {name: request.GET[name] for name in order_wizard.CHOICES if name in request.GET}
     keys = key_choices(OrderForm(user=request.user, upload=upload))
-    data = {"window": next(iter(upload.project.connection.windows), ""), "key": usual(keys)}
-    if "name" not in asked:
+    data = {"window": next(iter(upload.project.connection.windows), ""), "key": default_key(keys)}
+    if "name" not in values:
         data["name"] = place_order.default_name(upload)
-    form = OrderForm(data | asked, user=request.user, upload=upload)
-    for name in form.errors.keys() - asked.keys():
+    form = OrderForm(data | values, user=request.user, upload=upload)
+    for name in form.errors.keys() - values.keys():
         del form.errors[name]
     return form, keys

@@ -1,4 +1,4 @@
-"""The id in the address of an order page: one id is at most one batch."""
+"""The submission id in the address of an order page; each id makes at most one batch."""
 
 import uuid
 from uuid import UUID
@@ -7,11 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from batchapp.http import Request
-from batchapp.presenters.order_wizard import carried
+from batchapp.presenters.order_wizard import order_query
 
 
 def submission_in(request: Request) -> UUID | None:
-    """The submission that the address names."""
     try:
         return UUID(request.GET.get("submission", ""))
     except ValueError:
@@ -19,10 +18,9 @@ def submission_in(request: Request) -> UUID | None:
 
 
 def redirect_with_new_id(request: Request) -> HttpResponse:
-    """To the same address with a submission of its own.
+    """Redirect to the same address with a new submission id.
 
-    It is part of the address, and not made anew each time the page is looked at, so that reload,
-    Back and a second tab are still about the same batch.
+    The id is part of the address, so that reload, Back and a second tab are about the same batch.
     """
     values = request.GET.dict() | {"submission": str(uuid.uuid4())}
-    return redirect(request.path + carried(values))
+    return redirect(request.path + order_query(values))

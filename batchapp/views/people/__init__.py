@@ -1,1 +1,1 @@
-"""The person who is here."""
+"""Pages about the person who is signed in."""

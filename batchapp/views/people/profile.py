@@ -1,4 +1,4 @@
-"""What belongs to the person who is signed in."""
+"""The profile page: name, password, and own provider keys."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,15 +11,14 @@ from batchapp.forms.keys import OwnKeyForm
 from batchapp.forms.people import NameForm
 from batchapp.http import Request
 from batchapp.services.providers import provider_keys
-from batchapp.views.keys.key_test import try_key
-from batchapp.views.keys.keys import listed
-from batchapp.views.return_link import back_context, keeping
+from batchapp.views.keys.key_test import report_key_test
+from batchapp.views.keys.keys import rows_of
+from batchapp.views.return_link import back_context, with_return_url
 
 
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile_edit(request: Request) -> HttpResponse:
-    """Name, password and own provider keys."""
     user = request.user
     action = request.POST.get("action")
     name_form = NameForm(
@@ -36,18 +35,18 @@ def profile_edit(request: Request) -> HttpResponse:
         user.last_name = name_form.cleaned_data["last_name"]
         user.save(update_fields=["first_name", "last_name"])
         messages.success(request, "Your name is saved.")
-        return redirect(keeping(request, reverse("profile_edit")))
+        return redirect(with_return_url(request, reverse("profile_edit")))
     if action == "key" and key_form.is_valid():
-        asked = key_form.cleaned_data
+        cleaned = key_form.cleaned_data
         key = provider_keys.store(
-            asked["connection"], asked["secret"], name=asked["name"], owner=user
+            cleaned["connection"], cleaned["secret"], name=cleaned["name"], owner=user
         )
-        try_key(request, key, done="The key is stored, encrypted.")
-        return redirect(keeping(request, reverse("profile_edit") + "#keys"))
+        report_key_test(request, key, prefix="The key is stored, encrypted. ")
+        return redirect(with_return_url(request, reverse("profile_edit") + "#keys"))
     context = {
         "name_form": name_form,
         "key_form": key_form,
-        "keys": listed(user.provider_keys.all()),
+        "keys": rows_of(user.provider_keys.all()),
         "nav": "profile",
     } | back_context(request)
     return render(request, "batchapp/people/profile_edit.html", context)

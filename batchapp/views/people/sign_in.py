@@ -1,4 +1,4 @@
-"""Signing in and out, and changing the password."""
+"""The pages that sign a person in and change the password."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,17 +16,11 @@ from django_htmx.http import HttpResponseClientRefresh
 from batchapp.forms.people import SignInForm
 from batchapp.http import wants_fragment
 
-FORMS_ONLY = {
-    *("logout", "key_test", "file_check", "file_add_sample"),
-    *(
-        "webhook_receive",
-        "import_try_again",
-        "import_dismiss",
-        "table_read",
-        "prompt_template_save",
-    ),
+# URL names that accept only POST: a GET, such as the redirect after sign-in, shows an empty page.
+POST_ONLY = {
+    *("logout", "key_test", "file_check", "file_add_sample", "webhook_receive", "table_read"),
+    *("import_try_again", "import_dismiss", "prompt_template_save"),
 }
-"""Names of addresses that only take forms: who asks for one as a page gets a blank one."""
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -36,19 +30,19 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """A page that polls after its session ended is loaded anew, not filled with this."""
+        """Reload a page that polls after its session ended, rather than put this form into it."""
         if wants_fragment(request):  # type: ignore[arg-type]  # only .htmx is read
             return HttpResponseClientRefresh()
         return super().dispatch(request, *args, **kwargs)
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
-        """Home rather than a blank page, if the session ended before a button was pressed."""
+        """Return "", the home page, if the session ended before a POST-only address was used."""
         url = super().get_redirect_url()
         try:
             name = resolve(urlsplit(url).path).url_name
-        except Resolver404:  # that page will say so
+        except Resolver404:  # the error page says so
             return url
-        return "" if name in FORMS_ONLY else url
+        return "" if name in POST_ONLY else url
 
 
 class PasswordChange(PasswordChangeView):

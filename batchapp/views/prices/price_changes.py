@@ -1,4 +1,4 @@
-"""One price: added, corrected, ended, withdrawn. What was paid never changes."""
+"""Add, correct, end or withdraw one price. Costs of earlier batches never change."""
 
 from urllib.parse import urlencode
 
@@ -16,31 +16,31 @@ from batchapp.services.prices import price_table
 from batchapp.services.prices.price_table import NotPossible
 from batchapp.views.prices.price_list import require_staff
 
-ASKED = ["GET", "HEAD", "POST"]
+METHODS = ["GET", "HEAD", "POST"]
 
 
-@require_http_methods(ASKED)
+@require_http_methods(METHODS)
 def price_add(request: Request) -> HttpResponse:
-    """A price for a model and window that has none then."""
+    """Add a price for a model and window without one at that time."""
     require_staff(request)
-    known = {name: request.GET.get(name, "") for name in ("connection", "model", "window")}
-    form = PriceForm(request.POST if request.method == "POST" else None, initial=known)
+    initial = {name: request.GET.get(name, "") for name in ("connection", "model", "window")}
+    form = PriceForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        price = form.price()
-        price.source = price.source or _by(request)
+        price = form.unsaved_price()
+        price.source = price.source or _entered_by(request)
         try:
             added = price_table.add(price, form.cleaned_data["since"])
         except NotPossible as exc:
             form.add_error(None, str(exc))
         else:
             messages.success(request, f"{added} has a price.")
-            return redirect(_home(added))
+            return redirect(_list_url(added))
     return render(request, "batchapp/prices/price_add.html", {"form": form, "nav": "prices"})
 
 
-@require_http_methods(ASKED)
+@require_http_methods(METHODS)
 def price_correct(request: Request) -> HttpResponse:
-    """Other amounts from now or from a date on; batches keep those they were ordered at."""
+    """Change the amounts from now or from a date on; placed orders keep their amounts."""
     price = _price(request)
     form = CorrectForm(request.POST if request.method == "POST" else None, price=price)
     if request.method == "POST" and form.is_valid():
@@ -49,20 +49,20 @@ def price_correct(request: Request) -> HttpResponse:
                 price,
                 form.unit_price(),
                 since=form.cleaned_data.get("since"),
-                source=form.cleaned_data["source"] or _by(request),
+                source=form.cleaned_data["source"] or _entered_by(request),
             )
         except NotPossible as exc:
             form.add_error(None, str(exc))
         else:
-            messages.success(request, f"{new} has another price.")
-            return redirect(_home(new))
+            messages.success(request, f"{new} has a new price.")
+            return redirect(_list_url(new))
     context = _context(price) | {"form": form}
     return render_partial(request, "batchapp/prices/price_correct.html", "dialog", context)
 
 
-@require_http_methods(ASKED)
+@require_http_methods(METHODS)
 def price_end(request: Request) -> HttpResponse:
-    """No price of this row any more from now or from a date on."""
+    """End a price now or at a date."""
     price = _price(request)
     form = EndForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -72,14 +72,14 @@ def price_end(request: Request) -> HttpResponse:
             form.add_error(None, str(exc))
         else:
             messages.success(request, f"The price of {ended} ends.")
-            return redirect(_home(ended))
-    context = _context(price) | {"form": form, "instead": _instead(price)}
+            return redirect(_list_url(ended))
+    context = _context(price) | {"form": form, "replacement": _replacement(price)}
     return render_partial(request, "batchapp/prices/price_end.html", "dialog", context)
 
 
-@require_http_methods(ASKED)
+@require_http_methods(METHODS)
 def price_withdraw(request: Request) -> HttpResponse:
-    """Forget a price that was announced and is not in force yet."""
+    """Delete a price that is announced and not in force yet."""
     price = _price(request)
     if request.method == "POST":
         try:
@@ -87,13 +87,13 @@ def price_withdraw(request: Request) -> HttpResponse:
             messages.success(request, f"The announced price of {price} is withdrawn.")
         except NotPossible as exc:
             messages.error(request, str(exc))
-        return redirect(_home(price))
-    context = _context(price) | {"before": price_table.predecessor(price)}
+        return redirect(_list_url(price))
+    context = _context(price) | {"predecessor": price_table.predecessor(price)}
     return render_partial(request, "batchapp/prices/price_withdraw.html", "dialog", context)
 
 
 def _price(request: Request) -> Price:
-    """The row that the address names, as it was when the person saw it if the form says so."""
+    """Return the price that the address names."""
     require_staff(request)
     pk = request.GET.get("price", "")
     rows = Price.objects.select_related("connection")
@@ -108,26 +108,26 @@ def _context(price: Price) -> dict[str, object]:
         "price": price,
         "state": price.state(timezone.now()),
         "batches": price_table.batches_with(price),
-        "home": _home(price),
+        "list_url": _list_url(price),
         "address": f"price={price.pk}",
         "nav": "prices",
     }
 
 
-def _instead(price: Price) -> Price | None:
-    """What would price the model without this row; None also for a pattern, that means many."""
+def _replacement(price: Price) -> Price | None:
+    """Return the price that would replace ``price``; None for a pattern, which has many."""
     if price.is_pattern:
         return None
     others = price.connection.prices.exclude(pk=price.pk)
-    found = others.matched([price.model], [price.window], timezone.now())
-    return found[price.window].get(price.model)
+    prices = others.match_models([price.model], [price.window], timezone.now())
+    return prices[price.window].get(price.model)
 
 
-def _home(price: Price) -> str:
-    """The table, at what the row is about."""
-    asked = {"q": price.model, "connection": price.connection_id}
-    return f"{reverse('price_list')}?{urlencode(asked)}"
+def _list_url(price: Price) -> str:
+    """Return the address of the table, filtered to the model of ``price``."""
+    filters = {"q": price.model, "connection": price.connection_id}
+    return f"{reverse('price_list')}?{urlencode(filters)}"
 
 
-def _by(request: Request) -> str:
+def _entered_by(request: Request) -> str:
     return f"Entered by {request.user.email}"[:200]

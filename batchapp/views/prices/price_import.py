@@ -1,4 +1,4 @@
-"""A whole price list: compared first, and written once a person has agreed."""
+"""The import of a price list: compared first, and written after confirmation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from batchapp.domain.money.price_list_csv import UnreadableList
+from batchapp.domain.money.price_list_csv import UnreadablePriceList
 from batchapp.forms.prices.prices import CsvForm
 from batchapp.forms.prices.tariffs import TariffForm
 from batchapp.http import Request
@@ -27,15 +27,14 @@ from batchapp.templatetags.words import count
 from batchapp.views.prices.price_list import require_staff
 
 SALT = "batchapp.price-list"
-AGREED_WITHIN = timedelta(hours=1)
+CONFIRM_WITHIN = timedelta(hours=1)  # a comparison that is older must be made again
 SILENCE_SECONDS = 10
-LISTED = 200
-"""Lines of one kind that the comparison shows; all are counted."""
+MAX_LISTED = 200  # lines of one kind that the comparison shows; all are counted
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A list on its way through the confirm step, in the page and signed for one person."""
+    """A price list between comparison and confirmation, kept in the page."""
 
     connection: Connection
     text: str
@@ -43,7 +42,8 @@ class Proposal:
     ends_missing: bool
     source: str
 
-    def sealed(self, request: Request, table: str) -> str:
+    def sign(self, request: Request, table: str) -> str:
+        """Sign the list for one person, so that the page can carry it."""
         since = self.since.isoformat() if self.since else ""
         value = [self.connection.pk, self.text, since, self.ends_missing, self.source, table]
         return signing.dumps([str(request.user.pk), *value], salt=SALT, compress=True)
@@ -52,55 +52,58 @@ class Proposal:
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def price_import(request: Request) -> HttpResponse:
-    """A CSV, or the provider's own tariffs: what they would change, then the change."""
+    """Compare a CSV or the tariffs of the provider with the price table, then apply them."""
     require_staff(request)
     action = request.POST.get("action", "") if request.method == "POST" else ""
     if action == "apply":
         return _apply(request)
-    known = {"connection": request.GET.get("connection", "")}
+    initial = {"connection": request.GET.get("connection", "")}
     csv_form = CsvForm(
-        *((request.POST, request.FILES) if action == "compare" else ()), initial=known
+        *((request.POST, request.FILES) if action == "compare" else ()), initial=initial
     )
     tariff_form = TariffForm(
-        request.POST if action == "fetch" else None, initial=known, prefix="live"
+        request.POST if action == "fetch" else None, initial=initial, prefix="live"
     )
-    asked = {"compare": csv_form, "fetch": tariff_form}.get(action)
-    if asked is not None and asked.is_valid():
+    form = {"compare": csv_form, "fetch": tariff_form}.get(action)
+    if form is not None and form.is_valid():
+        cleaned = form.cleaned_data
         try:
-            text, source = _list(request, asked.cleaned_data)
+            text, source = _read_list(request, cleaned)
             proposal = Proposal(
-                asked.cleaned_data["connection"],
+                cleaned["connection"],
                 text,
-                asked.cleaned_data["since"],
-                asked.cleaned_data["ends_missing"],
+                cleaned["since"],
+                cleaned["ends_missing"],
                 source,
             )
-            return _compared(request, proposal)
-        except UnreadableList as exc:
-            asked.add_error(None, str(exc))
+            return _comparison(request, proposal)
+        except UnreadablePriceList as exc:
+            form.add_error(None, str(exc))
     context = {"csv_form": csv_form, "tariff_form": tariff_form, "nav": "prices"}
     return render(
         request, "batchapp/prices/price_import.html", context | {"section": "price_import"}
     )
 
 
-def _list(request: Request, asked: dict[str, Any]) -> tuple[str, str]:
-    """The list as CSV, and where it is from."""
+def _read_list(request: Request, cleaned: dict[str, Any]) -> tuple[str, str]:
+    """Return the list as CSV, and its source."""
     today = timezone.localdate()
-    if "csv" in asked:
-        return asked["csv"], f"CSV of {today:%-d %B %Y}, by {request.user.email}"[:200]
-    connection: Connection = asked["connection"]
+    if "csv" in cleaned:
+        return cleaned["csv"], f"CSV of {today:%-d %B %Y}, by {request.user.email}"[:200]
+    connection: Connection = cleaned["connection"]
     try:
         address = management_url(connection.base_url)
-        secret = asked["secret"] or connection.platform_key()
+        secret = cleaned["secret"] or connection.platform_key()
         with connect(address, secret, timeout_seconds=SILENCE_SECONDS) as provider:
             return tariffs.fetch(connection, provider, timezone.localtime()), ""
     except UnreadableKey as exc:
-        raise UnreadableList("The stored platform key cannot be read any more. Paste it.") from exc
+        raise UnreadablePriceList(
+            "The stored platform key cannot be read any more. Paste it."
+        ) from exc
     except ProviderRejected as exc:
-        raise UnreadableList(_refusal(exc, connection)) from exc
+        raise UnreadablePriceList(_refusal(exc, connection)) from exc
     except (ProviderError, ValueError) as exc:
-        raise UnreadableList(
+        raise UnreadablePriceList(
             f"{connection} gave no prices. Try again in a minute, or import a CSV. ({exc})"
         ) from exc
 
@@ -108,27 +111,28 @@ def _list(request: Request, asked: dict[str, Any]) -> tuple[str, str]:
 def _refusal(exc: ProviderRejected, connection: Connection) -> str:
     if exc.status in {401, 403}:
         return (
-            f"{connection} does not tell its prices to this key: that takes a platform key, and "
-            "the keys that batches run on are none. Use another key, or import a CSV."
+            f"{connection} does not show its prices to this key: only a platform key is "
+            "accepted, and batches run on other keys. Use a platform key, or import a CSV."
         )
     return f"{connection} does not offer its prices this way. Import a CSV. (HTTP {exc.status})"
 
 
-def _compared(request: Request, proposal: Proposal, refusal: str = "") -> HttpResponse:
-    """What the list would change, with the way to agree."""
+def _comparison(request: Request, proposal: Proposal, refusal: str = "") -> HttpResponse:
+    """Show the changes of the list, with a button to confirm them."""
     now = timezone.now()
-    found = price_lists.compare(proposal.connection, proposal.text, proposal.since or now)
-    writes = found.writes + (len(found.missing) if proposal.ends_missing else 0)
+    comparison = price_lists.compare(proposal.connection, proposal.text, proposal.since or now)
+    writes = comparison.writes + (len(comparison.missing) if proposal.ends_missing else 0)
     context = {
         "proposal": proposal,
-        "found": found,
+        "comparison": comparison,
         "groups": {
-            name: getattr(found, name)[:LISTED] for name in ("new", "changed", "missing", "bad")
+            name: getattr(comparison, name)[:MAX_LISTED]
+            for name in ("new", "changed", "missing", "bad")
         },
-        "listed": LISTED,
+        "listed": MAX_LISTED,
         "refusal": refusal,
         "writes": writes,
-        "sealed": proposal.sealed(request, found.table),
+        "signed_proposal": proposal.sign(request, comparison.fingerprint),
         "nav": "prices",
     }
     status = 409 if refusal else 200
@@ -136,44 +140,44 @@ def _compared(request: Request, proposal: Proposal, refusal: str = "") -> HttpRe
 
 
 def _apply(request: Request) -> HttpResponse:
-    opened = _opened(request)
-    if opened is None:
+    signed = _read_proposal(request)
+    if signed is None:
         messages.error(
             request,
             "This comparison is too old, or not yours. Nothing was written: compare again.",
         )
         return redirect("price_import")
-    proposal, table = opened
+    proposal, table = signed
     try:
-        done = price_lists.apply(
+        applied = price_lists.apply(
             proposal.connection,
             proposal.text,
-            table=table,
+            fingerprint=table,
             since=proposal.since,
             ends_missing=proposal.ends_missing,
             source=proposal.source,
         )
     except NotImported as exc:
-        return _compared(request, proposal, str(exc))
-    ended = len(done.missing) if proposal.ends_missing else 0
+        return _comparison(request, proposal, str(exc))
+    ended = len(applied.missing) if proposal.ends_missing else 0
     messages.success(
         request,
-        f"{count(len(done.new), 'price')} added, {count(len(done.changed), 'price')} changed, "
-        f"{count(ended, 'price')} ended.",
+        f"{count(len(applied.new), 'price')} added, "
+        f"{count(len(applied.changed), 'price')} changed, {count(ended, 'price')} ended.",
     )
     return redirect(f"{reverse('price_list')}?connection={proposal.connection.pk}")
 
 
-def _opened(request: Request) -> tuple[Proposal, str] | None:
-    """What ``sealed`` closed for this person, less than an hour ago."""
+def _read_proposal(request: Request) -> tuple[Proposal, str] | None:
+    """Return the list that was signed for this person less than an hour ago, and its table."""
     try:
         person, connection, text, since, ends_missing, source, table = signing.loads(
-            request.POST.get("proposal", ""), salt=SALT, max_age=AGREED_WITHIN
+            request.POST.get("proposal", ""), salt=SALT, max_age=CONFIRM_WITHIN
         )
     except (signing.BadSignature, ValueError):
         return None
-    found = Connection.objects.filter(pk=connection).first()
-    if person != str(request.user.pk) or found is None:
+    row = Connection.objects.filter(pk=connection).first()
+    if person != str(request.user.pk) or row is None:
         return None
     moment = datetime.fromisoformat(since) if since else None
-    return Proposal(found, text, moment, ends_missing, source), table
+    return Proposal(row, text, moment, ends_missing, source), table

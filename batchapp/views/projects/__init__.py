@@ -1,1 +1,1 @@
-"""Projects, and who works in them."""
+"""Pages of projects and their members."""

@@ -1,4 +1,4 @@
-"""The people in a project: added, given a role, taken out."""
+"""The members of a project: added, given a role, removed."""
 
 from django.contrib import messages
 from django.db import transaction
@@ -17,27 +17,27 @@ NEEDS_ADMIN = "A project needs an admin. Make somebody else one first."
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_list(request: Request, slug: str) -> HttpResponse:
-    """Who works in a project; its admins add people and change roles."""
-    found = project_of(request, slug)
-    form = MemberForm(project=found)
+    """List the members of a project; its admins add people and change roles."""
+    project = project_of(request, slug)
+    form = MemberForm(project=project)
     if request.method == "POST":
-        require_admin(request, found)
+        require_admin(request, project)
         if request.POST.get("action") != "add":
-            _change_role(request, found)
+            _change_role(request, project)
             return redirect("member_list", slug)
-        form = MemberForm(request.POST, project=found)
+        form = MemberForm(request.POST, project=project)
         if form.is_valid():
             user, role = form.cleaned_data["email"], form.cleaned_data["role"]
-            Membership.objects.get_or_create(project=found, user=user, defaults={"role": role})
+            Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
             messages.success(request, f"{user} is in the project now.")
             return redirect("member_list", slug)
     context = {
-        "project": found,
+        "project": project,
         "form": form,
-        "memberships": found.memberships.select_related("user").order_by(F("user__email")),
+        "memberships": project.memberships.select_related("user").order_by(F("user__email")),
         "roles": Membership.Role.choices,
-        "can_manage": can_manage(request, found),
-        "can_write": can_write(request, found),
+        "can_manage": can_manage(request, project),
+        "can_write": can_write(request, project),
         "nav": "projects",
         "tab": "member_list",
     }
@@ -46,26 +46,26 @@ def member_list(request: Request, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_remove(request: Request, slug: str, member: int) -> HttpResponse:
-    """Take one person out, once that is confirmed."""
-    found = project_of(request, slug)
-    require_admin(request, found)
-    one = get_object_or_404(found.memberships.select_related("user"), pk=member)
-    is_self = one.user_id == request.user.pk
+    """Ask for confirmation, then remove a member."""
+    project = project_of(request, slug)
+    require_admin(request, project)
+    membership = get_object_or_404(project.memberships.select_related("user"), pk=member)
+    is_self = membership.user_id == request.user.pk
     if request.method == "POST":
-        if not _set_role(one, None):
+        if not _set_role(membership, None):
             messages.error(request, NEEDS_ADMIN)
             return redirect("member_list", slug)
         if is_self:
-            messages.success(request, f"You are out of {found}.")
+            messages.success(request, f"You are no longer a member of {project}.")
             return redirect("project_list")
-        messages.success(request, f"{one.user} is out of the project.")
+        messages.success(request, f"{membership.user} is no longer a member of the project.")
         return redirect("member_list", slug)
-    own_key = Batch.objects.unfinished().filter(project=found, key__user=one.user)
+    own_key = Batch.objects.unfinished().filter(project=project, key__user=membership.user)
     context = {
-        "project": found,
-        "membership": one,
+        "project": project,
+        "membership": membership,
         "is_self": is_self,
-        "is_last_admin": _is_last_admin(one),
+        "is_last_admin": _is_last_admin(membership),
         "running": own_key.count(),
         "nav": "projects",
         "tab": "member_list",
@@ -73,35 +73,38 @@ def member_remove(request: Request, slug: str, member: int) -> HttpResponse:
     return render_partial(request, "batchapp/projects/member_remove.html", "dialog", context)
 
 
-def _change_role(request: Request, found: Project) -> None:
-    form = RoleForm(request.POST, project=found)
-    is_whole = form.is_valid()
-    one = form.cleaned_data.get("membership")
-    if one is None:
+def _change_role(request: Request, project: Project) -> None:
+    form = RoleForm(request.POST, project=project)
+    is_valid = form.is_valid()
+    membership = form.cleaned_data.get("membership")
+    if membership is None:
         raise Http404
-    if not is_whole:
+    if not is_valid:
         messages.error(request, "Choose one of the roles.")
-    elif _set_role(one, form.cleaned_data["role"]):
-        messages.success(request, f"{one.user} is {form.cleaned_data['role']} now.")
+    elif _set_role(membership, form.cleaned_data["role"]):
+        messages.success(request, f"{membership.user} is {form.cleaned_data['role']} now.")
     else:
         messages.error(request, NEEDS_ADMIN)
 
 
-def _set_role(one: Membership, role: str | None) -> bool:
-    """Give ``one`` this role, or take it out for None; False if no admin would be left."""
+def _set_role(membership: Membership, role: str | None) -> bool:
+    """Change the role, or remove the member for None.
+
+    Return False, and change nothing, if no admin would be left.
+    """
     with transaction.atomic():
-        # Two admins must not demote each other at once. SQLite has no row locks and needs none:
-        # there the transaction itself is the only one that writes.
-        list(Project.objects.select_for_update().filter(pk=one.project_id))
-        if role != Membership.Role.ADMIN and _is_last_admin(one):
+        # Two admins must not demote each other at once. SQLite has no row locks and needs none,
+        # because only one transaction writes at a time.
+        list(Project.objects.select_for_update().filter(pk=membership.project_id))
+        if role != Membership.Role.ADMIN and _is_last_admin(membership):
             return False
         if role is None:
-            one.delete()
+            membership.delete()
         else:
-            Membership.objects.filter(pk=one.pk).update(role=role)
+            Membership.objects.filter(pk=membership.pk).update(role=role)
     return True
 
 
-def _is_last_admin(one: Membership) -> bool:
-    admins = Membership.objects.filter(project=one.project_id, role=Membership.Role.ADMIN)
-    return set(admins.values_list("pk", flat=True)) == {one.pk}
+def _is_last_admin(membership: Membership) -> bool:
+    admins = Membership.objects.filter(project=membership.project_id, role=Membership.Role.ADMIN)
+    return set(admins.values_list("pk", flat=True)) == {membership.pk}

@@ -1,4 +1,4 @@
-"""Projects: which there are, a new one, what goes on in one, what it is called."""
+"""Pages of projects: the list, a new project, the page of a project, its settings."""
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
@@ -13,7 +13,7 @@ from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.presenters.batch_summary import summarise, with_details
-from batchapp.presenters.charts import spending
+from batchapp.presenters.charts import spending_chart
 from batchapp.services.reports import cost_report
 
 RECENT = 5
@@ -21,7 +21,6 @@ RECENT = 5
 
 @require_safe
 def project_list(request: Request) -> HttpResponse:
-    """The person's projects."""
     under_way = Q(batches__status__in=[Batch.Status.RUNNING, Batch.Status.SETTLING])
     people = Membership.objects.filter(project=OuterRef("pk")).order_by().values("project")
     rows = (
@@ -33,30 +32,28 @@ def project_list(request: Request) -> HttpResponse:
             people=Subquery(people.annotate(n=Count("pk")).values("n")),
         )
     )
-    mine = {each.project_id: each for each in memberships_of(request)}
-    listed = [(project, mine.get(project.pk)) for project in rows]
-    return render(
-        request, "batchapp/projects/project_list.html", {"rows": listed, "nav": "projects"}
-    )
+    memberships = {row.project_id: row for row in memberships_of(request)}
+    context = {"rows": [(row, memberships.get(row.pk)) for row in rows], "nav": "projects"}
+    return render(request, "batchapp/projects/project_list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 def project_add(request: Request) -> HttpResponse:
-    """Found a project; who does is its first admin."""
+    """Create a project; the person becomes its first admin."""
     form = ProjectForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        project = form.make()
+        project = form.unsaved_project()
         try:
             with transaction.atomic():
                 project.save(force_insert=True)
                 Membership.objects.create(
                     project=project, user=request.user, role=Membership.Role.ADMIN
                 )
-        except IntegrityError:  # the same name, at the same instant: most likely a second click
+        except IntegrityError:  # the same name at the same moment: most likely a second click
             messages.error(
                 request,
-                "A project of this name was founded this very instant. If it is not among yours, "
-                "found it again.",
+                "A project of this name was created at this very moment. If it is not among "
+                "yours, create it again.",
             )
             return redirect("project_list")
         messages.success(request, f"{project.name} is ready. Upload its first file.")
@@ -66,23 +63,26 @@ def project_add(request: Request) -> HttpResponse:
 
 @require_safe
 def project_detail(request: Request, slug: str) -> HttpResponse:
-    """What goes on in a project, and what it spent this month."""
-    found = project_of(request, slug)
-    rows = with_details(Batch.objects.visible_to(request.user).filter(project=found))
+    """Show the latest batches and files of a project, and its cost this month."""
+    project = project_of(request, slug)
+    rows = with_details(Batch.objects.visible_to(request.user).filter(project=project))
     summaries = [summarise(batch) for batch in rows[:RECENT]]
     today = timezone.localdate()
     scope = cost_report.Scope(
-        today.replace(day=1), today, project=found.slug, with_sandbox=found.connection.is_sandbox
+        today.replace(day=1),
+        today,
+        project=project.slug,
+        with_sandbox=project.connection.is_sandbox,
     )
     context = {
-        "project": found,
+        "project": project,
         "summaries": summaries,
-        "uploads": found.uploads.select_related("uploaded_by")[:RECENT],
-        "month": cost_report.total(scope.model_costs()),
-        "chart": spending(scope),
-        "people": found.memberships.count(),
+        "uploads": project.uploads.select_related("uploaded_by")[:RECENT],
+        "month": cost_report.sum_all(scope.model_costs()),
+        "chart": spending_chart(scope),
+        "people": project.memberships.count(),
         "is_moving": any(summary.is_moving for summary in summaries),
-        "can_write": can_write(request, found),
+        "can_write": can_write(request, project),
         "nav": "projects",
         "tab": "project_detail",
     }
@@ -91,21 +91,21 @@ def project_detail(request: Request, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def project_settings(request: Request, slug: str) -> HttpResponse:
-    """What a project is called, which its admins change; and what stays as it is."""
-    found = project_of(request, slug)
-    asked = request.POST if request.method == "POST" else None
-    form = NamedForm(asked, initial={"name": found.name})
+    """Show the settings of a project; its admins may rename it."""
+    project = project_of(request, slug)
+    data = request.POST if request.method == "POST" else None
+    form = NamedForm(data, initial={"name": project.name})
     if request.method == "POST":
-        require_admin(request, found)
+        require_admin(request, project)
         if form.is_valid():
-            Project.objects.filter(pk=found.pk).update(name=form.cleaned_data["name"])
+            Project.objects.filter(pk=project.pk).update(name=form.cleaned_data["name"])
             messages.success(request, "The project has its new name. Its address stays the same.")
             return redirect("project_settings", slug)
     context = {
-        "project": found,
+        "project": project,
         "form": form,
-        "can_manage": can_manage(request, found),
-        "can_write": can_write(request, found),
+        "can_manage": can_manage(request, project),
+        "can_write": can_write(request, project),
         "nav": "projects",
         "tab": "project_settings",
     }

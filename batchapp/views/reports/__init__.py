@@ -1,1 +1,1 @@
-"""What was spent, and how close the estimates were."""
+"""The operators' reports on costs and on the accuracy of estimates."""

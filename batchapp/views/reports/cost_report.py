@@ -1,13 +1,12 @@
-"""What was spent, for those who answer for it."""
+"""The operators' page on the cost of batches, and its CSV."""
 
-import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,17 +15,15 @@ from django.views.decorators.http import require_safe
 
 from batchapp.access import memberships_of
 from batchapp.forms.reports import GROUP_NAMES, ReportForm
-from batchapp.http import Request
+from batchapp.http import Request, download_csv
 from batchapp.models import Batch
-from batchapp.presenters.batch_summary import partial
-from batchapp.presenters.charts import money, spending
+from batchapp.presenters.batch_summary import partial_cost
+from batchapp.presenters.charts import cost_text, spending_chart
 from batchapp.services.reports import cost_report
 from batchapp.templatetags.words import usd
 
 PAGE_SIZE = 50
-FINER = {"project": "model", "user": "model", "model": "project"}
-"""What a group is broken down by when it is opened."""
-
+DRILL_DOWN = {"project": "model", "user": "model", "model": "project"}  # by what a group opens
 ORDERS: dict[str, Callable[[cost_report.Line], Any]] = {
     "name": lambda line: line.name.casefold(),
     "batches": lambda line: line.batches,
@@ -36,33 +33,33 @@ ORDERS: dict[str, Callable[[cost_report.Line], Any]] = {
     "cost": lambda line: line.cost_usd,
     "saved": lambda line: line.saving_usd,
 }
-DEAREST_FIRST = "-cost"
+LARGEST_FIRST = "-cost"
 
 
 @require_safe
-def cost_report_detail(request: Request) -> HttpResponse:
-    """Sums by project, person or model over a range of days, down to the batches."""
+def cost_report_show(request: Request) -> HttpResponse:
+    """Show sums by project, person or model over a range of days, down to the batches."""
     _require_staff(request)
     form = _form(request)
     scope = form.scope(timezone.localdate())
     model_costs = scope.model_costs()
     by = form.cleaned_data.get("by") or "project"
-    total = cost_report.total(model_costs)
+    total = cost_report.sum_all(model_costs)
     page = _batches(request, scope, total.batches)
     sort = _sort(request)
-    sandbox = cost_report.total(scope.sandbox_charges())
+    sandbox = cost_report.sum_all(scope.sandbox_model_costs())
     context = {
         "form": form,
         "scope": scope,
         "by": by,
         "by_label": GROUP_NAMES[by],
-        "finer": FINER[by],
+        "drill_down": DRILL_DOWN[by],
         "total": total,
-        "lines": _sorted(cost_report.grouped(model_costs, by), sort),
+        "lines": _sorted(cost_report.sum_by(model_costs, by), sort),
         "sort": sort,
-        "chart": spending(scope),
+        "chart": spending_chart(scope),
         "sandbox": sandbox,
-        "made_up": money(sandbox.cost_usd, sandbox.unpriced),
+        "sandbox_cost": cost_text(sandbox.cost_usd, sandbox.unpriced),
         "page": page,
         "rows": [(batch, _cost(batch, scope)) for batch in page],
         "visible": _visible(request, page.object_list),
@@ -74,35 +71,15 @@ def cost_report_detail(request: Request) -> HttpResponse:
 
 
 @require_safe
-def cost_report_download(request: Request) -> HttpResponseBase:
-    """The report's rows, one per batch and model; their sums are the report's figures."""
+def cost_report_csv(request: Request) -> HttpResponseBase:
+    """Download one row for each batch and model; their sums are the figures of the report."""
     _require_staff(request)
     form = _form(request)
-    if not form.is_valid():  # the page says what is wrong; other figures than asked for would not
+    if not form.is_valid():  # the page shows the errors; a file with other figures would hide them
         return redirect(f"{reverse('cost_report')}?{request.GET.urlencode()}")
     scope = form.scope(timezone.localdate())
     name = f"batches-{scope.first:%Y-%m-%d}-to-{scope.last:%Y-%m-%d}.csv"
-    return StreamingHttpResponse(
-        _csv(cost_report.csv_rows(scope.model_costs())),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "private, no-store",
-        },
-    )
-
-
-class _Echo:
-    """A file that hands back what is written to it, so that rows leave one at a time."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def _csv(rows: Iterable[list[object]]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    for row in rows:
-        yield writer.writerow(row)
+    return download_csv(cost_report.csv_rows(scope.model_costs()), name)
 
 
 def _require_staff(request: Request) -> None:
@@ -113,34 +90,34 @@ def _require_staff(request: Request) -> None:
 
 
 def _sort(request: Request) -> str:
-    """The column to sort by, with "-" for the largest first."""
-    asked = request.GET.get("sort", "")
-    return asked if asked.removeprefix("-") in ORDERS else DEAREST_FIRST
+    """Return the column to sort by, with "-" for the largest first."""
+    sort = request.GET.get("sort", "")
+    return sort if sort.removeprefix("-") in ORDERS else LARGEST_FIRST
 
 
 def _sorted(lines: list[cost_report.Line], sort: str) -> list[cost_report.Line]:
-    """Lines that are alike in that column stay in the order of their names."""
+    """Sort ``lines``; lines that are equal in that column stay in the order of their names."""
     return sorted(lines, key=ORDERS[sort.removeprefix("-")], reverse=sort.startswith("-"))
 
 
 def _form(request: Request) -> ReportForm:
-    """What was asked for; this month so far where no days were."""
+    """Return the form of the address; without days it is about this month so far."""
     today = timezone.localdate()
     month = {"first": today.replace(day=1).isoformat(), "last": today.isoformat()}
-    asked = {name: value for name, value in request.GET.dict().items() if value}
-    return ReportForm(month | asked)
+    values = {name: value for name, value in request.GET.dict().items() if value}
+    return ReportForm(month | values)
 
 
 def _cost(batch: Batch, scope: cost_report.Scope) -> str:
-    """What the batch adds to the report: all its charges, or those of the model it is about."""
-    model_costs = [each for each in batch.model_costs.all() if scope.model in {"", each.model}]
-    costs = [model_cost.cost_usd for model_cost in model_costs]
-    known = [cost for cost in costs if cost is not None]
-    return usd(sum(known, Decimal(0))) if len(known) == len(costs) else partial(costs)
+    """Return the cost of the batch, or of the one model that the report is about."""
+    model_costs = [row for row in batch.model_costs.all() if scope.model in {"", row.model}]
+    if not model_costs:
+        return usd(Decimal(0))
+    return partial_cost([row.cost_usd for row in model_costs])
 
 
 def _batches(request: Request, scope: cost_report.Scope, batches: int) -> Any:
-    """A page of the ``batches`` that the scope's charges are of."""
+    """Return a page of the batches in ``scope``, of which there are ``batches``."""
     chosen = scope.model_costs().order_by().values("batch")
     rows = Batch.objects.filter(pk__in=chosen).order_by("-finished_at", "pk")
     rows = rows.select_related("project", "created_by", "connection").prefetch_related(
@@ -152,6 +129,9 @@ def _batches(request: Request, scope: cost_report.Scope, batches: int) -> Any:
 
 
 def _visible(request: Request, batches: Iterable[Batch]) -> set[Any]:
-    """Those whose pages the person may open: a report shows sums, not other teams' results."""
-    mine = {each.project_id for each in memberships_of(request)}
-    return {batch.pk for batch in batches if batch.project_id in mine}
+    """Return the ids of the batches whose pages the person may open.
+
+    A report shows sums of all projects, but not the results of other teams.
+    """
+    projects = {membership.project_id for membership in memberships_of(request)}
+    return {batch.pk for batch in batches if batch.project_id in projects}

@@ -1,4 +1,4 @@
-"""Results: row by row, and one request beside its answer."""
+"""The list of results, and one request beside its answer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +17,17 @@ from batchapp.domain.results.reconciliation import is_same_model
 from batchapp.forms.batches.results import ResultFilterForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Result
-from batchapp.presenters.retry_family import retries_of
+from batchapp.presenters.batch_retries import retry_labels
 from batchapp.services.results import browse, merge
 
 PAGE_SIZE = 50
-LONGEST_INDENTED = 4 * browse.LONGEST_SHOWN
+MAX_INDENTED_LENGTH = 4 * browse.MAX_TEXT_BYTES
 """Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request's place in the batch, and what counts for it; ``attempt`` if a retry gave it."""
+    """A line of the batch with the result that counts; ``attempt`` names the retry it is from."""
 
     line: int
     shown: Result
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of results in line order; ``older`` and ``newer`` are lines to go on from."""
+    """Results in line order; ``previous`` and ``next`` are the lines to go on from."""
 
     rows: list[Row]
     previous: int | None
@@ -45,20 +45,19 @@ class Page:
 
 @require_safe
 def result_list(request: Request, pk: UUID) -> HttpResponse:
-    """The batch's requests in the order of the file, each with its outcome."""
-    found = batch_of(request, pk)
-    retries = retries_of(found)
+    batch = batch_of(request, pk)
+    retries = retry_labels(batch)
     form = ResultFilterForm(request.GET, has_retries=bool(retries))
-    rows = form.narrow(Result.objects.filter(batch=found).order_by("line"))
-    asked: dict[str, Any] = form.cleaned_data if form.is_valid() else {}
+    rows = form.narrow(Result.objects.filter(batch=batch).order_by("line"))
+    cleaned: dict[str, Any] = form.cleaned_data if form.is_valid() else {}
     context = {
-        "batch": found,
+        "batch": batch,
         "form": form,
-        "page": _page(rows, retries, after=asked.get("after"), before=asked.get("before")),
-        "is_filtered": any(asked.get(name) for name in ("q", "outcome", "attempts")),
+        "page": _page(rows, retries, after=cleaned.get("after"), before=cleaned.get("before")),
+        "is_filtered": any(cleaned.get(name) for name in ("q", "outcome", "attempts")),
         "is_merged": form.is_merged,
         "is_all": not any(request.GET.values()),
-        "unmatched_lines": browse.unmatched_lines(found),
+        "unmatched_lines": browse.count_unmatched(batch),
         "nav": "batches",
     }
     return render_partial(request, "batchapp/results/result_list.html", "rows", context)
@@ -66,33 +65,35 @@ def result_list(request: Request, pk: UUID) -> HttpResponse:
 
 @require_safe
 def result_detail(request: Request, pk: UUID, line: int) -> HttpResponse:
-    """One request and its answer, as sent and as received."""
-    found = batch_of(request, pk)
-    retries = retries_of(found)
+    """Show one request and its answer, with their raw JSON."""
+    batch = batch_of(request, pk)
+    retries = retry_labels(batch)
     form = ResultFilterForm(request.GET, has_retries=bool(retries))
-    rows = form.narrow(Result.objects.filter(batch=found).order_by("line"))
-    one = get_object_or_404(found.results.select_related("result_chunk"), line=line)
-    one.batch = found
-    attempts = [one, *merge.attempts(one.custom_id, retries)] if retries else [one]
-    shown = one
+    rows = form.narrow(Result.objects.filter(batch=batch).order_by("line"))
+    result = get_object_or_404(batch.results.select_related("result_chunk"), line=line)
+    result.batch = batch
+    attempts = [result]
+    if retries:
+        attempts += merge.list_attempts(result.custom_id, retries)
+    shown = result
     if form.is_merged:
-        shown = next((each for each in attempts if each.pk == one.retried_id), one)
-    row = browse.read_row(shown)
-    text = _text(row.answer)
+        shown = next((row for row in attempts if row.pk == result.retried_id), result)
+    texts = browse.read_texts(shown)
+    text = _answer_text(texts.answer)
     context = {
-        "batch": found,
-        "result": one,
+        "batch": batch,
+        "result": result,
         "shown": shown,
         "attempt": retries.get(shown.batch_id, ""),
         "attempts": [
-            Row(each.line, each, retries.get(each.batch_id, "This batch")) for each in attempts
+            Row(row.line, row, retries.get(row.batch_id, "This batch")) for row in attempts
         ],
         "outcome": Outcome(shown.outcome),
         "is_other_model": not is_same_model(shown.model, shown.answer_model),
-        "row": row,
-        "request_json": _pretty(row.request),
-        "answer_json": _pretty(row.answer),
-        "turns": turns(row.request.encode()),
+        "texts": texts,
+        "request_json": _pretty(texts.request),
+        "answer_json": _pretty(texts.answer),
+        "turns": turns(texts.request.encode()),
         "answer_text": text,
         "structured": _structured(text),
         "previous": rows.filter(line__lt=line)
@@ -110,15 +111,15 @@ def result_detail(request: Request, pk: UUID, line: int) -> HttpResponse:
 def _page(
     rows: "QuerySet[Result]", retries: dict[UUID, str], *, after: int | None, before: int | None
 ) -> Page:
-    """By line number rather than by page number: as fast at the end of a file as at its start."""
+    """Page by line number: this is as fast at the end of a large file as at its start."""
     if before is not None:
-        found = list(rows.filter(line__lt=before).order_by("-line")[: PAGE_SIZE + 1])[::-1]
-        shown = found[-PAGE_SIZE:]
-        has_previous, has_next = len(found) > PAGE_SIZE, True
+        page = list(rows.filter(line__lt=before).order_by("-line")[: PAGE_SIZE + 1])[::-1]
+        shown = page[-PAGE_SIZE:]
+        has_previous, has_next = len(page) > PAGE_SIZE, True
     else:
-        found = list(rows.filter(line__gt=after or 0)[: PAGE_SIZE + 1])
-        shown = found[:PAGE_SIZE]
-        has_previous, has_next = bool(after), len(found) > PAGE_SIZE
+        page = list(rows.filter(line__gt=after or 0)[: PAGE_SIZE + 1])
+        shown = page[:PAGE_SIZE]
+        has_previous, has_next = bool(after), len(page) > PAGE_SIZE
     return Page(
         rows=[_row(row, retries) for row in shown],
         previous=shown[0].line if shown and has_previous else None,
@@ -127,25 +128,24 @@ def _page(
 
 
 def _row(result: Result, retries: dict[UUID, str]) -> Row:
-    """``result`` with what counts for it, if the answers of retries do."""
+    """Return ``result`` with the result that counts, if the query chose one among retries."""
     shown = result.best if hasattr(result, "merged") else result
     return Row(result.line, shown, retries.get(shown.batch_id, ""))
 
 
 def _pretty(text: str) -> str:
-    """Indented, every number as it is written.
+    """Indent JSON and keep every number as it is written.
 
-    What is no JSON, was cut, or is nested so deep that blanks would make it enormous, stays as
-    it is.
+    Text that is no JSON, was cut, or would become enormous by indenting stays as it is.
     """
     try:
         indented = msgspec.json.format(text.encode(), indent=2)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return text
-    return text if len(indented) > LONGEST_INDENTED else indented.decode()
+    return text if len(indented) > MAX_INDENTED_LENGTH else indented.decode()
 
 
-def _text(answer: str) -> str:
+def _answer_text(answer: str) -> str:
     try:
         return answer_text(answer.encode())
     except (MalformedLine, UnicodeError):
@@ -153,5 +153,6 @@ def _text(answer: str) -> str:
 
 
 def _structured(text: str) -> str:
-    """An answer that is itself JSON, indented; "" of any other."""
-    return _pretty(text) if text.lstrip().startswith(("{", "[")) and _pretty(text) != text else ""
+    """Return an answer that is JSON, indented; "" for any other."""
+    pretty = _pretty(text)
+    return pretty if text.lstrip().startswith(("{", "[")) and pretty != text else ""

@@ -1,17 +1,16 @@
-"""Result lines that are no request's answer: kept, and shown."""
+"""The result lines that match no request: listed, and downloaded."""
 
 from uuid import UUID
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from batchapp.access import batch_of
 from batchapp.forms.batches.results import UnmatchedLinePageForm
-from batchapp.http import Request
+from batchapp.http import Request, download
 from batchapp.models import UnmatchedLine
 from batchapp.services.results import browse
 
@@ -20,11 +19,11 @@ PAGE_SIZE = 50
 
 @require_safe
 def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
-    """The lines that were set aside, in the order in which they came."""
-    found = batch_of(request, pk)
+    """List the unmatched lines in the order in which they arrived."""
+    batch = batch_of(request, pk)
     form = UnmatchedLinePageForm(request.GET)
     after = form.cleaned_data["after"] if form.is_valid() else None
-    all_rows = UnmatchedLine.objects.filter(provider_batch__batch=found)
+    all_rows = UnmatchedLine.objects.filter(provider_batch__batch=batch)
     rows = list(
         all_rows.filter(pk__gt=after or 0)
         .select_related("result_chunk", "provider_batch")
@@ -32,9 +31,9 @@ def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
     )
     shown = rows[:PAGE_SIZE]
     context = {
-        "batch": found,
-        "unmatched_lines": browse.unmatched_lines(found),
-        "rows": browse.unmatched_excerpts(shown),
+        "batch": batch,
+        "unmatched_lines": browse.count_unmatched(batch),
+        "rows": browse.read_unmatched_excerpts(shown),
         "after": after,
         "next": shown[-1].pk if len(rows) > PAGE_SIZE else None,
         "nav": "batches",
@@ -44,14 +43,6 @@ def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
 
 @require_safe
 def unmatched_line_download(request: Request, pk: UUID) -> HttpResponseBase:
-    """The same lines, byte for byte."""
-    found = batch_of(request, pk)
-    name = slugify(found.name) or "batch"
-    disposition = content_disposition_header(
-        as_attachment=True, filename=f"{name}-set-aside.jsonl"
-    )
-    return StreamingHttpResponse(
-        browse.download_unmatched(found),
-        content_type="application/octet-stream",
-        headers={"Content-Disposition": disposition, "Cache-Control": "private, no-store"},
-    )
+    batch = batch_of(request, pk)
+    filename = f"{slugify(batch.name) or 'batch'}-unmatched.jsonl"
+    return download(browse.download_unmatched(batch), filename, "application/octet-stream")

@@ -1,1 +1,1 @@
-"""Pages that make a file of requests from a table."""
+"""Pages that create a file of requests from a table."""

@@ -1,4 +1,4 @@
-"""The templates of a project: what each of their versions makes of a table's rows."""
+"""Pages of prompt templates and their versions."""
 
 from uuid import UUID
 
@@ -14,20 +14,20 @@ from batchapp.models import PromptTemplate
 VERSIONS_SHOWN = 20
 
 
-def template_of(request: Request, pk: UUID) -> PromptTemplate:
+def prompt_template_of(request: Request, pk: UUID) -> PromptTemplate:
     rows = PromptTemplate.objects.visible_to(request.user).select_related("project__connection")
     return get_object_or_404(rows, pk=pk)
 
 
 @require_safe
 def prompt_template_detail(request: Request, pk: UUID) -> HttpResponse:
-    """One template and its versions, the newest first."""
-    found = template_of(request, pk)
+    """Show a prompt template and its versions, the newest first."""
+    prompt_template = prompt_template_of(request, pk)
     context = {
-        "template": found,
-        "project": found.project,
-        "versions": found.versions.select_related("created_by")[:VERSIONS_SHOWN],
-        "can_write": can_write(request, found.project),
+        "prompt_template": prompt_template,
+        "project": prompt_template.project,
+        "versions": prompt_template.versions.select_related("created_by")[:VERSIONS_SHOWN],
+        "can_write": can_write(request, prompt_template.project),
         "nav": "projects",
         "tab": "file_list",
     }
@@ -36,14 +36,22 @@ def prompt_template_detail(request: Request, pk: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def prompt_template_delete(request: Request, pk: UUID) -> HttpResponse:
-    """Delete a template with its versions, once that is confirmed; files keep what made them."""
-    found = template_of(request, pk)
-    require_member(request, found.project)
+    """Ask for confirmation, then delete a prompt template with its versions.
+
+    Files keep a copy of the settings that made them.
+    """
+    prompt_template = prompt_template_of(request, pk)
+    require_member(request, prompt_template.project)
     if request.method == "POST":
-        found.delete()
-        messages.success(request, f"The template {found.name} is deleted.")
-        return redirect("table_add", found.project.slug)
-    context = {"template": found, "project": found.project, "nav": "projects", "tab": "file_list"}
+        prompt_template.delete()
+        messages.success(request, f"The prompt template {prompt_template.name} is deleted.")
+        return redirect("table_add", prompt_template.project.slug)
+    context = {
+        "prompt_template": prompt_template,
+        "project": prompt_template.project,
+        "nav": "projects",
+        "tab": "file_list",
+    }
     return render_partial(
         request, "batchapp/tables/prompt_template_delete.html", "dialog", context
     )

@@ -1,4 +1,4 @@
-"""From a table to a file of requests: the preview, the file, and where a file came from."""
+"""Step 3 from a table to a file of requests: the preview, the file, and its origin."""
 
 from typing import Any
 from uuid import UUID
@@ -19,108 +19,109 @@ from batchapp.models import FileOrigin, SourceTable, StaleRow
 from batchapp.presenters.file_report import finding_groups, is_exact, offers, quotes_for
 from batchapp.services.tables import preview_requests, requests_from_table
 from batchapp.tasks import run, wake
-from batchapp.views.tables.table_builder import BUSY, PLACE, PREVIEW, steps, table_of
+from batchapp.views.tables.table_builder import BUSY, PAGE_CONTEXT, PREVIEW, table_of, table_steps
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def table_preview(request: Request, pk: UUID) -> HttpResponse:
-    """Step 3: rows as they will be sent, what all of them would use, and the file itself."""
-    found = table_of(request, pk)
-    prompt_settings = found.prompt_settings
-    if prompt_settings is None or found.status in {
+    """Step 3: preview requests and their cost, then write the file."""
+    table = table_of(request, pk)
+    prompt_settings = table.prompt_settings
+    if prompt_settings is None or table.status in {
         SourceTable.Status.READING,
         SourceTable.Status.REFUSED,
     }:
-        return redirect(found)
+        return redirect(table)
     if request.method == "POST":
-        return _made(request, found)
-    if found.upload_id and found.status == SourceTable.Status.KEPT and "made" in request.GET:
-        return _onward(request, reverse("order_check", args=[found.upload_id]))
-    context = PLACE | {
-        "table": found,
-        "project": found.project,
+        return _create_requests(request, table)
+    if table.upload_id and table.status == SourceTable.Status.KEPT and "made" in request.GET:
+        return _leave(request, reverse("order_check", args=[table.upload_id]))
+    context = PAGE_CONTEXT | {
+        "table": table,
+        "project": table.project,
         "prompt_settings": prompt_settings,
-        "steps": steps(PREVIEW, found.project, found),
-        "is_moving": found.status == SourceTable.Status.MAKING,
+        "steps": table_steps(PREVIEW, table.project, table),
+        "is_moving": table.status == SourceTable.Status.MAKING,
     }
     if not context["is_moving"]:
-        if row_requests.settings_errors(prompt_settings, found.columns):
-            return redirect(found)  # which says what is missing
-        context |= _preview(request, found, prompt_settings)
+        if row_requests.settings_errors(prompt_settings, table.columns):
+            return redirect(table)  # the page of the table says what is missing
+        context |= _preview(request, table, prompt_settings)
     return render_partial(request, "batchapp/tables/table_preview.html", "live", context)
 
 
-def _onward(request: Request, url: str) -> HttpResponse:
-    """To another page, also where a fragment of this one was asked for."""
+def _leave(request: Request, url: str) -> HttpResponse:
+    """Redirect to another page, also from a request for a fragment."""
     return HttpResponseClientRedirect(url) if wants_fragment(request) else redirect(url)
 
 
 def _preview(
-    request: Request, found: SourceTable, prompt_settings: row_requests.PromptSettings
+    request: Request, table: SourceTable, prompt_settings: row_requests.PromptSettings
 ) -> dict[str, Any]:
-    seen = preview_requests.preview_requests(found, prompt_settings)
-    report = preview_requests.extrapolated(seen, found.rows)
-    connection, now = found.project.connection, timezone.now()
+    preview = preview_requests.preview_requests(table, prompt_settings)
+    report = preview_requests.extrapolate_report(preview, table.rows)
+    connection, now = table.project.connection, timezone.now()
     exact = is_exact(report)
-    quotes = quotes_for(report, connection, now, project=found.project, user=request.user)
-    findings = found.findings or seen.findings
+    quotes = quotes_for(report, connection, now, project=table.project, user=request.user)
+    findings = table.findings or preview.findings
+    version = table.template_version
     return {
-        "seen": seen,
+        "preview": preview,
         "findings": findings,
-        "finding_total": found.finding_total or seen.finding_total,
-        "were_all_tried": bool(found.finding_total),
-        "groups": finding_groups(seen.report) if seen.requests else [],
+        "finding_total": table.finding_total or preview.finding_total,
+        "were_all_tried": bool(table.finding_total),
+        "groups": finding_groups(preview.report) if preview.requests else [],
         "input_tokens": sum(facts.input_tokens for facts in report.models.values()),
         "is_exact": exact,
         "offers": offers(quotes, is_exact=exact),
         "template_form": PromptTemplateForm(
-            initial={"name": found.used.template.name if found.used else ""}
+            initial={"name": version.template.name if version else ""}
         ),
-        "template_names": found.project.templates.values_list("name", flat=True),
-        "is_changed": found.used and found.used.prompt_settings != prompt_settings,
+        "template_names": table.project.templates.values_list("name", flat=True),
+        "is_changed": version and version.prompt_settings != prompt_settings,
     }
 
 
-def _made(request: Request, found: SourceTable) -> HttpResponse:
+def _create_requests(request: Request, table: SourceTable) -> HttpResponse:
     try:
-        requests_from_table.request_file(found, request.user)
-    except (StaleRow, ValueError):  # it is being made already
+        requests_from_table.request_file(table, request.user)
+    except (StaleRow, ValueError):  # the file is being written already
         return redirect(request.path)
-    if found.rows <= requests_from_table.QUICK_ROWS:
-        run(found)
+    if table.rows <= requests_from_table.QUICK_ROWS:
+        run(table)
     else:
-        wake(found)
+        wake(table)
     return redirect(f"{request.path}?made=1")
 
 
 @require_POST
 def prompt_template_save(request: Request, pk: UUID) -> HttpResponse:
-    """Keep a table's recipe as a template of its project."""
-    found = table_of(request, pk)
+    """Save the prompt settings of a table as a prompt template of its project."""
+    table = table_of(request, pk)
     form = PromptTemplateForm(request.POST)
-    prompt_settings = found.prompt_settings
+    prompt_settings = table.prompt_settings
     if prompt_settings is None:
-        messages.error(request, "Write the prompt first, then save it as a template.")
-        return redirect(found)
+        messages.error(request, "Write the prompt first, then save it as a prompt template.")
+        return redirect(table)
     if not form.is_valid():
-        messages.error(request, " ".join(str(each) for each in form.errors["name"]))
-        return redirect("table_preview", found.pk)
+        messages.error(request, " ".join(str(error) for error in form.errors["name"]))
+        return redirect("table_preview", table.pk)
     try:
         version = requests_from_table.save_template(
-            found.project, request.user, form.cleaned_data["name"], prompt_settings
+            table.project, request.user, form.cleaned_data["name"], prompt_settings
         )
-        requests_from_table.keep_settings(found, prompt_settings, version)
+        requests_from_table.save_settings(table, prompt_settings, version)
         messages.success(request, f"Saved as {version.template}, version {version.number}.")
-    except requests_from_table.Refused as refused:
-        messages.error(request, str(refused))
+    except requests_from_table.Refused as exc:
+        messages.error(request, str(exc))
     except StaleRow:
         messages.info(request, BUSY)
-    return redirect("table_preview", found.pk)
+    return redirect("table_preview", table.pk)
 
 
 @require_safe
 def file_origin(request: Request, pk: UUID) -> HttpResponse:
-    """What made a file: the table, the prompt, the template and its version."""
+    """Show the table, the prompt and the prompt template that a file was made from."""
     upload = upload_of(request, pk)
     related = FileOrigin.objects.defer("ids").select_related("version__template")
     context = {
@@ -136,11 +137,11 @@ def file_origin(request: Request, pk: UUID) -> HttpResponse:
 
 @require_safe
 def file_id_map(request: Request, pk: UUID) -> HttpResponse:
-    """Which custom_id stands in for which name in the table, as a CSV file."""
+    """Download which custom_id replaces which name of the table, as CSV."""
     upload = upload_of(request, pk)
     origin = FileOrigin.objects.filter(upload=upload).first() or FileOrigin(upload=upload)
     return HttpResponse(
-        requests_from_table.id_map(origin),
+        requests_from_table.id_map_csv(origin),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": 'attachment; filename="ids.csv"',

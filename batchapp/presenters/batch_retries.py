@@ -1,0 +1,94 @@
+"""A batch and its retries: the order of the attempts, their total cost and their answers."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import prefetch_related_objects
+
+from batchapp.domain.results.best_attempt import ANSWERS
+from batchapp.models import Batch
+from batchapp.models.batches import lineage
+from batchapp.presenters.batch_summary import NO_PRICE, Cost, Summary, summarise
+from batchapp.services.results import merge
+from batchapp.templatetags.words import count, usd
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """``label`` is "Original", "Retry 1" and so on."""
+
+    summary: Summary
+    label: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWithRetries:
+    """``sentence`` says what the batch and its own retries answered; "" if it has no retries."""
+
+    parent: Batch | None
+    attempts: list[Attempt]
+    cost: Cost
+    sentence: str
+
+    @property
+    def is_moving(self) -> bool:
+        return any(attempt.summary.is_moving for attempt in self.attempts)
+
+
+def batch_with_retries(batch: Batch) -> BatchWithRetries | None:
+    """Return None for a batch that is no retry and has no retries."""
+    batches = [batch if row.pk == batch.pk else row for row in lineage.batch_and_retries(batch)]
+    if len(batches) == 1:
+        return None
+    prefetch_related_objects(batches, "provider_batches", "model_costs")
+    labels = _labels(batches)
+    return BatchWithRetries(
+        parent=next(iter(lineage.ancestors(batch, batches)), None),
+        attempts=[Attempt(summarise(row), labels[row.pk], row.pk == batch.pk) for row in batches],
+        cost=_total_cost(batches),
+        sentence=_sentence(batch, len(lineage.descendants(batch, batches))),
+    )
+
+
+def retry_labels(batch: Batch) -> dict[UUID, str]:
+    """Map each retry of ``batch``, direct or not, to its name within a sentence."""
+    batches = lineage.batch_and_retries(batch)
+    labels = _labels(batches)
+    return {row.pk: labels[row.pk].lower() for row in lineage.descendants(batch, batches)}
+
+
+def _labels(batches: list[Batch]) -> dict[UUID, str]:
+    """Name ``batches``, the oldest of which comes first."""
+    numbered = enumerate(batches)
+    return {row.pk: f"Retry {number}" if number else "Original" for number, row in numbered}
+
+
+def _total_cost(batches: list[Batch]) -> Cost:
+    """Add up the costs; ~ marks an estimate, ≥ a cost that is unknown in part."""
+    known: list[Decimal] = []
+    is_partial = False
+    for batch in batches:
+        for model_cost in batch.model_costs.all():
+            cost = model_cost.cost_usd if batch.is_over else model_cost.estimated_cost_usd
+            is_partial = is_partial or cost is None
+            is_partial = is_partial or (batch.is_over and model_cost.answers_without_usage > 0)
+            known += [] if cost is None else [cost]
+    is_actual = all(batch.is_over for batch in batches)
+    if not known:
+        return Cost(NO_PRICE, is_actual=is_actual, is_partial=True)
+    marks = f"{'≥ ' if is_partial else ''}{'' if is_actual else '~'}"
+    text = f"{marks}{usd(sum(known, Decimal(0)))}"
+    return Cost(text, is_actual=is_actual, is_partial=is_partial)
+
+
+def _sentence(batch: Batch, retries: int) -> str:
+    if not retries:
+        return ""
+    own = batch.succeeded
+    if not batch.is_over:
+        own = batch.results.filter(outcome__in=ANSWERS).count()
+    answered = own + merge.count_recovered(batch)
+    with_retries = f"its {count(retries, 'retry,retries')}" if retries > 1 else "its retry"
+    return f"{answered:,} of {batch.requests:,} answered with {with_retries}."
