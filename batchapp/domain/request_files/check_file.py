@@ -27,7 +27,6 @@ __all__ = [
 ]
 
 LINES_PER_PROGRESS = 1_000
-BLOCK_BYTES = 256 * 1024  # lines are checked in blocks of about this size
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -63,10 +62,10 @@ def check(
 ) -> Report:
     """Read ``chunks`` of any size once, and report every finding.
 
-    A gzip archive is unpacked on the way. Memory: a few blocks of lines, and some dozen bytes for
-    each request. ``progress`` is called with the number of lines read, about every thousand lines
-    and at the end. With a second process the same report is made faster if there is a second
-    processor, see ``fast.second_process``.
+    A gzip archive is unpacked on the way. The check keeps some lines in memory, and some dozen
+    bytes per request. ``progress`` is called with the number of lines read, about every thousand
+    lines and at the end. With a second process the same report is made faster if there is a
+    second processor, see ``fast.second_process``.
     """
     unpacked = gunzip.UnpackedFile(chunks, limits)
     head, stream = lines.peek(unpacked, file_type.HEAD_BYTES)
@@ -75,7 +74,7 @@ def check(
         return checker.report(sum(map(len, stream)), wrong_type, is_gzip=unpacked.is_gzip)
     counted = lines.CountedChunks(stream)
     number = offset = last_progress = 0
-    blocks = lines.iter_blocks(counted, BLOCK_BYTES, limits.max_line_bytes)
+    blocks = lines.iter_blocks(counted, lines.BLOCK_BYTES, limits.max_line_bytes)
     checked = _check_blocks(blocks, limits, with_second_process=with_second_process)
     with closing(checked) as checked_blocks:
         for block, line_reports in checked_blocks:

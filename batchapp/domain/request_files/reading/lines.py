@@ -14,6 +14,7 @@ WHITE_SPACE = (
 )
 ASCII_WHITE_SPACE = b" \t\r\x0b\x0c"
 BEYOND_ASCII = 0x80
+BLOCK_BYTES = 256 * 1024  # lines are split and checked in blocks of about this size
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -23,28 +24,6 @@ class Line(msgspec.Struct, frozen=True):
     offset: int
     length: int
     data: bytes
-
-
-def split(chunks: Iterable[bytes], max_length: int = sys.maxsize) -> Iterator[Line]:
-    """Yield the lines, numbered from 1 as in an editor; keep ``max_length`` bytes of each."""
-    number, offset, length = 1, 0, 0
-    pieces: list[bytes] = []
-    for chunk in chunks:
-        start = 0
-        while (end := chunk.find(b"\n", start)) >= 0:
-            data = chunk[start : min(end, start + max(0, max_length - length))]
-            length += end - start
-            if pieces:
-                data = b"".join((*pieces, data))
-                pieces.clear()
-            yield Line(number, offset, length, data)
-            number, offset, length, start = number + 1, offset + length + 1, 0, end + 1
-        if start < len(chunk):
-            if length < max_length:
-                pieces.append(chunk[start : start + max_length - length])
-            length += len(chunk) - start
-    if length:
-        yield Line(number, offset, length, b"".join(pieces))
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -95,6 +74,15 @@ def iter_blocks(chunks: Iterable[bytes], size: int, max_length: int) -> Iterator
             pieces.append(chunk[end:][:max_length])
     if length:
         yield Block(b"".join(pieces), length, is_open=True)
+
+
+def split(chunks: Iterable[bytes], max_length: int = sys.maxsize) -> Iterator[Line]:
+    """Yield the lines, numbered from 1 as in an editor; keep ``max_length`` bytes of each."""
+    number, offset = 1, 0
+    for block in iter_blocks(chunks, BLOCK_BYTES, max_length):
+        for data, length in block.lines():
+            yield Line(number, offset, length, data[:max_length])
+            number, offset = number + 1, offset + length + 1
 
 
 class Piece(msgspec.Struct, frozen=True):

@@ -57,7 +57,7 @@ def make_lines(number: int = 400) -> bytes:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_file, "BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 1_000)
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,7 +71,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_whatever_the_chunks_the_report_is_that_of_one_process(rows, ending, chunk, block, limits):
     data = b"\n".join(rows) + ending
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check_file, "BLOCK_BYTES", block)
+        patch.setattr(lines, "BLOCK_BYTES", block)
         patch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
         alone = check_file.check([data], limits)
@@ -80,16 +80,31 @@ def test_whatever_the_chunks_the_report_is_that_of_one_process(rows, ending, chu
     assert shared == alone
 
 
+def split_by_python(data: bytes) -> list[bytes]:
+    rows = data.split(b"\n")
+    return rows if rows[-1] else rows[:-1]  # no line is after the last line ending
+
+
 @given(st.binary(max_size=300), st.integers(1, 50), st.integers(1, 80), st.integers(1, 60))
-def test_blocks_hold_the_lines_that_splitting_finds(data, chunk, size, longest):
+def test_blocks_hold_all_lines(data, chunk, size, longest):
     data = data.replace(b"a", b"\n")
 
-    expected = [(line.data, line.length) for line in lines.split([data], longest)]
-    assert expected == [
-        (line[:longest], length)
-        for block in lines.iter_blocks(cut(data, chunk), size, longest)
-        for line, length in block.lines()
-    ]
+    blocks = lines.iter_blocks(cut(data, chunk), size, longest)
+
+    rows = [(row[:longest], length) for block in blocks for row, length in block.lines()]
+    assert rows == [(row[:longest], len(row)) for row in split_by_python(data)]
+
+
+@given(st.binary(max_size=300), st.integers(1, 50), st.integers(1, 60))
+def test_split_lines_have_their_numbers_and_positions(data, chunk, longest):
+    data = data.replace(b"a", b"\n")
+
+    rows = list(lines.split(cut(data, chunk), longest))
+
+    assert [row.number for row in rows] == [*range(1, len(rows) + 1)]
+    whole = [data[row.offset : row.offset + row.length] for row in rows]
+    assert whole == split_by_python(data)
+    assert [row.data for row in rows] == [row[:longest] for row in whole]
 
 
 @pytest.mark.usefixtures("small_blocks")
