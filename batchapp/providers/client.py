@@ -299,10 +299,8 @@ def _batch_or_none(value: object) -> RemoteBatch | None:
 
 
 def _model_names(value: object) -> list[str]:
-    entry = json_values.mapping(value, "a list of models")
-    if not isinstance(entry.get("data"), list):
-        raise json_values.MalformedError("a list of models without data")
-    names = (json_values.text(row.get("id")) for row in entry["data"] if isinstance(row, dict))
+    _, rows = json_values.listing(value, "a list of models")
+    names = (json_values.text(row.get("id")) for row in rows if isinstance(row, dict))
     return [name for name in names if name]
 
 

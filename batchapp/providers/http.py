@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -105,10 +106,7 @@ class Exchange:
     def page(
         self, action: str, path: str, read: Callable[[object], Row], query: dict[str, str]
     ) -> Page[Row]:
-        def read_page(value: object) -> Page[Row]:
-            return Page.from_json(value, read)
-
-        return self.request(action, "GET", path, read_page, params=query)
+        return self.request(action, "GET", path, partial(Page.from_json, read=read), params=query)
 
     def request(
         self, action: str, method: str, path: str, read: Callable[[object], Answer], **options: Any

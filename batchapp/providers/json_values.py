@@ -19,6 +19,14 @@ def mapping(value: object, what: str) -> dict[str, Any]:
     return value
 
 
+def listing(value: object, what: str) -> tuple[dict[str, Any], list[Any]]:
+    """Return a JSON object, and the list in its ``data``."""
+    entry = mapping(value, what)
+    if not isinstance(entry.get("data"), list):
+        raise MalformedError(f"{what} without data")
+    return entry, entry["data"]
+
+
 def identifier(entry: dict[str, Any], what: str) -> str:
     value = reference(entry.get("id"))
     if value is None:

@@ -53,10 +53,8 @@ class Page(Generic[Row]):
 
     @staticmethod
     def from_json(value: object, read: Callable[[object], Row]) -> "Page[Row]":
-        entry = json_values.mapping(value, "a list")
-        if not isinstance(entry.get("data"), list):
-            raise json_values.MalformedError("a list without data")
-        rows, more = entry["data"], entry.get("has_more")
+        entry, rows = json_values.listing(value, "a list")
+        more = entry.get("has_more")
         last_id = json_values.text(entry.get("last_id"))
         if not last_id and rows and isinstance(rows[-1], dict):
             last_id = json_values.text(rows[-1].get("id"))

@@ -91,11 +91,9 @@ class TariffPage:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        entry = json_values.mapping(value, "a list of models")
-        if not isinstance(entry.get("data"), list):
-            raise json_values.MalformedError("a list of models without data")
-        rows = tuple(map(ModelTariffs.from_json, entry["data"]))
-        return cls(rows, json_values.count(entry.get("total_count")))
+        entry, rows = json_values.listing(value, "a list of models")
+        models = tuple(map(ModelTariffs.from_json, rows))
+        return cls(models, json_values.count(entry.get("total_count")))
 
 
 def fetch_tariffs(exchange: Exchange) -> list[ModelTariffs]:

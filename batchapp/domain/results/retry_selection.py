@@ -47,70 +47,55 @@ class Advice(NamedTuple):
     """Advice for an ending; if ``is_default``, it is selected unless a person objects."""
 
     label: str
-    is_default: bool
     reason: str
+    is_default: bool = True
 
 
 ADVICE = {  # in the order of the form
     Ending.PROVIDER_ERROR: Advice(
         "Provider error",
-        is_default=True,
-        reason="The provider failed, not the request: it most often works the next time.",
+        "The provider failed, not the request: it most often works the next time.",
     ),
     Ending.HTTP_ERROR: Advice(
         "Model error",
-        is_default=True,
-        reason="The model was overloaded, missing or interrupted (HTTP 404, 408, 429, 499 or "
+        "The model was overloaded, missing or interrupted (HTTP 404, 408, 429, 499 or "
         "5xx), which passes.",
     ),
     Ending.UNPAID: Advice(
         "No credits left",
-        is_default=True,
-        reason="The account had no credits left (HTTP 402): add credits, then run it again.",
+        "The account had no credits left (HTTP 402): add credits, then run it again.",
     ),
-    Ending.MISSING: Advice("No result", is_default=True, reason="No result came back for it."),
-    Ending.EXPIRED: Advice(
-        "Expired", is_default=True, reason="The completion window ended before it was its turn."
-    ),
-    Ending.CANCELLED: Advice(
-        "Cancelled", is_default=True, reason="Nobody tried it before the batch was cancelled."
-    ),
+    Ending.MISSING: Advice("No result", "No result came back for it."),
+    Ending.EXPIRED: Advice("Expired", "The completion window ended before it was its turn."),
+    Ending.CANCELLED: Advice("Cancelled", "It was not tried before the batch was cancelled."),
     Ending.TRUNCATED: Advice(
-        "Cut short",
-        is_default=True,
-        reason="It reached its max_tokens and would do so again, so max_tokens is raised.",
+        "Cut short", "It reached its max_tokens and would do so again, so max_tokens is raised."
     ),
     Ending.INVALID_SCHEMA: Advice(
         "Not as the schema asks",
+        "It is an answer, and was paid for. Another model may follow the schema better.",
         is_default=False,
-        reason="It is an answer, and was paid for. Another model may follow the schema better.",
     ),
     Ending.EMPTY: Advice(
-        "Empty answer",
-        is_default=False,
-        reason="The model answered with nothing, and most likely will again.",
+        "Empty answer", "The model most likely answers with nothing again.", is_default=False
     ),
     Ending.REFUSED: Advice(
-        "Refused",
-        is_default=False,
-        reason="The model declined, and most likely declines the same request again.",
+        "Refused", "The model most likely refuses the same request again.", is_default=False
     ),
     Ending.LASTING: Advice(
         "Invalid request",
-        is_default=False,
-        reason="The request itself was rejected (such as HTTP 400, or too long for the model): "
+        "The request itself was rejected (such as HTTP 400, or too long for the model): "
         "the same request fails again. Choose another model, or correct the file.",
+        is_default=False,
     ),
 }
 
-DEFAULT_ENDINGS = frozenset(ending_of for ending_of, advice in ADVICE.items() if advice.is_default)
+DEFAULT_ENDINGS = frozenset(ending for ending, advice in ADVICE.items() if advice.is_default)
 
 # Endings without an answer, as the provider knows: a retry in place runs these again.
 RETRYABLE_IN_PLACE = frozenset(
-    {
-        *(Ending.PROVIDER_ERROR, Ending.HTTP_ERROR, Ending.UNPAID, Ending.LASTING),
-        *(Ending.CANCELLED, Ending.EXPIRED),
-    }
+    {Ending.PROVIDER_ERROR, Ending.HTTP_ERROR, Ending.UNPAID, Ending.LASTING}
+    | {Ending.CANCELLED, Ending.EXPIRED}
 )
 
 

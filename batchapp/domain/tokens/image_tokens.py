@@ -94,7 +94,11 @@ def base64_pixels(text: str, start: int = 0) -> Pixels | None:
     return None
 
 
-Bytes = Callable[[int, int], bytes]
+Bytes = Callable[[int, int], bytes]  # offset and length -> these bytes of an image
+
+
+def _little(data: bytes) -> int:
+    return int.from_bytes(data, "little")
 
 
 def _png(head: bytes, _at: Bytes) -> Pixels | None:
@@ -104,7 +108,7 @@ def _png(head: bytes, _at: Bytes) -> Pixels | None:
 
 
 def _gif(head: bytes, _at: Bytes) -> Pixels | None:
-    return Pixels(int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little"))
+    return Pixels(_little(head[6:8]), _little(head[8:10]))
 
 
 def _bmp(head: bytes, _at: Bytes) -> Pixels | None:
@@ -112,26 +116,18 @@ def _bmp(head: bytes, _at: Bytes) -> Pixels | None:
         width, height = head[18:20], head[20:22]
     else:
         width, height = head[18:22], head[22:26]
-    return Pixels(
-        int.from_bytes(width, "little"), abs(int.from_bytes(height, "little", signed=True))
-    )
+    return Pixels(_little(width), abs(int.from_bytes(height, "little", signed=True)))
 
 
 def _webp(head: bytes, _at: Bytes) -> Pixels | None:
     if head[8:15] == b"WEBPVP8":
         if head[15:16] == b" " and head[23:26] == b"\x9d\x01\x2a":
-            width, height = head[26:28], head[28:30]
-            return Pixels(
-                int.from_bytes(width, "little") & 0x3FFF, int.from_bytes(height, "little") & 0x3FFF
-            )
+            return Pixels(_little(head[26:28]) & 0x3FFF, _little(head[28:30]) & 0x3FFF)
         if head[15:16] == b"L" and head[20:21] == b"\x2f":
-            bits = int.from_bytes(head[21:25], "little")
+            bits = _little(head[21:25])
             return Pixels((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
         if head[15:16] == b"X":
-            width, height = head[24:27], head[27:30]
-            return Pixels(
-                int.from_bytes(width, "little") + 1, int.from_bytes(height, "little") + 1
-            )
+            return Pixels(_little(head[24:27]) + 1, _little(head[27:30]) + 1)
     return None
 
 

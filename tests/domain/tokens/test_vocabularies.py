@@ -116,7 +116,7 @@ def test_text_is_cut_only_where_no_token_crosses(pieces):
     text = unicodedata.normalize("NFC", "".join(pieces))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabularies, "BLOCK", 3)
+        patch.setattr(vocabularies, "MIN_BLOCK", 3)
         parts = list(blocks(text))
 
     assert "".join(parts) == text
