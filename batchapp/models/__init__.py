@@ -1,4 +1,4 @@
-"""What the portal keeps, one aggregate a file. Models never know who moves them."""
+"""The rows of the portal, one noun a file; they do not know the services that change them."""
 
 from batchapp.models.batches.batch import Batch
 from batchapp.models.batches.batch_import import BatchImport

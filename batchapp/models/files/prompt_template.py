@@ -1,4 +1,4 @@
-"""How a project makes requests from its tables, kept to be used again."""
+"""Prompt settings that a project saves under a name, to use them again."""
 
 import uuid
 from typing import Any, Self
@@ -14,7 +14,7 @@ from batchapp.models.people.user import AnyUser, User
 
 class PromptTemplateQuerySet(models.QuerySet["PromptTemplate"]):
     def visible_to(self, user: AnyUser) -> Self:
-        """Templates of the projects ``user`` is in: the only door from a request to a row."""
+        """Return the templates of the projects of ``user``; every view must start from here."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
 
@@ -22,7 +22,7 @@ PromptTemplateManager = models.Manager.from_queryset(PromptTemplateQuerySet)
 
 
 class PromptTemplate(models.Model):
-    """A name for recipes, of which the one with the highest number counts."""
+    """A named list of versions of prompt settings, of which the newest is used."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="templates")
@@ -45,7 +45,7 @@ class PromptTemplate(models.Model):
 
 
 class PromptTemplateVersion(models.Model):
-    """One recipe as it was saved. It never changes: a file says which one made it."""
+    """Prompt settings as saved. A version never changes, since files refer to it."""
 
     template = models.ForeignKey(PromptTemplate, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -68,5 +68,5 @@ class PromptTemplateVersion(models.Model):
 
 
 def prompt_settings_from(fields: Any) -> PromptSettings:
-    """A recipe as a row keeps it, also one that an earlier version of the portal wrote."""
+    """Convert stored fields, also those that an earlier version of the portal wrote."""
     return msgspec.convert(fields, PromptSettings)

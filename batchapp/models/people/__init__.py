@@ -1,1 +1,1 @@
-"""People, projects, and who works in which project."""
+"""People, projects and memberships."""

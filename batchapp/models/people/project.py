@@ -1,4 +1,4 @@
-"""Projects, and who works in them."""
+"""Projects, and the roles of people in them."""
 
 import uuid
 from typing import Self
@@ -12,10 +12,10 @@ from batchapp.models.providers.connection import Connection
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
-    """Which projects; the door from a person to everything a project holds.
+    """Select projects by the membership of a person, which gives access to all their rows.
 
-    Membership alone opens it. An operator who must look into a project joins it, where its members
-    can see that.
+    Only members have access. An operator who must see a project joins it, and its members can see
+    that.
     """
 
     def visible_to(self, user: AnyUser) -> Self:
@@ -28,12 +28,12 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         return self._with_role(user, Membership.Role.ADMIN)
 
     def _with_role(self, user: AnyUser, *roles: str) -> Self:
-        held = Membership.objects.filter(user=user.pk, role__in=roles)
-        return self.filter(pk__in=held.values("project"))
+        memberships = Membership.objects.filter(user=user.pk, role__in=roles)
+        return self.filter(pk__in=memberships.values("project"))
 
 
 class Project(models.Model):
-    """What a team works on: its files, batches, results and keys."""
+    """The files, batches, results and keys of one team."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
@@ -59,8 +59,6 @@ class Project(models.Model):
 
 
 class Membership(models.Model):
-    """One person's role in one project."""
-
     class Role(models.TextChoices):
         ADMIN = "admin", "Admin"
         MEMBER = "member", "Member"

@@ -1,4 +1,4 @@
-"""People."""
+"""People who sign in, and failed sign-ins."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class PeopleManager(UserManager["User"]):
-    """Makes people; an e-mail address is kept in lower case, so that one person is one row."""
+    """Store e-mail addresses in lower case, so that one person is one row."""
 
     def create_user(  # type: ignore[override]  # no username here
         self, email: str, password: str | None = None, **fields: Any
@@ -29,8 +29,8 @@ class PeopleManager(UserManager["User"]):
 class User(AbstractUser):
     """A person who signs in with an e-mail address.
 
-    ``is_staff`` opens the reports and, with ``is_superuser``, the admin. Neither opens a project:
-    that takes a membership.
+    ``is_staff`` gives access to the reports and, with ``is_superuser``, to the admin. Access to a
+    project needs a membership.
     """
 
     username = None  # type: ignore[assignment]
@@ -49,9 +49,9 @@ class User(AbstractUser):
 
 
 class FailedSignIn(models.Model):
-    """One wrong password, so that nobody can try many; kept for an hour.
+    """One wrong password, stored for an hour, so that nobody can try many passwords.
 
-    In the database because every web process must count the same ones.
+    The rows are in the database, so that all web processes count the same failures.
     """
 
     email = models.CharField(max_length=254, help_text="As it was typed, in lower case.")

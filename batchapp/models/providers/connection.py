@@ -1,4 +1,4 @@
-"""Providers that batches are sent to."""
+"""Connections to the providers that run batches."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ def default_windows() -> list[str]:
 
 
 class Connection(models.Model):
-    """One provider: where it is, what it allows and what it can do beyond plain OpenAI."""
+    """One provider: its address, its limits, and its abilities beyond the plain OpenAI API."""
 
     name = models.CharField(max_length=100, unique=True)
     base_url = models.CharField(
@@ -38,16 +38,18 @@ class Connection(models.Model):
     )
     max_upload_bytes = models.PositiveBigIntegerField(
         default=2 * 1024**3,
-        help_text="Of one upload here; what is more than one of its files is sent in parts.",
+        help_text="Of one file here; a file beyond the limits above is split.",
     )
     max_active = models.PositiveIntegerField(
         "max batches at a time",
         null=True,
         blank=True,
-        help_text="How many may be at the provider at one time; the others wait for their turn.",
+        help_text="Slots: how many may be at the provider at one time; the others wait.",
     )
     poll_seconds = models.PositiveIntegerField(
-        default=30, validators=[MinValueValidator(1)], help_text="Between two looks at a batch."
+        default=30,
+        validators=[MinValueValidator(1)],
+        help_text="Seconds between two polls of the running batches.",
     )
     create_grace_seconds = models.PositiveIntegerField(
         default=60,
@@ -58,26 +60,27 @@ class Connection(models.Model):
         default=True, help_text="Results can be read while the batch runs, resumed with ?skip="
     )
     has_retry = models.BooleanField(
-        default=True, help_text="A batch that ended can be reopened with /retry, as a pause needs."
+        default=True,
+        help_text="A batch that ended can be retried in place with /retry; a pause needs this.",
     )
     stall_minutes = models.PositiveIntegerField(
-        default=45, help_text="Without a new answer for so long, a batch is said to stand still."
+        default=45, help_text="A running batch without a new answer for so long gets an alert."
     )
     alarm_percent = models.PositiveIntegerField(
-        default=20, help_text="Share of failed requests from which a running batch is pointed out."
+        default=20, help_text="Share of failed requests from which a running batch gets an alert."
     )
     is_sandbox = models.BooleanField(
-        default=False, help_text="A stand-in: answers are made up and nothing is paid."
+        default=False, help_text="A simulated provider: answers are made up and nothing is paid."
     )
 
     platform_ciphertext = models.TextField(blank=True, editable=False)
 
     failures = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Calls in a row that brought no usable answer."
+        default=0, editable=False, help_text="Calls in a row without a usable answer."
     )
     down_since = models.DateTimeField(null=True, editable=False)
     backoff_until = models.DateTimeField(
-        null=True, editable=False, help_text="Until then nobody asks it anything."
+        null=True, editable=False, help_text="No calls to the provider until then."
     )
 
     class Meta:
@@ -88,18 +91,18 @@ class Connection(models.Model):
 
     @property
     def address(self) -> tuple[str, int | None, str]:
-        """Which provider this is, however its address is written."""
+        """Return host, port and path, which are equal for all spellings of one address."""
         try:
             url = urlsplit(self.base_url.strip())
             port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-        except ValueError:  # no address that anything could be asked for at
+        except ValueError:  # no valid address
             return self.base_url, None, ""
         return url.hostname or "", port, url.path.rstrip("/").removesuffix("/v1")
 
     def same_provider(self) -> list["Connection"]:
-        """The connections to this one's provider, itself among them, the oldest first."""
-        rows = Connection.objects.order_by("pk")
-        return [each for each in rows if each.address == self.address]
+        """Return all connections to the same provider, with this connection, the oldest first."""
+        connections = Connection.objects.order_by("pk")
+        return [row for row in connections if row.address == self.address]
 
     @property
     def create_grace(self) -> timedelta:
@@ -107,7 +110,7 @@ class Connection(models.Model):
 
     @property
     def key_poll_timeout(self) -> timedelta:
-        """How long a running part waits for a round of its key before it is asked for itself."""
+        """Return how long a provider batch waits for a key poll before it is polled by itself."""
         return timedelta(seconds=3 * self.poll_seconds)
 
     def set_platform_key(self, secret: str) -> None:
@@ -115,10 +118,10 @@ class Connection(models.Model):
         self.platform_ciphertext = seal(secret) if secret else ""
 
     def platform_key(self) -> str:
-        """Return that key in the clear, "" if there is none.
+        """Return the decrypted key of the management API, "" if there is none.
 
         Raises:
-            UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it.
+            UnreadableKey: no key of ``ENCRYPTION_KEYS`` decrypts it.
         """
         return unseal(self.platform_ciphertext) if self.platform_ciphertext else ""
 

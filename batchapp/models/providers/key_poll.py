@@ -1,4 +1,4 @@
-"""Keys whose running batches are looked at together."""
+"""Polls of all running batches of a provider key with one request."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -9,20 +9,19 @@ from django.utils import timezone
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.providers.provider_key import ProviderKey
 
-SOON = timedelta(seconds=2)
-"""A batch that was just accepted may be done in no time."""
+FIRST_POLL_DELAY = timedelta(seconds=2)  # a batch that was just accepted may end at once
 
 
 class KeyPollQuerySet(LeasedRowQuerySet["KeyPoll"]):
     def poll_soon(self, key: ProviderKey) -> None:
-        """See that ``key`` is watched, and soon: a part of it has begun to run."""
+        """Poll ``key`` soon: a provider batch of this key has begun to run."""
         key_poll, _ = self.get_or_create(key=key)
-        soon = timezone.now() + SOON
+        soon = timezone.now() + FIRST_POLL_DELAY
         later = models.Q(next_check_at=None) | models.Q(next_check_at__gt=soon)
         self.filter(later, pk=key_poll.pk).update(next_check_at=soon)
 
     def resume(self, key: ProviderKey) -> None:
-        """See that ``key`` is watched again, if it rests: a part of it runs after all."""
+        """Poll ``key`` again if its polls had stopped: one of its provider batches still runs."""
         self.filter(key=key, next_check_at=None).update(next_check_at=timezone.now())
 
 
@@ -30,10 +29,10 @@ KeyPollManager = models.Manager.from_queryset(KeyPollQuerySet)
 
 
 class KeyPoll(LeasedRow):
-    """One provider key whose account's list of batches is read round by round.
+    """The repeated poll of one provider key, which lists the batches of its account.
 
-    A list covers a hundred batches, so that a round costs little however many run. It only saves
-    requests: a part that no round has seen for a while is asked for by itself.
+    One list covers a hundred batches, so a poll costs little however many batches run. A provider
+    batch that was in no list for ``key_poll_timeout`` is polled by itself.
     """
 
     class Status(models.TextChoices):
@@ -49,4 +48,4 @@ class KeyPoll(LeasedRow):
     objects = KeyPollManager()
 
     def __str__(self) -> str:
-        return f"watch of {self.key}"
+        return f"poll of {self.key}"

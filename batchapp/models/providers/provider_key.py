@@ -1,4 +1,4 @@
-"""Provider keys, encrypted at rest."""
+"""Provider keys, which are stored encrypted."""
 
 import uuid
 from typing import Self
@@ -14,18 +14,18 @@ from batchapp.models.providers.connection import Connection
 
 class ProviderKeyQuerySet(models.QuerySet["ProviderKey"]):
     def usable_by(self, user: User, project: Project) -> Self:
-        """Keys that ``user`` may run a batch of ``project`` on: their own and the project's."""
+        """Return the keys of ``user`` and of ``project``, on which they may run a batch."""
         return self.filter(
             Q(user=user) | Q(project=project), connection_id=project.connection_id
         ).exclude(ciphertext="")
 
 
 class ProviderKey(models.Model):
-    """A key to a provider, of one person or of one project; only its last four characters show.
+    """A key to a provider, of one person or of one project; pages show its last four characters.
 
     A removed key keeps its row, for the batches that ran on it, and loses its ciphertext.
-    ``tried_at``, ``is_refused`` and ``trouble`` are what the provider last said of the secret that
-    is stored now; a key that is not refused may still have trouble, such as no answer.
+    ``tried_at``, ``is_refused`` and ``trouble`` are the result of the last test of the stored
+    secret; a key that is not refused may still have trouble, such as no answer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -60,34 +60,34 @@ class ProviderKey(models.Model):
         return f"{self.name} (…{self.last_four})"
 
     def set_secret(self, secret: str) -> None:
-        """Encrypt ``secret`` into this row, unsaved; nothing is known of it yet."""
+        """Encrypt ``secret`` into this row, unsaved, and clear the result of the last test."""
         self.ciphertext = seal(secret)
         self.last_four = secret[-4:]
         self.tried_at, self.is_refused, self.trouble = None, False, ""
 
     def secret(self) -> str:
-        """Return the key in the clear, for the provider's client only.
+        """Return the decrypted key, for the provider's client only.
 
         Raises:
-            UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it, or the key was removed.
+            UnreadableKey: no key of ``ENCRYPTION_KEYS`` decrypts it, or the key was removed.
         """
         return unseal(self.ciphertext)
 
     def set_webhook_secret(self, secret: str) -> None:
-        """Encrypt what the provider signs its webhooks with into this row, unsaved."""
+        """Encrypt the secret with which the provider signs webhooks into this row, unsaved."""
         self.webhook_ciphertext = seal(secret) if secret else ""
 
     def webhook_secret(self) -> str:
-        """Return that secret in the clear, "" if there is none.
+        """Return the decrypted webhook secret, "" if there is none.
 
         Raises:
-            UnreadableKey: nothing in ``ENCRYPTION_KEYS`` opens it.
+            UnreadableKey: no key of ``ENCRYPTION_KEYS`` decrypts it.
         """
         return unseal(self.webhook_ciphertext) if self.webhook_ciphertext else ""
 
     @property
     def is_readable(self) -> bool:
-        """Whether ``ENCRYPTION_KEYS`` still opens it."""
+        """Return True if a key of ``ENCRYPTION_KEYS`` decrypts the secret."""
         try:
             self.secret()
         except UnreadableKey:
@@ -95,16 +95,16 @@ class ProviderKey(models.Model):
         return True
 
     def may_be_spent_by(self, user: User, project: Project) -> bool:
-        """Whether ``user`` may have more of a batch of ``project`` that runs on it run.
+        """Return True if ``user`` may run more of a batch of ``project`` that uses this key.
 
-        A personal key serves its project for as long as its owner is a member.
+        A personal key of another person may be used while its owner is a member of the project.
         """
         if self.user_id in (None, user.pk):
             return True
         return Membership.objects.filter(user=self.user_id, project=project).exists()
 
     def rotate(self) -> None:
-        """Encrypt again with the first of ``ENCRYPTION_KEYS``, unsaved."""
+        """Encrypt the secrets again with the first of ``ENCRYPTION_KEYS``, unsaved."""
         self.ciphertext = reseal(self.ciphertext)
         if self.webhook_ciphertext:
             self.webhook_ciphertext = reseal(self.webhook_ciphertext)

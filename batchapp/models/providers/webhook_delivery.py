@@ -1,4 +1,4 @@
-"""What providers told us by webhook."""
+"""Webhooks that providers sent."""
 
 from django.db import models
 
@@ -6,13 +6,13 @@ from batchapp.models.providers.provider_key import ProviderKey
 
 
 class WebhookDelivery(models.Model):
-    """One webhook that was signed as it should be, kept so that it acts once and people see it."""
+    """One webhook with a valid signature, stored so that it acts once and people see it."""
 
     key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="deliveries")
     message_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=100)
     remote_id = models.CharField(max_length=200, blank=True)
-    effect = models.CharField(max_length=200, blank=True, help_text="What came of it, in words.")
+    effect = models.CharField(max_length=200, blank=True, help_text="Effect in words.")
     received_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,1 +1,1 @@
-"""Keep provider keys, and remember how each provider answers."""
+"""Store provider keys, and handle refusals and silence of a provider."""

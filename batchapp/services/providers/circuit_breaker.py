@@ -1,4 +1,4 @@
-"""A provider that does not answer is left alone as one, not asked by every batch in turn."""
+"""Stop all calls to a provider that does not answer, and let one caller test it later."""
 
 import random
 from datetime import timedelta
@@ -10,53 +10,51 @@ from django.utils import timezone
 from batchapp.models import Connection
 from batchapp.providers.errors import ProviderUnavailable
 
-RESTS_AFTER = 3
-"""Failures in a row: one or two may be about a single batch."""
-
-PROBE = timedelta(seconds=20)
-"""How long the others wait for the one that tries whether the provider is back."""
-
-SHORTEST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=5)
+MAX_FAILURES = 3  # in a row before a backoff: one or two may be about a single batch
+PROBE_TIME = timedelta(seconds=20)  # the other callers wait so long for the one that tests
+MIN_BACKOFF, MAX_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
 TOO_MANY_REQUESTS = 429
 
 
 def wait_before_calling(connection: Connection) -> timedelta | None:
-    """How long to leave ``connection`` alone; None to go ahead.
+    """Return how long to wait before calling ``connection``; None to call now.
 
-    After a rest one caller goes ahead, to try; the others wait for what it finds.
+    After a backoff one caller may go ahead and test the provider; the others wait.
     """
-    until = connection.resting_until
+    until = connection.backoff_until
     if until is None:
         return None
     now = timezone.now()
     if until <= now:
-        waiting = Connection.objects.filter(pk=connection.pk, resting_until=until)
-        if waiting.update(resting_until=now + PROBE):
+        rows = Connection.objects.filter(pk=connection.pk, backoff_until=until)
+        if rows.update(backoff_until=now + PROBE_TIME):
             return None
-        until = now + PROBE
+        until = now + PROBE_TIME
     return until - now
 
 
-def note_answer(connection: Connection) -> None:
-    """It answered, if only to refuse: everybody may ask again."""
-    if connection.failures or connection.resting_until:
+def record_answer(connection: Connection) -> None:
+    """End the backoff after any answer, even a refusal."""
+    if connection.failures or connection.backoff_until:
         Connection.objects.filter(pk=connection.pk).update(
-            failures=0, down_since=None, resting_until=None
+            failures=0, down_since=None, backoff_until=None
         )
 
 
-def note_silence(connection: Connection, silence: ProviderUnavailable) -> None:
-    """It did not answer as it should; from the third time on it rests, as long as it was down.
+def record_no_answer(connection: Connection, error: ProviderUnavailable) -> None:
+    """Count a call without a usable answer; from the third in a row on, begin a backoff.
 
-    Being asked to slow down is an answer, and is about one caller.
+    The backoff is as long as the provider has been down. HTTP 429 does not count: it is an answer,
+    to one caller.
     """
-    if silence.status == TOO_MANY_REQUESTS:
+    if error.status == TOO_MANY_REQUESTS:
         return
     now = timezone.now()
     rows = Connection.objects.filter(pk=connection.pk)
     rows.update(failures=F("failures") + 1, down_since=Coalesce("down_since", now))
     connection.refresh_from_db(fields=["failures", "down_since"])
-    if connection.failures >= RESTS_AFTER:
+    if connection.failures >= MAX_FAILURES:
         down = now - (connection.down_since or now)
-        rest = silence.retry_after or min(max(down, SHORTEST_REST), LONGEST_REST)
-        rows.update(resting_until=now + rest * random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+        backoff = error.retry_after or min(max(down, MIN_BACKOFF), MAX_BACKOFF)
+        jitter = random.uniform(0.9, 1.1)  # noqa: S311  # no secret
+        rows.update(backoff_until=now + backoff * jitter)

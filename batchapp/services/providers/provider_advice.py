@@ -1,9 +1,9 @@
-"""What a person should do about a provider's answer, as sentences."""
+"""Advise a person what to do about a provider's refusal."""
 
 from batchapp.models import Connection
 from batchapp.providers.errors import ProviderRejected, Reason
 
-_NEXT_STEPS = {
+_ADVICE = {
     Reason.KEY_REFUSED: (
         "{connection} refused the key: it is wrong, revoked, or of the wrong kind. "
         "Replace the key or choose another, then try again."
@@ -33,24 +33,24 @@ _NEXT_STEPS = {
     ),
 }
 
-
-_OF_WHAT_IS_THERE = {
+# Once the batch is at the provider, its file cannot be corrected any more.
+_ADVICE_ONCE_SENT = _ADVICE | {
     Reason.FORBIDDEN: (
-        "{connection} does not let the key look at this batch or change it. Give the key that "
+        "{connection} does not let the key read or change this batch. Give the key that "
         "right there, then try again; or cancel, and what was fetched so far is kept."
     ),
     Reason.INVALID: (
-        "{connection} did not accept the question about this batch. Try again; or cancel, and "
+        "{connection} did not accept the request about this batch. Try again; or cancel, and "
         "what was fetched so far is kept."
     ),
 }
 
 
 def advice_for(refusal: ProviderRejected, connection: Connection, *, is_sent: bool = False) -> str:
-    """What happened and what to do next, with the provider's own words at the end.
+    """Return what happened and the next step, and then the provider's own words.
 
-    Of what ``is_sent`` no file can be corrected any more.
+    ``is_sent`` says that the provider has the batch.
     """
-    steps = _NEXT_STEPS | _OF_WHAT_IS_THERE if is_sent else _NEXT_STEPS
-    advice = steps[refusal.reason].format(connection=connection)
+    advice = (_ADVICE_ONCE_SENT if is_sent else _ADVICE)[refusal.reason]
+    advice = advice.format(connection=connection)
     return f"{advice} ({connection} said: {refusal.message})" if refusal.message else advice

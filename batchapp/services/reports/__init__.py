@@ -1,1 +1,1 @@
-"""Add up what was spent, and compare estimates with costs."""
+"""Add up costs, and compare estimates with costs."""

@@ -1,4 +1,4 @@
-"""What was spent: by project, person and model, over a range of days."""
+"""Add up the costs of finished batches by project, person, model or time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncMonth, TruncYear
 from django.utils import timezone
 
+from batchapp.domain.money.price_list_csv import escape_formula
 from batchapp.models import ModelCost
 
 GROUPS = {
@@ -17,9 +18,7 @@ GROUPS = {
     "user": ("batch__created_by__email", "batch__created_by__email"),
     "model": ("model", "model"),
 }
-MOST_DAYS = 62
-MOST_MONTHS = 60
-"""Lines in a row that are still told apart; a longer range is told in larger steps."""
+MAX_DAYS, MAX_MONTHS = 62, 60  # bars in a chart; a longer range gets larger steps
 
 CSV_COLUMNS = [
     "finished_at",
@@ -41,9 +40,10 @@ CSV_COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which finished batches a report is of: both days included, in the portal's time zone.
+    """Select the finished batches of a report; ``first`` and ``last`` are both included.
 
-    What ran on a sandbox was not paid, so it is left out unless asked for.
+    Days are days of the portal's time zone. Batches of a sandbox were not paid, so by default
+    they are left out.
     """
 
     first: date
@@ -54,16 +54,16 @@ class Scope:
     with_sandbox: bool = False
 
     def model_costs(self) -> QuerySet[ModelCost]:
-        """One row per batch and model: what every figure of the report is a sum of."""
-        rows = self._all_charges()
+        """Return one row per batch and model; every figure of the report is a sum of these."""
+        rows = self._all_model_costs()
         return rows if self.with_sandbox else rows.filter(batch__connection__is_sandbox=False)
 
-    def sandbox_charges(self) -> QuerySet[ModelCost]:
-        """Those for which nothing was paid, whether or not ``charges`` has them."""
-        return self._all_charges().filter(batch__connection__is_sandbox=True)
+    def sandbox_model_costs(self) -> QuerySet[ModelCost]:
+        """Return the rows of sandboxes, for which nothing was paid."""
+        return self._all_model_costs().filter(batch__connection__is_sandbox=True)
 
-    def _all_charges(self) -> QuerySet[ModelCost]:
-        asked = {
+    def _all_model_costs(self) -> QuerySet[ModelCost]:
+        filters = {
             "batch__project__slug": self.project,
             "batch__created_by__email": self.user,
             "model": self.model,
@@ -71,15 +71,15 @@ class Scope:
         return ModelCost.objects.filter(
             batch__finished_at__gte=_midnight(self.first),
             batch__finished_at__lt=_midnight(self.last + timedelta(days=1)),
-            **{field: value for field, value in asked.items() if value},
+            **{field: value for field, value in filters.items() if value},
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sum over charges. ``unpriced`` of them had no price, so with any the cost is a floor.
+    """A sum of model costs. With ``unpriced`` costs in it, ``cost_usd`` is a minimum.
 
-    ``saving_usd`` is against the realtime price, over the charges that have both prices.
+    ``saving_usd`` compares with realtime, over the costs that have both prices.
     """
 
     key: str
@@ -93,46 +93,45 @@ class Line:
     unpriced: int
 
 
-def total(model_costs: QuerySet[ModelCost]) -> Line:
-    row = model_costs.aggregate(**_SUMS)
-    return _line("", "Total", row)
+def sum_all(model_costs: QuerySet[ModelCost]) -> Line:
+    return _line("", "Total", model_costs.aggregate(**_SUMS))
 
 
-def grouped(model_costs: QuerySet[ModelCost], by: str) -> list[Line]:
-    """``charges`` summed by a key of ``GROUPS``, by name."""
+def sum_by(model_costs: QuerySet[ModelCost], by: str) -> list[Line]:
+    """Return a line for each value of ``by``, a key of ``GROUPS``, sorted by name."""
     key, name = GROUPS[by]
     rows = model_costs.order_by().values(key, name).annotate(**_SUMS)
     lines = [_line(row[key], row[name], row) for row in rows]
     return sorted(lines, key=lambda line: line.name.casefold())
 
 
-def over_time(scope: Scope) -> tuple[str, list[Line]]:
-    """The scope's charges by "day", "month" or "year", whichever its length asks for.
+def sum_over_time(scope: Scope) -> tuple[str, list[Line]]:
+    """Return a unit that suits the length of the range, and a line for each such unit.
 
-    Every day, month or year of the range has a line, also one in which nothing finished; ``key``
-    is its first day in ISO form.
+    The unit is "day", "month" or "year". Units in which no batch finished have a line as well;
+    ``key`` is the first day in ISO form.
     """
     unit, truncate = _unit(scope)
     rows = scope.model_costs().order_by().annotate(since=truncate("batch__finished_at"))
-    found: dict[date, dict[str, Any]] = {
+    sums: dict[date, dict[str, Any]] = {
         row["since"].date(): dict(row) for row in rows.values("since").annotate(**_SUMS)
     }
     empty: dict[str, Any] = dict.fromkeys(_SUMS, 0)
     return unit, [
-        _line(day.isoformat(), _NAMES[unit](day), found.get(day, empty))
+        _line(day.isoformat(), _NAMES[unit](day), sums.get(day, empty))
         for day in _steps(scope, unit)
     ]
 
 
 def _unit(scope: Scope) -> tuple[str, type[TruncDay | TruncMonth | TruncYear]]:
     days = (scope.last - scope.first).days
-    if days < MOST_DAYS:
+    if days < MAX_DAYS:
         return "day", TruncDay
-    return ("month", TruncMonth) if days < MOST_MONTHS * 30 else ("year", TruncYear)
+    return ("month", TruncMonth) if days < MAX_MONTHS * 30 else ("year", TruncYear)
 
 
 def _steps(scope: Scope, unit: str) -> Iterator[date]:
-    """The first days of all units of the range."""
+    """Yield the first day of every unit of the range."""
     day = scope.first
     if unit != "day":
         day = day.replace(day=1, month=day.month if unit == "month" else 1)
@@ -154,7 +153,7 @@ _NAMES: dict[str, Callable[[date], str]] = {
 
 
 def csv_rows(model_costs: QuerySet[ModelCost]) -> Iterator[list[object]]:
-    """A header and one row per batch and model, oldest first; costs exact, empty if unknown."""
+    """Yield a header and one row per batch and model, oldest first; unknown costs are empty."""
     yield list(CSV_COLUMNS)
     rows = model_costs.select_related("batch__project", "batch__created_by", "batch__connection")
     for model_cost in rows.order_by("batch__finished_at", "batch_id", "model").iterator():
@@ -162,12 +161,12 @@ def csv_rows(model_costs: QuerySet[ModelCost]) -> Iterator[list[object]]:
         yield [
             batch.finished_at.isoformat() if batch.finished_at else "",
             batch.pk,
-            _inert(batch.name),
-            _inert(batch.project.name),
-            _inert(batch.created_by.email),
-            _inert(batch.connection.name),
+            escape_formula(batch.name),
+            escape_formula(batch.project.name),
+            escape_formula(batch.created_by.email),
+            escape_formula(batch.connection.name),
             batch.window,
-            _inert(model_cost.model),
+            escape_formula(model_cost.model),
             model_cost.requests,
             model_cost.input_tokens,
             model_cost.output_tokens,
@@ -211,8 +210,3 @@ def _midnight(day: date) -> datetime:
 
 def _plain(amount: Decimal | None) -> str:
     return "" if amount is None else f"{amount:f}"
-
-
-def _inert(text: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,4 +1,4 @@
-"""How far estimates were from what batches cost: the figures that the next ones learn from."""
+"""Compare estimates with costs, over the batches that later estimates learn from."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,18 +16,16 @@ from batchapp.models.fields.money_field import MoneyField
 
 MONTHS = 12
 
-PERCENT = Decimal(100)
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Estimates of one project and model, or of one month, against what came of them.
+    """The estimates of one project and model, or of one month, compared with the costs.
 
-    Of each estimate, the part counts that was for the requests with an answer: of the others it
-    would be the failures that are measured.
+    An estimate counts in proportion to the requests with an answer; counted in full, failures
+    would look like errors of the estimate.
 
-    ``inside`` of the ``batches`` cost no less than their low estimate and no more than their
-    ceiling, as far as they had these.
+    ``missed_usd`` is the sum of the differences, up or down. ``inside`` batches cost no less than
+    their low estimate and no more than their ceiling, if they had these.
     """
 
     project: str
@@ -40,12 +38,14 @@ class Line:
 
     @property
     def error(self) -> int | None:
-        """Per cent that the estimates were off, up or down, weighed by what was spent."""
-        return _percent(self.missed_usd, self.cost_usd)
+        """Return the difference in per cent of the cost, None without any cost."""
+        if not self.cost_usd:
+            return None
+        return int((100 * self.missed_usd / self.cost_usd).to_integral_value(ROUND_HALF_UP))
 
 
-def comparable(since: datetime) -> QuerySet[ModelCost]:
-    """Charges whose answers all have a token count and a price, and there are some."""
+def comparable_model_costs(since: datetime) -> QuerySet[ModelCost]:
+    """Return the costs with answers, all of which have a token count and a price."""
     return ModelCost.objects.measured(before=timezone.now(), is_sandbox=False).filter(
         measured_at__gte=since,
         answers__gt=0,
@@ -56,24 +56,23 @@ def comparable(since: datetime) -> QuerySet[ModelCost]:
 
 
 def by_project_and_model(model_costs: QuerySet[ModelCost]) -> list[Line]:
-    """The most spent first."""
+    """Return one line per project and model, the highest cost first."""
     rows = model_costs.order_by().values("batch__project__name", "model").annotate(**_SUMS)
     lines = [_line(row["batch__project__name"], row["model"], row) for row in rows]
     return sorted(lines, key=lambda line: (-line.cost_usd, line.project, line.model))
 
 
 def by_month(model_costs: QuerySet[ModelCost], today: date) -> list[tuple[date, Line]]:
-    """The last twelve months, the oldest first; also those without any batch."""
+    """Return one line per month of the last twelve, the oldest first, also without batches."""
     rows = model_costs.order_by().annotate(month=TruncMonth("measured_at"))
-    found: dict[date, Mapping[str, Any]] = {
+    sums: dict[date, Mapping[str, Any]] = {
         row["month"].date(): row for row in rows.values("month").annotate(**_SUMS)
     }
     empty: Mapping[str, Any] = dict.fromkeys(_SUMS, 0)
-    return [(month, _line("", "", found.get(month, empty))) for month in months(today)]
+    return [(month, _line("", "", sums.get(month, empty))) for month in recent_months(today)]
 
 
 def overall(lines: list[Line]) -> Line:
-    """The sum of ``lines``."""
     return Line(
         project="",
         model="",
@@ -85,20 +84,18 @@ def overall(lines: list[Line]) -> Line:
     )
 
 
-def months(today: date) -> Iterator[date]:
-    """The first days of the last twelve months, this one included."""
+def recent_months(today: date) -> Iterator[date]:
+    """Yield the first days of the last twelve months, the current month included."""
     last = today.year * 12 + today.month - 1
     for number in range(last - MONTHS + 1, last + 1):
         yield date(number // 12, number % 12 + 1, 1)
 
 
 def _answered(amount: str) -> Combinable:
-    """The share of ``amount`` that the answered requests have in it.
-
-    In whole numbers; to multiply the whole amount first would be more than a column holds.
-    """
-    each, rest = F(amount) / F("requests"), F(amount) % F("requests")
-    share = each * F("answers") + rest * F("answers") / F("requests")
+    """Return the share of the field ``amount`` that belongs to the answered requests."""
+    # Divide whole numbers first: the product may be larger than a column holds.
+    quotient, remainder = F(amount) / F("requests"), F(amount) % F("requests")
+    share = quotient * F("answers") + remainder * F("answers") / F("requests")
     return ExpressionWrapper(share, output_field=MoneyField())
 
 
@@ -125,10 +122,3 @@ def _line(project: str, model: str, row: Mapping[str, Any]) -> Line:
         missed_usd=Decimal(row["missed"]),
         inside=row["inside"],
     )
-
-
-def _percent(provider_batch: Decimal, whole: Decimal) -> int | None:
-    """None where there is nothing to compare with."""
-    if not whole:
-        return None
-    return int((PERCENT * provider_batch / whole).to_integral_value(ROUND_HALF_UP))

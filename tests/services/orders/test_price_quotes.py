@@ -75,9 +75,9 @@ def test_the_projects_own_runs_of_the_same_shape_are_learnt_from_first(
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.runs, history.answers) == (HistorySource.SHAPE, 2, 6)
+    assert (history.source, history.runs, history.answers) == (HistorySource.SHAPE, 2, 6)
     assert history.expected == 50
-    assert history.words == "from 2 past runs, 6 requests"
+    assert history.basis == "from 2 past runs, 6 requests"
 
 
 def test_the_projects_runs_with_other_prompts_come_next(
@@ -89,7 +89,7 @@ def test_the_projects_runs_with_other_prompts_come_next(
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.expected) == (HistorySource.PROJECT, 5)
+    assert (history.source, history.expected) == (HistorySource.PROJECT, 5)
 
 
 def test_then_what_the_person_ran_elsewhere(upload: Upload, user: User) -> None:
@@ -100,7 +100,7 @@ def test_then_what_the_person_ran_elsewhere(upload: Upload, user: User) -> None:
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.runs, history.expected) == (HistorySource.PERSON, 1, 70)
+    assert (history.source, history.runs, history.expected) == (HistorySource.PERSON, 1, 70)
 
 
 def test_the_portal_is_learnt_from_when_no_team_shows_in_its_figures(
@@ -117,8 +117,8 @@ def test_the_portal_is_learnt_from_when_no_team_shows_in_its_figures(
     history = learnt(upload, user)
 
     assert history
-    assert (history.kin, history.runs, history.expected) == (HistorySource.PORTAL, 4, 40)
-    assert history.words == "from 4 batches of this model on this portal"
+    assert (history.source, history.runs, history.expected) == (HistorySource.PORTAL, 4, 40)
+    assert history.basis == "from 4 batches of this model on this portal"
 
 
 def test_a_sandbox_teaches_only_itself(upload: Upload, user: User) -> None:

@@ -218,5 +218,5 @@ def test_of_two_imports_at_once_one_is_refused_with_a_sentence() -> None:
     (sentence,) = refused
     assert sentence.startswith("The prices changed since this comparison was made")
     book = connection.prices.match_models([MODEL], ["24h"], timezone.now())
-    assert book["24h"][MODEL].input == winner
+    assert book["24h"][MODEL].input_usd == winner
     assert connection.prices.filter(model=MODEL, window="24h").count() == 2
