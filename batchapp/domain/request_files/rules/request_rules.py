@@ -78,8 +78,7 @@ def check_custom_id(value: object, *, present: bool = True) -> RequestFinding | 
             "custom_id_not_text",
             f'custom_id is {describe_type(value)}; write it as text, such as "42".',
         )
-    if len(value.encode("utf-8", "surrogatepass")) > CUSTOM_ID_BYTES:
-        size = len(value.encode("utf-8", "surrogatepass"))
+    if (size := len(value.encode("utf-8", "surrogatepass"))) > CUSTOM_ID_BYTES:
         return RequestFinding(
             "custom_id_too_long",
             f"custom_id has {size:,} bytes; shorten it to at most {CUSTOM_ID_BYTES}.",
