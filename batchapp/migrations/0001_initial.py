@@ -89,14 +89,14 @@ class Migration(migrations.Migration):
                     "max_upload_bytes",
                     models.PositiveBigIntegerField(
                         default=2147483648,
-                        help_text="Of one upload here; what is more than one of its files is sent in parts.",
+                        help_text="Of one file here; a file beyond the limits above is split.",
                     ),
                 ),
                 (
                     "max_active",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="How many may be at the provider at one time; the others wait for their turn.",
+                        help_text="Slots: how many may be at the provider at one time; the others wait.",
                         null=True,
                         verbose_name="max batches at a time",
                     ),
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                     "poll_seconds",
                     models.PositiveIntegerField(
                         default=30,
-                        help_text="Between two looks at a batch.",
+                        help_text="Seconds between two polls of the running batches.",
                         validators=[django.core.validators.MinValueValidator(1)],
                     ),
                 ),
@@ -127,28 +127,28 @@ class Migration(migrations.Migration):
                     "has_retry",
                     models.BooleanField(
                         default=True,
-                        help_text="A batch that ended can be reopened with /retry, as a pause needs.",
+                        help_text="A batch that ended can be retried in place with /retry; a pause needs this.",
                     ),
                 ),
                 (
                     "stall_minutes",
                     models.PositiveIntegerField(
                         default=45,
-                        help_text="Without a new answer for so long, a batch is said to stand still.",
+                        help_text="A running batch without a new answer for so long gets an alert.",
                     ),
                 ),
                 (
                     "alarm_percent",
                     models.PositiveIntegerField(
                         default=20,
-                        help_text="Share of failed requests from which a running batch is pointed out.",
+                        help_text="Share of failed requests from which a running batch gets an alert.",
                     ),
                 ),
                 (
                     "is_sandbox",
                     models.BooleanField(
                         default=False,
-                        help_text="A stand-in: answers are made up and nothing is paid.",
+                        help_text="A simulated provider: answers are made up and nothing is paid.",
                     ),
                 ),
                 ("platform_ciphertext", models.TextField(blank=True, editable=False)),
@@ -157,14 +157,14 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=0,
                         editable=False,
-                        help_text="Calls in a row that brought no usable answer.",
+                        help_text="Calls in a row without a usable answer.",
                     ),
                 ),
                 ("down_since", models.DateTimeField(editable=False, null=True)),
                 (
                     "backoff_until",
                     models.DateTimeField(
-                        editable=False, help_text="Until then nobody asks it anything.", null=True
+                        editable=False, help_text="No calls to the provider until then.", null=True
                     ),
                 ),
             ],
@@ -1356,9 +1356,7 @@ class Migration(migrations.Migration):
                 ("remote_id", models.CharField(blank=True, max_length=200)),
                 (
                     "effect",
-                    models.CharField(
-                        blank=True, help_text="What came of it, in words.", max_length=200
-                    ),
+                    models.CharField(blank=True, help_text="Effect in words.", max_length=200),
                 ),
                 ("received_at", models.DateTimeField(auto_now_add=True)),
                 (
