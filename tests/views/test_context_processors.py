@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp import icons
 from batchapp.models import Project, User
+from tests.html import page_of
 from tests.make import (
     VIEWER,
     answer_line,
@@ -25,35 +26,38 @@ from tests.make import (
 pytestmark = pytest.mark.django_db
 
 
-def html_of(browser: Client, url: str = "/") -> str:
-    return browser.get(url).content.decode()
-
-
 def test_the_switcher_leads_to_the_same_section_of_another_project(
     browser: Client, project: Project, user: User
 ) -> None:
     make_project(user, name="Letters", slug="letters")
     make_project(name="Somebody else's", slug="foreign")
 
-    html = html_of(browser, "/projects/support/files/")
+    page = page_of(browser, "/projects/support/files/")
 
-    assert 'href="/projects/letters/files/"' in html
-    assert "foreign" not in html
-    assert re.search(r'href="/projects/support/files/" aria-current="true"', html)
-    assert 'href="/projects/letters/"' in html_of(browser)
+    links = page.one("#switcher").links
+    assert (links["Support tickets"], links["Letters"]) == (
+        "/projects/support/files/",
+        "/projects/letters/files/",
+    )
+    assert page.one('#switcher [aria-current="true"]').text == "Support tickets"
+    assert "foreign" not in page.html
+    assert page_of(browser, "/").one("#switcher").links["Letters"] == "/projects/letters/"
 
 
 def test_a_viewer_is_offered_no_new_batch(client: Client) -> None:
     project = make_project(slug="support")
     client.force_login(join(make_user(), project, VIEWER))
 
-    assert 'data-go="new"' not in html_of(client)
-    assert "batches/new/" not in html_of(client, "/projects/support/")
+    assert not page_of(client, "/").all("[data-go=new]")
+    assert "batches/new/" not in page_of(client, "/projects/support/").html
 
 
 def test_a_member_starts_a_batch_from_anywhere(browser: Client, project: Project) -> None:
-    assert 'href="/batches/new/"' in html_of(browser)
-    assert 'href="/projects/support/batches/new/"' in html_of(browser, "/projects/support/")
+    for url, start in (
+        ("/", "/batches/new/"),
+        ("/projects/support/", "/projects/support/batches/new/"),
+    ):
+        assert page_of(browser, url).one("[data-go=new]")["href"] == start
 
 
 def test_every_icon_is_in_the_sprite_and_the_sprite_never_changes_its_address(
@@ -106,7 +110,7 @@ def test_a_head_turns_its_sort_and_starts_at_the_first_page(
 
 def test_the_style_page_is_for_staff_and_shows_every_state(client: Client) -> None:
     client.force_login(make_user("ada@example.com", is_staff=True))
-    html = html_of(client, "/styleguide/")
+    page = page_of(client, "/styleguide/")
     for provider_batch in (
         "Completed with errors",
         "No result",
@@ -114,7 +118,7 @@ def test_the_style_page_is_for_staff_and_shows_every_state(client: Client) -> No
         "shown this once",
         "Review",
     ):
-        assert provider_batch in html
+        assert provider_batch in page.text
 
     client.force_login(make_user("eve@example.com"))
     assert client.get("/styleguide/").status_code == 403

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp import tasks
 from batchapp.models import Project, StaleRow, Upload, User
 from batchapp.services.files import correct_file, upload_intake
+from tests.html import Page, page_of
 from tests.make import (
     MODEL,
     VIEWER,
@@ -46,10 +47,6 @@ def ask(*corrections: str, **values: Any) -> dict[str, Any]:
     return {"corrections": list(corrections), "submission": str(uuid.uuid4())} | values
 
 
-def html_of(browser: Client, url: str) -> str:
-    return browser.get(url).content.decode()
-
-
 def version_of(upload: Upload) -> Upload:
     return Upload.objects.select_related("project__connection").get(made_from=upload)
 
@@ -71,7 +68,7 @@ def test_a_corrected_version_is_made_by_a_worker_and_checked(
     assert response["Location"] == fresh.get_absolute_url()
     assert woken == [str(fresh.pk)]
     assert fresh.lacks_content
-    assert "Writing the corrected version" in html_of(browser, fresh.get_absolute_url())
+    assert "Writing the corrected version" in page_of(browser, fresh.get_absolute_url()).text
 
     work(fresh)
 
@@ -89,12 +86,12 @@ def test_both_versions_say_what_was_done_and_the_original_stays(
     fresh = work(version_of(faulty))
 
     for upload in (faulty, fresh):
-        html = html_of(browser, upload.get_absolute_url())
-        assert "1 custom_id numbered, 1 line dropped" in html
-        assert f'id="version-{faulty.pk}"' in html
-        assert f'id="version-{fresh.pk}"' in html
+        page = page_of(browser, upload.get_absolute_url())
+        assert "1 custom_id numbered, 1 line dropped" in page.text
+        assert f'id="version-{faulty.pk}"' in page.html
+        assert f'id="version-{fresh.pk}"' in page.html
     assert b"".join(faulty.chunks()) == TWICE
-    assert "1 custom_id numbered" in html_of(browser, "/projects/support/files/")
+    assert "1 custom_id numbered" in page_of(browser, "/projects/support/files/").text
 
 
 def test_a_second_click_makes_no_second_version(browser: Client, faulty: Upload) -> None:
@@ -119,14 +116,12 @@ def test_the_same_form_with_another_choice_makes_another_version(
 def test_a_finding_leads_to_its_cures_and_ticks_what_was_asked_for(
     browser: Client, faulty: Upload
 ) -> None:
-    file = html_of(browser, faulty.get_absolute_url())
-    link = re.search(r'id="correct-duplicate_custom_id-drop_bad_rows" href="([^"]*)"', file)
-    assert link
+    file = page_of(browser, faulty.get_absolute_url())
 
-    html = html_of(browser, link[1])
+    page = page_of(browser, file.one("#correct-duplicate_custom_id-drop_bad_rows")["href"])
 
-    assert ticked(html) == ["drop_bad_rows"]
-    assert ticked(html_of(browser, address(faulty))) == ["suffix_duplicates", "drop_bad_rows"]
+    assert ticked(page) == ["drop_bad_rows"]
+    assert ticked(page_of(browser, address(faulty))) == ["suffix_duplicates", "drop_bad_rows"]
 
 
 def test_a_preview_shows_the_lines_before_and_after_and_makes_nothing(
@@ -155,12 +150,12 @@ def test_a_preview_while_ticking_is_a_fragment(browser: Client, faulty: Upload) 
 def test_of_a_large_file_the_beginning_is_tried(
     browser: Client, faulty: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchapp.models.files.upload.CHUNK", 100)
-    monkeypatch.setattr(correct_file, "PREVIEWED", len(request_line(1)) * 5 // 2)
+    monkeypatch.setattr("batchapp.models.files.upload.CHUNK_BYTES", 100)
+    monkeypatch.setattr(correct_file, "PREVIEW_BYTES", len(request_line(1)) * 5 // 2)
 
-    html = html_of(browser, address(faulty) + "?corrections=drop_bad_rows")
+    page = page_of(browser, address(faulty) + "?corrections=drop_bad_rows")
 
-    assert "In the first 2 lines: nothing changed." in html
+    assert "In the first 2 lines: nothing changed." in page.text
 
 
 def test_a_model_is_chosen_from_those_with_a_price(
@@ -170,14 +165,14 @@ def test_a_model_is_chosen_from_those_with_a_price(
     line = request_line(1, body={"messages": [{"role": "user", "content": "?"}]})
     upload = make_upload(project, user, content=line.encode())
 
-    html = html_of(browser, address(upload))
+    page = page_of(browser, address(upload))
     without = browser.post(address(upload), ask("set_model"))
     unknown = browser.post(address(upload), ask("set_model", model="no-such"))
     browser.post(address(upload), ask("set_model", model="other"))
 
-    assert re.findall(r'<option value="([^"]+)"', html) == [MODEL, "other"]
-    assert "Choose the model to write" in without.content.decode()
-    assert "Choose one of the models on offer" in unknown.content.decode()
+    assert models_of(page) == [MODEL, "other"]
+    assert "Choose the model to write" in Page(without).text
+    assert "Choose one of the models on offer" in Page(unknown).text
     assert list(work(version_of(upload)).report.models) == ["other"]
 
 
@@ -233,7 +228,7 @@ def test_a_file_without_faults_or_without_a_report_has_nothing_to_correct(
 def test_a_viewer_is_offered_no_corrections(client: Client, faulty: Upload) -> None:
     client.force_login(join(make_user(), faulty.project, VIEWER))
 
-    assert address(faulty) not in html_of(client, faulty.get_absolute_url())
+    assert address(faulty) not in page_of(client, faulty.get_absolute_url()).html
 
 
 def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
@@ -247,11 +242,11 @@ def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
 
     assert fresh.status == Upload.Status.FAILED
     assert "questions.jsonl could not be read" in fresh.error
-    html = html_of(browser, fresh.get_absolute_url())
-    assert "Could not be made" in html
-    assert "Try again</button>" in html
-    assert 'id="download"' not in html
-    assert "cannot be read" in html_of(browser, address(faulty))
+    page = page_of(browser, fresh.get_absolute_url())
+    assert "Could not be written" in page.text
+    assert "Try again" in page.texts("button")
+    assert not page.all("#download")
+    assert "cannot be read" in page_of(browser, address(faulty)).text
 
     with storage.open(name, "wb") as blob:
         blob.write(TWICE)
@@ -276,9 +271,9 @@ def test_a_version_outlives_its_original(browser: Client, faulty: Upload) -> Non
     fresh = work(version_of(faulty))
     upload_intake.remove(faulty)
 
-    html = html_of(browser, fresh.get_absolute_url())
+    page = page_of(browser, fresh.get_absolute_url())
 
-    assert "<bdi>questions.jsonl</bdi>, which is deleted: 2 lines dropped." in html
+    assert "questions.jsonl, which is deleted: 2 lines dropped." in page.text
 
 
 def test_a_version_without_bytes_is_neither_downloaded_nor_a_twin_and_can_be_deleted(
@@ -320,17 +315,17 @@ def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(
 
 
 def test_a_rule_of_ours_is_told_from_one_of_the_provider(browser: Client, faulty: Upload) -> None:
-    html = html_of(browser, faulty.get_absolute_url())
+    page = page_of(browser, faulty.get_absolute_url())
 
-    assert html.count("A rule of this portal") == 1
+    assert page.text.count("A rule of this portal") == 1
 
 
 def test_the_two_lines_of_a_duplicate_lead_to_each_other(browser: Client, faulty: Upload) -> None:
-    html = html_of(browser, faulty.get_absolute_url())
+    page = page_of(browser, faulty.get_absolute_url())
 
     for line, other in [(1, 3), (3, 1)]:
-        (place,) = re.findall(rf'<li id="duplicate_custom_id-{line}">(.*?)</li>', html)
-        assert f'href="#duplicate_custom_id-{other}"' in place
+        (link,) = page.one(f"#duplicate_custom_id-{line}").links.values()
+        assert link == f"#duplicate_custom_id-{other}"
 
 
 def test_what_repeats_has_its_cost(browser: Client, project: Project, user: User) -> None:
@@ -342,9 +337,9 @@ def test_what_repeats_has_its_cost(browser: Client, project: Project, user: User
     facts = report.repeated[MODEL]
     cost = (facts.input_tokens + 2 * facts.expected_output_tokens) / 1_000_000
 
-    html = html_of(browser, upload.get_absolute_url())
+    page = page_of(browser, upload.get_absolute_url())
 
-    assert f"2 requests repeat an earlier one word for word: ~${cost:.4f} of" in html
+    assert f"2 requests repeat an earlier one word for word: ~${cost:.4f} of" in page.text
 
 
 def test_what_repeats_is_priced_by_past_runs_as_the_whole_is(
@@ -358,9 +353,9 @@ def test_what_repeats_is_priced_by_past_runs_as_the_whole_is(
     assert report
     cost = (report.repeated[MODEL].input_tokens + 2 * 2 * 50) / 1_000_000
 
-    html = html_of(browser, upload.get_absolute_url())
+    page = page_of(browser, upload.get_absolute_url())
 
-    assert f"word for word: ~${cost:.4f} of" in html
+    assert f"word for word: ~${cost:.4f} of" in page.text
 
 
 def test_what_is_counted_exactly_has_no_tilde(
@@ -370,11 +365,8 @@ def test_what_is_counted_exactly_has_no_tilde(
     about = make_upload(project, user, content=request_file(model="nobody/knows-it"))
 
     for upload, mark in [(exact, ""), (about, "~")]:
-        (shown,) = re.findall(
-            r'data-label="Input tokens" class="number">([^<]*)<',
-            html_of(browser, upload.get_absolute_url()),
-        )
-        assert re.fullmatch(rf"{mark}\d+", shown)
+        page = page_of(browser, upload.get_absolute_url())
+        assert re.fullmatch(rf"{mark}\d+", page.one('td[data-label="Input tokens"]').text)
 
 
 def test_an_image_whose_size_cannot_be_seen_is_said(
@@ -388,7 +380,9 @@ def test_an_image_whose_size_cannot_be_seen_is_said(
     }
     upload = make_upload(project, user, content=request_line(1, body=body).encode())
 
-    assert "The size of 1 image could not be seen" in html_of(browser, upload.get_absolute_url())
+    assert (
+        "The size of 1 image could not be seen" in page_of(browser, upload.get_absolute_url()).text
+    )
 
 
 def test_the_pages_take_few_queries(
@@ -411,8 +405,12 @@ def test_nobody_elses_file_is_corrected(client: Client, faulty: Upload) -> None:
     assert not faulty.versions.exists()
 
 
-def ticked(html: str) -> list[str]:
-    return re.findall(r'name="corrections" value="([^"]*)" checked', html)
+def ticked(page: Page) -> list[str]:
+    return [box["value"] for box in page.all("input[name=corrections][checked]")]
+
+
+def models_of(page: Page) -> list[str]:
+    return [option["value"] for option in page.all("select[name=model] option") if option["value"]]
 
 
 def unbounded(project: Project, user: User) -> Upload:
@@ -427,10 +425,10 @@ def test_without_any_price_no_model_is_offered_and_the_next_cure_is_ticked(
     line = request_line(1, body={"messages": [{"role": "user", "content": "?"}]})
     upload = make_upload(project, user, content=line.encode())
 
-    html = html_of(browser, address(upload))
+    page = page_of(browser, address(upload))
 
-    assert ticked(html) == ["drop_bad_rows"]
-    assert "has no model with a price on file" in html
+    assert ticked(page) == ["drop_bad_rows"]
+    assert "has no model with a price on file" in page.text
 
 
 def test_the_model_that_most_of_the_file_asks_for_is_chosen_to_begin_with(
@@ -440,7 +438,7 @@ def test_the_model_that_most_of_the_file_asks_for_is_chosen_to_begin_with(
     nameless = request_line(9, body={"messages": [{"role": "user", "content": "?"}]})
     upload = make_upload(project, user, content=request_file() + nameless.encode())
 
-    assert f'<option value="{MODEL}" selected' in html_of(browser, address(upload))
+    assert page_of(browser, address(upload)).values["model"] == MODEL
 
 
 def test_a_price_of_many_models_is_not_offered_as_a_model(
@@ -452,10 +450,10 @@ def test_a_price_of_many_models_is_not_offered_as_a_model(
     content = request_file(model="mine-7b") + nameless.encode()
     upload = make_upload(project, user, content=content)
 
-    html = html_of(browser, address(upload))
+    page = page_of(browser, address(upload))
 
-    assert re.findall(r'<option value="([^"]+)"', html) == [MODEL, "mine-7b"]
-    assert '<option value="mine-7b" selected' in html
+    assert models_of(page) == [MODEL, "mine-7b"]
+    assert page.values["model"] == "mine-7b"
 
 
 def test_a_misspelt_model_is_found_and_set_right(
@@ -463,15 +461,14 @@ def test_a_misspelt_model_is_found_and_set_right(
 ) -> None:
     upload = make_upload(project, user, content=request_file(model=f"{MODEL}x"))
 
-    html = html_of(browser, upload.get_absolute_url())
+    page = page_of(browser, upload.get_absolute_url())
 
-    assert f"has no price on file for {MODEL}x (is it {MODEL}?)." in html
-    (link,) = re.findall(r'id="correct-no_price-set_model" href="([^"]+)"', html)
-    form = html_of(browser, link.replace("&amp;", "&"))
+    assert f"has no price on file for {MODEL}x (is it {MODEL}?)." in page.text
+    form = page_of(browser, page.one("#correct-no_price-set_model")["href"])
     assert ticked(form) == ["set_model"]
-    assert f'<option value="{MODEL}" selected' in form
-    assert 'name="every_model" checked' in form
-    assert f"In the whole file: 3 requests given the model {MODEL}" in form
+    assert form.values["model"] == MODEL
+    assert "checked" in form.one("input[name=every_model]")
+    assert f"In the whole file: 3 requests given the model {MODEL}" in form.text
 
     browser.post(address(upload), ask("set_model", model=MODEL, every_model="on"))
 
@@ -484,10 +481,10 @@ def test_an_unpriced_model_is_said_where_there_is_none_to_set_instead(
     project.connection.prices.all().delete()
     upload = make_upload(project, user)
 
-    html = html_of(browser, upload.get_absolute_url())
+    page = page_of(browser, upload.get_absolute_url())
 
-    assert html.count("has no price on file for") == 1
-    assert "set_model" not in html
+    assert page.text.count("has no price on file for") == 1
+    assert "set_model" not in page.html
     assert browser.get(address(upload)).status_code == 404
 
 
@@ -497,7 +494,7 @@ def test_a_model_with_a_price_in_one_window_is_no_finding(
     project.connection.prices.filter(window="24h").delete()
     upload = make_upload(project, user)
 
-    html = html_of(browser, upload.get_absolute_url())
+    page = page_of(browser, upload.get_absolute_url())
 
-    assert 'id="faults"' not in html
-    assert f"has no price on file for {MODEL}." in html
+    assert 'id="faults"' not in page.html
+    assert f"has no price on file for {MODEL}." in page.text

@@ -70,7 +70,7 @@ def test_several_files_are_sent_at_once(browser: Client, project: Project) -> No
 
     assert response.redirect_chain[-1][0] == URL
     assert set(Upload.objects.values_list("name", flat=True)) == {"a.jsonl", "b.jsonl"}
-    assert "2 files are here" in response.content.decode()
+    assert "2 files were uploaded" in response.content.decode()
 
 
 def test_too_many_files_at_once_are_answered_with_how_many_may_be(

@@ -6,6 +6,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from batchapp.models import Project, Upload
 from batchapp.services.files import upload_intake
+from tests.html import Page
 from tests.make import VIEWER, join, make_project, make_upload, make_user
 
 pytestmark = pytest.mark.django_db
@@ -59,12 +60,12 @@ def test_only_what_is_shipped_is_a_sample(browser: Client, sandbox: Project, nam
 def test_where_answers_cost_money_there_are_no_samples_and_the_page_says_why(
     browser: Client, project: Project
 ) -> None:
-    html = browser.get(URL).content.decode()
+    page = Page(browser.get(URL))
     response = browser.post(f"{URL}sample/", {"name": "chat"}, follow=True)
 
-    assert "Try a sample" not in html
-    assert f"{project.connection} charges for every answer" in html
-    assert f"{project.connection} would charge for them" in response.content.decode()
+    assert "Try a sample" not in page.text
+    assert f"{project.connection} charges for every answer" in page.text
+    assert f"{project.connection} would charge for them" in Page(response).text
     assert not Upload.objects.exists()
 
 
@@ -73,11 +74,11 @@ def test_a_viewer_is_offered_no_sample_and_may_not_take_one(
 ) -> None:
     client.force_login(join(make_user(), sandbox, VIEWER))
 
-    html = client.get(URL).content.decode()
+    page = Page(client.get(URL))
     response = client.post(f"{URL}sample/", {"name": "chat"})
 
-    assert "Try a sample" not in html
-    assert "What members upload is listed here" in html
+    assert "Try a sample" not in page.text
+    assert "What members upload is listed here" in page.text
     assert response.status_code == 403
     assert not Upload.objects.exists()
 

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.domain.request_files.fast import second_process
 from batchapp.models import Project, Upload, User
 from batchapp.services.files import upload_intake
+from tests.html import Page, page_of
 from tests.make import (
     VIEWER,
     finish,
@@ -57,13 +58,13 @@ def test_all_faults_are_listed_by_kind_with_their_lines(
     content = "\n".join([request_line(1), request_line(1), "nonsense", request_line(1)])
     upload = make_upload(project, user, content=content.encode())
 
-    html = browser.get(upload.get_absolute_url()).content.decode()
+    page = page_of(browser, upload.get_absolute_url())
 
-    assert "Duplicate custom ID" in html
-    assert "Lines 2, 4" in html
-    assert "Line 3" in html
-    assert 'id="new-batch"' not in html
-    assert '<code class="muted" dir="ltr">nonsense</code>' in html
+    assert "Duplicate custom ID" in page.text
+    assert "Lines 2, 4" in page.text
+    assert "Line 3" in page.text
+    assert not page.all("#new-batch")
+    assert "nonsense" in page.texts("code[dir=ltr]")
 
 
 def test_the_text_of_a_wrong_line_is_short_and_harmless(
@@ -193,11 +194,11 @@ def test_the_same_bytes_are_recognised_in_one_project_only(
     second_process = make_upload(project, user, name="tickets (1).jsonl")
     other = make_upload(make_project(user), user)
 
-    html = browser.get(second_process.get_absolute_url()).content.decode()
-    assert "The same bytes are here already" in html
-    assert f'href="{first.get_absolute_url()}"' in html
+    page = Page(browser.get(second_process.get_absolute_url()))
+    assert "The same bytes are here already" in page.text
+    assert f'href="{first.get_absolute_url()}"' in page.html
     for each in (first, other):
-        assert "The same bytes" not in browser.get(each.get_absolute_url()).content.decode()
+        assert "The same bytes" not in Page(browser.get(each.get_absolute_url())).text
 
 
 def test_a_file_leads_to_its_batches_with_their_status(
@@ -320,11 +321,10 @@ def test_the_models_have_the_tokens_that_they_are_priced_by(
     vectors = request_line(9, url="/v1/embeddings", body={"model": "bge", "input": "Word"})
     upload = make_upload(project, user, content=request_file() + vectors.encode())
 
-    html = browser.get(upload.get_absolute_url()).content.decode()
+    page = page_of(browser, upload.get_absolute_url())
 
-    expected = re.findall(r'data-label="Output tokens, expected" class="number">([^<]*)<', html)
-    most = re.findall(r'data-label="Output tokens, at most" class="number">([^<]*)<', html)
-    assert (expected, most) == (["~150", DASH], ["300", DASH])
+    assert page.texts('[data-label="Output tokens, expected"]') == ["~150", DASH]
+    assert page.texts('[data-label="Output tokens, at most"]') == ["300", DASH]
 
 
 def test_what_past_runs_stayed_below_is_said_of_each_window(
@@ -334,10 +334,10 @@ def test_what_past_runs_stayed_below_is_said_of_each_window(
     body = {"model": "Qwen/Qwen3-30B", "messages": [{"role": "user", "content": "Why?"}]}
     upload = make_upload(project, user, content=request_line(1, body=body).encode())
 
-    html = browser.get(upload.get_absolute_url()).content.decode()
+    page = page_of(browser, upload.get_absolute_url())
 
-    assert html.count("by past runs ~$") == 3
-    assert "1 request sets no <code>max_tokens</code>, so nothing bounds the cost." in html
+    assert page.text.count("by past runs ~$") == 3
+    assert "1 request sets no max_tokens, so nothing bounds the cost." in page.text
 
 
 def test_a_model_without_a_price_is_not_free(browser: Client, user: User) -> None:
@@ -489,7 +489,7 @@ def test_a_large_file_is_checked_with_a_second_process_and_has_the_same_report(
 
     monkeypatch.setattr(second_process.SecondProcess, "__enter__", begin)
     monkeypatch.setattr(second_process, "is_possible", lambda: True)
-    monkeypatch.setattr(upload_intake, "SHARED_FROM", len(content))
+    monkeypatch.setattr(upload_intake, "SECOND_PROCESS_BYTES", len(content))
 
     helped = make_upload(project, user, content=content)
 

@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from batchapp import tasks
 from batchapp.models import Batch, BatchImport, Project, ProviderKey, Upload, User
 from batchapp.services.imports import import_requests
+from tests.html import page_of
 from tests.make import (
     VIEWER,
     answer_line,
@@ -71,7 +72,7 @@ def test_ticked_batches_and_ids_are_brought_in_together(
             browser, key, ticked, ids=f"batch_{typed[0].upper()}, {typed[1]} {ticked}"
         )
 
-    assert "3 batches are being brought in." in html
+    assert "3 batches are being imported." in html
     rows = project.batch_imports.all()
     assert {row.remote_id for row in rows} == {ticked, *typed}
     assert {row.asked_by.email for row in rows} == {"ada@example.com"}
@@ -94,7 +95,7 @@ def test_what_is_here_is_left_out_and_not_brought_in_again(
     assert f'value="{own}"' not in shown
     assert f'value="{other}"' not in shown
     assert "2 batches of this page are already here" in shown
-    assert "Already here, so nothing was done" in told
+    assert "Imported before, so nothing was done" in told
     assert str(theirs.project) not in shown + told
     assert BatchImport.objects.get() == theirs
 
@@ -106,7 +107,7 @@ def test_a_batch_whose_file_is_gone_cannot_be_ticked(
 
     html = text(browser.get(URL))
 
-    assert "deleted there: it cannot be brought in" in html
+    assert "deleted there: it cannot be imported" in html
     assert "disabled" in html
 
 
@@ -143,10 +144,10 @@ def test_of_several_keys_one_is_chosen(
 ) -> None:
     own = make_key(user, key.connection)
 
-    html = text(browser.get(URL, {"key": str(own.pk)}))
+    page = page_of(browser, URL, key=own.pk)
 
-    assert f'<option value="{own.pk}" selected>' in html
-    assert f'name="key" value="{own.pk}"' in html
+    assert page.one("select[name=key]").one("option[selected]")["value"] == str(own.pk)
+    assert page.one("form[method=post] input[name=key]")["value"] == str(own.pk)
 
 
 def test_a_key_of_another_team_is_not_there(
@@ -181,7 +182,7 @@ def test_viewers_bring_nothing_in(
         ("", "Tick a batch first, or type its id."),
         ("../../v1/models", "This is no batch id."),
         (" ".join(str(uuid.uuid4()) for _ in range(101)), "at most 100 batches at once"),
-        (10_001 * "a", "too many at once"),
+        (10_001 * "a", "fewer batches at once"),
     ],
 )
 def test_what_is_no_choice_is_told(
@@ -233,7 +234,7 @@ def test_what_is_on_its_way_is_followed_until_it_is_here(
     html = text(browser.get(f"{URL}state/", headers={"HX-Request": "true"}))
 
     batch = Batch.objects.get()
-    assert "Brought in" in html
+    assert "Imported" in html
     assert f'href="{batch.get_absolute_url()}"' in html
     assert "every 2s" not in html
     assert "<html" not in html

@@ -84,7 +84,7 @@ def test_a_refused_key_is_not_echoed(browser: Client) -> None:
         "/profile/", {"action": "key", "secret": f"{SECRET} oops"}
     ).content.decode()
 
-    assert "holds a blank" in html
+    assert "contains a blank" in html
     assert SECRET not in html
 
 
@@ -133,7 +133,7 @@ def test_a_key_that_batches_need_stays(browser: Client, user: User, project: Pro
 
     key.refresh_from_db()
     assert key.ciphertext
-    assert "1 batch under way needs this key" in response.content.decode()
+    assert "1 unfinished batch needs this key" in response.content.decode()
 
 
 def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
@@ -159,7 +159,7 @@ def test_a_key_is_tried_out_at_the_provider(
     key = make_key(user)
     html = browser.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
 
-    assert f"{key.connection} takes the key …1234: 2 models." in html
+    assert f"{key.connection} accepts the key …1234: 2 models." in html
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_no_page_holds_a_key(browser: Client, user: User, project: Project) -> N
     ("status", "label", "is_refused", "sentence"),
     [
         (200, "Works", False, "The key is stored, encrypted."),
-        (401, "Refused", True, "Replace the key or choose another"),
-        (402, "Refused", True, "Add credits there"),
+        (401, "Rejected", True, "Replace the key or choose another"),
+        (402, "Rejected", True, "Add credits there"),
         (404, "Not certain", False, "ask an operator to check the connection"),
         (503, "Not certain", False, "Try again in a minute"),
     ],
@@ -240,7 +240,7 @@ def test_a_key_that_nobody_tried_is_not_said_to_work(browser: Client, user: User
 
     html = browser.get("/profile/").content.decode()
 
-    assert "Not tried</span>" in html
+    assert "Not tested</span>" in html
     assert "Works</span>" not in html
 
 

@@ -1,8 +1,6 @@
 """Ready to run? On the review, without holding it up."""
 
-import re
 import uuid
-from html import unescape
 from urllib.parse import urlencode
 
 import httpx
@@ -13,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
 from batchapp.pipeline import provider_access
 from batchapp.providers.client import ProviderClient
+from tests.html import Page, fragment_of, page_of
 from tests.make import MODEL, make_key, make_upload
 from tests.provider import Provider
 
@@ -35,14 +34,6 @@ def key(project: Project) -> ProviderKey:
 def address(upload: Upload, key: ProviderKey, name: str = "ready", /, **asked: object) -> str:
     values = {"window": "24h", "key": key.pk, "name": "tickets", "submission": uuid.uuid4()}
     return f"/files/{upload.pk}/batch/{name}/?{urlencode(values | asked)}"
-
-
-def text(browser: Client, url: str, headers: dict[str, str] | None = None) -> str:
-    return unescape(browser.get(url, headers=headers).content.decode())
-
-
-def hidden(html: str) -> dict[str, str]:
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', html))
 
 
 def offers(provider: Provider, *models: str) -> None:
@@ -78,29 +69,29 @@ def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
     answers = {MODELS: models, "GET /admin/api/v1/users/current": balance}
     provider.before = lambda call, _request: answers.get(call)
 
-    html = text(browser, address(upload, key))
+    page = page_of(browser, address(upload, key))
 
     assert asked == [("https://app.doubleword.ai/", "dw-platform-123")]
-    assert "has $0.0001, which is below the expected cost of ~$0.0006." in html
+    assert "has $0.0001, which is below the expected cost of ~$0.0006." in page.text
 
 
-def submit(browser: Client, upload: Upload, html: str, **ticked: str) -> str:
+def submit(browser: Client, page: Page, **ticked: str) -> Page:
     """Press the button of a whole page."""
-    _, _, form = html.rpartition('method="post"')
-    url = f"/files/{upload.pk}/batch/review/"
-    return unescape(browser.post(url, hidden(form) | ticked).content.decode())
+    form = page.one('form[action$="/batch/review/"]')
+    return Page(browser.post(form["action"], form.values | ticked))
 
 
 def test_the_review_is_there_before_anybody_is_asked(
     browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:
-    html = browser.get(address(upload, key, "review")).content.decode()
+    page = page_of(browser, address(upload, key, "review"))
 
     assert provider.calls == []
-    assert re.search(rf'id="ready" [^>]*hx-get="/files/{upload.pk}/batch/ready/\?', html)
-    assert 'hx-trigger="load"' in html
-    assert re.search(rf'id="ready-now" href="/files/{upload.pk}/batch/ready/\?', html)
-    assert "Submit the batch" in html
+    ready = page.one("#ready")
+    assert ready["hx-get"].startswith(f"/files/{upload.pk}/batch/ready/?")
+    assert ready["hx-trigger"] == "load"
+    assert ready.one("#ready-now")["href"] == ready["hx-get"]
+    assert ready.one("#submit").text == "Submit the batch"
 
 
 def test_the_fragment_says_what_was_found_and_has_the_button(
@@ -108,14 +99,14 @@ def test_the_fragment_says_what_was_found_and_has_the_button(
 ) -> None:
     offers(provider, MODEL)
 
-    html = text(browser, address(upload, key), HTMX)
+    fragment = fragment_of(browser, address(upload, key))
 
-    assert html.lstrip().startswith('<div id="ready"')
-    assert f"{upload.project.connection} takes the key." in html
-    assert "hx-trigger" not in html
-    assert 'name="readiness" value=""' in html
-    assert "disabled" not in html
-    assert "all_the_same" not in html
+    ready = fragment.one("body > #ready")
+    assert f"{upload.project.connection} takes the key." in ready.text
+    assert "hx-trigger" not in fragment.html
+    assert ready.values == {"readiness": ""}
+    assert "disabled" not in ready.one("#submit")
+    assert "all_the_same" not in fragment.html
     assert provider.calls[0] == MODELS
 
 
@@ -124,12 +115,11 @@ def test_without_javascript_the_same_address_is_the_whole_review(
 ) -> None:
     offers(provider, MODEL)
 
-    html = text(browser, address(upload, key))
-    submit(browser, upload, html)
+    page = page_of(browser, address(upload, key))
+    submit(browser, page)
 
-    assert html.startswith("<!doctype html>")
-    assert "takes the key" in html
-    assert f'action="/files/{upload.pk}/batch/review/"' in html
+    assert page.html.lower().startswith("<!doctype html>")
+    assert "takes the key" in page.text
     assert Batch.objects.get().name == "tickets"
 
 
@@ -137,14 +127,14 @@ def test_what_stands_in_the_way_asks_for_a_confirmation(
     browser: Client, upload: Upload, key: ProviderKey, provider: Provider, woken: list[str]
 ) -> None:
     refuses(provider)
-    html = text(browser, address(upload, key))
-    assert 'name="all_the_same" required' in html
+    page = page_of(browser, address(upload, key))
+    assert "required" in page.one("input[name=all_the_same]")
 
-    refused = submit(browser, upload, html)
+    refused = submit(browser, page)
 
-    assert "tick “Submit all the same”. Nothing was submitted." in refused
+    assert "tick “Submit anyway”. Nothing was submitted." in refused.text
     assert not Batch.objects.exists()
-    submit(browser, upload, html, all_the_same="on")
+    submit(browser, page, all_the_same="on")
     assert Batch.objects.count() == 1
 
 
@@ -152,13 +142,13 @@ def test_what_cannot_work_cannot_be_submitted(
     browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:
     offers(provider, "another/model")
-    html = text(browser, address(upload, key))
+    page = page_of(browser, address(upload, key))
 
-    refused = submit(browser, upload, html, all_the_same="on")
+    refused = submit(browser, page, all_the_same="on")
 
-    assert re.search(r'<button [^>]*id="submit" disabled>', html)
-    assert f"does not offer {MODEL} to this key" in html
-    assert "The provider would refuse this batch." in refused
+    assert "disabled" in page.one("#submit")
+    assert f"does not offer {MODEL} to this key" in page.text
+    assert "The provider would refuse this batch." in refused.text
     assert not Batch.objects.exists()
 
 
@@ -167,11 +157,11 @@ def test_a_silent_provider_stops_nobody(
 ) -> None:
     provider.before = lambda _call, _request: httpx.Response(503, text="down")
 
-    html = text(browser, address(upload, key), HTMX)
+    fragment = fragment_of(browser, address(upload, key))
 
-    assert "Uncertain" in html
-    assert "You may submit all the same" in html
-    assert 'name="readiness" value=""' in html
+    assert "Uncertain" in fragment.text
+    assert "You may submit all the same" in fragment.text
+    assert fragment.values == {"readiness": ""}
 
 
 def test_an_order_that_cannot_be_made_goes_back_to_its_fields(

@@ -454,8 +454,9 @@ def test_the_review_says_in_how_many_parts_the_file_goes(
     page = page_of(browser, step(upload, "review", window="24h", key=key.pk))
 
     assert f"go to {project.connection}, in 3 parts, as soon as you submit" in page.text
-    checked = page_of(browser, reverse("order_check", args=[upload.pk])).text
-    assert f"It is sent in 3 parts, since {project.connection} takes 2 requests a file." in checked
+    check = page_of(browser, reverse("order_check", args=[upload.pk]))
+    reason = f"since {project.connection} takes 2 requests a file."
+    assert f"It is sent in 3 provider batches, {reason}" in check.text
 
 
 def test_the_review_shows_all_that_will_happen(
@@ -584,10 +585,10 @@ def test_a_second_tab_and_the_way_back_find_the_batch_rather_than_the_button(
 
     batch = Batch.objects.get()
     assert "This form was submitted" in page.text
-    assert page.one("#before")["href"] == batch.get_absolute_url()
+    assert page.one("#submitted")["href"] == batch.get_absolute_url()
     assert "Submit the batch" not in page.text
-    afresh = page_of(browser, page.one("#afresh")["href"])
-    assert afresh.values["submission"] != tabs[0]["submission"]
+    new_order = page_of(browser, page.one("#new-order")["href"])
+    assert new_order.values["submission"] != tabs[0]["submission"]
 
 
 def test_a_form_that_overtakes_itself_makes_one_batch(
@@ -621,7 +622,7 @@ def test_two_reviews_opened_side_by_side_order_twice_only_after_a_word(
     page = Page(warned)
     batch = Batch.objects.get()
     assert "submitted on the 24h window after this page was opened" in page.text
-    assert page.one(f"#alike-{batch.pk}")
+    assert page.one(f"#same-file-{batch.pk}")
     submit(browser, other, order_form(page))
     assert Batch.objects.count() == 2
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from batchapp.forms.people import ATTEMPTS, KEPT, PAUSE
+from batchapp.forms.people import KEEP_FAILURES, LOCK_TIME, MAX_ATTEMPTS
 from batchapp.models import FailedSignIn, Project, User
 from batchapp.urls import urlpatterns
 from tests.make import PASSWORD, make_user
@@ -46,7 +46,7 @@ def test_the_page_to_go_to_is_kept_when_the_password_was_wrong(client: Client, u
     assert '<input type="hidden" name="next" value="/projects/?q=a">' in html
 
 
-def fail_to_sign_in(client: Client, email: str, times: int = ATTEMPTS) -> None:
+def fail_to_sign_in(client: Client, email: str, times: int = MAX_ATTEMPTS) -> None:
     for _ in range(times):
         client.post("/sign-in/", {"username": email, "password": "wrong"})
 
@@ -65,13 +65,13 @@ def test_nobody_tries_many_passwords_in_a_row(client: Client, user: User) -> Non
 
     assert "Wait a quarter of an hour" in response.content.decode()
     assert not signs_in(client, user)
-    FailedSignIn.objects.update(at=timezone.now() - PAUSE)
+    FailedSignIn.objects.update(at=timezone.now() - LOCK_TIME)
     assert signs_in(client, user)
 
 
 def test_the_admin_does_not_take_the_password_either(client: Client) -> None:
     operator = make_user(is_staff=True)
-    fail_to_sign_in(client, operator.email, ATTEMPTS - 1)
+    fail_to_sign_in(client, operator.email, MAX_ATTEMPTS - 1)
     client.post("/admin/login/", {"username": operator.email, "password": "wrong"})
 
     assert not signs_in(client, operator, url="/admin/login/")
@@ -86,17 +86,17 @@ def test_a_stranger_elsewhere_locks_nobody_out(client: Client, user: User) -> No
 
 
 def test_who_signs_in_begins_to_count_anew(client: Client, user: User) -> None:
-    fail_to_sign_in(client, user.email, ATTEMPTS - 1)
+    fail_to_sign_in(client, user.email, MAX_ATTEMPTS - 1)
     assert signs_in(client, user)
     client.logout()
-    fail_to_sign_in(client, user.email, ATTEMPTS - 1)
+    fail_to_sign_in(client, user.email, MAX_ATTEMPTS - 1)
 
     assert signs_in(client, user)
 
 
 def test_failed_attempts_are_not_kept_for_ever(client: Client, user: User) -> None:
     fail_to_sign_in(client, "somebody@example.com", 3)
-    FailedSignIn.objects.update(at=timezone.now() - KEPT - timedelta(seconds=1))
+    FailedSignIn.objects.update(at=timezone.now() - KEEP_FAILURES - timedelta(seconds=1))
 
     fail_to_sign_in(client, user.email, 1)
 

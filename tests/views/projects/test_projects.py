@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.forms.projects import ProjectForm
 from batchapp.models import Batch, Connection, Membership, Price, Project, User
+from tests.html import Page, fragment_of, page_of
 from tests.make import (
     ADMIN,
     MEMBER,
@@ -82,7 +83,7 @@ def test_names_without_latin_letters_do_not_share_an_address(browser: Client) ->
     ("name", "sentence"),
     [
         ("n" * 2000, "A name has at most 100 characters, and this has 2000. Shorten it."),
-        ("\u200b\u2060", "The name holds nothing that can be seen."),
+        ("\u200b\u2060", "The name has no visible character."),
         ("good\u202eexe.txt", "invisible characters that turn text around"),
         ("a\0b", "Null characters are not allowed."),
     ],
@@ -103,29 +104,25 @@ def test_of_several_connections_none_is_chosen_beforehand(
 ) -> None:
     Connection.objects.filter(pk=project.connection_id).update(is_sandbox=True)
 
-    html = browser.get("/projects/new/").content.decode()
+    page = page_of(browser, "/projects/new/")
 
-    radios = re.findall(r'<input type="radio"[^>]*>', html)
-    assert [" checked" in radio for radio in radios] == [False, False]
-    assert "Answers are made up, and nothing is paid." in html
-    assert "the account behind the key pays for them" in html
-    answer = browser.post("/projects/new/", {"name": "Mine"}).content.decode()
-    assert "Choose where the project&#x27;s batches run." in answer
+    assert ["checked" in radio for radio in page.all("input[type=radio]")] == [False, False]
+    assert "Answers are made up, and nothing is paid." in page.text
+    assert "the account behind the key pays for them" in page.text
+    answer = Page(browser.post("/projects/new/", {"name": "Mine"}))
+    assert "Choose where the project's batches run." in answer.text
     assert Project.objects.count() == 1
 
 
 def test_the_only_connection_is_chosen_beforehand(browser: Client) -> None:
-    html = browser.get("/projects/new/").content.decode()
-
-    (radio,) = re.findall(r'<input type="radio"[^>]*>', html)
-    assert " checked" in radio
+    assert "checked" in page_of(browser, "/projects/new/").one("input[type=radio]")
 
 
 def test_without_a_connection_it_is_said_who_can_add_one(browser: Client) -> None:
     Price.objects.all().delete()
     Connection.objects.all().delete()
 
-    assert "Ask an operator to add a connection." in browser.get("/projects/new/").content.decode()
+    assert "Ask an operator to add a connection." in page_of(browser, "/projects/new/").text
 
 
 def test_an_admin_gives_a_project_another_name_at_the_same_address(
@@ -144,11 +141,11 @@ def test_an_admin_gives_a_project_another_name_at_the_same_address(
 def test_a_member_looks_at_the_settings_and_does_not_change_them(
     browser: Client, project: Project
 ) -> None:
-    html = browser.get("/projects/support/settings/").content.decode()
+    page = Page(browser.get("/projects/support/settings/"))
     response = browser.post("/projects/support/settings/", {"name": "Mine now"})
 
-    assert "Rename the project" not in html
-    assert "Its admins can give it another name." in html
+    assert "Rename the project" not in page.text
+    assert "Its admins can give it another name." in page.text
     assert response.status_code == 403
     project.refresh_from_db()
     assert project.name == "Support tickets"
@@ -184,7 +181,7 @@ def test_two_that_are_founded_at_the_same_instant_do_not_crash(
 ) -> None:
     monkeypatch.setattr(
         ProjectForm,
-        "make",
+        "unsaved_project",
         lambda form: Project(
             name="Support", slug=project.slug, connection=form.cleaned_data["connection"]
         ),
@@ -257,16 +254,15 @@ def test_nobody_is_taken_out_by_a_look_at_the_question(browser: Client, managed:
     bob = join(make_user("bob@example.com", first_name="Bob", last_name="Kahn"), managed)
     url = f"{URL}{bob.memberships.get().pk}/remove/"
 
-    whole = browser.get(url).content.decode()
-    dialog = browser.get(url, headers={"HX-Request": "true"}).content.decode()
+    whole, dialog = page_of(browser, url), fragment_of(browser, url)
 
-    assert "<html" in whole
-    assert "<html" not in dialog
-    for html in (whole, dialog):
-        assert "Take <bdi>Bob Kahn</bdi> out of <bdi>Support tickets</bdi>?" in html
-        assert "bob@example.com will no longer see the project" in html
-        assert "No batch under way here runs on this person" in html
-    assert f'href="{url}"' in browser.get(URL).content.decode()
+    assert "<html" in whole.html
+    assert "<html" not in dialog.html
+    for page in (whole, dialog):
+        assert "Take Bob Kahn out of Support tickets?" in page.text
+        assert "bob@example.com will no longer see the project" in page.text
+        assert "No batch under way here runs on this person" in page.text
+    assert url in page_of(browser, URL).links.values()
     assert managed.memberships.count() == 2
 
 
@@ -278,10 +274,10 @@ def test_batches_on_the_keys_of_who_is_taken_out_go_on_and_that_is_said(
     finish(make_batch(managed, bob, key=batch.key))
     url = f"{URL}{bob.memberships.get().pk}/remove/"
 
-    html = browser.get(url).content.decode()
+    page = page_of(browser, url)
     browser.post(url)
 
-    assert "1 batch under way here runs on this person" in html
+    assert "1 batch under way here runs on this person" in page.text
     batch.refresh_from_db()
     assert (batch.status, batch.cancel_requested_at) == (Batch.Status.RUNNING, None)
     assert batch.key.secret()
@@ -293,21 +289,21 @@ def test_who_takes_themselves_out_is_told_what_it_means_and_sent_to_the_list(
     join(make_user("bob@example.com"), managed, ADMIN)
     mine = managed.memberships.get(user__email="ada@example.com")
 
-    html = browser.get(f"{URL}{mine.pk}/remove/").content.decode()
+    page = page_of(browser, f"{URL}{mine.pk}/remove/")
     response = browser.post(f"{URL}{mine.pk}/remove/", follow=True)
 
-    assert "Take yourself out of" in html
-    assert "another admin has to add you again" in html
+    assert "Take yourself out of" in page.text
+    assert "another admin has to add you again" in page.text
     assert response.redirect_chain == [("/projects/", 302)]
-    assert "You are out of Support tickets." in response.content.decode()
+    assert "You are no longer a member of Support tickets." in response.content.decode()
     assert roles(managed) == {"bob@example.com": "admin"}
 
 
 def test_the_only_admin_is_not_offered_to_go(browser: Client, managed: Project) -> None:
-    html = browser.get(f"{URL}{managed.memberships.get().pk}/remove/").content.decode()
+    page = Page(browser.get(f"{URL}{managed.memberships.get().pk}/remove/"))
 
-    assert "only admin, and it needs one" in html
-    assert "Take out</button>" not in html
+    assert "only admin, and it needs one" in page.text
+    assert "Take out" not in page.texts("button")
 
 
 @pytest.mark.parametrize(
@@ -345,10 +341,10 @@ def test_a_project_says_what_it_spent_this_month(
     finish(make_batch(project, user))
     finish(make_batch(make_project(user), user))
 
-    html = browser.get("/projects/support/").content.decode()
+    tiles = page_of(browser, "/projects/support/").texts(".tile")
 
-    assert '<b>$0.0006</b><span class="muted">spent this month' in html
-    assert '<b>1</b><span class="muted">finished this month' in html
+    assert "$0.0006spent this month" in tiles
+    assert "1finished this month" in tiles
 
 
 def test_a_sandbox_is_called_one_on_every_page_of_its_project(

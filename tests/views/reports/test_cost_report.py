@@ -1,7 +1,6 @@
 """What was spent, for operators."""
 
 import csv
-import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Connection, ModelCost, User
 from batchapp.templatetags.words import usd
+from tests.html import Page, page_of
 from tests.make import (
     answer_line,
     finish,
@@ -43,10 +43,6 @@ def batches() -> list[Batch]:
     return [finish(batch) for batch in made]
 
 
-def html_of(browser: Client, /, **query: str) -> str:
-    return browser.get("/report/", query).content.decode()
-
-
 def csv_of(browser: Client, /, **query: str) -> list[dict[str, str]]:
     text = b"".join(browser.get("/report/batches.csv", query)).decode()
     return list(csv.DictReader(text.splitlines()))
@@ -68,10 +64,7 @@ def test_totals_are_the_sum_of_the_batches_on_the_page_and_in_the_csv(
     rows = csv_of(operator)
 
     assert total > 0
-    assert (
-        f'<td data-label="Cost" class="number cost strong">{usd(total)}</td>'
-        in html_of(operator).split("<tfoot>")[1]
-    )
+    assert page_of(operator, "/report/").one("tfoot td.cost").text == usd(total)
     assert sum(Decimal(row["cost_usd"]) for row in rows) == total
     assert sum(int(row["input_tokens"]) for row in rows) == sum(b.input_tokens for b in batches)
     assert len(rows) == 3
@@ -83,24 +76,24 @@ def test_every_grouping_adds_up_to_the_same_total(
 ) -> None:
     total = sum((batch.actual_cost_usd or Decimal(0) for batch in batches), Decimal(0))
 
-    assert usd(total) in html_of(operator, by=by).split("<tfoot>")[1]
+    assert usd(total) in page_of(operator, "/report/", by=by).one("tfoot").text
 
 
 def test_a_group_opens_to_its_batches(operator: Client, batches: list[Batch]) -> None:
-    html = html_of(operator, project="second", by="model")
+    page = page_of(operator, "/report/", project="second", by="model")
 
-    assert "project=second" in html_of(operator).replace("&amp;", "&")
-    assert usd(batches[2].actual_cost_usd) in html.split("<tfoot>")[1]
+    assert "project=second" in page_of(operator, "/report/").links["Second"]
+    assert usd(batches[2].actual_cost_usd) in page.one("tfoot").text
     assert len(csv_of(operator, project="second")) == 1
 
 
 def test_batches_of_teams_one_is_not_in_are_named_but_not_linked(
     operator: Client, batches: list[Batch]
 ) -> None:
-    html = html_of(operator)
+    page = page_of(operator, "/report/")
 
-    assert batches[0].name in html
-    assert batches[0].get_absolute_url() not in html
+    assert batches[0].name in page.text
+    assert batches[0].get_absolute_url() not in page.html
 
 
 def test_days_outside_the_range_are_left_out(operator: Client, batches: list[Batch]) -> None:
@@ -117,11 +110,12 @@ def test_sandbox_batches_are_left_out_with_a_word_until_asked_for(
 ) -> None:
     Connection.objects.filter(pk=batches[2].connection_id).update(is_sandbox=True)
 
-    assert "1 sandbox batch is left out" in html_of(operator)
+    assert "1 sandbox batch is left out" in page_of(operator, "/report/").text
     assert len(csv_of(operator)) == 2
     made_up = usd(batches[2].actual_cost_usd)
-    html = " ".join(html_of(operator, sandbox="on").split())
-    assert f"1 sandbox batch is included, although nothing was paid for it: {made_up} of" in html
+    page = page_of(operator, "/report/", sandbox="on")
+    included = f"1 sandbox batch is included, although nothing was paid for it: {made_up} of"
+    assert included in page.text
     assert len(csv_of(operator, sandbox="on")) == 3
 
 
@@ -134,13 +128,13 @@ def test_sandbox_batches_outside_of_what_was_asked_for_are_not_spoken_of(
     Connection.objects.filter(pk=batches[2].connection_id).update(is_sandbox=True)
 
     for sandbox in ({}, {"sandbox": "on"}):
-        html = html_of(operator, **query, **sandbox)
-        assert "sandbox batch" not in html
+        page = page_of(operator, "/report/", **query, **sandbox)
+        assert "sandbox batch" not in page.text
 
 
-def bars_of(html: str) -> dict[str, str]:
-    """What the chart says when one points at it."""
-    return dict(re.findall(r"<title>([^<:]+): ([^<]+)</title>", html))
+def bars_of(page: Page) -> list[str]:
+    """Return what the chart says of each bar."""
+    return [title.partition(": ")[2] for title in page.texts("svg g title")]
 
 
 def test_the_bars_add_up_to_the_total_below_them(operator: Client, batches: list[Batch]) -> None:
@@ -148,26 +142,25 @@ def test_the_bars_add_up_to_the_total_below_them(operator: Client, batches: list
     Batch.objects.filter(pk=batches[0].pk).update(finished_at=old)
     first, last = timezone.localdate(old), timezone.localdate()
 
-    html = html_of(operator, first=first.isoformat(), last=last.isoformat())
+    page = page_of(operator, "/report/", first=first.isoformat(), last=last.isoformat())
 
     costs = [batch.actual_cost_usd or Decimal(0) for batch in batches]
-    bars = list(bars_of(html).values())
-    assert bars == [usd(costs[0]), "$0.00", "$0.00", usd(costs[1] + costs[2])]
-    assert f"Cost per day: {usd(sum(costs, Decimal(0)))} in all" in html
-    assert usd(sum(costs, Decimal(0))) in html.split("<tfoot>")[1]
+    assert bars_of(page) == [usd(costs[0]), "$0.00", "$0.00", usd(costs[1] + costs[2])]
+    assert f"Cost per day: {usd(sum(costs, Decimal(0)))} in all" in page.text
+    assert usd(sum(costs, Decimal(0))) in page.one("tfoot").text
 
 
 def test_the_chart_is_of_what_was_asked_for(operator: Client, batches: list[Batch]) -> None:
     Connection.objects.filter(pk=batches[2].connection_id).update(is_sandbox=True)
     costs = [batch.actual_cost_usd or Decimal(0) for batch in batches]
 
-    paid, both = html_of(operator), html_of(operator, sandbox="on")
-
-    assert f"Cost per day: {usd(costs[0] + costs[1])} in all" in paid
-    assert f"Cost per day: {usd(sum(costs, Decimal(0)))} in all" in both
-    assert f"Cost per day: {usd(costs[2])} in all" in html_of(
-        operator, sandbox="on", project="second"
-    )
+    for query, cost in (
+        ({}, costs[0] + costs[1]),
+        ({"sandbox": "on"}, sum(costs, Decimal(0))),
+        ({"sandbox": "on", "project": "second"}, costs[2]),
+    ):
+        page = page_of(operator, "/report/", **query)
+        assert f"Cost per day: {usd(cost)} in all" in page.text
 
 
 @pytest.mark.parametrize(("days", "unit"), [(62, "day"), (63, "month"), (3000, "year")])
@@ -177,10 +170,10 @@ def test_a_longer_range_is_told_in_larger_steps(
     last = timezone.localdate()
     first = last - timedelta(days=days - 1)
 
-    html = html_of(operator, first=first.isoformat(), last=last.isoformat())
+    page = page_of(operator, "/report/", first=first.isoformat(), last=last.isoformat())
 
-    assert f"<figcaption>Cost per {unit}: " in html
-    assert sum(text != "$0.00" for text in bars_of(html).values()) == 1
+    assert page.one("figcaption").text.startswith(f"Cost per {unit}: ")
+    assert sum(text != "$0.00" for text in bars_of(page)) == 1
 
 
 def test_what_has_no_price_is_said_and_not_drawn_as_nothing(
@@ -190,16 +183,18 @@ def test_what_has_no_price_is_said_and_not_drawn_as_nothing(
     Batch.objects.filter(pk=batches[2].pk).update(finished_at=timezone.now() - timedelta(days=1))
     yesterday = timezone.localdate() - timedelta(days=1)
 
-    html = html_of(operator, first=yesterday.isoformat(), last=timezone.localdate().isoformat())
+    page = page_of(
+        operator, "/report/", first=yesterday.isoformat(), last=timezone.localdate().isoformat()
+    )
 
-    unknown, known = bars_of(html).values()
+    unknown, known = bars_of(page)
     assert unknown == "1 cost without a price"
     assert known == usd((batches[0].actual_cost_usd or 0) + (batches[1].actual_cost_usd or 0))
-    assert html.count('class="bar-without"') == 1
+    assert page.one(".bar-without")
 
 
 def test_without_batches_there_is_no_chart(operator: Client) -> None:
-    assert "<figure" not in html_of(operator)
+    assert not page_of(operator, "/report/").all("figure")
 
 
 @pytest.mark.parametrize(
@@ -218,10 +213,9 @@ def test_without_batches_there_is_no_chart(operator: Client) -> None:
 def test_the_breakdown_is_sorted_by_any_column(
     operator: Client, batches: list[Batch], sort: str, names: list[str]
 ) -> None:
-    html = html_of(operator, sort=sort)
+    page = page_of(operator, "/report/", sort=sort)
 
-    body = html.split("<tbody>")[2].split("</tbody>")[0]
-    assert re.findall(r">(First|Second)</a>", body) == names
+    assert page.texts("td.lead a") == names
 
 
 def test_costs_without_a_price_make_the_total_a_floor(
@@ -230,7 +224,7 @@ def test_costs_without_a_price_make_the_total_a_floor(
     unpriced = make_upload(batches[0].project, content=request_file(model="new/model"))
     finish(make_batch(upload=unpriced), [answer_line(1)])
 
-    foot = html_of(operator).split("<tfoot>")[1]
+    foot = page_of(operator, "/report/").one("tfoot").text
 
     assert "≥ $" in foot
     assert "1 cost without a price" in foot
@@ -274,7 +268,7 @@ def test_it_takes_as_many_queries_for_many_batches_as_for_few(
 ) -> None:
     def queries() -> int:
         with django_assert_max_num_queries(10) as seen:
-            html_of(operator)
+            page_of(operator, "/report/")
         return len(seen)
 
     few = queries()
@@ -289,4 +283,4 @@ def test_what_an_operator_is_a_member_of_is_linked(client: Client) -> None:
     batch = finish(make_batch(make_project(user), user))
     client.force_login(user)
 
-    assert batch.get_absolute_url() in html_of(client)
+    assert batch.get_absolute_url() in page_of(client, "/report/").html

@@ -2,13 +2,13 @@
 
 import re
 from decimal import Decimal
-from html import unescape
 
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, ModelCost, Project, User
+from tests.html import page_of
 from tests.make import (
     answer_line,
     error_line,
@@ -25,11 +25,6 @@ pytestmark = pytest.mark.django_db
 PAGE = "/report/accuracy/"
 
 
-def words(browser: Client, url: str) -> str:
-    html = unescape(browser.get(url).content.decode())
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
-
-
 @pytest.fixture
 def staff(client: Client) -> Client:
     client.force_login(make_user(is_staff=True))
@@ -41,7 +36,7 @@ def test_the_page_is_for_operators(browser: Client) -> None:
 
 
 def test_without_a_batch_to_compare_it_says_what_is_missing(staff: Client) -> None:
-    assert "No batch has ended yet" in words(staff, PAGE)
+    assert "No batch has ended yet" in page_of(staff, PAGE).text
 
 
 def test_each_project_and_model_has_its_error(
@@ -52,11 +47,10 @@ def test_each_project_and_model_has_its_error(
     ModelCost.objects.update(estimated_cost_usd=Decimal("0.50"), cost_usd=Decimal("0.40"))
 
     with django_assert_max_num_queries(10):
-        said = words(staff, PAGE)
+        page = page_of(staff, PAGE)
 
-    assert "25 % off, up or down" in said
-    assert "$1.50 estimated" in said
-    assert "$1.20 cost" in said
+    said, figures = page.text, page.texts(".tile b")
+    assert figures == ["25 %", "3 of 3", "$1.50", "$1.20"]
     assert "Team 1 Qwen/Qwen3-30B 1 ~$0.50 $0.40 25 % 20 % less" in said
     assert "25 % off, 3 estimates" in said
 
@@ -71,22 +65,22 @@ def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> 
         cost_usd=Decimal("250000"),
     )
 
-    said = words(staff, PAGE)
+    said = page_of(staff, PAGE).text
 
     assert "Team Qwen/Qwen3-30B 1 ~$200,000.00 $250,000.00 20 % 25 % more 1" in said
 
 
 def test_the_report_leads_to_it(staff: Client) -> None:
-    assert f'href="{PAGE}"' in staff.get("/report/").content.decode()
+    assert PAGE in page_of(staff, "/report/").links.values()
 
 
 def test_a_batch_says_how_far_its_estimate_was_off(browser: Client, project: Project) -> None:
     batch = finish(make_batch(project))
     Batch.objects.update(estimated_cost_usd=Decimal("0.42"), actual_cost_usd=Decimal("0.38"))
 
-    said = words(browser, batch.get_absolute_url())
+    said = page_of(browser, batch.get_absolute_url()).text
 
-    assert "$0.38 , estimated ~$0.42: 10 % less" in said
+    assert "$0.38, estimated ~$0.42: 10 % less" in said
     assert "no history: 1.1 times the input, at least 100 tokens" in said
     assert "Estimated when it was submitted: from ~$" in said
     assert re.search(r"Prices of \d+ \w+ 2025, kept as they were", said)
@@ -95,7 +89,10 @@ def test_a_batch_says_how_far_its_estimate_was_off(browser: Client, project: Pro
 def test_a_batch_says_that_failures_made_it_cheaper(browser: Client, project: Project) -> None:
     batch = finish(make_batch(project), [answer_line(1)], [error_line(2), error_line(3)])
 
-    assert "1 of 3 requests had an answer to pay for." in words(browser, batch.get_absolute_url())
+    assert (
+        "1 of 3 requests had an answer to pay for."
+        in page_of(browser, batch.get_absolute_url()).text
+    )
 
 
 def test_a_batch_without_a_limit_says_so(browser: Client, project: Project, user: User) -> None:
@@ -103,7 +100,7 @@ def test_a_batch_without_a_limit_says_so(browser: Client, project: Project, user
     content = request_line(1, body=body).encode()
     batch = make_batch(project, upload=make_upload(project, user, content=content))
 
-    assert "without a limit" in words(browser, batch.get_absolute_url())
+    assert "without a limit" in page_of(browser, batch.get_absolute_url()).text
 
 
 @pytest.mark.parametrize(
@@ -121,7 +118,7 @@ def test_what_the_provider_billed_is_held_against_our_sum(
     batch = finish(make_batch(project))
     Batch.objects.update(actual_cost_usd=Decimal("0.38"), billed_cost_usd=Decimal(billed))
 
-    text = words(browser, batch.get_absolute_url())
+    text = page_of(browser, batch.get_absolute_url()).text
 
     assert f"{batch.connection} says that it {said}" in text
     assert ("Differs" in text) is is_off

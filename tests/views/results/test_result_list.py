@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from batchapp.models import Batch, Project, User
+from tests.html import Page, fragment_of, page_of
 from tests.make import (
     answer_line,
     error_line,
@@ -26,67 +27,69 @@ def batch(project: Project, user: User) -> Batch:
     )
 
 
-def results(browser: Client, batch: Batch, **query: str) -> str:
-    return browser.get(f"/batches/{batch.pk}/results/", query).content.decode()
+def results(browser: Client, batch: Batch, **query: str) -> Page:
+    return page_of(browser, f"/batches/{batch.pk}/results/", query)
+
+
+def rows(page: Page) -> list[int]:
+    return [int(text.removeprefix("row-")) for text in page.texts("td.lead")]
 
 
 def test_results_are_in_the_order_of_the_file_and_paged(browser: Client, batch: Batch) -> None:
     first = results(browser, batch)
-    assert [n for n in range(1, 61) if f"row-{n}<" in first] == list(range(1, 51))
-    assert "?after=50" in first
-    assert "before=" not in first
+    assert rows(first) == list(range(1, 51))
+    assert first.one(".pager").links == {"Next": "?after=50"}
 
     second = results(browser, batch, after="50")
-    assert [n for n in range(1, 61) if f"row-{n}<" in second] == list(range(51, 61))
-    assert "?before=51" in second
-    assert "after=" not in second
+    assert rows(second) == list(range(51, 61))
+    assert second.one(".pager").links == {"Previous": "?before=51"}
 
-    back = results(browser, batch, before="51")
-    assert [n for n in range(1, 61) if f"row-{n}<" in back] == list(range(1, 51))
+    assert rows(results(browser, batch, before="51")) == list(range(1, 51))
 
 
 def test_results_are_filtered_by_outcome_and_found_by_custom_id(
     browser: Client, batch: Batch
 ) -> None:
     failed = results(browser, batch, outcome="failed")
-    assert "row-2<" in failed
-    assert "row-1<" not in failed
-    assert "Out of memory." in failed
-    assert "row-60<" in results(browser, batch, outcome="missing")
-    assert "row-59<" in results(browser, batch, q="W-59")
-    assert "No request matches." in results(browser, batch, q="nowhere")
-    assert "row-1<" not in results(browser, batch, outcome="nonsense")
+    assert rows(failed) == [2]
+    assert "Out of memory." in failed.text
+    assert rows(results(browser, batch, outcome="missing")) == [60]
+    assert rows(results(browser, batch, q="W-59")) == [59]
+    assert "No request matches." in results(browser, batch, q="nowhere").text
+    assert rows(results(browser, batch, outcome="nonsense")) == []
 
 
 def test_htmx_gets_the_rows_alone(browser: Client, batch: Batch) -> None:
-    response = browser.get(f"/batches/{batch.pk}/results/", headers={"HX-Request": "true"})
+    fragment = fragment_of(browser, f"/batches/{batch.pk}/results/")
 
-    assert response.content.decode().strip().startswith('<section id="rows"')
+    assert "<html" not in fragment.html
+    assert fragment.one("body > *")["id"] == "rows"
 
 
 def test_a_result_is_shown_beside_its_request_with_its_neighbours(
     browser: Client, batch: Batch
 ) -> None:
-    html = browser.get(f"/batches/{batch.pk}/results/3/").content.decode()
+    page = page_of(browser, f"/batches/{batch.pk}/results/3/")
 
-    assert "Question 3?" in html
-    assert "Answer 3." in html
-    assert f'rel="prev" href="/batches/{batch.pk}/results/2/"' in html
-    assert f'rel="next" href="/batches/{batch.pk}/results/4/"' in html
+    assert "Question 3?" in page.text
+    assert "Answer 3." in page.text
+    assert page.one("a[rel=prev]")["href"] == f"/batches/{batch.pk}/results/2/"
+    assert page.one("a[rel=next]")["href"] == f"/batches/{batch.pk}/results/4/"
 
 
 def test_neighbours_are_those_of_the_filter(browser: Client, batch: Batch) -> None:
-    html = browser.get(f"/batches/{batch.pk}/results/2/", {"outcome": "missing"}).content.decode()
+    page = page_of(browser, f"/batches/{batch.pk}/results/2/", outcome="missing")
 
-    assert f'rel="next" href="/batches/{batch.pk}/results/60/?outcome=missing"' in html
-    assert 'rel="prev"' not in html
+    following = page.one("a[rel=next]")["href"]
+    assert following == f"/batches/{batch.pk}/results/60/?outcome=missing"
+    assert not page.all("a[rel=prev]")
 
 
 def test_a_request_without_an_answer_says_so(browser: Client, batch: Batch) -> None:
-    html = browser.get(f"/batches/{batch.pk}/results/60/").content.decode()
+    page = page_of(browser, f"/batches/{batch.pk}/results/60/")
 
-    assert "No result" in html
-    assert "There is no answer." in html
+    assert "No result" in page.text
+    assert "There is no answer." in page.text
     assert browser.get(f"/batches/{batch.pk}/results/61/").status_code == 404
 
 
@@ -99,17 +102,17 @@ def test_json_keeps_every_digit_and_markup_stays_text(
     upload = make_upload(project, user, content=f"{line}\n".encode())
     batch = finish(make_batch(upload=upload), [answer_line(1, text="<script>alert(1)</script>")])
 
-    html = browser.get(f"/batches/{batch.pk}/results/1/").content.decode()
+    page = page_of(browser, f"/batches/{batch.pk}/results/1/")
 
-    assert "12345678901234567890123" in html
-    assert "<script>alert(1)" not in html
-    assert "&lt;script&gt;alert(1)" in html
+    assert "12345678901234567890123" in page.text
+    assert "<script>alert(1)" not in page.html
+    assert "<script>alert(1)</script>" in page.text
 
 
 def test_a_batch_whose_requests_are_not_listed_yet_says_so(
     browser: Client, project: Project, user: User
 ) -> None:
-    assert "still being listed" in results(browser, make_batch(project, user))
+    assert "still being listed" in results(browser, make_batch(project, user)).text
 
 
 @pytest.mark.parametrize(
@@ -127,10 +130,10 @@ def test_a_batch_whose_requests_are_not_listed_yet_says_so(
 def test_a_page_beyond_the_results_does_not_say_that_there_are_none(
     browser: Client, batch: Batch, query: dict[str, str]
 ) -> None:
-    html = results(browser, batch, **query)
+    page = results(browser, batch, **query)
 
-    assert "there are no results" not in html
-    assert "No request matches." in html
+    assert "there are no results" not in page.text
+    assert "No request matches." in page.text
 
 
 def test_deep_nesting_does_not_blow_a_page_up(

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from batchapp.models import Batch, Project, User
+from tests.html import Page, page_of
 from tests.make import answer_line, finish, make_batch, make_upload, request_line
 
 pytestmark = pytest.mark.django_db
@@ -16,26 +17,20 @@ def finished(project: Project, user: User, *more: bytes) -> Batch:
     return finish(make_batch(project, user), [*LINES, *more])
 
 
-def html(browser: Client, path: str) -> str:
-    response = browser.get(path)
-    assert response.status_code == 200
-    return response.content.decode()
-
-
 def test_lines_that_were_set_aside_are_shown_and_can_be_had(
     browser: Client, project: Project, user: User
 ) -> None:
     batch = finished(project, user, *ODD)
 
-    overview = html(browser, f"/batches/{batch.pk}/")
-    assert "2 result lines belong to no request, or came a second time." in overview
-    assert f'href="/batches/{batch.pk}/unmatched/"' in overview
-    assert "Set aside (2)" in html(browser, f"/batches/{batch.pk}/results/")
-    shown = html(browser, f"/batches/{batch.pk}/unmatched/")
-    assert "Not readable" in shown
-    assert "&lt;html&gt;&amp;�&lt;/html&gt;" in shown
-    assert 200 * "x" not in shown
-    assert "<code>row-99</code>" in shown
+    overview = page_of(browser, f"/batches/{batch.pk}/")
+    assert "2 result lines belong to no request, or came a second time." in overview.text
+    assert overview.links["Look at them"] == f"/batches/{batch.pk}/unmatched/"
+    assert "Set aside (2)" in page_of(browser, f"/batches/{batch.pk}/results/").links
+    page = page_of(browser, f"/batches/{batch.pk}/unmatched/")
+    assert "Not readable" in page.text
+    assert "<html>&�</html>" in page.text
+    assert 200 * "x" not in page.html
+    assert "row-99" in page.texts("code")
     download = browser.get(f"/batches/{batch.pk}/unmatched.jsonl")
     assert b"".join(download) == b"\n".join([*ODD, b""])  # type: ignore[arg-type]
     assert "set-aside.jsonl" in download["Content-Disposition"]
@@ -46,24 +41,30 @@ def test_without_such_lines_nothing_is_said_of_them(
 ) -> None:
     batch = finished(project, user)
 
-    assert "et aside" not in html(browser, f"/batches/{batch.pk}/")
-    assert "et aside" not in html(browser, f"/batches/{batch.pk}/results/")
-    assert "Every result line is the answer" in html(browser, f"/batches/{batch.pk}/unmatched/")
+    for url in (f"/batches/{batch.pk}/", f"/batches/{batch.pk}/results/"):
+        assert "et aside" not in page_of(browser, url).text
+    assert (
+        "Every result line is the answer"
+        in page_of(browser, f"/batches/{batch.pk}/unmatched/").text
+    )
     assert browser.get(f"/batches/{batch.pk}/unmatched.jsonl").status_code == 200
+
+
+def ids(page: Page) -> list[str]:
+    return page.texts("[data-label=custom_id]")
 
 
 def test_many_of_them_are_paged(browser: Client, project: Project, user: User) -> None:
     batch = finished(project, user, *[answer_line(n) for n in range(100, 160)])
 
-    first = html(browser, f"/batches/{batch.pk}/unmatched/")
-    assert "row-149<" in first
-    assert "row-150<" not in first
-    after = first.split("?after=")[1].split('"')[0]
-    second = html(browser, f"/batches/{batch.pk}/unmatched/?after={after}")
-    assert "row-150<" in second
-    assert "row-149<" not in second
-    assert "No more lines." in html(browser, f"/batches/{batch.pk}/unmatched/?after=999999999")
-    assert "row-100<" in html(browser, f"/batches/{batch.pk}/unmatched/?after=nonsense")
+    url = f"/batches/{batch.pk}/unmatched/"
+    first = page_of(browser, url)
+    assert ids(first) == [f"row-{n}" for n in range(100, 150)]
+    assert ids(page_of(browser, url + first.links["Next"])) == [
+        f"row-{n}" for n in range(150, 160)
+    ]
+    assert "No more lines." in page_of(browser, url, after="999999999").text
+    assert ids(page_of(browser, url, after="nonsense")) == ids(first)
 
 
 def test_counts_that_disagree_stand_beside_the_proof(
@@ -72,10 +73,10 @@ def test_counts_that_disagree_stand_beside_the_proof(
     batch = finished(project, user)
     Batch.objects.filter(pk=batch.pk).update(discrepancy="Acme counts 4 completed and 0 failed.")
 
-    shown = html(browser, f"/batches/{batch.pk}/")
+    page = page_of(browser, f"/batches/{batch.pk}/")
 
-    assert "3 in = 3 answered" in shown
-    assert "Acme counts 4 completed and 0 failed." in shown
+    assert "3 in = 3 answered" in page.text
+    assert "Acme counts 4 completed and 0 failed." in page.text
 
 
 def test_an_answer_of_another_model_says_so(browser: Client, project: Project, user: User) -> None:
@@ -83,10 +84,9 @@ def test_an_answer_of_another_model_says_so(browser: Client, project: Project, u
     same = LINES[1].replace(b"Qwen/Qwen3-30B", b"qwen3-30b")
     batch = finish(make_batch(project, user), [other, same, LINES[2]])
 
-    assert "Qwen/Qwen3-4B says that it answered" in html(
-        browser, f"/batches/{batch.pk}/results/1/"
-    )
-    assert "says that it answered" not in html(browser, f"/batches/{batch.pk}/results/2/")
+    first, second = (page_of(browser, f"/batches/{batch.pk}/results/{line}/") for line in (1, 2))
+    assert "Qwen/Qwen3-4B says that it answered" in first.text
+    assert "says that it answered" not in second.text
 
 
 def test_an_answer_that_is_not_as_the_schema_asks_is_found_by_that(
@@ -98,10 +98,10 @@ def test_an_answer_that_is_not_as_the_schema_asks_is_found_by_that(
     upload = make_upload(project, user, content=request_line(1, body=body).encode())
     batch = finish(make_batch(project, user, upload=upload), [answer_line(1, text="{}")])
 
-    rows = html(browser, f"/batches/{batch.pk}/results/?outcome=invalid_schema")
-    one = html(browser, f"/batches/{batch.pk}/results/1/")
+    results = f"/batches/{batch.pk}/results/"
+    rows = page_of(browser, results, outcome="invalid_schema")
 
-    assert "row-1<" in rows
-    assert "Not as the schema asks" in rows
-    assert "&quot;a&quot; is a required property" in one
-    assert "row-1<" in html(browser, f"/batches/{batch.pk}/results/?outcome=answered")
+    assert rows.texts("td.lead") == ["row-1"]
+    assert "Not as the schema asks" in rows.text
+    assert '"a" is a required property' in page_of(browser, f"{results}1/").text
+    assert page_of(browser, results, outcome="answered").texts("td.lead") == ["row-1"]

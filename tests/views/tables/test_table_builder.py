@@ -17,6 +17,7 @@ from batchapp import tasks
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import FileOrigin, Project, PromptTemplate, SourceTable, Upload, User
 from batchapp.services.tables import preview_requests, requests_from_table, table_import
+from tests.html import Page, page_of
 from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user
 from tests.views.sample_tables import workbook
 
@@ -34,7 +35,7 @@ FIELDS = {
     "max_tokens": "20",
     "id_column": "id",
     "empty": "stop",
-    "twins": "stop",
+    "duplicate_ids": "stop",
 }
 
 
@@ -54,10 +55,6 @@ def table(project: Project, user: User) -> SourceTable:
 
 def requests_of(upload: Upload) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(upload.chunks()).splitlines()]
-
-
-def html_of(browser: Client, url: str) -> str:
-    return browser.get(url).content.decode()
 
 
 def test_a_table_becomes_a_file_that_goes_on_to_its_check(
@@ -109,7 +106,7 @@ def test_another_sheet_of_a_workbook_can_be_read(browser: Client, project: Proje
     browser.post(f"/tables/{table.pk}/read/", {"sheet": "Second"})
 
     table.refresh_from_db()
-    assert (table.columns, table.rows, table.asked.sheet) == (["b"], 2, "Second")
+    assert (table.columns, table.rows, table.read_options.sheet) == (["b"], 2, "Second")
     assert not table.cells.storage.exists(before) or table.cells.name == before
 
 
@@ -194,11 +191,11 @@ def test_the_preview_names_the_rows_that_give_no_request(
     content = "id,name,text\na,Ana,x\nb,Bob,\na,Cho,y\n"
     table = make_table(project, user, content=content)
 
-    html = browser.post(table.get_absolute_url(), FIELDS, follow=True).content.decode()
+    page = Page(browser.post(table.get_absolute_url(), FIELDS, follow=True))
 
-    assert "Row 2</td><td>Column “text” is empty." in html
-    assert "Row 3</td><td>custom_id a is that of row 1 too." in html
-    assert "Make the file" not in html
+    assert "Row 2 Column “text” is empty." in page.text
+    assert "Row 3 custom_id a is the id of row 1 too." in page.text
+    assert "Create requests" not in page.text
 
 
 def test_a_file_is_made_of_all_rows_or_of_none(
@@ -207,10 +204,10 @@ def test_a_file_is_made_of_all_rows_or_of_none(
     content = "id,text\n" + 1_500 * "1,x\n" + "2,\n"
     table = make_table(project, user, content=content, prompt_settings=RECIPE)
 
-    html = browser.post(f"/tables/{table.pk}/preview/", follow=True).content.decode()
+    page = Page(browser.post(f"/tables/{table.pk}/preview/", follow=True))
 
-    assert "No file was made: 1 row" in html
-    assert "Row 1,501</td><td>Column “text” is empty." in html
+    assert "No file was made: 1 row" in page.text
+    assert "Row 1,501 Column “text” is empty." in page.text
     assert not project.uploads.exists()
 
 
@@ -236,14 +233,14 @@ def test_of_a_long_table_the_first_rows_stand_for_all(
     table = make_table(project, user, content=content, prompt_settings=RECIPE)
     seen = preview_requests.preview_requests(table, RECIPE)
 
-    html = html_of(browser, f"/tables/{table.pk}/preview/")
+    page = page_of(browser, f"/tables/{table.pk}/preview/")
 
     facts = preview_requests.extrapolate_report(seen, rows).models[MODEL]
     assert facts.requests == rows
     assert facts.input_tokens == 3 * seen.report.models[MODEL].input_tokens
     assert not facts.exact
-    assert "the first 1,000 were tried" in html
-    assert "At most" not in html
+    assert "the first 1,000 were tried" in page.text
+    assert "At most" not in page.text
 
 
 def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
@@ -277,13 +274,13 @@ def test_a_large_table_is_read_and_made_by_a_worker(
     with committed(execute=True):
         browser.post(START, {"pasted": "id,name,text\n1,a,b"})
     table = project.tables.get()
-    assert "being read" in html_of(browser, table.get_absolute_url())
+    assert "being read" in page_of(browser, table.get_absolute_url()).text
     tasks.read_table(woken.pop())
     browser.post(table.get_absolute_url(), FIELDS)
     with committed(execute=True):
         making = browser.post(f"/tables/{table.pk}/preview/", follow=True)
-    assert "The file is being made" in making.content.decode()
-    tasks.make_file(woken.pop())
+    assert "The file is being made" in Page(making).text
+    tasks.make_requests(woken.pop())
 
     done = browser.get(f"/tables/{table.pk}/preview/?made=1", headers={"HX-Request": "true"})
     assert done["HX-Redirect"] == f"/files/{project.uploads.get().pk}/batch/"
@@ -331,9 +328,9 @@ def test_a_file_says_what_made_it(browser: Client, project: Project, user: User)
     browser.post(f"/tables/{table.pk}/preview/")
 
     upload = project.uploads.get()
-    html = html_of(browser, f"/files/{upload.pk}/origin/")
-    assert "Sayings" in html
-    assert "version 1" in html
+    page = page_of(browser, f"/files/{upload.pk}/origin/")
+    assert "Sayings" in page.text
+    assert "version 1" in page.text
     ids = browser.get(f"/files/{upload.pk}/origin/ids.csv").content.decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(ids))
     assert row["id_in_the_table"] == "Größe"
@@ -363,9 +360,9 @@ def test_saving_under_a_name_makes_the_next_version(
     template = project.templates.get()
     assert [each.number for each in template.versions.all()] == [2, 1]
     assert template.versions.all()[0].prompt_settings.prompt == "Two {text}"
-    html = html_of(browser, f"/prompt-templates/{template.pk}/")
-    assert html.index("Version 2") < html.index("Version 1")
-    assert f"{START}?template={template.pk}" in html
+    page = page_of(browser, f"/prompt-templates/{template.pk}/")
+    assert page.texts("main h2") == ["Version 2", "Version 1"]
+    assert page.one("#use")["href"] == f"{START}?template={template.pk}"
 
 
 def test_a_template_on_another_table_names_the_columns_that_are_missing(
@@ -403,9 +400,9 @@ def test_a_template_of_another_project_is_neither_offered_nor_taken(
 
     response = browser.post(START, {"pasted": "text\nx", "template": theirs.pk})
 
-    assert "Theirs" in html_of(browser, "/projects/other/tables/new/")
-    assert "Theirs" not in html_of(browser, START)
-    assert "Choose one of the project" in response.content.decode()
+    assert "Theirs" in page_of(browser, "/projects/other/tables/new/").text
+    assert "Theirs" not in page_of(browser, START).html
+    assert "Choose one of the project" in Page(response).text
     assert not project.tables.exists()
 
 
@@ -420,7 +417,7 @@ def test_a_deleted_template_leaves_the_files_it_made(
 
     assert not PromptTemplate.objects.exists()
     upload = project.uploads.get()
-    assert "Say {text}" in html_of(browser, f"/files/{upload.pk}/origin/")
+    assert "Say {text}" in page_of(browser, f"/files/{upload.pk}/origin/").text
 
 
 def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
@@ -431,7 +428,7 @@ def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
     SourceTable.objects.update(next_check_at=timezone.now())
 
     for each in (table, fresh):
-        tasks.forget_table(str(each.pk))
+        tasks.delete_table(str(each.pk))
 
     assert list(project.tables.all()) == [fresh]
     assert fresh.cells.storage.exists(fresh.cells.name)
@@ -445,7 +442,7 @@ def test_a_table_is_deleted_on_demand_and_its_files_stay(
     requests_from_table.save_settings(table, RECIPE, None)
     browser.post(f"/tables/{table.pk}/preview/")
 
-    assert "Keep the table" in html_of(browser, f"/tables/{table.pk}/delete/")
+    assert "Keep the table" in page_of(browser, f"/tables/{table.pk}/delete/").text
     browser.post(f"/tables/{table.pk}/delete/")
 
     assert not project.tables.exists()
@@ -459,7 +456,7 @@ def test_a_viewer_is_told_whom_to_ask(client: Client, project: Project) -> None:
 
     for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
         assert client.get(url).status_code == 403
-    assert "builder/" not in html_of(client, "/projects/support/files/")
+    assert "builder/" not in page_of(client, "/projects/support/files/").html
 
 
 def test_cells_cannot_become_markup(browser: Client, project: Project, user: User) -> None:
@@ -469,7 +466,7 @@ def test_cells_cannot_become_markup(browser: Client, project: Project, user: Use
     requests_from_table.save_settings(table, RECIPE, None)
 
     for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
-        assert nasty not in html_of(browser, url)
+        assert nasty not in page_of(browser, url).html
 
 
 def test_five_hundred_columns_make_a_page_that_stays_small(
