@@ -147,11 +147,11 @@ class FileChecker:
         if provider_batches > MAX_PROVIDER_BATCHES:
             yield RequestFinding(
                 "too_many_provider_batches",
-                f"The file would be sent in {provider_batches:,} provider batches, {reason}, and "
+                f"The file would be sent as {provider_batches:,} provider batches, {reason}, and "
                 f"at most {MAX_PROVIDER_BATCHES:,} are created; split it into several.",
             )
         elif provider_batches > 1:
-            message = f"It is sent in {provider_batches:,} provider batches, {reason}."
+            message = f"It is sent as {provider_batches:,} provider batches, {reason}."
             yield RequestFinding(
                 "several_provider_batches", f"{message} They stay one batch here."
             )

@@ -81,7 +81,7 @@ def test_a_larger_file_is_no_error_and_the_report_has_its_number_of_provider_bat
     assert report.is_valid
     assert report.finding_totals == {"several_provider_batches": 1}
     assert report.findings[0].message == (
-        "It is sent in 2 provider batches, since Doubleword takes 2 requests a file. "
+        "It is sent as 2 provider batches, since Doubleword takes 2 requests a file. "
         "They stay one batch here."
     )
     limits = Limits(max_bytes=len(data) - 1)

@@ -127,7 +127,7 @@ def test_a_file_of_more_requests_than_one_may_have_can_be_sent_in_parts(tmp_path
     as_json = json.loads(run(capsys, path, "--connection", "small", "--json")[1])
 
     assert status == 0
-    assert "It is sent in 2 provider batches, since small takes 1 request a file." in out
+    assert "It is sent as 2 provider batches, since small takes 1 request a file." in out
     assert (as_json["valid"], as_json["provider_batches"]) == (True, 2)
 
 
