@@ -21,14 +21,16 @@ from batchapp.models import (
     Upload,
 )
 from batchapp.models.fields.leased_row import WAKE_INTERVAL
-from batchapp.pipeline import provider_access, steps
+from batchapp.pipeline import poll_steps, steps
+from batchapp.pipeline.provider_access import with_provider, with_provider_for_import
 from batchapp.pipeline.runner import DueRows, run_step
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.tables import table_import
 
 Row = TypeVar("Row", bound=LeasedRow)
+Status = ProviderBatch.Status
 
-ROWS_PER_TICK = 500
+ROWS_PER_TICK = 500  # per kind of row
 
 
 @shared_task
@@ -51,110 +53,88 @@ def tick() -> None:
 
 
 @shared_task
-def read_table(table_id: str) -> None:
-    _step(SourceTable, table_id, SourceTable.Status.READING, table_import.read_table)
+def read_table(pk: str) -> None:
+    _step(SourceTable, pk, SourceTable.Status.READING, table_import.read_table)
 
 
 @shared_task
-def make_requests(table_id: str) -> None:
-    _step(SourceTable, table_id, SourceTable.Status.MAKING, steps.make_requests_from_table)
+def make_requests(pk: str) -> None:
+    _step(SourceTable, pk, SourceTable.Status.MAKING, steps.make_requests_from_table)
 
 
 @shared_task
-def delete_table(table_id: str) -> None:
+def delete_table(pk: str) -> None:
     """Delete one table that nobody has used for days."""
     for status in (SourceTable.Status.KEPT, SourceTable.Status.REFUSED):
-        _step(SourceTable, table_id, status, table_import.delete_if_unused)
+        _step(SourceTable, pk, status, table_import.delete_if_unused)
 
 
 @shared_task
-def check(upload_id: str) -> None:
-    _step(Upload, upload_id, Upload.Status.CHECKING, steps.check_upload)
+def check(pk: str) -> None:
+    _step(Upload, pk, Upload.Status.CHECKING, steps.check_upload)
 
 
 @shared_task
-def prepare(provider_batch_id: str) -> None:
-    _step(
-        ProviderBatch,
-        provider_batch_id,
-        ProviderBatch.Status.PREPARING,
-        steps.prepare_provider_batch,
-    )
+def prepare(pk: str) -> None:
+    _step(ProviderBatch, pk, Status.PREPARING, steps.prepare_provider_batch)
 
 
 @shared_task
-def submit(provider_batch_id: str) -> None:
+def submit(pk: str) -> None:
     """Submit one provider batch. Two runs of this task submit it once."""
-    _step(
-        ProviderBatch, provider_batch_id, ProviderBatch.Status.WAITING, steps.submit_provider_batch
-    )
+    _step(ProviderBatch, pk, Status.WAITING, steps.submit_provider_batch)
 
 
 @shared_task
-def poll(provider_batch_id: str) -> None:
-    _step(
-        ProviderBatch,
-        provider_batch_id,
-        ProviderBatch.Status.RUNNING,
-        provider_access.with_provider(steps.poll_provider_batch),
-    )
+def poll(pk: str) -> None:
+    _step(ProviderBatch, pk, Status.RUNNING, with_provider(poll_steps.poll_provider_batch))
 
 
 @shared_task
-def poll_key(key_id: str) -> None:
-    _step(KeyPoll, key_id, KeyPoll.Status.WATCHING, provider_access.poll_running_batches_of_key)
+def poll_key(pk: str) -> None:
+    _step(KeyPoll, pk, KeyPoll.Status.WATCHING, poll_steps.poll_running_batches_of_key)
 
 
 @shared_task
-def harvest(provider_batch_id: str) -> None:
-    _step(
-        ProviderBatch,
-        provider_batch_id,
-        ProviderBatch.Status.HARVESTING,
-        provider_access.with_provider(fetch_results.harvest),
-    )
+def harvest(pk: str) -> None:
+    _step(ProviderBatch, pk, Status.HARVESTING, with_provider(fetch_results.harvest))
 
 
 @shared_task
-def retry_in_place(provider_batch_id: str) -> None:
-    _step(
-        ProviderBatch,
-        provider_batch_id,
-        ProviderBatch.Status.RETRYING_IN_PLACE,
-        steps.retry_in_place_at_provider,
-    )
+def retry_in_place(pk: str) -> None:
+    _step(ProviderBatch, pk, Status.RETRYING_IN_PLACE, steps.retry_in_place_at_provider)
 
 
 @shared_task
-def recheck_finished(provider_batch_id: str) -> None:
+def recheck_finished(pk: str) -> None:
     """Poll one provider batch that is over here, but perhaps not at the provider."""
     rows = ProviderBatch.objects.select_related("batch__connection", "batch__key__connection")
-    if provider_batch := rows.filter(pk=provider_batch_id, status__in=ProviderBatch.OVER).first():
-        provider_access.recheck_finished(provider_batch)
+    if provider_batch := rows.filter(pk=pk, status__in=ProviderBatch.OVER).first():
+        poll_steps.recheck_finished(provider_batch)
 
 
 @shared_task
-def settle(batch_id: str) -> None:
-    _step(Batch, batch_id, Batch.Status.SETTLING, steps.settle_batch)
+def settle(pk: str) -> None:
+    _step(Batch, pk, Batch.Status.SETTLING, steps.settle_batch)
 
 
 @shared_task
-def check_after_end(batch_id: str) -> None:
+def check_after_end(pk: str) -> None:
     """Look for late results of one batch, and fetch its billed cost."""
     for status in Batch.OVER:
-        _step(Batch, batch_id, status, provider_access.check_after_end)
+        _step(Batch, pk, status, poll_steps.check_after_end)
 
 
 @shared_task
-def import_batch(batch_import_id: str) -> None:
+def import_batch(pk: str) -> None:
     """Import one batch: first its file, then the batch itself."""
     _step(
         BatchImport,
-        batch_import_id,
+        pk,
         BatchImport.Status.FETCHING,
-        provider_access.with_provider_for_import(steps.fetch_import_file),
+        with_provider_for_import(steps.fetch_import_file),
     )
-    _step(BatchImport, batch_import_id, BatchImport.Status.CHECKING, steps.enter_import_batch)
+    _step(BatchImport, pk, BatchImport.Status.CHECKING, steps.enter_import_batch)
 
 
 STEPS: dict[tuple[type[LeasedRow], str], Task[[str], None]] = {
@@ -163,11 +143,11 @@ STEPS: dict[tuple[type[LeasedRow], str], Task[[str], None]] = {
     (SourceTable, SourceTable.Status.KEPT): delete_table,
     (SourceTable, SourceTable.Status.REFUSED): delete_table,
     (Upload, Upload.Status.CHECKING): check,
-    (ProviderBatch, ProviderBatch.Status.PREPARING): prepare,
-    (ProviderBatch, ProviderBatch.Status.WAITING): submit,
-    (ProviderBatch, ProviderBatch.Status.RUNNING): poll,
-    (ProviderBatch, ProviderBatch.Status.HARVESTING): harvest,
-    (ProviderBatch, ProviderBatch.Status.RETRYING_IN_PLACE): retry_in_place,
+    (ProviderBatch, Status.PREPARING): prepare,
+    (ProviderBatch, Status.WAITING): submit,
+    (ProviderBatch, Status.RUNNING): poll,
+    (ProviderBatch, Status.HARVESTING): harvest,
+    (ProviderBatch, Status.RETRYING_IN_PLACE): retry_in_place,
     (Batch, Batch.Status.SETTLING): settle,
     **{(Batch, status): check_after_end for status in Batch.OVER},
     (KeyPoll, KeyPoll.Status.WATCHING): poll_key,

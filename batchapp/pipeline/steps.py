@@ -11,11 +11,9 @@ from batchapp.models import Batch, BatchImport, LeasedRow, ProviderBatch, Source
 from batchapp.pipeline import provider_access
 from batchapp.pipeline.runner import DueRows
 from batchapp.providers.client import ProviderClient
-from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.services.files import correct_file, upload_intake
 from batchapp.services.imports import fetch_file, import_requests
-from batchapp.services.lifecycle import poll, prepare, retry_in_place, settle, slots, submit
-from batchapp.services.lifecycle.harvest import fetch_results
+from batchapp.services.lifecycle import prepare, retry_in_place, settle, slots, submit
 from batchapp.services.orders import enter_import
 from batchapp.services.results import merge, retry_file
 from batchapp.services.tables import requests_from_table
@@ -76,22 +74,6 @@ def _with_slot(
             return others
     provider_access.with_provider(step)(provider_batch)
     return others
-
-
-def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
-    """Poll one provider batch, and cancel its duplicates.
-
-    If the provider no longer knows the batch, its files may still exist for some minutes: they are
-    fetched at once.
-    """
-    if provider_batch.may_have_duplicate:
-        submit.cancel_duplicates(provider_batch, provider)
-    try:
-        poll.poll(provider_batch, provider)
-    except ProviderRejected as exc:
-        if exc.reason in {Reason.NOT_FOUND, Reason.GONE}:
-            fetch_results.harvest_vanished(provider_batch, provider)
-        raise
 
 
 def settle_batch(batch: Batch) -> None:

@@ -37,7 +37,7 @@ def _measure() -> None:
     from django.utils import timezone  # noqa: PLC0415
 
     from batchapp.models import KeyPoll, ProviderBatch  # noqa: PLC0415
-    from batchapp.pipeline import provider_access  # noqa: PLC0415
+    from batchapp.pipeline import poll_steps, provider_access  # noqa: PLC0415
     from batchapp.providers.client import connect  # noqa: PLC0415
 
     key_id, ids = _seed()
@@ -54,7 +54,7 @@ def _measure() -> None:
         assert key_poll
         asked, said = pages.asked, _said(connection)
         started = time.process_time()
-        provider_access.poll_running_batches_of_key(key_poll)
+        poll_steps.poll_running_batches_of_key(key_poll)
         cpu.append(time.process_time() - started)
         told = ProviderBatch.objects.filter(completed=1).count()
         assert told == int(BATCHES * NEWS), told

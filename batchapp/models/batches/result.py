@@ -1,7 +1,7 @@
 """Results: one row per request, and the stored bytes of the answers."""
 
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models.functions import Coalesce
@@ -75,6 +75,15 @@ class Result(models.Model):
 
     ``request_at`` and ``answer_at`` are byte positions, in the upload and in the result chunk.
     """
+
+    # The fields that a result line fills, with their values before.
+    NO_ANSWER: ClassVar[dict[str, Any]] = {
+        "outcome": Outcome.PENDING,
+        **dict.fromkeys(["line_id", "finish_reason", "answer_model"], ""),
+        **dict.fromkeys(["error_code", "error_message", "preview"], ""),
+        **dict.fromkeys(["status_code", "input_tokens", "output_tokens"]),
+        **dict.fromkeys(["result_chunk", "answer_at", "answer_bytes"]),
+    }
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="results")
     provider_batch = models.ForeignKey(ProviderBatch, models.CASCADE, related_name="results")

@@ -12,6 +12,8 @@ from batchapp.models.batches.provider_batch import TOKEN_KEY, provider_batch_id_
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
+Status = ProviderBatch.Status
+
 PAGE = 100
 EXTRA_PAGES = 3  # beyond those our batches fill: others use the account too, and pages shift
 MAX_SINGLE_POLLS = 50  # per round, of provider batches that no page listed; the others wait
@@ -61,12 +63,12 @@ def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
         StaleRow: another worker polls this key now.
     """
     running = ProviderBatch.objects.filter(
-        status=ProviderBatch.Status.RUNNING, batch__key=key_poll.key_id, may_have_duplicate=False
+        status=Status.RUNNING, batch__key=key_poll.key_id, may_have_duplicate=False
     )
     running_rows: list[Row] = list(running.values(*FIELDS))
     unlisted = {row["remote_id"]: row for row in running_rows}
     key, batches = key_poll.key, key_poll.key.batches
-    is_harvesting = batches.filter(provider_batches__status=ProviderBatch.Status.HARVESTING)
+    is_harvesting = batches.filter(provider_batches__status=Status.HARVESTING)
     if not unlisted and is_harvesting.exists():
         # The provider batch may go on running after its harvest.
         key_poll.postpone(key.connection.key_poll_timeout)
@@ -85,7 +87,7 @@ def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
     submitted = [row["submitted_at"] for row in running_rows if row["submitted_at"]]
     to_poll_singly = [row["pk"] for row in unlisted.values()][:MAX_SINGLE_POLLS]
     ProviderBatch.objects.filter(
-        pk__in=to_poll_singly, status=ProviderBatch.Status.RUNNING, leased_until=None
+        pk__in=to_poll_singly, status=Status.RUNNING, leased_until=None
     ).update(next_check_at=timezone.now())
     key_poll.postpone(_poll_interval(key_poll, max(submitted, default=timezone.now())))
     return poll_round
@@ -95,7 +97,7 @@ def postpone_polling(key_poll: KeyPoll, pause: timedelta) -> None:
     """Poll neither the list nor single batches before ``pause`` is over, as the provider asks."""
     until = timezone.now() + pause
     ProviderBatch.objects.filter(
-        batch__key=key_poll.key_id, status=ProviderBatch.Status.RUNNING, next_check_at__lt=until
+        batch__key=key_poll.key_id, status=Status.RUNNING, next_check_at__lt=until
     ).update(next_check_at=until)
     key_poll.postpone(pause)
 
@@ -163,7 +165,7 @@ def _note_polled(pks: list[Any], timeout: timedelta) -> None:
     now = timezone.now()
     for start in range(0, len(pks), UPDATE_SIZE):
         ProviderBatch.objects.filter(
-            pk__in=pks[start : start + UPDATE_SIZE], status=ProviderBatch.Status.RUNNING
+            pk__in=pks[start : start + UPDATE_SIZE], status=Status.RUNNING
         ).update(polled_at=now, next_check_at=now + timeout)
 
 

@@ -13,21 +13,6 @@ from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Rea
 # Outcomes that the provider runs again. Truncated and refused answers count as answers there.
 UNANSWERED = frozenset(Outcome) - SUCCEEDED - {Outcome.PENDING}
 
-NO_ANSWER: dict[str, Any] = {
-    "outcome": Outcome.PENDING,
-    "line_id": "",
-    "status_code": None,
-    "finish_reason": "",
-    "answer_model": "",
-    "input_tokens": None,
-    "output_tokens": None,
-    "error_code": "",
-    "error_message": "",
-    "preview": "",
-    "result_chunk": None,
-    "answer_at": None,
-    "answer_bytes": None,
-}
 NOT_ENDED: dict[str, Any] = {
     "ended_at": None,
     "cancel_sent_at": None,
@@ -173,7 +158,7 @@ def _resume_following(provider_batch: ProviderBatch, **fields: Any) -> None:
         **fields,
     )
     unanswered = Result.objects.filter(provider_batch=provider_batch, outcome__in=UNANSWERED)
-    unanswered.update(**NO_ANSWER)
+    unanswered.update(**Result.NO_ANSWER)
     errors = provider_batch.result_chunks.filter(kind=ResultChunk.Kind.ERROR)
     errors.update(kind=ResultChunk.Kind.PAST)
     KeyPoll.objects.poll_soon(provider_batch.batch.key)

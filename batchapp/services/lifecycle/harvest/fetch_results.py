@@ -20,6 +20,7 @@ from batchapp.services.lifecycle.harvest.sort_lines import SortedLines
 from batchapp.services.lifecycle.harvest.unmatched_lines import UnmatchedLines
 
 logger = logging.getLogger(__name__)
+Status = ProviderBatch.Status
 
 # A chunk ends at whichever comes first; at most one chunk is in memory.
 LINES_PER_CHUNK = 2_000
@@ -30,22 +31,6 @@ MAX_TORN_READS = 2  # failures in a row before a file that ends within a line co
 
 FROM_FIRST_LINE = {"output_lines": 0, "error_lines": 0}
 LINE_COUNTERS = {ResultChunk.Kind.OUTPUT: "output_lines", ResultChunk.Kind.ERROR: "error_lines"}
-
-RESULT_FIELDS = [
-    "outcome",
-    "line_id",
-    "status_code",
-    "finish_reason",
-    "answer_model",
-    "input_tokens",
-    "output_tokens",
-    "error_code",
-    "error_message",
-    "preview",
-    "result_chunk",
-    "answer_at",
-    "answer_bytes",
-]
 
 
 def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
@@ -67,7 +52,7 @@ def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         reader.read(ResultChunk.Kind.ERROR, provider_batch.error_file_id)
     if not provider_batch.ended_at:
         provider_batch.move_to(
-            ProviderBatch.Status.RUNNING,
+            Status.RUNNING,
             next_check_at=timezone.now() + connection.key_poll_timeout,
             failures=0,
             trouble="",
@@ -83,7 +68,7 @@ def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         next_check_at = now + timedelta(seconds=min(connection.poll_seconds, 5))
         # Polling comes first, since the counts and the ids of the files may have changed.
         provider_batch.move_to(
-            ProviderBatch.Status.RUNNING,
+            Status.RUNNING,
             next_check_at=max(provider_batch.read_again_at or now, next_check_at),
             rereads=provider_batch.rereads,
             **reread_fields,
@@ -122,9 +107,9 @@ def _finish(provider_batch: ProviderBatch) -> None:
     if was_stopped and provider_batch.pause():
         return
     batch.reload_requested_stops()
-    status, fields = ProviderBatch.Status.DONE, {}
+    status, fields = Status.DONE, {}
     if was_stopped and provider_batch.pause_sent_at and not batch.cancel_requested_at:
-        status = ProviderBatch.Status.RETRYING_IN_PLACE
+        status = Status.RETRYING_IN_PLACE
         fields = {"retried_in_place_at": None, "ended_at": None}
     provider_batch.move_to(status, failures=0, trouble="", **fields)
 
@@ -210,8 +195,9 @@ class _ResultReader:
 def _save_results(results: list[Result], result_chunk: ResultChunk) -> None:
     for result in results:
         result.result_chunk = result_chunk
+    fields = list(Result.NO_ANSWER)
     Result.objects.bulk_create(
-        results, update_conflicts=True, unique_fields=["id"], update_fields=RESULT_FIELDS
+        results, update_conflicts=True, unique_fields=["id"], update_fields=fields
     )
 
 
