@@ -16,13 +16,7 @@ import httpx
 from batchapp.providers import json_values, responses, tariffs
 from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.http import PAGE_SIZE, Exchange, open_http
-from batchapp.providers.remote_objects import (
-    Analytics,
-    CostEstimate,
-    Page,
-    RemoteBatch,
-    RemoteFile,
-)
+from batchapp.providers.remote_objects import Analytics, Page, RemoteBatch, RemoteFile
 from batchapp.providers.result_stream import Content
 from batchapp.providers.upload_stream import Sendable, Upload
 
@@ -252,16 +246,6 @@ class ProviderClient:
         query = {"skip": str(skip)} if skip > 0 else {}
         with self._exchange.open(action, "GET", path, params=query) as response:
             yield Content(response, action, on_progress)
-
-    def cost_estimate(self, file_id: str, *, window: str) -> CostEstimate:
-        """Return the provider's own estimate for a file. Doubleword only.
-
-        The provider prices an unknown window as realtime, and an unknown model as free.
-        """
-        path = f"/v1/files/{_quoted(file_id)}/cost-estimate"
-        query = {"completion_window": window}
-        read = CostEstimate.from_json
-        return self._exchange.request("asking for an estimate", "GET", path, read, params=query)
 
     def analytics(self, batch_id: str) -> Analytics:
         """Return the usage and cost of a batch. Doubleword only."""

@@ -1,8 +1,7 @@
 """The objects of a provider, as frozen dataclasses.
 
-An id is required, and so is a requested sum of money. Any other field may be missing, new or of an
-unexpected type, and then counts as absent: providers differ and grow, and a running batch must not
-be lost because of one field.
+Only an id is required. Any other field may be missing, new or of an unexpected type, and then
+counts as absent: providers differ and grow, and a running batch must not be lost over one field.
 """
 
 import logging
@@ -106,13 +105,7 @@ class RemoteBatch:
     error_file_id: str | None = None
     window: str = ""
     created_at: datetime | None = None
-    in_progress_at: datetime | None = None
-    finalizing_at: datetime | None = None
-    completed_at: datetime | None = None
-    failed_at: datetime | None = None
     expires_at: datetime | None = None
-    cancelling_at: datetime | None = None
-    cancelled_at: datetime | None = None
     total: int = 0
     completed: int = 0
     failed: int = 0
@@ -146,20 +139,15 @@ class RemoteBatch:
             output_file_id=json_values.reference(entry.get("output_file_id")),
             error_file_id=json_values.reference(entry.get("error_file_id")),
             window=json_values.text(entry.get("completion_window")),
+            created_at=json_values.moment(entry.get("created_at")),
+            expires_at=json_values.moment(entry.get("expires_at")),
             total=json_values.count(counts.get("total")),
             completed=json_values.count(counts.get("completed")),
             failed=json_values.count(counts.get("failed")),
             metadata=json_values.texts(entry.get("metadata")),
             has_unreadable_metadata=not isinstance(entry.get("metadata"), dict | None),
             errors=json_values.error_sentences(entry.get("errors")),
-            **{name: json_values.moment(entry.get(name)) for name in _MOMENTS},
         )
-
-
-_MOMENTS = [
-    *("created_at", "in_progress_at", "finalizing_at", "completed_at", "failed_at", "expires_at"),
-    *("cancelling_at", "cancelled_at"),
-]
 
 
 def _status(identifier: str, raw: str) -> RemoteStatus:
@@ -171,66 +159,16 @@ def _status(identifier: str, raw: str) -> RemoteStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelEstimate:
-    """The share of one model in a ``CostEstimate``; ``cost`` in USD."""
-
-    model: str
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    cost: Decimal
-
-    @classmethod
-    def from_json(cls, value: object) -> Self:
-        entry = json_values.mapping(value, "an estimate")
-        return cls(
-            model=json_values.text(entry.get("model")),
-            requests=json_values.count(entry.get("request_count")),
-            input_tokens=json_values.count(entry.get("estimated_input_tokens")),
-            output_tokens=json_values.count(entry.get("estimated_output_tokens")),
-            cost=json_values.money(entry.get("estimated_cost")) or Decimal(0),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CostEstimate:
-    """The provider's estimate for a file, in USD, which ignores ``max_tokens``."""
-
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    total_cost: Decimal
-    models: tuple[ModelEstimate, ...] = ()
-
-    @classmethod
-    def from_json(cls, value: object) -> Self:
-        entry = json_values.mapping(value, "an estimate")
-        total_cost = json_values.money(entry.get("total_estimated_cost"))
-        if total_cost is None:
-            raise json_values.MalformedError("an estimate without a sum")
-        return cls(
-            requests=json_values.count(entry.get("total_requests")),
-            input_tokens=json_values.count(entry.get("total_estimated_input_tokens")),
-            output_tokens=json_values.count(entry.get("total_estimated_output_tokens")),
-            total_cost=total_cost,
-            models=tuple(map(ModelEstimate.from_json, json_values.entries(entry.get("models")))),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Analytics:
     """The usage of a batch so far; eventually consistent, with zeros at first.
 
     ``total_cost`` is the billed amount in USD; None means not known yet, never free of charge.
-    ``list_cost`` is the amount before discounts.
     """
 
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    reasoning_tokens: int = 0
     total_cost: Decimal | None = None
-    list_cost: Decimal | None = None
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -239,7 +177,5 @@ class Analytics:
             requests=json_values.count(entry.get("total_requests")),
             input_tokens=json_values.count(entry.get("total_prompt_tokens")),
             output_tokens=json_values.count(entry.get("total_completion_tokens")),
-            reasoning_tokens=json_values.count(entry.get("total_reasoning_tokens")),
             total_cost=json_values.money(entry.get("total_cost")),
-            list_cost=json_values.money(entry.get("total_list_cost")),
         )

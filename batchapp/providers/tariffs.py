@@ -38,16 +38,15 @@ class Tariff:
     @classmethod
     def from_json(cls, value: object) -> Self:
         entry = json_values.mapping(value, "a tariff")
-        prices = [
-            json_values.money(entry.get(f"{side}_price_per_token")) for side in ("input", "output")
-        ]
-        if prices[0] is None or prices[1] is None:
+        input_price = json_values.money(entry.get("input_price_per_token"))
+        output_price = json_values.money(entry.get("output_price_per_token"))
+        if input_price is None or output_price is None:
             raise json_values.MalformedError("a tariff without a price")
         return cls(
             purpose=json_values.text(entry.get("api_key_purpose")),
             window=json_values.text(entry.get("completion_window")),
-            input=(prices[0] * PER_MILLION).normalize(),
-            output=(prices[1] * PER_MILLION).normalize(),
+            input=(input_price * PER_MILLION).normalize(),
+            output=(output_price * PER_MILLION).normalize(),
             is_active=entry.get("is_active") is not False,
         )
 
@@ -70,10 +69,8 @@ class ModelTariffs:
         if not model:
             raise json_values.MalformedError("a model without a name")
         tariffs = map(Tariff.from_json, json_values.entries(entry.get("tariffs")))
-        windows = map(
-            json_values.text, json_values.entries(entry.get("allowed_batch_completion_windows"))
-        )
-        return cls(model, tuple(tariffs), tuple(filter(None, windows)))
+        windows = json_values.entries(entry.get("allowed_batch_completion_windows"))
+        return cls(model, tuple(tariffs), tuple(filter(None, map(json_values.text, windows))))
 
     def price(self, window: str) -> Tariff | None:
         """Return the current tariff of ``window``, or of "realtime"; None if there is none."""
@@ -84,33 +81,25 @@ class ModelTariffs:
         return batch.get(window) or batch.get("")
 
 
-@dataclass(frozen=True, slots=True)
-class TariffPage:
-    data: tuple[ModelTariffs, ...]
-    total: int
-
-    @classmethod
-    def from_json(cls, value: object) -> Self:
-        entry, rows = json_values.listing(value, "a list of models")
-        models = tuple(map(ModelTariffs.from_json, rows))
-        return cls(models, json_values.count(entry.get("total_count")))
-
-
 def fetch_tariffs(exchange: Exchange) -> list[ModelTariffs]:
     """Return all models, read page by page."""
-    action = "asking for the prices"
+    action, path = "asking for the prices", "/admin/api/v1/models"
     models: dict[str, ModelTariffs] = {}
     for _ in range(MAX_PAGES):
         query = {"include": "pricing", "skip": str(len(models)), "limit": str(PAGE_SIZE)}
-        read = TariffPage.from_json
-        page = exchange.request(action, "GET", "/admin/api/v1/models", read, params=query)
+        page, total = exchange.request(action, "GET", path, _models_and_total, params=query)
         before = len(models)
-        models |= {model.model: model for model in page.data}
-        if len(models) >= page.total:
+        models |= {model.model: model for model in page}
+        if len(models) >= total:
             return list(models.values())
         if len(models) == before:
             break
     raise ProviderUnavailable(f"{action}: the list ended early", maybe_done=False)
+
+
+def _models_and_total(value: object) -> tuple[list[ModelTariffs], int]:
+    entry, rows = json_values.listing(value, "a list of models")
+    return [*map(ModelTariffs.from_json, rows)], json_values.count(entry.get("total_count"))
 
 
 def management_url(base_url: str) -> str:

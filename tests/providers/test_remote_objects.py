@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from batchapp.providers.json_values import MalformedError
 from batchapp.providers.remote_objects import (
     Analytics,
-    CostEstimate,
     Page,
     RemoteBatch,
     RemoteFile,
@@ -30,7 +29,6 @@ def test_a_batch_is_read_in_full():
             "output_file_id": "out",
             "error_file_id": "err",
             "created_at": AT,
-            "in_progress_at": AT + 1,
             "expires_at": AT + 86400,
             "request_counts": {"total": 5, "completed": 2, "failed": 1},
             "metadata": {"token": "abc", "count": 7},
@@ -43,7 +41,7 @@ def test_a_batch_is_read_in_full():
     assert (batch.total, batch.completed, batch.failed) == (5, 2, 1)
     assert (batch.input_file_id, batch.output_file_id, batch.error_file_id) == ("in", "out", "err")
     assert (batch.endpoint, batch.window) == ("/v1/chat/completions", "24h")
-    assert (batch.created_at, batch.completed_at) == (MOMENT, None)
+    assert (batch.created_at, batch.expires_at) == (MOMENT, MOMENT + timedelta(days=1))
     assert batch.errors == ("Line 3: bad", "worse")
     assert batch.metadata == {"token": "abc"}
 
@@ -78,7 +76,7 @@ def test_an_unknown_status_is_taken_as_running_and_logged(status, raw, caplog):
 @pytest.mark.parametrize("odd", [None, "", 0, -1, True, "x", [], {}, 1.5, 2**70, {"data": 7}])
 def test_odd_values_count_as_absent(odd):
     names = ["endpoint", "input_file_id", "output_file_id", "completion_window", "metadata"]
-    names += ["errors", "created_at", "completed_at", "expires_at"]
+    names += ["errors", "created_at", "expires_at"]
     value = {"id": "a", "status": "completed"} | dict.fromkeys(names, odd)
     value["request_counts"] = {"total": odd, "completed": odd, "failed": odd}
 
@@ -123,34 +121,14 @@ def test_a_malformed_page_is_refused(value):
         Page.from_json(value, RemoteFile.from_json)
 
 
-def test_an_estimate_is_exact():
-    estimate = CostEstimate.from_json(
-        {
-            "file_id": "f",
-            "total_requests": 3,
-            "total_estimated_input_tokens": 10,
-            "total_estimated_output_tokens": 20,
-            "total_estimated_cost": "0.00000150",
-            "models": [{"model": "m", "request_count": 3, "estimated_cost": "0.00000150"}],
-        }
-    )
-
-    assert estimate.total_cost == Decimal("0.0000015")
-    assert (estimate.requests, estimate.input_tokens, estimate.output_tokens) == (3, 10, 20)
-    assert [(m.model, m.requests, m.cost) for m in estimate.models] == [
-        ("m", 3, Decimal("0.0000015"))
-    ]
-
-
 @pytest.mark.parametrize("cost", [None, "", "NaN", "Infinity", "-1", "1e99", "free", True, []])
-def test_an_estimate_without_a_sum_is_no_estimate(cost):
-    with pytest.raises(MalformedError):
-        CostEstimate.from_json({"total_requests": 3, "total_estimated_cost": cost})
+def test_an_impossible_cost_counts_as_unknown(cost):
+    assert Analytics.from_json({"total_requests": 3, "total_cost": cost}).total_cost is None
 
 
 def test_an_unknown_cost_is_not_free():
     new = Analytics.from_json({"total_requests": 0, "total_tokens": 0})
-    settled = Analytics.from_json({"total_cost": "0", "total_list_cost": Decimal("1.25")})
+    settled = Analytics.from_json({"total_cost": "0"})
 
     assert new.total_cost is None
-    assert (settled.total_cost, settled.list_cost) == (Decimal(0), Decimal("1.25"))
+    assert settled.total_cost == Decimal(0)
