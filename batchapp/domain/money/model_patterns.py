@@ -30,11 +30,9 @@ def matches(name: str, model: str) -> bool:
     if not rest:
         return name == model
     *middle, last = rest
-    if not model.startswith(first) or len(model) < len(first) + len(last):
-        return False
-    if not model.endswith(last):
-        return False
     position, end = len(first), len(model) - len(last)
+    if position > end or not model.startswith(first) or not model.endswith(last):
+        return False
     for text in middle:  # the earliest position leaves most characters for the next texts
         index = model.find(text, position, end)
         if index < 0:

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-CUT_SHORT = frozenset(
-    {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
-)
-DECLINED = frozenset({"content_filter", "refusal"})
+CUT_SHORT = {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
+DECLINED = {"content_filter", "refusal"}
 MAX_TOKENS = 2**31 - 1  # a larger count is no real count, and does not fit a 32-bit column
 
 

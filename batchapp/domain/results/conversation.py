@@ -22,11 +22,8 @@ def turns(line: bytes) -> list[Turn]:
         body = mapping(mapping(json.loads(line)).get("body"))
     except (ValueError, RecursionError):
         return []
-    system_turns = [
-        Turn("system", text)
-        for name in ("system", "instructions")
-        if (text := _text(body.get(name)))
-    ]
+    system_texts = [_text(body.get(name)) for name in ("system", "instructions")]
+    system_turns = [Turn("system", text) for text in system_texts if text]
     messages = body.get("messages")
     content = body.get("input", body.get("prompt"))
     if not isinstance(messages, list) and isinstance(content, list) and _are_turns(content):
@@ -45,8 +42,7 @@ def _messages(messages: list[object]) -> Iterator[Turn]:
     for message in messages:
         fields = mapping(message)
         calls = map(_call, _as_list(fields.get("tool_calls")))
-        text = "\n".join(filter(None, [_text(fields.get("content")), *calls]))
-        if text:
+        if text := "\n".join(filter(None, [_text(fields.get("content")), *calls])):
             yield Turn(text_of(fields.get("role")) or "message", text)
 
 

@@ -40,11 +40,6 @@ def accounting_text(counts: Mapping[Outcome, int], total: int) -> str:
     return f"{total:,} in ≠ {terms} ({problem})"
 
 
-def is_balanced(counts: Mapping[Outcome, int], total: int) -> bool:
-    """Return True if the outcomes, waiting requests included, add up to ``total``."""
-    return sum(counts.values()) == total
-
-
 def counts_disagreement(
     provider: str,
     reported: Counts,

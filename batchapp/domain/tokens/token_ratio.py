@@ -8,9 +8,7 @@ import msgspec
 from batchapp.domain.tokens import image_tokens
 from batchapp.domain.tokens.vocabularies import Vocabulary
 
-QUARTERS_PER_TOKEN = (
-    4  # quarters of a token are added up, so that nothing is rounded before the end
-)
+QUARTERS_PER_TOKEN = 4  # quarters are added up, so that nothing is rounded before the end
 
 # Quarters of a token per character, by its length in UTF-8, because vocabularies are built from
 # bytes. English averages four ASCII characters a token; Latin with accents, Cyrillic, Greek,
@@ -25,12 +23,10 @@ PER_ATTACHMENT = image_tokens.ASSUMED_IMAGE_TOKENS
 TEXT_FIELDS = ("messages", "input", "prompt", "suffix", "system", "instructions")
 SCHEMA_FIELDS = ("tools", "functions", "response_format", "text")
 ATTACHMENT_TYPES = frozenset(
-    {
-        *("image_url", "input_image", "image", "input_audio", "audio_url", "video_url"),
-        *("input_file", "file", "document"),
-    }
+    {"image_url", "input_image", "image", "input_audio", "audio_url", "video_url"}
+    | {"input_file", "file", "document"}
 )
-FIELDS_WITHOUT_TEXT = frozenset({"role", "type", "id", "tool_call_id", "call_id", "cache_control"})
+TEXTLESS_FIELDS = frozenset({"role", "type", "id", "tool_call_id", "call_id", "cache_control"})
 TEXT_HOLDERS = frozenset({str, list, dict})
 CHAT_URLS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
 
@@ -98,9 +94,7 @@ def _values(body: Mapping[str, Any]) -> Iterator[object]:
             if isinstance(kind, str) and kind in ATTACHMENT_TYPES:
                 yield Attachment(value)
             else:
-                stack.extend(
-                    part for name, part in value.items() if name not in FIELDS_WITHOUT_TEXT
-                )
+                stack.extend(part for name, part in value.items() if name not in TEXTLESS_FIELDS)
         elif isinstance(value, list):
             if TEXT_HOLDERS.isdisjoint(map(type, value)):
                 yield TokenIds(len(value) - value.count(None))
