@@ -541,7 +541,7 @@ def test_a_provider_batch_that_stops_while_its_batch_is_cancelled_waits_for_nobo
     assert make_due(provider_batch).status == Status.CANCELLED
 
 
-def two_parts(provider: Provider) -> tuple[Batch, ProviderBatch, ProviderBatch]:
+def two_provider_batches(provider: Provider) -> tuple[Batch, ProviderBatch, ProviderBatch]:
     """A batch of two provider batches ready to be sent; the second needs attention."""
     user = make_user()
     project = make_project(user, connection=make_connection(max_requests=2))
@@ -558,7 +558,7 @@ def two_parts(provider: Provider) -> tuple[Batch, ProviderBatch, ProviderBatch]:
 def test_a_batch_with_another_provider_batch_already_sent_stays_with_its_key(
     provider: Provider,
 ) -> None:
-    batch, first, second = two_parts(provider)
+    batch, first, second = two_provider_batches(provider)
     assert run_step(first).status == Status.RUNNING
     before, other = batch.key, make_key(batch.created_by, batch.connection)
 
@@ -572,7 +572,7 @@ def test_a_batch_with_another_provider_batch_already_sent_stays_with_its_key(
 def test_a_provider_batch_on_its_way_with_the_old_key_sends_its_file_with_the_new_one(
     provider: Provider,
 ) -> None:
-    batch, first, _ = two_parts(provider)
+    batch, first, _ = two_provider_batches(provider)
     other = make_key(batch.created_by, batch.connection)
 
     def change_key(call: str, _: httpx.Request) -> None:

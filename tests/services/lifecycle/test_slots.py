@@ -1,6 +1,5 @@
 """Assign a limited number of slots: the order, the waiting, and what people read."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import connection as database
 from django.utils import timezone
 
 from batchapp import tasks
@@ -26,7 +24,7 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
-from tests.steps import make_due, run_step, run_steps
+from tests.steps import make_due, race, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
 Status = ProviderBatch.Status
@@ -425,26 +423,16 @@ def test_however_many_workers_ask_at_once_no_slot_is_assigned_twice() -> None:
     connection = make_connection(max_active=3)
     for _ in range(3):
         wait_at(make_project(connection=connection), 3)
-    racers = 6
-    start = threading.Barrier(racers)
-    admitted: list[ProviderBatch] = []
+    assigned: list[ProviderBatch] = []
 
-    def race() -> None:
-        try:
-            start.wait()
-            admitted.extend(slots.assign_free_slots(Connection.objects.get(pk=connection.pk)))
-        finally:
-            database.close()
+    def assign() -> None:
+        assigned.extend(slots.assign_free_slots(Connection.objects.get(pk=connection.pk)))
 
-    threads = [threading.Thread(target=race) for _ in range(racers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    race(*[assign] * 6)
 
-    assert len(admitted) == len({row.pk for row in admitted}) == 3
+    assert len(assigned) == len({row.pk for row in assigned}) == 3
     assert used_slots(connection) == 3
-    assert len({row.batch.project_id for row in admitted}) == 3
+    assert len({row.batch.project_id for row in assigned}) == 3
 
 
 def test_a_batch_whose_results_wait_for_a_person_uses_no_slot(

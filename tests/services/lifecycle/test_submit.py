@@ -43,6 +43,23 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
 
 
+def lose_create(provider: Provider, provider_batch: ProviderBatch) -> None:
+    """Create a batch that is not confirmed and not listed, and let its grace period end."""
+    provider.after = lose_reply("POST /v1/batches")
+    submit(provider_batch)
+    provider.after = lambda *_: None
+    provider.hidden = set(provider.batches)
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+
+
+def lose_two_creates(provider: Provider, provider_batch: ProviderBatch) -> None:
+    """Create two batches that are not confirmed, and list them only now."""
+    lose_create(provider, provider_batch)
+    provider.after = lose_reply("POST /v1/batches")
+    submit(provider_batch)
+    provider.hidden = set()
+
+
 def test_a_provider_batch_is_uploaded_and_created_once_and_runs(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
@@ -119,12 +136,7 @@ def test_a_503_after_the_create_is_looked_for_before_anything_is_repeated(
 def test_of_two_batches_with_our_token_the_older_is_kept(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    provider.after = lose_reply("POST /v1/batches")
-    submit(waiting)
-    provider.hidden = set(provider.batches)
-    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    submit(waiting)  # the grace is over and nothing is listed: a second batch is created
-    provider.hidden = set()
+    lose_two_creates(provider, waiting)
 
     provider_batch = submit(waiting)
 
@@ -320,11 +332,7 @@ def test_messages_that_piled_up_bring_no_row_forward(
 def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    provider.after = lose_reply("POST /v1/batches")
-    submit(waiting)
-    provider.after = lambda *_: None
-    provider.hidden = set(provider.batches)
-    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    lose_create(provider, waiting)
     provider_batch = submit(waiting)
     assert provider_batch.status == Status.RUNNING
     provider.hidden = set()
@@ -340,11 +348,8 @@ def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
 def test_a_duplicate_that_appears_after_the_end_is_cancelled(
     provider: Provider, waiting: ProviderBatch, somebody: str
 ) -> None:
-    provider.after = lose_reply("POST /v1/batches")
-    submit(waiting)
-    provider.after = lambda *_: None
-    (late,) = provider.hidden = set(provider.batches)
-    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    lose_create(provider, waiting)
+    (late,) = provider.hidden
     provider_batch = submit(waiting)
     active = provider.batches[provider_batch.remote_id]
     provider.contents[active["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]
@@ -372,12 +377,7 @@ def test_a_duplicate_that_appears_after_the_end_is_cancelled(
 def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
     provider: Provider, waiting: ProviderBatch, status: int
 ) -> None:
-    provider.after = lose_reply("POST /v1/batches")
-    submit(waiting)
-    provider.hidden = set(provider.batches)
-    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    submit(waiting)
-    provider.hidden = set()
+    lose_two_creates(provider, waiting)
     refusal = httpx.Response(status, text="Cannot cancel it")
     provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
 
@@ -391,12 +391,7 @@ def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
 def test_of_two_batches_one_that_failed_before_it_ran_is_not_kept(
     provider: Provider, waiting: ProviderBatch
 ) -> None:
-    provider.after = lose_reply("POST /v1/batches")
-    submit(waiting)
-    provider.hidden = set(provider.batches)
-    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
-    submit(waiting)
-    provider.hidden = set()
+    lose_two_creates(provider, waiting)
     failed, running = provider.batches.values()
     failed["status"] = "failed"
 
@@ -540,11 +535,7 @@ def test_what_cannot_even_be_sent_can_still_be_cancelled(waiting: ProviderBatch)
 def test_a_refused_second_create_does_not_clear_the_doubt_about_the_first(
     provider: Provider, waiting: ProviderBatch, refusal: httpx.Response
 ) -> None:
-    provider.after = lose_reply("POST /v1/batches")
-    submit(waiting)
-    provider.after = lambda *_: None
-    provider.hidden = set(provider.batches)
-    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+    lose_create(provider, waiting)
     provider.before = lambda call, _: refusal if call == "POST /v1/batches" else None
     provider_batch = submit(waiting)
     provider.before = lambda *_: None
