@@ -10,7 +10,7 @@ from batchapp.domain.tables.row_requests import PromptSettings, build_request_li
 from tests.domain.request_lines import codes, make_file
 
 ROW = {"name": "Ada", "text": "{name} {0} }{", "a.b": "dotted", "a b": "spaced", "id": "x-1"}
-RECIPE = PromptSettings(model="m", prompt="Summarise: {text}", max_tokens=50)
+SETTINGS = PromptSettings(model="m", prompt="Summarise: {text}", max_tokens=50)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_a_request_has_the_values_of_the_settings():
 
 
 def test_rows_are_numbered_when_no_column_names_them():
-    assert json.loads(build_request_line(1, ROW, RECIPE))["custom_id"] == "row-00001"
-    assert json.loads(build_request_line(123_456, ROW, RECIPE))["custom_id"] == "row-123456"
+    assert json.loads(build_request_line(1, ROW, SETTINGS))["custom_id"] == "row-00001"
+    assert json.loads(build_request_line(123_456, ROW, SETTINGS))["custom_id"] == "row-123456"
 
 
 def test_an_image_column_adds_an_image():

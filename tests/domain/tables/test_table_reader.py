@@ -19,10 +19,10 @@ from batchapp.domain.tables.table_reader import ReadOptions, Table
 
 
 def read(
-    content: str | bytes, asked: ReadOptions = table_reader.DETECT_ALL
+    content: str | bytes, options: ReadOptions = table_reader.DETECT_ALL
 ) -> tuple[Table, list[list[str]]]:
     data = content.encode() if isinstance(content, str) else content
-    table = table_reader.read_table(io.BytesIO(data), asked)
+    table = table_reader.read_table(io.BytesIO(data), options)
     return table, list(table)
 
 
@@ -30,9 +30,9 @@ def workbook(rows: Iterable[Iterable[Any]], **sheets: Iterable[Iterable[Any]]) -
     book = Workbook()
     for row in rows:
         book.active.append(list(row))
-    for title, others in sheets.items():
+    for title, sheet_rows in sheets.items():
         sheet = book.create_sheet(title)
-        for row in others:
+        for row in sheet_rows:
             sheet.append(list(row))
     content = io.BytesIO()
     book.save(content)
