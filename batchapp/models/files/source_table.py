@@ -18,6 +18,7 @@ from batchapp.models.files.upload import Upload
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 
+PROGRESS_ROWS = 500  # rows between two updates of the progress
 RETENTION = timedelta(days=7)  # of an unused table; its files stay, and it can be sent again
 
 

@@ -6,7 +6,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
 from django.conf import settings
@@ -25,6 +25,8 @@ CHUNK_BYTES = 1024 * 1024
 PROGRESS_SECONDS = 0.5  # between two updates of the progress that a polling page shows
 NAME_LENGTH = 255  # characters
 ENDING = ".jsonl"
+
+Fields = TypeVar("Fields")
 
 
 class UploadQuerySet(LeasedRowQuerySet["Upload"]):
@@ -62,6 +64,13 @@ def numbered_name(stem: str, mark: str, number: int) -> str:
     """Return ``stem`` with ``mark`` behind it, and with ``number`` from the second file on."""
     mark += ENDING if number == 1 else f"-{number}{ENDING}"
     return f"{stem[: NAME_LENGTH - len(mark)]}{mark}"
+
+
+def _converted(fields: Any, kind: type[Fields]) -> Fields | None:
+    try:
+        return msgspec.convert(fields, kind) if fields else None
+    except msgspec.ValidationError:  # written by another version of the portal
+        return None
 
 
 class Upload(LeasedRow):
@@ -127,22 +136,12 @@ class Upload(LeasedRow):
     @property
     def correction(self) -> Correction | None:
         """Return how this file is corrected from another; None for any other kind of file."""
-        if not self.correction_fields:
-            return None
-        try:
-            return msgspec.convert(self.correction_fields, Correction)
-        except msgspec.ValidationError:  # written by another version of the portal
-            return None
+        return _converted(self.correction_fields, Correction)
 
     @property
     def retry_selection(self) -> Selection | None:
         """Return the requests of ``retry_of`` in this file; None for any other kind of file."""
-        if not self.selection:
-            return None
-        try:
-            return msgspec.convert(self.selection, Selection)
-        except msgspec.ValidationError:  # written by another version of the portal
-            return None
+        return _converted(self.selection, Selection)
 
     @property
     def lacks_content(self) -> bool:

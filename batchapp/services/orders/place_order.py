@@ -159,14 +159,12 @@ def _refuse_unseen(batch: Batch, shown_at: datetime) -> None:
 
 
 def _refuse_fallback(connection: Connection, window: str, fallback: str) -> None:
-    if not fallback:
-        return
-    if fallback not in connection.windows:
+    if fallback and fallback not in connection.windows:
         raise Refused(
             f"{connection} does not offer the {fallback} window to fall back to. "
             f"Choose one of: {', '.join(connection.windows)}."
         )
-    if not is_longer(fallback, window):
+    if fallback and not is_longer(fallback, window):
         raise Refused(f"A fallback window must be longer than {window}.")
 
 

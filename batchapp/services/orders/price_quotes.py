@@ -27,7 +27,7 @@ def quote(
     input.
     """
     estimates = {}
-    for window, rows in connection.prices.matched(report.models, windows, at).items():
+    for window, rows in connection.prices.match_models(report.models, windows, at).items():
         prices = {model: _unit_price(row) for model, row in rows.items()}
         estimates[window] = estimate(report.models, prices, window, histories)
     return estimates

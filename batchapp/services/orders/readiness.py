@@ -13,7 +13,7 @@ from batchapp.domain.request_files import check_file
 from batchapp.models import REALTIME, Connection, Upload
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import (
-    ABOUT_KEYS,
+    KEY_REASONS,
     ProviderError,
     ProviderRejected,
     ProviderUnavailable,
@@ -98,7 +98,7 @@ def _provider_checks(
 
 def _refused(connection: Connection, exc: ProviderRejected) -> Check:
     said = f" ({connection} said: {exc.message})" if exc.message else ""
-    if exc.reason in ABOUT_KEYS:
+    if exc.reason in KEY_REASONS:
         text = f"{connection} refuses the key. Choose another one, or replace it.{said}"
         return Check(Level.BLOCKER, text)
     text = f"{connection} does not say which models it offers, so they were not checked.{said}"

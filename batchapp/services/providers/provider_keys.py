@@ -79,17 +79,13 @@ def test_key(key: ProviderKey, provider: ProviderClient) -> int:
 
 def record_success(key: ProviderKey) -> None:
     """Record that the provider has just accepted ``key``."""
-    _record(key, is_refused=False, trouble="")
+    record_trouble(key, "", is_refused=False)
 
 
 def record_trouble(key: ProviderKey, trouble: str, *, is_refused: bool) -> None:
     """Record a failure as a sentence; ``is_refused`` if the provider refused the key itself."""
-    _record(key, is_refused=is_refused, trouble=trouble)
-
-
-def _record(key: ProviderKey, *, is_refused: bool, trouble: str) -> None:
-    # Only if the secret is still the tested one: it may have been replaced meanwhile.
     key.tried_at, key.is_refused, key.trouble = timezone.now(), is_refused, trouble
+    # Only if the secret is still the tested one: it may have been replaced meanwhile.
     ProviderKey.objects.filter(pk=key.pk, ciphertext=key.ciphertext).update(
         tried_at=key.tried_at, is_refused=is_refused, trouble=trouble
     )

@@ -26,11 +26,11 @@ from batchapp.models import (
     Upload,
     User,
 )
+from batchapp.models.files.source_table import PROGRESS_ROWS
 from batchapp.models.files.upload import ENDING, NAME_LENGTH
 
 QUICK_ROWS = 2_000  # largest table whose file is created while the person waits
 MAX_FINDINGS = 100  # findings that are stored; the total counts all of them
-PROGRESS_ROWS = 500  # rows between two updates of the progress
 
 # The fields of a table whose findings are cleared before the next run.
 NO_FINDINGS: dict[str, Any] = {"findings": [], "finding_total": 0, "error": ""}

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbooks
-from batchapp.domain.tables.table_reader import ReadOptions, TableError
+from batchapp.domain.tables.table_error import TableError
+from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
-from batchapp.models.files.source_table import RETENTION
+from batchapp.models.files.source_table import PROGRESS_ROWS, RETENTION
 from batchapp.models.files.upload import NAME_LENGTH
 
 MAX_TABLE_MIB = 100  # as sent; the rows of a workbook may take several times as much
@@ -24,7 +25,6 @@ QUICK_BYTES = {"text": 2 * 1024 * 1024, "workbook": 64 * 1024}
 QUICK_UNPACKED_BYTES = 1024 * 1024  # likewise; a workbook may be packed to a thousandth
 
 SILENT_LEASES = 5  # a workbook reports no progress until all its texts are read
-PROGRESS_ROWS = 500  # rows between two updates of the progress
 
 
 class Refused(Exception):
@@ -51,7 +51,7 @@ def receive_table(
             f"A table may have {max_mib():,} MiB at most. Split it, or remove columns that no "
             "prompt needs."
         )
-    head = content.read(table_reader.SNIFFED)
+    head = content.read(table_reader.HEAD_BYTES)
     content.seek(0)
     try:
         table_reader.detect_kind(head)
@@ -84,7 +84,7 @@ def max_mib() -> int:
 def is_quick_to_read(table: SourceTable) -> bool:
     """Return True if a person can wait for ``read_table``."""
     with table.blob.open("rb") as blob:
-        kind = table_reader.detect_kind(blob.read(table_reader.SNIFFED))
+        kind = table_reader.detect_kind(blob.read(table_reader.HEAD_BYTES))
         is_quick = table.size <= QUICK_BYTES[kind]
         if is_quick and kind == "workbook":
             return workbooks.unpacked_size(cast(BinaryIO, blob.file)) <= QUICK_UNPACKED_BYTES

@@ -18,15 +18,15 @@ pytestmark = pytest.mark.django_db
 def test_a_fresh_portal_knows_doubleword_and_its_list_prices() -> None:
     doubleword = Connection.objects.get(name="Doubleword")
 
-    book = Price.objects.filter(connection=doubleword).match_models(
+    prices = Price.objects.filter(connection=doubleword).match_models(
         ["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8", "Qwen/Qwen3.5-4B", "nobody/knows"],
         ["realtime"],
         timezone.now(),
     )["realtime"]
 
-    price = book["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"]
+    price = prices["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"]
     assert (price.input_usd, price.output_usd) == (Decimal("0.16"), Decimal("0.80"))
-    assert list(book) == ["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"]  # one is not sold in realtime
+    assert list(prices) == ["Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"]  # one is not sold in realtime
     assert doubleword.prices.count() == 33
 
 
@@ -65,7 +65,7 @@ def test_two_prices_in_force_at_once_are_refused() -> None:
         duplicate.full_clean()
 
 
-def books(connection: Connection, *models: str, at: timedelta = timedelta()) -> dict[str, int]:
+def prices_of(connection: Connection, *models: str, at: timedelta = timedelta()) -> dict[str, int]:
     prices = connection.prices.match_models(models, ["24h"], timezone.now() + at)["24h"]
     return {model: int(price.input_usd) for model, price in prices.items()}
 
@@ -77,7 +77,7 @@ def test_an_exact_name_is_asked_first_then_the_longest_pattern(order: int) -> No
     for name, usd in names[::order]:
         make_price(connection, "24h", Decimal(usd), Decimal(1), model=name)
 
-    prices = books(connection, "Qwen/A-FP8", "Qwen/B-FP8", "Qwen/B", "other", MODEL)
+    prices = prices_of(connection, "Qwen/A-FP8", "Qwen/B-FP8", "Qwen/B", "other", MODEL)
 
     assert prices == {
         "Qwen/A-FP8": 40,
@@ -110,16 +110,16 @@ def test_a_pattern_counts_only_while_it_is_in_force_and_only_at_its_connection()
     later = make_price(connection, "24h", Decimal(9), Decimal(1), model="Qwen/*")
     Price.objects.filter(pk=later.pk).update(effective_from=timezone.now() + timedelta(days=1))
 
-    assert books(connection, "Qwen/B") == {}
-    assert books(connection, "Qwen/B", at=timedelta(days=2)) == {"Qwen/B": 9}
-    assert books(row.connection, "Qwen/B") == {"Qwen/B": 1}
+    assert prices_of(connection, "Qwen/B") == {}
+    assert prices_of(connection, "Qwen/B", at=timedelta(days=2)) == {"Qwen/B": 9}
+    assert prices_of(row.connection, "Qwen/B") == {"Qwen/B": 1}
 
 
 def test_case_counts_on_every_database() -> None:
     connection = make_connection()
     make_price(connection, "24h", Decimal(9), Decimal(1), model="Qwen/*")
 
-    assert books(connection, "qwen/B") == {}
+    assert prices_of(connection, "qwen/B") == {}
 
 
 def test_patterns_that_nothing_decides_between_are_refused() -> None:

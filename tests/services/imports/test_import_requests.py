@@ -1,4 +1,4 @@
-"""Batches that were made elsewhere: brought in once, then like any other."""
+"""Batches that were created outside the portal are imported once, then like any other."""
 
 import threading
 import uuid
@@ -103,7 +103,7 @@ def batch_of(batch_import: BatchImport) -> Batch:
     return batch_import.batch
 
 
-def test_a_completed_batch_is_brought_in_with_its_results_and_its_cost(
+def test_a_completed_batch_is_imported_with_its_results_and_its_cost(
     provider: Provider, begin: Callable[[str], BatchImport], user: User
 ) -> None:
     remote = provider.run(request_file(3), name="by hand.jsonl", completion_window="1h")
@@ -159,7 +159,7 @@ def test_of_a_cancelled_batch_what_was_answered_is_kept(
     assert batch.results.get(custom_id="row-1").outcome == Outcome.CANCELLED
 
 
-def test_one_that_failed_before_anything_ran_ends_as_failed(
+def test_a_batch_that_failed_before_anything_ran_ends_as_failed(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     batch = batch_of(import_batch(begin(provider.run(request_file(2), status="failed"))))
@@ -179,7 +179,7 @@ def test_a_batch_that_is_running_can_be_cancelled_like_any_other(
     assert provider.batches[remote]["status"] == "cancelled"
 
 
-def test_prices_are_those_of_the_time_when_it_was_made(
+def test_prices_are_those_of_the_time_when_the_batch_was_created(
     provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
     remote = provider.run(request_file(2))
@@ -207,15 +207,15 @@ def test_a_window_that_the_connection_does_not_offer_is_kept_without_a_price(
 def test_what_the_provider_adds_to_the_metadata_says_nothing_here(
     provider: Provider, begin: Callable[[str], BatchImport], user: User
 ) -> None:
-    told = {"context_name": "Another team", "created_by_email": "eve@example.com"}
+    metadata = {"context_name": "Another team", "created_by_email": "eve@example.com"}
 
-    batch = batch_of(import_batch(begin(provider.run(request_file(2), metadata=told))))
+    batch = batch_of(import_batch(begin(provider.run(request_file(2), metadata=metadata))))
 
     assert (batch.name, batch.created_by) == ("elsewhere", user)
     assert "Another" not in "".join(batch.events.values_list("text", flat=True))
 
 
-def test_asking_twice_brings_it_in_once(
+def test_two_requests_import_a_batch_once(
     provider: Provider,
     begin: Callable[[str], BatchImport],
     project: Project,
@@ -248,7 +248,7 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
     assert (begun.batch_imports, begun.ids_in_portal) == ([], [remote])
 
 
-def test_what_another_project_failed_to_bring_in_is_not_in_the_way(
+def test_a_failed_import_of_another_project_is_not_in_the_way(
     provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
     import_requests.fail_import(begin(remote := provider.run(request_file(2))), "No.")
@@ -281,7 +281,7 @@ def test_a_batch_that_the_portal_sent_itself_is_here_already(
     assert (offered.rows, offered.left_out) == ([], 1)
 
 
-def test_a_batch_whose_confirmation_is_still_looked_for_is_not_brought_in_beside_it(
+def test_a_batch_whose_confirmation_is_still_searched_for_is_not_imported(
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
     provider_batch = make_batch(project, user, key=key).provider_batches.get()
@@ -355,7 +355,7 @@ def test_of_two_connections_that_ask_at_the_same_instant_one_gets_it(
 
 @pytest.mark.parametrize("change", [{}, {"role": "viewer"}])
 @pytest.mark.parametrize("steps", [0, 1])
-def test_of_somebody_who_left_the_project_nothing_is_brought_in(
+def test_nothing_is_imported_for_a_person_who_left_the_project(
     provider: Provider,
     begin: Callable[[str], BatchImport],
     project: Project,
@@ -380,7 +380,7 @@ def test_of_somebody_who_left_the_project_nothing_is_brought_in(
     assert provider.calls == []
 
 
-def test_a_second_batch_that_was_brought_in_is_not_cancelled_with_the_first_one_reopened(
+def test_a_second_imported_batch_is_not_cancelled_when_the_first_is_retried_in_place(
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
     provider_batch = ProviderBatch.objects.get(batch=make_batch(project, user, key=key))
@@ -471,7 +471,7 @@ def overfull(provider: Provider) -> str:
     return provider.run(request_file(4), request_counts={"total": 3, "completed": 0, "failed": 0})
 
 
-def with_twins(provider: Provider) -> str:
+def with_duplicate_ids(provider: Provider) -> str:
     return provider.run("\n".join([request_line(1), request_line(1)]).encode())
 
 
@@ -489,7 +489,7 @@ def with_an_odd_request(provider: Provider) -> str:
         (larger_than_it_said, "larger than the portal takes"),
         (cut_short, "counts 3 requests in this batch, but sent 2"),
         (overfull, "counts 3 requests in this batch, but sent 4"),
-        (with_twins, "have the same custom_id"),
+        (with_duplicate_ids, "have the same custom_id"),
         (with_an_odd_request, "the check here finds errors in it"),
     ],
 )
@@ -527,7 +527,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_later(
     assert batch_of(import_batch(batch_import))
 
 
-def test_a_refused_key_is_told_of_here_and_at_the_key(
+def test_a_refused_key_is_reported_at_the_import_and_at_the_key(
     provider: Provider, begin: Callable[[str], BatchImport], key: ProviderKey
 ) -> None:
     batch_import = begin(provider.run(request_file(2)))
@@ -541,7 +541,7 @@ def test_a_refused_key_is_told_of_here_and_at_the_key(
     assert key.is_refused
 
 
-def test_a_key_that_was_removed_meanwhile_is_told_of(
+def test_a_key_that_was_removed_meanwhile_is_reported(
     provider: Provider, begin: Callable[[str], BatchImport], key: ProviderKey
 ) -> None:
     batch_import = begin(provider.run(request_file(2)))
@@ -557,7 +557,7 @@ def test_a_key_that_was_removed_meanwhile_is_told_of(
 
 
 @pytest.mark.parametrize(
-    ("room", "name"),
+    ("module", "name"),
     [
         (upload_intake, "receive_file"),
         (import_requests, "attach_file"),
@@ -570,18 +570,18 @@ def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
     provider: Provider,
     begin: Callable[[str], BatchImport],
     monkeypatch: pytest.MonkeyPatch,
-    room: Any,
+    module: Any,
     name: str,
 ) -> None:
     batch_import = begin(provider.run(request_file(2)))
-    whole = getattr(room, name)
+    original = getattr(module, name)
 
     def dies(*args: Any, **kwargs: Any) -> None:
-        whole(*args, **kwargs)
+        original(*args, **kwargs)
         raise ZeroDivisionError
 
     with monkeypatch.context() as dying:
-        dying.setattr(room, name, dies)
+        dying.setattr(module, name, dies)
         with pytest.raises(ZeroDivisionError):
             import_batch(batch_import)
 
@@ -592,7 +592,7 @@ def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
     assert batch.events.count() == 1
 
 
-def test_one_that_kills_its_workers_is_given_up_with_a_sentence(
+def test_an_import_that_kills_its_workers_is_given_up_with_a_sentence(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     batch_import = begin(provider.run(request_file(2)))
@@ -604,7 +604,7 @@ def test_one_that_kills_its_workers_is_given_up_with_a_sentence(
     assert "broke off several times" in batch_import.trouble
 
 
-def test_a_file_that_was_deleted_here_meanwhile_is_told_of_and_fetched_again(
+def test_a_file_that_was_deleted_here_meanwhile_is_reported_and_fetched_again(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     batch_import = step(begin(provider.run(request_file(2))))

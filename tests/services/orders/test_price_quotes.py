@@ -37,11 +37,11 @@ def run(project: Project, tokens: int, *, user: User | None = None, limit: int =
 def lines(limit: int = 100) -> bytes:
     """Three requests; another limit is another shape."""
     body = {"model": MODEL, "max_tokens": limit}
-    asked = [
+    requests = [
         request_line(n, body=body | {"messages": [{"role": "user", "content": f"Why {n}?"}]})
         for n in (1, 2, 3)
     ]
-    return "\n".join(asked).encode()
+    return "\n".join(requests).encode()
 
 
 def learnt(upload: Upload, user: User) -> History | None:
@@ -149,10 +149,10 @@ def test_nothing_is_learnt_from_what_was_broken_off_or_told_no_tokens(
 def test_answers_without_a_token_count_do_not_make_the_others_shorter(
     project: Project, upload: Upload, user: User
 ) -> None:
-    told = [answer_line(n, tokens=(10, 50)) for n in (1, 2)]
+    answers = [answer_line(n, tokens=(10, 50)) for n in (1, 2)]
     finish(
         make_batch(project, upload=upload),
-        [*told, answer_line(3).replace(b'"usage"', b'"other"')],
+        [*answers, answer_line(3).replace(b'"usage"', b'"other"')],
     )
 
     history = learnt(upload, user)
@@ -190,8 +190,8 @@ def test_only_the_newest_fifty_are_learnt_from_in_one_query(
 def test_a_file_of_many_models_takes_one_query_too(
     project: Project, user: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    asked = [request_line(number, model=f"m{number}") for number in range(40)]
-    upload = make_upload(project, user, content="\n".join(asked).encode())
+    requests = [request_line(number, model=f"m{number}") for number in range(40)]
+    upload = make_upload(project, user, content="\n".join(requests).encode())
     report = upload.report
     assert report
 

@@ -1,4 +1,4 @@
-"""Ready to run? What the provider is asked, and what is said of its answers."""
+"""The provider is asked whether a batch would run."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def balance(amount: object) -> httpx.Response:
     return httpx.Response(200, json={"credit_balance": amount})
 
 
-def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Check]:
+def check_all(upload: Upload, provider: Provider, window: str = "24h") -> list[Check]:
     report, connection = upload.report, upload.project.connection
     assert report
     windows = [*connection.windows, REALTIME, window]
@@ -54,22 +54,22 @@ def look(upload: Upload, provider: Provider, window: str = "24h") -> list[Check]
         return readiness.check_readiness(upload, provider_api, quotes, window)
 
 
-def marks(lines: list[Check]) -> list[Level]:
+def levels(lines: list[Check]) -> list[Level]:
     return [line.level for line in lines]
 
 
-def told(lines: list[Check]) -> str:
+def texts(lines: list[Check]) -> str:
     return " ".join(line.text for line in lines)
 
 
-def test_all_is_fine_when_all_is_fine(upload: Upload) -> None:
-    lines = look(upload, provider_of())
+def test_all_checks_pass_if_nothing_is_in_the_way(upload: Upload) -> None:
+    lines = check_all(upload, provider_of())
 
-    assert marks(lines) == [Level.PASSED] * 4
-    assert "takes the key" in told(lines)
-    assert f"offers {MODEL}" in told(lines)
-    assert "The account has $100.00: enough" in told(lines)
-    assert "The 24h window is on offer here. That is this portal's own setting." in told(lines)
+    assert levels(lines) == [Level.PASSED] * 4
+    assert "takes the key" in texts(lines)
+    assert f"offers {MODEL}" in texts(lines)
+    assert "The account has $100.00: enough" in texts(lines)
+    assert "The 24h window is on offer here. That is this portal's own setting." in texts(lines)
 
 
 def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
@@ -78,7 +78,7 @@ def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
     near = MODEL.replace("30B", "30b")
     offered = httpx.Response(200, json={"data": [{"id": near}, {"id": "gpt"}]})
 
-    lines = look(upload, provider_of(models=offered))
+    lines = check_all(upload, provider_of(models=offered))
 
     (line,) = [line for line in lines if line.level is Level.IMPOSSIBLE]
     assert f"does not offer {MODEL} to this key. Is it {near}?" in line.text
@@ -91,16 +91,16 @@ def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
 def test_a_provider_that_lists_no_models_stands_in_nobodys_way(
     upload: Upload, answer: httpx.Response
 ) -> None:
-    lines = look(upload, provider_of(models=answer))
+    lines = check_all(upload, provider_of(models=answer))
 
-    assert Level.WARNING in marks(lines)
-    assert not {Level.BLOCKER, Level.IMPOSSIBLE} & set(marks(lines))
+    assert Level.WARNING in levels(lines)
+    assert not {Level.BLOCKER, Level.IMPOSSIBLE} & set(levels(lines))
 
 
 def test_a_refused_key_stops_and_nothing_more_is_asked(upload: Upload) -> None:
     provider = provider_of(models=httpx.Response(401, text="Authentication required"))
 
-    lines = look(upload, provider)
+    lines = check_all(upload, provider)
 
     assert lines[0].level is Level.BLOCKER
     assert "refuses the key. Choose another one" in lines[0].text
@@ -115,7 +115,7 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
     provider = Provider()
     provider.before = silent
 
-    lines = look(upload, provider)
+    lines = check_all(upload, provider)
 
     assert lines[0].level is Level.WARNING
     assert "the portal keeps trying" in lines[0].text
@@ -123,7 +123,7 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
 
 
 @pytest.mark.parametrize(
-    ("amount", "mark", "said"),
+    ("amount", "level", "text"),
     [
         ("-3.5", Level.BLOCKER, "has -$3.50: requests would fail"),
         (0, Level.BLOCKER, "has $0.00: requests would fail"),
@@ -137,7 +137,7 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
     ],
 )
 def test_the_balance_is_held_against_the_estimate(
-    upload: Upload, amount: Any, mark: Level, said: str
+    upload: Upload, amount: Any, level: Level, text: str
 ) -> None:
     report = upload.report
     assert report
@@ -149,13 +149,15 @@ def test_the_balance_is_held_against_the_estimate(
     with provider_of(balance=balance(amount)).client() as provider_api:
         lines = readiness.check_readiness(upload, provider_api, quotes, "24h")
 
-    assert [line.level for line in lines if said in line.text] == [mark]
+    assert [line.level for line in lines if text in line.text] == [level]
 
 
-def test_a_key_that_may_not_see_the_balance_is_no_fault(upload: Upload) -> None:
-    lines = look(upload, provider_of(balance=httpx.Response(401, text="Authentication required")))
+def test_a_key_that_may_not_see_the_balance_is_only_a_hint(upload: Upload) -> None:
+    lines = check_all(
+        upload, provider_of(balance=httpx.Response(401, text="Authentication required"))
+    )
 
-    assert marks(lines) == [Level.PASSED, Level.PASSED, Level.HINT, Level.PASSED]
+    assert levels(lines) == [Level.PASSED, Level.PASSED, Level.HINT, Level.PASSED]
 
 
 def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: Upload) -> None:
@@ -169,13 +171,13 @@ def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: U
     with batches.client() as provider_api, management.client() as platform:
         lines = readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
 
-    assert "The account behind the platform key has -$1.00: requests would fail." in told(lines)
+    assert "The account behind the platform key has -$1.00: requests would fail." in texts(lines)
     assert (batches.calls, management.calls) == ([MODELS], [BALANCE, TARIFFS])
-    assert Level.BLOCKER in marks(lines)
+    assert Level.BLOCKER in levels(lines)
 
 
 @pytest.mark.parametrize(
-    ("windows", "mark", "said"),
+    ("windows", "level", "text"),
     [
         (["1h", "24h"], Level.PASSED, "offers the 24h window."),
         (
@@ -187,7 +189,7 @@ def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: U
     ],
 )
 def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
-    upload: Upload, windows: list[str] | None, mark: Level, said: str
+    upload: Upload, windows: list[str] | None, level: Level, text: str
 ) -> None:
     report, connection = upload.report, upload.project.connection
     assert report
@@ -200,7 +202,7 @@ def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
     with provider_of().client() as provider_api, provider_of(tariffs=answer).client() as platform:
         lines = readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
 
-    assert [line.level for line in lines if said in line.text] == [mark]
+    assert [line.level for line in lines if text in line.text] == [level]
 
 
 def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -> None:
@@ -220,45 +222,45 @@ def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -
 
 def test_a_model_without_a_price_can_be_set_on_the_files_page(upload: Upload) -> None:
     offered = httpx.Response(200, json={"data": [{"id": "another"}]})
-    assert "Correct the model in the file" in told(look(upload, provider_of(models=offered)))
+    assert "Correct the model in the file" in texts(check_all(upload, provider_of(models=offered)))
 
     upload.project.connection.prices.all().delete()
 
-    assert "Set another model, on the file's page or in the file itself, or choose a key" in told(
-        look(upload, provider_of(models=offered))
+    assert "Set another model, on the file's page or in the file itself, or choose a key" in texts(
+        check_all(upload, provider_of(models=offered))
     )
 
 
 def test_without_all_prices_no_balance_is_called_enough(upload: Upload) -> None:
     upload.project.connection.prices.all().delete()
 
-    lines = look(upload, provider_of())
+    lines = check_all(upload, provider_of())
 
-    assert "nobody knows whether that is enough" in told(lines)
-    assert Level.WARNING in marks(lines)
+    assert "nobody knows whether that is enough" in texts(lines)
+    assert Level.WARNING in levels(lines)
 
 
 def test_a_sandbox_is_not_asked_for_a_balance() -> None:
     sandbox = make_project(connection=make_connection(is_sandbox=True))
     provider = provider_of()
 
-    look(make_upload(sandbox, content=named()), provider)
+    check_all(make_upload(sandbox, content=named()), provider)
 
     assert provider.calls == [MODELS]
 
 
 def test_a_window_that_is_not_on_offer_cannot_run(upload: Upload) -> None:
-    lines = look(upload, provider_of(), "7d")
+    lines = check_all(upload, provider_of(), "7d")
 
-    assert "The 7d window is not on offer. Choose one of: 24h, 1h." in told(lines)
-    assert Level.IMPOSSIBLE in marks(lines)
+    assert "The 7d window is not on offer. Choose one of: 24h, 1h." in texts(lines)
+    assert Level.IMPOSSIBLE in levels(lines)
 
 
-def test_advice_is_information() -> None:
+def test_improvements_are_hints() -> None:
     connection = make_connection(max_requests=2)
     upload = make_upload(make_project(connection=connection))
 
-    advice = [line for line in look(upload, provider_of(), "1h") if line.level is Level.HINT]
+    advice = [line for line in check_all(upload, provider_of(), "1h") if line.level is Level.HINT]
 
     assert len(advice) == 3
     assert "The custom_ids only count (“row-1”)" in advice[0].text
@@ -266,7 +268,7 @@ def test_advice_is_information() -> None:
     assert f"as 2 provider batches, since {connection} takes 2 requests a file" in advice[2].text
 
 
-def test_bytes_that_are_gone_are_no_advice(upload: Upload) -> None:
+def test_deleted_bytes_give_no_hint(upload: Upload) -> None:
     upload.blob.delete(save=False)
 
-    assert Level.PASSED in marks(look(upload, provider_of()))
+    assert Level.PASSED in levels(check_all(upload, provider_of()))

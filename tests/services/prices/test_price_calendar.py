@@ -22,12 +22,12 @@ def price() -> Price:
     return make_connection().prices.get(window="24h")
 
 
-def course(price: Price) -> price_calendar.Succession:
+def succession_of(price: Price) -> price_calendar.Succession:
     price.refresh_from_db()
     return price_calendar.find_successions([price])[price.pk]
 
 
-def ahead(connection: Connection):
+def upcoming(connection: Connection):
     return price_calendar.changes_ahead(connection.prices.all(), timezone.now())
 
 
@@ -43,39 +43,39 @@ def duplicate(price: Price, since: timedelta) -> Price:
 
 
 def test_a_price_without_end_has_nothing_to_tell(price: Price) -> None:
-    assert course(price) == price_calendar.Succession()
-    assert ahead(price.connection) == ([], [])
+    assert succession_of(price) == price_calendar.Succession()
+    assert upcoming(price.connection) == ([], [])
 
 
 def test_a_correction_follows_at_once(price: Price) -> None:
     later = price_table.correct(price, FIVE, since=timezone.now() + DAY)
 
-    found = course(price)
+    succession = succession_of(price)
 
-    assert (found.following, found.gap_from) == (later, None)
-    assert ahead(price.connection) == ([(later, price)], [])
+    assert (succession.following, succession.gap_from) == (later, None)
+    assert upcoming(price.connection) == ([(later, price)], [])
 
 
 def test_a_gap_until_the_next_price_is_seen(price: Price) -> None:
     price_table.end(price, timezone.now() + DAY)
     later = duplicate(price, 2 * DAY)
 
-    found = course(price)
+    succession = succession_of(price)
 
-    assert (found.gap_from, found.gap_to) == (price.effective_to, later.effective_from)
-    assert ahead(price.connection) == ([(later, None)], [price])
+    assert (succession.gap_from, succession.gap_to) == (price.effective_to, later.effective_from)
+    assert upcoming(price.connection) == ([(later, None)], [price])
 
 
 def test_an_end_that_nothing_follows_is_seen(price: Price) -> None:
     price_table.end(price, timezone.now() + DAY)
 
-    found = course(price)
+    succession = succession_of(price)
 
-    assert (found.gap_from, found.gap_to) == (price.effective_to, None)
+    assert (succession.gap_from, succession.gap_to) == (price.effective_to, None)
 
 
 def test_an_overlap_that_got_past_the_page_is_seen(price: Price) -> None:
     later = duplicate(price, DAY)
 
-    assert course(price).overlaps
-    assert course(later).overlaps
+    assert succession_of(price).overlaps
+    assert succession_of(later).overlaps

@@ -1,4 +1,4 @@
-"""Whole price lists: compared first, then written in one go or not at all."""
+"""Price lists are compared first, then written at once or not at all."""
 
 import csv
 import io
@@ -46,18 +46,18 @@ def test_a_comparison_tells_all_that_a_list_would_change_and_writes_nothing(
 ) -> None:
     before = state(connection)
 
-    found = price_lists.compare(connection, LIST, timezone.now())
+    difference = price_lists.compare(connection, LIST, timezone.now())
 
-    assert [line.kind for line in found.new] == [("Qwen/*", "24h")]
-    ((old, line),) = found.changed
+    assert [line.kind for line in difference.new] == [("Qwen/*", "24h")]
+    ((old, line),) = difference.changed
     assert (old.input_usd, line.price.input) == (1, 5)
-    assert [row.window for row in found.unchanged] == ["1h"]
-    assert [row.window for row in found.missing] == [REALTIME]
-    assert found.bad == []
+    assert [row.window for row in difference.unchanged] == ["1h"]
+    assert [row.window for row in difference.missing] == [REALTIME]
+    assert difference.bad == []
     assert state(connection) == before
 
 
-def test_a_list_is_written_as_new_rows_and_what_it_leaves_out_stays(
+def test_a_list_is_written_as_new_rows_and_missing_prices_stay(
     connection: Connection,
 ) -> None:
     done = write(connection, LIST, source="CSV of today")
@@ -72,7 +72,7 @@ def test_a_list_is_written_as_new_rows_and_what_it_leaves_out_stays(
     assert connection.prices.get(window=REALTIME).effective_to is None
 
 
-def test_what_is_left_out_ends_only_if_that_was_asked_for(connection: Connection) -> None:
+def test_missing_prices_end_only_if_that_was_requested(connection: Connection) -> None:
     done = write(connection, LIST, ends_missing=True)
 
     assert connection.prices.get(window=REALTIME).effective_to == done.at
@@ -109,12 +109,11 @@ def test_announced_prices_still_take_over(connection: Connection) -> None:
 
     write(connection, LIST.replace(",5,6,", ",7,8,").replace("0.10,0", "0.20,0"))
 
-    books = connection.prices.match_models([MODEL, "Qwen/X"], ["24h"], timezone.now() + DAY)["24h"]
-    later = connection.prices.match_models([MODEL, "Qwen/X"], ["24h"], timezone.now() + 3 * DAY)[
-        "24h"
-    ]
-    assert (books[MODEL].input_usd, books["Qwen/X"].input_usd) == (7, Decimal("0.2"))
-    assert (later[MODEL].input_usd, later["Qwen/X"].input_usd) == (5, Decimal("0.1"))
+    def prices(at: timedelta) -> tuple[Decimal, Decimal]:
+        rows = connection.prices.match_models([MODEL, "Qwen/X"], ["24h"], timezone.now() + at)
+        return rows["24h"][MODEL].input_usd, rows["24h"]["Qwen/X"].input_usd
+
+    assert (prices(DAY), prices(3 * DAY)) == ((7, Decimal("0.2")), (5, Decimal("0.1")))
 
 
 def test_what_is_exported_is_imported_without_a_change(connection: Connection) -> None:
@@ -124,11 +123,11 @@ def test_what_is_exported_is_imported_without_a_change(connection: Connection) -
     price_table.end(connection.prices.get(model=MODEL, window=REALTIME), timezone.now() + DAY)
     text = exported(connection)
 
-    found = price_lists.compare(connection, text, timezone.now())
+    difference = price_lists.compare(connection, text, timezone.now())
 
-    assert (found.new, found.changed, found.missing, found.bad) == ([], [], [], [])
-    assert len(found.unchanged) == 10
-    assert found.skipped == 1
+    assert not [*difference.new, *difference.changed, *difference.missing, *difference.bad]
+    assert len(difference.unchanged) == 10
+    assert difference.skipped == 1
 
 
 def test_an_export_holds_no_formula(connection: Connection) -> None:
@@ -152,13 +151,13 @@ def test_one_bad_line_keeps_all_from_being_written(
     connection: Connection, line: str, reason: str
 ) -> None:
     before = state(connection)
-    found = price_lists.compare(connection, LIST + line, timezone.now())
+    difference = price_lists.compare(connection, LIST + line, timezone.now())
 
     with pytest.raises(NotImported, match="Some lines are bad"):
-        price_lists.apply(connection, LIST + line, fingerprint=found.fingerprint)
+        price_lists.apply(connection, LIST + line, fingerprint=difference.fingerprint)
 
-    assert reason in " ".join(bad.reason for bad in found.bad)
-    assert found.bad[-1].number == 5
+    assert reason in " ".join(bad.reason for bad in difference.bad)
+    assert difference.bad[-1].number == 5
     assert state(connection) == before
 
 

@@ -1,4 +1,4 @@
-"""One price added, corrected, ended, withdrawn: what was paid stays what it was."""
+"""A price is added, corrected, ended or withdrawn; paid prices never change."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -28,8 +28,8 @@ def row(connection: Connection, window: str = "24h") -> Price:
 
 
 def input_usd(connection: Connection, at: timedelta, model: str = MODEL) -> Decimal | None:
-    book = connection.prices.match_models([model], ["24h"], timezone.now() + at)["24h"]
-    return book[model].input_usd if model in book else None
+    prices = connection.prices.match_models([model], ["24h"], timezone.now() + at)["24h"]
+    return prices[model].input_usd if model in prices else None
 
 
 def new(connection: Connection, model: str = "Qwen/New", usd: int = 3) -> Price:

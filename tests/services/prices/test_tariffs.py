@@ -25,11 +25,11 @@ def test_tariffs_of_the_windows_on_offer_are_compared_and_written(tmp_path) -> N
     ):
         text = tariffs.fetch(connection, provider, now)
 
-    found = price_lists.compare(connection, text, timezone.now())
-    price_lists.apply(connection, text, fingerprint=found.fingerprint)
+    difference = price_lists.compare(connection, text, timezone.now())
+    price_lists.apply(connection, text, fingerprint=difference.fingerprint)
 
-    assert found.bad == []
-    assert {line.window for line in found.new} == {"24h", REALTIME}
+    assert difference.bad == []
+    assert {line.window for line in difference.new} == {"24h", REALTIME}
     row = connection.prices.get(model="Qwen/Qwen3.5-9B", window="24h")
     assert (row.input_usd, row.output_usd) == (Decimal("0.03"), Decimal("0.29"))
     assert row.source == f"{connection}, its own tariffs of {now:%-d %B %Y}"

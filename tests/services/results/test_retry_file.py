@@ -1,4 +1,4 @@
-"""Requests run again as a batch of their own, and the answers of both as one."""
+"""Requests are retried as a batch of their own, and the answers of both are merged."""
 
 import json
 import uuid
@@ -95,7 +95,7 @@ def lines_of(batch: Batch) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(merge.download(batch)).splitlines()]
 
 
-def test_what_had_no_credits_is_run_again(parent: Batch) -> None:
+def test_requests_without_credits_are_retried(parent: Batch) -> None:
     failed = Result.objects.filter(batch=parent, outcome=Outcome.PROVIDER_ERROR, status_code=None)
     assert failed.update(outcome=Outcome.HTTP_ERROR, status_code=402)
 
@@ -107,10 +107,10 @@ def test_what_had_no_credits_is_run_again(parent: Batch) -> None:
     }
 
 
-def test_what_can_be_run_again_is_told_apart_by_whether_it_would_help(parent: Batch) -> None:
-    reach = retry_file.retryable_counts(parent)
+def test_retryable_requests_are_counted_by_whether_a_retry_would_help(parent: Batch) -> None:
+    counts = retry_file.retryable_counts(parent)
 
-    assert {each: reach.count(each) for each in reach.endings} == {
+    assert {each: counts.count(each) for each in counts.endings} == {
         Ending.PROVIDER_ERROR: 2,
         Ending.MISSING: 2,
         Ending.TRUNCATED: 2,
@@ -132,7 +132,7 @@ def test_a_retry_has_the_requests_that_were_chosen_byte_for_byte_in_the_files_or
     assert upload.retry_selection.counts == {Ending.PROVIDER_ERROR: 2, Ending.MISSING: 2}
 
 
-def test_only_what_was_cut_short_gets_more_tokens(parent: Batch) -> None:
+def test_only_truncated_requests_get_more_tokens(parent: Batch) -> None:
     upload = made(parent, Ending.MISSING, Ending.TRUNCATED, max_tokens_factor=4)
 
     limits = {each["custom_id"]: each["body"]["max_tokens"] for each in requests_of(upload)}
@@ -168,7 +168,7 @@ def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None
     assert upload.lacks_content
 
 
-def test_a_batch_that_is_gone_fails_with_a_sentence(parent: Batch) -> None:
+def test_a_deleted_batch_fails_with_a_sentence(parent: Batch) -> None:
     upload = begin(parent, select(Ending.MISSING))
     parent.delete()
 
@@ -252,7 +252,7 @@ def test_the_newest_of_two_equal_answers_counts_in_whatever_order_they_come(
     assert row.retried == newer.results.get(custom_id="row-9")
 
 
-def test_what_a_retry_has_answered_is_not_run_again(parent: Batch) -> None:
+def test_requests_that_a_retry_answered_are_not_retried(parent: Batch) -> None:
     finish(retried(parent, Ending.MISSING), [answer_line(9)])
 
     assert retry_file.retryable_counts(parent).count(Ending.MISSING) == 1
@@ -333,7 +333,7 @@ def test_the_merged_download_of_a_running_batch_leaves_out_what_is_open() -> Non
     assert [line["custom_id"] for line in lines_of(batch)] == ["row-1", "row-2"]
 
 
-def test_a_family_stays_within_its_project(parent: Batch) -> None:
+def test_retries_stay_within_their_project(parent: Batch) -> None:
     stranger = make_batch()
     Batch.objects.filter(pk=stranger.pk).update(parent=parent)
 
@@ -360,18 +360,18 @@ def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch)
     upload = made(parent, Ending.MISSING)
     choice = Choice(frozenset({CorrectionKind.SET_MODEL}), model="other", every_model=True)
 
-    fresh = correct_file.request_correction(
+    corrected = correct_file.request_correction(
         upload, parent.created_by, choice, submission=uuid.uuid4()
     )
-    tasks.check(str(fresh.pk))
-    fresh.refresh_from_db()
+    tasks.check(str(corrected.pk))
+    corrected.refresh_from_db()
 
-    assert fresh.name == "questions-retry-corrected.jsonl"
-    assert {each["body"]["model"] for each in requests_of(fresh)} == {"other"}
-    assert make_batch(upload=fresh).parent == parent
+    assert corrected.name == "questions-retry-corrected.jsonl"
+    assert {each["body"]["model"] for each in requests_of(corrected)} == {"other"}
+    assert make_batch(upload=corrected).parent == parent
 
 
-def test_a_batchs_timeline_tells_of_its_retries(parent: Batch) -> None:
+def test_the_timeline_of_a_batch_shows_its_retries(parent: Batch) -> None:
     child = retried(parent, Ending.MISSING)
 
     texts = list(parent.events.values_list("text", flat=True))
@@ -381,7 +381,7 @@ def test_a_batchs_timeline_tells_of_its_retries(parent: Batch) -> None:
 @pytest.mark.parametrize(
     "status", [ProviderBatch.Status.PAUSED, ProviderBatch.Status.RETRYING_IN_PLACE]
 )
-def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
+def test_requests_that_are_retried_in_place_are_not_retried_in_a_file(
     parent: Batch, status: ProviderBatch.Status
 ) -> None:
     assert retry_file.has_retryable(parent)
@@ -391,7 +391,7 @@ def test_what_runs_again_in_place_anyway_is_not_run_again_elsewhere(
     assert made(parent, Ending.PROVIDER_ERROR).status == Upload.Status.FAILED
 
 
-def test_a_file_made_before_its_requests_ran_again_in_place_is_not_ordered(parent: Batch) -> None:
+def test_a_file_from_before_a_retry_in_place_is_not_ordered(parent: Batch) -> None:
     upload = made(parent, Ending.PROVIDER_ERROR)
     retry_in_place.request_retry_in_place(parent, parent.created_by)
     with pytest.raises(place_order.Refused, match="retried in place after"):
