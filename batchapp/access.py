@@ -1,4 +1,4 @@
-"""From an address to a row: 404 for outsiders, 403 with a sentence for those who may only look."""
+"""Who may see, change and manage a row: 404 for outsiders, 403 with a sentence for viewers."""
 
 from uuid import UUID
 
@@ -12,27 +12,23 @@ from batchapp.models import Batch, Membership, Project, ProviderKey, Upload
 
 
 def memberships_of(request: HttpRequest) -> list[Membership]:
-    """The person's roles with their projects and connections, by name; none for a stranger.
+    """Return the person's memberships with projects and connections, sorted by project name.
 
-    They are read once a request, and answer all that is asked here about rights.
+    The memberships are read once for each request; all decisions on rights are made from them.
     """
-    kept: list[Membership] | None = getattr(request, "_memberships", None)
-    if kept is None:
-        user = getattr(request, "user", None)  # an error page may come before anybody is known
-        rows = (
-            Membership.objects.filter(user=user.pk)
-            if user and user.pk
-            else Membership.objects.none()
-        )
-        rows = rows.select_related("project__connection")
-        kept = list(rows.order_by("project__name", "project__slug"))
-        request._memberships = kept  # type: ignore[attr-defined]  # ours
-    return kept
+    memberships: list[Membership] | None = getattr(request, "_memberships", None)
+    if memberships is None:
+        user = getattr(request, "user", None)  # error pages may come before authentication
+        rows = Membership.objects.select_related("project__connection")
+        rows = rows.order_by("project__name", "project__slug")
+        memberships = list(rows.filter(user=user.pk)) if user and user.pk else []
+        request._memberships = memberships  # type: ignore[attr-defined]  # ours
+    return memberships
 
 
 def role_in(request: HttpRequest, project: Project) -> str:
-    """The person's role in ``project``; "" for outsiders."""
-    roles = {each.project_id: each.role for each in memberships_of(request)}
+    """Return the person's role in ``project``; "" for outsiders."""
+    roles = {row.project_id: row.role for row in memberships_of(request)}
     return roles.get(project.pk, "")
 
 
@@ -56,9 +52,9 @@ def batch_of(request: Request, pk: UUID) -> Batch:
 
 
 def key_of(request: Request, pk: UUID) -> ProviderKey:
-    """A key the person may change: their own, or one of a project they manage."""
-    mine = Q(user=request.user) | Q(project__in=Project.objects.visible_to(request.user))
-    rows = ProviderKey.objects.filter(mine).select_related("connection", "project")
+    """Return a key that the person may change: an own key, or one of a managed project."""
+    accessible = Q(user=request.user) | Q(project__in=Project.objects.visible_to(request.user))
+    rows = ProviderKey.objects.filter(accessible).select_related("connection", "project")
     key = get_object_or_404(rows, pk=pk)
     if key.project:
         require_admin(request, key.project)

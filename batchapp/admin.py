@@ -1,4 +1,4 @@
-"""The operators' desk: people, projects, connections, prices; the rest to look at."""
+"""The admin for operators: people, projects and connections; other rows are read-only."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ admin.site.unregister(Group)  # roles are per project
 
 
 class ReadOnly:
-    """To look at: what the workers and the console write is not changed behind their backs."""
+    """Workers and pages write these rows, so the admin must not change them."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -86,7 +86,7 @@ class ProjectPage(Admin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Project | None = None
     ) -> tuple[str, ...]:
-        """Batches, keys and prices are of one connection, so a project stays with its own."""
+        """A project keeps its connection: its batches, keys and prices belong to it."""
         return ("connection",) if obj else ()
 
 
@@ -96,8 +96,8 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
         longest = Batch._meta.get_field("window").max_length or 0
         is_list = isinstance(windows, list) and len(windows) > 0
         if not is_list or not all(
-            isinstance(each, str) and each.strip() == each and 0 < len(each) <= longest
-            for each in windows
+            isinstance(name, str) and name.strip() == name and 0 < len(name) <= longest
+            for name in windows
         ):
             raise ValidationError(
                 'Write a list of texts of at most %(longest)d characters, such as ["24h", "1h"].',
@@ -105,22 +105,22 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
             )
         if REALTIME in windows or len(set(windows)) < len(windows):
             raise ValidationError(
-                'Name each window once, and none "%(realtime)s": that is what others are '
-                "compared with.",
+                'Name each window once, and do not name "%(realtime)s": windows are compared '
+                "with it.",
                 params={"realtime": REALTIME},
             )
         return windows
 
 
 class KeyedConnectionForm(ConnectionForm):
-    """With the key of the provider's management API, which is written and never shown."""
+    """The form for superusers, with the platform key, which is stored and never shown."""
 
     platform_key = forms.CharField(
         max_length=500,
         required=False,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
         help_text="Asks for the balance before a batch, and for prices. It cannot run batches. "
-        "Stored encrypted; leave it empty to keep the one that is stored.",
+        "Stored encrypted; leave it empty to keep the stored key.",
     )
     forget_platform_key = forms.BooleanField(required=False)
 
@@ -153,7 +153,7 @@ class ConnectionPage(Admin):
 
 @admin.register(Price)
 class PricePage(ReadOnly, Admin):
-    """To look at: the console's own page adds, corrects and ends prices, and keeps the old."""
+    """The price page of the portal adds, corrects and ends prices, and keeps ended prices."""
 
     list_display = [
         "model",
@@ -169,7 +169,7 @@ class PricePage(ReadOnly, Admin):
     search_fields = ["model", "source"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Only along with a connection that nothing runs at, which takes its prices with it."""
+        """Prices are deleted only with their connection, not from their own pages."""
         return isinstance(obj, Price) and not request.path.startswith(
             reverse("admin:batchapp_price_changelist")
         )

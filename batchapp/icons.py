@@ -1,4 +1,4 @@
-"""The pictures beside our words: a package draws them, one cached file carries those we use."""
+"""The icons of the pages: drawn by a package, and sent in one cached file."""
 
 import hashlib
 from functools import cache
@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from heroicons.templatetags.heroicons import heroicon_mini
 
+# Our name -> the name in the package; our names say what an icon means, not what it shows.
 DRAWINGS = {
     "alert": "exclamation-triangle",
     "back": "arrow-left",
@@ -51,15 +52,14 @@ DRAWINGS = {
     "up": "arrow-up-tray",
     "users": "users",
 }
-"""Our name -> the package's, so that a page says what a picture means, not what it shows."""
 
 
 @cache
 def sprite() -> bytes:
-    """All of them as one SVG; each is a ``<symbol>`` that ``<use>`` finds by our name."""
+    """Return one SVG with a ``<symbol>`` for each icon, which ``<use>`` finds by our name."""
     sheet = ElementTree.Element("svg", xmlns="http://www.w3.org/2000/svg")
     for name, drawing in DRAWINGS.items():
-        picture = ElementTree.fromstring(heroicon_mini(drawing))  # noqa: S314  # a package's own file
+        picture = ElementTree.fromstring(heroicon_mini(drawing))  # noqa: S314  # a file of the package
         box = picture.attrib["viewBox"]
         symbol = ElementTree.SubElement(sheet, "symbol", id=name, viewBox=box)
         symbol.extend(picture)
@@ -68,5 +68,5 @@ def sprite() -> bytes:
 
 @cache
 def version() -> str:
-    """What changes when a drawing does, so that browsers may keep the file for ever."""
+    """Return a hash of the icons, so that browsers may cache the file for ever."""
     return hashlib.sha256(sprite()).hexdigest()[:12]

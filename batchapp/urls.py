@@ -1,4 +1,4 @@
-"""The console's addresses."""
+"""The addresses of the pages."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
@@ -20,7 +20,7 @@ from batchapp.views.tables import prompt_templates, table_builder, table_preview
 
 
 class KindConverter:
-    """Which of a batch's two result files."""
+    """The kind of a result file in an address."""
 
     regex = "|".join(ResultChunk.Kind.values)
 
@@ -98,7 +98,7 @@ urlpatterns = [
     ),
     path("files/<uuid:pk>/batch/review/", order_review.order_review, name="order_review"),
     path("files/<uuid:pk>/batch/ready/", order_readiness.order_readiness, name="order_readiness"),
-    # Tables, and the templates that make files of them
+    # Tables and prompt templates
     path("tables/<uuid:pk>/", table_builder.table_detail, name="table_detail"),
     path("tables/<uuid:pk>/read/", table_builder.table_read, name="table_read"),
     path("tables/<uuid:pk>/delete/", table_builder.table_delete, name="table_delete"),
@@ -152,14 +152,14 @@ urlpatterns = [
     path(
         "batches/<uuid:pk>/<kind:kind>.jsonl", batch_detail.batch_download, name="batch_download"
     ),
-    # Batches made elsewhere, on their way in
+    # Imports of batches from the provider
     path(
         "imports/<uuid:pk>/try-again/",
         imports.import_try_again,
         name="import_try_again",
     ),
     path("imports/<uuid:pk>/dismiss/", imports.import_dismiss, name="import_dismiss"),
-    # Money
+    # Reports and prices
     path("report/", cost_report.cost_report_show, name="cost_report"),
     path("report/accuracy/", estimate_accuracy.estimate_accuracy_show, name="estimate_accuracy"),
     path("report/batches.csv", cost_report.cost_report_csv, name="cost_report_csv"),

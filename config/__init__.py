@@ -1,4 +1,4 @@
-"""How the portal is put together: settings, entry points, the task queue."""
+"""The configuration of the portal: settings, entry points, and the task queue."""
 
 from config.celery import app as celery_app
 

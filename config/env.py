@@ -1,4 +1,4 @@
-"""Typed readers of environment variables: a bad value stops the process and names its variable."""
+"""Typed readers of environment variables; a bad value stops the process with its name."""
 
 import os
 from collections.abc import Callable, Collection, Iterable
@@ -53,35 +53,36 @@ def url(name: str, default: str, schemes: Iterable[str]) -> str:
     return value
 
 
-def choice(name: str, default: str, known: Collection[str]) -> str:
+def choice(name: str, default: str, choices: Collection[str]) -> str:
     value = text(name, default)
-    if value not in known:
-        shown = f": {', '.join(known)}" if len(known) < 10 else ""
-        raise ImproperlyConfigured(f"{name}: {value!r} is not one that is known{shown}")
+    if value not in choices:
+        listed = f": {', '.join(choices)}" if len(choices) < 10 else ""
+        raise ImproperlyConfigured(f"{name}: {value!r} is not one of the choices{listed}")
     return value
 
 
 def secret(name: str, path: Path, make: Callable[[], str]) -> str:
-    """Return ``$NAME``; without it a value made once and kept in ``path``, readable by us only.
+    """Return ``$NAME``, else a value that ``make`` returned once and that ``path`` stores.
 
-    Processes that start together agree: the file appears whole or not at all, and the first wins.
+    Only our user can read the file. Processes that start together get the same value: the file
+    appears whole or not at all, and the first process wins.
     """
     if value := text(name, ""):
         return value
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with NamedTemporaryFile("w", dir=path.parent) as fresh:
-            fresh.write(make())
-            fresh.flush()
+        with NamedTemporaryFile("w", dir=path.parent) as file:
+            file.write(make())
+            file.flush()
             with suppress(FileExistsError):
-                path.hardlink_to(fresh.name)
+                path.hardlink_to(file.name)
     return path.read_text().strip()
 
 
 def fernet_keys(name: str, path: Path) -> list[str]:
-    """Return the keys of ``$NAME``, as ``secret`` does; without it there is one."""
+    """Return the keys of ``$NAME``, read as by ``secret``; a generated value has one key."""
     keys = secret(name, path, lambda: Fernet.generate_key().decode()).split(",")
     try:
         return [key.strip() for key in keys if Fernet(key.strip())]
     except ValueError as exc:
-        raise ImproperlyConfigured(f"{name}: one of them is not a Fernet key") from exc
+        raise ImproperlyConfigured(f"{name}: one of the keys is not a Fernet key") from exc

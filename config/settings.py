@@ -1,6 +1,6 @@
-"""All settings, in labelled groups. The environment decides; what CI runs is what ships.
+"""All settings, in labelled groups; the environment decides, also in CI and production.
 
-This is the only place that knows that there is more than one kind of database, broker or cache.
+No other module distinguishes kinds of databases, brokers or caches.
 """
 
 from datetime import timedelta
@@ -18,7 +18,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-# --- Who may reach it -------------------------------------------------------------------------
+# --- Addresses and access ----------------------------------------------------------------------
 
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
@@ -30,7 +30,7 @@ ALLOWED_HOSTS = [_public.hostname, "localhost", "127.0.0.1", "[::1]", *env.words
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secrets/secret_key", get_random_secret_key)
 
-# Over https the browser is told to stay there; on plain http a laptop must be able to sign in.
+# Browsers stay on https if it is used; on plain http a laptop must be able to sign in.
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT
@@ -49,7 +49,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- The application --------------------------------------------------------------------------
+# --- The application ---------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "batchapp",
@@ -122,7 +122,7 @@ USE_I18N = False
 TIME_ZONE = env.choice("TIME_ZONE", "UTC", available_timezones())
 USE_TZ = True
 
-# --- One URL per backing service; each default needs nothing but a disk -----------------------
+# --- One URL for each backing service; each default needs only a disk --------------------------
 
 DATABASES = {
     "default": dj_database_url.parse(
@@ -139,9 +139,9 @@ CACHE_URL = env.url("CACHE_URL", "locmem://", ["locmem", "redis"])
 CELERY_BROKER_URL = env.url("BROKER_URL", "filesystem://localhost", ["filesystem", "redis"])
 QUEUE_DIR = DATA_DIR / "queue"
 
-# What each backend needs, looked up by name. SQLite: writers queue instead of failing, and
-# readers are never blocked. File broker: its folders must exist, and at its default pause it
-# drains 24 tasks a second.
+# The options of each backend by its name. SQLite: writers wait instead of failing, and readers
+# are never blocked. Filesystem broker: its folders must exist, and with its default polling
+# interval it delivers only 24 tasks a second.
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "sqlite3": {
@@ -173,10 +173,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 if CELERY_BROKER_URL.startswith("filesystem:"):
     (QUEUE_DIR / "control").mkdir(parents=True, exist_ok=True)
 
-# --- Work in the background -------------------------------------------------------------------
+# --- Background work ---------------------------------------------------------------------------
 
+# A row stays this long with a worker that stopped responding; a working worker renews its lease.
 LEASE = timedelta(seconds=env.integer("LEASE_SECONDS", 60, minimum=5))
-"""How long a row stays with a silent worker; a working one renews it."""
 
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -192,12 +192,12 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {
         "task": "batchapp.tasks.tick",
         "schedule": TICK_SECONDS,
-        # After a pause a few ticks are enough; hosts' clocks may differ by some seconds.
+        # After downtime a few ticks are enough; the clocks of hosts may differ by some seconds.
         "options": {"expires": 10 * TICK_SECONDS},
     },
 }
 
-# --- Files and secrets ------------------------------------------------------------------------
+# --- Files and secrets -------------------------------------------------------------------------
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -210,13 +210,13 @@ FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploading"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_HANDLERS = ["batchapp.http.BoundedUploadHandler"]
+# The largest request body that the portal reads; the limit of a connection may be lower.
 MAX_UPLOAD_MIB = env.integer("MAX_UPLOAD_MIB", 2048)
-"""The largest request body the portal reads at all; each connection's own limit is stricter."""
 
+# Fernet keys for stored provider keys: the first encrypts and all decrypt, so add a new key first.
 ENCRYPTION_KEYS = env.fernet_keys("ENCRYPTION_KEYS", DATA_DIR / "secrets/encryption_keys")
-"""Fernet keys for provider keys at rest: the first encrypts, all decrypt; a new one goes first."""
 
-# --- Logs -------------------------------------------------------------------------------------
+# --- Logs --------------------------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,
@@ -227,7 +227,7 @@ LOGGING = {
         "handlers": ["console"],
         "level": env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"]),
     },
-    # These log every request and message at INFO; the portal's own lines say more.
+    # These log every request and message at INFO; the lines of the portal have more facts.
     "loggers": {
         name: {"level": "WARNING"}
         for name in ("httpx", "celery.app.trace", "celery.beat", "celery.worker.strategy")

@@ -1,4 +1,4 @@
-"""Which part of the portal answers which address."""
+"""The addresses of the admin and of the portal, and the error pages."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""A person at the console, without a browser: signs in, uploads, orders, downloads over HTTP."""
+"""An HTTP client that signs in, uploads, orders and downloads as a person does in a browser."""
 
 import re
 from collections.abc import Callable
@@ -15,11 +15,11 @@ UUID_PATTERN = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class UnexpectedPage(Exception):
-    """The console did not do what a person would have expected; the message says what it did."""
+    """The portal responded otherwise than expected; the message says how."""
 
 
 class ConsoleClient:
-    """One signed-in session with the portal at ``base_url``."""
+    """A session with the portal at ``base_url``."""
 
     def __init__(self, base_url: str) -> None:
         self._http = httpx.Client(
@@ -44,19 +44,19 @@ class ConsoleClient:
             raise UnexpectedPage(f"{email} could not sign in")
 
     def upload(self, project: str, path: Path, *, progress: Callable[[int], None]) -> UUID:
-        """Send a file to a project; ``progress`` hears the bytes read so far."""
+        """Send a file to a project; ``progress`` is called with the bytes read so far."""
         with path.open("rb") as content:
-            watched = _Watched(content, progress)
+            reader = _ProgressReader(content, progress)
             page = self._post(
                 f"/projects/{project}/files/",
-                files={"file": (path.name, watched, "application/jsonl")},
+                files={"file": (path.name, reader, "application/jsonl")},
             )
-        return _identified(page, "files")
+        return _id_in_url(page, "files")
 
     def order(self, upload: UUID, *, window: str) -> UUID:
-        """Take the steps to a new batch as they stand, with the key they propose, and submit."""
+        """Go through the steps to a new batch with the preselected key, and submit."""
         choices = self._get(f"/files/{upload}/batch/window/").text
-        key = _found(rf'name="key" value="({UUID_PATTERN})"[^>]* checked', choices)
+        key = _search(rf'name="key" value="({UUID_PATTERN})"[^>]* checked', choices)
         review = self._get(
             f"/files/{upload}/batch/review/?{urlencode({'window': window, 'key': key})}"
         )
@@ -65,10 +65,10 @@ class ConsoleClient:
             f"/files/{upload}/batch/review/",
             data={name: unescape(value) for name, value in fields},
         )
-        return _identified(page, "batches")
+        return _id_in_url(page, "batches")
 
-    def lines(self, batch: UUID, kind: str) -> int:
-        """How many lines the download of ``kind`` (output or error) has."""
+    def count_lines(self, batch: UUID, kind: str) -> int:
+        """Count the lines of the download of ``kind``, which is output or error."""
         return self._get(f"/batches/{batch}/{kind}.jsonl").content.count(b"\n")
 
     def _get(self, url: str) -> httpx.Response:
@@ -85,8 +85,8 @@ class ConsoleClient:
         return page
 
 
-class _Watched:
-    """A file that tells how far it was read; has what httpx asks of a stream."""
+class _ProgressReader:
+    """A file that reports how far it was read, with the methods that httpx needs."""
 
     def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
         self._file = file
@@ -101,15 +101,15 @@ class _Watched:
         return getattr(self._file, name)
 
 
-def _identified(page: httpx.Response, noun: str) -> UUID:
-    found = re.fullmatch(rf"/{noun}/({UUID_PATTERN})/", page.url.path)
-    if not found:
-        raise UnexpectedPage(f"the console stayed at {page.url.path}")
-    return UUID(found[1])
+def _id_in_url(page: httpx.Response, noun: str) -> UUID:
+    match = re.fullmatch(rf"/{noun}/({UUID_PATTERN})/", page.url.path)
+    if not match:
+        raise UnexpectedPage(f"the portal stayed at {page.url.path}")
+    return UUID(match[1])
 
 
-def _found(pattern: str, page: str) -> str:
-    found = re.search(pattern, page, re.DOTALL)
-    if not found:
+def _search(pattern: str, page: str) -> str:
+    match = re.search(pattern, page, re.DOTALL)
+    if not match:
         raise UnexpectedPage(f"the page has nothing like {pattern}")
-    return found[1]
+    return match[1]

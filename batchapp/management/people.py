@@ -1,4 +1,4 @@
-"""Who a command acts for."""
+"""The person on whose behalf a command acts."""
 
 from django.core.management.base import CommandError
 
@@ -6,16 +6,15 @@ from batchapp.models import Membership, Project, User
 
 
 def member_of(project: Project, email: str | None) -> User:
-    """The person with that address, or the first admin of ``project``; no viewer.
+    """Return the member with that address, else the first admin of ``project``.
 
     Raises:
-        CommandError: there is no such person.
+        CommandError: there is no such member, or the person is only a viewer.
     """
     members = project.memberships.exclude(role=Membership.Role.VIEWER).select_related("user")
     if email:
         members = members.filter(user__email=email.strip().lower())
     member = members.order_by("role", "pk").first()  # "admin" sorts before "member"
     if member is None:
-        who = email or "Nobody"
-        raise CommandError(f"{who} may not submit in the project {project.slug}.")
+        raise CommandError(f"{email or 'Nobody'} may not submit in the project {project.slug}.")
     return member.user

@@ -1,15 +1,15 @@
-"""Progress bars on a terminal, and plain lines where there is none."""
+"""Progress bars on a terminal, and plain lines in other output."""
 
 import sys
 import time
 from typing import TextIO
 
 WIDTH = 30
-REDRAW_EVERY = 0.1
+REDRAW_EVERY = 0.1  # seconds
 
 
 class Bar:
-    """One step: redrawn in place on a terminal, printed once when done elsewhere."""
+    """The bar of one step: redrawn on a terminal, else printed once at the end."""
 
     def __init__(self, label: str, total: int, unit: str, stream: TextIO | None = None) -> None:
         self._label, self._total, self._unit = label, max(total, 1), unit

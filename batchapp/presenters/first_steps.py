@@ -18,6 +18,10 @@ class Step:
     is_done: bool = False
     is_next: bool = False
 
+    @property
+    def state(self) -> str:
+        return "done" if self.is_done else "next" if self.is_next else ""
+
 
 def first_steps(user: User) -> list[Step]:
     """Return all steps until a batch is submitted; none for a person who may only view."""

@@ -1,4 +1,4 @@
-"""Pieces of pages that take more than a template can give them."""
+"""Parts of pages that need code: icons, breadcrumbs, sortable columns, query strings."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """A picture beside a word that says the same; screen readers pass it over."""
+    """Return an icon for use beside a word that says the same; screen readers skip it."""
     if name not in icons.DRAWINGS:
         raise LookupError(f"there is no icon {name!r}")
     return format_html(
@@ -28,7 +28,7 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag
 def crumbs(*pairs: str) -> SafeString:
-    """The way to this page from above: a name and an address each, the page itself left out."""
+    """Return the breadcrumbs of a page; ``pairs`` are the name and address of each page above."""
     steps = zip(pairs[::2], pairs[1::2], strict=True)
     return format_html(
         '<nav class="crumbs" aria-label="Breadcrumbs"><ol>{}</ol></nav>',
@@ -38,22 +38,22 @@ def crumbs(*pairs: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def sort(context: RequestContext, field: str, label: str, first: str = "", kind: str = "") -> str:
-    """The head of a column that sorts by ``field`` when pressed, the other way round when again.
+    """Return the head of a column that sorts by ``field``, and at a second press in reverse.
 
-    ``first`` is "-" where the largest or the newest is what people look for; ``kind`` a class.
+    ``first`` is "-" if the first press sorts the largest or newest first; ``kind`` is a CSS class.
     """
-    now = context.get("sort", "")
-    is_up, is_down = now == field, now == f"-{field}"
+    current = context.get("sort", "")
+    is_up, is_down = current == field, current == f"-{field}"
     if is_up or is_down:
-        turned = f"-{field}" if is_up else field
+        target = f"-{field}" if is_up else field
         state, picture = ("ascending", "sort-up") if is_up else ("descending", "sort-down")
     else:
-        turned, state, picture = f"{first}{field}", "", "sort"
+        target, state, picture = f"{first}{field}", "", "sort"
     return format_html(
         '<th scope="col" class="sort {}"{}><a href="{}">{} {}</a></th>',
         kind,
         format_html(' aria-sort="{}"', state) if state else "",
-        query(context, sort=turned, after="", before="", page=""),
+        query(context, sort=target, after="", before="", page=""),
         label,
         icon(picture),
     )
@@ -61,7 +61,7 @@ def sort(context: RequestContext, field: str, label: str, first: str = "", kind:
 
 @register.simple_tag(takes_context=True)
 def query(context: RequestContext, **changes: Any) -> str:
-    """The address of this page with other parameters; an empty one is left out."""
+    """Return the address of this page with changed parameters, without empty ones."""
     values = {**context["request"].GET.dict(), **changes}
-    kept = {name: value for name, value in values.items() if value not in {"", None}}
-    return f"?{urlencode(kept)}" if kept else context["request"].path
+    parameters = {name: value for name, value in values.items() if value not in {"", None}}
+    return f"?{urlencode(parameters)}" if parameters else context["request"].path

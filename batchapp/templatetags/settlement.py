@@ -1,4 +1,4 @@
-"""What became of an estimate, in words."""
+"""The comparison of the estimate, the cost and the bill of a batch, in words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from batchapp.templatetags.words import usd
 
 register = template.Library()
 
-FLAGGED = Decimal("0.02")
-"""A provider that bills this much more or less uses other prices, or counts otherwise."""
+# Share of the cost; with a larger difference the provider uses other prices or counts otherwise.
+MAX_BILL_DIFFERENCE = Decimal("0.02")
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """``range`` is what was shown before the batch ran; ``billed`` what the provider says.
+    """``range`` was shown before the batch ran, and ``billed`` is the bill of the provider.
 
-    Each is "" where there is nothing to say. ``is_off`` if the provider bills something else.
+    Each text is "" if it is unknown. ``is_off`` means that the bill differs from the cost.
     """
 
     error: str
@@ -32,27 +32,25 @@ class Settlement:
 
 @register.simple_tag
 def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
-    """How ``batch`` was estimated and what it cost."""
-    listed = list(model_costs)
+    costs = list(model_costs)
     actual, billed = batch.actual_cost_usd, batch.billed_cost_usd
     return Settlement(
         error=compared(batch.estimated_cost_usd, actual) if batch.is_over else "",
-        range=_range(listed),
+        range=_range(costs),
         billed=_billed(actual, billed),
         is_off=_is_off(actual, billed),
-        prices_of=max((each.price_since for each in listed if each.price_since), default=None),
+        prices_of=max((row.price_since for row in costs if row.price_since), default=None),
     )
 
 
 @register.filter
 def off(model_cost: ModelCost) -> str:
-    """How much more or less than estimated one model cost."""
     return compared(model_cost.estimated_cost_usd, model_cost.cost_usd)
 
 
 @register.simple_tag(name="against")
 def compared(estimate: Decimal | None, actual: Decimal | None) -> str:
-    """Seen from the estimate, as in "10 % less"; "" where one of the two is not known."""
+    """Return the difference to the estimate, such as "10 % less"; "" if one is unknown."""
     if not estimate or actual is None:
         return ""
     percent = (100 * (actual - estimate) / estimate).to_integral_value(ROUND_HALF_UP)
@@ -62,19 +60,19 @@ def compared(estimate: Decimal | None, actual: Decimal | None) -> str:
 
 
 def _range(model_costs: list[ModelCost]) -> str:
-    """From the lowest to the highest that was shown; "" of batches that kept none."""
-    lows = [model_cost.estimated_low_usd for model_cost in model_costs]
+    """Return the range that was shown; "" for a batch without a stored range."""
+    lows = [row.estimated_low_usd for row in model_costs]
     known = [low for low in lows if low is not None]
     if not model_costs or len(known) < len(lows):
         return ""
     low = usd(sum(known, Decimal(0)))
-    if any(model_cost.unbounded_requests for model_cost in model_costs):
+    if any(row.unbounded_requests for row in model_costs):
         return f"from ~{low}, without a limit"
-    tops = [model_cost.estimated_ceiling_usd for model_cost in model_costs]
-    highest = [top for top in tops if top is not None]
-    if len(highest) < len(tops):
+    ceilings = [row.estimated_ceiling_usd for row in model_costs]
+    known = [ceiling for ceiling in ceilings if ceiling is not None]
+    if len(known) < len(ceilings):
         return ""
-    return f"from ~{low} to ~{usd(sum(highest, Decimal(0)))}"
+    return f"from ~{low} to ~{usd(sum(known, Decimal(0)))}"
 
 
 def _billed(actual: Decimal | None, billed: Decimal | None) -> str:
@@ -85,7 +83,7 @@ def _billed(actual: Decimal | None, billed: Decimal | None) -> str:
 
 
 def _is_off(actual: Decimal | None, billed: Decimal | None) -> bool:
-    """Also of what should have cost nothing."""
+    """Return True also if a batch without cost was billed."""
     if actual is None or billed is None:
         return False
-    return abs(billed - actual) > FLAGGED * actual
+    return abs(billed - actual) > MAX_BILL_DIFFERENCE * actual

@@ -1,4 +1,4 @@
-"""How numbers, money, times and sizes read on every page."""
+"""Numbers, money, times and sizes as every page shows them."""
 
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,15 +10,14 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-PLACES = [(Decimal("0.01"), 2), (Decimal("0.0001"), 4)]
-"""From this amount on, so many decimals; below both, six."""
-
+# The least amount in USD, and the decimals it is shown with; smaller amounts have six.
+DECIMALS = [(Decimal("0.01"), 2), (Decimal("0.0001"), 4)]
 SMALLEST = Decimal("0.000001")
 
 
 @register.filter
 def usd(amount: Decimal | None) -> str:
-    """An amount of money: small ones keep digits that say something, unknown is not zero."""
+    """Show an amount; small amounts keep significant digits, and unknown is not zero."""
     if amount is None:
         return "no price"
     if not amount:
@@ -26,21 +25,21 @@ def usd(amount: Decimal | None) -> str:
     sign, size = ("-" if amount < 0 else ""), abs(amount)
     if size < SMALLEST:
         return f"{sign}<${SMALLEST}"
-    places = next((places for least, places in PLACES if size >= least), 6)
+    places = next((places for least, places in DECIMALS if size >= least), 6)
     shown = size.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     return f"{sign}${shown:,}"
 
 
 @register.filter
 def count(number: int, noun: str) -> str:
-    """``3|count:"request"`` is "3 requests"; ``"entry,entries"`` names an odd plural."""
-    one, _, many = noun.partition(",")
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+    """``3|count:"request"`` is "3 requests"; ``"entry,entries"`` gives an irregular plural."""
+    singular, _, plural = noun.partition(",")
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 @register.filter
 def size(number: int) -> str:
-    """Bytes, as file managers show them."""
+    """Show a number of bytes as file managers do."""
     if number < 1024:
         return count(number, "byte")
     amount, unit = number / 1024, "KiB"
@@ -53,7 +52,7 @@ def size(number: int) -> str:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """A moment from now, as ``<time>`` with the exact one in its title."""
+    """Show how long ago a moment was, as ``<time>`` with the exact moment in its title."""
     if moment is None:
         return "never"
     local = timezone.localtime(moment)
@@ -82,21 +81,21 @@ def _with_direction(text: str, seconds: int) -> str:
 
 
 def ago_or_in(moment: datetime) -> str:
-    """The words of ``ago`` alone, for a sentence."""
+    """Return the text of ``ago`` without markup, for a sentence."""
     return _relative(timezone.now() - moment, timezone.localtime(moment).date())
 
 
 def roughly(length: timedelta) -> str:
-    """A length of time that is not known better: "about 12 minutes"."""
+    """Show an uncertain length of time: "about 12 minutes"."""
     seconds = length.total_seconds()
     unit, noun = _unit(seconds)
     return f"about {count(round(seconds / unit), noun)}" if seconds >= 55 else "less than a minute"
 
 
 def roughly_between(least: timedelta, most: timedelta) -> str:
-    """The same of a range, in the unit of its longer end: "about 12 to 25 minutes"."""
+    """Show a range in the unit of its longer end: "about 12 to 25 minutes"."""
     unit, _ = _unit(most.total_seconds())
-    first, last = (round(each.total_seconds() / unit) for each in (least, most))
+    first, last = (round(length.total_seconds() / unit) for length in (least, most))
     if most.total_seconds() < 55 or first == last:
         return roughly(most)
     longest = roughly(most)
@@ -111,7 +110,6 @@ def _unit(seconds: float) -> tuple[int, str]:
 
 @register.filter
 def span(length: timedelta | None) -> str:
-    """How long something took."""
     if length is None:
         return "unknown"
     seconds = max(0, round(length.total_seconds()))
@@ -123,13 +121,13 @@ def span(length: timedelta | None) -> str:
 
 @register.filter
 def short(model: str) -> str:
-    """A model without who made it: "Qwen/Qwen3-14B" is "Qwen3-14B"."""
+    """Return a model without its maker: "Qwen/Qwen3-14B" becomes "Qwen3-14B"."""
     return model.rsplit("/", 1)[-1]
 
 
 @register.filter
 def rate(price: Decimal) -> str:
-    """A price per million tokens: at least two decimals, and all that it has."""
+    """Show a price per million tokens with all its decimals, and at least two."""
     plain = f"{price.normalize():f}"
     whole, _, decimals = plain.partition(".")
     return f"${int(whole):,}.{decimals.ljust(2, '0')}"

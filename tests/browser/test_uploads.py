@@ -272,7 +272,7 @@ def test_files_dropped_anywhere_on_the_page_of_files_are_sent(page: Page) -> Non
     expect(row(page, "one.jsonl")).to_contain_text("Ready: 3 requests", timeout=PATIENCE)
     expect(row(page, "two.txt")).to_contain_text("Ready: 3 requests", timeout=PATIENCE)
     expect(row(page, "three.zip")).to_contain_text("three.zip is not taken")
-    expect(page.get_by_text("The same bytes are here already").first).to_be_visible()
+    expect(page.get_by_text("A file with the same content is here already").first).to_be_visible()
     page.reload()
     expect(page.locator(".queue li")).to_have_count(0)
 
@@ -321,7 +321,7 @@ def test_what_is_pasted_becomes_a_file(page: Page) -> None:
     page.get_by_text("Or paste lines").click()
     page.get_by_label("Requests, one on each line").fill(request_file(6).decode())
     page.get_by_label("File name").fill("from the clipboard")
-    page.get_by_role("button", name="Upload what is pasted").click()
+    page.get_by_role("button", name="Upload the lines").click()
 
     page.wait_for_url(A_FILE)
     expect(page.get_by_role("heading", level=1)).to_have_text("from the clipboard.jsonl")
@@ -370,12 +370,12 @@ def test_without_javascript_several_files_and_pasted_lines_arrive(
     page.goto(FILES)
     choose(page, *made(tmp_path, plain1=request_file(), plain2=request_file(2)))
     send(page)
-    expect(page.get_by_text("2 files are here and being checked.")).to_be_visible()
+    expect(page.get_by_text("2 files were uploaded and are being checked.")).to_be_visible()
 
     page.get_by_text("Or paste lines").click()
     page.get_by_label("Requests, one on each line").fill(request_file(2).decode())
-    page.get_by_role("button", name="Upload what is pasted").click()
+    page.get_by_role("button", name="Upload the lines").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("pasted.jsonl")
-    expect(page.get_by_text("The same bytes are here already")).to_be_visible()
+    expect(page.get_by_text("A file with the same content is here already")).to_be_visible()
     context.close()

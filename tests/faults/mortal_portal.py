@@ -15,15 +15,15 @@ WORKER = f"{sys.executable} -m tests.faults.mortal_worker"
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--with", dest="extra", action="append", default=[])
-    wanted = [_mortal(process) for process in processes.declared(ROOT / "Procfile")]
+    wanted = [_mortal(process) for process in processes.read_procfile(ROOT / "Procfile")]
     for text in parser.parse_args().extra:
         name, _, command = text.partition("=")
         wanted.append(Process(name, command))
-    processes.STEADY = 0.0  # here a worker that dies at once is no sign of trouble
+    processes.MIN_UPTIME = 0.0  # here a worker that dies at once is no sign of trouble
     processes.keep_running(
         wanted,
         env=processes.environment(Path(sys.executable)),
-        output=processes.to_terminal(wanted),
+        output=processes.terminal_output(wanted),
         announce=_announce,
     )
 

@@ -20,11 +20,14 @@ import os, sys
 from pathlib import Path
 from batchapp.management import processes
 
-processes.GRACE = 1.0
-wanted = processes.declared(Path(sys.argv[1]))
-output = processes.to_files(Path(sys.argv[2])) if sys.argv[2:] else processes.to_terminal(wanted)
+processes.STOP_SECONDS = 1.0
+portal = processes.read_procfile(Path(sys.argv[1]))
+if sys.argv[2:]:
+    output = processes.file_output(Path(sys.argv[2]))
+else:
+    output = processes.terminal_output(portal)
 processes.keep_running(
-    wanted, env=os.environ, output=output, announce=lambda text: print(text, flush=True)
+    portal, env=os.environ, output=output, announce=lambda text: print(text, flush=True)
 )
 """
 SLEEPER = "python -u -c 'import os, time; print(\"up\", os.getpid()); time.sleep(60)'"
@@ -174,8 +177,8 @@ def test_output_may_go_to_files(keep, tmp_path):
 
 
 def test_a_full_file_is_moved_aside(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "LARGEST_LOG", 5)
-    output = processes.to_files(tmp_path)
+    monkeypatch.setattr(processes, "MAX_LOG_BYTES", 5)
+    output = processes.file_output(tmp_path)
     for line in ("first", "second", "third"):
         output("web", line)
 
@@ -184,7 +187,7 @@ def test_a_full_file_is_moved_aside(tmp_path, monkeypatch):
 
 
 def test_a_line_of_any_length_and_kind_passes(capsys):
-    output = processes.to_terminal([Process("web", "true")])
+    output = processes.terminal_output([Process("web", "true")])
     output("web", "é" * 300_000)
 
     assert len(capsys.readouterr().out) == len("web | \n") + 300_000
@@ -193,7 +196,7 @@ def test_a_line_of_any_length_and_kind_passes(capsys):
 def test_the_procfile_is_read_in_its_order(tmp_path):
     (tmp_path / "Procfile").write_text("# why\nweb: run --bind ${HOST}:1\n\nbeat:  tick \n")
 
-    assert processes.declared(tmp_path / "Procfile") == [
+    assert processes.read_procfile(tmp_path / "Procfile") == [
         Process("web", "run --bind ${HOST}:1"),
         Process("beat", "tick"),
     ]
@@ -202,9 +205,9 @@ def test_the_procfile_is_read_in_its_order(tmp_path):
 def test_only_one_holds_the_lock(tmp_path):
     lock = tmp_path / "run/lock"
     second = pytest.raises(processes.AlreadyRunningError, match=f"^{os.getpid()}$")
-    with processes.alone(lock), second, processes.alone(lock):
+    with processes.exclusive(lock), second, processes.exclusive(lock):
         pass
-    with processes.alone(lock):
+    with processes.exclusive(lock):
         pass
 
 
@@ -212,7 +215,7 @@ def test_a_taken_port_is_noticed():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-        assert processes.trouble_listening("127.0.0.1", port) == "something else listens there"
-    assert processes.trouble_listening("127.0.0.1", port) == ""
-    assert processes.trouble_listening("127.0.0.1", 99999) == "there is no such port"
-    assert processes.trouble_listening("192.0.2.1", port)
+        assert processes.why_not_listening("127.0.0.1", port) == "another program listens there"
+    assert processes.why_not_listening("127.0.0.1", port) == ""
+    assert processes.why_not_listening("127.0.0.1", 99999) == "there is no such port"
+    assert processes.why_not_listening("192.0.2.1", port)

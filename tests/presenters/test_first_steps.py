@@ -10,7 +10,7 @@ from tests.make import ADMIN, VIEWER, join, make_batch, make_key, make_project, 
 
 pytestmark = pytest.mark.django_db
 STEP = re.compile(
-    r'<li(?: class="(\w*)"[^>]*)?>.*?<a class="strong" href="([^"]*)">([^<]*)</a>', re.DOTALL
+    r'<li class="(\w*)"[^>]*>.*?<a class="strong" href="([^"]*)">([^<]*)</a>', re.DOTALL
 )
 
 

@@ -42,7 +42,9 @@ def test_to_wait_for_a_place_is_no_warning(
 
     html = browser.get(batch.get_absolute_url()).content.decode()
 
-    note = re.search(r'class="note (\w+)" role="status">(?:(?!</div>).)*In line', html, re.DOTALL)
+    note = re.search(
+        r'class="note (\w+)"\s+role="status"\s*>(?:(?!</div>).)*In line', html, re.DOTALL
+    )
     assert note
     assert note[1] == tone
 
@@ -79,7 +81,7 @@ def test_a_batch_of_one_part_is_told_as_before(
 ) -> None:
     said = words(browser, make_batch(project, user))
 
-    assert "At the provider State Preparing Batch id there not submitted yet" in said
+    assert "At the provider State Preparing Batch id not submitted yet" in said
     assert "Part 1" not in said
 
 

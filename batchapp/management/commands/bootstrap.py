@@ -1,4 +1,4 @@
-"""Set the portal up without a browser; running it again changes nothing that is there."""
+"""``manage.py bootstrap``: set up the portal without a browser, as far as needed."""
 
 import json
 from argparse import ArgumentParser
@@ -28,8 +28,8 @@ from batchapp.services.providers import provider_advice, provider_keys
 
 class Command(BaseCommand):
     help = (
-        "Create a person, a connection, a project and its provider key, as far as they are not "
-        "there yet, and print one JSON object naming them. The first person becomes the "
+        "Create a person, a connection, a project and its provider key, unless they exist, and "
+        "print one JSON object with their ids. The first person becomes the "
         "portal's administrator."
     )
 
@@ -43,16 +43,16 @@ class Command(BaseCommand):
         parser.add_argument("--connection", metavar="NAME", default="Doubleword")
         parser.add_argument("--base-url", metavar="URL", help="of the connection, without /v1")
         parser.add_argument(
-            "--provider-key", metavar="KEY", help="kept for the project, or without one the person"
+            "--provider-key", metavar="KEY", help="of the project, or without one of the person"
         )
         parser.add_argument(
-            "--poll-seconds", type=int, metavar="N", help="between two looks at a running batch"
+            "--poll-seconds", type=int, metavar="N", help="between two polls of a running batch"
         )
 
     def handle(self, **options: Any) -> None:
         with transaction.atomic():
             user, project, key, connection = _set_up(options)
-        works = _works(key) if key else None
+        works = _accepts(key) if key else None
         connection.refresh_from_db()
         self.stdout.write(
             json.dumps(
@@ -87,15 +87,18 @@ def _set_up(
     return user, project, _key(connection, options["provider_key"], owner), connection
 
 
-def _works(key: ProviderKey) -> bool | None:
-    """Whether the provider takes the key, None if it does not say; and note if it is a sandbox."""
+def _accepts(key: ProviderKey) -> bool | None:
+    """Return whether the provider accepts the key, None if it does not say.
+
+    The test also records on the connection whether the provider is a sandbox.
+    """
     try:
-        with provider_access.provider_client(key, silence=timedelta(seconds=3)) as provider:
+        with provider_access.provider_client(key, timeout=timedelta(seconds=3)) as provider:
             provider_keys.test_key(key, provider)
     except ProviderRejected as exc:
         if exc.reason is not Reason.KEY_REFUSED:
             return None
-        provider_keys.note_trouble(
+        provider_keys.record_trouble(
             key, provider_advice.advice_for(exc, key.connection), is_refused=True
         )
         return False
@@ -120,7 +123,7 @@ def _connection(options: dict[str, Any]) -> Connection:
         changed.append("poll_seconds")
     if connection._state.adding:
         connection.save()
-        # Whoever sets up a Doubleword portal headless means Doubleword, or a stand-in for it.
+        # A connection set up by this command is to Doubleword, or to the sandbox.
         price_table.load_doubleword_list(connection)
     elif changed:
         connection.save(update_fields=changed)
@@ -144,10 +147,10 @@ def _user(options: dict[str, Any]) -> User:
     user = User.objects.filter(email=email).first()
     if user is None:
         if not password:
-            raise CommandError(f"{email} is new here: give a --password.")
+            raise CommandError(f"{email} has no account yet: give a --password.")
         is_first = not User.objects.filter(is_superuser=True).exists()
-        make = User.objects.create_superuser if is_first else User.objects.create_user
-        user = make(email, password)
+        create = User.objects.create_superuser if is_first else User.objects.create_user
+        user = create(email, password)
     elif password and not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
@@ -160,7 +163,7 @@ def _user(options: dict[str, Any]) -> User:
 def _project(name: str, connection: Connection, user: User | None) -> Project:
     slug = slugify(name)[:60]
     if not slug:
-        raise CommandError(f"--project: {name!r} has no letter or digit to make an address of.")
+        raise CommandError(f"--project: {name!r} has no letter or digit for an address.")
     project, _ = Project.objects.get_or_create(
         slug=slug, defaults={"name": name[:100], "connection": connection}
     )
@@ -177,10 +180,10 @@ def _project(name: str, connection: Connection, user: User | None) -> Project:
 
 
 def _key(connection: Connection, secret: str, owner: User | Project) -> ProviderKey:
-    """Return the owner's key with this secret: the one there is, or the newest with it put in."""
+    """Return the owner's key with this secret; the newest key gets the secret if none has it."""
     keys = list(owner.provider_keys.filter(connection=connection).exclude(ciphertext=""))
     for key in keys:
-        if _opens(key) == secret:
+        if _secret_of(key) == secret:
             return key
     if keys:
         provider_keys.replace(keys[-1], secret)
@@ -188,7 +191,7 @@ def _key(connection: Connection, secret: str, owner: User | Project) -> Provider
     return provider_keys.store(connection, secret, owner=owner)
 
 
-def _opens(key: ProviderKey) -> str | None:
+def _secret_of(key: ProviderKey) -> str | None:
     try:
         return key.secret()
     except UnreadableKey:

@@ -1,4 +1,4 @@
-"""The whole portal on this machine, with a sample sent through it."""
+"""``manage.py demo``: run the whole portal on this machine and send a sample through it."""
 
 import json
 import os
@@ -23,15 +23,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.management.console_client import ConsoleClient, UnexpectedPage
-from batchapp.management.processes import tied, trouble_listening
+from batchapp.management.processes import ending_with_parent, why_not_listening
 from batchapp.management.progress_bar import Bar
 from batchapp.models import Batch, ProviderBatch, Upload
 from config import env
 
 EMAIL = "demo@example.com"
 SAMPLE = settings.BASE_DIR / "batchapp/data/samples/chat.jsonl"
-PATIENCE = 300
-"""Seconds that any one step of the demo may take."""
+STEP_SECONDS = 300  # limit of each step of the demo
 
 
 class Command(BaseCommand):
@@ -48,7 +47,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         started = time.monotonic()
         port = env.integer("PORT", 8000)
-        if trouble := trouble_listening("127.0.0.1", port):
+        if trouble := why_not_listening("127.0.0.1", port):
             raise CommandError(f"Port {port}: {trouble}. Try another: PORT={port + 1} make demo")
         sandbox_url = f"http://127.0.0.1:{_free_port()}"
         password = env.secret(
@@ -56,20 +55,20 @@ class Command(BaseCommand):
             settings.DATA_DIR / "secrets/demo_password",
             lambda: secrets.token_urlsafe(9),
         )
-        for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told us to ignore them
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have set them to be ignored
             signal.signal(number, signal.default_int_handler)
         with (
             _processes(port, sandbox_url) as processes,
-            ConsoleClient(f"http://localhost:{port}") as me,
+            ConsoleClient(f"http://localhost:{port}") as console,
         ):
             self.stdout.write("Starting web, worker, beat and a sandbox provider ...")
             self.stdout.flush()
-            _until_up(f"http://localhost:{port}/healthz", processes)
-            _until_up(f"{sandbox_url}/healthz", processes)
+            _wait_until_up(f"http://localhost:{port}/healthz", processes)
+            _wait_until_up(f"{sandbox_url}/healthz", processes)
             project = _bootstrap(sandbox_url, password)
             try:
-                me.sign_in(EMAIL, password)
-                batch = _walk(me, project, options["file"], options["window"])
+                console.sign_in(EMAIL, password)
+                batch = _send_file(console, project, options["file"], options["window"])
             except UnexpectedPage as exc:
                 raise CommandError(f"The demo got stuck: {exc}. Logs: {_logs()}") from exc
             self._summarise(batch, port, password, time.monotonic() - started)
@@ -104,43 +103,43 @@ class Command(BaseCommand):
         self.stdout.write("")
 
 
-def _walk(me: ConsoleClient, project: str, path: Path, window: str) -> Batch:
-    """Send the file through the console; return the batch when it is over."""
+def _send_file(console: ConsoleClient, project: str, path: Path, window: str) -> Batch:
+    """Upload, order and follow the file through the pages; return the finished batch."""
     bar = Bar("Upload", path.stat().st_size, "bytes")
-    upload_id = me.upload(project, path, progress=bar.update)
+    upload_id = console.upload(project, path, progress=bar.update)
     bar.finish()
 
     upload = Upload.objects.get(pk=upload_id)
     lines = path.read_bytes().count(b"\n")
-    with _bar("Check", lines, "lines") as key_poll:
+    with _bar("Check", lines, "lines") as update:
         while upload.status == Upload.Status.CHECKING:
-            key_poll(upload.lines_checked)
+            update(upload.lines_checked)
             upload.refresh_from_db()
     if upload.status != Upload.Status.READY:
         raise UnexpectedPage(f"the file is not ready: {upload.report_fields or upload.error}")
 
-    batch_id = me.order(upload_id, window=window)
+    batch_id = console.order(upload_id, window=window)
     requests = upload.requests or 0
     provider_batch = ProviderBatch.objects.get(batch_id=batch_id)
-    with _bar("Submit", 1, "batch") as key_poll:
+    with _bar("Submit", 1, "batch") as update:
         while not provider_batch.remote_id:
-            key_poll(0)
+            update(0)
             _refresh(provider_batch)
-    with _bar("Run", requests, "requests") as key_poll:
+    with _bar("Run", requests, "requests") as update:
         while not provider_batch.ended_at:
-            key_poll(provider_batch.completed + provider_batch.failed)
+            update(provider_batch.completed + provider_batch.failed)
             _refresh(provider_batch)
-    with _bar("Harvest", requests, "results") as key_poll:
+    with _bar("Harvest", requests, "results") as update:
         while not (batch := Batch.objects.get(pk=batch_id)).is_over:
             _refresh(provider_batch)
-            key_poll(provider_batch.output_lines + provider_batch.error_lines)
-    _compare(me, batch_id, batch)
+            update(provider_batch.output_lines + provider_batch.error_lines)
+    _compare(console, batch_id, batch)
     return batch
 
 
-def _compare(me: ConsoleClient, batch_id: UUID, batch: Batch) -> None:
-    """Download what the console offers and hold it against the portal's own sums."""
-    lines = me.lines(batch_id, "output"), me.lines(batch_id, "error")
+def _compare(console: ConsoleClient, batch_id: UUID, batch: Batch) -> None:
+    """Compare the lines of the downloads with the counts of the batch."""
+    lines = console.count_lines(batch_id, "output"), console.count_lines(batch_id, "error")
     if sum(lines) != batch.succeeded + batch.failed:
         raise UnexpectedPage(
             f"the downloads have {lines} lines, the batch {batch.succeeded} answers"
@@ -149,16 +148,16 @@ def _compare(me: ConsoleClient, batch_id: UUID, batch: Batch) -> None:
 
 @contextmanager
 def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """A bar to be updated in a loop that rests a little each time and does not go on for ever."""
-    bar, until = Bar(label, total, unit), time.monotonic() + PATIENCE
+    """Return a function for a loop: it updates a bar, waits a little, and limits the time."""
+    bar, deadline = Bar(label, total, unit), time.monotonic() + STEP_SECONDS
 
-    def key_poll(done: int) -> None:
+    def update(done: int) -> None:
         bar.update(done)
-        if time.monotonic() > until:
-            raise UnexpectedPage(f"{label.lower()} took more than {PATIENCE} seconds")
+        if time.monotonic() > deadline:
+            raise UnexpectedPage(f"{label.lower()} took more than {STEP_SECONDS} seconds")
         time.sleep(0.1)
 
-    yield key_poll
+    yield update
     bar.finish()
 
 
@@ -169,7 +168,7 @@ def _refresh(provider_batch: ProviderBatch) -> None:
 
 
 def _bootstrap(sandbox_url: str, password: str) -> str:
-    """Set up person, project and connection; return the project's slug."""
+    """Set up a person, a project and a connection; return the slug of the project."""
     out = StringIO()
     call_command(
         "bootstrap",
@@ -187,7 +186,7 @@ def _bootstrap(sandbox_url: str, password: str) -> str:
 
 @contextmanager
 def _processes(port: int, sandbox_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The portal's processes and the sandbox, ended with the block, however it ends."""
+    """Run the processes of the portal and the sandbox until the block ends."""
     sandbox_port = sandbox_url.rpartition(":")[2]
     data = str(settings.DATA_DIR / "sandbox")
     sandbox = shlex.join(
@@ -195,11 +194,13 @@ def _processes(port: int, sandbox_url: str) -> Iterator[subprocess.Popen[bytes]]
     )
     public = os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
     processes = subprocess.Popen(
-        tied([sys.executable, "manage.py", "serve", "--logs", "--with", f"sandbox={sandbox}"]),
+        ending_with_parent(
+            [sys.executable, "manage.py", "serve", "--logs", "--with", f"sandbox={sandbox}"]
+        ),
         cwd=settings.BASE_DIR,
         env=os.environ | {"PORT": str(port), "PUBLIC_URL": public},
         stdout=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is ours to pass on
+        start_new_session=True,  # so that Ctrl-C reaches only us
     )
     try:
         yield processes
@@ -208,9 +209,9 @@ def _processes(port: int, sandbox_url: str) -> Iterator[subprocess.Popen[bytes]]
         processes.wait()
 
 
-def _until_up(url: str, processes: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+def _wait_until_up(url: str, processes: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         if processes.poll() is not None:
             raise CommandError(f"The portal did not start. Logs: {_logs()}")
         try:

@@ -1,4 +1,4 @@
-"""Bring batches that were made elsewhere into a project, from a script."""
+"""``manage.py import_batch``: import batches of the provider into a project."""
 
 import time
 from argparse import ArgumentParser
@@ -14,13 +14,12 @@ from batchapp.management.people import member_of
 from batchapp.models import BatchImport, Project, ProviderKey, User
 from batchapp.services.imports import import_requests
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks while a worker has the batch, or its provider does not answer."""
+CHECK_EVERY = 0.5  # seconds between two checks of an import that a worker or provider delays
 
 
 class Command(BaseCommand):
     help = (
-        "Bring batches in that were made elsewhere with the same provider key, and print the "
+        "Import batches that were created elsewhere with the same provider key, and print the "
         "address of each. The portal then follows them to their end. Nothing is run or paid again."
     )
 
@@ -42,12 +41,12 @@ class Command(BaseCommand):
         user = member_of(project, options["user"])
         key = _key(project, user, options["key"])
         try:
-            ids = [read_id(each) for each in options["ids"]]
+            ids = [read_id(text) for text in options["ids"]]
         except ValidationError as exc:
             raise CommandError(" ".join(exc.messages)) from exc
-        begun = import_requests.request_imports(project, user, key, ids)
-        troubles = [f"{each} is in the portal already." for each in begun.ids_in_portal]
-        for batch_import in begun.batch_imports:
+        requested = import_requests.request_imports(project, user, key, ids)
+        troubles = [f"{pk} is in the portal already." for pk in requested.ids_in_portal]
+        for batch_import in requested.batch_imports:
             self._follow(batch_import)
             if batch_import.batch:
                 self.stdout.write(settings.PUBLIC_URL + batch_import.batch.get_absolute_url())
@@ -57,34 +56,34 @@ class Command(BaseCommand):
             raise CommandError("\n".join(troubles))
 
     def _follow(self, batch_import: BatchImport) -> None:
-        """Take each step here, unless a worker is faster, until it is here or refused."""
-        said = ""
+        """Run each step of the import here, unless a worker is faster, until it ends."""
+        shown_trouble = ""
         while batch_import.next_check_at:
             if (
                 batch_import.status == BatchImport.Status.CHECKING
                 and import_requests.is_being_checked(batch_import)
             ):
                 tasks.check(str(batch_import.upload_id))
-            before = batch_import.status
+            previous = batch_import.status
             tasks.import_batch(str(batch_import.pk))
             batch_import.refresh_from_db()
-            if batch_import.trouble not in {"", said}:
-                said = batch_import.trouble
-                self.stderr.write(f"{batch_import.remote_id}: {said}")
-            if batch_import.status == before:
-                time.sleep(LOOK_EVERY)
+            if batch_import.trouble not in {"", shown_trouble}:
+                shown_trouble = batch_import.trouble
+                self.stderr.write(f"{batch_import.remote_id}: {shown_trouble}")
+            if batch_import.status == previous:
+                time.sleep(CHECK_EVERY)
 
 
-def _key(project: Project, user: User, named: str | None) -> ProviderKey:
+def _key(project: Project, user: User, name: str | None) -> ProviderKey:
     usable = ProviderKey.objects.usable_by(user, project)
-    keys = [each for each in usable if named in {None, each.name, each.last_four}]
-    if named and len(keys) > 1:
-        raise CommandError(f"There are {len(keys)} keys that {named!r} may mean.")
-    own = [each for each in keys if each.project_id]
+    keys = [key for key in usable if name in {None, key.name, key.last_four}]
+    if name and len(keys) > 1:
+        raise CommandError(f"There are {len(keys)} keys that {name!r} may mean.")
+    project_keys = [key for key in keys if key.project_id]
     if not keys:
-        which = f"provider key {named!r}" if named else "provider key"
+        which = f"provider key {name!r}" if name else "provider key"
         raise CommandError(
             f"Neither {user.email} nor the project {project.slug} has a {which} for "
             f"{project.connection}. Add one with `manage.py bootstrap --provider-key`."
         )
-    return (own or keys)[-1]
+    return (project_keys or keys)[-1]

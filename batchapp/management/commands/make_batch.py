@@ -1,4 +1,4 @@
-"""Make a file of requests from a table: one request a row."""
+"""``manage.py make_batch``: create a file of requests from the rows of a table."""
 
 import csv
 from argparse import ArgumentParser
@@ -13,16 +13,16 @@ from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.domain.tables import row_requests, table_reader
 from batchapp.domain.tables.row_requests import PromptSettings
-from batchapp.domain.tables.table_reader import Asked, TableError
+from batchapp.domain.tables.table_error import TableError
+from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models import PromptTemplate
 
 FINDINGS_SHOWN = 20
 
-CHANGES = (
+SETTINGS_OPTIONS = (  # options that set the prompt setting of the same name
     *("model", "prompt", "system", "url", "max_tokens", "temperature"),
-    *("id_column", "image_column", "empty", "twins"),
+    *("id_column", "image_column", "empty", "duplicate_ids"),
 )
-"""Options that set the field of a recipe that is called like them."""
 
 
 class Command(BaseCommand):
@@ -34,10 +34,12 @@ class Command(BaseCommand):
         parser.add_argument("--system", help="system message, with {column}s as well")
         parser.add_argument("--model")
         parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.jsonl")
-        parser.add_argument("--template", metavar="NAME", help="one that a project saved")
-        parser.add_argument("--project", metavar="SLUG", help="whose template, if several have it")
-        parser.add_argument("--id-column", help="whose values become the custom_ids")
-        parser.add_argument("--image-column", help="whose values are addresses of images")
+        parser.add_argument("--template", metavar="NAME", help="a prompt template of a project")
+        parser.add_argument(
+            "--project", metavar="SLUG", help="of the template, if several have its name"
+        )
+        parser.add_argument("--id-column", help="its values become the custom_ids")
+        parser.add_argument("--image-column", help="its values are addresses of images")
         parser.add_argument("--url", choices=row_requests.URLS)
         parser.add_argument("--max-tokens", type=int)
         parser.add_argument("--temperature", type=float)
@@ -45,32 +47,34 @@ class Command(BaseCommand):
         parser.add_argument(
             "--empty",
             choices=["keep", "skip", "stop"],
-            help="what becomes of a row with an empty cell in the prompt; else it is an error",
+            help="rows with an empty cell in the prompt: keep, skip or stop, which is the default",
         )
         parser.add_argument(
-            "--twins", choices=["stop", "suffix"], help="what becomes of an id that was there"
+            "--duplicate-ids",
+            choices=["stop", "suffix"],
+            help="rows with the id of an earlier row: stop, or add a suffix",
         )
         parser.add_argument(
             "--id-map",
             type=Path,
             metavar="IDS.csv",
-            help="replace ids that no provider takes, and list there which is which",
+            help="replace ids that providers refuse, and list them in this file",
         )
         parser.add_argument("--sheet", default="", help="of a workbook; else the first")
         parser.add_argument(
-            "--delimiter", default="", help="between cells; else it is found out", metavar="CHAR"
+            "--delimiter", default="", help="between cells; else it is detected", metavar="CHAR"
         )
         parser.add_argument("--encoding", default="utf-8-sig")
 
     def handle(self, **options: Any) -> None:
-        prompt_settings = _recipe(options)
+        prompt_settings = _prompt_settings(options)
         if findings := row_requests.value_errors(prompt_settings):
             raise CommandError(" ".join(findings))
-        asked = Asked(options["encoding"], options["delimiter"], options["sheet"])
+        read_options = ReadOptions(options["encoding"], options["delimiter"], options["sheet"])
         path = options["table"]
         try:
             with path.open("rb") as source:
-                table = table_reader.read(source, asked)
+                table = table_reader.read_table(source, read_options)
                 if findings := row_requests.settings_errors(prompt_settings, table.columns):
                     raise CommandError(" ".join(findings))
                 requests, left_out = _write(
@@ -78,16 +82,16 @@ class Command(BaseCommand):
                 )
         except OSError as exc:
             raise CommandError(f"{path}: {exc}.") from exc
-        except TableError as finding:
-            raise CommandError(f"{path}: {finding}") from finding
+        except TableError as exc:
+            raise CommandError(f"{path}: {exc}") from exc
         self.stdout.write(f"{options['output']}: {requests:,} requests")
         if left_out:
             self.stdout.write(f"{left_out:,} rows with an empty cell were left out")
         if table.ragged:
             self.stdout.write(
-                f"warning: {table.ragged:,} rows have more cells than the header; what is beyond "
-                "the last column was left out. Perhaps the cells are separated by something else: "
-                "--delimiter"
+                f"warning: {table.ragged:,} rows have more cells than the header; the cells "
+                "after the last column were left out. Perhaps another character separates the "
+                "cells: --delimiter"
             )
         if table.error_cells:
             self.stdout.write(
@@ -96,10 +100,10 @@ class Command(BaseCommand):
             )
 
 
-def _recipe(options: dict[str, Any]) -> PromptSettings:
-    """What the options say, on top of the template if there is one."""
+def _prompt_settings(options: dict[str, Any]) -> PromptSettings:
+    """Return the settings of the template, if one is named, with those of the options."""
     changes: dict[str, Any] = {
-        name: options[name] for name in CHANGES if options[name] is not None
+        name: options[name] for name in SETTINGS_OPTIONS if options[name] is not None
     }
     if path := options["schema"]:
         changes["response_schema"] = _schema(path)
@@ -107,7 +111,7 @@ def _recipe(options: dict[str, Any]) -> PromptSettings:
         changes["unsafe_ids"] = "hash"
     if options["template"]:
         prompt_settings = _template(options["template"], options["project"])
-        if not options["id_map"]:  # nobody could tell then which is which
+        if not options["id_map"]:  # without the list nobody could tell which id replaces which
             changes["unsafe_ids"] = "stop"
         return msgspec.structs.replace(prompt_settings, **changes)
     missing = [f"--{name}" for name in ("prompt", "model") if name not in changes]
@@ -127,14 +131,14 @@ def _schema(path: Path) -> dict[str, Any]:
 
 
 def _template(name: str, slug: str | None) -> PromptSettings:
-    found = PromptTemplate.objects.filter(name=name).select_related("project")
+    rows = PromptTemplate.objects.filter(name=name).select_related("project")
     if slug:
-        found = found.filter(project__slug=slug)
-    templates = list(found[:20])
+        rows = rows.filter(project__slug=slug)
+    templates = list(rows[:20])
     if not templates:
         raise CommandError(f"There is no template {name}{f' in {slug}' if slug else ''}.")
     if len(templates) > 1:
-        slugs = ", ".join(each.project.slug for each in templates)
+        slugs = ", ".join(row.project.slug for row in templates)
         raise CommandError(f"Several projects have a template {name}. Name a --project: {slugs}.")
     return templates[0].versions.order_by("-number")[0].prompt_settings
 
@@ -145,36 +149,36 @@ def _write(
     target: Path,
     id_map: Path | None,
 ) -> tuple[int, int]:
-    """Write all requests or none: the file appears only when every row was good."""
+    """Write all requests or none: the file appears only if no row has an error."""
     requests = left_out = 0
     findings: list[str] = []
     replaced: list[tuple[str, str]] = []
-    with _fresh(target) as fresh:
+    with _new_file(target) as file:
         rows = (dict(zip(table.columns, row, strict=True)) for row in table)
-        for made in row_requests.make(rows, prompt_settings):
-            if made.error:
-                findings.append(f"row {made.number}: {made.error}")
-            elif made.line:
+        for request in row_requests.build_requests(rows, prompt_settings):
+            if request.error:
+                findings.append(f"row {request.number}: {request.error}")
+            elif request.line:
                 requests += 1
-                fresh.write(made.line + b"\n")
-                replaced += [(made.custom_id, made.original)] if made.original else []
+                file.write(request.line + b"\n")
+                replaced += [(request.custom_id, request.original)] if request.original else []
             else:
                 left_out += 1
         if findings or not requests:
-            raise CommandError(_complaint(findings) if findings else _nothing(left_out))
+            raise CommandError(_errors_text(findings) if findings else _no_request_text(left_out))
     if id_map:
-        with id_map.open("w", encoding="utf-8-sig", newline="") as listed:
-            csv.writer(listed).writerows(row_requests.id_map(replaced))
+        with id_map.open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows(row_requests.id_map_rows(replaced))
     return requests, left_out
 
 
 @contextmanager
-def _fresh(target: Path) -> Iterator[IO[bytes]]:
-    """A file that becomes ``target`` if nothing goes wrong, and else is gone."""
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-", delete=False) as fresh:
-        partial = Path(fresh.name)
+def _new_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open a file that becomes ``target`` at the end, or is deleted after an error."""
+    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-", delete=False) as file:
+        partial = Path(file.name)
         try:
-            yield fresh
+            yield file
         except BaseException:
             partial.unlink()
             raise
@@ -182,14 +186,14 @@ def _fresh(target: Path) -> Iterator[IO[bytes]]:
     partial.replace(target)
 
 
-def _nothing(left_out: int) -> str:
+def _no_request_text(left_out: int) -> str:
     if left_out:
         return f"Nothing was written: all {left_out:,} rows have an empty cell."
     return "The table has no rows."
 
 
-def _complaint(findings: list[str]) -> str:
+def _errors_text(findings: list[str]) -> str:
     shown = "\n".join(f"  {finding}" for finding in findings[:FINDINGS_SHOWN])
     more = len(findings) - FINDINGS_SHOWN
-    rest = f"\n  and {more:,} more" if more > 0 else ""
-    return f"Nothing was written:\n{shown}{rest}"
+    and_more = f"\n  and {more:,} more" if more > 0 else ""
+    return f"Nothing was written:\n{shown}{and_more}"

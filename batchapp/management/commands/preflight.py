@@ -1,4 +1,4 @@
-"""Check a file of requests before it is uploaded, from a terminal or a script."""
+"""``manage.py preflight``: check a file of requests before it is uploaded."""
 
 import json
 import sys
@@ -22,16 +22,13 @@ from batchapp.services.orders import price_quotes
 
 CHUNK = 1024 * 1024
 STANDARD_INPUT = "-"
-USAGE, HAS_ERRORS = 2, 1
-"""Exit statuses."""
-
-LINES_SHOWN = 5
-"""Of each kind of fault, without --json."""
+USAGE, HAS_ERRORS = 2, 1  # exit statuses
+LINES_SHOWN = 5  # of each finding code, without --json
 
 
 class Command(BaseCommand):
     help = (
-        "Check a JSONL file of requests, also one packed with gzip, and say what it would cost. "
+        "Check a JSONL file of requests, plain or gzip, and estimate its cost. "
         "The exit status is 0 if it can be sent, 1 if it has errors, 2 if it cannot be read."
     )
     requires_system_checks: list[str] = []
@@ -39,16 +36,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="a .jsonl file, or - for standard input")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
-        meant = parser.add_mutually_exclusive_group()
-        meant.add_argument(
+        source = parser.add_mutually_exclusive_group()
+        source.add_argument(
             "--project",
             metavar="SLUG",
             help="estimate by this project's earlier batches, with the prices it pays",
         )
-        meant.add_argument(
+        source.add_argument(
             "--connection",
             metavar="NAME",
-            help="whose limits and prices are meant; Doubleword's, or those of the only one",
+            help="with its limits and prices; by default Doubleword, or the only connection",
         )
 
     def handle(self, **options: Any) -> None:
@@ -62,8 +59,8 @@ class Command(BaseCommand):
                 f"{options['file']} cannot be read: {exc.strerror or exc}.", returncode=USAGE
             ) from exc
         quotes = _quotes(report, connection, project)
-        shown = _as_json(report, quotes) if options["json"] else _as_text(report, quotes)
-        self.stdout.write(shown)
+        render = _as_json if options["json"] else _as_text
+        self.stdout.write(render(report, quotes))
         if not report.is_valid:
             sys.exit(HAS_ERRORS)
 
@@ -77,9 +74,9 @@ class Command(BaseCommand):
         raise CommandError(message, returncode=USAGE)
 
     def _connection(self, name: str | None) -> Connection | None:
-        """Find the connection that is meant; None if there is none to choose."""
+        """Return the named or the default connection; None if no default is certain."""
         try:
-            known = list(Connection.objects.all())
+            connections = list(Connection.objects.all())
         except DatabaseError as exc:
             if name:
                 message = f"The database cannot be read, so there are no connections: {exc}"
@@ -87,18 +84,19 @@ class Command(BaseCommand):
             self.stderr.write("The database cannot be read, so there are no prices.")
             return None
         if name:
-            found = [each for each in known if each.name == name]
-            if not found:
-                names = ", ".join(each.name for each in known) or "none yet"
+            named = [row for row in connections if row.name == name]
+            if not named:
+                names = ", ".join(row.name for row in connections) or "none yet"
                 message = f"There is no connection named {name}. There is: {names}."
                 raise CommandError(message, returncode=USAGE)
-            return found[0]
-        usual = [each for each in known if each.base_url.rstrip("/") == DOUBLEWORD_URL]
-        return next(iter(usual or (known if len(known) == 1 else [])), None)
+            return named[0]
+        doubleword = [row for row in connections if row.base_url.rstrip("/") == DOUBLEWORD_URL]
+        if doubleword:
+            return doubleword[0]
+        return connections[0] if len(connections) == 1 else None
 
 
 def _default_limits() -> Limits:
-    """Return the limits that a new connection has."""
     return Connection().limits
 
 
@@ -121,20 +119,20 @@ def _quotes(
 
 
 def _unpriced(quotes: dict[str, Estimate]) -> list[str] | None:
-    """Models without a price in some window on offer; None where no prices are known at all."""
+    """Return models without a price in some window; None if no prices are known at all."""
     if not quotes:
         return None
     missing = [quotes[window].unpriced for window in quotes if window != REALTIME]
     return sorted({model for models in missing for model in models})
 
 
-def _estimated(report: Report) -> int:
-    """How many requests an estimate is of: those without errors."""
+def _estimated_requests(report: Report) -> int:
+    """Count the requests without errors, which the estimates are of."""
     return sum(facts.requests for facts in report.models.values())
 
 
 def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
-    found = {
+    content = {
         "requests": report.requests,
         "valid": report.is_valid,
         "provider_batches": report.provider_batches,
@@ -148,11 +146,11 @@ def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
             }
             for name, facts in report.models.items()
         },
-        "estimated_requests": _estimated(report),
+        "estimated_requests": _estimated_requests(report),
         "unpriced": _unpriced(quotes),
         "estimate": {window: _amounts(estimate) for window, estimate in quotes.items()},
     }
-    return json.dumps(found, indent=2, ensure_ascii=False)
+    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -169,7 +167,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _amounts(estimate: Estimate) -> dict[str, str | None]:
-    """Return amounts of every request; a model without a price leaves all of them unknown."""
+    """Return the amounts of all requests, all unknown if a model has no price."""
     if not estimate.is_complete:
         return {"low_usd": None, "expected_usd": None, "ceiling_usd": None}
     return {
@@ -184,23 +182,23 @@ def _plain(amount: Decimal | None) -> str | None:
 
 
 def _as_text(report: Report, quotes: dict[str, Estimate]) -> str:
-    told = [f"{report.requests:,} requests, {report.bytes:,} bytes"]
+    lines = [f"{report.requests:,} requests, {report.bytes:,} bytes"]
     for name, facts in report.models.items():
         about = "" if facts.exact else "about "
-        told.append(
+        lines.append(
             f"  {name}: {facts.requests:,} requests, {about}{facts.input_tokens:,} input tokens"
         )
-    told.extend(_lines_of_findings(report))
-    told.extend(_bases(quotes))
-    told.extend(_costs(report, quotes))
+    lines.extend(_lines_of_findings(report))
+    lines.extend(_bases(quotes))
+    lines.extend(_costs(report, quotes))
     errors = report.severities["error"]
-    verdict = "The file can be sent." if report.is_valid else "The file cannot be sent: "
-    told.append(verdict if report.is_valid else f"{verdict}errors to correct: {errors:,}.")
-    return "\n".join(told)
+    failure = f"The file cannot be sent: errors to correct: {errors:,}."
+    lines.append("The file can be sent." if report.is_valid else failure)
+    return "\n".join(lines)
 
 
 def _lines_of_findings(report: Report) -> Iterator[str]:
-    """Each kind of fault with its first lines, errors before the rest."""
+    """List each finding code with its first lines, errors first."""
     rank = ["error", "warning", "info"].index
     for code in sorted(
         report.finding_totals, key=lambda code: rank(_first(report, code).severity)
@@ -209,8 +207,8 @@ def _lines_of_findings(report: Report) -> Iterator[str]:
         total = report.finding_totals[code]
         yield f"{findings[0].severity.value}: {code}, {total:,} in all"
         for finding in findings[:LINES_SHOWN]:
-            place = f"line {finding.line:,}: " if finding.line else ""
-            yield f"  {place}{finding.message}"
+            position = f"line {finding.line:,}: " if finding.line else ""
+            yield f"  {position}{finding.message}"
         if total > LINES_SHOWN and findings[0].line:
             yield f"  … and {total - LINES_SHOWN:,} more"
 
@@ -220,7 +218,7 @@ def _first(report: Report, code: str) -> Finding:
 
 
 def _bases(quotes: dict[str, Estimate]) -> Iterator[str]:
-    """What the output tokens are judged by; it is the same for every window."""
+    """Say how output tokens are estimated, which is the same for every window."""
     for line in next(iter(quotes.values())).models if quotes else ():
         yield f"  output tokens of {line.model}: about {line.output_expected:,}, {line.basis}"
 
@@ -229,7 +227,7 @@ def _costs(report: Report, quotes: dict[str, Estimate]) -> Iterator[str]:
     if not report.models or not quotes:
         return
     if not report.is_valid:
-        priced = _estimated(report)
+        priced = _estimated_requests(report)
         which = "1 request" if priced == 1 else f"{priced:,} requests"
         yield f"for the {which} without errors:"
     for window, estimate in quotes.items():

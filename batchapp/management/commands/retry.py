@@ -1,4 +1,4 @@
-"""Run requests of a batch again from a script: the same file, the same order as on its page."""
+"""``manage.py retry``: write a retry file of a batch, and submit it."""
 
 import uuid
 from argparse import ArgumentParser
@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from batchapp import tasks
 from batchapp.domain.results.retry_selection import (
     ADVICE,
+    DEFAULT_ENDINGS,
     MAX_TEMPERATURE,
-    USUAL,
     Ending,
     Selection,
 )
@@ -24,16 +24,16 @@ from batchapp.services.results.retry_file import RetryableCounts
 
 class Command(BaseCommand):
     help = (
-        "Make a file of those requests of BATCH that ended without a good answer, and with "
-        "--submit a batch of it. Without --outcomes those that are worth another try are taken."
+        "Write a file of the requests of BATCH that ended without a good answer, and with "
+        "--submit a batch of it. Without --outcomes it has the requests worth another try."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("batch", metavar="BATCH", help="its id")
         parser.add_argument(
-            "--outcomes", nargs="+", choices=[each.value for each in ADVICE], metavar="OUTCOME"
+            "--outcomes", nargs="+", choices=[ending.value for ending in ADVICE], metavar="OUTCOME"
         )
-        parser.add_argument("--error-code", default="", help="only those that failed with it")
+        parser.add_argument("--error-code", default="", help="only requests that failed with it")
         parser.add_argument(
             "--max-tokens-factor", type=int, default=1, metavar="K", help="where cut short"
         )
@@ -41,18 +41,20 @@ class Command(BaseCommand):
         parser.add_argument("--temperature", type=float, help="instead of the requests' own")
         parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
         parser.add_argument("--submit", action="store_true", help="with the batch's provider key")
-        parser.add_argument("--window", default="", help="completion window, as before by default")
+        parser.add_argument(
+            "--window", default="", help="completion window, by default the window of the batch"
+        )
 
     def handle(self, **options: Any) -> None:
         batch = _batch(options["batch"])
         user = member_of(batch.project, options["user"])
-        reach = retry_file.retryable_counts(batch)
-        selection = _selection(options, reach)
-        for each in reach.endings:
-            mark = "+" if each in selection.endings else "-"
-            self.stderr.write(f"{mark} {reach.count(each):,} {each}: {ADVICE[each].reason}")
-        if not reach.total(selection):
-            raise CommandError("No request is left by this choice; nothing was made.")
+        counts = retry_file.retryable_counts(batch)
+        selection = _selection(options, counts)
+        for ending in counts.endings:
+            mark = "+" if ending in selection.endings else "-"
+            self.stderr.write(f"{mark} {counts.count(ending):,} {ending}: {ADVICE[ending].reason}")
+        if not counts.total(selection):
+            raise CommandError("No request matches this choice; no file was written.")
         upload = retry_file.request_retry_file(batch, user, selection, submission=uuid.uuid4())
         tasks.check(str(upload.pk))
         upload.refresh_from_db()
@@ -61,7 +63,7 @@ class Command(BaseCommand):
         self.stdout.write(f"file: {upload.pk}, {upload.requests:,} requests")
         if options["submit"]:
             try:
-                child = place_order.place_order(
+                retry = place_order.place_order(
                     batch.project,
                     user,
                     upload,
@@ -71,9 +73,9 @@ class Command(BaseCommand):
                 )
             except place_order.Refused as exc:
                 raise CommandError(str(exc)) from exc
-            for provider_batch in child.provider_batches.all():
+            for provider_batch in retry.provider_batches.all():
                 tasks.wake(provider_batch)
-            self.stdout.write(f"batch: {child.pk}")
+            self.stdout.write(f"batch: {retry.pk}")
 
 
 def _batch(text: str) -> Batch:
@@ -84,17 +86,22 @@ def _batch(text: str) -> Batch:
         raise CommandError(f"There is no batch {text!r}.") from exc
 
 
-def _selection(options: dict[str, Any], reach: RetryableCounts) -> Selection:
-    """What the options say; by default what was cut short only if that may help."""
+def _selection(options: dict[str, Any], counts: RetryableCounts) -> Selection:
+    """Return the choice of the options; by default without cut answers that would not change."""
     factor, temperature = options["max_tokens_factor"], options["temperature"]
     if factor < 1:
         raise CommandError("--max-tokens-factor is 1 or more.")
     if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
         raise CommandError("--temperature is a number from 0 to 2.")
-    usual = USUAL if factor > 1 or options["model"] else USUAL - {Ending.TRUNCATED}
-    asked = options["outcomes"]
+    endings = frozenset(DEFAULT_ENDINGS)
+    if factor == 1 and not options["model"]:
+        endings -= {Ending.TRUNCATED}
+    if outcomes := options["outcomes"]:
+        endings = frozenset(map(Ending, outcomes))
+    else:
+        endings &= frozenset(counts.endings)
     return Selection(
-        frozenset(map(Ending, asked)) if asked else usual & frozenset(reach.endings),
+        endings,
         error_code=options["error_code"],
         max_tokens_factor=factor,
         model=options["model"],

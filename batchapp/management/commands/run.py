@@ -1,4 +1,4 @@
-"""Send one file through the portal from a script: the same services, the same workers."""
+"""``manage.py run``: send one file through the portal from a script."""
 
 import json
 import time
@@ -21,11 +21,8 @@ from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.results import browse
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks at the batch while waiting."""
-
-NO_WORKER_AFTER = 20
-"""Seconds without any step taken after which we wonder aloud whether a worker runs."""
+CHECK_EVERY = 0.5  # seconds between two reads of the batch
+WARN_WITHOUT_WORKER_AFTER = 20  # seconds in which no worker has claimed the batch
 
 
 class Command(BaseCommand):
@@ -42,7 +39,7 @@ class Command(BaseCommand):
             "--fallback",
             metavar="WINDOW",
             default="",
-            help="a longer one, to run it in if the provider has no room for it; by default none",
+            help="a longer window, used if the provider has no slot; by default none",
         )
         parser.add_argument("--name", default="", help="of the batch; by default the file's")
         parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
@@ -59,7 +56,7 @@ class Command(BaseCommand):
         user = member_of(project, options["user"])
         upload = _upload(project, user, options["file"])
         self._note(f"{upload.name}: {upload.requests:,} requests, no errors")
-        batch = _order(project, user, upload, options)
+        batch = _place_order(project, user, upload, options)
         self._note(f"submitted as {batch.pk}")
         paths: dict[str, str | None] = {"output_path": None, "error_path": None}
         if options["wait"]:
@@ -68,41 +65,34 @@ class Command(BaseCommand):
             paths = _save(batch, target.resolve())
         self._print(batch, paths, as_json=options["json"])
         if options["wait"] and not batch.is_accounted_for:
-            raise CommandError(_what_is_wrong(batch))
+            raise CommandError(_problem_text(batch))
 
     def _follow(self, batch: Batch) -> Batch:
         """Wait until ``batch`` is over or needs a person."""
-        started, said = time.monotonic(), ""
+        started, shown_progress = time.monotonic(), ""
         while True:
             try:
                 batch = Batch.objects.get(pk=batch.pk)
                 provider_batches = list(batch.provider_batches.all())
-            except OperationalError as exc:  # the workers wait for it, and so do we
+            except OperationalError as exc:  # the workers wait for the database as well
                 self._note(f"the database does not answer: {exc}")
                 connection.close()
-                time.sleep(10 * LOOK_EVERY)
+                time.sleep(10 * CHECK_EVERY)
                 continue
-            if batch.is_over or any(
-                p.status == ProviderBatch.Status.NEEDS_ATTENTION for p in provider_batches
-            ):
+            if batch.is_over or _needs_attention(provider_batches):
                 return batch
-            now = ", ".join(
-                f"{provider_batch.get_status_display().lower()}: "
-                f"{provider_batch.completed + provider_batch.failed:,} of {provider_batch.total:,}"
-                + (f" ({provider_batch.trouble})" if provider_batch.trouble else "")
-                for provider_batch in provider_batches
+            progress = ", ".join(_progress_text(row) for row in provider_batches)
+            if progress != shown_progress:
+                self._note(progress)
+                shown_progress = progress
+            is_unclaimed = all(
+                row.status == ProviderBatch.Status.PREPARING and not row.claims
+                for row in provider_batches
             )
-            if now != said:
-                self._note(now)
-                said = now
-            untouched = all(
-                p.status == ProviderBatch.Status.PREPARING and not p.claims
-                for p in provider_batches
-            )
-            if untouched and started and time.monotonic() - started > NO_WORKER_AFTER:
-                self._note("no worker has taken it yet; is one running (`make serve`)?")
+            if is_unclaimed and started and time.monotonic() - started > WARN_WITHOUT_WORKER_AFTER:
+                self._note("no worker has claimed the batch yet; is one running (`make serve`)?")
                 started = 0.0
-            time.sleep(LOOK_EVERY)
+            time.sleep(CHECK_EVERY)
 
     def _print(self, batch: Batch, paths: dict[str, str | None], *, as_json: bool) -> None:
         facts = {
@@ -127,8 +117,18 @@ class Command(BaseCommand):
         self.stderr.write(text)
 
 
+def _needs_attention(provider_batches: list[ProviderBatch]) -> bool:
+    return any(row.status == ProviderBatch.Status.NEEDS_ATTENTION for row in provider_batches)
+
+
+def _progress_text(row: ProviderBatch) -> str:
+    trouble = f" ({row.trouble})" if row.trouble else ""
+    ended = row.completed + row.failed
+    return f"{row.get_status_display().lower()}: {ended:,} of {row.total:,}{trouble}"
+
+
 def _upload(project: Project, user: User, path: Path) -> Upload:
-    """Take the file in and check it here: a script learns of a fault without any worker."""
+    """Store the file and check it here, so that a script learns of errors without a worker."""
     limit = project.connection.max_upload_bytes
     try:
         size = path.stat().st_size
@@ -136,8 +136,8 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
             raise CommandError(f"{path} is empty.")
         if size > limit:
             raise CommandError(
-                f"{path} has {size:,} bytes, and at most {limit:,} are taken for "
-                f"{project.connection}. Split it."
+                f"{path} has {size:,} bytes, and {project.connection} accepts at most "
+                f"{limit:,}. Split the file."
             )
         with path.open("rb") as content:
             upload = upload_intake.receive_file(project, user, File(content), name=path.name)
@@ -160,7 +160,7 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
     )
 
 
-def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]) -> Batch:
+def _place_order(project: Project, user: User, upload: Upload, options: dict[str, Any]) -> Batch:
     keys = ProviderKey.objects.usable_by(user, project)
     key = keys.filter(project=project).last() or keys.last()
     if key is None:
@@ -187,7 +187,7 @@ def _order(project: Project, user: User, upload: Upload, options: dict[str, Any]
 
 
 def _save(batch: Batch, target: Path) -> dict[str, str | None]:
-    """Write what came back below ``target``; a file appears whole or not at all."""
+    """Write the results below ``target``; a file appears whole or not at all."""
     target.mkdir(parents=True, exist_ok=True)
     paths: dict[str, str | None] = {}
     for kind, field in (
@@ -207,19 +207,19 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
 
 
 def _status(batch: Batch) -> str:
-    stuck = batch.provider_batches.filter(status=ProviderBatch.Status.NEEDS_ATTENTION).exists()
-    return str(ProviderBatch.Status.NEEDS_ATTENTION if stuck else batch.status)
+    waits = batch.provider_batches.needing_attention().exists()
+    return str(ProviderBatch.Status.NEEDS_ATTENTION if waits else batch.status)
 
 
-def _what_is_wrong(batch: Batch) -> str:
-    where = settings.PUBLIC_URL + reverse("batch_detail", args=[batch.pk])
+def _problem_text(batch: Batch) -> str:
+    url = settings.PUBLIC_URL + reverse("batch_detail", args=[batch.pk])
     if not batch.is_over:
         troubles = batch.provider_batches.values_list("trouble", flat=True)
-        return f"The batch needs attention: {' '.join(filter(None, troubles))} See {where}"
-    lost = batch.requests - batch.succeeded - batch.failed
+        return f"The batch needs attention: {' '.join(filter(None, troubles))} See {url}"
+    unanswered = batch.requests - batch.succeeded - batch.failed
     return (
-        f"{lost:,} of {batch.requests:,} requests have no answer: {batch.cancelled:,} cancelled, "
-        f"{batch.missing:,} missing. See {where}"
+        f"{unanswered:,} of {batch.requests:,} requests have no answer: "
+        f"{batch.cancelled:,} cancelled, {batch.missing:,} missing. See {url}"
     )
 
 

@@ -1,4 +1,4 @@
-"""``manage.py sandbox``: start the local stand-in for the provider."""
+"""``manage.py sandbox``: run the local sandbox provider."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ from batchapp.sandbox.command_line import NAMES, add_options, run
 
 
 class Command(BaseCommand):
-    help = "Serve a local stand-in for the provider's batch API."
+    help = "Run a local sandbox of the provider's batch API."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

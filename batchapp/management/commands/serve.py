@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole portal in the foreground, or one process of it."""
+"""``manage.py serve``: run the whole portal in the foreground, or one of its processes."""
 
 import os
 import sys
@@ -19,8 +19,8 @@ from config import env
 
 class Command(BaseCommand):
     help = (
-        "Run web, worker and beat in the foreground and start again what dies. With a name, turn "
-        "into that one process, for Docker or systemd to start again."
+        "Run web, worker and beat in the foreground and restart each when it dies. With a name, "
+        "become that one process, which Docker or systemd restarts."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,18 +38,18 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, name: str | None, extra: list[str], logs: bool, **options: Any) -> None:
-        wanted = processes.declared(settings.BASE_DIR / "Procfile")
+        portal = processes.read_procfile(settings.BASE_DIR / "Procfile")
         os.chdir(settings.BASE_DIR)
         environment = processes.environment(Path(sys.executable))
         if name:
-            _become(name, wanted, environment)
-        wanted += [_parsed(text) for text in extra]
-        names = [process.name for process in wanted]
+            _become(name, portal, environment)
+        portal += [_parse_process(text) for text in extra]
+        names = [process.name for process in portal]
         if len(set(names)) < len(names):
             raise CommandError(f"Two processes of one name: {', '.join(names)}.")
         _check_database()
         folder = settings.DATA_DIR / "logs"
-        output = processes.to_files(folder) if logs else processes.to_terminal(wanted)
+        output = processes.file_output(folder) if logs else processes.terminal_output(portal)
 
         def announce(text: str) -> None:
             self.stdout.write(text)
@@ -58,12 +58,12 @@ class Command(BaseCommand):
                 output("serve", text)
 
         try:
-            with processes.alone(settings.DATA_DIR / "run/serve.lock"):
+            with processes.exclusive(settings.DATA_DIR / "run/serve.lock"):
                 _clear_uploads()
                 announce(f"The portal will listen on {_free_address()}. Ctrl-C ends it.")
                 if logs:
                     announce(f"Output goes to {folder}.")
-                processes.keep_running(wanted, env=environment, output=output, announce=announce)
+                processes.keep_running(portal, env=environment, output=output, announce=announce)
         except processes.AlreadyRunningError as exc:
             raise CommandError(
                 f"A portal already runs on {settings.DATA_DIR} (process {exc}). Stop it first, or "
@@ -71,14 +71,14 @@ class Command(BaseCommand):
             ) from None
 
 
-def _become(name: str, known: list[Process], environment: dict[str, str]) -> None:
-    for process in known:
+def _become(name: str, portal: list[Process], environment: dict[str, str]) -> None:
+    for process in portal:
         if process.name == name:
             os.execvpe("sh", process.argv, environment)  # noqa: S606  # a line of our Procfile
-    raise CommandError(f"The Procfile names no {name}, only {', '.join(p.name for p in known)}.")
+    raise CommandError(f"The Procfile names no {name}, only {', '.join(p.name for p in portal)}.")
 
 
-def _parsed(text: str) -> Process:
+def _parse_process(text: str) -> Process:
     name, _, command = text.partition("=")
     if not name.isidentifier() or not command.strip():
         raise CommandError(f"--with {text!r} is not NAME=COMMAND.")
@@ -92,9 +92,9 @@ def _check_database() -> None:
 
 
 def _clear_uploads() -> None:
-    """Remove what a web server left half received when it was killed; no other runs here now."""
-    for leftover in settings.FILE_UPLOAD_TEMP_DIR.glob("*.upload*"):
-        leftover.unlink(missing_ok=True)
+    """Remove half received files of a killed web server; no other server runs here now."""
+    for path in settings.FILE_UPLOAD_TEMP_DIR.glob("*.upload*"):
+        path.unlink(missing_ok=True)
 
 
 def _free_address() -> str:
@@ -102,6 +102,6 @@ def _free_address() -> str:
         bind, port = env.text("BIND", "127.0.0.1"), env.integer("PORT", 8000)
     except ImproperlyConfigured as exc:
         raise CommandError(str(exc)) from exc
-    if trouble := processes.trouble_listening(bind, port):
+    if trouble := processes.why_not_listening(bind, port):
         raise CommandError(f"{bind}:{port}: {trouble}. Set PORT to another number.")
     return f"http://{bind}:{port}"

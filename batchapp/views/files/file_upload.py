@@ -116,7 +116,7 @@ def _next_url(upload: Upload, *, wants_batch: bool) -> str:
 
 
 def _duplicate_json(duplicate: Upload) -> dict[str, str]:
-    text = f"The same bytes are here already: {duplicate.name}, {duplicate.created_at:%-d %B}"
+    text = f"A file with the same content is here already: {duplicate.name}, {duplicate.created_at:%-d %B}"
     return {"url": duplicate.get_absolute_url(), "text": text}
 
 

@@ -66,7 +66,7 @@ def test_semicolons_and_other_encodings_are_read(tmp_path: Path) -> None:
         ("text\na\n", {"prompt": "Say {text"}, "has no partner"),
         ("text\na\n", {"id_column": "id"}, "no column id"),
         ("text\n", {}, "no rows"),
-        ("id,text\n1,a\n1,b\n", {"id_column": "id"}, "row 2: custom_id 1 is that of row 1 too"),
+        ("id,text\n1,a\n1,b\n", {"id_column": "id"}, "row 2: custom_id 1 is the id of row 1 too"),
         ("id,text\nÄ,a\n", {"id_column": "id"}, "row 1"),
         ("größer\n".encode("cp1252"), {}, "Save it as UTF-8"),
     ],
@@ -109,7 +109,7 @@ def test_ids_that_no_provider_takes_are_replaced_only_with_a_list(tmp_path: Path
 def test_no_list_of_ids_holds_a_formula(tmp_path: Path) -> None:
     table = "id,text\n=cmd|' /C calc'!Ä1,x\n=a,y\n=a,z\n"
 
-    make(tmp_path, table, id_column="id", twins="suffix", id_map=tmp_path / "ids.csv")
+    make(tmp_path, table, id_column="id", duplicate_ids="suffix", id_map=tmp_path / "ids.csv")
 
     with (tmp_path / "ids.csv").open(encoding="utf-8-sig", newline="") as listed:
         _, (_, strange), pair = csv.reader(listed)
@@ -160,7 +160,7 @@ def test_what_was_lost_of_the_table_is_said(
 
 
 def test_a_name_that_was_there_gets_the_number_of_its_row(tmp_path: Path) -> None:
-    path = make(tmp_path, "id,text\na,x\na,y\n", id_column="id", twins="suffix")
+    path = make(tmp_path, "id,text\na,x\na,y\n", id_column="id", duplicate_ids="suffix")
 
     ids = [json.loads(line)["custom_id"] for line in path.read_text().splitlines()]
     assert ids == ["a", "a-2"]

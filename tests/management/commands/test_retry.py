@@ -59,8 +59,8 @@ def test_it_is_submitted_when_that_is_asked_for(batch: Batch) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--outcomes", "refused"], "No request is left"),
-        (["--error-code", "nonsense"], "No request is left"),
+        (["--outcomes", "refused"], "No request matches"),
+        (["--error-code", "nonsense"], "No request matches"),
         (["--temperature", "nan"], "from 0 to 2"),
         (["--max-tokens-factor", "0"], "1 or more"),
     ],

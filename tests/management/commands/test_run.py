@@ -17,7 +17,7 @@ from tests.make import ADMIN, finish, make_batch, make_key, make_project, make_u
 def test_a_database_that_is_away_for_a_moment_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run, "LOOK_EVERY", 0)
+    monkeypatch.setattr(run, "CHECK_EVERY", 0)
     batch = finish(make_batch())
     err = StringIO()
     failures = iter([OperationalError("the server closed the connection")])
@@ -46,7 +46,7 @@ def test_a_longer_window_can_be_agreed_to_beforehand(tmp_path: Path) -> None:
 
     batch = Batch.objects.get()
     assert (batch.window, batch.fallback_window) == ("1h", "24h")
-    with pytest.raises(CommandError, match="Only a window longer than 24h"):
+    with pytest.raises(CommandError, match="A fallback window must be longer than 24h"):
         call_command("run", str(path), window="24h", fallback="1h", **asked)
 
 
@@ -58,5 +58,5 @@ def test_a_file_larger_than_an_upload_may_be_is_refused_before_it_is_read(tmp_pa
     path = tmp_path / "questions.jsonl"
     path.write_bytes(request_file())
 
-    with pytest.raises(CommandError, match="at most 10 are taken"):
+    with pytest.raises(CommandError, match="accepts at most 10"):
         call_command("run", str(path), project=project.slug, stderr=StringIO())

@@ -57,7 +57,7 @@ def test_logs_are_files_and_announcements_are_both(kept, tmp_path, capsys):
 @pytest.mark.django_db
 def test_a_taken_port_is_refused(kept):
     taken = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
-    with taken, pytest.raises(CommandError, match=r"something else listens there\.") as refusal:
+    with taken, pytest.raises(CommandError, match=r"another program listens there\.") as refusal:
         call_command("serve")
 
     assert "\n" not in str(refusal.value)
@@ -75,7 +75,7 @@ def test_a_port_that_is_no_number_is_refused(kept, monkeypatch):
 @pytest.mark.django_db
 def test_a_second_one_on_the_same_folder_is_refused(kept, tmp_path):
     refused = pytest.raises(CommandError, match=rf"already runs on .*process {os.getpid()}\)")
-    with processes.alone(tmp_path / "run/serve.lock"), refused:
+    with processes.exclusive(tmp_path / "run/serve.lock"), refused:
         call_command("serve")
 
     assert kept == []

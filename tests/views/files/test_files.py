@@ -195,10 +195,10 @@ def test_the_same_bytes_are_recognised_in_one_project_only(
     other = make_upload(make_project(user), user)
 
     page = Page(browser.get(second_process.get_absolute_url()))
-    assert "The same bytes are here already" in page.text
+    assert "A file with the same content is here already" in page.text
     assert f'href="{first.get_absolute_url()}"' in page.html
     for each in (first, other):
-        assert "The same bytes" not in Page(browser.get(each.get_absolute_url())).text
+        assert "A file with the same content" not in Page(browser.get(each.get_absolute_url())).text
 
 
 def test_a_file_leads_to_its_batches_with_their_status(

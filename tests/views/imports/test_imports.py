@@ -172,7 +172,7 @@ def test_viewers_bring_nothing_in(
 
     assert client.get(URL).status_code == 403
     assert client.post(URL, {"key": str(key.pk), "ids": str(uuid.uuid4())}).status_code == 403
-    assert "Bring in a batch" not in text(client.get("/projects/support/batches/"))
+    assert "Import a batch" not in text(client.get("/projects/support/batches/"))
     assert provider.calls == []
 
 

@@ -111,7 +111,7 @@ def test_the_file_step_offers_every_file_with_its_use(
     assert files == [f"file-{file.pk}" for file in (checking, faulty, upload)]
     assert rows.texts('[data-label="Times used"]') == ["0", "0", "1"]
     assert [link["aria-label"] for link in rows.all("a[aria-label]")] == [
-        "See what is wrong with by hand.jsonl",
+        "Show errors of by hand.jsonl",
         "Use this file: tickets.jsonl",
     ]
     assert rows["hx-trigger"] == "every 2s"
@@ -436,12 +436,12 @@ def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
 
     page = page_of(browser, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
 
-    assert "Once one of its parts was accepted, the others wait for room in 1h." in page.text
+    assert "Once one of its provider batches is accepted, the others wait for room in 1h." in page.text
     submit(browser, upload, order_form(page))
     batch = Batch.objects.get()
     prepare.prepare(batch.provider_batches.get())
     page = page_of(browser, batch.get_absolute_url())
-    assert "1h, or 24h if there is no room before the first part is accepted" in page.text
+    assert "1h, or 24h if there is no room before the first provider batch is accepted" in page.text
 
 
 def test_the_review_says_in_how_many_parts_the_file_goes(
@@ -453,7 +453,7 @@ def test_the_review_says_in_how_many_parts_the_file_goes(
 
     page = page_of(browser, step(upload, "review", window="24h", key=key.pk))
 
-    assert f"go to {project.connection}, in 3 parts, as soon as you submit" in page.text
+    assert f"go to {project.connection}, as 3 provider batches as soon as you submit" in page.text
     check = page_of(browser, reverse("order_check", args=[upload.pk]))
     reason = f"since {project.connection} takes 2 requests a file."
     assert f"It is sent in 3 provider batches, {reason}" in check.text
@@ -515,7 +515,7 @@ def test_what_was_run_before_is_said_with_its_figures(
     said = page.text
     assert f"You ran this file on {ended.created_at:%-d %B %Y}: " in said
     assert "completed with errors, 2 of 3 answered, $0.0004. Open “First”" in said
-    assert "grace@example.com ran a file of the same bytes" in said
+    assert "grace@example.com ran a file with the same content" in said
     assert "running, 1 of 3 answered, ~$0.0003 expected. Open “Second”" in said
     assert page.links["Open “Second”"] == running.get_absolute_url()
     assert not any(name in said for name in ("Faster", "Other bytes", "Elsewhere"))

@@ -259,7 +259,7 @@ def test_nobody_is_taken_out_by_a_look_at_the_question(browser: Client, managed:
     assert "<html" in whole.html
     assert "<html" not in dialog.html
     for page in (whole, dialog):
-        assert "Take Bob Kahn out of Support tickets?" in page.text
+        assert "Remove Bob Kahn from Support tickets?" in page.text
         assert "bob@example.com will no longer see the project" in page.text
         assert "No batch under way here runs on this person" in page.text
     assert url in page_of(browser, URL).links.values()
@@ -292,7 +292,7 @@ def test_who_takes_themselves_out_is_told_what_it_means_and_sent_to_the_list(
     page = page_of(browser, f"{URL}{mine.pk}/remove/")
     response = browser.post(f"{URL}{mine.pk}/remove/", follow=True)
 
-    assert "Take yourself out of" in page.text
+    assert "Remove yourself from Support tickets?" in page.text
     assert "another admin has to add you again" in page.text
     assert response.redirect_chain == [("/projects/", 302)]
     assert "You are no longer a member of Support tickets." in response.content.decode()
@@ -303,7 +303,7 @@ def test_the_only_admin_is_not_offered_to_go(browser: Client, managed: Project) 
     page = Page(browser.get(f"{URL}{managed.memberships.get().pk}/remove/"))
 
     assert "only admin, and it needs one" in page.text
-    assert "Take out" not in page.texts("button")
+    assert "Remove" not in page.texts("button")
 
 
 @pytest.mark.parametrize(
