@@ -7,13 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from batchapp.models import (
-    BatchImport,
-    Connection,
-    ProviderBatch,
-    ProviderKey,
-    UnreadableKey,
-)
+from batchapp.models import BatchImport, Connection, ProviderBatch, ProviderKey, UnreadableKey
 from batchapp.pipeline import retry_policy
 from batchapp.pipeline.runner import DueRows, stop_for_person
 from batchapp.providers.client import ProviderClient, connect

@@ -40,10 +40,8 @@ def handle_rejection(provider_batch: ProviderBatch, exc: ProviderRejected) -> No
     if exc.reason in KEY_REASONS:
         provider_keys.record_trouble(provider_batch.batch.key, advice, is_refused=True)
     provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
-    if (
-        provider_batch.status == ProviderBatch.Status.HARVESTING
-        and provider_batch.batch.cancel_requested_at
-    ):
+    is_harvesting = provider_batch.status == ProviderBatch.Status.HARVESTING
+    if is_harvesting and provider_batch.batch.cancel_requested_at:
         _try_later(provider_batch, exc, backoff(provider_batch))
     else:
         stop_for_person(provider_batch, advice)
@@ -116,10 +114,6 @@ def _give_up_after(provider_batch: ProviderBatch) -> timedelta:
 def _last_answered_at(provider_batch: ProviderBatch) -> datetime:
     """Return the time of the last usable answer about the batch, or of the first request."""
     fetched_at = provider_batch.result_chunks.aggregate(Max("created_at"))["created_at__max"]
-    times = [
-        provider_batch.polled_at,
-        provider_batch.create_attempted_at,
-        provider_batch.retried_in_place_at,
-        fetched_at,
-    ]
-    return max([time for time in times if time], default=provider_batch.batch.created_at)
+    attempts = [provider_batch.create_attempted_at, provider_batch.retried_in_place_at]
+    times = [time for time in (provider_batch.polled_at, fetched_at, *attempts) if time]
+    return max(times, default=provider_batch.batch.created_at)

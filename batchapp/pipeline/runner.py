@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=LeasedRow)
 
+BROKE_OFF = "broke off several times. Try again; if it happens again, the portal's log says why."
+
 DueRows = Iterable[LeasedRow] | None  # other rows that a step has made due
 
 MAX_CLAIMS = 10  # claims without progress; after so many, the row itself seems to crash workers
@@ -107,25 +109,13 @@ def _give_up(row: LeasedRow) -> None:
     """Stop a row that crashes every attempt, with a text for people."""
     logger.error("%s %s: %d attempts died", type(row).__name__, row.pk, row.claims - 1)
     if isinstance(row, Upload):
-        row.move_to(
-            Upload.Status.FAILED,
-            error="The check broke off several times. Try again; if it happens again, the "
-            "portal's log says why.",
-        )
+        row.move_to(Upload.Status.FAILED, error=f"The check {BROKE_OFF}")
     elif isinstance(row, SourceTable):
         table_import.give_up(row)
     elif isinstance(row, ProviderBatch):
-        stop_for_person(
-            row,
-            "This step broke off several times. Try again; if it happens again, the portal's log "
-            "says why.",
-        )
+        stop_for_person(row, f"This step {BROKE_OFF}")
     elif isinstance(row, BatchImport):
-        import_requests.fail_import(
-            row,
-            "The import broke off several times. Try again; if it happens again, the portal's log "
-            "says why.",
-        )
+        import_requests.fail_import(row, f"The import {BROKE_OFF}")
     elif isinstance(row, KeyPoll):
         row.postpone(MAX_RETRY_PAUSE)
     elif isinstance(row, Batch) and row.is_over:

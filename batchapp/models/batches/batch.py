@@ -21,7 +21,7 @@ FOLLOW_UP_PERIOD = timedelta(minutes=15)  # time after its end in which a batch 
 
 class BatchQuerySet(LeasedRowQuerySet["Batch"]):
     def visible_to(self, user: AnyUser) -> Self:
-        """Batches in the projects of ``user``. Views reach batches only through this filter."""
+        """Return the batches that ``user`` may see; views use no other way to reach a batch."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
     def unfinished(self) -> Self:
@@ -136,9 +136,8 @@ class Batch(LeasedRow):
             return False
         if timezone.now() - self.finished_at >= FOLLOW_UP_PERIOD:
             return False
-        return (
-            bool(self.cancelled) or self.provider_batches.filter(may_have_duplicate=True).exists()
-        )
+        doubtful = self.provider_batches.filter(may_have_duplicate=True)
+        return bool(self.cancelled) or doubtful.exists()
 
     def return_to_running(self, **fields: Any) -> None:
         """Set the batch back to running, as if it had not ended, and write ``fields``."""

@@ -19,7 +19,7 @@ from batchapp.providers.remote_objects import RemoteBatch
 
 class BatchImportQuerySet(LeasedRowQuerySet["BatchImport"]):
     def visible_to(self, user: AnyUser) -> Self:
-        """Imports in the projects of ``user``. Views reach imports only through this filter."""
+        """Return the imports that ``user`` may see; views use no other way to reach an import."""
         return self.filter(project__in=Project.objects.visible_to(user))
 
     def ids_in_portal(self, connection: Connection, remotes: Iterable[RemoteBatch]) -> set[str]:

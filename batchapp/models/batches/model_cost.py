@@ -37,7 +37,7 @@ class _Measured(NamedTuple):
 
 class ModelCostQuerySet(models.QuerySet["ModelCost"]):
     def measured(self, *, before: datetime, is_sandbox: bool) -> Self:
-        """Costs to learn from. Sandbox answers are invented, so they count for sandboxes only."""
+        """Return the costs to learn from; invented sandbox answers count for sandboxes only."""
         return self.filter(measured_at__lt=before, batch__connection__is_sandbox=is_sandbox)
 
     def histories(
@@ -191,7 +191,7 @@ class ModelCost(models.Model):
 
     @property
     def fallback_price(self) -> UnitPrice | None:
-        """Price in the fallback window at the time of the order."""
+        """Return the price in the fallback window at the time of the order."""
         return _unit_price(self.fallback_input_price, self.fallback_output_price)
 
     @property

@@ -73,6 +73,9 @@ class ProviderBatch(LeasedRow):
     INCOMPLETE_ENDS: ClassVar[set[str]] = {"cancelled", "expired"}  # of ``remote_status``
     STOPPED: ClassVar[set[str]] = {Status.NEEDS_ATTENTION, Status.PAUSED}
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = STOPPED | OVER
+    RESUMABLE: ClassVar[set[str]] = {
+        *(Status.PREPARING, Status.WAITING, Status.RUNNING, Status.RETRYING_IN_PLACE)
+    }
     EXITS: ClassVar[set[str]] = {Status.CANCELLED, Status.NEEDS_ATTENTION}
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         Status.PREPARING: {Status.WAITING, Status.RUNNING, Status.PAUSED} | EXITS,
@@ -81,21 +84,8 @@ class ProviderBatch(LeasedRow):
         Status.HARVESTING: {Status.RUNNING, Status.DONE, Status.PAUSED, Status.RETRYING_IN_PLACE}
         | EXITS,
         Status.RETRYING_IN_PLACE: {Status.RUNNING, Status.PAUSED, Status.DONE} | EXITS,
-        Status.PAUSED: {
-            Status.PREPARING,
-            Status.WAITING,
-            Status.RUNNING,
-            Status.RETRYING_IN_PLACE,
-            Status.CANCELLED,
-        },
-        Status.NEEDS_ATTENTION: {
-            Status.PREPARING,
-            Status.WAITING,
-            Status.RUNNING,
-            Status.HARVESTING,
-            Status.RETRYING_IN_PLACE,
-            Status.CANCELLED,
-        },
+        Status.PAUSED: RESUMABLE | {Status.CANCELLED},
+        Status.NEEDS_ATTENTION: RESUMABLE | {Status.HARVESTING, Status.CANCELLED},
         Status.DONE: {Status.RETRYING_IN_PLACE, Status.RUNNING},
         Status.CANCELLED: {Status.RETRYING_IN_PLACE, Status.RUNNING},
     }
@@ -171,7 +161,7 @@ class ProviderBatch(LeasedRow):
 
     @property
     def token(self) -> str:
-        """Name of this row at the provider, in hex: ``_`` and ``%`` are wildcards there."""
+        """Return the row's name at the provider, in hex: ``_`` and ``%`` are wildcards there."""
         return self.pk.hex
 
     @property
@@ -188,7 +178,7 @@ class ProviderBatch(LeasedRow):
 
     @property
     def replica_lag(self) -> timedelta:
-        """Time for which a replica at the provider may not know of the retry in place yet."""
+        """Return how long a replica at the provider may not know of the retry in place yet."""
         if self.retried_in_place_at is None or self.ended_at:
             return timedelta()
         known_at = self.retried_in_place_at + self.connection.create_grace

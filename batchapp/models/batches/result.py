@@ -51,7 +51,7 @@ class ResultQuerySet(models.QuerySet["Result"]):
         return self.filter(outcome=Outcome.PENDING)
 
     def unanswered(self) -> Self:
-        """Results without a line from the provider, whatever outcome an earlier settling wrote."""
+        """Return results without a line, whatever outcome an earlier settling wrote."""
         outcomes = [Outcome.PENDING, Outcome.MISSING, Outcome.CANCELLED, Outcome.EXPIRED]
         return self.filter(outcome__in=outcomes, answer_at=None)
 

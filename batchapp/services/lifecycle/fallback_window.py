@@ -38,7 +38,7 @@ def fall_back(provider_batch: ProviderBatch) -> bool:
 
 
 def _may_be_at_provider(batch: Batch) -> Q:
-    """Filter for what is at the provider, is being created, or was created within the grace."""
+    """Return a filter for what is, is being, or may have been created at the provider."""
     now = timezone.now()
     grace_start = now - batch.connection.create_grace
     is_recent = Q(create_attempted_at__gt=grace_start) | Q(leased_until__gt=now)

@@ -119,16 +119,16 @@ def holds_slot(connection: Connection) -> Q:
 
 
 def _at_provider(connection: Connection) -> Q:
-    """Filter for what is at the provider, or was created so recently that it may be there.
+    """Return a filter for what is, or may be, at the provider.
 
-    After the grace period a search has shown that the provider does not have the batch.
+    After the grace period of an unconfirmed create, a search has shown that it made no batch.
     """
     since = timezone.now() - connection.create_grace
     return ~Q(remote_id="") | Q(create_attempted_at__gt=since)
 
 
 def _needs_slot(connection: Connection) -> Q:
-    """Filter for the provider batches that need a slot before their next step."""
+    """Return a filter for the provider batches that need a slot before their next step."""
     is_waiting = Q(status=Status.WAITING) & ~_at_provider(connection)
     return is_waiting | (TO_BE_RETRIED_IN_PLACE & Q(status=Status.RETRYING_IN_PLACE))
 
