@@ -85,9 +85,8 @@ def _provider_checks(
     except ProviderUnavailable as exc:
         text = (
             f"{connection} gave no usable answer just now ({exc}). You may submit all the same: "
-            "the portal keeps trying until it does."
         )
-        yield Check(Level.WARNING, text)
+        yield Check(Level.WARNING, f"{text}the portal keeps trying until it does.")
         return
     yield Check(Level.PASSED, f"{connection} takes the key.")
     yield from _model_checks(connection, offered, quote)
@@ -106,14 +105,14 @@ def _refused(connection: Connection, exc: ProviderRejected) -> Check:
 
 
 def _model_checks(connection: Connection, offered: list[str], quote: Estimate) -> Iterator[Check]:
-    asked = [line.model for line in quote.models]
-    missing = [model for model in asked if model not in set(offered)]
+    models = [line.model for line in quote.models]
+    missing = [model for model in models if model not in set(offered)]
     if not offered:
         text = f"{connection} lists no models for this key, so yours were not checked."
         yield Check(Level.WARNING, text)
     elif not missing:
-        models = asked[0] if len(asked) == 1 else f"all {len(asked):,} models of the file"
-        yield Check(Level.PASSED, f"{connection} offers {models}.")
+        name = models[0] if len(models) == 1 else f"all {len(models):,} models of the file"
+        yield Check(Level.PASSED, f"{connection} offers {name}.")
     for model in missing if offered else ():
         near = get_close_matches(model, offered, n=1)
         hint = f" Is it {near[0]}?" if near else ""
@@ -124,7 +123,7 @@ def _model_checks(connection: Connection, offered: list[str], quote: Estimate) -
             else "Correct the model in the file and upload it again"
         )
         text = f"{connection} does not offer {model} to this key.{hint} {step}, or choose a key "
-        yield Check(Level.IMPOSSIBLE, text + "that may use it.")
+        yield Check(Level.IMPOSSIBLE, f"{text}that may use it.")
 
 
 def _window_check(
@@ -135,16 +134,12 @@ def _window_check(
         text = f"The {window} window is not on offer. Choose one of: {windows}."
         return Check(Level.IMPOSSIBLE, text)
     allowed = _windows(platform) if platform else {}
-    asked = [line.model for line in quote.models]
-    without = [model for model in asked if window not in allowed.get(model, (window,))]
-    if without:
-        model = without[0]
-        text = (
-            f"{connection} does not run {model} in the {window} window, by its own list. It "
-            f"offers: {', '.join(allowed[model])}."
-        )
-        return Check(Level.BLOCKER, text)
-    if all(model in allowed for model in asked):
+    models = [line.model for line in quote.models]
+    for model in models:
+        if window not in allowed.get(model, (window,)):
+            text = f"{connection} does not run {model} in the {window} window, by its own list. "
+            return Check(Level.BLOCKER, f"{text}It offers: {', '.join(allowed[model])}.")
+    if all(model in allowed for model in models):
         return Check(Level.PASSED, f"{connection} offers the {window} window.")
     text = f"The {window} window is on offer here. That is this portal's own setting."
     return Check(Level.PASSED, text)
@@ -170,25 +165,22 @@ def _balance_check(
     if balance is None:
         text = f"{connection} does not tell this key its balance. Check there that it is enough."
         return Check(Level.HINT, text)
-    has = f"The account{account} has {_usd(balance)}"
+    level, text = Level.WARNING, f"The account{account} has {_usd(balance)}"
     if balance <= 0:
-        return Check(
-            Level.BLOCKER, f"{has}: requests would fail. Add credits at {connection} first."
-        )
-    if expected is None or quote.unpriced:
-        text = f"{has}; as a price is missing, nobody knows whether that is enough."
-        return Check(Level.WARNING, text)
-    if balance < expected:
-        text = (
-            f"{has}, which is below the expected cost of ~{_usd(expected)}. Requests fail once it "
-            f"is used up: add credits at {connection} first."
-        )
-        return Check(Level.WARNING, text)
-    if most is None or balance < most:
-        up_to = "nothing bounds the cost" if most is None else f"it may be up to {_usd(most)}"
-        text = f"{has}: enough for the about {_usd(expected)} expected, but {up_to}."
-        return Check(Level.WARNING, text)
-    return Check(Level.PASSED, f"{has}: enough, however long the answers are.")
+        level = Level.BLOCKER
+        text += f": requests would fail. Add credits at {connection} first."
+    elif expected is None or quote.unpriced:
+        text += "; as a price is missing, nobody knows whether that is enough."
+    elif balance < expected:
+        text += f", which is below the expected cost of ~{_usd(expected)}. Requests fail once it "
+        text += f"is used up: add credits at {connection} first."
+    elif most is None or balance < most:
+        limit = "nothing bounds the cost" if most is None else f"it may be up to {_usd(most)}"
+        text += f": enough for the about {_usd(expected)} expected, but {limit}."
+    else:
+        level = Level.PASSED
+        text += ": enough, however long the answers are."
+    return Check(level, text)
 
 
 def _ids_hint(upload: Upload) -> str:

@@ -67,14 +67,10 @@ def _succession(price: Price, rows: list[Price]) -> Succession:
     if end is None:
         return Succession(overlaps=overlaps)
     following = next((row for row in other_rows if row.effective_from >= end), None)
-    if following and following.effective_from == end:
+    next_start = following.effective_from if following else None
+    if next_start == end:
         return Succession(following, overlaps=overlaps)
-    return Succession(
-        following,
-        gap_from=end,
-        gap_to=following.effective_from if following else None,
-        overlaps=overlaps,
-    )
+    return Succession(following, gap_from=end, gap_to=next_start, overlaps=overlaps)
 
 
 def _key(price: Price) -> PriceKey:

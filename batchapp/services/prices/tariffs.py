@@ -23,7 +23,6 @@ def fetch(connection: Connection, provider: ProviderClient, at: datetime) -> str
     for tariffs in provider.list_tariffs():
         for window in (*windows, REALTIME):
             if tariff := tariffs.price(window):
-                amounts = [f"{tariff.input:f}", f"{tariff.output:f}"]
-                cells = [tariffs.model, window, *amounts, source]
+                cells = [tariffs.model, window, f"{tariff.input:f}", f"{tariff.output:f}", source]
                 writer.writerow([price_list_csv.escape_formula(cell) for cell in cells])
     return text.getvalue()

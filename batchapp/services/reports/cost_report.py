@@ -20,23 +20,6 @@ GROUPS = {
 }
 MAX_DAYS, MAX_MONTHS = 62, 60  # bars in a chart; a longer range gets larger steps
 
-CSV_COLUMNS = [
-    "finished_at",
-    "batch",
-    "name",
-    "project",
-    "user",
-    "connection",
-    "window",
-    "model",
-    "requests",
-    "input_tokens",
-    "output_tokens",
-    "estimated_cost_usd",
-    "cost_usd",
-    "realtime_cost_usd",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -154,27 +137,28 @@ _NAMES: dict[str, Callable[[date], str]] = {
 
 def csv_rows(model_costs: QuerySet[ModelCost]) -> Iterator[list[object]]:
     """Yield a header and one row per batch and model, oldest first; unknown costs are empty."""
-    yield list(CSV_COLUMNS)
+    yield list(_CSV_COLUMNS)
     rows = model_costs.select_related("batch__project", "batch__created_by", "batch__connection")
-    for model_cost in rows.order_by("batch__finished_at", "batch_id", "model").iterator():
-        batch = model_cost.batch
-        yield [
-            batch.finished_at.isoformat() if batch.finished_at else "",
-            batch.pk,
-            escape_formula(batch.name),
-            escape_formula(batch.project.name),
-            escape_formula(batch.created_by.email),
-            escape_formula(batch.connection.name),
-            batch.window,
-            escape_formula(model_cost.model),
-            model_cost.requests,
-            model_cost.input_tokens,
-            model_cost.output_tokens,
-            _plain(model_cost.estimated_cost_usd),
-            _plain(model_cost.cost_usd),
-            _plain(model_cost.realtime_cost_usd),
-        ]
+    for row in rows.order_by("batch__finished_at", "batch_id", "model").iterator():
+        yield [value(row) for value in _CSV_COLUMNS.values()]
 
+
+_CSV_COLUMNS: dict[str, Callable[[ModelCost], object]] = {
+    "finished_at": lambda row: row.batch.finished_at and row.batch.finished_at.isoformat(),
+    "batch": lambda row: row.batch_id,
+    "name": lambda row: escape_formula(row.batch.name),
+    "project": lambda row: escape_formula(row.batch.project.name),
+    "user": lambda row: escape_formula(row.batch.created_by.email),
+    "connection": lambda row: escape_formula(row.batch.connection.name),
+    "window": lambda row: row.batch.window,
+    "model": lambda row: escape_formula(row.model),
+    "requests": lambda row: row.requests,
+    "input_tokens": lambda row: row.input_tokens,
+    "output_tokens": lambda row: row.output_tokens,
+    "estimated_cost_usd": lambda row: _plain(row.estimated_cost_usd),
+    "cost_usd": lambda row: _plain(row.cost_usd),
+    "realtime_cost_usd": lambda row: _plain(row.realtime_cost_usd),
+}
 
 _BOTH_PRICES = Q(cost_usd__isnull=False, realtime_cost_usd__isnull=False)
 _SUMS: dict[str, Any] = {
