@@ -76,7 +76,7 @@ PLACES = [
     Place("members", "/projects/support/members/"),
     Place("members-looked-at", "/projects/support/members/", person="grace"),
     Place("member-remove", "/projects/support/members/{grace}/remove/"),
-    Place("member-remove-dialog", "/projects/support/members/", opens="text=Take out…"),
+    Place("member-remove-dialog", "/projects/support/members/", opens="text=Remove…"),
     Place("project-settings", "/projects/support/settings/"),
     Place("keys", "/projects/support/keys/"),
     Place("keys-empty", "/projects/empty/keys/"),

@@ -30,7 +30,7 @@ def page(chromium: Browser, showroom: Gallery) -> Iterator[Page]:
 
 def test_a_late_answer_does_not_take_the_place_of_an_open_dialog(page: Page) -> None:
     page.goto("/projects/support/members/")
-    links = page.get_by_role("link", name=re.compile("^Take out"))
+    links = page.get_by_role("link", name=re.compile("^Remove"))
     held: list[Route] = []
     first = links.nth(0).get_attribute("href")
     page.route(f"**{first}", holding(held))

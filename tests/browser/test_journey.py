@@ -114,7 +114,7 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     press(page.get_by_role("link", name="classify-3.40.1-note-01"))
     drawer = page.get_by_role("dialog", name="Details")
     expect(drawer.get_by_text("SQLite 3.40.1 (2022-12-28)").first).to_be_visible()
-    press(drawer.get_by_text("As sent and received"))
+    press(drawer.get_by_text("Raw JSON"))
     expect(drawer.get_by_text('"object": "chat.completion"')).to_be_visible()
     press(drawer.get_by_role("link", name="Next"))
     expect(drawer.get_by_role("heading", level=1)).not_to_have_text("classify-3.40.1-note-01")
@@ -139,7 +139,7 @@ def test_without_javascript_the_job_is_done_all_the_same(signed_in: Page) -> Non
         if page.get_by_role("link", name="Continue").is_visible():
             break
         page.wait_for_timeout(500)
-        page.get_by_role("link", name="Look again").click()
+        page.get_by_role("link", name="Reload").click()
     page.get_by_role("link", name="Continue").click()
     page.get_by_role("button", name="Continue to the review").click()
     page.get_by_role("button", name="Submit the batch").click()

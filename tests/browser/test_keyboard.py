@@ -138,7 +138,7 @@ def test_results_are_leafed_through(page: Page) -> None:
     expect(page.get_by_role("link", name="plums-1")).to_be_focused()
 
     press(page, "Enter")
-    drawer.get_by_role("link", name="Own page").click()
+    drawer.get_by_role("link", name="Permalink").click()
     page.wait_for_url(re.compile(r"/results/\d+/$"))
     expect(heading).to_have_text("plums-1")
     page.wait_for_load_state()  # the keys work once the scripts have run
@@ -269,7 +269,7 @@ def test_the_palette_finds_and_opens(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("pears.jsonl")
     press(page, "Control+k")
     page.keyboard.type("no such name")
-    expect(page.locator("#palette-found")).to_have_text("Nothing that you can see is called that.")
+    expect(page.locator("#palette-found")).to_have_text("Nothing that you may see has this name.")
     expect(box).to_have_attribute("aria-expanded", "false")
     press(page, "Escape")
     expect(box).to_be_hidden()

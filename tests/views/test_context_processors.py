@@ -115,7 +115,7 @@ def test_the_style_page_is_for_staff_and_shows_every_state(client: Client) -> No
         "Completed with errors",
         "No result",
         "Skeleton",
-        "shown this once",
+        "shown only once",
         "Review",
     ):
         assert provider_batch in page.text

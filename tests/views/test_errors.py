@@ -18,7 +18,7 @@ def test_what_is_not_there_gets_a_sentence_and_a_way_back(browser: Client) -> No
     response = browser.get("/no/such/page/")
 
     assert response.status_code == 404
-    assert "There is nothing here for you" in response.content.decode()
+    assert "Page not found" in response.content.decode()
     assert 'href="/"' in response.content.decode()
 
 

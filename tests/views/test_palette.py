@@ -107,5 +107,5 @@ def test_what_nothing_is_called_finds_nothing(
 ) -> None:
     html = listed(browser, text)
 
-    assert "Nothing that you can see is called that." in html
+    assert "Nothing that you may see has this name." in html
     assert "<script>" not in html

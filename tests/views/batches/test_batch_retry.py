@@ -148,7 +148,7 @@ def test_a_choice_that_makes_no_sense_makes_no_file(
     response = browser.post(address(parent), ask(submission="") | values)
 
     html = response.content.decode()
-    assert "Nothing was made." in html
+    assert "Nothing was created." in html
     assert sentence in html
     assert Upload.objects.count() == 1
 

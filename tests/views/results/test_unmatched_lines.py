@@ -24,8 +24,8 @@ def test_lines_that_were_set_aside_are_shown_and_can_be_had(
 
     overview = page_of(browser, f"/batches/{batch.pk}/")
     assert "2 result lines belong to no request, or came a second time." in overview.text
-    assert overview.links["Look at them"] == f"/batches/{batch.pk}/unmatched/"
-    assert "Set aside (2)" in page_of(browser, f"/batches/{batch.pk}/results/").links
+    assert overview.links["Show them"] == f"/batches/{batch.pk}/unmatched/"
+    assert "Unmatched lines (2)" in page_of(browser, f"/batches/{batch.pk}/results/").links
     page = page_of(browser, f"/batches/{batch.pk}/unmatched/")
     assert "Not readable" in page.text
     assert "<html>&�</html>" in page.text
@@ -33,7 +33,7 @@ def test_lines_that_were_set_aside_are_shown_and_can_be_had(
     assert "row-99" in page.texts("code")
     download = browser.get(f"/batches/{batch.pk}/unmatched.jsonl")
     assert b"".join(download) == b"\n".join([*ODD, b""])  # type: ignore[arg-type]
-    assert "set-aside.jsonl" in download["Content-Disposition"]
+    assert "unmatched.jsonl" in download["Content-Disposition"]
 
 
 def test_without_such_lines_nothing_is_said_of_them(
@@ -42,7 +42,7 @@ def test_without_such_lines_nothing_is_said_of_them(
     batch = finished(project, user)
 
     for url in (f"/batches/{batch.pk}/", f"/batches/{batch.pk}/results/"):
-        assert "et aside" not in page_of(browser, url).text
+        assert "nmatched line" not in page_of(browser, url).text
     assert (
         "Every result line is the answer"
         in page_of(browser, f"/batches/{batch.pk}/unmatched/").text

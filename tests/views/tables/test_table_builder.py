@@ -153,7 +153,7 @@ def test_a_table_without_rows_says_so_and_can_be_read_differently(
 
     html = response.content.decode()
     assert "a header and no rows" in html
-    assert "Read it differently" in html
+    assert "Change how the table is read" in html
     assert project.tables.get().status == SourceTable.Status.REFUSED
 
 
@@ -206,7 +206,7 @@ def test_a_file_is_made_of_all_rows_or_of_none(
 
     page = Page(browser.post(f"/tables/{table.pk}/preview/", follow=True))
 
-    assert "No file was made: 1 row" in page.text
+    assert "No file was created: 1 row" in page.text
     assert "Row 1,501 Column “text” is empty." in page.text
     assert not project.uploads.exists()
 
@@ -279,7 +279,7 @@ def test_a_large_table_is_read_and_made_by_a_worker(
     browser.post(table.get_absolute_url(), FIELDS)
     with committed(execute=True):
         making = browser.post(f"/tables/{table.pk}/preview/", follow=True)
-    assert "The file is being made" in Page(making).text
+    assert "The file is being created" in Page(making).text
     tasks.make_requests(woken.pop())
 
     done = browser.get(f"/tables/{table.pk}/preview/?made=1", headers={"HX-Request": "true"})
@@ -289,7 +289,7 @@ def test_a_large_table_is_read_and_made_by_a_worker(
 def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
     browser: Client, project: Project, woken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_import, "QUICK_UNPACKED", 1_000)
+    monkeypatch.setattr(table_import, "QUICK_UNPACKED_BYTES", 1_000)
 
     browser.post(START, {"file": SimpleUploadedFile("a.xlsx", workbook(S=[["text"], ["a"]]))})
 
