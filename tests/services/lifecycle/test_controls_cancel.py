@@ -268,7 +268,7 @@ def test_cancelling_closes_an_unreachable_provider_batch_that_needs_attention(
 
 
 def refuse_once(provider: Provider, refused_call: str, status: int) -> None:
-    """Reject the next call to ``place``, and no later one."""
+    """Reject the next ``refused_call``, and no later one."""
     refused: list[str] = []
 
     def refuse(call: str, _: httpx.Request) -> httpx.Response | None:
