@@ -21,18 +21,8 @@ from batchapp.models import (
     User,
 )
 from batchapp.providers.remote_objects import RemoteBatch
-from batchapp.services.orders.place_order import (
-    Refused,
-    checked_report,
-    default_name,
-    most_used_endpoint,
-)
-from batchapp.services.orders.price_quotes import (
-    frozen_model_costs,
-    histories_for,
-    quote,
-    total_cost,
-)
+from batchapp.services.orders import place_order, price_quotes
+from batchapp.services.orders.place_order import Refused
 
 # Characters that are stored of the endpoint and window that another program chose.
 ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
@@ -58,7 +48,7 @@ def enter_imported_batch(
     """
     if batch := Batch.objects.filter(submission=submission, project=project).first():
         return batch
-    report = checked_report(upload)
+    report = place_order.checked_report(upload)
     if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
         raise Refused("The provider key was removed. Import the batch with another key.")
     batch = Batch(
@@ -68,8 +58,8 @@ def enter_imported_batch(
         upload=upload,
         created_by=user,
         submission=submission,
-        name=default_name(upload),
-        endpoint=remote.endpoint[:ENDPOINT_LENGTH] or most_used_endpoint(report),
+        name=place_order.default_name(upload),
+        endpoint=remote.endpoint[:ENDPOINT_LENGTH] or place_order.most_used_endpoint(report),
         window=remote.window[:WINDOW_LENGTH] or project.connection.windows[0],
         requests=report.requests,
     )
@@ -98,11 +88,11 @@ def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
     now = timezone.now()
     created_at = min(remote.created_at or now, now)
     windows = [batch.window, REALTIME]
-    histories = histories_for(report, batch.project, batch.created_by, created_at)
-    prices = quote(report, batch.connection, windows, created_at, histories)
-    batch.estimated_cost_usd = total_cost(prices[batch.window])
+    histories = price_quotes.histories_for(report, batch.project, batch.created_by, created_at)
+    prices = price_quotes.quote(report, batch.connection, windows, created_at, histories)
+    batch.estimated_cost_usd = price_quotes.total_cost(prices[batch.window])
     batch.save(force_insert=True)
-    ModelCost.objects.bulk_create(frozen_model_costs(batch, report, prices))
+    ModelCost.objects.bulk_create(price_quotes.frozen_model_costs(batch, report, prices))
     ProviderBatch.objects.create(
         batch=batch,
         total=batch.requests,
