@@ -121,7 +121,7 @@ class Price(models.Model):
 
     @property
     def kind(self) -> tuple[str, str]:
-        """Return what this is the price of; prices of one kind follow each other in time."""
+        """Return model and window; the prices of one kind follow each other in time."""
         return self.model, self.window
 
     @property
@@ -143,7 +143,7 @@ class Price(models.Model):
     def clean(self) -> None:
         """Refuse a price that overlaps another of its kind, or a pattern that is ambiguous."""
         self.model = model_patterns.merge_wildcards(self.model.strip())
-        overlapping = [price for price in self._later_candidates() if self.overlaps(price)]
+        overlapping = [price for price in self._possible_conflicts() if self.overlaps(price)]
         if any(price.model == self.model for price in overlapping):
             raise ValidationError(
                 "Another price of this model and window is in force then. End it first."
@@ -155,8 +155,8 @@ class Price(models.Model):
                     "says more of its name. Write one of them longer."
                 )
 
-    def _later_candidates(self) -> PriceQuerySet:
-        """Return the prices, not over when this starts, that may conflict with this."""
+    def _possible_conflicts(self) -> PriceQuerySet:
+        """Return the prices, not over at the start of this price, that may conflict with it."""
         condition = Q(model=self.model)
         if self.is_pattern:
             condition |= Q(model__contains=model_patterns.WILDCARD)

@@ -27,7 +27,7 @@ class Unpriced:
 
 
 def recent_unpriced_models(at: datetime) -> list[Unpriced]:
-    """Return the models of recent checked files and batches, the most requested first."""
+    """Return unpriced models of recent files and batches, the most requested first."""
     connections = Connection.objects.in_bulk()
     in_files, in_batches = _of_files(at - LOOKBACK), _of_batches(at - LOOKBACK)
     names = _names(at)
@@ -35,7 +35,8 @@ def recent_unpriced_models(at: datetime) -> list[Unpriced]:
     for key in {*in_files, *in_batches}:
         pk, model = key
         windows = connections[pk].windows if isinstance(connections[pk].windows, list) else []
-        if missing := [w for w in windows if names[pk, w].best_match(model) is None]:
+        missing = [window for window in windows if names[pk, window].best_match(model) is None]
+        if missing:
             counts = in_files.get(key, 0), in_batches.get(key, 0)
             unpriced.append(Unpriced(connections[pk], model, missing, *counts))
     return sorted(
