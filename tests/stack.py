@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         # Ctrl-C reaches the command too: it ends by itself, and only then the servers do.
         signal.signal(signal.SIGINT, lambda *_: None)
         env = os.environ | running.urls
-        with subprocess.Popen(processes.tied(argv), env=env) as command:
+        with subprocess.Popen(processes.ending_with_parent(argv), env=env) as command:
             try:
                 return command.wait()
             finally:
@@ -63,7 +63,7 @@ class Server:
         """Return when it answers; end everything, with its log, if it does not."""
         with self.log.open("ab") as output:
             process = self._process = subprocess.Popen(
-                processes.tied(self.command),
+                processes.ending_with_parent(self.command),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=output,

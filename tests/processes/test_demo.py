@@ -80,5 +80,5 @@ def test_a_taken_port_is_a_clear_message(tmp_path: Path) -> None:
             _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert f"Port {port}: something else listens there. Try another: PORT={port + 1}" in err
+    assert f"Port {port}: another program listens there. Try another: PORT={port + 1}" in err
     assert "Traceback" not in err
