@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,10 +21,13 @@ import httpx
 import psycopg
 import redis
 
+from tests.stack import free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "sk-tests-0123456789"
 PASSWORD = "correct horse battery"
 PATIENCE = 90
+_stacks = count()
 
 
 class Portal:
@@ -208,7 +211,8 @@ def stack() -> Iterator[dict[str, str]]:
         return
     name = f"portal_{uuid.uuid4().hex[:12]}"
     server = os.environ["DATABASE_URL"]
-    first = 2 + 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 2 + 100 * worker + 2 * next(_stacks)  # of a thousand; the first two are the suite's
     broker = _numbered(os.environ["BROKER_URL"], first)
     cache = _numbered(os.environ["CACHE_URL"], first + 1)
     with psycopg.connect(server, autocommit=True) as admin:
@@ -234,9 +238,3 @@ def is_up(url: str) -> bool:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
