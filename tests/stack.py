@@ -131,6 +131,7 @@ def _installed() -> tuple[Path, str]:
     packages = {
         "postgresql": bool(folders),
         "redis-server": bool(redis_server),
+        "chromium": bool(shutil.which("chromium")),
         "chromium-headless-shell": bool(shutil.which("chromium-headless-shell")),
     }
     missing = " ".join(name for name, found in packages.items() if not found)
