@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import pytest
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
@@ -46,3 +47,18 @@ def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
     """A test with transactions of its own leaves the database empty to whichever comes next."""
     if sender.label == "batchapp":
         import_module("batchapp.migrations.0002_doubleword").add(apps, None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, where a second database is tested, the tests that touch no database."""
+    if "DATABASE_URL" not in os.environ:
+        return
+    chosen = [item for item in items if _may_differ_by_stack(item)]
+    config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+    items[:] = chosen
+
+
+def _may_differ_by_stack(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "processes", "browser"))
+    return marked or bool(fixtures & {"db", "transactional_db"})
