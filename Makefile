@@ -3,12 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
+# Where this is set, every process that a test starts would compile the portal anew.
+unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --strip-extras
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL
+UNIT := $(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
+GALLERY := $(PYTEST) -m "gallery" -n 2 --dist worksteal
+# A file's tests share a portal, and wait more than they work.
+REAL := $(PYTEST) -m "(processes or browser) and not gallery" -n 3 --dist loadfile --no-loadscope-reorder
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test suite lint format types bench soak pictures lock clean
+.PHONY: help install serve demo test quick unit checks embedded team lint format types bench soak pictures lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,17 +31,27 @@ demo: install # the same with a sandbox provider and a sample batch; DEMO_EXIT=1
 
 test: .venv/developing # everything that must pass: lint, types, checks, the suite on both stacks
 	$(BIN)/python -m tests.stack --check
-	$(MAKE) --no-print-directory lint types
+	$(MAKE) --no-print-directory lint types checks
+	$(MAKE) --no-print-directory -j 2 --output-sync=target embedded team
+
+quick: .venv/developing # lint, types and the tests that start no browser and no portal, on SQLite
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
+
+unit: .venv/developing # only those tests
+	$(EMBEDDED) $(UNIT)
+
+checks: .venv/developing # migrations and what Django asks of a deployment
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python manage.py makemigrations --check --dry-run
 	$(EMBEDDED) DATA_DIR=var/check PUBLIC_URL=https://portal.example.com \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(EMBEDDED) $(MAKE) --no-print-directory suite
-	$(BIN)/python -m tests.stack $(MAKE) --no-print-directory suite
 
-suite: .venv/developing # the tests on one stack: SQLite and files, or what DATABASE_URL and others name
-	$(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
-	$(PYTEST) -m "gallery" -n 2 --dist worksteal
-	$(PYTEST) -m "(processes or browser) and not gallery"
+embedded: .venv/developing # the whole suite on SQLite and files
+	$(EMBEDDED) $(UNIT)
+	$(EMBEDDED) $(GALLERY)
+	$(EMBEDDED) $(REAL)
+
+team: .venv/developing # what may differ on PostgreSQL and Redis
+	$(BIN)/python -m tests.stack sh -c '$(REAL) && $(UNIT)'
 
 lint: .venv/developing # style, formatting, templates and the layers of the house
 	$(BIN)/ruff check

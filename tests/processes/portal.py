@@ -1,17 +1,21 @@
 """The portal as an operator runs it: real processes, a real sandbox, either stack."""
 
+import atexit
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -181,8 +185,7 @@ def portal(
             "LOG_LEVEL": "INFO",
         }
         it = Portal(env, port, sandbox_port)
-        it.manage("migrate", "--verbosity", "0")
-        it.manage("collectstatic", "--noinput", "--verbosity", "0")
+        install(env)
         with subprocess.Popen(
             [sys.executable, *keeper, "--with", f"sandbox={sandbox}"],
             cwd=ROOT,
@@ -201,6 +204,35 @@ def portal(
                 serve.terminate()
                 serve.wait(60)
                 listener.join()
+
+
+def install(env: dict[str, str]) -> None:
+    """Bring the database and the static files of ``env`` up to date, as `make install` does.
+
+    Static files and SQLite's database are made once for this process, and copied from then on.
+    """
+    data_dir, ready = Path(env["DATA_DIR"]), _installed_embedded()
+    shutil.copytree(ready / "static", data_dir / "static")
+    if "DATABASE_URL" in env:
+        _manage(env, "migrate")
+    else:
+        shutil.copy(ready / "portal.sqlite3", data_dir)
+
+
+@cache
+def _installed_embedded() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="batchapp-installed-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    env["DATA_DIR"] = str(folder)
+    _manage(env, "migrate")
+    _manage(env, "collectstatic", "--noinput")
+    return folder
+
+
+def _manage(env: dict[str, str], *args: str) -> None:
+    command = [sys.executable, "manage.py", *args, "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=env, check=True)
 
 
 @contextmanager
