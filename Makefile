@@ -12,9 +12,15 @@ UNIT := $(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
 GALLERY := $(PYTEST) -m "gallery" -n 2 --dist worksteal
 # A file's tests share a portal, and wait more than they work.
 REAL := $(PYTEST) -m "(processes or browser) and not gallery" -n 3 --dist loadfile --no-loadscope-reorder
+RAILS_PIP = $(PIP:$(BIN)/%=.venv-rails/bin/%)
+# Of the Pythons on PATH and of pyenv the newest; one that is only a stub of pyenv does not start.
+NEWEST ?= $(shell for each in $$(echo "$$PATH" | tr : '\n' | sed 's|$$|/python3.[1-9][0-9]|') \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin/python3.[1-9][0-9]; do \
+	$$each -c 'import sys; print(sys.version_info.minor, sys.executable)' 2>/dev/null; \
+	done | sort -n | tail -1 | cut -d ' ' -f 2)
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test quick unit checks embedded team lint format types bench soak pictures lock clean
+.PHONY: help install serve demo test quick unit rails checks embedded team lint format types bench soak pictures lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,11 +40,14 @@ test: .venv/developing # everything that must pass: lint, types, checks, the sui
 	$(MAKE) --no-print-directory lint types checks
 	$(MAKE) --no-print-directory -j 2 --output-sync=target embedded team
 
-quick: .venv/developing # lint, types and the tests that start no browser and no portal, on SQLite
+quick: .venv/developing # lint, types and the unit tests on SQLite, in three minutes
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
 
-unit: .venv/developing # only those tests
+unit: .venv/developing # the tests that start no browser and no portal
 	$(EMBEDDED) $(UNIT)
+
+rails: .venv-rails/installed # the unit tests on the newest Django and Python; NEWEST=python3.14 for another
+	$(EMBEDDED) $(UNIT:$(BIN)/%=.venv-rails/bin/%)
 
 checks: .venv/developing # migrations and what Django asks of a deployment
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python manage.py makemigrations --check --dry-run
@@ -84,7 +93,7 @@ lock: .venv/developing # compile requirements/*.in to pins with hashes; UPGRADE=
 	$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt
 
 clean: # remove what can be made again; var/, with all data, stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/check
+	rm -rf .venv .venv-rails .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/check
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -98,4 +107,11 @@ clean: # remove what can be made again; var/, with all data, stays
 
 .venv/developing: requirements/dev.txt .venv/installed
 	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.venv-rails/installed: requirements/base.txt requirements/dev.txt
+	$(NEWEST) -m venv --clear .venv-rails
+	$(RAILS_PIP) install --require-hashes --requirement requirements/base.txt
+	$(RAILS_PIP) install --require-hashes --requirement requirements/dev.txt
+	$(RAILS_PIP) install --upgrade 'django>=6'
 	@touch $@

@@ -73,7 +73,7 @@ class ChargeQuerySet(models.QuerySet["Charge"]):
             for each in slices
         ]
         by_model: defaultdict[str, list[_Measured]] = defaultdict(list)
-        for row in rows[0].union(*rows[1:]):
+        for row in rows[0].union(*rows[1:]).order_by():
             by_model[row[1]].append(_Measured(*row))
         found = {
             name: _history(

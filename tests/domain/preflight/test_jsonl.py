@@ -159,7 +159,7 @@ def test_what_the_provider_accepts_is_no_fault(overrides):
         (b'{"custom_id": "a", "body": {"x": 1e400}}', "number too large"),
         (rb'{"custom_id": "a", "body": {"x": "\ud83d"}}', "surrogate"),
         (make_line()[:-1], "at character"),
-        (b'{"custom_id": "a",}', "at character 19"),
+        (b'{"custom_id": "a" 1}', "at character 19"),
         (b'{"custom_id": "a\tb"}', "control character"),
         (b"{" + "“custom_id”: 1}".encode(), "at character 2"),
     ],
