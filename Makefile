@@ -55,7 +55,7 @@ checks: .venv/developing # migrations and what Django asks of a deployment
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 embedded: .venv/developing # the whole suite on SQLite and files
-	$(EMBEDDED) $(UNIT)
+	$(EMBEDDED) $(UNIT) -p tests.floors
 	$(EMBEDDED) $(GALLERY)
 	$(EMBEDDED) $(REAL)
 
