@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 from django.apps import AppConfig, apps
 from django.conf import settings
@@ -40,6 +41,12 @@ settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that i
 django.setup()
 # A worker of pytest-xdist inherits this environment, and must come to the lines above first.
 del os.environ["DJANGO_SETTINGS_MODULE"]
+
+# By the clock an example takes long whenever the machine is busy; pytest-timeout ends what hangs.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 
 @receiver(post_migrate)
