@@ -3,12 +3,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
+# Where this is set, every process that a test starts would compile the portal anew.
+unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --strip-extras
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL
+UNIT := $(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
+GALLERY := $(PYTEST) -m "gallery" -n 2 --dist worksteal
+# A file's tests share a portal, and wait more than they work.
+REAL := $(PYTEST) -m "(processes or browser) and not gallery" -n 3 --dist loadfile --no-loadscope-reorder
+RAILS_PIP = $(PIP:$(BIN)/%=.venv-rails/bin/%)
+# Of the Pythons on PATH and of pyenv the newest; one that is only a stub of pyenv does not start.
+NEWEST ?= $(shell for each in $$(echo "$$PATH" | tr : '\n' | sed 's|$$|/python3.[1-9][0-9]|') \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin/python3.[1-9][0-9]; do \
+	$$each -c 'import sys; print(sys.version_info.minor, sys.executable)' 2>/dev/null; \
+	done | sort -n | tail -1 | cut -d ' ' -f 2)
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test suite lint format types bench soak pictures lock clean
+.PHONY: help install serve demo test quick unit rails checks embedded team lint format types bench soak pictures lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,17 +37,30 @@ demo: install # the same with a sandbox provider and a sample batch; DEMO_EXIT=1
 
 test: .venv/developing # everything that must pass: lint, types, checks, the suite on both stacks
 	$(BIN)/python -m tests.stack --check
-	$(MAKE) --no-print-directory lint types
+	$(MAKE) --no-print-directory lint types checks
+	$(MAKE) --no-print-directory -j 2 --output-sync=target embedded team
+
+quick: .venv/developing # lint, types and the unit tests on SQLite, in three minutes
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
+
+unit: .venv/developing # the tests that start no browser and no portal
+	$(EMBEDDED) $(UNIT)
+
+rails: .venv-rails/installed # the unit tests on the newest Django and Python; NEWEST=python3.14 for another
+	$(EMBEDDED) $(UNIT:$(BIN)/%=.venv-rails/bin/%)
+
+checks: .venv/developing # migrations and what Django asks of a deployment
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python manage.py makemigrations --check --dry-run
 	$(EMBEDDED) DATA_DIR=var/check PUBLIC_URL=https://portal.example.com \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(EMBEDDED) $(MAKE) --no-print-directory suite
-	$(BIN)/python -m tests.stack $(MAKE) --no-print-directory suite
 
-suite: .venv/developing # the tests on one stack: SQLite and files, or what DATABASE_URL and others name
-	$(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
-	$(PYTEST) -m "gallery" -n 2 --dist worksteal
-	$(PYTEST) -m "(processes or browser) and not gallery"
+embedded: .venv/developing # the whole suite on SQLite and files
+	$(EMBEDDED) $(UNIT) -p tests.floors
+	$(EMBEDDED) $(GALLERY)
+	$(EMBEDDED) $(REAL)
+
+team: .venv/developing # what may differ on PostgreSQL and Redis
+	$(BIN)/python -m tests.stack sh -c '$(REAL) && $(UNIT)'
 
 lint: .venv/developing # Python, JavaScript, templates and the import contracts
 	$(BIN)/ruff check
@@ -75,7 +100,7 @@ lock: .venv/developing # compile requirements/*.in to pins with hashes; UPGRADE=
 	$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt
 
 clean: # remove what can be made again; var/, with all data, stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/check
+	rm -rf .venv .venv-rails .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/check
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -89,4 +114,11 @@ clean: # remove what can be made again; var/, with all data, stays
 
 .venv/developing: requirements/dev.txt .venv/installed
 	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.venv-rails/installed: requirements/base.txt requirements/dev.txt
+	$(NEWEST) -m venv --clear .venv-rails
+	$(RAILS_PIP) install --require-hashes --requirement requirements/base.txt
+	$(RAILS_PIP) install --require-hashes --requirement requirements/dev.txt
+	$(RAILS_PIP) install --upgrade 'django>=6'
 	@touch $@

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import dj_database_url
+import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
@@ -51,6 +52,9 @@ CONTENT_SECURITY_POLICY = {
 
 # --- The application ---------------------------------------------------------------------------
 
+HAS_PARTIALS = django.VERSION >= (6,)
+"""From 6.0 Django renders fragments of a template itself, without django-template-partials."""
+
 INSTALLED_APPS = [
     "batchapp",
     "django.contrib.admin",
@@ -62,7 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
-    "template_partials",
+    *([] if HAS_PARTIALS else ["template_partials"]),
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -89,7 +93,7 @@ TEMPLATES = [
             "builtins": [
                 "django.contrib.humanize.templatetags.humanize",
                 "django.templatetags.static",
-                "template_partials.templatetags.partials",
+                *([] if HAS_PARTIALS else ["template_partials.templatetags.partials"]),
                 "batchapp.templatetags.words",
                 "batchapp.templatetags.statuses",
                 "batchapp.templatetags.components",

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
+import pytest
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
@@ -40,6 +42,12 @@ django.setup()
 # A worker of pytest-xdist inherits this environment, and must come to the lines above first.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
+# By the clock an example takes long whenever the machine is busy; pytest-timeout ends what hangs.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
+
 
 @receiver(post_migrate)
 def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
@@ -48,57 +56,20 @@ def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
         import_module("batchapp.migrations.0001_initial").add_doubleword(apps, None)
 
 
-import pytest  # noqa: E402
-from django.test import Client  # noqa: E402
-
-from batchapp import tasks  # noqa: E402
-from batchapp.models import Project, ProviderBatch, User  # noqa: E402
-from batchapp.pipeline import provider_access  # noqa: E402
-from batchapp.services.lifecycle import prepare  # noqa: E402
-from tests.make import make_batch, make_project, make_user  # noqa: E402
-from tests.provider import Provider  # noqa: E402
-from tests.steps import make_due  # noqa: E402
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, where a second database is tested, the tests that touch no database."""
+    if "DATABASE_URL" not in os.environ:
+        return
+    chosen = [item for item in items if _may_differ_by_stack(item)]
+    config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+    items[:] = chosen
 
 
-@pytest.fixture
-def user() -> User:
-    return make_user("ada@example.com")
+def _may_differ_by_stack(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "processes", "browser"))
+    return marked or bool(fixtures & {"db", "transactional_db"})
 
 
-@pytest.fixture
-def project(user: User) -> Project:
-    """A project that ``user`` is a member of."""
-    return make_project(user, name="Support tickets", slug="support")
-
-
-@pytest.fixture
-def browser(client: Client, user: User) -> Client:
-    """A browser in which ``user`` is signed in."""
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of the rows that a worker was told of."""
-    ids: list[str] = []
-    for task in tasks.STEPS.values():
-        monkeypatch.setattr(task, "delay", ids.append)
-    return ids
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
-    """What the portal speaks to in the place of a real provider."""
-    provider = Provider()
-    monkeypatch.setattr(provider_access, "provider_client", provider.client)
-    return provider
-
-
-@pytest.fixture
-def running(provider: Provider) -> ProviderBatch:
-    """A provider batch of three requests that the provider works on."""
-    provider_batch = ProviderBatch.objects.get(batch=make_batch())
-    prepare.prepare(provider_batch)
-    tasks.submit(str(provider_batch.pk))
-    return make_due(provider_batch)
+# Fixtures import models, so the settings above must be loaded first.
+from tests.fixtures import browser, project, provider, running, user, woken  # noqa: E402, F401

@@ -26,6 +26,7 @@ from batchapp.management import processes
 
 PATIENCE = 30  # seconds
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+_held_ports: list[socket.socket] = []
 
 
 def main(argv: Sequence[str]) -> int:
@@ -130,6 +131,7 @@ def _installed() -> tuple[Path, str]:
     packages = {
         "postgresql": bool(folders),
         "redis-server": bool(redis_server),
+        "chromium": bool(shutil.which("chromium")),
         "chromium-headless-shell": bool(shutil.which("chromium-headless-shell")),
     }
     missing = " ".join(name for name, found in packages.items() if not found)
@@ -171,7 +173,7 @@ def _postgres(programs: Path, data: Path) -> tuple[Server, str]:
     )
     if made.returncode:
         sys.exit(f"PostgreSQL's data folder could not be made: {made.stderr}")
-    port = _free_port()
+    port = free_port()
     options = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -192,10 +194,10 @@ def _postgres(programs: Path, data: Path) -> tuple[Server, str]:
 
 
 def _redis(program: str, folder: Path) -> tuple[Server, str]:
-    port = _free_port()
+    port = free_port()
     command = [program, *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder))]
     return Server(
-        [*command, "--save", ""],
+        [*command, "--save", "", "--databases", "1024"],
         folder / "redis.log",
         signal.SIGTERM,
         redis.Redis(port=port).ping,
@@ -209,10 +211,16 @@ def _user(*names: str) -> pwd.struct_passwd:
     sys.exit(f"PostgreSQL does not run as root, and there is no user {' or '.join(names)}.")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that the system gives to nobody else while this process lives.
+
+    A server that sets SO_REUSEADDR, as all of ours do, can listen there nevertheless.
+    """
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _held_ports.append(holder)
+    return int(holder.getsockname()[1])
 
 
 def _stop(number: int, frame: object) -> None:

@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from tests.processes.portal import ROOT, free_port, is_up, stack, until
+from tests.faults.desk import Desk, desk
+from tests.processes.portal import ROOT, free_port, install, is_up, stack, until
 
 TOO_LARGE = 3 * 1024 * 1024 // 2
 FORM = "multipart/form-data; boundary=x"
@@ -233,6 +234,7 @@ class Gallery:
     paths: dict[str, str]
     sessions: dict[str, str]
     env: dict[str, str]
+    console: Desk
     log: IO[str]
     web: "subprocess.Popen[bytes]" = field(init=False)
 
@@ -266,16 +268,7 @@ class Gallery:
 
     def change(self, code: str) -> str:
         """Run ``code`` on the portal's rows, as one of its workers might; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", "shell", "--command", code],
-            cwd=ROOT,
-            env=self.env,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return self.console.run("shell", "--no-imports", "--command", code)
 
     def stop(self) -> None:
         self.web.terminate()
@@ -316,24 +309,14 @@ def gallery(folder: Path) -> Iterator[Gallery]:
         }
         env.pop("DEBUG", None)
 
-        def run(*command: str) -> str:
-            done = subprocess.run(
-                [sys.executable, *command],
-                cwd=ROOT,
-                env=env,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-
-        run("manage.py", "migrate", "--verbosity", "0")
-        run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-        made = json.loads(run("-m", "tests.browser.seed"))
-        it = Gallery(url, made["paths"], made["sessions"], env, log)
-        try:
-            it.start()
-            yield it
-        finally:
-            it.stop()
+        install(env)
+        command = [sys.executable, "-m", "tests.browser.seed"]
+        seeded = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True)
+        made = json.loads(seeded.stdout)
+        with desk(env) as console:
+            it = Gallery(url, made["paths"], made["sessions"], env, console, log)
+            try:
+                it.start()
+                yield it
+            finally:
+                it.stop()

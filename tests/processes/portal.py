@@ -1,18 +1,22 @@
 """The portal as an operator runs it: real processes, a real sandbox, either stack."""
 
+import atexit
 import json
 import os
 import re
+import shutil
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,10 +25,13 @@ import httpx
 import psycopg
 import redis
 
+from tests.stack import free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "sk-tests-0123456789"
 PASSWORD = "correct horse battery"
 PATIENCE = 90
+_stacks = count()
 
 
 class Portal:
@@ -178,8 +185,7 @@ def portal(
             "LOG_LEVEL": "INFO",
         }
         it = Portal(env, port, sandbox_port)
-        it.manage("migrate", "--verbosity", "0")
-        it.manage("collectstatic", "--noinput", "--verbosity", "0")
+        install(env)
         with subprocess.Popen(
             [sys.executable, *keeper, "--with", f"sandbox={sandbox}"],
             cwd=ROOT,
@@ -200,6 +206,35 @@ def portal(
                 listener.join()
 
 
+def install(env: dict[str, str]) -> None:
+    """Bring the database and the static files of ``env`` up to date, as `make install` does.
+
+    Static files and SQLite's database are made once for this process, and copied from then on.
+    """
+    data_dir, ready = Path(env["DATA_DIR"]), _installed_embedded()
+    shutil.copytree(ready / "static", data_dir / "static")
+    if "DATABASE_URL" in env:
+        _manage(env, "migrate")
+    else:
+        shutil.copy(ready / "portal.sqlite3", data_dir)
+
+
+@cache
+def _installed_embedded() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="batchapp-installed-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    env["DATA_DIR"] = str(folder)
+    _manage(env, "migrate")
+    _manage(env, "collectstatic", "--noinput")
+    return folder
+
+
+def _manage(env: dict[str, str], *args: str) -> None:
+    command = [sys.executable, "manage.py", *args, "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=env, check=True)
+
+
 @contextmanager
 def stack() -> Iterator[dict[str, str]]:
     """A database and a Redis of its own on the servers of the environment, if it names any."""
@@ -208,7 +243,8 @@ def stack() -> Iterator[dict[str, str]]:
         return
     name = f"portal_{uuid.uuid4().hex[:12]}"
     server = os.environ["DATABASE_URL"]
-    first = 2 + 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 2 + 100 * worker + 2 * next(_stacks)  # of a thousand; the first two are the suite's
     broker = _numbered(os.environ["BROKER_URL"], first)
     cache = _numbered(os.environ["CACHE_URL"], first + 1)
     with psycopg.connect(server, autocommit=True) as admin:
@@ -234,9 +270,3 @@ def is_up(url: str) -> bool:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

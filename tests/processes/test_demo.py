@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.portal import ROOT, free_port, is_up, stack
+from tests.processes.portal import ROOT, free_port, install, is_up, stack
 
 pytestmark = [pytest.mark.processes]
 
@@ -21,10 +21,7 @@ pytestmark = [pytest.mark.processes]
 def demo(data_dir: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
     with stack() as urls:
         env = os.environ | urls | {"DATA_DIR": str(data_dir)} | settings
-        for command in (["migrate"], ["collectstatic", "--noinput"]):
-            subprocess.run(
-                [sys.executable, "manage.py", *command, "-v0"], cwd=ROOT, env=env, check=True
-            )
+        install(env)
         with subprocess.Popen(
             [sys.executable, "manage.py", "demo"],
             cwd=ROOT,

@@ -83,7 +83,8 @@ def test_a_killed_provider_is_waited_for(running_portal: Portal) -> None:
         "run", str(SAMPLES / "structured.jsonl"), "--project", "away", "--wait", "--json"
     ) as command:
         assert command.stderr
-        list(lines_until(command.stderr, "running at the provider"))
+        seen = list(lines_until(command.stderr, "running at the provider"))
+        assert "running at the provider" in seen[-1], "".join(seen) + running_portal.tail()
         running_portal.kill("sandbox")
         out, err = command.communicate(timeout=90)
         assert command.returncode == 0, err + running_portal.tail()

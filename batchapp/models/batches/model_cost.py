@@ -68,7 +68,7 @@ class ModelCostQuerySet(models.QuerySet["ModelCost"]):
         if not queries:
             return {}
         by_model: defaultdict[str, list[_Measured]] = defaultdict(list)
-        for row in queries[0].union(*queries[1:]):
+        for row in queries[0].union(*queries[1:]).order_by():
             by_model[row[1]].append(_Measured(*row))
         person = user.pk if user else None
         histories = {

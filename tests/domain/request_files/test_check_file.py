@@ -158,7 +158,7 @@ def test_a_request_that_the_provider_accepts_has_no_finding(overrides):
         (b'{"custom_id": "a", "body": {"x": 1e400}}', "number too large"),
         (rb'{"custom_id": "a", "body": {"x": "\ud83d"}}', "surrogate"),
         (make_line()[:-1], "at character"),
-        (b'{"custom_id": "a",}', "at character 19"),
+        (b'{"custom_id": "a" 1}', "at character 19"),
         (b'{"custom_id": "a\tb"}', "control character"),
         (b"{" + "“custom_id”: 1}".encode(), "at character 2"),
     ],

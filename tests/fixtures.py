@@ -1,0 +1,56 @@
+"""Fixtures that tests of several folders use."""
+
+import pytest
+from django.test import Client
+
+from batchapp import tasks
+from batchapp.models import Project, ProviderBatch, User
+from batchapp.pipeline import provider_access
+from batchapp.services.lifecycle import prepare
+from tests.make import make_batch, make_project, make_user
+from tests.provider import Provider
+from tests.steps import make_due
+
+
+@pytest.fixture
+def user() -> User:
+    return make_user("ada@example.com")
+
+
+@pytest.fixture
+def project(user: User) -> Project:
+    """A project that ``user`` is a member of."""
+    return make_project(user, name="Support tickets", slug="support")
+
+
+@pytest.fixture
+def browser(client: Client, user: User) -> Client:
+    """A browser in which ``user`` is signed in."""
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the rows that a worker was told of."""
+    ids: list[str] = []
+    for task in tasks.STEPS.values():
+        monkeypatch.setattr(task, "delay", ids.append)
+    return ids
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """What the portal speaks to in the place of a real provider."""
+    provider = Provider()
+    monkeypatch.setattr(provider_access, "provider_client", provider.client)
+    return provider
+
+
+@pytest.fixture
+def running(provider: Provider) -> ProviderBatch:
+    """A provider batch of three requests that the provider works on."""
+    provider_batch = ProviderBatch.objects.get(batch=make_batch())
+    prepare.prepare(provider_batch)
+    tasks.submit(str(provider_batch.pk))
+    return make_due(provider_batch)
