@@ -13,7 +13,7 @@ from django.core.files.base import File
 
 from batchapp.models import BatchImport, Project
 from batchapp.providers.client import ProviderClient
-from batchapp.providers.errors import ABOUT_KEYS, ProviderRejected
+from batchapp.providers.errors import KEY_REASONS, ProviderRejected
 from batchapp.providers.remote_objects import RemoteBatch, RemoteFile
 
 NAME_LENGTH = 200  # characters of an import's name; the end of a longer file name is kept
@@ -41,7 +41,7 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
     try:
         remote = provider.retrieve_batch(batch_import.remote_id)
     except ProviderRejected as exc:
-        if exc.reason in ABOUT_KEYS:
+        if exc.reason in KEY_REASONS:
             raise
         raise Refused(
             f"{connection} knows no batch {batch_import.remote_id} under the key "
@@ -93,7 +93,7 @@ def _input_file(
     try:
         file = provider.retrieve_file(remote.input_file_id)
     except ProviderRejected as exc:
-        if exc.reason in ABOUT_KEYS:
+        if exc.reason in KEY_REASONS:
             raise
         raise Refused(deleted) from exc
     if file.bytes > batch_import.connection.max_upload_bytes:

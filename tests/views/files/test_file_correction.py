@@ -263,7 +263,7 @@ def test_an_original_that_is_deleted_first_is_said(browser: Client, faulty: Uplo
     work(fresh)
 
     assert fresh.status == Upload.Status.FAILED
-    assert "is deleted" in fresh.error
+    assert "was deleted" in fresh.error
 
 
 def test_a_version_outlives_its_original(browser: Client, faulty: Upload) -> None:
