@@ -16,7 +16,8 @@ from batchapp.presenters.batch_alerts import (
     provider_silence,
     time_left_of,
 )
-from batchapp.presenters.batch_status import Status, status_of
+from batchapp.presenters.batch_status import status_of
+from batchapp.templatetags.statuses import Status
 from batchapp.templatetags.words import ago_or_in, count, usd
 
 NO_PRICE = "no price"

@@ -146,9 +146,9 @@ def _request_imports(request: Request, project: Project, key: ProviderKey, ids: 
         are = "is" if len(requested.batch_imports) == 1 else "are"
         messages.success(request, f"{number} {are} being imported.")
     if requested.ids_in_portal:
-        ids = ", ".join(requested.ids_in_portal[:3])
+        listed = ", ".join(requested.ids_in_portal[:3])
         more = " and others" if len(requested.ids_in_portal) > 3 else ""
-        messages.warning(request, f"Imported before, so nothing was done: {ids}{more}.")
+        messages.warning(request, f"Imported before, so nothing was done: {listed}{more}.")
 
 
 def _list_remote(key: ProviderKey, after: str) -> RemoteBatches:

@@ -191,7 +191,7 @@ def test_two_that_are_founded_at_the_same_instant_do_not_crash(
         "/projects/new/", {"name": "Support", "connection": project.connection.pk}, follow=True
     )
 
-    assert "this very instant" in response.content.decode()
+    assert "this very moment" in response.content.decode()
     assert Project.objects.count() == 1
 
 
