@@ -72,4 +72,4 @@ def _may_differ_by_stack(item: pytest.Item) -> bool:
 
 
 # Fixtures import models, so the settings above must be loaded first.
-from tests.fixtures import browser, project, provider, running, user, woken  # noqa: E402, F401
+from tests.fixtures import browser, clock, project, provider, running, user, woken  # noqa: E402, F401

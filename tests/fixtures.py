@@ -1,7 +1,12 @@
 """Fixtures that tests of several folders use."""
 
+from collections.abc import Iterator
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from batchapp import tasks
 from batchapp.models import Project, ProviderBatch, User
@@ -54,3 +59,23 @@ def running(provider: Provider) -> ProviderBatch:
     prepare.prepare(provider_batch)
     tasks.submit(str(provider_batch.pk))
     return make_due(provider_batch)
+
+
+class Clock:
+    """The wall clock of the test. It goes on by itself, and ``advance`` moves it ahead."""
+
+    def __init__(self, traveller: time_machine.Traveller) -> None:
+        self._traveller = traveller
+
+    def advance(self, **length: float) -> None:
+        self._traveller.shift(timedelta(**length))
+
+    def stop(self) -> None:
+        """Let the clock move by ``advance`` alone from now on."""
+        self._traveller.move_to(timezone.now(), tick=False)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    with time_machine.travel(timezone.now()) as traveller:
+        yield Clock(traveller)

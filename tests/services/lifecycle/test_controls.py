@@ -13,6 +13,7 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, ProviderBatch, ProviderKey, StaleRow
 from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
+from tests.fixtures import Clock
 from tests.make import (
     answer_line,
     error_line,
@@ -46,12 +47,6 @@ def cancel(provider_batch: ProviderBatch) -> bool:
 
 def batch_of(provider_batch: ProviderBatch) -> Batch:
     return Batch.objects.get(pk=provider_batch.batch_id)
-
-
-def pass_time(monkeypatch: pytest.MonkeyPatch, **length: float) -> None:
-    """From now on the clock is that much ahead."""
-    now = timezone.now
-    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(**length))
 
 
 @pytest.fixture
@@ -386,7 +381,7 @@ def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provide
 
 
 def test_cancelling_a_paused_batch_whose_create_was_in_doubt_looks_for_it(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, clock: Clock
 ) -> None:
     provider_batch = make_batch().provider_batches.get()
     prepare.prepare(provider_batch)
@@ -394,7 +389,7 @@ def test_cancelling_a_paused_batch_whose_create_was_in_doubt_looks_for_it(
     run_step(provider_batch)
     provider.hidden = set(provider.batches)
     pause(provider_batch)
-    pass_time(monkeypatch, hours=1)
+    clock.advance(hours=1)
     assert run_step(provider_batch).status == Status.PAUSED
 
     provider.hidden.clear()

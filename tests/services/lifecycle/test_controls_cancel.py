@@ -13,6 +13,7 @@ from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import retry_policy
 from batchapp.presenters.batch_summary import summarise
 from batchapp.services.lifecycle import controls, prepare, submit
+from tests.fixtures import Clock
 from tests.make import answer_line, error_line, make_batch, set_state
 from tests.provider import Provider, lose_reply
 from tests.steps import make_due, run_step, run_steps
@@ -21,23 +22,6 @@ pytestmark = pytest.mark.django_db
 Status = ProviderBatch.Status
 CREATE, CANCEL = "POST /v1/batches", "POST /v1/batches/ID/cancel"
 CONTENT = "GET /v1/files/ID/content"
-
-
-class Clock:
-    """A clock that the test moves on."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._now = timezone.now
-        self._ahead = timedelta()
-        monkeypatch.setattr(timezone, "now", lambda: self._now() + self._ahead)
-
-    def go(self, **length: float) -> None:
-        self._ahead += timedelta(**length)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
 
 
 @pytest.fixture
@@ -77,7 +61,7 @@ def test_a_batch_that_turns_up_long_after_it_was_cancelled_is_cancelled_there(
     provider: Provider, in_doubt: ProviderBatch, clock: Clock
 ) -> None:
     cancel(in_doubt)
-    clock.go(minutes=20)
+    clock.advance(minutes=20)
     provider_batch = run_step(in_doubt)
     assert provider_batch.status == Status.WAITING
     assert "to stop it as soon as it is found" in provider_batch.trouble
@@ -94,9 +78,9 @@ def test_a_batch_that_never_turns_up_is_cancelled_in_the_end(
     provider: Provider, in_doubt: ProviderBatch, clock: Clock
 ) -> None:
     cancel(in_doubt)
-    clock.go(minutes=5)
+    clock.advance(minutes=5)
     assert run_step(in_doubt).status == Status.WAITING
-    clock.go(seconds=submit.CREATE_SEARCH_LIMIT.total_seconds())
+    clock.advance(seconds=submit.CREATE_SEARCH_LIMIT.total_seconds())
 
     assert run_step(in_doubt).status == Status.CANCELLED
     assert provider.calls.count(CREATE) == 1
@@ -124,7 +108,7 @@ def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
     assert provider_batch.status == Status.RUNNING
     assert "If no answer comes for 15 minutes, the batch is closed here." in provider_batch.trouble
 
-    clock.go(seconds=retry_policy.GIVE_UP_AFTER.total_seconds() + 1)
+    clock.advance(seconds=retry_policy.GIVE_UP_AFTER.total_seconds() + 1)
     provider_batch = ask_again(provider_batch)
 
     assert provider_batch.status == Status.CANCELLED
@@ -137,7 +121,7 @@ def test_a_provider_batch_that_waits_for_a_silent_provider_is_closed_too(
     provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:
     cancel(running)
-    clock.go(hours=1)
+    clock.advance(hours=1)
     Connection.objects.update(backoff_until=timezone.now() + timedelta(minutes=5))
 
     assert run_step(running).status == Status.CANCELLED
@@ -152,13 +136,13 @@ def test_results_that_can_never_be_read_do_not_hold_a_cancelled_batch(
     provider.before = lambda call, _: garbage if call == CONTENT else None
     assert run_step(running).status == Status.HARVESTING
     assert ask_again(running).status == Status.HARVESTING
-    clock.go(minutes=20)
+    clock.advance(minutes=20)
     provider_batch = ask_again(running)
     assert "Cancel to close it here" in provider_batch.trouble
 
     cancel(provider_batch)
     assert ask_again(provider_batch).status == Status.HARVESTING
-    clock.go(minutes=20)
+    clock.advance(minutes=20)
     assert ask_again(provider_batch).status == Status.CANCELLED
 
 
@@ -167,7 +151,7 @@ def test_a_slow_provider_that_still_brings_something_is_not_given_up(
 ) -> None:
     cancel(running)
     for _ in range(3):
-        clock.go(minutes=10)
+        clock.advance(minutes=10)
         provider.before = away
         assert ask_again(running).status == Status.RUNNING
         provider.before = lambda call, _: (
@@ -208,14 +192,14 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
 ) -> None:
     cancel(running)
     provider.before = away
-    clock.go(hours=1)
+    clock.advance(hours=1)
     ask_again(running)
     batch = run_steps(running)
     assert batch.status == Batch.Status.CANCELLED
     provider.before = lambda *_: None
     other = make_batch(batch.project, key=batch.key).provider_batches.get()
     prepare.prepare(other)
-    clock.go(hours=1)
+    clock.advance(hours=1)
     Connection.objects.update(backoff_until=None)
     run_step(other)
 
@@ -384,7 +368,7 @@ def test_results_that_stay_refused_do_not_hold_a_cancelled_batch(
     for _ in range(3):
         assert run_step(running).status == Status.HARVESTING
 
-    clock.go(minutes=20)
+    clock.advance(minutes=20)
 
     assert run_step(running).status == Status.CANCELLED
     assert "what was fetched so far is kept" in last_words(running)

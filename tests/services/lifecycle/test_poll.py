@@ -20,6 +20,7 @@ from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.results import browse
+from tests.fixtures import Clock
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_state
 from tests.provider import Provider
 from tests.steps import make_due, run_steps
@@ -293,11 +294,11 @@ def test_cancelling_what_the_provider_has_deleted_ends_it(
 
 
 def test_a_slow_transfer_keeps_its_lease(
-    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     provider.finish([])
     tasks.poll(str(running.pk))
-    now, monotonic, line = timezone.now, time.monotonic, answer_line(1) + b"\n"
+    monotonic, line = time.monotonic, answer_line(1) + b"\n"
 
     def dribble(call: str, request: httpx.Request) -> httpx.Response | None:
         if call != "GET /v1/files/ID/content":
@@ -307,12 +308,10 @@ def test_a_slow_transfer_keeps_its_lease(
     def slowly() -> Iterator[bytes]:
         for start in range(0, len(line), 50):
             yield line[start : start + 50]
-            pass_time(start)
+            clock.advance(seconds=50 if start else 0)
+            # lease renewals are spaced by this clock, which ``clock`` does not move
+            monkeypatch.setattr(time, "monotonic", lambda start=start: monotonic() + start)
             assert not ProviderBatch.objects.due(timezone.now()).exists()
-
-    def pass_time(seconds: float) -> None:
-        monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
-        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + seconds)
 
     provider.before = dribble
     tasks.harvest(str(make_due(running).pk))

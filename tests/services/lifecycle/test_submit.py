@@ -10,6 +10,7 @@ from batchapp import tasks
 from batchapp.models import Batch, KeyPoll, ProviderBatch
 from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
+from tests.fixtures import Clock
 from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_state
 from tests.provider import Provider, lose_reply
 from tests.steps import Killed, make_due, run_steps
@@ -35,12 +36,6 @@ def submit(provider_batch: ProviderBatch) -> ProviderBatch:
     )
     tasks.submit(str(provider_batch.pk))
     return ProviderBatch.objects.get(pk=provider_batch.pk)
-
-
-def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """From now on the clock is that much ahead."""
-    now = timezone.now
-    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
 
 
 def lose_create(provider: Provider, provider_batch: ProviderBatch) -> None:
@@ -271,11 +266,11 @@ def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Provid
 
 
 def test_a_slow_create_is_left_alone_until_it_has_ended(
-    provider: Provider, waiting: ProviderBatch, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, waiting: ProviderBatch, clock: Clock
 ) -> None:
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches" and not provider.batches:
-            pass_time(monkeypatch, 200)  # longer than a lease and the grace together
+            clock.advance(seconds=200)  # longer than a lease and the grace together
             tasks.submit(str(waiting.pk))
 
     provider.before = dawdle
@@ -286,12 +281,12 @@ def test_a_slow_create_is_left_alone_until_it_has_ended(
 
 
 def test_the_grace_begins_when_the_doubtful_create_has_ended(
-    provider: Provider, waiting: ProviderBatch, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, waiting: ProviderBatch, clock: Clock
 ) -> None:
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
             provider.hidden = set(provider.batches)  # the provider's replica lags behind
-            pass_time(monkeypatch, 200)
+            clock.advance(seconds=200)
             raise httpx.ReadTimeout("no reply", request=request)
 
     provider.after = dawdle
@@ -303,11 +298,11 @@ def test_the_grace_begins_when_the_doubtful_create_has_ended(
 
 
 def test_a_file_being_checked_over_there_is_not_sent_a_second_time(
-    provider: Provider, waiting: ProviderBatch, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, waiting: ProviderBatch, clock: Clock
 ) -> None:
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/files" and not provider.files:
-            pass_time(monkeypatch, 200)
+            clock.advance(seconds=200)
             tasks.submit(str(waiting.pk))
 
     provider.before = dawdle

@@ -16,6 +16,7 @@ from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, ResultChu
 from batchapp.providers import result_stream
 from batchapp.services.lifecycle.harvest import fetch_results, unmatched_lines
 from batchapp.services.results import browse
+from tests.fixtures import Clock
 from tests.make import (
     answer,
     answer_line,
@@ -306,15 +307,15 @@ def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
 def test_results_that_lag_behind_their_counts_are_waited_for(
     provider: Provider,
     running: ProviderBatch,
-    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
     *,
     is_watched: bool,
 ) -> None:
     """The results get the same grace period as a create, however often we poll."""
     provider.finish(ALL)
     late = {name: provider.contents.pop(name) for name in list(provider.contents)}
-    start, ahead = timezone.now(), timedelta()
-    monkeypatch.setattr(timezone, "now", lambda: start + ahead)
+    clock.stop()
+    ahead = timedelta()
     times = []
     while ProviderBatch.objects.get().status != Status.DONE:
         if ahead == timedelta(seconds=40):
@@ -330,6 +331,7 @@ def test_results_that_lag_behind_their_counts_are_waited_for(
                 times.append(ahead.total_seconds())
         else:
             ahead += timedelta(seconds=1)
+            clock.advance(seconds=1)
 
     assert run_steps(running).succeeded == 3
     first, *rereads = times
