@@ -298,7 +298,9 @@ def test_a_slow_transfer_keeps_its_lease(
 ) -> None:
     provider.finish([])
     tasks.poll(str(running.pk))
-    monotonic, line = time.monotonic, answer_line(1) + b"\n"
+    line, pieces, monotonic = answer_line(1) + b"\n", list[int](), time.monotonic
+    # Lease renewals are spaced by the monotonic clock, which ``clock`` does not move.
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 50 * len(pieces))
 
     def dribble(call: str, request: httpx.Request) -> httpx.Response | None:
         if call != "GET /v1/files/ID/content":
@@ -308,9 +310,8 @@ def test_a_slow_transfer_keeps_its_lease(
     def slowly() -> Iterator[bytes]:
         for start in range(0, len(line), 50):
             yield line[start : start + 50]
-            clock.advance(seconds=50 if start else 0)
-            # lease renewals are spaced by this clock, which ``clock`` does not move
-            monkeypatch.setattr(time, "monotonic", lambda start=start: monotonic() + start)
+            clock.advance(seconds=50)
+            pieces.append(start)
             assert not ProviderBatch.objects.due(timezone.now()).exists()
 
     provider.before = dribble
