@@ -1,8 +1,8 @@
-/* Making requests from a table: chips go in at the cursor, and the first row is shown as typed. */
+/* Requests from a table: buttons insert column names at the cursor, and the first row is rendered while typing. */
 "use strict";
 
 (() => {
-  /* A table dropped anywhere on its page is the one to read, not a file of requests to upload. */
+  /* A file dropped on this page is a table to read, not a file of requests to upload. */
   document.addEventListener("drop", (event) => {
     const input = document.querySelector("[data-table] input[type=file]");
     if (!input || !event.dataTransfer?.files.length) return;
@@ -10,17 +10,17 @@
     event.stopPropagation();
     input.files = event.dataTransfer.files;
     input.focus();
-    document.querySelector(".over-all.shown")?.classList.remove("shown");
+    document.querySelector(".drop-overlay.shown")?.classList.remove("shown");
     document.querySelector(".drop.over")?.classList.remove("over");
   }, true);
 
-  let last = null; // the template that the cursor was in
+  let lastField = null; // the template that the cursor was in
   document.addEventListener("focusin", (event) => {
-    if (event.target.matches("[data-template]")) last = event.target;
+    if (event.target.matches("[data-template]")) lastField = event.target;
   });
   document.addEventListener("click", (event) => {
     const chip = event.target.closest("[data-insert]");
-    const field = last?.isConnected ? last : document.querySelector("[data-template]");
+    const field = lastField?.isConnected ? lastField : document.querySelector("[data-template]");
     if (!chip || !field) return;
     field.setRangeText(chip.dataset.insert, field.selectionStart, field.selectionEnd, "end");
     field.dispatchEvent(new Event("input", { bubbles: true }));
@@ -28,7 +28,7 @@
   });
 
   const PIECE = /\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+/g;
-  function render(template, row) { // as the portal does; null while it could not
+  function render(template, row) { // same rules as the server; null while the template is not valid
     let text = "";
     for (const [piece, column] of template.matchAll(PIECE)) {
       if (column !== undefined) {
@@ -39,7 +39,7 @@
     }
     return text;
   }
-  function show() {
+  function showFirstRow() {
     const field = document.querySelector("[name=prompt][data-template]");
     const box = document.querySelector("[data-live]");
     const row = document.getElementById("first-row");
@@ -48,11 +48,11 @@
     box.hidden = !text;
     if (text) box.querySelector(".answer").textContent = text;
   }
-  function prepare() {
+  function revealChips() {
     for (const chip of document.querySelectorAll("[data-insert][hidden]")) chip.hidden = false;
-    show();
+    showFirstRow();
   }
-  document.addEventListener("input", (event) => { if (event.target.matches("[data-template]")) show(); });
-  document.addEventListener("htmx:afterSwap", prepare);
-  prepare();
+  document.addEventListener("input", (event) => { if (event.target.matches("[data-template]")) showFirstRow(); });
+  document.addEventListener("htmx:afterSwap", revealChips);
+  revealChips();
 })();

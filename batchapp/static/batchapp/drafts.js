@@ -1,4 +1,4 @@
-/* What was typed outlives a session that ends before it is sent; and a look at a secret. */
+/* Drafts survive a session that ends before the form is sent; a button shows a secret. */
 "use strict";
 
 (() => {
@@ -7,20 +7,20 @@
   const KEY = "draft";
   const PRIVATE = /password|secret|token|key$/i;
 
-  function read() {
+  function readDraft() {
     try {
       return JSON.parse(sessionStorage.getItem(KEY));
     } catch { return null; }
   }
-  function write(draft) {
+  function saveDraft(draft) {
     try {
       sessionStorage.setItem(KEY, JSON.stringify(draft));
-    } catch { drop(); } // it is too much to keep
+    } catch { removeDraft(); } // the draft is too large to store
   }
-  function drop() {
+  function removeDraft() {
     try {
       sessionStorage.removeItem(KEY);
-    } catch { /* a browser that keeps nothing has nothing to drop */ }
+    } catch { /* without storage there is no draft */ }
   }
 
   const address = (url) => { const { pathname, search } = new URL(url, location.href); return pathname + search; };
@@ -28,19 +28,19 @@
   const isTyped = (field) => field.name && !field.disabled && !PRIVATE.test(field.name)
     && !field.matches("button, fieldset, output, object, [type=hidden], [type=password], [type=file], "
       + "[type=submit], [type=image], [type=reset], [data-shown]");
-  const typed = (form) => [...form.elements].filter(isTyped);
+  const typedFields = (form) => [...form.elements].filter(isTyped);
   const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
 
   /* Which of the forms of a page: its fields and buttons, and then what its hidden fields name. */
-  const shape = (form) => [...new Set([...form.elements]
+  const formFields = (form) => [...new Set([...form.elements]
     .filter((each) => each.name && each.type !== "hidden" && each.type !== "image")
     .map((each) => (each.matches("button") ? `${each.name}=${each.value}` : each.name)))].sort().join();
-  const about = (form) => [...form.querySelectorAll("[type=hidden]")]
+  const hiddenValues = (form) => [...form.querySelectorAll("[type=hidden]")]
     .filter((each) => !["csrfmiddlewaretoken", "submission", "next"].includes(each.name))
     .map((each) => `${each.name}=${each.value}`).join();
 
   function values(form) {
-    return typed(form).flatMap((field) => {
+    return typedFields(form).flatMap((field) => {
       if (isTicked(field)) return field.checked ? [[field.name, field.value]] : [];
       if (field.multiple && field.options) return [...field.selectedOptions].map((each) => [field.name, each.value]);
       return [[field.name, field.value]];
@@ -49,7 +49,7 @@
 
   const accepts = (field, value) => !field.options || [...field.options].some((each) => each.value === value);
 
-  function enter(field, values) { // takes the value that it enters; false if there is none for the field
+  function enterValue(field, values) { // takes the value that it enters; false if there is none for the field
     if (isTicked(field)) field.checked = values.includes(field.value);
     else if (field.multiple && field.options) for (const each of field.options) each.selected = values.includes(each.value);
     else if (!values.length) return false;
@@ -57,44 +57,44 @@
     return true;
   }
 
-  function fill(form, kept) {
-    const left = new Map();
-    for (const [name, value] of kept) left.set(name, [...(left.get(name) || []), value]);
-    for (const field of typed(form)) {
-      if (!enter(field, left.get(field.name) || [])) continue;
+  function fillForm(form, savedValues) {
+    const remaining = new Map();
+    for (const [name, value] of savedValues) remaining.set(name, [...(remaining.get(name) || []), value]);
+    for (const field of typedFields(form)) {
+      if (!enterValue(field, remaining.get(field.name) || [])) continue;
       for (let box = field.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
       for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
     }
   }
 
-  function say(form) {
+  function showNote(form) {
     const note = document.createElement("p");
     note.className = "note info";
     note.setAttribute("role", "status");
     note.textContent = "What you typed is still here. Look it over, and send it again.";
     form.prepend(note);
     note.scrollIntoView({ block: "center" });
-    document.dispatchEvent(new CustomEvent("portal:say", { detail: note.textContent }));
+    document.dispatchEvent(new CustomEvent("portal:announce", { detail: note.textContent }));
   }
 
   function restore(draft) {
-    const here = [...document.querySelectorAll("form")]
-      .filter((form) => form.method === "post" && target(form) === draft.target && shape(form) === draft.shape);
-    const form = here.find((each) => about(each) === draft.about) || here[0];
+    const candidates = [...document.querySelectorAll("form")]
+      .filter((form) => form.method === "post" && target(form) === draft.target && formFields(form) === draft.formFields);
+    const form = candidates.find((each) => hiddenValues(each) === draft.hiddenValues) || candidates[0];
     if (!form) return;
-    fill(form, draft.values);
-    say(form);
+    fillForm(form, draft.values);
+    showNote(form);
   }
 
   const person = document.body.dataset.person || "";
   const signIn = document.querySelector("form[data-sign-in]");
-  const draft = read();
+  const draft = readDraft();
   if (draft && signIn) {
     const next = signIn.elements.next?.value || "";
-    if (next && [draft.target, draft.page].includes(address(next))) write({ ...draft, isSigningIn: true });
-    else drop(); // the person signed out, or sent what no page can show again
+    if (next && [draft.target, draft.page].includes(address(next))) saveDraft({ ...draft, isSigningIn: true });
+    else removeDraft(); // the person signed out, or sent what no page can show again
   } else if (draft) {
-    drop();
+    removeDraft();
     const page = address(location.href);
     if (draft.isSigningIn && draft.person === person && [draft.target, draft.page].includes(page)) restore(draft);
   }
@@ -103,9 +103,9 @@
     const form = event.target;
     form.querySelectorAll("[data-shown]").forEach(hide);
     if (form.method !== "post" || form.matches("[data-sign-in]")) return;
-    drop();
-    if (!person || !typed(form).length) return;
-    write({ person, page: address(location.href), target: target(form), shape: shape(form), about: about(form), values: values(form) });
+    removeDraft();
+    if (!person || !typedFields(form).length) return;
+    saveDraft({ person, page: address(location.href), target: target(form), formFields: formFields(form), hiddenValues: hiddenValues(form), values: values(form) });
   }, true);
 
   /* A secret is looked at while it is typed, and hidden again when it is sent. */
@@ -115,11 +115,11 @@
     delete field.dataset.shown;
     buttonOf(field)?.setAttribute("aria-pressed", "false");
   }
-  function offer(top) {
-    top.querySelectorAll("[data-show][hidden]").forEach((each) => { each.hidden = false; });
+  function revealButtons(root) {
+    root.querySelectorAll("[data-show][hidden]").forEach((each) => { each.hidden = false; });
   }
-  offer(document);
-  document.addEventListener("htmx:afterSwap", (event) => offer(event.target));
+  revealButtons(document);
+  document.addEventListener("htmx:afterSwap", (event) => revealButtons(event.target));
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-show]");
     const field = button && document.getElementById(button.dataset.show);

@@ -1,27 +1,27 @@
-/* Files dragged over any place of a page: a veil says where they would go; uploads.js sends them. */
+/* Files dragged over a page: an overlay names the project they would go to; uploads.js sends them. */
 "use strict";
 
 (() => {
-  const carries = (event) => event.dataTransfer?.types.includes("Files");
-  const veil = document.createElement("div");
-  veil.className = "over-all";
-  document.body.append(veil);
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const overlay = document.createElement("div");
+  overlay.className = "drop-overlay";
+  document.body.append(overlay);
 
-  function cover(is) {
+  function showOverlay(isShown) {
     const form = document.querySelector("[data-sending]");
     const project = form?.dataset.project || document.getElementById("main")?.dataset.dropName;
-    document.querySelector("[data-drop]")?.classList.toggle("over", is);
-    veil.textContent = project ? `Drop to upload to ${project}` : "Files cannot be dropped on this page";
-    veil.classList.toggle("shown", is);
+    document.querySelector("[data-drop]")?.classList.toggle("over", isShown);
+    overlay.textContent = project ? `Drop to upload to ${project}` : "Files cannot be dropped on this page";
+    overlay.classList.toggle("shown", isShown);
   }
 
-  document.addEventListener("dragenter", (event) => { if (carries(event)) cover(true); });
-  document.addEventListener("dragover", (event) => { if (carries(event)) event.preventDefault(); }); // the page stays
-  document.addEventListener("dragleave", (event) => { if (carries(event) && !event.relatedTarget) cover(false); });
+  document.addEventListener("dragenter", (event) => { if (hasFiles(event)) showOverlay(true); });
+  document.addEventListener("dragover", (event) => { if (hasFiles(event)) event.preventDefault(); }); // the page stays
+  document.addEventListener("dragleave", (event) => { if (hasFiles(event) && !event.relatedTarget) showOverlay(false); });
   document.addEventListener("drop", (event) => {
-    if (!carries(event)) return;
+    if (!hasFiles(event)) return;
     event.preventDefault();
-    cover(false);
+    showOverlay(false);
     const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
     const entries = items.map((item) => item.webkitGetAsEntry?.());
     const folders = entries.filter((entry) => entry?.isDirectory).map((entry) => entry.name);

@@ -2,24 +2,24 @@
 "use strict";
 
 (() => {
-  const say = (text) => document.dispatchEvent(new CustomEvent("portal:say", { detail: text }));
+  const announce = (text) => document.dispatchEvent(new CustomEvent("portal:announce", { detail: text }));
 
-  /* Dialogs and the drawer: a link that targets one brings what is also a page of its own. */
+  /* Dialogs and the drawer show what is also a page of its own. */
   const isDialog = (element) => element.matches("#dialog, #drawer");
-  let awaited = null; // the request whose answer is still wanted: a late one must not take its place
+  let lastRequest = null; // a response to an earlier request must not replace the response to this one
   let opener = null;
   document.addEventListener("htmx:beforeSend", (event) => {
-    if (isDialog(event.detail.target)) awaited = event.detail.xhr;
+    if (isDialog(event.detail.target)) lastRequest = event.detail.xhr;
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (isDialog(event.detail.target) && event.detail.xhr !== awaited) event.detail.shouldSwap = false;
+    if (isDialog(event.detail.target) && event.detail.xhr !== lastRequest) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     const dialog = event.target;
     if (!isDialog(dialog)) return;
-    if (dialog.open) turn(dialog);
+    if (dialog.open) showOther(dialog);
     else open(dialog);
-    prepare();
+    revealControls();
   });
 
   /* A menu of more buttons closes when one looks elsewhere; a dialog that it opened is no elsewhere. */
@@ -41,14 +41,14 @@
     dialog.showModal();
     dialog.scrollTop = 0;
   }
-  function turn(dialog) { // to the next result, say
+  function showOther(dialog) { // for example the next result
     dialog.scrollTop = 0;
     if (!dialog.contains(document.activeElement)) dialog.querySelector("[rel=next], [rel=prev], [data-close]")?.focus();
-    say(dialog.querySelector("h1")?.textContent || "");
+    announce(dialog.querySelector("h1")?.textContent || "");
   }
   /* Not on "close", which comes a moment later: what was opened in between is wanted. */
   document.addEventListener("cancel", (event) => {
-    if (isDialog(event.target)) awaited = null;
+    if (isDialog(event.target)) lastRequest = null;
   }, true);
   document.addEventListener("close", (event) => {
     if (!isDialog(event.target)) return;
@@ -67,7 +67,7 @@
     const dialog = event.target.closest("dialog");
     if (dialog && (event.target === dialog || event.target.closest("[data-close]"))) {
       event.preventDefault();
-      if (isDialog(dialog)) awaited = null;
+      if (isDialog(dialog)) lastRequest = null;
       dialog.close();
     }
   });
@@ -89,19 +89,19 @@
     setTimeout(() => event.target.querySelectorAll("button").forEach((each) => { each.disabled = true; }));
   });
   addEventListener("pageshow", () => {
-    prepare();
+    revealControls();
     document.querySelectorAll("form button[disabled]").forEach((each) => { each.disabled = false; });
   });
 
-  /* Toasts: good news leaves by itself, unless somebody is at it; bad news stays. */
-  const PATIENCE = 4000; // milliseconds, and as much again for every eighty letters
+  /* Toasts: a success disappears by itself, unless the pointer or the focus is in it; an error stays. */
+  const TOAST_TIME = 4000; // milliseconds, and as much again for every eighty letters
   function dismiss(toast) {
     toast.classList.add("leaving");
     setTimeout(() => toast.remove(), 250);
   }
-  function watch(toast) {
-    const wait = PATIENCE * (1 + toast.textContent.trim().length / 80);
-    const leave = () => toast.matches(":hover, :focus-within") ? setTimeout(leave, PATIENCE) : dismiss(toast);
+  function dismissLater(toast) {
+    const wait = TOAST_TIME * (1 + toast.textContent.trim().length / 80);
+    const leave = () => toast.matches(":hover, :focus-within") ? setTimeout(leave, TOAST_TIME) : dismiss(toast);
     setTimeout(leave, wait);
   }
   document.addEventListener("click", (event) => {
@@ -119,10 +119,10 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      return say("The browser did not let us copy. Select the text and copy it yourself.");
+      return announce("The browser did not let us copy. Select the text and copy it yourself.");
     }
     button.classList.add("copied");
-    say("Copied.");
+    announce("Copied.");
     setTimeout(() => button.classList.remove("copied"), 2000);
   }
   document.addEventListener("click", (event) => {
@@ -130,14 +130,14 @@
     if (button) copy(button);
   });
 
-  /* What scripts add to a page that came whole, or to a piece that came later. */
-  function prepare() {
+  /* Show the buttons that need scripts, in a whole page and in fragments. */
+  function revealControls() {
     if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach((each) => { each.hidden = false; });
     document.querySelectorAll("[data-toast].success:not([data-watched])").forEach((toast) => {
       toast.dataset.watched = "";
-      watch(toast);
+      dismissLater(toast);
     });
   }
-  document.addEventListener("htmx:afterSettle", prepare);
-  prepare();
+  document.addEventListener("htmx:afterSettle", revealControls);
+  revealControls();
 })();

@@ -1,4 +1,4 @@
-/* Keys and the command palette. All they do, links and forms do as well. */
+/* Keyboard shortcuts and the command palette. Links and forms do the same without them. */
 "use strict";
 
 (() => {
@@ -6,52 +6,52 @@
   const palette = document.getElementById("palette");
   if (!help || !palette) return; // nobody is signed in
 
-  const find = (selector) => document.querySelector(selector);
+  const first = (selector) => document.querySelector(selector);
   const isShown = (element) => Boolean(element?.getClientRects().length);
-  const go = (name) => find(`.side a[data-go="${name}"]`)?.click();
+  const go = (name) => first(`.side a[data-go="${name}"]`)?.click();
 
   /* Rows: the first link of each has the focus, as if it had been tabbed to. */
   const links = () => [...document.querySelectorAll("main tbody tr")]
     .map((row) => row.querySelector(".lead a[href]") || row.querySelector("a[href]"))
     .filter(isShown);
-  let last = null; // the row that had the focus, for when something else has it now
+  let lastHref = null; // address of the row that had the focus last
 
   document.addEventListener("focusin", (event) => {
     const row = event.target.closest("main tbody tr");
-    if (row) last = links().find((link) => row.contains(link))?.href || last;
+    if (row) lastHref = links().find((link) => row.contains(link))?.href || lastHref;
   });
 
   function move(step) {
-    const turn = find(`${find("#drawer[open]") ? "#drawer" : "main"} header a[rel="${step > 0 ? "next" : "prev"}"]`);
-    if (turn) {
-      htmx.process(turn); // it may have come this instant
-      return turn.click();
+    const neighbour = first(`${first("#drawer[open]") ? "#drawer" : "main"} header a[rel="${step > 0 ? "next" : "prev"}"]`);
+    if (neighbour) {
+      htmx.process(neighbour); // htmx may not have seen the link yet
+      return neighbour.click();
     }
     const all = links();
     const row = document.activeElement.closest("main tbody tr");
-    let at = all.findIndex((link) => row?.contains(link));
-    if (at < 0) at = all.findIndex((link) => link.href === last);
-    const link = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
+    let index = all.findIndex((link) => row?.contains(link));
+    if (index < 0) index = all.findIndex((link) => link.href === lastHref);
+    const link = all[index < 0 ? 0 : Math.min(Math.max(index + step, 0), all.length - 1)];
     link?.focus({ preventScroll: true, focusVisible: true });
     link?.closest("tr").scrollIntoView({ block: "nearest" });
   }
 
-  const order = () => find("main #new-batch") || find('.side a[data-go="new"]');
+  const order = () => first("main #new-batch") || first('.side a[data-go="new"]');
   const search = () => [...document.querySelectorAll("main input[type=search]")].find(isShown);
 
   search()?.setAttribute("aria-keyshortcuts", "/");
 
-  /* Which lines of the help are true of this page. */
-  const present = {
+  /* Which shortcuts work on this page; the help hides the others. */
+  const isUsable = {
     rows: () => links().length > 0,
-    result: () => Boolean(find("main header a[rel=next], main header a[rel=prev]")),
+    result: () => Boolean(first("main header a[rel=next], main header a[rel=prev]")),
     search: () => Boolean(search()),
     order: () => Boolean(order()),
   };
 
-  function showHelp() {
+  function openHelp() {
     help.querySelectorAll("[data-key]").forEach((line) => {
-      line.hidden = !present[line.dataset.key]();
+      line.hidden = !isUsable[line.dataset.key]();
     });
     help.showModal();
   }
@@ -61,15 +61,15 @@
     k: () => move(-1),
     n: () => order()?.click(),
     "/": () => { search()?.focus(); search()?.select(); },
-    "?": showHelp,
+    "?": openHelp,
   };
-  const places = { h: "home", b: "batches", p: "projects" };
+  const destinations = { h: "home", b: "batches", p: "projects" };
 
   /* Single keys can be turned off: speech input types them by accident. */
-  const choice = document.getElementById("single-keys");
-  try { choice.checked = localStorage.getItem("single-keys") !== "off"; } catch { /* none is kept */ }
-  choice.addEventListener("change", () => {
-    try { localStorage.setItem("single-keys", choice.checked ? "on" : "off"); } catch { /* none is kept */ }
+  const singleKeys = document.getElementById("single-keys");
+  try { singleKeys.checked = localStorage.getItem("single-keys") !== "off"; } catch { /* none is kept */ }
+  singleKeys.addEventListener("change", () => {
+    try { localStorage.setItem("single-keys", singleKeys.checked ? "on" : "off"); } catch { /* none is kept */ }
   });
 
   const isMac = /Mac|iPhone|iPad/.test(navigator.platform); // where Ctrl-K cuts the line
@@ -78,31 +78,31 @@
     return withCommand && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
   }
   function isForThePage(event) { // not a command of the browser, nor text that is typed
-    if (event.ctrlKey || event.metaKey || event.altKey || !choice.checked) return false;
+    if (event.ctrlKey || event.metaKey || event.altKey || !singleKeys.checked) return false;
     return !event.target.isContentEditable && !event.target.closest("input, textarea, select");
   }
 
-  let going = -Infinity; // when g was pressed
-  function actionFor(event, wasGoing) {
+  let gPressedAt = -Infinity; // when g was pressed
+  function actionFor(event, afterG) {
     const arrow = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const isStep = "jk".includes(event.key);
-    if (find("#drawer[open]") && !isStep) return null; // what is behind it rests
+    if (first("#drawer[open]") && !isStep) return null; // the page behind the drawer takes no keys
     if (event.repeat && !arrow && !isStep) return null;
     if (arrow && !event.shiftKey && links().includes(event.target)) return () => move(arrow);
-    if (event.key === "g") return () => { going = event.timeStamp; };
-    return wasGoing && places[event.key] ? () => go(places[event.key]) : keys[event.key];
+    if (event.key === "g") return () => { gPressedAt = event.timeStamp; };
+    return afterG && destinations[event.key] ? () => go(destinations[event.key]) : keys[event.key];
   }
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
     if (isPaletteKey(event)) {
       event.preventDefault();
-      if (!find("dialog[open]")) openPalette();
+      if (!first("dialog[open]")) openPalette();
       return;
     }
-    if (find("dialog[open]:not(#drawer)") || !isForThePage(event)) return;
-    const wasGoing = event.timeStamp - going < 1500;
-    going = -Infinity;
-    const act = actionFor(event, wasGoing);
+    if (first("dialog[open]:not(#drawer)") || !isForThePage(event)) return;
+    const afterG = event.timeStamp - gPressedAt < 1500;
+    gPressedAt = -Infinity;
+    const act = actionFor(event, afterG);
     if (!act) return;
     event.preventDefault();
     act();
@@ -119,7 +119,7 @@
     activate(null);
     palette.showModal();
     input.focus();
-    htmx.trigger(form, "look");
+    htmx.trigger(form, "open");
   }
 
   function activate(option) {
@@ -130,38 +130,38 @@
   }
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target.id !== "palette-found") return;
+    if (event.target.id !== "palette-results") return;
     const number = options().length;
     input.setAttribute("aria-expanded", String(number > 0));
     palette.querySelector("[role=status]").textContent = number
-      ? `${number} ${number === 1 ? "place" : "places"}`
+      ? `${number} ${number === 1 ? "match" : "matches"}`
       : event.target.textContent.trim();
     activate(options()[0]);
   });
   input.addEventListener("keydown", (event) => {
     if (event.isComposing || event.keyCode === 229) return;
     const all = options();
-    const at = all.findIndex(isActive);
+    const index = all.findIndex(isActive);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && all.length) {
       event.preventDefault();
-      activate(all[(at + step + all.length) % all.length]);
-    } else if (event.key === "Enter" && at >= 0) {
+      activate(all[(index + step + all.length) % all.length]);
+    } else if (event.key === "Enter" && index >= 0) {
       event.preventDefault();
       const { ctrlKey, metaKey, shiftKey } = event; // a new tab or window, as with a mouse
-      all[at].dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
+      all[index].dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
     }
   });
   form.addEventListener("submit", (event) => {
     if (options().length) event.preventDefault();
   });
 
-  /* The links that lead to the same without this script. */
+  /* Links that lead to a page without this script open the dialog. */
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
     if (!opener || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    if (opener.dataset.opens === "help") showHelp();
+    if (opener.dataset.opens === "help") openHelp();
     else openPalette();
   });
 })();

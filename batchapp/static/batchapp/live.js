@@ -1,28 +1,28 @@
-/* Pages that move: polling, what is said aloud, and a portal that is away. */
+/* Pages that poll, announcements for screen readers, and a portal that does not answer. */
 "use strict";
 
 (() => {
-  /* What is said to who does not see it: once, from a place that no swap replaces. */
-  let silence = 0;
-  function say(text) {
-    const said = document.getElementById("said");
-    said.textContent = text;
-    clearTimeout(silence); // nobody should come across it later
-    silence = setTimeout(() => { said.textContent = ""; }, 5000);
+  /* Announcements for screen readers come from one element that no swap replaces. */
+  let clearTimer = 0;
+  function announce(text) {
+    const announcer = document.getElementById("announcer");
+    announcer.textContent = text;
+    clearTimeout(clearTimer); // a screen reader should not find an old text
+    clearTimer = setTimeout(() => { announcer.textContent = ""; }, 5000);
   }
 
-  document.addEventListener("portal:say", (event) => say(event.detail));
+  document.addEventListener("portal:announce", (event) => announce(event.detail));
 
   /* Polling: not in a hidden tab, at once when it is shown again, not under a pressed pointer. */
-  const polls = (element) => (element.getAttribute("hx-trigger") || "").startsWith("every");
+  const isPolling = (element) => (element.getAttribute("hx-trigger") || "").startsWith("every");
   let isPressed = false;
-  for (const [kind, is] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
-    document.addEventListener(kind, () => { isPressed = is; }, true);
+  for (const [kind, value] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
+    document.addEventListener(kind, () => { isPressed = value; }, true);
   }
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (polls(event.detail.elt) && (document.hidden || isPressed)) event.preventDefault();
+    if (isPolling(event.detail.elt) && (document.hidden || isPressed)) event.preventDefault();
   });
-  function lookNow() {
+  function pollNow() {
     isPressed = false;
     if (document.hidden) return;
     document.querySelectorAll("[hx-trigger^=every]").forEach((source) => {
@@ -30,49 +30,49 @@
       htmx.ajax("GET", source.getAttribute("hx-get"), { source, target: source, swap }).catch(() => {});
     });
   }
-  document.addEventListener("visibilitychange", lookNow);
-  addEventListener("online", lookNow);
-  addEventListener("pageshow", (event) => { if (event.persisted) lookNow(); });
+  document.addEventListener("visibilitychange", pollNow);
+  addEventListener("online", pollNow);
+  addEventListener("pageshow", (event) => { if (event.persisted) pollNow(); });
 
   /* Signed out in one tab is signed out in all, and Back shows nothing of before. */
   const SIGNED_OUT = "signed-out";
-  const since = Date.now();
-  const stored = () => { try { return Number(localStorage.getItem(SIGNED_OUT)); } catch { return 0; } };
+  const loadedAt = Date.now();
+  const signedOutAt = () => { try { return Number(localStorage.getItem(SIGNED_OUT)); } catch { return 0; } };
   const person = document.body.dataset.person;
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("[data-sign-out]")) return;
     try { localStorage.setItem(SIGNED_OUT, Date.now()); } catch { /* then only this tab knows */ }
   });
   addEventListener("storage", (event) => {
-    if (person && event.key === SIGNED_OUT) setTimeout(() => location.reload(), 1000); // when it is done
+    if (person && event.key === SIGNED_OUT) setTimeout(() => location.reload(), 1000); // the sign-out needs a moment
   });
   addEventListener("pageshow", (event) => {
-    if (person && event.persisted && stored() >= since) location.reload();
+    if (person && event.persisted && signedOutAt() >= loadedAt) location.reload();
   });
 
-  /* A portal that does not answer, or not in time, is said to; so is its return. */
+  /* A banner says when the portal does not answer, or not in time, and when it answers again. */
   let isOffline = false;
-  function offline(is) {
-    if (is === isOffline) return;
-    isOffline = is;
-    document.documentElement.classList.toggle("is-offline", is);
-    say(is ? document.querySelector(".offline").textContent.trim() : "The portal answers again.");
+  function setOffline(value) {
+    if (value === isOffline) return;
+    isOffline = value;
+    document.documentElement.classList.toggle("is-offline", value);
+    announce(value ? document.querySelector(".offline").textContent.trim() : "The portal answers again.");
   }
   document.addEventListener("htmx:configRequest", (event) => {
-    if (polls(event.detail.elt)) event.detail.timeout = 15_000;
+    if (isPolling(event.detail.elt)) event.detail.timeout = 15_000;
   });
-  for (const kind of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(kind, () => offline(true));
-  addEventListener("offline", () => offline(true));
+  for (const kind of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(kind, () => setOffline(true));
+  addEventListener("offline", () => setOffline(true));
   document.addEventListener("htmx:afterOnLoad", (event) => {
     const { elt, xhr } = event.detail;
-    offline(xhr.status >= 500);
-    if (polls(elt) && xhr.status >= 400 && xhr.status < 500) location.reload(); // it is gone, or not ours any more
+    setOffline(xhr.status >= 500);
+    if (isPolling(elt) && xhr.status >= 400 && xhr.status < 500) location.reload(); // the row was deleted, or the person may not see it any more
   });
 
-  /* A poll takes nothing away: focus, scroll, open details and selection stay as they are. */
-  const spoken = (element) => [...element.querySelectorAll("[role=status], [role=alert], [data-spoken]")];
-  const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
-  const label = (details) => details.id || words(details.querySelector("summary"));
+  /* A poll keeps focus, scroll positions, open details and the selection. */
+  const statuses = (element) => [...element.querySelectorAll("[role=status], [role=alert], [data-spoken]")];
+  const textOf = (element) => element.textContent.replace(/\s+/g, " ").trim();
+  const label = (details) => details.id || textOf(details.querySelector("summary"));
 
   function path(node, top) {
     const steps = [];
@@ -81,16 +81,16 @@
     }
     return steps;
   }
-  const at = (steps, top) => steps.reduce((node, step) => node?.childNodes[step], top);
+  const nodeAt = (steps, top) => steps.reduce((node, step) => node?.childNodes[step], top);
 
-  function remember(top) {
+  function readState(top) {
     const focused = document.activeElement;
     const selection = getSelection();
     const { anchorNode, anchorOffset, focusNode, focusOffset } = selection;
     const isSelected = !selection.isCollapsed && top.contains(anchorNode) && top.contains(focusNode);
     return {
       focus: top.contains(focused) && focused !== top
-        && { path: path(focused, top), text: words(focused), href: focused.getAttribute("href") },
+        && { path: path(focused, top), text: textOf(focused), href: focused.getAttribute("href") },
       scroll: [top, ...top.querySelectorAll("*")]
         .filter((each) => each.scrollLeft || each.scrollTop)
         .map((each) => [path(each, top), each.scrollLeft, each.scrollTop]),
@@ -100,50 +100,50 @@
     };
   }
 
-  function restore(top, { focus, scroll, details, selection }) {
+  function restoreState(top, { focus, scroll, details, selection }) {
     top.querySelectorAll("details").forEach((each) => { each.open = details.get(label(each)) ?? each.open; });
-    for (const [steps, left, above] of scroll) at(steps, top)?.scrollTo?.({ left, top: above, behavior: "instant" });
-    if (focus && !top.contains(document.activeElement)) restoreFocus(top, focus); // htmx has found it if it has an id
+    for (const [steps, left, above] of scroll) nodeAt(steps, top)?.scrollTo?.({ left, top: above, behavior: "instant" });
+    if (focus && !top.contains(document.activeElement)) restoreFocus(top, focus); // htmx keeps the focus of an element with an id
     if (selection) restoreSelection(top, selection);
   }
   function restoreFocus(top, focus) {
-    const same = (each) => each?.getAttribute?.("href") === focus.href && words(each) === focus.text;
-    const place = at(focus.path, top);
-    const found = same(place) ? place : focus.href && [...top.querySelectorAll("a")].find(same);
-    if (found) found.focus({ preventScroll: true });
+    const same = (each) => each?.getAttribute?.("href") === focus.href && textOf(each) === focus.text;
+    const candidate = nodeAt(focus.path, top);
+    const match = same(candidate) ? candidate : focus.href && [...top.querySelectorAll("a")].find(same);
+    if (match) match.focus({ preventScroll: true });
   }
   function restoreSelection(top, selection) {
-    const [from, to] = [selection.from, selection.to].map(([steps, offset]) => [at(steps, top), offset]);
+    const [from, to] = [selection.from, selection.to].map(([steps, offset]) => [nodeAt(steps, top), offset]);
     if (!from[0] || !to[0]) return;
     try {
       getSelection().setBaseAndExtent(...from, ...to);
-    } catch { return; } // shorter than it was
+    } catch { return; } // the new text is shorter
     if (String(getSelection()) !== selection.text) getSelection().removeAllRanges();
   }
 
-  const shown = new Map(); // what was last swapped in, by id
+  const lastResponses = new Map(); // id of a target -> the last response
   let swapping = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, target, serverResponse, shouldSwap } = event.detail;
     if (!shouldSwap || event.detail.boosted || !target.closest("main")) return;
-    if (polls(elt) && shown.get(target.id) === serverResponse) {
-      event.detail.shouldSwap = false; // nothing is new
+    if (isPolling(elt) && lastResponses.get(target.id) === serverResponse) {
+      event.detail.shouldSwap = false; // nothing changed
       return;
     }
-    shown.set(target.id, serverResponse);
-    swapping = { id: target.id, isPoll: polls(elt), said: spoken(target).map(words), kept: polls(elt) && remember(target) };
+    lastResponses.set(target.id, serverResponse);
+    swapping = { id: target.id, isPoll: isPolling(elt), oldTexts: statuses(target).map(textOf), state: isPolling(elt) && readState(target) };
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (!swapping || event.target.id !== swapping.id) return;
-    const { isPoll, said, kept } = swapping;
+    const { isPoll, oldTexts, state } = swapping;
     swapping = null;
-    if (kept) restore(event.target, kept);
+    if (state) restoreState(event.target, state);
     // Counts that go up are not news, unless they were asked for.
     const news = (text) => isPoll ? text.replace(/[\d.,]+/g, "0") : text;
-    const known = new Set(said.map(news));
-    const now = spoken(event.target);
-    now.forEach((each) => { each.removeAttribute("role"); each.dataset.spoken = ""; });
-    const fresh = now.map(words).filter((text) => text && !known.has(news(text)));
-    if (fresh.length) say(fresh.join(" "));
+    const knownTexts = new Set(oldTexts.map(news));
+    const current = statuses(event.target);
+    current.forEach((each) => { each.removeAttribute("role"); each.dataset.spoken = ""; });
+    const newTexts = current.map(textOf).filter((text) => text && !knownTexts.has(news(text)));
+    if (newTexts.length) announce(newTexts.join(" "));
   });
 })();
