@@ -52,6 +52,6 @@ def test_a_table_that_is_dropped_anywhere_is_the_one_to_read(
 
     name = page.locator("[data-table] input[type=file]").evaluate("each => each.files[0].name")
     assert name == "dropped.csv"
-    expect(page.locator(".over-all.shown")).to_have_count(0)
+    expect(page.locator(".drop-overlay.shown")).to_have_count(0)
     expect(page.locator(".uploads")).to_have_count(0)
     context.close()

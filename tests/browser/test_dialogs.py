@@ -107,7 +107,7 @@ def test_leafing_in_the_drawer_starts_at_the_top_keeps_the_focus_and_is_told(
     assert drawer.evaluate("each => each.scrollTop") == 0
     assert page.evaluate("document.getElementById('drawer').contains(document.activeElement)")
     assert page.evaluate(FOCUSED) == "previous-result"  # there is no next one
-    expect(page.locator("#said")).to_have_text("row-300")
+    expect(page.locator("#announcer")).to_have_text("row-300")
 
 
 def test_a_closed_dialog_gives_the_focus_back_though_the_page_moved_on(

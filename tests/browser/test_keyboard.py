@@ -181,7 +181,7 @@ def test_a_code_block_is_copied_and_good_news_leaves_by_itself(page: Page) -> No
     page.goto("/batches/")
     press(page, "j", "Enter")
     page.get_by_role("button", name="Copy the batch id").first.click()
-    expect(page.locator("#said")).to_have_text("Copied.")
+    expect(page.locator("#announcer")).to_have_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()") in page.url
 
     page.goto("/profile/")
@@ -269,7 +269,7 @@ def test_the_palette_finds_and_opens(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("pears.jsonl")
     press(page, "Control+k")
     page.keyboard.type("no such name")
-    expect(page.locator("#palette-found")).to_have_text("Nothing that you may see has this name.")
+    expect(page.locator("#palette-results")).to_have_text("Nothing that you may see has this name.")
     expect(box).to_have_attribute("aria-expanded", "false")
     press(page, "Escape")
     expect(box).to_be_hidden()
@@ -296,8 +296,8 @@ def test_a_poll_takes_nothing_away_and_rests_in_a_hidden_tab(page: Page) -> None
     page.evaluate(
         """(html) => {
           window.said = [];
-          new MutationObserver(() => said.push(document.getElementById("said").textContent))
-            .observe(document.getElementById("said"), { childList: true });
+          new MutationObserver(() => said.push(document.getElementById("announcer").textContent))
+            .observe(document.getElementById("announcer"), { childList: true });
           window.hidden = false;
           Object.defineProperty(document, "hidden", { get: () => window.hidden });
           const main = document.querySelector("main");
@@ -319,7 +319,7 @@ def test_a_poll_takes_nothing_away_and_rests_in_a_hidden_tab(page: Page) -> None
     assert page.evaluate("said") == []  # a count that goes up is no news
 
     answer["text"] = "All answered"
-    expect(page.locator("#said")).to_have_text("All answered")
+    expect(page.locator("#announcer")).to_have_text("All answered")
     page.evaluate("window.hidden = true")
     page.wait_for_timeout(300)
     so_far = len(asked)

@@ -26,12 +26,12 @@ DROP = """([selector, files]) => {
     for (const kind of ["dragenter", "dragover", "drop"]) {
         const how = {dataTransfer: data, bubbles: true, cancelable: true};
         target.dispatchEvent(new DragEvent(kind, how));
-        window.covered ||= document.querySelector(".over-all.shown")?.textContent;
+        window.covered ||= document.querySelector(".drop-overlay.shown")?.textContent;
     }
 }"""
 LISTEN = """
     window.heard = [];
-    document.addEventListener("portal:say", (event) => window.heard.push(event.detail));
+    document.addEventListener("portal:announce", (event) => window.heard.push(event.detail));
 """
 
 
@@ -136,7 +136,7 @@ def test_what_is_refused_is_refused_before_it_is_sent(page: Page, tmp_path: Path
 
     expect(row(page, "holiday.png")).to_contain_text("holiday.png is not taken")
     expect(row(page, "large.jsonl")).to_contain_text("at most 1000 bytes are taken")
-    expect(page.locator("[data-faults]")).to_contain_text("Choose a file first")
+    expect(page.locator("[data-errors]")).to_contain_text("Choose a file first")
     assert row(page, "large.jsonl").get_by_role("button", name="Try again").count() == 0
     assert "POST" not in asked
 
@@ -268,7 +268,7 @@ def test_files_dropped_anywhere_on_the_page_of_files_are_sent(page: Page) -> Non
     page.evaluate(DROP, ["h1", [["one.jsonl", text], ["two.txt", text], ["three.zip", text]]])
 
     assert page.evaluate("window.covered") == "Drop to upload to Demo"
-    expect(page.locator(".over-all")).to_be_hidden()
+    expect(page.locator(".drop-overlay")).to_be_hidden()
     expect(row(page, "one.jsonl")).to_contain_text("Ready: 3 requests", timeout=PATIENCE)
     expect(row(page, "two.txt")).to_contain_text("Ready: 3 requests", timeout=PATIENCE)
     expect(row(page, "three.zip")).to_contain_text("three.zip is not taken")

@@ -171,7 +171,7 @@ def test_a_portal_that_restarts_is_told_of_and_so_is_its_return(
         showroom.start()
 
     expect(banner).to_be_hidden()
-    expect(page.locator("#said")).to_have_text("The portal answers again.")
+    expect(page.locator("#announcer")).to_have_text("The portal answers again.")
 
 
 def test_a_form_that_is_pressed_twice_is_sent_once(page: Page) -> None:

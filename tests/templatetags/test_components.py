@@ -69,10 +69,10 @@ def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> 
 
     said = words(browser, batch)
 
-    assert "so it is sent in 3 parts" in said
-    assert "Part 1 Running at the provider 2 1 1 b-1" in said
-    assert "Part 2 Waiting to submit Waiting for a free slot. 2 0 0 not submitted yet" in said
-    assert "Part 3 Preparing 1 0 0 not submitted yet" in said
+    assert "so it is sent as 3 provider batches" in said
+    assert "1 Running at the provider 2 1 1 b-1" in said
+    assert "2 Waiting to submit Waiting for a free slot. 2 0 0 not submitted yet" in said
+    assert "3 Preparing 1 0 0 not submitted yet" in said
     assert "At the provider State" not in said
 
 

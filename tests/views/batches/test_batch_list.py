@@ -70,7 +70,7 @@ def test_each_column_says_its_thing(browser: Client, project: Project, user: Use
     answered, failed = (cells["Requests"].one(f"rect.{each}") for each in ("answered", "failed"))
     assert (answered["width"], failed["x"], failed["width"]) == ("25", "25", "25")
     assert cells["Cost"].text.startswith("≥ $")
-    assert cells["Cost"].one(".cost")["title"] == "Estimated"
+    assert cells["Cost"].one("span.cost")["title"] == "Estimated"
 
 
 def test_a_duration_stops_when_the_batch_does(

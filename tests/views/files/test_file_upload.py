@@ -302,7 +302,8 @@ def test_the_answer_names_the_same_bytes_that_are_here(browser: Client, project:
     duplicate = browser.post(URL, {"file": sent()}, headers=JSON).json()["files"][0]["duplicate"]
 
     assert duplicate["url"] == first.get_absolute_url()
-    assert duplicate["text"].startswith("A file with the same content is here already: tickets.jsonl, ")
+    text = "A file with the same content is here already: tickets.jsonl, "
+    assert duplicate["text"].startswith(text)
 
 
 def test_a_file_sent_to_be_run_leads_to_its_batch(browser: Client, project: Project) -> None:

@@ -198,7 +198,7 @@ def test_the_same_bytes_are_recognised_in_one_project_only(
     assert "A file with the same content is here already" in page.text
     assert f'href="{first.get_absolute_url()}"' in page.html
     for each in (first, other):
-        assert "A file with the same content" not in Page(browser.get(each.get_absolute_url())).text
+        assert "the same content" not in page_of(browser, each.get_absolute_url()).text
 
 
 def test_a_file_leads_to_its_batches_with_their_status(

@@ -436,12 +436,13 @@ def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
 
     page = page_of(browser, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
 
-    assert "Once one of its provider batches is accepted, the others wait for room in 1h." in page.text
+    fallback = "Once one of its provider batches is accepted, the others wait for room in 1h."
+    assert fallback in page.text
     submit(browser, upload, order_form(page))
     batch = Batch.objects.get()
     prepare.prepare(batch.provider_batches.get())
-    page = page_of(browser, batch.get_absolute_url())
-    assert "1h, or 24h if there is no room before the first provider batch is accepted" in page.text
+    window = "1h, or 24h if there is no room before the first provider batch is accepted"
+    assert window in page_of(browser, batch.get_absolute_url()).text
 
 
 def test_the_review_says_in_how_many_parts_the_file_goes(
@@ -453,7 +454,7 @@ def test_the_review_says_in_how_many_parts_the_file_goes(
 
     page = page_of(browser, step(upload, "review", window="24h", key=key.pk))
 
-    assert f"go to {project.connection}, as 3 provider batches as soon as you submit" in page.text
+    assert f"go to {project.connection} as 3 provider batches as soon as you submit" in page.text
     check = page_of(browser, reverse("order_check", args=[upload.pk]))
     reason = f"since {project.connection} takes 2 requests a file."
     assert f"It is sent in 3 provider batches, {reason}" in check.text

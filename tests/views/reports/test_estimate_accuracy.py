@@ -50,7 +50,7 @@ def test_each_project_and_model_has_its_error(
         page = page_of(staff, PAGE)
 
     said, figures = page.text, page.texts(".tile b")
-    assert figures == ["25 %", "3 of 3", "$1.50", "$1.20"]
+    assert figures == ["25 %", "0 of 3", "$1.50", "$1.20"]
     assert "Team 1 Qwen/Qwen3-30B 1 ~$0.50 $0.40 25 % 20 % less" in said
     assert "25 % off, 3 estimates" in said
 
