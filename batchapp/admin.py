@@ -156,13 +156,8 @@ class PricePage(ReadOnly, Admin):
     """The price page of the portal adds, corrects and ends prices, and keeps ended prices."""
 
     list_display = [
-        "model",
-        "window",
-        "connection",
-        "input_usd",
-        "output_usd",
-        "effective_from",
-        "effective_to",
+        *("model", "window", "connection", "input_usd", "output_usd"),
+        *("effective_from", "effective_to"),
     ]
     list_filter = ["connection", "window"]
     list_select_related = ["connection"]
@@ -175,31 +170,17 @@ class PricePage(ReadOnly, Admin):
         )
 
 
+KEY_COLUMNS = [
+    *("name", "connection", "user", "project", "last_four"),
+    *("last_used_at", "tried_at", "is_refused"),
+]
+
+
 @admin.register(ProviderKey)
 class ProviderKeyPage(ReadOnly, Admin):
-    list_display = [
-        "name",
-        "connection",
-        "user",
-        "project",
-        "last_four",
-        "last_used_at",
-        "tried_at",
-        "is_refused",
-    ]
+    list_display = KEY_COLUMNS
     list_filter = ["connection", "is_refused"]
-    fields = [
-        "name",
-        "connection",
-        "user",
-        "project",
-        "last_four",
-        "last_used_at",
-        "tried_at",
-        "is_refused",
-        "trouble",
-        "created_at",
-    ]
+    fields = [*KEY_COLUMNS, "trouble", "created_at"]
     list_select_related = ["connection", "user", "project"]
 
 

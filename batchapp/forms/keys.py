@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from batchapp.forms.fields import secret_input
 from batchapp.models import Connection, User
 
 MIN_KEY_LENGTH = 8  # characters; pages show the last four, which is too much of a shorter key
@@ -19,10 +20,7 @@ class SecretForm(forms.Form):
     secret = forms.CharField(
         label="Key",
         max_length=500,
-        widget=forms.PasswordInput(
-            render_value=False,
-            attrs={"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": ""},
-        ),
+        widget=secret_input(),
         error_messages={"required": "Paste the key that the provider gave you."},
     )
 
@@ -45,10 +43,7 @@ class WebhookForm(forms.Form):
         label="Secret",
         max_length=200,
         help_text="It begins with whsec_. The provider shows it once, with the new webhook.",
-        widget=forms.PasswordInput(
-            render_value=False,
-            attrs={"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": ""},
-        ),
+        widget=secret_input(),
         error_messages={"required": "Paste the secret that the provider showed for the webhook."},
     )
 

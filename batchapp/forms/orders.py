@@ -1,22 +1,18 @@
 """Forms for the choices of an order: name, completion window, and provider key."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import F
 
 from batchapp.domain import windows
+from batchapp.forms.fields import RowField
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
 from batchapp.services.orders import place_order, readiness
 
-if TYPE_CHECKING:
-    _KeyChoice = forms.ModelChoiceField[ProviderKey]
-else:
-    _KeyChoice = forms.ModelChoiceField
 
-
-class KeyField(_KeyChoice):
+class KeyField(RowField):
     """One of the provider keys that a person may use; the keys of the project come first."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -30,14 +26,6 @@ class KeyField(_KeyChoice):
         if exclude:
             keys = keys.exclude(pk=exclude.pk)
         self.queryset = keys.order_by(F("project").asc(nulls_last=True), "created_at")
-
-    def to_python(self, value: Any) -> ProviderKey | None:
-        try:
-            return super().to_python(value)
-        except ValidationError as exc:  # also raised for a text that is no id
-            raise ValidationError(
-                self.error_messages["invalid_choice"], code="invalid_choice"
-            ) from exc
 
     def label_from_instance(self, obj: ProviderKey) -> str:
         return f"{obj}, of the project" if obj.project_id else f"{obj}, yours"

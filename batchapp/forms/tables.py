@@ -1,6 +1,6 @@
 """Forms for tables, for the prompt settings of their rows, and for prompt templates."""
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from django import forms
@@ -13,27 +13,12 @@ from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.domain.tables.row_requests import EMBEDDINGS, PromptSettings
 from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.domain.tokens.counting import MAX_OUTPUT
+from batchapp.forms.fields import RowField
 from batchapp.models import Connection, Project, PromptTemplate, SourceTable
 
 PASTED_NAME = "pasted table.csv"
 MAX_PROMPT_LENGTH = 200_000  # characters
 CHAT = "/v1/chat/completions"
-
-
-if TYPE_CHECKING:
-    _TemplateChoice = forms.ModelChoiceField[PromptTemplate]
-else:
-    _TemplateChoice = forms.ModelChoiceField
-
-
-class PromptTemplateField(_TemplateChoice):
-    """One of a project's prompt templates; a text that is no id is an invalid choice."""
-
-    def to_python(self, value: Any) -> PromptTemplate | None:
-        try:
-            return super().to_python(value)
-        except ValidationError as exc:
-            raise ValidationError(self.error_messages["invalid_choice"]) from exc
 
 
 class TableForm(forms.Form):
@@ -45,7 +30,7 @@ class TableForm(forms.Form):
         error_messages={"invalid": "Your browser sent no file. Choose it again."},
     )
     pasted = forms.CharField(required=False, strip=False)
-    template = PromptTemplateField(
+    template = RowField(
         queryset=PromptTemplate.objects.none(),
         required=False,
         empty_label="None: write a prompt next",
@@ -56,7 +41,7 @@ class TableForm(forms.Form):
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         template = self.fields["template"]
-        if isinstance(template, PromptTemplateField):
+        if isinstance(template, RowField):
             template.queryset = project.templates.all()
 
     def clean(self) -> dict[str, Any]:

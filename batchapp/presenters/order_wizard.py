@@ -16,8 +16,6 @@ FILE, CHECK, WINDOW, REVIEW, SUBMIT = range(5)
 CHOICES = ("window", "fallback", "key", "name")
 QUERY_FIELDS = (*CHOICES, "submission")
 
-STEP_CONTEXT = {"nav": "projects", "tab": "project_batch_list", "can_write": True}
-
 
 @dataclass(frozen=True, slots=True)
 class WizardStep:

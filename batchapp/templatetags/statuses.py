@@ -21,35 +21,36 @@ class Status:
     icon: str
 
 
+GOOD, BAD, BUSY = ("good", "check"), ("bad", "cross"), ("busy", "clock")
+UPLOAD_PILLS = {Upload.Status.READY: GOOD, Upload.Status.CHECKING: BUSY}
+TABLE_PILLS = {SourceTable.Status.KEPT: GOOD, SourceTable.Status.REFUSED: BAD}
+REMOTE_PILLS = {RemoteStatus.COMPLETED: GOOD, RemoteStatus.FAILED: BAD}
+
+
 @register.filter
 def upload_status(upload: Upload) -> Status:
-    is_checking = upload.status == Upload.Status.CHECKING
-    label = Upload.Status(upload.status).label
-    if upload.lacks_content and is_checking:
+    status = Upload.Status(upload.status)
+    label = status.label
+    if upload.lacks_content and status == Upload.Status.CHECKING:
         label = "Being written" if upload.selection else "Being corrected"
     elif upload.lacks_content:
         label = "Could not be written"
-    if upload.status == Upload.Status.READY:
-        return Status(label, "good", "check")
-    return Status(label, "busy", "clock") if is_checking else Status(label, "bad", "cross")
+    return Status(label, *UPLOAD_PILLS.get(status, BAD))
 
 
 @register.filter
 def table_status(table: SourceTable) -> Status:
-    label = SourceTable.Status(table.status).label
-    if table.status == SourceTable.Status.KEPT:
-        return Status(label, "good", "check")
-    is_refused = table.status == SourceTable.Status.REFUSED
-    return Status(label, "bad", "cross") if is_refused else Status(label, "busy", "clock")
+    status = SourceTable.Status(table.status)
+    return Status(status.label, *TABLE_PILLS.get(status, BUSY))
 
 
 @register.filter
 def outcome_status(value: str) -> Status:
     outcome = Outcome(value)
     if outcome == Outcome.OK:
-        return Status(outcome.label, "good", "check")
+        return Status(outcome.label, *GOOD)
     if outcome.is_failure or outcome == Outcome.MISSING:
-        return Status(outcome.label, "bad", "cross")
+        return Status(outcome.label, *BAD)
     if outcome.is_answer:
         return Status(outcome.label, "warn", "alert")
     return Status(outcome.label, "quiet", "stop" if outcome == Outcome.CANCELLED else "clock")
@@ -59,9 +60,9 @@ def outcome_status(value: str) -> Status:
 def import_status(batch_import: BatchImport) -> Status:
     label = BatchImport.Status(batch_import.status).label
     if batch_import.status == BatchImport.Status.DONE:
-        return Status("Imported", "good", "check")
+        return Status("Imported", *GOOD)
     if batch_import.status == BatchImport.Status.FAILED:
-        return Status(label, "bad", "cross")
+        return Status(label, *BAD)
     if batch_import.failures:
         return Status(f"Waiting for {batch_import.project.connection}", "warn", "clock")
     return Status(label, "busy", "down")
@@ -70,12 +71,8 @@ def import_status(batch_import: BatchImport) -> Status:
 @register.filter
 def remote_status(remote: RemoteBatch) -> Status:
     """Return the status in the provider's own word."""
-    if remote.status == RemoteStatus.COMPLETED:
-        return Status(remote.raw_status, "good", "check")
-    if remote.status == RemoteStatus.FAILED:
-        return Status(remote.raw_status, "bad", "cross")
-    is_over = remote.is_over
-    return Status(remote.raw_status, "quiet" if is_over else "busy", "stop" if is_over else "play")
+    other = ("quiet", "stop") if remote.is_over else ("busy", "play")
+    return Status(remote.raw_status, *REMOTE_PILLS.get(remote.status, other))
 
 
 READINESS_STATUSES = {

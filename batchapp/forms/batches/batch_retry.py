@@ -1,9 +1,7 @@
 """The form that chooses the requests of a batch to retry, and their changes."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
 
@@ -14,6 +12,7 @@ from batchapp.domain.results.retry_selection import (
     Ending,
     Selection,
 )
+from batchapp.forms.fields import SubmissionForm
 from batchapp.services.results.retry_file import RetryableCounts
 
 NO_ENDING = "Tick at least one kind of request."
@@ -25,8 +24,8 @@ SAME_LIMIT = (
 NO_TEMPERATURE = "Give a number from 0 to 2, or leave it empty to keep what the requests say."
 
 
-class RetryForm(forms.Form):
-    """Offer the requests of ``counts``; ``submission`` lets a form sent twice make one file."""
+class RetryForm(SubmissionForm):
+    """Offer the requests of ``counts``."""
 
     endings = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
@@ -59,7 +58,6 @@ class RetryForm(forms.Form):
             attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": "as it is"}
         ),
     )
-    submission = forms.UUIDField(required=False)
 
     def __init__(
         self, *args: Any, counts: RetryableCounts, models: Sequence[str], **kwargs: Any
@@ -97,12 +95,3 @@ class RetryForm(forms.Form):
             model=cleaned["model"],
             temperature=cleaned["temperature"],
         )
-
-    @property
-    def hidden_submission(self) -> str:
-        return str(self["submission"].value() or uuid.uuid4())
-
-    @property
-    def submission_id(self) -> UUID:
-        submission: UUID | None = self.cleaned_data.get("submission")
-        return submission or uuid.uuid4()

@@ -1,22 +1,21 @@
 """The form that chooses the corrections of a file."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
 
 from batchapp.domain.corrections.corrector import CORRECTION_RULES, Choice, CorrectionKind
 from batchapp.domain.tokens.counting import MAX_OUTPUT
+from batchapp.forms.fields import SubmissionForm
 
 NO_CORRECTION = "Tick at least one of the corrections below."
 NO_MODEL = "Choose the model to write into the requests."
 NO_LIMIT = "Give a number of tokens, from 1; 1,000 is about a page and a half of text."
 
 
-class CorrectionForm(forms.Form):
-    """The ``offered`` corrections; ``submission`` lets a form sent twice make one version."""
+class CorrectionForm(SubmissionForm):
+    """The ``offered`` corrections."""
 
     corrections = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
@@ -37,7 +36,6 @@ class CorrectionForm(forms.Form):
         error_messages={"invalid": NO_LIMIT, "min_value": NO_LIMIT},
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
-    submission = forms.UUIDField(required=False)
 
     def __init__(
         self, *args: Any, offered: Sequence[CorrectionKind], models: Sequence[str], **kwargs: Any
@@ -70,12 +68,3 @@ class CorrectionForm(forms.Form):
             max_tokens=cleaned["max_tokens"] if CorrectionKind.SET_MAX_TOKENS in kinds else 0,
             every_model=cleaned["every_model"] and CorrectionKind.SET_MODEL in kinds,
         )
-
-    @property
-    def hidden_submission(self) -> str:
-        return str(self["submission"].value() or uuid.uuid4())
-
-    @property
-    def submission_id(self) -> UUID:
-        submission: UUID | None = self.cleaned_data.get("submission")
-        return submission or uuid.uuid4()

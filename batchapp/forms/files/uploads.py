@@ -1,9 +1,7 @@
 """Forms that receive request files, and the filters of a list of files."""
 
-import uuid
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -13,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Expression, F, OrderBy, QuerySet
 from django.db.models.functions import Lower
 
+from batchapp.forms.fields import SubmissionForm
 from batchapp.models import Connection, Upload
 
 MIB = 1024 * 1024
@@ -60,14 +59,9 @@ class SampleForm(forms.Form):
     name = forms.ChoiceField(choices=SAMPLES)
 
 
-class SendingForm(forms.Form):
-    """The base of the forms that receive files.
+class SendingForm(SubmissionForm):
+    """The base of the forms that receive files; ``then`` is "batch" if an order comes next."""
 
-    ``submission`` lets a form sent twice store its files once. ``then`` is "batch" if the order
-    of a batch is the next step.
-    """
-
-    submission = forms.UUIDField(required=False, initial=uuid.uuid4)
     then = forms.CharField(required=False)
 
     def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
@@ -84,19 +78,8 @@ class SendingForm(forms.Form):
         return ",".join(ENDINGS)
 
     @property
-    def hidden_submission(self) -> str:
-        """The id that the page carries; a refused form keeps its id."""
-        return str(self["submission"].value() or uuid.uuid4())
-
-    @property
     def files_sent(self) -> list[ReceivedFile]:
         raise NotImplementedError
-
-    @property
-    def submission_id(self) -> UUID | None:
-        """The ``submission``; None if it is missing, and then a second click is not detected."""
-        submission: UUID | None = self.cleaned_data.get("submission")
-        return submission
 
     @property
     def wants_batch(self) -> bool:

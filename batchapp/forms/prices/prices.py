@@ -40,10 +40,12 @@ class AmountField(forms.CharField):
 
 
 class MomentField(forms.DateTimeField):
-    """A date and time to come; empty is now."""
+    """A date and time to come; empty means now."""
 
-    def __init__(self, label: str, help_text: str = "") -> None:
+    def __init__(self, label: str, *, has_help: bool = True) -> None:
         widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
+        zone = timezone.get_default_timezone_name()
+        help_text = f"Empty means now. The time is in {zone}." if has_help else ""
         super().__init__(label=label, required=False, widget=widget, help_text=help_text)
 
     def clean(self, value: Any) -> datetime | None:
@@ -60,10 +62,6 @@ def offer(form: forms.Form, connections: Iterable[Connection], every: str = "") 
     field = form.fields["connection"]
     if isinstance(field, ConnectionField):
         field.offer(connections, every)
-
-
-def _empty_is_now() -> str:
-    return f"Empty means now. The time is in {timezone.get_current_timezone_name()}."
 
 
 class ConnectionField(forms.TypedChoiceField):
@@ -111,7 +109,7 @@ class TryForm(forms.Form):
 
     connection = ConnectionField()
     model = forms.CharField(max_length=200, error_messages={"required": "Type a model."})
-    at = MomentField("And at", "")
+    at = MomentField("And at", has_help=False)
 
     def __init__(self, *args: Any, connections: Iterable[Connection], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -130,14 +128,13 @@ class PriceForm(forms.Form):
     window = forms.ChoiceField(label="Completion window")
     input_usd = AmountField("input")
     output_usd = AmountField("output")
-    since = MomentField("From", "")
+    since = MomentField("From")
     source = forms.CharField(
         max_length=200, required=False, help_text="Where the figure is from, such as an address."
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["since"].help_text = _empty_is_now()
         every = (name for row in Connection.objects.all() for name in offered_windows(row))
         names = [name for name in dict.fromkeys(every) if name != REALTIME]
         window = self.fields["window"]
@@ -163,7 +160,7 @@ class PriceForm(forms.Form):
 class CorrectForm(forms.Form):
     input_usd = AmountField("input")
     output_usd = AmountField("output")
-    since = MomentField("From", "")
+    since = MomentField("From")
     source = forms.CharField(
         max_length=200, required=False, help_text="Where the figure is from, such as an address."
     )
@@ -173,7 +170,6 @@ class CorrectForm(forms.Form):
         self.initial = {
             name: f"{getattr(price, name).normalize():f}" for name in ("input_usd", "output_usd")
         }
-        self.fields["since"].help_text = _empty_is_now()
         if price.state(timezone.now()) == "announced":
             del self.fields["since"]  # an announced price keeps its date
 
@@ -183,25 +179,17 @@ class CorrectForm(forms.Form):
 
 
 class EndForm(forms.Form):
-    until = MomentField("Until", "")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["until"].help_text = _empty_is_now()
+    until = MomentField("Until")
 
 
 class ListForm(forms.Form):
     """The connection of a price list, and the start of its prices."""
 
     connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
-    since = MomentField("Prices hold from", "")
+    since = MomentField("Prices hold from")
     ends_missing = forms.BooleanField(
         label="End prices in force that the list does not name", required=False
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["since"].help_text = _empty_is_now()
 
     def clean_since(self) -> datetime | None:
         since: datetime | None = self.cleaned_data["since"]

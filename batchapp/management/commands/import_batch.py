@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from batchapp import tasks
 from batchapp.forms.batches.batch_imports import read_id
-from batchapp.management.people import member_of
-from batchapp.models import BatchImport, Project, ProviderKey, User
+from batchapp.management.options import key_of, member_of, project_of
+from batchapp.models import BatchImport
 from batchapp.services.imports import import_requests
 
 CHECK_EVERY = 0.5  # seconds between two checks of an import that a worker or provider delays
@@ -35,11 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
 
     def handle(self, **options: Any) -> None:
-        project = Project.objects.filter(slug=options["project"]).first()
-        if project is None:
-            raise CommandError(f"There is no project {options['project']!r}.")
+        project = project_of(options["project"])
         user = member_of(project, options["user"])
-        key = _key(project, user, options["key"])
+        key = key_of(project, user, options["key"])
         try:
             ids = [read_id(text) for text in options["ids"]]
         except ValidationError as exc:
@@ -72,18 +70,3 @@ class Command(BaseCommand):
                 self.stderr.write(f"{batch_import.remote_id}: {shown_trouble}")
             if batch_import.status == previous:
                 time.sleep(CHECK_EVERY)
-
-
-def _key(project: Project, user: User, name: str | None) -> ProviderKey:
-    usable = ProviderKey.objects.usable_by(user, project)
-    keys = [key for key in usable if name in {None, key.name, key.last_four}]
-    if name and len(keys) > 1:
-        raise CommandError(f"There are {len(keys)} keys that {name!r} may mean.")
-    project_keys = [key for key in keys if key.project_id]
-    if not keys:
-        which = f"provider key {name!r}" if name else "provider key"
-        raise CommandError(
-            f"Neither {user.email} nor the project {project.slug} has a {which} for "
-            f"{project.connection}. Add one with `manage.py bootstrap --provider-key`."
-        )
-    return (project_keys or keys)[-1]

@@ -15,7 +15,7 @@ from batchapp.domain.results.retry_selection import (
     Ending,
     Selection,
 )
-from batchapp.management.people import member_of
+from batchapp.management.options import member_of
 from batchapp.models import Batch, Upload
 from batchapp.services.orders import place_order
 from batchapp.services.results import retry_file

@@ -15,8 +15,8 @@ from django.db import OperationalError, connection
 from django.urls import reverse
 
 from batchapp import tasks
-from batchapp.management.people import member_of
-from batchapp.models import Batch, Project, ProviderBatch, ProviderKey, ResultChunk, Upload, User
+from batchapp.management.options import key_of, member_of, project_of
+from batchapp.models import Batch, Project, ProviderBatch, ResultChunk, Upload, User
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.results import browse
@@ -50,9 +50,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        project = Project.objects.filter(slug=options["project"]).first()
-        if project is None:
-            raise CommandError(f"There is no project {options['project']!r}.")
+        project = project_of(options["project"])
         user = member_of(project, options["user"])
         upload = _upload(project, user, options["file"])
         self._note(f"{upload.name}: {upload.requests:,} requests, no errors")
@@ -161,13 +159,7 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
 
 
 def _place_order(project: Project, user: User, upload: Upload, options: dict[str, Any]) -> Batch:
-    keys = ProviderKey.objects.usable_by(user, project)
-    key = keys.filter(project=project).last() or keys.last()
-    if key is None:
-        raise CommandError(
-            f"Neither {user.email} nor the project {project.slug} has a provider key for "
-            f"{project.connection}. Add one with `manage.py bootstrap --provider-key`."
-        )
+    key = key_of(project, user)
     try:
         batch = place_order.place_order(
             project,

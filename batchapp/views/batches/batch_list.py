@@ -5,12 +5,13 @@ from typing import Any
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from batchapp.access import can_write, memberships_of, project_of
+from batchapp.access import memberships_of, project_of
 from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch
 from batchapp.presenters.batch_summary import summarise, with_details
 from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page
+from batchapp.views.project_page import project_page
 
 
 @require_safe
@@ -21,8 +22,7 @@ def batch_list(request: Request) -> HttpResponse:
 @require_safe
 def project_batch_list(request: Request, slug: str) -> HttpResponse:
     project = project_of(request, slug)
-    context = {"project": project, "nav": "projects", "tab": "project_batch_list"}
-    return _list(request, context | {"can_write": can_write(request, project)})
+    return _list(request, project_page(request, project, "project_batch_list"))
 
 
 def _list(request: Request, context: dict[str, Any]) -> HttpResponse:

@@ -12,14 +12,8 @@ from batchapp.http import Request
 from batchapp.models import Project, Upload
 from batchapp.services.files import upload_intake
 from batchapp.tasks import wake
+from batchapp.templatetags.statuses import upload_status
 from batchapp.templatetags.words import count
-
-TONES = {
-    Upload.Status.CHECKING: "busy",
-    Upload.Status.READY: "good",
-    Upload.Status.FAULTY: "bad",
-    Upload.Status.FAILED: "bad",
-}
 
 
 def is_script(request: Request) -> bool:
@@ -77,7 +71,7 @@ def state(upload: Upload) -> JsonResponse:
     elif status == Upload.Status.FAULTY:
         text = f"Has errors: {count(_errors(upload), 'error')}"
     is_moving = status == Upload.Status.CHECKING
-    return JsonResponse({"text": text, "tone": TONES[status], "is_moving": is_moving})
+    return JsonResponse({"text": text, "tone": upload_status(upload).tone, "is_moving": is_moving})
 
 
 @require_POST
@@ -116,7 +110,8 @@ def _next_url(upload: Upload, *, wants_batch: bool) -> str:
 
 
 def _duplicate_json(duplicate: Upload) -> dict[str, str]:
-    text = f"A file with the same content is here already: {duplicate.name}, {duplicate.created_at:%-d %B}"
+    day = f"{duplicate.created_at:%-d %B}"
+    text = f"A file with the same content is here already: {duplicate.name}, {day}"
     return {"url": duplicate.get_absolute_url(), "text": text}
 
 

@@ -36,6 +36,7 @@ from batchapp.services.orders import price_quotes
 from batchapp.tasks import wake
 from batchapp.views.files import file_upload
 from batchapp.views.files.file_correction import offered_corrections
+from batchapp.views.project_page import project_page
 
 PAGE_SIZE = 25
 BATCHES_SHOWN = 10
@@ -64,18 +65,14 @@ def _list(request: Request, project: Project, form: SendingForm) -> dict[str, An
     filters = FileFilterForm(request.GET)
     rows = project.uploads.select_related("uploaded_by").annotate(times_used=Count("batches"))
     page = Paginator(filters.narrow(rows), PAGE_SIZE).get_page(request.GET.get("page"))
-    return {
-        "project": project,
+    return project_page(request, project, "file_list") | {
         "form": form if is_file else UploadForm(connection=project.connection),
         "paste": None if is_file else form,
         "filters": filters,
         "sort": filters.sort,
         "page": page,
         "is_moving": any(row.status == Upload.Status.CHECKING for row in page),
-        "can_write": can_write(request, project),
         "samples": SAMPLES,
-        "nav": "projects",
-        "tab": "file_list",
     }
 
 
@@ -85,16 +82,12 @@ def file_detail(request: Request, pk: UUID) -> HttpResponse:
     upload = upload_of(request, pk)
     rows = with_details(Batch.objects.visible_to(request.user).filter(upload=upload))
     duplicate, versions = _related_files(upload)
-    context: dict[str, Any] = {
+    context: dict[str, Any] = project_page(request, upload.project, "file_list") | {
         "upload": upload,
-        "project": upload.project,
-        "can_write": can_write(request, upload.project),
         "duplicate": duplicate,
         "versions": versions if len(versions) > 1 else [],
         "has_origin": any(row.has_origin for row in versions if row.pk == upload.pk),
         "summaries": [summarise(row) for row in rows.order_by("-created_at")[:BATCHES_SHOWN]],
-        "nav": "projects",
-        "tab": "file_list",
     }
     try:
         if report := upload.report:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from batchapp.access import can_manage, project_of, require_member
+from batchapp.access import project_of, require_member
 from batchapp.forms.batches.batch_imports import BatchImportForm
 from batchapp.http import Request
 from batchapp.models import BatchImport, Project, ProviderKey, StaleRow, UnreadableKey
@@ -26,9 +26,9 @@ from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
 from batchapp.views.keys.key_test import TIMEOUT, UNREADABLE
+from batchapp.views.project_page import project_page
 
 PAGE = "batchapp/imports/import_list.html"
-PAGE_CONTEXT = {"nav": "projects", "tab": "project_batch_list", "can_write": True}
 
 LISTED_FOR = timedelta(days=1)  # after its request; later the list of batches has the batch
 MAX_LISTED = 100
@@ -56,13 +56,12 @@ def import_list(request: Request, slug: str) -> HttpResponse:
         _request_imports(request, project, key, form.chosen)
         return redirect(_list_url(project, key))
     after = request.GET.get("after", "")
-    context = _progress(project) | {
+    context = _progress(request, project) | {
         "form": form,
         "keys": keys,
         "key": key,
         "after": after,
         "remote_batches": _list_remote(key, after) if key else RemoteBatches(),
-        "can_manage": can_manage(request, project),
     }
     return render(request, PAGE, context)
 
@@ -74,7 +73,7 @@ def import_progress(request: Request, slug: str) -> HttpResponse:
     require_member(request, project)
     if not request.htmx:
         return redirect("import_list", slug)
-    return render(request, f"{PAGE}#live", _progress(project))
+    return render(request, f"{PAGE}#live", _progress(request, project))
 
 
 @require_POST
@@ -172,14 +171,13 @@ def _list_remote(key: ProviderKey, after: str) -> RemoteBatches:
         )
 
 
-def _progress(project: Project) -> dict[str, Any]:
+def _progress(request: Request, project: Project) -> dict[str, Any]:
     """Return the context with open and failed imports, and those finished since yesterday."""
     recent = Q(created_at__gte=timezone.now() - LISTED_FOR)
     rows = project.batch_imports.filter(recent | ~Q(status=BatchImport.Status.DONE))
     shown = list(rows.select_related("batch", "upload", "key", "asked_by")[:MAX_LISTED])
     moving = {BatchImport.Status.FETCHING, BatchImport.Status.CHECKING}
-    return PAGE_CONTEXT | {
-        "project": project,
+    return project_page(request, project, "project_batch_list") | {
         "batch_imports": shown,
         "is_moving": any(row.status in moving for row in shown),
     }

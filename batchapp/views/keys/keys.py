@@ -1,5 +1,6 @@
 """Add, replace, remove and test provider keys. No page ever shows a key."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,12 +11,13 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from batchapp.access import can_manage, can_write, key_of, project_of, require_admin
+from batchapp.access import key_of, project_of, require_admin
 from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
 from batchapp.models import ProviderKey
 from batchapp.services.providers import provider_keys
 from batchapp.views.keys.key_test import KeyStatus, key_status, report_key_test
+from batchapp.views.project_page import project_page
 from batchapp.views.return_link import back_context, with_return_url
 
 
@@ -38,15 +40,14 @@ def key_list(request: Request, slug: str) -> HttpResponse:
             key = provider_keys.store(project.connection, secret, name=name, owner=project)
             report_key_test(request, key, prefix="The key is stored, encrypted. ")
             return redirect(list_url_of(request, key))
-    context = {
-        "project": project,
-        "form": form,
-        "keys": rows_of(project.provider_keys.all()),
-        "can_manage": can_manage(request, project),
-        "can_write": can_write(request, project),
-        "nav": "projects",
-        "tab": "key_list",
-    } | back_context(request)
+    context = (
+        project_page(request, project, "key_list")
+        | {
+            "form": form,
+            "keys": rows_of(project.provider_keys.all()),
+        }
+        | back_context(request)
+    )
     return render(request, "batchapp/projects/key_list.html", context)
 
 
@@ -62,12 +63,9 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
         report_key_test(request, key, prefix=prefix)
         return redirect(list_url_of(request, key))
     context = {
-        "key": key,
         "form": form,
         "is_unsure": provider_keys.may_have_unconfirmed_batch(key),
-        "list_url": list_url_of(request, key),
-        "nav": "projects" if key.project else "profile",
-    } | back_context(request)
+    } | key_page(request, key)
     return render_partial(request, "batchapp/keys/key_replace.html", "dialog", context)
 
 
@@ -76,11 +74,7 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
     """Ask for confirmation, then remove a key for ever."""
     key = key_of(request, pk)
     if request.method != "POST":
-        context = {
-            "key": key,
-            "list_url": list_url_of(request, key),
-            "nav": "projects" if key.project else "profile",
-        } | back_context(request)
+        context = key_page(request, key)
         return render_partial(request, "batchapp/keys/key_remove.html", "dialog", context)
     try:
         provider_keys.remove(key)
@@ -102,3 +96,10 @@ def list_url_of(request: Request, key: ProviderKey) -> str:
     if key.project:
         return with_return_url(request, reverse("key_list", args=[key.project.slug]))
     return with_return_url(request, reverse("profile_edit") + "#keys")
+
+
+def key_page(request: Request, key: ProviderKey) -> dict[str, Any]:
+    """Return the context that all pages about ``key`` share."""
+    nav = "projects" if key.project else "profile"
+    context = {"key": key, "list_url": list_url_of(request, key), "nav": nav}
+    return context | back_context(request)

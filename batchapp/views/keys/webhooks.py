@@ -21,8 +21,7 @@ from batchapp.models import Batch, ProviderBatch, ProviderKey, WebhookDelivery
 from batchapp.services.lifecycle import webhooks
 from batchapp.services.providers import provider_keys
 from batchapp.tasks import recheck_finished, wake
-from batchapp.views.keys.keys import list_url_of
-from batchapp.views.return_link import back_context
+from batchapp.views.keys.keys import key_page, list_url_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,15 +72,12 @@ def key_set_webhook(request: Request, pk: UUID) -> HttpResponse:
         )
         return redirect(list_url)
     context = {
-        "key": key,
         "form": form,
         "address": settings.PUBLIC_URL + reverse("webhook_receive", args=[key.pk]),
         "is_out_of_reach": not settings.PUBLIC_URL.startswith(("https://", *LOCAL_URLS)),
         "is_enabled": bool(key.webhook_ciphertext),
         "deliveries": _deliveries(request, key),
-        "list_url": list_url,
-        "nav": "projects" if key.project else "profile",
-    } | back_context(request)
+    } | key_page(request, key)
     return render_partial(request, "batchapp/keys/key_set_webhook.html", "dialog", context)
 
 

@@ -24,7 +24,6 @@ from batchapp.presenters.batch_summary import Summary, summarise, with_details
 from batchapp.presenters.file_report import assumed_attachments, offers, quotes_for
 from batchapp.presenters.order_choices import key_choice, model_rows, window_choices
 from batchapp.presenters.order_wizard import (
-    STEP_CONTEXT,
     order_query,
     report_of_ready,
     step_url,
@@ -33,6 +32,7 @@ from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.orders.readiness import Check, Level
 from batchapp.tasks import wake
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
+from batchapp.views.project_page import project_page
 
 MAX_SAME_FILE_BATCHES = 3  # batches of the same file that the page names
 
@@ -139,9 +139,8 @@ def page(
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
     windows = {choice.window: choice for choice in window_choices(quotes, now)}
     related = _related_batches(upload, window, cleaned["name"], submission)
-    context: dict[str, Any] = STEP_CONTEXT | {
+    context: dict[str, Any] = project_page(request, project, "project_batch_list") | {
         "upload": upload,
-        "project": project,
         "steps": order_wizard.wizard_steps(
             order_wizard.REVIEW, project, upload, order_query(query)
         ),

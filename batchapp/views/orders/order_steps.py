@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp.access import can_manage, memberships_of, project_of, require_member, upload_of
+from batchapp.access import memberships_of, project_of, require_member, upload_of
 from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
 from batchapp.http import Request, render_partial
@@ -31,7 +31,6 @@ from batchapp.presenters.order_choices import (
     window_choices,
 )
 from batchapp.presenters.order_wizard import (
-    STEP_CONTEXT,
     order_query,
     report_of,
     report_of_ready,
@@ -39,6 +38,7 @@ from batchapp.presenters.order_wizard import (
 )
 from batchapp.services.orders import place_order
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
+from batchapp.views.project_page import project_page
 
 PAGE_SIZE = 25
 
@@ -65,8 +65,7 @@ def order_choose_file(request: Request, slug: str) -> HttpResponse:
     if search.is_valid() and (text := search.cleaned_data["q"]):
         rows = rows.filter(name__icontains=text)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = STEP_CONTEXT | {
-        "project": project,
+    context = project_page(request, project, "project_batch_list") | {
         "steps": order_wizard.wizard_steps(order_wizard.FILE, project),
         "search": search,
         "page": page,
@@ -85,9 +84,8 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
     require_member(request, upload.project)
     query = order_query(request.GET.dict())
     report = report_of(upload)
-    context = STEP_CONTEXT | {
+    context = project_page(request, upload.project, "project_batch_list") | {
         "upload": upload,
-        "project": upload.project,
         "steps": order_wizard.wizard_steps(order_wizard.CHECK, upload.project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
@@ -110,9 +108,8 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     form, keys = _order_form(request, upload)
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
     windows = window_choices(quotes, now)
-    context = STEP_CONTEXT | {
+    context = project_page(request, project, "project_batch_list") | {
         "upload": upload,
-        "project": project,
         "steps": order_wizard.wizard_steps(
             order_wizard.WINDOW, project, upload, order_query(values)
         ),
@@ -125,7 +122,6 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
         "assumed_attachments": assumed_attachments(report),
         "keys": keys,
         "has_usable_key": any(key.is_readable for key in keys),
-        "can_manage": can_manage(request, project),
         "submission": values["submission"],
         "back": step_url("order_check", upload, values),
     }

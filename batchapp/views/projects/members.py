@@ -7,10 +7,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from batchapp.access import can_manage, can_write, project_of, require_admin
+from batchapp.access import project_of, require_admin
 from batchapp.forms.projects import MemberForm, RoleForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
+from batchapp.views.project_page import project_page
 
 NEEDS_ADMIN = "A project needs an admin. Make somebody else one first."
 
@@ -31,15 +32,10 @@ def member_list(request: Request, slug: str) -> HttpResponse:
             Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
             messages.success(request, f"{user} is in the project now.")
             return redirect("member_list", slug)
-    context = {
-        "project": project,
+    context = project_page(request, project, "member_list") | {
         "form": form,
         "memberships": project.memberships.select_related("user").order_by(F("user__email")),
         "roles": Membership.Role.choices,
-        "can_manage": can_manage(request, project),
-        "can_write": can_write(request, project),
-        "nav": "projects",
-        "tab": "member_list",
     }
     return render(request, "batchapp/projects/member_list.html", context)
 

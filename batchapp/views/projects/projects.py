@@ -8,13 +8,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.access import can_manage, can_write, memberships_of, project_of, require_admin
+from batchapp.access import memberships_of, project_of, require_admin
 from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.presenters.batch_summary import summarise, with_details
 from batchapp.presenters.charts import spending_chart
 from batchapp.services.reports import cost_report
+from batchapp.views.project_page import project_page
 
 RECENT = 5
 
@@ -74,17 +75,13 @@ def project_detail(request: Request, slug: str) -> HttpResponse:
         project=project.slug,
         with_sandbox=project.connection.is_sandbox,
     )
-    context = {
-        "project": project,
+    context = project_page(request, project, "project_detail") | {
         "summaries": summaries,
         "uploads": project.uploads.select_related("uploaded_by")[:RECENT],
         "month": cost_report.sum_all(scope.model_costs()),
         "chart": spending_chart(scope),
         "people": project.memberships.count(),
         "is_moving": any(summary.is_moving for summary in summaries),
-        "can_write": can_write(request, project),
-        "nav": "projects",
-        "tab": "project_detail",
     }
     return render_partial(request, "batchapp/projects/project_detail.html", "live", context)
 
@@ -101,12 +98,7 @@ def project_settings(request: Request, slug: str) -> HttpResponse:
             Project.objects.filter(pk=project.pk).update(name=form.cleaned_data["name"])
             messages.success(request, "The project has its new name. Its address stays the same.")
             return redirect("project_settings", slug)
-    context = {
-        "project": project,
+    context = project_page(request, project, "project_settings") | {
         "form": form,
-        "can_manage": can_manage(request, project),
-        "can_write": can_write(request, project),
-        "nav": "projects",
-        "tab": "project_settings",
     }
     return render(request, "batchapp/projects/project_settings.html", context)

@@ -7,9 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.access import can_write, require_member
+from batchapp.access import require_member
 from batchapp.http import Request, render_partial
 from batchapp.models import PromptTemplate
+from batchapp.views.project_page import project_page
 
 VERSIONS_SHOWN = 20
 
@@ -23,13 +24,9 @@ def prompt_template_of(request: Request, pk: UUID) -> PromptTemplate:
 def prompt_template_detail(request: Request, pk: UUID) -> HttpResponse:
     """Show a prompt template and its versions, the newest first."""
     prompt_template = prompt_template_of(request, pk)
-    context = {
+    context = project_page(request, prompt_template.project, "file_list") | {
         "prompt_template": prompt_template,
-        "project": prompt_template.project,
         "versions": prompt_template.versions.select_related("created_by")[:VERSIONS_SHOWN],
-        "can_write": can_write(request, prompt_template.project),
-        "nav": "projects",
-        "tab": "file_list",
     }
     return render(request, "batchapp/tables/prompt_template_detail.html", context)
 

@@ -21,8 +21,7 @@ from batchapp.models import Project, SourceTable, StaleRow
 from batchapp.presenters.order_wizard import WizardStep
 from batchapp.services.tables import requests_from_table, table_import
 from batchapp.tasks import run, wake
-
-PAGE_CONTEXT = {"nav": "projects", "tab": "file_list", "can_write": True}
+from batchapp.views.project_page import project_page
 
 TABLES_SHOWN = 10
 COLUMNS_SHOWN = 30  # with their first values; a page shows only the names of the others
@@ -81,8 +80,7 @@ def table_add(request: Request, slug: str) -> HttpResponse:
         "findings", "prompt_settings_fields"
     )
     templates = project.templates.prefetch_related("versions__created_by").all()
-    context = PAGE_CONTEXT | {
-        "project": project,
+    context = project_page(request, project, "file_list") | {
         "steps": table_steps(TABLE, project),
         "form": form,
         "max_mib": table_import.max_mib(),
@@ -120,9 +118,8 @@ def _read(table: SourceTable) -> None:
 def table_detail(request: Request, pk: UUID) -> HttpResponse:
     """Step 2: show the columns, and edit the prompt that names them."""
     table = table_of(request, pk)
-    context = PAGE_CONTEXT | {
+    context = project_page(request, table.project, "file_list") | {
         "table": table,
-        "project": table.project,
         "steps": table_steps(PROMPT, table.project, table),
         "is_moving": table.status in {SourceTable.Status.READING, SourceTable.Status.MAKING},
         "reading": ReadingForm(table=table),
@@ -207,5 +204,5 @@ def table_delete(request: Request, pk: UUID) -> HttpResponse:
         table_import.delete_table(table)
         messages.success(request, f"{table.name} is deleted.")
         return redirect("table_add", table.project.slug)
-    context = PAGE_CONTEXT | {"table": table, "project": table.project}
+    context = project_page(request, table.project, "file_list") | {"table": table}
     return render_partial(request, "batchapp/tables/table_delete.html", "dialog", context)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from batchapp.access import can_write, upload_of
+from batchapp.access import upload_of
 from batchapp.domain.tables import row_requests
 from batchapp.forms.tables import PromptTemplateForm
 from batchapp.http import Request, render_partial, wants_fragment
@@ -19,7 +19,8 @@ from batchapp.models import FileOrigin, SourceTable, StaleRow
 from batchapp.presenters.file_report import finding_groups, is_exact, offers, quotes_for
 from batchapp.services.tables import preview_requests, requests_from_table
 from batchapp.tasks import run, wake
-from batchapp.views.tables.table_builder import BUSY, PAGE_CONTEXT, PREVIEW, table_of, table_steps
+from batchapp.views.project_page import project_page
+from batchapp.views.tables.table_builder import BUSY, PREVIEW, table_of, table_steps
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -36,9 +37,8 @@ def table_preview(request: Request, pk: UUID) -> HttpResponse:
         return _create_requests(request, table)
     if table.upload_id and table.status == SourceTable.Status.KEPT and "made" in request.GET:
         return _leave(request, reverse("order_check", args=[table.upload_id]))
-    context = PAGE_CONTEXT | {
+    context = project_page(request, table.project, "file_list") | {
         "table": table,
-        "project": table.project,
         "prompt_settings": prompt_settings,
         "steps": table_steps(PREVIEW, table.project, table),
         "is_moving": table.status == SourceTable.Status.MAKING,
@@ -124,13 +124,9 @@ def file_origin(request: Request, pk: UUID) -> HttpResponse:
     """Show the table, the prompt and the prompt template that a file was made from."""
     upload = upload_of(request, pk)
     related = FileOrigin.objects.defer("ids").select_related("version__template")
-    context = {
+    context = project_page(request, upload.project, "file_list") | {
         "upload": upload,
-        "project": upload.project,
         "origin": related.filter(upload=upload).first(),
-        "can_write": can_write(request, upload.project),
-        "nav": "projects",
-        "tab": "file_list",
     }
     return render(request, "batchapp/files/file_origin.html", context)
 
