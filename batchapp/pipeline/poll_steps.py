@@ -10,11 +10,11 @@ from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Rea
 from batchapp.providers.remote_objects import RemoteBatch
 from batchapp.services.lifecycle import (
     billed_cost,
+    find_created_batch,
     late_results,
     poll,
     poll_key,
     retry_in_place,
-    submit,
 )
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.providers import circuit_breaker
@@ -27,7 +27,7 @@ def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient)
     fetched at once.
     """
     if provider_batch.may_have_duplicate:
-        submit.cancel_duplicates(provider_batch, provider)
+        find_created_batch.cancel_duplicates(provider_batch, provider)
     try:
         poll.poll(provider_batch, provider)
     except ProviderRejected as exc:
@@ -56,7 +56,7 @@ def poll_running_batches_of_key(key_poll: KeyPoll) -> DueRows:
             for provider_batch in poll_round.restarted:
                 _follow_again(provider_batch)
             for provider_batch in poll_round.duplicated:
-                submit.cancel_duplicates(provider_batch, provider)
+                find_created_batch.cancel_duplicates(provider_batch, provider)
     except (UnreadableKey, ProviderRejected):
         key_poll.postpone(MAX_RETRY_PAUSE)
     except ProviderUnavailable as exc:
@@ -105,7 +105,7 @@ def _find_late_results(batch: Batch, provider: ProviderClient) -> list[ProviderB
     """Cancel duplicates that appeared, and return the provider batches that are followed again."""
     sent = batch.provider_batches.exclude(remote_id="")
     for provider_batch in sent.filter(may_have_duplicate=True):
-        submit.cancel_duplicates(provider_batch, provider)
+        find_created_batch.cancel_duplicates(provider_batch, provider)
     late = late_results.find_late_results(batch, provider)
     return late.with_answers + [row for row in late.running if retry_in_place.follow_again(row)]
 

@@ -17,7 +17,7 @@ from batchapp.providers.errors import (
     Reason,
 )
 from batchapp.services.lifecycle import fallback_window, slots
-from batchapp.services.lifecycle.submit import CREATE_SEARCH_LIMIT
+from batchapp.services.lifecycle.find_created_batch import CREATE_SEARCH_LIMIT
 from batchapp.services.providers import provider_advice, provider_keys
 
 # Time without a usable answer after which a batch that must be cancelled is closed here.

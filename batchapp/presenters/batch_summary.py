@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -16,11 +15,11 @@ from batchapp.presenters.batch_alerts import (
     provider_silence,
     time_left_of,
 )
+from batchapp.presenters.batch_cost import Cost, cost_of
 from batchapp.presenters.batch_status import status_of
 from batchapp.templatetags.statuses import Status
-from batchapp.templatetags.words import ago_or_in, count, usd
+from batchapp.templatetags.words import ago_or_in
 
-NO_PRICE = "no price"
 QUEUEING = {ProviderBatch.Status.WAITING, ProviderBatch.Status.RETRYING_IN_PLACE}
 
 
@@ -64,19 +63,6 @@ class Progress:
     @property
     def cancelled_at(self) -> int:
         return self.answered_share + self.failed_share
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    text: str
-    is_actual: bool
-    is_partial: bool = False
-
-    @property
-    def tone(self) -> str:
-        if self.text == NO_PRICE:
-            return "none"
-        return "" if self.is_actual else "guess"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +156,7 @@ def summarise(batch: Batch) -> Summary:
         provider_batches=provider_batches,
         status=status_of(batch, provider_batches),
         progress=_progress(batch, provider_batches),
-        cost=_cost(batch),
+        cost=cost_of(batch),
         is_late=any(
             row.expires_at is not None and row.expires_at < (row.ended_at or now)
             for row in provider_batches
@@ -227,33 +213,3 @@ def _progress(batch: Batch, provider_batches: list[ProviderBatch]) -> Progress:
         percent=100 if batch.is_accounted_for else min(percent, 99),
         cancelled=batch.cancelled if batch.is_over else 0,
     )
-
-
-def _cost(batch: Batch) -> Cost:
-    """Return the actual cost of a finished batch, else the estimate; unknown is never zero."""
-    model_costs = list(batch.model_costs.all())
-    if not batch.is_over:
-        if batch.estimated_cost_usd is not None:
-            return Cost(f"~{usd(batch.estimated_cost_usd)}", is_actual=False)
-        estimates = [row.estimated_cost_usd for row in model_costs]
-        return Cost(partial_cost(estimates), is_actual=False, is_partial=True)
-    if batch.actual_cost_usd is None:
-        costs = [row.cost_usd for row in model_costs]
-        return Cost(partial_cost(costs), is_actual=True, is_partial=True)
-    is_minimum = any(row.answers_without_usage for row in model_costs)
-    text = f"{'≥ ' if is_minimum else ''}{usd(batch.actual_cost_usd)}"
-    return Cost(text, is_actual=True, is_partial=is_minimum)
-
-
-def partial_cost(costs: list[Decimal | None]) -> str:
-    """Add up ``costs`` and say how many of them are unknown."""
-    known = [cost for cost in costs if cost is not None]
-    if not known:
-        return NO_PRICE
-    if len(known) == len(costs):
-        return usd(sum(known, Decimal(0)))
-    return minimum_cost(sum(known, Decimal(0)), len(costs) - len(known))
-
-
-def minimum_cost(known: Decimal, unpriced: int) -> str:
-    return f"≥ {usd(known)} + {count(unpriced, 'model')} without a price"

@@ -9,8 +9,9 @@ from django.views.decorators.http import require_safe
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
-from batchapp.presenters import batch_status, batch_summary
-from batchapp.presenters.batch_summary import Cost, Progress
+from batchapp.presenters import batch_cost, batch_status
+from batchapp.presenters.batch_cost import Cost
+from batchapp.presenters.batch_summary import Progress
 from batchapp.templatetags.statuses import Status
 
 COLOURS = [
@@ -30,7 +31,7 @@ COSTS = [
     Cost("~$0.42", is_actual=False),
     Cost("$0.0035", is_actual=True),
     Cost("≥ $1.20 + 1 model without a price", is_actual=True, is_partial=True),
-    Cost(batch_summary.NO_PRICE, is_actual=False, is_partial=True),
+    Cost(batch_cost.NO_PRICE, is_actual=False, is_partial=True),
 ]
 STEPS = [
     {"name": "File", "url": "#flow", "state": "done"},

@@ -1,20 +1,19 @@
 """Settle a batch: give every request its outcome, and add up tokens and cost."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from batchapp.domain.money.unit_prices import cost
 from batchapp.domain.results import reconciliation
 from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
 from batchapp.domain.results.reconciliation import Counts
-from batchapp.models import Batch, Event, ModelCost, ProviderBatch, Result, ResultChunk
-from batchapp.models.fields.money_field import rounded, total_or_unknown
+from batchapp.models import Batch, Event, ProviderBatch, Result, ResultChunk
+from batchapp.models.fields.money_field import total_or_unknown
+from batchapp.services.lifecycle.actual_cost import settle_costs
 
-NO_USAGE = {"input": 0, "output": 0, "answers": 0, "answers_without_usage": 0}
 MAX_DISCREPANCIES = 5  # provider batches whose counts are described one by one
 FOLLOW_UP_AFTER = timedelta(minutes=1)  # by then providers usually know what they billed
 
@@ -33,7 +32,7 @@ def settle(batch: Batch) -> None:
         counts = _count_outcomes(batch)
         status, now = _final_status(counts), timezone.now()
         discrepancy = _discrepancy(batch)
-        model_costs = _settle_costs(batch, now if status == Batch.Status.COMPLETED else None)
+        model_costs = settle_costs(batch, now if status == Batch.Status.COMPLETED else None)
         accounting = f"Finished: {reconciliation.accounting_text(counts, batch.requests)}."
         sentences = filter(None, [accounting, discrepancy, _other_models(batch)])
         Event.objects.create(batch=batch, text=" ".join(sentences))
@@ -154,39 +153,3 @@ def _final_status(counts: dict[Outcome, int]) -> Batch.Status:
     if any(counts.get(outcome) for outcome in SUCCEEDED):
         return Batch.Status.COMPLETED
     return Batch.Status.FAILED
-
-
-def _settle_costs(batch: Batch, completed_at: datetime | None) -> list[ModelCost]:
-    """Write tokens and cost of each model.
-
-    ``completed_at`` is None if the batch did not complete. Estimates do not learn from such a
-    batch, because short answers come first.
-    """
-    usage_by_model = {
-        row["model"]: row
-        for row in batch.results.filter(outcome__in=SUCCEEDED)
-        .order_by()
-        .values("model")
-        .annotate(
-            input=Sum("input_tokens", default=0),
-            output=Sum("output_tokens", default=0),
-            answers=Count("pk"),
-            answers_without_usage=Count("pk", filter=Q(input_tokens=None) | Q(output_tokens=None)),
-        )
-    }
-    model_costs = list(batch.model_costs.all())
-    for model_cost in model_costs:
-        usage = usage_by_model.get(model_cost.model, NO_USAGE)
-        model_cost.input_tokens, model_cost.output_tokens = usage["input"], usage["output"]
-        model_cost.answers = usage["answers"]
-        model_cost.answers_without_usage = usage["answers_without_usage"]
-        has_usage = model_cost.answers > model_cost.answers_without_usage
-        model_cost.measured_at = completed_at if has_usage else None
-        if price := model_cost.unit_price:
-            model_cost.cost_usd = rounded(cost(usage["input"], usage["output"], price))
-        if price := model_cost.realtime_price:
-            model_cost.realtime_cost_usd = rounded(cost(usage["input"], usage["output"], price))
-    fields = ["input_tokens", "output_tokens", "answers", "answers_without_usage"]
-    fields += ["measured_at", "cost_usd", "realtime_cost_usd"]
-    ModelCost.objects.bulk_update(model_costs, fields)
-    return model_costs

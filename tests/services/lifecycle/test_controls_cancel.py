@@ -12,7 +12,7 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import retry_policy
 from batchapp.presenters.batch_summary import summarise
-from batchapp.services.lifecycle import controls, prepare, submit
+from batchapp.services.lifecycle import controls, find_created_batch, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, make_batch, set_state
 from tests.provider import Provider, lose_reply
@@ -80,7 +80,7 @@ def test_a_batch_that_never_turns_up_is_cancelled_in_the_end(
     cancel(in_doubt)
     clock.advance(minutes=5)
     assert run_step(in_doubt).status == Status.WAITING
-    clock.advance(seconds=submit.CREATE_SEARCH_LIMIT.total_seconds())
+    clock.advance(seconds=find_created_batch.CREATE_SEARCH_LIMIT.total_seconds())
 
     assert run_step(in_doubt).status == Status.CANCELLED
     assert provider.calls.count(CREATE) == 1

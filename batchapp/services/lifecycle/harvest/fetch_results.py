@@ -15,8 +15,8 @@ from django.utils.crypto import get_random_string
 from batchapp.models import ProviderBatch, Result, ResultChunk, StaleRow
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderError, ProviderRejected
+from batchapp.services.lifecycle.harvest.match_lines import SortedLines
 from batchapp.services.lifecycle.harvest.schema_check import SchemaChecker
-from batchapp.services.lifecycle.harvest.sort_lines import SortedLines
 from batchapp.services.lifecycle.harvest.unmatched_lines import UnmatchedLines
 
 logger = logging.getLogger(__name__)

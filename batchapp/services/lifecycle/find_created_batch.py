@@ -1,0 +1,108 @@
+"""Look for a batch at the provider whose creation was not confirmed, and cancel duplicates."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from batchapp.models import BatchImport, Event, ProviderBatch
+from batchapp.models.batches.provider_batch import TOKEN_KEY
+from batchapp.providers.client import ProviderClient
+from batchapp.providers.errors import ProviderRejected
+from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
+
+# longest search for an unconfirmed batch that must be cancelled or paused
+CREATE_SEARCH_LIMIT = timedelta(minutes=30)
+
+
+def cancel_duplicates(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+    """Cancel all other batches with our token, which appeared after we stopped searching.
+
+    A duplicate that somebody has imported is a batch of its own, and stays.
+
+    Raises:
+        ProviderUnavailable: the duplicates found so far are cancelled; call again.
+    """
+    duplicates = [
+        remote
+        for remote in _batches_with_token(provider_batch, provider)
+        if remote.id != provider_batch.remote_id
+    ]
+    if not duplicates:
+        return
+    imported = BatchImport.objects.imported_ids(
+        provider_batch.connection, [duplicate.id for duplicate in duplicates]
+    )
+    for duplicate in duplicates:
+        if duplicate.id not in imported:
+            _cancel_duplicate(provider_batch, duplicate, provider)
+
+
+def find_created_batch(
+    provider_batch: ProviderBatch, provider: ProviderClient
+) -> RemoteBatch | None:
+    """Return the oldest batch that earlier attempts created, and cancel its duplicates.
+
+    A batch that never ran does not count.
+    """
+    if provider_batch.create_attempted_at is None:
+        return None
+    remotes = _batches_with_token(provider_batch, provider)
+    for duplicate in remotes[1:]:
+        _cancel_duplicate(provider_batch, duplicate, provider)
+    return remotes[0] if remotes else None
+
+
+def time_until_next_search(provider_batch: ProviderBatch) -> timedelta:
+    """Return when to search again for an unconfirmed batch; zero if there is certainly none.
+
+    A batch that we want to create is searched for every few seconds until the grace period ends.
+    A batch that must be stopped is searched for longer, at growing intervals: if we missed it,
+    nobody would notice that it runs.
+    """
+    if provider_batch.create_attempted_at is None:
+        return timedelta()
+    elapsed = timezone.now() - provider_batch.create_attempted_at
+    grace = provider_batch.connection.create_grace
+    if elapsed < grace:
+        return min(grace - elapsed, timedelta(seconds=5))
+    if provider_batch.batch.is_stop_requested and elapsed < CREATE_SEARCH_LIMIT:
+        return max(min(elapsed / 2, CREATE_SEARCH_LIMIT - elapsed), timedelta(seconds=5))
+    return timedelta()
+
+
+def unconfirmed_text(provider_batch: ProviderBatch) -> str:
+    text = (
+        f"{provider_batch.connection} may have created the batch although no confirmation came. "
+        "The portal looks for it"
+    )
+    if not provider_batch.batch.is_stop_requested:
+        return f"{text}; nothing is lost."
+    minutes = CREATE_SEARCH_LIMIT // timedelta(minutes=1)
+    return f"{text} for {minutes} minutes, to stop it as soon as it is found."
+
+
+def _batches_with_token(
+    provider_batch: ProviderBatch, provider: ProviderClient
+) -> list[RemoteBatch]:
+    since = provider_batch.batch.created_at
+    remotes = provider.find_batches(TOKEN_KEY, provider_batch.token, since=since)
+    return [remote for remote in remotes if not remote.never_ran]
+
+
+def _cancel_duplicate(
+    provider_batch: ProviderBatch, duplicate: RemoteBatch, provider: ProviderClient
+) -> None:
+    """Cancel a batch that nobody follows; the timeline tells people if the provider refuses."""
+    if duplicate.status in {RemoteStatus.CANCELLING, RemoteStatus.CANCELLED}:
+        return
+    text = f"A duplicate was found at {provider_batch.connection}, {duplicate.id}: "
+    if duplicate.is_over:
+        text += f"it had already ended ({duplicate.raw_status})."
+    else:
+        try:
+            provider.cancel_batch(duplicate.id)
+            text += "it was cancelled."
+        except ProviderRejected as exc:
+            text += f"it could not be cancelled ({exc.message or exc})."
+    if not Event.objects.filter(batch_id=provider_batch.batch_id, text=text).exists():
+        Event.objects.create(batch_id=provider_batch.batch_id, text=text)
