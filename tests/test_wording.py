@@ -63,7 +63,6 @@ ALLOWED = {
     "docs/sandbox.md": {"fault", "landing", "ledger", "reopen"},
     "docs/reliability.md": {"fault", "landing", "ledger", "reopen"},
     "docs/decisions/0006-sandbox-as-part-of-the-product.md": {"fault", "ledger"},
-    "docs/how-it-works.md": {"fault"},
 }
 
 
