@@ -39,12 +39,13 @@ COVERS = {
     },
     "services/imports/test_import_requests.py": {
         "services/imports/fetch_file.py",
-        "services/orders/enter_import.py",
+        "services/imports/enter_batch.py",
     },
     "services/lifecycle/harvest/test_fetch_results.py": {
-        "services/lifecycle/harvest/sort_lines.py",
+        "services/lifecycle/harvest/match_lines.py",
         "services/lifecycle/harvest/unmatched_lines.py",
     },
+    "services/lifecycle/test_submit.py": {"services/lifecycle/find_created_batch.py"},
     "services/lifecycle/test_poll_key.py": {"services/providers/circuit_breaker.py"},
     "services/results/test_retry_file.py": {"services/results/merge.py"},
     "views/files/test_file_correction.py": {"services/files/correct_file.py"},

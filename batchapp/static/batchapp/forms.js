@@ -72,7 +72,7 @@
     }
   });
 
-  /* With Ctrl, Cmd or Shift a link opens elsewhere, as links do, whatever it brings in here. */
+  /* With Ctrl, Cmd or Shift a link opens elsewhere, as links do, whatever it would load here. */
   document.addEventListener("click", (event) => {
     const isElsewhere = event.ctrlKey || event.metaKey || event.shiftKey;
     if (isElsewhere && event.target.closest("a[hx-get]")) event.stopPropagation();
