@@ -14,7 +14,6 @@ from batchapp.providers.client import ProviderClient, connect
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.providers.tariffs import management_url
 from batchapp.services.imports import fetch_file, import_requests
-from batchapp.services.orders import place_order
 from batchapp.services.providers import circuit_breaker, provider_advice, provider_keys
 
 # Longest silence of a provider in one call. A lease must last longer, or another worker would
@@ -108,7 +107,7 @@ def with_provider_for_import(
                 return step(batch_import, provider)
         except UnreadableKey:
             import_requests.fail_import(batch_import, UNREADABLE_KEY)
-        except (import_requests.Refused, fetch_file.Refused, place_order.Refused) as exc:
+        except (import_requests.Refused, fetch_file.Refused) as exc:
             import_requests.fail_import(batch_import, str(exc))
         except ProviderRejected as exc:
             advice = provider_advice.advice_for(exc, connection)

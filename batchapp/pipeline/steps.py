@@ -12,9 +12,9 @@ from batchapp.pipeline import provider_access
 from batchapp.pipeline.runner import DueRows
 from batchapp.providers.client import ProviderClient
 from batchapp.services.files import correct_file, upload_intake
-from batchapp.services.imports import fetch_file, import_requests
+from batchapp.services.imports import enter_batch, fetch_file, import_requests
 from batchapp.services.lifecycle import prepare, retry_in_place, settle, slots, submit
-from batchapp.services.orders import enter_import
+from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.results import merge, retry_file
 from batchapp.services.tables import requests_from_table
 
@@ -119,13 +119,12 @@ def _enter_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows
     upload = import_requests.get_checked_upload(batch_import)
     remote = fetch_file.retrieve_remote_batch(batch_import, provider)
     with transaction.atomic():
-        batch = enter_import.enter_imported_batch(
-            batch_import.project,
-            batch_import.asked_by,
+        batch = enter_batch.enter_batch(
+            batch_import,
             upload,
-            batch_import.key,
             remote,
-            submission=batch_import.pk,
+            name=place_order.default_name(upload),
+            model_costs_at=price_quotes.model_costs_at,
         )
         import_requests.record_batch(batch_import, batch)
     return list(batch.provider_batches.all())

@@ -13,7 +13,7 @@ from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.request_files.check_file import Finding, Report, Severity
 from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES
 from batchapp.models import REALTIME, Connection, Project, Upload, User
-from batchapp.presenters.batch_cost import minimum_cost
+from batchapp.presenters.batches.batch_cost import minimum_cost
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.templatetags.words import usd

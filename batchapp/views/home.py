@@ -10,8 +10,8 @@ from django.views.decorators.http import require_GET, require_safe
 
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Project, ProviderBatch
-from batchapp.presenters.batch_status import ATTENTION
-from batchapp.presenters.batch_summary import summarise
+from batchapp.presenters.batches.batch_status import ATTENTION
+from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.presenters.first_steps import first_steps
 from batchapp.services.reports import cost_report
 

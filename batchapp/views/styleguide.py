@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
-from batchapp.presenters import batch_cost, batch_status
-from batchapp.presenters.batch_cost import Cost
-from batchapp.presenters.batch_summary import Progress
+from batchapp.presenters.batches import batch_cost, batch_status
+from batchapp.presenters.batches.batch_cost import Cost
+from batchapp.presenters.batches.batch_summary import Progress
 from batchapp.templatetags.statuses import Status
 
 COLOURS = [

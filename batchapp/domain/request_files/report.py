@@ -55,3 +55,7 @@ class Report(msgspec.Struct):
     def is_valid(self) -> bool:
         """Return True if the file may be sent: it has no errors, but may have warnings."""
         return not self.severities.get(Severity.ERROR, 0)
+
+    @property
+    def most_used_url(self) -> str:
+        return max(self.urls, key=lambda url: self.urls[url])

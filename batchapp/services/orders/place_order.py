@@ -66,7 +66,7 @@ def place_order(
     """
     if batch := Batch.objects.filter(submission=submission, project=project).first():
         return batch
-    report = checked_report(upload)
+    report = _checked_report(upload)
     _refuse_fallback(project.connection, window, fallback)
     _refuse_unfit(project, user, upload, key, window)
     now = timezone.now()
@@ -83,7 +83,7 @@ def place_order(
         created_by=user,
         submission=submission,
         name=name.strip()[:NAME_LENGTH] or default_name(upload),
-        endpoint=most_used_endpoint(report),
+        endpoint=report.most_used_url,
         window=window,
         fallback_window=fallback,
         parent_id=upload.retry_of_id,
@@ -114,7 +114,7 @@ def place_order(
     return batch
 
 
-def checked_report(upload: Upload) -> Report:
+def _checked_report(upload: Upload) -> Report:
     """Return the report of a file without errors.
 
     Raises:
@@ -124,10 +124,6 @@ def checked_report(upload: Upload) -> Report:
     if report is None or upload.status != Upload.Status.READY:
         raise Refused("This file is not ready: it is still being checked, or it has errors.")
     return report
-
-
-def most_used_endpoint(report: Report) -> str:
-    return max(report.urls, key=lambda url: report.urls[url])
 
 
 def same_file_batches(upload: Upload, window: str) -> Q:

@@ -78,6 +78,17 @@ def frozen_model_costs(
     ]
 
 
+def model_costs_at(batch: Batch, report: Report, at: datetime) -> list[ModelCost]:
+    """Return the costs of an unsaved batch at the prices of ``at``, and set its estimate.
+
+    The costs are not saved. The batch has no fallback window.
+    """
+    histories = histories_for(report, batch.project, batch.created_by, at)
+    quotes = quote(report, batch.connection, [batch.window, REALTIME], at, histories)
+    batch.estimated_cost_usd = total_cost(quotes[batch.window])
+    return frozen_model_costs(batch, report, quotes)
+
+
 def total_cost(quote: Estimate) -> Decimal | None:
     """Return the sum of the costs, rounded as they are stored; None if a price is missing."""
     if quote.unpriced:

@@ -13,8 +13,8 @@ from batchapp.access import batch_of, require_member
 from batchapp.forms.orders import TryAgainForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, StaleRow
-from batchapp.presenters.batch_actions import allowed_controls_of
-from batchapp.presenters.batch_summary import summarise
+from batchapp.presenters.batches.batch_actions import allowed_controls_of
+from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.services.lifecycle import controls, retry_in_place
 from batchapp.tasks import wake
 

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_safe
 from batchapp.access import batch_of, can_write
 from batchapp.http import Request, download, render_partial
 from batchapp.models import Batch, ResultChunk
-from batchapp.presenters.batch_actions import ActionFacts, actions_of, allowed_controls_of
-from batchapp.presenters.batch_headline import accounting_of, headline, tiles
-from batchapp.presenters.batch_retries import batch_with_retries
-from batchapp.presenters.batch_summary import Summary, summarise
+from batchapp.presenters.batches.batch_actions import ActionFacts, actions_of, allowed_controls_of
+from batchapp.presenters.batches.batch_headline import accounting_of, headline, tiles
+from batchapp.presenters.batches.batch_retries import batch_with_retries
+from batchapp.presenters.batches.batch_summary import Summary, summarise
 from batchapp.services.results import browse, retry_file
 from batchapp.views.batches.batch_controls import foreign_key_text, may_spend
 

@@ -25,8 +25,8 @@ from batchapp.domain.results.retry_selection import (
 from batchapp.forms.batches.batch_retry import RetryForm
 from batchapp.http import Request, download, wants_fragment
 from batchapp.models import Batch
-from batchapp.presenters.batch_actions import allowed_controls_of
-from batchapp.presenters.batch_summary import summarise
+from batchapp.presenters.batches.batch_actions import allowed_controls_of
+from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.presenters.order_wizard import step_url
 from batchapp.services.results import merge, retry_file
 from batchapp.services.results.retry_file import RetryableCounts

@@ -19,7 +19,7 @@ from batchapp.domain.request_files.check_file import Report
 from batchapp.forms.files.uploads import SAMPLES, FileFilterForm, SendingForm, UploadForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, FileOrigin, Project, StaleRow, Upload
-from batchapp.presenters.batch_summary import summarise, with_details
+from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.file_report import (
     assumed_attachments,
     finding_groups,

@@ -20,7 +20,7 @@ from batchapp.forms.orders import OrderForm, SubmitForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Upload
 from batchapp.presenters import order_wizard
-from batchapp.presenters.batch_summary import Summary, summarise, with_details
+from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
 from batchapp.presenters.file_report import assumed_attachments, offers, quotes_for
 from batchapp.presenters.order_choices import key_choice, model_rows, window_choices
 from batchapp.presenters.order_wizard import (

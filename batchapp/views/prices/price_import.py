@@ -58,8 +58,8 @@ def price_import(request: Request) -> HttpResponse:
     if action == "apply":
         return _apply(request)
     initial = {"connection": request.GET.get("connection", "")}
-    csv_data = (request.POST, request.FILES) if action == "compare" else (None, None)
-    csv_form = CsvForm(*csv_data, initial=initial)
+    data, files = (request.POST, request.FILES) if action == "compare" else (None, None)
+    csv_form = CsvForm(data, files, initial=initial)
     tariff_form = TariffForm(
         request.POST if action == "fetch" else None, initial=initial, prefix="live"
     )

@@ -12,7 +12,7 @@ from batchapp.access import memberships_of, project_of, require_admin
 from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
-from batchapp.presenters.batch_summary import summarise, with_details
+from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.charts import spending_chart
 from batchapp.services.reports import cost_report
 from batchapp.views.project_page import project_page

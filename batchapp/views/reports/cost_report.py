@@ -17,7 +17,7 @@ from batchapp.access import memberships_of
 from batchapp.forms.reports import GROUP_NAMES, ReportForm
 from batchapp.http import Request, download_csv
 from batchapp.models import Batch
-from batchapp.presenters.batch_cost import partial_cost
+from batchapp.presenters.batches.batch_cost import partial_cost
 from batchapp.presenters.charts import cost_text, spending_chart
 from batchapp.services.reports import cost_report
 from batchapp.templatetags.words import usd

@@ -17,7 +17,7 @@ from batchapp.domain.results.reconciliation import is_same_model
 from batchapp.forms.batches.results import ResultFilterForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Result
-from batchapp.presenters.batch_retries import retry_labels
+from batchapp.presenters.batches.batch_retries import retry_labels
 from batchapp.services.results import browse, merge
 
 PAGE_SIZE = 50

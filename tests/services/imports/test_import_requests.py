@@ -20,9 +20,8 @@ from batchapp.models import Batch, BatchImport, Project, ProviderBatch, Provider
 from batchapp.models.batches.batch_import import BatchImportQuerySet
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.services.files import upload_intake
-from batchapp.services.imports import import_requests
+from batchapp.services.imports import enter_batch, import_requests
 from batchapp.services.lifecycle import retry_in_place
-from batchapp.services.orders import enter_import
 from batchapp.services.prices import price_table
 from tests.make import (
     MODEL,
@@ -561,8 +560,8 @@ def test_a_key_that_was_removed_meanwhile_is_reported(
     [
         (upload_intake, "receive_file"),
         (import_requests, "attach_file"),
-        (enter_import, "enter_imported_batch"),
-        (enter_import, "_enter"),
+        (enter_batch, "enter_batch"),
+        (enter_batch, "_save_batch"),
         (import_requests, "record_batch"),
     ],
 )

@@ -11,7 +11,7 @@ from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import retry_policy
-from batchapp.presenters.batch_summary import summarise
+from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.services.lifecycle import controls, find_created_batch, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, make_batch, set_state

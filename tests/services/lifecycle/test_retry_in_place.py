@@ -22,7 +22,7 @@ from batchapp.models import (
     ResultChunk,
     StaleRow,
 )
-from batchapp.presenters.batch_summary import summarise
+from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.services.lifecycle import controls, prepare, retry_in_place
 from batchapp.services.providers import provider_keys
 from batchapp.services.reports import cost_report

@@ -9,8 +9,8 @@ from django.db.models import prefetch_related_objects
 from batchapp.domain.results.best_attempt import ANSWERS
 from batchapp.models import Batch
 from batchapp.models.batches import lineage
-from batchapp.presenters.batch_cost import NO_PRICE, Cost
-from batchapp.presenters.batch_summary import Summary, summarise
+from batchapp.presenters.batches.batch_cost import NO_PRICE, Cost
+from batchapp.presenters.batches.batch_summary import Summary, summarise
 from batchapp.services.results import merge
 from batchapp.templatetags.words import count, usd
 

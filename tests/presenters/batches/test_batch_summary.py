@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, ProviderBatch
-from batchapp.presenters.batch_headline import accounting_of, headline
-from batchapp.presenters.batch_summary import Progress, Summary, summarise
+from batchapp.presenters.batches.batch_headline import accounting_of, headline
+from batchapp.presenters.batches.batch_summary import Progress, Summary, summarise
 from tests.make import (
     answer_line,
     error_line,

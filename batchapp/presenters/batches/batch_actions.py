@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from batchapp.models import Batch, ResultChunk
-from batchapp.presenters.batch_summary import Summary
+from batchapp.presenters.batches.batch_summary import Summary
 
 MAX_BUTTONS = 4  # as many fit beside the status; with more actions the last are in a menu
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Project, ProviderBatch, User
-from batchapp.presenters.batch_headline import headline
-from batchapp.presenters.batch_summary import Summary, summarise, with_details
+from batchapp.presenters.batches.batch_headline import headline
+from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
 from batchapp.templatetags.words import roughly_between
 from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_state
 

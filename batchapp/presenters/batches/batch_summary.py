@@ -8,19 +8,15 @@ from django.utils import timezone
 
 from batchapp.domain.progress import TimeLeft
 from batchapp.models import Batch, ProviderBatch
-from batchapp.presenters.batch_alerts import (
-    Alert,
-    alerts_of,
-    portal_delay,
-    provider_silence,
-    time_left_of,
+from batchapp.presenters.batches.batch_alerts import Alert, alerts_of, time_left_of
+from batchapp.presenters.batches.batch_cost import Cost, cost_of
+from batchapp.presenters.batches.batch_status import status_of
+from batchapp.presenters.batches.waiting_reasons import (
+    is_queueing,
+    needs_attention,
+    waiting_reasons,
 )
-from batchapp.presenters.batch_cost import Cost, cost_of
-from batchapp.presenters.batch_status import status_of
 from batchapp.templatetags.statuses import Status
-from batchapp.templatetags.words import ago_or_in
-
-QUEUEING = {ProviderBatch.Status.WAITING, ProviderBatch.Status.RETRYING_IN_PLACE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +102,11 @@ class Summary:
 
     @property
     def troubles(self) -> list[str]:
-        """Sentences, each once; a batch that is over has none."""
-        if self.batch.is_over:
-            return []
-        troubles = _troubles(self.provider_batches)
-        if delay := portal_delay(self.batch, self.provider_batches):
-            return [delay, *troubles]
-        silence = provider_silence(self.batch.connection)
-        return troubles or ([silence] if silence else [])
+        return waiting_reasons(self.batch, self.provider_batches)
 
     @property
     def needs_person(self) -> bool:
-        return any(_needs_attention(row) for row in self.provider_batches)
+        return any(needs_attention(row) for row in self.provider_batches)
 
     @property
     def trouble_tone(self) -> str:
@@ -131,14 +120,7 @@ class Summary:
 
     @property
     def is_queueing(self) -> bool:
-        """Return True if the batch waits only because other batches come before it."""
-        troubled = [row for row in self.provider_batches if row.trouble]
-        if not troubled or portal_delay(self.batch, self.provider_batches):
-            return False
-        return all(
-            row.status in QUEUEING and not row.failures and row.is_not_at_provider
-            for row in troubled
-        )
+        return is_queueing(self.batch, self.provider_batches)
 
 
 def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
@@ -166,26 +148,6 @@ def summarise(batch: Batch) -> Summary:
         time_left=time_left_of(provider_batches),
         alerts=alerts_of(batch, provider_batches),
     )
-
-
-def _needs_attention(provider_batch: ProviderBatch) -> bool:
-    return provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
-
-
-def _troubles(provider_batches: list[ProviderBatch]) -> list[str]:
-    """Return the first trouble that ends by itself, and all that wait for a person."""
-    troubled = [row for row in provider_batches if row.trouble]
-    for_people = [row.trouble for row in troubled if _needs_attention(row)]
-    temporary = [_with_next_try(row) for row in troubled if not _needs_attention(row)]
-    return list(dict.fromkeys([*temporary[:1], *for_people]))
-
-
-def _with_next_try(provider_batch: ProviderBatch) -> str:
-    at = provider_batch.next_check_at
-    is_retrying = provider_batch.status == ProviderBatch.Status.WAITING and provider_batch.failures
-    if not is_retrying or not at or at <= timezone.now():
-        return provider_batch.trouble
-    return f"{provider_batch.trouble} Next try {ago_or_in(at)}."
 
 
 def _duration(batch: Batch, now: datetime) -> timedelta | None:

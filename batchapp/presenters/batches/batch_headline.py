@@ -6,7 +6,7 @@ from batchapp.domain.progress import TimeLeft
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.reconciliation import accounting_text
 from batchapp.models import Batch
-from batchapp.presenters.batch_status import (
+from batchapp.presenters.batches.batch_status import (
     ADDING_UP,
     ATTENTION,
     CANCELLING,
@@ -16,7 +16,7 @@ from batchapp.presenters.batch_status import (
     QUEUED,
     WAITING,
 )
-from batchapp.presenters.batch_summary import Progress, Summary
+from batchapp.presenters.batches.batch_summary import Progress, Summary
 from batchapp.templatetags.words import ago_or_in, count, roughly, roughly_between
 
 

@@ -1,6 +1,7 @@
 """Enter an imported batch, which another program created at the provider."""
 
-from uuid import UUID
+from collections.abc import Callable
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -8,70 +9,75 @@ from django.utils import timezone
 
 from batchapp.domain.request_files.check_file import Report
 from batchapp.models import (
-    REALTIME,
     Batch,
+    BatchImport,
     Connection,
     Event,
     KeyPoll,
     ModelCost,
-    Project,
     ProviderBatch,
     ProviderKey,
     Upload,
-    User,
 )
 from batchapp.providers.remote_objects import RemoteBatch
-from batchapp.services.orders import place_order, price_quotes
-from batchapp.services.orders.place_order import Refused
+from batchapp.services.imports.import_requests import Refused
 
 # Characters that are stored of the endpoint and window that another program chose.
 ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
 DATE_FORMAT = "%-d %B %Y, %H:%M %Z"
 
 
-def enter_imported_batch(
-    project: Project,
-    user: User,
+ModelCostsAt = Callable[[Batch, Report, datetime], list[ModelCost]]
+
+
+def enter_batch(
+    batch_import: BatchImport,
     upload: Upload,
-    key: ProviderKey,
     remote: RemoteBatch,
     *,
-    submission: UUID,
+    name: str,
+    model_costs_at: ModelCostsAt,
 ) -> Batch:
     """Enter the provider's batch ``remote``, of the requests of ``upload``, as a batch.
 
-    The prices and the estimate are those of the time when the batch was created at the provider.
-    All rows or none are written; ``submission`` always names the same batch.
+    ``upload`` is checked and has no errors. ``model_costs_at`` returns the unsaved costs of the
+    batch at the prices of a time, here of the time when it was created at the provider.
+    All rows or none are written; an import always enters the same batch.
 
     Raises:
         Refused: nothing was written.
     """
-    if batch := Batch.objects.filter(submission=submission, project=project).first():
+    project, key, report = batch_import.project, batch_import.key, upload.report
+    if batch := Batch.objects.filter(submission=batch_import.pk, project=project).first():
         return batch
-    report = place_order.checked_report(upload)
-    if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
+    usable = ProviderKey.objects.usable_by(batch_import.asked_by, project)
+    if report is None or not usable.filter(pk=key.pk).exists():
         raise Refused("The provider key was removed. Import the batch with another key.")
     batch = Batch(
         project=project,
         connection=project.connection,
         key=key,
         upload=upload,
-        created_by=user,
-        submission=submission,
-        name=place_order.default_name(upload),
-        endpoint=remote.endpoint[:ENDPOINT_LENGTH] or place_order.most_used_endpoint(report),
+        created_by=batch_import.asked_by,
+        submission=batch_import.pk,
+        name=name,
+        endpoint=remote.endpoint[:ENDPOINT_LENGTH] or report.most_used_url,
         window=remote.window[:WINDOW_LENGTH] or project.connection.windows[0],
         requests=report.requests,
     )
+    now = timezone.now()
+    created_at = min(remote.created_at or now, now)
     try:
         with transaction.atomic():
-            _enter(batch, report, remote)
+            _save_batch(batch, remote, created_at, model_costs_at(batch, report, created_at))
     except IntegrityError as exc:
         raise Refused("Its file or its key was removed from the portal. Try again.") from exc
     return batch
 
 
-def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
+def _save_batch(
+    batch: Batch, remote: RemoteBatch, created_at: datetime, model_costs: list[ModelCost]
+) -> None:
     """Save ``batch`` with its costs, and with a provider batch that is at the provider already.
 
     The provider batch has no results yet: ``prepare`` writes them.
@@ -85,14 +91,8 @@ def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
     provider_batches = ProviderBatch.objects.filter(batch__connection__in=connections)
     if provider_batches.filter(remote_id=remote.id).exists():
         raise Refused("This batch is in the portal already. Dismiss this import.")
-    now = timezone.now()
-    created_at = min(remote.created_at or now, now)
-    windows = [batch.window, REALTIME]
-    histories = price_quotes.histories_for(report, batch.project, batch.created_by, created_at)
-    prices = price_quotes.quote(report, batch.connection, windows, created_at, histories)
-    batch.estimated_cost_usd = price_quotes.total_cost(prices[batch.window])
     batch.save(force_insert=True)
-    ModelCost.objects.bulk_create(price_quotes.frozen_model_costs(batch, report, prices))
+    ModelCost.objects.bulk_create(model_costs)
     ProviderBatch.objects.create(
         batch=batch,
         total=batch.requests,
@@ -106,7 +106,7 @@ def _enter(batch: Batch, report: Report, remote: RemoteBatch) -> None:
         submitted_at=created_at,
         slot_assigned_at=created_at,
         expires_at=remote.expires_at,
-        next_check_at=now,
+        next_check_at=timezone.now(),
     )
     KeyPoll.objects.poll_soon(batch.key)
     date = f"{timezone.localtime(created_at):{DATE_FORMAT}}"

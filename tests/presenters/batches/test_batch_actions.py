@@ -4,13 +4,13 @@ import pytest
 from django.test import Client
 
 from batchapp.models import Batch, Project, ProviderBatch, User
-from batchapp.presenters.batch_actions import (
+from batchapp.presenters.batches.batch_actions import (
     ActionFacts,
     Actions,
     actions_of,
     allowed_controls_of,
 )
-from batchapp.presenters.batch_summary import summarise
+from batchapp.presenters.batches.batch_summary import summarise
 from tests.make import answer_line, error_line, finish, make_batch, set_state
 
 pytestmark = pytest.mark.django_db

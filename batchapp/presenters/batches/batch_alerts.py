@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from batchapp.domain.alert_rules import alarming_failed_percent, find_overrun, is_standing_still
 from batchapp.domain.progress import TimeLeft, last_progress_at, time_left
-from batchapp.models import Batch, Connection, LeasedRow, ProviderBatch
+from batchapp.models import Batch, ProviderBatch
+from batchapp.presenters.batches.waiting_reasons import portal_delay, provider_silence
 from batchapp.services.lifecycle.poll import progress_marks_at
-from batchapp.templatetags.words import ago_or_in, roughly
+from batchapp.templatetags.words import roughly
 
-EXPLAIN_SILENCE_AFTER = timedelta(minutes=5)  # without news, pages say whose delay it is
 AT_PROVIDER = {ProviderBatch.Status.RUNNING, ProviderBatch.Status.HARVESTING}
 BILLED_NOTE = "Requests that are late still run and are billed."
 
@@ -49,47 +49,6 @@ def alerts_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> tuple[
     if not provider_silence(batch.connection) and not portal_delay(batch, provider_batches):
         alerts += _standstill(batch, at_provider)
     return (*alerts, *_overrun(batch, at_provider))
-
-
-def provider_silence(connection: Connection) -> str:
-    """Return a sentence that the provider does not answer; "" if it does."""
-    now = timezone.now()
-    until, since = connection.backoff_until, connection.down_since
-    if not until or not since or until < now - EXPLAIN_SILENCE_AFTER:
-        return ""
-    return (
-        f"{connection} has not answered for {roughly(now - since)}. The portal keeps trying; "
-        "nothing is lost."
-    )
-
-
-def portal_delay(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> str:
-    """Return a sentence that the portal itself is late with ``batch``; "" if it is not."""
-    connection, now = batch.connection, timezone.now()
-    if provider_silence(connection):
-        return ""
-    running = [row for row in provider_batches if row.status == ProviderBatch.Status.RUNNING]
-    polled = [at for row in running if (at := row.polled_at or row.submitted_at)]
-    limit = max(EXPLAIN_SILENCE_AFTER, 2 * connection.key_poll_timeout)
-    if polled and max(polled) < now - limit:
-        return _delay_text(f"last looked {ago_or_in(max(polled))}", connection)
-    waiting = [row.next_check_at for row in (batch, *provider_batches) if not _is_leased(row, now)]
-    planned = min((at for at in waiting if at), default=now)
-    if planned < now - EXPLAIN_SILENCE_AFTER:
-        return _delay_text(f"was to go on with it {ago_or_in(planned)}", connection)
-    return ""
-
-
-def _delay_text(fact: str, connection: Connection) -> str:
-    return (
-        f"The portal {fact}: it is late, not {connection}. If this stays, tell the operator that "
-        "no worker runs."
-    )
-
-
-def _is_leased(row: LeasedRow, now: datetime) -> bool:
-    """Return True while a worker has ``row``, which for large results takes its time."""
-    return bool(row.leased_until and row.leased_until > now)
 
 
 def time_left_of(provider_batches: Sequence[ProviderBatch]) -> TimeLeft | None:
