@@ -1,4 +1,4 @@
-"""Who may see, change and manage a row: 404 for outsiders, 403 with a sentence for viewers."""
+"""Decide who may see, change and manage a row: outsiders get 404, viewers 403 with a sentence."""
 
 from uuid import UUID
 

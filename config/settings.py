@@ -52,8 +52,8 @@ CONTENT_SECURITY_POLICY = {
 
 # --- The application ---------------------------------------------------------------------------
 
+# From 6.0 Django renders fragments of a template itself, without django-template-partials.
 HAS_PARTIALS = django.VERSION >= (6,)
-"""From 6.0 Django renders fragments of a template itself, without django-template-partials."""
 
 INSTALLED_APPS = [
     "batchapp",

@@ -65,7 +65,7 @@ class TableForm(forms.Form):
 
 
 class ReadingForm(forms.Form):
-    """How to read a table if the detected options are wrong."""
+    """Options to read a table again, if the detected ones are wrong."""
 
     sheet = forms.ChoiceField(required=False)
     encoding = forms.ChoiceField(required=False, choices=[("", "Detect"), *ENCODING_NAMES.items()])

@@ -1,1 +1,1 @@
-"""What pages, commands and e-mails say of a row. No request and no HTML."""
+"""Say of a row what pages, commands and e-mails show. No request and no HTML."""

@@ -1,1 +1,1 @@
-"""What the portal does, one folder per noun. The folders do not import each other."""
+"""Do the work of the portal, one folder per noun. The folders do not import each other."""

@@ -22,7 +22,7 @@ UNCHANGED_LENGTH = 30  # characters of an example before the change
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """How a file is made from another file, whose name was ``original``.
+    """The way to make a file from another file, whose name was ``original``.
 
     ``changed`` has the number of lines per correction; None until the file is written.
     """

@@ -3,20 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from batchapp.domain.request_files.fast.first_lines import FirstLines
+from batchapp.domain.request_files.duplicates import Duplicates
 from batchapp.domain.request_files.findings import FindingLog, RequestFinding
 from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES, Limits
 from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.report import ModelFacts, Report
 from batchapp.domain.request_files.rules import request_shape
-from batchapp.domain.request_files.rules.request_rules import quote
 from batchapp.domain.request_files.splitting import Splitter
 
 MAX_MODELS = 1_000  # per file; more than any provider offers, so the names belong elsewhere
 
 
 class FileChecker:
-    """Keeps the number and two hashes of each line; everything else is summed up."""
+    """Sums up the line reports; of single lines only ``Duplicates`` keeps anything."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -27,7 +26,7 @@ class FileChecker:
         self.urls: Counter[str] = Counter()
         self._shapes = request_shape.ShapeCounts()
         self._splitter = Splitter(limits)
-        self._custom_ids, self._bodies = FirstLines(), FirstLines()
+        self._duplicates = Duplicates()
 
     def add_line(self, line_report: LineReport, number: int, offset: int) -> None:
         """Add the next line, which begins at byte ``offset``."""
@@ -38,7 +37,7 @@ class FileChecker:
         self.requests += 1
         self._splitter.add(offset, line_report.length)
         if line_report.is_request:
-            duplicate = self._find_duplicate(line_report.custom_id, number)
+            duplicate = self._duplicates.find_custom_id(line_report.custom_id, number)
             if duplicate or line_report.has_error:
                 self._log([*line_report.findings, *duplicate], line_report, number, offset)
                 return
@@ -48,10 +47,10 @@ class FileChecker:
             return
         if line_report.has_carriage_return:
             self._log([_carriage_return(number)], line_report, number, offset)
-        first_line = self._bodies.setdefault(line_report.body_hash, number)
-        if first_line != number:
-            self._log([_identical_body(number, first_line)], line_report, number, offset)
-        self._count(line_report, number, is_repeated=first_line != number)
+        identical = self._duplicates.find_body(line_report.body_hash, number)
+        if identical:
+            self._log(identical, line_report, number, offset)
+        self._count(line_report, number, is_repeated=bool(identical))
 
     def report(
         self, size: int, finding: RequestFinding | None = None, *, is_gzip: bool = False
@@ -83,18 +82,6 @@ class FileChecker:
     ) -> None:
         for finding in findings:
             self.log.add(finding, number, offset, line_report.custom_id)
-
-    def _find_duplicate(self, custom_id: str, number: int) -> tuple[RequestFinding, ...]:
-        if not custom_id or custom_id.isspace():
-            return ()
-        first_line = self._custom_ids.setdefault(hash(custom_id), number)
-        if first_line == number:
-            return ()
-        message = (
-            f"custom_id {quote(custom_id)} of line {number:,} is already used on line "
-            f"{first_line:,}; their results could not be told apart, so give each request its own."
-        )
-        return (RequestFinding("duplicate_custom_id", message, first_line),)
 
     def _count(self, line_report: LineReport, number: int, *, is_repeated: bool) -> None:
         """Add one request without errors to the facts of its model."""
@@ -193,14 +180,6 @@ def _add(line_report: LineReport, facts: ModelFacts) -> None:
         facts.unbounded_requests += 1
     else:
         facts.max_output_tokens += line_report.max_output_tokens
-
-
-def _identical_body(number: int, first_line: int) -> RequestFinding:
-    message = (
-        f"Line {number:,} asks word for word what line {first_line:,} asks, and is paid for "
-        "again; drop it unless you want another answer."
-    )
-    return RequestFinding("identical_body", message, first_line)
 
 
 def _byte_order_mark(number: int) -> RequestFinding:

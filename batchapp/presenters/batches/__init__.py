@@ -1,1 +1,1 @@
-"""What pages say of a batch: status, headline, cost, warnings, and the actions it offers."""
+"""Say of a batch what pages show: status, headline, cost, warnings and possible actions."""

@@ -1,1 +1,1 @@
-"""How files come in, what a check found, and how they are put right."""
+"""Pages that take in files, show the findings of their check, and correct them."""

@@ -21,8 +21,7 @@ from batchapp.presenters.batches.batch_retries import retry_labels
 from batchapp.services.results import browse, merge
 
 PAGE_SIZE = 50
-MAX_INDENTED_LENGTH = 4 * browse.MAX_TEXT_BYTES
-"""Bytes."""
+MAX_INDENTED_LENGTH = 4 * browse.MAX_TEXT_BYTES  # bytes
 
 
 @dataclass(frozen=True, slots=True)

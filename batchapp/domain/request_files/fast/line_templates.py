@@ -68,7 +68,7 @@ class LineTemplates:
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Where custom_id and question stand between their quotes, and where the body stands."""
+    """The byte ranges of custom_id and question, without their quotes, and of the body."""
 
     custom_id: ByteRange
     question: ByteRange
