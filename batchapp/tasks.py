@@ -4,6 +4,7 @@ Every task claims its row, runs one step and records the outcome. A lost, repeat
 costs one tick; a worker that dies costs one lease.
 """
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -30,6 +31,7 @@ from batchapp.services.tables import table_import
 Row = TypeVar("Row", bound=LeasedRow)
 Status = ProviderBatch.Status
 
+WAIT_SECONDS = 0.2  # between two looks at a row that another worker has
 ROWS_PER_TICK = 500  # per kind of row
 
 
@@ -172,6 +174,18 @@ def run(row: LeasedRow) -> None:
     if task := STEPS.get((type(row), row.status)):
         task(str(row.pk))
     row.refresh_from_db()
+
+
+def run_or_wait(row: LeasedRow) -> None:
+    """Run the step that ``row`` is due for, or wait for the worker that was faster.
+
+    If that worker dies, the step runs here as soon as its lease has ended.
+    """
+    status = row.status
+    while row.status == status:
+        run(row)
+        if row.status == status:
+            time.sleep(WAIT_SECONDS)
 
 
 def _step(model: type[Row], pk: str, status: str, step: Callable[[Row], DueRows]) -> None:

@@ -56,8 +56,7 @@ class Command(BaseCommand):
         if not counts.total(selection):
             raise CommandError("No request matches this choice; no file was written.")
         upload = retry_file.request_retry_file(batch, user, selection, submission=uuid.uuid4())
-        tasks.check(str(upload.pk))
-        upload.refresh_from_db()
+        tasks.run_or_wait(upload)
         if upload.status != Upload.Status.READY:
             raise CommandError(upload.error or f"{upload.name} has errors; see its page.")
         self.stdout.write(f"file: {upload.pk}, {upload.requests:,} requests")

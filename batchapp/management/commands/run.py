@@ -141,8 +141,7 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
             upload = upload_intake.receive_file(project, user, File(content), name=path.name)
     except OSError as exc:
         raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
-    tasks.check(str(upload.pk))
-    upload.refresh_from_db()
+    tasks.run_or_wait(upload)
     if upload.status == Upload.Status.READY:
         return upload
     report = upload.report

@@ -1,15 +1,18 @@
 """Following a batch from a script, while the services come and go."""
 
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.db.models.signals import post_save
 
 from batchapp.management.commands import run
-from batchapp.models import Batch
+from batchapp.models import Batch, Upload
 from tests.make import ADMIN, finish, make_batch, make_key, make_project, make_user, request_file
 
 
@@ -48,6 +51,33 @@ def test_a_longer_window_can_be_agreed_to_beforehand(tmp_path: Path) -> None:
     assert (batch.window, batch.fallback_window) == ("1h", "24h")
     with pytest.raises(CommandError, match="A fallback window must be longer than 24h"):
         call_command("run", str(path), window="24h", fallback="1h", **asked)
+
+
+@pytest.mark.django_db
+def test_a_check_that_a_worker_took_first_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "LEASE", timedelta(seconds=0.5))
+    project = make_project(make_user(), role=ADMIN)
+    make_key(project)
+    path = tmp_path / "questions.jsonl"
+    path.write_bytes(request_file())
+    claimed = []
+
+    def claim(sender: type[Upload], instance: Upload, created: bool, **_: Any) -> None:
+        """Take the check like a worker that is faster than the command, and then dies."""
+        if created:
+            claimed.append(Upload.objects.claim(instance.pk, Upload.Status.CHECKING))
+
+    post_save.connect(claim, sender=Upload)
+    try:
+        options = {"project": project.slug, "stdout": StringIO(), "stderr": StringIO()}
+        call_command("run", str(path), **options)
+    finally:
+        post_save.disconnect(claim, sender=Upload)
+
+    assert claimed[0]
+    assert Batch.objects.get().upload.status == Upload.Status.READY
 
 
 @pytest.mark.django_db
