@@ -82,7 +82,7 @@ def test_a_batch_of_one_part_is_told_as_before(
     said = words(browser, make_batch(project, user))
 
     assert "At the provider State Preparing Batch id not submitted yet" in said
-    assert "Part 1" not in said
+    assert "Provider batches" not in said
 
 
 def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_last(

@@ -457,7 +457,7 @@ def test_the_review_says_in_how_many_parts_the_file_goes(
     assert f"go to {project.connection} as 3 provider batches as soon as you submit" in page.text
     check = page_of(browser, reverse("order_check", args=[upload.pk]))
     reason = f"since {project.connection} takes 2 requests a file."
-    assert f"It is sent in 3 provider batches, {reason}" in check.text
+    assert f"It is sent as 3 provider batches, {reason}" in check.text
 
 
 def test_the_review_shows_all_that_will_happen(
