@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchapp.management.processes import STEADY
+from batchapp.management.processes import MIN_UPTIME
 from tests.faults.accidents import Accident
 from tests.faults.desk import desk
 from tests.faults.orders import Customer, Trouble
@@ -155,7 +155,7 @@ def _kill(portal: Portal, victim: str, chance: random.Random) -> bool:
     children, since a worker may end with one of them.
     """
     name, _, is_child = victim.partition("'")
-    if name not in portal.started or time.monotonic() - portal.started_at[name] < STEADY:
+    if name not in portal.started or time.monotonic() - portal.started_at[name] < MIN_UPTIME:
         return False
     if is_child:
         children = portal.children(name)
