@@ -6,7 +6,9 @@ from django.http import HttpResponse
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-INLINE = frozenset(["a", "b", "bdi", "button", "code", "kbd", "label", "small", "span", "svg"])
+INLINE = frozenset(
+    ["a", "b", "bdi", "button", "code", "kbd", "label", "small", "span", "svg", "time"]
+)
 UNSEEN = frozenset({"-comment", "head", "script", "style", "template"})
 
 
@@ -50,7 +52,7 @@ class Element:
         return values | {
             field["name"]: option["value"]
             for field in self.all("select[name]")
-            for option in field.all("option[selected]")
+            for option in field.all("option[selected]") or field.all("option")[:1]
         }
 
     def all(self, css: str) -> "list[Element]":

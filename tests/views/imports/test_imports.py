@@ -1,4 +1,4 @@
-"""The page on which batches that were made elsewhere are brought in."""
+"""The page on which batches that were made elsewhere are imported."""
 
 import uuid
 from typing import Any
