@@ -84,12 +84,16 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
+_LOADERS = ["config.template_loader.Loader", "django.template.loaders.app_directories.Loader"]
+_CACHED = ("django.template.loaders.cached.Loader", _LOADERS)
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                _CACHED if HAS_PARTIALS else ("template_partials.loader.Loader", [_CACHED])
+            ],
             "builtins": [
                 "django.contrib.humanize.templatetags.humanize",
                 "django.templatetags.static",
