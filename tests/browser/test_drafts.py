@@ -141,7 +141,7 @@ def test_a_form_that_was_refused_is_not_filled_over(page: Page) -> None:
     page.get_by_label("Name").fill("\u200b")
     page.get_by_role("button", name="Create the project").click()
 
-    expect(page.get_by_text("nothing that can be seen")).to_be_visible()
+    expect(page.get_by_text("no visible character")).to_be_visible()
     expect(page.get_by_text(KEPT)).to_have_count(0)
     assert "draft" not in page.evaluate(STORED)
 
