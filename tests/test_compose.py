@@ -16,7 +16,7 @@ from tests.variables import ROOT, read_by_code
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-PROCFILE = {process.name for process in processes.declared(ROOT / "Procfile")}
+PROCFILE = {process.name for process in processes.read_procfile(ROOT / "Procfile")}
 ENV = {
     "PUBLIC_URL": "https://batch.example.com",
     "SECRET_KEY": "s" * 50,

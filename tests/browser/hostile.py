@@ -30,7 +30,7 @@ LARGE = 100_000
 
 def names() -> None:
     """One project of each kind of name, whose people, files, keys, batches are all called so."""
-    places: dict[str, list[str]] = {}
+    pages: dict[str, list[str]] = {}
     paths: dict[str, dict[str, str]] = {}
     sessions: dict[str, str] = {}
     for kind, name in NAMES.items():
@@ -38,9 +38,9 @@ def names() -> None:
             f"{kind}.{50 * 'm'}@{'example.' * 5}com", first_name=name, last_name=name[:150]
         )
         paths[kind] = _project(kind, name, person)
-        places[kind] = _places(paths[kind], kind)
+        pages[kind] = _pages(paths[kind], kind)
         sessions[kind] = _session(person)
-    sys.stdout.write(json.dumps({"places": places, "paths": paths, "sessions": sessions}))
+    sys.stdout.write(json.dumps({"pages": pages, "paths": paths, "sessions": sessions}))
 
 
 def _project(kind: str, name: str, person: User) -> dict[str, str]:
@@ -111,7 +111,7 @@ def _answer(line: bytes, custom_id: str) -> bytes:
     return json.dumps(json.loads(line) | {"custom_id": custom_id}).encode()
 
 
-def _places(paths: dict[str, str], slug: str) -> list[str]:
+def _pages(paths: dict[str, str], slug: str) -> list[str]:
     patterns = [
         *("/", "/profile/", "/projects/", "/batches/", "/batches/new/", "/palette/?q="),
         *(f"/projects/{slug}/", f"/projects/{slug}/members/", f"/projects/{slug}/settings/"),

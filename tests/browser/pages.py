@@ -1,6 +1,6 @@
-"""Every page of the console in every state, on a portal that stands still.
+"""Every page of the portal in every state, on rows that no worker changes.
 
-Only the web process runs, on rows that nobody works on: each state stays as it was made.
+Only the web process runs, so each state stays as ``seed`` created it.
 """
 
 import json
@@ -24,10 +24,10 @@ FORM = "multipart/form-data; boundary=x"
 
 
 @dataclass(frozen=True)
-class Place:
-    """One page. ``opens`` is what to press for its dialog, more than once with " then " between.
+class PageState:
+    """A page in one state; ``opens`` has the selectors to click for its dialog, with " then ".
 
-    ``posts`` is a body it is asked with.
+    ``posts`` is the body of a POST request, instead of a GET.
     """
 
     name: str
@@ -42,193 +42,198 @@ class Place:
 
 
 def price_list(line: str) -> bytes:
-    """The body of a form that sends a CSV of one price, to be compared."""
+    """Return the body of a form that sends a CSV of one price to compare."""
     fields = {"csrfmiddlewaretoken": 32 * "a", "action": "compare", "connection": "1"}
-    provider_batches = [f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
+    parts = [f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
     csv = f"model,window,input_usd,output_usd\n{line}\nmeta-llama/Llama-4,24h,0.10,0.30\n"
-    provider_batches.append(f'name="csv"; filename="prices.csv"\r\n\r\n{csv}')
-    bodies = "".join(
-        f"--x\r\nContent-Disposition: form-data; {provider_batch}\r\n"
-        for provider_batch in provider_batches
-    )
+    parts.append(f'name="csv"; filename="prices.csv"\r\n\r\n{csv}')
+    bodies = "".join(f"--x\r\nContent-Disposition: form-data; {part}\r\n" for part in parts)
     return f"{bodies}--x--\r\n".encode()
 
 
+# The body of a form without a required choice.
 NOTHING_TICKED = b'--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
 NOTHING_TICKED += 32 * b"a" + b"\r\n--x--\r\n"
-"""The body of a form that is sent as it must not be."""
 
-PLACES = [
-    Place("sign-in", "/sign-in/", person=""),
-    Place("home", "/"),
-    Place("home-empty", "/", person="new"),
-    Place("home-busy", "/", person="alan"),
-    Place("styleguide", "/styleguide/"),
-    Place("search", "/palette/?q=a"),
-    Place("profile", "/profile/"),
-    Place("profile-empty", "/profile/", person="new"),
-    Place("password", "/profile/password/"),
-    Place("projects", "/projects/"),
-    Place("projects-empty", "/projects/", person="new"),
-    Place("project-new", "/projects/new/"),
-    Place("project", "/projects/support/"),
-    Place("project-empty", "/projects/empty/"),
-    Place("project-sandbox", "/projects/playground/", person="alan"),
-    Place("members", "/projects/support/members/"),
-    Place("members-looked-at", "/projects/support/members/", person="grace"),
-    Place("member-remove", "/projects/support/members/{grace}/remove/"),
-    Place("member-remove-dialog", "/projects/support/members/", opens="text=Remove…"),
-    Place("project-settings", "/projects/support/settings/"),
-    Place("keys", "/projects/support/keys/"),
-    Place("keys-empty", "/projects/empty/keys/"),
-    Place("keys-on-the-way-to-a-batch", "/profile/?next=/files/{ready}/batch/"),
-    Place("key-replace", "/keys/{key}/replace/"),
-    Place("key-replace-dialog", "/profile/", opens="text=Replace…"),
-    Place("key-remove", "/keys/{key}/remove/"),
-    Place("key-webhook", "/keys/{key}/webhook/"),
-    Place("key-webhook-dialog", "/profile/", opens="text=Webhook…"),
-    Place("key-webhook-empty", "/keys/{key_of_project}/webhook/"),
-    Place("files", "/projects/support/files/"),
-    Place("files-none-matches", "/projects/support/files/?q=nothing"),
-    Place("files-empty", "/projects/empty/files/"),
-    Place("file-checking", "/files/{checking}/"),
-    Place("file-ready", "/files/{ready}/"),
-    Place("file-faulty", "/files/{faulty}/"),
-    Place("file-failed", "/files/{failed}/"),
-    Place("file-unreadable", "/files/{unreadable}/"),
-    Place("file-twin", "/files/{twin}/"),
-    Place("file-repair", "/files/{faulty}/correct/"),
-    Place("file-repair-all", "/files/{mixed}/correct/"),
-    Place("file-misspelt", "/files/{misspelt}/"),
-    Place("file-repair-model", "/files/{misspelt}/correct/?corrections=set_model&every_model=on"),
-    Place("file-corrected", "/files/{corrected}/"),
-    Place("file-being-corrected", "/files/{correcting}/"),
-    Place("file-delete", "/files/{ready}/delete/"),
-    Place("file-delete-dialog", "/files/{ready}/", opens="#delete"),
-    Place("builder", "/projects/support/tables/new/"),
-    Place("builder-empty", "/projects/empty/tables/new/"),
-    Place("builder-mapping", "/tables/{table}/"),
-    Place("builder-reading", "/tables/{table_reading}/"),
-    Place("builder-refused", "/tables/{table_refused}/"),
-    Place("builder-wide", "/tables/{table_wide}/"),
-    Place("builder-preview", "/tables/{table}/preview/"),
-    Place("builder-making", "/tables/{table_making}/preview/"),
-    Place("builder-faults", "/tables/{table_faulty}/preview/"),
-    Place("builder-delete", "/tables/{table}/delete/"),
-    Place("template", "/prompt-templates/{template}/"),
-    Place("template-delete", "/prompt-templates/{template}/delete/"),
-    Place("file-origin", "/files/{from_table}/origin/"),
-    Place("file-origin-none", "/files/{ready}/origin/"),
-    Place("batch-start", "/batches/new/"),
-    Place("batch-start-nowhere", "/batches/new/", person="new"),
-    Place("batch-file", "/projects/support/batches/new/"),
-    Place("batch-file-empty", "/projects/empty/batches/new/"),
-    Place("batch-file-none-matches", "/projects/support/batches/new/?q=nothing"),
-    Place("batch-file-sandbox", "/projects/playground/batches/new/", person="alan"),
-    Place("batch-check", "/files/{ready}/batch/"),
-    Place("batch-check-running", "/files/{checking}/batch/"),
-    Place("batch-check-faulty", "/files/{faulty}/batch/"),
-    Place("batch-check-failed", "/files/{failed}/batch/"),
-    Place("batch-window", "/files/{ready}/batch/window/"),
-    Place("batch-window-wrong", "/files/{ready}/batch/window/?window=&key=&name="),
-    Place("batch-window-no-key", "/files/{keyless}/batch/window/", person="grace"),
-    Place("batch-review", "/files/{ready}/batch/review/?window=1h&key={key}&name=November"),
-    Place("batch-review-again", "/files/{ready}/batch/review/?window=24h&key={key}&name=Twice"),
-    Place(
-        "batch-review-divided",
-        "/files/{divided_file}/batch/review/?window=1h&fallback=24h&key={key}&name=Many",
+PAGE_STATES = [
+    PageState("sign-in", "/sign-in/", person=""),
+    PageState("home", "/"),
+    PageState("home-empty", "/", person="new"),
+    PageState("home-busy", "/", person="alan"),
+    PageState("styleguide", "/styleguide/"),
+    PageState("search", "/palette/?q=a"),
+    PageState("profile", "/profile/"),
+    PageState("profile-empty", "/profile/", person="new"),
+    PageState("password", "/profile/password/"),
+    PageState("projects", "/projects/"),
+    PageState("projects-empty", "/projects/", person="new"),
+    PageState("project-new", "/projects/new/"),
+    PageState("project", "/projects/support/"),
+    PageState("project-empty", "/projects/empty/"),
+    PageState("project-sandbox", "/projects/playground/", person="alan"),
+    PageState("members", "/projects/support/members/"),
+    PageState("members-looked-at", "/projects/support/members/", person="grace"),
+    PageState("member-remove", "/projects/support/members/{grace}/remove/"),
+    PageState("member-remove-dialog", "/projects/support/members/", opens="text=Remove…"),
+    PageState("project-settings", "/projects/support/settings/"),
+    PageState("keys", "/projects/support/keys/"),
+    PageState("keys-empty", "/projects/empty/keys/"),
+    PageState("keys-on-the-way-to-a-batch", "/profile/?next=/files/{ready}/batch/"),
+    PageState("key-replace", "/keys/{key}/replace/"),
+    PageState("key-replace-dialog", "/profile/", opens="text=Replace…"),
+    PageState("key-remove", "/keys/{key}/remove/"),
+    PageState("key-webhook", "/keys/{key}/webhook/"),
+    PageState("key-webhook-dialog", "/profile/", opens="text=Webhook…"),
+    PageState("key-webhook-empty", "/keys/{key_of_project}/webhook/"),
+    PageState("files", "/projects/support/files/"),
+    PageState("files-none-matches", "/projects/support/files/?q=nothing"),
+    PageState("files-empty", "/projects/empty/files/"),
+    PageState("file-checking", "/files/{checking}/"),
+    PageState("file-ready", "/files/{ready}/"),
+    PageState("file-faulty", "/files/{faulty}/"),
+    PageState("file-failed", "/files/{failed}/"),
+    PageState("file-unreadable", "/files/{unreadable}/"),
+    PageState("file-duplicate", "/files/{duplicate}/"),
+    PageState("file-correct", "/files/{faulty}/correct/"),
+    PageState("file-correct-all", "/files/{mixed}/correct/"),
+    PageState("file-misspelt", "/files/{misspelt}/"),
+    PageState(
+        "file-correct-model", "/files/{misspelt}/correct/?corrections=set_model&every_model=on"
     ),
-    Place("batch-ready", "/files/{ready}/batch/ready/?window=1h&key={key}&name=Now"),
-    Place(
+    PageState("file-corrected", "/files/{corrected}/"),
+    PageState("file-being-corrected", "/files/{correcting}/"),
+    PageState("file-delete", "/files/{ready}/delete/"),
+    PageState("file-delete-dialog", "/files/{ready}/", opens="#delete"),
+    PageState("builder", "/projects/support/tables/new/"),
+    PageState("builder-empty", "/projects/empty/tables/new/"),
+    PageState("builder-mapping", "/tables/{table}/"),
+    PageState("builder-reading", "/tables/{table_reading}/"),
+    PageState("builder-refused", "/tables/{table_refused}/"),
+    PageState("builder-wide", "/tables/{table_wide}/"),
+    PageState("builder-preview", "/tables/{table}/preview/"),
+    PageState("builder-making", "/tables/{table_making}/preview/"),
+    PageState("builder-faults", "/tables/{table_faulty}/preview/"),
+    PageState("builder-delete", "/tables/{table}/delete/"),
+    PageState("template", "/prompt-templates/{template}/"),
+    PageState("template-delete", "/prompt-templates/{template}/delete/"),
+    PageState("file-origin", "/files/{from_table}/origin/"),
+    PageState("file-origin-none", "/files/{ready}/origin/"),
+    PageState("batch-start", "/batches/new/"),
+    PageState("batch-start-nowhere", "/batches/new/", person="new"),
+    PageState("batch-file", "/projects/support/batches/new/"),
+    PageState("batch-file-empty", "/projects/empty/batches/new/"),
+    PageState("batch-file-none-matches", "/projects/support/batches/new/?q=nothing"),
+    PageState("batch-file-sandbox", "/projects/playground/batches/new/", person="alan"),
+    PageState("batch-check", "/files/{ready}/batch/"),
+    PageState("batch-check-running", "/files/{checking}/batch/"),
+    PageState("batch-check-faulty", "/files/{faulty}/batch/"),
+    PageState("batch-check-failed", "/files/{failed}/batch/"),
+    PageState("batch-window", "/files/{ready}/batch/window/"),
+    PageState("batch-window-wrong", "/files/{ready}/batch/window/?window=&key=&name="),
+    PageState("batch-window-no-key", "/files/{keyless}/batch/window/", person="grace"),
+    PageState("batch-review", "/files/{ready}/batch/review/?window=1h&key={key}&name=November"),
+    PageState(
+        "batch-review-again", "/files/{ready}/batch/review/?window=24h&key={key}&name=Twice"
+    ),
+    PageState(
+        "batch-review-split",
+        "/files/{split_file}/batch/review/?window=1h&fallback=24h&key={key}&name=Many",
+    ),
+    PageState("batch-ready", "/files/{ready}/batch/ready/?window=1h&key={key}&name=Now"),
+    PageState(
         "batch-review-submitted",
         "/files/{ready}/batch/review/?window=1h&key={key}&name=Done&submission={submission}",
     ),
-    Place("batches", "/batches/"),
-    Place("batches-empty", "/batches/", person="new"),
-    Place("batches-none-matches", "/batches/?q=nothing"),
-    Place("batches-of-project", "/projects/support/batches/"),
-    Place("adopting", "/projects/support/batches/import/"),
-    Place("adopting-no-key", "/projects/translations/batches/import/", person="grace"),
-    Place("batch-queued", "/batches/{queued}/"),
-    Place("batch-running", "/batches/{running}/"),
-    Place("batch-divided", "/batches/{divided}/"),
-    Place("batch-stalled", "/batches/{stalled}/"),
-    Place("batch-failing", "/batches/{failing}/"),
-    Place("batch-sandbox", "/batches/{quiet}/", person="alan"),
-    Place("batch-cancelling", "/batches/{cancelling}/"),
-    Place("batch-needs-attention", "/batches/{stuck}/"),
-    Place("batch-completed", "/batches/{completed}/"),
-    Place("batch-with-errors", "/batches/{errors}/"),
-    Place("batch-cancelled", "/batches/{cancelled}/"),
-    Place("cancel", "/batches/{running}/cancel/"),
-    Place("cancel-dialog", "/batches/{running}/", opens="#cancel"),
-    Place("batch-paused", "/batches/{paused}/"),
-    Place("pause", "/batches/{running}/pause/"),
-    Place("pause-dialog", "/batches/{running}/", opens="#pause"),
-    Place("pause-not-now", "/batches/{paused}/pause/"),
-    Place("resume", "/batches/{paused}/resume/"),
-    Place("resume-dialog", "/batches/{paused}/", opens="#resume"),
-    Place("retry-in-place", "/batches/{errors}/retry-in-place/"),
-    Place(
+    PageState("batches", "/batches/"),
+    PageState("batches-empty", "/batches/", person="new"),
+    PageState("batches-none-matches", "/batches/?q=nothing"),
+    PageState("batches-of-project", "/projects/support/batches/"),
+    PageState("import", "/projects/support/batches/import/"),
+    PageState("import-no-key", "/projects/translations/batches/import/", person="grace"),
+    PageState("batch-queued", "/batches/{queued}/"),
+    PageState("batch-running", "/batches/{running}/"),
+    PageState("batch-split", "/batches/{split}/"),
+    PageState("batch-stalled", "/batches/{stalled}/"),
+    PageState("batch-failing", "/batches/{failing}/"),
+    PageState("batch-sandbox", "/batches/{quiet}/", person="alan"),
+    PageState("batch-cancelling", "/batches/{cancelling}/"),
+    PageState("batch-needs-attention", "/batches/{stuck}/"),
+    PageState("batch-completed", "/batches/{completed}/"),
+    PageState("batch-with-errors", "/batches/{errors}/"),
+    PageState("batch-cancelled", "/batches/{cancelled}/"),
+    PageState("cancel", "/batches/{running}/cancel/"),
+    PageState("cancel-dialog", "/batches/{running}/", opens="#cancel"),
+    PageState("batch-paused", "/batches/{paused}/"),
+    PageState("pause", "/batches/{running}/pause/"),
+    PageState("pause-dialog", "/batches/{running}/", opens="#pause"),
+    PageState("pause-not-now", "/batches/{paused}/pause/"),
+    PageState("resume", "/batches/{paused}/resume/"),
+    PageState("resume-dialog", "/batches/{paused}/", opens="#resume"),
+    PageState("retry-in-place", "/batches/{errors}/retry-in-place/"),
+    PageState(
         "retry-in-place-dialog", "/batches/{errors}/", opens="#more summary then #retry-in-place"
     ),
-    Place("try-again", "/batches/{stuck}/try-again/"),
-    Place("try-again-dialog", "/batches/{stuck}/", opens="#try-again"),
-    Place("retry", "/batches/{retried}/retry/"),
-    Place("retry-wrong", "/batches/{retried}/retry/", posts=NOTHING_TICKED),
-    Place("retry-nothing", "/batches/{completed}/retry/"),
-    Place("file-retry", "/files/{retry_file}/"),
-    Place("batch-check-retry-writing", "/files/{retry_begun}/batch/"),
-    Place("batch-retried", "/batches/{retried}/"),
-    Place("batch-retry", "/batches/{retry}/"),
-    Place("results-merged", "/batches/{retried}/results/?after=280"),
-    Place("result-retried", "/batches/{retried}/results/291/"),
-    Place("results", "/batches/{completed}/results/"),
-    Place("results-failed", "/batches/{errors}/results/?outcome=failed"),
-    Place("batch-doubtful", "/batches/{doubtful}/"),
-    Place("results-doubtful", "/batches/{doubtful}/results/"),
-    Place("result-other-model", "/batches/{doubtful}/results/1/"),
-    Place("set-aside", "/batches/{doubtful}/unmatched/"),
-    Place("set-aside-none", "/batches/{completed}/unmatched/"),
-    Place("results-none-matches", "/batches/{completed}/results/?q=nothing"),
-    Place("result", "/batches/{completed}/results/2/"),
-    Place("result-failed", "/batches/{errors}/results/290/"),
-    Place("report", "/report/"),
-    Place("report-by-model", "/report/?by=model"),
-    Place("report-by-month", "/report/?first=2025-01-01&last=2026-12-31&sandbox=on&sort=name"),
-    Place("accuracy", "/report/accuracy/"),
-    Place("report-empty", "/report/?first=2020-01-01&last=2020-01-31"),
-    Place("prices", "/prices/"),
-    Place("prices-history", "/prices/?show=all&sort=-since&q=Qwen3"),
-    Place("prices-none-matches", "/prices/?q=nothing"),
-    Place(
+    PageState("try-again", "/batches/{stuck}/try-again/"),
+    PageState("try-again-dialog", "/batches/{stuck}/", opens="#try-again"),
+    PageState("retry", "/batches/{retried}/retry/"),
+    PageState("retry-wrong", "/batches/{retried}/retry/", posts=NOTHING_TICKED),
+    PageState("retry-nothing", "/batches/{completed}/retry/"),
+    PageState("file-retry", "/files/{retry_file}/"),
+    PageState("batch-check-retry-writing", "/files/{retry_begun}/batch/"),
+    PageState("batch-retried", "/batches/{retried}/"),
+    PageState("batch-retry", "/batches/{retry}/"),
+    PageState("results-merged", "/batches/{retried}/results/?after=280"),
+    PageState("result-retried", "/batches/{retried}/results/291/"),
+    PageState("results", "/batches/{completed}/results/"),
+    PageState("results-failed", "/batches/{errors}/results/?outcome=failed"),
+    PageState("batch-doubtful", "/batches/{doubtful}/"),
+    PageState("results-doubtful", "/batches/{doubtful}/results/"),
+    PageState("result-other-model", "/batches/{doubtful}/results/1/"),
+    PageState("unmatched", "/batches/{doubtful}/unmatched/"),
+    PageState("unmatched-none", "/batches/{completed}/unmatched/"),
+    PageState("results-none-matches", "/batches/{completed}/results/?q=nothing"),
+    PageState("result", "/batches/{completed}/results/2/"),
+    PageState("result-failed", "/batches/{errors}/results/290/"),
+    PageState("report", "/report/"),
+    PageState("report-by-model", "/report/?by=model"),
+    PageState("report-by-month", "/report/?first=2025-01-01&last=2026-12-31&sandbox=on&sort=name"),
+    PageState("accuracy", "/report/accuracy/"),
+    PageState("report-empty", "/report/?first=2020-01-01&last=2020-01-31"),
+    PageState("prices", "/prices/"),
+    PageState("prices-history", "/prices/?show=all&sort=-since&q=Qwen3"),
+    PageState("prices-none-matches", "/prices/?q=nothing"),
+    PageState(
         "prices-tried",
         "/prices/?q=llama&try-connection=1&try-model=meta-llama/Llama-4-Scout"
         "&try-at=2030-01-01T12:00",
     ),
-    Place("prices-missing", "/prices/missing/"),
-    Place("prices-import", "/prices/import/"),
-    Place("prices-compared", "/prices/import/", posts=price_list("Qwen/Qwen3.5-9B,24h,0.04,0.3")),
-    Place("prices-compared-badly", "/prices/import/", posts=price_list("Qwen/Qwen3.5-9B,24h,,1")),
-    Place("price-add", "/prices/add/?connection=1&model=mistralai/Small&window=1h"),
-    Place("price-correct", "/prices/correct/?price={price}"),
-    Place("price-correct-dialog", "/prices/", opens="text=Correct…"),
-    Place("price-end", "/prices/end/?price={price}"),
-    Place("price-end-dialog", "/prices/", opens="text=End…"),
-    Place("price-withdraw", "/prices/withdraw/?price={announced}"),
-    Place("not-understood", f"/batches/?{'&' * 1100}", status=400),
-    Place("not-allowed", "/files/{foreign}/batch/", status=403),
-    Place("form-out-of-date", "/profile/", status=403, posts=urlencode({"name": ""}).encode()),
-    Place("not-found", "/projects/nowhere/", status=404),
-    Place("too-large", "/projects/support/files/", status=413, posts=bytes(TOO_LARGE)),
-    Place("broken", "/projects/broken/batches/", person="edsger", status=500),
+    PageState("prices-missing", "/prices/missing/"),
+    PageState("prices-import", "/prices/import/"),
+    PageState(
+        "prices-compared", "/prices/import/", posts=price_list("Qwen/Qwen3.5-9B,24h,0.04,0.3")
+    ),
+    PageState(
+        "prices-compared-badly", "/prices/import/", posts=price_list("Qwen/Qwen3.5-9B,24h,,1")
+    ),
+    PageState("price-add", "/prices/add/?connection=1&model=mistralai/Small&window=1h"),
+    PageState("price-correct", "/prices/correct/?price={price}"),
+    PageState("price-correct-dialog", "/prices/", opens="text=Correct…"),
+    PageState("price-end", "/prices/end/?price={price}"),
+    PageState("price-end-dialog", "/prices/", opens="text=End…"),
+    PageState("price-withdraw", "/prices/withdraw/?price={announced}"),
+    PageState("not-understood", f"/batches/?{'&' * 1100}", status=400),
+    PageState("not-allowed", "/files/{foreign}/batch/", status=403),
+    PageState("form-out-of-date", "/profile/", status=403, posts=urlencode({"name": ""}).encode()),
+    PageState("not-found", "/projects/nowhere/", status=404),
+    PageState("too-large", "/projects/support/files/", status=413, posts=bytes(TOO_LARGE)),
+    PageState("broken", "/projects/broken/batches/", person="edsger", status=500),
 ]
-PAGES = [place for place in PLACES if not place.opens]
+PAGES = [page_state for page_state in PAGE_STATES if not page_state.opens]
 
 
 @dataclass
 class Gallery:
-    """The portal, and how to get to each place in it."""
+    """The portal with one browser session for each person."""
 
     url: str
     paths: dict[str, str]
@@ -238,36 +243,38 @@ class Gallery:
     log: IO[str]
     web: "subprocess.Popen[bytes]" = field(init=False)
 
-    def path_of(self, place: Place) -> str:
-        return place.path.format_map(self.paths)
+    def path_of(self, page_state: PageState) -> str:
+        return page_state.path.format_map(self.paths)
 
-    def enter(self, browser: Browser, place: Place, **options: Any) -> BrowserContext:
-        """A fresh browser, signed in as the person of ``place``."""
+    def enter(self, browser: Browser, page_state: PageState, **options: Any) -> BrowserContext:
+        """Return a new browser context, signed in as the person of ``page_state``."""
         context = browser.new_context(base_url=self.url, **options)
         context.set_default_timeout(20_000)
-        cookies = {"csrftoken": 32 * "a"}  # without one, no form is even looked at
-        if session := self.sessions.get(place.person):
+        cookies = {"csrftoken": 32 * "a"}  # without the token every form is refused
+        if session := self.sessions.get(page_state.person):
             cookies["sessionid"] = session
         context.add_cookies(
             [{"name": name, "value": value, "url": self.url} for name, value in cookies.items()]
         )
         return context
 
-    def visit(self, page: Page, place: Place) -> int:
-        """Go to ``place`` and open its dialog; the status it was answered with."""
-        path = self.path_of(place)
-        if place.posts is not None:
-            page.route(f"{self.url}{path}", lambda route: _posted(route, place, self.url), times=1)
+    def visit(self, page: Page, page_state: PageState) -> int:
+        """Open the page and its dialog; return the HTTP status."""
+        path = self.path_of(page_state)
+        if page_state.posts is not None:
+            page.route(
+                f"{self.url}{path}", lambda route: _posted(route, page_state, self.url), times=1
+            )
         response = page.goto(path)
         assert response
-        if place.opens:
-            for step in place.opens.split(" then "):
+        if page_state.opens:
+            for step in page_state.opens.split(" then "):
                 page.locator(step).first.click()
             page.locator("dialog[open] h1").wait_for()
         return response.status
 
     def change(self, code: str) -> str:
-        """Run ``code`` on the portal's rows, as one of its workers might; what it printed."""
+        """Run Python ``code`` in the portal, as a worker might; return its output."""
         return self.console.run("shell", "--no-imports", "--command", code)
 
     def stop(self) -> None:
@@ -275,7 +282,7 @@ class Gallery:
         self.web.wait(30)
 
     def start(self) -> None:
-        """The web process, once more after ``stop``."""
+        """Start the web process, also again after ``stop``."""
         command = [sys.executable, "manage.py", "serve", "web"]
         self.web = subprocess.Popen(
             command, cwd=ROOT, env=self.env, stdout=self.log, stderr=subprocess.STDOUT
@@ -287,15 +294,15 @@ class Gallery:
         return Path(self.log.name).read_text()[-4000:]
 
 
-def _posted(route: Route, place: Place, origin: str) -> None:
-    kind = "application/x-www-form-urlencoded" if place.status == 403 else FORM
+def _posted(route: Route, page_state: PageState, origin: str) -> None:
+    kind = "application/x-www-form-urlencoded" if page_state.status == 403 else FORM
     headers = route.request.headers | {"content-type": kind, "origin": origin}
-    route.fulfill(response=route.fetch(method="POST", headers=headers, post_data=place.posts))
+    route.fulfill(response=route.fetch(method="POST", headers=headers, post_data=page_state.posts))
 
 
 @contextmanager
 def gallery(folder: Path) -> Iterator[Gallery]:
-    """Serve every state from an empty database; end it afterwards."""
+    """Serve every state from a new database until the block ends."""
     port = free_port()
     url = f"http://localhost:{port}"
     with stack() as urls, (folder / "web.log").open("w+") as log:
@@ -312,11 +319,11 @@ def gallery(folder: Path) -> Iterator[Gallery]:
         install(env)
         command = [sys.executable, "-m", "tests.browser.seed"]
         seeded = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True)
-        made = json.loads(seeded.stdout)
+        rows = json.loads(seeded.stdout)
         with desk(env) as console:
-            it = Gallery(url, made["paths"], made["sessions"], env, console, log)
+            portal = Gallery(url, rows["paths"], rows["sessions"], env, console, log)
             try:
-                it.start()
-                yield it
+                portal.start()
+                yield portal
             finally:
-                it.stop()
+                portal.stop()

@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.browser.chromium import launched
-from tests.browser.pages import PLACES, Gallery, Place, gallery
+from tests.browser.pages import PAGE_STATES, Gallery, PageState, gallery
 from tests.processes.portal import ROOT
 
 SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
@@ -22,7 +22,7 @@ README = {"batch-completed": "batch.png", "batch-window": "estimate.png"}
 
 def main() -> None:
     wanted = tuple(sys.argv[1:]) or ("",)
-    places = [place for place in PLACES if place.name.startswith(wanted)]
+    page_states = [page_state for page_state in PAGE_STATES if page_state.name.startswith(wanted)]
     folder = Path(os.environ.get("DATA_DIR", ROOT / "var")) / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -30,23 +30,23 @@ def main() -> None:
         gallery(Path(data)) as portal,
         launched() as browser,
     ):
-        for place in places:
-            _take(portal, browser, place, folder)
-    sys.stdout.write(f"{len(places) * len(SCREENS) * len(THEMES)} pictures are in {folder}\n")
+        for page_state in page_states:
+            _take(portal, browser, page_state, folder)
+    sys.stdout.write(f"{len(page_states) * len(SCREENS) * len(THEMES)} pictures are in {folder}\n")
 
 
-def _take(portal: Gallery, browser: Browser, place: Place, folder: Path) -> None:
-    with portal.enter(browser, place, reduced_motion="reduce") as context:
+def _take(portal: Gallery, browser: Browser, page_state: PageState, folder: Path) -> None:
+    with portal.enter(browser, page_state, reduced_motion="reduce") as context:
         page = context.new_page()
-        portal.visit(page, place)
+        portal.visit(page, page_state)
         for screen, (width, height) in SCREENS.items():
             page.set_viewport_size({"width": width, "height": height})
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme)
-                path = folder / f"{place}-{screen}-{theme}.png"
-                page.screenshot(path=path, full_page=not place.opens)
-                if place.name in README and (screen, theme) == ("wide", "light"):
-                    page.screenshot(path=ROOT / "docs/pictures" / README[place.name])
+                path = folder / f"{page_state}-{screen}-{theme}.png"
+                page.screenshot(path=path, full_page=not page_state.opens)
+                if page_state.name in README and (screen, theme) == ("wide", "light"):
+                    page.screenshot(path=ROOT / "docs/pictures" / README[page_state.name])
 
 
 if __name__ == "__main__":

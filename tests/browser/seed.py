@@ -1,6 +1,6 @@
-"""Fills an empty database with every state that a page can be in, and prints where each is.
+"""Fill an empty database with every state of every page, and print the addresses.
 
-It runs in a process of its own, in the environment of the portal that will show the rows.
+The module runs in its own process, in the environment of the portal that shows the rows.
 """
 
 import json
@@ -45,24 +45,22 @@ from tests.browser import tables  # noqa: E402
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 QUESTIONS = "The invoice shows last month's address, and the link in the e-mail ends in an error."
 ANSWER = "Billing. The customer asks for a corrected invoice; the broken link is a second matter."
-FAULTS = b"""{"custom_id": "ticket-1"}
+INVALID_LINES = b"""{"custom_id": "ticket-1"}
 nonsense
 """
 LARGE = 300
-NOWHERE = "http://127.0.0.1:9"
-"""Nobody listens there: a page that asks a provider is refused at once."""
-
+UNREACHABLE_URL = "http://127.0.0.1:9"  # connections are refused at once
 LONG_NAME = "tickets of November, copied by hand 🧾 " + 9 * "and once more " + "(1).jsonl"
 
 
 def seed() -> dict[str, dict[str, str]]:
-    """Make the rows; the addresses of what pages show, and a session for each person."""
+    """Create the rows; return the parts of their addresses and a session for each person."""
     ada = make.make_user("ada@example.com", first_name="Ada", last_name="Lovelace", is_staff=True)
     grace = make.make_user("grace@example.com", first_name="Grace", last_name="Hopper")
     alan = make.make_user("alan@example.com", first_name="Alan", last_name="Turing")
     newcomer = make.make_user("new@example.com")
     connection = Connection.objects.get(name="Doubleword")
-    Connection.objects.update(base_url=NOWHERE)
+    Connection.objects.update(base_url=UNREACHABLE_URL)
     connection.refresh_from_db()
     for window, factor in [("24h", 1), ("1h", 2), (REALTIME, 4)]:
         make.make_price(connection, window, factor * Decimal("0.05"), factor * Decimal("0.20"))
@@ -71,21 +69,21 @@ def seed() -> dict[str, dict[str, str]]:
     )
     make.join(grace, support)
     make.make_project(ada, role=make.ADMIN, name="Release notes", slug="empty")
-    looked_at = make.make_project(ada, role=make.VIEWER, name="Contracts", slug="contracts")
+    contracts = make.make_project(ada, role=make.VIEWER, name="Contracts", slug="contracts")
     key = make.make_key(ada, connection)
-    of_project = make.make_key(support)
+    project_key = make.make_key(support)
 
-    paths = {"key": str(key.pk), "key_of_project": str(of_project.pk)}
-    paths |= {"foreign": str(make.make_upload(looked_at, grace).pk)}
+    paths = {"key": str(key.pk), "key_of_project": str(project_key.pk)}
+    paths |= {"foreign": str(make.make_upload(contracts, grace).pk)}
     paths |= {name: str(row.pk) for name, row in _files(support, ada).items()}
     paths |= tables.seed(support, ada)
     batches = _batches(support, ada, grace)
     paths |= {name: str(row.pk) for name, row in _retries(support, ada).items()}
     paths |= {name: str(row.pk) for name, row in batches.items()}
-    divided = _divided(support, ada)
-    paths |= {"divided": str(divided.pk), "divided_file": str(divided.upload_id)}
+    split = _split(support, ada)
+    paths |= {"split": str(split.pk), "split_file": str(split.upload_id)}
     paths |= {"submission": str(batches["completed"].submission)}
-    _adoptions(batches["errors"])
+    _imports(batches["errors"])
     _deliveries(key, batches["completed"])
     keyless = make.make_project(
         grace, name="Translations", slug="translations", connection=connection
@@ -94,7 +92,7 @@ def seed() -> dict[str, dict[str, str]]:
     paths |= {"quiet": str(_playground(alan).pk)}
     paths |= {"grace": str(support.memberships.get(user=grace).pk)}
     paths |= _prices(connection, keyless, grace)
-    # The project's page shows the newest only, and this is the one that moves.
+    # The page of the project shows only the newest batches, and the running batch polls.
     Batch.objects.filter(pk=batches["running"].pk).update(created_at=timezone.now())
     people = {"ada": ada, "grace": grace, "alan": alan, "new": newcomer}
     people |= {"edsger": _broken()}
@@ -102,16 +100,16 @@ def seed() -> dict[str, dict[str, str]]:
 
 
 def _prices(connection: Connection, project: Project, user: User) -> dict[str, str]:
-    """A pattern, a price to come, one that ends, one that is over, and a model without any."""
+    """Create a pattern, an announced, an ending and an ended price, and a model without one."""
     now = timezone.now()
     pattern = make.make_price(
         connection, "24h", Decimal("0.15"), Decimal("0.60"), model="meta-llama/*"
     )
-    dearer = UnitPrice(input=Decimal("0.18"), output=Decimal(0))
-    announced = price_table.correct(pattern, dearer, since=now + timedelta(days=30))
+    higher = UnitPrice(input=Decimal("0.18"), output=Decimal(0))
+    announced = price_table.correct(pattern, higher, since=now + timedelta(days=30))
     small = connection.prices.filter(model="Qwen/Qwen3.5-4B")
     price_table.end(small.get(window="1h"), now + timedelta(days=3))
-    price_table.correct(small.get(window="24h"), dearer, source="https://example.com/prices")
+    price_table.correct(small.get(window="24h"), higher, source="https://example.com/prices")
     unpriced = make.request_file(40, model="mistralai/Mistral-Small-3.2-24B-Instruct-2506")
     make.make_upload(project, user, name="glossary-of-2025.jsonl", content=unpriced)
     return {"price": str(pattern.pk), "announced": str(announced.pk)}
@@ -121,7 +119,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
     files = {
         "ready": make.make_upload(project, user, name="tickets-november.jsonl", content=_large()),
         "checking": make.make_upload(project, user, name="tickets-2025.jsonl", is_checked=False),
-        "faulty": make.make_upload(project, user, name="by hand.jsonl", content=FAULTS),
+        "faulty": make.make_upload(project, user, name="by hand.jsonl", content=INVALID_LINES),
         "failed": make.make_upload(project, user, name="tickets-2024.jsonl", is_checked=False),
         "duplicate": make.make_upload(project, user, name=LONG_NAME, content=_large()),
         "mixed": make.make_upload(project, user, name="tickets-mixed.jsonl", content=_mixed()),
@@ -142,7 +140,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
 
 
 def _mixed() -> bytes:
-    """Faults of every kind that the portal can put right, and one that it drops."""
+    """Return lines with every error that a correction can repair, and a line to drop."""
     ask = [{"role": "user", "content": QUESTIONS}]
     bodies: list[dict[str, Any]] = [
         {"model": make.MODEL, "messages": ask, "max_tokens": 50},
@@ -155,7 +153,7 @@ def _mixed() -> bytes:
 
 
 def _misspelt() -> bytes:
-    """A model without a price beside one without a limit on its answers, one question twice."""
+    """Return a model without a price, a model without a limit, and a repeated question."""
     ask = [{"role": "user", "content": QUESTIONS}]
     bodies: list[dict[str, Any]] = [
         {"model": make.MODEL, "messages": ask},
@@ -167,19 +165,19 @@ def _misspelt() -> bytes:
 
 
 def _versions(original: Upload, user: User) -> dict[str, Upload]:
-    """One that is corrected, and one that is being made."""
+    """Create a corrected file, and one that is being written."""
     corrections = frozenset(
         {CorrectionKind.SET_MODEL, CorrectionKind.SUFFIX_DUPLICATES, CorrectionKind.DROP_BAD_ROWS}
     )
     choice = Choice(corrections, model=make.MODEL)
-    made, begun = (
+    corrected, correcting = (
         correct_file.request_correction(original, user, choice, submission=uuid.uuid4())
         for _ in range(2)
     )
-    correct_file.write_corrected_file(made)
-    upload_intake.check_upload(made)
-    Upload.objects.filter(pk=begun.pk).update(lines_checked=61_300)
-    return {"corrected": made, "correcting": begun}
+    correct_file.write_corrected_file(corrected)
+    upload_intake.check_upload(corrected)
+    Upload.objects.filter(pk=correcting.pk).update(lines_checked=61_300)
+    return {"corrected": corrected, "correcting": correcting}
 
 
 def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
@@ -246,10 +244,10 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
 
 
 def _alarming(stalled: Batch, failing: Batch) -> dict[str, Batch]:
-    """One that stands still and will be late, one whose requests mostly fail."""
+    """Create a batch that stands still and will be late, and one with many failures."""
     now = timezone.now()
     for batch, completed, failed, ago in [(stalled, 120, 0, 52), (failing, 61, 138, 1)]:
-        looks = [(180, 0), (90, 60), (ago, completed + failed), (0, completed + failed)]
+        polls = [(180, 0), (90, 60), (ago, completed + failed), (0, completed + failed)]
         make.answer(batch, [], [make.error_line(n, "model is overloaded") for n in (1, 2, 3)])
         make.set_state(
             batch,
@@ -261,22 +259,22 @@ def _alarming(stalled: Batch, failing: Batch) -> dict[str, Batch]:
             polled_at=now,
             ended_at=None,
             expires_at=now + timedelta(minutes=20),
-            marks=[[(now - timedelta(minutes=each)).timestamp(), ended] for each, ended in looks],
+            marks=[[(now - timedelta(minutes=age)).timestamp(), ended] for age, ended in polls],
         )
     return {"stalled": stalled, "failing": failing}
 
 
-def _divided(project: Project, user: User) -> Batch:
-    """A batch of five parts, each somewhere else on the way."""
+def _split(project: Project, user: User) -> Batch:
+    """Create a batch of five provider batches in different states."""
     connection, now = project.connection, timezone.now()
-    usual, connection.max_requests = connection.max_requests, 70
+    max_requests, connection.max_requests = connection.max_requests, 70
     connection.save()
     upload = make.make_upload(project, user, name="tickets-2022.jsonl", content=_large())
     batch = make.make_batch(
         project, user, upload=upload, window="1h", name="Tickets of 2022", fallback_window="24h"
     )
     prepare.prepare(batch.provider_batches.get())
-    connection.max_requests = usual
+    connection.max_requests = max_requests
     connection.save()
     full = "Waiting for a free slot at Doubleword: 4 of 4 slots are used."
     states: list[dict[str, Any]] = [
@@ -300,24 +298,24 @@ def _divided(project: Project, user: User) -> Batch:
 
 
 def _deliveries(key: ProviderKey, batch: Batch) -> None:
-    """A key that listens, and what it was told."""
+    """Enable webhooks for ``key``, with some deliveries."""
     provider_keys.set_webhook_secret(key, "whsec_" + 32 * "A")
-    told = [
+    deliveries = [
         ("batch.completed", f"batch_{batch.provider_batches.get().remote_id}", "polled at once"),
         ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not a batch of this portal"),
         ("user.created", "", "ignored"),
     ]
-    for number, (kind, remote_id, effect) in enumerate(told):
+    for number, (kind, remote_id, effect) in enumerate(deliveries):
         key.deliveries.create(
             message_id=str(number), kind=kind, remote_id=remote_id, effect=effect
         )
 
 
-def _adoptions(batch: Batch) -> None:
-    """One in each state, and one that waits for its provider."""
+def _imports(batch: Batch) -> None:
+    """Create an import in each state, and one that waits for its provider."""
     key = batch.key
     silence = "Doubleword: asking for the batch: could not connect. The portal keeps trying."
-    twins = (
+    duplicate_ids = (
         "Several of its requests have the same custom_id, and results come back by it, so the "
         "portal cannot account for every request. Download the results there, or correct the copy "
         "of the file here and submit it anew, which is paid again. Line 7: custom_id “ticket-1” "
@@ -327,14 +325,19 @@ def _adoptions(batch: Batch) -> None:
         {},
         {"name": "tickets-by-hand.jsonl", "status": "checking", "upload": batch.upload},
         {"failures": 3, "trouble": silence},
-        {"name": "twins.jsonl", "status": "failed", "trouble": twins, "upload": batch.upload},
+        {
+            "name": "duplicates.jsonl",
+            "status": "failed",
+            "trouble": duplicate_ids,
+            "upload": batch.upload,
+        },
         {"name": "tickets-september.jsonl", "status": "done", "batch": batch},
     ):
         make.make_import(batch.project, batch.created_by, key=key, **fields)
 
 
 def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
-    """A batch of which a part was run again, and the file of what is to be run again next."""
+    """Create a batch with a retry, and a second retry file that is being written."""
     key = project.provider_keys.get()
     upload = make.make_upload(project, user, name="tickets-august.jsonl", content=_large())
     batch = make.make_batch(project, user, upload=upload, key=key, name="Tickets of August")
@@ -342,21 +345,26 @@ def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
     errors = [make.error_line(n) for n in range(291, 297)]
     batch = make.finish(batch, [*_answers(1, 280), *cut], errors)
 
-    def begin(*endings: Ending) -> Upload:
+    def request(*endings: Ending) -> Upload:
         choice = Selection(frozenset(endings), max_tokens_factor=2)
         return retry_file.request_retry_file(batch, user, choice, submission=uuid.uuid4())
 
-    made, begun = begin(Ending.PROVIDER_ERROR, Ending.MISSING), begin(Ending.TRUNCATED)
-    retry_file.write_retry_file(made)
-    upload_intake.check_upload(made)
-    Upload.objects.filter(pk=begun.pk).update(lines_checked=8)
-    retry = make.make_batch(project, user, upload=made, key=key, name="Tickets of August, again")
+    retry_upload, writing = (
+        request(Ending.PROVIDER_ERROR, Ending.MISSING),
+        request(Ending.TRUNCATED),
+    )
+    retry_file.write_retry_file(retry_upload)
+    upload_intake.check_upload(retry_upload)
+    Upload.objects.filter(pk=writing.pk).update(lines_checked=8)
+    retry = make.make_batch(
+        project, user, upload=retry_upload, key=key, name="Tickets of August, again"
+    )
     retry = make.finish(retry, _answers(291, 298), [make.error_line(299)])
-    return {"retried": batch, "retry": retry, "retry_file": made, "retry_begun": begun}
+    return {"retried": batch, "retry": retry, "retry_file": retry_upload, "retry_begun": writing}
 
 
 def _playground(user: User) -> Batch:
-    """Somebody's only batch, at a sandbox: a home on which nothing waits."""
+    """Create a person with one running batch, at a sandbox."""
     sandbox = make.make_connection(name="Sandbox", is_sandbox=True)
     project = make.make_project(user, name="Playground", slug="playground", connection=sandbox)
     batch = make.make_batch(project, user, name="First steps")
@@ -365,7 +373,7 @@ def _playground(user: User) -> Batch:
 
 
 def _broken() -> User:
-    """Somebody in a project whose windows no form would take: the page of its batches breaks."""
+    """Create a person whose project has invalid windows, so that the page of its batches fails."""
     user = make.make_user("edsger@example.com")
     make.make_project(user, slug="broken", connection=make.make_connection(windows=7))
     return user
@@ -392,15 +400,18 @@ def _answers(first: int, last: int) -> list[bytes]:
 
 
 def _doubtful() -> list[bytes]:
-    """Results among which are some that nobody asked for, and one of another model."""
-    odd = [b"<html><head><title>502 Bad Gateway</title></head></html>", make.answer_line(999)]
+    """Return results with unmatched lines, and one result of another model."""
+    unmatched = [
+        b"<html><head><title>502 Bad Gateway</title></head></html>",
+        make.answer_line(999),
+    ]
     other = make.answer_line(1, text=ANSWER).replace(make.MODEL.encode(), b"Qwen/Qwen3-4B")
     second = make.answer_line(2, text=ANSWER).replace(b"line-2", b"line-2-again")
-    return [other, *_answers(2, 297), *odd, second]
+    return [other, *_answers(2, 297), *unmatched, second]
 
 
 def _age(batch: Batch) -> None:
-    """A finished batch took its time, and its timeline tells of it."""
+    """Give a finished batch a realistic duration and timeline."""
     start = batch.created_at - timedelta(minutes=47)
     Batch.objects.filter(pk=batch.pk).update(created_at=start)
     due = start + timedelta(hours=24)

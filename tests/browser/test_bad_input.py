@@ -61,7 +61,7 @@ def test_names_neither_burst_a_page_nor_run_in_it(
     page.on("request", lambda request: asked.append(request.url))
     found = []
 
-    for path in hostile["places"][kind]:
+    for path in hostile["pages"][kind]:
         response = page.goto(path)
         assert response
         if response.status != 200:

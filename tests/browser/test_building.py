@@ -4,12 +4,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import ON_ONE_STACK
-from tests.browser.pages import PLACES, Gallery
+from tests.browser.pages import PAGE_STATES, Gallery
 
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
 
-MAPPING = next(place for place in PLACES if place.name == "builder-mapping")
-START = next(place for place in PLACES if place.name == "builder")
+MAPPING = next(page_state for page_state in PAGE_STATES if page_state.name == "builder-mapping")
+START = next(page_state for page_state in PAGE_STATES if page_state.name == "builder")
 
 DROP = """() => {
     const carried = new DataTransfer();

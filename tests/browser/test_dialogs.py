@@ -7,12 +7,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import ON_ONE_STACK
-from tests.browser.pages import PLACES, Gallery
+from tests.browser.pages import PAGE_STATES, Gallery
 from tests.browser.test_wrong_turns import holding
 
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
 
-ADA = next(place for place in PLACES if place.name == "batches")
+ADA = next(page_state for page_state in PAGE_STATES if page_state.name == "batches")
 FOCUSED = "document.activeElement.id"
 
 

@@ -269,7 +269,9 @@ def test_the_palette_finds_and_opens(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("pears.jsonl")
     press(page, "Control+k")
     page.keyboard.type("no such name")
-    expect(page.locator("#palette-results")).to_have_text("Nothing that you may see has this name.")
+    expect(page.locator("#palette-results")).to_have_text(
+        "Nothing that you may see has this name."
+    )
     expect(box).to_have_attribute("aria-expanded", "false")
     press(page, "Escape")
     expect(box).to_be_hidden()

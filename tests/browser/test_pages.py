@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.axe import found_by_axe
 from tests.browser.chromium import ON_ONE_STACK
-from tests.browser.pages import PAGES, PLACES, Gallery, Place
+from tests.browser.pages import PAGE_STATES, PAGES, Gallery, PageState
 
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
 
@@ -44,7 +44,8 @@ SHIFTS = """
         window.shifted += each.value;
     })).observe({type: "layout-shift", buffered: true});
 """
-PROGRESS = "Part.objects.filter(batch='{}').update(completed={}, failed={})"
+IMPORT = "from batchapp.models import ProviderBatch"
+PROGRESS = "ProviderBatch.objects.filter(batch='{}').update(completed={}, failed={})"
 
 
 def received_by(page: Page) -> list[int]:
@@ -74,11 +75,11 @@ def beyond_the_edge(page: Page) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("place", PLACES, ids=str)
+@pytest.mark.parametrize("page_state", PAGE_STATES, ids=str)
 def test_a_page_is_small_and_fits_every_screen_and_person(
-    showroom: Gallery, chromium: Browser, place: Place
+    showroom: Gallery, chromium: Browser, page_state: PageState
 ) -> None:
-    context = showroom.enter(chromium, place, color_scheme="light", reduced_motion="reduce")
+    context = showroom.enter(chromium, page_state, color_scheme="light", reduced_motion="reduce")
     page = context.new_page()
     said: list[tuple[str, str, Any]] = []
     broke: list[str] = []
@@ -86,7 +87,7 @@ def test_a_page_is_small_and_fits_every_screen_and_person(
     page.on("pageerror", lambda error: broke.append(str(error)))
     sizes = received_by(page)
 
-    status = showroom.visit(page, place)
+    status = showroom.visit(page, page_state)
     transferred = sum(sizes)
     overflows = beyond_the_edge(page)
     violations = found_by_axe(page)
@@ -96,25 +97,25 @@ def test_a_page_is_small_and_fits_every_screen_and_person(
     errors = [
         text
         for kind, text, where in said
-        if kind in {"error", "warning"} and (place.status < 400 or where["url"] != page.url)
+        if kind in {"error", "warning"} and (page_state.status < 400 or where["url"] != page.url)
     ]
     context.close()
 
-    assert status == place.status
+    assert status == page_state.status
     assert (overflows, errors, broke) == ({}, [], [])
     assert violations == []
     assert 0 < transferred < BUDGET
-    assert printed == 0 or place.opens
+    assert printed == 0 or page_state.opens
 
 
-@pytest.mark.parametrize("place", PAGES, ids=str)
+@pytest.mark.parametrize("page_state", PAGES, ids=str)
 def test_a_page_is_whole_without_javascript(
-    showroom: Gallery, chromium: Browser, place: Place
+    showroom: Gallery, chromium: Browser, page_state: PageState
 ) -> None:
-    context = showroom.enter(chromium, place, java_script_enabled=False)
+    context = showroom.enter(chromium, page_state, java_script_enabled=False)
     page = context.new_page()
 
-    assert showroom.visit(page, place) == place.status
+    assert showroom.visit(page, page_state) == page_state.status
     assert page.get_by_role("main").count() == 1
     assert page.locator("h1").count() == 1
     context.close()
@@ -125,17 +126,15 @@ def test_nothing_jumps_when_a_fragment_arrives(showroom: Gallery, chromium: Brow
     names, widths = ("batch-running", "home", "batches", "project"), (1280, 390)
     pages: dict[tuple[str, int], Page] = {}
     for name, width in itertools.product(names, widths):
-        place = next(each for each in PLACES if each.name == name)
-        context = showroom.enter(chromium, place, viewport={"width": width, "height": 900})
+        page_state = next(each for each in PAGE_STATES if each.name == name)
+        context = showroom.enter(chromium, page_state, viewport={"width": width, "height": 900})
         context.add_init_script(SHIFTS)
         pages[name, width] = context.new_page()
-        showroom.visit(pages[name, width], place)
+        showroom.visit(pages[name, width], page_state)
 
     batch = showroom.paths["running"]
     for completed, failed in [(199, 3), (140, 2)]:
-        showroom.change(
-            f"from batchapp.models import Part; {PROGRESS.format(batch, completed, failed)}"
-        )
+        showroom.change(f"{IMPORT}; {PROGRESS.format(batch, completed, failed)}")
         for page in pages.values():
             page.get_by_text(f"{completed + failed} / 300").first.wait_for()
     shifted = {key: page.evaluate("window.shifted") for key, page in pages.items()}
@@ -146,10 +145,10 @@ def test_nothing_jumps_when_a_fragment_arrives(showroom: Gallery, chromium: Brow
 
 
 def test_nothing_moves_for_who_wants_no_motion(showroom: Gallery, chromium: Browser) -> None:
-    place = next(each for each in PLACES if each.name == "results")
-    context = showroom.enter(chromium, place, reduced_motion="reduce")
+    page_state = next(each for each in PAGE_STATES if each.name == "results")
+    context = showroom.enter(chromium, page_state, reduced_motion="reduce")
     page = context.new_page()
-    showroom.visit(page, place)
+    showroom.visit(page, page_state)
 
     page.locator("#line-1").click()
     page.locator("#drawer[open] h1").wait_for()

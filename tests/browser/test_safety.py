@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Route
 
 from tests.browser.chromium import ON_ONE_STACK
 from tests.browser.hostile import ATTACK
-from tests.browser.pages import PAGES, PLACES, Gallery, Place
+from tests.browser.pages import PAGE_STATES, PAGES, Gallery, PageState
 from tests.make import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
@@ -30,12 +30,12 @@ def ada(showroom: Gallery) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("place", [each for each in PAGES if each.posts is None], ids=str)
+@pytest.mark.parametrize("page_state", [each for each in PAGES if each.posts is None], ids=str)
 def test_a_page_is_not_framed_not_kept_by_others_and_carries_no_code(
-    showroom: Gallery, place: Place
+    showroom: Gallery, page_state: PageState
 ) -> None:
-    cookies = {"sessionid": showroom.sessions.get(place.person, "")}
-    url = f"{showroom.url}{showroom.path_of(place)}"
+    cookies = {"sessionid": showroom.sessions.get(page_state.person, "")}
+    url = f"{showroom.url}{showroom.path_of(page_state)}"
 
     answer = httpx.get(url, cookies=cookies, trust_env=False)
 
@@ -56,7 +56,7 @@ def test_a_page_is_not_framed_not_kept_by_others_and_carries_no_code(
 def test_what_is_searched_for_is_shown_and_does_nothing(
     showroom: Gallery, chromium: Browser, path: str
 ) -> None:
-    context = showroom.enter(chromium, PLACES[1])
+    context = showroom.enter(chromium, PAGE_STATES[1])
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda it: said.append(it.text) if it.type == "error" else None)
@@ -145,7 +145,7 @@ def test_a_session_that_somebody_planted_is_not_the_one_people_sign_in_to(
 def test_a_viewer_meets_no_dead_buttons_and_is_told_whom_to_ask(
     showroom: Gallery, chromium: Browser
 ) -> None:
-    context = showroom.enter(chromium, PLACES[1])
+    context = showroom.enter(chromium, PAGE_STATES[1])
     page = context.new_page()
     for path in ("", "members/", "keys/", "files/", "batches/", "settings/"):
         page.goto(f"/projects/contracts/{path}")
@@ -166,7 +166,7 @@ def test_a_viewer_meets_no_dead_buttons_and_is_told_whom_to_ask(
 
 def test_text_that_a_fragment_brings_is_only_text(showroom: Gallery, chromium: Browser) -> None:
     """Even if a page let one through, htmx is told to run no script and to evaluate nothing."""
-    context = showroom.enter(chromium, PLACES[1])
+    context = showroom.enter(chromium, PAGE_STATES[1])
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda it: said.append(it.text))

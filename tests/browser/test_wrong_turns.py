@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from tests.browser.chromium import FLAGS, ON_ONE_STACK
-from tests.browser.pages import PLACES, Gallery
+from tests.browser.pages import PAGE_STATES, Gallery
 
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
 
-ADA = next(place for place in PLACES if place.name == "batches")
+ADA = next(page_state for page_state in PAGE_STATES if page_state.name == "batches")
 
 
 @pytest.fixture

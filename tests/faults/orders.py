@@ -28,13 +28,13 @@ print(ProviderKey.objects.exclude(ciphertext="").get(project__slug="%s").pk)
 """
 LISTEN = """
 from batchapp.models import ProviderKey
-from batchapp.services import keying
-keying.listen(ProviderKey.objects.get(pk="%s"), "%s")
+from batchapp.services.providers import provider_keys
+provider_keys.set_webhook_secret(ProviderKey.objects.get(pk="%s"), "%s")
 """
 UNFINISHED = "from batchapp.models import Batch; print(Batch.objects.unfinished().count())"
 ACCEPTED = """
-from batchapp.models import Part
-print(Part.objects.filter(batch="%s").exclude(upstream_id="").count())
+from batchapp.models import ProviderBatch
+print(ProviderBatch.objects.filter(batch="%s").exclude(remote_id="").count())
 """
 
 

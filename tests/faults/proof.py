@@ -15,7 +15,7 @@ from tests.processes.portal import Portal
 BOOKS = """
 import json
 from django.db.models import Count
-from batchapp.models import Batch, Part, Upload
+from batchapp.models import Batch
 print(json.dumps([
     {
         "id": str(batch.pk),
@@ -26,18 +26,17 @@ print(json.dumps([
         "outcomes": dict(batch.results.order_by().values_list("outcome").annotate(Count("pk"))),
         "rows": batch.results.count(),
         "ids": batch.results.values("custom_id").distinct().count(),
-        "parts": [
+        "provider_batches": [
             {
-                "token": part.token,
-                "upstream_id": part.upstream_id,
-                "status": part.status,
-                "trouble": part.trouble,
-                "claims": part.claims,
-                "is_held": part.leased_until is not None,
-                "output": part.output_file_id,
-                "error": part.error_file_id,
+                "token": row.token,
+                "status": row.status,
+                "trouble": row.trouble,
+                "claims": row.claims,
+                "is_held": row.leased_until is not None,
+                "output": row.output_file_id,
+                "error": row.error_file_id,
             }
-            for part in batch.parts.all()
+            for row in batch.provider_batches.all()
         ],
     }
     for batch in Batch.objects.all()
