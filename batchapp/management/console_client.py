@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -55,17 +55,22 @@ class ConsoleClient:
 
     def order(self, upload: UUID, *, window: str) -> UUID:
         """Go through the steps to a new batch with the preselected key, and submit."""
-        choices = self._get(f"/files/{upload}/batch/window/").text
-        key = _search(rf'name="key" value="({UUID_PATTERN})"[^>]* checked', choices)
-        review = self._get(
-            f"/files/{upload}/batch/review/?{urlencode({'window': window, 'key': key})}"
-        )
-        fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', review.text)
-        page = self._post(
-            f"/files/{upload}/batch/review/",
-            data={name: unescape(value) for name, value in fields},
-        )
-        return _id_in_url(page, "batches")
+        return self.submit(upload, self.order_form(upload, window=window))
+
+    def order_form(self, upload: UUID, *, window: str) -> dict[str, str]:
+        """Return what the review page of the order would send with the preselected key."""
+        choices = _form_values(self._get(f"/files/{upload}/batch/window/").text)
+        if "key" not in choices:
+            raise UnexpectedPage("no provider key is preselected")
+        query = urlencode({"window": window, "key": choices["key"]})
+        form = _form_values(self._get(f"/files/{upload}/batch/review/?{query}").text)
+        if "submission" not in form:
+            raise UnexpectedPage("the review page has no form")
+        return form
+
+    def submit(self, upload: UUID, form: dict[str, str]) -> UUID:
+        """Submit the review page; the same form always names the same batch."""
+        return _id_in_url(self._post(f"/files/{upload}/batch/review/", data=form), "batches")
 
     def count_lines(self, batch: UUID, kind: str) -> int:
         """Count the lines of the download of ``kind``, which is output or error."""
@@ -108,8 +113,19 @@ def _id_in_url(page: httpx.Response, noun: str) -> UUID:
     return UUID(match[1])
 
 
-def _search(pattern: str, page: str) -> str:
-    match = re.search(pattern, page, re.DOTALL)
-    if not match:
-        raise UnexpectedPage(f"the page has nothing like {pattern}")
-    return match[1]
+def _form_values(page: str) -> dict[str, str]:
+    """Return the value of each hidden field and of each chosen radio button or checkbox."""
+    parser = _FormParser()
+    parser.feed(page)
+    return parser.values
+
+
+class _FormParser(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        field = dict(attrs)
+        if tag == "input" and (field.get("type") == "hidden" or "checked" in field):
+            self.values[field.get("name") or ""] = field.get("value") or ""

@@ -14,9 +14,7 @@ Row = TypeVar("Row", bound="LeasedRow")
 
 # A row is not due again for this long after its message; then the message counts as lost.
 WAKE_INTERVAL = timedelta(seconds=10)
-RENEWAL_SECONDS = (
-    2.0  # shortest time between two lease renewals, however often progress is reported
-)
+RENEWAL_SECONDS = 2.0  # between two lease renewals at least, however often a step reports
 
 
 class StaleRow(Exception):
