@@ -114,8 +114,8 @@ class Portal:
         """How often the sandbox misbehaved in each way that it was asked to."""
         answer = httpx.get(f"{self.sandbox_url}/_sandbox/faults", trust_env=False)
         struck: Counter[str] = Counter()
-        for rule in answer.json()["findings"]:
-            struck[rule["rule"]["finding"]] += rule["struck"]
+        for rule in answer.json()["faults"]:
+            struck[rule["rule"]["fault"]] += rule["struck"]
         return +struck
 
     def tail(self) -> str:
