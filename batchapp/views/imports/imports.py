@@ -25,7 +25,7 @@ from batchapp.services.imports.import_requests import Candidates
 from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
-from batchapp.views.keys.key_test import TIMEOUT, UNREADABLE
+from batchapp.views.keys.try_key import TIMEOUT, UNREADABLE
 from batchapp.views.project_page import project_page
 
 PAGE = "batchapp/imports/import_list.html"

@@ -16,7 +16,7 @@ from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
 from batchapp.models import ProviderKey
 from batchapp.services.providers import provider_keys
-from batchapp.views.keys.key_test import KeyStatus, key_status, report_key_test
+from batchapp.views.keys.try_key import KeyStatus, key_status, report_key_test
 from batchapp.views.project_page import project_page
 from batchapp.views.return_link import back_context, with_return_url
 

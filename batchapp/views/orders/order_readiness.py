@@ -19,7 +19,7 @@ from batchapp.presenters.order_wizard import report_of_ready, step_url
 from batchapp.providers.errors import ProviderError
 from batchapp.services.orders import readiness
 from batchapp.services.orders.readiness import Check, Level
-from batchapp.views.keys.key_test import TIMEOUT, UNREADABLE
+from batchapp.views.keys.try_key import TIMEOUT, UNREADABLE
 from batchapp.views.orders import order_review
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 
