@@ -30,7 +30,7 @@ from batchapp.models import (
 )
 from batchapp.providers.client import ProviderClient
 from batchapp.services.files import upload_intake
-from batchapp.services.imports import import_requests
+from batchapp.services.imports import start_import
 from batchapp.services.lifecycle import prepare, settle
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.orders import place_order
@@ -204,7 +204,7 @@ def make_import(project: Project, user: User | None = None, **fields: Any) -> Ba
     """Request an import, then overwrite ``fields``."""
     user = user or make_user()
     key = fields.pop("key", None) or make_key(user, project.connection)
-    (batch_import,) = import_requests.request_imports(
+    (batch_import,) = start_import.request_imports(
         project, user, key, [str(uuid.uuid4())]
     ).batch_imports
     if fields:

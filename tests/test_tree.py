@@ -38,9 +38,9 @@ COVERS = {
         *("domain/tokens/harmony_prompt.py", "domain/tokens/qwen_prompt.py"),
         "domain/tokens/tool_prompts.py",
     },
-    "services/imports/test_import_requests.py": {
+    "services/imports/test_start_import.py": {
         "services/imports/fetch_file.py",
-        "services/imports/enter_batch.py",
+        "services/imports/import_batch.py",
     },
     "services/lifecycle/harvest/test_fetch_results.py": {
         "services/lifecycle/harvest/match_lines.py",

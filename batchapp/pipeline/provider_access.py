@@ -13,7 +13,7 @@ from batchapp.pipeline.runner import DueRows, stop_for_person
 from batchapp.providers.client import ProviderClient, connect
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.providers.tariffs import management_url
-from batchapp.services.imports import fetch_file, import_requests
+from batchapp.services.imports import fetch_file, start_import
 from batchapp.services.providers import circuit_breaker, provider_advice, provider_keys
 
 # Longest silence of a provider in one call. A lease must last longer, or another worker would
@@ -106,14 +106,14 @@ def with_provider_for_import(
             with open_provider(batch_import.key) as provider:
                 return step(batch_import, provider)
         except UnreadableKey:
-            import_requests.fail_import(batch_import, UNREADABLE_KEY)
-        except (import_requests.Refused, fetch_file.Refused) as exc:
-            import_requests.fail_import(batch_import, str(exc))
+            start_import.fail_import(batch_import, UNREADABLE_KEY)
+        except (start_import.Refused, fetch_file.Refused) as exc:
+            start_import.fail_import(batch_import, str(exc))
         except ProviderRejected as exc:
             advice = provider_advice.advice_for(exc, connection)
             if exc.reason in KEY_REASONS:
                 provider_keys.record_trouble(batch_import.key, advice, is_refused=True)
-            import_requests.fail_import(batch_import, advice)
+            start_import.fail_import(batch_import, advice)
         except ProviderUnavailable as exc:
             batch_import.postpone(
                 exc.retry_after or retry_policy.backoff(batch_import),

@@ -21,7 +21,7 @@ from batchapp.models import (
     Upload,
 )
 from batchapp.models.fields.leased_row import WAKE_INTERVAL
-from batchapp.services.imports import import_requests
+from batchapp.services.imports import start_import
 from batchapp.services.lifecycle import billed_cost
 from batchapp.services.tables import table_import
 
@@ -115,7 +115,7 @@ def _give_up(row: LeasedRow) -> None:
     elif isinstance(row, ProviderBatch):
         stop_for_person(row, f"This step {BROKE_OFF}")
     elif isinstance(row, BatchImport):
-        import_requests.fail_import(row, f"The import {BROKE_OFF}")
+        start_import.fail_import(row, f"The import {BROKE_OFF}")
     elif isinstance(row, KeyPoll):
         row.postpone(MAX_RETRY_PAUSE)
     elif isinstance(row, Batch) and row.is_over:

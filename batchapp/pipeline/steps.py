@@ -12,7 +12,7 @@ from batchapp.pipeline import provider_access
 from batchapp.pipeline.runner import DueRows
 from batchapp.providers.client import ProviderClient
 from batchapp.services.files import correct_file, upload_intake
-from batchapp.services.imports import enter_batch, fetch_file, import_requests
+from batchapp.services.imports import fetch_file, import_batch, start_import
 from batchapp.services.lifecycle import prepare, retry_in_place, settle, slots, submit
 from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.results import merge, retry_file
@@ -102,29 +102,29 @@ def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> Du
         )
     if upload.status == Upload.Status.FAILED:
         upload_intake.check_again(upload)
-    import_requests.attach_file(batch_import, upload)
+    start_import.attach_file(batch_import, upload)
     return [upload]
 
 
 def enter_import_batch(batch_import: BatchImport) -> DueRows:
     """Enter an imported batch as soon as its file is checked."""
-    if import_requests.is_being_checked(batch_import):
-        batch_import.postpone(import_requests.CHECK_POLL_INTERVAL)
+    if start_import.is_being_checked(batch_import):
+        batch_import.postpone(start_import.CHECK_POLL_INTERVAL)
         return ()
     return provider_access.with_provider_for_import(_enter_batch)(batch_import)
 
 
 def _enter_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
     """Write the batch and the end of its import, or neither."""
-    upload = import_requests.get_checked_upload(batch_import)
+    upload = start_import.get_checked_upload(batch_import)
     remote = fetch_file.retrieve_remote_batch(batch_import, provider)
     with transaction.atomic():
-        batch = enter_batch.enter_batch(
+        batch = import_batch.enter_batch(
             batch_import,
             upload,
             remote,
             name=place_order.default_name(upload),
             model_costs_at=price_quotes.model_costs_at,
         )
-        import_requests.record_batch(batch_import, batch)
+        start_import.record_batch(batch_import, batch)
     return list(batch.provider_batches.all())

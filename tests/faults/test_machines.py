@@ -29,8 +29,10 @@ pytestmark = [
 PLAN = Plan(
     seed=20_261_125, batches=8, at_once=8, requests=(20, 60), weather=[""], has_wishes=False
 )
-STEP = re.compile(r"(Upload|ProviderBatch|Batch) (\S+): (check|prepare|submit|settle)_\w+, now (\w+)")
-"""What a log says of a step that is done once for each row."""
+# The log line of a step that each row does once.
+STEP = re.compile(
+    r"(Upload|ProviderBatch|Batch) (\S+): (check|prepare|submit|settle)_\w+, now (\w+)"
+)
 
 
 @contextmanager

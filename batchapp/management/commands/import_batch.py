@@ -12,7 +12,7 @@ from batchapp import tasks
 from batchapp.forms.batches.batch_imports import read_id
 from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import BatchImport
-from batchapp.services.imports import import_requests
+from batchapp.services.imports import start_import
 
 CHECK_EVERY = 0.5  # seconds between two checks of an import that a worker or provider delays
 
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             ids = [read_id(text) for text in options["ids"]]
         except ValidationError as exc:
             raise CommandError(" ".join(exc.messages)) from exc
-        requested = import_requests.request_imports(project, user, key, ids)
+        requested = start_import.request_imports(project, user, key, ids)
         troubles = [f"{pk} is in the portal already." for pk in requested.ids_in_portal]
         for batch_import in requested.batch_imports:
             self._follow(batch_import)
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         while batch_import.next_check_at:
             if (
                 batch_import.status == BatchImport.Status.CHECKING
-                and import_requests.is_being_checked(batch_import)
+                and start_import.is_being_checked(batch_import)
             ):
                 tasks.check(str(batch_import.upload_id))
             previous = batch_import.status

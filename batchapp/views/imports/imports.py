@@ -20,8 +20,8 @@ from batchapp.models import BatchImport, Project, ProviderKey, StaleRow, Unreada
 from batchapp.pipeline import provider_access
 from batchapp.presenters.order_choices import KeyChoice, default_key, key_choice
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
-from batchapp.services.imports import import_requests
-from batchapp.services.imports.import_requests import Candidates
+from batchapp.services.imports import start_import
+from batchapp.services.imports.start_import import Candidates
 from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
@@ -82,7 +82,7 @@ def import_try_again(request: Request, pk: UUID) -> HttpResponse:
     batch_import = _writable_import(request, pk)
     try:
         if batch_import.status == BatchImport.Status.FAILED:
-            import_requests.retry_import(batch_import)
+            start_import.retry_import(batch_import)
             wake(batch_import)
     except StaleRow:
         messages.info(request, "The import is being tried again already.")
@@ -93,7 +93,7 @@ def import_try_again(request: Request, pk: UUID) -> HttpResponse:
 def import_dismiss(request: Request, pk: UUID) -> HttpResponse:
     """Remove a failed import from the page; nothing changes at the provider."""
     batch_import = _writable_import(request, pk)
-    if not import_requests.dismiss(batch_import):
+    if not start_import.dismiss(batch_import):
         messages.info(request, "The import is not failed any more, so it stays.")
     return redirect(_return_url(request, batch_import))
 
@@ -134,8 +134,8 @@ def _list_url(project: Project, key: ProviderKey) -> str:
 
 def _request_imports(request: Request, project: Project, key: ProviderKey, ids: list[str]) -> None:
     try:
-        requested = import_requests.request_imports(project, request.user, key, ids)
-    except import_requests.Refused as exc:  # the key was removed at this very moment
+        requested = start_import.request_imports(project, request.user, key, ids)
+    except start_import.Refused as exc:  # the key was removed at this very moment
         messages.error(request, str(exc))
         return
     for batch_import in requested.batch_imports:
@@ -153,7 +153,7 @@ def _request_imports(request: Request, project: Project, key: ProviderKey, ids: 
 def _list_remote(key: ProviderKey, after: str) -> RemoteBatches:
     try:
         with provider_access.provider_client(key, timeout=TIMEOUT) as provider:
-            return RemoteBatches(import_requests.list_candidates(key, provider, after))
+            return RemoteBatches(start_import.list_candidates(key, provider, after))
     except UnreadableKey:
         return RemoteBatches(trouble=UNREADABLE)
     except ProviderRejected as exc:

@@ -18,7 +18,7 @@ from batchapp.access import key_of
 from batchapp.forms.keys import WebhookForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, ProviderBatch, ProviderKey, WebhookDelivery
-from batchapp.services.lifecycle import webhooks
+from batchapp.services.lifecycle import receive_webhook
 from batchapp.services.providers import provider_keys
 from batchapp.tasks import recheck_finished, wake
 from batchapp.views.keys.keys import key_page, list_url_of
@@ -41,10 +41,10 @@ def webhook_receive(request: HttpRequest, key: UUID) -> HttpResponse:
     if row is None:
         return _refusal(404, "There is no webhook here.")
     try:
-        received = webhooks.receive_webhook(row, request.body, request.headers)
-    except webhooks.WebhooksOff:
+        received = receive_webhook.receive_webhook(row, request.body, request.headers)
+    except receive_webhook.WebhooksOff:
         return _refusal(404, "There is no webhook here.")
-    except webhooks.BadSignature as exc:
+    except receive_webhook.BadSignature as exc:
         logger.info("webhook of key %s refused: %s", key, exc)
         return _refusal(401, "The signature does not fit, or is too old.")
     for provider_batch in received.due:
@@ -84,7 +84,7 @@ def key_set_webhook(request: Request, pk: UUID) -> HttpResponse:
 def _deliveries(request: Request, key: ProviderKey) -> list[tuple[WebhookDelivery, Batch | None]]:
     """Return the last deliveries, each with its batch if the person may see the batch."""
     deliveries = list(key.deliveries.all()[:MAX_DELIVERIES_SHOWN])
-    ids = {pk for row in deliveries for pk in webhooks.possible_batch_ids(row.remote_id)}
+    ids = {pk for row in deliveries for pk in receive_webhook.possible_batch_ids(row.remote_id)}
     provider_batches = ProviderBatch.objects.filter(
         remote_id__in=ids,
         batch__connection=key.connection_id,
@@ -93,7 +93,7 @@ def _deliveries(request: Request, key: ProviderKey) -> list[tuple[WebhookDeliver
     batches = {row.remote_id: row.batch for row in provider_batches}
     listed = []
     for delivery in deliveries:
-        possible_ids = webhooks.possible_batch_ids(delivery.remote_id)
+        possible_ids = receive_webhook.possible_batch_ids(delivery.remote_id)
         listed.append(
             (delivery, next((batches[pk] for pk in possible_ids if pk in batches), None))
         )

@@ -11,8 +11,8 @@ from batchapp.forms.keys import OwnKeyForm
 from batchapp.forms.people import NameForm
 from batchapp.http import Request
 from batchapp.services.providers import provider_keys
-from batchapp.views.keys.try_key import report_key_test
 from batchapp.views.keys.keys import rows_of
+from batchapp.views.keys.try_key import report_key_test
 from batchapp.views.return_link import back_context, with_return_url
 
 

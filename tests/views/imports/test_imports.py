@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp import tasks
 from batchapp.models import Batch, BatchImport, Project, ProviderKey, Upload, User
-from batchapp.services.imports import import_requests
+from batchapp.services.imports import start_import
 from tests.html import page_of
 from tests.make import (
     VIEWER,
@@ -114,7 +114,7 @@ def test_a_batch_whose_file_is_gone_cannot_be_ticked(
 def test_the_list_goes_on_on_the_next_page(
     browser: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_requests, "PAGE_SIZE", 1)
+    monkeypatch.setattr(start_import, "PAGE_SIZE", 1)
     old, new = provider.run(request_file(1)), provider.run(request_file(1))
 
     first = text(browser.get(URL))

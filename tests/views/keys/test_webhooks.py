@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from batchapp import tasks
 from batchapp.models import Project, ProviderBatch, ProviderKey, User, WebhookDelivery
-from batchapp.services.lifecycle import webhooks
+from batchapp.services.lifecycle import receive_webhook
 from batchapp.services.providers import provider_keys
 from tests.html import Page
 from tests.make import (
@@ -353,18 +353,18 @@ def test_the_last_two_hundred_deliveries_of_each_key_are_kept(
     for each in (key, other):
         WebhookDelivery.objects.bulk_create(
             WebhookDelivery(key=each, message_id=str(number), kind="batch.completed")
-            for number in range(webhooks.MAX_DELIVERIES)
+            for number in range(receive_webhook.MAX_DELIVERIES)
         )
 
     deliver(provider_client, key, ended("x"), message_id="new")
 
     kept = key.deliveries.order_by("pk").values_list("message_id", flat=True)
-    assert (len(kept), kept[0], kept[webhooks.MAX_DELIVERIES - 1]) == (
-        webhooks.MAX_DELIVERIES,
+    assert (len(kept), kept[0], kept[receive_webhook.MAX_DELIVERIES - 1]) == (
+        receive_webhook.MAX_DELIVERIES,
         "1",
         "new",
     )
-    assert other.deliveries.count() == webhooks.MAX_DELIVERIES
+    assert other.deliveries.count() == receive_webhook.MAX_DELIVERIES
 
 
 def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(

@@ -20,7 +20,7 @@ from batchapp.models import Batch, BatchImport, Project, ProviderBatch, Provider
 from batchapp.models.batches.batch_import import BatchImportQuerySet
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.services.files import upload_intake
-from batchapp.services.imports import enter_batch, import_requests
+from batchapp.services.imports import import_batch, start_import
 from batchapp.services.lifecycle import retry_in_place
 from batchapp.services.prices import price_table
 from tests.make import (
@@ -61,9 +61,7 @@ def key(project: Project) -> ProviderKey:
 @pytest.fixture
 def begin(project: Project, user: User, key: ProviderKey) -> Callable[[str], BatchImport]:
     def begin(remote: str) -> BatchImport:
-        (batch_import,) = import_requests.request_imports(
-            project, user, key, [remote]
-        ).batch_imports
+        (batch_import,) = start_import.request_imports(project, user, key, [remote]).batch_imports
         return batch_import
 
     return begin
@@ -77,7 +75,7 @@ def step(batch_import: BatchImport) -> BatchImport:
     return batch_import
 
 
-def import_batch(batch_import: BatchImport) -> BatchImport:
+def run_import(batch_import: BatchImport) -> BatchImport:
     step(batch_import)
     if batch_import.upload:
         tasks.check(str(batch_import.upload.pk))
@@ -108,7 +106,7 @@ def test_a_completed_batch_is_imported_with_its_results_and_its_cost(
     remote = provider.run(request_file(3), name="by hand.jsonl", completion_window="1h")
     provider.finish([answer_line(3), answer_line(1)], [error_line(2)])
 
-    batch_import = import_batch(begin(remote))
+    batch_import = run_import(begin(remote))
     batch = follow(batch_of(batch_import))
 
     assert (batch.name, batch.window, batch.created_by) == ("by hand", "1h", user)
@@ -126,7 +124,7 @@ def test_nothing_is_created_changed_or_cancelled_at_the_provider(
     remote = provider.run(request_file(3))
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
-    follow(batch_of(import_batch(begin(remote))))
+    follow(batch_of(run_import(begin(remote))))
 
     assert {call.split()[0] for call in provider.calls} == {"GET"}
 
@@ -134,7 +132,7 @@ def test_nothing_is_created_changed_or_cancelled_at_the_provider(
 def test_a_running_batch_is_followed_to_its_end(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    batch = batch_of(import_batch(begin(provider.run(request_file(3)))))
+    batch = batch_of(run_import(begin(provider.run(request_file(3)))))
     tasks.prepare(str(batch.provider_batches.get().pk))
     assert batch.provider_batches.get().status == ProviderBatch.Status.RUNNING
     assert batch.key.key_poll.next_check_at
@@ -152,7 +150,7 @@ def test_of_a_cancelled_batch_what_was_answered_is_kept(
     remote = provider.run(request_file(3))
     provider.finish([answer_line(2)], status="cancelled")
 
-    batch = follow(batch_of(import_batch(begin(remote))))
+    batch = follow(batch_of(run_import(begin(remote))))
 
     assert (batch.status, batch.succeeded, batch.cancelled) == (Batch.Status.CANCELLED, 1, 2)
     assert batch.results.get(custom_id="row-1").outcome == Outcome.CANCELLED
@@ -161,7 +159,7 @@ def test_of_a_cancelled_batch_what_was_answered_is_kept(
 def test_a_batch_that_failed_before_anything_ran_ends_as_failed(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    batch = batch_of(import_batch(begin(provider.run(request_file(2), status="failed"))))
+    batch = batch_of(run_import(begin(provider.run(request_file(2), status="failed"))))
 
     batch = follow(batch)
 
@@ -171,7 +169,7 @@ def test_a_batch_that_failed_before_anything_ran_ends_as_failed(
 def test_a_batch_that_is_running_can_be_cancelled_like_any_other(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
-    batch = batch_of(import_batch(begin(remote := provider.run(request_file(2)))))
+    batch = batch_of(run_import(begin(remote := provider.run(request_file(2)))))
     Batch.objects.filter(pk=batch.pk).update(cancel_requested_at=timezone.now())
 
     assert follow(batch).status == Batch.Status.CANCELLED
@@ -185,7 +183,7 @@ def test_prices_are_those_of_the_time_when_the_batch_was_created(
     row = project.connection.prices.get(window="24h")
     price_table.correct(row, UnitPrice(Decimal(70), Decimal(70)))
 
-    batch = batch_of(import_batch(begin(remote)))
+    batch = batch_of(run_import(begin(remote)))
 
     model_cost = batch.model_costs.get()
     assert (model_cost.model, model_cost.input_price, model_cost.output_price) == (MODEL, 1, 2)
@@ -198,7 +196,7 @@ def test_a_window_that_the_connection_does_not_offer_is_kept_without_a_price(
     remote = provider.run(request_file(2), completion_window="background")
     provider.finish([answer_line(1), answer_line(2)])
 
-    batch = follow(batch_of(import_batch(begin(remote))))
+    batch = follow(batch_of(run_import(begin(remote))))
 
     assert (batch.window, batch.succeeded, batch.actual_cost_usd) == ("background", 2, None)
 
@@ -208,7 +206,7 @@ def test_what_the_provider_adds_to_the_metadata_says_nothing_here(
 ) -> None:
     metadata = {"context_name": "Another team", "created_by_email": "eve@example.com"}
 
-    batch = batch_of(import_batch(begin(provider.run(request_file(2), metadata=metadata))))
+    batch = batch_of(run_import(begin(provider.run(request_file(2), metadata=metadata))))
 
     assert (batch.name, batch.created_by) == ("elsewhere", user)
     assert "Another" not in "".join(batch.events.values_list("text", flat=True))
@@ -224,9 +222,9 @@ def test_two_requests_import_a_batch_once(
     remote = provider.run(request_file(2))
 
     first, second = begin(remote), begin(remote)
-    import_batch(first)
-    import_batch(second)
-    late = import_requests.request_imports(project, user, key, [remote])
+    run_import(first)
+    run_import(second)
+    late = start_import.request_imports(project, user, key, [remote])
 
     assert first.pk == second.pk
     assert (late.batch_imports, late.ids_in_portal) == ([], [remote])
@@ -242,7 +240,7 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
     own = make_key(stranger, project.connection)
     assert begin(remote)
 
-    begun = import_requests.request_imports(theirs, stranger, own, [remote])
+    begun = start_import.request_imports(theirs, stranger, own, [remote])
 
     assert (begun.batch_imports, begun.ids_in_portal) == ([], [remote])
 
@@ -250,15 +248,13 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
 def test_a_failed_import_of_another_project_is_not_in_the_way(
     provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
-    import_requests.fail_import(begin(remote := provider.run(request_file(2))), "No.")
+    start_import.fail_import(begin(remote := provider.run(request_file(2))), "No.")
     stranger = make_user()
     theirs = make_project(stranger, connection=project.connection)
     own = make_key(stranger, project.connection)
 
-    (batch_import,) = import_requests.request_imports(
-        theirs, stranger, own, [remote]
-    ).batch_imports
-    batch = batch_of(import_batch(batch_import))
+    (batch_import,) = start_import.request_imports(theirs, stranger, own, [remote]).batch_imports
+    batch = batch_of(run_import(batch_import))
 
     assert (batch.project, batch.created_by, batch.key) == (theirs, stranger, own)
     assert not project.batch_imports.exists()
@@ -272,9 +268,9 @@ def test_a_batch_that_the_portal_sent_itself_is_here_already(
     tasks.submit(str(batch.provider_batches.get().pk))
     (remote,) = provider.batches
 
-    begun = import_requests.request_imports(project, user, key, [remote])
+    begun = start_import.request_imports(project, user, key, [remote])
     with provider.client() as provider_api:
-        offered = import_requests.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(key, provider_api)
 
     assert begun.ids_in_portal == [remote]
     assert (offered.rows, offered.left_out) == ([], 1)
@@ -291,9 +287,9 @@ def test_a_batch_whose_confirmation_is_still_searched_for_is_not_imported(
     )
     remote = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
     with provider.client() as provider_api:
-        offered = import_requests.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(key, provider_api)
 
-    (batch_import,) = import_requests.request_imports(project, user, key, [remote]).batch_imports
+    (batch_import,) = start_import.request_imports(project, user, key, [remote]).batch_imports
     step(batch_import)
 
     assert offered.rows == []
@@ -313,15 +309,15 @@ def test_through_another_connection_to_the_same_provider_it_is_here_already(
 ) -> None:
     on_its_way, followed = provider.run(request_file(2)), provider.run(request_file(2))
     begin(on_its_way)
-    import_batch(begin(followed))
+    run_import(begin(followed))
     BatchImport.objects.filter(remote_id=followed).delete()
     key = make_key(elsewhere)
 
-    begun = import_requests.request_imports(
+    begun = start_import.request_imports(
         elsewhere, elsewhere.members.get(), key, [on_its_way, followed]
     )
     with provider.client() as provider_api:
-        offered = import_requests.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(key, provider_api)
 
     assert (begun.batch_imports, begun.ids_in_portal) == ([], [on_its_way, followed])
     assert (offered.rows, offered.left_out) == ([], 2)
@@ -342,10 +338,10 @@ def test_of_two_connections_that_ask_at_the_same_instant_one_gets_it(
         key=make_key(elsewhere),
         asked_by=elsewhere.members.get(),
     )
-    import_batch(first)
+    run_import(first)
     with monkeypatch.context() as patch:  # it looked just before
         patch.setattr(BatchImportQuerySet, "followed_ids", lambda *_: set())
-        second = import_batch(second)
+        second = run_import(second)
 
     assert second.status == BatchImport.Status.FAILED
     assert "in the portal already" in second.trouble
@@ -389,8 +385,8 @@ def test_a_second_imported_batch_is_not_cancelled_when_the_first_is_retried_in_p
     batch = run_steps(provider_batch)
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(may_have_duplicate=True)
     late = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
-    (batch_import,) = import_requests.request_imports(project, user, key, [late]).batch_imports
-    batch_of(import_batch(batch_import))
+    (batch_import,) = start_import.request_imports(project, user, key, [late]).batch_imports
+    batch_of(run_import(batch_import))
     unmatched_line = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
 
     retry_in_place.request_retry_in_place(batch, user)
@@ -404,12 +400,12 @@ def test_a_second_imported_batch_is_not_cancelled_when_the_first_is_retried_in_p
 def test_candidates_name_their_files_and_come_page_by_page(
     provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_requests, "PAGE_SIZE", 2)
+    monkeypatch.setattr(start_import, "PAGE_SIZE", 2)
     remotes = [provider.run(request_file(1), name=f"{n}.jsonl") for n in range(3)]
 
     with provider.client() as provider_api:
-        first = import_requests.list_candidates(key, provider_api)
-        second = import_requests.list_candidates(key, provider_api, first.after)
+        first = start_import.list_candidates(key, provider_api)
+        second = start_import.list_candidates(key, provider_api, first.after)
 
     assert [each.file_name for each in first.rows] == ["2.jsonl", "1.jsonl"]
     assert [each.remote.id for each in second.rows] == [remotes[0]]
@@ -424,7 +420,7 @@ def test_candidates_are_listed_although_the_files_cannot_be(
     provider.before = lambda call, request: broken if call == "GET /v1/files" else None
 
     with provider.client() as provider_api:
-        offered = import_requests.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(key, provider_api)
 
     assert [(each.remote.id, each.file_name) for each in offered.rows] == [(remote, "")]
 
@@ -434,8 +430,8 @@ def test_a_key_that_is_not_for_this_person_and_project_is_refused(
 ) -> None:
     foreign = make_key(make_user(), project.connection)
 
-    with pytest.raises(import_requests.Refused):
-        import_requests.request_imports(project, user, foreign, [str(uuid.uuid4())])
+    with pytest.raises(start_import.Refused):
+        start_import.request_imports(project, user, foreign, [str(uuid.uuid4())])
 
     assert not BatchImport.objects.exists()
 
@@ -502,7 +498,7 @@ def test_what_cannot_be_followed_is_refused_with_a_sentence(
     project.connection.max_upload_bytes = 2_000
     project.connection.save()
 
-    batch_import = import_batch(begin(made(provider)))
+    batch_import = run_import(begin(made(provider)))
 
     assert batch_import.status == BatchImport.Status.FAILED
     assert sentence in batch_import.trouble
@@ -523,7 +519,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_later(
 
     provider.before = lambda call, request: None
 
-    assert batch_of(import_batch(batch_import))
+    assert batch_of(run_import(batch_import))
 
 
 def test_a_refused_key_is_reported_at_the_import_and_at_the_key(
@@ -559,10 +555,10 @@ def test_a_key_that_was_removed_meanwhile_is_reported(
     ("module", "name"),
     [
         (upload_intake, "receive_file"),
-        (import_requests, "attach_file"),
-        (enter_batch, "enter_batch"),
-        (enter_batch, "_save_batch"),
-        (import_requests, "record_batch"),
+        (start_import, "attach_file"),
+        (import_batch, "enter_batch"),
+        (import_batch, "_save_batch"),
+        (start_import, "record_batch"),
     ],
 )
 def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
@@ -582,9 +578,9 @@ def test_a_worker_that_dies_between_two_steps_leaves_nothing_twice(
     with monkeypatch.context() as dying:
         dying.setattr(module, name, dies)
         with pytest.raises(ZeroDivisionError):
-            import_batch(batch_import)
+            run_import(batch_import)
 
-    batch = batch_of(import_batch(batch_import))
+    batch = batch_of(run_import(batch_import))
 
     assert Batch.objects.get() == batch
     assert ProviderBatch.objects.count() == Upload.objects.count() == 1
@@ -612,9 +608,9 @@ def test_a_file_that_was_deleted_here_meanwhile_is_reported_and_fetched_again(
     step(batch_import)
     assert (batch_import.status, batch_import.batch) == (BatchImport.Status.FAILED, None)
     assert "was deleted here" in batch_import.trouble
-    import_requests.retry_import(batch_import)
+    start_import.retry_import(batch_import)
 
-    assert batch_of(import_batch(batch_import)).requests == 2
+    assert batch_of(run_import(batch_import)).requests == 2
 
 
 def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
@@ -629,17 +625,17 @@ def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
         "The disk broke.",
     )
 
-    import_requests.retry_import(batch_import)
+    start_import.retry_import(batch_import)
 
-    assert batch_of(import_batch(batch_import)).upload == Upload.objects.get()
+    assert batch_of(run_import(batch_import)).upload == Upload.objects.get()
 
 
 def test_only_what_failed_can_be_dismissed(begin: Callable[[str], BatchImport]) -> None:
     batch_import = begin(str(uuid.uuid4()))
 
-    assert not import_requests.dismiss(batch_import)
-    import_requests.fail_import(batch_import, "No.")
-    assert import_requests.dismiss(batch_import)
+    assert not start_import.dismiss(batch_import)
+    start_import.fail_import(batch_import, "No.")
+    assert start_import.dismiss(batch_import)
     assert not BatchImport.objects.exists()
 
 
@@ -666,10 +662,10 @@ def test_two_projects_that_ask_at_the_same_instant_do_not_both_get_it() -> None:
     keys = [make_key(each) for each in projects]
     both = threading.Barrier(2)
 
-    def ask(number: int) -> import_requests.StartedImports:
+    def ask(number: int) -> start_import.StartedImports:
         try:
             both.wait(10)
-            return import_requests.request_imports(
+            return start_import.request_imports(
                 projects[number], people[number], keys[number], [remote]
             )
         finally:

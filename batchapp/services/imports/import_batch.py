@@ -20,7 +20,7 @@ from batchapp.models import (
     Upload,
 )
 from batchapp.providers.remote_objects import RemoteBatch
-from batchapp.services.imports.import_requests import Refused
+from batchapp.services.imports.start_import import Refused
 
 # Characters that are stored of the endpoint and window that another program chose.
 ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
