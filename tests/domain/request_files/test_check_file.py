@@ -201,7 +201,9 @@ def test_a_field_named_twice_is_an_error_as_it_is_to_the_provider():
     schema = {"custom_id": "x", "url": "y", "body": [{"url": 1}], "method": "GET", "model": 1}
     nested = make_line(body=make_body(metadata=schema))
 
-    assert codes(twice) == {"repeated_key": 1}
+    shortest = b'{"url":0,' + json.dumps(make_request(), separators=(",", ":")).encode()[1:]
+
+    assert codes(twice) == codes(shortest) == {"repeated_key": 1}
     assert codes(make_line(body="url")) == {"body_not_object": 1}
     assert codes(make_line(custom_id="body", extra={}, body={})) == {
         "missing_model": 1,

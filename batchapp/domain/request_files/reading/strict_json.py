@@ -15,7 +15,7 @@ from batchapp.domain.request_files.rules.request_rules import describe_type
 KEYS = (b'"custom_id"', b'"method"', b'"url"', b'"body"')
 BODY_KEYS = (b'"model"', b'"messages"', b'"max_tokens"')
 BARE_ENVELOPE_BYTES = len(b'{"custom_id":"","method":"","url":"","body":}')
-SHORTEST_FIELD_BYTES = len(b',"url":""')
+SHORTEST_FIELD_BYTES = len(b',"url":0')
 VISIBLE_ID = re.compile(rb'"custom_id"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,64})"')
 TOO_DEEP = RequestFinding(
     "too_deep",
