@@ -172,7 +172,7 @@ class PricePage(ReadOnly, Admin):
 
 KEY_COLUMNS: list[Any] = [
     *("name", "connection", "user", "project", "last_four"),
-    *("last_used_at", "tried_at", "is_refused"),
+    *("last_used_at", "tested_at", "is_refused"),
 ]
 
 

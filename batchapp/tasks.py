@@ -94,7 +94,7 @@ def poll(pk: str) -> None:
 
 @shared_task
 def poll_key(pk: str) -> None:
-    _step(KeyPoll, pk, KeyPoll.Status.WATCHING, poll_steps.poll_running_batches_of_key)
+    _step(KeyPoll, pk, KeyPoll.Status.POLLING, poll_steps.poll_running_batches_of_key)
 
 
 @shared_task
@@ -152,7 +152,7 @@ STEPS: dict[tuple[type[LeasedRow], str], Task[[str], None]] = {
     (ProviderBatch, Status.RETRYING_IN_PLACE): retry_in_place,
     (Batch, Batch.Status.SETTLING): settle,
     **{(Batch, status): check_after_end for status in Batch.OVER},
-    (KeyPoll, KeyPoll.Status.WATCHING): poll_key,
+    (KeyPoll, KeyPoll.Status.POLLING): poll_key,
     (BatchImport, BatchImport.Status.FETCHING): import_batch,
     (BatchImport, BatchImport.Status.CHECKING): import_batch,
 }

@@ -78,7 +78,9 @@ class OrderForm(forms.Form):
         for name in ("window", "fallback"):
             windows = self.fields[name]
             if isinstance(windows, forms.ChoiceField):
-                windows.choices = [(row, row) for row in upload.project.connection.windows]
+                windows.choices = [
+                    (window, window) for window in upload.project.connection.windows
+                ]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

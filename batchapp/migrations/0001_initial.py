@@ -187,7 +187,7 @@ class Migration(migrations.Migration):
                 ("last_four", models.CharField(editable=False, max_length=4)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("tried_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("tested_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "is_refused",
                     models.BooleanField(default=False, editable=False, verbose_name="refused"),
@@ -435,6 +435,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "batches",
                 "ordering": ["-created_at"],
             },
         ),
@@ -638,7 +639,7 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("watching", "Watching")], default="watching", max_length=10
+                        choices=[("polling", "Polling")], default="polling", max_length=10
                     ),
                 ),
             ],
@@ -769,20 +770,20 @@ class Migration(migrations.Migration):
                 ("failures", models.PositiveIntegerField(default=0)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
-                    "asked_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
                     "batch",
                     models.OneToOneField(
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="batch_import",
                         to="batchapp.batch",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
@@ -953,8 +954,7 @@ class Migration(migrations.Migration):
                 (
                     "failures",
                     models.PositiveIntegerField(
-                        default=0,
-                        help_text="Calls in a row without a usable answer.",
+                        default=0, help_text="Calls in a row without a usable answer."
                     ),
                 ),
                 (
@@ -964,8 +964,7 @@ class Migration(migrations.Migration):
                 (
                     "size",
                     models.PositiveBigIntegerField(
-                        help_text="In bytes; empty until the file is split.",
-                        null=True,
+                        help_text="In bytes; empty until the file is split.", null=True
                     ),
                 ),
                 (
@@ -1045,6 +1044,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "provider batches",
                 "ordering": ["batch", "number"],
             },
         ),
@@ -1249,16 +1249,6 @@ class Migration(migrations.Migration):
                 ("used_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
-                    "asked_by",
-                    models.ForeignKey(
-                        help_text="Asked for the requests.",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
                     "created_by",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -1275,12 +1265,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "upload",
+                    "requested_by",
                     models.ForeignKey(
+                        help_text="Asked for the requests.",
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
+                        on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="batchapp.upload",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
@@ -1291,6 +1282,15 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to="batchapp.prompttemplateversion",
+                    ),
+                ),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="batchapp.upload",
                     ),
                 ),
             ],

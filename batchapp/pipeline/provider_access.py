@@ -128,7 +128,7 @@ def with_provider_for_import(
 
 def _note_contact(key: ProviderKey, provider: ProviderClient) -> None:
     ProviderKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
-    if key.is_refused or not key.tried_at:
+    if key.is_refused or not key.tested_at:
         provider_keys.record_success(key)
     is_sandbox = provider.is_sandbox
     if is_sandbox is not None and is_sandbox != key.connection.is_sandbox:

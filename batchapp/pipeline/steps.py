@@ -21,7 +21,7 @@ from batchapp.services.tables import requests_from_table
 
 def make_requests_from_table(table: SourceTable) -> DueRows:
     """Build the request file of one table; a repeated step gives the same upload."""
-    prompt_settings, user = table.prompt_settings, table.asked_by or table.created_by
+    prompt_settings, user = table.prompt_settings, table.requested_by or table.created_by
     if prompt_settings is None:
         requests_from_table.return_with_findings(table, requests_from_table.RowTotals())
         return ()
@@ -95,7 +95,7 @@ def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> Du
     with fetch_file.fetch_file(batch_import, provider) as content:
         upload = upload_intake.receive_file(
             batch_import.project,
-            batch_import.asked_by,
+            batch_import.requested_by,
             content,
             name=content.name or "requests.jsonl",
             submission=batch_import.pk,

@@ -50,7 +50,7 @@ def _measure() -> None:
         ProviderBatch.objects.update(completed=0)
         pages.tell(number)
         KeyPoll.objects.update_or_create(key_id=key_id, defaults={"next_check_at": timezone.now()})
-        key_poll = KeyPoll.objects.claim(key_id, KeyPoll.Status.WATCHING)
+        key_poll = KeyPoll.objects.claim(key_id, KeyPoll.Status.POLLING)
         assert key_poll
         asked, said = pages.asked, _said(connection)
         started = time.process_time()

@@ -31,7 +31,8 @@ PLAN = Plan(
 )
 # The log line of a step that each row does once.
 STEP = re.compile(
-    r"(Upload|ProviderBatch|Batch) (\S+): (check|prepare|submit|settle)_\w+, now (\w+)"
+    r"(Upload|ProviderBatch|Batch) (\S+): "
+    r"(check_upload|prepare_provider_batch|submit_provider_batch|settle_batch), now (\w+)"
 )
 
 
@@ -86,7 +87,7 @@ def test_two_workers_on_machines_of_their_own_split_the_work_and_one_may_be_lost
         def both_work_until_one_is_lost(customer: Customer) -> None:
             env = running.env | secrets
             with another_worker(tmp_path / "there", shared, env) as log:
-                for kind in ("submit", "settle"):
+                for kind in ("submit_provider_batch", "settle_batch"):
                     until(
                         lambda kind=kind: _has(kind, log, running), f"both to {kind}", running.tail
                     )

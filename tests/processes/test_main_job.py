@@ -171,4 +171,6 @@ def test_the_workers_log_says_what_became_of_each_step(running_portal: Portal) -
     )
 
     batch = json.loads(done.stdout)["batch"]
-    until(lambda: f"Batch {batch}: settle, now completed" in running_portal.tail(), "the step")
+    until(
+        lambda: f"Batch {batch}: settle_batch, now completed" in running_portal.tail(), "the step"
+    )

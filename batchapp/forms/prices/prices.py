@@ -186,7 +186,7 @@ class ListForm(forms.Form):
     """The connection of a price list, and the start of its prices."""
 
     connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
-    since = MomentField("Prices hold from")
+    since = MomentField("Prices valid from")
     ends_missing = forms.BooleanField(
         label="End prices in force that the list does not name", required=False
     )

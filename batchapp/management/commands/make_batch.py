@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.jsonl")
         parser.add_argument("--template", metavar="NAME", help="a prompt template of a project")
         parser.add_argument(
-            "--project", metavar="SLUG", help="of the template, if several have its name"
+            "--project", metavar="SLUG", help="of the prompt template, if several have its name"
         )
         parser.add_argument("--id-column", help="its values become the custom_ids")
         parser.add_argument("--image-column", help="its values are addresses of images")
@@ -136,10 +136,12 @@ def _template(name: str, slug: str | None) -> PromptSettings:
         rows = rows.filter(project__slug=slug)
     templates = list(rows[:20])
     if not templates:
-        raise CommandError(f"There is no template {name}{f' in {slug}' if slug else ''}.")
+        raise CommandError(f"There is no prompt template {name}{f' in {slug}' if slug else ''}.")
     if len(templates) > 1:
         slugs = ", ".join(row.project.slug for row in templates)
-        raise CommandError(f"Several projects have a template {name}. Name a --project: {slugs}.")
+        raise CommandError(
+            f"Several projects have a prompt template {name}. Name a --project: {slugs}."
+        )
     return templates[0].versions.order_by("-number")[0].prompt_settings
 
 

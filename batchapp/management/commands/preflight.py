@@ -162,7 +162,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "other_line": finding.other_line or None,
         "offset": finding.offset,
-        "ours": finding.is_portal_only,
+        "portal_only": finding.is_portal_only,
     }
 
 

@@ -101,6 +101,7 @@ class Batch(LeasedRow):
 
     class Meta:
         ordering = ["-created_at"]
+        verbose_name_plural = "batches"
         indexes = [models.Index(fields=["project", "-created_at"], name="batch_list")]
 
     def __str__(self) -> str:

@@ -85,7 +85,7 @@ class BatchImport(LeasedRow):
     project = models.ForeignKey(Project, models.CASCADE, related_name="batch_imports")
     connection = models.ForeignKey(Connection, models.PROTECT, related_name="+")
     key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="+")
-    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     remote_id = models.CharField(max_length=200)
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=10, choices=Status, default=Status.FETCHING)

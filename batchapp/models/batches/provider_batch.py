@@ -148,6 +148,7 @@ class ProviderBatch(LeasedRow):
 
     class Meta:
         ordering = ["batch", "number"]
+        verbose_name_plural = "provider batches"
         constraints = [
             models.UniqueConstraint("batch", "number", name="one_provider_batch_per_number")
         ]

@@ -63,7 +63,7 @@ class SourceTable(LeasedRow):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="tables")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    asked_by = models.ForeignKey(
+    requested_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", help_text="Asked for the requests."
     )
     name = models.CharField(max_length=255)

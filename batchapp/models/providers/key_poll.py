@@ -36,14 +36,14 @@ class KeyPoll(LeasedRow):
     """
 
     class Status(models.TextChoices):
-        WATCHING = "watching", "Watching"
+        POLLING = "polling", "Polling"
 
-    TRANSITIONS: ClassVar[dict[str, set[str]]] = {Status.WATCHING: set()}
+    TRANSITIONS: ClassVar[dict[str, set[str]]] = {Status.POLLING: set()}
 
     key = models.OneToOneField(
         ProviderKey, models.CASCADE, primary_key=True, related_name="key_poll", editable=False
     )
-    status = models.CharField(max_length=10, choices=Status, default=Status.WATCHING)
+    status = models.CharField(max_length=10, choices=Status, default=Status.POLLING)
 
     objects = KeyPollManager()
 

@@ -24,7 +24,7 @@ class ProviderKey(models.Model):
     """A key to a provider, of one person or of one project; pages show its last four characters.
 
     A removed key keeps its row, for the batches that ran on it, and loses its ciphertext.
-    ``tried_at``, ``is_refused`` and ``trouble`` are the result of the last test of the stored
+    ``tested_at``, ``is_refused`` and ``trouble`` are the result of the last test of the stored
     secret; a key that is not refused may still have trouble, such as no answer.
     """
 
@@ -42,7 +42,7 @@ class ProviderKey(models.Model):
     last_four = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+    tested_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_refused = models.BooleanField("refused", default=False, editable=False)
     trouble = models.TextField(blank=True, editable=False)
 
@@ -63,7 +63,7 @@ class ProviderKey(models.Model):
         """Encrypt ``secret`` into this row, unsaved, and clear the result of the last test."""
         self.ciphertext = seal(secret)
         self.last_four = secret[-4:]
-        self.tried_at, self.is_refused, self.trouble = None, False, ""
+        self.tested_at, self.is_refused, self.trouble = None, False, ""
 
     def secret(self) -> str:
         """Return the decrypted key, for the provider's client only.

@@ -32,7 +32,7 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
             import may not write in the project any more.
         UpstreamError: the provider gave no usable answer.
     """
-    user, connection = batch_import.asked_by, batch_import.connection
+    user, connection = batch_import.requested_by, batch_import.connection
     if not Project.objects.writable_by(user).filter(pk=batch_import.project_id).exists():
         raise Refused(
             f"{user}, who asked for this import, works in the project no more. Dismiss it, and "

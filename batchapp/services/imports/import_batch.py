@@ -50,15 +50,17 @@ def enter_batch(
     project, key, report = batch_import.project, batch_import.key, upload.report
     if batch := Batch.objects.filter(submission=batch_import.pk, project=project).first():
         return batch
-    usable = ProviderKey.objects.usable_by(batch_import.asked_by, project)
-    if report is None or not usable.filter(pk=key.pk).exists():
+    usable = ProviderKey.objects.usable_by(batch_import.requested_by, project)
+    if report is None:
+        raise Refused("The file is not ready: it is still being checked, or it has errors.")
+    if not usable.filter(pk=key.pk).exists():
         raise Refused("The provider key was removed. Import the batch with another key.")
     batch = Batch(
         project=project,
         connection=project.connection,
         key=key,
         upload=upload,
-        created_by=batch_import.asked_by,
+        created_by=batch_import.requested_by,
         submission=batch_import.pk,
         name=name,
         endpoint=remote.endpoint[:ENDPOINT_LENGTH] or report.most_used_url,

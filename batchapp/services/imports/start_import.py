@@ -161,7 +161,7 @@ def _request_import(
     project: Project, user: User, key: ProviderKey, remote_id: str
 ) -> BatchImport | None:
     """Return the import of the batch ``remote_id``; None if it is of another project, or over."""
-    fields = {"project": project, "key": key, "asked_by": user}
+    fields = {"project": project, "key": key, "requested_by": user}
     batch_import, is_new = BatchImport.objects.get_or_create(
         connection=key.connection,
         remote_id=remote_id,

@@ -9,7 +9,7 @@ from batchapp.models import Batch, Event, ProviderBatch, ProviderKey, User
 
 Status = ProviderBatch.Status
 
-PAID_STATUSES = frozenset({Status.RUNNING, Status.HARVESTING})  # to continue costs nothing more
+PAID_STATUSES = frozenset({Status.RUNNING, Status.HARVESTING})  # the provider has taken the order
 
 
 def request_cancel(batch: Batch, user: User) -> bool:

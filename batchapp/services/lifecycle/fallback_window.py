@@ -38,7 +38,7 @@ def fall_back(provider_batch: ProviderBatch) -> bool:
 
 
 def _may_be_at_provider(batch: Batch) -> Q:
-    """Return a filter for what is, is being, or may have been created at the provider."""
+    """Match provider batches that were, are being, or may have been created."""
     now = timezone.now()
     grace_start = now - batch.connection.create_grace
     is_recent = Q(create_attempted_at__gt=grace_start) | Q(leased_until__gt=now)

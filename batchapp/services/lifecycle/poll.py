@@ -11,7 +11,7 @@ from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
-HARVESTS_PER_BATCH = 20  # at most, before the end and however large the batch is
+HARVESTS_PER_BATCH = 20  # at most, before a batch has ended
 
 
 def poll(provider_batch: ProviderBatch, provider: ProviderClient) -> None:

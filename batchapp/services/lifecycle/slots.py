@@ -14,7 +14,7 @@ from batchapp.models import Connection, ProviderBatch
 
 Status = ProviderBatch.Status
 
-# Ended at the provider and to be retried in place, which nobody has asked the provider for yet.
+# Provider batches that ended, are to be retried in place, and wait for the call that asks for it.
 TO_BE_RETRIED_IN_PLACE = Q(retried_in_place_at=None) & (
     Q(status=Status.RETRYING_IN_PLACE)
     | Q(status=Status.NEEDS_ATTENTION, stopped_in_status=Status.RETRYING_IN_PLACE)
@@ -119,7 +119,7 @@ def holds_slot(connection: Connection) -> Q:
 
 
 def _at_provider(connection: Connection) -> Q:
-    """Return a filter for what is, or may be, at the provider.
+    """Match provider batches that are, or may be, at the provider.
 
     After the grace period of an unconfirmed create, a search has shown that it made no batch.
     """

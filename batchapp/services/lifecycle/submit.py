@@ -136,4 +136,6 @@ def _metadata(provider_batch: ProviderBatch) -> dict[str, str]:
     """Return the token by which we find the batch, and what people at the provider may read."""
     metadata = {TOKEN_KEY: provider_batch.token, "portal_batch": str(provider_batch.batch_id)}
     total = provider_batch.batch.provider_batches.count()
-    return metadata | ({"portal_part": f"{provider_batch.number}/{total}"} if total > 1 else {})
+    return metadata | (
+        {"portal_provider_batch": f"{provider_batch.number}/{total}"} if total > 1 else {}
+    )

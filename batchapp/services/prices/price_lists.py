@@ -101,7 +101,7 @@ def apply(
     with changing_prices(connection) as now:
         if since and since < now:
             raise NotImported(
-                "The time from which the prices hold is past. Choose now or a later time."
+                "The time from which the prices apply is past. Choose now or a later time."
             )
         difference = compare(connection, text, since or now)
         if difference.fingerprint != fingerprint:

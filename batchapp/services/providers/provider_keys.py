@@ -28,7 +28,7 @@ def store(
 def replace(key: ProviderKey, secret: str) -> None:
     """Replace the secret of ``key``; unfinished batches continue with the new secret."""
     key.set_secret(secret)
-    key.save(update_fields=["ciphertext", "last_four", "tried_at", "is_refused", "trouble"])
+    key.save(update_fields=["ciphertext", "last_four", "tested_at", "is_refused", "trouble"])
 
 
 def set_webhook_secret(key: ProviderKey, secret: str) -> None:
@@ -84,8 +84,8 @@ def record_success(key: ProviderKey) -> None:
 
 def record_trouble(key: ProviderKey, trouble: str, *, is_refused: bool) -> None:
     """Record a failure as a sentence; ``is_refused`` if the provider refused the key itself."""
-    key.tried_at, key.is_refused, key.trouble = timezone.now(), is_refused, trouble
+    key.tested_at, key.is_refused, key.trouble = timezone.now(), is_refused, trouble
     # Only if the secret is still the tested one: it may have been replaced meanwhile.
     ProviderKey.objects.filter(pk=key.pk, ciphertext=key.ciphertext).update(
-        tried_at=key.tried_at, is_refused=is_refused, trouble=trouble
+        tested_at=key.tested_at, is_refused=is_refused, trouble=trouble
     )

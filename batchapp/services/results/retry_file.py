@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 2_000
 MARK = re.compile(r"-retry(-\d+)?$")
 
 # Outcomes that can be retried. Two endings are no outcomes: their requests failed like others.
-OUTCOMES = [each.value for each in ADVICE if each not in {Ending.LASTING, Ending.UNPAID}]
+OUTCOMES = [ending.value for ending in ADVICE if ending not in {Ending.LASTING, Ending.UNPAID}]
 
 BATCH_DELETED = "The batch to be retried was deleted. Delete this entry."
 

@@ -85,7 +85,7 @@ def request_file(table: SourceTable, user: User) -> None:
     Raises:
         StaleRow: another person or worker changed the row first.
     """
-    table.move_to(SourceTable.Status.MAKING, asked_by=user, upload=None, **NO_FINDINGS)
+    table.move_to(SourceTable.Status.MAKING, requested_by=user, upload=None, **NO_FINDINGS)
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 "use strict";
 
 (() => {
-  /* A POST form is kept when it is sent, in this tab only, and given back only to the person who
-     typed it, only by way of the sign-in page. Any other page says that it arrived, or is not wanted. */
+  /* Keep the values of a POST form when it is sent, in this tab only. Fill them in again only for the
+     same person, after the sign-in page. Any other page shows that the form arrived: then forget them. */
   const KEY = "draft";
   const PRIVATE = /password|secret|token|key$/i;
 
@@ -31,7 +31,7 @@
   const typedFields = (form) => [...form.elements].filter(isTyped);
   const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
 
-  /* Which of the forms of a page: its fields and buttons, and then what its hidden fields name. */
+  /* Two functions that tell the forms of a page apart: by fields and buttons, then by hidden values. */
   const formFields = (form) => [...new Set([...form.elements]
     .filter((each) => each.name && each.type !== "hidden" && each.type !== "image")
     .map((each) => (each.matches("button") ? `${each.name}=${each.value}` : each.name)))].sort().join();
@@ -49,7 +49,7 @@
 
   const accepts = (field, value) => !field.options || [...field.options].some((each) => each.value === value);
 
-  function enterValue(field, values) { // takes the value that it enters; false if there is none for the field
+  function enterValue(field, values) { // removes the value that it enters from the list; returns false without one
     if (isTicked(field)) field.checked = values.includes(field.value);
     else if (field.multiple && field.options) for (const each of field.options) each.selected = values.includes(each.value);
     else if (!values.length) return false;
@@ -108,7 +108,7 @@
     saveDraft({ person, page: address(location.href), target: target(form), formFields: formFields(form), hiddenValues: hiddenValues(form), values: values(form) });
   }, true);
 
-  /* A secret is looked at while it is typed, and hidden again when it is sent. */
+  /* A button shows a secret while it is typed; it is hidden again when the form is sent. */
   const buttonOf = (field) => document.querySelector(`[data-show="${CSS.escape(field.id)}"]`);
   function hide(field) {
     field.type = "password";

@@ -22,7 +22,7 @@
     revealControls();
   });
 
-  /* A menu of more buttons closes when one looks elsewhere; a dialog that it opened is no elsewhere. */
+  /* The menu of more buttons closes on a click outside of it, except in a dialog. */
   document.addEventListener("click", (event) => {
     if (event.target.closest("dialog")) return;
     for (const menu of document.querySelectorAll("details.more[open]")) {
@@ -57,7 +57,7 @@
     if (isLost && opener?.id) document.getElementById(opener.id)?.focus(); // a poll may have replaced it
   }, true);
 
-  /* A link that brings nothing but an error is followed: the page says what is wrong. */
+  /* If the response to a link is an error, open its page: it says what is wrong. */
   document.addEventListener("htmx:responseError", (event) => {
     const { elt } = event.detail;
     if (elt.matches("a[href]")) location.assign(elt.href);

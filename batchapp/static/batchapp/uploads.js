@@ -224,7 +224,7 @@
     return request.status === 413 ? "It is larger than what this server lets through. Split it into smaller files." : "The portal did not take it. Load the page again, then try again.";
   }
 
-  /* Stored: to its page if it came alone, else looked at until its check is over. */
+  /* A stored file: open its page if it is the only one, else poll its check until that has ended. */
   function showStored(row, answer) {
     const link = createElement("a", "button slim", "Open");
     link.href = answer.next;
@@ -296,7 +296,7 @@
     addFiles([new File([pasted.value], hasEnding ? name : `${name}.jsonl`)], target, { now: true });
   });
 
-  /* What was dropped, wherever on the page. */
+  /* Take in what was dropped anywhere on the page. */
   document.addEventListener("portal:dropped", async (event) => {
     const { files, folders } = event.detail;
     const refuse = (text) => showError(openPanel("Uploads"), text);
@@ -313,6 +313,6 @@
     if (folders.length) showError(target, `${folders.map(clip).join(", ")}: a folder cannot be uploaded. Drop the files in it.`);
   });
 
-  /* Whoever leaves while something is sent is asked first. */
+  /* Ask before the page is left while a file is being sent. */
   addEventListener("beforeunload", (event) => { if (busy().length) event.preventDefault(); });
 })();

@@ -175,7 +175,7 @@ def _progress(request: Request, project: Project) -> dict[str, Any]:
     """Return the context with open and failed imports, and those finished since yesterday."""
     recent = Q(created_at__gte=timezone.now() - LISTED_FOR)
     rows = project.batch_imports.filter(recent | ~Q(status=BatchImport.Status.DONE))
-    shown = list(rows.select_related("batch", "upload", "key", "asked_by")[:MAX_LISTED])
+    shown = list(rows.select_related("batch", "upload", "key", "requested_by")[:MAX_LISTED])
     moving = {BatchImport.Status.FETCHING, BatchImport.Status.CHECKING}
     return project_page(request, project, "project_batch_list") | {
         "batch_imports": shown,

@@ -33,7 +33,7 @@ def key_status(key: ProviderKey) -> KeyStatus:
         return KeyStatus("Rejected", "bad", "cross", key.trouble)
     if key.trouble:
         return KeyStatus("Not certain", "warn", "alert", key.trouble)
-    if key.tried_at:
+    if key.tested_at:
         return KeyStatus("Works", "good", "check")
     return KeyStatus("Not tested", "quiet", "key")
 

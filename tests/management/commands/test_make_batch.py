@@ -201,12 +201,12 @@ class TestWithTemplates:
         self.save(slug="letters")
         asked = {"prompt": None, "model": None, "template": "Sayings"}
 
-        with pytest.raises(CommandError, match="Several projects have a template Sayings"):
+        with pytest.raises(CommandError, match="Several projects have a prompt template Sayings"):
             make(tmp_path, "text\na\n", **asked)
         path = make(tmp_path, "text\na\n", **asked, project="letters")
 
         assert len(bodies(path)) == 1
 
     def test_one_that_is_not_there_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(CommandError, match="no template Sayings in support"):
+        with pytest.raises(CommandError, match="no prompt template Sayings in support"):
             make(tmp_path, "text\na\n", template="Sayings", project="support")

@@ -75,7 +75,7 @@ def test_a_file_with_errors_ends_with_one_and_lists_them(tmp_path, capsys):
     assert told["findings"][1]["custom_id"] == "row-1"
     assert told["findings"][1]["severity"] == "error"
     assert told["findings"][1]["other_line"] == 1
-    assert told["findings"][1]["ours"] is True
+    assert told["findings"][1]["portal_only"] is True
 
 
 def test_a_model_without_a_price_has_null_for_every_amount(tmp_path, capsys):

@@ -12,11 +12,11 @@ pytestmark = pytest.mark.django_db
 
 def test_of_a_new_secret_nothing_is_known_yet() -> None:
     key = make_key(make_user())
-    key.tried_at, key.is_refused, key.trouble = timezone.now(), True, "It was refused."
+    key.tested_at, key.is_refused, key.trouble = timezone.now(), True, "It was refused."
 
     key.set_secret("sk-another-one-1234")
 
-    assert (key.tried_at, key.is_refused, key.trouble) == (None, False, "")
+    assert (key.tested_at, key.is_refused, key.trouble) == (None, False, "")
 
 
 def test_a_key_is_readable_until_its_encryption_key_is_gone(settings: LazySettings) -> None:

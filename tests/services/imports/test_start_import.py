@@ -336,7 +336,7 @@ def test_of_two_connections_that_ask_at_the_same_instant_one_gets_it(
         project=elsewhere,
         connection=elsewhere.connection,
         key=make_key(elsewhere),
-        asked_by=elsewhere.members.get(),
+        requested_by=elsewhere.members.get(),
     )
     run_import(first)
     with monkeypatch.context() as patch:  # it looked just before

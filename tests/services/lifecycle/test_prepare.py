@@ -107,7 +107,7 @@ def test_every_provider_batch_gets_its_own_lines_and_together_they_are_the_file(
     content = b"".join(batch.upload.chunks())
     assert b"".join(provider.sent[row.remote_file_id] for row in provider_batches) == content
     metadata = [provider.batches[row.remote_id]["metadata"] for row in provider_batches]
-    assert [tags["portal_part"] for tags in metadata] == ["1/3", "2/3", "3/3"]
+    assert [tags["portal_provider_batch"] for tags in metadata] == ["1/3", "2/3", "3/3"]
     assert {tags["portal_batch"] for tags in metadata} == {str(batch.pk)}
     assert [tags["portal_submission"] for tags in metadata] == [
         row.token for row in provider_batches
@@ -313,4 +313,4 @@ def test_a_provider_batch_without_a_size_is_the_whole_file(provider: Provider) -
         provider_batch.batch.upload.chunks()
     )
     (remote,) = provider.batches.values()
-    assert "portal_part" not in remote["metadata"]
+    assert "portal_provider_batch" not in remote["metadata"]

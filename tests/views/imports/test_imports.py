@@ -75,7 +75,7 @@ def test_ticked_batches_and_ids_are_brought_in_together(
     assert "3 batches are being imported." in html
     rows = project.batch_imports.all()
     assert {row.remote_id for row in rows} == {ticked, *typed}
-    assert {row.asked_by.email for row in rows} == {"ada@example.com"}
+    assert {row.requested_by.email for row in rows} == {"ada@example.com"}
     assert sorted(woken) == sorted(str(row.pk) for row in rows)
 
 

@@ -228,7 +228,7 @@ def test_a_new_key_is_tried_at_once_and_stored_whatever_comes_of_it(
 
     key = ProviderKey.objects.get()
     assert key.secret() == SECRET
-    assert key.tried_at is not None
+    assert key.tested_at is not None
     assert (key.is_refused, bool(key.trouble)) == (is_refused, status != 200)
     assert "The key is stored, encrypted." in html
     assert f"</svg> {label}</span>" in html
@@ -288,7 +288,7 @@ def test_what_was_said_of_an_old_secret_is_not_kept_of_the_new(user: User) -> No
     provider_keys.record_trouble(old, "It was refused.", is_refused=True)
 
     key = ProviderKey.objects.get()
-    assert (key.tried_at, key.is_refused, key.trouble) == (None, False, "")
+    assert (key.tested_at, key.is_refused, key.trouble) == (None, False, "")
 
 
 def test_a_key_goes_to_a_provider_that_was_chosen(browser: Client) -> None:
