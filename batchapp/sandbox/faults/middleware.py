@@ -20,8 +20,11 @@ from batchapp.sandbox.faults.switches import Rule, SwitchError, parse_key_rules
 from batchapp.sandbox.server import ServerControl, close_connection
 
 WEB_PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
-# Faults that need the whole response before any part is sent.
+# Faults that need the whole response before any part is sent. Those that change a batch change it
+# before its response arrives, so that the next call finds the change.
 BUFFERING_FAULTS = JSON_FAULTS | {
+    "reopen",
+    "late-landing",
     "lost-reply",
     "restart-after",
     "error-after",

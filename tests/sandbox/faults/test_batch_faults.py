@@ -6,7 +6,8 @@ from tests.sandbox.api_client import lines
 
 
 def test_a_batch_that_was_seen_finished_can_run_again_once(api_with):
-    api = api_with(speed=20.0, base_seconds=12.0)
+    # A request takes 2 seconds: enough to see the batch run again on a busy machine, too.
+    api = api_with(speed=20.0, base_seconds=40.0)
     api.http.post("/_sandbox/faults", json={"faults": ["reopen"]})
 
     first = api.finished(lines(4))
