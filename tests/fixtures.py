@@ -14,7 +14,7 @@ from batchapp.pipeline import provider_access
 from batchapp.services.lifecycle import prepare
 from tests.make import make_batch, make_project, make_user
 from tests.provider import Provider
-from tests.steps import make_due
+from tests.steps import advance, make_due
 
 
 @pytest.fixture
@@ -39,8 +39,7 @@ def browser(client: Client, user: User) -> Client:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the rows that a worker was told of."""
     ids: list[str] = []
-    for task in tasks.STEPS.values():
-        monkeypatch.setattr(task, "delay", ids.append)
+    monkeypatch.setattr(tasks.advance, "delay", lambda _kind, pk: ids.append(pk))
     return ids
 
 
@@ -57,7 +56,7 @@ def running(provider: Provider) -> ProviderBatch:
     """A provider batch of three requests that the provider works on."""
     provider_batch = ProviderBatch.objects.get(batch=make_batch())
     prepare.prepare(provider_batch)
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
     return make_due(provider_batch)
 
 

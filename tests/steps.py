@@ -7,7 +7,8 @@ from django.db import connection
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, ProviderBatch
+from batchapp.models import Batch, BatchImport, LeasedRow, ProviderBatch
+from batchapp.pipeline.retry_policy import PATIENCE
 
 
 class Killed(BaseException):
@@ -26,11 +27,21 @@ def make_due(provider_batch: ProviderBatch) -> ProviderBatch:
     return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
+def advance(row: LeasedRow) -> None:
+    """Do as the worker that gets the message of ``row``."""
+    tasks.advance(row.kind, str(row.pk))
+
+
+def exhaust_patience() -> None:
+    """Let the provider have refused for so long that its next refusal counts."""
+    ProviderBatch.objects.update(refused_since=timezone.now() - 2 * PATIENCE)
+    BatchImport.objects.update(refused_since=timezone.now() - 2 * PATIENCE)
+
+
 def run_step(provider_batch: ProviderBatch) -> ProviderBatch:
     """Run the step of the row once."""
     provider_batch = make_due(provider_batch)
-    if task := tasks.STEPS.get((ProviderBatch, provider_batch.status)):
-        task(str(provider_batch.pk))
+    advance(provider_batch)
     return make_due(provider_batch)
 
 
@@ -38,11 +49,11 @@ def run_steps(provider_batch: ProviderBatch) -> Batch:
     """Run steps until the batch is over or waits for a person."""
     for _ in range(20):
         provider_batch = make_due(provider_batch)
-        if (ProviderBatch, provider_batch.status) not in tasks.STEPS:
+        if provider_batch.status in ProviderBatch.OVER or provider_batch.parked_reason:
             break
         run_step(provider_batch)
     ProviderBatch.objects.start_settling()
-    tasks.settle(str(provider_batch.batch_id))
+    tasks.advance("batch", str(provider_batch.batch_id))
     return Batch.objects.get(pk=provider_batch.batch_id)
 
 

@@ -15,6 +15,7 @@ from batchapp.pipeline import provider_access
 from batchapp.providers.http import SLOW_CALL_FACTOR
 from batchapp.services.lifecycle import submit
 from tests.make import finish, make_batch, make_upload, set_state
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -23,10 +24,9 @@ Woken = list[tuple[str, str]]
 
 @pytest.fixture
 def woken(monkeypatch: pytest.MonkeyPatch) -> Woken:
-    """The messages that go out: task name and row."""
+    """The messages that go out: kind and id of a row."""
     messages: Woken = []
-    for task in tasks.STEPS.values():
-        monkeypatch.setattr(task, "delay", lambda pk, task=task: messages.append((task.name, pk)))
+    monkeypatch.setattr(tasks.advance, "delay", lambda *message: messages.append(message))
     return messages
 
 
@@ -39,8 +39,8 @@ def test_a_tick_wakes_what_is_due_and_only_once(woken: Woken) -> None:
     tasks.tick()
 
     assert sorted(woken) == [
-        ("batchapp.tasks.check", str(upload.pk)),
-        ("batchapp.tasks.prepare", str(provider_batch.pk)),
+        ("providerbatch", str(provider_batch.pk)),
+        ("upload", str(upload.pk)),
     ]
 
 
@@ -51,7 +51,7 @@ def test_a_message_that_was_lost_is_sent_again(woken: Woken) -> None:
     Upload.objects.update(next_check_at=timezone.now() - timedelta(seconds=1))
     tasks.tick()
 
-    assert woken == [("batchapp.tasks.check", str(upload.pk))] * 2
+    assert woken == [("upload", str(upload.pk))] * 2
 
 
 def test_a_tick_leaves_leased_rows_alone(woken: Woken) -> None:
@@ -70,7 +70,7 @@ def test_a_dead_workers_row_is_woken_when_its_lease_ran_out(woken: Woken) -> Non
 
     tasks.tick()
 
-    assert woken == [("batchapp.tasks.check", str(upload.pk))]
+    assert woken == [("upload", str(upload.pk))]
 
 
 def test_a_silent_provider_is_given_up_before_the_lease_is_over() -> None:
@@ -89,7 +89,7 @@ def test_a_batch_whose_last_provider_batch_ended_unnoticed_is_settled(woken: Wok
 
     batch.refresh_from_db()
     assert batch.status == Batch.Status.SETTLING
-    assert woken == [("batchapp.tasks.settle", str(batch.pk))]
+    assert woken == [("batch", str(batch.pk))]
 
 
 def test_a_finished_batch_is_not_woken(woken: Woken) -> None:
@@ -106,6 +106,6 @@ def test_a_step_wakes_the_next_one(
     provider_batch = make_batch().provider_batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
-        tasks.prepare(str(provider_batch.pk))
+        advance(provider_batch)
 
-    assert woken == [("batchapp.tasks.submit", str(provider_batch.pk))]
+    assert woken == [("providerbatch", str(provider_batch.pk))]

@@ -2,9 +2,9 @@
 
 from contextlib import suppress
 
-from batchapp.models import Batch, KeyPoll, ProviderBatch, StaleRow, UnreadableKey
-from batchapp.pipeline import provider_access, retry_policy
-from batchapp.pipeline.runner import MAX_RETRY_PAUSE, DueRows
+from batchapp.models import Batch, KeyPoll, ProviderBatch, StaleRow
+from batchapp.pipeline import retry_policy
+from batchapp.pipeline.runner import DueRows
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 from batchapp.providers.remote_objects import RemoteBatch
@@ -17,7 +17,6 @@ from batchapp.services.lifecycle import (
     retry_in_place,
 )
 from batchapp.services.lifecycle.harvest import fetch_results
-from batchapp.services.providers import circuit_breaker
 
 
 def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
@@ -36,68 +35,34 @@ def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient)
         raise
 
 
-def poll_running_batches_of_key(key_poll: KeyPoll) -> DueRows:
-    """Poll the list of one key, apply the changes, and return the changed provider batches.
-
-    After a failed round, each provider batch becomes due for a poll of its own, which records the
-    failure.
-    """
-    connection = key_poll.key.connection
-    if wait := circuit_breaker.wait_before_calling(connection):
-        key_poll.postpone(retry_policy.with_jitter(wait))
-        return None
+def poll_running_batches_of_key(key_poll: KeyPoll, provider: ProviderClient) -> DueRows:
+    """Poll the list of one key, apply the changes, and return the changed provider batches."""
     changed = []
-    try:
-        with provider_access.open_provider(key_poll.key) as provider:
-            poll_round = poll_key.poll_key(key_poll, provider)
-            for pk, remote in poll_round.changed.items():
-                if provider_batch := _apply_listed_state(pk, remote, provider):
-                    changed.append(provider_batch)
-            for provider_batch in poll_round.restarted:
-                _follow_again(provider_batch)
-            for provider_batch in poll_round.duplicated:
-                find_created_batch.cancel_duplicates(provider_batch, provider)
-    except (UnreadableKey, ProviderRejected):
-        key_poll.postpone(MAX_RETRY_PAUSE)
-    except ProviderUnavailable as exc:
-        if exc.retry_after:
-            poll_key.postpone_polling(key_poll, exc.retry_after)
-        else:
-            key_poll.postpone(retry_policy.with_jitter(connection.key_poll_timeout))
+    poll_round = poll_key.poll_key(key_poll, provider)
+    for pk, remote in poll_round.changed.items():
+        if provider_batch := _apply_listed_state(pk, remote, provider):
+            changed.append(provider_batch)
+    for provider_batch in poll_round.restarted:
+        _follow_again(provider_batch)
+    for provider_batch in poll_round.duplicated:
+        find_created_batch.cancel_duplicates(provider_batch, provider)
     return changed
 
 
-def recheck_finished(provider_batch: ProviderBatch) -> None:
+def recheck_finished(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
     """Follow a provider batch again that has not ended at the provider, or with other counts."""
-    if circuit_breaker.wait_before_calling(provider_batch.connection):
-        return
-    try:
-        with provider_access.open_provider(provider_batch.batch.key) as provider:
-            remote = provider.retrieve_batch(provider_batch.remote_id)
-    except (UnreadableKey, ProviderRejected, ProviderUnavailable):
-        return
+    remote = provider.retrieve_batch(provider_batch.remote_id)
     counts = provider_batch.completed, provider_batch.failed
-    if not remote.is_over or (remote.completed, remote.failed) != counts:
-        _follow_again(provider_batch)
+    has_changed = not remote.is_over or (remote.completed, remote.failed) != counts
+    if not has_changed or not retry_in_place.follow_again(provider_batch):
+        provider_batch.rest()
 
 
-def check_after_end(batch: Batch) -> DueRows:
-    """Look for results after the end of ``batch``; if there are none, fetch its billed cost.
-
-    A provider that rejects the request does not report such sums, and is not asked again.
-    """
-    if wait := circuit_breaker.wait_before_calling(batch.connection):
-        batch.postpone(retry_policy.with_jitter(wait))
-        return None
-    try:
-        with provider_access.open_provider(batch.key) as provider:
-            if batch.may_still_change and (followed := _find_late_results(batch, provider)):
-                return followed
-            billed_cost.fetch_billed_cost(batch, provider)
-    except (UnreadableKey, ProviderRejected):
-        billed_cost.stop_asking(batch)
-    except ProviderUnavailable:
-        billed_cost.postpone(batch)
+def check_after_end(batch: Batch, provider: ProviderClient) -> DueRows:
+    """Look for results after the end of ``batch``; if there are none, fetch its billed cost."""
+    if batch.may_still_change and (followed := _find_late_results(batch, provider)):
+        return followed
+    billed_cost.fetch_billed_cost(batch, provider)
     return None
 
 
@@ -122,7 +87,7 @@ def _apply_listed_state(
     except StaleRow:
         return None
     except ProviderRejected as exc:
-        retry_policy.handle_rejection(provider_batch, exc)
+        retry_policy.reject_provider_batch(provider_batch, exc)
     except ProviderUnavailable as exc:
         retry_policy.handle_no_answer(provider_batch, exc)
     return provider_batch

@@ -3,27 +3,33 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import wraps
+from typing import TypeVar
 
 from django.conf import settings
 from django.utils import timezone
 
-from batchapp.models import BatchImport, Connection, ProviderBatch, ProviderKey, UnreadableKey
-from batchapp.pipeline import retry_policy
-from batchapp.pipeline.runner import DueRows, stop_for_person
+from batchapp.models import (
+    Batch,
+    BatchImport,
+    Connection,
+    KeyPoll,
+    ProviderBatch,
+    ProviderKey,
+    UnreadableKey,
+)
+from batchapp.pipeline.retry_policy import Policy
+from batchapp.pipeline.runner import DueRows
 from batchapp.providers.client import ProviderClient, connect
-from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
+from batchapp.providers.errors import ProviderRejected, ProviderUnavailable
 from batchapp.providers.tariffs import management_url
-from batchapp.services.imports import fetch_file, start_import
-from batchapp.services.providers import circuit_breaker, provider_advice, provider_keys
+from batchapp.services.providers import circuit_breaker, provider_keys
+
+Row = TypeVar("Row", ProviderBatch, BatchImport, KeyPoll, Batch)
 
 # Longest silence of a provider in one call. A lease must last longer, or another worker would
 # claim the row during the call.
 CALL_TIMEOUT = min(timedelta(seconds=60), settings.LEASE * 3 / 4)
-
-UNREADABLE_KEY = (
-    "The provider key cannot be read any more: it was removed, or the portal's encryption key "
-    "changed. Enter the key again, then try again."
-)
 
 
 def provider_client(key: ProviderKey, *, timeout: timedelta | None = None) -> ProviderClient:
@@ -69,65 +75,32 @@ def open_provider(key: ProviderKey) -> Iterator[ProviderClient]:
 
 
 def with_provider(
-    step: Callable[[ProviderBatch, ProviderClient], DueRows],
-) -> Callable[[ProviderBatch], DueRows]:
-    """Give ``step`` a client, and apply the retry policy if the provider fails."""
+    step: Callable[[Row, ProviderClient], DueRows], policy: Policy[Row]
+) -> Callable[[Row], DueRows]:
+    """Give ``step`` a client for the key of its row; ``policy`` decides if the provider fails."""
 
-    def attempt(provider_batch: ProviderBatch) -> DueRows:
-        if wait := circuit_breaker.wait_before_calling(provider_batch.connection):
-            retry_policy.wait_for_provider(provider_batch, wait)
+    @wraps(step)
+    def attempt(row: Row) -> DueRows:
+        if wait := circuit_breaker.wait_before_calling(row.connection):
+            policy.wait(row, wait)
             return None
         try:
-            with open_provider(provider_batch.batch.key) as provider:
-                return step(provider_batch, provider)
+            with open_provider(row.key) as provider:
+                return step(row, provider)
         except UnreadableKey:
-            stop_for_person(provider_batch, UNREADABLE_KEY)
+            policy.unreadable_key(row)
         except ProviderRejected as exc:
-            retry_policy.handle_rejection(provider_batch, exc)
+            policy.rejected(row, exc)
         except ProviderUnavailable as exc:
-            retry_policy.handle_no_answer(provider_batch, exc)
+            policy.no_answer(row, exc)
         return None
 
-    attempt.__name__ = step.__name__
-    return attempt
-
-
-def with_provider_for_import(
-    step: Callable[[BatchImport, ProviderClient], DueRows],
-) -> Callable[[BatchImport], DueRows]:
-    """Give ``step`` a client, and postpone or fail the import if the provider fails."""
-
-    def attempt(batch_import: BatchImport) -> DueRows:
-        connection = batch_import.connection
-        if wait := circuit_breaker.wait_before_calling(connection):
-            batch_import.postpone(retry_policy.with_jitter(wait))
-            return None
-        try:
-            with open_provider(batch_import.key) as provider:
-                return step(batch_import, provider)
-        except UnreadableKey:
-            start_import.fail_import(batch_import, UNREADABLE_KEY)
-        except (start_import.Refused, fetch_file.Refused) as exc:
-            start_import.fail_import(batch_import, str(exc))
-        except ProviderRejected as exc:
-            advice = provider_advice.advice_for(exc, connection)
-            if exc.reason in KEY_REASONS:
-                provider_keys.record_trouble(batch_import.key, advice, is_refused=True)
-            start_import.fail_import(batch_import, advice)
-        except ProviderUnavailable as exc:
-            batch_import.postpone(
-                exc.retry_after or retry_policy.backoff(batch_import),
-                failures=batch_import.failures + 1,
-                trouble=f"{connection}: {exc}. Nothing is lost; the portal keeps trying.",
-            )
-        return None
-
-    attempt.__name__ = step.__name__
     return attempt
 
 
 def _note_contact(key: ProviderKey, provider: ProviderClient) -> None:
-    ProviderKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+    same_secret = ProviderKey.objects.filter(pk=key.pk, ciphertext=key.ciphertext)
+    same_secret.update(last_used_at=timezone.now())
     if key.is_refused or not key.tested_at:
         provider_keys.record_success(key)
     is_sandbox = provider.is_sandbox

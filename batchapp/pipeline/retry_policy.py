@@ -1,13 +1,17 @@
-"""Decide what happens when a provider rejects a request or does not answer."""
+"""Decide what happens to a row when its provider rejects a request or does not answer."""
 
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from django.db.models import Max
 from django.utils import timezone
 
-from batchapp.models import BatchImport, ProviderBatch
-from batchapp.pipeline.runner import MAX_RETRY_PAUSE, close_cancelled, stop_for_person
+from batchapp.models import Batch, BatchImport, KeyPoll, LeasedRow, ProviderBatch, ProviderKey
+from batchapp.pipeline.attention import close_cancelled, stop_for_person
+from batchapp.pipeline.runner import MAX_RETRY_PAUSE
 from batchapp.providers.errors import (
     KEY_REASONS,
     NoCapacity,
@@ -16,29 +20,62 @@ from batchapp.providers.errors import (
     ProviderUnavailable,
     Reason,
 )
-from batchapp.services.lifecycle import fallback_window, slots
+from batchapp.services.imports import start_import
+from batchapp.services.lifecycle import billed_cost, fallback_window, poll_key, slots
 from batchapp.services.lifecycle.find_created_batch import CREATE_SEARCH_LIMIT
 from batchapp.services.providers import provider_advice, provider_keys
 
+Row = TypeVar("Row", bound=LeasedRow)
+
 # Time without a usable answer after which a batch that must be cancelled is closed here.
 GIVE_UP_AFTER = timedelta(minutes=15)
+# Time for which a refusal that may be a passing fault of the provider is only waited out.
+PATIENCE = timedelta(minutes=20)
+
+UNREADABLE_KEY = (
+    "The provider key cannot be read any more: it was removed, or the portal's encryption key "
+    "changed. Enter the key again, then try again."
+)
 
 
-def handle_rejection(provider_batch: ProviderBatch, exc: ProviderRejected) -> None:
-    """Stop for a person, unless the rejection may be temporary.
+@dataclass(frozen=True, slots=True)
+class Policy(Generic[Row]):
+    """What happens to one kind of row, which is claimed, when its provider cannot be used.
+
+    Each function moves, postpones or parks the row. ``wait`` is called if the circuit breaker
+    allows no call now.
+    """
+
+    wait: Callable[[Row, timedelta], object]
+    unreadable_key: Callable[[Row], object]
+    rejected: Callable[[Row, ProviderRejected], object]
+    no_answer: Callable[[Row, ProviderUnavailable], object]
+
+
+def with_jitter(wait: timedelta) -> timedelta:
+    """Lengthen ``wait`` at random, so that rows that wait together do not all come at once."""
+    return wait * random.uniform(1, 1.3)  # noqa: S311  # no secret
+
+
+def backoff(row: ProviderBatch | BatchImport) -> timedelta:
+    """Return a pause that doubles with each failure, with random jitter."""
+    seconds = min(2.0 ** min(row.failures, 10), MAX_RETRY_PAUSE.total_seconds())
+    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311  # no secret
+
+
+def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) -> None:
+    """Stop for a person, unless the refusal may be passing.
 
     A provider batch that must be cancelled and is being harvested is retried as well, because its
     answers are paid.
     """
-    connection, created_at = provider_batch.connection, provider_batch.create_attempted_at
-    is_new = created_at and timezone.now() - created_at < connection.create_grace
-    if exc.reason is Reason.NOT_FOUND and provider_batch.remote_id and is_new:
-        # Reads may come from a replica that does not have the batch yet.
+    if _may_be_passing(exc, provider_batch.key) and _is_patient(provider_batch):
         _try_later(provider_batch, exc, backoff(provider_batch))
         return
+    connection = provider_batch.connection
     advice = provider_advice.advice_for(exc, connection, is_sent=bool(provider_batch.remote_id))
     if exc.reason in KEY_REASONS:
-        provider_keys.record_trouble(provider_batch.batch.key, advice, is_refused=True)
+        provider_keys.record_trouble(provider_batch.key, advice, is_refused=True)
     provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
     is_harvesting = provider_batch.status == ProviderBatch.Status.HARVESTING
     if is_harvesting and provider_batch.batch.cancel_requested_at:
@@ -55,7 +92,7 @@ def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) ->
         _try_later(provider_batch, exc, exc.retry_after or backoff(provider_batch))
 
 
-def wait_for_provider(provider_batch: ProviderBatch, wait: timedelta) -> None:
+def _wait_for_provider(provider_batch: ProviderBatch, wait: timedelta) -> None:
     """Postpone by ``wait``, because the circuit breaker allows no call now."""
     if _must_give_up(provider_batch):
         text = f"{provider_batch.connection} has not answered for a long time."
@@ -64,21 +101,25 @@ def wait_for_provider(provider_batch: ProviderBatch, wait: timedelta) -> None:
         provider_batch.postpone(with_jitter(wait))
 
 
-def with_jitter(wait: timedelta) -> timedelta:
-    """Lengthen ``wait`` at random, so that rows that wait together do not all come at once."""
-    return wait * random.uniform(1, 1.3)  # noqa: S311  # no secret
+def _may_be_passing(exc: ProviderRejected, key: ProviderKey) -> bool:
+    """Return True if waiting may help: the provider has accepted the key, or named the object.
+
+    Providers refuse good keys while their look-up of keys fails, and a replica that is behind does
+    not know new batches and files; all that we ask for was named by the provider itself.
+    """
+    if exc.reason is Reason.KEY_REFUSED:
+        return key.may_be_refused_by_mistake
+    return exc.reason is Reason.NOT_FOUND
 
 
-def backoff(row: ProviderBatch | BatchImport) -> timedelta:
-    """Return a pause that doubles with each failure, with random jitter."""
-    seconds = min(2.0 ** min(row.failures, 10), MAX_RETRY_PAUSE.total_seconds())
-    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311  # no secret
+def _is_patient(row: ProviderBatch | BatchImport) -> bool:
+    return row.refused_since is None or timezone.now() - row.refused_since < PATIENCE
 
 
 def _handle_no_capacity(provider_batch: ProviderBatch, exc: NoCapacity) -> None:
     """Use the fallback window if the order has one; otherwise try again later."""
     if fallback_window.fall_back(provider_batch):
-        provider_batch.postpone(timedelta(), failures=0, trouble="")
+        provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
     else:
         wait = with_jitter(exc.retry_after) if exc.retry_after else backoff(provider_batch)
         slots.release_slot(provider_batch, wait, exc.message)
@@ -89,13 +130,21 @@ def _try_later(provider_batch: ProviderBatch, exc: ProviderError, wait: timedelt
     if _must_give_up(provider_batch):
         close_cancelled(provider_batch, trouble)
         return
+    now = timezone.now()
+    refused_since = None
+    if isinstance(exc, ProviderRejected):
+        refused_since = provider_batch.refused_since or now
     trouble += " Nothing is lost; the portal keeps trying."
     if provider_batch.batch.cancel_requested_at:
         minutes = _give_up_after(provider_batch) // timedelta(minutes=1)
         trouble += f" If no answer comes for {minutes} minutes, the batch is closed here."
-    elif timezone.now() - _last_answered_at(provider_batch) > GIVE_UP_AFTER:
+    elif refused_since:
+        minutes = max(1, (refused_since + PATIENCE - now) // timedelta(minutes=1))
+        trouble += f" If this has not passed in {minutes} minutes, it asks you what to do."
+    elif now - _last_answered_at(provider_batch) > GIVE_UP_AFTER:
         trouble += " If it stays like this: Cancel to close it here."
-    provider_batch.postpone(wait, failures=provider_batch.failures + 1, trouble=trouble)
+    failures = provider_batch.failures + 1
+    provider_batch.postpone(wait, failures=failures, refused_since=refused_since, trouble=trouble)
 
 
 def _must_give_up(provider_batch: ProviderBatch) -> bool:
@@ -117,3 +166,83 @@ def _last_answered_at(provider_batch: ProviderBatch) -> datetime:
     attempts = [provider_batch.create_attempted_at, provider_batch.retried_in_place_at]
     times = [time for time in (provider_batch.polled_at, fetched_at, *attempts) if time]
     return max(times, default=provider_batch.batch.created_at)
+
+
+def _reject_import(batch_import: BatchImport, exc: ProviderRejected) -> None:
+    """Fail the import, unless the refusal may be passing."""
+    connection = batch_import.connection
+    if _may_be_passing(exc, batch_import.key) and _is_patient(batch_import):
+        since = batch_import.refused_since or timezone.now()
+        _try_import_later(batch_import, exc, backoff(batch_import), refused_since=since)
+        return
+    advice = provider_advice.advice_for(exc, connection)
+    if exc.reason in KEY_REASONS:
+        provider_keys.record_trouble(batch_import.key, advice, is_refused=True)
+    start_import.fail_import(batch_import, advice)
+
+
+def _try_import_later(
+    batch_import: BatchImport,
+    exc: ProviderError,
+    wait: timedelta,
+    *,
+    refused_since: datetime | None = None,
+) -> None:
+    batch_import.postpone(
+        wait,
+        failures=batch_import.failures + 1,
+        refused_since=refused_since,
+        trouble=f"{batch_import.connection}: {exc}. Nothing is lost; the portal keeps trying.",
+    )
+
+
+def _pause_polling(key_poll: KeyPoll, exc: ProviderUnavailable) -> None:
+    """Poll again later. Each provider batch is due for a poll of its own, which records this."""
+    if exc.retry_after:
+        poll_key.postpone_polling(key_poll, exc.retry_after)
+    else:
+        key_poll.postpone(with_jitter(key_poll.connection.key_poll_timeout))
+
+
+def _reject_after_end(batch: Batch, exc: ProviderRejected) -> None:
+    """Ask again later if the refusal may be passing; otherwise this provider reports no sums."""
+    is_passing = _may_be_passing(exc, batch.key)
+    ended_at = batch.finished_at or timezone.now()
+    if is_passing and (exc.reason is Reason.KEY_REFUSED or timezone.now() - ended_at < PATIENCE):
+        billed_cost.postpone(batch)
+    else:
+        billed_cost.stop_asking(batch)
+
+
+def _rest(provider_batch: ProviderBatch, *_: object) -> None:
+    """Leave a provider batch that is over as it was."""
+    provider_batch.rest()
+
+
+PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
+    wait=_wait_for_provider,
+    unreadable_key=lambda row: stop_for_person(row, UNREADABLE_KEY),
+    rejected=reject_provider_batch,
+    no_answer=handle_no_answer,
+)
+ENDED_PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
+    wait=_rest, unreadable_key=_rest, rejected=_rest, no_answer=_rest
+)
+BATCH_IMPORT: Policy[BatchImport] = Policy(
+    wait=lambda row, wait: row.postpone(with_jitter(wait)),
+    unreadable_key=lambda row: start_import.fail_import(row, UNREADABLE_KEY),
+    rejected=_reject_import,
+    no_answer=lambda row, exc: _try_import_later(row, exc, exc.retry_after or backoff(row)),
+)
+KEY_POLL: Policy[KeyPoll] = Policy(
+    wait=lambda row, wait: row.postpone(with_jitter(wait)),
+    unreadable_key=lambda row: row.postpone(MAX_RETRY_PAUSE),
+    rejected=lambda row, exc: row.postpone(MAX_RETRY_PAUSE),
+    no_answer=_pause_polling,
+)
+ENDED_BATCH: Policy[Batch] = Policy(
+    wait=lambda row, wait: row.postpone(with_jitter(wait)),
+    unreadable_key=billed_cost.stop_asking,
+    rejected=_reject_after_end,
+    no_answer=lambda row, exc: billed_cost.postpone(row),
+)

@@ -3,20 +3,30 @@
 Each step returns the other rows that it has made due.
 """
 
-from collections.abc import Callable
+from datetime import timedelta
 
 from django.db import transaction
 
-from batchapp.models import Batch, BatchImport, LeasedRow, ProviderBatch, SourceTable, Upload
-from batchapp.pipeline import provider_access
-from batchapp.pipeline.runner import DueRows
+from batchapp.models import (
+    Batch,
+    BatchImport,
+    Event,
+    LeasedRow,
+    ProviderBatch,
+    SourceTable,
+    Upload,
+)
+from batchapp.pipeline.attention import stop_for_person
+from batchapp.pipeline.runner import MAX_RETRY_PAUSE, DueRows
 from batchapp.providers.client import ProviderClient
 from batchapp.services.files import correct_file, upload_intake
 from batchapp.services.imports import fetch_file, import_batch, start_import
-from batchapp.services.lifecycle import prepare, retry_in_place, settle, slots, submit
+from batchapp.services.lifecycle import prepare, settle, slots
 from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.results import merge, retry_file
 from batchapp.services.tables import requests_from_table
+
+BROKE_OFF = "broke off several times. Try again; if it happens again, the portal's log says why."
 
 
 def make_requests_from_table(table: SourceTable) -> DueRows:
@@ -52,28 +62,45 @@ def prepare_provider_batch(provider_batch: ProviderBatch) -> DueRows:
     return created
 
 
-def submit_provider_batch(provider_batch: ProviderBatch) -> DueRows:
-    """Submit the provider batch, or let it wait for a slot."""
-    return _with_slot(provider_batch, submit.submit)
+def stop_unsent(provider_batch: ProviderBatch) -> DueRows:
+    """Cancel or pause a provider batch here if that was requested and nothing runs elsewhere."""
+    if provider_batch.can_cancel_locally:
+        # A provider batch that was to be retried in place has ended before, and stays done.
+        status = ProviderBatch.Status
+        is_done = provider_batch.ended_at is not None
+        provider_batch.move_to(
+            status.DONE if is_done else status.CANCELLED, **ProviderBatch.NO_PROBLEM
+        )
+        return ()
+    if provider_batch.can_pause_locally:
+        if not provider_batch.pause():  # the batch was resumed: start again with its new state
+            provider_batch.postpone(timedelta())
+        return ()
+    return None
 
 
-def retry_in_place_at_provider(provider_batch: ProviderBatch) -> DueRows:
-    """Retry the unanswered requests in place, which needs a slot like a new provider batch."""
-    return _with_slot(provider_batch, retry_in_place.retry_in_place)
+def stop_unsent_or_wait_for_slot(provider_batch: ProviderBatch) -> DueRows:
+    """Do as ``stop_unsent``; otherwise let the provider batch wait if it has no slot."""
+    if (due_rows := stop_unsent(provider_batch)) is not None or slots.has_slot(provider_batch):
+        return due_rows
+    assigned = slots.assign_free_slots(provider_batch.connection)
+    if slots.has_slot(provider_batch):
+        return None
+    slots.wait_for_slot(provider_batch)
+    return assigned
 
 
-def _with_slot(
-    provider_batch: ProviderBatch, step: Callable[[ProviderBatch, ProviderClient], DueRows]
-) -> DueRows:
-    others: list[ProviderBatch] = []
-    if not slots.has_slot(provider_batch):
-        assigned = slots.assign_free_slots(provider_batch.connection)
-        others = [other for other in assigned if other.pk != provider_batch.pk]
-        if not slots.has_slot(provider_batch):
-            slots.wait_for_slot(provider_batch)
-            return others
-    provider_access.with_provider(step)(provider_batch)
-    return others
+def settle_or_assign_slot(provider_batch: ProviderBatch) -> list[LeasedRow]:
+    """Settle the batch after its last provider batch; give a slot that was left to another one."""
+    due_rows: list[LeasedRow] = []
+    is_over = provider_batch.status in ProviderBatch.OVER
+    if is_over:
+        ProviderBatch.objects.start_settling(pk=provider_batch.batch_id)
+        due_rows.append(Batch.objects.get(pk=provider_batch.batch_id))
+    has_slots = provider_batch.connection.max_active is not None
+    if has_slots and (is_over or provider_batch.parked_reason):
+        due_rows += slots.assign_free_slots(provider_batch.connection)
+    return due_rows
 
 
 def settle_batch(batch: Batch) -> None:
@@ -82,49 +109,73 @@ def settle_batch(batch: Batch) -> None:
     settle.settle(batch)
 
 
-def assign_left_slot(moved: LeasedRow) -> DueRows:
-    """Assign the slot of a provider batch that has stopped or ended to another one."""
-    if not isinstance(moved, (Batch, ProviderBatch)) or moved.connection.max_active is None:
-        return ()
-    has_stopped = isinstance(moved, Batch) or moved.status in ProviderBatch.STOPPED
-    return slots.assign_free_slots(moved.connection) if has_stopped else ()
-
-
 def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
     """Fetch the file of an imported batch; the same bytes give the same upload."""
-    with fetch_file.fetch_file(batch_import, provider) as content:
-        upload = upload_intake.receive_file(
-            batch_import.project,
-            batch_import.requested_by,
-            content,
-            name=content.name or "requests.jsonl",
-            submission=batch_import.pk,
-        )
+    try:
+        with fetch_file.fetch_file(batch_import, provider) as content:
+            upload = upload_intake.receive_file(
+                batch_import.project,
+                batch_import.requested_by,
+                content,
+                name=content.name or "requests.jsonl",
+                submission=batch_import.pk,
+            )
+    except fetch_file.Refused as exc:
+        start_import.fail_import(batch_import, str(exc))
+        return ()
     if upload.status == Upload.Status.FAILED:
         upload_intake.check_again(upload)
     start_import.attach_file(batch_import, upload)
     return [upload]
 
 
-def enter_import_batch(batch_import: BatchImport) -> DueRows:
-    """Enter an imported batch as soon as its file is checked."""
-    if start_import.is_being_checked(batch_import):
-        batch_import.postpone(start_import.CHECK_POLL_INTERVAL)
+def wait_for_check(batch_import: BatchImport) -> DueRows:
+    """Postpone an import whose file is still being checked."""
+    if not start_import.is_being_checked(batch_import):
+        return None
+    batch_import.postpone(start_import.CHECK_POLL_INTERVAL)
+    return ()
+
+
+def enter_import_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
+    """Write the imported batch and the end of its import, or neither."""
+    try:
+        upload = start_import.get_checked_upload(batch_import)
+        remote = fetch_file.retrieve_remote_batch(batch_import, provider)
+        with transaction.atomic():
+            batch = import_batch.enter_batch(
+                batch_import,
+                upload,
+                remote,
+                name=place_order.default_name(upload),
+                model_costs_at=price_quotes.model_costs_at,
+            )
+            start_import.record_batch(batch_import, batch)
+    except (start_import.Refused, fetch_file.Refused) as exc:
+        start_import.fail_import(batch_import, str(exc))
         return ()
-    return provider_access.with_provider_for_import(_enter_batch)(batch_import)
-
-
-def _enter_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
-    """Write the batch and the end of its import, or neither."""
-    upload = start_import.get_checked_upload(batch_import)
-    remote = fetch_file.retrieve_remote_batch(batch_import, provider)
-    with transaction.atomic():
-        batch = import_batch.enter_batch(
-            batch_import,
-            upload,
-            remote,
-            name=place_order.default_name(upload),
-            model_costs_at=price_quotes.model_costs_at,
-        )
-        start_import.record_batch(batch_import, batch)
     return list(batch.provider_batches.all())
+
+
+def give_up_upload(upload: Upload) -> None:
+    upload.move_to(Upload.Status.FAILED, error=f"The check {BROKE_OFF}")
+
+
+def give_up_provider_batch(provider_batch: ProviderBatch) -> None:
+    stop_for_person(provider_batch, f"This step {BROKE_OFF}")
+
+
+def give_up_import(batch_import: BatchImport) -> None:
+    start_import.fail_import(batch_import, f"The import {BROKE_OFF}")
+
+
+def postpone_row(row: LeasedRow) -> None:
+    row.postpone(MAX_RETRY_PAUSE)
+
+
+def postpone_settling(batch: Batch) -> None:
+    """Keep trying, since nobody else can add up the batch, and say so once."""
+    batch.postpone(MAX_RETRY_PAUSE)
+    text = "Adding up broke off several times. The portal keeps trying; its log says why."
+    if not batch.events.filter(text=text).exists():
+        Event.objects.create(batch=batch, text=text)

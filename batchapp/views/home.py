@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Project, ProviderBatch
-from batchapp.presenters.batches.batch_status import ATTENTION
+from batchapp.pipeline.states import ATTENTION
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.presenters.first_steps import first_steps
 from batchapp.services.reports import cost_report

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_safe
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
-from batchapp.presenters.batches import batch_cost, batch_status
+from batchapp.pipeline.states import BATCH_STATES
+from batchapp.presenters.batches import batch_cost
 from batchapp.presenters.batches.batch_cost import Cost
 from batchapp.presenters.batches.batch_summary import Progress
-from batchapp.templatetags.statuses import Status
 
 COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
@@ -58,7 +58,7 @@ def styleguide(request: Request) -> HttpResponse:
     context = {
         "colours": COLOURS,
         "icons": list(icons.DRAWINGS),
-        "statuses": [row for row in vars(batch_status).values() if isinstance(row, Status)],
+        "statuses": BATCH_STATES,
         "outcomes": list(Outcome),
         "progress": PROGRESS,
         "costs": COSTS,

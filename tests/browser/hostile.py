@@ -69,8 +69,8 @@ def _project(kind: str, name: str, person: User) -> dict[str, str]:
     stuck = make.make_batch(project, colleague, upload=small, key=key, name=name)
     make.set_state(
         stuck,
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.WAITING,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
         trouble=5 * name,
         remote_id=(2 * name)[:200],
         remote_file_id=(2 * name)[:200],

@@ -218,8 +218,8 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
     Batch.objects.filter(pk=batches["cancelling"].pk).update(cancel_requested_at=now)
     make.set_state(
         batches["paused"],
-        status=ProviderBatch.Status.PAUSED,
-        stopped_in_status=ProviderBatch.Status.RUNNING,
+        parked_reason=ProviderBatch.Parked.PAUSED,
+        status=ProviderBatch.Status.HARVESTING,
         remote_id="batch-of-paused",
         remote_status="cancelled",
         completed=90,
@@ -229,8 +229,8 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
     Batch.objects.filter(pk=batches["paused"].pk).update(pause_requested_at=now)
     make.set_state(
         batches["stuck"],
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.WAITING,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
         trouble=TROUBLE,
         next_check_at=None,
     )

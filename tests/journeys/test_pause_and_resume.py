@@ -71,7 +71,8 @@ def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
 ) -> None:
     assert controls.request_pause(provider_batch.batch, provider_batch.batch.created_by)
     provider_batch = until(
-        provider_batch, lambda provider_batch: provider_batch.status == ProviderBatch.Status.PAUSED
+        provider_batch,
+        lambda provider_batch: provider_batch.parked_reason == ProviderBatch.Parked.PAUSED,
     )
     before = custom_ids(provider_batch.batch)
     assert 0 < before.total() < REQUESTS

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
@@ -22,6 +21,7 @@ from tests.make import (
     request_file,
 )
 from tests.sandbox.processes import sandbox_thread
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -47,9 +47,9 @@ def work_to_the_end(batch: Batch) -> Batch:
         )
         for provider_batch in batch.provider_batches.exclude(next_check_at=None):
             ProviderBatch.objects.filter(pk=provider_batch.pk).update(next_check_at=timezone.now())
-            tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
+            advance(provider_batch)
         time.sleep(0.02)
-    tasks.settle(str(batch.pk))
+    advance(batch)
     return Batch.objects.get(pk=batch.pk)
 
 

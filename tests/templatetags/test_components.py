@@ -92,7 +92,9 @@ def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_l
         set_number(
             batch, number, status=ProviderBatch.Status.WAITING, trouble=f"Queued: {place} before."
         )
-    set_number(batch, 3, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble="Add credits.")
+    set_number(
+        batch, 3, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, trouble="Add credits."
+    )
 
     html = browser.get(batch.get_absolute_url()).content.decode()
 

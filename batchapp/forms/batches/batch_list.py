@@ -1,9 +1,10 @@
 """The filters of a list of batches."""
 
 import itertools
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from string import hexdigits
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django import forms
@@ -14,11 +15,23 @@ from django.utils import timezone
 from batchapp.forms.date_range import DaysForm
 from batchapp.models import Batch, Project, ProviderBatch
 
-NEEDS_ATTENTION = "needs_attention"
-WITH_ERRORS = "with_errors"
+ACTIVE = "active"
 LATE = "late"
-HAS_ERRORS = Q(failed__gt=0) | Q(missing__gt=0)
+STATUSES = [("", "Any status"), (ACTIVE, "Under way"), (LATE, "Late")]
 MIN_ID_LENGTH = 8  # characters; shorter words are not searched as the beginning of an id
+
+
+class State(Protocol):
+    """A state of a batch, with the condition for its batches."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def condition(self) -> Q: ...
 
 
 class Switch(forms.CheckboxInput):
@@ -45,27 +58,21 @@ class BatchFilterForm(DaysForm):
         required=False,
         error_messages={"invalid_choice": "There is no such project. Choose another."},
     )
-    status = forms.ChoiceField(
-        required=False,
-        choices=[
-            ("", "Any status"),
-            ("active", "Under way"),
-            (NEEDS_ATTENTION, "Needs attention"),
-            (LATE, "Late"),
-            (Batch.Status.COMPLETED, "Completed"),
-            (WITH_ERRORS, "Completed with errors"),
-            (Batch.Status.FAILED, "Failed"),
-            (Batch.Status.CANCELLED, "Cancelled"),
-        ],
-    )
+    status = forms.ChoiceField(required=False)
     window = forms.ChoiceField(required=False)
     active_first = forms.BooleanField(required=False, widget=Switch)
 
     field_order = ["q", "status", "project", "window", "first", "last", "active_first"]
 
-    def __init__(self, *args: Any, projects: list[Project], **kwargs: Any) -> None:
-        """Offer ``projects``, each with its connection, and their windows."""
+    def __init__(
+        self, *args: Any, projects: list[Project], states: Sequence[State], **kwargs: Any
+    ) -> None:
+        """Offer ``projects``, each with its connection, their windows, and ``states``."""
         super().__init__(*args, **kwargs)
+        self._conditions = {state.code: state.condition for state in states}
+        status = self.fields["status"]
+        if isinstance(status, forms.ChoiceField):
+            status.choices = [*STATUSES, *((state.code, state.label) for state in states)]
         project, window = self.fields["project"], self.fields["window"]
         offered = (project.connection.windows for project in projects)
         names = dict.fromkeys(itertools.chain.from_iterable(offered))
@@ -99,7 +106,18 @@ class BatchFilterForm(DaysForm):
             batches = batches.filter(created_at__lt=_midnight(last + timedelta(days=1)))
         if text := cleaned["q"]:
             batches = batches.filter(_mentions(text))
-        return _in_status(batches, cleaned["status"])
+        return self._in_status(batches, cleaned["status"])
+
+    def _in_status(self, batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
+        """Filter by a state as pages name it, which says more than the status of the row."""
+        if status == ACTIVE:
+            return batches.exclude(status__in=Batch.OVER)
+        if status == LATE:
+            late = ProviderBatch.objects.filter(
+                batch=OuterRef("pk"), expires_at__lt=Coalesce("ended_at", timezone.now())
+            )
+            return batches.filter(Exists(late))
+        return batches.filter(self._conditions[status]) if status else batches
 
 
 def _midnight(day: date) -> datetime:
@@ -122,21 +140,3 @@ def _id_begins(text: str) -> Q:
     if not 0 < len(digits) <= 32 or not set(digits) <= set(hexdigits):
         return Q(pk__in=[])
     return Q(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
-
-
-def _in_status(batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
-    """Filter by a status as pages name it, which says more than the status of the row."""
-    provider_batches = ProviderBatch.objects.filter(batch=OuterRef("pk"))
-    if status == "active":
-        return batches.exclude(status__in=Batch.OVER)
-    if status == NEEDS_ATTENTION:
-        stuck = Exists(provider_batches.needing_attention())
-        return batches.exclude(status__in=Batch.OVER).filter(stuck)
-    if status == LATE:
-        ended = Coalesce("ended_at", timezone.now())
-        return batches.filter(Exists(provider_batches.filter(expires_at__lt=ended)))
-    if status == WITH_ERRORS:
-        return batches.filter(HAS_ERRORS, status=Batch.Status.COMPLETED)
-    if status == Batch.Status.COMPLETED:
-        return batches.filter(failed=0, missing=0, status=status)
-    return batches.filter(status=status) if status else batches

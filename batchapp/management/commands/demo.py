@@ -163,7 +163,7 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
 def _refresh(provider_batch: ProviderBatch) -> None:
     provider_batch.refresh_from_db()
-    if provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION:
+    if provider_batch.parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION:
         raise UnexpectedPage(provider_batch.trouble)
 
 

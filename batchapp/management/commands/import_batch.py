@@ -57,14 +57,10 @@ class Command(BaseCommand):
         """Run each step of the import here, unless a worker is faster, until it ends."""
         shown_trouble = ""
         while batch_import.next_check_at:
-            if (
-                batch_import.status == BatchImport.Status.CHECKING
-                and start_import.is_being_checked(batch_import)
-            ):
-                tasks.check(str(batch_import.upload_id))
+            if batch_import.upload and start_import.is_being_checked(batch_import):
+                tasks.run(batch_import.upload)
             previous = batch_import.status
-            tasks.import_batch(str(batch_import.pk))
-            batch_import.refresh_from_db()
+            tasks.run(batch_import)
             if batch_import.trouble not in {"", shown_trouble}:
                 shown_trouble = batch_import.trouble
                 self.stderr.write(f"{batch_import.remote_id}: {shown_trouble}")

@@ -17,6 +17,7 @@ from django.urls import reverse
 from batchapp import tasks
 from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import Batch, Project, ProviderBatch, ResultChunk, Upload, User
+from batchapp.pipeline.states import state_of
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.results import browse
@@ -96,6 +97,7 @@ class Command(BaseCommand):
         facts = {
             "batch": str(batch.pk),
             "status": _status(batch),
+            "state": state_of(batch, list(batch.provider_batches.all())).code,
             "requests": batch.requests,
             "succeeded": batch.succeeded,
             "failed": batch.failed,
@@ -116,13 +118,15 @@ class Command(BaseCommand):
 
 
 def _needs_attention(provider_batches: list[ProviderBatch]) -> bool:
-    return any(row.status == ProviderBatch.Status.NEEDS_ATTENTION for row in provider_batches)
+    return any(
+        row.parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION for row in provider_batches
+    )
 
 
 def _progress_text(row: ProviderBatch) -> str:
     trouble = f" ({row.trouble})" if row.trouble else ""
     ended = row.completed + row.failed
-    return f"{row.get_status_display().lower()}: {ended:,} of {row.total:,}{trouble}"
+    return f"{row.status_label.lower()}: {ended:,} of {row.total:,}{trouble}"
 
 
 def _upload(project: Project, user: User, path: Path) -> Upload:
@@ -199,7 +203,7 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
 
 def _status(batch: Batch) -> str:
     waits = batch.provider_batches.needing_attention().exists()
-    return str(ProviderBatch.Status.NEEDS_ATTENTION if waits else batch.status)
+    return str(ProviderBatch.Parked.NEEDS_ATTENTION if waits else batch.status)
 
 
 def _problem_text(batch: Batch) -> str:

@@ -19,6 +19,11 @@ from batchapp.models.providers.provider_key import ProviderKey
 FOLLOW_UP_PERIOD = timedelta(minutes=15)  # time after its end in which a batch may still change
 
 
+def must_send_pause(requested_at: datetime | None, sent_at: datetime | None) -> bool:
+    """Return True if a pause was requested since ``sent_at``, the last confirmed stop."""
+    return requested_at is not None and (sent_at is None or sent_at <= requested_at)
+
+
 class BatchQuerySet(LeasedRowQuerySet["Batch"]):
     def visible_to(self, user: AnyUser) -> Self:
         """Return the batches that ``user`` may see; views use no other way to reach a batch."""
@@ -55,6 +60,8 @@ class Batch(LeasedRow):
         Status.CANCELLED: {Status.RUNNING},
     }
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = OVER
+    # The pauses before the billed cost is asked for grow to a day, and once more.
+    LONGEST_DELAYS: ClassVar[dict[str, timedelta]] = dict.fromkeys(OVER, timedelta(days=3))
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.PROTECT, related_name="batches")
@@ -125,10 +132,7 @@ class Batch(LeasedRow):
 
     def needs_pause_sent(self, sent_at: datetime | None) -> bool:
         """Return True if a pause was requested since ``sent_at``, the last confirmed stop."""
-        requested_at = self.pause_requested_at
-        if requested_at is None or self.cancel_requested_at:
-            return False
-        return sent_at is None or sent_at <= requested_at
+        return not self.cancel_requested_at and must_send_pause(self.pause_requested_at, sent_at)
 
     @property
     def may_still_change(self) -> bool:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 
@@ -80,6 +80,7 @@ class BatchImport(LeasedRow):
         Status.FAILED: {Status.FETCHING},
     }
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = {Status.FAILED}
+    NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "trouble": ""}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="batch_imports")
@@ -93,6 +94,7 @@ class BatchImport(LeasedRow):
     batch = models.OneToOneField(Batch, models.SET_NULL, null=True, related_name="batch_import")
     trouble = models.TextField(blank=True)
     failures = models.PositiveIntegerField(default=0)
+    refused_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = BatchImportManager()

@@ -2,15 +2,16 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from batchapp.models.batches.batch import Batch
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.providers.connection import Connection
+from batchapp.models.providers.provider_key import ProviderKey
 
 # The metadata entry in which a batch at the provider carries the token of its provider batch.
 TOKEN_KEY = "portal_submission"  # noqa: S105  # no secret
@@ -24,9 +25,26 @@ def provider_batch_id_of(token: str) -> uuid.UUID | None:
         return None
 
 
+def maybe_at_provider(connection: Connection) -> Q:
+    """Match provider batches that have, or may have, a batch at the provider.
+
+    After the grace period of an unconfirmed create, a search has shown that it made no batch.
+    """
+    since = timezone.now() - connection.create_grace
+    return ~Q(remote_id="") | Q(create_attempted_at__gt=since)
+
+
 class ProviderBatchQuerySet(LeasedRowQuerySet["ProviderBatch"]):
+    def active(self, *statuses: str) -> Self:
+        """Return the rows in one of ``statuses`` that are not parked."""
+        return self.filter(status__in=statuses, parked_reason="")
+
     def needing_attention(self) -> Self:
-        return self.filter(status=ProviderBatch.Status.NEEDS_ATTENTION)
+        return self.filter(parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+
+    def _free(self, now: datetime) -> Q:
+        """Match the rows without a valid lease; no worker takes a parked row."""
+        return super()._free(now) & Q(parked_reason="")
 
     def start_settling(self, **filters: object) -> int:
         """Move running batches whose provider batches are all over to settling; count them.
@@ -63,45 +81,56 @@ class ProviderBatch(LeasedRow):
         WAITING = "waiting", "Waiting to submit"
         RUNNING = "running", "Running at the provider"
         HARVESTING = "harvesting", "Fetching results"
-        PAUSED = "paused", "Paused"
         RETRYING_IN_PLACE = "retrying_in_place", "Being retried in place"
-        NEEDS_ATTENTION = "needs_attention", "Needs attention"
         DONE = "done", "Done"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Parked(models.TextChoices):
+        """Why no worker moves the row, although it is not over: it keeps its status meanwhile."""
+
+        PAUSED = "paused", "Paused"
+        NEEDS_ATTENTION = "needs_attention", "Needs attention"
+
+    AT_PROVIDER: ClassVar[set[str]] = {Status.RUNNING, Status.HARVESTING}  # and to be paid
     OVER: ClassVar[set[str]] = {Status.DONE, Status.CANCELLED}
     INCOMPLETE_ENDS: ClassVar[set[str]] = {"cancelled", "expired"}  # of ``remote_status``
-    STOPPED: ClassVar[set[str]] = {Status.NEEDS_ATTENTION, Status.PAUSED}
-    WAITS_FOR_PEOPLE: ClassVar[set[str]] = STOPPED | OVER
-    RESUMABLE: ClassVar[set[str]] = {
-        *(Status.PREPARING, Status.WAITING, Status.RUNNING, Status.RETRYING_IN_PLACE)
-    }
-    EXITS: ClassVar[set[str]] = {Status.CANCELLED, Status.NEEDS_ATTENTION}
+    WAITS_FOR_PEOPLE: ClassVar[set[str]] = OVER
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
-        Status.PREPARING: {Status.WAITING, Status.RUNNING, Status.PAUSED} | EXITS,
-        Status.WAITING: {Status.RUNNING, Status.PAUSED} | EXITS,
-        Status.RUNNING: {Status.HARVESTING, Status.PAUSED} | EXITS,
-        Status.HARVESTING: {Status.RUNNING, Status.DONE, Status.PAUSED, Status.RETRYING_IN_PLACE}
-        | EXITS,
-        Status.RETRYING_IN_PLACE: {Status.RUNNING, Status.PAUSED, Status.DONE} | EXITS,
-        Status.PAUSED: RESUMABLE | {Status.CANCELLED},
-        Status.NEEDS_ATTENTION: RESUMABLE | {Status.HARVESTING, Status.CANCELLED},
+        Status.PREPARING: {Status.WAITING, Status.RUNNING, Status.CANCELLED},
+        Status.WAITING: {Status.RUNNING, Status.CANCELLED},
+        Status.RUNNING: {Status.HARVESTING, Status.CANCELLED},
+        Status.HARVESTING: {
+            *(Status.RUNNING, Status.DONE, Status.RETRYING_IN_PLACE, Status.CANCELLED)
+        },
+        Status.RETRYING_IN_PLACE: {Status.RUNNING, Status.DONE, Status.CANCELLED},
         Status.DONE: {Status.RETRYING_IN_PLACE, Status.RUNNING},
         Status.CANCELLED: {Status.RETRYING_IN_PLACE, Status.RUNNING},
     }
+    # What is written when the provider has given a usable answer.
+    NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "trouble": ""}
+    STATE_FIELDS: ClassVar[tuple[str, ...]] = (*LeasedRow.STATE_FIELDS, "parked_reason")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="provider_batches")
     number = models.PositiveSmallIntegerField(default=1)
     status = models.CharField(max_length=20, choices=Status, default=Status.PREPARING)
-    stopped_in_status = models.CharField(
-        max_length=20, blank=True, help_text="The status to return to after a pause or attention."
+    parked_reason = models.CharField(
+        max_length=20,
+        choices=Parked,
+        blank=True,
+        help_text="Why no worker moves it: it waits until a person decides.",
     )
     trouble = models.TextField(
         blank=True, help_text="Why the provider batch waits, as a sentence with the next step."
     )
     failures = models.PositiveIntegerField(
         default=0, help_text="Calls in a row without a usable answer."
+    )
+    refused_since = models.DateTimeField(
+        null=True, help_text="Of refusals in a row that may be temporary, the time of the first."
+    )
+    resumed_at = models.DateTimeField(
+        null=True, help_text="When a person last let the parked row go on."
     )
 
     starts_at = models.PositiveBigIntegerField(default=0, help_text="First byte in the file.")
@@ -161,6 +190,10 @@ class ProviderBatch(LeasedRow):
         return self.batch.connection
 
     @property
+    def key(self) -> ProviderKey:
+        return self.batch.key
+
+    @property
     def token(self) -> str:
         """Return the row's name at the provider, in hex: ``_`` and ``%`` are wildcards there."""
         return self.pk.hex
@@ -169,6 +202,11 @@ class ProviderBatch(LeasedRow):
     def may_be_at_provider(self) -> bool:
         """Return True if the provider has, or may have, a batch for this row."""
         return bool(self.remote_id or self.create_attempted_at)
+
+    @property
+    def status_label(self) -> str:
+        """Return the name of the status, or why the row is parked, as pages say it."""
+        return self.get_parked_reason_display() or self.get_status_display()
 
     @property
     def is_not_at_provider(self) -> bool:
@@ -225,17 +263,34 @@ class ProviderBatch(LeasedRow):
         batch = Batch.objects.filter(
             pk=self.batch_id, cancel_requested_at=None, pause_requested_at__isnull=False
         )
-        is_unsent = self.status in {self.Status.PREPARING, self.Status.WAITING}
         with transaction.atomic():
             # The UPDATE locks the batch: a person resumes either before or after, and then finds
             # this provider batch paused.
             if not batch.update(status=F("status")):
                 return False
-            self.move_to(
-                self.Status.PAUSED,
-                stopped_in_status=self.status if is_unsent else self.Status.RUNNING,
-                slot_assigned_at=None,
-                failures=0,
-                trouble="",
-            )
+            self.park(self.Parked.PAUSED, slot_assigned_at=None, **self.NO_PROBLEM)
         return True
+
+    def park(self, reason: Parked, **fields: Any) -> None:
+        """Let the row wait for a person in its present status, and return the lease.
+
+        Raises:
+            StaleRow: see ``record``.
+        """
+        self.rest(parked_reason=reason, **fields)
+
+    def unpark(self, **fields: Any) -> None:
+        """Make a parked row due again, in the status that it has.
+
+        ``refused_since`` stays: the person waits for the answer, so the next refusal counts.
+
+        Raises:
+            StaleRow: see ``record``.
+        """
+        now = timezone.now()
+        fields |= {"failures": 0, "trouble": "", "resumed_at": now, "next_check_at": now}
+        self.record(parked_reason="", **fields)
+
+    def move_to(self, status: str, **fields: Any) -> None:
+        """Change the status as ``LeasedRow`` does; the row is parked no more."""
+        super().move_to(status, parked_reason="", **fields)

@@ -15,6 +15,10 @@ Row = TypeVar("Row", bound="LeasedRow")
 # A row is not due again for this long after its message; then the message counts as lost.
 WAKE_INTERVAL = timedelta(seconds=10)
 RENEWAL_SECONDS = 2.0  # between two lease renewals at least, however often a step reports
+MAX_LEASES = 6  # of ``settings.LEASE`` in one renewal
+# A time beyond these limits was written by a clock that ran ahead, so it does not count.
+MAX_LEASE = (MAX_LEASES + 1) * settings.LEASE
+MAX_DELAY = timedelta(hours=1, minutes=30)  # the longest wait a provider may ask for, and jitter
 
 
 class StaleRow(Exception):
@@ -24,7 +28,7 @@ class StaleRow(Exception):
 class LeasedRowQuerySet(models.QuerySet[Row]):
     def due(self, now: datetime) -> Self:
         """Return the rows that a worker should move now."""
-        return self.filter(_free(now), next_check_at__lte=now)
+        return self.filter(self._free(now), self._due(now))
 
     def claim(self, pk: Any, status: str, *, by: datetime | None = None) -> Row | None:
         """Lease one row for this worker; None if the row is gone, moved, leased or not due.
@@ -35,11 +39,24 @@ class LeasedRowQuerySet(models.QuerySet[Row]):
         # A conditional UPDATE works alike on SQLite, which ignores ``select_for_update``, and on
         # PostgreSQL, and leaves no transaction open during the calls to the provider.
         now = timezone.now()
-        due = Q(next_check_at__lte=by) if by else Q(next_check_at__isnull=False)
-        won = self.filter(_free(now), due, pk=pk, status=status).update(
+        due = self._due(by) if by else Q(next_check_at__isnull=False)
+        won = self.filter(self._free(now), due, pk=pk, status=status).update(
             leased_until=now + settings.LEASE, claims=F("claims") + 1
         )
         return self.get(pk=pk) if won else None
+
+    def _free(self, now: datetime) -> Q:
+        """Match the rows without a valid lease."""
+        is_expired = Q(leased_until__lt=now) | Q(leased_until__gt=now + MAX_LEASE)
+        return Q(leased_until=None) | is_expired
+
+    def _due(self, now: datetime) -> Q:
+        """Match the rows whose time has come, or lies so far ahead that it must be wrong."""
+        longest = self.model.LONGEST_DELAYS
+        too_late = Q(next_check_at__gt=now + MAX_DELAY) & ~Q(status__in=longest)
+        for status, delay in longest.items():
+            too_late |= Q(next_check_at__gt=now + delay, status=status)
+        return Q(next_check_at__lte=now) | too_late
 
 
 class LeasedRow(models.Model):
@@ -54,6 +71,9 @@ class LeasedRow(models.Model):
     objects: Any
     TRANSITIONS: ClassVar[dict[str, set[str]]]
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = set()
+    STATE_FIELDS: ClassVar[tuple[str, ...]] = ("status", "leased_until")
+    # By status: the longest delay that a step may set, where that is more than ``MAX_DELAY``.
+    LONGEST_DELAYS: ClassVar[dict[str, timedelta]] = {}
 
     next_check_at = models.DateTimeField(
         null=True, editable=False, db_index=True, help_text="Empty: only a person moves it."
@@ -68,8 +88,13 @@ class LeasedRow(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def kind(self) -> str:
+        """Return the name of the model, by which a message names the kind of a row."""
+        return self._meta.model_name or ""
+
     def record(self, **fields: Any) -> None:
-        """Write ``fields`` if the row still has the status and the lease that we loaded.
+        """Write ``fields`` if the row still has the state and the lease that we loaded.
 
         The lease in the condition keeps a worker whose lease ran out from overwriting the work of
         the next worker.
@@ -78,8 +103,8 @@ class LeasedRow(models.Model):
             StaleRow: the row has changed; nothing was written.
         """
         manager: Any = type(self)._default_manager
-        rows = manager.filter(pk=self.pk, status=self.status, leased_until=self.leased_until)
-        if not rows.update(**fields):
+        unchanged = {name: getattr(self, name) for name in self.STATE_FIELDS}
+        if not manager.filter(pk=self.pk, **unchanged).update(**fields):
             raise StaleRow(f"{self._meta.model_name} {self.pk}")
         for name, value in fields.items():
             setattr(self, name, value)
@@ -127,6 +152,10 @@ class LeasedRow(models.Model):
         """
         self.record(next_check_at=timezone.now() + delay, leased_until=None, claims=0, **fields)
 
+    def rest(self, **fields: Any) -> None:
+        """Return the lease; the row is not due again until a person or another row makes it due.
 
-def _free(now: datetime) -> Q:
-    return Q(leased_until=None) | Q(leased_until__lt=now)
+        Raises:
+            StaleRow: see ``record``.
+        """
+        self.record(next_check_at=None, leased_until=None, claims=0, **fields)

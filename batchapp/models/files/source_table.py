@@ -60,6 +60,10 @@ class SourceTable(LeasedRow):
         Status.MAKING: {Status.KEPT},
     }
 
+    LONGEST_DELAYS: ClassVar[dict[str, timedelta]] = dict.fromkeys(
+        (Status.KEPT, Status.REFUSED), RETENTION + timedelta(days=1)
+    )
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="tables")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")

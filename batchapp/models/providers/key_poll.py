@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
+from batchapp.models.providers.connection import Connection
 from batchapp.models.providers.provider_key import ProviderKey
 
 FIRST_POLL_DELAY = timedelta(seconds=2)  # a batch that was just accepted may end at once
@@ -49,3 +50,7 @@ class KeyPoll(LeasedRow):
 
     def __str__(self) -> str:
         return f"poll of {self.key}"
+
+    @property
+    def connection(self) -> Connection:
+        return self.key.connection

@@ -1,15 +1,19 @@
 """Provider keys, which are stored encrypted."""
 
 import uuid
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from batchapp.models.fields.encryption import UnreadableKey, reseal, seal, unseal
 from batchapp.models.people.project import Membership, Project
 from batchapp.models.people.user import User
 from batchapp.models.providers.connection import Connection
+
+NEW_KEY_PERIOD = timedelta(minutes=10)  # after that all replicas of a provider know a new key
 
 
 class ProviderKeyQuerySet(models.QuerySet["ProviderKey"]):
@@ -41,6 +45,7 @@ class ProviderKey(models.Model):
     webhook_ciphertext = models.TextField(blank=True, editable=False)
     last_four = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    secret_set_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     tested_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_refused = models.BooleanField("refused", default=False, editable=False)
@@ -64,6 +69,7 @@ class ProviderKey(models.Model):
         self.ciphertext = seal(secret)
         self.last_four = secret[-4:]
         self.tested_at, self.is_refused, self.trouble = None, False, ""
+        self.last_used_at, self.secret_set_at = None, timezone.now()
 
     def secret(self) -> str:
         """Return the decrypted key, for the provider's client only.
@@ -84,6 +90,16 @@ class ProviderKey(models.Model):
             UnreadableKey: no key of ``ENCRYPTION_KEYS`` decrypts it.
         """
         return unseal(self.webhook_ciphertext) if self.webhook_ciphertext else ""
+
+    @property
+    def may_be_refused_by_mistake(self) -> bool:
+        """Return True if the provider has accepted the secret before, or the secret is new.
+
+        A provider refuses every key while its look-up of keys fails, and a new key until all its
+        replicas know the key.
+        """
+        set_at = self.secret_set_at or self.created_at
+        return self.last_used_at is not None or timezone.now() - set_at < NEW_KEY_PERIOD
 
     @property
     def is_readable(self) -> bool:

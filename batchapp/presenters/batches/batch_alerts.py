@@ -13,7 +13,6 @@ from batchapp.presenters.batches.waiting_reasons import portal_delay, provider_s
 from batchapp.services.lifecycle.poll import progress_marks_at
 from batchapp.templatetags.words import roughly
 
-AT_PROVIDER = {ProviderBatch.Status.RUNNING, ProviderBatch.Status.HARVESTING}
 BILLED_NOTE = "Requests that are late still run and are billed."
 
 
@@ -72,7 +71,8 @@ def time_left_of(provider_batches: Sequence[ProviderBatch]) -> TimeLeft | None:
 
 def _is_at_provider(provider_batch: ProviderBatch) -> bool:
     """Return True until the provider has finished; first results may be fetched before that."""
-    return provider_batch.status in AT_PROVIDER and not provider_batch.ended_at
+    is_at_provider = provider_batch.status in ProviderBatch.AT_PROVIDER
+    return is_at_provider and not (provider_batch.ended_at or provider_batch.parked_reason)
 
 
 def _marks(provider_batch: ProviderBatch) -> list[list[float]]:

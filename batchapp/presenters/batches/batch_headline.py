@@ -6,7 +6,7 @@ from batchapp.domain.progress import TimeLeft
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.reconciliation import accounting_text
 from batchapp.models import Batch
-from batchapp.presenters.batches.batch_status import (
+from batchapp.pipeline.states import (
     ADDING_UP,
     ATTENTION,
     CANCELLING,

@@ -8,15 +8,14 @@ from django.utils import timezone
 
 from batchapp.domain.progress import TimeLeft
 from batchapp.models import Batch, ProviderBatch
+from batchapp.pipeline.states import BatchState, state_of
 from batchapp.presenters.batches.batch_alerts import Alert, alerts_of, time_left_of
 from batchapp.presenters.batches.batch_cost import Cost, cost_of
-from batchapp.presenters.batches.batch_status import status_of
 from batchapp.presenters.batches.waiting_reasons import (
     is_queueing,
     needs_attention,
     waiting_reasons,
 )
-from batchapp.templatetags.statuses import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Summary:
 
     batch: Batch
     provider_batches: list[ProviderBatch]
-    status: Status
+    status: BatchState
     progress: Progress
     cost: Cost
     is_late: bool
@@ -87,7 +86,7 @@ class Summary:
         if self.batch.is_over:
             return False
         rows = self.provider_batches
-        return not rows or any(row.status not in ProviderBatch.STOPPED for row in rows)
+        return not rows or any(not row.parked_reason for row in rows)
 
     @property
     def is_split(self) -> bool:
@@ -136,7 +135,7 @@ def summarise(batch: Batch) -> Summary:
     return Summary(
         batch=batch,
         provider_batches=provider_batches,
-        status=status_of(batch, provider_batches),
+        status=state_of(batch, provider_batches),
         progress=_progress(batch, provider_batches),
         cost=cost_of(batch),
         is_late=any(

@@ -29,8 +29,14 @@ def portal_delay(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> str
     connection, now = batch.connection, timezone.now()
     if provider_silence(connection):
         return ""
-    running = [row for row in provider_batches if row.status == ProviderBatch.Status.RUNNING]
-    polled = [at for row in running if (at := row.polled_at or row.submitted_at)]
+    running = [
+        row
+        for row in provider_batches
+        if row.status == ProviderBatch.Status.RUNNING and not row.parked_reason
+    ]
+    # A row that was parked is polled from then on.
+    times = [(row.polled_at or row.submitted_at, row.resumed_at) for row in running]
+    polled = [max(filter(None, pair)) for pair in times if any(pair)]
     limit = max(EXPLAIN_SILENCE_AFTER, 2 * connection.key_poll_timeout)
     if polled and max(polled) < now - limit:
         return _delay_text(f"last looked {ago_or_in(max(polled))}", connection)
@@ -75,7 +81,7 @@ def is_queueing(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> bool
 
 
 def needs_attention(provider_batch: ProviderBatch) -> bool:
-    return provider_batch.status == ProviderBatch.Status.NEEDS_ATTENTION
+    return provider_batch.parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION
 
 
 def _troubles(provider_batches: Sequence[ProviderBatch]) -> list[str]:

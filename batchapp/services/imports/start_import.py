@@ -114,7 +114,7 @@ def retry_import(batch_import: BatchImport, **fields: Any) -> None:
     Raises:
         StaleRow: another person started it at the same instant.
     """
-    fields |= {"upload": None, "trouble": "", "failures": 0, "name": batch_import.remote_id}
+    fields |= {"upload": None, "name": batch_import.remote_id, **BatchImport.NO_PROBLEM}
     batch_import.move_to(BatchImport.Status.FETCHING, **fields)
 
 
@@ -126,7 +126,7 @@ def dismiss(batch_import: BatchImport) -> bool:
 
 def attach_file(batch_import: BatchImport, upload: Upload) -> None:
     """Record that the file was fetched and is checked next."""
-    batch_import.move_to(BatchImport.Status.CHECKING, upload=upload, trouble="", failures=0)
+    batch_import.move_to(BatchImport.Status.CHECKING, upload=upload, **BatchImport.NO_PROBLEM)
 
 
 def is_being_checked(batch_import: BatchImport) -> bool:
@@ -149,7 +149,7 @@ def get_checked_upload(batch_import: BatchImport) -> Upload:
 
 def record_batch(batch_import: BatchImport, batch: Batch) -> None:
     """End the import; call this in the transaction that enters ``batch``."""
-    batch_import.move_to(BatchImport.Status.DONE, batch=batch, trouble="", failures=0)
+    batch_import.move_to(BatchImport.Status.DONE, batch=batch, **BatchImport.NO_PROBLEM)
 
 
 def fail_import(batch_import: BatchImport, sentence: str) -> None:

@@ -50,7 +50,7 @@ def stop_asking(batch: Batch, **fields: Decimal | None) -> None:
     if batch.may_still_change:
         batch.postpone(_pause(batch), **fields)
     else:
-        batch.record(next_check_at=None, leased_until=None, claims=0, **fields)
+        batch.rest(**fields)
 
 
 def _pause(batch: Batch) -> timedelta:

@@ -7,9 +7,7 @@ from django.utils import timezone
 
 from batchapp.models import Batch, Event, ProviderBatch, ProviderKey, User
 
-Status = ProviderBatch.Status
-
-PAID_STATUSES = frozenset({Status.RUNNING, Status.HARVESTING})  # the provider has taken the order
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
 
 def request_cancel(batch: Batch, user: User) -> bool:
@@ -30,8 +28,8 @@ def request_cancel(batch: Batch, user: User) -> bool:
             return False
         text = "Asked to cancel." if is_new else "Asked to cancel again."
         Event.objects.create(batch=batch, actor=user, text=text)
-        for provider_batch in batch.provider_batches.filter(status__in=ProviderBatch.STOPPED):
-            _cancel_stopped(provider_batch)
+        for provider_batch in batch.provider_batches.exclude(parked_reason=""):
+            _cancel_parked(provider_batch)
         _make_due(batch)
     return True
 
@@ -75,8 +73,8 @@ def resume(batch: Batch, user: User) -> bool:
         if not was_paused:
             return False
         Event.objects.create(batch=batch, actor=user, text="Asked to resume.")
-        for provider_batch in batch.provider_batches.filter(status=Status.PAUSED):
-            _return_to_work(provider_batch)
+        for provider_batch in batch.provider_batches.filter(parked_reason=Parked.PAUSED):
+            _resume_paused(provider_batch)
         _make_due(batch)
     return True
 
@@ -92,7 +90,7 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     """
     with transaction.atomic():
         rows = list(batch.provider_batches.all())
-        stuck = [row for row in rows if row.status == Status.NEEDS_ATTENTION]
+        stuck = [row for row in rows if row.parked_reason == Parked.NEEDS_ATTENTION]
         changes: dict[str, Any] = {}
         text = "Asked to try again."
         may_be_at_provider = any(row.may_be_at_provider for row in rows)
@@ -100,52 +98,57 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
             Batch.objects.filter(pk=batch.pk).update(key=key)
             changes = {"remote_file_id": "", "upload_attempted_at": None}
             for row in rows:
-                if row.status in {Status.PAUSED, Status.WAITING}:
+                if row.status == Status.WAITING and row not in stuck:
                     # A worker that has the row loses its lease, and calls with no other key.
                     row.record(leased_until=None, **changes)
             text = f"Asked to try again, on the key {key}."
         elif not batch.key.may_be_spent_by(user, batch.project):
-            stuck = [row for row in stuck if row.stopped_in_status in PAID_STATUSES]
+            stuck = [row for row in stuck if row.status in ProviderBatch.AT_PROVIDER]
         for row in stuck:
-            _return_to_work(row, **changes)
+            row.unpark(**changes)
         if stuck:
             Event.objects.create(batch=batch, actor=user, text=text)
     return len(stuck)
 
 
-def _cancel_stopped(provider_batch: ProviderBatch) -> None:
-    is_paused = provider_batch.status == Status.PAUSED
-    if is_paused and provider_batch.stopped_in_status == Status.PREPARING:
-        _return_to_work(provider_batch)  # its results are written first, so that it can be retried
+def _cancel_parked(provider_batch: ProviderBatch) -> None:
+    is_paused = provider_batch.parked_reason == Parked.PAUSED
+    if is_paused and provider_batch.status == Status.PREPARING:
+        provider_batch.unpark()  # its results are written first, so that it can be retried
     elif not provider_batch.may_be_at_provider:
-        provider_batch.move_to(Status.CANCELLED, trouble="", stopped_in_status="")
+        provider_batch.move_to(Status.CANCELLED, **ProviderBatch.NO_PROBLEM)
     elif is_paused and provider_batch.remote_id:
         # The provider stopped it, and may have been told to run it again: polling finds out.
-        cleared = {"trouble": "", "failures": 0, "rereads": 0, "stopped_in_status": ""}
-        provider_batch.move_to(Status.RUNNING, **cleared)
+        now = timezone.now()
+        provider_batch.move_to(
+            Status.RUNNING, rereads=0, resumed_at=now, **ProviderBatch.NO_PROBLEM
+        )
     else:
-        _return_to_work(provider_batch)
+        provider_batch.unpark()
 
 
 def _reset_ignored_cancels(batch: Batch) -> bool:
     """Mark cancels that the provider ignored as not sent; True if there were any."""
-    running = batch.provider_batches.filter(status=Status.RUNNING)
+    running = batch.provider_batches.active(Status.RUNNING)
     ignored = [provider_batch.pk for provider_batch in running if provider_batch.ignores_cancel]
     return bool(running.filter(pk__in=ignored).update(cancel_sent_at=None))
 
 
 def _make_due(batch: Batch) -> None:
     """Make the unfinished provider batches due at once instead of at their next check."""
-    batch.provider_batches.exclude(next_check_at=None).update(next_check_at=timezone.now())
+    unparked = batch.provider_batches.filter(parked_reason="")
+    unparked.exclude(next_check_at=None).update(next_check_at=timezone.now())
 
 
-def _return_to_work(provider_batch: ProviderBatch, **changes: Any) -> None:
-    """Move a stopped provider batch back to the status it was stopped in.
-
-    A pause ends a running batch at the provider, so that one is retried in place instead.
-    """
-    status = provider_batch.stopped_in_status or Status.PREPARING
-    if provider_batch.status == Status.PAUSED and status == Status.RUNNING:
-        status = Status.RETRYING_IN_PLACE
-        changes |= {"retried_in_place_at": None, "ended_at": None}
-    provider_batch.move_to(status, trouble="", failures=0, stopped_in_status="", **changes)
+def _resume_paused(provider_batch: ProviderBatch) -> None:
+    """Let a paused provider batch go on; one that the provider has stopped is retried in place."""
+    not_retried: dict[str, Any] = {"retried_in_place_at": None, "ended_at": None}
+    if provider_batch.status == Status.HARVESTING:
+        now = timezone.now()
+        provider_batch.move_to(
+            Status.RETRYING_IN_PLACE, resumed_at=now, **not_retried, **ProviderBatch.NO_PROBLEM
+        )
+    elif provider_batch.status == Status.RETRYING_IN_PLACE:
+        provider_batch.unpark(**not_retried)
+    else:
+        provider_batch.unpark()

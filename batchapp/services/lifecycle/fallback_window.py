@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from batchapp.domain.money.unit_prices import cost, output_tokens
 from batchapp.models import Batch, Event, ModelCost, ProviderBatch
+from batchapp.models.batches.provider_batch import maybe_at_provider
 from batchapp.models.fields.money_field import rounded, total_or_unknown
 
 
@@ -30,19 +31,13 @@ def fall_back(provider_batch: ProviderBatch) -> bool:
         batch.refresh_from_db(fields=["window"])
         if batch.window == full_window:
             others = batch.provider_batches.exclude(pk=provider_batch.pk)
-            if others.filter(_may_be_at_provider(batch)).exists():
+            # A worker that has the row now may find the batch of an earlier attempt.
+            is_searched = Q(create_attempted_at__isnull=False, leased_until__gt=timezone.now())
+            if others.filter(maybe_at_provider(batch.connection) | is_searched).exists():
                 return False
             _switch_window(batch)
     provider_batch.batch.window = batch.window
     return True
-
-
-def _may_be_at_provider(batch: Batch) -> Q:
-    """Match provider batches that were, are being, or may have been created."""
-    now = timezone.now()
-    grace_start = now - batch.connection.create_grace
-    is_recent = Q(create_attempted_at__gt=grace_start) | Q(leased_until__gt=now)
-    return ~Q(remote_id="") | Q(create_attempted_at__isnull=False) & is_recent
 
 
 def _switch_window(batch: Batch) -> None:

@@ -58,8 +58,7 @@ def _follow_again(batch: Batch, provider_batches: list[ProviderBatch], answers: 
                 next_check_at=timezone.now(),
                 ended_at=None,
                 rereads=0,
-                failures=0,
-                trouble="",
+                **ProviderBatch.NO_PROBLEM,
             )
             cancelled = provider_batch.results.filter(outcome=Outcome.CANCELLED)
             cancelled.update(outcome=Outcome.PENDING)

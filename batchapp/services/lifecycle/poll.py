@@ -34,7 +34,7 @@ def apply_remote_state(
         StaleRow: our lease ran out; the worker that has the row now continues.
     """
     if remote.is_over and (lag := provider_batch.replica_lag):
-        provider_batch.postpone(lag, polled_at=timezone.now(), failures=0, trouble="")
+        provider_batch.postpone(lag, polled_at=timezone.now(), **ProviderBatch.NO_PROBLEM)
         return
     ended_at, trouble = provider_batch.ended_at, ""
     if not remote.is_over:
@@ -50,7 +50,7 @@ def apply_remote_state(
         "failed": remote.failed,
         "marks": progress_marks_at(provider_batch, now, remote.completed + remote.failed),
         "polled_at": now,
-        "failures": 0,
+        **ProviderBatch.NO_PROBLEM,
         "trouble": trouble,
     }
     connection = provider_batch.connection

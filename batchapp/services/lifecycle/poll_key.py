@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from batchapp.models import KeyPoll, ProviderBatch
+from batchapp.models.batches.batch import must_send_pause
 from batchapp.models.batches.provider_batch import TOKEN_KEY, provider_batch_id_of
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
@@ -62,20 +63,20 @@ def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
         ProviderError: nothing but the lease was written.
         StaleRow: another worker polls this key now.
     """
-    running = ProviderBatch.objects.filter(
-        status=Status.RUNNING, batch__key=key_poll.key_id, may_have_duplicate=False
+    running = ProviderBatch.objects.active(Status.RUNNING).filter(
+        batch__key=key_poll.key_id, may_have_duplicate=False
     )
     running_rows: list[Row] = list(running.values(*FIELDS))
     unlisted = {row["remote_id"]: row for row in running_rows}
     key, batches = key_poll.key, key_poll.key.batches
-    is_harvesting = batches.filter(provider_batches__status=Status.HARVESTING)
-    if not unlisted and is_harvesting.exists():
+    harvesting = ProviderBatch.objects.active(Status.HARVESTING).filter(batch__in=batches.all())
+    if not unlisted and harvesting.exists():
         # The provider batch may go on running after its harvest.
         key_poll.postpone(key.connection.key_poll_timeout)
         return PollRound()
     lately_ended = batches.filter(finished_at__gt=timezone.now() - IDLE_POLL_PERIOD)
     if not unlisted and not lately_ended.exists():
-        key_poll.record(next_check_at=None, leased_until=None, claims=0)
+        key_poll.rest()
         return PollRound()
     poll_round = _read_list(key_poll, provider, unlisted)
     _note_polled(poll_round.unchanged, key.connection.key_poll_timeout)
@@ -86,8 +87,8 @@ def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
         return poll_round
     submitted = [row["submitted_at"] for row in running_rows if row["submitted_at"]]
     to_poll_singly = [row["pk"] for row in unlisted.values()][:MAX_SINGLE_POLLS]
-    ProviderBatch.objects.filter(
-        pk__in=to_poll_singly, status=Status.RUNNING, leased_until=None
+    ProviderBatch.objects.active(Status.RUNNING).filter(
+        pk__in=to_poll_singly, leased_until=None
     ).update(next_check_at=timezone.now())
     key_poll.postpone(_poll_interval(key_poll, max(submitted, default=timezone.now())))
     return poll_round
@@ -96,8 +97,8 @@ def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
 def postpone_polling(key_poll: KeyPoll, pause: timedelta) -> None:
     """Poll neither the list nor single batches before ``pause`` is over, as the provider asks."""
     until = timezone.now() + pause
-    ProviderBatch.objects.filter(
-        batch__key=key_poll.key_id, status=Status.RUNNING, next_check_at__lt=until
+    ProviderBatch.objects.active(Status.RUNNING).filter(
+        batch__key=key_poll.key_id, next_check_at__lt=until
     ).update(next_check_at=until)
     key_poll.postpone(pause)
 
@@ -148,8 +149,7 @@ def _has_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
     if remote.is_over and retried_at and timezone.now() - retried_at < grace:
         return False  # the list may date from before the retry in place
     must_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
-    pause_requested_at, sent_at = row["batch__pause_requested_at"], row["pause_sent_at"]
-    must_pause = pause_requested_at and (sent_at is None or sent_at <= pause_requested_at)
+    must_pause = must_send_pause(row["batch__pause_requested_at"], row["pause_sent_at"])
     known_files = {None, "", row["output_file_id"], row["error_file_id"]}
     return bool(
         remote.is_over
@@ -164,8 +164,8 @@ def _has_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
 def _note_polled(pks: list[Any], timeout: timedelta) -> None:
     now = timezone.now()
     for start in range(0, len(pks), UPDATE_SIZE):
-        ProviderBatch.objects.filter(
-            pk__in=pks[start : start + UPDATE_SIZE], status=Status.RUNNING
+        ProviderBatch.objects.active(Status.RUNNING).filter(
+            pk__in=pks[start : start + UPDATE_SIZE]
         ).update(polled_at=now, next_check_at=now + timeout)
 
 

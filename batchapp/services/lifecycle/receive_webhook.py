@@ -39,10 +39,9 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WebhookEffect:
-    """The provider batches that are due now, and those whose end here differs from the message."""
+    """The provider batches that are due now."""
 
     due: tuple[ProviderBatch, ...] = ()
-    changed: tuple[ProviderBatch, ...] = ()
 
 
 def receive_webhook(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> WebhookEffect:
@@ -127,17 +126,18 @@ def _apply_event(
     if not provider_batches:
         return WebhookEffect(), NOT_OURS
     pks = [provider_batch.pk for provider_batch in provider_batches]
-    running = ProviderBatch.objects.filter(pk__in=pks, status=ProviderBatch.Status.RUNNING)
+    running = ProviderBatch.objects.active(ProviderBatch.Status.RUNNING).filter(pk__in=pks)
     if running.update(next_check_at=timezone.now()):
         return WebhookEffect(due=tuple(running)), POLLED
     changed = [
-        provider_batch
+        provider_batch.pk
         for provider_batch in provider_batches
         if provider_batch.status in ProviderBatch.OVER
         and counts != (provider_batch.completed, provider_batch.failed)
     ]
-    if changed:
-        return WebhookEffect(changed=tuple(changed)), POLLED_AGAIN
+    ended = ProviderBatch.objects.active(*ProviderBatch.OVER).filter(pk__in=changed)
+    if ended.update(next_check_at=timezone.now()):
+        return WebhookEffect(due=tuple(ended)), POLLED_AGAIN
     statuses = {provider_batch.status for provider_batch in provider_batches}
     return WebhookEffect(), OVER if statuses <= ProviderBatch.OVER else UNDER_WAY
 

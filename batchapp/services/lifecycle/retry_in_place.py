@@ -20,9 +20,7 @@ NOT_ENDED: dict[str, Any] = {
     "error_lines": 0,
     "rereads": 0,
     "marks": [],
-    "failures": 0,
-    "trouble": "",
-    "stopped_in_status": "",
+    **ProviderBatch.NO_PROBLEM,
 }
 
 

@@ -11,14 +11,12 @@ from django.db.models import Count, F, Max, Q
 from django.utils import timezone
 
 from batchapp.models import Connection, ProviderBatch
+from batchapp.models.batches.provider_batch import maybe_at_provider
 
 Status = ProviderBatch.Status
 
 # Provider batches that ended, are to be retried in place, and wait for the call that asks for it.
-TO_BE_RETRIED_IN_PLACE = Q(retried_in_place_at=None) & (
-    Q(status=Status.RETRYING_IN_PLACE)
-    | Q(status=Status.NEEDS_ATTENTION, stopped_in_status=Status.RETRYING_IN_PLACE)
-)
+TO_BE_RETRIED_IN_PLACE = Q(status=Status.RETRYING_IN_PLACE, retried_in_place_at=None)
 # Time until a waiting provider batch checks again, and more for each one ahead, up to a maximum.
 # An assigned slot wakes its provider batch; these checks only replace lost messages.
 FIRST_CHECK_AFTER = timedelta(seconds=30)
@@ -76,9 +74,11 @@ def wait_for_slot(provider_batch: ProviderBatch) -> None:
     ahead = queue.index(provider_batch.pk) if provider_batch.pk in queue else len(queue)
     provider_batch.postpone(
         min(FIRST_CHECK_AFTER + ahead * CHECK_DELAY_PER_POSITION, MAX_CHECK_DELAY),
-        failures=0,
-        trouble=f"Waiting for a free slot at {connection}: {_used_slots_text(connection)} "
-        f"{_queue_text(ahead)}",
+        **ProviderBatch.NO_PROBLEM
+        | {
+            "trouble": f"Waiting for a free slot at {connection}: {_used_slots_text(connection)} "
+            f"{_queue_text(ahead)}"
+        },
     )
     # A worker that assigned a slot in between made the row due; the line above has undone that.
     ProviderBatch.objects.filter(pk=provider_batch.pk, slot_assigned_at__isnull=False).update(
@@ -109,37 +109,28 @@ def holds_slot(connection: Connection) -> Q:
     A provider batch that was sent before the connection had slots uses one without an assignment.
     A provider batch that has ended at the provider and waits for a person uses none.
     """
-    at_provider, assigned = _at_provider(connection), Q(slot_assigned_at__isnull=False)
-    return (
-        Q(status__in=(Status.RUNNING, Status.HARVESTING))
-        | (Q(at_provider, status=Status.NEEDS_ATTENTION, ended_at=None) & ~TO_BE_RETRIED_IN_PLACE)
+    at_provider, assigned = maybe_at_provider(connection), Q(slot_assigned_at__isnull=False)
+    is_stuck = Q(parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+    is_active = Q(parked_reason="") & (
+        Q(status__in=ProviderBatch.AT_PROVIDER)
         | Q(at_provider | assigned, status=Status.WAITING)
         | Q(~TO_BE_RETRIED_IN_PLACE | assigned, status=Status.RETRYING_IN_PLACE)
     )
-
-
-def _at_provider(connection: Connection) -> Q:
-    """Match provider batches that are, or may be, at the provider.
-
-    After the grace period of an unconfirmed create, a search has shown that it made no batch.
-    """
-    since = timezone.now() - connection.create_grace
-    return ~Q(remote_id="") | Q(create_attempted_at__gt=since)
+    return is_active | (is_stuck & at_provider & Q(ended_at=None) & ~TO_BE_RETRIED_IN_PLACE)
 
 
 def _needs_slot(connection: Connection) -> Q:
     """Return a filter for the provider batches that need a slot before their next step."""
-    is_waiting = Q(status=Status.WAITING) & ~_at_provider(connection)
-    return is_waiting | (TO_BE_RETRIED_IN_PLACE & Q(status=Status.RETRYING_IN_PLACE))
+    is_waiting = Q(status=Status.WAITING) & ~maybe_at_provider(connection)
+    return Q(parked_reason="") & (is_waiting | TO_BE_RETRIED_IN_PLACE)
 
 
 def _clear_unused_slots(connection: Connection) -> None:
     """Take the slots of provider batches that stopped unsent; they queue again from the end."""
     unsent = ProviderBatch.objects.filter(
-        ~_at_provider(connection) | TO_BE_RETRIED_IN_PLACE,
-        batch__connection=connection,
-        status__in=ProviderBatch.STOPPED,
+        ~maybe_at_provider(connection) | TO_BE_RETRIED_IN_PLACE, batch__connection=connection
     )
+    unsent = unsent.exclude(parked_reason="")
     unsent.exclude(slot_assigned_at=None).update(slot_assigned_at=None)
 
 

@@ -48,10 +48,11 @@ def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         provider_batch.renew_lease(remote_file_id=_send_file(provider_batch, provider))
         batch.reload_requested_stops()
     if remote is None and (wait := time_until_next_search(provider_batch)):
-        provider_batch.postpone(wait, failures=0, trouble=unconfirmed_text(provider_batch))
+        problem = ProviderBatch.NO_PROBLEM | {"trouble": unconfirmed_text(provider_batch)}
+        provider_batch.postpone(wait, **problem)
         return
     if remote is None and batch.cancel_requested_at:
-        provider_batch.move_to(ProviderBatch.Status.CANCELLED, trouble="")
+        provider_batch.move_to(ProviderBatch.Status.CANCELLED, **ProviderBatch.NO_PROBLEM)
         return
     if remote is None and batch.pause_requested_at:
         if not provider_batch.pause():  # the batch was resumed at this moment
@@ -67,8 +68,7 @@ def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         expires_at=remote.expires_at,
         submitted_at=remote.created_at or timezone.now(),
         next_check_at=timezone.now() + batch.connection.key_poll_timeout,
-        failures=0,
-        trouble="",
+        **ProviderBatch.NO_PROBLEM,
     )
     KeyPoll.objects.poll_soon(batch.key)
     Event.objects.create(batch=batch, text=f"Accepted by {batch.connection} as {remote.id}.")

@@ -28,7 +28,8 @@ def store(
 def replace(key: ProviderKey, secret: str) -> None:
     """Replace the secret of ``key``; unfinished batches continue with the new secret."""
     key.set_secret(secret)
-    key.save(update_fields=["ciphertext", "last_four", "tested_at", "is_refused", "trouble"])
+    fields = ["ciphertext", "last_four", "tested_at", "is_refused", "trouble"]
+    key.save(update_fields=[*fields, "last_used_at", "secret_set_at"])
 
 
 def set_webhook_secret(key: ProviderKey, secret: str) -> None:

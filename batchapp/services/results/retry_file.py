@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from batchapp.domain.results.retry_selection import (
@@ -150,10 +150,8 @@ def _rows(batch: Batch) -> ResultQuerySet:
     # Paused requests, and those being retried in place, run again without a retry file.
     rows = Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
     return rows.exclude(
-        provider_batch__status__in=[
-            ProviderBatch.Status.PAUSED,
-            ProviderBatch.Status.RETRYING_IN_PLACE,
-        ]
+        Q(provider_batch__parked_reason=ProviderBatch.Parked.PAUSED)
+        | Q(provider_batch__status=ProviderBatch.Status.RETRYING_IN_PLACE)
     )
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from batchapp.access import batch_of, require_member
 from batchapp.forms.orders import TryAgainForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, StaleRow
+from batchapp.models import Batch, ProviderBatch, StaleRow
 from batchapp.presenters.batches.batch_actions import allowed_controls_of
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.services.lifecycle import controls, retry_in_place
@@ -127,7 +127,9 @@ def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
     form = TryAgainForm(data, user=request.user, batch=batch, keeps_key=keeps_key)
     if request.method == "POST" and form.is_valid():
         return _try_again(request, batch, form)
-    is_paid = any(row.stopped_in_status in controls.PAID_STATUSES for row in provider_batches)
+    is_paid = any(
+        row.parked_reason and row.status in ProviderBatch.AT_PROVIDER for row in provider_batches
+    )
     facts = {"form": form, "is_at_provider": is_at_provider, "is_paid": is_paid}
     return _dialog(request, batch, "try_again", **facts)
 

@@ -9,6 +9,7 @@ from batchapp.access import memberships_of, project_of
 from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch
+from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page
 from batchapp.views.project_page import project_page
@@ -28,7 +29,7 @@ def project_batch_list(request: Request, slug: str) -> HttpResponse:
 def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     project = context.get("project")
     projects = [project] if project else [row.project for row in memberships_of(request)]
-    form = BatchFilterForm(request.GET, projects=projects)
+    form = BatchFilterForm(request.GET, projects=projects, states=BATCH_STATES)
     if project:
         del form.fields["project"]
     rows = Batch.objects.visible_to(request.user)

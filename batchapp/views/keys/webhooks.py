@@ -6,7 +6,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -20,7 +19,7 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, ProviderBatch, ProviderKey, WebhookDelivery
 from batchapp.services.lifecycle import receive_webhook
 from batchapp.services.providers import provider_keys
-from batchapp.tasks import recheck_finished, wake
+from batchapp.tasks import wake
 from batchapp.views.keys.keys import key_page, list_url_of
 
 logger = logging.getLogger(__name__)
@@ -49,8 +48,6 @@ def webhook_receive(request: HttpRequest, key: UUID) -> HttpResponse:
         return _refusal(401, "The signature does not fit, or is too old.")
     for provider_batch in received.due:
         wake(provider_batch)
-    for provider_batch in received.changed:
-        _recheck(provider_batch)
     return HttpResponse(status=204)
 
 
@@ -98,10 +95,6 @@ def _deliveries(request: Request, key: ProviderKey) -> list[tuple[WebhookDeliver
             (delivery, next((batches[pk] for pk in possible_ids if pk in batches), None))
         )
     return listed
-
-
-def _recheck(provider_batch: ProviderBatch) -> None:
-    transaction.on_commit(lambda: recheck_finished.delay(str(provider_batch.pk)), robust=True)
 
 
 def _refusal(status: int, text: str) -> HttpResponse:

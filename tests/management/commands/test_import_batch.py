@@ -11,13 +11,13 @@ import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchapp import tasks
 from batchapp.models import Batch, BatchImport, Project, ProviderBatch, ProviderKey, ResultChunk
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import ADMIN, make_connection, make_key, make_price, make_project, make_user
 from tests.sandbox.api_client import CHAT_MODEL, Api, lines
 from tests.sandbox.processes import sandbox_thread
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -63,8 +63,8 @@ def follow(batch: Batch) -> Batch:
         and time.monotonic() < deadline
     ):
         provider_batch = batch.provider_batches.get()
-        tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
-    tasks.settle(str(batch.pk))
+        advance(provider_batch)
+    advance(batch)
     batch.refresh_from_db()
     return batch
 

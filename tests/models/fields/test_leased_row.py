@@ -83,7 +83,7 @@ class TestALease:
             provider_batch.move_to(ProviderBatch.Status.DONE)
 
     def test_what_waits_for_a_person_is_never_due(self, provider_batch: ProviderBatch) -> None:
-        provider_batch.move_to(ProviderBatch.Status.NEEDS_ATTENTION)
+        provider_batch.park(ProviderBatch.Parked.NEEDS_ATTENTION)
 
         assert provider_batch.next_check_at is None
         assert not ProviderBatch.objects.due(timezone.now() + timedelta(days=999)).exists()

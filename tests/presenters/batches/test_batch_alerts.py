@@ -122,7 +122,7 @@ def test_how_long_a_silence_is_a_standstill_is_the_connections_to_say() -> None:
         {"polled_at": timezone.now() - 20 * MINUTE},
         {"completed": 1_000},
         {"ended_at": timezone.now()},
-        {"status": Step.NEEDS_ATTENTION},
+        {"parked_reason": "needs_attention"},
     ],
     ids=["we are late", "all have ended", "it is over there", "a person is asked"],
 )

@@ -36,10 +36,10 @@ def summary_of(batch: Batch) -> Summary:
         ({"status": Step.RUNNING}, {}, "Running"),
         ({"status": Step.HARVESTING}, {}, "Running"),
         ({"status": Step.HARVESTING, "ended_at": timezone.now()}, {}, "Fetching results"),
-        ({"status": Step.NEEDS_ATTENTION}, {}, "Needs attention"),
+        ({"parked_reason": "needs_attention"}, {}, "Needs attention"),
         ({"status": Step.RUNNING}, {"cancel_requested_at": timezone.now()}, "Cancelling"),
         (
-            {"status": Step.NEEDS_ATTENTION},
+            {"parked_reason": "needs_attention"},
             {"cancel_requested_at": timezone.now()},
             "Needs attention",
         ),
@@ -68,10 +68,10 @@ def test_a_page_looks_again_until_the_batch_is_over_or_waits_for_a_person() -> N
     batch = make_batch()
     assert summary_of(batch).is_moving
 
-    set_state(batch, status=Step.NEEDS_ATTENTION)
+    set_state(batch, parked_reason="needs_attention")
     assert not summary_of(batch).is_moving
 
-    set_state(batch, status=Step.PREPARING)
+    set_state(batch, parked_reason="")
     assert not summary_of(finish(batch)).is_moving
 
 

@@ -37,7 +37,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider
-from tests.steps import make_due, run_steps
+from tests.steps import advance, make_due, run_steps
 from tests.steps import run_step as step_part
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def begin(project: Project, user: User, key: ProviderKey) -> Callable[[str], Bat
 def step(batch_import: BatchImport) -> BatchImport:
     """Run the next step, and the check that it waits for."""
     BatchImport.objects.filter(pk=batch_import.pk).update(leased_until=None)
-    tasks.import_batch(str(batch_import.pk))
+    advance(batch_import)
     batch_import.refresh_from_db()
     return batch_import
 
@@ -78,7 +78,7 @@ def step(batch_import: BatchImport) -> BatchImport:
 def run_import(batch_import: BatchImport) -> BatchImport:
     step(batch_import)
     if batch_import.upload:
-        tasks.check(str(batch_import.upload.pk))
+        advance(batch_import.upload)
     return step(batch_import)
 
 
@@ -86,11 +86,11 @@ def follow(batch: Batch) -> Batch:
     """Run what is due until the batch is over, and ask for its bill."""
     for _ in range(20):
         provider_batch = make_due(ProviderBatch.objects.get(batch=batch))
-        if (todo := tasks.STEPS.get((ProviderBatch, provider_batch.status))) is None:
+        if not provider_batch.next_check_at:
             break
-        todo(str(provider_batch.pk))
+        advance(provider_batch)
     ProviderBatch.objects.start_settling()
-    tasks.settle(str(batch.pk))
+    advance(batch)
     return Batch.objects.get(pk=batch.pk)
 
 
@@ -133,11 +133,11 @@ def test_a_running_batch_is_followed_to_its_end(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     batch = batch_of(run_import(begin(provider.run(request_file(3)))))
-    tasks.prepare(str(batch.provider_batches.get().pk))
+    advance(batch.provider_batches.get())
     assert batch.provider_batches.get().status == ProviderBatch.Status.RUNNING
     assert batch.key.key_poll.next_check_at
 
-    tasks.poll(str(make_due(batch.provider_batches.get()).pk))
+    advance(make_due(batch.provider_batches.get()))
     assert batch.provider_batches.get().remote_status == "in_progress"
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
@@ -264,8 +264,8 @@ def test_a_batch_that_the_portal_sent_itself_is_here_already(
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
     batch = make_batch(project, user, key=key)
-    tasks.prepare(str(batch.provider_batches.get().pk))
-    tasks.submit(str(batch.provider_batches.get().pk))
+    advance(batch.provider_batches.get())
+    advance(batch.provider_batches.get())
     (remote,) = provider.batches
 
     begun = start_import.request_imports(project, user, key, [remote])
@@ -360,7 +360,7 @@ def test_nothing_is_imported_for_a_person_who_left_the_project(
     batch_import = begin(provider.run(request_file(2)))
     for _ in range(steps):
         step(batch_import)
-        tasks.check(str(Upload.objects.get().pk))
+        advance(Upload.objects.get())
     if change:
         project.memberships.update(**change)
     else:
@@ -379,8 +379,8 @@ def test_a_second_imported_batch_is_not_cancelled_when_the_first_is_retried_in_p
     provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
     provider_batch = ProviderBatch.objects.get(batch=make_batch(project, user, key=key))
-    tasks.prepare(str(provider_batch.pk))
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
+    advance(provider_batch)
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
     batch = run_steps(provider_batch)
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(may_have_duplicate=True)
@@ -541,7 +541,7 @@ def test_a_key_that_was_removed_meanwhile_is_reported(
 ) -> None:
     batch_import = begin(provider.run(request_file(2)))
     step(batch_import)
-    tasks.check(str(Upload.objects.get().pk))
+    advance(Upload.objects.get())
     ProviderKey.objects.filter(pk=key.pk).update(ciphertext="")
 
     step(batch_import)
@@ -639,11 +639,7 @@ def test_only_what_failed_can_be_dismissed(begin: Callable[[str], BatchImport]) 
     assert not BatchImport.objects.exists()
 
 
-def test_a_tick_wakes_what_is_due(
-    begin: Callable[[str], BatchImport], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    woken: list[str] = []
-    monkeypatch.setattr(tasks.import_batch, "delay", woken.append)
+def test_a_tick_wakes_what_is_due(begin: Callable[[str], BatchImport], woken: list[str]) -> None:
     batch_import, later = begin(str(uuid.uuid4())), begin(str(uuid.uuid4()))
     BatchImport.objects.filter(pk=later.pk).update(
         next_check_at=timezone.now() + timedelta(hours=1)

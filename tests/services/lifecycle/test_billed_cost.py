@@ -14,6 +14,7 @@ from batchapp.pipeline import provider_access, runner
 from batchapp.services.lifecycle import billed_cost
 from tests.make import finish, make_batch
 from tests.provider import Provider
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def ask(batch: Batch) -> Batch:
     Batch.objects.filter(pk=batch.pk, next_check_at__isnull=False).update(
         next_check_at=timezone.now(), leased_until=None
     )
-    tasks.check_after_end(str(batch.pk))
+    advance(batch)
     batch.refresh_from_db()
     return batch
 
@@ -39,7 +40,7 @@ def test_the_tick_finds_a_batch_that_ended_and_asks(
 ) -> None:
     batch = finish(make_batch())
     provider.before = says({"total_requests": 3, "total_cost": "0.00061"})
-    monkeypatch.setattr(tasks.check_after_end, "delay", tasks.check_after_end)
+    monkeypatch.setattr(tasks.advance, "delay", tasks.advance)
     Batch.objects.update(next_check_at=timezone.now())
 
     tasks.tick()
@@ -80,7 +81,7 @@ def test_the_longer_a_batch_is_over_the_seldomer_it_is_asked_for(provider: Provi
     assert ask(batch).next_check_at is None
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 400])
+@pytest.mark.parametrize("status", [401, 403, 400])
 def test_a_provider_that_tells_no_sums_is_asked_once(provider: Provider, status: int) -> None:
     batch = finish(make_batch())
     provider.before = says({"error": "no"}, status=status)

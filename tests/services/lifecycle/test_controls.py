@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, ProviderBatch, ProviderKey, StaleRow
-from batchapp.pipeline import runner
+from batchapp.pipeline import attention
 from batchapp.services.lifecycle import controls, prepare
 from tests.fixtures import Clock
 from tests.make import (
@@ -29,7 +29,7 @@ from tests.provider import Provider, lose_reply
 from tests.steps import make_due, race, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 CANCEL, RETRY = "POST /v1/batches/ID/cancel", "POST /v1/batches/ID/retry"
 
 
@@ -56,7 +56,7 @@ def paused(provider: Provider, running: ProviderBatch) -> ProviderBatch:
     assert pause(running)
     run_steps(running)
     provider_batch = make_due(running)
-    assert provider_batch.status == Status.PAUSED
+    assert provider_batch.parked_reason == Parked.PAUSED
     return provider_batch
 
 
@@ -89,7 +89,7 @@ def test_late_answers_to_a_pause_are_waited_for(
     run_steps(provider_batch)
 
     assert batch_of(provider_batch).results.filter(outcome=Outcome.OK).count() == 2
-    assert make_due(provider_batch).status == Status.PAUSED
+    assert make_due(provider_batch).parked_reason == Parked.PAUSED
 
 
 def test_a_resumed_batch_has_every_request_answered_once(
@@ -140,8 +140,8 @@ def test_what_never_got_to_the_provider_waits_here(provider: Provider) -> None:
 
     run_steps(provider_batch)
 
-    assert make_due(provider_batch).status == Status.PAUSED
-    assert make_due(provider_batch).stopped_in_status == Status.PREPARING
+    assert make_due(provider_batch).parked_reason == Parked.PAUSED
+    assert make_due(provider_batch).status == Status.PREPARING
     assert provider.calls == []
     resume(provider_batch)
     assert run_step(run_step(provider_batch)).status == Status.RUNNING
@@ -158,7 +158,7 @@ def test_a_pause_during_the_upload_creates_nothing(provider: Provider) -> None:
     provider.after = ask
     run_step(provider_batch)
 
-    assert make_due(provider_batch).status == Status.PAUSED
+    assert make_due(provider_batch).parked_reason == Parked.PAUSED
     assert provider.batches == {}
     resume(provider_batch)
     run_step(provider_batch)
@@ -249,7 +249,7 @@ def test_pausing_again_stops_it_again(provider: Provider, paused: ProviderBatch)
     run_steps(provider_batch)
 
     assert provider.calls.count(CANCEL) == 2
-    assert make_due(provider_batch).status == Status.PAUSED
+    assert make_due(provider_batch).parked_reason == Parked.PAUSED
 
 
 def test_a_pause_before_the_retry_in_place_makes_no_call(
@@ -261,7 +261,7 @@ def test_a_pause_before_the_retry_in_place_makes_no_call(
 
     run_steps(paused)
 
-    assert make_due(paused).status == Status.PAUSED
+    assert make_due(paused).parked_reason == Parked.PAUSED
     assert provider.calls == []
 
 
@@ -327,7 +327,7 @@ def test_a_pause_that_is_refused_once_is_asked_for_again(
     assert (provider_batch.status, provider_batch.pause_sent_at) == (Status.RUNNING, None)
     assert "did not stop it (No). The portal keeps asking." in provider_batch.trouble
     run_steps(provider_batch)
-    assert make_due(provider_batch).status == Status.PAUSED
+    assert make_due(provider_batch).parked_reason == Parked.PAUSED
 
 
 def test_cancelling_during_a_retry_in_place_ends_it(
@@ -357,7 +357,9 @@ def test_an_unconfirmed_retry_in_place_is_stopped_at_the_provider(
     assert provider.calls.count(RETRY) == 1
     assert provider.calls.count(CANCEL) == 2
     assert next(iter(provider.batches.values()))["status"] == "cancelled"
-    assert make_due(provider_batch).status == (Status.PAUSED if end == "paused" else Status.DONE)
+    provider_batch = make_due(provider_batch)
+    state = provider_batch.parked_reason or provider_batch.status
+    assert state == (Parked.PAUSED if end == "paused" else Status.DONE)
 
 
 def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provider) -> None:
@@ -373,7 +375,7 @@ def test_a_pause_while_a_create_is_in_doubt_finds_and_stops_it(provider: Provide
 
     (remote,) = provider.batches.values()
     assert remote["status"] == "cancelled"
-    assert make_due(provider_batch).status == Status.PAUSED
+    assert make_due(provider_batch).parked_reason == Parked.PAUSED
     resume(provider_batch)
     run_step(provider_batch)
     assert remote["status"] == "in_progress"
@@ -390,7 +392,7 @@ def test_cancelling_a_paused_batch_whose_create_was_in_doubt_looks_for_it(
     provider.hidden = set(provider.batches)
     pause(provider_batch)
     clock.advance(hours=1)
-    assert run_step(provider_batch).status == Status.PAUSED
+    assert run_step(provider_batch).parked_reason == Parked.PAUSED
 
     provider.hidden.clear()
     cancel(provider_batch)
@@ -408,8 +410,8 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
     batch = make_batch(project, user)
     set_state(
         batch,
-        status=Status.NEEDS_ATTENTION,
-        stopped_in_status=Status.WAITING,
+        parked_reason=Parked.NEEDS_ATTENTION,
+        status=Status.WAITING,
         next_check_at=None,
     )
     keys = [make_key(user, project.connection) for _ in range(2)]
@@ -454,7 +456,7 @@ def test_a_batch_resumed_the_moment_it_is_put_aside_does_not_stay_behind(
     race(lambda: run_step(provider_batch), lambda: resume(provider_batch))
     run_steps(provider_batch)
 
-    assert make_due(provider_batch).status != Status.PAUSED
+    assert make_due(provider_batch).parked_reason != Parked.PAUSED
     assert not batch_of(provider_batch).pause_requested_at
 
 
@@ -491,7 +493,7 @@ def test_a_stop_that_did_not_arrive_is_sent_again(
     run_steps(running)
 
     assert provider.calls.count(CANCEL) == 2
-    assert make_due(running).status == Status.PAUSED
+    assert make_due(running).parked_reason == Parked.PAUSED
 
 
 def test_a_batch_resumed_while_a_lost_create_is_looked_for_is_sent_again(
@@ -523,7 +525,7 @@ def test_a_provider_batch_that_stops_while_its_batch_is_cancelled_waits_for_nobo
     assert provider_batch
 
     def stop() -> None:
-        runner.stop_for_person(provider_batch, "The key was refused.")
+        attention.stop_for_person(provider_batch, "The key was refused.")
         connection.close()
 
     stopping = threading.Thread(target=stop)
@@ -546,7 +548,7 @@ def two_provider_batches(provider: Provider) -> tuple[Batch, ProviderBatch, Prov
     for provider_batch in batch.provider_batches.filter(status=Status.PREPARING):
         prepare.prepare(provider_batch)
     first, second = batch.provider_batches.all()
-    second.move_to(Status.NEEDS_ATTENTION, stopped_in_status=Status.WAITING)
+    second.park(Parked.NEEDS_ATTENTION)
     return batch, first, second
 
 

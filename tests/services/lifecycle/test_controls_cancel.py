@@ -16,10 +16,10 @@ from batchapp.services.lifecycle import controls, find_created_batch, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, make_batch, set_state
 from tests.provider import Provider, lose_reply
-from tests.steps import make_due, run_step, run_steps
+from tests.steps import advance, exhaust_patience, make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 CREATE, CANCEL = "POST /v1/batches", "POST /v1/batches/ID/cancel"
 CONTENT = "GET /v1/files/ID/content"
 
@@ -170,6 +170,7 @@ def test_a_refusal_ends_what_is_to_be_cancelled(
 ) -> None:
     cancel(running)
     provider.before = lambda *_: httpx.Response(status, text="No")
+    exhaust_patience()
 
     assert run_step(running).status == Status.CANCELLED
     assert "It is closed here, and what was fetched so far is kept." in last_words(running)
@@ -213,7 +214,7 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
 
 def look_round(batch: Batch) -> None:
     KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
-    tasks.poll_key(str(batch.key_id))
+    tasks.advance("keypoll", str(batch.key_id))
 
 
 def test_a_batch_cancelled_before_it_began_is_followed_until_it_says_so(
@@ -244,7 +245,8 @@ def test_cancelling_closes_an_unreachable_provider_batch_that_needs_attention(
 ) -> None:
     set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(401, text="Revoked")
-    assert run_step(running).status == Status.NEEDS_ATTENTION
+    exhaust_patience()
+    assert run_step(running).parked_reason == Parked.NEEDS_ATTENTION
 
     cancel(running)
 
@@ -386,10 +388,12 @@ def test_what_a_deleted_batch_has_answered_is_fetched_before_it_is_left(
     provider.batches.clear()
     if is_cancelled:
         cancel(running)
+    exhaust_patience()
 
     provider_batch = run_step(running)
 
-    assert provider_batch.status == ("cancelled" if is_cancelled else "needs_attention")
+    state = provider_batch.parked_reason or provider_batch.status
+    assert state == ("cancelled" if is_cancelled else "needs_attention")
     outcomes = dict(provider_batch.results.values_list("custom_id", "outcome"))
     assert outcomes == {"row-1": "ok", "row-2": "provider_error", "row-3": "pending"}
 
@@ -405,6 +409,7 @@ def test_a_deleted_batch_whose_provider_falls_silent_is_asked_for_again(
     assert run_step(running).status == Status.RUNNING
 
     provider.before = lambda *_: None
+    exhaust_patience()
     provider_batch = ask_again(running)
 
     assert provider_batch.status == Status.CANCELLED
@@ -423,7 +428,7 @@ def test_a_stop_requested_while_results_are_fetched_is_forwarded_at_once(
             assert request_stop(Batch.objects.get(), running.batch.created_by)
 
     provider.before = ask
-    tasks.harvest(str(running.pk))
+    advance(running)
 
     provider_batch = ProviderBatch.objects.get()
     assert provider_batch.status == Status.RUNNING

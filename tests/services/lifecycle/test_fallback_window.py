@@ -8,7 +8,6 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.models import REALTIME, Batch, Event, Project, ProviderBatch
 from batchapp.models.fields.money_field import rounded
 from batchapp.services.lifecycle import fallback_window, prepare
@@ -25,6 +24,7 @@ from tests.make import (
     request_line,
 )
 from tests.provider import Provider, lose_reply
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 Status = ProviderBatch.Status
@@ -63,7 +63,7 @@ def submit(provider_batch: ProviderBatch) -> ProviderBatch:
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(
         next_check_at=timezone.now(), leased_until=None
     )
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
     return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 

@@ -6,13 +6,12 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch
 from batchapp.models.batches.batch import FOLLOW_UP_PERIOD
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, error_line, make_batch
 from tests.provider import Provider
-from tests.steps import make_due, run_steps
+from tests.steps import advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
 GET, BILL = "GET /v1/batches/ID", "GET /v1/batches/ID/analytics"
@@ -33,7 +32,7 @@ def look_back(batch: Batch, *, after: timedelta = timedelta(minutes=1)) -> Batch
     Batch.objects.filter(pk=batch.pk).update(
         finished_at=timezone.now() - after, next_check_at=timezone.now(), leased_until=None
     )
-    tasks.check_after_end(str(batch.pk))
+    advance(batch)
     return Batch.objects.get(pk=batch.pk)
 
 

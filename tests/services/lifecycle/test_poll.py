@@ -13,7 +13,6 @@ import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, ProviderBatch, ResultChunk
 from batchapp.pipeline import runner
@@ -23,10 +22,10 @@ from batchapp.services.results import browse
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_state
 from tests.provider import Provider
-from tests.steps import make_due, run_steps
+from tests.steps import advance, exhaust_patience, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
 
 def output(batch: Batch) -> bytes:
@@ -58,8 +57,8 @@ def test_results_come_in_while_the_batch_runs_and_each_line_once(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(2)], status="in_progress")
-    tasks.poll(str(running.pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(running)
+    advance(make_due(running))
     provider_batch = make_due(running)
     assert provider_batch.status == Status.RUNNING
     assert provider_batch.output_lines == 1
@@ -75,8 +74,8 @@ def test_a_line_that_slipped_behind_the_cursor_is_found_at_the_end(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(2), answer_line(3)], status="in_progress")
-    tasks.poll(str(running.pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(running)
+    advance(make_due(running))
 
     provider.finish([answer_line(2), answer_line(1), answer_line(3)])  # committed out of order
     batch = run_steps(running)
@@ -95,8 +94,8 @@ def test_a_body_cut_in_the_middle_is_fetched_again(
             raise httpx.RemoteProtocolError("peer closed connection", request=request)
 
     provider.after = cut
-    tasks.poll(str(running.pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(running)
+    advance(make_due(running))
     assert make_due(running).status == Status.HARVESTING
 
     provider.after = lambda *_: None
@@ -109,11 +108,11 @@ def test_a_death_between_storing_and_recording_loses_and_doubles_nothing(
     provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    tasks.poll(str(running.pk))
+    advance(running)
     with monkeypatch.context() as dying:
         dying.setattr(ProviderBatch, "renew_lease", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            tasks.harvest(str(make_due(running).pk))
+            advance(make_due(running))
     assert not ResultChunk.objects.exists()
 
     batch = run_steps(running)
@@ -187,12 +186,13 @@ def test_a_batch_the_provider_lost_waits_for_a_person(
 ) -> None:
     set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(404, text="Batch with ID x not found")
+    exhaust_patience()
 
-    tasks.poll(str(running.pk))
+    advance(running)
 
     provider_batch = make_due(running)
-    assert provider_batch.status == Status.NEEDS_ATTENTION
-    assert provider_batch.stopped_in_status == Status.RUNNING
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
+    assert provider_batch.status == Status.RUNNING
     controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
     provider.before = lambda *_: None
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -202,7 +202,7 @@ def test_a_batch_the_provider_lost_waits_for_a_person(
 def test_an_unknown_status_counts_as_running(provider: Provider, running: ProviderBatch) -> None:
     provider.finish([], status="pondering")
 
-    tasks.poll(str(running.pk))
+    advance(running)
 
     assert make_due(running).status == Status.RUNNING
 
@@ -214,7 +214,7 @@ def test_a_plain_provider_is_read_at_the_end_only(
     connection.has_partial_results = False
     connection.save()
     provider.finish([answer_line(1)], status="in_progress")
-    tasks.poll(str(running.pk))
+    advance(running)
     assert make_due(running).status == Status.RUNNING
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -247,7 +247,7 @@ def test_cancelling_before_the_results_are_written_still_adds_up() -> None:
     set_state(batch, status=Status.CANCELLED, next_check_at=None)
 
     ProviderBatch.objects.start_settling()
-    tasks.settle(str(batch.pk))
+    advance(batch)
 
     batch.refresh_from_db()
     assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
@@ -258,7 +258,7 @@ def test_late_results_of_a_cancelled_batch_are_waited_for(
 ) -> None:
     provider.finish([answer_line(1)], status="cancelled")
 
-    tasks.poll(str(running.pk))
+    advance(running)
 
     provider_batch = ProviderBatch.objects.get(pk=running.pk)
     assert provider_batch.status == Status.HARVESTING
@@ -271,7 +271,7 @@ def test_a_batch_not_to_be_seen_yet_is_looked_for_again(
 ) -> None:
     provider.before = lambda *_: httpx.Response(404, text="Batch with ID x not found")
 
-    tasks.poll(str(running.pk))  # at once: the provider's replica lags behind
+    advance(running)  # at once: the provider's replica lags behind
 
     provider_batch = make_due(running)
     assert provider_batch.status == Status.RUNNING
@@ -284,8 +284,9 @@ def test_cancelling_what_the_provider_has_deleted_ends_it(
 ) -> None:
     set_state(running.batch, create_attempted_at=timezone.now() - timedelta(hours=1))
     provider.before = lambda *_: httpx.Response(status, text="Batch with ID x not found")
-    tasks.poll(str(running.pk))
-    assert make_due(running).status == Status.NEEDS_ATTENTION
+    exhaust_patience()
+    advance(running)
+    assert make_due(running).parked_reason == Parked.NEEDS_ATTENTION
 
     controls.request_cancel(running.batch, running.batch.created_by)
     batch = run_steps(running)
@@ -297,7 +298,7 @@ def test_a_slow_transfer_keeps_its_lease(
     provider: Provider, running: ProviderBatch, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     provider.finish([])
-    tasks.poll(str(running.pk))
+    advance(running)
     line, pieces, monotonic = answer_line(1) + b"\n", list[int](), time.monotonic
     # Lease renewals are spaced by the monotonic clock, which ``clock`` does not move.
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 50 * len(pieces))
@@ -315,7 +316,7 @@ def test_a_slow_transfer_keeps_its_lease(
             assert not ProviderBatch.objects.due(timezone.now()).exists()
 
     provider.before = dribble
-    tasks.harvest(str(make_due(running).pk))
+    advance(make_due(running))
 
     assert running.results.get(custom_id="row-1").outcome == Outcome.OK
 
@@ -330,11 +331,11 @@ def test_a_commit_whose_confirmation_was_lost_keeps_its_bytes(
         raise OperationalError("server closed the connection unexpectedly")
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
-    tasks.poll(str(running.pk))
+    advance(running)
     with monkeypatch.context() as broken:
         broken.setattr(fetch_results, "transaction", SimpleNamespace(atomic=losing))
         with pytest.raises(OperationalError):
-            tasks.harvest(str(make_due(running).pk))
+            advance(make_due(running))
 
     batch = run_steps(running)
 
@@ -348,8 +349,8 @@ def test_a_result_file_named_after_the_end_is_still_fetched(
     provider.finish([answer_line(n) for n in (1, 2, 3)])
     (remote,) = provider.batches.values()
     named = remote.pop("output_file_id")
-    tasks.poll(str(running.pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(running)
+    advance(make_due(running))
 
     remote["output_file_id"] = named
     batch = run_steps(running)
@@ -362,10 +363,10 @@ def test_a_batch_retried_before_its_harvest_is_followed_to_its_new_end(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1)], [error_line(2), error_line(3)])
-    tasks.poll(str(running.pk))
+    advance(running)
     provider.finish([answer_line(1)], status="in_progress")
-    tasks.harvest(str(make_due(running).pk))
-    tasks.poll(str(make_due(running).pk))
+    advance(make_due(running))
+    advance(make_due(running))
     assert make_due(running).ended_at is None
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -438,11 +439,11 @@ def test_a_step_that_dies_after_each_sign_of_life_stops_for_a_person(
     monkeypatch.setattr(prepare.ProviderBatch, "move_to", lambda *_, **__: 1 / 0)
     for _ in range(runner.MAX_CLAIMS):
         with pytest.raises(ZeroDivisionError):
-            tasks.prepare(str(make_due(provider_batch).pk))
+            advance(make_due(provider_batch))
     monkeypatch.undo()
-    tasks.prepare(str(make_due(provider_batch).pk))
+    advance(make_due(provider_batch))
 
-    assert make_due(provider_batch).status == Status.NEEDS_ATTENTION
+    assert make_due(provider_batch).parked_reason == Parked.NEEDS_ATTENTION
 
 
 def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
@@ -451,7 +452,7 @@ def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     ProviderBatch.objects.start_settling()
     for _ in range(2):
         Batch.objects.update(claims=runner.MAX_CLAIMS, next_check_at=timezone.now())
-        tasks.settle(str(batch.pk))
+        advance(batch)
 
     batch.refresh_from_db()
     assert batch.status == Batch.Status.SETTLING
@@ -467,7 +468,7 @@ def test_a_batch_that_cannot_be_cancelled_is_followed_to_its_end(
     refusal = httpx.Response(status, text="Cannot cancel it")
     provider.before = lambda call, _: refusal if call.endswith("/cancel") else None
     controls.request_cancel(running.batch, running.batch.created_by)
-    tasks.poll(str(running.pk))
+    advance(running)
     assert make_due(running).status == Status.RUNNING
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
@@ -482,14 +483,14 @@ def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
     Connection.objects.update(has_partial_results=False)
     lines = [b"garbage", answer_line(1), answer_line(2), answer_line(3)]
     provider.finish(lines)
-    tasks.poll(str(running.pk))
+    advance(running)
 
     def break_off() -> Iterator[bytes]:
         yield b"\n".join(lines[:2]) + b"\n"
         raise httpx.RemoteProtocolError("peer closed connection")
 
     provider.after = lambda *_: httpx.Response(200, content=break_off())
-    tasks.harvest(str(make_due(running).pk))
+    advance(make_due(running))
     assert make_due(running).output_lines == 2
     provider.after = lambda *_: None
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from batchapp import tasks
@@ -15,20 +16,12 @@ from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.providers import circuit_breaker
 from tests.make import answer_line, error_line, make_batch, make_key, make_project, make_upload
 from tests.provider import Provider
-from tests.steps import run_steps
+from tests.steps import advance, exhaust_patience, run_steps
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 LIST, GET = "GET /v1/batches", "GET /v1/batches/ID"
 Running = Callable[[int], list[ProviderBatch]]
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the provider batches that were woken for harvesting."""
-    ids: list[str] = []
-    monkeypatch.setattr(tasks.harvest, "delay", ids.append)
-    return ids
 
 
 @pytest.fixture
@@ -43,7 +36,7 @@ def running(provider: Provider) -> Running:
                 batch=make_batch(project, upload=upload, key=key)
             )
             prepare.prepare(provider_batch)
-            tasks.submit(str(provider_batch.pk))
+            advance(provider_batch)
         provider.calls.clear()
         return list(ProviderBatch.objects.order_by("batch__created_at"))
 
@@ -54,7 +47,7 @@ def round_of_looks() -> KeyPoll:
     """Make the key due, and run one round."""
     KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
     key_poll = KeyPoll.objects.get()
-    tasks.poll_key(str(key_poll.pk))
+    advance(key_poll)
     return KeyPoll.objects.get()
 
 
@@ -132,7 +125,7 @@ def test_a_batch_that_the_list_does_not_name_is_polled_by_itself(
     due = ProviderBatch.objects.due(timezone.now())
 
     assert [row.pk for row in due] == [hidden.pk]
-    tasks.poll(str(hidden.pk))
+    advance(hidden)
     assert provider.calls == [LIST, GET]
 
 
@@ -165,7 +158,7 @@ def test_a_provider_batch_that_another_worker_holds_is_left_to_it(
     (provider_batch,) = running(1)
     counts(provider, provider_batch, 3, "completed")
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(
-        leased_until=timezone.now() + timedelta(hours=1)
+        leased_until=timezone.now() + settings.LEASE
     )
 
     round_of_looks()
@@ -201,7 +194,7 @@ def test_a_batch_that_runs_after_all_restarts_the_poll_of_its_key(
     KeyPoll.objects.update(next_check_at=None)
     ProviderBatch.objects.update(next_check_at=timezone.now())
 
-    tasks.poll(str(provider_batch.pk))
+    advance(provider_batch)
 
     assert KeyPoll.objects.get().next_check_at
 
@@ -243,10 +236,11 @@ def test_a_rejected_list_leaves_the_trouble_to_the_single_polls(
 
     round_of_looks()
     ProviderBatch.objects.update(next_check_at=timezone.now())
-    tasks.poll(str(provider_batch.pk))
+    exhaust_patience()
+    advance(provider_batch)
 
     provider_batch.refresh_from_db()
-    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
     assert ProviderKey.objects.get().is_refused
 
 
@@ -257,8 +251,8 @@ def test_batches_are_followed_to_their_end_by_rounds_alone(
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 
     round_of_looks()
-    tasks.harvest(str(provider_batch.pk))
-    tasks.settle(str(provider_batch.batch_id))
+    advance(provider_batch)
+    tasks.advance("batch", str(provider_batch.batch_id))
 
     assert Batch.objects.get().status == Batch.Status.COMPLETED
     assert GET not in provider.calls
@@ -330,7 +324,7 @@ def test_batches_of_a_resting_provider_wait_without_asking_it(
     Connection.objects.update(failures=4, down_since=timezone.now(), backoff_until=later)
 
     ProviderBatch.objects.update(next_check_at=timezone.now())
-    tasks.poll(str(provider_batch.pk))
+    advance(provider_batch)
     key_poll = round_of_looks()
 
     assert provider.calls == []

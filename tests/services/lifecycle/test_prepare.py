@@ -7,7 +7,6 @@ import pytest
 from django.db.models import Sum
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, ProviderBatch, Result
 from batchapp.services.lifecycle import controls, prepare
@@ -22,10 +21,10 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
-from tests.steps import Killed, die
+from tests.steps import Killed, advance, die
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
 
 @pytest.fixture
@@ -41,8 +40,7 @@ def work(batch: Batch, *statuses: Status) -> list[ProviderBatch]:
         ProviderBatch.objects.filter(pk=provider_batch.pk, next_check_at__isnull=False).update(
             next_check_at=timezone.now(), leased_until=None
         )
-        if step := tasks.STEPS.get((ProviderBatch, provider_batch.status)):
-            step(str(provider_batch.pk))
+        advance(provider_batch)
     return list(batch.provider_batches.all())
 
 
@@ -80,7 +78,7 @@ def settled(batch: Batch) -> Batch:
     for _ in range(3):
         work(batch)
     ProviderBatch.objects.start_settling()
-    tasks.settle(str(batch.pk))
+    advance(batch)
     return Batch.objects.get(pk=batch.pk)
 
 
@@ -208,7 +206,7 @@ def test_cancelling_midway_ends_waiting_ones_at_once_and_running_ones_at_the_pro
     work(batch)
     work(batch, Status.PREPARING)
     first = batch.provider_batches.get(number=1)
-    tasks.submit(str(first.pk))
+    advance(first)
 
     assert controls.request_cancel(batch, batch.created_by)
     provider_batches = work(batch)
@@ -221,13 +219,13 @@ def test_cancelling_midway_ends_waiting_ones_at_once_and_running_ones_at_the_pro
     assert done.cancelled == 5
 
 
-@pytest.mark.parametrize("status", [Status.PREPARING, Status.PAUSED])
+@pytest.mark.parametrize("parked_reason", ["", Parked.PAUSED])
 def test_what_is_cancelled_before_it_was_prepared_can_be_retried(
-    provider: Provider, batch: Batch, status: Status
+    provider: Provider, batch: Batch, parked_reason: str
 ) -> None:
     work(batch)  # prepares only the first provider batch
     unwritten = batch.provider_batches.filter(status=Status.PREPARING)
-    unwritten.update(status=status, stopped_in_status=Status.PREPARING)
+    unwritten.update(parked_reason=parked_reason)
     controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
@@ -243,7 +241,7 @@ def test_requests_whose_results_cannot_be_written_count_as_cancelled(
 ) -> None:
     work(batch)
     unwritten = batch.provider_batches.filter(status=Status.PREPARING)
-    unwritten.update(status=Status.NEEDS_ATTENTION, stopped_in_status=Status.PREPARING)
+    unwritten.update(parked_reason=Parked.NEEDS_ATTENTION)
     controls.request_cancel(batch, batch.created_by)
 
     done = settled(batch)
@@ -267,7 +265,7 @@ def test_one_rejected_provider_batch_waits_for_a_person_while_the_others_go_on(
     provider.before = refuse
     first, refused, third = work(batch, Status.WAITING)
 
-    assert refused.status == Status.NEEDS_ATTENTION
+    assert refused.parked_reason == Parked.NEEDS_ATTENTION
     assert "Line 1: no." in refused.trouble
     assert (first.status, third.status) == (Status.RUNNING, Status.RUNNING)
     end(provider, first)
@@ -295,7 +293,7 @@ def test_an_unconfirmed_file_is_recognised_by_the_size_of_its_span(
     )
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(upload_attempted_at=timezone.now())
 
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
 
     assert ProviderBatch.objects.get(pk=provider_batch.pk).remote_file_id == "f-1"
     assert "POST /v1/files" not in provider.calls
@@ -306,7 +304,7 @@ def test_a_provider_batch_without_a_size_is_the_whole_file(provider: Provider) -
     prepare.prepare(provider_batch)
     ProviderBatch.objects.update(size=None, starts_at=0)
 
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
 
     provider_batch.refresh_from_db()
     assert provider.sent[provider_batch.remote_file_id] == b"".join(

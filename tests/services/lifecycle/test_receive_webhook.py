@@ -10,7 +10,6 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import prepare
@@ -29,6 +28,7 @@ from tests.make import (
 )
 from tests.provider import Provider
 from tests.sandbox.processes import sandbox_thread
+from tests.steps import advance
 
 Status = ProviderBatch.Status
 
@@ -50,12 +50,18 @@ def over(provider: Provider, db: None) -> ProviderBatch:
     return provider_batch
 
 
+def recheck(provider_batch: ProviderBatch) -> None:
+    """Do as after a webhook that names other counts."""
+    ProviderBatch.objects.filter(pk=provider_batch.pk).update(next_check_at=timezone.now())
+    advance(provider_batch)
+
+
 def test_a_batch_that_ended_otherwise_over_there_is_followed_again(
     provider: Provider, over: ProviderBatch
 ) -> None:
     provider.batches[over.remote_id]["request_counts"] = {"total": 3, "completed": 3, "failed": 0}
 
-    tasks.recheck_finished(str(over.pk))
+    recheck(over)
 
     over.refresh_from_db()
     assert provider.calls == ["GET /v1/batches/ID"]
@@ -66,11 +72,11 @@ def test_a_batch_that_ended_otherwise_over_there_is_followed_again(
 def test_a_batch_of_which_only_the_webhook_tells_another_end_stays_over(
     provider: Provider, over: ProviderBatch
 ) -> None:
-    tasks.recheck_finished(str(over.pk))
+    recheck(over)
 
     over.refresh_from_db()
     assert provider.calls == ["GET /v1/batches/ID"]
-    assert over.status == Status.DONE
+    assert (over.status, over.next_check_at) == (Status.DONE, None)
 
 
 def test_a_provider_that_gives_no_usable_answer_changes_nothing(
@@ -78,16 +84,17 @@ def test_a_provider_that_gives_no_usable_answer_changes_nothing(
 ) -> None:
     for status in (404, 503):
         provider.before = lambda call, request, status=status: httpx.Response(status)
-        tasks.recheck_finished(str(over.pk))
+        recheck(over)
 
     over.refresh_from_db()
-    assert over.status == Status.DONE
+    assert provider.calls == ["GET /v1/batches/ID"] * 2
+    assert (over.status, over.next_check_at) == (Status.DONE, None)
 
 
 def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> None:
     provider_batch = ProviderBatch.objects.get(batch=make_batch())
     prepare.prepare(provider_batch)
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
     (remote,) = provider.batches.values()
 
     for completed in (1, 1, 2):
@@ -95,7 +102,7 @@ def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> Non
         ProviderBatch.objects.filter(pk=provider_batch.pk).update(
             status=Status.RUNNING, next_check_at=timezone.now(), leased_until=None
         )
-        tasks.poll(str(provider_batch.pk))
+        advance(provider_batch)
 
     provider_batch.refresh_from_db()
     assert [ended for _, ended in provider_batch.marks] == [0, 1, 2]
@@ -103,10 +110,8 @@ def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> Non
 
 
 def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
-    live_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    live_server: LiveServer, tmp_path: Path, woken: list[str]
 ) -> None:
-    woken: list[str] = []
-    monkeypatch.setattr(tasks.poll, "delay", woken.append)
     name = uuid4().hex
     with sandbox_thread(Settings(data=tmp_path, speed=200.0)) as url:
         project = make_project(connection=make_connection(base_url=url))
@@ -123,7 +128,7 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
             batch=make_batch(project, upload=upload, key=key)
         )
         prepare.prepare(provider_batch)
-        tasks.submit(str(provider_batch.pk))
+        advance(provider_batch)
         ProviderBatch.objects.filter(pk=provider_batch.pk).update(
             next_check_at=timezone.now() + LONG_AGO
         )
@@ -131,10 +136,10 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
         deadline = time.monotonic() + 20
         while not woken and time.monotonic() < deadline:
             time.sleep(0.02)
-        tasks.poll(str(provider_batch.pk))
+        advance(provider_batch)
 
     provider_batch.refresh_from_db()
-    assert woken == [str(provider_batch.pk)]
+    assert set(woken) == {str(provider_batch.pk)}
     assert (provider_batch.status, provider_batch.remote_status) == (
         Status.HARVESTING,
         "completed",

@@ -11,7 +11,6 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import (
     Batch,
@@ -29,10 +28,10 @@ from batchapp.services.reports import cost_report
 from batchapp.services.results import browse
 from tests.make import answer_line, error_line, make_batch, set_state
 from tests.provider import Provider, lose_reply
-from tests.steps import make_due, run_step, run_steps
+from tests.steps import advance, exhaust_patience, make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 RETRY, GET = "POST /v1/batches/ID/retry", "GET /v1/batches/ID"
 
 
@@ -196,9 +195,10 @@ def test_a_provider_that_refuses_the_key_waits_for_a_person(
 ) -> None:
     provider.before = lambda call, _: httpx.Response(401, text="No") if call == RETRY else None
     ask(ended)
+    exhaust_patience()
     provider_batch = run_step(ended)
 
-    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
     assert ended.batch.results.filter(outcome=Outcome.PROVIDER_ERROR).count() == 2
     provider.before = lambda *_: None
     controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
@@ -251,7 +251,7 @@ def test_a_report_of_the_old_end_is_ignored_for_a_while(
     provider_batch = run_step(provider_batch)
     assert provider_batch.status == Status.RUNNING
     KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
-    tasks.poll_key(str(KeyPoll.objects.get().pk))
+    advance(KeyPoll.objects.get())
     assert make_due(provider_batch).status == Status.RUNNING
 
     let_time_pass()
@@ -264,11 +264,11 @@ def look(provider: Provider) -> Callable[[], None]:
     key = Batch.objects.get().key
     other = make_batch(key.project, key=key).provider_batches.get()
     prepare.prepare(other)
-    tasks.submit(str(other.pk))
+    advance(other)
 
     def go_round() -> None:
         KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
-        tasks.poll_key(str(key.pk))
+        advance(key.key_poll)
 
     return go_round
 

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.models import Batch, Connection, Project, ProviderBatch
 from batchapp.services.lifecycle import controls, prepare, retry_in_place, slots
 from tests.make import (
@@ -24,10 +23,10 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
-from tests.steps import make_due, race, run_step, run_steps
+from tests.steps import advance, make_due, race, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
 Committed = Callable[[], AbstractContextManager[list[Callable[[], object]]]]
 FULL = "Insufficient capacity for 1h completion window."
@@ -42,14 +41,6 @@ def connection() -> Connection:
 @pytest.fixture
 def project(connection: Connection) -> Project:
     return make_project(connection=connection)
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the provider batches that were woken for submission."""
-    ids: list[str] = []
-    monkeypatch.setattr(tasks.submit, "delay", ids.append)
-    return ids
 
 
 @pytest.fixture
@@ -72,7 +63,7 @@ def submit(provider_batch: ProviderBatch) -> ProviderBatch:
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(
         next_check_at=timezone.now(), leased_until=None
     )
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
     return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
@@ -81,9 +72,9 @@ def end(provider: Provider, provider_batch: ProviderBatch) -> None:
     provider.batches[ProviderBatch.objects.get(pk=provider_batch.pk).remote_id]["status"] = (
         "completed"
     )
-    for task in (tasks.poll, tasks.harvest, tasks.poll, tasks.harvest):
+    for _ in range(4):
         ProviderBatch.objects.filter(pk=provider_batch.pk).update(rereads=9, completed=0, failed=0)
-        task(str(make_due(provider_batch).pk))
+        advance(make_due(provider_batch))
     assert ProviderBatch.objects.get(pk=provider_batch.pk).status == Status.DONE
 
 
@@ -155,7 +146,7 @@ def test_a_provider_batch_rejected_before_it_was_created_leaves_its_slot(
     with committed():
         stopped = submit(second)
 
-    assert stopped.status == Status.NEEDS_ATTENTION
+    assert stopped.parked_reason == Parked.NEEDS_ATTENTION
     assert woken == [str(third.pk)]
     controls.try_again(stopped.batch, stopped.batch.created_by)
     provider.before = lambda *_: None
@@ -170,7 +161,7 @@ def test_a_batch_that_stopped_at_the_provider_keeps_its_slot(
     for provider_batch in (first, second):
         submit(provider_batch)
     ProviderBatch.objects.filter(pk=first.pk).update(
-        status=Status.NEEDS_ATTENTION, stopped_in_status=Status.RUNNING, next_check_at=None
+        parked_reason=Parked.NEEDS_ATTENTION, status=Status.RUNNING, next_check_at=None
     )
 
     assert submit(third).status == Status.WAITING
@@ -276,7 +267,7 @@ def test_a_rejected_retry_in_place_leaves_its_slot(
     provider.before = lambda call, _: (
         httpx.Response(402, text="No credits.") if call.endswith("/retry") else None
     )
-    assert run_step(refused).status == Status.NEEDS_ATTENTION
+    assert run_step(refused).parked_reason == Parked.NEEDS_ATTENTION
     provider.before = lambda *_: None
 
     (next_one,) = wait_at(project)
@@ -442,8 +433,8 @@ def test_a_batch_whose_results_wait_for_a_person_uses_no_slot(
     for provider_batch in (first, second):
         submit(provider_batch)
     ProviderBatch.objects.filter(pk=first.pk).update(
-        status=Status.NEEDS_ATTENTION,
-        stopped_in_status=Status.HARVESTING,
+        parked_reason=Parked.NEEDS_ATTENTION,
+        status=Status.HARVESTING,
         ended_at=timezone.now(),
         next_check_at=None,
     )

@@ -13,10 +13,10 @@ from batchapp.services.lifecycle import controls, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_state
 from tests.provider import Provider, lose_reply
-from tests.steps import Killed, make_due, run_steps
+from tests.steps import Killed, advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
-Status = ProviderBatch.Status
+Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def submit(provider_batch: ProviderBatch) -> ProviderBatch:
     ProviderBatch.objects.filter(pk=provider_batch.pk, next_check_at__gt=now).update(
         next_check_at=now
     )
-    tasks.submit(str(provider_batch.pk))
+    advance(provider_batch)
     return ProviderBatch.objects.get(pk=provider_batch.pk)
 
 
@@ -172,7 +172,7 @@ def test_a_refusal_waits_for_a_person_with_advice(
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
     assert provider_batch.next_check_at is None
     assert advice in provider_batch.trouble
     assert text.split(":", maxsplit=1)[0] in provider_batch.trouble
@@ -208,7 +208,7 @@ def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: ProviderBatch) ->
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
     assert "Enter the key again" in provider_batch.trouble
 
 
@@ -231,7 +231,7 @@ def test_cancelling_while_a_create_is_in_doubt_finds_and_cancels_it(
     controls.request_cancel(waiting.batch, waiting.batch.created_by)
 
     provider_batch = submit(waiting)
-    tasks.poll(str(make_due(provider_batch).pk))
+    advance(make_due(provider_batch))
 
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
@@ -261,7 +261,7 @@ def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Provid
 
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
     assert "broke off several times" in provider_batch.trouble
 
 
@@ -271,7 +271,7 @@ def test_a_slow_create_is_left_alone_until_it_has_ended(
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches" and not provider.batches:
             clock.advance(seconds=200)  # longer than a lease and the grace together
-            tasks.submit(str(waiting.pk))
+            advance(waiting)
 
     provider.before = dawdle
     provider_batch = submit(waiting)
@@ -303,7 +303,7 @@ def test_a_file_being_checked_over_there_is_not_sent_a_second_time(
     def dawdle(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/files" and not provider.files:
             clock.advance(seconds=200)
-            tasks.submit(str(waiting.pk))
+            advance(waiting)
 
     provider.before = dawdle
     submit(waiting)
@@ -319,7 +319,7 @@ def test_messages_that_piled_up_bring_no_row_forward(
     submit(waiting)
 
     for _ in range(5):
-        tasks.submit(str(waiting.pk))
+        advance(waiting)
 
     assert provider.calls.count("POST /v1/batches") == 1
 
@@ -332,7 +332,7 @@ def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
     assert provider_batch.status == Status.RUNNING
     provider.hidden = set()
 
-    tasks.poll(str(make_due(provider_batch).pk))
+    advance(make_due(provider_batch))
 
     late, active = provider.batches.values()
     assert (late["status"], active["status"]) == ("cancelled", "in_progress")
@@ -358,10 +358,10 @@ def test_a_duplicate_that_appears_after_the_end_is_cancelled(
 
     if somebody == "the list":
         KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
-        tasks.poll_key(str(batch.key_id))
+        tasks.advance("keypoll", str(batch.key_id))
     else:
         Batch.objects.update(next_check_at=timezone.now(), leased_until=None)
-        tasks.check_after_end(str(batch.pk))
+        advance(batch)
 
     assert provider.batches[late]["status"] == "cancelled"
     assert batch.events.filter(text__contains=late).count() == 1
@@ -426,9 +426,8 @@ def test_a_file_the_provider_no_longer_has_is_sent_again(
 
     provider.before = forget
     provider_batch = submit(waiting)
-    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert (provider_batch.status, provider_batch.parked_reason) == (Status.WAITING, "")
 
-    controls.try_again(provider_batch.batch, provider_batch.batch.created_by)
     provider_batch = submit(provider_batch)
 
     assert provider_batch.status == Status.RUNNING
@@ -483,7 +482,7 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
     assert "to stop it as soon as it is found" in provider_batch.trouble
     provider.hidden = set()
     submit(waiting)
-    tasks.poll(str(make_due(provider_batch).pk))
+    advance(make_due(provider_batch))
     (batch,) = provider.batches.values()
     assert batch["status"] == "cancelled"
 
@@ -496,7 +495,7 @@ def test_bytes_that_are_gone_stop_for_a_person(provider: Provider, waiting: Prov
             submit(waiting)
     provider_batch = submit(waiting)
 
-    assert provider_batch.status == Status.NEEDS_ATTENTION
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
 
 
 @pytest.mark.parametrize("status", [Status.PREPARING, Status.WAITING])
@@ -507,7 +506,7 @@ def test_cancelling_what_stopped_before_the_provider_is_the_end_of_it(
     batch.key.ciphertext = "garbage"
     batch.key.save()
     provider_batch = set_state(
-        batch, status=Status.NEEDS_ATTENTION, stopped_in_status=status, next_check_at=None
+        batch, parked_reason=Parked.NEEDS_ATTENTION, status=status, next_check_at=None
     )
 
     assert controls.request_cancel(batch, batch.created_by)

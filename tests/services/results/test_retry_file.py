@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from batchapp import tasks
 from batchapp.domain.corrections.corrector import Choice, CorrectionKind
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import Ending, Selection
@@ -27,6 +26,7 @@ from tests.make import (
     request_file,
     set_state,
 )
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +67,7 @@ def begin(batch: Batch, selection: Selection, submission: uuid.UUID | None = Non
 def made(batch: Batch, *endings: Ending, **changes: Any) -> Upload:
     """The file of a retry, as a worker makes and checks it."""
     upload = begin(batch, select(*endings, **changes))
-    tasks.check(str(upload.pk))
+    advance(upload)
     upload.refresh_from_db()
     return upload
 
@@ -172,7 +172,7 @@ def test_a_deleted_batch_fails_with_a_sentence(parent: Batch) -> None:
     upload = begin(parent, select(Ending.MISSING))
     parent.delete()
 
-    tasks.check(str(upload.pk))
+    advance(upload)
 
     upload.refresh_from_db()
     assert upload.status == Upload.Status.FAILED
@@ -283,9 +283,9 @@ def test_a_worker_that_dies_between_merging_and_settling_merges_again(
     with monkeypatch.context() as patch:
         patch.setattr(settle, "settle", die)
         with pytest.raises(SystemError):
-            tasks.settle(str(child.pk))
+            advance(child)
     Batch.objects.filter(pk=child.pk).update(leased_until=None)
-    tasks.settle(str(child.pk))
+    advance(child)
 
     child.refresh_from_db()
     assert child.is_over
@@ -363,7 +363,7 @@ def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch)
     corrected = correct_file.request_correction(
         upload, parent.created_by, choice, submission=uuid.uuid4()
     )
-    tasks.check(str(corrected.pk))
+    advance(corrected)
     corrected.refresh_from_db()
 
     assert corrected.name == "questions-retry-corrected.jsonl"
@@ -379,13 +379,17 @@ def test_the_timeline_of_a_batch_shows_its_retries(parent: Batch) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [ProviderBatch.Status.PAUSED, ProviderBatch.Status.RETRYING_IN_PLACE]
+    "state",
+    [
+        {"parked_reason": ProviderBatch.Parked.PAUSED},
+        {"status": ProviderBatch.Status.RETRYING_IN_PLACE},
+    ],
 )
 def test_requests_that_are_retried_in_place_are_not_retried_in_a_file(
-    parent: Batch, status: ProviderBatch.Status
+    parent: Batch, state: dict[str, str]
 ) -> None:
     assert retry_file.has_retryable(parent)
-    set_state(parent, status=status)
+    set_state(parent, **state)
 
     assert not retry_file.has_retryable(parent)
     assert made(parent, Ending.PROVIDER_ERROR).status == Upload.Status.FAILED

@@ -49,8 +49,8 @@ def paused(running: Batch) -> Batch:
     Batch.objects.filter(pk=running.pk).update(pause_requested_at=timezone.now())
     set_state(
         running,
-        status=ProviderBatch.Status.PAUSED,
-        stopped_in_status=ProviderBatch.Status.RUNNING,
+        parked_reason=ProviderBatch.Parked.PAUSED,
+        status=ProviderBatch.Status.HARVESTING,
         next_check_at=None,
     )
     return running
@@ -244,7 +244,7 @@ def test_a_paused_batch_is_not_resumed_on_the_key_of_who_has_left(
     assert f'href="{url}"' not in page.html
     assert "cannot be resumed" in page_of(browser, url).text
     assert LEFT in posted(browser, url)
-    assert paused.provider_batches.get().status == ProviderBatch.Status.PAUSED
+    assert paused.provider_batches.get().parked_reason == ProviderBatch.Parked.PAUSED
 
 
 def test_before_a_pause_that_nobody_can_end_it_is_said(browser: Client, running: Batch) -> None:
@@ -264,8 +264,8 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
     lend_and_leave(batch)
     set_state(
         batch,
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.WAITING,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
         create_attempted_at=timezone.now() if is_there else None,
         next_check_at=None,
     )
@@ -277,9 +277,9 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
     assert ("Try again" in question.texts("button")) is not is_there
     refused = posted(browser, url)
     assert (LEFT if is_there else "Choose the provider key that pays") in refused
-    assert batch.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert batch.provider_batches.get().parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION
     browser.post(url, {"key": str(other.pk)})
-    assert (batch.provider_batches.get().status == ProviderBatch.Status.WAITING) is not is_there
+    assert bool(batch.provider_batches.get().parked_reason) is is_there
 
 
 def test_paid_results_are_fetched_whoever_has_left(
@@ -289,8 +289,8 @@ def test_paid_results_are_fetched_whoever_has_left(
     lend_and_leave(batch)
     set_state(
         batch,
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.HARVESTING,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.HARVESTING,
         remote_id="b-1",
         next_check_at=None,
     )

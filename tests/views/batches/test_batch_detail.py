@@ -30,8 +30,8 @@ def stuck(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Stuck")
     set_state(
         batch,
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.WAITING,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
         trouble=TROUBLE,
         next_check_at=None,
     )
@@ -125,7 +125,7 @@ def test_trying_again_with_somebody_elses_key_is_refused(browser: Client, stuck:
     response = browser.post(f"/batches/{stuck.pk}/try-again/", {"key": foreign.pk})
 
     assert "Select a valid choice" in response.content.decode()
-    assert stuck.provider_batches.get().status == ProviderBatch.Status.NEEDS_ATTENTION
+    assert stuck.provider_batches.get().parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION
 
 
 def test_a_batch_the_provider_knows_keeps_its_key(browser: Client, stuck: Batch) -> None:
@@ -219,7 +219,7 @@ def test_names_and_troubles_are_shown_as_text(
 ) -> None:
     evil = "<script>alert(1)</script>"
     batch = make_batch(project, user, name=evil)
-    set_state(batch, status=ProviderBatch.Status.NEEDS_ATTENTION, trouble=evil)
+    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, trouble=evil)
 
     for url in (
         "/",

@@ -288,7 +288,7 @@ def test_the_home_page_never_drops_an_old_batch_that_waits_for_a_person(
     browser: Client, project: Project, user: User
 ) -> None:
     batch = make_batch(project, user, name="Stuck")
-    set_state(batch, status=ProviderBatch.Status.NEEDS_ATTENTION)
+    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
     many(project, user, 60, status=Batch.Status.RUNNING)
 
     assert "Stuck" in names(page_of(browser, "/"))

@@ -24,8 +24,8 @@ def stuck(project: Project, user: User) -> Batch:
     batch = make_batch(project, user, name="Stuck")
     set_state(
         batch,
-        status=ProviderBatch.Status.NEEDS_ATTENTION,
-        stopped_in_status=ProviderBatch.Status.WAITING,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
         trouble=TROUBLE,
         next_check_at=None,
     )

@@ -10,7 +10,6 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp import tasks
 from batchapp.models import Batch, Connection, ModelCost, Project, ProviderBatch, Upload, User
 from tests.html import Element, Page, page_of
 from tests.make import (
@@ -29,6 +28,7 @@ from tests.make import (
     request_file,
     set_state,
 )
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +64,7 @@ def retried(browser: Client, batch: Batch, *endings: str, **values: Any) -> Batc
     """A retry as a person makes it, ordered with the batch's key and listed."""
     browser.post(address(batch), ask(*endings, **values))
     upload = Upload.objects.order_by("-created_at")[0]
-    tasks.check(str(upload.pk))
+    advance(upload)
     upload.refresh_from_db()
     return make_batch(upload=upload, key=batch.key, user=batch.created_by)
 
@@ -102,7 +102,7 @@ def test_a_retry_goes_on_to_the_steps_of_a_batch(
     assert woken == [str(fresh.pk)]
     assert "Writing the requests" in page_of(browser, check).text
 
-    tasks.check(str(fresh.pk))
+    advance(fresh)
 
     page = page_of(browser, check)
     assert "All 3 requests are ready" in page.text
@@ -116,7 +116,7 @@ def test_a_retry_is_submitted_like_any_batch_and_belongs_to_its_parent(
 ) -> None:
     browser.post(address(parent), ask("missing"))
     fresh = Upload.objects.get(retry_of=parent)
-    tasks.check(str(fresh.pk))
+    advance(fresh)
     order = {"window": "1h", "key": str(parent.key.pk), "name": "Again"}
     form = page_of(browser, reverse("order_review", args=[fresh.pk]), order).one("form.card")
 
@@ -165,7 +165,7 @@ def test_what_was_cut_short_may_stay_as_long_with_another_model(
     browser.post(address(parent), ask("truncated", model="other/model", temperature="0.5"))
 
     fresh = Upload.objects.get(retry_of=parent)
-    tasks.check(str(fresh.pk))
+    advance(fresh)
     fresh.refresh_from_db()
     (line,) = [json.loads(each) for each in b"".join(fresh.chunks()).splitlines()]
     body = line["body"]

@@ -10,7 +10,6 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp import tasks
 from batchapp.models import Project, StaleRow, Upload, User
 from batchapp.services.files import correct_file, upload_intake
 from tests.html import Page, page_of
@@ -27,6 +26,7 @@ from tests.make import (
     request_file,
     request_line,
 )
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def version_of(upload: Upload) -> Upload:
 
 def work(upload: Upload) -> Upload:
     """Let a worker do what is due."""
-    tasks.check(str(upload.pk))
+    advance(upload)
     upload.refresh_from_db()
     return upload
 

@@ -54,7 +54,7 @@ def test_a_file_is_kept_also_when_no_worker_can_be_told(
     def refuse(*_: object) -> None:
         raise ConnectionRefusedError("no broker")
 
-    monkeypatch.setattr(tasks.check, "delay", refuse)
+    monkeypatch.setattr(tasks.advance, "delay", refuse)
 
     with django_capture_on_commit_callbacks(execute=True):
         response = browser.post(URL, {"file": sent()})

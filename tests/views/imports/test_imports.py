@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp import tasks
 from batchapp.models import Batch, BatchImport, Project, ProviderKey, Upload, User
 from batchapp.services.imports import start_import
 from tests.html import page_of
@@ -24,6 +23,7 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
+from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
 URL = "/projects/support/batches/import/"
@@ -83,8 +83,8 @@ def test_what_is_here_is_left_out_and_not_brought_in_again(
     browser: Client, provider: Provider, key: ProviderKey, woken: list[str]
 ) -> None:
     batch = make_batch(key.project, key=key)
-    tasks.prepare(str(batch.provider_batches.get().pk))
-    tasks.submit(str(batch.provider_batches.get().pk))
+    advance(batch.provider_batches.get())
+    advance(batch.provider_batches.get())
     (own,) = provider.batches
     other = provider.run(request_file(1))
     theirs = make_import(make_project(connection=key.connection), remote_id=other)
@@ -228,9 +228,9 @@ def test_what_is_on_its_way_is_followed_until_it_is_here(
     assert "Fetching the file" in html
     assert 'hx-trigger="every 2s"' in html
 
-    for step in (tasks.import_batch, tasks.check, tasks.import_batch):
-        row = Upload.objects.get() if step is tasks.check else project.batch_imports.get()
-        step(str(row.pk))
+    advance(project.batch_imports.get())
+    advance(Upload.objects.get())
+    advance(project.batch_imports.get())
     html = text(browser.get(f"{URL}state/", headers={"HX-Request": "true"}))
 
     batch = Batch.objects.get()

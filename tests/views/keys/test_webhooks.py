@@ -12,7 +12,6 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp import tasks
 from batchapp.models import Project, ProviderBatch, ProviderKey, User, WebhookDelivery
 from batchapp.services.lifecycle import receive_webhook
 from batchapp.services.providers import provider_keys
@@ -303,11 +302,11 @@ def test_what_is_signed_but_says_nothing_to_us_is_kept_and_does_nothing(
 
 
 @pytest.mark.parametrize(
-    ("status", "effect"),
+    ("status", "parked_reason", "effect"),
     [
-        (ProviderBatch.Status.HARVESTING, "already under way"),
-        (ProviderBatch.Status.NEEDS_ATTENTION, "already under way"),
-        (ProviderBatch.Status.CANCELLED, "already over, polled again"),
+        (ProviderBatch.Status.HARVESTING, "", "already under way"),
+        (ProviderBatch.Status.RUNNING, "needs_attention", "already under way"),
+        (ProviderBatch.Status.CANCELLED, "", "already over, polled again"),
     ],
 )
 def test_a_part_that_does_not_run_is_left_as_it_is(
@@ -315,14 +314,17 @@ def test_a_part_that_does_not_run_is_left_as_it_is(
     key: ProviderKey,
     provider_batch: ProviderBatch,
     status: str,
+    parked_reason: str,
     effect: str,
 ) -> None:
-    ProviderBatch.objects.filter(pk=provider_batch.pk).update(status=status, next_check_at=None)
+    rows = ProviderBatch.objects.filter(pk=provider_batch.pk)
+    rows.update(status=status, parked_reason=parked_reason, next_check_at=None)
 
     deliver(provider_client, key, ended(provider_batch.remote_id))
 
     provider_batch.refresh_from_db()
-    assert (provider_batch.status, provider_batch.next_check_at) == (status, None)
+    is_polled = provider_batch.next_check_at is not None
+    assert (provider_batch.status, is_polled) == (status, effect.endswith("polled again"))
     assert effects(key) == [effect]
 
 
@@ -330,19 +332,17 @@ def test_the_end_that_is_known_here_asks_nobody(
     provider_client: Client,
     project: Project,
     key: ProviderKey,
-    monkeypatch: pytest.MonkeyPatch,
+    woken: list[str],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(tasks.recheck_finished, "delay", asked.append)
     provider_batch = finish(make_batch(project, key=key)).provider_batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
         deliver(provider_client, key, ended(provider_batch.remote_id, completed=3))
-        assert asked == []
+        assert woken == []
         deliver(provider_client, key, ended(provider_batch.remote_id, completed=2, failed=1))
 
-    assert asked == [str(provider_batch.pk)]
+    assert woken == [str(provider_batch.pk)]
     assert effects(key) == ["already over", "already over, polled again"]
 
 

@@ -19,6 +19,7 @@ from batchapp.models import FileOrigin, Project, PromptTemplate, SourceTable, Up
 from batchapp.services.tables import preview_requests, requests_from_table, table_import
 from tests.html import Page, page_of
 from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user
+from tests.steps import advance
 from tests.views.sample_tables import workbook
 
 pytestmark = pytest.mark.django_db
@@ -252,7 +253,7 @@ def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
 
     made = browser.post(f"/tables/{table.pk}/preview/", follow=True)
     (upload,) = Upload.objects.all()
-    tasks.check(str(upload.pk))
+    advance(upload)
     upload.refresh_from_db()
 
     assert made.status_code == 200
@@ -275,12 +276,12 @@ def test_a_large_table_is_read_and_made_by_a_worker(
         browser.post(START, {"pasted": "id,name,text\n1,a,b"})
     table = project.tables.get()
     assert "being read" in page_of(browser, table.get_absolute_url()).text
-    tasks.read_table(woken.pop())
+    tasks.advance("sourcetable", woken.pop())
     browser.post(table.get_absolute_url(), FIELDS)
     with committed(execute=True):
         making = browser.post(f"/tables/{table.pk}/preview/", follow=True)
     assert "The file is being created" in Page(making).text
-    tasks.make_requests(woken.pop())
+    tasks.advance("sourcetable", woken.pop())
 
     done = browser.get(f"/tables/{table.pk}/preview/?made=1", headers={"HX-Request": "true"})
     assert done["HX-Redirect"] == f"/files/{project.uploads.get().pk}/batch/"
@@ -428,7 +429,7 @@ def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
     SourceTable.objects.update(next_check_at=timezone.now())
 
     for each in (table, fresh):
-        tasks.delete_table(str(each.pk))
+        advance(each)
 
     assert list(project.tables.all()) == [fresh]
     assert fresh.cells.storage.exists(fresh.cells.name)

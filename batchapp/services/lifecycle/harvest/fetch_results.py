@@ -54,8 +54,7 @@ def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         provider_batch.move_to(
             Status.RUNNING,
             next_check_at=timezone.now() + connection.key_poll_timeout,
-            failures=0,
-            trouble="",
+            **ProviderBatch.NO_PROBLEM,
         )
         # A stop that was requested meanwhile made the row due; the line above has undone that.
         provider_batch.batch.reload_requested_stops()
@@ -111,7 +110,7 @@ def _finish(provider_batch: ProviderBatch) -> None:
     if was_stopped and provider_batch.pause_sent_at and not batch.cancel_requested_at:
         status = Status.RETRYING_IN_PLACE
         fields = {"retried_in_place_at": None, "ended_at": None}
-    provider_batch.move_to(status, failures=0, trouble="", **fields)
+    provider_batch.move_to(status, **ProviderBatch.NO_PROBLEM, **fields)
 
 
 def _fields_to_reread(provider_batch: ProviderBatch) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider
-from tests.steps import make_due, run_steps
+from tests.steps import advance, exhaust_patience, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
 Status = ProviderBatch.Status
@@ -98,8 +98,8 @@ def test_a_stranger_that_only_turns_up_when_all_is_read_again_is_kept(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish([answer_line(1), b"garbage"])
-    tasks.poll(str(running.pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(running)
+    advance(make_due(running))
     assert make_due(running).rereads == 1
 
     provider.finish([answer_line(1), b"garbage", answer_line(99), *ALL[1:]])
@@ -156,14 +156,14 @@ def test_what_came_before_a_break_is_kept_and_not_fetched_again(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish(ALL)
-    tasks.poll(str(running.pk))
+    advance(running)
 
     def break_off() -> Iterator[bytes]:
         yield ALL[0] + b"\n" + ALL[1][:20]
         raise httpx.RemoteProtocolError("peer closed connection")
 
     provider.after = lambda *_: httpx.Response(200, content=break_off())
-    tasks.harvest(str(make_due(running).pk))
+    advance(make_due(running))
 
     provider_batch = make_due(running)
     assert (provider_batch.status, provider_batch.output_lines, provider_batch.failures) == (
@@ -180,7 +180,7 @@ def test_a_file_that_always_ends_within_a_line_is_taken_as_it_is(
 ) -> None:
     provider.finish([])
     torn = b"\n".join([*ALL[:2], ALL[2][:50]])
-    tasks.poll(str(running.pk))
+    advance(running)
     output_id = make_due(running).output_file_id
     provider.before = lambda call, request: (
         httpx.Response(200, content=torn) if output_id in request.url.path else None
@@ -232,8 +232,8 @@ def test_a_provider_that_ignores_skip_gives_each_line_once(
     provider.before = whole
     for numbers in ([1], [1, 2]):
         provider.finish([answer_line(n) for n in numbers], status="in_progress")
-        tasks.poll(str(running.pk))
-        tasks.harvest(str(make_due(running).pk))
+        advance(running)
+        advance(make_due(running))
     provider.finish([*ALL, b"garbage"])
 
     batch = run_steps(running)
@@ -247,8 +247,8 @@ def test_a_missed_line_is_looked_for_even_if_the_counts_do_not_know_of_it(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish(ALL[1:], status="in_progress")
-    tasks.poll(str(running.pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(running)
+    advance(make_due(running))
     provider.finish([ALL[1], ALL[0], ALL[2]])  # committed out of order, behind the cursor
     next(iter(provider.batches.values()))["request_counts"] = {"completed": 2, "failed": 0}
 
@@ -267,9 +267,9 @@ def test_what_is_no_result_file_is_asked_for_again(
     provider: Provider, running: ProviderBatch, instead: Callable[[], httpx.Response]
 ) -> None:
     provider.finish(ALL)
-    tasks.poll(str(running.pk))
+    advance(running)
     provider.before = lambda *_: instead()
-    tasks.harvest(str(make_due(running).pk))
+    advance(make_due(running))
 
     provider_batch = make_due(running)
     assert (provider_batch.status, provider_batch.failures) == (Status.HARVESTING, 1)
@@ -283,18 +283,19 @@ def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
     provider: Provider, running: ProviderBatch, status: int
 ) -> None:
     provider.finish(ALL[:1], status="in_progress")
-    tasks.poll(str(running.pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(running)
+    advance(make_due(running))
     provider.finish(ALL)
     set_state(running.batch, create_attempted_at=None)
     provider.before = lambda call, _: (
         httpx.Response(status, text="No such file") if call.endswith("/content") else None
     )
-    tasks.poll(str(make_due(running).pk))
-    tasks.harvest(str(make_due(running).pk))
+    advance(make_due(running))
+    exhaust_patience()
+    advance(make_due(running))
 
     provider_batch = make_due(running)
-    assert (provider_batch.status, provider_batch.stopped_in_status) == (
+    assert (provider_batch.parked_reason, provider_batch.status) == (
         "needs_attention",
         "harvesting",
     )
@@ -322,11 +323,11 @@ def test_results_that_lag_behind_their_counts_are_waited_for(
             provider.contents |= late
         if is_watched:
             KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
-            tasks.poll_key(str(running.batch.key_id))
+            tasks.advance("keypoll", str(running.batch.key_id))
         row = ProviderBatch.objects.get()
         if row.next_check_at and row.next_check_at <= timezone.now():
             before = provider.calls.count("GET /v1/files/ID/content")
-            tasks.STEPS[ProviderBatch, row.status](str(row.pk))
+            advance(row)
             if provider.calls.count("GET /v1/files/ID/content") > before:
                 times.append(ahead.total_seconds())
         else:
@@ -358,7 +359,7 @@ def test_a_file_id_that_is_taken_back_is_still_read(
     provider: Provider, running: ProviderBatch
 ) -> None:
     provider.finish(ALL[:1], status="in_progress")
-    tasks.poll(str(running.pk))
+    advance(running)
     provider.finish(ALL)
     next(iter(provider.batches.values())).update(output_file_id=None, error_file_id=None)
 
@@ -370,7 +371,7 @@ def test_a_status_nobody_knows_is_shown_as_it_is(
 ) -> None:
     provider.finish([], status="pondering\0")
 
-    tasks.poll(str(running.pk))
+    advance(running)
 
     provider_batch = make_due(running)
     assert (provider_batch.status, provider_batch.remote_status) == (Status.RUNNING, "pondering")
@@ -391,7 +392,7 @@ def test_a_batch_object_of_wrong_types_is_followed_to_its_end(
     (remote,) = provider.batches.values()
     right = {name: remote.get(name) for name in wrong}
     remote.update(wrong)
-    tasks.poll(str(running.pk))
+    advance(running)
     remote.update(right)
 
     assert run_steps(running).succeeded == 3
@@ -535,11 +536,11 @@ def test_a_plain_provider_that_breaks_off_gives_each_line_once(
     Connection.objects.update(has_partial_results=False)
     lines = [b"garbage", ALL[0], changed(ALL[0], id="again"), *ALL[1:]]
     provider.finish(lines)
-    tasks.poll(str(running.pk))
+    advance(running)
     for cut in (2, 4):
         body = b"\n".join(lines[:cut]) + b"\n{"
         provider.after = lambda *_, body=body: httpx.Response(200, content=body)  # type: ignore[misc]
-        tasks.harvest(str(make_due(running).pk))
+        advance(make_due(running))
     provider.after = lambda *_: None
 
     batch = run_steps(running)

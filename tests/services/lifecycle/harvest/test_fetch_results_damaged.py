@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchapp import tasks
-from batchapp.models import Batch, Connection, ProviderBatch, ResultChunk, UnmatchedLine
+from batchapp.models import Batch, Connection, ResultChunk, UnmatchedLine
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import (
@@ -20,7 +19,7 @@ from tests.make import (
     request_file,
 )
 from tests.sandbox.processes import sandbox_thread
-from tests.steps import make_due, run_steps
+from tests.steps import advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
 MODEL = "Qwen/Qwen3.5-9B"
@@ -43,12 +42,10 @@ def run(url: str, *findings: str) -> Batch:
     key = make_key(project, secret="~".join(["sk-spoilt-000001", *findings]))
     provider_batch = make_batch(project, upload=upload, key=key).provider_batches.get()
     deadline = time.monotonic() + 20
-    while (
-        provider_batch := make_due(provider_batch)
-    ).status not in ProviderBatch.WAITS_FOR_PEOPLE:
+    while (provider_batch := make_due(provider_batch)).next_check_at:
         assert time.monotonic() < deadline, provider_batch.trouble
         Connection.objects.update(backoff_until=None)
-        tasks.STEPS[ProviderBatch, provider_batch.status](str(provider_batch.pk))
+        advance(provider_batch)
         time.sleep(0.02)
     return run_steps(provider_batch)
 
