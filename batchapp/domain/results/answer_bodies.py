@@ -44,20 +44,31 @@ def content(body: object) -> Content:
 
 
 def usage(body: object) -> tuple[int | None, int | None]:
-    """Return the input and output tokens; None if the body has no such count.
+    """Return all input and output tokens, cached input included; None without such a count.
 
-    Anthropic counts cached input separately, so cached input is added. Source:
+    ``prompt_tokens``, and ``input_tokens`` of the responses API, include cached input, also where
+    fields in Anthropic's style stand beside them; ``input_tokens`` of the messages API leaves it
+    out. Source: https://platform.openai.com/docs/guides/prompt-caching and
     https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching
     """
-    counts = mapping(mapping(body).get("usage"))
-    input_tokens = token_count(counts.get("prompt_tokens", counts.get("input_tokens")))
+    fields = mapping(body)
+    counts = mapping(fields.get("usage"))
+    input_tokens = token_count(counts.get("prompt_tokens"))
+    if input_tokens is None and "prompt_tokens" not in counts:
+        input_tokens = token_count(counts.get("input_tokens"))
+        is_other_api = fields.keys() & {"choices", "output", "data"}
+        if input_tokens is not None and not is_other_api and "input_tokens_details" not in counts:
+            input_tokens += _cached_apart(counts)
     output_tokens = token_count(counts.get("completion_tokens", counts.get("output_tokens")))
-    if input_tokens is not None:
-        for field in ("cache_creation_input_tokens", "cache_read_input_tokens"):
-            input_tokens += token_count(counts.get(field)) or 0
-    if output_tokens is None and input_tokens is not None and "data" in mapping(body):
+    if output_tokens is None and input_tokens is not None and "data" in fields:
         output_tokens = 0  # an embedding has no output, and its body no count of output
-    return input_tokens, output_tokens
+    return token_count(input_tokens), output_tokens
+
+
+def _cached_apart(counts: Mapping[str, Any]) -> int:
+    """Return the cached input tokens that the messages API counts beside ``input_tokens``."""
+    fields = ("cache_creation_input_tokens", "cache_read_input_tokens")
+    return sum(token_count(counts.get(field)) or 0 for field in fields)
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -187,6 +187,59 @@ def test_usage_is_none_if_the_body_has_none(body, tokens):
     assert (answer.input_tokens, answer.output_tokens) == tokens
 
 
+CACHED = {"cache_read_input_tokens": 2000, "cache_creation_input_tokens": 300}
+OPENAI_CACHED = {"prompt_tokens_details": {"cached_tokens": 2000}}
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        ({"choices": [], "usage": {"prompt_tokens": 2400, "completion_tokens": 2}}, 2400),
+        ({"choices": [], "usage": {"prompt_tokens": 2400} | OPENAI_CACHED}, 2400),
+        ({"choices": [], "usage": {"prompt_tokens": 2400} | CACHED | OPENAI_CACHED}, 2400),
+        ({"choices": [{"text": "x"}], "usage": {"prompt_tokens": 2400} | CACHED}, 2400),
+        ({"choices": [], "usage": {"input_tokens": 2400} | CACHED}, 2400),
+        ({"usage": {"prompt_tokens": 2400, "input_tokens": 100} | CACHED}, 2400),
+        ({"usage": {"prompt_tokens": None, "input_tokens": 100} | CACHED}, None),
+        (
+            {
+                "object": "response",
+                "output": [],
+                "usage": {"input_tokens": 2400, "input_tokens_details": {"cached_tokens": 2000}},
+            },
+            2400,
+        ),
+        ({"output": [], "usage": {"input_tokens": 2400} | CACHED}, 2400),
+        ({"usage": {"input_tokens": 2400, "input_tokens_details": None} | CACHED}, 2400),
+        ({"type": "message", "content": [], "usage": {"input_tokens": 100} | CACHED}, 2400),
+        (
+            {
+                "type": "message",
+                "content": [],
+                "usage": {"input_tokens": 100, "cache_read_input_tokens": 2000},
+            },
+            2100,
+        ),
+        ({"content": [], "usage": {"input_tokens": 0} | CACHED}, 2300),
+        (
+            {"content": [], "usage": {"input_tokens": 5, "cache_read_input_tokens": "2000"}},
+            5,
+        ),
+        (
+            {"content": [], "usage": {"input_tokens": 5, "cache_read_input_tokens": -7}},
+            5,
+        ),
+        (
+            {"content": [], "usage": {"input_tokens": 2, "cache_read_input_tokens": 2**31 - 1}},
+            None,
+        ),
+        ({"data": [], "usage": {"prompt_tokens": 2400} | CACHED}, 2400),
+    ],
+)
+def test_cached_input_is_counted_once(body, tokens):
+    assert read_answer(make_result(body)).input_tokens == tokens
+
+
 def wrapped(status: int, body: Any, kind: str = "NonRetriableHttpStatus") -> str:
     text = body if isinstance(body, str) else json.dumps(body)
     return json.dumps({"type": kind, "details": {"status": status, "body": text}})
