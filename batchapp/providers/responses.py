@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from batchapp.domain.results.web_pages import HEAD, is_web_page, page_words
 from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from batchapp.providers.json_values import text
 
@@ -84,11 +85,15 @@ def decode_json(response: httpx.Response, body: bytes, action: str) -> Any:
 
 
 def is_html(response: httpx.Response, body: bytes) -> bool:
-    """Return True if the answer is a web page, by its content type or its first bytes."""
+    """Return True if the answer is a web page or XML, by its content type or its content."""
     kind = response.headers.get("Content-Type", "").lower()
-    start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    has_html_start = start.startswith((b"<!doctype", b"<html", b"<?xml"))
-    return has_html_start or kind.startswith(("text/html", "application/xhtml"))
+    return kind.startswith(("text/html", "application/xhtml")) or is_markup(body)
+
+
+def is_markup(body: bytes) -> bool:
+    """Return True if ``body`` begins like a web page or XML, in UTF-8 or in UTF-16."""
+    start = body[: 2 * HEAD].removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    return is_web_page(start.replace(b"\0", b"").decode(errors="replace"))
 
 
 def error_for(response: httpx.Response, body: bytes, action: str) -> ProviderError:
@@ -137,6 +142,7 @@ def _message(response: httpx.Response, body: bytes) -> str:
     if is_html(response, body):
         return ""
     message = next(_messages(_json_or_none(body)), None) or body.decode(errors="replace")
+    message = page_words(message) if is_web_page(message) else message
     key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
     message = message.replace(key, "[key]") if key else message
     message = " ".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f]", " ", message).split())

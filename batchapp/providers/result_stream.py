@@ -7,6 +7,7 @@ import msgspec
 
 from batchapp.providers import responses
 
+START_BYTES = 512  # of the content, which show whether it is a web page
 MAX_LINE_BYTES = 64 * 1024 * 1024  # six times the largest request that Doubleword accepts
 
 
@@ -65,12 +66,14 @@ class Content:
         pending += piece[:free]
 
     def _chunks(self) -> Iterator[bytes]:
-        is_start = True
+        start = b""
         try:
             for chunk in self._response.iter_bytes():
-                if is_start and responses.is_html(self._response, chunk):
-                    raise responses.not_the_api(self._action, "an HTML page")
-                is_start = is_start and not chunk.strip()
+                # The first chunk may be shorter than a tag.
+                if len(start) < START_BYTES:
+                    start = (start + chunk).lstrip()[:START_BYTES]
+                    if start and responses.is_html(self._response, start):
+                        raise responses.not_the_api(self._action, "an HTML page")
                 if self._on_progress:
                     self._on_progress(self._response.num_bytes_downloaded)
                 yield chunk

@@ -91,6 +91,41 @@ def test_html_is_never_shown(client_of, status):
     assert "base URL" in str(error)
 
 
+MARKUP = [
+    b"<h1>502 Bad Gateway</h1>",
+    b"<center>nginx</center>",
+    b"<body>Sorry</body>",
+    b"\xef\xbb\xbf<h1>Sorry</h1>",
+    "<h1>Sorry</h1>".encode("utf-16"),
+    b"<?xml version='1.0'?><Error/>",
+    b"<Error><Code>AccessDenied</Code></Error>",
+    b"502: <html><body>nginx</body></html>",
+]
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/json"])
+@pytest.mark.parametrize("markup", MARKUP)
+@pytest.mark.parametrize("status", [400, 429, 502])
+def test_markup_is_told_by_its_content_and_never_shown(client_of, status, markup, kind):
+    error = failure(client_of(status, headers={"Content-Type": kind}, content=markup))
+
+    assert error.message == ""
+    assert "<" not in str(error)
+    assert "an HTML page instead of a message" in str(error)
+
+
+@pytest.mark.parametrize("markup", MARKUP)
+def test_markup_with_not_found_does_not_mean_that_the_batch_is_gone(client_of, markup):
+    assert isinstance(failure(client_of(404, content=markup)), ProviderUnavailable)
+
+
+def test_of_a_page_inside_a_json_error_the_words_are_shown(client_of):
+    page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+    assert failure(client_of(502, json={"message": page})).message == "502 Bad Gateway"
+    assert failure(client_of(400, text="<think> is unknown")).message == "<think> is unknown"
+
+
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_web_page_with_not_found_is_not_trusted(client_of, status):
     error = failure(client_of(status, **HTML))

@@ -119,11 +119,19 @@ def test_a_line_without_end_is_abandoned(client_of, monkeypatch):
     [
         {"headers": {"Content-Type": "text/html"}, "content": b"<p>login"},
         {"content": iter([b"\n", b" <!DOCTYPE html><title>x"])},
+        {"content": b"<h1>502 Bad Gateway</h1>\n"},
+        {"content": (bytes([byte]) for byte in b"\n<center>nginx</center>\n")},
     ],
 )
 def test_a_web_page_is_no_content(client_of, answer):
     with pytest.raises(ProviderUnavailable, match="HTML page"):
         read(client_of(200, **answer))
+
+
+def test_an_answer_that_holds_a_web_page_is_no_web_page(client_of):
+    line = b'{"custom_id":"a","response":{"body":"<html><body>Mine</body></html>"}}'
+
+    assert read(client_of(200, content=iter([line[:1], line[1:] + b"\n"]))) == [line]
 
 
 def test_a_missing_file_is_refused_when_it_is_opened(client_of):

@@ -1,15 +1,14 @@
 """Find the readable sentence inside an error, however deep the provider wrapped it."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from batchapp.domain.results.answer_bodies import mapping, text_of
+from batchapp.domain.results.web_pages import is_web_page, page_words
 
 MAX_WRAPPINGS = 8
 SENTENCE_LENGTH = 1_000
-HTML_TITLE = re.compile(r"<title[^>]*>([^<]{1,300})</title>", re.IGNORECASE)
 
 # The provider's failure types without an HTTP answer. Source: FailureReason, control-layer 10.13.
 REASONS = {
@@ -86,9 +85,9 @@ def _decoded(text: str) -> object:
 
 
 def _sentence(prefix: str, text: str) -> str:
-    """Return ``prefix`` and ``text`` as one line; of a web page only the title."""
-    if text.lstrip()[:1] == "<" and (title := HTML_TITLE.search(text[:4096])):
-        text = title[1]
+    """Return ``prefix`` and ``text`` as one line; of a web page its title, or else its words."""
+    if is_web_page(text):
+        text = page_words(text)
     sentence = " ".join(text[: 4 * SENTENCE_LENGTH].split())[:SENTENCE_LENGTH]
     if prefix and not prefix.endswith("."):
         return f"{prefix}: {sentence}" if sentence else f"{prefix}."

@@ -272,6 +272,9 @@ OPENAI = {"error": {"message": "Too long.", "type": "invalid_request", "code": "
             None,
             "502 Bad Gateway",
         ),
+        (make_error(wrapped(502, "<h1>502 Bad Gateway</h1>")), 502, None, "502 Bad Gateway"),
+        (make_error(wrapped(502, "<br>")), 502, None, "HTTP status 502, without a reason."),
+        (make_error("<think> is not closed"), None, "", "<think> is not closed"),
         (make_error(wrapped(500, "")), 500, None, "HTTP status 500, without a reason."),
         (
             make_error(json.dumps({"type": "Timeout", "details": {"error": "after 600 s"}})),
