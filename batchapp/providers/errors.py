@@ -21,12 +21,30 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     GONE = "gone"
     TOO_LARGE = "too_large"
+    WINDOW_UNSUPPORTED = "window_unsupported"  # here, or for a model; another window may do
     INVALID = "invalid"
 
     @classmethod
     def of(cls, status: int) -> "Reason":
-        """Return the meaning of a 4xx status; INVALID for a status without a reason of its own."""
+        """Return the meaning of a 4xx status; INVALID for a status without a reason of its own.
+
+        ``refusals.reason_of`` also reads the message, for WINDOW_UNSUPPORTED.
+        """
         return _REASONS.get(status, cls.INVALID)
+
+
+class About(StrEnum):
+    """What must change before the provider takes a request that it calls unavailable.
+
+    PROVIDER: nothing, waiting helps. FILE: one of its lines, such as an image whose address never
+    answers: sent again, the file is refused again, unless that address comes back. ACCOUNT: its
+    limit is smaller than the request, or it has no quota, so waiting never helps; a longer
+    completion window may have a larger limit.
+    """
+
+    PROVIDER = "provider"
+    FILE = "file"
+    ACCOUNT = "account"
 
 
 KEY_REASONS = frozenset({Reason.KEY_REFUSED, Reason.NO_CREDIT})  # for any request with this key
@@ -55,6 +73,7 @@ class ProviderUnavailable(ProviderError):
             a malformed answer: the batch may exist, so search for it before creating.
         status: the HTTP status, None without an answer.
         message: the provider's own sentence, as in ``ProviderRejected``.
+        about: what must change; not PROVIDER if waiting alone does not help.
     """
 
     def __init__(
@@ -65,8 +84,10 @@ class ProviderUnavailable(ProviderError):
         maybe_done: bool = True,
         status: int | None = None,
         message: str = "",
+        about: About = About.PROVIDER,
     ) -> None:
         super().__init__(sentence)
+        self.about = about
         self.retry_after = retry_after
         self.maybe_done = maybe_done
         self.status = status
@@ -74,7 +95,10 @@ class ProviderUnavailable(ProviderError):
 
 
 class NoCapacity(ProviderUnavailable):
-    """The provider takes no more batches for now; no batch was created."""
+    """The provider takes no more batches for now, or, by ``about``, none as large as this.
+
+    No batch was created.
+    """
 
     def __init__(self, refusal: ProviderUnavailable) -> None:
         super().__init__(
@@ -83,6 +107,7 @@ class NoCapacity(ProviderUnavailable):
             maybe_done=False,
             status=refusal.status,
             message=refusal.message,
+            about=refusal.about,
         )
 
 
@@ -90,17 +115,18 @@ class ProviderRejected(ProviderError):
     """The provider refused the request: a 4xx other than 408, 409 and 429.
 
     Attributes:
-        reason: the meaning of ``status``, the HTTP status.
+        reason: the meaning of ``status``, the HTTP status, and for some of the message.
         message: the provider's own sentence, plain text of at most 500 characters; "" if the
             answer has no readable sentence.
     """
 
-    def __init__(self, sentence: str, status: int, message: str = "") -> None:
-        super().__init__(
-            sentence, status, message
-        )  # all arguments, so that the error can be pickled
+    def __init__(
+        self, sentence: str, status: int, message: str = "", reason: Reason | None = None
+    ) -> None:
+        # All arguments, so that the error can be pickled.
+        super().__init__(sentence, status, message, reason)
         self.status = status
-        self.reason = Reason.of(status)
+        self.reason = reason or Reason.of(status)
         self.message = message
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from batchapp.domain.results.web_pages import HEAD, is_web_page, page_words
+from batchapp.providers import refusals
 from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from batchapp.providers.json_values import text
 
@@ -111,11 +112,13 @@ def error_for(response: httpx.Response, body: bytes, action: str) -> ProviderErr
             maybe_done=status != 429,
             status=status,
             message=message,
+            about=refusals.about(status, message, _error_fields(body)),
         )
     if status in {404, 410} and is_html(response, body):
         # A proxy's page does not mean that the batch is gone; a rejection would end the batch.
         return not_the_api(action, f"an HTML page (HTTP {status})", status)
-    return ProviderRejected(sentence, status, message)
+    reason = refusals.reason_of(status, message, _error_fields(body))
+    return ProviderRejected(sentence, status, message, reason)
 
 
 def _redirected(response: httpx.Response, action: str) -> ProviderUnavailable:
@@ -164,6 +167,14 @@ def _messages(value: object) -> Iterator[str]:
     for candidate in (value.get("message"), inner, value.get("detail"), error):
         if text(candidate):
             yield text(candidate)
+
+
+def _error_fields(body: bytes) -> dict[str, Any]:
+    """Return the object with the ``code`` and ``param`` of OpenAI's errors; {} without one."""
+    value = _json_or_none(body)
+    fields = value if isinstance(value, dict) else {}
+    inner = fields.get("error")
+    return inner if isinstance(inner, dict) else fields
 
 
 def _json_or_none(body: bytes) -> object:

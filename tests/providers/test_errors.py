@@ -5,14 +5,14 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
+from batchapp.providers.errors import About, ProviderRejected, ProviderUnavailable, Reason
 from tests.providers.doubles import KEY, failure
 
 HTML = {"content": b"<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>"}
 
 REJECTIONS = [
     (400, Reason.INVALID, "Line 3: Missing 'model' field in request body"),
-    (400, Reason.INVALID, "Unsupported completion_window. Allowed values: 24h, 1h"),
+    (400, Reason.WINDOW_UNSUPPORTED, "Unsupported completion_window. Allowed values: 24h, 1h"),
     (401, Reason.KEY_REFUSED, "Authentication required"),
     (402, Reason.NO_CREDIT, "Account balance too low. Please add credits to continue."),
     (403, Reason.FORBIDDEN, "Insufficient permissions to Create Files"),
@@ -272,6 +272,8 @@ def test_a_broken_rejection_still_counts(client_of):
     "error",
     [
         ProviderRejected("creating: HTTP 402: no", 402, "no"),
+        ProviderRejected("creating: HTTP 400: no", 400, "no", Reason.WINDOW_UNSUPPORTED),
+        ProviderUnavailable("creating: full", status=429, about=About.ACCOUNT),
         ProviderUnavailable("creating: late", retry_after=timedelta(seconds=5), maybe_done=False),
     ],
 )
@@ -282,7 +284,9 @@ def test_errors_survive_a_queue(error):
 
 
 def test_every_4xx_has_a_reason():
-    assert {Reason.of(status) for status in range(400, 500)} == set(Reason)
+    assert {Reason.of(status) for status in range(400, 500)} == set(Reason) - {
+        Reason.WINDOW_UNSUPPORTED  # only the message says so
+    }
 
 
 @pytest.mark.parametrize("seconds", [b"1" + b"0" * 400, b"1e300", b"3600.5"])

@@ -28,6 +28,10 @@ _ADVICE = {
     Reason.TOO_LARGE: (
         "The file is larger than {connection} accepts. Split it and upload the pieces."
     ),
+    Reason.WINDOW_UNSUPPORTED: (
+        "{connection} does not run this file in the completion window that was chosen. Cancel, "
+        "and submit the file in another one."
+    ),
     Reason.INVALID: (
         "{connection} did not accept the request. Correct the file and upload it again, or cancel."
     ),
