@@ -53,7 +53,8 @@ def recheck_finished(provider_batch: ProviderBatch, provider: ProviderClient) ->
     """Follow a provider batch again that has not ended at the provider, or with other counts."""
     remote = provider.retrieve_batch(provider_batch.remote_id)
     counts = provider_batch.completed, provider_batch.failed
-    has_changed = not remote.is_over or (remote.completed, remote.failed) != counts
+    is_over = remote.is_over or remote.is_cancelled_unstarted
+    has_changed = not is_over or (remote.completed, remote.failed) != counts
     if not has_changed or not retry_in_place.follow_again(provider_batch):
         provider_batch.rest()
 

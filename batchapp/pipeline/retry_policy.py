@@ -14,6 +14,7 @@ from batchapp.pipeline.attention import close_cancelled, stop_for_person
 from batchapp.pipeline.runner import MAX_RETRY_PAUSE
 from batchapp.providers.errors import (
     KEY_REASONS,
+    About,
     NoCapacity,
     ProviderError,
     ProviderRejected,
@@ -64,11 +65,14 @@ def backoff(row: ProviderBatch | BatchImport) -> timedelta:
 
 
 def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) -> None:
-    """Stop for a person, unless the refusal may be passing.
+    """Stop for a person, unless the refusal may be passing or the fallback window helps.
 
     A provider batch that must be cancelled and is being harvested is retried as well, because its
     answers are paid.
     """
+    if exc.reason is Reason.WINDOW_UNSUPPORTED and fallback_window.fall_back(provider_batch):
+        provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
+        return
     if _may_be_passing(exc, provider_batch.key) and _is_patient(provider_batch):
         _try_later(provider_batch, exc, backoff(provider_batch))
         return
@@ -85,9 +89,20 @@ def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) 
 
 
 def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) -> None:
-    """Try again later, at growing intervals; in the end close what must be cancelled."""
-    if isinstance(exc, NoCapacity):
-        _handle_no_capacity(provider_batch, exc)
+    """Try again later, at growing intervals; in the end close what must be cancelled.
+
+    If the refusal is about the file or the account, a person is asked after some time.
+    """
+    if isinstance(exc, NoCapacity) and fallback_window.fall_back(provider_batch):
+        provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
+    elif exc.about is not About.PROVIDER and not _is_patient(provider_batch):
+        advice = provider_advice.advice_for_final(exc, provider_batch.connection)
+        stop_for_person(provider_batch, advice)
+    elif exc.about is not About.PROVIDER:
+        _try_later(provider_batch, exc, backoff(provider_batch), slot_assigned_at=None)
+    elif isinstance(exc, NoCapacity):
+        wait = with_jitter(exc.retry_after) if exc.retry_after else backoff(provider_batch)
+        slots.release_slot(provider_batch, wait, exc.message)
     else:
         _try_later(provider_batch, exc, exc.retry_after or backoff(provider_batch))
 
@@ -116,24 +131,18 @@ def _is_patient(row: ProviderBatch | BatchImport) -> bool:
     return row.refused_since is None or timezone.now() - row.refused_since < PATIENCE
 
 
-def _handle_no_capacity(provider_batch: ProviderBatch, exc: NoCapacity) -> None:
-    """Use the fallback window if the order has one; otherwise try again later."""
-    if fallback_window.fall_back(provider_batch):
-        provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
-    else:
-        wait = with_jitter(exc.retry_after) if exc.retry_after else backoff(provider_batch)
-        slots.release_slot(provider_batch, wait, exc.message)
-
-
-def _try_later(provider_batch: ProviderBatch, exc: ProviderError, wait: timedelta) -> None:
+def _try_later(
+    provider_batch: ProviderBatch, exc: ProviderError, wait: timedelta, **fields: None
+) -> None:
     trouble = f"{provider_batch.connection}: {exc}."
     if _must_give_up(provider_batch):
         close_cancelled(provider_batch, trouble)
         return
     now = timezone.now()
-    refused_since = None
-    if isinstance(exc, ProviderRejected):
-        refused_since = provider_batch.refused_since or now
+    is_refusal = isinstance(exc, ProviderRejected) or (
+        isinstance(exc, ProviderUnavailable) and exc.about is not About.PROVIDER
+    )
+    refused_since = provider_batch.refused_since or now if is_refusal else None
     trouble += " Nothing is lost; the portal keeps trying."
     if provider_batch.batch.cancel_requested_at:
         minutes = _give_up_after(provider_batch) // timedelta(minutes=1)
@@ -144,7 +153,9 @@ def _try_later(provider_batch: ProviderBatch, exc: ProviderError, wait: timedelt
     elif now - _last_answered_at(provider_batch) > GIVE_UP_AFTER:
         trouble += " If it stays like this: Cancel to close it here."
     failures = provider_batch.failures + 1
-    provider_batch.postpone(wait, failures=failures, refused_since=refused_since, trouble=trouble)
+    provider_batch.postpone(
+        wait, failures=failures, refused_since=refused_since, trouble=trouble, **fields
+    )
 
 
 def _must_give_up(provider_batch: ProviderBatch) -> bool:

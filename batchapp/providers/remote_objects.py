@@ -105,6 +105,8 @@ class RemoteBatch:
     error_file_id: str | None = None
     window: str = ""
     created_at: datetime | None = None
+    in_progress_at: datetime | None = None
+    cancelling_at: datetime | None = None
     expires_at: datetime | None = None
     total: int = 0
     completed: int = 0
@@ -117,6 +119,16 @@ class RemoteBatch:
     def is_over(self) -> bool:
         """Return True if the provider has stopped working on the batch."""
         return self.status in OVER
+
+    @property
+    def is_cancelled_unstarted(self) -> bool:
+        """Return True if the batch was cancelled before the provider took up its requests.
+
+        Doubleword leaves such a batch cancelling for ever, and never runs it, not even after a
+        retry in place.
+        """
+        has_started = self.in_progress_at or self.completed or self.failed
+        return self.status is RemoteStatus.CANCELLING and not has_started
 
     @property
     def never_ran(self) -> bool:
@@ -140,6 +152,8 @@ class RemoteBatch:
             error_file_id=json_values.reference(entry.get("error_file_id")),
             window=json_values.text(entry.get("completion_window")),
             created_at=json_values.moment(entry.get("created_at")),
+            in_progress_at=json_values.moment(entry.get("in_progress_at")),
+            cancelling_at=json_values.moment(entry.get("cancelling_at")),
             expires_at=json_values.moment(entry.get("expires_at")),
             total=json_values.count(counts.get("total")),
             completed=json_values.count(counts.get("completed")),

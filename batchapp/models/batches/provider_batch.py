@@ -234,6 +234,17 @@ class ProviderBatch(LeasedRow):
         return self.ended_at and self.ended_at + pause
 
     @property
+    def stop_sent_at(self) -> datetime | None:
+        """Return when the provider was last told to stop the batch."""
+        return max(filter(None, (self.cancel_sent_at, self.pause_sent_at)), default=None)
+
+    @property
+    def can_retry_in_place(self) -> bool:
+        """Return True if the provider has the batch, and had begun with it."""
+        is_unstarted = self.remote_status == "cancelling" and self.ended_at is not None
+        return bool(self.remote_id) and not is_unstarted
+
+    @property
     def ignores_cancel(self) -> bool:
         """Return True if the provider was told to cancel the batch but still runs it."""
         is_stopping = self.remote_status in {"cancelling", "cancelled"}

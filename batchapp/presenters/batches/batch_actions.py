@@ -33,7 +33,7 @@ def allowed_controls_of(summary: Summary, *, may_spend: bool) -> AllowedControls
         and may_spend
         and batch.failed + batch.cancelled + batch.missing
         and summary.provider_batches
-        and all(row.remote_id for row in summary.provider_batches)
+        and all(row.can_retry_in_place for row in summary.provider_batches)
     )
     return AllowedControls(
         pause=is_under_way and not batch.pause_requested_at,

@@ -35,6 +35,8 @@ def find_late_results(batch: Batch, provider: ProviderClient) -> LateResults:
     late_results, more_answers = LateResults(), 0
     for provider_batch in cancelled.distinct():
         remote = provider.retrieve_batch(provider_batch.remote_id)
+        if remote.is_cancelled_unstarted:
+            continue
         if not remote.is_over:
             late_results.running.append(provider_batch)
         elif (number := _count_late_answers(provider_batch, remote)) > 0:

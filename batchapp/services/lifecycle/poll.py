@@ -12,6 +12,8 @@ from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
 HARVESTS_PER_BATCH = 20  # at most, before a batch has ended
+# A batch that was cancelled before it began is over by then at a provider that ever ends it.
+MAX_CANCELLING_UNSTARTED = timedelta(minutes=2)
 
 
 def poll(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
@@ -33,6 +35,9 @@ def apply_remote_state(
         ProviderError: the row is unchanged, or records that the provider was told to stop.
         StaleRow: our lease ran out; the worker that has the row now continues.
     """
+    if is_over_unstarted(remote, provider_batch.stop_sent_at):
+        _end_unstarted(provider_batch, remote)
+        return
     if remote.is_over and (lag := provider_batch.replica_lag):
         provider_batch.postpone(lag, polled_at=timezone.now(), **ProviderBatch.NO_PROBLEM)
         return
@@ -76,6 +81,32 @@ def apply_remote_state(
         is_polled_alone = provider_batch.may_have_duplicate
         delay = poll_interval if is_polled_alone else connection.key_poll_timeout
         provider_batch.postpone(delay, ended_at=None, **state)
+
+
+def is_over_unstarted(remote: RemoteBatch, stop_sent_at: datetime | None) -> bool:
+    """Return True if the provider was told to stop before it had begun, and never will begin.
+
+    ``stop_sent_at`` is the time when we told the provider, if we did.
+    """
+    since = stop_sent_at or remote.cancelling_at
+    is_old = since is None or timezone.now() - since > MAX_CANCELLING_UNSTARTED
+    return remote.is_cancelled_unstarted and is_old
+
+
+def _end_unstarted(provider_batch: ProviderBatch, remote: RemoteBatch) -> None:
+    now = timezone.now()
+    provider_batch.move_to(
+        ProviderBatch.Status.CANCELLED,
+        remote_status=remote.raw_status,
+        ended_at=now,
+        polled_at=now,
+        **ProviderBatch.NO_PROBLEM,
+    )
+    text = (
+        f"{provider_batch.connection} was told to stop it before it had begun, and will never "
+        "run it. Retry its requests as a new batch."
+    )
+    Event.objects.create(batch_id=provider_batch.batch_id, text=text)
 
 
 def _forward_requested_stop(

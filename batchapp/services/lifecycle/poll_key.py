@@ -12,6 +12,7 @@ from batchapp.models.batches.batch import must_send_pause
 from batchapp.models.batches.provider_batch import TOKEN_KEY, provider_batch_id_of
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
+from batchapp.services.lifecycle.poll import is_over_unstarted
 
 Status = ProviderBatch.Status
 
@@ -148,11 +149,13 @@ def _has_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
     retried_at = None if row["ended_at"] else row["retried_in_place_at"]
     if remote.is_over and retried_at and timezone.now() - retried_at < grace:
         return False  # the list may date from before the retry in place
+    stop_sent_at = max(filter(None, (row["cancel_sent_at"], row["pause_sent_at"])), default=None)
     must_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
     must_pause = must_send_pause(row["batch__pause_requested_at"], row["pause_sent_at"])
     known_files = {None, "", row["output_file_id"], row["error_file_id"]}
     return bool(
         remote.is_over
+        or is_over_unstarted(remote, stop_sent_at)
         or must_cancel
         or must_pause
         or {remote.output_file_id, remote.error_file_id} - known_files

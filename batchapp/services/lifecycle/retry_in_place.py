@@ -33,7 +33,7 @@ def count_retryable(batch: Batch, user: User) -> int:
     can_retry = batch.is_over and batch.connection.has_retry and batch.key.is_readable
     if not can_retry or not batch.key.may_be_spent_by(user, batch.project):
         return 0
-    if batch.provider_batches.filter(remote_id="").exists():
+    if not all(row.can_retry_in_place for row in batch.provider_batches.all()):
         return 0
     return batch.results.filter(outcome__in=UNANSWERED).count()
 

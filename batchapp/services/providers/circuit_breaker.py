@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from batchapp.models import Connection
-from batchapp.providers.errors import ProviderUnavailable
+from batchapp.providers.errors import About, ProviderUnavailable
 
 MAX_FAILURES = 3  # in a row before a backoff: one or two may be about a single batch
 PROBE_TIME = timedelta(seconds=20)  # the other callers wait so long for the one that tests
@@ -44,10 +44,10 @@ def record_answer(connection: Connection) -> None:
 def record_no_answer(connection: Connection, error: ProviderUnavailable) -> None:
     """Count a call without a usable answer; from the third in a row on, begin a backoff.
 
-    The backoff is as long as the provider has been down. HTTP 429 does not count: it is an answer,
-    to one caller.
+    The backoff is as long as the provider has been down. HTTP 429, and a refusal of a file or an
+    account, do not count: they are answers, to one caller.
     """
-    if error.status == TOO_MANY_REQUESTS:
+    if error.status == TOO_MANY_REQUESTS or error.about is not About.PROVIDER:
         return
     now = timezone.now()
     rows = Connection.objects.filter(pk=connection.pk)

@@ -1,7 +1,7 @@
 """Advise a person what to do about a provider's refusal."""
 
 from batchapp.models import Connection
-from batchapp.providers.errors import ProviderRejected, Reason
+from batchapp.providers.errors import About, ProviderRejected, ProviderUnavailable, Reason
 
 _ADVICE = {
     Reason.KEY_REFUSED: (
@@ -48,6 +48,23 @@ _ADVICE_ONCE_SENT = _ADVICE | {
         "what was fetched so far is kept."
     ),
 }
+
+_ADVICE_FINAL = {
+    About.FILE: (
+        "{connection} keeps refusing one line of the file. Correct the line and upload the file "
+        "again, or try again if what the line names can be reached now."
+    ),
+    About.ACCOUNT: (
+        "The file is larger than the account at {connection} may send. Have the limit raised "
+        "there and try again, or split the file into smaller ones."
+    ),
+}
+
+
+def advice_for_final(refusal: ProviderUnavailable, connection: Connection) -> str:
+    """Return what to do if waiting does not help, and then the provider's own words."""
+    advice = _ADVICE_FINAL[refusal.about].format(connection=connection)
+    return f"{advice} ({connection} said: {refusal.message})" if refusal.message else advice
 
 
 def advice_for(refusal: ProviderRejected, connection: Connection, *, is_sent: bool = False) -> str:

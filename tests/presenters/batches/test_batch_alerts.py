@@ -1,5 +1,6 @@
 """What a running batch warns of, and whose fault it is if nothing is heard."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.models import Batch, Project, ProviderBatch, User
 from batchapp.presenters.batches.batch_headline import headline
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
+from batchapp.presenters.batches.waiting_reasons import portal_delay
+from batchapp.services.lifecycle import controls
 from batchapp.templatetags.words import roughly_between
 from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_state
 
@@ -308,3 +311,24 @@ def test_whose_fault_a_silence_is_is_said() -> None:
             "nothing is lost."
         )
     ]
+
+
+@pytest.mark.parametrize("act", [controls.request_cancel, controls.try_again])
+def test_a_batch_that_waited_for_a_person_is_not_late_as_soon_as_it_goes_on(
+    act: Callable[[Batch, User], object],
+) -> None:
+    batch = make_batch()
+    provider_batch = set_state(
+        batch,
+        status=ProviderBatch.Status.RUNNING,
+        remote_id="b-1",
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        polled_at=timezone.now() - timedelta(hours=3),
+        next_check_at=None,
+    )
+
+    act(batch, batch.created_by)
+
+    provider_batch.refresh_from_db()
+    assert provider_batch.parked_reason == ""
+    assert portal_delay(batch, [provider_batch]) == ""

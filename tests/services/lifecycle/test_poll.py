@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -13,16 +13,17 @@ import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
+from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Connection, ProviderBatch, ResultChunk
+from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, ResultChunk, User
 from batchapp.pipeline import runner
-from batchapp.services.lifecycle import controls, prepare
+from batchapp.services.lifecycle import controls, prepare, retry_in_place
 from batchapp.services.lifecycle.harvest import fetch_results
-from batchapp.services.results import browse
+from batchapp.services.results import browse, retry_file
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_state
 from tests.provider import Provider
-from tests.steps import advance, exhaust_patience, make_due, run_steps
+from tests.steps import advance, exhaust_patience, make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
 Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
@@ -498,3 +499,90 @@ def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
 
     assert output(batch).splitlines() == lines
     assert batch.events.filter(text__contains="unmatched line").count() == 1
+
+
+UNSTARTED = {
+    "status": "cancelling",
+    "request_counts": {"total": 3, "completed": 0, "failed": 0},
+    "cancelling_at": 1_700_000_000,
+}
+
+
+def cancel_for_ever(provider: Provider) -> None:
+    """Let the provider leave the batch cancelling, as one does that has not populated it yet."""
+
+    def answer(call: str, _: httpx.Request) -> httpx.Response | None:
+        if call != "POST /v1/batches/ID/cancel":
+            return None
+        (remote,) = provider.batches.values()
+        remote |= UNSTARTED
+        return httpx.Response(200, json=remote)
+
+    provider.before = answer
+
+
+@pytest.mark.parametrize("request_stop", [controls.request_cancel, controls.request_pause])
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_batch_that_was_stopped_before_it_began_is_over_after_two_minutes(
+    provider: Provider,
+    running: ProviderBatch,
+    clock: Clock,
+    request_stop: Callable[[Batch, User], bool],
+    *,
+    is_listed: bool,
+) -> None:
+    def look() -> ProviderBatch:
+        if not is_listed:
+            return run_step(running)
+        KeyPoll.objects.update(next_check_at=timezone.now(), leased_until=None)
+        tasks.advance("keypoll", str(running.batch.key_id))
+        return ProviderBatch.objects.get(pk=running.pk)
+
+    cancel_for_ever(provider)
+    request_stop(running.batch, running.batch.created_by)
+    assert look().status == Status.RUNNING
+    clock.advance(minutes=1)
+    assert look().status == Status.RUNNING
+
+    clock.advance(minutes=2)
+
+    assert look().status == Status.CANCELLED
+    batch = run_steps(running)
+    assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
+    assert "as a new batch" in " ".join(batch.events.values_list("text", flat=True))
+    # It never runs again there, so it is not retried in place, but in a file.
+    assert retry_in_place.count_retryable(batch, batch.created_by) == 0
+    assert retry_file.has_retryable(batch)
+    Batch.objects.update(next_check_at=timezone.now())
+    advance(batch)
+    assert ProviderBatch.objects.get().status == Status.CANCELLED
+
+
+def test_a_batch_that_began_is_followed_however_long_it_is_cancelling(
+    provider: Provider, running: ProviderBatch, clock: Clock
+) -> None:
+    (remote,) = provider.batches.values()
+    remote |= {"in_progress_at": 1_700_000_000}
+    cancel_for_ever(provider)
+    controls.request_cancel(running.batch, running.batch.created_by)
+    run_step(running)
+
+    clock.advance(minutes=10)
+
+    assert run_step(running).status == Status.RUNNING
+
+
+def test_answers_that_come_after_such_an_end_are_fetched(
+    provider: Provider, running: ProviderBatch, clock: Clock
+) -> None:
+    cancel_for_ever(provider)
+    controls.request_cancel(running.batch, running.batch.created_by)
+    run_step(running)
+    clock.advance(minutes=3)
+    assert run_steps(running).cancelled == 3
+
+    provider.finish([answer_line(1)], status="cancelled")
+    Batch.objects.update(next_check_at=timezone.now())
+    tasks.advance("batch", str(running.batch_id))
+
+    assert run_steps(running).succeeded == 1
