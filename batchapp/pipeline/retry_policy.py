@@ -30,7 +30,7 @@ Row = TypeVar("Row", bound=LeasedRow)
 
 # Time without a usable answer after which a batch that must be cancelled is closed here.
 GIVE_UP_AFTER = timedelta(minutes=15)
-# Time for which a refusal that may be a passing fault of the provider is only waited out.
+# Time for which a refusal that may be a passing failure of the provider is only waited out.
 PATIENCE = timedelta(minutes=20)
 
 UNREADABLE_KEY = (
