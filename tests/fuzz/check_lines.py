@@ -41,10 +41,13 @@ MAX_GROWTH_MIB = 64
 RETYPED_SHARE = 0.3  # of the lines
 
 REPETITION_CODES = {"duplicate_custom_id", "identical_body"}  # findings because of another line
-STRICTER_CODES = {"too_deep", "repeated_key"}  # refused by the provider, but not by the sandbox
+STRICTER_CODES = {"custom_id_not_ascii"}  # errors of the check that the provider accepts
 
-# Refusals because of the models on offer, which the check does not know.
-MODEL_REFUSALS = ("has not been configured", "model but endpoint")
+# Refusals because of models and reasoning parameters, which the check does not know.
+UNKNOWN_REFUSALS = (
+    *("has not been configured", "model but endpoint"),
+    *("reasoning", "is not supported by /v1/completions"),
+)
 
 TOKENS = [
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"null", b"true", b"NaN", b"-0", b"1e999"),
@@ -242,7 +245,7 @@ def codes_of(line: bytes) -> list[str]:
     errors -= REPETITION_CODES
     if trim(line) and not errors & STRICTER_CODES:
         refused = refusal_of(line)
-        if not any(words in refused for words in MODEL_REFUSALS):
+        if not any(words in refused for words in UNKNOWN_REFUSALS):
             assert bool(refused) == bool(errors - PORTAL_ONLY_CODES), (line[:300], refused, errors)
     return codes
 
@@ -250,12 +253,9 @@ def codes_of(line: bytes) -> list[str]:
 def refusal_of(line: bytes) -> str:
     """Return the message with which the sandbox refuses a line, "" if it accepts the line."""
     try:
-        # The provider strips all of Unicode's white space, the sandbox only that of ASCII.
         sandbox_check(trim(line), 1, SETTINGS)
     except ApiError as refusal:
         return bytes(refusal.response.body).decode()
-    except RecursionError:
-        return "too deep"
     return ""
 
 

@@ -3,6 +3,8 @@
 import json
 import math
 import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +13,8 @@ import msgspec
 SAMPLE_STEP, LONG_NUMBER_SAMPLE = 30, b"0" * 10
 # Maps every digit to 0 and every other byte to a space.
 DIGIT_TABLE = bytes(48 if chr(byte).isdecimal() else 32 for byte in range(256))
+MAX_DEPTH = 127  # of objects and lists
+_BRACKET_OR_STRING = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]+|\\.)*"?', re.DOTALL)
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 
@@ -26,15 +30,50 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
     """Decode one JSON document.
 
     Raises:
-        JsonError: ``raw`` is not JSON, or a field is missing or has another type.
+        JsonError: ``raw`` is not JSON, is nested too deeply, or a field is missing, is there
+            twice or has another type.
     """
+    # Fewer brackets than that cannot be too deep; this saves most documents the search.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _reject_depth(raw)
     try:
         value = decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise _serde_error(raw, decoder.type, exc) from exc
+    names = _field_names(decoder.type)
+    if b"\\u" in raw or any(raw.count(b'"%s"' % name.encode()) > 1 for name in names):
+        _reject_duplicate(raw, names)
     if LONG_NUMBER_SAMPLE in raw[::SAMPLE_STEP].translate(DIGIT_TABLE):
         _reject_infinity(raw)
     return value
+
+
+@cache
+def _field_names(shape: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(field.encode_name for field in msgspec.structs.fields(shape))
+
+
+def _reject_depth(raw: bytes) -> None:
+    depth = 0
+    for match in _BRACKET_OR_STRING.finditer(raw):
+        character = match[0][:1]
+        depth += character in b"[{"
+        depth -= character in b"]}"
+        if depth > MAX_DEPTH:
+            text = f"recursion limit exceeded at line 1 column {match.end()}"
+            raise JsonError(text, is_syntax=True)
+
+
+def _reject_duplicate(raw: bytes, names: Sequence[str]) -> None:
+    """Raise JsonError if the outer object has one of ``names`` twice."""
+    objects: list[list[tuple[str, Any]]] = []
+    json.loads(raw, object_pairs_hook=objects.append)
+    # The hook is called for the outer object at the end.
+    keys = [key for key, _value in objects[-1]]
+    for name in names:
+        if keys.count(name) > 1:
+            text = f"duplicate field `{name}` at line 1 column {len(raw)}"
+            raise JsonError(text, is_syntax=False)
 
 
 def _reject_infinity(raw: bytes) -> None:

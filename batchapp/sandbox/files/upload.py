@@ -1,5 +1,6 @@
 """``POST /v1/files``: check every line of a file, and store the file only if all are valid."""
 
+import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -21,6 +22,10 @@ from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import insert_row
 
 FORM_OVERHEAD_BYTES = 10 * 1024  # allowed for the parts of the form other than the file
+# What Rust calls white space; Python would add four control characters.
+WHITE_SPACE = "".join(
+    chr(code) for code in range(0x3001) if chr(code).isspace() and code not in range(0x1C, 0x20)
+)
 LINES_PER_WRITE = 2000  # per transaction, so that other writes do not wait long
 
 
@@ -122,12 +127,12 @@ def _store(sandbox: Sandbox, owner: Account, form: FormData) -> dict[str, object
 
 
 def _lifetime_seconds(form: FormData, settings: Settings) -> float:
-    """Return the lifetime in the form; the provider has no minimum and no maximum."""
+    """Return the lifetime in the form, without limits, or the default if it is no number."""
     seconds = form.get("expires_after[seconds]")
     if seconds is None:
         return settings.file_lifetime_seconds
-    if not str(seconds).isdecimal():
-        raise text_error(400, f"Invalid expires_after[seconds]: {seconds}")
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", str(seconds)):
+        return settings.file_lifetime_seconds
     return float(min(int(str(seconds)), 10**11))
 
 
@@ -181,10 +186,21 @@ def _lines(source: BinaryIO, settings: Settings) -> Iterator[bytes]:
         if len(raw) > max_bytes:
             # The rest of the line is not read, because one line could fill the memory.
             raise text_error(400, f"Line {number}: {body_size_error(len(raw), settings)}")
-        line = raw.strip()
+        line = _strip(raw)
         if line:
             yield line
             number += 1
+
+
+def _strip(raw: bytes) -> bytes:
+    """Return ``raw`` without the white space of Unicode at its ends."""
+    line = raw.strip()
+    if not line or (line[0] < 0x80 and line[-1] < 0x80):
+        return line
+    try:
+        return line.decode().strip(WHITE_SPACE).encode()
+    except UnicodeDecodeError:
+        return line
 
 
 def _insert_lines(sandbox: Sandbox, rows: list[tuple[object, ...]]) -> None:

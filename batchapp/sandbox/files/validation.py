@@ -1,5 +1,6 @@
 """The checks of an uploaded line, with the error texts of the provider."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,12 @@ import msgspec
 from batchapp.sandbox.api.catalogue import MODELS
 from batchapp.sandbox.api.errors import text_error
 from batchapp.sandbox.api.json_decoder import JsonError, decode
+from batchapp.sandbox.files.reasoning_rules import reasoning_error
 from batchapp.sandbox.settings import Settings
 
 # The provider removes these scheduling fields from every body that it stores.
 STRIPPED_FIELDS = ("priority", "service_tier", "background")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is accepted
 
 
 class RequestLine(msgspec.Struct):
@@ -65,6 +68,9 @@ def check_line(raw: bytes, number: int, settings: Settings) -> CheckedLine:
     if error:
         status = 400 if line.body["model"] in MODELS else 403
         raise text_error(status, f"Line {number}: {error}")
+    error = reasoning_error(line.url, line.body)
+    if error:
+        raise text_error(400, f"Line {number}: {error}")
     for field in STRIPPED_FIELDS:
         line.body.pop(field, None)
     body = msgspec.json.encode(line.body, order="sorted")
@@ -91,8 +97,8 @@ def _custom_id_error(line: RequestLine, _settings: Settings) -> str | None:
     size = len(line.custom_id.encode())
     if size > 64:
         return f"custom_id exceeds maximum length of 64 characters (got {size})"
-    text = line.custom_id.replace("\t", " ")
-    if not (text.isascii() and text.isprintable()):
+    if _CONTROL_CHARACTER.search(line.custom_id):
+        # The text is wrong: the provider accepts characters beyond ASCII.
         return (
             "custom_id contains invalid characters: must be valid ASCII without control characters"
         )

@@ -15,6 +15,11 @@ GOOD = line("good")
 ALLOWED = "/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /v1/messages"
 NO_CUSTOM_ID = json.dumps({"method": "POST", "url": "/v1/chat/completions", "body": chat()})
 
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
 INVALID_LINES = [
     pytest.param(
         NO_CUSTOM_ID,
@@ -61,11 +66,30 @@ INVALID_LINES = [
         id="a long id in bytes",
     ),
     pytest.param(
-        line("naïve"),
+        line("a\x7f"),
         400,
         "Line 2: custom_id contains invalid characters:"
         " must be valid ASCII without control characters",
-        id="an id that is not ASCII",
+        id="an id with DEL",
+    ),
+    pytest.param(
+        line("a\x1f"),
+        400,
+        "Line 2: custom_id contains invalid characters:"
+        " must be valid ASCII without control characters",
+        id="an id with a control character",
+    ),
+    pytest.param(
+        GOOD[:-1] + r', "\u0062ody": {}}',
+        400,
+        f"Invalid JSON on line 2: duplicate field `body` at line 1 column {len(GOOD) + 17}",
+        id="body twice",
+    ),
+    pytest.param(
+        GOOD[:-2] + f', "seed": {nested(126)}}}}}',
+        400,
+        f"Invalid JSON on line 2: recursion limit exceeded at line 1 column {len(GOOD) + 134}",
+        id="nested too deeply",
     ),
     pytest.param(
         line(method="GET"),
@@ -125,6 +149,7 @@ def test_the_first_bad_line_refuses_the_whole_file(api, bad, status, text):
     [
         (b"", "File contains no valid request templates"),
         (b"\n  \n\r\n", "File contains no valid request templates"),
+        ("\u00a0\n \u2028\u3000\r\n\u0085".encode(), "File contains no valid request templates"),
         (b'{"custom_id":"\xff"}', "File contains invalid UTF-8 on/near line 1"),
         (
             b"\xef\xbb\xbf" + GOOD.encode(),
@@ -204,6 +229,40 @@ def test_stored_bodies_are_sorted_and_stripped(api):
         '{"custom_id":"","method":"post","url":"/v1/chat/completions","body":{"messages":'
         '[{"content":"é","role":"user"}],"model":"Qwen/Qwen3.5-9B","z":1}}\n'
     )
+
+
+def test_ids_may_have_any_characters_but_control_characters(api):
+    ids = ["ü", "日本", "😀" * 16, "a\tb", "\u00a0"]
+
+    batch = api.finished("\n".join(map(line, ids)))
+
+    assert sorted(row["custom_id"] for row in api.rows(batch["output_file_id"])) == sorted(ids)
+
+
+def test_a_body_may_be_nested_and_may_name_a_field_twice(api):
+    deepest = GOOD[:-2] + f', "seed": {nested(125)}}}}}'
+    repeated = GOOD[:-2] + r', "user": "a [[ \" {{", "user": "\u0062ody"}}'
+
+    stored = api.content(api.file(f"{deepest}\n{repeated}")).text
+
+    assert '"user":"body"' in stored
+
+
+def test_unicode_spaces_around_a_line_do_not_count(api):
+    assert api.upload(f"\u00a0{GOOD}\u3000\n\u2028\n{GOOD}").status_code == 201
+
+    response = api.upload(f"\u2028\n{GOOD}\n\x1c\n")
+
+    assert response.text.startswith("Invalid JSON on line 2: expected value")
+
+
+@pytest.mark.parametrize("seconds", ["abc", "", "1.5", "9" * 30])
+def test_a_lifetime_that_is_no_number_is_ignored(api, seconds):
+    response = api.upload(GOOD, **{"expires_after[seconds]": seconds})
+
+    assert response.status_code == 201
+    file = response.json()
+    assert file["expires_at"] - file["created_at"] == 30 * 24 * 3600
 
 
 def test_ids_may_repeat_and_urls_and_models_may_mix(api):
