@@ -36,6 +36,8 @@ class Settings:
     completion_windows: Mapping[str, float] = field(
         default_factory=lambda: {"24h": 24 * 3600.0, "1h": 3600.0}
     )
+    # The completion windows of the models that do not support all of them.
+    model_windows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     endpoints: tuple[str, ...] = (
         "/v1/chat/completions",
         "/v1/completions",

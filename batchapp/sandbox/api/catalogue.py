@@ -31,10 +31,6 @@ class Model:
     tariffs: tuple[Tariff, ...]
     reads_documents: bool = False
 
-    @property
-    def windows(self) -> list[str]:
-        return [tariff.window for tariff in self.tariffs if tariff.window != REALTIME]
-
     def tariff(self, window: str) -> Tariff:
         """Return the tariff of ``window``, else the realtime tariff, else prices of 0.
 

@@ -7,6 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+NO_MODEL_TEXT = (
+    "Could not parse onwards model from request. 'model' parameter must be supplied in either the"
+    " body or in the Model-Override header."
+)
+
 
 class ApiError(Exception):
     """Stop processing the request and send ``response``."""
@@ -45,9 +50,9 @@ def service_unavailable() -> ApiError:
     return ApiError(response)
 
 
-def openai_error(status: int, message: str, code: str) -> ApiError:
-    """Return an error in the format of OpenAI, which only ``/v1/models`` uses."""
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+def openai_error(status: int, message: str, code: str, param: str | None = None) -> ApiError:
+    """Return an error in the format of OpenAI, for ``/v1/models`` and unknown paths only."""
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
     return ApiError(json_response({"error": error}, status))
 
 
@@ -57,9 +62,15 @@ async def handle_api_error(_request: Request, error: Exception) -> Response:
     raise error
 
 
-async def handle_routing_error(_request: Request, error: Exception) -> Response:
-    """Return an empty body for an unknown path or method."""
+async def handle_routing_error(request: Request, error: Exception) -> Response:
+    """Return an empty body for a wrong method and for paths outside ``/v1``.
+
+    The provider takes an unknown path under ``/v1`` for a call of a model.
+    """
     if isinstance(error, HTTPException):
+        is_in_api = request.url.path.removeprefix("/ai").startswith("/v1/")
+        if error.status_code == 404 and is_in_api:
+            return openai_error(400, NO_MODEL_TEXT, "bad_request", "model").response
         return Response(None, error.status_code, headers=error.headers)
     raise error
 

@@ -1,5 +1,6 @@
 """The list of models and the read-only endpoints of the management API."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -38,7 +39,11 @@ def list_priced_models(request: Request) -> Response:
     ]
     skip, limit = max(integer(request, "skip") or 0, 0), integer(request, "limit") or 10
     has_prices = "pricing" in query.get("include", "").split(",")
-    data = [_model(model, has_prices=has_prices) for model in models[skip : skip + limit]]
+    windows = sandbox_of(request).settings.model_windows
+    data = [
+        _model(model, windows.get(model.alias), has_prices=has_prices)
+        for model in models[skip : skip + limit]
+    ]
     return json_response({"data": data, "total_count": len(models), "skip": skip, "limit": limit})
 
 
@@ -63,12 +68,11 @@ def configuration(request: Request) -> Response:
     return json_response({"batches": batches, "ai_api_base_url": base_url})
 
 
-def _model(model: Model, *, has_prices: bool) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "alias": model.alias,
-        "model_type": model.kind,
-        "allowed_batch_completion_windows": model.windows,
-    }
+def _model(model: Model, windows: Sequence[str] | None, *, has_prices: bool) -> dict[str, Any]:
+    """Return a model; ``windows`` is None for a model that supports all completion windows."""
+    content: dict[str, Any] = {"alias": model.alias, "model_type": model.kind}
+    if windows is not None:
+        content["allowed_batch_completion_windows"] = list(windows)
     if has_prices:
         content["tariffs"] = [_tariff(tariff) for tariff in model.tariffs]
     return content

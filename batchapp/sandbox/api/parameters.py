@@ -22,7 +22,7 @@ def path_id(request: Request, name: str) -> str:
     try:
         return str(UUID(request.path_params[name]))
     except ValueError as exc:
-        raise text_error(400, f"Invalid {name} format") from exc
+        raise text_error(400, f"Invalid {name.removesuffix('_id')} ID format") from exc
 
 
 def cursor_id(request: Request) -> str | None:

@@ -14,7 +14,7 @@ from batchapp.sandbox.api.parameters import cursor_id, flag, page_size, timestam
 from batchapp.sandbox.batches.objects import batch_object
 from batchapp.sandbox.batches.progress import TERMINAL, Batch
 from batchapp.sandbox.context import now, sandbox_of
-from batchapp.sandbox.files.endpoints import list_object
+from batchapp.sandbox.files.endpoints import MEMBER_ID_TEXT, list_object
 from batchapp.sandbox.settings import Settings
 
 # The filter ``expired`` matches batches after their deadline, whatever their status.
@@ -81,7 +81,7 @@ def _status_filter(request: Request, moment: float, settings: Settings) -> Calla
         return lambda _batch: True
     if status not in _STATUS_FILTERS:
         allowed = ", ".join(_STATUS_FILTERS)
-        raise text_error(400, f"Invalid status '{status}'. Must be one of: {allowed}")
+        raise text_error(400, f"Unknown batch status filter: '{status}'. Valid values: {allowed}")
     if status == "expired":
         return lambda batch: moment > batch.expires_at
     return lambda batch: batch.status(moment, settings) in _STATUS_FILTERS[status]
@@ -91,7 +91,7 @@ def _conditions(request: Request, owner: str) -> tuple[list[str], list[Any]]:
     query = request.query_params
     conditions, values = ["batches.owner = ?", "batches.deleted_at IS NULL"], [owner]
     if "member_id" in query:
-        raise text_error(400, "member_id is only available in an organization")
+        raise text_error(400, MEMBER_ID_TEXT)
     if "search" in query:
         # The provider does not escape the wildcards % and _ either.
         columns = ("batches.metadata", "files.filename", "batches.id")

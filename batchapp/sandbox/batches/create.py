@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
@@ -80,7 +81,7 @@ def _create(
     }
     with sandbox.store.write_transaction() as connection:
         file = _input_file(connection, file_id, owner)
-        _check_models(connection, file["pk"], new_batch.completion_window)
+        _check_models(connection, file["pk"], new_batch.completion_window, settings)
         if refusals:
             _raise_refusal(connection, file["pk"], new_batch.completion_window, refusals)
         batch = _insert_batch(connection, file["pk"], columns, settings)
@@ -114,27 +115,39 @@ def _input_file(connection: sqlite3.Connection, file_id: str, owner: Account) ->
     if row is None:
         raise file_not_found(file_id)
     if row["owner"] != owner.id:
-        raise text_error(403, "Insufficient permissions to Create Batches")
+        text = f"Insufficient permissions to Create batch using file {file_id}"
+        raise text_error(403, text)
     if row["purpose"] != "batch":
         raise text_error(400, f"File with ID {file_id} is not a batch input file")
     return row
 
 
-def _check_models(connection: sqlite3.Connection, file_pk: int, window: str) -> None:
+def _check_models(
+    connection: sqlite3.Connection, file_pk: int, window: str, settings: Settings
+) -> None:
     rows = connection.execute("SELECT model FROM file_models WHERE file = ?", (file_pk,))
     models = [row["model"] for row in rows]
     for alias in models:
-        if alias in MODELS and window not in MODELS[alias].windows:
-            allowed = ", ".join(MODELS[alias].windows)
-            raise text_error(
-                400,
-                f"Model '{alias}' does not support completion window '{window}'."
-                f" Allowed: {allowed}",
-            )
+        windows = settings.model_windows.get(alias)
+        if windows is not None and window not in windows:
+            raise text_error(400, _window_text(alias, window, windows))
     unavailable = [alias for alias in models if alias not in MODELS]
     if unavailable:
         names = ", ".join(unavailable)
-        raise text_error(400, f"The following model(s) are no longer available: {names}")
+        raise text_error(
+            400,
+            f"The following model(s) are no longer available: {names}."
+            " The batch file references models that have been removed.",
+        )
+
+
+def _window_text(alias: str, window: str, windows: Sequence[str]) -> str:
+    if not windows:
+        return f"Model '{alias}' does not support batch processing."
+    return (
+        f"Model '{alias}' does not support completion window '{window}'."
+        f" Allowed: {', '.join(windows)}"
+    )
 
 
 def _raise_refusal(
@@ -151,6 +164,7 @@ def _raise_refusal(
     raise too_many_requests(
         f"Insufficient capacity for {window} completion window."
         f" The following models are currently at capacity: {names}."
+        " Try again later or use a longer completion window."
     )
 
 

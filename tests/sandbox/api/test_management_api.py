@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.sandbox.api_client import CHAT_MODEL
+
 
 @pytest.fixture
 def anyone(sandbox_url) -> Iterator[httpx.Client]:
@@ -23,7 +25,28 @@ def test_the_list_of_models_has_openais_errors(anyone, api):
     assert (missing.status_code, invalid.status_code) == (401, 401)
     assert len(models["data"]) == 12
     assert models["data"][0]["object"] == "model"
-    assert api.http.get("/v1/models/Qwen").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/models/Qwen", "/ai/v1/nothing", "/v1/batches/x/output"])
+def test_an_unknown_path_is_taken_for_a_call_of_a_model(api, path):
+    response = api.http.get(path)
+
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert error["message"].startswith("Could not parse onwards model from request.")
+    assert (error["param"], error["code"]) == ("model", "bad_request")
+
+
+def test_only_restricted_models_name_their_windows(api_with):
+    api = api_with(model_windows={CHAT_MODEL: ("24h",)})
+    headers = {"Authorization": "Bearer pk-windows"}
+
+    models = api.http.get("/admin/api/v1/models?limit=100", headers=headers).json()["data"]
+
+    name = "allowed_batch_completion_windows"
+    assert [(model["alias"], model[name]) for model in models if name in model] == [
+        (CHAT_MODEL, ["24h"])
+    ]
 
 
 def test_the_management_api_needs_a_platform_key(anyone, api):

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.sandbox.api_client import CHAT, line
+from tests.sandbox.api_client import CHAT, CHAT_MODEL, line
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,29 @@ def test_an_unknown_file_is_404_and_a_foreign_one_403(api, account):
 
     assert api.create(unknown).text == f"File with ID {unknown} not found"
     assert api.create(unknown).status_code == 404
-    assert api.create(other_file_id).status_code == 403
+    foreign = api.create(other_file_id)
+    assert foreign.status_code == 403
+    assert foreign.text == f"Insufficient permissions to Create batch using file {other_file_id}"
+
+
+@pytest.mark.parametrize(
+    ("windows", "text"),
+    [
+        (
+            ("24h",),
+            f"Model '{CHAT_MODEL}' does not support completion window '1h'. Allowed: 24h",
+        ),
+        ((), f"Model '{CHAT_MODEL}' does not support batch processing."),
+    ],
+)
+def test_a_model_may_be_restricted_to_some_windows(api_with, windows, text):
+    api = api_with(model_windows={CHAT_MODEL: windows})
+    file_id = api.file(line())
+
+    refused = api.create(file_id, completion_window="1h")
+
+    assert (refused.status_code, refused.text) == (400, text)
+    assert api.create(file_id).status_code == (201 if windows else 400)
 
 
 def test_reserved_metadata_is_dropped_and_the_servers_own_added(api):

@@ -47,6 +47,8 @@ def test_results_show_every_request_in_the_order_of_the_input(api, finished):
         "row-4",
     ]
     assert headers(page) == ("true", "5")
+    unknown_status = api.http.get(url, params={"status": "cancelled"})
+    assert (unknown_status.status_code, unknown_status.text) == (200, "")
 
 
 def test_results_call_a_validating_batch_complete_and_show_cancelled_rows_as_pending(api_with):

@@ -90,4 +90,4 @@ def test_the_same_ids_vanish_from_lists_and_by_themselves_for_a_while(account):
 def test_error_responses_are_not_changed(account):
     api = account("", "wrong-types/any", "counts-odd")
 
-    assert api.http.get("/v1/batches/no").text == "Invalid batch_id format"
+    assert api.http.get("/v1/batches/no").text == "Invalid batch ID format"

@@ -123,6 +123,7 @@ def test_a_lack_of_capacity_names_the_window_and_the_models(account):
     assert response.json()["message"] == (
         "Insufficient capacity for 1h completion window."
         f" The following models are currently at capacity: {CHAT_MODEL}."
+        " Try again later or use a longer completion window."
     )
     assert api.create(file_id).status_code == 201
 

@@ -29,8 +29,11 @@ def test_foreign_and_unknown_files_are_not_found(api, account, path):
 
 
 def test_an_id_that_is_no_uuid_is_a_bad_request(api):
-    assert api.http.get("/v1/files/file-123").status_code == 400
-    assert api.http.get("/v1/batches/batch_123/results").status_code == 400
+    file = api.http.get("/v1/files/file-123")
+    results = api.http.get("/v1/batches/batch_123/results")
+
+    assert (file.status_code, file.text) == (400, "Invalid file ID format")
+    assert (results.status_code, results.text) == (400, "Invalid batch ID format")
 
 
 def test_listing_pages_forward_and_a_wrong_cursor_starts_again(api):
@@ -43,6 +46,8 @@ def test_listing_pages_forward_and_a_wrong_cursor_starts_again(api):
     assert [file["id"] for file in first["data"] + second["data"]] == ids[::-1]
     assert (first["has_more"], second["has_more"]) == (True, False)
     assert [file["id"] for file in oldest_first["data"]] == ids
+    wrong_order = api.http.get("/v1/files?order=down")
+    assert (wrong_order.status_code, wrong_order.text) == (400, "Order must be 'asc' or 'desc'")
     for wrong in ("nonsense", str(uuid4())):
         assert api.http.get("/v1/files", params={"limit": 2, "after": wrong}).json() == first
 
@@ -69,6 +74,7 @@ def test_the_virtual_files_of_a_batch_are_listed_unless_purpose_says_otherwise(s
 
     assert {file["purpose"] for file in everything} == {"batch", "batch_output", "batch_error"}
     assert [file["id"] for file in uploads] == [batch["input_file_id"]]
+    assert api.http.get("/v1/files?purpose=other").json()["data"] == []
     output = api.http.get(f"/v1/files/{batch['output_file_id']}").json()
     assert output["filename"] == f"batch-{batch['id']}-output.jsonl"
     assert output["bytes"] == 0
