@@ -38,11 +38,13 @@ def too_many_requests(message: str) -> ApiError:
     return ApiError(response)
 
 
-def service_unavailable() -> ApiError:
+def service_unavailable(
+    message: str = "Service temporarily overloaded, please retry",
+) -> ApiError:
     """Return a 503 error. Header and body name the same delay."""
     content = {
         "error": "service_unavailable",
-        "message": "The service is temporarily unavailable. Please retry later.",
+        "message": message,
         "retry_after_seconds": 30,
     }
     response = json_response(content, 503)

@@ -2,8 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -12,9 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from batchapp.sandbox.accounts import Account, inference_account
-from batchapp.sandbox.api.catalogue import MODELS
-from batchapp.sandbox.api.errors import json_response, text_error, too_many_requests
+from batchapp.sandbox.api.errors import json_response, text_error
 from batchapp.sandbox.api.parameters import json_body
+from batchapp.sandbox.batches.create_checks import (
+    Refusals,
+    check_models,
+    check_volume,
+    no_capacity,
+)
 from batchapp.sandbox.batches.objects import batch_object
 from batchapp.sandbox.batches.progress import Batch, schedule
 from batchapp.sandbox.context import Sandbox, now, sandbox_of
@@ -53,13 +57,13 @@ async def create_batch(request: Request) -> Response:
     sandbox = sandbox_of(request)
     new_batch = await json_body(request, _DECODER, sandbox.settings)
     agent = request.headers.get("User-Agent", "")
-    refusals = request.scope.get(CREATE_REFUSALS_KEY, set())
+    refusals = request.scope.get(CREATE_REFUSALS_KEY, {})
     content = await run_in_threadpool(_create, sandbox, owner, new_batch, agent, refusals)
     return json_response(content, 201)
 
 
 def _create(
-    sandbox: Sandbox, owner: Account, new_batch: NewBatch, agent: str, refusals: set[str]
+    sandbox: Sandbox, owner: Account, new_batch: NewBatch, agent: str, refusals: Refusals
 ) -> dict[str, Any]:
     settings, moment = sandbox.settings, now()
     _check_fields(new_batch, settings)
@@ -81,9 +85,12 @@ def _create(
     }
     with sandbox.store.write_transaction() as connection:
         file = _input_file(connection, file_id, owner)
-        _check_models(connection, file["pk"], new_batch.completion_window, settings)
-        if refusals:
-            _raise_refusal(connection, file["pk"], new_batch.completion_window, refusals)
+        window = new_batch.completion_window
+        check_models(connection, file["pk"], window, settings, refusals)
+        if "unverified" in refusals:
+            check_volume(connection, file, window, settings, float(refusals["unverified"] or 0))
+        if "capacity" in refusals:
+            raise no_capacity(connection, file["pk"], window)
         batch = _insert_batch(connection, file["pk"], columns, settings)
         _insert_virtual_files(connection, batch)
         return batch_object(connection, batch, moment, settings)
@@ -120,52 +127,6 @@ def _input_file(connection: sqlite3.Connection, file_id: str, owner: Account) ->
     if row["purpose"] != "batch":
         raise text_error(400, f"File with ID {file_id} is not a batch input file")
     return row
-
-
-def _check_models(
-    connection: sqlite3.Connection, file_pk: int, window: str, settings: Settings
-) -> None:
-    rows = connection.execute("SELECT model FROM file_models WHERE file = ?", (file_pk,))
-    models = [row["model"] for row in rows]
-    for alias in models:
-        windows = settings.model_windows.get(alias)
-        if windows is not None and window not in windows:
-            raise text_error(400, _window_text(alias, window, windows))
-    unavailable = [alias for alias in models if alias not in MODELS]
-    if unavailable:
-        names = ", ".join(unavailable)
-        raise text_error(
-            400,
-            f"The following model(s) are no longer available: {names}."
-            " The batch file references models that have been removed.",
-        )
-
-
-def _window_text(alias: str, window: str, windows: Sequence[str]) -> str:
-    if not windows:
-        return f"Model '{alias}' does not support batch processing."
-    return (
-        f"Model '{alias}' does not support completion window '{window}'."
-        f" Allowed: {', '.join(windows)}"
-    )
-
-
-def _raise_refusal(
-    connection: sqlite3.Connection, file_pk: int, window: str, refusals: set[str]
-) -> NoReturn:
-    """Raise the error of a fault, after the same checks as the provider."""
-    if "unverified" in refusals:
-        raise too_many_requests(
-            f"Unverified accounts have a limited volume in the {window} completion window."
-            " Please verify your account or submit fewer requests."
-        )
-    rows = connection.execute("SELECT model FROM file_models WHERE file = ?", (file_pk,))
-    names = ", ".join(row["model"] for row in rows)
-    raise too_many_requests(
-        f"Insufficient capacity for {window} completion window."
-        f" The following models are currently at capacity: {names}."
-        " Try again later or use a longer completion window."
-    )
 
 
 def _insert_batch(

@@ -29,15 +29,24 @@ _CONNECTION = {
     "restart-after": Kind(WRITES, None, "the sandbox is killed after processing, and restarts"),
 }
 _REFUSALS = {
+    "refuse-key": Kind(ALL_CALLS, None, "401 without processing, although the key is valid"),
     "busy": Kind(("upload", "create"), None, "429; the header says 60 seconds, the body 30"),
     "capacity": Kind(("create",), None, "429 because this completion window has no capacity"),
-    "unverified": Kind(("create",), None, "429 because the account is not verified"),
+    "unverified": Kind(
+        ("create",), 0.0, "429 beyond N requests per hour of the window, for want of a payment"
+    ),
+    "one-window": Kind(("create",), "24h", "400 unless the completion window is this one"),
+    "line-503": Kind(("upload",), 1.0, "503 because an image of line N cannot be fetched"),
     "unavailable": Kind(ALL_CALLS, None, "503 without processing"),
     "unavailable-after": Kind(WRITES, None, "503 after processing"),
     "error": Kind(ALL_CALLS, None, "500 without processing"),
     "error-after": Kind(WRITES, None, "500 after processing"),
     "gone": Kind(("file", "content", "batch", "results"), None, "410 without processing"),
+    "not-found": Kind(
+        ("file", "content", "batch", "results"), None, "404 without processing, whatever exists"
+    ),
     "html": Kind(ALL_CALLS, 502.0, "a web page with status N without processing"),
+    "html-error": Kind(ALL_CALLS, 502.0, "a web page without a title, with status N"),
     "html-after": Kind(WRITES, 502.0, "a web page with status N after processing"),
     "empty": Kind(ALL_CALLS, None, "200 with an empty body after processing"),
 }
@@ -90,7 +99,8 @@ KINDS: dict[str, Kind] = {
     **_LINES,
     **_DELIVERIES,
 }
-CREATE_REFUSALS_KEY = "sandbox.refusals"  # in the scope of a create: the faults to refuse with
+CREATE_REFUSALS_KEY = "sandbox.refusals"  # in the scope of a create: values of CREATE_REFUSALS
+CREATE_REFUSALS = ("one-window", "unverified", "capacity")  # in the order of the checks
 LINE_FAULTS = frozenset(_LINES) - {"cut", "cut-announced", "cut-clean"}
 JSON_FAULTS = frozenset(_JSON)
 

@@ -5,21 +5,26 @@ from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchapp.sandbox.accounts import account_id, bearer_key
-from batchapp.sandbox.api.errors import service_unavailable, too_many_requests
+from batchapp.sandbox.api.errors import service_unavailable
 from batchapp.sandbox.context import Sandbox, now
 from batchapp.sandbox.faults.batch_faults import apply_batch_faults
 from batchapp.sandbox.faults.json_faults import JsonFaults
-from batchapp.sandbox.faults.kinds import CREATE_REFUSALS_KEY, JSON_FAULTS, LINE_FAULTS
+from batchapp.sandbox.faults.kinds import (
+    CREATE_REFUSALS,
+    CREATE_REFUSALS_KEY,
+    JSON_FAULTS,
+    LINE_FAULTS,
+)
 from batchapp.sandbox.faults.line_faults import LineFaults
+from batchapp.sandbox.faults.refusals import refusal_of, web_page
 from batchapp.sandbox.faults.stream_faults import Cut, Trickle
 from batchapp.sandbox.faults.switches import Rule, SwitchError, parse_key_rules
 from batchapp.sandbox.server import ServerControl, close_connection
 
-WEB_PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 # Faults that need the whole response before any part is sent. Those that change a batch change it
 # before its response arrives, so that the next call finds the change.
 BUFFERING_FAULTS = JSON_FAULTS | {
@@ -67,7 +72,7 @@ class FaultMiddleware:
     ) -> bool:
         """Return True after ending the call without processing, if a fault requires that."""
         has_connection_fault = bool({"refuse", "restart", "lost-request"} & rules.keys())
-        refusal = _refusal(rules)
+        refusal = refusal_of(rules, scope["path"])
         if not has_connection_fault and refusal is None:
             return False
         await _drain(receive)
@@ -84,7 +89,9 @@ class FaultMiddleware:
     async def _serve(
         self, rules: RulesByFault, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        scope[CREATE_REFUSALS_KEY] = {"capacity", "unverified"} & rules.keys()
+        scope[CREATE_REFUSALS_KEY] = {
+            fault: rules[fault].value for fault in CREATE_REFUSALS if fault in rules
+        }
         response = _FaultyResponse(rules, self._sandbox.faults.seed, scope, receive, send)
         app_receive = receive
         if "late-request" in rules:
@@ -145,31 +152,12 @@ class _FaultyResponse:
         if "unavailable-after" in self._rules:
             return service_unavailable().response
         if "html-after" in self._rules:
-            return _web_page(self._rules["html-after"])
+            return web_page(self._rules["html-after"])
         if "empty" in self._rules:
             return Response(None, 200)
         status = self._buffer[0]["status"] if self._buffer else 0
         body = b"".join(message.get("body", b"") for message in self._buffer)
         return self._json_faults.replacement(status, body)
-
-
-def _refusal(rules: RulesByFault) -> Response | None:
-    if "busy" in rules:
-        return too_many_requests("Too many file uploads in progress. Please retry later.").response
-    if "unavailable" in rules:
-        return service_unavailable().response
-    if "error" in rules:
-        return PlainTextResponse("Internal server error", 500)
-    if "gone" in rules:
-        return PlainTextResponse("The content has been purged and is no longer available", 410)
-    return _web_page(rules["html"]) if "html" in rules else None
-
-
-def _web_page(rule: Rule) -> Response:
-    status = int(rule.amount)
-    return HTMLResponse(
-        WEB_PAGE.format(f"{status} Bad Gateway" if status > 299 else "Welcome"), status
-    )
 
 
 async def _drain(receive: Receive) -> None:

@@ -135,12 +135,87 @@ def test_capacity_is_checked_last(account):
 
 
 def test_an_unverified_account_is_refused_by_volume(account):
-    response = (api := account("", "unverified")).create(api.file(line()))
-
-    assert response.status_code == 429
-    assert response.json()["message"].startswith(
-        "Unverified accounts have a limited volume in the 24h"
+    api = account("", "unverified=0.25")  # 6 requests in 24 hours
+    small, large = api.file(lines(4)), api.file(lines(7))
+    text = (
+        "Unverified accounts can submit at most 6 request(s) per 24h completion window. You have"
+        " {} in the last 24h, so this submission of {} would exceed the limit. Verify your account"
+        " by adding a payment method or making a payment to remove this limit."
     )
+
+    too_large = api.create(large)
+    first, second = api.create(small), api.create(small)
+    other_window = api.create(api.file(line()), completion_window="1h")
+
+    assert (too_large.status_code, too_large.headers["Retry-After"]) == (429, "60")
+    assert too_large.json()["message"] == text.format(0, 7)
+    assert first.status_code == 201
+    assert second.json()["message"] == text.format(4, 4)
+    assert "at most 0 request(s) per 1h" in other_window.json()["message"]
+
+
+def test_a_model_may_support_one_window_only(account):
+    api = account("", "one-window")
+    file_id = api.file(line())
+
+    refused = api.create(file_id, completion_window="1h")
+
+    assert (refused.status_code, refused.text) == (
+        400,
+        f"Model '{CHAT_MODEL}' does not support completion window '1h'. Allowed: 24h",
+    )
+    assert api.create(file_id).status_code == 201
+
+
+def test_a_key_may_be_refused_for_some_calls_although_it_is_valid(account):
+    api = account("", "refuse-key/batches,models#2")
+
+    calls = [api.http.get("/v1/batches"), api.http.get("/v1/models"), api.http.get("/v1/batches")]
+
+    assert [call.status_code for call in calls] == [200, 401, 200]
+    assert calls[1].json()["error"]["code"] == "invalid_api_key"
+
+
+def test_a_young_key_is_unknown_for_a_time(account):
+    api = account("", "refuse-key@0-0.3")
+
+    early = api.upload(line())
+    time.sleep(0.3)
+
+    assert (early.status_code, early.text) == (401, "Authentication required")
+    assert early.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert api.upload(line()).status_code == 201
+
+
+def test_an_image_that_cannot_be_fetched_refuses_every_upload(account):
+    api = account("", "line-503=3")
+
+    for response in (api.upload(line()), api.upload(line())):
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+        assert response.json()["message"] == (
+            "Line 3: image fetch failed after retries, please retry:"
+            " origin 503 Service Unavailable"
+        )
+    assert api.http.get("/v1/files").json()["data"] == []
+
+
+def test_an_existing_object_may_be_unknown_for_one_call(account):
+    api = account("", "not-found/batch#1", "not-found/content,results#2")
+    batch = api.batch(line())
+    paths = {
+        f"/v1/batches/{batch['id']}": [404, 200],
+        f"/v1/files/{batch['output_file_id']}/content": [200, 404],
+    }
+
+    for path, statuses in paths.items():
+        assert [api.http.get(path).status_code for _ in statuses] == statuses
+    late = account("", "not-found/any").http
+    missing = [late.get(path) for path in paths]
+    assert [(answer.status_code, answer.text) for answer in missing] == [
+        (404, f"Batch with ID {batch['id']} not found"),
+        (404, f"File with ID {batch['output_file_id']} not found"),
+    ]
+    assert late.get("/v1/batches").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -151,6 +226,8 @@ def test_an_unverified_account_is_refused_by_volume(account):
         ("html", 502, "<!doctype html>"),
         ("html=200", 200, "<!doctype html>"),
         ("html=504", 504, "<!doctype html>"),
+        ("html-error", 502, "<h1>502 Bad Gateway</h1>"),
+        ("html-error=504", 504, "<h1>504 Bad Gateway</h1>"),
     ],
 )
 def test_a_refused_create_has_done_nothing(account, switch, status, words):
