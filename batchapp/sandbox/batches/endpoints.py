@@ -1,5 +1,6 @@
 """Endpoints that read, cancel, retry and delete one batch."""
 
+import sqlite3
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from batchapp.sandbox.batches.transitions import (
     unsuccessful_lines,
 )
 from batchapp.sandbox.context import Sandbox, now, sandbox_of
+from batchapp.sandbox.faults.kinds import EARLY_CANCEL_KEY
 
 
 def get_batch(request: Request) -> Response:
@@ -32,28 +34,38 @@ def get_batch(request: Request) -> Response:
     if not batch.needs_finalizing(moment):
         return json_response(content)
     with sandbox.store.write_transaction() as connection:
-        connection.execute(
-            "UPDATE batches SET finalized_at = ? WHERE pk = ?"
-            " AND finalized_at IS NULL AND cancelled_at IS NULL AND settled_at <= ?",
-            (moment, batch.pk, moment),
-        )
+        _record_end(connection, batch, moment)
         batch = find_batch(connection, batch_id, owner.id)
         content = batch_object(connection, batch, moment, sandbox.settings, has_context=True)
     return json_response(content)
+
+
+def _record_end(connection: sqlite3.Connection, batch: Batch, moment: float) -> None:
+    """Store that the end of ``batch`` was noticed at ``moment``, if all requests have settled."""
+    connection.execute(
+        "UPDATE batches SET finalized_at = ? WHERE pk = ?"
+        " AND finalized_at IS NULL AND cancelled_at IS NULL AND settled_at <= ?",
+        (moment, batch.pk, moment),
+    )
 
 
 def cancel_batch(request: Request) -> Response:
     """Cancel a batch; 200 in any state, and a finished batch becomes ``cancelled``."""
     owner, batch_id = inference_account(request), path_id(request, "batch_id")
     sandbox, moment = sandbox_of(request), now()
+    is_early = request.scope.get(EARLY_CANCEL_KEY, False)
     with sandbox.store.write_transaction() as connection:
-        cancel_requests(connection, find_batch(connection, batch_id, owner.id), moment)
+        batch = find_batch(connection, batch_id, owner.id)
+        cancel_requests(connection, batch, moment, is_early=is_early)
         batch = find_batch(connection, batch_id, owner.id)
         return json_response(batch_object(connection, batch, moment, sandbox.settings))
 
 
 def retry_batch(request: Request) -> Response:
-    """Run the failed and cancelled requests again."""
+    """Run the failed and cancelled requests again.
+
+    A cancelled batch whose requests have all succeeded is ``completed`` at once.
+    """
     owner, batch_id = inference_account(request), path_id(request, "batch_id")
     sandbox, moment = sandbox_of(request), now()
     with sandbox.store.write_transaction() as connection:
@@ -65,6 +77,7 @@ def retry_batch(request: Request) -> Response:
                 "Nothing to retry: no failed or canceled requests, and the batch is not cancelled",
             )
         retry_lines(connection, batch, lines, now=moment, settings=sandbox.settings)
+        _record_end(connection, batch, moment)
         batch = find_batch(connection, batch_id, owner.id)
         return json_response(batch_object(connection, batch, moment, sandbox.settings))
 

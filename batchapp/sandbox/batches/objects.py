@@ -76,8 +76,7 @@ def _timestamps(batch: Batch, moment: float, settings: Settings) -> dict[str, fl
         timestamps["expired_at"] = batch.expires_at
     if batch.cancelled_at is not None:
         timestamps["cancelling_at"] = batch.cancelled_at
-        if batch.status(moment, settings) == "cancelled":
-            timestamps["cancelled_at"] = max(batch.cancelled_at, batch.populated_at)
+        timestamps["cancelled_at"] = batch.cancelled_at
     return timestamps
 
 

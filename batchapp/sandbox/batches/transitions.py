@@ -7,16 +7,35 @@ from batchapp.sandbox.batches.progress import Batch, schedule
 from batchapp.sandbox.language_model.outcomes import NO_CREDIT_STATUS
 from batchapp.sandbox.settings import Settings
 
+NEVER = float("inf")
 
-def cancel_requests(connection: sqlite3.Connection, batch: Batch, now: float) -> None:
-    """Cancel all unsettled requests. A finished batch becomes cancelled, as at the provider."""
+
+def cancel_requests(
+    connection: sqlite3.Connection, batch: Batch, now: float, *, is_early: bool = False
+) -> None:
+    """Cancel all unsettled requests. A finished batch becomes cancelled, as at the provider.
+
+    A batch that is cancelled while it is validating is never populated: it stays ``cancelling``,
+    and after a retry ``validating``. ``is_early`` treats a batch without results in the same way.
+    Source: a run of the provider's server, control-layer 10.13.
+    """
     if batch.cancelled_at is not None:
         return
+    if now < batch.populated_at or (is_early and not _has_results(connection, batch, now)):
+        connection.execute(
+            "UPDATE batches SET populated_at = :never, settled_at = :never WHERE pk = :pk",
+            {"never": NEVER, "pk": batch.pk},
+        )
     connection.execute(
         "UPDATE requests SET settles_at = NULL WHERE batch = ? AND settles_at > ?",
         (batch.pk, now),
     )
     connection.execute("UPDATE batches SET cancelled_at = ? WHERE pk = ?", (now, batch.pk))
+
+
+def _has_results(connection: sqlite3.Connection, batch: Batch, now: float) -> bool:
+    query = "SELECT 1 FROM requests WHERE batch = ? AND settles_at <= ?"
+    return connection.execute(query, (batch.pk, now)).fetchone() is not None
 
 
 def unsuccessful_lines(connection: sqlite3.Connection, batch: Batch, now: float) -> list[int]:

@@ -24,7 +24,8 @@ def apply_batch_faults(sandbox: Sandbox, rules: Mapping[str, Rule], path: str) -
         if row is None:
             return
         batch = Batch.from_row(row)
-        if "late-landing" in rules:
+        # A batch that was cancelled before its population has no requests that could settle.
+        if "late-landing" in rules and moment >= batch.populated_at:
             count = int(rules["late-landing"].amount)
             _settle_cancelled_requests(connection, sandbox, batch, count, moment)
         is_finished = batch.status(moment, sandbox.settings) in {"completed", "failed"}

@@ -68,6 +68,9 @@ _JSON = {
 }
 _BATCHES = {
     "reopen": Kind(("batch",), None, "a finished batch runs again, once, after it was read"),
+    "cancel-before-population": Kind(
+        ("cancel", "delete-file"), None, "a batch without results is cancelled as if validating"
+    ),
     "late-landing": Kind(("cancel",), 1.0, "N cancelled requests still finish and are billed"),
 }
 _LINES = {
@@ -100,6 +103,7 @@ KINDS: dict[str, Kind] = {
     **_DELIVERIES,
 }
 CREATE_REFUSALS_KEY = "sandbox.refusals"  # in the scope of a create: values of CREATE_REFUSALS
+EARLY_CANCEL_KEY = "sandbox.early_cancel"  # in the scope of a call: cancel as if validating
 CREATE_REFUSALS = ("one-window", "unverified", "capacity")  # in the order of the checks
 LINE_FAULTS = frozenset(_LINES) - {"cut", "cut-announced", "cut-clean"}
 JSON_FAULTS = frozenset(_JSON)

@@ -16,6 +16,7 @@ from batchapp.sandbox.faults.json_faults import JsonFaults
 from batchapp.sandbox.faults.kinds import (
     CREATE_REFUSALS,
     CREATE_REFUSALS_KEY,
+    EARLY_CANCEL_KEY,
     JSON_FAULTS,
     LINE_FAULTS,
 )
@@ -92,6 +93,7 @@ class FaultMiddleware:
         scope[CREATE_REFUSALS_KEY] = {
             fault: rules[fault].value for fault in CREATE_REFUSALS if fault in rules
         }
+        scope[EARLY_CANCEL_KEY] = "cancel-before-population" in rules
         response = _FaultyResponse(rules, self._sandbox.faults.seed, scope, receive, send)
         app_receive = receive
         if "late-request" in rules:

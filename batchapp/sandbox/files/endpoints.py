@@ -12,6 +12,7 @@ from batchapp.sandbox.api.parameters import cursor_id, page_size, path_id
 from batchapp.sandbox.batches.progress import TERMINAL, Batch, request_counts
 from batchapp.sandbox.batches.transitions import cancel_requests
 from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.faults.kinds import EARLY_CANCEL_KEY
 
 MEMBER_ID_TEXT = (
     "member_id filter is only available in organization context or for platform managers"
@@ -52,6 +53,7 @@ def delete_file(request: Request) -> Response:
     owner = inference_account(request)
     sandbox, moment = sandbox_of(request), now()
     file_id = path_id(request, "file_id")
+    is_early = request.scope.get(EARLY_CANCEL_KEY, False)
     with sandbox.store.write_transaction() as connection:
         row = find_file(connection, file_id, owner.id)
         connection.execute("UPDATE files SET state = 'deleted' WHERE pk = ?", (row["pk"],))
@@ -63,7 +65,7 @@ def delete_file(request: Request) -> Response:
         query = "SELECT * FROM batches WHERE file = ? AND deleted_at IS NULL"
         for batch in map(Batch.from_row, connection.execute(query, (row["pk"],))):
             if batch.status(moment, sandbox.settings) not in TERMINAL | {"finalizing"}:
-                cancel_requests(connection, batch, moment)
+                cancel_requests(connection, batch, moment, is_early=is_early)
     return json_response({"id": file_id, "object": "file", "deleted": True})
 
 

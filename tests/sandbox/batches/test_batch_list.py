@@ -46,8 +46,8 @@ def test_another_accounts_batch_is_no_cursor(api, account, three):
 def test_unfinished_batches_come_first_when_asked_for(api, three):
     cancelled = api.batch(lines(100))
     running = api.batch(lines(100))
+    api.wait(cancelled, "in_progress")
     api.post(cancelled, "cancel")
-    api.wait(cancelled)
 
     order = ids(api, active_first="true")
 

@@ -1,5 +1,9 @@
 """Cancellation and retries."""
 
+import time
+
+import pytest
+
 from tests.sandbox.api_client import chat, line, lines
 
 
@@ -35,14 +39,59 @@ def test_cancelling_a_completed_batch_relabels_it(api):
     assert response.json()["request_counts"]["completed"] == 1
 
 
-def test_cancelling_before_population_shows_cancelling_first(api_with):
-    api = api_with(speed=1.0, base_seconds=0.1)
-    batch = api.batch(line())
+def assert_never_ends(api, batch, status: str) -> None:
+    time.sleep(0.05)
+    after = api.get(batch)
+    assert after["status"] == status
+    assert "in_progress_at" not in after
+    assert after["request_counts"] == {"total": 3, "completed": 0, "failed": 0}
+    for file_id in (batch["output_file_id"], batch["error_file_id"]):
+        content = api.content(file_id)
+        assert (content.text, content.headers["X-Incomplete"]) == ("", "true")
 
+
+@pytest.mark.parametrize("call", ["cancel", "delete-file"])
+def test_a_batch_cancelled_while_validating_never_ends(api_with, call):
+    api = api_with(speed=1000.0, validating_seconds=10_000.0)
+    batch = api.batch(lines(3))
+
+    if call == "cancel":
+        cancelled = api.post(batch, "cancel").json()
+    else:
+        api.http.delete(f"/v1/files/{batch['input_file_id']}")
+        cancelled = api.get(batch)
+
+    assert cancelled["status"] == "cancelling"
+    assert cancelled["cancelled_at"] == cancelled["cancelling_at"]
+    assert_never_ends(api, batch, "cancelling")
     assert api.post(batch, "cancel").json()["status"] == "cancelling"
+    assert [row["id"] for row in api.http.get("/v1/batches?status=cancelled").json()["data"]] == [
+        batch["id"]
+    ]
 
-    assert api.wait(batch)["status"] == "cancelled"
-    assert api.content(batch["output_file_id"]).headers["X-Incomplete"] == "true"
+
+def test_a_retry_of_a_batch_that_was_never_populated_does_not_run(account):
+    api = account("", "cancel-before-population")
+    batch = api.batch(lines(3))
+    api.post(batch, "cancel")
+
+    retried = api.post(batch, "retry").json()
+
+    assert retried["status"] == "validating"
+    assert "cancelling_at" not in retried
+    assert_never_ends(api, batch, "validating")
+    assert api.post(batch, "retry").status_code == 400
+
+
+def test_a_retry_of_a_cancelled_batch_that_was_completed_says_completed(api):
+    batch = api.finished(line())
+    api.post(batch, "cancel")
+
+    retried = api.post(batch, "retry").json()
+
+    assert retried["status"] == "completed"
+    assert retried.keys() >= {"in_progress_at", "finalizing_at", "completed_at"}
+    assert "cancelled_at" not in retried
 
 
 def test_retry_resumes_a_cancelled_batch(api_with):
