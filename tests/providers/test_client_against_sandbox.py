@@ -160,6 +160,9 @@ def test_a_cancelled_batch_is_over(client):
     file = client.upload_file(lines("sandbox:slow"), name="slow.jsonl")
     batch = client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={})
 
+    # A batch that is cancelled earlier stays cancelling for ever.
+    while client.retrieve_batch(batch.id).status is RemoteStatus.VALIDATING:
+        time.sleep(0.005)
     client.cancel_batch(batch.id)
 
     assert until_over(client, batch.id).status is RemoteStatus.CANCELLED

@@ -68,16 +68,18 @@ def batch_analytics(request: Request) -> Response:
 def analytics(
     connection: sqlite3.Connection, batch: Batch, moment: float, settings: Settings
 ) -> dict[str, Any]:
-    """Return tokens and USD as of ``analytics_seconds`` ago; without results there is no cost."""
+    """Return tokens and USD as of ``analytics_seconds`` ago; without answers there is no cost.
+
+    Only answers count: at the provider ``total_requests`` is the number of billed requests.
+    """
     counted_until = moment - settings.scaled_seconds(settings.analytics_seconds)
     requests = prompt_tokens = completion_tokens = 0
     cost = Decimal(0)
     for row in connection.execute(
         "SELECT model, COUNT(*) AS requests,"
-        " SUM(CASE WHEN has_failed THEN 0 ELSE prompt_tokens END) AS prompt,"
-        " SUM(CASE WHEN has_failed THEN 0 ELSE completion_tokens END) AS completion"
+        " SUM(prompt_tokens) AS prompt, SUM(completion_tokens) AS completion"
         " FROM requests JOIN lines ON lines.file = ? AND lines.number = requests.line"
-        " WHERE batch = ? AND settles_at <= ? GROUP BY model",
+        " WHERE batch = ? AND has_failed = 0 AND settles_at <= ? GROUP BY model",
         (batch.file, batch.pk, counted_until),
     ):
         requests += row["requests"]

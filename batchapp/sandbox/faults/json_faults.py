@@ -1,11 +1,13 @@
 """Faults that change the content of JSON responses."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 from starlette.responses import PlainTextResponse, Response
 
+from batchapp.sandbox.api.costs import decimal_text
 from batchapp.sandbox.api.errors import json_response
 from batchapp.sandbox.context import now
 from batchapp.sandbox.faults.kinds import JSON_FAULTS
@@ -58,6 +60,8 @@ class JsonFaults:
         return vanish is None or not vanish.selects_item(self._seed, str(row.get("id")))
 
     def _change(self, row: Json) -> None:
+        if "billed-twice" in self._rules:
+            _bill_twice(row.get("analytics", row), int(self._rules["billed-twice"].amount))
         counts = row.get("request_counts")
         if counts is None:
             return
@@ -67,6 +71,23 @@ class JsonFaults:
             counts["completed"] //= 2
         if "counts-odd" in self._rules:
             counts["failed"] += counts["total"] + 1
+
+
+def _bill_twice(analytics: Json, answers: int) -> None:
+    """Add the mean tokens and cost of ``answers`` requests, at most of all."""
+    if "total_cost" not in analytics:
+        return
+    billed = analytics["total_requests"]
+    extra = min(answers, billed)
+    analytics["total_requests"] += extra
+    for name in ("total_prompt_tokens", "total_completion_tokens"):
+        analytics[name] += analytics[name] * extra // billed
+    analytics["total_tokens"] = (
+        analytics["total_prompt_tokens"] + analytics["total_completion_tokens"]
+    )
+    for name in ("total_cost", "total_list_cost"):
+        cost = Decimal(analytics[name]) * (billed + extra) / billed
+        analytics[name] = decimal_text(cost)
 
 
 def _change_type(value: Any) -> Any:

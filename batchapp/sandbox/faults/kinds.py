@@ -59,6 +59,7 @@ _JSON = {
     ),
     "counts-back": Kind(("batch", "batches"), None, "only half of the completions are counted"),
     "counts-odd": Kind(("batch", "batches"), None, "more requests have failed than the batch has"),
+    "billed-twice": Kind(("analytics", "batches"), 10.0, "N answers are billed a second time"),
     "lag": Kind(
         ("batch", "batches", "file", "files"), 5.0, "objects younger than N seconds are unknown"
     ),

@@ -68,6 +68,18 @@ def test_results_cost_nothing_to_estimate(api):
     assert (estimate["total_requests"], estimate["models"]) == (0, [])
 
 
+def test_a_batch_without_answers_has_no_cost(api_with):
+    api = api_with(analytics_seconds=0.0)
+    batch = api.finished(line(**chat(user="sandbox:fail=400")))
+
+    analytics = api.http.get(f"/v1/batches/{batch['id']}/analytics").json()
+    listed = api.http.get("/v1/batches?include=analytics").json()["data"][0]
+
+    assert analytics["total_requests"] == 0
+    assert "total_cost" not in analytics
+    assert "analytics" not in listed
+
+
 def test_analytics_are_zero_at_first_and_agree_with_the_answers_later(api_with):
     # The first answers come after 2 seconds: time for a look before, on a busy machine, too.
     api = api_with(speed=20.0, base_seconds=40.0)
@@ -89,7 +101,7 @@ def test_analytics_are_zero_at_first_and_agree_with_the_answers_later(api_with):
     usages = [row["response"]["body"]["usage"] for row in api.rows(batch["output_file_id"])]
     prompt = sum(usage["prompt_tokens"] for usage in usages)
     completion = sum(usage["completion_tokens"] for usage in usages)
-    assert late["total_requests"] == 10
+    assert late["total_requests"] == 9
     assert (late["total_prompt_tokens"], late["total_completion_tokens"]) == (prompt, completion)
     cost = (prompt * Decimal("0.03") + completion * Decimal("0.29")) / 1_000_000
     assert Decimal(late["total_cost"]) == cost

@@ -1,7 +1,9 @@
 """Faults that change the content of JSON responses."""
 
+from decimal import Decimal
+
 from batchapp.sandbox.context import now
-from tests.sandbox.api_client import line, lines
+from tests.sandbox.api_client import chat, line, lines
 
 
 def test_values_have_other_types(account):
@@ -85,6 +87,24 @@ def test_the_same_ids_vanish_from_lists_and_by_themselves_for_a_while(account):
     assert 2 < len(listed) < 18
     assert known == listed
     assert len(api.http.get("/v1/batches").json()["data"]) == 20
+
+
+def test_answers_may_be_billed_twice(api_with):
+    api = api_with(analytics_seconds=0.0)
+    batch = api.finished("\n".join([line(**chat(user="sandbox:fail=400")), lines(8)]))
+    url, listed = f"/v1/batches/{batch['id']}/analytics", "/v1/batches?include=analytics"
+    before = api.http.get(url).json()
+
+    api.http.post("/_sandbox/faults", json={"faults": ["billed-twice=4/any"]})
+    after = api.http.get(url).json()
+
+    assert (before["total_requests"], after["total_requests"]) == (8, 12)
+    for name in ("total_prompt_tokens", "total_completion_tokens"):
+        assert after[name] == before[name] * 3 // 2
+    for name in ("total_cost", "total_list_cost"):
+        assert Decimal(after[name]) == Decimal(before[name]) * 3 / 2
+    assert api.http.get(listed).json()["data"][0]["analytics"] == after
+    assert api.get(batch)["request_counts"]["completed"] == 8
 
 
 def test_error_responses_are_not_changed(account):
