@@ -24,6 +24,7 @@ _CONNECTION = {
     ),
     "slow": Kind(ALL_CALLS, 3.0, "the response is sent N seconds after the processing"),
     "trickle": Kind(ALL_CALLS, 5.0, "the response body is sent in ten chunks over N seconds"),
+    "drip": Kind(ALL_CALLS, 1.0, "the response body is sent one byte every N seconds"),
     "refuse": Kind(ALL_CALLS, 5.0, "all connections close; new ones are refused for N seconds"),
     "restart": Kind(ALL_CALLS, None, "the sandbox is killed before processing, and restarts"),
     "restart-after": Kind(WRITES, None, "the sandbox is killed after processing, and restarts"),
@@ -48,6 +49,7 @@ _REFUSALS = {
     "html": Kind(ALL_CALLS, 502.0, "a web page with status N without processing"),
     "html-error": Kind(ALL_CALLS, 502.0, "a web page without a title, with status N"),
     "html-after": Kind(WRITES, 502.0, "a web page with status N after processing"),
+    "gzip-bomb": Kind(ALL_CALLS, 100_000_000.0, "a small gzip body that unpacks to N bytes"),
     "empty": Kind(ALL_CALLS, None, "200 with an empty body after processing"),
 }
 _JSON = {
@@ -78,6 +80,7 @@ _LINES = {
     "cut": Kind(("content",), 500.0, "the connection closes after N bytes of the body"),
     "cut-announced": Kind(("content",), 500.0, "the same, with a greater Content-Length"),
     "cut-clean": Kind(("content",), 500.0, "the body ends after N bytes like a complete response"),
+    "endless-content": Kind(("content",), None, "the lines are sent again and again, for ever"),
     "swap": Kind(("content",), None, "a line appears before a line that was already read"),
     "shuffle": Kind(("content",), None, "each download has another order of lines"),
     "repeat": Kind(("content",), 10.0, "N percent of the lines are sent twice"),
@@ -106,7 +109,7 @@ KINDS: dict[str, Kind] = {
 CREATE_REFUSALS_KEY = "sandbox.refusals"  # in the scope of a create: values of CREATE_REFUSALS
 EARLY_CANCEL_KEY = "sandbox.early_cancel"  # in the scope of a call: cancel as if validating
 CREATE_REFUSALS = ("one-window", "unverified", "capacity")  # in the order of the checks
-LINE_FAULTS = frozenset(_LINES) - {"cut", "cut-announced", "cut-clean"}
+LINE_FAULTS = frozenset(_LINES) - {"cut", "cut-announced", "cut-clean", "endless-content"}
 JSON_FAULTS = frozenset(_JSON)
 
 # Method and path of each named call; ``*`` is one id. The last one is a webhook delivery.

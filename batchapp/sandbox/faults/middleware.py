@@ -22,7 +22,7 @@ from batchapp.sandbox.faults.kinds import (
 )
 from batchapp.sandbox.faults.line_faults import LineFaults
 from batchapp.sandbox.faults.refusals import refusal_of, web_page
-from batchapp.sandbox.faults.stream_faults import Cut, Trickle
+from batchapp.sandbox.faults.stream_faults import Cut, Drip, Endless, Trickle
 from batchapp.sandbox.faults.switches import Rule, SwitchError, parse_key_rules
 from batchapp.sandbox.server import ServerControl, close_connection
 
@@ -127,6 +127,10 @@ class _FaultyResponse:
                 )
         if "trickle" in rules:
             self._send = Trickle(rules["trickle"].amount, self._send)
+        if "drip" in rules:
+            self._send = Drip(rules["drip"].amount, receive, self._send)
+        if "endless-content" in rules:
+            self._send = Endless(receive, self._send)
         line_rules = [rule for fault, rule in rules.items() if fault in LINE_FAULTS]
         if line_rules:
             self._send = LineFaults(line_rules, seed, scope, self._send)

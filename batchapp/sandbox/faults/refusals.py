@@ -1,12 +1,14 @@
 """Faults that answer a call without processing."""
 
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
 from batchapp.sandbox.api.errors import openai_error, service_unavailable, too_many_requests
 from batchapp.sandbox.faults.switches import Rule
 
+BOMB_BLOCK_BYTES = 1_000_000
 WEB_PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
@@ -68,6 +70,23 @@ def _page_without_title(rule: Rule, _path: str) -> Response:
     return HTMLResponse(f"<h1>{status} Bad Gateway</h1>", status)
 
 
+def _gzip_bomb(rule: Rule, path: str) -> Response:
+    headers, media_type = {"Content-Encoding": "gzip"}, "application/json"
+    if path.endswith(("/content", "/results")):
+        headers |= {"X-Incomplete": "false", "X-Last-Line": "1"}
+        media_type = "application/x-ndjson"
+    return StreamingResponse(
+        _compressed_spaces(int(rule.amount)), headers=headers, media_type=media_type
+    )
+
+
+def _compressed_spaces(size: int) -> Iterator[bytes]:
+    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    for start in range(0, size, BOMB_BLOCK_BYTES):
+        yield compressor.compress(b" " * min(BOMB_BLOCK_BYTES, size - start))
+    yield compressor.flush()
+
+
 # In the order in which the provider would refuse; its key check comes first.
 _REFUSALS: dict[str, Callable[[Rule, str], Response | None]] = {
     "refuse-key": _unknown_key,
@@ -79,4 +98,5 @@ _REFUSALS: dict[str, Callable[[Rule, str], Response | None]] = {
     "not-found": _not_found,
     "html-error": _page_without_title,
     "html": web_page,
+    "gzip-bomb": _gzip_bomb,
 }

@@ -1,5 +1,7 @@
 """Faults that slow down or cut off a response."""
 
+import json
+import time
 from collections.abc import Callable
 
 import httpx
@@ -68,6 +70,76 @@ def test_a_cut_stream_can_look_complete(output):
 
     assert (len(received), is_broken) == (700, False)
     assert response.headers["X-Last-Line"] == "100"
+
+
+def assert_still_serves(api: Api) -> None:
+    assert api.http.get("/v1/batches", timeout=5).status_code == 200
+
+
+def test_a_dripping_body_comes_byte_by_byte(account):
+    api = account("", "drip=0.02/batch")
+    batch = api.batch(lines(1))
+    received = b""
+    started = time.monotonic()
+
+    with api.http.stream("GET", f"/v1/batches/{batch['id']}") as response:
+        for piece in response.iter_raw():
+            received += piece
+            if len(received) >= 15:
+                break
+
+    assert time.monotonic() - started > 0.02 * 13
+    assert len(received) < int(response.headers["Content-Length"])
+    assert received.startswith(b'{"id":"')
+    assert_still_serves(api)
+
+
+def test_a_dripping_body_has_an_end(account):
+    api = account("", "drip=0.0001/file")
+    file_id = api.file(lines(1))
+
+    assert api.http.get(f"/v1/files/{file_id}").json()["id"] == file_id
+
+
+@pytest.mark.parametrize("query", [{}, {"limit": 100}])
+def test_a_result_file_may_have_no_end(output, query):
+    api, file_id = output("endless-content#1", count=200)
+    received = b""
+
+    with api.http.stream("GET", f"/v1/files/{file_id}/content", params=query) as response:
+        for piece in response.iter_raw():
+            received += piece
+            if len(received) > 3_000_000:
+                break
+
+    *rows, _incomplete = received.split(b"\n")
+    ids = {json.loads(row)["custom_id"] for row in rows}
+    assert "Content-Length" not in response.headers
+    assert 100 <= len(ids) <= 200
+    assert len(rows) > 10 * len(ids)
+    assert_still_serves(api)
+    assert len(api.rows(file_id)) == 200
+
+
+def test_an_empty_or_unknown_file_has_an_end(output):
+    api, _file_id = output("endless-content")
+    batch = api.http.get("/v1/batches").json()["data"][0]
+
+    assert api.content(batch["error_file_id"]).text == ""
+    assert api.http.get(f"/v1/files/{batch['id']}/content").status_code == 404
+
+
+def test_a_small_body_may_unpack_to_a_large_one(account):
+    api = account("", "gzip-bomb=5000000/batches,content")
+    batch = api.batch(lines(1))
+
+    with api.http.stream("GET", "/v1/batches") as response:
+        packed = sum(len(piece) for piece in response.iter_raw())
+    content = api.content(batch["output_file_id"])
+
+    assert packed < 10_000
+    assert len(content.content) == 5_000_000
+    assert (content.headers["Content-Encoding"], content.text.strip()) == ("gzip", "")
 
 
 def test_a_trickling_body_arrives_whole_in_many_pieces(account):
