@@ -52,6 +52,7 @@ def batch_object(
             "failed": counts.failed,
         },
         "metadata": _visible_metadata(batch, has_context=has_context),
+        "dwext": {"source": "api"},
     }
     return {name: value for name, value in content.items() if value is not None}
 

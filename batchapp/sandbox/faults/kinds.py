@@ -47,7 +47,7 @@ _REFUSALS = {
         ("file", "content", "batch", "results"), None, "404 without processing, whatever exists"
     ),
     "html": Kind(ALL_CALLS, 502.0, "a web page with status N without processing"),
-    "html-error": Kind(ALL_CALLS, 502.0, "a web page without a title, with status N"),
+    "html-error": Kind(ALL_CALLS, 502.0, "the same page without a title"),
     "html-after": Kind(WRITES, 502.0, "a web page with status N after processing"),
     "gzip-bomb": Kind(ALL_CALLS, 100_000_000.0, "a small gzip body that unpacks to N bytes"),
     "empty": Kind(ALL_CALLS, None, "200 with an empty body after processing"),

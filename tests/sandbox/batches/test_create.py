@@ -86,6 +86,7 @@ def test_reserved_metadata_is_dropped_and_the_servers_own_added(api):
     assert batch["metadata"].items() >= {"tag": "x", "request_source": "api"}.items()
     assert set(batch["metadata"]) == {"tag", "request_source", "created_by_email"}
     assert api.get(batch)["metadata"]["context_name"] == "Personal"
+    assert batch["dwext"] == {"source": "api"}
 
 
 def test_the_same_call_creates_a_second_batch(api):
