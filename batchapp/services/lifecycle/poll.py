@@ -12,8 +12,6 @@ from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
 HARVESTS_PER_BATCH = 20  # at most, before a batch has ended
-# A batch that was cancelled before it began is over by then at a provider that ever ends it.
-MAX_CANCELLING_UNSTARTED = timedelta(minutes=2)
 
 
 def poll(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
@@ -35,7 +33,8 @@ def apply_remote_state(
         ProviderError: the row is unchanged, or records that the provider was told to stop.
         StaleRow: our lease ran out; the worker that has the row now continues.
     """
-    if is_over_unstarted(remote, provider_batch.stop_sent_at):
+    grace = provider_batch.connection.create_grace
+    if is_over_unstarted(remote, provider_batch.stop_sent_at, grace):
         _end_unstarted(provider_batch, remote)
         return
     if remote.is_over and (lag := provider_batch.replica_lag):
@@ -83,13 +82,16 @@ def apply_remote_state(
         provider_batch.postpone(delay, ended_at=None, **state)
 
 
-def is_over_unstarted(remote: RemoteBatch, stop_sent_at: datetime | None) -> bool:
+def is_over_unstarted(
+    remote: RemoteBatch, stop_sent_at: datetime | None, grace: timedelta
+) -> bool:
     """Return True if the provider was told to stop before it had begun, and never will begin.
 
-    ``stop_sent_at`` is the time when we told the provider, if we did.
+    ``stop_sent_at`` is the time when we told the provider, if we did. ``grace`` is the time after
+    which all replicas of the provider know whether it had begun.
     """
     since = stop_sent_at or remote.cancelling_at
-    is_old = since is None or timezone.now() - since > MAX_CANCELLING_UNSTARTED
+    is_old = since is None or timezone.now() - since > grace
     return remote.is_cancelled_unstarted and is_old
 
 

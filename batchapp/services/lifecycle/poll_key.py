@@ -155,7 +155,7 @@ def _has_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
     known_files = {None, "", row["output_file_id"], row["error_file_id"]}
     return bool(
         remote.is_over
-        or is_over_unstarted(remote, stop_sent_at)
+        or is_over_unstarted(remote, stop_sent_at, grace)
         or must_cancel
         or must_pause
         or {remote.output_file_id, remote.error_file_id} - known_files
