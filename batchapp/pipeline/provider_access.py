@@ -27,30 +27,41 @@ from batchapp.services.providers import circuit_breaker, provider_keys
 
 Row = TypeVar("Row", ProviderBatch, BatchImport, KeyPoll, Batch)
 
-# Longest silence of a provider in one call. A lease must last longer, or another worker would
-# claim the row during the call.
+# Longest ordinary call, in total. A lease must last longer, or another worker would claim the row
+# during the call.
 CALL_TIMEOUT = min(timedelta(seconds=60), settings.LEASE * 3 / 4)
 
 
 def provider_client(key: ProviderKey, *, timeout: timedelta | None = None) -> ProviderClient:
     """Return a client for the provider of ``key``. No other code connects to a provider.
 
+    All calls together have ``timeout``, for a person who waits; else each has ``CALL_TIMEOUT``.
+
     Raises:
         UnreadableKey: the stored key cannot be decrypted.
     """
-    seconds = (timeout or CALL_TIMEOUT).total_seconds()
-    return connect(key.connection.base_url, key.secret(), timeout_seconds=seconds)
+    return connect(
+        key.connection.base_url,
+        key.secret(),
+        timeout_seconds=(timeout or CALL_TIMEOUT).total_seconds(),
+        session_seconds=timeout.total_seconds() if timeout else None,
+    )
 
 
 def platform_client(connection: Connection, *, timeout: timedelta) -> ProviderClient | None:
-    """Return a client for the management API; None without a readable key for it."""
+    """Return a client for the management API; None without a readable key for it.
+
+    ``timeout`` is that of all calls together.
+    """
     try:
         secret = connection.platform_key()
         address = management_url(connection.base_url)
     except (UnreadableKey, ValueError):
         return None
     seconds = timeout.total_seconds()
-    return connect(address, secret, timeout_seconds=seconds) if secret else None
+    if not secret:
+        return None
+    return connect(address, secret, timeout_seconds=seconds, session_seconds=seconds)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ def connect(
     key: str,
     *,
     timeout_seconds: float = 60,
+    session_seconds: float | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> "ProviderClient":
     """Return a client for one provider. Nothing is sent yet.
@@ -35,19 +36,23 @@ def connect(
     Args:
         base_url: with or without ``/v1`` or ``/`` at its end.
         key: sent to that host only; no error, log or ``repr`` contains the key.
-        timeout_seconds: of silence, not in total; five times as long for an upload or a create.
+        timeout_seconds: of one call in total, to the last byte of its answer; five times as long
+            for a create, for all pages of a list, and for the answer to an upload. A file that is
+            sent or read may take longer, at a minimum rate.
+        session_seconds: of all calls together from now on, for a person who waits.
         transport: for tests.
 
     Raises:
         ProviderRejected: an HTTP header cannot carry the key.
         ProviderUnavailable: ``base_url`` is no plain http(s) address.
     """
-    return ProviderClient(open_http(base_url, key, timeout_seconds, transport))
+    http = open_http(base_url, key, transport)
+    return ProviderClient(Exchange(http, timeout_seconds, session_seconds))
 
 
 class ProviderClient:
-    def __init__(self, http: httpx.Client) -> None:
-        self._exchange = Exchange(http)
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     @property
     def is_sandbox(self) -> bool | None:
@@ -86,7 +91,6 @@ class ProviderClient:
             "POST",
             "/v1/files",
             RemoteFile.from_json,
-            is_slow=True,
             data={"purpose": "batch"},
             files={"file": (name, Upload(content, on_progress), "application/jsonl")},
         )
@@ -244,7 +248,7 @@ class ProviderClient:
         action = "reading the results"
         path = f"/v1/files/{_quoted(file_id)}/content"
         query = {"skip": str(skip)} if skip > 0 else {}
-        with self._exchange.open(action, "GET", path, params=query) as response:
+        with self._exchange.open(action, "GET", path, is_streamed=True, params=query) as response:
             yield Content(response, action, on_progress)
 
     def analytics(self, batch_id: str) -> Analytics:

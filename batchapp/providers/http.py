@@ -1,6 +1,7 @@
 """Send one request to a provider, with the key and the time limits, and read its pages."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,12 +13,20 @@ import httpx
 from batchapp import __version__
 from batchapp.providers import json_values, responses
 from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from batchapp.providers.network import (
+    DOWNLOAD_SECONDS,
+    CallTimer,
+    TimedTransport,
+    TimedUpload,
+)
 from batchapp.providers.remote_objects import Page
 
 PAGE_SIZE = 100  # rows; Doubleword allows 101 rows, OpenAI 100 batches
 MAX_PAGES = 1000
 CONNECT_SECONDS = 10.0
-SLOW_CALL_FACTOR = 5  # timeouts that an upload or a create may take: both work before they answer
+# Ordinary calls' time that a create may take, or the answer to an upload, since the provider works
+# before it answers; and all pages of one list.
+SLOW_CALL_FACTOR = 5
 USER_AGENT = f"batchapp/{__version__}"
 
 
@@ -31,7 +40,7 @@ Row = TypeVar("Row", bound=Identified)
 
 
 def open_http(
-    base_url: str, key: str, timeout_seconds: float, transport: httpx.BaseTransport | None
+    base_url: str, key: str, transport: httpx.BaseTransport | None = None
 ) -> httpx.Client:
     """Return a client for one host and one key, the only place where ``Authorization`` is set.
 
@@ -44,8 +53,7 @@ def open_http(
     return httpx.Client(
         base_url=_root(base_url),
         headers={"Authorization": f"Bearer {key}", "User-Agent": USER_AGENT},
-        timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_SECONDS)),
-        transport=transport,
+        transport=transport or TimedTransport(),
         follow_redirects=False,
         trust_env=False,
     )
@@ -77,9 +85,17 @@ class Exchange:
         is_sandbox: True if the last answer came from the local sandbox; None before any answer.
     """
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(
+        self, http: httpx.Client, timeout_seconds: float, session_seconds: float | None = None
+    ) -> None:
         self._http = http
+        self._timeout_seconds = timeout_seconds
+        self._session_until = time.monotonic() + (session_seconds or float("inf"))
         self.is_sandbox: bool | None = None
+
+    @property
+    def slow_seconds(self) -> float:
+        return SLOW_CALL_FACTOR * self._timeout_seconds
 
     def close(self) -> None:
         self._http.close()
@@ -89,11 +105,13 @@ class Exchange:
     ) -> Iterator[Page[Row]]:
         """Yield pages of new rows, until the end or until a page has no new row.
 
-        A provider answers an unknown cursor with the first page, again and again.
+        A provider answers an unknown cursor with the first page, again and again. All pages have
+        the time of one slow call.
         """
         seen: set[str] = set()
+        until = time.monotonic() + self.slow_seconds
         for _ in range(MAX_PAGES):
-            page = self.page(action, path, read, query)
+            page = self.page(action, path, read, query, until=until)
             rows = tuple(row for row in page.data if row.id not in seen)
             if page.data and not rows:
                 return
@@ -104,9 +122,16 @@ class Exchange:
             query = query | {"after": page.last_id}
 
     def page(
-        self, action: str, path: str, read: Callable[[object], Row], query: dict[str, str]
+        self,
+        action: str,
+        path: str,
+        read: Callable[[object], Row],
+        query: dict[str, str],
+        *,
+        until: float = float("inf"),
     ) -> Page[Row]:
-        return self.request(action, "GET", path, partial(Page.from_json, read=read), params=query)
+        read_page = partial(Page.from_json, read=read)
+        return self.request(action, "GET", path, read_page, params=query, until=until)
 
     def request(
         self, action: str, method: str, path: str, read: Callable[[object], Answer], **options: Any
@@ -125,11 +150,32 @@ class Exchange:
 
     @contextmanager
     def open(
-        self, action: str, method: str, path: str, *, is_slow: bool = False, **options: Any
+        self,
+        action: str,
+        method: str,
+        path: str,
+        *,
+        is_slow: bool = False,
+        is_streamed: bool = False,
+        until: float = float("inf"),
+        **options: Any,
     ) -> Iterator[httpx.Response]:
-        """Send one request; its successful response is open for reading inside the block."""
-        timeout = _slow_timeout(self._http.timeout) if is_slow else self._http.timeout
-        request = self._http.build_request(method, path, timeout=timeout, **options)
+        """Send one request; its successful response is open for reading inside the block.
+
+        A call that ``is_slow`` has ``slow_seconds`` instead of the ordinary time. If the answer
+        ``is_streamed``, its rate is limited instead. ``until`` is a moment of ``time.monotonic``
+        at which the call ends in any case.
+        """
+        timer = CallTimer(
+            self.slow_seconds if is_slow else self._timeout_seconds,
+            connect_seconds=CONNECT_SECONDS,
+            until=min(until, self._session_until),
+        )
+        request = self._http.build_request(
+            method, path, extensions={"timeout": timer.as_timeouts()}, **options
+        )
+        if "files" in options:
+            request.stream = TimedUpload(request.stream, timer, self.slow_seconds)
         try:
             response = self._http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as exc:
@@ -138,6 +184,8 @@ class Exchange:
             self.is_sandbox = response.headers.get("X-Batchapp-Sandbox", "").lower() == "true"
             if not response.is_success:
                 raise self._error(action, response)
+            if is_streamed:
+                timer.start_stream(DOWNLOAD_SECONDS)
             yield response
         finally:
             response.close()
@@ -147,11 +195,3 @@ class Exchange:
             return responses.error_for(response, responses.read_body(response, action), action)
         except httpx.RequestError:  # the status says enough without its message
             return responses.error_for(response, b"", action)
-
-
-def _slow_timeout(timeout: httpx.Timeout) -> httpx.Timeout:
-    """Return more time for an answer, but not for a connection."""
-    read = timeout.read and timeout.read * SLOW_CALL_FACTOR
-    return httpx.Timeout(
-        connect=timeout.connect, read=read, write=timeout.write, pool=timeout.pool
-    )

@@ -3,6 +3,7 @@
 The management API has its own host, and takes platform keys, which cannot run batches.
 """
 
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
@@ -82,12 +83,15 @@ class ModelTariffs:
 
 
 def fetch_tariffs(exchange: Exchange) -> list[ModelTariffs]:
-    """Return all models, read page by page."""
+    """Return all models, read page by page, in the time of one slow call."""
+    until = time.monotonic() + exchange.slow_seconds
     action, path = "asking for the prices", "/admin/api/v1/models"
     models: dict[str, ModelTariffs] = {}
     for _ in range(MAX_PAGES):
         query = {"include": "pricing", "skip": str(len(models)), "limit": str(PAGE_SIZE)}
-        page, total = exchange.request(action, "GET", path, _models_and_total, params=query)
+        page, total = exchange.request(
+            action, "GET", path, _models_and_total, params=query, until=until
+        )
         before = len(models)
         models |= {model.model: model for model in page}
         if len(models) >= total:

@@ -117,9 +117,9 @@ def test_creating_and_uploading_wait_longer_than_other_calls(client_of):
     client.create_batch("f", endpoint="/v1/x", window="24h", metadata={})
     client.upload_file(io.BytesIO(b"x"), name="x")
 
-    waits = [request.extensions["timeout"] for request in recorder.requests]
-    assert [wait["read"] for wait in waits] == [60, 300, 300]
-    assert {wait["connect"] for wait in waits} == {10}
+    timers = [request.extensions["timeout"]["read"] for request in recorder.requests]
+    assert [round(timer.left(TimeoutError)) for timer in timers] == [60, 300, 300]
+    assert {timer.left(TimeoutError, is_connect=True) for timer in timers} == {10}
 
 
 @pytest.mark.parametrize(

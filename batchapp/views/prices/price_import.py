@@ -28,7 +28,7 @@ from batchapp.views.prices.price_list import require_staff
 
 SALT = "batchapp.price-list"
 CONFIRM_WITHIN = timedelta(hours=1)  # a comparison that is older must be made again
-SILENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10  # for all pages: a person waits
 MAX_LISTED = 200  # lines of one kind that the comparison shows; all are counted
 
 
@@ -93,7 +93,9 @@ def _read_list(request: Request, cleaned: dict[str, Any]) -> tuple[str, str]:
     try:
         address = management_url(connection.base_url)
         secret = cleaned["secret"] or connection.platform_key()
-        with connect(address, secret, timeout_seconds=SILENCE_SECONDS) as provider:
+        with connect(
+            address, secret, timeout_seconds=TIMEOUT_SECONDS, session_seconds=TIMEOUT_SECONDS
+        ) as provider:
             return tariffs.fetch(connection, provider, timezone.localtime()), ""
     except UnreadableKey as exc:
         raise UnreadablePriceList(
