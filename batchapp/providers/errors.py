@@ -2,7 +2,8 @@
 
     ProviderError
     ├── ProviderUnavailable   try again later; search before repeating if ``maybe_done``
-    │   └── NoCapacity        the same, for a batch that the provider cannot take now
+    │   ├── NoCapacity        the same, for a batch that the provider cannot take now
+    │   └── TooMuchContent    stop reading the file: it may have no end
     └── ProviderRejected      do not repeat: a person or another request has to change something
 
 The text of every error begins with the action that failed, and never contains the key.
@@ -109,6 +110,10 @@ class NoCapacity(ProviderUnavailable):
             message=refusal.message,
             about=refusal.about,
         )
+
+
+class TooMuchContent(ProviderUnavailable):
+    """A file has more bytes than the caller allows; the lines before are good."""
 
 
 class ProviderRejected(ProviderError):

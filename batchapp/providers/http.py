@@ -28,6 +28,7 @@ CONNECT_SECONDS = 10.0
 # before it answers; and all pages of one list.
 SLOW_CALL_FACTOR = 5
 USER_AGENT = f"batchapp/{__version__}"
+PACKING = {"Accept-Encoding": "gzip"}  # which ``responses.pieces`` unpacks within bounds
 
 
 class Identified(Protocol):
@@ -52,7 +53,7 @@ def open_http(
         raise ProviderRejected("connecting: the key is empty or holds odd characters", 401)
     return httpx.Client(
         base_url=_root(base_url),
-        headers={"Authorization": f"Bearer {key}", "User-Agent": USER_AGENT},
+        headers={"Authorization": f"Bearer {key}", "User-Agent": USER_AGENT, **PACKING},
         transport=transport or TimedTransport(),
         follow_redirects=False,
         trust_env=False,

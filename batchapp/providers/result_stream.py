@@ -6,9 +6,10 @@ import httpx
 import msgspec
 
 from batchapp.providers import responses
+from batchapp.providers.errors import TooMuchContent
 
 START_BYTES = 512  # of the content, which show whether it is a web page
-MAX_LINE_BYTES = 64 * 1024 * 1024  # six times the largest request that Doubleword accepts
+MAX_LINE_BYTES = 32 * 1024 * 1024  # three times the largest request that Doubleword accepts
 
 
 class Content:
@@ -33,29 +34,41 @@ class Content:
         is_number = last_line.isascii() and last_line.isdigit() and len(last_line) < 16
         self.last_line = int(last_line) if is_number else None
 
-    def lines(self, *, cut_long: bool = False, keep_torn: bool = False) -> Iterator[bytes]:
+    def lines(
+        self, *, max_bytes: int | None = None, cut_long: bool = False, keep_torn: bool = False
+    ) -> Iterator[bytes]:
         r"""Yield each line once, without its line end (``\n`` or ``\r\n``).
 
         Blank lines are not yielded, and the provider does not count them. A last line without a
         line end is yielded if it is complete JSON.
 
         Args:
-            cut_long: yield the first 64 MiB of a longer line, and skip the remaining bytes.
+            max_bytes: of the unpacked content, blank and cut lines included.
+            cut_long: yield the first 32 MiB of a longer line, and skip the remaining bytes.
             keep_torn: yield the last line even if it is incomplete.
 
         Raises:
+            TooMuchContent: there are more than ``max_bytes``. Earlier lines are good.
             ProviderUnavailable: the transfer broke, the content is a web page, or, unless the
                 arguments allow it, a line is too long or incomplete. Earlier lines are good.
         """
         pending = bytearray()
+        received = 0
         for chunk in self._chunks():
+            received += len(chunk)
+            if max_bytes is not None and received > max_bytes:
+                raise TooMuchContent(f"{self._action}: more than {max_bytes} bytes")
+            if not pending and not chunk.strip(b" \t\r\n"):
+                continue
             first, *pieces = chunk.split(b"\n")
             self._add(pending, first, cut_long=cut_long)
             for piece in pieces:
-                if line := bytes(pending).strip(b" \t\r"):
-                    yield line
-                pending.clear()
-                self._add(pending, piece, cut_long=cut_long)
+                if pending:
+                    if line := bytes(pending).strip(b" \t\r"):
+                        yield line
+                    pending.clear()
+                if piece:
+                    self._add(pending, piece, cut_long=cut_long)
         if line := bytes(pending).strip(b" \t\r"):
             yield line if keep_torn else self._complete(line)
 
@@ -68,7 +81,7 @@ class Content:
     def _chunks(self) -> Iterator[bytes]:
         start = b""
         try:
-            for chunk in self._response.iter_bytes():
+            for chunk in responses.pieces(self._response):
                 # The first chunk may be shorter than a tag.
                 if len(start) < START_BYTES:
                     start = (start + chunk).lstrip()[:START_BYTES]

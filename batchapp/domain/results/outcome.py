@@ -8,6 +8,10 @@ import msgspec
 from batchapp.domain.results import answer_bodies, error_messages
 
 PREVIEW_LENGTH = 200
+# Of one line, whose values as Python objects may take twenty times its bytes. A thousand
+# embeddings of 4,096 numbers are below the first limit, 50,000 tokens with 19 alternatives below
+# the second.
+MAX_VALUES, MAX_OBJECTS = 5_000_000, 1_000_000
 
 
 class Outcome(StrEnum):
@@ -67,7 +71,7 @@ UNTRIED_CODES = {
 
 
 class MalformedLine(ValueError):
-    """A result line is not JSON, or names no request."""
+    """A result line is not JSON, names no request, or has more values than an answer."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -190,6 +194,11 @@ def preview(text: str) -> str:
 
 def _decode(line: bytes) -> dict[str, object]:
     """Decode a line leniently: a paid answer should not be lost because of a NaN."""
+    if len(line) > MAX_OBJECTS and (
+        line.count(b",") + line.count(b":") > MAX_VALUES
+        or line.count(b"{") + line.count(b"[") > MAX_OBJECTS
+    ):
+        raise MalformedLine("more values than any answer has")
     try:
         value: object = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
