@@ -13,7 +13,7 @@ from django.core.files.base import File
 
 from batchapp.models import BatchImport, Project
 from batchapp.providers.client import ProviderClient
-from batchapp.providers.errors import KEY_REASONS, ProviderRejected
+from batchapp.providers.errors import KEY_REASONS, ProviderRejected, TooMuchContent
 from batchapp.providers.remote_objects import RemoteBatch, RemoteFile
 
 NAME_LENGTH = 200  # characters of an import's name; the end of a longer file name is kept
@@ -107,12 +107,16 @@ def _download(
     """Write the requests of ``file`` to ``content``, and return their number."""
     lines = size = 0
     renew_lease = batch_import.lease_renewer()
-    with provider.open_content(file.id, on_progress=renew_lease) as remote:
-        for line in remote.lines():
-            lines += 1
-            size += content.write(line + b"\n")
-            if size > batch_import.connection.max_upload_bytes:
-                raise _too_large(batch_import)
+    max_bytes = batch_import.connection.max_upload_bytes
+    try:
+        with provider.open_content(file.id, on_progress=renew_lease) as remote:
+            for line in remote.lines(max_bytes=2 * max_bytes):  # blank lines are not kept
+                lines += 1
+                size += content.write(line + b"\n")
+                if size > max_bytes:
+                    raise _too_large(batch_import)
+    except TooMuchContent as exc:
+        raise _too_large(batch_import) from exc
     return lines
 
 

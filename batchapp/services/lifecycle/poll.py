@@ -152,9 +152,9 @@ def _forward_requested_stop(
 def _has_enough_new_results(provider_batch: ProviderBatch, remote: RemoteBatch) -> bool:
     """Return True if a harvest before the end brings enough new results to be worth it."""
     harvested = provider_batch.output_lines + provider_batch.error_lines
-    is_enough = remote.completed + remote.failed - harvested >= max(
-        1, provider_batch.total // HARVESTS_PER_BATCH
-    )
+    # A provider that counts more results than there are requests is not read for ever.
+    ended = min(remote.completed + remote.failed, provider_batch.total)
+    is_enough = ended - harvested >= max(1, provider_batch.total // HARVESTS_PER_BATCH)
     return is_enough and provider_batch.connection.has_partial_results
 
 

@@ -458,6 +458,16 @@ def larger_than_it_said(provider: Provider) -> str:
     return remote
 
 
+def of_blank_lines_without_end(provider: Provider) -> str:
+    def answer(call: str, request: httpx.Request) -> httpx.Response | None:
+        blanks = (b"\n" * 1000 for _ in range(10_000))
+        return httpx.Response(200, content=blanks) if call.endswith("/content") else None
+
+    remote = provider.run(request_file(2))
+    provider.before = answer
+    return remote
+
+
 def cut_short(provider: Provider) -> str:
     return provider.run(request_file(2), request_counts={"total": 3, "completed": 0, "failed": 0})
 
@@ -482,6 +492,7 @@ def with_an_odd_request(provider: Provider) -> str:
         (with_a_lost_file, "was deleted at"),
         (too_large, "larger than the portal takes"),
         (larger_than_it_said, "larger than the portal takes"),
+        (of_blank_lines_without_end, "larger than the portal takes"),
         (cut_short, "counts 3 requests in this batch, but sent 2"),
         (overfull, "counts 3 requests in this batch, but sent 4"),
         (with_duplicate_ids, "have the same custom_id"),

@@ -4,18 +4,20 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from batchapp.models import ProviderBatch, Result, ResultChunk, StaleRow
 from batchapp.providers.client import ProviderClient
-from batchapp.providers.errors import ProviderError, ProviderRejected
+from batchapp.providers.errors import ProviderError, ProviderRejected, TooMuchContent
 from batchapp.services.lifecycle.harvest.match_lines import SortedLines
+from batchapp.services.lifecycle.harvest.reading_limits import ReadingLimits
 from batchapp.services.lifecycle.harvest.schema_check import SchemaChecker
 from batchapp.services.lifecycle.harvest.unmatched_lines import UnmatchedLines
 
@@ -131,6 +133,22 @@ def _fields_to_reread(provider_batch: ProviderBatch) -> dict[str, Any] | None:
     return {} if 0 < counted < answered and not provider_batch.rereads else None
 
 
+class StoredSize(NamedTuple):
+    """The lines and bytes that are stored of one file."""
+
+    lines: int
+    bytes: int
+
+    def exceeds(self, limits: ReadingLimits) -> bool:
+        return self.lines > limits.lines or self.bytes > limits.bytes
+
+
+def _stored_size(provider_batch: ProviderBatch, kind: ResultChunk.Kind) -> StoredSize:
+    chunks = provider_batch.result_chunks.filter(kind=kind)
+    total = chunks.aggregate(lines=Sum("lines"), bytes=Sum("size"))
+    return StoredSize(total["lines"] or 0, total["bytes"] or 0)
+
+
 class _ResultReader:
     """Reads the result files of a provider batch from where the last harvest stopped."""
 
@@ -139,20 +157,48 @@ class _ResultReader:
         self._provider = provider
         self._unmatched_lines = UnmatchedLines(provider_batch)
         self._schema_checker = SchemaChecker(provider_batch.batch.upload)
+        self._stored = StoredSize(0, 0)
 
     def read(self, kind: ResultChunk.Kind, file_id: str) -> None:
         if not file_id:
             return
         provider_batch = self._provider_batch
+        limits = ReadingLimits.for_requests(provider_batch.total)
+        self._stored = _stored_size(provider_batch, kind)
+        try:
+            self._read_within(limits, kind, file_id)
+        except TooMuchContent:
+            # The counter keeps a running batch from being harvested again for new results.
+            counter = LINE_COUNTERS[kind]
+            lines_read = max(getattr(provider_batch, counter), limits.lines)
+            provider_batch.renew_lease(**{counter: lines_read})
+            limits.tell(provider_batch, kind)
+
+    def _read_within(self, limits: ReadingLimits, kind: ResultChunk.Kind, file_id: str) -> None:
+        """Read and store new lines.
+
+        Raises:
+            TooMuchContent: the file, or all that is stored of it, exceeds ``limits``. The lines
+                before are stored.
+            ProviderError: see ``harvest``.
+        """
+        if self._stored.exceeds(limits):
+            raise TooMuchContent("reading the results: there is too much already")
+        provider_batch = self._provider_batch
         lines_read: int = getattr(provider_batch, LINE_COUNTERS[kind])
-        skip = lines_read if provider_batch.connection.has_partial_results else 0
+        skip = start = lines_read if provider_batch.connection.has_partial_results else 0
         keep_torn = bool(provider_batch.ended_at) and provider_batch.failures >= MAX_TORN_READS
         with self._provider.open_content(
             file_id, skip=skip, on_progress=provider_batch.lease_renewer()
         ) as content:
-            for lines in _blocks(content.lines(cut_long=True, keep_torn=keep_torn)):
+            lines_of_file = content.lines(
+                max_bytes=limits.bytes, cut_long=True, keep_torn=keep_torn
+            )
+            for lines in _blocks(lines_of_file):
                 skip += len(lines)
                 self._store(kind, lines, cursor=max(skip, lines_read))
+                if skip - start > limits.lines or self._stored.exceeds(limits):
+                    raise TooMuchContent("reading the results: more lines than requests can have")
 
     def _store(self, kind: ResultChunk.Kind, lines: list[bytes], *, cursor: int) -> None:
         """Store the new ``lines`` and their results, then set the line counter to ``cursor``.
@@ -189,6 +235,9 @@ class _ResultReader:
         except StaleRow:
             default_storage.delete(name)
             raise
+        self._stored = StoredSize(
+            self._stored.lines + len(news.lines), self._stored.bytes + len(body)
+        )
 
 
 def _save_results(results: list[Result], result_chunk: ResultChunk) -> None:
