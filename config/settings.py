@@ -148,8 +148,7 @@ CELERY_BROKER_URL = env.url("BROKER_URL", "filesystem://localhost", ["filesystem
 QUEUE_DIR = DATA_DIR / "queue"
 
 # The options of each backend by its name. SQLite: writers wait instead of failing, and readers
-# are never blocked. Filesystem broker: its folders must exist, and with its default polling
-# interval it delivers only 24 tasks a second.
+# are never blocked. Filesystem broker: a transport of our own, which broadcasts nothing.
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "sqlite3": {
@@ -169,17 +168,15 @@ CACHES = {
         },
     }[urlsplit(CACHE_URL).scheme]
 }
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "filesystem": {
-        "data_folder_in": str(QUEUE_DIR),
-        "data_folder_out": str(QUEUE_DIR),
-        "control_folder": str(QUEUE_DIR / "control"),
-        "polling_interval": 0.1,  # seconds
-    },
-    "redis": {"visibility_timeout": 3600},  # seconds; longer than any task's time limit
+CELERY_BROKER_TRANSPORT, CELERY_WORKER_ENABLE_REMOTE_CONTROL, CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "filesystem": (
+        "config.file_broker:Transport",
+        False,
+        {"folder": str(QUEUE_DIR), "polling_interval": 0.1},  # seconds
+    ),
+    # The timeout in seconds, longer than any task's time limit.
+    "redis": (None, True, {"visibility_timeout": 3600}),
 }[urlsplit(CELERY_BROKER_URL).scheme]
-if CELERY_BROKER_URL.startswith("filesystem:"):
-    (QUEUE_DIR / "control").mkdir(parents=True, exist_ok=True)
 
 # --- Background work ---------------------------------------------------------------------------
 
@@ -195,7 +192,8 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 TICK_SECONDS = env.integer("TICK_SECONDS", 2)
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+# In memory: the only entry is due at every start, and a file could not be written on a full disk.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "tick": {
         "task": "batchapp.tasks.tick",
