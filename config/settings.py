@@ -14,10 +14,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from config import env
+from config.file_modes import make_private
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+make_private(DATA_DIR)
 
 # --- Addresses and access ----------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ STORAGES = {
 }
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploading"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
-FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 FILE_UPLOAD_HANDLERS = ["batchapp.http.BoundedUploadHandler"]
 # The largest request body that the portal reads; the limit of a connection may be lower.
 MAX_UPLOAD_MIB = env.integer("MAX_UPLOAD_MIB", 2048)
