@@ -20,7 +20,7 @@ NEWEST ?= $(shell for each in $$(echo "$$PATH" | tr : '\n' | sed 's|$$|/python3.
 	done | sort -n | tail -1 | cut -d ' ' -f 2)
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test quick unit rails checks embedded team lint format types bench soak pictures lock clean
+.PHONY: help install serve demo test quick unit rails checks embedded team lint format types bench soak pictures states lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -95,6 +95,9 @@ soak: .venv/developing # 200 kills and every boundary of the steps, on both stac
 
 pictures: .venv/developing # every page in every state, both themes, in DATA_DIR/pictures; the README's too
 	$(EMBEDDED) $(BIN)/python -m tests.browser.pictures
+
+states: .venv/developing # write what the documents say of states from the list of states
+	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python -m tests.state_document
 
 lock: .venv/developing # compile requirements/*.in to pins with hashes; UPGRADE=--upgrade moves them
 	$(COMPILE) $(UPGRADE) requirements/base.in --output-file requirements/base.txt

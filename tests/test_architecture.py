@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import pytest
 from django.apps import apps
 
-from batchapp.models.fields.leased_row import LeasedRow
+from batchapp.models import Batch, LeasedRow, Upload
 from tests.documents import links, section, table_rows
+from tests.state_document import ARCHITECTURE, STATES, documents
 from tests.variables import ROOT
 
-DOCUMENT = ROOT / "docs/architecture.md"
 PICTURE = ROOT / "docs/pictures/architecture.svg"
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 LAYERS = [
@@ -22,47 +22,39 @@ LAYERS = [
     for layer in CONTRACTS["contracts"][0]["layers"]
 ]
 PACKAGES = [name for layer in LAYERS for name in layer]
-MODELS = sorted(LeasedRow.__subclasses__(), key=lambda model: model.__name__)
-
-Transitions = dict[str, set[str]]
 
 
-def documented_states(text: str) -> Transitions:
-    """Return state -> the states that may follow, as a table with three columns says it."""
-    rows = table_rows(text)
-    return {
-        state.strip("`"): set(re.findall(r"`(\w+)`", following)) for state, _, following in rows
+@pytest.mark.parametrize("document", [STATES, ARCHITECTURE], ids=lambda path: path.name)
+def test_the_documents_say_of_states_what_the_list_of_states_says(document: Path) -> None:
+    assert documents()[document] == document.read_text(), "run make states"
+
+
+def test_a_change_in_the_document_of_states_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Upload.TRANSITIONS, Upload.Status.FAILED, set())
+    monkeypatch.setitem(Batch.TRANSITIONS, Batch.Status.FAILED, set())
+
+    for document, text in documents().items():
+        assert text != document.read_text()
+
+
+@pytest.mark.parametrize("model", LeasedRow.__subclasses__(), ids=lambda model: model.__name__)
+def test_every_transition_and_no_other_is_in_the_document_of_states(
+    model: type[LeasedRow],
+) -> None:
+    text = section(STATES, model.__name__)
+    coded = {
+        (str(old), str(new)) for old, following in model.TRANSITIONS.items() for new in following
     }
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)$", text, re.MULTILINE))
+    cells = [row for row in table_rows(text) if row[-1][0] in "`\N{EN DASH}"]
+    listed = {(row[0].strip("`"), new) for row in cells for new in re.findall(r"`(\w+)`", row[-1])}
 
-
-def coded_states(model: type[LeasedRow]) -> Transitions:
-    states = model._meta.get_field("status").choices or ()
-    return {
-        str(state): {str(following) for following in model.TRANSITIONS.get(state, set())}
-        for state, _ in states
-    }
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_the_states_and_transitions_are_those_of_the_model(model: type[LeasedRow]) -> None:
-    assert documented_states(section(DOCUMENT, model.__name__)) == coded_states(model)
-
-
-def test_every_model_with_states_has_a_table() -> None:
-    titles = re.findall(r"^### (\w+)$", section(DOCUMENT, "States"), re.MULTILINE)
-
-    assert sorted(titles) == [model.__name__ for model in MODELS]
-
-
-def test_a_transition_that_is_left_out_is_noticed() -> None:
-    model = apps.get_model("batchapp", "Upload")
-    text = section(DOCUMENT, "Upload")
-
-    assert documented_states(text.replace("`ready`, `faulty`", "`faulty`")) != coded_states(model)
+    assert drawn == coded
+    assert listed == coded
 
 
 def test_every_package_is_in_the_table_of_layers_in_the_order_of_the_contract() -> None:
-    table = [re.findall(r"`(\w+)`", row[0]) for row in table_rows(section(DOCUMENT, "Layers"))]
+    table = [re.findall(r"`(\w+)`", row[0]) for row in table_rows(section(ARCHITECTURE, "Layers"))]
     names = [name for row in table for name in row]
     ranks = [next((n for n, layer in enumerate(LAYERS) if name in layer), 99) for name in names]
 
@@ -71,12 +63,12 @@ def test_every_package_is_in_the_table_of_layers_in_the_order_of_the_contract() 
 
 
 def test_the_document_stays_short_and_the_way_of_a_batch_links_to_its_functions() -> None:
-    way = section(DOCUMENT, "The way of a batch")
+    way = section(ARCHITECTURE, "The way of a batch")
     steps = re.split(r"^\d+\. ", way.partition("Beside this way")[0], flags=re.MULTILINE)[1:]
 
-    assert len(DOCUMENT.read_text().splitlines()) < 200
+    assert len(ARCHITECTURE.read_text().splitlines()) < 200
     assert len(steps) == 9
-    assert [step[:40] for step in steps if not links(DOCUMENT, step)] == []
+    assert [step[:40] for step in steps if not links(ARCHITECTURE, step)] == []
 
 
 def texts(kind: str) -> list[tuple[float, str]]:

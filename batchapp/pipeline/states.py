@@ -45,12 +45,13 @@ class WaitsFor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """One status of one kind of row.
+    """One status of one kind of row; ``meaning`` says in a clause what happens in it.
 
     ``step`` is what a worker does with a row that is due. ``holds_slot`` says whether the row uses
     one of the provider's slots: "yes", "once sent" or "no".
     """
 
+    meaning: str
     waits_for: WaitsFor
     step: Step | None = None
     holds_slot: str = "no"
@@ -72,31 +73,44 @@ _delete_table = Step(table_import.delete_if_unused, table_import.give_up)
 ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
     Upload: {
         Upload.Status.CHECKING: RowState(
-            WaitsFor.WORKER, Step(steps.check_upload, steps.give_up_upload)
+            "the file is made, if it is a correction or a retry, and checked line by line",
+            WaitsFor.WORKER,
+            Step(steps.check_upload, steps.give_up_upload),
         ),
-        Upload.Status.READY: RowState(WaitsFor.PERSON),
-        Upload.Status.FAULTY: RowState(WaitsFor.PERSON),
-        Upload.Status.FAILED: RowState(WaitsFor.PERSON),
+        Upload.Status.READY: RowState("it has no errors and can be sent", WaitsFor.PERSON),
+        Upload.Status.FAULTY: RowState("it has errors", WaitsFor.PERSON),
+        Upload.Status.FAILED: RowState(
+            "it could not be checked; a person may try again", WaitsFor.PERSON
+        ),
     },
     ProviderBatch: {
         ProviderBatch.Status.PREPARING: RowState(
+            "the file is split, and each request gets its result row",
             WaitsFor.WORKER,
             _provider_batch_step(steps.prepare_provider_batch, steps.stop_unsent),
         ),
         ProviderBatch.Status.WAITING: RowState(
+            "it waits for a slot, is uploaded and created at the provider",
             WaitsFor.WORKER,
             _provider_batch_step(
                 with_provider(submit.submit, PROVIDER_BATCH), steps.stop_unsent_or_wait_for_slot
             ),
             holds_slot="once sent",
         ),
-        ProviderBatch.Status.RUNNING: RowState(WaitsFor.PROVIDER, _follow, holds_slot="yes"),
+        ProviderBatch.Status.RUNNING: RowState(
+            "the provider works on it, and it is polled",
+            WaitsFor.PROVIDER,
+            _follow,
+            holds_slot="yes",
+        ),
         ProviderBatch.Status.HARVESTING: RowState(
+            "its results are fetched",
             WaitsFor.WORKER,
             _provider_batch_step(with_provider(fetch_results.harvest, PROVIDER_BATCH)),
             holds_slot="yes",
         ),
         ProviderBatch.Status.RETRYING_IN_PLACE: RowState(
+            "the provider is asked to run what has no answer again",
             WaitsFor.WORKER,
             _provider_batch_step(
                 with_provider(retry_in_place.retry_in_place, PROVIDER_BATCH),
@@ -104,20 +118,35 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
             ),
             holds_slot="once sent",
         ),
-        ProviderBatch.Status.DONE: RowState(WaitsFor.NOBODY, _recheck),
-        ProviderBatch.Status.CANCELLED: RowState(WaitsFor.NOBODY, _recheck),
+        ProviderBatch.Status.DONE: RowState("all results are here", WaitsFor.NOBODY, _recheck),
+        ProviderBatch.Status.CANCELLED: RowState(
+            "it was cancelled, or closed here because the provider could not be told",
+            WaitsFor.NOBODY,
+            _recheck,
+        ),
     },
     Batch: {
-        Batch.Status.RUNNING: RowState(WaitsFor.WORKER),  # its provider batches are moved
-        Batch.Status.SETTLING: RowState(
-            WaitsFor.WORKER, Step(steps.settle_batch, steps.postpone_settling)
+        Batch.Status.RUNNING: RowState(
+            "at least one of its provider batches is not over: these are moved", WaitsFor.WORKER
         ),
-        Batch.Status.COMPLETED: RowState(WaitsFor.NOBODY, _check_after_end),
-        Batch.Status.FAILED: RowState(WaitsFor.NOBODY, _check_after_end),
-        Batch.Status.CANCELLED: RowState(WaitsFor.NOBODY, _check_after_end),
+        Batch.Status.SETTLING: RowState(
+            "results are counted and the cost is added up",
+            WaitsFor.WORKER,
+            Step(steps.settle_batch, steps.postpone_settling),
+        ),
+        Batch.Status.COMPLETED: RowState(
+            "over, with at least one answer", WaitsFor.NOBODY, _check_after_end
+        ),
+        Batch.Status.FAILED: RowState(
+            "over, without an answer", WaitsFor.NOBODY, _check_after_end
+        ),
+        Batch.Status.CANCELLED: RowState(
+            "over, and requests were cancelled", WaitsFor.NOBODY, _check_after_end
+        ),
     },
     KeyPoll: {
         KeyPoll.Status.POLLING: RowState(
+            "the list of the key's batches is read while one runs, and for a day afterwards",
             WaitsFor.WORKER,
             Step(
                 with_provider(poll_steps.poll_running_batches_of_key, KEY_POLL),
@@ -127,20 +156,32 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
     },
     SourceTable: {
         SourceTable.Status.READING: RowState(
-            WaitsFor.WORKER, Step(table_import.read_table, table_import.give_up)
+            "its rows are read",
+            WaitsFor.WORKER,
+            Step(table_import.read_table, table_import.give_up),
         ),
-        SourceTable.Status.KEPT: RowState(WaitsFor.PERSON, _delete_table),
-        SourceTable.Status.REFUSED: RowState(WaitsFor.PERSON, _delete_table),
+        SourceTable.Status.KEPT: RowState(
+            "it can be made into a file; it is deleted after a week without use",
+            WaitsFor.PERSON,
+            _delete_table,
+        ),
+        SourceTable.Status.REFUSED: RowState(
+            "it could not be read; a person may say how to read it", WaitsFor.PERSON, _delete_table
+        ),
         SourceTable.Status.MAKING: RowState(
-            WaitsFor.WORKER, Step(steps.make_requests_from_table, table_import.give_up)
+            "a file of requests is made",
+            WaitsFor.WORKER,
+            Step(steps.make_requests_from_table, table_import.give_up),
         ),
     },
     BatchImport: {
         BatchImport.Status.FETCHING: RowState(
+            "the file of a batch that was made elsewhere is fetched",
             WaitsFor.WORKER,
             Step(with_provider(steps.fetch_import_file, BATCH_IMPORT), steps.give_up_import),
         ),
         BatchImport.Status.CHECKING: RowState(
+            "its file is checked, then the batch is entered",
             WaitsFor.WORKER,
             Step(
                 with_provider(steps.enter_import_batch, BATCH_IMPORT),
@@ -148,9 +189,18 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
                 before=steps.wait_for_check,
             ),
         ),
-        BatchImport.Status.DONE: RowState(WaitsFor.NOBODY),
-        BatchImport.Status.FAILED: RowState(WaitsFor.PERSON),
+        BatchImport.Status.DONE: RowState("the batch is here and is followed", WaitsFor.NOBODY),
+        BatchImport.Status.FAILED: RowState(
+            "it cannot be imported, or not now; a person may try again", WaitsFor.PERSON
+        ),
     },
+}
+
+PARKED_MEANINGS = {
+    ProviderBatch.Parked.PAUSED: "a person paused the batch; it goes on when the batch is resumed",
+    ProviderBatch.Parked.NEEDS_ATTENTION: (
+        "a person must decide; `trouble` says why and what to do"
+    ),
 }
 
 
