@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from tests.faults.desk import Desk, desk
+from tests.faults.management_shell import ManagementShell, management_shell
 from tests.processes.portal import ROOT, free_port, install, is_up, stack, until
 
 TOO_LARGE = 3 * 1024 * 1024 // 2
@@ -239,7 +239,7 @@ class Gallery:
     paths: dict[str, str]
     sessions: dict[str, str]
     env: dict[str, str]
-    console: Desk
+    console: ManagementShell
     log: IO[str]
     web: "subprocess.Popen[bytes]" = field(init=False)
 
@@ -320,7 +320,7 @@ def gallery(folder: Path) -> Iterator[Gallery]:
         command = [sys.executable, "-m", "tests.browser.seed"]
         seeded = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True)
         rows = json.loads(seeded.stdout)
-        with desk(env) as console:
+        with management_shell(env) as console:
             portal = Gallery(url, rows["paths"], rows["sessions"], env, console, log)
             try:
                 portal.start()

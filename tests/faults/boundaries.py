@@ -41,7 +41,7 @@ def die_everywhere(
         folder / "data",
         speed=20,
         urls=urls,
-        keeper=("-m", "tests.faults.mortal_portal"),
+        keeper=("-m", "tests.faults.dying_portal"),
         # With files as a broker a worker ends with its child; another step would die innocently.
         WORKER_CONCURRENCY="1",
         DEATHS_DIR=str(deaths),

@@ -49,7 +49,7 @@ def _soak(stack: str, kills: int, seed: int) -> None:
             found = storm(running, plan, say)
         _tell(f"{stack}, kills at random instants", seed, found)
     with _folder() as folder, _services(stack) as (urls, _):
-        plan = Plan(seed=seed, batches=8, requests=(3, 9), patience=900, weather=MILD)
+        plan = Plan(seed=seed, batches=8, requests=(3, 9), patience=900, faults=MILD)
         steps, died, seen = die_everywhere(folder, plan, is_complete=True, urls=urls, announce=say)
         _tell(f"{stack}, deaths at {len(died)} of {len(seen)} boundaries", seed, steps)
 

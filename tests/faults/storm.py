@@ -3,6 +3,7 @@
 The seed decides every fault, every victim and every pause, so that a failure can be played again.
 """
 
+import json
 import os
 import random
 import signal
@@ -12,16 +13,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from batchapp.management.processes import MIN_UPTIME
+from tests.faults import forgeries
 from tests.faults.accidents import Accident
-from tests.faults.desk import desk
-from tests.faults.orders import Customer, Trouble
+from tests.faults.evidence import Evidence, collect, troubles_of
+from tests.faults.management_shell import management_shell
+from tests.faults.orders import ACTIONS, SHAPES, Customer, Mix, Trouble
 from tests.faults.person import Person
-from tests.faults.proof import Proof, books, proven
-from tests.faults.weather import WEATHER
+from tests.faults.proof import Proof, judge
+from tests.faults.provider_faults import FAULTS
 from tests.processes.portal import Portal, until
 
 VICTIMS = {"worker": 3, "worker's child": 6, "beat": 2, "web": 2, "web's child": 2, "sandbox": 2}
@@ -46,17 +49,18 @@ class Plan:
     """Seconds between two kills."""
     patience: float = 300
     """Seconds for all batches to end once it is calm."""
-    weather: Sequence[str] = tuple(WEATHER)
-    has_wishes: bool = True
-    """Whether somebody cancels, pauses and reopens some of the batches."""
+    faults: Sequence[str] = tuple(FAULTS)
+    shapes: Sequence[str] = tuple(SHAPES)
+    actions: Sequence[str] = tuple(ACTIONS)
     accidents: Sequence[Accident] = ()
 
 
 @dataclass
 class Storm:
-    """What came of it."""
+    """The outcome of a storm."""
 
     killed: Counter[str] = field(default_factory=Counter)
+    evidence: Evidence = field(default_factory=Evidence)
     proof: Proof = field(default_factory=Proof)
     struck: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -86,20 +90,13 @@ def endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
 def _endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
     found, started = Storm(), time.monotonic()
     calm = threading.Event()
+    mix = Mix(plan.seed, plan.requests, plan.faults, plan.shapes, plan.actions)
     with (
-        desk(portal.env) as console,
+        management_shell(portal.env) as shell,
         Person(portal.url) as person,
         ThreadPoolExecutor() as threads,
     ):
-        customer = Customer(
-            portal,
-            console,
-            person,
-            seed=plan.seed,
-            weather=plan.weather,
-            requests=plan.requests,
-            has_wishes=plan.has_wishes,
-        )
+        customer = Customer(portal, shell, person, mix)
         ordering = threads.submit(
             customer.order_until, calm, least=plan.batches, at_once=plan.at_once
         )
@@ -111,11 +108,17 @@ def _endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
         until(
             lambda: customer.open_batches() == 0,
             "all batches to be over",
-            lambda: f"{portal.tail()}\n{books(console)}",
+            lambda: "\n".join([portal.tail(), *troubles_of(shell)]),
             patience=plan.patience,
         )
         found.struck = portal.faults_struck()
-        found.proof = proven(portal, console, person, customer.keys)
+        found.evidence = collect(portal, shell, person, customer.orders)
+        evidence_file = Path(portal.env["DATA_DIR"]) / "evidence.json"
+        evidence_file.write_text(json.dumps(asdict(found.evidence)))
+    found.proof = judge(found.evidence)
+    found.proof.complaints += [
+        f"the proof does not see a forgery: {name}" for name in forgeries.unseen(found.evidence)
+    ]
     found.seconds = time.monotonic() - started
     return found
 

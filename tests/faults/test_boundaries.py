@@ -12,8 +12,9 @@ PLAN = Plan(
     seed=20_261_123,
     batches=5,
     requests=(3, 6),
-    weather=["", "", "lost-reply/create#1", "lost-reply/upload#1~missing=50#1"],
+    faults=["", "", "lost-reply/create#1", "lost-reply/upload#1~missing=50#1"],
     patience=180,
+    shapes=["plain"],
 )
 
 

@@ -27,7 +27,13 @@ pytestmark = [
     ),
 ]
 PLAN = Plan(
-    seed=20_261_125, batches=8, at_once=8, requests=(20, 60), weather=[""], has_wishes=False
+    seed=20_261_125,
+    batches=8,
+    at_once=8,
+    requests=(20, 60),
+    faults=[""],
+    shapes=["plain"],
+    actions=["nothing"],
 )
 # The log line of a step that each row does once.
 STEP = re.compile(

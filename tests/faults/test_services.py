@@ -25,7 +25,7 @@ PLAN = Plan(
     batches=4,
     at_once=3,
     requests=(20, 40),
-    weather=["", "lost-reply/create#1"],
+    faults=["", "lost-reply/create#1"],
 )
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.provider_faults import FAULTS
 from tests.faults.storm import Plan, storm
-from tests.faults.weather import WEATHER
 from tests.processes.portal import portal
 
 pytestmark = [pytest.mark.processes]
@@ -15,7 +15,7 @@ PLAN = Plan(
     kills=8,
     requests=(20, 60),
     patience=180,
-    weather=[line for line in WEATHER if "busy" not in line],  # that is a minute of waiting
+    faults=[line for line in FAULTS if "busy" not in line],  # that is a minute of waiting
 )
 
 

@@ -1,6 +1,6 @@
-"""Management commands of one portal, in a process that stays: starting one takes seconds.
+"""Management commands of one portal, run in a process that stays: starting one takes seconds.
 
-python -m tests.faults.desk      reads JSON lists of words, one a line; answers in JSON objects
+python -m tests.faults.management_shell      reads JSON lists of words; answers in JSON objects
 """
 
 import json
@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -18,9 +19,11 @@ from django.db import close_old_connections
 
 from tests.processes.portal import ROOT
 
+DATABASE_AWAY_SECONDS = 60
 
-class Desk:
-    """May be used by several threads; they queue."""
+
+class ManagementShell:
+    """May be used by several threads, which queue."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -30,7 +33,7 @@ class Desk:
         """Return what the command printed.
 
         Raises:
-            RuntimeError: it failed, as its message says; it may have done part of its work.
+            RuntimeError: the command failed, as the message says; part of its work may be done.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin
@@ -43,11 +46,26 @@ class Desk:
             raise RuntimeError(f"{words[0]}: {answer['error']}")
         return str(answer["printed"])
 
+    def run_again(self, *words: str) -> str:
+        """Run a command that may be repeated, again and again while the database is away."""
+        deadline = time.monotonic() + DATABASE_AWAY_SECONDS
+        while True:
+            try:
+                return self.run(*words)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def execute(self, code: str) -> str:
+        """Return what Python code printed that may be repeated."""
+        return self.run_again("shell", "--no-imports", "--command", code).strip()
+
 
 @contextmanager
-def desk(env: Mapping[str, str]) -> Iterator[Desk]:
+def management_shell(env: Mapping[str, str]) -> Iterator[ManagementShell]:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.desk"],
+        [sys.executable, "-m", "tests.faults.management_shell"],
         cwd=ROOT,
         env=env,
         stdin=subprocess.PIPE,
@@ -55,7 +73,7 @@ def desk(env: Mapping[str, str]) -> Iterator[Desk]:
         text=True,
     ) as process:
         try:
-            yield Desk(process)
+            yield ManagementShell(process)
         finally:
             process.kill()
 
@@ -70,7 +88,7 @@ def main() -> None:
         try:
             with redirect_stdout(printed):
                 call_command(*json.loads(line), stdout=printed)
-        except Exception as exc:  # noqa: BLE001  # whoever asked decides
+        except Exception as exc:  # noqa: BLE001  # the caller decides
             error = f"{type(exc).__name__}: {exc}"
         sys.stdout.write(json.dumps({"printed": printed.getvalue(), "error": error}) + "\n")
         sys.stdout.flush()

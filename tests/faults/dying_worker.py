@@ -1,6 +1,6 @@
 """A Celery worker whose children kill themselves at the boundaries of their steps.
 
-python -m tests.faults.mortal_worker -A config worker …     takes Celery's arguments
+python -m tests.faults.dying_worker -A config worker …     takes Celery's arguments
 
 A boundary lies before and after every statement that writes, before and after every call to a
 provider, and where a task ends. Each place is died at once, by whoever comes there first: what

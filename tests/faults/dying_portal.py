@@ -9,13 +9,15 @@ from batchapp.management import processes
 from batchapp.management.processes import Process
 from tests.processes.portal import ROOT
 
-WORKER = f"{sys.executable} -m tests.faults.mortal_worker"
+WORKER = f"{sys.executable} -m tests.faults.dying_worker"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--with", dest="extra", action="append", default=[])
-    wanted = [_mortal(process) for process in processes.read_procfile(ROOT / "Procfile")]
+    wanted = [
+        _with_dying_worker(process) for process in processes.read_procfile(ROOT / "Procfile")
+    ]
     for text in parser.parse_args().extra:
         name, _, command = text.partition("=")
         wanted.append(Process(name, command))
@@ -33,7 +35,7 @@ def _announce(text: str) -> None:
     sys.stdout.flush()
 
 
-def _mortal(process: Process) -> Process:
+def _with_dying_worker(process: Process) -> Process:
     if process.name != "worker":
         return process
     return replace(process, command=process.command.replace("celery", WORKER, 1))

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.faults.weather import KINDS
+from tests.faults.provider_faults import KINDS
 from tests.variables import ROOT
 
 DOCUMENT = (ROOT / "docs/reliability.md").read_text()
