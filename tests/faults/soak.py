@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from tests.faults.accidents import Accident, to_postgres, to_redis
@@ -22,7 +23,9 @@ from tests.faults.storm import Plan, Storm, say, storm
 from tests.processes.portal import portal
 from tests.stack import servers
 
-MILD = ["", "", "lost-reply/create#1", "lost-reply/upload#1~missing=50#1"]
+MILD_FAULTS = ["", "", "lost-reply/create#1", "lost-reply/upload#1~missing=50#1"]
+# A batch that must be cancelled and was perhaps created is searched for half an hour.
+PATIENCE_SECONDS = 2_400
 STACKS = {"embedded": "SQLite and files", "team": "PostgreSQL and Redis"}
 
 
@@ -31,27 +34,40 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))
     parser.add_argument("--stack", choices=STACKS, action="append")
+    parser.add_argument("--part", choices=["kills", "boundaries"], action="append")
     options = parser.parse_args()
+    parts = options.part or ["kills", "boundaries"]
     # As Ctrl-C does: whatever was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     for name in ("DATABASE_URL", "BROKER_URL", "CACHE_URL"):
         os.environ.pop(name, None)
     for stack in options.stack or STACKS:
-        _soak(stack, options.kills, options.seed)
+        say(f"{stack} ({STACKS[stack]}): {options.kills} kills, {os.cpu_count()} cores")
+        say(f"again with: make soak SEED={options.seed} KILLS={options.kills} STACK={stack}")
+        if "kills" in parts:
+            _kill_at_random(stack, options.kills, options.seed)
+        if "boundaries" in parts:
+            _die_at_boundaries(stack, options.seed)
 
 
-def _soak(stack: str, kills: int, seed: int) -> None:
-    say(f"{stack} ({STACKS[stack]}): seed {seed}, {kills} kills, {os.cpu_count()} cores")
-    say(f"again with: make soak SEED={seed} KILLS={kills} STACK={stack}")
+def _kill_at_random(stack: str, kills: int, seed: int) -> None:
     with _folder() as folder, _services(stack) as (urls, accidents):
-        plan = Plan(seed=seed, batches=14, kills=kills, patience=900, accidents=accidents)
+        plan = Plan(
+            seed=seed, batches=21, kills=kills, patience=PATIENCE_SECONDS, accidents=accidents
+        )
         with portal(folder, speed=10, urls=urls) as running:
             found = storm(running, plan, say)
-        _tell(f"{stack}, kills at random instants", seed, found)
+        _tell("Kills at random instants", STACKS[stack], seed, found)
+
+
+def _die_at_boundaries(stack: str, seed: int) -> None:
     with _folder() as folder, _services(stack) as (urls, _):
-        plan = Plan(seed=seed, batches=8, requests=(3, 9), patience=900, faults=MILD)
+        plan = Plan(
+            seed=seed, batches=8, requests=(3, 9), patience=PATIENCE_SECONDS, faults=MILD_FAULTS
+        )
         steps, died, seen = die_everywhere(folder, plan, is_complete=True, urls=urls, announce=say)
-        _tell(f"{stack}, deaths at {len(died)} of {len(seen)} boundaries", seed, steps)
+        title = f"Deaths at {len(died)} of {len(seen)} boundaries"
+        _tell(title, STACKS[stack], seed, steps)
 
 
 @contextmanager
@@ -76,25 +92,37 @@ def _services(stack: str) -> Iterator[tuple[dict[str, str], list[Accident]]]:
         yield running.urls, 2 * [*to_redis(running), *to_postgres(running)]
 
 
-def _tell(title: str, seed: int, found: Storm) -> None:
+def _tell(title: str, stack: str, seed: int, found: Storm) -> None:
+    """Print the figures, then as a column of the table in docs/reliability.md."""
     proof = found.proof
-    say("")
-    say(f"{title}: seed {seed}, Python {platform.python_version()}, {found.seconds:.0f} s")
-    say(f"  killed     {found.killed.total():>6}  {_listed(found.killed)}")
-    say(f"  faults     {found.struck.total():>6}  {_listed(found.struck)}")
-    say(f"  batches    {proof.batches:>6}  {proof.cancelled} cancelled by a person")
-    say(f"  paid       {proof.paid:>6}")
-    say(f"  requests   {proof.requests:>6}  {_listed(proof.outcomes)}")
-    say(f"  answers    {proof.answers:>6}  lines at the provider, each in the downloads")
+    figures = {
+        "seed": seed,
+        "processes killed": f"{found.killed.total()}: {_listed(found.killed)}",
+        "accidents to PostgreSQL and Redis": found.accidents,
+        "faults struck": f"{found.struck.total()}: {_listed(found.struck)}",
+        "batches": f"{proof.batches}: {_listed(proof.kinds)}",
+        "cancelled by a person": proof.cancelled,
+        "provider batches": proof.provider_batches,
+        "of these paid by the provider's ledger": proof.paid,
+        "duplicates, each cancelled before an answer": proof.duplicates,
+        "requests": f"{proof.requests:,}: {_listed(proof.outcomes)}",
+        "result lines at the provider, each in the downloads": f"{proof.answers:,}",
+        "cost by the portal and by the provider": f"${proof.cost:f}",
+        "lost, or paid twice": len(proof.complaints) or "none",
+        "minutes": round(found.seconds / 60),
+    }
+    say(f"\n{title}, {date.today():%-d %B %Y}, Python {platform.python_version()}\n")  # noqa: DTZ011
+    say(f"| | {stack} |\n|---|---|")
+    for name, figure in figures.items():
+        say(f"| {name} | {figure} |")
     for complaint in proof.complaints:
-        say(f"  WRONG      {complaint}")
+        say(f"WRONG {complaint}")
     if proof.complaints:
         raise SystemExit(1)
-    say("  nothing lost, nothing paid twice")
 
 
 def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in counts.most_common())
+    return ", ".join(f"{name} {number}" for name, number in counts.most_common() if number)
 
 
 if __name__ == "__main__":

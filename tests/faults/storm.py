@@ -63,6 +63,7 @@ class Storm:
     evidence: Evidence = field(default_factory=Evidence)
     proof: Proof = field(default_factory=Proof)
     struck: Counter[str] = field(default_factory=Counter)
+    accidents: int = 0
     seconds: float = 0.0
 
 
@@ -70,7 +71,7 @@ def storm(portal: Portal, plan: Plan, announce: Callable[[str], None] = say) -> 
     """Kill what ``plan`` says, at instants that its seed chooses, and prove what came of it."""
     killed: Counter[str] = Counter()
     found = endure(portal, plan, lambda _: _kill_all(portal, plan, killed, announce))
-    found.killed = killed
+    found.killed, found.accidents = killed, len(plan.accidents)
     return found
 
 
