@@ -16,19 +16,20 @@ class NotApplicable(Exception):
     """The storm had no batch of the kind that is to be forged."""
 
 
-def unseen(evidence: Evidence) -> list[str]:
-    """Return the forgeries that the proof does not see in ``evidence``, which is genuine."""
-    known = set(judge(evidence).complaints)
-    found = []
+def try_all(evidence: Evidence) -> tuple[int, list[str]]:
+    """Return how many forgeries of ``evidence`` are possible, and those that the proof misses."""
+    known, possible = set(judge(evidence).complaints), 0
+    unseen = []
     for forge in FORGERIES:
         forged = copy.deepcopy(evidence)
         try:
             forge(forged)
         except NotApplicable:
             continue
+        possible += 1
         if not set(judge(forged).complaints) - known:
-            found.append(forge.__name__)
-    return found
+            unseen.append(forge.__name__)
+    return possible, unseen
 
 
 def pay_a_token_twice(evidence: Evidence) -> None:

@@ -131,9 +131,10 @@ class Mix:
         """Return order ``number``; every seed has its own sequence of orders."""
         shape_name = self.draw("shapes", self.shapes, number)
         shape, chance = SHAPES[shape_name], self.chance(number)
-        own_faults = [line for line in shape.faults if line in {*self.faults, *NO_ROOM_FAULTS}]
+        own_faults = [line for line in shape.faults if line in self.faults] or shape.faults[:1]
+        common_faults = [line for line in self.faults if line not in NO_ROOM_FAULTS]
         name = f"storm{number}"
-        faults = self.draw(shape_name, own_faults or self.faults, number // len(self.shapes))
+        faults = self.draw(shape_name, own_faults or common_faults, number // len(self.shapes))
         least, most = self.requests
         return Order(
             name=name,

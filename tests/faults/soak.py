@@ -109,6 +109,7 @@ def _tell(title: str, stack: str, seed: int, found: Storm) -> None:
         "result lines at the provider, each in the downloads": f"{proof.answers:,}",
         "cost by the portal and by the provider": f"${proof.cost:f}",
         "lost, or paid twice": len(proof.complaints) or "none",
+        "forgeries of this evidence, each seen by the proof": found.forgeries,
         "minutes": round(found.seconds / 60),
     }
     say(f"\n{title}, {date.today():%-d %B %Y}, Python {platform.python_version()}\n")  # noqa: DTZ011

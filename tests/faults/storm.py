@@ -24,7 +24,7 @@ from tests.faults.management_shell import management_shell
 from tests.faults.orders import ACTIONS, SHAPES, Customer, Mix, Trouble
 from tests.faults.person import Person
 from tests.faults.proof import Proof, judge
-from tests.faults.provider_faults import FAULTS
+from tests.faults.provider_faults import FAULTS, NO_ROOM_FAULTS
 from tests.processes.portal import Portal, until
 
 VICTIMS = {"worker": 3, "worker's child": 6, "beat": 2, "web": 2, "web's child": 2, "sandbox": 2}
@@ -49,7 +49,7 @@ class Plan:
     """Seconds between two kills."""
     patience: float = 300
     """Seconds for all batches to end once it is calm."""
-    faults: Sequence[str] = tuple(FAULTS)
+    faults: Sequence[str] = (*FAULTS, *NO_ROOM_FAULTS)
     shapes: Sequence[str] = tuple(SHAPES)
     actions: Sequence[str] = tuple(ACTIONS)
     accidents: Sequence[Accident] = ()
@@ -64,6 +64,8 @@ class Storm:
     proof: Proof = field(default_factory=Proof)
     struck: Counter[str] = field(default_factory=Counter)
     accidents: int = 0
+    forgeries: int = 0
+    """Forgeries of this very evidence that were tried on the proof."""
     seconds: float = 0.0
 
 
@@ -117,9 +119,8 @@ def _endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
         evidence_file = Path(portal.env["DATA_DIR"]) / "evidence.json"
         evidence_file.write_text(json.dumps(asdict(found.evidence)))
     found.proof = judge(found.evidence)
-    found.proof.complaints += [
-        f"the proof does not see a forgery: {name}" for name in forgeries.unseen(found.evidence)
-    ]
+    found.forgeries, unseen = forgeries.try_all(found.evidence)
+    found.proof.complaints += [f"the proof does not see a forgery: {name}" for name in unseen]
     found.seconds = time.monotonic() - started
     return found
 
