@@ -33,6 +33,7 @@ class Evidence:
     downloads: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # by batch and kind
     standing: list[str] = field(default_factory=list)  # rows that nobody moves
     queue: list[str] = field(default_factory=list)  # what is wrong with the queue
+    excesses: list[str] = field(default_factory=list)  # over the slots of a connection
 
 
 def collect(

@@ -110,6 +110,10 @@ def poison_the_queue(evidence: Evidence) -> None:
     evidence.queue.append("a message cannot be read: b''")
 
 
+def use_more_slots_than_there_are(evidence: Evidence) -> None:
+    evidence.excesses.append("One slot had 2 batches in 1 slots")
+
+
 def cancel_without_a_person(evidence: Evidence) -> None:
     batch = _find(evidence.batches, lambda batch: batch["counts"][2])
     batch["is_cancel_requested"] = False
@@ -181,7 +185,7 @@ FORGERIES: list[Callable[[Evidence], None]] = [
     *(fail_an_answered_request, change_the_tokens_of_an_answer, change_a_cost),
     *(lose_a_line_of_the_download, leave_a_provider_batch_leased),
     *(leave_a_provider_batch_to_a_person, leave_a_row_standing, poison_the_queue),
-    *(cancel_without_a_person, create_in_another_window),
+    *(use_more_slots_than_there_are, cancel_without_a_person, create_in_another_window),
     *(move_a_batch_to_a_window_that_nobody_chose, keep_the_price_of_the_first_window),
     *(merge_two_parts_of_a_split_batch, import_a_batch_twice, leave_an_import_unfinished),
     *(create_a_batch_elsewhere_that_nobody_follows, lose_the_answer_of_a_retry),

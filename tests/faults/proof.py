@@ -109,6 +109,7 @@ def _complaints_about_the_whole(facts: _Facts) -> Iterator[str]:
     yield from (f"{batch} is there twice" for batch, number in portal.items() if number > 1)
     yield from evidence.standing
     yield from evidence.queue
+    yield from evidence.excesses
     rows = [row for batch in evidence.batches for row in batch["provider_batches"]]
     tokens = {row["token"] for row in rows}
     followed = Counter(row["remote_id"] for row in rows if row["remote_id"])

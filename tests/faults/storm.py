@@ -25,6 +25,7 @@ from tests.faults.orders import ACTIONS, SHAPES, Customer, Mix, Trouble
 from tests.faults.person import Person
 from tests.faults.proof import Proof, judge
 from tests.faults.provider_faults import FAULTS, NO_ROOM_FAULTS
+from tests.faults.slot_watch import slot_watch
 from tests.processes.portal import Portal, until
 
 VICTIMS = {"worker": 3, "worker's child": 6, "beat": 2, "web": 2, "web's child": 2, "sandbox": 2}
@@ -100,22 +101,24 @@ def _endure(portal: Portal, plan: Plan, trouble: Trouble) -> Storm:
         ThreadPoolExecutor() as threads,
     ):
         customer = Customer(portal, shell, person, mix)
-        ordering = threads.submit(
-            customer.order_until, calm, least=plan.batches, at_once=plan.at_once
-        )
-        try:
-            trouble(customer)
-        finally:
-            calm.set()
-        ordering.result()
-        until(
-            lambda: customer.open_batches() == 0,
-            "all batches to be over",
-            lambda: "\n".join([portal.tail(), *troubles_of(shell)]),
-            patience=plan.patience,
-        )
+        with slot_watch(portal, customer.orders) as excesses:
+            ordering = threads.submit(
+                customer.order_until, calm, least=plan.batches, at_once=plan.at_once
+            )
+            try:
+                trouble(customer)
+            finally:
+                calm.set()
+            ordering.result()
+            until(
+                lambda: customer.open_batches() == 0,
+                "all batches to be over",
+                lambda: "\n".join([portal.tail(), *troubles_of(shell)]),
+                patience=plan.patience,
+            )
         found.struck = portal.faults_struck()
         found.evidence = collect(portal, shell, person, customer.orders)
+        found.evidence.excesses = sorted(set(excesses))
         evidence_file = Path(portal.env["DATA_DIR"]) / "evidence.json"
         evidence_file.write_text(json.dumps(asdict(found.evidence)))
     found.proof = judge(found.evidence)

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from batchapp.sandbox.accounts import account_id
 from tests.faults.evidence import Evidence
 from tests.faults.forgeries import FORGERIES
 from tests.faults.orders import ELSEWHERE_KEY, SHAPES, Order
 from tests.faults.proof import TOKEN_KEY, judge
+from tests.faults.slot_watch import excesses_in
 
 PRICES = {"24h": ("0.05", "0.20"), "1h": ("0.07", "0.30")}  # USD per million tokens, in and out
 TOKENS = 9, 30  # of each answer, in and out
@@ -169,3 +171,15 @@ def test_the_proof_sees_each_forgery(
     forge(forged)
 
     assert judge(forged).complaints
+
+
+def test_more_batches_at_work_than_slots_are_seen() -> None:
+    keys = ["sk-a", "sk-b", "sk-c"]
+    orders = [
+        Order(key, key, shape, "nothing", "24h", "", 1)
+        for key, shape in zip(keys, ["slots", "slots", "plain"], strict=True)
+    ]
+    ledger = [{"account": account_id(key), "status": "in_progress"} for key in keys]
+
+    assert excesses_in(ledger, orders) == ["One slot had 2 batches in 1 slots"]
+    assert excesses_in(ledger[1:], orders) == []
