@@ -30,9 +30,9 @@ Choice = TypeVar("Choice")
 
 @dataclass(frozen=True)
 class Shape:
-    """One way to order a batch, and the connection for it; plain ones share several."""
+    """One way to order a batch, and the name of its connection; without slots there are several."""
 
-    connection: str = ""
+    connection: str = "Sandbox"
     is_split: bool = False
     max_active: int | None = None
     window: str = "24h"
@@ -270,7 +270,9 @@ class Customer:
     def _set_up(self, order: Order, *, project: str = "", key: str = "") -> None:
         shape = SHAPES[order.shape]
         project = project or order.name
-        connection = shape.connection or f"Sandbox {sum(project.encode()) % CONNECTIONS}"
+        connection = shape.connection
+        if shape.max_active is None:
+            connection += f" {sum(project.encode()) % CONNECTIONS}"
         self.shell.run_again(
             *("bootstrap", "--email", EMAIL, "--password", PASSWORD, "--project", project),
             *("--connection", connection, "--base-url", self.portal.sandbox_url),
