@@ -30,7 +30,7 @@ Choice = TypeVar("Choice")
 
 @dataclass(frozen=True)
 class Shape:
-    """One way to order a batch, and the name of its connection; without slots there are several."""
+    """One way to order a batch. Without slots there are several connections of the name."""
 
     connection: str = "Sandbox"
     is_split: bool = False

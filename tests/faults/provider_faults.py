@@ -39,11 +39,11 @@ NO_ROOM_FAULTS = [
     "lost-reply/create#1~capacity/create#2",
 ]
 
-# Faults beside which a provider runs a batch only if the portal has asked for it.
-FAULTS_BESIDE_SLOTS = [line for line in FAULTS if "reopen" not in line]
-
-# Faults that a person had to resolve before the portal waited for them to pass.
+# Refusals of a key or a batch that are wrong and pass: the portal waits for them about 20 minutes.
 PASSING_REFUSALS = ["vanish=50/batch#1-3"]
+
+# Faults beside which a provider runs a batch only if the portal has asked for it.
+FAULTS_BESIDE_SLOTS = [line for line in FAULTS + PASSING_REFUSALS if "reopen" not in line]
 
 KINDS = {
     re.split("[=/#]", switch)[0]
