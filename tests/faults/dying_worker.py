@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 from celery import __main__ as celery
 from celery.signals import task_postrun, task_prerun
+from django.apps import apps
 from django.db import connection
 
 WRITES = {"INSERT", "UPDATE", "DELETE"}
@@ -65,7 +66,14 @@ class Watcher:
         self._times: Counter[str] = Counter()
 
     def begin(self, task: Any, args: list[str], **_: object) -> None:
-        self._task, self._row = task.name.rpartition(".")[2], args[0] if args else ""
+        """Name what the task does: one task moves all rows, and the status decides on the step."""
+        self._task = self._row = ""
+        name = task.name.rpartition(".")[2]
+        if args:
+            kind, self._row = args
+            row = apps.get_model("batchapp", kind).objects.filter(pk=self._row).first()
+            name = f"{kind} {row.status if row else ''}"
+        self._task = name
         self._times.clear()
         if self.on_statement not in connection.execute_wrappers:
             connection.execute_wrappers.append(self.on_statement)

@@ -99,7 +99,7 @@ def leave_a_provider_batch_leased(evidence: Evidence) -> None:
 
 
 def leave_a_provider_batch_to_a_person(evidence: Evidence) -> None:
-    _batch(evidence)["provider_batches"][0]["status"] = "needs_attention"
+    _batch(evidence)["provider_batches"][0]["parked_reason"] = "needs_attention"
 
 
 def leave_a_row_standing(evidence: Evidence) -> None:

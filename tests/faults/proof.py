@@ -131,7 +131,7 @@ def _check_ends(facts: _Facts, batch: Row, order: Row) -> Iterator[str]:
     if batch["status"] != expected:
         yield f"is {batch['status']} with {batch['counts']}"
     for row in batch["provider_batches"]:
-        if row["status"] not in OVER or row["is_leased"] or row["claims"]:
+        if row["status"] not in OVER or row["parked_reason"] or row["is_leased"] or row["claims"]:
             yield f"not over: {row}"
     outcomes = Counter(result["outcome"] for result in batch["results"])
     answers = sum(outcomes[outcome] for outcome in ANSWERS)

@@ -59,6 +59,7 @@ def _provider_batch(row: ProviderBatch) -> dict[str, Any]:
         "token": row.token,
         "remote_id": row.remote_id,
         "status": row.status,
+        "parked_reason": row.parked_reason,
         "trouble": row.trouble,
         "claims": row.claims,
         "is_leased": row.leased_until is not None,

@@ -77,7 +77,7 @@ def add_provider_batch(
 ) -> None:
     outcomes = Counter(part)
     row = {"token": f"token-{pk}", "remote_id": pk, "status": "done", "total": len(part)}
-    row |= {"claims": 0, "is_leased": False, "was_retried_in_place": False}
+    row |= {"parked_reason": "", "claims": 0, "is_leased": False, "was_retried_in_place": False}
     batch["provider_batches"].append(row | {"output": f"{pk}-output", "error": f"{pk}-error"})
     evidence.ledger.append(
         {
