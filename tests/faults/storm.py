@@ -24,7 +24,7 @@ from tests.faults.management_shell import management_shell
 from tests.faults.orders import ACTIONS, SHAPES, Customer, Mix, Trouble
 from tests.faults.person import Person
 from tests.faults.proof import Proof, judge
-from tests.faults.provider_faults import FAULTS, NO_ROOM_FAULTS
+from tests.faults.provider_faults import FAULTS, NO_ROOM_FAULTS, PASSING_REFUSALS
 from tests.faults.slot_watch import slot_watch
 from tests.processes.portal import Portal, until
 
@@ -50,7 +50,7 @@ class Plan:
     """Seconds between two kills."""
     patience: float = 300
     """Seconds for all batches to end once it is calm."""
-    faults: Sequence[str] = (*FAULTS, *NO_ROOM_FAULTS)
+    faults: Sequence[str] = (*FAULTS, *NO_ROOM_FAULTS, *PASSING_REFUSALS)
     shapes: Sequence[str] = tuple(SHAPES)
     actions: Sequence[str] = tuple(ACTIONS)
     accidents: Sequence[Accident] = ()
