@@ -97,6 +97,14 @@ def join(user: User, project: Project, role: str = MEMBER) -> User:
     return user
 
 
+def writer_in(project: Project, user: User | None = None) -> User:
+    """The person, by default a new one, who joins the project unless already in it."""
+    user = user or make_user()
+    if not project.memberships.filter(user=user).exists():
+        join(user, project)
+    return user
+
+
 def make_key(
     owner: User | Project,
     connection: Connection | None = None,
@@ -147,7 +155,7 @@ def make_upload(
     """Upload a file of three valid requests by default, and check it if ``is_checked``."""
     project = project or make_project()
     file = ContentFile(request_file() if content is None else content, name)
-    upload = upload_intake.receive_file(project, user or make_user(), file, name=name)
+    upload = upload_intake.receive_file(project, writer_in(project, user), file, name=name)
     if is_checked:
         upload_intake.check_upload(upload)
     return upload
@@ -166,11 +174,12 @@ def make_table(
 ) -> SourceTable:
     """Upload and read a table, by default of two valid rows."""
     data = content.encode() if isinstance(content, str) else content
-    project, user = project or make_project(), user or make_user()
+    project = project or make_project()
+    user = writer_in(project, user)
     table = table_import.receive_table(project, user, ContentFile(data, name), name=name)
     table_import.read_table(table)
     if prompt_settings:
-        requests_from_table.save_settings(table, prompt_settings, None)
+        requests_from_table.save_settings(table, user, prompt_settings, None)
     return table
 
 
@@ -189,7 +198,7 @@ def make_batch(
     upload = upload or make_upload(project, user)
     batch = place_order.place_order(
         project,
-        user or upload.uploaded_by,
+        writer_in(project, user or upload.uploaded_by),
         upload,
         key or make_key(project),
         window=window,
@@ -204,7 +213,7 @@ def make_batch(
 
 def make_import(project: Project, user: User | None = None, **fields: Any) -> BatchImport:
     """Request an import, then overwrite ``fields``."""
-    user = user or make_user()
+    user = writer_in(project, user)
     key = fields.pop("key", None) or make_key(user, project.connection)
     (batch_import,) = start_import.request_imports(
         project, user, key, [str(uuid.uuid4())]

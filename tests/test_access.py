@@ -8,12 +8,13 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, reverse
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp import access, icons
+from batchapp import icons
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.http import Request
 from batchapp.models import Batch, Membership, PromptTemplate, ProviderKey, SourceTable, Upload
 from batchapp.services.tables import requests_from_table
 from batchapp.urls import urlpatterns
+from batchapp.views import permissions
 from tests.make import (
     ADMIN,
     MEMBER,
@@ -238,10 +239,10 @@ def test_all_questions_about_rights_take_one_query(
     request.user = user
 
     with django_assert_num_queries(1):
-        names = [str(each.project) for each in access.memberships_of(request)]
-        found = access.project_of(request, projects[0].slug)
-        written = [access.can_write(request, each) for each in [*projects, found]]
-        managed = [access.can_manage(request, each) for each in projects]
+        names = [str(each.project) for each in permissions.memberships_of(request)]
+        found = permissions.project_of(request, projects[0].slug)
+        written = [permissions.can_write(request, each) for each in [*projects, found]]
+        managed = [permissions.can_manage(request, each) for each in projects]
 
     assert names == ["a", "b", "c"]
     assert written == [True, True, False, True]
@@ -254,7 +255,7 @@ def test_a_stranger_has_no_rights_and_is_not_looked_up(
     request = rf.get("/")
 
     with django_assert_num_queries(0):
-        assert access.memberships_of(request) == []
+        assert permissions.memberships_of(request) == []
 
 
 def test_a_filter_by_a_foreign_project_shows_nothing(

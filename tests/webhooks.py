@@ -34,7 +34,23 @@ def deliver(
     age: float = 0,
     **headers: str | None,
 ) -> int:
-    """POST ``event`` to the address of ``key``; the status it was answered with.
+    """POST ``event`` to the address of ``key``; the status it was answered with."""
+    return post(
+        client, key, event, message_id=message_id, secret=secret, age=age, **headers
+    ).status_code
+
+
+def post(
+    client: Client,
+    key: ProviderKey,
+    event: object,
+    *,
+    message_id: str = "",
+    secret: str = SECRET,
+    age: float = 0,
+    **headers: str | None,
+) -> Any:
+    """POST ``event`` to the address of ``key``, and return the response.
 
     ``headers`` take the place of those of the signature; None leaves one out.
     """
@@ -48,10 +64,9 @@ def deliver(
         "webhook_timestamp": moment,
         "webhook_signature": f"v1,{base64.b64encode(mac.digest()).decode()}",
     } | headers
-    response = client.post(
+    return client.post(
         f"/webhooks/{key.pk}/",
         body,
         content_type="application/json",
         headers={name.replace("_", "-"): value for name, value in sent.items() if value},
     )
-    return response.status_code

@@ -5,6 +5,7 @@ from datetime import date
 from django import forms
 
 from batchapp.forms.date_range import DaysForm
+from batchapp.models import User
 from batchapp.services.reports.cost_report import Scope
 
 GROUP_NAMES = {"project": "Project", "user": "Person", "model": "Model"}
@@ -19,13 +20,14 @@ class ReportForm(DaysForm):
     model = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     sandbox = forms.BooleanField(required=False, label="With sandbox batches")
 
-    def scope(self, today: date) -> Scope:
+    def scope(self, today: date, viewer: User) -> Scope:
         """Return the scope of the report; an invalid form means this month so far."""
         cleaned = self.cleaned_data if self.is_valid() else {}
         last = cleaned.get("last") or today
         return Scope(
             first=cleaned.get("first") or last.replace(day=1),
             last=last,
+            viewer=viewer,
             project=cleaned.get("project", ""),
             user=cleaned.get("user", ""),
             model=cleaned.get("model", ""),

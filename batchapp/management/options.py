@@ -2,7 +2,8 @@
 
 from django.core.management.base import CommandError
 
-from batchapp.models import Membership, Project, ProviderKey, User
+from batchapp.access import WRITERS
+from batchapp.models import Project, ProviderKey, User
 
 
 def project_of(slug: str) -> Project:
@@ -16,9 +17,10 @@ def member_of(project: Project, email: str | None) -> User:
     """Return the member with that address, else the first admin of ``project``.
 
     Raises:
-        CommandError: there is no such member, or the person is only a viewer.
+        CommandError: there is no such member, or the person is only a viewer, or deactivated.
     """
-    members = project.memberships.exclude(role=Membership.Role.VIEWER).select_related("user")
+    members = project.memberships.filter(role__in=WRITERS, user__is_active=True)
+    members = members.select_related("user")
     if email:
         members = members.filter(user__email=email.strip().lower())
     member = members.order_by("role", "pk").first()  # "admin" sorts before "member"

@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.utils import timezone
 
+from batchapp.access import NotAllowed
 from batchapp.models import (
     Batch,
     BatchImport,
@@ -100,6 +101,10 @@ def with_provider(
                 return step(row, provider)
         except UnreadableKey:
             policy.unreadable_key(row)
+        except NotAllowed:
+            if policy.unpaid is None:
+                raise
+            policy.unpaid(row)
         except ProviderRejected as exc:
             policy.rejected(row, exc)
         except ProviderUnavailable as exc:

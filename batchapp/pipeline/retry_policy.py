@@ -44,13 +44,14 @@ class Policy(Generic[Row]):
     """What happens to one kind of row, which is claimed, when its provider cannot be used.
 
     Each function moves, postpones or parks the row. ``wait`` is called if the circuit breaker
-    allows no call now.
+    allows no call now, and ``unpaid`` if the key pays for nothing more.
     """
 
     wait: Callable[[Row, timedelta], object]
     unreadable_key: Callable[[Row], object]
     rejected: Callable[[Row, ProviderRejected], object]
     no_answer: Callable[[Row, ProviderUnavailable], object]
+    unpaid: Callable[[Row], object] | None = None  # rows of most kinds spend nothing
 
 
 def with_jitter(wait: timedelta) -> timedelta:
@@ -86,6 +87,13 @@ def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) 
         _try_later(provider_batch, exc, backoff(provider_batch))
     else:
         stop_for_person(provider_batch, advice)
+
+
+def _stop_for_payer(provider_batch: ProviderBatch) -> None:
+    """Stop for a person, who learns whose key pays for nothing more."""
+    batch, is_sent = provider_batch.batch, bool(provider_batch.remote_id)
+    text = provider_advice.advice_for_owner(batch.key, batch.project, is_sent=is_sent)
+    stop_for_person(provider_batch, text)
 
 
 def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) -> None:
@@ -235,6 +243,7 @@ PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
     unreadable_key=lambda row: stop_for_person(row, UNREADABLE_KEY),
     rejected=reject_provider_batch,
     no_answer=handle_no_answer,
+    unpaid=_stop_for_payer,
 )
 ENDED_PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
     wait=_rest, unreadable_key=_rest, rejected=_rest, no_answer=_rest

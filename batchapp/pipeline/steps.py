@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.db import transaction
 
+from batchapp import access
 from batchapp.models import (
     Batch,
     BatchImport,
@@ -34,6 +35,9 @@ def make_requests_from_table(table: SourceTable) -> DueRows:
     prompt_settings, user = table.prompt_settings, table.requested_by or table.created_by
     if prompt_settings is None:
         requests_from_table.return_with_findings(table, requests_from_table.RowTotals())
+        return ()
+    if not access.can_write(user, table.project):
+        requests_from_table.return_without_right(table, user)
         return ()
     with requests_from_table.build_file(table, prompt_settings) as (total, content):
         if total.finding_total or not total.requests:
@@ -120,11 +124,14 @@ def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> Du
                 name=content.name or "requests.jsonl",
                 submission=batch_import.pk,
             )
+        if upload.status == Upload.Status.FAILED:
+            upload_intake.check_again(upload, batch_import.requested_by)
     except fetch_file.Refused as exc:
         start_import.fail_import(batch_import, str(exc))
         return ()
-    if upload.status == Upload.Status.FAILED:
-        upload_intake.check_again(upload)
+    except access.NotAllowed:  # the person left while the file was fetched
+        start_import.fail_import(batch_import, fetch_file.not_allowed_text(batch_import))
+        return ()
     start_import.attach_file(batch_import, upload)
     return [upload]
 

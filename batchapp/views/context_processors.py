@@ -4,8 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from batchapp.access import memberships_of
 from batchapp.models import Membership
+from batchapp.views.permissions import memberships_of
 
 MAX_PROJECTS = 12  # in the switcher; the list of projects has all
 WRITERS = {Membership.Role.ADMIN, Membership.Role.MEMBER}

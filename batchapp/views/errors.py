@@ -5,7 +5,9 @@ from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from batchapp.access import NotAllowed, can_see
 from batchapp.http import BodyTooLarge
+from batchapp.views.permissions import refusal_text
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -24,4 +26,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "403.html", {"sentence": str(exception)}, status=403)
+    sentence = str(exception)
+    if isinstance(exception, NotAllowed):
+        project, user = exception.project, request.user
+        if project and not can_see(user, project):
+            return render(request, "404.html", status=404)
+        sentence = refusal_text(exception)
+    return render(request, "403.html", {"sentence": sentence}, status=403)

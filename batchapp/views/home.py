@@ -48,7 +48,7 @@ def home(request: Request) -> HttpResponse:
 def _month(request: Request) -> cost_report.Line:
     """Add up the costs of the person's projects this month."""
     today = timezone.localdate()
-    model_costs = cost_report.Scope(today.replace(day=1), today).model_costs()
+    model_costs = cost_report.Scope(today.replace(day=1), today, request.user).model_costs()
     return cost_report.sum_all(
         model_costs.filter(batch__project__in=Project.objects.visible_to(request.user))
     )

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from batchapp.access import can_manage, can_write
 from batchapp.http import Request
 from batchapp.models import Project
+from batchapp.views.permissions import can_manage, can_write
 
 
 def project_page(request: Request, project: Project, tab: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from django.conf import settings  # noqa: E402  # only a set up Django lets us i
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from batchapp.access import OPERATOR  # noqa: E402
 from batchapp.domain.corrections.corrector import Choice, CorrectionKind  # noqa: E402
 from batchapp.domain.money.unit_prices import UnitPrice  # noqa: E402
 from batchapp.domain.results.retry_selection import Ending, Selection  # noqa: E402
@@ -106,10 +107,12 @@ def _prices(connection: Connection, project: Project, user: User) -> dict[str, s
         connection, "24h", Decimal("0.15"), Decimal("0.60"), model="meta-llama/*"
     )
     higher = UnitPrice(input=Decimal("0.18"), output=Decimal(0))
-    announced = price_table.correct(pattern, higher, since=now + timedelta(days=30))
+    announced = price_table.correct(pattern, OPERATOR, higher, since=now + timedelta(days=30))
     small = connection.prices.filter(model="Qwen/Qwen3.5-4B")
-    price_table.end(small.get(window="1h"), now + timedelta(days=3))
-    price_table.correct(small.get(window="24h"), higher, source="https://example.com/prices")
+    price_table.end(small.get(window="1h"), OPERATOR, now + timedelta(days=3))
+    price_table.correct(
+        small.get(window="24h"), OPERATOR, higher, source="https://example.com/prices"
+    )
     unpriced = make.request_file(40, model="mistralai/Mistral-Small-3.2-24B-Instruct-2506")
     make.make_upload(project, user, name="glossary-of-2025.jsonl", content=unpriced)
     return {"price": str(pattern.pk), "announced": str(announced.pk)}
@@ -299,7 +302,7 @@ def _split(project: Project, user: User) -> Batch:
 
 def _deliveries(key: ProviderKey, batch: Batch) -> None:
     """Enable webhooks for ``key``, with some deliveries."""
-    provider_keys.set_webhook_secret(key, "whsec_" + 32 * "A")
+    provider_keys.set_webhook_secret(key, OPERATOR, "whsec_" + 32 * "A")
     deliveries = [
         ("batch.completed", f"batch_{batch.provider_batches.get().remote_id}", "polled at once"),
         ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not a batch of this portal"),

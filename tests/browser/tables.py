@@ -31,10 +31,10 @@ def seed(project: Project, user: User) -> dict[str, str]:
     """Make the rows; the address of each by its name."""
     version = requests_from_table.save_template(project, user, "Kind of ticket", RECIPE)
     kept = make.make_table(project, user, content=_workbook(ROWS), name="tickets.xlsx")
-    requests_from_table.save_settings(kept, RECIPE, version)
+    requests_from_table.save_settings(kept, user, RECIPE, version)
     gaps = [*ROWS, ("T-5", "Dora", "2025-11-07", ""), ("T-1", "Eve", "2025-11-08", "Twice.")]
     faulty = make.make_table(project, user, content=_workbook(gaps), name="with gaps.xlsx")
-    requests_from_table.save_settings(faulty, RECIPE, None)
+    requests_from_table.save_settings(faulty, user, RECIPE, None)
     wide = make.make_table(
         project,
         user,
@@ -43,7 +43,7 @@ def seed(project: Project, user: User) -> dict[str, str]:
     )
     unclosed = make.make_table(project, user, content="a,b\n", name="header only.csv")
     made = make.make_table(project, user, content=_workbook(ROWS), name="tickets-october.xlsx")
-    requests_from_table.save_settings(made, RECIPE, version)
+    requests_from_table.save_settings(made, user, RECIPE, version)
     requests_from_table.request_file(made, user)
     tasks.run(made)
     states = {"reading": SourceTable.Status.READING, "making": SourceTable.Status.MAKING}

@@ -80,9 +80,10 @@ from batchapp.models import ProviderKey
 print(ProviderKey.objects.exclude(ciphertext="").get(project__slug="%s").pk)
 """
 SET_WEBHOOK = """
+from batchapp.access import OPERATOR
 from batchapp.models import ProviderKey
 from batchapp.services.providers import provider_keys
-provider_keys.set_webhook_secret(ProviderKey.objects.get(pk="%s"), "%s")
+provider_keys.set_webhook_secret(ProviderKey.objects.get(pk="%s"), OPERATOR, "%s")
 """
 UNFINISHED = "from batchapp.models import Batch; print(Batch.objects.unfinished().count())"
 IS_OVER = "from batchapp.models import Batch; print(int(Batch.objects.get(pk='%s').is_over))"

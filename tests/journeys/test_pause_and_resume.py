@@ -57,7 +57,9 @@ def until(provider_batch: ProviderBatch, is_so) -> ProviderBatch:
 
 
 def custom_ids(batch: Batch) -> Counter[str]:
-    lines = b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
+    lines = b"".join(
+        browse.download(batch, batch.created_by, ResultChunk.Kind.OUTPUT)
+    ).splitlines()
     return Counter(json.loads(line)["custom_id"] for line in lines)
 
 

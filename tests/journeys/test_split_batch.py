@@ -65,7 +65,7 @@ def test_it_is_one_batch_here_and_three_there_each_paid_once(url: str) -> None:
 
     assert (done.status, done.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
     assert [row.total for row in done.provider_batches.all()] == [20, 20, 10]
-    lines = b"".join(browse.download(done, ResultChunk.Kind.OUTPUT)).splitlines()
+    lines = b"".join(browse.download(done, done.created_by, ResultChunk.Kind.OUTPUT)).splitlines()
     answered = [json.loads(line)["custom_id"] for line in lines]
     assert sorted(answered) == sorted(f"row-{n}" for n in range(1, REQUESTS + 1))
     headers = {"Authorization": f"Bearer {SECRET}"}

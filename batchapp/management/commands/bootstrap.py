@@ -11,6 +11,7 @@ from django.core.validators import URLValidator, validate_email
 from django.db import transaction
 from django.utils.text import slugify
 
+from batchapp.access import OPERATOR
 from batchapp.models import (
     DOUBLEWORD_URL,
     Connection,
@@ -94,7 +95,7 @@ def _accepts(key: ProviderKey) -> bool | None:
     """
     try:
         with provider_access.provider_client(key, timeout=timedelta(seconds=3)) as provider:
-            provider_keys.test_key(key, provider)
+            provider_keys.test_key(key, OPERATOR, provider)
     except ProviderRejected as exc:
         if exc.reason is not Reason.KEY_REFUSED:
             return None
@@ -124,7 +125,7 @@ def _connection(options: dict[str, Any]) -> Connection:
     if connection._state.adding:
         connection.save()
         # A connection set up by this command is to Doubleword, or to the sandbox.
-        price_table.load_doubleword_list(connection)
+        price_table.load_doubleword_list(connection, OPERATOR)
     elif changed:
         connection.save(update_fields=changed)
     return connection
@@ -186,9 +187,9 @@ def _key(connection: Connection, secret: str, owner: User | Project) -> Provider
         if _secret_of(key) == secret:
             return key
     if keys:
-        provider_keys.replace(keys[-1], secret)
+        provider_keys.replace(keys[-1], OPERATOR, secret)
         return keys[-1]
-    return provider_keys.store(connection, secret, owner=owner)
+    return provider_keys.store(connection, OPERATOR, secret, owner=owner)
 
 
 def _secret_of(key: ProviderKey) -> str | None:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp import tasks
+from batchapp.access import NotAllowed
 from batchapp.domain.results.retry_selection import (
     ADVICE,
     DEFAULT_ENDINGS,
@@ -70,6 +71,11 @@ class Command(BaseCommand):
                     window=options["window"] or batch.window,
                     submission=uuid.uuid4(),
                 )
+            except NotAllowed as exc:
+                raise CommandError(
+                    f"{user.email} may not submit on {batch.key}. Order the file on its page, on "
+                    "another key."
+                ) from exc
             except place_order.Refused as exc:
                 raise CommandError(str(exc)) from exc
             for provider_batch in retry.provider_batches.all():

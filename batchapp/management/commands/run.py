@@ -15,6 +15,7 @@ from django.db import OperationalError, connection
 from django.urls import reverse
 
 from batchapp import tasks
+from batchapp.access import NotAllowed
 from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import Batch, Project, ProviderBatch, ResultChunk, Upload, User
 from batchapp.pipeline.states import state_of
@@ -61,7 +62,10 @@ class Command(BaseCommand):
         if options["wait"]:
             batch = self._follow(batch)
             target = options["output_dir"] or settings.DATA_DIR / "exports" / str(batch.pk)
-            paths = _save(batch, target.resolve())
+            try:
+                paths = _save(batch, user, target.resolve())
+            except NotAllowed as exc:
+                raise CommandError(f"{user.email} has left the project {project.slug}.") from exc
         self._print(batch, paths, as_json=options["json"])
         if options["wait"] and not batch.is_accounted_for:
             raise CommandError(_problem_text(batch))
@@ -181,7 +185,7 @@ def _place_order(project: Project, user: User, upload: Upload, options: dict[str
     return batch
 
 
-def _save(batch: Batch, target: Path) -> dict[str, str | None]:
+def _save(batch: Batch, user: User, target: Path) -> dict[str, str | None]:
     """Write the results below ``target``; a file appears whole or not at all."""
     target.mkdir(parents=True, exist_ok=True)
     paths: dict[str, str | None] = {}
@@ -196,7 +200,7 @@ def _save(batch: Batch, target: Path) -> dict[str, str | None]:
             continue
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            file.writelines(browse.download(batch, kind))
+            file.writelines(browse.download(batch, user, kind))
         partial.replace(path)
     return paths
 

@@ -14,12 +14,12 @@ from batchapp.models.providers.connection import Connection
 class ProjectQuerySet(models.QuerySet["Project"]):
     """Select projects by the membership of a person, which gives access to all their rows.
 
-    Only members have access. An operator who must see a project joins it, and its members can see
-    that.
+    Only members have access, while their account is active. An operator who must see a project
+    joins it, and its members can see that.
     """
 
     def visible_to(self, user: AnyUser) -> Self:
-        return self.filter(pk__in=Membership.objects.filter(user=user.pk).values("project"))
+        return self._with_role(user, *Membership.Role)
 
     def writable_by(self, user: AnyUser) -> Self:
         return self._with_role(user, Membership.Role.MEMBER, Membership.Role.ADMIN)
@@ -28,7 +28,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         return self._with_role(user, Membership.Role.ADMIN)
 
     def _with_role(self, user: AnyUser, *roles: str) -> Self:
-        memberships = Membership.objects.filter(user=user.pk, role__in=roles)
+        memberships = Membership.objects.filter(user=user.pk, user__is_active=True, role__in=roles)
         return self.filter(pk__in=memberships.values("project"))
 
 

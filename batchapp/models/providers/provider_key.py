@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from batchapp.models.fields.encryption import UnreadableKey, reseal, seal, unseal
-from batchapp.models.people.project import Membership, Project
+from batchapp.models.people.project import Project
 from batchapp.models.people.user import User
 from batchapp.models.providers.connection import Connection
 
@@ -109,15 +109,6 @@ class ProviderKey(models.Model):
         except UnreadableKey:
             return False
         return True
-
-    def may_be_spent_by(self, user: User, project: Project) -> bool:
-        """Return True if ``user`` may run more of a batch of ``project`` that uses this key.
-
-        A personal key of another person may be used while its owner is a member of the project.
-        """
-        if self.user_id in (None, user.pk):
-            return True
-        return Membership.objects.filter(user=self.user_id, project=project).exists()
 
     def rotate(self) -> None:
         """Encrypt the secrets again with the first of ``ENCRYPTION_KEYS``, unsaved."""

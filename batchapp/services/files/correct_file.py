@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 import msgspec
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.corrections.corrected_file import Correction, Preview, preview
 from batchapp.domain.corrections.corrector import Choice, Corrector
 from batchapp.models import Upload, User
@@ -35,7 +36,11 @@ def request_correction(
     """Create the row of a corrected file of ``original``; a worker writes the bytes.
 
     ``submission`` is the id of the form: the same id with the same choice is the same file.
+
+    Raises:
+        NotAllowed: nothing was written.
     """
+    access.require_write(user, original.project)
     seed = (
         f"{original.pk} {user.pk} {sorted(choice.corrections)} {choice.model!r} "
         f"{choice.max_tokens} {choice.every_model}"

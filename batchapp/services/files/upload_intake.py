@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.reading import lines
@@ -46,7 +47,11 @@ def receive_file(
     A gzip archive is unpacked first, since providers take JSONL alone. A broken archive is stored
     packed, and the check reports why. The bytes are stored before the row: a row without bytes
     never exists.
+
+    Raises:
+        NotAllowed: nothing was stored.
     """
+    access.require_write(user, project)
     with _unpacked(content, project) as plain:
         if plain is not content:
             name = name.removesuffix(".gz")
@@ -172,12 +177,14 @@ def check_upload(upload: Upload) -> None:
     )
 
 
-def check_again(upload: Upload) -> None:
+def check_again(upload: Upload, user: User) -> None:
     """Queue the check again, after a broken-off check or for a report that cannot be read.
 
     Raises:
+        NotAllowed: nothing was written.
         StaleRow: another person or worker changed the row first.
     """
+    access.require_write(user, upload.project)
     empty = {"report_fields": None, "requests": None, "error": "", "lines_checked": 0}
     if upload.status == Upload.Status.FAILED:
         upload.move_to(Upload.Status.CHECKING, **empty)
@@ -186,8 +193,13 @@ def check_again(upload: Upload) -> None:
         upload.record(status=Upload.Status.CHECKING, next_check_at=now, claims=0, **empty)
 
 
-def remove(upload: Upload) -> bool:
-    """Delete the file and its bytes; return False if a batch was made from the file."""
+def remove(upload: Upload, user: User) -> bool:
+    """Delete the file and its bytes; return False if a batch was made from the file.
+
+    Raises:
+        NotAllowed: nothing was deleted.
+    """
+    access.require_write(user, upload.project)
     if upload.batches.exists():
         return False
     blob = upload.blob

@@ -11,7 +11,8 @@ from typing import IO
 from django.conf import settings
 from django.core.files.base import File
 
-from batchapp.models import BatchImport, Project
+from batchapp import access
+from batchapp.models import BatchImport
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, TooMuchContent
 from batchapp.providers.remote_objects import RemoteBatch, RemoteFile
@@ -32,12 +33,9 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
             import may not write in the project any more.
         UpstreamError: the provider gave no usable answer.
     """
-    user, connection = batch_import.requested_by, batch_import.connection
-    if not Project.objects.writable_by(user).filter(pk=batch_import.project_id).exists():
-        raise Refused(
-            f"{user}, who asked for this import, works in the project no more. Dismiss it, and "
-            "import the batch again."
-        )
+    connection = batch_import.connection
+    if not access.can_write(batch_import.requested_by, batch_import.project):
+        raise Refused(not_allowed_text(batch_import))
     try:
         remote = provider.retrieve_batch(batch_import.remote_id)
     except ProviderRejected as exc:
@@ -55,6 +53,13 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
     if BatchImport.objects.followed_ids(connection, [remote]):
         raise Refused("This batch is in the portal already. Dismiss this import.")
     return remote
+
+
+def not_allowed_text(batch_import: BatchImport) -> str:
+    return (
+        f"{batch_import.requested_by}, who asked for this import, works in the project no more. "
+        "Dismiss it, and import the batch again."
+    )
 
 
 @contextmanager

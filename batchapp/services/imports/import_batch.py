@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.request_files.check_file import Report
 from batchapp.models import (
     Batch,
@@ -16,7 +17,6 @@ from batchapp.models import (
     KeyPoll,
     ModelCost,
     ProviderBatch,
-    ProviderKey,
     Upload,
 )
 from batchapp.providers.remote_objects import RemoteBatch
@@ -50,10 +50,9 @@ def enter_batch(
     project, key, report = batch_import.project, batch_import.key, upload.report
     if batch := Batch.objects.filter(submission=batch_import.pk, project=project).first():
         return batch
-    usable = ProviderKey.objects.usable_by(batch_import.requested_by, project)
     if report is None:
         raise Refused("The file is not ready: it is still being checked, or it has errors.")
-    if not usable.filter(pk=key.pk).exists():
+    if not key.ciphertext or not access.can_choose_key(batch_import.requested_by, key, project):
         raise Refused("The provider key was removed. Import the batch with another key.")
     batch = Batch(
         project=project,

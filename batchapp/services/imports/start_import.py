@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.models import (
     Batch,
     BatchImport,
@@ -59,12 +60,16 @@ class StartedImports(NamedTuple):
     ids_in_portal: list[str]
 
 
-def list_candidates(key: ProviderKey, provider: ProviderClient, after: str = "") -> Candidates:
+def list_candidates(
+    project: Project, user: User, key: ProviderKey, provider: ProviderClient, after: str = ""
+) -> Candidates:
     """Return a page of the batches of ``key`` that are not in the portal, the newest first.
 
     Raises:
+        NotAllowed: the provider was not asked.
         UpstreamError: the list could not be read.
     """
+    access.require_choose_key(user, key, project)
     page = provider.list_batches(limit=PAGE_SIZE, after=after or None)
     ids_in_portal = BatchImport.objects.ids_in_portal(key.connection, page.data)
     remotes = [remote for remote in page.data if remote.id not in ids_in_portal]
@@ -84,10 +89,12 @@ def request_imports(
     A failed import is started again, whoever requested it first.
 
     Raises:
+        NotAllowed: nothing was written.
         Refused: nothing was written.
     """
-    if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
-        raise Refused("Choose one of your own provider keys or one of the project's.")
+    access.require_choose_key(user, key, project)
+    if not ProviderKey.objects.filter(pk=key.pk).exclude(ciphertext="").exists():
+        raise Refused("This key was removed. Choose another.")
     remote_ids = list(dict.fromkeys(ids))
     provider_batches = ProviderBatch.objects.filter(
         batch__connection__in=key.connection.same_provider(), remote_id__in=remote_ids
@@ -108,18 +115,25 @@ def request_imports(
     return started
 
 
-def retry_import(batch_import: BatchImport, **fields: Any) -> None:
+def retry_import(batch_import: BatchImport, user: User, **fields: Any) -> None:
     """Start a failed import from the beginning, with ``fields`` changed.
 
     Raises:
+        NotAllowed: nothing was written.
         StaleRow: another person started it at the same instant.
     """
+    access.require_write(user, fields.get("project", batch_import.project))
     fields |= {"upload": None, "name": batch_import.remote_id, **BatchImport.NO_PROBLEM}
     batch_import.move_to(BatchImport.Status.FETCHING, **fields)
 
 
-def dismiss(batch_import: BatchImport) -> bool:
-    """Delete a failed import; return False if the import is not in this state any more."""
+def dismiss(batch_import: BatchImport, user: User) -> bool:
+    """Delete a failed import; return False if the import is not in this state any more.
+
+    Raises:
+        NotAllowed: nothing was deleted.
+    """
+    access.require_write(user, batch_import.project)
     rows = BatchImport.objects.filter(pk=batch_import.pk, status=BatchImport.Status.FAILED)
     return bool(rows.delete()[0])
 
@@ -169,7 +183,7 @@ def _request_import(
     )
     if not is_new and batch_import.status == BatchImport.Status.FAILED:
         try:
-            retry_import(batch_import, **fields)
+            retry_import(batch_import, user, **fields)
         except StaleRow:
             return None
     is_ours = batch_import.project_id == project.pk

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.models import Batch, Event, ProviderBatch, ProviderKey, User
 
 Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
@@ -18,8 +19,10 @@ def request_cancel(batch: Batch, user: User) -> bool:
     to cancel but still runs the batch is told again.
 
     Raises:
+        NotAllowed: nothing was written.
         StaleRow: a row changed at this moment; nothing was written.
     """
+    access.require_write(user, batch.project)
     with transaction.atomic():
         is_new = Batch.objects.filter(
             pk=batch.pk, cancel_requested_at=None, status=Batch.Status.RUNNING
@@ -35,7 +38,12 @@ def request_cancel(batch: Batch, user: User) -> bool:
 
 
 def request_pause(batch: Batch, user: User) -> bool:
-    """Request a pause; False if ``batch`` is over, is being stopped, or could not be resumed."""
+    """Request a pause; False if ``batch`` is over, is being stopped, or could not be resumed.
+
+    Raises:
+        NotAllowed: nothing was written.
+    """
+    access.require_write(user, batch.project)
     if not batch.connection.has_retry:
         return False
     with transaction.atomic():
@@ -53,16 +61,16 @@ def request_pause(batch: Batch, user: User) -> bool:
 
 
 def resume(batch: Batch, user: User) -> bool:
-    """Resume ``batch``; False if it was not paused, or ``user`` may not spend on its key.
+    """Resume ``batch``; False if it was not paused.
 
     A provider batch that the provider has stopped is retried in place; one that was never sent
     continues in the status where it was paused.
 
     Raises:
+        NotAllowed: also if the batch's key pays for nothing more; nothing was written.
         StaleRow: a row changed at this moment; nothing was written.
     """
-    if not batch.key.may_be_spent_by(user, batch.project):
-        return False
+    access.require_spend(user, batch.key, batch.project)
     with transaction.atomic():
         was_paused = Batch.objects.filter(
             pk=batch.pk,
@@ -86,8 +94,12 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     to no other key. If ``user`` may not spend on that key, only what is already paid continues.
 
     Raises:
+        NotAllowed: nothing was written.
         StaleRow: a row changed at this moment; nothing was written.
     """
+    access.require_write(user, batch.project)
+    if key and key.pk != batch.key_id:
+        access.require_choose_key(user, key, batch.project)
     with transaction.atomic():
         rows = list(batch.provider_batches.all())
         stuck = [row for row in rows if row.parked_reason == Parked.NEEDS_ATTENTION]
@@ -102,7 +114,7 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
                     # A worker that has the row loses its lease, and calls with no other key.
                     row.record(leased_until=None, **changes)
             text = f"Asked to try again, on the key {key}."
-        elif not batch.key.may_be_spent_by(user, batch.project):
+        elif not access.can_spend(user, batch.key, batch.project):
             stuck = [row for row in stuck if row.status in ProviderBatch.AT_PROVIDER]
         for row in stuck:
             row.unpark(**changes)

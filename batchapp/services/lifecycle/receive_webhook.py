@@ -20,7 +20,7 @@ MAX_ID_LENGTH = 200  # characters of a message id
 END_EVENTS = {"batch.completed", "batch.failed"}
 
 # Effects of a delivery, as the page of the key shows them.
-NOT_OURS = "not a batch of this portal"
+NOT_OURS = "not a batch of this key"
 IGNORED = "ignored"
 NOT_UNDERSTOOD = "not understood"
 POLLED = "polled at once"
@@ -116,11 +116,15 @@ def _text(value: object, max_length: int) -> str:
 def _apply_event(
     key: ProviderKey, kind: str, remote_id: str, counts: tuple[Any, Any]
 ) -> tuple[WebhookEffect, str]:
-    """Make the running provider batches due; return the effect, and its text for people."""
+    """Make the running provider batches due; return the effect, and its text for people.
+
+    Batches that were sent with another key count as unknown: who holds the secret of one key learns
+    nothing about the batches of others.
+    """
     if kind not in END_EVENTS:
         return WebhookEffect(), IGNORED if kind else NOT_UNDERSTOOD
     matching = ProviderBatch.objects.filter(
-        remote_id__in=possible_batch_ids(remote_id), batch__connection=key.connection_id
+        remote_id__in=possible_batch_ids(remote_id), batch__key=key
     )
     provider_batches = list(matching.select_related("batch"))
     if not provider_batches:

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.results.outcome import SUCCEEDED, Outcome
 from batchapp.models import Batch, Event, KeyPoll, ProviderBatch, Result, ResultChunk, User
 from batchapp.providers.client import ProviderClient
@@ -31,7 +32,7 @@ def count_retryable(batch: Batch, user: User) -> int:
     other key, and ``user`` must be allowed to spend on it.
     """
     can_retry = batch.is_over and batch.connection.has_retry and batch.key.is_readable
-    if not can_retry or not batch.key.may_be_spent_by(user, batch.project):
+    if not can_retry or not access.can_spend(user, batch.key, batch.project):
         return 0
     if not all(row.can_retry_in_place for row in batch.provider_batches.all()):
         return 0
@@ -45,8 +46,10 @@ def request_retry_in_place(batch: Batch, user: User) -> int:
     provider has accepted the retry.
 
     Raises:
+        NotAllowed: also if the batch's key pays for nothing more; nothing was written.
         StaleRow: somebody did the same at this moment; nothing was written.
     """
+    access.require_spend(user, batch.key, batch.project)
     with transaction.atomic():
         number = count_retryable(batch, user)
         if not number:
@@ -73,6 +76,7 @@ def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> N
     of the attempt is recorded before the call, since from then on something may run.
 
     Raises:
+        NotAllowed: the key pays for nothing more; nothing was written.
         ProviderError: nothing but the attempt was written.
         StaleRow: our lease ran out; the worker that has the row now continues.
     """
@@ -82,6 +86,7 @@ def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> N
         provider_batch.move_to(ProviderBatch.Status.RUNNING, ended_at=None)
         KeyPoll.objects.poll_soon(provider_batch.batch.key)
         return
+    access.require_paying_key(provider_batch.batch.key, provider_batch.batch.project)
     before = provider_batch.retried_in_place_at
     provider_batch.renew_lease(retried_in_place_at=timezone.now())
     state: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.models import Event, KeyPoll, ProviderBatch
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.providers.client import ProviderClient
@@ -37,6 +38,7 @@ def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
     5. Create the batch, and follow it.
 
     Raises:
+        NotAllowed: the key pays for nothing more, and was not used to send or create anything.
         ProviderError: what was recorded so far stays; the next attempt continues from there.
         StaleRow: our lease ran out; the worker that has the row now continues.
     """
@@ -76,6 +78,7 @@ def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
 
 def _send_file(provider_batch: ProviderBatch, provider: ProviderClient) -> str:
     """Return the id of our file at the provider; send the file only if it is not there."""
+    access.require_paying_key(provider_batch.batch.key, provider_batch.batch.project)
     name, upload = f"{provider_batch.token}.jsonl", provider_batch.batch.upload
     size = upload.size if provider_batch.size is None else provider_batch.size
     if provider_batch.upload_attempted_at:
@@ -103,6 +106,7 @@ def _create_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> Re
     grace period starts; only if certainly nothing was created does it get its old value back.
     """
     attempted_before, batch = provider_batch.create_attempted_at, provider_batch.batch
+    access.require_paying_key(batch.key, batch.project)
     provider_batch.renew_lease(
         leases=LEASES_PER_CALL,
         create_attempted_at=timezone.now(),

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.request_files.check_file import Report
 from batchapp.domain.windows import is_longer
 from batchapp.models import (
@@ -62,13 +63,16 @@ def place_order(
     once. ``fallback`` is the longer window to use if ``window`` has no room.
 
     Raises:
+        NotAllowed: nothing was written.
         Refused: nothing was written.
     """
+    access.require_write(user, project)
     if batch := Batch.objects.filter(submission=submission, project=project).first():
         return batch
     report = _checked_report(upload)
     _refuse_fallback(project.connection, window, fallback)
-    _refuse_unfit(project, user, upload, key, window)
+    access.require_choose_key(user, key, project)
+    _refuse_unfit(project, upload, key, window)
     now = timezone.now()
     windows = [*project.connection.windows, REALTIME]
     histories = histories_for(report, project, user, min(shown_at or now, now))
@@ -164,9 +168,7 @@ def _refuse_fallback(connection: Connection, window: str, fallback: str) -> None
         raise Refused(f"A fallback window must be longer than {window}.")
 
 
-def _refuse_unfit(
-    project: Project, user: User, upload: Upload, key: ProviderKey, window: str
-) -> None:
+def _refuse_unfit(project: Project, upload: Upload, key: ProviderKey, window: str) -> None:
     if upload.project_id != project.pk:
         raise Refused("This file belongs to another project.")
     if window not in project.connection.windows:
@@ -174,8 +176,8 @@ def _refuse_unfit(
             f"{project.connection} does not offer the {window} window. "
             f"Choose one of: {', '.join(project.connection.windows)}."
         )
-    if not ProviderKey.objects.usable_by(user, project).filter(pk=key.pk).exists():
-        raise Refused("Choose one of your own provider keys or one of the project's.")
+    if not ProviderKey.objects.filter(pk=key.pk).exclude(ciphertext="").exists():
+        raise Refused("This key was removed. Choose another.")
     _refuse_stale(upload)
 
 

@@ -8,9 +8,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 
+from batchapp import access
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files import check_file
-from batchapp.models import REALTIME, Connection, Upload
+from batchapp.models import REALTIME, Connection, Upload, User
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import (
     KEY_REASONS,
@@ -46,6 +47,7 @@ class Check:
 
 def check_readiness(
     upload: Upload,
+    user: User,
     provider: ProviderClient,
     quotes: Mapping[str, Estimate],
     window: str,
@@ -57,7 +59,11 @@ def check_readiness(
     ``quotes`` has the estimate of each window on offer. ``platform``, the provider's management
     API, is asked for the balance, which most providers do not tell to other keys, and for the
     windows of each model. After a call without an answer, nothing more is asked.
+
+    Raises:
+        NotAllowed: the provider was not asked.
     """
+    access.require_write(user, upload.project)
     connection, quote = upload.project.connection, quotes[window]
     checks = [*_provider_checks(connection, provider, quote, platform)]
     has_answer = checks[0].level is Level.PASSED

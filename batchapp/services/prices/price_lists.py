@@ -7,6 +7,8 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from batchapp import access
+from batchapp.access import Actor
 from batchapp.domain.money import model_patterns, price_list_csv
 from batchapp.domain.money.price_list_csv import BadLine, ParsedPriceList, PriceLine
 from batchapp.models import REALTIME, Connection, Price
@@ -82,6 +84,7 @@ def compare(connection: Connection, text: str, at: datetime) -> Difference:
 
 def apply(
     connection: Connection,
+    actor: Actor,
     text: str,
     *,
     fingerprint: str,
@@ -95,9 +98,11 @@ def apply(
     for lines without a source. Prices that were in force keep their amounts and end.
 
     Raises:
+        NotAllowed: the person is no operator.
         NotImported: the prices changed since, a line is bad, or ``since`` is past.
         UnreadablePriceList: the text is no price list.
     """
+    access.require_operate(actor)
     with changing_prices(connection) as now:
         if since and since < now:
             raise NotImported(

@@ -1,4 +1,7 @@
-"""Load the built-in price list, and add, correct, end or withdraw one price."""
+"""Load the built-in price list, and add, correct, end or withdraw one price.
+
+Only operators may: for others each of these raises ``NotAllowed``, and nothing is written.
+"""
 
 import csv
 from datetime import UTC, datetime
@@ -7,6 +10,8 @@ from importlib.resources import files
 
 from django.core.exceptions import ValidationError
 
+from batchapp import access
+from batchapp.access import Actor
 from batchapp.domain.money import model_patterns
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import REALTIME, Connection, ModelCost, Price
@@ -19,11 +24,12 @@ class NotPossible(Exception):
     """Nothing was written; the message is a sentence for the person."""
 
 
-def load_doubleword_list(connection: Connection) -> int:
+def load_doubleword_list(connection: Connection, actor: Actor) -> int:
     """Add Doubleword's list prices to ``connection``, and return how many were added.
 
     A model and window with any price is skipped, so that people's changes stay.
     """
+    access.require_operate(actor)
     priced = set(connection.prices.values_list("model", "window"))
     rows = [
         Price(
@@ -46,12 +52,13 @@ def _list() -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def add(price: Price, since: datetime | None = None) -> Price:
+def add(price: Price, actor: Actor, since: datetime | None = None) -> Price:
     """Write ``price`` from ``since`` on, now by default, until the next announced one.
 
     Raises:
         NotPossible: another price is in force then, or two patterns are ambiguous.
     """
+    access.require_operate(actor)
     with changing_prices(price.connection) as now:
         price.effective_from = _not_past(since, now)
         rows = Price.objects.of_kind(price)
@@ -62,7 +69,12 @@ def add(price: Price, since: datetime | None = None) -> Price:
 
 
 def correct(
-    price: Price, unit_price: UnitPrice, *, since: datetime | None = None, source: str = ""
+    price: Price,
+    actor: Actor,
+    unit_price: UnitPrice,
+    *,
+    since: datetime | None = None,
+    source: str = "",
 ) -> Price:
     """Replace the amounts of ``price`` from ``since`` on, now by default.
 
@@ -72,6 +84,7 @@ def correct(
     Raises:
         NotPossible: the price is over by then, or was changed or removed meanwhile.
     """
+    access.require_operate(actor)
     with changing_prices(price.connection) as now:
         old = _reload(price)
         if old.effective_from > now:
@@ -94,12 +107,13 @@ def correct(
     return new
 
 
-def end(price: Price, at: datetime | None = None) -> Price:
+def end(price: Price, actor: Actor, at: datetime | None = None) -> Price:
     """End ``price`` at ``at``, now by default.
 
     Raises:
         NotPossible: the price is not in force yet, ends before, or was changed meanwhile.
     """
+    access.require_operate(actor)
     with changing_prices(price.connection) as now:
         old = _reload(price)
         if old.effective_from > now:
@@ -108,12 +122,13 @@ def end(price: Price, at: datetime | None = None) -> Price:
     return old
 
 
-def withdraw(price: Price) -> Price | None:
+def withdraw(price: Price, actor: Actor) -> Price | None:
     """Remove an announced ``price``, and return the price that continues in its place, if any.
 
     Raises:
         NotPossible: the price is in force by now, so a batch may have been ordered at it.
     """
+    access.require_operate(actor)
     with changing_prices(price.connection) as now:
         row = _reload(price)
         if row.effective_from <= now:

@@ -1,6 +1,6 @@
 """Advise a person what to do about a provider's refusal."""
 
-from batchapp.models import Connection
+from batchapp.models import Connection, Project, ProviderKey
 from batchapp.providers.errors import About, ProviderRejected, ProviderUnavailable, Reason
 
 _ADVICE = {
@@ -75,3 +75,22 @@ def advice_for(refusal: ProviderRejected, connection: Connection, *, is_sent: bo
     advice = (_ADVICE_ONCE_SENT if is_sent else _ADVICE)[refusal.reason]
     advice = advice.format(connection=connection)
     return f"{advice} ({connection} said: {refusal.message})" if refusal.message else advice
+
+
+def advice_for_owner(
+    key: ProviderKey, project: Project, *, is_sent: bool, is_over: bool = False
+) -> str:
+    """Say whose key pays for nothing more in ``project``, and what to do.
+
+    ``is_sent`` says that the provider has the batch, which it shows to no other key, and
+    ``is_over`` that the batch is over.
+    """
+    why = f"is no longer a member of {project}"
+    if key.user and not key.user.is_active:
+        why = "has no active account any more"
+    text = f"The batch uses a key of {key.user}, who {why}, so "
+    if not is_sent:
+        return f"{text}nothing more is sent on it. Try again with another key, or cancel."
+    first = "Retry its" if is_over else "Cancel it, then retry its"
+    text += f"stopped requests cannot run on it again. {first} requests as a new batch on another"
+    return f"{text} key."

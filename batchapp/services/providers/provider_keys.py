@@ -1,7 +1,12 @@
-"""Store, replace, remove and test provider keys and their webhook secrets."""
+"""Store, replace, remove and test provider keys and their webhook secrets.
+
+Whoever may not manage the key gets ``NotAllowed``, before anything is written or asked.
+"""
 
 from django.utils import timezone
 
+from batchapp import access
+from batchapp.access import Actor
 from batchapp.models import Batch, Connection, Project, ProviderBatch, ProviderKey, User
 from batchapp.providers.client import ProviderClient
 
@@ -11,7 +16,7 @@ class KeyInUse(Exception):
 
 
 def store(
-    connection: Connection, secret: str, *, name: str = "", owner: User | Project
+    connection: Connection, actor: Actor, secret: str, *, name: str = "", owner: User | Project
 ) -> ProviderKey:
     """Store ``secret``, encrypted, as a key of a person or a project."""
     key = ProviderKey(
@@ -20,20 +25,23 @@ def store(
         user=owner if isinstance(owner, User) else None,
         project=owner if isinstance(owner, Project) else None,
     )
+    access.require_manage_key(actor, key)
     key.set_secret(secret)
     key.save()
     return key
 
 
-def replace(key: ProviderKey, secret: str) -> None:
+def replace(key: ProviderKey, actor: Actor, secret: str) -> None:
     """Replace the secret of ``key``; unfinished batches continue with the new secret."""
+    access.require_manage_key(actor, key)
     key.set_secret(secret)
     fields = ["ciphertext", "last_four", "tested_at", "is_refused", "trouble"]
     key.save(update_fields=[*fields, "last_used_at", "secret_set_at"])
 
 
-def set_webhook_secret(key: ProviderKey, secret: str) -> None:
+def set_webhook_secret(key: ProviderKey, actor: Actor, secret: str) -> None:
     """Accept only webhooks that are signed with ``secret``; no webhooks if it is ""."""
+    access.require_manage_key(actor, key)
     key.set_webhook_secret(secret)
     key.save(update_fields=["webhook_ciphertext"])
 
@@ -50,12 +58,13 @@ def may_have_unconfirmed_batch(key: ProviderKey) -> bool:
     return attempted.exclude(status__in=ProviderBatch.OVER).exists()
 
 
-def remove(key: ProviderKey) -> None:
+def remove(key: ProviderKey, actor: Actor) -> None:
     """Delete the secret for good; the row stays for the batches that ran on the key.
 
     Raises:
         KeyInUse: nothing was changed.
     """
+    access.require_manage_key(actor, key)
     running = Batch.objects.unfinished().filter(key=key).count()
     if running:
         need = "1 unfinished batch needs" if running == 1 else f"{running} unfinished batches need"
@@ -64,12 +73,13 @@ def remove(key: ProviderKey) -> None:
     key.save(update_fields=["ciphertext", "webhook_ciphertext"])
 
 
-def test_key(key: ProviderKey, provider: ProviderClient) -> int:
+def test_key(key: ProviderKey, actor: Actor, provider: ProviderClient) -> int:
     """Return how many models the provider offers to ``key``, and record the success.
 
     Raises:
         UpstreamError: the key was refused, or there was no answer; nothing was recorded.
     """
+    access.require_manage_key(actor, key)
     models = provider.list_models()
     record_success(key)
     Connection.objects.filter(pk=key.connection_id).exclude(

@@ -10,8 +10,9 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncMonth, TruncYear
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.money.price_list_csv import escape_formula
-from batchapp.models import ModelCost
+from batchapp.models import ModelCost, Project, User
 
 GROUPS = {
     "project": ("batch__project__slug", "batch__project__name"),
@@ -26,11 +27,12 @@ class Scope:
     """Select the finished batches of a report; ``first`` and ``last`` are both included.
 
     Days are days of the portal's time zone. Batches of a sandbox were not paid, so by default
-    they are left out.
+    they are left out. ``viewer`` sees all projects as an operator, else the own ones.
     """
 
     first: date
     last: date
+    viewer: User
     project: str = ""
     user: str = ""
     model: str = ""
@@ -51,7 +53,10 @@ class Scope:
             "batch__created_by__email": self.user,
             "model": self.model,
         }
-        return ModelCost.objects.filter(
+        rows = ModelCost.objects.all()
+        if not access.can_operate(self.viewer):
+            rows = rows.filter(batch__project__in=Project.objects.visible_to(self.viewer))
+        return rows.filter(
             batch__finished_at__gte=_midnight(self.first),
             batch__finished_at__lt=_midnight(self.last + timedelta(days=1)),
             **{field: value for field, value in filters.items() if value},

@@ -11,7 +11,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Abs, TruncMonth
 from django.utils import timezone
 
-from batchapp.models import ModelCost
+from batchapp import access
+from batchapp.models import ModelCost, User
 from batchapp.models.fields.money_field import MoneyField
 
 MONTHS = 12
@@ -44,8 +45,13 @@ class Line:
         return int((100 * self.missed_usd / self.cost_usd).to_integral_value(ROUND_HALF_UP))
 
 
-def comparable_model_costs(since: datetime) -> QuerySet[ModelCost]:
-    """Return the costs with answers, all of which have a token count and a price."""
+def comparable_model_costs(user: User, since: datetime) -> QuerySet[ModelCost]:
+    """Return the costs with answers, all of which have a token count and a price.
+
+    Raises:
+        NotAllowed: ``user`` is no operator.
+    """
+    access.require_operate(user)
     return ModelCost.objects.measured(before=timezone.now(), is_sandbox=False).filter(
         measured_at__gte=since,
         answers__gt=0,

@@ -1,14 +1,18 @@
-"""Read results for pages: one request with its answer, counts, and whole files to download."""
+"""Read results for pages: one request with its answer, counts, and whole files to download.
+
+Functions that return what was asked or answered raise ``NotAllowed`` before they read anything.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.core.files.base import File
 from django.db.models import Count, Subquery, Sum
 
+from batchapp import access
 from batchapp.domain.results.outcome import FAILED, storable_text
-from batchapp.models import Batch, Result, ResultChunk, UnmatchedLine
+from batchapp.models import Batch, Result, ResultChunk, UnmatchedLine, User
 
 CHUNK_BYTES = 256 * 1024
 MAX_TEXT_BYTES = 256 * 1024  # of one request or answer on a page; the download has all bytes
@@ -34,8 +38,9 @@ class UnmatchedExcerpt:
     beginning: str
 
 
-def read_texts(result: Result) -> ResultTexts:
+def read_texts(result: Result, user: User) -> ResultTexts:
     """Read one request and its answer from storage."""
+    access.require_see(user, result.batch.project)
     with result.batch.upload.blob.open("rb") as blob:
         request = _slice(blob, result.request_at, result.request_bytes)
     answer = b""
@@ -50,8 +55,13 @@ def read_texts(result: Result) -> ResultTexts:
     )
 
 
-def download(batch: Batch, kind: ResultChunk.Kind) -> Iterator[bytes]:
-    """Yield the output or error lines of ``batch`` in pieces; each line once."""
+def download(batch: Batch, user: User, kind: ResultChunk.Kind) -> Iterator[bytes]:
+    """Return the output or error lines of ``batch`` in pieces; each line once."""
+    access.require_see(user, batch.project)
+    return _pieces(batch, kind)
+
+
+def _pieces(batch: Batch, kind: ResultChunk.Kind) -> Iterator[bytes]:
     chunks = ResultChunk.objects.filter(provider_batch__batch=batch, kind=kind)
     for chunk in chunks.order_by("provider_batch__number", "pk"):
         with chunk.blob.open("rb") as blob:
@@ -59,8 +69,9 @@ def download(batch: Batch, kind: ResultChunk.Kind) -> Iterator[bytes]:
                 yield piece
 
 
-def most_common_error(batch: Batch) -> str:
+def most_common_error(batch: Batch, user: User) -> str:
     """Return the most common error message, or code, of the first failed requests."""
+    access.require_see(user, batch.project)
     failed = batch.results.filter(outcome__in=FAILED).order_by()
     errors = Counter(failed.values_list("error_code", "error_message")[:COUNTED_FAILURES])
     ((code, message), _), *_ = errors.most_common(1) or [(("", ""), 0)]
@@ -84,10 +95,14 @@ def count_unmatched(batch: Batch) -> int:
     return UnmatchedLine.objects.filter(provider_batch__batch=batch).count()
 
 
-def read_unmatched_excerpts(unmatched_lines: Iterable[UnmatchedLine]) -> list[UnmatchedExcerpt]:
-    """Read the beginning of each line; the ``result_chunk`` of each row should be loaded."""
+def read_unmatched_excerpts(
+    batch: Batch, user: User, *, after: int = 0, limit: int
+) -> list[UnmatchedExcerpt]:
+    """Read the beginning of up to ``limit`` unmatched lines with a primary key above ``after``."""
+    access.require_see(user, batch.project)
+    rows = UnmatchedLine.objects.filter(provider_batch__batch=batch, pk__gt=after)
     excerpts = []
-    for line in unmatched_lines:
+    for line in rows.select_related("result_chunk", "provider_batch").order_by("pk")[:limit]:
         with line.result_chunk.blob.open("rb") as blob:
             # A character has 4 bytes at most.
             piece = _slice(blob, line.answer_at, min(line.answer_bytes, 4 * EXCERPT_LENGTH))
@@ -96,8 +111,13 @@ def read_unmatched_excerpts(unmatched_lines: Iterable[UnmatchedLine]) -> list[Un
     return excerpts
 
 
-def download_unmatched(batch: Batch) -> Iterator[bytes]:
-    """Yield the unmatched lines of ``batch`` as received, in pieces; each line once."""
+def download_unmatched(batch: Batch, user: User) -> Iterator[bytes]:
+    """Return the unmatched lines of ``batch`` as received, in pieces; each line once."""
+    access.require_see(user, batch.project)
+    return _unmatched_pieces(batch)
+
+
+def _unmatched_pieces(batch: Batch) -> Iterator[bytes]:
     lines = UnmatchedLine.objects.filter(provider_batch__batch=batch)
     lines = lines.select_related("result_chunk").order_by("pk")
     for line in lines.iterator(chunk_size=500):

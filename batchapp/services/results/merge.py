@@ -10,9 +10,10 @@ import msgspec
 from django.core.files.base import File
 from django.db.models import Case, OuterRef, QuerySet, Subquery, Value, When
 
+from batchapp import access
 from batchapp.domain.results.best_attempt import ANSWERS, TIERS, outcomes_at_least_as_good
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Result, ResultChunk
+from batchapp.models import Batch, Result, ResultChunk, User
 from batchapp.models.batches import lineage
 
 ROWS_AT_ONCE = 1_000  # small enough that no UPDATE blocks others long, and memory stays low
@@ -46,18 +47,34 @@ def count_recovered(batch: Batch) -> int:
     return batch.results.filter(retried__isnull=False).exclude(outcome__in=ANSWERS).count()
 
 
-def list_attempts(custom_id: str, retries: Iterable[UUID]) -> list[Result]:
-    """Return the results of one request in these batches, the oldest first."""
+def list_attempts(
+    batch: Batch, user: User, custom_id: str, retries: Iterable[UUID]
+) -> list[Result]:
+    """Return the results of one request in the batches ``retries``, the oldest first.
+
+    Raises:
+        NotAllowed: nothing was read.
+    """
+    access.require_see(user, batch.project)
     rows = Result.objects.filter(batch__in=list(retries), custom_id=custom_id)
-    return list(rows.select_related("result_chunk", "batch__upload").order_by("batch__created_at"))
+    rows = rows.filter(batch__project=batch.project_id).order_by("batch__created_at")
+    return list(rows.select_related("result_chunk", "batch__upload", "batch__project"))
 
 
-def download(batch: Batch) -> Iterator[bytes]:
-    """Yield the best answer to each request of ``batch`` that has ended, in order, one a line.
+def download(batch: Batch, user: User) -> Iterator[bytes]:
+    """Return the best answer to each request of ``batch`` that has ended, in order, one a line.
 
     A request without an answer gets its newest error line; without an error line either, a line
     with its outcome.
+
+    Raises:
+        NotAllowed: nothing was read.
     """
+    access.require_see(user, batch.project)
+    return _pieces(batch)
+
+
+def _pieces(batch: Batch) -> Iterator[bytes]:
     retries = [retry.pk for retry in lineage.descendants(batch, lineage.batch_and_retries(batch))]
     piece = bytearray()
     with _ChunkFiles() as files:

@@ -12,6 +12,7 @@ import msgspec
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.results.retry_selection import (
     ADVICE,
     Ending,
@@ -85,7 +86,11 @@ def request_retry_file(
     """Create the row of a file that retries requests of ``batch``; a worker writes the bytes.
 
     ``submission`` is the id of the form: the same id with the same selection is the same file.
+
+    Raises:
+        NotAllowed: nothing was written.
     """
+    access.require_write(user, batch.project)
     seed = sorted(selection.endings), selection.error_code, selection.changes
     return Upload.objects.insert_once(
         Upload(

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 
+from batchapp import access
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.row_requests import PromptSettings, RowRequest
 from batchapp.models import (
@@ -64,13 +65,18 @@ class RowTotals:
 
 
 def save_settings(
-    table: SourceTable, prompt_settings: PromptSettings, version: PromptTemplateVersion | None
+    table: SourceTable,
+    user: User,
+    prompt_settings: PromptSettings,
+    version: PromptTemplateVersion | None,
 ) -> None:
     """Save the prompt settings of ``table``, and the template version they were loaded from.
 
     Raises:
+        NotAllowed: nothing was saved.
         StaleRow: the file of the table is being created at this instant; nothing was saved.
     """
+    access.require_write(user, table.project)
     table.record(
         prompt_settings_fields=msgspec.to_builtins(prompt_settings),
         template_version=version,
@@ -83,8 +89,10 @@ def request_file(table: SourceTable, user: User) -> None:
     """Queue ``table`` for a worker, which creates the file of requests for ``user``.
 
     Raises:
+        NotAllowed: nothing was written.
         StaleRow: another person or worker changed the row first.
     """
+    access.require_write(user, table.project)
     table.move_to(SourceTable.Status.MAKING, requested_by=user, upload=None, **NO_FINDINGS)
 
 
@@ -118,6 +126,14 @@ def return_with_findings(table: SourceTable, totals: RowTotals) -> None:
         finding_total=totals.finding_total,
         error="" if totals.finding_total else "Every row was skipped: no request was created.",
     )
+
+
+def return_without_right(table: SourceTable, user: User) -> None:
+    """End the run without a file, because ``user`` may not write in the project any more."""
+    error = (
+        f"{user}, who asked for these requests, works in the project no more. Create them again."
+    )
+    table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), error=error)
 
 
 def record_file(
@@ -171,8 +187,10 @@ def save_template(
     Settings that equal the newest version are not saved again.
 
     Raises:
+        NotAllowed: nothing was saved.
         Refused: another person saved under this name at the same instant; nothing was saved.
     """
+    access.require_write(user, project)
     fields: Any = msgspec.to_builtins(prompt_settings)
     try:
         with transaction.atomic():
@@ -186,3 +204,13 @@ def save_template(
             )
     except IntegrityError as exc:
         raise Refused("Another person saved under this name just now. Check, then save.") from exc
+
+
+def delete_template(template: PromptTemplate, user: User) -> None:
+    """Delete a template with its versions; files keep a copy of the settings that made them.
+
+    Raises:
+        NotAllowed: nothing was deleted.
+    """
+    access.require_write(user, template.project)
+    template.delete()

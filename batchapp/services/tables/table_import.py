@@ -10,6 +10,7 @@ from django.core.files.base import File
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from batchapp import access
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbooks
 from batchapp.domain.tables.table_error import TableError
@@ -44,8 +45,10 @@ def receive_table(
     The table starts with the prompt settings of ``version``.
 
     Raises:
+        NotAllowed: nothing was stored.
         Refused: the content is no table, or too large; nothing was stored.
     """
+    access.require_write(user, project)
     if (content.size or 0) > max_mib() * 1024 * 1024:
         raise Refused(
             f"A table may have {max_mib():,} MiB at most. Split it, or remove columns that no "
@@ -141,12 +144,14 @@ def _refuse(table: SourceTable, error: str) -> None:
     table.move_to(SourceTable.Status.REFUSED, **SourceTable.restart_retention(), error=error)
 
 
-def read_again(table: SourceTable, options: ReadOptions) -> None:
+def read_again(table: SourceTable, user: User, options: ReadOptions) -> None:
     """Queue ``table`` to be read again with other options.
 
     Raises:
+        NotAllowed: nothing was written.
         StaleRow: another person or worker changed the row first.
     """
+    access.require_write(user, table.project)
     table.move_to(
         SourceTable.Status.READING, read_as=list(options), findings=[], finding_total=0, error=""
     )
@@ -165,8 +170,13 @@ def delete_if_unused(table: SourceTable) -> None:
     table.next_check_at = None
 
 
-def delete_table(table: SourceTable) -> None:
-    """Delete a table at a person's request; a worker that has the row gets ``StaleRow``."""
+def delete_table(table: SourceTable, user: User) -> None:
+    """Delete a table at a person's request; a worker that has the row gets ``StaleRow``.
+
+    Raises:
+        NotAllowed: nothing was deleted.
+    """
+    access.require_write(user, table.project)
     _delete(table, SourceTable.objects.filter(pk=table.pk))
 
 

@@ -9,14 +9,17 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.access import batch_of, require_member
+from batchapp import access
+from batchapp.access import NotAllowed, Right
 from batchapp.forms.orders import TryAgainForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, ProviderBatch, StaleRow
 from batchapp.presenters.batches.batch_actions import allowed_controls_of
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.services.lifecycle import controls, retry_in_place
+from batchapp.services.providers import provider_advice
 from batchapp.tasks import wake
+from batchapp.views.permissions import batch_of, require_member
 
 CHANGED_MEANWHILE = "The batch changed at this very moment, so nothing was done. Try it again."
 
@@ -81,18 +84,14 @@ def batch_resume(request: Request, pk: UUID) -> HttpResponse:
     except StaleRow:
         messages.error(request, CHANGED_MEANWHILE)
         return redirect(batch)
+    except NotAllowed as exc:
+        return _refuse_key(request, batch, exc)
     if is_requested:
         _wake(batch)
         messages.success(request, "The batch goes on.")
     else:
-        messages.info(request, _why_no_resume(batch, request))
+        messages.info(request, "There is nothing to resume: it is not paused.")
     return redirect(batch)
-
-
-def _why_no_resume(batch: Batch, request: Request) -> str:
-    if batch.pause_requested_at and not may_spend(request, batch):
-        return foreign_key_text(batch)
-    return "There is nothing to resume: it is not paused."
 
 
 @require_http_methods(["GET", "POST"])
@@ -106,11 +105,11 @@ def batch_retry_in_place(request: Request, pk: UUID) -> HttpResponse:
     except StaleRow:
         messages.error(request, CHANGED_MEANWHILE)
         return redirect(batch)
+    except NotAllowed as exc:
+        return _refuse_key(request, batch, exc)
     if number:
         _wake(batch)
         messages.success(request, "The requests without an answer are being run again.")
-    elif not may_spend(request, batch):
-        messages.error(request, foreign_key_text(batch))
     else:
         messages.info(request, "There is nothing to run again here, or it runs already.")
     return redirect(batch)
@@ -150,17 +149,22 @@ def _try_again(request: Request, batch: Batch, form: TryAgainForm) -> HttpRespon
 
 
 def may_spend(request: Request, batch: Batch) -> bool:
-    return batch.key.may_be_spent_by(request.user, batch.project)
+    return access.can_spend(request.user, batch.key, batch.project)
 
 
 def foreign_key_text(batch: Batch) -> str:
     """Explain why ``batch`` cannot go on with its key, and what to do."""
-    first = "Retry its" if batch.is_over else "Cancel it, then retry its"
-    return (
-        f"The batch uses a key of {batch.key.user}, who is no longer a member of "
-        f"{batch.project}, so stopped requests cannot run on it again. {first} requests as a new "
-        "batch on another key."
+    return provider_advice.advice_for_owner(
+        batch.key, batch.project, is_sent=True, is_over=batch.is_over
     )
+
+
+def _refuse_key(request: Request, batch: Batch, refusal: NotAllowed) -> HttpResponse:
+    """Say on the page of the batch that its key pays for nothing more."""
+    if refusal.right is not Right.SPEND:
+        raise refusal
+    messages.error(request, foreign_key_text(batch))
+    return redirect(batch)
 
 
 def _writable_batch(request: Request, pk: UUID) -> Batch:

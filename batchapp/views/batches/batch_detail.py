@@ -8,7 +8,6 @@ from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
-from batchapp.access import batch_of, can_write
 from batchapp.http import Request, download, render_partial
 from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batches.batch_actions import ActionFacts, actions_of, allowed_controls_of
@@ -17,6 +16,7 @@ from batchapp.presenters.batches.batch_retries import batch_with_retries
 from batchapp.presenters.batches.batch_summary import Summary, summarise
 from batchapp.services.results import browse, retry_file
 from batchapp.views.batches.batch_controls import foreign_key_text, may_spend
+from batchapp.views.permissions import batch_of, can_write
 
 
 @require_safe
@@ -45,7 +45,7 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
         "can_write": may_write,
         "actions": actions_of(summary, allowed_controls_of(summary, may_spend=can_spend), facts),
         "unspendable": foreign_key_text(batch) if is_paused and not can_spend else "",
-        "common_error": _common_error(batch, summary),
+        "common_error": _common_error(request, batch, summary),
         "retries": batch_with_retries(batch),
         "past_errors": lines.get(ResultChunk.Kind.PAST, 0),
         "unmatched_lines": unmatched_lines,
@@ -54,10 +54,10 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
     return render_partial(request, "batchapp/batches/batch_detail.html", "live", context)
 
 
-def _common_error(batch: Batch, summary: Summary) -> str:
+def _common_error(request: Request, batch: Batch, summary: Summary) -> str:
     """Return the most common error, if an alert shows it."""
     is_shown = any(alert.shows_common_error for alert in summary.alerts)
-    return browse.most_common_error(batch) if is_shown else ""
+    return browse.most_common_error(batch, request.user) if is_shown else ""
 
 
 @require_safe
@@ -66,4 +66,4 @@ def batch_download(request: Request, pk: UUID, kind: ResultChunk.Kind) -> HttpRe
     batch = batch_of(request, pk)
     so_far = "" if batch.is_over else "-so-far"
     filename = f"{slugify(batch.name) or 'batch'}-{kind.value}{so_far}.jsonl"
-    return download(browse.download(batch, kind), filename)
+    return download(browse.download(batch, request.user, kind), filename)

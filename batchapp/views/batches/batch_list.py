@@ -5,13 +5,13 @@ from typing import Any
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from batchapp.access import memberships_of, project_of
 from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch
 from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page
+from batchapp.views.permissions import memberships_of, project_of
 from batchapp.views.project_page import project_page
 
 

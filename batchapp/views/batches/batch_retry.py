@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.access import batch_of, require_member
 from batchapp.domain.results.retry_selection import (
     ADVICE,
     DEFAULT_ENDINGS,
@@ -32,6 +31,7 @@ from batchapp.services.results import merge, retry_file
 from batchapp.services.results.retry_file import RetryableCounts
 from batchapp.tasks import wake
 from batchapp.views.batches.batch_controls import may_spend
+from batchapp.views.permissions import batch_of, require_member
 
 PAGE = "batchapp/batches/batch_retry.html"
 
@@ -80,7 +80,7 @@ def batch_download_merged(request: Request, pk: UUID) -> HttpResponseBase:
     batch = batch_of(request, pk)
     so_far = "" if batch.is_over else "-so-far"
     filename = f"{slugify(batch.name) or 'batch'}-merged{so_far}.jsonl"
-    return download(merge.download(batch), filename)
+    return download(merge.download(batch, request.user), filename)
 
 
 def _defaults(counts: RetryableCounts) -> dict[str, Any]:

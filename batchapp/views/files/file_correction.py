@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.access import require_member, upload_of
 from batchapp.domain.corrections.corrected_file import describe_changes
 from batchapp.domain.corrections.corrector import (
     CORRECTION_RULES,
@@ -29,6 +28,7 @@ from batchapp.presenters.unpriced_models import NO_PRICE, priced_models, unprice
 from batchapp.services.files import correct_file
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
+from batchapp.views.permissions import require_member, upload_of
 
 PAGE = "batchapp/files/file_correct.html"
 

@@ -6,7 +6,6 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from batchapp.access import project_of, require_member
 from batchapp.forms.files.uploads import ENDINGS, PasteForm, SampleForm, SendingForm, UploadForm
 from batchapp.http import Request
 from batchapp.models import Project, Upload
@@ -14,6 +13,7 @@ from batchapp.services.files import upload_intake
 from batchapp.tasks import wake
 from batchapp.templatetags.statuses import upload_status
 from batchapp.templatetags.words import count
+from batchapp.views.permissions import project_of, require_member
 
 
 def is_script(request: Request) -> bool:

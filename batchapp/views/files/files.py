@@ -14,7 +14,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from batchapp.access import can_write, project_of, require_member, upload_of
 from batchapp.domain.request_files.check_file import Report
 from batchapp.forms.files.uploads import SAMPLES, FileFilterForm, SendingForm, UploadForm
 from batchapp.http import Request, render_partial
@@ -36,6 +35,7 @@ from batchapp.services.orders import price_quotes
 from batchapp.tasks import wake
 from batchapp.views.files import file_upload
 from batchapp.views.files.file_correction import offered_corrections
+from batchapp.views.permissions import can_write, project_of, require_member, upload_of
 from batchapp.views.project_page import project_page
 
 PAGE_SIZE = 25
@@ -110,7 +110,7 @@ def file_check(request: Request, pk: UUID) -> HttpResponse:
     require_member(request, upload.project)
     try:
         if upload.status == Upload.Status.FAILED or not _is_readable(upload):
-            upload_intake.check_again(upload)
+            upload_intake.check_again(upload, request.user)
             wake(upload)
     except StaleRow:
         messages.info(request, "The file is being checked again already.")
@@ -128,7 +128,7 @@ def file_delete(request: Request, pk: UUID) -> HttpResponse:
         context = {"upload": upload, "project": upload.project, "used": upload.batches.count()}
         return render_partial(request, "batchapp/files/file_delete.html", "dialog", context)
     try:
-        is_deleted = upload_intake.remove(upload)
+        is_deleted = upload_intake.remove(upload, request.user)
     except IntegrityError:  # a batch of this file was submitted at this very moment
         is_deleted = False
     if is_deleted:

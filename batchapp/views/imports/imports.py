@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from batchapp.access import project_of, require_member
 from batchapp.forms.batches.batch_imports import BatchImportForm
 from batchapp.http import Request
 from batchapp.models import BatchImport, Project, ProviderKey, StaleRow, UnreadableKey
@@ -26,6 +25,7 @@ from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
 from batchapp.views.keys.try_key import TIMEOUT, UNREADABLE
+from batchapp.views.permissions import project_of, require_member
 from batchapp.views.project_page import project_page
 
 PAGE = "batchapp/imports/import_list.html"
@@ -61,7 +61,7 @@ def import_list(request: Request, slug: str) -> HttpResponse:
         "keys": keys,
         "key": key,
         "after": after,
-        "remote_batches": _list_remote(key, after) if key else RemoteBatches(),
+        "remote_batches": _list_remote(request, project, key, after) if key else RemoteBatches(),
     }
     return render(request, PAGE, context)
 
@@ -82,7 +82,7 @@ def import_try_again(request: Request, pk: UUID) -> HttpResponse:
     batch_import = _writable_import(request, pk)
     try:
         if batch_import.status == BatchImport.Status.FAILED:
-            start_import.retry_import(batch_import)
+            start_import.retry_import(batch_import, request.user)
             wake(batch_import)
     except StaleRow:
         messages.info(request, "The import is being tried again already.")
@@ -93,7 +93,7 @@ def import_try_again(request: Request, pk: UUID) -> HttpResponse:
 def import_dismiss(request: Request, pk: UUID) -> HttpResponse:
     """Remove a failed import from the page; nothing changes at the provider."""
     batch_import = _writable_import(request, pk)
-    if not start_import.dismiss(batch_import):
+    if not start_import.dismiss(batch_import, request.user):
         messages.info(request, "The import is not failed any more, so it stays.")
     return redirect(_return_url(request, batch_import))
 
@@ -150,10 +150,13 @@ def _request_imports(request: Request, project: Project, key: ProviderKey, ids: 
         messages.warning(request, f"Imported before, so nothing was done: {listed}{more}.")
 
 
-def _list_remote(key: ProviderKey, after: str) -> RemoteBatches:
+def _list_remote(
+    request: Request, project: Project, key: ProviderKey, after: str
+) -> RemoteBatches:
     try:
         with provider_access.provider_client(key, timeout=TIMEOUT) as provider:
-            return RemoteBatches(start_import.list_candidates(key, provider, after))
+            candidates = start_import.list_candidates(project, request.user, key, provider, after)
+            return RemoteBatches(candidates)
     except UnreadableKey:
         return RemoteBatches(trouble=UNREADABLE)
     except ProviderRejected as exc:

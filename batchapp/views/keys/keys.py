@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from batchapp.access import key_of, project_of, require_admin
 from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
 from batchapp.models import ProviderKey
 from batchapp.services.providers import provider_keys
 from batchapp.views.keys.try_key import KeyStatus, key_status, report_key_test
+from batchapp.views.permissions import key_of, project_of, require_admin
 from batchapp.views.project_page import project_page
 from batchapp.views.return_link import back_context, with_return_url
 
@@ -37,7 +37,9 @@ def key_list(request: Request, slug: str) -> HttpResponse:
         require_admin(request, project)
         if form.is_valid():
             name, secret = form.cleaned_data["name"], form.cleaned_data["secret"]
-            key = provider_keys.store(project.connection, secret, name=name, owner=project)
+            key = provider_keys.store(
+                project.connection, request.user, secret, name=name, owner=project
+            )
             report_key_test(request, key, prefix="The key is stored, encrypted. ")
             return redirect(list_url_of(request, key))
     context = (
@@ -58,7 +60,7 @@ def key_replace(request: Request, pk: UUID) -> HttpResponse:
     key = key_of(request, pk)
     form = SecretForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        provider_keys.replace(key, form.cleaned_data["secret"])
+        provider_keys.replace(key, request.user, form.cleaned_data["secret"])
         prefix = "The key is replaced, and batches under way go on with the new key. "
         report_key_test(request, key, prefix=prefix)
         return redirect(list_url_of(request, key))
@@ -77,7 +79,7 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
         context = key_page(request, key)
         return render_partial(request, "batchapp/keys/key_remove.html", "dialog", context)
     try:
-        provider_keys.remove(key)
+        provider_keys.remove(key, request.user)
         messages.success(request, f"The key …{key.last_four} is removed.")
     except provider_keys.KeyInUse as exc:
         messages.error(request, str(exc))

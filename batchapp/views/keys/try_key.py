@@ -45,7 +45,7 @@ def report_key_test(request: Request, key: ProviderKey, *, prefix: str = "") -> 
     """
     try:
         with provider_access.provider_client(key, timeout=TIMEOUT) as provider:
-            models = count(provider_keys.test_key(key, provider), "model")
+            models = count(provider_keys.test_key(key, request.user, provider), "model")
     except UnreadableKey:
         messages.error(request, UNREADABLE)
     except ProviderRejected as exc:

@@ -13,7 +13,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from batchapp.access import key_of
 from batchapp.forms.keys import WebhookForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, ProviderBatch, ProviderKey, WebhookDelivery
@@ -21,6 +20,7 @@ from batchapp.services.lifecycle import receive_webhook
 from batchapp.services.providers import provider_keys
 from batchapp.tasks import wake
 from batchapp.views.keys.keys import key_page, list_url_of
+from batchapp.views.permissions import key_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ def webhook_receive(request: HttpRequest, key: UUID) -> HttpResponse:
         return _refusal(401, "The signature does not fit, or is too old.")
     for provider_batch in received.due:
         wake(provider_batch)
-    return HttpResponse(status=204)
+    # The same for every signed message, so that nothing can be learnt about batches of other keys.
+    return HttpResponse(status=202)
 
 
 @sensitive_post_parameters("secret")
@@ -58,12 +59,12 @@ def key_set_webhook(request: Request, pk: UUID) -> HttpResponse:
     key = key_of(request, pk)
     list_url = list_url_of(request, key)
     if request.POST.get("action") == "remove":
-        provider_keys.set_webhook_secret(key, "")
+        provider_keys.set_webhook_secret(key, request.user, "")
         messages.success(request, f"Webhooks of the key …{key.last_four} are refused from now on.")
         return redirect(list_url)
     form = WebhookForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        provider_keys.set_webhook_secret(key, form.cleaned_data["secret"])
+        provider_keys.set_webhook_secret(key, request.user, form.cleaned_data["secret"])
         messages.success(
             request, f"The secret is stored, encrypted. {key.connection} may deliver now."
         )
@@ -84,7 +85,7 @@ def _deliveries(request: Request, key: ProviderKey) -> list[tuple[WebhookDeliver
     ids = {pk for row in deliveries for pk in receive_webhook.possible_batch_ids(row.remote_id)}
     provider_batches = ProviderBatch.objects.filter(
         remote_id__in=ids,
-        batch__connection=key.connection_id,
+        batch__key=key,
         batch__in=Batch.objects.visible_to(request.user),
     ).select_related("batch")
     batches = {row.remote_id: row.batch for row in provider_batches}

@@ -8,7 +8,6 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp.access import require_member, upload_of
 from batchapp.domain.request_files.check_file import Report
 from batchapp.forms.orders import OrderForm
 from batchapp.http import Request
@@ -22,6 +21,7 @@ from batchapp.services.orders.readiness import Check, Level
 from batchapp.views.keys.try_key import TIMEOUT, UNREADABLE
 from batchapp.views.orders import order_review
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
+from batchapp.views.permissions import require_member, upload_of
 
 
 @require_safe
@@ -55,7 +55,9 @@ def _checks(request: Request, upload: Upload, report: Report, form: OrderForm) -
             platform = provider_access.platform_client(project.connection, timeout=TIMEOUT)
             if platform:
                 stack.enter_context(platform)
-            return readiness.check_readiness(upload, provider, quotes, window, platform=platform)
+            return readiness.check_readiness(
+                upload, request.user, provider, quotes, window, platform=platform
+            )
     except UnreadableKey:
         return [Check(Level.BLOCKER, UNREADABLE)]
     except ProviderError as exc:  # the address or the key is malformed: nothing was sent

@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.access import require_member, upload_of
 from batchapp.domain.request_files.check_file import Report
 from batchapp.forms.orders import OrderForm, SubmitForm
 from batchapp.http import Request, render_partial
@@ -32,6 +31,7 @@ from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.orders.readiness import Check, Level
 from batchapp.tasks import wake
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
+from batchapp.views.permissions import require_member, upload_of
 from batchapp.views.project_page import project_page
 
 MAX_SAME_FILE_BATCHES = 3  # batches of the same file that the page names

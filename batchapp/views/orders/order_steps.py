@@ -9,7 +9,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp.access import memberships_of, project_of, require_member, upload_of
 from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
 from batchapp.http import Request, render_partial
@@ -38,6 +37,7 @@ from batchapp.presenters.order_wizard import (
 )
 from batchapp.services.orders import place_order
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
+from batchapp.views.permissions import memberships_of, project_of, require_member, upload_of
 from batchapp.views.project_page import project_page
 
 PAGE_SIZE = 25

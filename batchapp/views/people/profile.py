@@ -39,7 +39,7 @@ def profile_edit(request: Request) -> HttpResponse:
     if action == "key" and key_form.is_valid():
         cleaned = key_form.cleaned_data
         key = provider_keys.store(
-            cleaned["connection"], cleaned["secret"], name=cleaned["name"], owner=user
+            cleaned["connection"], user, cleaned["secret"], name=cleaned["name"], owner=user
         )
         report_key_test(request, key, prefix="The key is stored, encrypted. ")
         return redirect(with_return_url(request, reverse("profile_edit") + "#keys"))

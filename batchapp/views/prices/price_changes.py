@@ -29,7 +29,7 @@ def price_add(request: Request) -> HttpResponse:
         price = form.unsaved_price()
         price.source = price.source or _entered_by(request)
         try:
-            added = price_table.add(price, form.cleaned_data["since"])
+            added = price_table.add(price, request.user, form.cleaned_data["since"])
         except NotPossible as exc:
             form.add_error(None, str(exc))
         else:
@@ -47,6 +47,7 @@ def price_correct(request: Request) -> HttpResponse:
         try:
             new = price_table.correct(
                 price,
+                request.user,
                 form.unit_price(),
                 since=form.cleaned_data.get("since"),
                 source=form.cleaned_data["source"] or _entered_by(request),
@@ -67,7 +68,7 @@ def price_end(request: Request) -> HttpResponse:
     form = EndForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            ended = price_table.end(price, form.cleaned_data["until"])
+            ended = price_table.end(price, request.user, form.cleaned_data["until"])
         except NotPossible as exc:
             form.add_error(None, str(exc))
         else:
@@ -83,7 +84,7 @@ def price_withdraw(request: Request) -> HttpResponse:
     price = _price(request)
     if request.method == "POST":
         try:
-            price_table.withdraw(price)
+            price_table.withdraw(price, request.user)
             messages.success(request, f"The announced price of {price} is withdrawn.")
         except NotPossible as exc:
             messages.error(request, str(exc))

@@ -152,6 +152,7 @@ def _apply(request: Request) -> HttpResponse:
     try:
         applied = price_lists.apply(
             proposal.connection,
+            request.user,
             proposal.text,
             fingerprint=table,
             since=proposal.since,

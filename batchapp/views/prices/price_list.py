@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from batchapp.access import can_operate
 from batchapp.forms.prices.prices import FilterForm, TryForm
 from batchapp.http import Request, download_csv
 from batchapp.models import Connection, Price
@@ -30,7 +31,7 @@ ORDERS = {
 
 
 def require_staff(request: Request) -> None:
-    if not request.user.is_staff:
+    if not can_operate(request.user):
         raise PermissionDenied(
             "The price table is for operators. What a file would cost is on its own page."
         )

@@ -1,20 +1,21 @@
 """Pages of projects: the list, a new project, the page of a project, its settings."""
 
 from django.contrib import messages
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.access import memberships_of, project_of, require_admin
 from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.charts import spending_chart
+from batchapp.services.projects import projects
 from batchapp.services.reports import cost_report
+from batchapp.views.permissions import memberships_of, project_of, require_admin
 from batchapp.views.project_page import project_page
 
 RECENT = 5
@@ -45,11 +46,7 @@ def project_add(request: Request) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         project = form.unsaved_project()
         try:
-            with transaction.atomic():
-                project.save(force_insert=True)
-                Membership.objects.create(
-                    project=project, user=request.user, role=Membership.Role.ADMIN
-                )
+            projects.create_project(project, request.user)
         except IntegrityError:  # the same name at the same moment: most likely a second click
             messages.error(
                 request,
@@ -72,6 +69,7 @@ def project_detail(request: Request, slug: str) -> HttpResponse:
     scope = cost_report.Scope(
         today.replace(day=1),
         today,
+        request.user,
         project=project.slug,
         with_sandbox=project.connection.is_sandbox,
     )
@@ -95,7 +93,7 @@ def project_settings(request: Request, slug: str) -> HttpResponse:
     if request.method == "POST":
         require_admin(request, project)
         if form.is_valid():
-            Project.objects.filter(pk=project.pk).update(name=form.cleaned_data["name"])
+            projects.rename_project(project, request.user, form.cleaned_data["name"])
             messages.success(request, "The project has its new name. Its address stays the same.")
             return redirect("project_settings", slug)
     context = project_page(request, project, "project_settings") | {

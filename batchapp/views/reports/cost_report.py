@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp.access import memberships_of
+from batchapp.access import can_operate
 from batchapp.forms.reports import GROUP_NAMES, ReportForm
 from batchapp.http import Request, download_csv
 from batchapp.models import Batch
@@ -21,6 +21,7 @@ from batchapp.presenters.batches.batch_cost import partial_cost
 from batchapp.presenters.charts import cost_text, spending_chart
 from batchapp.services.reports import cost_report
 from batchapp.templatetags.words import usd
+from batchapp.views.permissions import memberships_of
 
 PAGE_SIZE = 50
 DRILL_DOWN = {"project": "model", "user": "model", "model": "project"}  # by what a group opens
@@ -41,7 +42,7 @@ def cost_report_show(request: Request) -> HttpResponse:
     """Show sums by project, person or model over a range of days, down to the batches."""
     _require_staff(request)
     form = _form(request)
-    scope = form.scope(timezone.localdate())
+    scope = form.scope(timezone.localdate(), request.user)
     model_costs = scope.model_costs()
     by = form.cleaned_data.get("by") or "project"
     total = cost_report.sum_all(model_costs)
@@ -77,13 +78,13 @@ def cost_report_csv(request: Request) -> HttpResponseBase:
     form = _form(request)
     if not form.is_valid():  # the page shows the errors; a file with other figures would hide them
         return redirect(f"{reverse('cost_report')}?{request.GET.urlencode()}")
-    scope = form.scope(timezone.localdate())
+    scope = form.scope(timezone.localdate(), request.user)
     name = f"batches-{scope.first:%Y-%m-%d}-to-{scope.last:%Y-%m-%d}.csv"
     return download_csv(cost_report.csv_rows(scope.model_costs()), name)
 
 
 def _require_staff(request: Request) -> None:
-    if not request.user.is_staff:
+    if not can_operate(request.user):
         raise PermissionDenied(
             "The report is for operators. What your projects spent is on their own pages."
         )

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from batchapp.access import can_operate
 from batchapp.http import Request
 from batchapp.presenters.charts import accuracy_chart
 from batchapp.services.reports import estimate_accuracy
@@ -18,7 +19,7 @@ PAGE_SIZE = 50
 
 @require_safe
 def estimate_accuracy_show(request: Request) -> HttpResponse:
-    if not request.user.is_staff:
+    if not can_operate(request.user):
         raise PermissionDenied(
             "This is for operators. What your batches were estimated at, and cost, is on their "
             "own pages."
@@ -26,7 +27,7 @@ def estimate_accuracy_show(request: Request) -> HttpResponse:
     today = timezone.localdate()
     first = next(estimate_accuracy.recent_months(today))
     since = timezone.make_aware(datetime.combine(first, time.min))
-    model_costs = estimate_accuracy.comparable_model_costs(since)
+    model_costs = estimate_accuracy.comparable_model_costs(request.user, since)
     lines = estimate_accuracy.by_project_and_model(model_costs)
     context = {
         "first": first,

@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from batchapp.access import batch_of
 from batchapp.domain.results.conversation import turns
 from batchapp.domain.results.outcome import MalformedLine, Outcome, answer_text
 from batchapp.domain.results.reconciliation import is_same_model
@@ -19,6 +18,7 @@ from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Result
 from batchapp.presenters.batches.batch_retries import retry_labels
 from batchapp.services.results import browse, merge
+from batchapp.views.permissions import batch_of
 
 PAGE_SIZE = 50
 MAX_INDENTED_LENGTH = 4 * browse.MAX_TEXT_BYTES  # bytes
@@ -73,11 +73,11 @@ def result_detail(request: Request, pk: UUID, line: int) -> HttpResponse:
     result.batch = batch
     attempts = [result]
     if retries:
-        attempts += merge.list_attempts(result.custom_id, retries)
+        attempts += merge.list_attempts(batch, request.user, result.custom_id, retries)
     shown = result
     if form.is_merged:
         shown = next((row for row in attempts if row.pk == result.retried_id), result)
-    texts = browse.read_texts(shown)
+    texts = browse.read_texts(shown, request.user)
     text = _answer_text(texts.answer)
     context = {
         "batch": batch,

@@ -8,11 +8,10 @@ from django.shortcuts import render
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
-from batchapp.access import batch_of
 from batchapp.forms.batches.results import UnmatchedLinePageForm
 from batchapp.http import Request, download
-from batchapp.models import UnmatchedLine
 from batchapp.services.results import browse
+from batchapp.views.permissions import batch_of
 
 PAGE_SIZE = 50
 
@@ -23,19 +22,16 @@ def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
     batch = batch_of(request, pk)
     form = UnmatchedLinePageForm(request.GET)
     after = form.cleaned_data["after"] if form.is_valid() else None
-    all_rows = UnmatchedLine.objects.filter(provider_batch__batch=batch)
-    rows = list(
-        all_rows.filter(pk__gt=after or 0)
-        .select_related("result_chunk", "provider_batch")
-        .order_by("pk")[: PAGE_SIZE + 1]
+    rows = browse.read_unmatched_excerpts(
+        batch, request.user, after=after or 0, limit=PAGE_SIZE + 1
     )
     shown = rows[:PAGE_SIZE]
     context = {
         "batch": batch,
         "unmatched_lines": browse.count_unmatched(batch),
-        "rows": browse.read_unmatched_excerpts(shown),
+        "rows": shown,
         "after": after,
-        "next": shown[-1].pk if len(rows) > PAGE_SIZE else None,
+        "next": shown[-1].unmatched_line.pk if len(rows) > PAGE_SIZE else None,
         "nav": "batches",
     }
     return render(request, "batchapp/results/unmatched_line_list.html", context)
@@ -45,4 +41,6 @@ def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
 def unmatched_line_download(request: Request, pk: UUID) -> HttpResponseBase:
     batch = batch_of(request, pk)
     filename = f"{slugify(batch.name) or 'batch'}-unmatched.jsonl"
-    return download(browse.download_unmatched(batch), filename, "application/octet-stream")
+    return download(
+        browse.download_unmatched(batch, request.user), filename, "application/octet-stream"
+    )

@@ -7,9 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.access import require_member
 from batchapp.http import Request, render_partial
 from batchapp.models import PromptTemplate
+from batchapp.services.tables import requests_from_table
+from batchapp.views.permissions import require_member
 from batchapp.views.project_page import project_page
 
 VERSIONS_SHOWN = 20
@@ -40,7 +41,7 @@ def prompt_template_delete(request: Request, pk: UUID) -> HttpResponse:
     prompt_template = prompt_template_of(request, pk)
     require_member(request, prompt_template.project)
     if request.method == "POST":
-        prompt_template.delete()
+        requests_from_table.delete_template(prompt_template, request.user)
         messages.success(request, f"The prompt template {prompt_template.name} is deleted.")
         return redirect("table_add", prompt_template.project.slug)
     context = {

@@ -11,7 +11,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from batchapp.access import project_of, require_member
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.csv_rows import DELIMITERS
 from batchapp.domain.tables.encodings import ENCODING_NAMES
@@ -21,6 +20,7 @@ from batchapp.models import Project, SourceTable, StaleRow
 from batchapp.presenters.order_wizard import WizardStep
 from batchapp.services.tables import requests_from_table, table_import
 from batchapp.tasks import run, wake
+from batchapp.views.permissions import project_of, require_member
 from batchapp.views.project_page import project_page
 
 TABLES_SHOWN = 10
@@ -131,7 +131,9 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
     form = _form(request, table)
     if request.method == "POST" and form.is_valid():
         try:
-            requests_from_table.save_settings(table, form.prompt_settings, table.template_version)
+            requests_from_table.save_settings(
+                table, request.user, form.prompt_settings, table.template_version
+            )
             return redirect("table_preview", table.pk)
         except StaleRow:
             form.add_error(None, BUSY)
@@ -189,7 +191,7 @@ def table_read(request: Request, pk: UUID) -> HttpResponse:
         messages.error(request, "Choose one of the offered ways to read the table.")
         return redirect(table)
     try:
-        table_import.read_again(table, form.read_options)
+        table_import.read_again(table, request.user, form.read_options)
         _read(table)
     except (StaleRow, ValueError):  # the table is being read, or its requests are being written
         messages.info(request, BUSY)
@@ -201,7 +203,7 @@ def table_delete(request: Request, pk: UUID) -> HttpResponse:
     """Ask for confirmation, then delete a table; files that were made of it stay."""
     table = table_of(request, pk)
     if request.method == "POST":
-        table_import.delete_table(table)
+        table_import.delete_table(table, request.user)
         messages.success(request, f"{table.name} is deleted.")
         return redirect("table_add", table.project.slug)
     context = project_page(request, table.project, "file_list") | {"table": table}

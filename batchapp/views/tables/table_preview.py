@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from batchapp.access import upload_of
 from batchapp.domain.tables import row_requests
 from batchapp.forms.tables import PromptTemplateForm
 from batchapp.http import Request, render_partial, wants_fragment
@@ -19,6 +18,7 @@ from batchapp.models import FileOrigin, SourceTable, StaleRow
 from batchapp.presenters.file_report import finding_groups, is_exact, offers, quotes_for
 from batchapp.services.tables import preview_requests, requests_from_table
 from batchapp.tasks import run, wake
+from batchapp.views.permissions import upload_of
 from batchapp.views.project_page import project_page
 from batchapp.views.tables.table_builder import BUSY, PREVIEW, table_of, table_steps
 
@@ -110,7 +110,7 @@ def prompt_template_save(request: Request, pk: UUID) -> HttpResponse:
         version = requests_from_table.save_template(
             table.project, request.user, form.cleaned_data["name"], prompt_settings
         )
-        requests_from_table.save_settings(table, prompt_settings, version)
+        requests_from_table.save_settings(table, request.user, prompt_settings, version)
         messages.success(request, f"Saved as {version.template}, version {version.number}.")
     except requests_from_table.Refused as exc:
         messages.error(request, str(exc))

@@ -83,7 +83,8 @@ def test_batches_of_a_script_are_followed_to_the_end_and_paid_once(
     ]
     assert [batch.succeeded for batch in batches] == [4, 20]
     assert all(batch.is_accounted_for and batch.actual_cost_usd for batch in batches)
-    assert len(b"".join(browse.download(batches[1], ResultChunk.Kind.OUTPUT)).splitlines()) == 20
+    stored = browse.download(batches[1], batches[1].created_by, ResultChunk.Kind.OUTPUT)
+    assert len(b"".join(stored).splitlines()) == 20
     paid = api.http.get("/_sandbox/ledger").json()
     assert {each["id"] for each in paid["batches"]} == {over["id"], begun["id"]}
     assert paid["total"]["paid"] == 2

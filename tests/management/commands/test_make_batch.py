@@ -13,7 +13,7 @@ from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import Project
 from batchapp.services.tables import requests_from_table
-from tests.make import make_project, make_user
+from tests.make import make_project, writer_in
 from tests.views.sample_tables import workbook
 
 
@@ -184,7 +184,7 @@ class TestWithTemplates:
 
     def save(self, prompt_settings: PromptSettings = RECIPE, slug: str = "support") -> None:
         project = Project.objects.filter(slug=slug).first() or make_project(slug=slug)
-        requests_from_table.save_template(project, make_user(), "Sayings", prompt_settings)
+        requests_from_table.save_template(project, writer_in(project), "Sayings", prompt_settings)
 
     def test_its_newest_version_says_what_the_options_do_not(self, tmp_path: Path) -> None:
         self.save(PromptSettings(model="old", prompt="Old {text}"))

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from batchapp.access import OPERATOR
 from batchapp.models import Connection, Price
 from batchapp.services.prices.price_table import load_doubleword_list
 from tests.make import MODEL, make_connection, make_price
@@ -35,7 +36,7 @@ def test_loading_the_list_again_leaves_edits_alone() -> None:
     doubleword.prices.filter(window="24h").update(input_usd=7)
     doubleword.prices.filter(window="1h").delete()
 
-    load_doubleword_list(doubleword)
+    load_doubleword_list(doubleword, OPERATOR)
 
     assert doubleword.prices.count() == 33
     assert set(doubleword.prices.filter(window="24h").values_list("input_usd", flat=True)) == {7}

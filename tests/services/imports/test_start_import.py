@@ -14,6 +14,7 @@ from django import db
 from django.utils import timezone
 
 from batchapp import tasks
+from batchapp.access import OPERATOR, NotAllowed
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, BatchImport, Project, ProviderBatch, ProviderKey, Upload, User
@@ -181,7 +182,7 @@ def test_prices_are_those_of_the_time_when_the_batch_was_created(
 ) -> None:
     remote = provider.run(request_file(2))
     row = project.connection.prices.get(window="24h")
-    price_table.correct(row, UnitPrice(Decimal(70), Decimal(70)))
+    price_table.correct(row, OPERATOR, UnitPrice(Decimal(70), Decimal(70)))
 
     batch = batch_of(run_import(begin(remote)))
 
@@ -270,7 +271,7 @@ def test_a_batch_that_the_portal_sent_itself_is_here_already(
 
     begun = start_import.request_imports(project, user, key, [remote])
     with provider.client() as provider_api:
-        offered = start_import.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(project, user, key, provider_api)
 
     assert begun.ids_in_portal == [remote]
     assert (offered.rows, offered.left_out) == ([], 1)
@@ -287,7 +288,7 @@ def test_a_batch_whose_confirmation_is_still_searched_for_is_not_imported(
     )
     remote = provider.run(request_file(3), metadata={TOKEN_KEY: provider_batch.token})
     with provider.client() as provider_api:
-        offered = start_import.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(project, user, key, provider_api)
 
     (batch_import,) = start_import.request_imports(project, user, key, [remote]).batch_imports
     step(batch_import)
@@ -313,11 +314,10 @@ def test_through_another_connection_to_the_same_provider_it_is_here_already(
     BatchImport.objects.filter(remote_id=followed).delete()
     key = make_key(elsewhere)
 
-    begun = start_import.request_imports(
-        elsewhere, elsewhere.members.get(), key, [on_its_way, followed]
-    )
+    colleague = elsewhere.members.get()
+    begun = start_import.request_imports(elsewhere, colleague, key, [on_its_way, followed])
     with provider.client() as provider_api:
-        offered = start_import.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(elsewhere, colleague, key, provider_api)
 
     assert (begun.batch_imports, begun.ids_in_portal) == ([], [on_its_way, followed])
     assert (offered.rows, offered.left_out) == ([], 2)
@@ -398,14 +398,18 @@ def test_a_second_imported_batch_is_not_cancelled_when_the_first_is_retried_in_p
 
 
 def test_candidates_name_their_files_and_come_page_by_page(
-    provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+    provider: Provider,
+    project: Project,
+    user: User,
+    key: ProviderKey,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(start_import, "PAGE_SIZE", 2)
     remotes = [provider.run(request_file(1), name=f"{n}.jsonl") for n in range(3)]
 
     with provider.client() as provider_api:
-        first = start_import.list_candidates(key, provider_api)
-        second = start_import.list_candidates(key, provider_api, first.after)
+        first = start_import.list_candidates(project, user, key, provider_api)
+        second = start_import.list_candidates(project, user, key, provider_api, first.after)
 
     assert [each.file_name for each in first.rows] == ["2.jsonl", "1.jsonl"]
     assert [each.remote.id for each in second.rows] == [remotes[0]]
@@ -413,14 +417,14 @@ def test_candidates_name_their_files_and_come_page_by_page(
 
 
 def test_candidates_are_listed_although_the_files_cannot_be(
-    provider: Provider, key: ProviderKey
+    provider: Provider, project: Project, user: User, key: ProviderKey
 ) -> None:
     remote = provider.run(request_file(1))
     broken = httpx.Response(500)
     provider.before = lambda call, request: broken if call == "GET /v1/files" else None
 
     with provider.client() as provider_api:
-        offered = start_import.list_candidates(key, provider_api)
+        offered = start_import.list_candidates(project, user, key, provider_api)
 
     assert [(each.remote.id, each.file_name) for each in offered.rows] == [(remote, "")]
 
@@ -430,7 +434,7 @@ def test_a_key_that_is_not_for_this_person_and_project_is_refused(
 ) -> None:
     foreign = make_key(make_user(), project.connection)
 
-    with pytest.raises(start_import.Refused):
+    with pytest.raises(NotAllowed):
         start_import.request_imports(project, user, foreign, [str(uuid.uuid4())])
 
     assert not BatchImport.objects.exists()
@@ -614,12 +618,12 @@ def test_a_file_that_was_deleted_here_meanwhile_is_reported_and_fetched_again(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:
     batch_import = step(begin(provider.run(request_file(2))))
-    upload_intake.remove(Upload.objects.get())
+    upload_intake.remove(Upload.objects.get(), batch_import.requested_by)
 
     step(batch_import)
     assert (batch_import.status, batch_import.batch) == (BatchImport.Status.FAILED, None)
     assert "was deleted here" in batch_import.trouble
-    start_import.retry_import(batch_import)
+    start_import.retry_import(batch_import, batch_import.requested_by)
 
     assert batch_of(run_import(batch_import)).requests == 2
 
@@ -636,7 +640,7 @@ def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
         "The disk broke.",
     )
 
-    start_import.retry_import(batch_import)
+    start_import.retry_import(batch_import, batch_import.requested_by)
 
     assert batch_of(run_import(batch_import)).upload == Upload.objects.get()
 
@@ -644,9 +648,9 @@ def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
 def test_only_what_failed_can_be_dismissed(begin: Callable[[str], BatchImport]) -> None:
     batch_import = begin(str(uuid.uuid4()))
 
-    assert not start_import.dismiss(batch_import)
+    assert not start_import.dismiss(batch_import, batch_import.requested_by)
     start_import.fail_import(batch_import, "No.")
-    assert start_import.dismiss(batch_import)
+    assert start_import.dismiss(batch_import, batch_import.requested_by)
     assert not BatchImport.objects.exists()
 
 

@@ -30,7 +30,7 @@ Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
 
 def output(batch: Batch) -> bytes:
-    return b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT))
+    return b"".join(browse.download(batch, batch.created_by, ResultChunk.Kind.OUTPUT))
 
 
 def test_every_request_is_accounted_for_and_paid_at_the_frozen_price(

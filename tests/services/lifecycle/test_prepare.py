@@ -123,7 +123,8 @@ def test_results_have_the_line_and_bytes_in_the_whole_file(
     assert [row.line for row in rows] == [1, 2, 3, 4, 5]
     assert [row.provider_batch.number for row in rows] == [1, 1, 2, 2, 3]
     for row in rows:
-        assert json.loads(browse.read_texts(row).request)["custom_id"] == row.custom_id
+        texts = browse.read_texts(row, row.batch.created_by)
+        assert json.loads(texts.request)["custom_id"] == row.custom_id
 
 
 def test_a_split_batch_ends_with_every_request_accounted_for(

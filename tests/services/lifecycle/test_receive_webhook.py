@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
+from batchapp.access import OPERATOR
 from batchapp.models import Batch, ProviderBatch
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import prepare
@@ -122,7 +123,7 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
             json={"url": address},
             headers={"Authorization": f"Bearer pk-{name}"},
         )
-        provider_keys.set_webhook_secret(key, made.json()["secret"])
+        provider_keys.set_webhook_secret(key, OPERATOR, made.json()["secret"])
         upload = make_upload(project, content=request_file(model=MODEL))
         provider_batch = ProviderBatch.objects.get(
             batch=make_batch(project, upload=upload, key=key)

@@ -11,6 +11,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
+from batchapp.access import OPERATOR
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import (
     Batch,
@@ -77,7 +78,9 @@ def test_what_failed_runs_again_in_place_and_is_counted_and_paid_once(
     assert batch.status == Batch.Status.COMPLETED
     assert (batch.succeeded, batch.failed, batch.cancelled) == (2, 1, 0)
     assert (batch.input_tokens, batch.actual_cost_usd) == (200, Decimal("0.0004"))
-    stored = {kind: b"".join(browse.download(batch, kind)) for kind in ResultChunk.Kind}
+    stored = {
+        kind: b"".join(browse.download(batch, batch.created_by, kind)) for kind in ResultChunk.Kind
+    }
     assert stored[ResultChunk.Kind.OUTPUT].splitlines() == [answer_line(1), answer_line(3)]
     assert stored[ResultChunk.Kind.ERROR].splitlines() == [error_line(2, "Still broken.")]
     assert len(stored[ResultChunk.Kind.PAST].splitlines()) == 2, "a harvested line is never lost"
@@ -93,7 +96,11 @@ def test_a_batch_retried_in_place_is_reported_and_learnt_from_once(
     batch = run_steps(provider_batch)
 
     today = timezone.localdate()
-    scope = cost_report.Scope(first=today - timedelta(days=1), last=today + timedelta(days=1))
+    scope = cost_report.Scope(
+        first=today - timedelta(days=1),
+        last=today + timedelta(days=1),
+        viewer=batch.created_by,
+    )
 
     assert scope.model_costs().count() == 1
     assert ModelCost.objects.exclude(measured_at=None).count() == 1
@@ -150,7 +157,7 @@ def test_a_batch_that_cannot_be_retried_in_place_is_not(
     elif hindrance == "never there":
         set_state(ended.batch, remote_id="")
     elif hindrance == "key removed":
-        provider_keys.remove(ended.batch.key)
+        provider_keys.remove(ended.batch.key, OPERATOR)
     else:
         ended.results.update(outcome=Outcome.TRUNCATED)
 
@@ -187,7 +194,8 @@ def test_a_provider_that_has_nothing_to_run_again_ends_it_as_it_was(
     batch = run_steps(provider_batch)
 
     assert (batch.succeeded, batch.failed) == (1, 2)
-    assert b"".join(browse.download(batch, ResultChunk.Kind.ERROR)).count(b"\n") == 2
+    errors = b"".join(browse.download(batch, batch.created_by, ResultChunk.Kind.ERROR))
+    assert errors.count(b"\n") == 2
 
 
 def test_a_provider_that_refuses_the_key_waits_for_a_person(

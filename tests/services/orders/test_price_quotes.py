@@ -256,7 +256,9 @@ def test_estimates_are_compared_by_project_and_model_in_money(
     ModelCost.objects.filter(estimated_low_usd__lt=Decimal("0.1")).update(
         estimated_cost_usd=Decimal("0.60"), cost_usd=Decimal("0.50")
     )
-    model_costs = estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
+    model_costs = estimate_accuracy.comparable_model_costs(
+        make_user(is_staff=True), timezone.now() - timedelta(days=1)
+    )
 
     (line,) = estimate_accuracy.by_project_and_model(model_costs)
 
@@ -277,7 +279,9 @@ def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
     )
 
     (line,) = estimate_accuracy.by_project_and_model(
-        estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
+        estimate_accuracy.comparable_model_costs(
+            make_user(is_staff=True), timezone.now() - timedelta(days=1)
+        )
     )
 
     assert (line.estimated_usd, line.missed_usd) == (Decimal("0.40"), Decimal("0.10"))
@@ -291,7 +295,9 @@ def test_an_estimate_of_any_size_is_shared_out(project: Project) -> None:
     ModelCost.objects.update(estimated_cost_usd=most, cost_usd=most)
 
     (line,) = estimate_accuracy.by_project_and_model(
-        estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
+        estimate_accuracy.comparable_model_costs(
+            make_user(is_staff=True), timezone.now() - timedelta(days=1)
+        )
     )
 
     assert line.estimated_usd == most / 2
@@ -302,14 +308,16 @@ def test_what_has_no_answer_or_was_not_paid_for_is_not_compared(project: Project
     finish(make_batch(make_project(connection=make_connection(is_sandbox=True))))
 
     assert not estimate_accuracy.comparable_model_costs(
-        timezone.now() - timedelta(days=1)
+        make_user(is_staff=True), timezone.now() - timedelta(days=1)
     ).exists()
 
 
 def test_every_one_of_the_last_twelve_months_has_a_line(project: Project) -> None:
     finish(make_batch(project))
     today = timezone.localdate()
-    model_costs = estimate_accuracy.comparable_model_costs(timezone.now() - timedelta(days=1))
+    model_costs = estimate_accuracy.comparable_model_costs(
+        make_user(is_staff=True), timezone.now() - timedelta(days=1)
+    )
 
     months = estimate_accuracy.by_month(model_costs, today)
 

@@ -51,7 +51,7 @@ def check_all(upload: Upload, provider: Provider, window: str = "24h") -> list[C
     windows = [*connection.windows, REALTIME, window]
     quotes = price_quotes.quote(report, connection, windows, timezone.now())
     with provider.client() as provider_api:
-        return readiness.check_readiness(upload, provider_api, quotes, window)
+        return readiness.check_readiness(upload, upload.uploaded_by, provider_api, quotes, window)
 
 
 def levels(lines: list[Check]) -> list[Level]:
@@ -147,7 +147,7 @@ def test_the_balance_is_held_against_the_estimate(
     )
 
     with provider_of(balance=balance(amount)).client() as provider_api:
-        lines = readiness.check_readiness(upload, provider_api, quotes, "24h")
+        lines = readiness.check_readiness(upload, upload.uploaded_by, provider_api, quotes, "24h")
 
     assert [line.level for line in lines if text in line.text] == [level]
 
@@ -169,7 +169,9 @@ def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: U
     batches, management = provider_of(balance=balance(100)), provider_of(balance=balance(-1))
 
     with batches.client() as provider_api, management.client() as platform:
-        lines = readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
+        lines = readiness.check_readiness(
+            upload, upload.uploaded_by, provider_api, quotes, "24h", platform=platform
+        )
 
     assert "The account behind the platform key has -$1.00: requests would fail." in texts(lines)
     assert (batches.calls, management.calls) == ([MODELS], [BALANCE, TARIFFS])
@@ -200,7 +202,9 @@ def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
     answer = httpx.Response(200, json={"data": [listed], "total_count": 1})
 
     with provider_of().client() as provider_api, provider_of(tariffs=answer).client() as platform:
-        lines = readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
+        lines = readiness.check_readiness(
+            upload, upload.uploaded_by, provider_api, quotes, "24h", platform=platform
+        )
 
     assert [line.level for line in lines if text in line.text] == [level]
 
@@ -215,7 +219,9 @@ def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -
     silent = provider_of(models=httpx.Response(502))
 
     with silent.client() as provider_api, management.client() as platform:
-        readiness.check_readiness(upload, provider_api, quotes, "24h", platform=platform)
+        readiness.check_readiness(
+            upload, upload.uploaded_by, provider_api, quotes, "24h", platform=platform
+        )
 
     assert management.calls == []
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from batchapp.access import OPERATOR
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import Connection, Price
 from batchapp.services.prices import price_calendar, price_table
@@ -48,7 +49,7 @@ def test_a_price_without_end_has_nothing_to_tell(price: Price) -> None:
 
 
 def test_a_correction_follows_at_once(price: Price) -> None:
-    later = price_table.correct(price, FIVE, since=timezone.now() + DAY)
+    later = price_table.correct(price, OPERATOR, FIVE, since=timezone.now() + DAY)
 
     succession = succession_of(price)
 
@@ -57,7 +58,7 @@ def test_a_correction_follows_at_once(price: Price) -> None:
 
 
 def test_a_gap_until_the_next_price_is_seen(price: Price) -> None:
-    price_table.end(price, timezone.now() + DAY)
+    price_table.end(price, OPERATOR, timezone.now() + DAY)
     later = duplicate(price, 2 * DAY)
 
     succession = succession_of(price)
@@ -67,7 +68,7 @@ def test_a_gap_until_the_next_price_is_seen(price: Price) -> None:
 
 
 def test_an_end_that_nothing_follows_is_seen(price: Price) -> None:
-    price_table.end(price, timezone.now() + DAY)
+    price_table.end(price, OPERATOR, timezone.now() + DAY)
 
     succession = succession_of(price)
 

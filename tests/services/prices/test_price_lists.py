@@ -10,6 +10,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
+from batchapp.access import OPERATOR
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices import price_lists, price_table
 from batchapp.services.prices.price_lists import NotImported
@@ -28,7 +29,7 @@ def connection(db: None) -> Connection:
 def write(connection: Connection, text: str, **options) -> price_lists.Difference:
     at = options.get("since") or timezone.now()
     fingerprint = price_lists.compare(connection, text, at).fingerprint
-    return price_lists.apply(connection, text, fingerprint=fingerprint, **options)
+    return price_lists.apply(connection, OPERATOR, text, fingerprint=fingerprint, **options)
 
 
 def exported(connection: Connection) -> str:
@@ -119,8 +120,10 @@ def test_announced_prices_still_take_over(connection: Connection) -> None:
 def test_what_is_exported_is_imported_without_a_change(connection: Connection) -> None:
     for name in ("@cf/meta", "'=cmd", "-1", "=1+1", "a,b;c", 'say "x"', "Qwen/*", "模型"):
         make_price(connection, "24h", Decimal("0.000001"), Decimal(0), model=name)
-    price_table.end(connection.prices.get(model=MODEL, window="1h"))
-    price_table.end(connection.prices.get(model=MODEL, window=REALTIME), timezone.now() + DAY)
+    price_table.end(connection.prices.get(model=MODEL, window="1h"), OPERATOR)
+    price_table.end(
+        connection.prices.get(model=MODEL, window=REALTIME), OPERATOR, timezone.now() + DAY
+    )
     text = exported(connection)
 
     difference = price_lists.compare(connection, text, timezone.now())
@@ -154,7 +157,7 @@ def test_one_bad_line_keeps_all_from_being_written(
     difference = price_lists.compare(connection, LIST + line, timezone.now())
 
     with pytest.raises(NotImported, match="Some lines are bad"):
-        price_lists.apply(connection, LIST + line, fingerprint=difference.fingerprint)
+        price_lists.apply(connection, OPERATOR, LIST + line, fingerprint=difference.fingerprint)
 
     assert reason in " ".join(bad.reason for bad in difference.bad)
     assert difference.bad[-1].number == 5
@@ -163,11 +166,11 @@ def test_one_bad_line_keeps_all_from_being_written(
 
 def test_a_table_that_changed_meanwhile_is_not_written_to(connection: Connection) -> None:
     fingerprint = price_lists.compare(connection, LIST, timezone.now()).fingerprint
-    price_table.end(connection.prices.get(window=REALTIME), timezone.now() + DAY)
+    price_table.end(connection.prices.get(window=REALTIME), OPERATOR, timezone.now() + DAY)
     before = state(connection)
 
     with pytest.raises(NotImported, match="Compare again"):
-        price_lists.apply(connection, LIST, fingerprint=fingerprint)
+        price_lists.apply(connection, OPERATOR, LIST, fingerprint=fingerprint)
 
     assert state(connection) == before
 
@@ -186,7 +189,7 @@ def test_a_long_list_takes_few_queries(
     fingerprint = price_lists.compare(connection, dearer, timezone.now()).fingerprint
 
     with django_assert_max_num_queries(30):  # SQLite takes some hundred values at once
-        price_lists.apply(connection, dearer, fingerprint=fingerprint)
+        price_lists.apply(connection, OPERATOR, dearer, fingerprint=fingerprint)
 
     assert Price.objects.filter(connection=connection, effective_to=None).count() == 2003
 
@@ -201,7 +204,9 @@ def test_of_two_imports_at_once_one_is_refused_with_a_sentence() -> None:
         try:
             start.wait()
             text = LIST.replace(",5,6,", f",{usd},{usd},")
-            done.append((usd, price_lists.apply(connection, text, fingerprint=fingerprint)))
+            done.append(
+                (usd, price_lists.apply(connection, OPERATOR, text, fingerprint=fingerprint))
+            )
         except NotImported as exc:
             refused.append(str(exc))
         finally:

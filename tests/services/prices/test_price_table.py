@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from batchapp.access import OPERATOR
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices import price_table
@@ -39,7 +40,7 @@ def new(connection: Connection, model: str = "Qwen/New", usd: int = 3) -> Price:
 def test_correcting_ends_the_row_and_begins_another(connection: Connection) -> None:
     old = row(connection)
 
-    corrected = price_table.correct(old, FIVE, source="a letter")
+    corrected = price_table.correct(old, OPERATOR, FIVE, source="a letter")
 
     old.refresh_from_db()
     assert (old.input_usd, old.effective_to) == (1, corrected.effective_from)
@@ -50,32 +51,32 @@ def test_correcting_ends_the_row_and_begins_another(connection: Connection) -> N
 def test_a_batch_keeps_the_price_it_was_ordered_at(connection: Connection) -> None:
     batch = make_batch(make_project(connection=connection))
 
-    price_table.correct(row(connection), FIVE)
+    price_table.correct(row(connection), OPERATOR, FIVE)
 
     assert batch.model_costs.get().input_price == 1
     assert make_batch(batch.project).model_costs.get().input_price == 5
 
 
 def test_a_correction_for_later_holds_from_then_on(connection: Connection) -> None:
-    price_table.correct(row(connection), FIVE, since=timezone.now() + DAY)
+    price_table.correct(row(connection), OPERATOR, FIVE, since=timezone.now() + DAY)
 
     assert input_usd(connection, timedelta()) == 1
     assert input_usd(connection, 2 * DAY) == 5
 
 
 def test_an_announced_price_still_takes_over_from_a_correction(connection: Connection) -> None:
-    price_table.correct(row(connection), FIVE, since=timezone.now() + 2 * DAY)
+    price_table.correct(row(connection), OPERATOR, FIVE, since=timezone.now() + 2 * DAY)
     first = connection.prices.get(window="24h", input_usd=1)
 
-    price_table.correct(first, UnitPrice(input=Decimal(7), output=Decimal(7)))
+    price_table.correct(first, OPERATOR, UnitPrice(input=Decimal(7), output=Decimal(7)))
 
     assert [input_usd(connection, at) for at in (DAY, 3 * DAY)] == [7, 5]
 
 
 def test_an_announced_price_is_corrected_in_its_place(connection: Connection) -> None:
-    later = price_table.correct(row(connection), FIVE, since=timezone.now() + DAY)
+    later = price_table.correct(row(connection), OPERATOR, FIVE, since=timezone.now() + DAY)
 
-    again = price_table.correct(later, UnitPrice(input=Decimal(8), output=Decimal(8)))
+    again = price_table.correct(later, OPERATOR, UnitPrice(input=Decimal(8), output=Decimal(8)))
 
     assert (again.pk, again.effective_from) == (later.pk, later.effective_from)
     assert connection.prices.filter(window="24h").count() == 2
@@ -85,9 +86,9 @@ def test_nothing_is_changed_in_the_past(connection: Connection) -> None:
     yesterday = timezone.now() - DAY
 
     for change in (
-        lambda: price_table.correct(row(connection), FIVE, since=yesterday),
-        lambda: price_table.end(row(connection), yesterday),
-        lambda: price_table.add(new(connection), yesterday),
+        lambda: price_table.correct(row(connection), OPERATOR, FIVE, since=yesterday),
+        lambda: price_table.end(row(connection), OPERATOR, yesterday),
+        lambda: price_table.add(new(connection), OPERATOR, yesterday),
     ):
         with pytest.raises(NotPossible, match="Past prices cannot be changed"):
             change()
@@ -97,9 +98,9 @@ def test_nothing_is_changed_in_the_past(connection: Connection) -> None:
 
 
 def test_a_price_is_added_until_the_next_announced_one(connection: Connection) -> None:
-    later = price_table.add(new(connection), timezone.now() + DAY)
+    later = price_table.add(new(connection), OPERATOR, timezone.now() + DAY)
 
-    now = price_table.add(new(connection, usd=2))
+    now = price_table.add(new(connection, usd=2), OPERATOR)
 
     assert now.effective_to == later.effective_from
     assert [input_usd(connection, at, "Qwen/New") for at in (timedelta(), 2 * DAY)] == [2, 3]
@@ -107,41 +108,41 @@ def test_a_price_is_added_until_the_next_announced_one(connection: Connection) -
 
 def test_a_second_price_at_once_is_refused(connection: Connection) -> None:
     with pytest.raises(NotPossible, match="End it first"):
-        price_table.add(new(connection, MODEL))
+        price_table.add(new(connection, MODEL), OPERATOR)
 
 
 def test_a_pattern_that_ties_with_another_is_refused(connection: Connection) -> None:
-    price_table.add(new(connection, "Qwen/*"))
+    price_table.add(new(connection, "Qwen/*"), OPERATOR)
 
     with pytest.raises(NotPossible, match="could both mean the same model"):
-        price_table.add(new(connection, "*/Qwen"))
+        price_table.add(new(connection, "*/Qwen"), OPERATOR)
 
 
 def test_a_price_that_ended_leaves_none(connection: Connection) -> None:
-    price_table.end(row(connection), timezone.now() + DAY)
+    price_table.end(row(connection), OPERATOR, timezone.now() + DAY)
 
     assert (input_usd(connection, timedelta()), input_usd(connection, 2 * DAY)) == (1, None)
 
 
 def test_an_ended_price_is_neither_corrected_nor_ended_again(connection: Connection) -> None:
-    ended = price_table.end(row(connection))
+    ended = price_table.end(row(connection), OPERATOR)
 
     for change in (price_table.correct, price_table.end):
         with pytest.raises(NotPossible, match="over by then"):
-            change(ended, *([FIVE] if change is price_table.correct else []))
+            change(ended, OPERATOR, *([FIVE] if change is price_table.correct else []))
 
 
 def test_only_a_price_that_never_held_is_withdrawn(connection: Connection) -> None:
     with pytest.raises(NotPossible, match="stays on record"):
-        price_table.withdraw(row(connection))
+        price_table.withdraw(row(connection), OPERATOR)
 
     assert connection.prices.count() == 3
 
 
 def test_withdrawing_lets_the_price_before_go_on(connection: Connection) -> None:
-    later = price_table.correct(row(connection), FIVE, since=timezone.now() + DAY)
+    later = price_table.correct(row(connection), OPERATOR, FIVE, since=timezone.now() + DAY)
 
-    price_table.withdraw(later)
+    price_table.withdraw(later, OPERATOR)
 
     assert row(connection).effective_to is None
     assert input_usd(connection, 2 * DAY) == 1
@@ -149,10 +150,10 @@ def test_withdrawing_lets_the_price_before_go_on(connection: Connection) -> None
 
 def test_a_row_that_changed_since_it_was_looked_at_is_left_alone(connection: Connection) -> None:
     looked_at = row(connection)
-    price_table.end(row(connection), timezone.now() + DAY)
+    price_table.end(row(connection), OPERATOR, timezone.now() + DAY)
 
     with pytest.raises(NotPossible, match="Somebody changed this price"):
-        price_table.correct(looked_at, FIVE)
+        price_table.correct(looked_at, OPERATOR, FIVE)
 
 
 def test_batches_are_counted_by_the_price_they_froze(connection: Connection) -> None:
@@ -160,7 +161,7 @@ def test_batches_are_counted_by_the_price_they_froze(connection: Connection) -> 
     make_batch(project)
     make_batch(project, window="1h")
     old = row(connection)
-    price_table.correct(old, FIVE)
+    price_table.correct(old, OPERATOR, FIVE)
     old.refresh_from_db()
     make_batch(project)
 

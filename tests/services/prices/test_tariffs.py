@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from batchapp.access import OPERATOR
 from batchapp.models import REALTIME
 from batchapp.providers.client import connect
 from batchapp.providers.tariffs import management_url
@@ -26,7 +27,7 @@ def test_tariffs_of_the_windows_on_offer_are_compared_and_written(tmp_path) -> N
         text = tariffs.fetch(connection, provider, now)
 
     difference = price_lists.compare(connection, text, timezone.now())
-    price_lists.apply(connection, text, fingerprint=difference.fingerprint)
+    price_lists.apply(connection, OPERATOR, text, fingerprint=difference.fingerprint)
 
     assert difference.bad == []
     assert {line.window for line in difference.new} == {"24h", REALTIME}

@@ -92,7 +92,9 @@ def merged(batch: Batch) -> dict[str, str]:
 
 
 def lines_of(batch: Batch) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in b"".join(merge.download(batch)).splitlines()]
+    return [
+        json.loads(line) for line in b"".join(merge.download(batch, batch.created_by)).splitlines()
+    ]
 
 
 def test_requests_without_credits_are_retried(parent: Batch) -> None:

@@ -258,7 +258,7 @@ def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
 def test_an_original_that_is_deleted_first_is_said(browser: Client, faulty: Upload) -> None:
     browser.post(address(faulty), ask("drop_bad_rows"))
     fresh = version_of(faulty)
-    upload_intake.remove(faulty)
+    upload_intake.remove(faulty, faulty.uploaded_by)
 
     work(fresh)
 
@@ -269,7 +269,7 @@ def test_an_original_that_is_deleted_first_is_said(browser: Client, faulty: Uplo
 def test_a_version_outlives_its_original(browser: Client, faulty: Upload) -> None:
     browser.post(address(faulty), ask("drop_bad_rows"))
     fresh = work(version_of(faulty))
-    upload_intake.remove(faulty)
+    upload_intake.remove(faulty, faulty.uploaded_by)
 
     page = page_of(browser, fresh.get_absolute_url())
 
@@ -288,7 +288,7 @@ def test_a_version_without_bytes_is_neither_downloaded_nor_a_twin_and_can_be_del
 
     assert response["Location"] == fresh.get_absolute_url()
     assert upload_intake.find_earlier_copy(fresh) is None
-    assert upload_intake.remove(fresh)
+    assert upload_intake.remove(fresh, fresh.uploaded_by)
 
 
 def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(

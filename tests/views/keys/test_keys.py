@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from batchapp.access import OPERATOR
 from batchapp.models import Project, ProviderBatch, ProviderKey, User
 from batchapp.services.providers import provider_keys
 from tests.html import Page
@@ -283,7 +284,7 @@ def test_a_replaced_key_starts_anew(browser: Client, user: User, provider: Provi
 
 def test_what_was_said_of_an_old_secret_is_not_kept_of_the_new(user: User) -> None:
     old = make_key(user)
-    provider_keys.replace(ProviderKey.objects.get(), SECRET)
+    provider_keys.replace(ProviderKey.objects.get(), OPERATOR, SECRET)
 
     provider_keys.record_trouble(old, "It was refused.", is_refused=True)
 

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
+from batchapp.access import OPERATOR
 from batchapp.models import Project, ProviderBatch, ProviderKey, User, WebhookDelivery
 from batchapp.services.lifecycle import receive_webhook
 from batchapp.services.providers import provider_keys
@@ -27,7 +28,7 @@ from tests.make import (
     make_user,
     set_state,
 )
-from tests.webhooks import SECRET, deliver, ended
+from tests.webhooks import SECRET, deliver, ended, post
 
 pytestmark = pytest.mark.django_db
 OTHER_SECRET = "whsec_" + base64.b64encode(b"the secret of quite another key").decode()
@@ -44,7 +45,7 @@ def provider_client() -> Client:
 def key(project: Project) -> ProviderKey:
     """A key that listens."""
     key = make_key(project)
-    provider_keys.set_webhook_secret(key, SECRET)
+    provider_keys.set_webhook_secret(key, OPERATOR, SECRET)
     return key
 
 
@@ -87,7 +88,7 @@ def test_a_batch_that_ended_is_looked_at_at_once(
     with django_capture_on_commit_callbacks(execute=True):
         status = deliver(provider_client, key, ended(provider_batch.remote_id, kind=kind))
 
-    assert status == 204
+    assert status == 202
     assert is_due(provider_batch)
     assert not is_due(other)
     assert woken == [str(provider_batch.pk)]
@@ -174,14 +175,14 @@ def test_a_huge_body_is_refused_unread(
 ) -> None:
     with django_assert_num_queries(0):
         assert deliver(provider_client, key, 65_537 * b" ") == 413
-    assert deliver(provider_client, key, 65_536 * b" ") == 204
+    assert deliver(provider_client, key, 65_536 * b" ") == 202
 
 
 def test_nobody_listens_at_an_unknown_key_or_one_without_a_secret_or_one_removed(
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
     unknown, silent = ProviderKey(pk=uuid.uuid4()), make_key(project)
-    provider_keys.remove(key)
+    provider_keys.remove(key, OPERATOR)
 
     for each in (unknown, silent, key):
         assert deliver(provider_client, each, ended("x")) == 404
@@ -212,7 +213,7 @@ def test_behind_a_proxy_that_speaks_https_it_is_taken_as_it_comes(
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-    assert deliver(provider_client, key, ended("x"), x_forwarded_proto="https") == 204
+    assert deliver(provider_client, key, ended("x"), x_forwarded_proto="https") == 202
 
 
 def test_a_message_that_comes_twice_acts_once(
@@ -221,7 +222,7 @@ def test_a_message_that_comes_twice_acts_once(
     deliver(provider_client, key, ended(provider_batch.remote_id), message_id="one")
     ProviderBatch.objects.filter(pk=provider_batch.pk).update(next_check_at=timezone.now() + HOUR)
 
-    assert deliver(provider_client, key, ended(provider_batch.remote_id), message_id="one") == 204
+    assert deliver(provider_client, key, ended(provider_batch.remote_id), message_id="one") == 202
 
     assert not is_due(provider_batch)
     assert key.deliveries.count() == 1
@@ -231,7 +232,7 @@ def test_two_keys_may_be_told_by_messages_of_the_same_id(
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
     other = make_key(project)
-    provider_keys.set_webhook_secret(other, OTHER_SECRET)
+    provider_keys.set_webhook_secret(other, OPERATOR, OTHER_SECRET)
 
     deliver(provider_client, key, ended("x"), message_id="one")
     deliver(provider_client, other, ended("x"), message_id="one", secret=OTHER_SECRET)
@@ -243,7 +244,7 @@ def test_messages_in_the_wrong_order_only_make_us_look(
     provider_client: Client, key: ProviderKey, provider_batch: ProviderBatch
 ) -> None:
     for kind in ("batch.completed", "batch.created", "batch.failed"):
-        assert deliver(provider_client, key, ended(provider_batch.remote_id, kind=kind)) == 204
+        assert deliver(provider_client, key, ended(provider_batch.remote_id, kind=kind)) == 202
 
     assert is_due(provider_batch)
     provider_batch.refresh_from_db()
@@ -260,17 +261,34 @@ def test_the_same_id_at_another_connection_is_another_batch(
     deliver(provider_client, key, ended(provider_batch.remote_id))
 
     assert not is_due(provider_batch)
-    assert effects(key) == ["not a batch of this portal"]
+    assert effects(key) == ["not a batch of this key"]
 
 
-def test_a_batch_on_another_key_of_the_same_account_is_looked_at(
+def test_of_a_batch_on_another_key_a_webhook_does_and_tells_nothing(
     provider_client: Client, project: Project, key: ProviderKey
 ) -> None:
-    provider_batch = running(project, make_key(project))
+    other_team = make_project(connection=project.connection)
+    on_other_keys = [
+        running(project, make_key(project)),
+        running(other_team, make_key(other_team)),
+        finish(make_batch(other_team)).provider_batches.get(),
+    ]
+    before = list(ProviderBatch.objects.order_by("pk").values())
 
-    deliver(provider_client, key, ended(provider_batch.remote_id))
+    answers = {
+        (response.status_code, response.content, response.headers["Content-Type"])
+        for event in (
+            *(ended(row.remote_id, completed=1) for row in on_other_keys),
+            ended(str(uuid.uuid4())),
+            {"type": "batch.completed", "data": []},
+            b"nonsense",
+        )
+        for response in [post(provider_client, key, event)]
+    }
 
-    assert is_due(provider_batch)
+    assert [status for status, *_ in answers] == [202]
+    assert list(ProviderBatch.objects.order_by("pk").values()) == before
+    assert effects(key) == [*5 * ["not a batch of this key"], "not understood"]
 
 
 @pytest.mark.parametrize(
@@ -281,12 +299,12 @@ def test_a_batch_on_another_key_of_the_same_account_is_looked_at(
         ({"type": "half a \ud83d"}, "half a ?", "ignored"),
         ([], "", "not understood"),
         ({"type": 7}, "", "not understood"),
-        ({"type": "batch.completed"}, "batch.completed", "not a batch of this portal"),
-        ({"type": "batch.failed", "data": 1}, "batch.failed", "not a batch of this portal"),
+        ({"type": "batch.completed"}, "batch.completed", "not a batch of this key"),
+        ({"type": "batch.failed", "data": 1}, "batch.failed", "not a batch of this key"),
         (
             {"type": "batch.failed", "data": {"batch_id": "\0", "request_counts": 1}},
             "batch.failed",
-            "not a batch of this portal",
+            "not a batch of this key",
         ),
         ({"type": "user.created", "data": {}}, "user.created", "ignored"),
         ({"type": 150 * "x"}, 100 * "x", "ignored"),
@@ -295,7 +313,7 @@ def test_a_batch_on_another_key_of_the_same_account_is_looked_at(
 def test_what_is_signed_but_says_nothing_to_us_is_kept_and_does_nothing(
     provider_client: Client, key: ProviderKey, event: object, kind: str, effect: str
 ) -> None:
-    assert deliver(provider_client, key, event) == 204
+    assert deliver(provider_client, key, event) == 202
 
     delivery = key.deliveries.get()
     assert (delivery.kind, delivery.effect) == (kind, effect)
@@ -383,19 +401,19 @@ def test_a_key_is_made_to_listen_and_the_secret_is_never_shown(
     assert "Replace the secret" in shown
     assert SECRET not in shown
     assert key.webhook_ciphertext not in shown
-    assert deliver(provider_client, key, ended("x")) == 204
+    assert deliver(provider_client, key, ended("x")) == 202
 
 
 def test_a_new_secret_ends_the_old_one_and_none_ends_all(
     browser: Client, provider_client: Client, user: User
 ) -> None:
     key = make_key(user)
-    provider_keys.set_webhook_secret(key, SECRET)
+    provider_keys.set_webhook_secret(key, OPERATOR, SECRET)
     url = f"/keys/{key.pk}/webhook/"
 
     browser.post(url, {"secret": OTHER_SECRET})
     assert deliver(provider_client, key, ended("x")) == 401
-    assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 204
+    assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 202
 
     browser.post(url, {"action": "remove"})
     assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 404
@@ -425,7 +443,7 @@ def test_a_secret_without_its_padding_is_the_same(
 
     browser.post(f"/keys/{key.pk}/webhook/", {"secret": OTHER_SECRET.rstrip("=")})
 
-    assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 204
+    assert deliver(provider_client, key, ended("x"), secret=OTHER_SECRET) == 202
 
 
 def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
@@ -435,7 +453,7 @@ def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
     foreign.connection = mine.connection
     foreign.save()
     key = make_key(mine)
-    provider_keys.set_webhook_secret(key, SECRET)
+    provider_keys.set_webhook_secret(key, OPERATOR, SECRET)
     own, secret = running(mine, key), running(foreign, make_key(foreign))
     type(own.batch).objects.filter(pk=secret.batch_id).update(name="Their secret batch")
     for provider_batch in (own, secret):
@@ -473,9 +491,9 @@ def test_the_webhooks_of_a_project_are_its_admins_to_set(client: Client, project
 
 def test_a_removed_key_forgets_its_webhook_too(user: User) -> None:
     key = make_key(user)
-    provider_keys.set_webhook_secret(key, SECRET)
+    provider_keys.set_webhook_secret(key, OPERATOR, SECRET)
 
-    provider_keys.remove(key)
+    provider_keys.remove(key, OPERATOR)
 
     key.refresh_from_db()
     assert key.webhook_secret() == ""

@@ -309,7 +309,7 @@ def test_the_list_of_ids_holds_no_formula() -> None:
 def test_pressing_twice_makes_one_file(
     browser: Client, project: Project, table: SourceTable
 ) -> None:
-    requests_from_table.save_settings(table, RECIPE, None)
+    requests_from_table.save_settings(table, table.created_by, RECIPE, None)
 
     for _ in range(2):
         browser.post(f"/tables/{table.pk}/preview/")
@@ -324,7 +324,7 @@ def test_a_file_says_what_made_it(browser: Client, project: Project, user: User)
         model=MODEL, prompt="Say {text}", id_column="id", unsafe_ids="hash"
     )
     version = requests_from_table.save_template(project, user, "Sayings", prompt_settings)
-    requests_from_table.save_settings(table, prompt_settings, version)
+    requests_from_table.save_settings(table, user, prompt_settings, version)
 
     browser.post(f"/tables/{table.pk}/preview/")
 
@@ -343,7 +343,7 @@ def test_a_recipe_that_was_changed_is_not_called_the_template(
 ) -> None:
     version = requests_from_table.save_template(project, user, "Sayings", RECIPE)
     changed = PromptSettings(model=MODEL, prompt="Repeat {text}")
-    requests_from_table.save_settings(table, changed, version)
+    requests_from_table.save_settings(table, user, changed, version)
 
     browser.post(f"/tables/{table.pk}/preview/")
 
@@ -411,7 +411,7 @@ def test_a_deleted_template_leaves_the_files_it_made(
     browser: Client, project: Project, user: User, table: SourceTable
 ) -> None:
     version = requests_from_table.save_template(project, user, "Mine", RECIPE)
-    requests_from_table.save_settings(table, RECIPE, version)
+    requests_from_table.save_settings(table, user, RECIPE, version)
     browser.post(f"/tables/{table.pk}/preview/")
 
     browser.post(f"/prompt-templates/{version.template.pk}/delete/")
@@ -440,7 +440,7 @@ def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
 def test_a_table_is_deleted_on_demand_and_its_files_stay(
     browser: Client, project: Project, table: SourceTable
 ) -> None:
-    requests_from_table.save_settings(table, RECIPE, None)
+    requests_from_table.save_settings(table, table.created_by, RECIPE, None)
     browser.post(f"/tables/{table.pk}/preview/")
 
     assert "Keep the table" in page_of(browser, f"/tables/{table.pk}/delete/").text
@@ -464,7 +464,7 @@ def test_cells_cannot_become_markup(browser: Client, project: Project, user: Use
     nasty = "<script>alert(1)</script>"
     content = f'"{nasty}",text\n"{nasty}","</textarea>{nasty}"\n'
     table = make_table(project, user, content=content, name=f"{nasty}.csv")
-    requests_from_table.save_settings(table, RECIPE, None)
+    requests_from_table.save_settings(table, table.created_by, RECIPE, None)
 
     for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
         assert nasty not in page_of(browser, url).html
@@ -493,7 +493,7 @@ def test_the_pages_take_ten_queries_at_most(
     for number in range(5):
         version = requests_from_table.save_template(project, user, f"Template {number}", RECIPE)
         table = make_table(project, user)
-        requests_from_table.save_settings(table, RECIPE, version)
+        requests_from_table.save_settings(table, user, RECIPE, version)
 
     with django_assert_max_num_queries(10):
         response = browser.get(url.format(pk=table.pk))

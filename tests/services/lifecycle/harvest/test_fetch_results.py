@@ -37,7 +37,7 @@ ALL = [answer_line(n) for n in (1, 2, 3)]
 
 def stored(batch: Batch) -> list[bytes]:
     """All lines that are kept, sorted."""
-    files = [b"".join(browse.download(batch, kind)) for kind in ResultChunk.Kind]
+    files = [b"".join(browse.download(batch, batch.created_by, kind)) for kind in ResultChunk.Kind]
     return sorted(b"".join(files).splitlines())
 
 
@@ -68,7 +68,7 @@ def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
     assert batch.succeeded == 3
     assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99"), ("second", "row-1")]
     assert stored(batch) == sorted([*ALL, *odd])
-    assert b"".join(browse.download_unmatched(batch)) == b"\n".join([*odd, b""])
+    assert b"".join(browse.download_unmatched(batch, batch.created_by)) == b"\n".join([*odd, b""])
     assert batch.events.filter(text__startswith="3 unmatched lines").count() == 1
 
 
@@ -454,7 +454,7 @@ def test_a_line_that_names_no_request_is_unmatched(
 
     assert (batch.succeeded, batch.missing) == (2, 1)
     assert set_aside(batch) == [("unreadable", "")]
-    assert b"".join(browse.download_unmatched(batch)) == line + b"\n"
+    assert b"".join(browse.download_unmatched(batch, batch.created_by)) == line + b"\n"
 
 
 @pytest.mark.parametrize("custom_id", ["\0", "\ud800", "x" * 100_000, ""])

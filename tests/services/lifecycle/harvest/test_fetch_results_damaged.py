@@ -51,7 +51,7 @@ def run(url: str, *findings: str) -> Batch:
 
 
 def stored_lines(batch: Batch) -> list[bytes]:
-    return b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
+    return b"".join(browse.download(batch, batch.created_by, ResultChunk.Kind.OUTPUT)).splitlines()
 
 
 def reasons(batch: Batch) -> Counter[str]:
@@ -91,7 +91,7 @@ def test_spoilt_reads_cost_no_answer(url: str, findings: list[str]) -> None:
 def test_lines_of_strangers_are_set_aside_once(url: str) -> None:
     batch = run(url, "stranger=3")
 
-    aside = b"".join(browse.download_unmatched(batch)).splitlines()
+    aside = b"".join(browse.download_unmatched(batch, batch.created_by)).splitlines()
     strangers = UnmatchedLine.objects.filter(
         provider_batch__batch=batch, reason=UnmatchedLine.Reason.UNKNOWN
     )

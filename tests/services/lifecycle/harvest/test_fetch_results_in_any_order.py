@@ -139,7 +139,9 @@ def check(batch: Batch, provider_batch: ProviderBatch, sent: list[bytes]) -> Non
     )
     assert batch.succeeded + batch.failed + batch.cancelled + batch.missing == batch.requests
 
-    stored = b"".join(browse.download(batch, ResultChunk.Kind.OUTPUT)).splitlines()
+    stored = b"".join(
+        browse.download(batch, batch.created_by, ResultChunk.Kind.OUTPUT)
+    ).splitlines()
     assert len(stored) == len(set(stored))
     repeats = {
         (json.loads(line)["custom_id"], json.loads(line)["id"]) for line in stored if _is(line)
@@ -148,9 +150,10 @@ def check(batch: Batch, provider_batch: ProviderBatch, sent: list[bytes]) -> Non
         assert (json.loads(line)["custom_id"], json.loads(line)["id"]) in repeats
 
     for result in batch.results.exclude(result_chunk=None):
-        assert read_answer(browse.read_texts(result).answer.encode()).custom_id == result.custom_id
+        answer = browse.read_texts(result, batch.created_by).answer
+        assert read_answer(answer.encode()).custom_id == result.custom_id
     aside = list(UnmatchedLine.objects.filter(provider_batch=provider_batch))
-    lines = b"".join(browse.download_unmatched(batch)).splitlines()
+    lines = b"".join(browse.download_unmatched(batch, batch.created_by)).splitlines()
     assert len(aside) == len(lines) == len(set(lines))
     assert set(lines) <= set(stored)
 

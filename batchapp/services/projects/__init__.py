@@ -1,0 +1,1 @@
+"""Create and rename projects, and change who is in them."""
