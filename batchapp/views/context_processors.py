@@ -4,11 +4,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from batchapp.access import WRITERS
 from batchapp.models import Membership
 from batchapp.views.permissions import memberships_of
 
 MAX_PROJECTS = 12  # in the switcher; the list of projects has all
-WRITERS = {Membership.Role.ADMIN, Membership.Role.MEMBER}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

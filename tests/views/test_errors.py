@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from batchapp.access import NotAllowed, Right
 from batchapp.models import Project, User
-from batchapp.views import home
+from batchapp.views import errors, home
 from tests.make import VIEWER, finish, join, make_batch, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +31,25 @@ def test_a_viewer_who_tries_to_write_is_told_whom_to_ask(client: Client) -> None
 
     assert response.status_code == 403
     assert "Ask one of its admins to make you a member." in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "sentence"),
+    [(VIEWER, 403, "Ask one of its admins to make you a member."), ("", 404, "Page not found")],
+)
+def test_a_service_that_refuses_gets_the_same_pages(
+    rf: RequestFactory, role: str, status: int, sentence: str
+) -> None:
+    project, user = make_project(), make_user()
+    if role:
+        join(user, project, role)
+    request = rf.get("/")
+    request.user = user
+
+    response = errors.forbidden(request, NotAllowed(Right.WRITE, project))
+
+    assert response.status_code == status
+    assert sentence in response.content.decode()
 
 
 def test_a_form_without_its_token_gets_a_page(user: User) -> None:

@@ -24,9 +24,6 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def writable_by(self, user: AnyUser) -> Self:
         return self._with_role(user, Membership.Role.MEMBER, Membership.Role.ADMIN)
 
-    def managed_by(self, user: AnyUser) -> Self:
-        return self._with_role(user, Membership.Role.ADMIN)
-
     def _with_role(self, user: AnyUser, *roles: str) -> Self:
         memberships = Membership.objects.filter(user=user.pk, user__is_active=True, role__in=roles)
         return self.filter(pk__in=memberships.values("project"))

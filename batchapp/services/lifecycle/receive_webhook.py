@@ -118,8 +118,8 @@ def _apply_event(
 ) -> tuple[WebhookEffect, str]:
     """Make the running provider batches due; return the effect, and its text for people.
 
-    Batches that were sent with another key count as unknown: who holds the secret of one key learns
-    nothing about the batches of others.
+    Batches that were sent with another key count as unknown: whoever holds the secret of one key
+    learns nothing about the batches of others.
     """
     if kind not in END_EVENTS:
         return WebhookEffect(), IGNORED if kind else NOT_UNDERSTOOD

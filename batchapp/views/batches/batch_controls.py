@@ -129,7 +129,12 @@ def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
     is_paid = any(
         row.parked_reason and row.status in ProviderBatch.AT_PROVIDER for row in provider_batches
     )
-    facts = {"form": form, "is_at_provider": is_at_provider, "is_paid": is_paid}
+    facts = {
+        "form": form,
+        "is_at_provider": is_at_provider,
+        "is_paid": is_paid,
+        "key_advice": "" if keeps_key else _key_advice(batch),
+    }
     return _dialog(request, batch, "try_again", **facts)
 
 
@@ -157,6 +162,12 @@ def foreign_key_text(batch: Batch) -> str:
     return provider_advice.advice_for_owner(
         batch.key, batch.project, is_sent=True, is_over=batch.is_over
     )
+
+
+def _key_advice(batch: Batch) -> str:
+    """Say why another key is needed, unless the worker that stopped the batch said so."""
+    advice = provider_advice.advice_for_owner(batch.key, batch.project, is_sent=False)
+    return "" if batch.provider_batches.filter(trouble=advice).exists() else advice
 
 
 def _refuse_key(request: Request, batch: Batch, refusal: NotAllowed) -> HttpResponse:

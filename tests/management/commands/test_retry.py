@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchapp.models import Batch, Upload
+from batchapp.models import Batch, Upload, User
 from tests.make import (
     ADMIN,
     answer_line,
     error_line,
     finish,
+    join,
     make_batch,
+    make_key,
     make_project,
     make_upload,
     make_user,
@@ -54,6 +56,30 @@ def test_it_is_submitted_when_that_is_asked_for(batch: Batch) -> None:
     assert f"batch: {child.pk}" in said
     assert (child.requests, child.window, child.key) == (1, "1h", batch.key)
     assert b'"max_tokens":200' in b"".join(child.upload.chunks())
+
+
+def test_it_is_not_submitted_on_the_key_of_another_person(batch: Batch) -> None:
+    colleague = join(make_user(), batch.project)
+    key = make_key(colleague, batch.connection)
+    Batch.objects.filter(pk=batch.pk).update(key=key)
+
+    with pytest.raises(CommandError, match="Order the file on its page"):
+        retry(batch.pk, "--submit")
+
+    assert Batch.objects.count() == 1
+
+
+def test_a_person_who_is_deactivated_submits_nothing_from_the_shell_either(batch: Batch) -> None:
+    colleague = join(make_user("grace@example.com"), batch.project)
+    User.objects.exclude(pk=colleague.pk).update(is_active=False)
+
+    retry(batch.pk)
+    assert Upload.objects.get(retry_of=batch).uploaded_by == colleague
+
+    User.objects.update(is_active=False)
+    for options in ([], ["--user", "grace@example.com"]):
+        with pytest.raises(CommandError, match="may not submit in the project"):
+            retry(batch.pk, *options)
 
 
 @pytest.mark.parametrize(

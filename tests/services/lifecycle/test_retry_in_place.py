@@ -21,13 +21,22 @@ from batchapp.models import (
     ProviderBatch,
     ResultChunk,
     StaleRow,
+    User,
 )
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.services.lifecycle import controls, prepare, retry_in_place
 from batchapp.services.providers import provider_keys
 from batchapp.services.reports import cost_report
 from batchapp.services.results import browse
-from tests.make import answer_line, error_line, make_batch, set_state
+from tests.make import (
+    answer_line,
+    error_line,
+    join,
+    make_batch,
+    make_key,
+    make_user,
+    set_state,
+)
 from tests.provider import Provider, lose_reply
 from tests.steps import advance, exhaust_patience, make_due, run_step, run_steps
 
@@ -84,6 +93,29 @@ def test_what_failed_runs_again_in_place_and_is_counted_and_paid_once(
     assert stored[ResultChunk.Kind.OUTPUT].splitlines() == [answer_line(1), answer_line(3)]
     assert stored[ResultChunk.Kind.ERROR].splitlines() == [error_line(2, "Still broken.")]
     assert len(stored[ResultChunk.Kind.PAST].splitlines()) == 2, "a harvested line is never lost"
+
+
+def test_a_retry_in_place_is_not_made_on_the_key_of_a_person_who_is_gone_meanwhile(
+    provider: Provider, ended: ProviderBatch
+) -> None:
+    owner = join(make_user("grace@example.com"), ended.batch.project)
+    key = make_key(owner, ended.connection)
+    Batch.objects.filter(pk=ended.batch_id).update(key=key)
+    assert ask(ended) == 2
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+
+    provider_batch = run_step(ended)
+
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
+    assert "grace@example.com" in provider_batch.trouble
+    assert "as a new batch on another key" in provider_batch.trouble
+    assert provider.calls == []
+
+    batch = Batch.objects.get(pk=ended.batch_id)
+    assert controls.request_cancel(batch, batch.created_by)
+    batch = run_steps(provider_batch)
+    assert (batch.status, batch.succeeded, batch.failed) == (Batch.Status.COMPLETED, 1, 2)
+    assert RETRY not in provider.calls
 
 
 def test_a_batch_retried_in_place_is_reported_and_learnt_from_once(

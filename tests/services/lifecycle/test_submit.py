@@ -7,11 +7,11 @@ import pytest
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, KeyPoll, ProviderBatch
+from batchapp.models import Batch, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import runner
 from batchapp.services.lifecycle import controls, prepare
 from tests.fixtures import Clock
-from tests.make import answer_line, make_batch, make_key, make_project, make_user, set_state
+from tests.make import answer_line, join, make_batch, make_key, make_project, make_user, set_state
 from tests.provider import Provider, lose_reply
 from tests.steps import Killed, advance, make_due, run_steps
 
@@ -53,6 +53,71 @@ def lose_two_creates(provider: Provider, provider_batch: ProviderBatch) -> None:
     provider.after = lose_reply("POST /v1/batches")
     submit(provider_batch)
     provider.hidden = set()
+
+
+def lend_key(batch: Batch) -> User:
+    """Let ``batch`` run on the key of a colleague."""
+    owner = join(make_user("grace@example.com"), batch.project)
+    Batch.objects.filter(pk=batch.pk).update(key=make_key(owner, batch.connection))
+    return owner
+
+
+def dismiss(person: User, how: str) -> None:
+    """Let the person leave the project, or lose the account."""
+    if how == "left":
+        person.memberships.all().delete()
+    else:
+        User.objects.filter(pk=person.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize("how", ["left", "deactivated"])
+def test_nothing_is_sent_on_the_key_of_a_person_who_is_gone(
+    provider: Provider, waiting: ProviderBatch, how: str
+) -> None:
+    dismiss(lend_key(waiting.batch), how)
+
+    provider_batch = submit(waiting)
+
+    assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
+    assert "grace@example.com" in provider_batch.trouble
+    assert "Try again with another key" in provider_batch.trouble
+    assert (provider.files, provider.batches) == ({}, {})
+
+
+def test_a_person_who_goes_during_the_upload_pays_for_no_batch(
+    provider: Provider, waiting: ProviderBatch
+) -> None:
+    owner = lend_key(waiting.batch)
+
+    def leave(call: str, request: httpx.Request) -> None:
+        if call == "POST /v1/files":
+            dismiss(owner, "deactivated")
+
+    provider.after = leave
+    stopped = submit(waiting)
+    assert (stopped.parked_reason, len(provider.files)) == (Parked.NEEDS_ATTENTION, 1)
+    assert provider.batches == {}
+
+    batch = Batch.objects.get(pk=waiting.batch_id)
+    assert controls.try_again(batch, batch.created_by) == 0
+    assert controls.try_again(batch, batch.created_by, make_key(batch.project)) == 1
+    assert submit(stopped).status == Status.RUNNING
+    assert len(provider.batches) == 1
+
+
+def test_a_batch_that_was_created_is_followed_on_the_key_of_a_person_who_is_gone(
+    provider: Provider, waiting: ProviderBatch
+) -> None:
+    owner = lend_key(waiting.batch)
+    lose_create(provider, waiting)
+    provider.hidden = set()
+    dismiss(owner, "deactivated")
+
+    provider_batch = submit(waiting)
+    assert provider_batch.status == Status.RUNNING
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+
+    assert run_steps(provider_batch).succeeded == 3
 
 
 def test_a_provider_batch_is_uploaded_and_created_once_and_runs(

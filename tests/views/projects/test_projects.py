@@ -250,6 +250,20 @@ def test_a_project_keeps_an_admin(browser: Client, managed: Project) -> None:
     assert roles(managed) == {"ada@example.com": "admin"}
 
 
+def test_an_admin_who_is_deactivated_does_not_keep_a_project(
+    browser: Client, managed: Project
+) -> None:
+    gone = join(make_user("bob@example.com", is_active=False), managed, ADMIN)
+
+    response = browser.post(
+        f"{URL}{managed.memberships.get(user__email='ada@example.com').pk}/remove/", follow=True
+    )
+
+    assert "A project needs an admin." in response.content.decode()
+    browser.post(f"{URL}{gone.memberships.get().pk}/remove/")
+    assert roles(managed) == {"ada@example.com": "admin"}
+
+
 def test_nobody_is_taken_out_by_a_look_at_the_question(browser: Client, managed: Project) -> None:
     bob = join(make_user("bob@example.com", first_name="Bob", last_name="Kahn"), managed)
     url = f"{URL}{bob.memberships.get().pk}/remove/"

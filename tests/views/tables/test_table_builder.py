@@ -451,6 +451,25 @@ def test_a_table_is_deleted_on_demand_and_its_files_stay(
     assert not table.blob.storage.exists(table.blob.name)
 
 
+@pytest.mark.parametrize("how", ["left", "deactivated"])
+def test_no_requests_are_made_for_a_person_who_is_gone_before_a_worker_comes(
+    project: Project, user: User, table: SourceTable, how: str
+) -> None:
+    requests_from_table.save_settings(table, user, RECIPE, None)
+    requests_from_table.request_file(table, user)
+    if how == "left":
+        user.memberships.all().delete()
+    else:
+        User.objects.update(is_active=False)
+
+    tasks.advance("sourcetable", str(table.pk))
+
+    table.refresh_from_db()
+    assert table.status == SourceTable.Status.KEPT
+    assert "works in the project no more. Create them again." in table.error
+    assert not project.uploads.exists()
+
+
 def test_a_viewer_is_told_whom_to_ask(client: Client, project: Project) -> None:
     table = make_table(project)
     client.force_login(join(make_user(), project, VIEWER))
