@@ -170,8 +170,11 @@ def _must_give_up(provider_batch: ProviderBatch) -> bool:
     requested_at = provider_batch.batch.cancel_requested_at
     if requested_at is None:
         return False
-    silence = timezone.now() - max(requested_at, _last_answered_at(provider_batch))
-    return silence > _give_up_after(provider_batch)
+    now = timezone.now()
+    times = requested_at, _last_answered_at(provider_batch)
+    # A time ahead does not count: a clock that ran ahead wrote it.
+    since = max((time for time in times if time <= now), default=now)
+    return now - since > _give_up_after(provider_batch)
 
 
 def _give_up_after(provider_batch: ProviderBatch) -> timedelta:
@@ -183,8 +186,9 @@ def _last_answered_at(provider_batch: ProviderBatch) -> datetime:
     """Return the time of the last usable answer about the batch, or of the first request."""
     fetched_at = provider_batch.result_chunks.aggregate(Max("created_at"))["created_at__max"]
     attempts = [provider_batch.create_attempted_at, provider_batch.retried_in_place_at]
-    times = [time for time in (provider_batch.polled_at, fetched_at, *attempts) if time]
-    return max(times, default=provider_batch.batch.created_at)
+    times, now = (provider_batch.polled_at, fetched_at, *attempts), timezone.now()
+    past_times = (time for time in times if time and time <= now)
+    return max(past_times, default=provider_batch.batch.created_at)
 
 
 def _reject_import(batch_import: BatchImport, exc: ProviderRejected) -> None:

@@ -62,6 +62,7 @@ class Batch(LeasedRow):
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = OVER
     # The pauses before the billed cost is asked for grow to a day, and once more.
     LONGEST_DELAYS: ClassVar[dict[str, timedelta]] = dict.fromkeys(OVER, timedelta(days=3))
+    PAST_TIMES: ClassVar[tuple[str, ...]] = ("created_at", "finished_at")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.PROTECT, related_name="batches")

@@ -80,6 +80,7 @@ class BatchImport(LeasedRow):
         Status.FAILED: {Status.FETCHING},
     }
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = {Status.FAILED}
+    PAST_TIMES: ClassVar[tuple[str, ...]] = ("refused_since",)
     NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "trouble": ""}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -109,6 +109,9 @@ class ProviderBatch(LeasedRow):
     # What is written when the provider has given a usable answer.
     NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "trouble": ""}
     STATE_FIELDS: ClassVar[tuple[str, ...]] = (*LeasedRow.STATE_FIELDS, "parked_reason")
+    PAST_TIMES: ClassVar[tuple[str, ...]] = (
+        *("refused_since", "create_attempted_at", "retried_in_place_at", "polled_at", "ended_at"),
+    )
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="provider_batches")

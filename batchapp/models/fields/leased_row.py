@@ -43,7 +43,14 @@ class LeasedRowQuerySet(models.QuerySet[Row]):
         won = self.filter(self._free(now), due, pk=pk, status=status).update(
             leased_until=now + settings.LEASE, claims=F("claims") + 1
         )
-        return self.get(pk=pk) if won else None
+        if not won:
+            return None
+        row = self.get(pk=pk)
+        try:
+            row.correct_future_times(now)
+        except StaleRow:
+            return None
+        return row
 
     def _free(self, now: datetime) -> Q:
         """Match the rows without a valid lease."""
@@ -74,6 +81,8 @@ class LeasedRow(models.Model):
     STATE_FIELDS: ClassVar[tuple[str, ...]] = ("status", "leased_until")
     # By status: the longest delay that a step may set, where that is more than ``MAX_DELAY``.
     LONGEST_DELAYS: ClassVar[dict[str, timedelta]] = {}
+    # Fields that say, by our clock, when something happened.
+    PAST_TIMES: ClassVar[tuple[str, ...]] = ()
 
     next_check_at = models.DateTimeField(
         null=True, editable=False, db_index=True, help_text="Empty: only a person moves it."
@@ -93,6 +102,18 @@ class LeasedRow(models.Model):
         """Return the name of the model, by which a message names the kind of a row."""
         return self._meta.model_name or ""
 
+    def correct_future_times(self, now: datetime) -> None:
+        """Write ``now`` for past times that lie ahead, which a clock that ran ahead has written.
+
+        Otherwise a pause since such a time would last until the clock is there again.
+
+        Raises:
+            StaleRow: see ``record``.
+        """
+        times = {name: getattr(self, name) for name in self.PAST_TIMES}
+        if future := {name: now for name, time in times.items() if time and time > now}:
+            self.record(**future)
+
     def record(self, **fields: Any) -> None:
         """Write ``fields`` if the row still has the state and the lease that we loaded.
 
@@ -102,6 +123,11 @@ class LeasedRow(models.Model):
         Raises:
             StaleRow: the row has changed; nothing was written.
         """
+        if next_check_at := fields.get("next_check_at"):
+            # A later time would not count.
+            status = fields.get("status", self.status)
+            latest = timezone.now() + self.LONGEST_DELAYS.get(status, MAX_DELAY)
+            fields["next_check_at"] = min(next_check_at, latest)
         manager: Any = type(self)._default_manager
         unchanged = {name: getattr(self, name) for name in self.STATE_FIELDS}
         if not manager.filter(pk=self.pk, **unchanged).update(**fields):

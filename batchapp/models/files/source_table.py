@@ -63,6 +63,7 @@ class SourceTable(LeasedRow):
     LONGEST_DELAYS: ClassVar[dict[str, timedelta]] = dict.fromkeys(
         (Status.KEPT, Status.REFUSED), RETENTION + timedelta(days=1)
     )
+    PAST_TIMES: ClassVar[tuple[str, ...]] = ("used_at",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="tables")

@@ -8,6 +8,7 @@ from django.db import models
 
 from batchapp.domain.request_files.check_file import Limits
 from batchapp.models.fields.encryption import seal, unseal
+from batchapp.models.fields.leased_row import MAX_DELAY
 
 DOUBLEWORD_URL = "https://api.doubleword.ai"
 
@@ -111,7 +112,7 @@ class Connection(models.Model):
     @property
     def key_poll_timeout(self) -> timedelta:
         """Return how long a provider batch waits for a key poll before it is polled by itself."""
-        return timedelta(seconds=3 * self.poll_seconds)
+        return min(timedelta(seconds=3 * self.poll_seconds), MAX_DELAY)
 
     def set_platform_key(self, secret: str) -> None:
         """Encrypt the key of the provider's management API into this row, unsaved."""

@@ -1,6 +1,6 @@
 """Look for a batch at the provider whose creation was not confirmed, and cancel duplicates."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
@@ -12,6 +12,7 @@ from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
 
 # longest search for an unconfirmed batch that must be cancelled or paused
 CREATE_SEARCH_LIMIT = timedelta(minutes=30)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def cancel_duplicates(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
@@ -85,6 +86,9 @@ def _batches_with_token(
     provider_batch: ProviderBatch, provider: ProviderClient
 ) -> list[RemoteBatch]:
     since = provider_batch.batch.created_at
+    if since > timezone.now():
+        # A clock that ran ahead wrote this time, and our batch is older: search all batches.
+        since = LONG_AGO
     remotes = provider.find_batches(TOKEN_KEY, provider_batch.token, since=since)
     return [remote for remote in remotes if not remote.never_ran]
 

@@ -143,7 +143,11 @@ def _forward_requested_stop(
             if not Event.objects.filter(batch_id=provider_batch.batch_id, text=text).exists():
                 Event.objects.create(batch_id=provider_batch.batch_id, text=text)
             return remote, f"{text} The portal keeps asking."
-    sent: dict[str, Any] = {sent_field: timezone.now()}
+    sent_at = timezone.now()
+    if is_pause and batch.pause_requested_at:
+        # Later than the request, even if that was written by a clock that ran ahead.
+        sent_at = max(sent_at, batch.pause_requested_at + timedelta(microseconds=1))
+    sent: dict[str, Any] = {sent_field: sent_at}
     provider_batch.renew_lease(**sent)
     Event.objects.create(batch_id=provider_batch.batch_id, text=text)
     return remote, ""

@@ -1,5 +1,6 @@
 """Retry failed requests in place: the provider runs them again in the same batch."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -124,7 +125,8 @@ def follow_again(provider_batch: ProviderBatch) -> bool:
     ended_at = provider_batch.ended_at or batch.finished_at
     if provider_batch.status not in ProviderBatch.OVER or not provider_batch.remote_id:
         return False
-    if ended_at and timezone.now() - ended_at < batch.connection.create_grace:
+    # A time ahead does not count: a clock that ran ahead wrote it.
+    if ended_at and timedelta() <= timezone.now() - ended_at < batch.connection.create_grace:
         return False
     if batch.status == Batch.Status.SETTLING:
         return False

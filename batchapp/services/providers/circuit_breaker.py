@@ -4,10 +4,11 @@ import random
 from datetime import timedelta
 
 from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from batchapp.models import Connection
+from batchapp.models.fields.leased_row import MAX_DELAY
 from batchapp.providers.errors import About, ProviderUnavailable
 
 MAX_FAILURES = 3  # in a row before a backoff: one or two may be about a single batch
@@ -19,13 +20,14 @@ TOO_MANY_REQUESTS = 429
 def wait_before_calling(connection: Connection) -> timedelta | None:
     """Return how long to wait before calling ``connection``; None to call now.
 
-    After a backoff one caller may go ahead and test the provider; the others wait.
+    After a backoff one caller may go ahead and test the provider; the others wait. A backoff that
+    lasts too long was written by a clock that ran ahead, and is over.
     """
     until = connection.backoff_until
     if until is None:
         return None
     now = timezone.now()
-    if until <= now:
+    if not now < until < now + MAX_DELAY:
         rows = Connection.objects.filter(pk=connection.pk, backoff_until=until)
         if rows.update(backoff_until=now + PROBE_TIME):
             return None
@@ -51,7 +53,9 @@ def record_no_answer(connection: Connection, error: ProviderUnavailable) -> None
         return
     now = timezone.now()
     rows = Connection.objects.filter(pk=connection.pk)
-    rows.update(failures=F("failures") + 1, down_since=Coalesce("down_since", now))
+    # The earlier time, because a clock that ran ahead may have written the other.
+    down_since = Least(Coalesce("down_since", now), now)
+    rows.update(failures=F("failures") + 1, down_since=down_since)
     connection.refresh_from_db(fields=["failures", "down_since"])
     if connection.failures >= MAX_FAILURES:
         down = now - (connection.down_since or now)
