@@ -176,7 +176,9 @@ def _status(identifier: str, raw: str) -> RemoteStatus:
 class Analytics:
     """The usage of a batch so far; eventually consistent, with zeros at first.
 
-    ``total_cost`` is the billed amount in USD; None means not known yet, never free of charge.
+    ``requests`` counts executions that ended with a status 2xx: 0 if all failed, and more than the
+    requests if the provider crashed and ran some again. ``total_cost`` is the billed amount in
+    USD; None means not known yet, never free of charge.
     """
 
     requests: int = 0

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 
 from batchapp.models import Batch, ModelCost
-from batchapp.templatetags.words import usd
+from batchapp.templatetags.words import count, usd
 
 register = template.Library()
 
@@ -20,13 +20,15 @@ MAX_BILL_DIFFERENCE = Decimal("0.02")
 class Settlement:
     """``range`` was shown before the batch ran, and ``billed`` is the bill of the provider.
 
-    Each text is "" if it is unknown. ``is_off`` means that the bill differs from the cost.
+    Each text is "" if it is unknown. ``is_off`` means that the bill differs from the cost, and
+    ``billed_too_many`` says so if more answers were billed than came.
     """
 
     error: str
     range: str
     billed: str
     is_off: bool
+    billed_too_many: str
     prices_of: datetime | None
 
 
@@ -39,6 +41,7 @@ def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
         range=_range(costs),
         billed=_billed(actual, billed),
         is_off=_is_off(actual, billed),
+        billed_too_many=_billed_too_many(batch),
         prices_of=max((row.price_since for row in costs if row.price_since), default=None),
     )
 
@@ -80,6 +83,14 @@ def _billed(actual: Decimal | None, billed: Decimal | None) -> str:
         return ""
     difference = compared(actual, billed) if _is_off(actual, billed) else ""
     return f"{usd(billed)}, {difference} than by these prices" if difference else usd(billed)
+
+
+def _billed_too_many(batch: Batch) -> str:
+    too_many = batch.billed_too_many()
+    if too_many is None:
+        return ""
+    billed, came = too_many
+    return f"The provider billed {count(billed, 'answer')}, {came:,} came."
 
 
 def _is_off(actual: Decimal | None, billed: Decimal | None) -> bool:

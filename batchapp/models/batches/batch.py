@@ -104,6 +104,10 @@ class Batch(LeasedRow):
         blank=True, help_text="How the provider's counts and the results differ, in words."
     )
     billed_cost_usd = MoneyField(null=True, help_text="The provider's own sum, if it reports one.")
+    billed_answers = models.PositiveBigIntegerField(
+        null=True,
+        help_text="Answers in that sum, by the provider's count; more after a crash there.",
+    )
 
     objects = BatchManager()
 
@@ -145,6 +149,18 @@ class Batch(LeasedRow):
         doubtful = self.provider_batches.filter(may_have_duplicate=True)
         return bool(self.cancelled) or doubtful.exists()
 
+    def billed_too_many(self) -> tuple[int, int] | None:
+        """Return the number of answers that were billed and of those that came, if fewer came.
+
+        A provider that crashes may run requests again, and bill both answers. It bills answers
+        with a status 2xx only, also those that hold an error.
+        """
+        billed = self.billed_answers or 0
+        if billed <= self.succeeded:
+            return None
+        came = self.results.filter(status_code__gte=200, status_code__lt=300).count()
+        return (billed, came) if billed > came else None
+
     def return_to_running(self, **fields: Any) -> None:
         """Set the batch back to running, as if it had not ended, and write ``fields``."""
         self.move_to(
@@ -152,6 +168,7 @@ class Batch(LeasedRow):
             next_check_at=None,
             finished_at=None,
             billed_cost_usd=None,
+            billed_answers=None,
             pause_requested_at=None,
             discrepancy="",
             **fields,

@@ -11,11 +11,15 @@ from batchapp.providers.client import ProviderClient
 
 # Time after the end of a batch. A provider without a sum by then does not report sums.
 MAX_WAIT = timedelta(days=1)
+MAX_ANSWERS = 2**63 - 1  # of a column; several provider batches may claim more together
 MIN_PAUSE = timedelta(minutes=1)  # between two requests
 
 
 def fetch_billed_cost(batch: Batch, provider: ProviderClient) -> None:
     """Record the billed cost as soon as the provider has added up all answers of ``batch``.
+
+    The number of billed answers is recorded as well: after a crash the provider may have billed
+    more than came.
 
     Raises:
         StaleRow: another worker has the row; nothing was written.
@@ -33,7 +37,11 @@ def fetch_billed_cost(batch: Batch, provider: ProviderClient) -> None:
     if answers < batch.succeeded:
         postpone(batch)
     else:
-        stop_asking(batch, billed_cost_usd=total if answers else None)
+        stop_asking(
+            batch,
+            billed_cost_usd=total if answers else None,
+            billed_answers=min(answers, MAX_ANSWERS) or None,
+        )
 
 
 def postpone(batch: Batch) -> None:
@@ -45,7 +53,7 @@ def postpone(batch: Batch) -> None:
         batch.postpone(pause)
 
 
-def stop_asking(batch: Batch, **fields: Decimal | None) -> None:
+def stop_asking(batch: Batch, **fields: Decimal | int | None) -> None:
     """Write ``fields``, and ask again only while the batch may still change."""
     if batch.may_still_change:
         batch.postpone(_pause(batch), **fields)

@@ -1,5 +1,6 @@
 """Fetch the billed cost after a batch is over."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +13,7 @@ from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch, ProviderKey
 from batchapp.pipeline import provider_access, runner
 from batchapp.services.lifecycle import billed_cost
-from tests.make import finish, make_batch
+from tests.make import answer_line, error_line, finish, make_batch
 from tests.provider import Provider
 from tests.steps import advance
 
@@ -136,3 +137,50 @@ def test_a_provider_batch_without_answers_does_not_hold_up_the_billed_cost(
 
     assert ask(batch).billed_cost_usd == Decimal("0.0006")
     assert batch.next_check_at is None
+
+
+@pytest.mark.parametrize(
+    ("requests", "too_many"), [(3, None), (4, (4, 3)), (90, (90, 3)), (2**60, (2**60, 3))]
+)
+def test_the_number_of_billed_answers_is_recorded(
+    provider: Provider, requests: int, too_many: tuple[int, int] | None
+) -> None:
+    batch = finish(make_batch())
+    provider.before = says({"total_requests": requests, "total_cost": "0.0006"})
+
+    batch = ask(batch)
+
+    assert batch.billed_answers == requests
+    assert batch.billed_too_many() == too_many
+
+
+def test_an_answer_that_holds_an_error_is_billed_and_came(provider: Provider) -> None:
+    error = {"error": {"message": "No.", "code": "overloaded"}}
+    failed = json.loads(answer_line(3)) | {"response": {"status_code": 200, "body": error}}
+    batch = finish(make_batch(), [answer_line(1), answer_line(2), json.dumps(failed).encode()])
+    provider.before = says({"total_requests": 3, "total_cost": "0.0006"})
+
+    batch = ask(batch)
+
+    assert (batch.succeeded, batch.failed, batch.billed_answers) == (2, 1, 3)
+    assert batch.billed_too_many() is None
+
+
+def test_a_batch_whose_requests_all_failed_was_billed_for_nothing(provider: Provider) -> None:
+    batch = finish(make_batch(), [], [error_line(n) for n in (1, 2, 3)])
+    provider.before = says({"total_requests": 0})
+
+    batch = ask(batch)
+
+    assert (batch.billed_cost_usd, batch.billed_answers) == (None, None)
+    assert batch.next_check_at is None
+
+
+def test_an_impossible_number_of_answers_is_recorded_as_the_largest(provider: Provider) -> None:
+    batch = finish(make_batch())
+    ProviderBatch.objects.create(
+        batch=batch, number=2, status=ProviderBatch.Status.DONE, remote_id="f" * 36
+    )
+    provider.before = says({"total_requests": 2**63 - 1, "total_cost": "0.0006"})
+
+    assert ask(batch).billed_answers == billed_cost.MAX_ANSWERS

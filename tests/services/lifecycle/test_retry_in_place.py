@@ -141,13 +141,16 @@ def test_a_batch_retried_in_place_is_reported_and_learnt_from_once(
 
 
 def test_a_batch_that_is_being_run_again_is_not_over(ended: ProviderBatch) -> None:
-    Batch.objects.update(billed_cost_usd=Decimal("0.5"), discrepancy="Two answers to one.")
+    Batch.objects.update(
+        billed_cost_usd=Decimal("0.5"), billed_answers=4, discrepancy="Two answers to one."
+    )
 
     ask(ended)
 
     batch = Batch.objects.get()
     assert batch.status == Batch.Status.RUNNING
     assert (batch.finished_at, batch.billed_cost_usd, batch.discrepancy) == (None, None, "")
+    assert batch.billed_answers is None
     assert batch.next_check_at is None
     event = batch.events.get(text="Asked to retry 2 failed or cancelled requests in place.")
     assert event.actor == batch.created_by

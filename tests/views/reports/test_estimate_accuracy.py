@@ -124,6 +124,36 @@ def test_what_the_provider_billed_is_held_against_our_sum(
     assert ("Differs" in text) is is_off
 
 
+@pytest.mark.parametrize("billed", ["0.38", "0.43"])
+def test_answers_that_were_billed_but_never_came_are_not_blamed_on_the_prices(
+    browser: Client, project: Project, billed: str
+) -> None:
+    batch = finish(make_batch(project))
+    Batch.objects.update(
+        actual_cost_usd=Decimal("0.38"), billed_cost_usd=Decimal(billed), billed_answers=4
+    )
+
+    text = page_of(browser, batch.get_absolute_url()).text
+
+    assert f"The provider billed 4 answers, 3 came. Ask {batch.connection} for the" in text
+    assert "Differs" in text
+    assert "price table" not in text
+
+
+@pytest.mark.parametrize("billed_answers", [None, 0, 3])
+def test_as_many_billed_answers_as_came_are_nothing_to_speak_of(
+    browser: Client, project: Project, billed_answers: int | None
+) -> None:
+    batch = finish(make_batch(project))
+    Batch.objects.update(
+        actual_cost_usd=Decimal("0.38"),
+        billed_cost_usd=Decimal("0.38"),
+        billed_answers=billed_answers,
+    )
+
+    assert "came." not in page_of(browser, batch.get_absolute_url()).text
+
+
 def test_no_other_teams_name_or_file_is_in_what_was_learnt_from_them(
     browser: Client, project: Project, user: User
 ) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from batchapp import tasks
 from batchapp.models import Batch, Connection, ProviderBatch, ResultChunk
 from batchapp.services.lifecycle.harvest import fetch_results, reading_limits
 from batchapp.services.lifecycle.harvest.reading_limits import ReadingLimits
 from tests.make import answer_line, error_line
 from tests.provider import Provider
-from tests.steps import make_due, run_steps
+from tests.steps import advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
 Status = ProviderBatch.Status
@@ -113,8 +112,8 @@ def test_a_running_batch_is_not_read_again_and_again(
 
     for completed in [1, 2, 3, 2**40, 2**41, 2**42, 2**43]:
         remote["request_counts"] |= {"completed": completed}
-        tasks.poll(str(make_due(running).pk))
-        tasks.harvest(str(make_due(running).pk))
+        advance(make_due(running))
+        advance(make_due(running))
 
     running.refresh_from_db()
     assert running.status == Status.RUNNING
