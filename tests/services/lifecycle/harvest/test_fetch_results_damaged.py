@@ -3,11 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from batchapp.models import Batch, Connection, ResultChunk, UnmatchedLine
+from batchapp.pipeline import provider_access
+from batchapp.providers import network
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import (
@@ -73,6 +76,8 @@ def reasons(batch: Batch) -> Counter[str]:
         ["huge=10000000"],
         ["html=200/content#1-2"],
         ["empty/content#1-2"],
+        ["gzip-bomb=20000000/content#1-2"],
+        ["gzip-bomb=20000000/batch#1-2"],
         ["counts-back/batch#1"],
         ["unknown-status=pondering/batch#1-3"],
         ["wrong-types/batch#2"],
@@ -127,3 +132,29 @@ def test_counts_that_cannot_be_are_told(url: str) -> None:
 
     assert batch.succeeded == REQUESTS
     assert f"more than the {REQUESTS} that were sent" in batch.discrepancy
+
+
+def test_a_file_that_drips_is_given_up_and_read_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "WINDOW_SECONDS", 0.3)
+
+    batch = run(url, "drip=0.05/content#1-2")
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
+
+
+def test_a_call_that_drips_ends_with_its_time(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_access, "CALL_TIMEOUT", timedelta(seconds=1))
+
+    batch = run(url, "drip=0.05/batch#1-2")
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
+
+
+def test_a_file_without_end_is_read_up_to_its_limit(url: str) -> None:
+    batch = run(url, "endless-content")
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
+    assert len(stored_lines(batch)) == REQUESTS
+    assert batch.events.filter(text__contains="than 20 requests can have").exists()
