@@ -115,7 +115,7 @@ def _queue_troubles(portal: Portal) -> Iterator[str]:
         with redis.Redis.from_url(url) as broker:
             messages = broker.lrange("celery", 0, -1)  # type: ignore[assignment]
     else:
-        for path in (Path(portal.env["DATA_DIR"]) / "queue").glob("*.msg"):
+        for path in (Path(portal.env["DATA_DIR"]) / "queue").rglob("*.msg"):
             try:
                 messages.append(path.read_bytes())
             except FileNotFoundError:  # a worker has just taken it

@@ -21,7 +21,7 @@ from tests.processes.portal import PASSWORD, Portal, until
 
 EMAIL = "ana@example.com"
 MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
-CONNECTIONS = 4  # so that the circuit breaker of one does not stop all batches
+CONNECTIONS = 8  # so that the circuit breaker of one does not stop all batches
 PATIENCE_SECONDS = 1_200  # for a batch to get somewhere while processes are killed
 ELSEWHERE_KEY = "made_elsewhere"  # metadata of a batch that the portal did not create
 
@@ -70,6 +70,8 @@ ACTIONS = {
     "retry, retry in place": ("over", "retry", "over", "retry-in-place"),
     "retry early": ("accepted", "retry"),
 }
+
+STOPS = {"cancel", "pause"}
 
 SET_CONNECTION = """
 from batchapp.models import Connection
@@ -206,7 +208,8 @@ class Customer:
         if "webhook" in order.key:
             self._register_webhook(order)
         file = Path(self.portal.env["DATA_DIR"]) / f"{order.name}.jsonl"
-        file.write_text("".join(_line(order.name, line) for line in range(order.requests)))
+        lines = [_line(order, number) for number in range(order.requests)]
+        file.write_text("".join(lines))
         if SHAPES[order.shape].is_imported:
             remote_id = self._create_elsewhere(order, file)
             order = Order(**vars(order) | {"remote_id": remote_id})
@@ -347,8 +350,11 @@ Trouble = Callable[[Customer], None]
 """Happens while batches are ordered; when it returns, no more are ordered."""
 
 
-def _line(name: str, number: int) -> str:
-    """Return one request; some always fail, fail the first time, or are cut short."""
+def _line(order: Order, number: int) -> str:
+    """Return one request; some always fail, fail the first time, or are cut short.
+
+    If the batch is to be stopped, some are slow, so that it still runs then.
+    """
     body = {
         "model": MODEL,
         "max_tokens": 500,
@@ -360,5 +366,7 @@ def _line(name: str, number: int) -> str:
         body["user"] = "sandbox:fail-once=500"
     elif number % 20 == 11:
         body["user"] = "sandbox:length"
-    request = {"custom_id": f"{name}-{number}", "method": "POST"}
+    elif number % 5 == 4 and STOPS & {*ACTIONS[order.action]}:
+        body["user"] = "sandbox:slow"
+    request = {"custom_id": f"{order.name}-{number}", "method": "POST"}
     return json.dumps(request | {"url": "/v1/chat/completions", "body": body}) + "\n"

@@ -17,6 +17,7 @@ TOKEN_KEY = "portal_submission"
 ANSWERS = ("ok", "truncated", "invalid_schema", "refused", "empty")
 FAILURES = ("http_error", "provider_error", "expired")
 OVER = {"done", "cancelled"}
+STOPPED = {"cancelled", "cancelling"}  # the second for ever, if it had not begun
 ROUNDING = Decimal("0.00000001")  # USD, of each stored amount
 
 
@@ -140,13 +141,21 @@ def _check_ends(facts: _Facts, batch: Row, order: Row) -> Iterator[str]:
         yield f"the counts {batch['counts']} are not those of the results, {outcomes}"
     if missing or outcomes["pending"] or outcomes["missing"]:
         yield f"requests without an answer: {outcomes}"
-    if cancelled and not batch["is_cancel_requested"]:
+    stopped = {row["token"] for row in batch["provider_batches"] if _never_began(facts, row)}
+    lost = [row for row in batch["results"] if row["outcome"] == "cancelled"]
+    if not batch["is_cancel_requested"] and any(row["token"] not in stopped for row in lost):
         yield f"nobody cancelled it: {outcomes}"
     ids = Counter(result["custom_id"] for result in batch["results"])
     if sum(ids.values()) != batch["requests"] or len(ids) != batch["requests"]:
         yield f"{batch['requests']} requests, {sum(ids.values())} results of {len(ids)} ids"
     if not order["parent"] and batch["requests"] != order["requests"]:
         yield f"{order['requests']} requests were ordered, {batch['requests']} are there"
+
+
+def _never_began(facts: _Facts, provider_batch: Row) -> bool:
+    """Return True if the provider was told to stop before it had begun, and never will begin."""
+    entry = facts.by_remote_id.get(provider_batch["remote_id"])
+    return bool(entry) and entry["status"] == "cancelling" and not entry["is_paid"]
 
 
 def _check_payments(facts: _Facts, batch: Row, order: Row) -> Iterator[str]:
@@ -165,7 +174,7 @@ def _check_payments(facts: _Facts, batch: Row, order: Row) -> Iterator[str]:
             if entry["is_deleted"]:
                 yield f"deleted at the provider: {row}"
         for entry in entries:
-            if entry not in followed and (entry["is_paid"] or entry["status"] != "cancelled"):
+            if entry not in followed and (entry["is_paid"] or entry["status"] not in STOPPED):
                 yield f"paid twice: {entry} beside {row['remote_id']}"
         if not followed and not batch["is_cancel_requested"]:
             yield f"not at the provider: {row}"

@@ -24,6 +24,7 @@ FAULTS = [
     "busy/create#1~lost-reply/cancel#1",
     "capacity/create#1~error/content#1~webhook-late=4~webhook-lost#1",
     "late-landing=3~vanish=50/batches#3-6~webhook-disorder",
+    "cancel-before-population/cancel#1~lost-reply/create#1",
     "",
 ]
 
@@ -37,10 +38,16 @@ NO_ROOM_FAULTS = [
     "capacity/create#1~late-request=6/create#2~cut#1",
     "capacity/create#1~lost-request/create#2~webhook-duplicate",
     "lost-reply/create#1~capacity/create#2",
+    "one-window=24h",
 ]
 
 # Refusals of a key or a batch that are wrong and pass: the portal waits for them about 20 minutes.
-PASSING_REFUSALS = ["vanish=50/batch#1-3"]
+PASSING_REFUSALS = [
+    "vanish=50/batch#1-3~refuse-key/batch,batches#3-5",
+    "refuse-key/create#1~refuse-key/content#1~lost-reply/upload#1",
+    "not-found/batch#1-2~not-found/content#1~refuse-key/cancel,retry#1",
+    "refuse-key/batches#1-3~lost-reply/create#1",
+]
 
 # Faults beside which a provider runs a batch only if the portal has asked for it.
 FAULTS_BESIDE_SLOTS = [line for line in FAULTS + PASSING_REFUSALS if "reopen" not in line]
