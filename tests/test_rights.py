@@ -86,9 +86,11 @@ class World:
         self.key, self.unused_key = make_key(project), make_key(project)
         self.upload, self.unused_upload = (make_upload(project, self.author) for _ in range(2))
         self.batch = make_batch(project, self.author, upload=self.upload, key=self.key)
-        self.paused = paused_on(self.key, project, self.author)
-        self.stopped = stopped_on(self.key, project, self.author)
-        self.over = ended_on(self.key, project, self.author)
+        attention = ProviderBatch.Parked.NEEDS_ATTENTION
+        self.paused = self.parked(ProviderBatch.Parked.PAUSED, pause_requested_at=timezone.now())
+        self.stopped = self.parked(attention)
+        ended = make_batch(project, self.author, upload=self.upload, key=self.key)
+        self.over = finish(ended, [answer_line(1)], [error_line(2), error_line(3)])
         self.table = make_table(project, self.author, prompt_settings=PROMPT)
         failed = BatchImport.Status.FAILED
         self.failed_import = make_import(project, self.author, status=failed, next_check_at=None)
@@ -98,6 +100,13 @@ class World:
         self.membership = join(make_user(), project).memberships.get()
         version = requests_from_table.save_template(project, self.author, "Triage", PROMPT)
         self.template = version.template
+
+    def parked(self, reason: str, **fields: Any) -> Batch:
+        """A batch that waits for a person before it is sent."""
+        batch = make_batch(self.project, self.author, upload=self.upload, key=self.key, **fields)
+        waiting = ProviderBatch.Status.WAITING
+        set_state(batch, status=waiting, parked_reason=reason, next_check_at=None)
+        return batch
 
 
 def people_around(project: Project) -> dict[str, User]:
@@ -115,31 +124,6 @@ def people_around(project: Project) -> dict[str, User]:
     }
     make_project(people["outsider"], former, role=ADMIN)
     return people
-
-
-def paused_on(key: ProviderKey, project: Project, user: User) -> Batch:
-    batch = make_batch(project, user, pause_requested_at=timezone.now())
-    return _park(batch, key, ProviderBatch.Parked.PAUSED)
-
-
-def stopped_on(key: ProviderKey, project: Project, user: User) -> Batch:
-    return _park(make_batch(project, user), key, ProviderBatch.Parked.NEEDS_ATTENTION)
-
-
-def _park(batch: Batch, key: ProviderKey, reason: str) -> Batch:
-    waiting = ProviderBatch.Status.WAITING
-    set_state(batch, status=waiting, parked_reason=reason, next_check_at=None)
-    Batch.objects.filter(pk=batch.pk).update(key=key)
-    batch.refresh_from_db()
-    return batch
-
-
-def ended_on(key: ProviderKey, project: Project, user: User) -> Batch:
-    """A batch with one answer and two failures."""
-    batch = make_batch(project, user)
-    Batch.objects.filter(pk=batch.pk).update(key=key)
-    batch.refresh_from_db()
-    return finish(batch, [answer_line(1)], [error_line(2), error_line(3)])
 
 
 def order(world: World, user: User, key: ProviderKey) -> object:
@@ -585,6 +569,20 @@ def test_a_role_that_was_lost_counts_at_once_outside_of_a_request() -> None:
     admin.memberships.all().delete()
 
     assert outcome_of(world, lambda: order(world, admin, world.key)) == REFUSED
+
+
+def test_a_form_that_comes_again_from_an_outsider_shows_no_batch() -> None:
+    world = World()
+
+    with pytest.raises(NotAllowed):
+        place_order.place_order(
+            world.project,
+            world.people["outsider"],
+            world.upload,
+            world.key,
+            window="24h",
+            submission=world.batch.submission,
+        )
 
 
 def services_with_a_person() -> set[Callable[..., Any]]:
