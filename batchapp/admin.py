@@ -24,6 +24,7 @@ from batchapp.models import (
     Upload,
     User,
 )
+from batchapp.presenters.problem_text import problem_text
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -49,6 +50,10 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    @admin.display(description="problem")
+    def problem_sentence(self, row: Any) -> str:
+        return problem_text(row.problem)
 
 
 @admin.register(User)
@@ -180,7 +185,7 @@ KEY_COLUMNS: list[Any] = [
 class ProviderKeyPage(ReadOnly, Admin):
     list_display = KEY_COLUMNS
     list_filter = ["connection", "is_refused"]
-    fields = [*KEY_COLUMNS, "trouble", "created_at"]
+    fields = [*KEY_COLUMNS, "problem_sentence", "created_at"]
     list_select_related = ["connection", "user", "project"]
 
 
@@ -204,4 +209,5 @@ class UploadPage(ReadOnly, Admin):
     list_filter = ["status"]
     search_fields = ["name", "id", "sha256"]
     list_select_related = ["project", "uploaded_by"]
-    exclude = ["blob"]
+    exclude = ["blob", "problem"]
+    readonly_fields = ["problem_sentence"]

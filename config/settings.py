@@ -102,6 +102,7 @@ TEMPLATES = [
                 "batchapp.templatetags.words",
                 "batchapp.templatetags.statuses",
                 "batchapp.templatetags.components",
+                "batchapp.presenters.problem_text",
             ],
             "context_processors": [
                 "django.template.context_processors.request",

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from django.db.models import Max
 from django.utils import timezone
 
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.models import Batch, BatchImport, KeyPoll, LeasedRow, ProviderBatch, ProviderKey
 from batchapp.pipeline.attention import close_cancelled, stop_for_person
 from batchapp.pipeline.runner import MAX_RETRY_PAUSE
@@ -80,7 +81,8 @@ def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) 
     connection = provider_batch.connection
     advice = provider_advice.advice_for(exc, connection, is_sent=bool(provider_batch.remote_id))
     if exc.reason in KEY_REASONS:
-        provider_keys.record_trouble(provider_batch.key, advice, is_refused=True)
+        problem = provider_advice.rejection_problem(exc, connection)
+        provider_keys.record_problem(provider_batch.key, problem, is_refused=True)
     provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
     is_harvesting = provider_batch.status == ProviderBatch.Status.HARVESTING
     if is_harvesting and provider_batch.batch.cancel_requested_at:
@@ -198,10 +200,10 @@ def _reject_import(batch_import: BatchImport, exc: ProviderRejected) -> None:
         since = batch_import.refused_since or timezone.now()
         _try_import_later(batch_import, exc, backoff(batch_import), refused_since=since)
         return
-    advice = provider_advice.advice_for(exc, connection)
+    problem = provider_advice.rejection_problem(exc, connection)
     if exc.reason in KEY_REASONS:
-        provider_keys.record_trouble(batch_import.key, advice, is_refused=True)
-    start_import.fail_import(batch_import, advice)
+        provider_keys.record_problem(batch_import.key, problem, is_refused=True)
+    start_import.fail_import(batch_import, problem)
 
 
 def _try_import_later(
@@ -211,11 +213,12 @@ def _try_import_later(
     *,
     refused_since: datetime | None = None,
 ) -> None:
+    data = {"connection": batch_import.connection.name, "error": str(exc)}
     batch_import.postpone(
         wait,
         failures=batch_import.failures + 1,
         refused_since=refused_since,
-        trouble=f"{batch_import.connection}: {exc}. Nothing is lost; the portal keeps trying.",
+        problem=Problem(ProblemCode.NO_ANSWER, data),
     )
 
 
@@ -254,7 +257,7 @@ ENDED_PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
 )
 BATCH_IMPORT: Policy[BatchImport] = Policy(
     wait=lambda row, wait: row.postpone(with_jitter(wait)),
-    unreadable_key=lambda row: start_import.fail_import(row, UNREADABLE_KEY),
+    unreadable_key=lambda row: start_import.fail_import(row, Problem(ProblemCode.KEY_UNREADABLE)),
     rejected=_reject_import,
     no_answer=lambda row, exc: _try_import_later(row, exc, exc.retry_after or backoff(row)),
 )

@@ -8,6 +8,8 @@ from datetime import timedelta
 from django.db import transaction
 
 from batchapp import access
+from batchapp.domain.problem import Problem, ProblemCode
+from batchapp.domain.refused import Refused
 from batchapp.models import (
     Batch,
     BatchImport,
@@ -126,11 +128,11 @@ def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> Du
             )
         if upload.status == Upload.Status.FAILED:
             upload_intake.check_again(upload, batch_import.requested_by)
-    except fetch_file.Refused as exc:
-        start_import.fail_import(batch_import, str(exc))
+    except Refused as exc:
+        start_import.fail_import(batch_import, exc.problem)
         return ()
     except access.NotAllowed:  # the person left while the file was fetched
-        start_import.fail_import(batch_import, fetch_file.not_allowed_text(batch_import))
+        start_import.fail_import(batch_import, fetch_file.requester_left(batch_import).problem)
         return ()
     start_import.attach_file(batch_import, upload)
     return [upload]
@@ -158,14 +160,14 @@ def enter_import_batch(batch_import: BatchImport, provider: ProviderClient) -> D
                 model_costs_at=price_quotes.model_costs_at,
             )
             start_import.record_batch(batch_import, batch)
-    except (start_import.Refused, fetch_file.Refused) as exc:
-        start_import.fail_import(batch_import, str(exc))
+    except Refused as exc:
+        start_import.fail_import(batch_import, exc.problem)
         return ()
     return list(batch.provider_batches.all())
 
 
 def give_up_upload(upload: Upload) -> None:
-    upload.move_to(Upload.Status.FAILED, error=f"The check {BROKE_OFF}")
+    upload.move_to(Upload.Status.FAILED, problem=Problem(ProblemCode.CHECK_BROKE_OFF))
 
 
 def give_up_provider_batch(provider_batch: ProviderBatch) -> None:
@@ -173,7 +175,7 @@ def give_up_provider_batch(provider_batch: ProviderBatch) -> None:
 
 
 def give_up_import(batch_import: BatchImport) -> None:
-    start_import.fail_import(batch_import, f"The import {BROKE_OFF}")
+    start_import.fail_import(batch_import, Problem(ProblemCode.IMPORT_BROKE_OFF))
 
 
 def postpone_row(row: LeasedRow) -> None:

@@ -11,6 +11,7 @@ from batchapp.domain.request_files.check_file import ModelFacts, Report
 from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import ProviderKey
 from batchapp.presenters.file_report import Offer, offers
+from batchapp.presenters.problem_text import problem_text
 
 UNREADABLE = "The stored key cannot be read any more. Replace it to use it again."
 REJECTED = "The provider rejected it at the last test."
@@ -116,7 +117,7 @@ def key_choices(form: OrderForm) -> list[KeyChoice]:
 def key_choice(key: ProviderKey) -> KeyChoice:
     if not key.is_readable:
         return KeyChoice(key, is_readable=False, trouble=UNREADABLE)
-    trouble = key.trouble or (REJECTED if key.is_refused else "")
+    trouble = problem_text(key.problem) or (REJECTED if key.is_refused else "")
     return KeyChoice(key, is_readable=True, trouble=trouble)
 
 

@@ -23,6 +23,7 @@ from django.utils import timezone  # noqa: E402
 from batchapp.access import OPERATOR  # noqa: E402
 from batchapp.domain.corrections.corrector import Choice, CorrectionKind  # noqa: E402
 from batchapp.domain.money.unit_prices import UnitPrice  # noqa: E402
+from batchapp.domain.problem import Problem, ProblemCode  # noqa: E402
 from batchapp.domain.results.retry_selection import Ending, Selection  # noqa: E402
 from batchapp.models import (  # noqa: E402
     REALTIME,
@@ -133,8 +134,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
     Upload.objects.filter(pk=files["checking"].pk).update(lines_checked=12_400)
     Upload.objects.filter(pk=files["failed"].pk).update(
         status=Upload.Status.FAILED,
-        error="The stored file could not be read (Input/output error). Try again; if it happens "
-        "again, upload the file anew and tell whoever runs this portal.",
+        problem=Problem(ProblemCode.FILE_UNREADABLE, {"reason": "Input/output error"}),
     )
     Upload.objects.filter(pk=files["unreadable"].pk).update(
         report_fields={"of": "another version"}

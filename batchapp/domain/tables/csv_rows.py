@@ -5,8 +5,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.tables import encodings
-from batchapp.domain.tables.table_error import TableError
 
 NO_DELIMITER = "\x1f"  # in no text: the whole line is one cell, quoted or not
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -30,7 +30,7 @@ def read_csv(
     """Return the delimiter and the rows; ``delimiter`` "" is detected.
 
     Raises:
-        TableError: the text cannot be read, found here or while iterating.
+        Refused: the text cannot be read, found here or while iterating.
     """
     rows = _records(text, delimiter, encoding)
     return next(rows)[0], rows
@@ -56,7 +56,7 @@ def _records(text: io.TextIOWrapper, delimiter: str, encoding: str) -> Iterator[
     except UnicodeError as exc:
         raise _decoding_error(encoding, exc) from exc
     except csv.Error as exc:
-        raise TableError(_csv_error_text(exc, line + 1)) from exc
+        raise _csv_refusal(exc, line + 1) from exc
     finally:
         if not text.closed:
             text.detach()  # otherwise the wrapper would close the caller's file
@@ -86,14 +86,15 @@ class _Lines:
         """Check the lines that were read for ``row``.
 
         Raises:
-            TableError: a quotation mark that is never closed made one cell of several rows.
+            Refused: a quotation mark that is never closed made one cell of several rows.
         """
         lines, self._row = self._row, []
         if self.is_over and lines:
             below = len(_lines_of(row[-1])) - 1
-            raise _open_quote(self.number - below)
+            raise Refused(Refusal.TABLE_QUOTE_OPEN, line=self.number - below)
         if len(lines) > 1 and not _is_strict(lines, delimiter):
-            raise _open_quote(self.number - len(lines) + 1, self.number)
+            first = self.number - len(lines) + 1
+            raise Refused(Refusal.TABLE_QUOTE_SWALLOWS, line=first, last=self.number)
 
 
 def _lines_of(cell: str) -> list[str]:
@@ -109,29 +110,16 @@ def _is_strict(lines: Sequence[str], delimiter: str) -> bool:
         return False
 
 
-def _open_quote(line: int, last: int = 0) -> TableError:
-    problem = f"takes all up to line {last:,} into it" if last else "is never closed"
-    return TableError(
-        f"The cell that a quotation mark opens in line {line:,} {problem}. Close it where the "
-        "cell ends, and write a quotation mark within it twice."
-    )
+def _csv_refusal(exc: csv.Error, line: int) -> Refused:
+    if "field larger" not in str(exc):  # the library gives no other sign
+        return Refused(Refusal.TABLE_NOT_CSV, line=line, reason=str(exc))
+    return Refused(Refusal.TABLE_CELL_TOO_LONG, line=line, limit=MAX_CELL_LENGTH)
 
 
-def _csv_error_text(exc: csv.Error, line: int) -> str:
-    if "field larger" not in str(exc):
-        return f"The table cannot be read near line {line:,}: {exc}."
-    return (
-        f"The table cannot be read from line {line:,} on: a cell is longer than "
-        f"{MAX_CELL_LENGTH:,} characters. Most often a quotation mark is never closed."
-    )
-
-
-def _decoding_error(encoding: str, exc: UnicodeError) -> TableError:
+def _decoding_error(encoding: str, exc: UnicodeError) -> Refused:
     reason = exc.reason if isinstance(exc, UnicodeDecodeError) else str(exc)
     name = encodings.ENCODING_NAMES.get(encoding, encoding)
-    return TableError(
-        f"This is not {name} text ({reason}). Save it as UTF-8, or name its encoding."
-    )
+    return Refused(Refusal.TABLE_NOT_TEXT, encoding=name, reason=reason)
 
 
 def _detect_delimiter(sample: str) -> str:

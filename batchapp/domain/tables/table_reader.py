@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import csv_rows, encodings, workbooks
-from batchapp.domain.tables.table_error import TableError
 
 MAX_COLUMNS = workbooks.COLUMNS_READ - 1
 MAX_ROWS = 1_000_000
@@ -19,14 +19,13 @@ HEAD_BYTES = 64 * 1024  # of a file, to detect its kind
 BRACES = str.maketrans({"{": "(", "}": ")"})
 BLANKS = re.compile(r"\s+")
 
-# The first bytes of a file that is no table -> the next step for the person.
+# The first bytes of files that are no table.
 MAGICS = {
-    b"\xd0\xcf\x11\xe0": "This is an old Excel file (.xls), or one with a password. Save it as "
-    ".xlsx without a password, or as CSV.",
-    b"%PDF": "This is a PDF. Save the table as CSV or .xlsx.",
-    b"\x1f\x8b": "This is a gzip archive. Unpack it first.",
-    b"\x89PNG": "This is a picture. Save the table as CSV or .xlsx.",
-    b'{"': "This looks like a file of requests (JSONL), not a table. Upload it under Files.",
+    b"\xd0\xcf\x11\xe0": Refusal.TABLE_IS_OLD_EXCEL,
+    b"%PDF": Refusal.TABLE_IS_PDF,
+    b"\x1f\x8b": Refusal.TABLE_IS_GZIP,
+    b"\x89PNG": Refusal.TABLE_IS_PICTURE,
+    b'{"': Refusal.TABLE_IS_REQUESTS,
 }
 
 
@@ -58,7 +57,7 @@ class Table:
         self.rows = self.ragged = self.error_cells = 0
         header = next((row for row in self._cells if any(row)), None)
         if header is None:
-            raise TableError("The table is empty. Its first row must name the columns.")
+            raise Refused(Refusal.TABLE_EMPTY)
         self.columns, self.renamed = name_columns([cell.replace("\x00", "") for cell in header])
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -68,9 +67,7 @@ class Table:
                 continue
             self.rows += 1
             if self.rows > MAX_ROWS:
-                raise TableError(
-                    f"The table has more than {MAX_ROWS:,} rows. Split it into smaller ones."
-                )
+                raise Refused(Refusal.TABLE_ROWS_TOO_MANY, limit=MAX_ROWS)
             self.ragged += any(cells[width:])
             row = [self._text(cell) for cell in cells[:width]]
             yield row + [""] * (width - len(row))
@@ -87,15 +84,15 @@ def detect_kind(head: bytes) -> str:
     """Return "workbook" or "text" for a file that begins with ``head``.
 
     Raises:
-        TableError: the file is neither; the message is a sentence with the next step.
+        Refused: the file is neither.
     """
     if head.startswith(b"PK\x03\x04"):
         return "workbook"
-    for magic, sentence in MAGICS.items():
+    for magic, refusal in MAGICS.items():
         if head.startswith(magic):
-            raise TableError(sentence)
+            raise Refused(refusal)
     if b"\x00" in head and not encodings.detect_utf16(head):
-        raise TableError("This is not a table but a binary file. Save the table as CSV or .xlsx.")
+        raise Refused(Refusal.TABLE_IS_BINARY)
     return "text"
 
 
@@ -103,7 +100,7 @@ def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
     """Return the table in ``source``, which must stay open until all rows are read.
 
     Raises:
-        TableError: there is no readable table, found here or while iterating.
+        Refused: there is no readable table, found here or while iterating.
     """
     head = source.read(HEAD_BYTES)
     source.seek(0)
@@ -115,7 +112,7 @@ def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
     try:
         text = io.TextIOWrapper(source, encoding=encoding, newline="")
     except LookupError as exc:
-        raise TableError(f"There is no encoding called {presentable(encoding)}.") from exc
+        raise Refused(Refusal.TABLE_ENCODING_UNKNOWN, encoding=presentable(encoding)) from exc
     delimiter, rows = csv_rows.read_csv(text, options.delimiter, encoding)
     return Table(rows, ReadOptions(encoding, delimiter), [])
 
@@ -124,12 +121,9 @@ def name_columns(header: Sequence[str]) -> tuple[list[str], list[tuple[str, str]
     """Return a unique, not blank name for each column, without braces, and the renamed columns."""
     width = max((number for number, name in enumerate(header, 1) if name.strip()), default=0)
     if not width:
-        raise TableError("The first row is blank. It must name the columns.")
+        raise Refused(Refusal.TABLE_HEADER_BLANK)
     if width > MAX_COLUMNS:
-        raise TableError(
-            f"The table has more than {MAX_COLUMNS:,} columns. Leave out those that no prompt "
-            "needs."
-        )
+        raise Refused(Refusal.TABLE_COLUMNS_TOO_MANY, limit=MAX_COLUMNS)
     names: list[str] = []
     renamed = []
     uses: Counter[str] = Counter()
@@ -151,14 +145,12 @@ def _limit_blank_rows(cells: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]
     """Yield all rows.
 
     Raises:
-        TableError: more than ``MAX_BLANK_ROWS`` are blank.
+        Refused: more than ``MAX_BLANK_ROWS`` are blank.
     """
     blank = 0
     for row in cells:
         if not any(cell and not cell.isspace() for cell in row):
             blank += 1
             if blank > MAX_BLANK_ROWS:
-                raise TableError(
-                    f"The table has more than {MAX_BLANK_ROWS:,} blank rows. Remove them."
-                )
+                raise Refused(Refusal.TABLE_ROWS_BLANK, limit=MAX_BLANK_ROWS)
         yield row

@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
-from batchapp.domain.tables.table_error import TableError
+from batchapp.domain.refused import Refusal, Refused
 
 MIB = 1024 * 1024
 
@@ -37,11 +37,6 @@ COLUMNS_READ = 1_001  # of a row; a cell beyond is put into the last of these co
 ESCAPED = re.compile(r"_x00([01][0-9A-Fa-f])_")  # a control character, as a workbook writes it
 PLAIN_FROM, PLAIN_TO = 1e-7, 1e21  # numbers between these are written without an exponent
 
-NO_WORKBOOK = (
-    "This is an archive, but not an Excel workbook that can be read. Save the table as .xlsx or "
-    "CSV, and upload that."
-)
-
 
 def read_sheet(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[list[str]]]:
     """Return the name of a sheet, the names of all sheets, and the rows of that sheet.
@@ -50,7 +45,7 @@ def read_sheet(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Itera
     Without a name, the first sheet that is not hidden is read.
 
     Raises:
-        TableError: the workbook cannot be read, found here or while iterating.
+        Refused: the workbook cannot be read, found here or while iterating.
     """
     try:
         _refuse_excess(source)
@@ -59,14 +54,14 @@ def read_sheet(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Itera
         states = [(worksheet.title, worksheet.sheet_state) for worksheet in book.worksheets]
         sheets = [title for title, _ in states]
         visible = [title for title, state in states if state == "visible"]
-    except TableError:
+    except Refused:
         raise
     except Exception as exc:  # a damaged workbook makes the library raise anything
-        raise TableError(NO_WORKBOOK) from exc
+        raise Refused(Refusal.TABLE_IS_ARCHIVE) from exc
     if not sheets:
-        raise TableError("The workbook has no sheet with cells.")
+        raise Refused(Refusal.WORKBOOK_WITHOUT_SHEETS)
     if sheet and sheet not in sheets:
-        raise TableError(f"The workbook has no sheet {sheet}. It has: {', '.join(sheets)}.")
+        raise Refused(Refusal.WORKBOOK_SHEET_MISSING, sheet=sheet, sheets=sheets)
     chosen = sheet or (visible or sheets)[0]
     return chosen, sheets, _rows(book, chosen)
 
@@ -111,13 +106,10 @@ def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
             )
             for _, cells in parser.parse():
                 yield _row(cells)
-    except TableError:
+    except Refused:
         raise
     except Exception as exc:  # as above: the sheet is parsed only now
-        raise TableError(
-            f"The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
-            "spreadsheet program, or as CSV."
-        ) from exc
+        raise Refused(Refusal.WORKBOOK_SHEET_DAMAGED, sheet=sheet) from exc
 
 
 def _row(cells: list[dict[str, Any]]) -> list[str]:
@@ -165,21 +157,18 @@ def _refuse_excess(source: BinaryIO) -> None:
     """Unpack the files to be read without keeping them, and stop at a file that is too large.
 
     Raises:
-        TableError: a file or a row is too large, or the archive is no workbook.
+        Refused: a file or a row is too large, or the archive is no workbook.
     """
     with zipfile.ZipFile(source) as archive:
         files = archive.infolist()
         names = {file.filename for file in files}
         if len(files) > MAX_FILES or "[Content_Types].xml" not in names:
-            raise TableError(NO_WORKBOOK)
+            raise Refused(Refusal.TABLE_IS_ARCHIVE)
         for file in files:
             name, size = file.filename, file.file_size
             # The archive's own size can be trusted: no more than this is ever unpacked.
             if size > next(limit for path, limit in MAX_FILE_BYTES if path.fullmatch(name)):
-                raise TableError(
-                    f"The workbook is too large to be read: {name[:80]} has "
-                    f"{size / MIB:,.0f} MiB unpacked. Save the sheet as CSV."
-                )
+                raise Refused(Refusal.WORKBOOK_FILE_TOO_LARGE, file=name[:80], bytes=size)
             end = next((end for path, end in ELEMENT_ENDS.items() if name.startswith(path)), None)
             if end and size > MAX_ELEMENT_BYTES:
                 with archive.open(file) as content:
@@ -194,6 +183,4 @@ def _refuse_long_elements(content: IO[bytes], end: bytes) -> None:
         length = len(window) - index if index >= 0 else length + len(chunk)
         tail = window[-len(end) :]
         if length > MAX_ELEMENT_BYTES:
-            raise TableError(
-                "The workbook holds a row that is too large to be read. Save the sheet as CSV."
-            )
+            raise Refused(Refusal.WORKBOOK_ROW_TOO_LARGE)

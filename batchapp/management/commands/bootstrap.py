@@ -99,8 +99,8 @@ def _accepts(key: ProviderKey) -> bool | None:
     except ProviderRejected as exc:
         if exc.reason is not Reason.KEY_REFUSED:
             return None
-        provider_keys.record_trouble(
-            key, provider_advice.advice_for(exc, key.connection), is_refused=True
+        provider_keys.record_problem(
+            key, provider_advice.rejection_problem(exc, key.connection), is_refused=True
         )
         return False
     except ProviderUnavailable:

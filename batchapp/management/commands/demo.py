@@ -116,7 +116,7 @@ def _send_file(console: ConsoleClient, project: str, path: Path, window: str) ->
             update(upload.lines_checked)
             upload.refresh_from_db()
     if upload.status != Upload.Status.READY:
-        raise UnexpectedPage(f"the file is not ready: {upload.report_fields or upload.error}")
+        raise UnexpectedPage(f"the file is not ready: {upload.report_fields or upload.problem}")
 
     batch_id = console.order(upload_id, window=window)
     requests = upload.requests or 0

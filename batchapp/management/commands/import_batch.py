@@ -12,6 +12,7 @@ from batchapp import tasks
 from batchapp.forms.batches.batch_imports import read_id
 from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import BatchImport
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.imports import start_import
 
 CHECK_EVERY = 0.5  # seconds between two checks of an import that a worker or provider delays
@@ -49,20 +50,21 @@ class Command(BaseCommand):
             if batch_import.batch:
                 self.stdout.write(settings.PUBLIC_URL + batch_import.batch.get_absolute_url())
             else:
-                troubles.append(f"{batch_import.remote_id}: {batch_import.trouble}")
+                trouble = problem_text(batch_import.problem)
+                troubles.append(f"{batch_import.remote_id}: {trouble}")
         if troubles:
             raise CommandError("\n".join(troubles))
 
     def _follow(self, batch_import: BatchImport) -> None:
         """Run each step of the import here, unless a worker is faster, until it ends."""
-        shown_trouble = ""
+        shown_problem = None
         while batch_import.next_check_at:
             if batch_import.upload and start_import.is_being_checked(batch_import):
                 tasks.run(batch_import.upload)
             previous = batch_import.status
             tasks.run(batch_import)
-            if batch_import.trouble not in {"", shown_trouble}:
-                shown_trouble = batch_import.trouble
-                self.stderr.write(f"{batch_import.remote_id}: {shown_trouble}")
+            if batch_import.problem not in (None, shown_problem):
+                shown_problem = batch_import.problem
+                self.stderr.write(f"{batch_import.remote_id}: {problem_text(shown_problem)}")
             if batch_import.status == previous:
                 time.sleep(CHECK_EVERY)

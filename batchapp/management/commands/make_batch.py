@@ -11,11 +11,12 @@ from typing import IO, Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
+from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests, table_reader
 from batchapp.domain.tables.row_requests import PromptSettings
-from batchapp.domain.tables.table_error import TableError
 from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models import PromptTemplate
+from batchapp.presenters.refusal_text import refusal_text
 
 FINDINGS_SHOWN = 20
 
@@ -82,8 +83,8 @@ class Command(BaseCommand):
                 )
         except OSError as exc:
             raise CommandError(f"{path}: {exc}.") from exc
-        except TableError as exc:
-            raise CommandError(f"{path}: {exc}") from exc
+        except Refused as exc:
+            raise CommandError(f"{path}: {refusal_text(exc)}") from exc
         self.stdout.write(f"{options['output']}: {requests:,} requests")
         if left_out:
             self.stdout.write(f"{left_out:,} rows with an empty cell were left out")

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from batchapp import tasks
 from batchapp.access import NotAllowed
+from batchapp.domain.refused import Refused
 from batchapp.domain.results.retry_selection import (
     ADVICE,
     DEFAULT_ENDINGS,
@@ -18,6 +19,8 @@ from batchapp.domain.results.retry_selection import (
 )
 from batchapp.management.options import member_of
 from batchapp.models import Batch, Upload
+from batchapp.presenters.problem_text import problem_text
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.orders import place_order
 from batchapp.services.results import retry_file
 from batchapp.services.results.retry_file import RetryableCounts
@@ -59,7 +62,9 @@ class Command(BaseCommand):
         upload = retry_file.request_retry_file(batch, user, selection, submission=uuid.uuid4())
         tasks.run_or_wait(upload)
         if upload.status != Upload.Status.READY:
-            raise CommandError(upload.error or f"{upload.name} has errors; see its page.")
+            raise CommandError(
+                problem_text(upload.problem) or f"{upload.name} has errors; see its page."
+            )
         self.stdout.write(f"file: {upload.pk}, {upload.requests:,} requests")
         if options["submit"]:
             try:
@@ -76,8 +81,8 @@ class Command(BaseCommand):
                     f"{user.email} may not submit on {batch.key}. Order the file on its page, on "
                     "another key."
                 ) from exc
-            except place_order.Refused as exc:
-                raise CommandError(str(exc)) from exc
+            except Refused as exc:
+                raise CommandError(refusal_text(exc)) from exc
             for provider_batch in retry.provider_batches.all():
                 tasks.wake(provider_batch)
             self.stdout.write(f"batch: {retry.pk}")

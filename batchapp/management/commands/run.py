@@ -16,9 +16,12 @@ from django.urls import reverse
 
 from batchapp import tasks
 from batchapp.access import NotAllowed
+from batchapp.domain.refused import Refused
 from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import Batch, Project, ProviderBatch, ResultChunk, Upload, User
 from batchapp.pipeline.states import state_of
+from batchapp.presenters.problem_text import problem_text
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.results import browse
@@ -154,7 +157,9 @@ def _upload(project: Project, user: User, path: Path) -> Upload:
         return upload
     report = upload.report
     if upload.status != Upload.Status.FAULTY or report is None:
-        raise CommandError(upload.error or "The file could not be checked; try again.")
+        raise CommandError(
+            problem_text(upload.problem) or "The file could not be checked; try again."
+        )
     errors = [finding for finding in report.findings if finding.severity == "error"]
     number = report.severities.get("error", 0)
     listed = "\n".join(f"  line {finding.line}: {finding.message}" for finding in errors[:20])
@@ -178,8 +183,8 @@ def _place_order(project: Project, user: User, upload: Upload, options: dict[str
             name=options["name"],
             submission=uuid.uuid4(),
         )
-    except place_order.Refused as exc:
-        raise CommandError(str(exc)) from exc
+    except Refused as exc:
+        raise CommandError(refusal_text(exc)) from exc
     for provider_batch in batch.provider_batches.all():
         tasks.wake(provider_batch)
     return batch

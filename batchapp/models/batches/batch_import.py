@@ -9,6 +9,7 @@ from django.db import models
 from batchapp.models.batches.batch import Batch
 from batchapp.models.batches.provider_batch import TOKEN_KEY, ProviderBatch, provider_batch_id_of
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
+from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.files.upload import Upload
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
@@ -81,7 +82,7 @@ class BatchImport(LeasedRow):
     }
     WAITS_FOR_PEOPLE: ClassVar[set[str]] = {Status.FAILED}
     PAST_TIMES: ClassVar[tuple[str, ...]] = ("refused_since",)
-    NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "trouble": ""}
+    NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "problem": None}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="batch_imports")
@@ -93,7 +94,7 @@ class BatchImport(LeasedRow):
     status = models.CharField(max_length=10, choices=Status, default=Status.FETCHING)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, related_name="+")
     batch = models.OneToOneField(Batch, models.SET_NULL, null=True, related_name="batch_import")
-    trouble = models.TextField(blank=True)
+    problem = ProblemField(null=True)
     failures = models.PositiveIntegerField(default=0)
     refused_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
+from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.files.prompt_template import PromptTemplateVersion, prompt_settings_from
 from batchapp.models.files.upload import Upload
 from batchapp.models.people.project import Project
@@ -83,7 +84,7 @@ class SourceTable(LeasedRow):
     rows = models.PositiveIntegerField(default=0)
     ragged = models.PositiveIntegerField(default=0)
     error_cells = models.PositiveIntegerField(default=0)
-    error = models.TextField(blank=True)
+    problem = ProblemField(null=True)
     prompt_settings_fields = models.JSONField(null=True, editable=False)
     template_version = models.ForeignKey(
         PromptTemplateVersion,

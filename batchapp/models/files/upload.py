@@ -18,6 +18,7 @@ from batchapp.domain.corrections.corrected_file import Correction
 from batchapp.domain.request_files.check_file import Report
 from batchapp.domain.results.retry_selection import Selection
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
+from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 
@@ -105,7 +106,7 @@ class Upload(LeasedRow):
     lines_checked = models.PositiveIntegerField(default=0)
     requests = models.PositiveIntegerField(null=True)
     report_fields = models.JSONField(null=True, editable=False)
-    error = models.TextField(blank=True)
+    problem = ProblemField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     checked_at = models.DateTimeField(null=True)
     made_from = models.ForeignKey(

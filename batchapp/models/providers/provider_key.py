@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from batchapp.models.fields.encryption import UnreadableKey, reseal, seal, unseal
+from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import User
 from batchapp.models.providers.connection import Connection
@@ -28,8 +29,8 @@ class ProviderKey(models.Model):
     """A key to a provider, of one person or of one project; pages show its last four characters.
 
     A removed key keeps its row, for the batches that ran on it, and loses its ciphertext.
-    ``tested_at``, ``is_refused`` and ``trouble`` are the result of the last test of the stored
-    secret; a key that is not refused may still have trouble, such as no answer.
+    ``tested_at``, ``is_refused`` and ``problem`` are the result of the last test of the stored
+    secret; a key that is not refused may still have a problem, such as no answer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -49,7 +50,7 @@ class ProviderKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     tested_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_refused = models.BooleanField("refused", default=False, editable=False)
-    trouble = models.TextField(blank=True, editable=False)
+    problem = ProblemField(null=True, editable=False)
 
     objects = ProviderKeyQuerySet.as_manager()
 
@@ -68,7 +69,7 @@ class ProviderKey(models.Model):
         """Encrypt ``secret`` into this row, unsaved, and clear the result of the last test."""
         self.ciphertext = seal(secret)
         self.last_four = secret[-4:]
-        self.tested_at, self.is_refused, self.trouble = None, False, ""
+        self.tested_at, self.is_refused, self.problem = None, False, None
         self.last_used_at, self.secret_set_at = None, timezone.now()
 
     def secret(self) -> str:

@@ -11,16 +11,13 @@ from django.utils import timezone
 from batchapp import access
 from batchapp.domain.corrections.corrected_file import Correction, Preview, preview
 from batchapp.domain.corrections.corrector import Choice, Corrector
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.models import Upload, User
 from batchapp.models.files.upload import ENDING, numbered_name
 
 logger = logging.getLogger(__name__)
 
 PREVIEW_BYTES = 2 * 1024 * 1024  # at the start of a file; a person waits for the preview
-
-ORIGINAL_DELETED = (
-    "The file to be corrected was deleted. Delete this entry, and upload the file again."
-)
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -85,7 +82,7 @@ def write_corrected_file(upload: Upload) -> bool:
     """
     original, correction = upload.made_from, upload.correction
     if original is None or correction is None:
-        upload.move_to(Upload.Status.FAILED, error=ORIGINAL_DELETED)
+        upload.move_to(Upload.Status.FAILED, problem=Problem(ProblemCode.ORIGINAL_DELETED))
         return False
     corrector = Corrector(correction.choice, upload.project.connection.limits)
     renew_lease = upload.lease_renewer()
@@ -103,11 +100,8 @@ def write_corrected_file(upload: Upload) -> bool:
         upload.write_content(corrector.run(chunks), final_fields)
     except OSError as exc:
         logger.exception("upload %s: cannot be written from %s", upload.pk, original.pk)
-        upload.move_to(
-            Upload.Status.FAILED,
-            error=f"The corrected file could not be written: {original.name} could not be "
-            f"read, or the disk is full ({exc.strerror or exc}). Try again; if it happens "
-            "again, tell whoever runs this portal.",
-        )
+        data = {"file": original.name, "reason": exc.strerror or str(exc)}
+        problem = Problem(ProblemCode.CORRECTION_NOT_WRITTEN, data)
+        upload.move_to(Upload.Status.FAILED, problem=problem)
         return False
     return True

@@ -15,6 +15,7 @@ from django.core.files.base import File
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.reading import lines
@@ -161,11 +162,8 @@ def check_upload(upload: Upload) -> None:
         )
     except OSError as exc:
         logger.exception("upload %s: its bytes cannot be read", upload.pk)
-        upload.move_to(
-            Upload.Status.FAILED,
-            error=f"The stored file could not be read ({exc.strerror or exc}). Try again; if it "
-            "happens again, upload the file anew and tell whoever runs this portal.",
-        )
+        problem = Problem(ProblemCode.FILE_UNREADABLE, {"reason": exc.strerror or str(exc)})
+        upload.move_to(Upload.Status.FAILED, problem=problem)
         return
     upload.move_to(
         Upload.Status.READY if report.is_valid else Upload.Status.FAULTY,
@@ -173,7 +171,7 @@ def check_upload(upload: Upload) -> None:
         lines_checked=report.requests,
         report_fields=msgspec.to_builtins(report),
         checked_at=timezone.now(),
-        error="",
+        problem=None,
     )
 
 
@@ -185,7 +183,7 @@ def check_again(upload: Upload, user: User) -> None:
         StaleRow: another person or worker changed the row first.
     """
     access.require_write(user, upload.project)
-    empty = {"report_fields": None, "requests": None, "error": "", "lines_checked": 0}
+    empty = {"report_fields": None, "requests": None, "problem": None, "lines_checked": 0}
     if upload.status == Upload.Status.FAILED:
         upload.move_to(Upload.Status.CHECKING, **empty)
     else:

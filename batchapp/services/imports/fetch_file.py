@@ -12,17 +12,13 @@ from django.conf import settings
 from django.core.files.base import File
 
 from batchapp import access
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import BatchImport
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, TooMuchContent
 from batchapp.providers.remote_objects import RemoteBatch, RemoteFile
 
 NAME_LENGTH = 200  # characters of an import's name; the end of a longer file name is kept
-MIB = 1024 * 1024
-
-
-class Refused(Exception):
-    """The batch cannot be imported; the message is a sentence for the person."""
 
 
 def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -> RemoteBatch:
@@ -35,31 +31,29 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
     """
     connection = batch_import.connection
     if not access.can_write(batch_import.requested_by, batch_import.project):
-        raise Refused(not_allowed_text(batch_import))
+        raise requester_left(batch_import)
     try:
         remote = provider.retrieve_batch(batch_import.remote_id)
     except ProviderRejected as exc:
         if exc.reason in KEY_REASONS:
             raise
         raise Refused(
-            f"{connection} knows no batch {batch_import.remote_id} under the key "
-            f"{batch_import.key}: the id is mistyped, the batch was deleted there, or it was "
-            "created with a key of another account. Dismiss this import, and choose that key."
+            Refusal.REMOTE_BATCH_UNKNOWN,
+            connection=connection.name,
+            remote_id=batch_import.remote_id,
+            key=str(batch_import.key),
         ) from exc
     if remote.id != batch_import.remote_id:
         raise Refused(
-            f"{connection} calls this batch {remote.id}. Dismiss this import, and import that id."
+            Refusal.REMOTE_BATCH_RENAMED, connection=connection.name, remote_id=remote.id
         )
     if BatchImport.objects.followed_ids(connection, [remote]):
-        raise Refused("This batch is in the portal already. Dismiss this import.")
+        raise Refused(Refusal.IN_PORTAL_ALREADY)
     return remote
 
 
-def not_allowed_text(batch_import: BatchImport) -> str:
-    return (
-        f"{batch_import.requested_by}, who asked for this import, works in the project no more. "
-        "Dismiss it, and import the batch again."
-    )
+def requester_left(batch_import: BatchImport) -> Refused:
+    return Refused(Refusal.REQUESTER_LEFT, person=str(batch_import.requested_by))
 
 
 @contextmanager
@@ -77,8 +71,10 @@ def fetch_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterator
         lines = _download(batch_import, file, provider, content)
         if remote.total and lines != remote.total:
             raise Refused(
-                f"{batch_import.connection} counts {remote.total:,} requests in this batch, but "
-                f"sent {lines:,}. Try again; if it happens again, the batch cannot be imported."
+                Refusal.REMOTE_FILE_INCOMPLETE,
+                connection=batch_import.connection.name,
+                requests=remote.total,
+                lines=lines,
             )
         name = file.name or f"{batch_import.remote_id}.jsonl"
         batch_import.renew_lease(name=name[-NAME_LENGTH:])
@@ -89,18 +85,15 @@ def fetch_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterator
 def _input_file(
     batch_import: BatchImport, remote: RemoteBatch, provider: ProviderClient
 ) -> RemoteFile:
-    deleted = (
-        f"The input file of this batch was deleted at {batch_import.connection}, so nobody can "
-        "say which answer belongs to which request. Download its results there."
-    )
+    deleted = Refused(Refusal.REMOTE_FILE_DELETED, connection=batch_import.connection.name)
     if not remote.input_file_id:
-        raise Refused(deleted)
+        raise deleted
     try:
         file = provider.retrieve_file(remote.input_file_id)
     except ProviderRejected as exc:
         if exc.reason in KEY_REASONS:
             raise
-        raise Refused(deleted) from exc
+        raise deleted from exc
     if file.bytes > batch_import.connection.max_upload_bytes:
         raise _too_large(batch_import)
     return file
@@ -126,8 +119,5 @@ def _download(
 
 
 def _too_large(batch_import: BatchImport) -> Refused:
-    limit = batch_import.connection.max_upload_bytes / MIB
-    return Refused(
-        f"Its file is larger than the portal takes: {limit:,.0f} MiB. Ask an operator to raise "
-        "the connection's limit, then try again."
-    )
+    limit = batch_import.connection.max_upload_bytes
+    return Refused(Refusal.REMOTE_FILE_TOO_LARGE, limit_bytes=limit)

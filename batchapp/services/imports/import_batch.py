@@ -8,6 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.check_file import Report
 from batchapp.models import (
     Batch,
@@ -20,7 +21,6 @@ from batchapp.models import (
     Upload,
 )
 from batchapp.providers.remote_objects import RemoteBatch
-from batchapp.services.imports.start_import import Refused
 
 # Characters that are stored of the endpoint and window that another program chose.
 ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
@@ -51,9 +51,9 @@ def enter_batch(
     if batch := Batch.objects.filter(submission=batch_import.pk, project=project).first():
         return batch
     if report is None:
-        raise Refused("The file is not ready: it is still being checked, or it has errors.")
+        raise Refused(Refusal.FILE_NOT_READY)
     if not key.ciphertext or not access.can_choose_key(batch_import.requested_by, key, project):
-        raise Refused("The provider key was removed. Import the batch with another key.")
+        raise Refused(Refusal.IMPORT_KEY_REMOVED)
     batch = Batch(
         project=project,
         connection=project.connection,
@@ -72,7 +72,7 @@ def enter_batch(
         with transaction.atomic():
             _save_batch(batch, remote, created_at, model_costs_at(batch, report, created_at))
     except IntegrityError as exc:
-        raise Refused("Its file or its key was removed from the portal. Try again.") from exc
+        raise Refused(Refusal.IMPORT_ROWS_REMOVED) from exc
     return batch
 
 
@@ -91,7 +91,7 @@ def _save_batch(
     Connection.objects.filter(pk=connections[0].pk).update(name=F("name"))
     provider_batches = ProviderBatch.objects.filter(batch__connection__in=connections)
     if provider_batches.filter(remote_id=remote.id).exists():
-        raise Refused("This batch is in the portal already. Dismiss this import.")
+        raise Refused(Refusal.IN_PORTAL_ALREADY)
     batch.save(force_insert=True)
     ModelCost.objects.bulk_create(model_costs)
     ProviderBatch.objects.create(

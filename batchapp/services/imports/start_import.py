@@ -5,12 +5,15 @@ it, and from then on follows the batch like any other.
 """
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.problem import Problem
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import (
     Batch,
     BatchImport,
@@ -28,11 +31,7 @@ from batchapp.providers.remote_objects import RemoteBatch
 
 PAGE_SIZE = 50
 CHECK_POLL_INTERVAL = timedelta(seconds=1)  # between two looks at a file that is being checked
-MAX_FINDINGS = 3  # findings in the sentence that refuses a file
-
-
-class Refused(Exception):
-    """The batch cannot be imported; the message is a sentence for the person."""
+MAX_FINDINGS = 3  # findings that a refusal of a file names
 
 
 class Candidate(NamedTuple):
@@ -94,7 +93,7 @@ def request_imports(
     """
     access.require_choose_key(user, key, project)
     if not ProviderKey.objects.filter(pk=key.pk).exclude(ciphertext="").exists():
-        raise Refused("This key was removed. Choose another.")
+        raise Refused(Refusal.KEY_REMOVED)
     remote_ids = list(dict.fromkeys(ids))
     provider_batches = ProviderBatch.objects.filter(
         batch__connection__in=key.connection.same_provider(), remote_id__in=remote_ids
@@ -155,10 +154,10 @@ def get_checked_upload(batch_import: BatchImport) -> Upload:
     """
     upload = batch_import.upload
     if upload is None:
-        raise Refused("The file was deleted here before its check had ended. Try again.")
+        raise Refused(Refusal.IMPORT_FILE_DELETED)
     if upload.status == Upload.Status.READY and upload.report:
         return upload
-    raise Refused(_why_not_followable(upload, batch_import.connection))
+    raise _why_not_followable(upload, batch_import.connection)
 
 
 def record_batch(batch_import: BatchImport, batch: Batch) -> None:
@@ -166,9 +165,9 @@ def record_batch(batch_import: BatchImport, batch: Batch) -> None:
     batch_import.move_to(BatchImport.Status.DONE, batch=batch, **BatchImport.NO_PROBLEM)
 
 
-def fail_import(batch_import: BatchImport, sentence: str) -> None:
-    """Leave the import to a person, who reads ``sentence``."""
-    batch_import.move_to(BatchImport.Status.FAILED, trouble=sentence)
+def fail_import(batch_import: BatchImport, problem: Problem) -> None:
+    """Leave the import to a person, who reads of ``problem``."""
+    batch_import.move_to(BatchImport.Status.FAILED, problem=problem)
 
 
 def _request_import(
@@ -198,18 +197,14 @@ def _file_names(provider: ProviderClient) -> dict[str, str]:
         return {}
 
 
-def _why_not_followable(upload: Upload, connection: Connection) -> str:
-    """Return why a batch of this file cannot be imported, with the next step."""
+def _why_not_followable(upload: Upload, connection: Connection) -> Refused:
+    """Return why a batch of this file cannot be imported."""
     report = upload.report
     if report is None:
-        return upload.error or "Its file could not be checked. Try again."
+        problem = upload.problem
+        return Refused(Refusal.IMPORT_FILE_UNCHECKED, problem=problem and asdict(problem))
     errors = [finding for finding in report.findings if finding.severity == "error"]
-    lines = " ".join(f"Line {error.line:,}: {error.message}" for error in errors[:MAX_FINDINGS])
+    findings = [[error.line, error.message] for error in errors[:MAX_FINDINGS]]
     if "duplicate_custom_id" in report.finding_totals:
-        reason = "Several of its requests have the same custom_id, and results come back by it"
-    else:
-        reason = f"{connection} took its file, but the check here finds errors in it"
-    return (
-        f"{reason}, so the portal cannot account for every request. Download the results there, "
-        f"or correct the copy of the file here and submit it anew, which is paid again. {lines}"
-    )
+        return Refused(Refusal.IMPORT_IDS_REPEATED, findings=findings)
+    return Refused(Refusal.IMPORT_FILE_FAULTY, connection=connection.name, findings=findings)

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.check_file import Report
 from batchapp.domain.windows import is_longer
 from batchapp.models import (
@@ -33,10 +34,6 @@ from batchapp.services.orders.price_quotes import (
 
 NAME_LENGTH = 200  # characters of a batch's name; a file's name may be longer
 NUMBER_LENGTH = len(" (9999)")
-
-
-class Refused(Exception):
-    """The order cannot be met; the message is a sentence for the person."""
 
 
 def place_order(
@@ -78,7 +75,7 @@ def place_order(
     histories = histories_for(report, project, user, min(shown_at or now, now))
     prices = quote(report, project.connection, windows, now, histories)
     if shown_prices and shown_prices != price_tag(prices):
-        raise Refused("The prices changed since this page was opened. Check them, then submit.")
+        raise Refused(Refusal.PRICES_CHANGED)
     batch = Batch(
         project=project,
         connection=project.connection,
@@ -111,10 +108,7 @@ def place_order(
         # Another process may have received the same form at the same instant.
         if stored := Batch.objects.filter(submission=submission, project=project).first():
             return stored
-        raise Refused(
-            "This form was used before, or its file or key was removed just now. Start "
-            "the order again."
-        ) from exc
+        raise Refused(Refusal.FORM_USED) from exc
     return batch
 
 
@@ -126,7 +120,7 @@ def _checked_report(upload: Upload) -> Report:
     """
     report = upload.report
     if report is None or upload.status != Upload.Status.READY:
-        raise Refused("This file is not ready: it is still being checked, or it has errors.")
+        raise Refused(Refusal.FILE_NOT_READY)
     return report
 
 
@@ -152,32 +146,33 @@ def _refuse_unseen(batch: Batch, shown_at: datetime) -> None:
     same = same_file_batches(batch.upload, batch.window)
     batches = batch.project.batches.filter(same).exclude(submission=batch.submission)
     if batches.filter(created_at__gt=shown_at).exists():
-        raise Refused(
-            f"The same requests were submitted on the {batch.window} window after this page was "
-            "opened. Check that batch first. To get the answers once more, submit again."
-        )
+        raise Refused(Refusal.SAME_FILE_ORDERED, window=batch.window)
 
 
 def _refuse_fallback(connection: Connection, window: str, fallback: str) -> None:
     if fallback and fallback not in connection.windows:
         raise Refused(
-            f"{connection} does not offer the {fallback} window to fall back to. "
-            f"Choose one of: {', '.join(connection.windows)}."
+            Refusal.FALLBACK_NOT_OFFERED,
+            connection=connection.name,
+            window=fallback,
+            windows=connection.windows,
         )
     if fallback and not is_longer(fallback, window):
-        raise Refused(f"A fallback window must be longer than {window}.")
+        raise Refused(Refusal.FALLBACK_NOT_LONGER, window=window)
 
 
 def _refuse_unfit(project: Project, upload: Upload, key: ProviderKey, window: str) -> None:
     if upload.project_id != project.pk:
-        raise Refused("This file belongs to another project.")
+        raise Refused(Refusal.FILE_OF_OTHER_PROJECT)
     if window not in project.connection.windows:
         raise Refused(
-            f"{project.connection} does not offer the {window} window. "
-            f"Choose one of: {', '.join(project.connection.windows)}."
+            Refusal.WINDOW_NOT_OFFERED,
+            connection=project.connection.name,
+            window=window,
+            windows=project.connection.windows,
         )
     if not ProviderKey.objects.filter(pk=key.pk).exclude(ciphertext="").exists():
-        raise Refused("This key was removed. Choose another.")
+        raise Refused(Refusal.KEY_REMOVED)
     _refuse_stale(upload)
 
 
@@ -191,7 +186,4 @@ def _refuse_stale(upload: Upload) -> None:
         retried_in_place_at__gt=upload.created_at
     )
     if parent.provider_batches.filter(is_retried_in_place).exists():
-        raise Refused(
-            f"The failed requests of {parent} were retried in place after this file was created. "
-            "Once that has ended, retry the requests that still failed."
-        )
+        raise Refused(Refusal.RETRIED_IN_PLACE, batch=parent.name)

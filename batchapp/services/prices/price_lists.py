@@ -11,12 +11,9 @@ from batchapp import access
 from batchapp.access import Actor
 from batchapp.domain.money import model_patterns, price_list_csv
 from batchapp.domain.money.price_list_csv import BadLine, ParsedPriceList, PriceLine
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.models.providers.price import changing_prices
-
-
-class NotImported(Exception):
-    """Nothing was written; the message is a sentence for the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +96,18 @@ def apply(
 
     Raises:
         NotAllowed: the person is no operator.
-        NotImported: the prices changed since, a line is bad, or ``since`` is past.
+        Refused: the prices changed since, a line is bad, or ``since`` is past.
         UnreadablePriceList: the text is no price list.
     """
     access.require_operate(actor)
     with changing_prices(connection) as now:
         if since and since < now:
-            raise NotImported(
-                "The time from which the prices apply is past. Choose now or a later time."
-            )
+            raise Refused(Refusal.PRICE_TIME_PAST)
         difference = compare(connection, text, since or now)
         if difference.fingerprint != fingerprint:
-            raise NotImported(
-                "The prices changed since this comparison was made, so nothing was written. "
-                "Compare again."
-            )
+            raise Refused(Refusal.COMPARISON_OUTDATED)
         if difference.bad:
-            raise NotImported("Some lines are bad, so nothing was written. Correct them first.")
+            raise Refused(Refusal.PRICE_LINES_BAD)
         _write(connection, difference, source, ends_missing=ends_missing)
     return difference
 

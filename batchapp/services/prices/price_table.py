@@ -14,14 +14,11 @@ from batchapp import access
 from batchapp.access import Actor
 from batchapp.domain.money import model_patterns
 from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import REALTIME, Connection, ModelCost, Price
 from batchapp.models.providers.price import changing_prices
 
 LIST_DATE = datetime(2026, 4, 13, tzinfo=UTC)  # of publication; older prices are unknown
-
-
-class NotPossible(Exception):
-    """Nothing was written; the message is a sentence for the person."""
 
 
 def load_doubleword_list(connection: Connection, actor: Actor) -> int:
@@ -56,7 +53,7 @@ def add(price: Price, actor: Actor, since: datetime | None = None) -> Price:
     """Write ``price`` from ``since`` on, now by default, until the next announced one.
 
     Raises:
-        NotPossible: another price is in force then, or two patterns are ambiguous.
+        Refused: another price is in force then, or two patterns are ambiguous.
     """
     access.require_operate(actor)
     with changing_prices(price.connection) as now:
@@ -82,7 +79,7 @@ def correct(
     old price would have ended. An announced price is overwritten, with its dates.
 
     Raises:
-        NotPossible: the price is over by then, or was changed or removed meanwhile.
+        Refused: the price is over by then, or was changed or removed meanwhile.
     """
     access.require_operate(actor)
     with changing_prices(price.connection) as now:
@@ -111,13 +108,13 @@ def end(price: Price, actor: Actor, at: datetime | None = None) -> Price:
     """End ``price`` at ``at``, now by default.
 
     Raises:
-        NotPossible: the price is not in force yet, ends before, or was changed meanwhile.
+        Refused: the price is not in force yet, ends before, or was changed meanwhile.
     """
     access.require_operate(actor)
     with changing_prices(price.connection) as now:
         old = _reload(price)
         if old.effective_from > now:
-            raise NotPossible("This price is not in force yet. Withdraw it instead.")
+            raise Refused(Refusal.PRICE_NOT_IN_FORCE)
         _end_at(old, _not_past(at, now))
     return old
 
@@ -126,13 +123,13 @@ def withdraw(price: Price, actor: Actor) -> Price | None:
     """Remove an announced ``price``, and return the price that continues in its place, if any.
 
     Raises:
-        NotPossible: the price is in force by now, so a batch may have been ordered at it.
+        Refused: the price is in force by now, so a batch may have been ordered at it.
     """
     access.require_operate(actor)
     with changing_prices(price.connection) as now:
         row = _reload(price)
         if row.effective_from <= now:
-            raise NotPossible("This price is in force by now, so it stays on record. End it.")
+            raise Refused(Refusal.PRICE_IN_FORCE)
         previous = predecessor(row)
         row.delete()
         if previous:
@@ -167,25 +164,25 @@ def _reload(price: Price) -> Price:
     """Return the stored row, if it is still as the person saw it."""
     row = Price.objects.select_related("connection").filter(pk=price.pk).first()
     if row is None:
-        raise NotPossible("This price was withdrawn meanwhile.")
+        raise Refused(Refusal.PRICE_WITHDRAWN)
     shown = (price.unit_price, price.effective_from, price.effective_to)
     if shown != (row.unit_price, row.effective_from, row.effective_to):
-        raise NotPossible("Somebody changed this price meanwhile. Check it again.")
+        raise Refused(Refusal.PRICE_CHANGED)
     return row
 
 
 def _end_at(old: Price, at: datetime) -> None:
     if old.effective_to and old.effective_to <= at:
-        raise NotPossible("This price is over by then. Add a new one instead.")
+        raise Refused(Refusal.PRICE_OVER_THEN)
     if old.effective_from >= at:
-        raise NotPossible("This price is not in force yet by then. Choose a later date.")
+        raise Refused(Refusal.PRICE_NOT_IN_FORCE_THEN)
     old.effective_to = at
     old.save(update_fields=["effective_to"])
 
 
 def _not_past(moment: datetime | None, now: datetime) -> datetime:
     if moment is not None and moment < now:
-        raise NotPossible("Past prices cannot be changed: choose now or a later date.")
+        raise Refused(Refusal.PRICES_PAST)
     return moment or now
 
 
@@ -193,5 +190,5 @@ def _save(price: Price) -> None:
     try:
         price.full_clean()
     except ValidationError as exc:
-        raise NotPossible(" ".join(exc.messages)) from exc
+        raise Refused(Refusal.PRICE_INVALID, messages=" ".join(exc.messages)) from exc
     price.save()

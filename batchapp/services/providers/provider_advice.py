@@ -1,5 +1,6 @@
 """Advise a person what to do about a provider's refusal."""
 
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.models import Connection, Project, ProviderKey
 from batchapp.providers.errors import About, ProviderRejected, ProviderUnavailable, Reason
 
@@ -94,3 +95,14 @@ def advice_for_owner(
     first = "Retry its" if is_over else "Cancel it, then retry its"
     text += f"stopped requests cannot run on it again. {first} requests as a new batch on another"
     return f"{text} key."
+
+
+def rejection_problem(
+    refusal: ProviderRejected, connection: Connection, *, is_sent: bool = False
+) -> Problem:
+    """Return the facts of a rejection, with the provider's own words.
+
+    ``is_sent`` says that the provider has the batch.
+    """
+    data = {"connection": connection.name, "said": refusal.message, "is_sent": is_sent}
+    return Problem(ProblemCode(refusal.reason.value), data)

@@ -7,12 +7,10 @@ from django.utils import timezone
 
 from batchapp import access
 from batchapp.access import Actor
+from batchapp.domain.problem import Problem
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import Batch, Connection, Project, ProviderBatch, ProviderKey, User
 from batchapp.providers.client import ProviderClient
-
-
-class KeyInUse(Exception):
-    """Unfinished batches need the key; the message says how many."""
 
 
 def store(
@@ -35,7 +33,7 @@ def replace(key: ProviderKey, actor: Actor, secret: str) -> None:
     """Replace the secret of ``key``; unfinished batches continue with the new secret."""
     access.require_manage_key(actor, key)
     key.set_secret(secret)
-    fields = ["ciphertext", "last_four", "tested_at", "is_refused", "trouble"]
+    fields = ["ciphertext", "last_four", "tested_at", "is_refused", "problem"]
     key.save(update_fields=[*fields, "last_used_at", "secret_set_at"])
 
 
@@ -62,13 +60,12 @@ def remove(key: ProviderKey, actor: Actor) -> None:
     """Delete the secret for good; the row stays for the batches that ran on the key.
 
     Raises:
-        KeyInUse: nothing was changed.
+        Refused: unfinished batches need the key; nothing was changed.
     """
     access.require_manage_key(actor, key)
     running = Batch.objects.unfinished().filter(key=key).count()
     if running:
-        need = "1 unfinished batch needs" if running == 1 else f"{running} unfinished batches need"
-        raise KeyInUse(f"{need} this key. Wait for the end, or cancel first.")
+        raise Refused(Refusal.KEY_IN_USE, batches=running)
     key.ciphertext = key.webhook_ciphertext = ""
     key.save(update_fields=["ciphertext", "webhook_ciphertext"])
 
@@ -90,13 +87,13 @@ def test_key(key: ProviderKey, actor: Actor, provider: ProviderClient) -> int:
 
 def record_success(key: ProviderKey) -> None:
     """Record that the provider has just accepted ``key``."""
-    record_trouble(key, "", is_refused=False)
+    record_problem(key, None, is_refused=False)
 
 
-def record_trouble(key: ProviderKey, trouble: str, *, is_refused: bool) -> None:
-    """Record a failure as a sentence; ``is_refused`` if the provider refused the key itself."""
-    key.tested_at, key.is_refused, key.trouble = timezone.now(), is_refused, trouble
+def record_problem(key: ProviderKey, problem: Problem | None, *, is_refused: bool) -> None:
+    """Record the result of a test; ``is_refused`` if the provider refused the key itself."""
+    key.tested_at, key.is_refused, key.problem = timezone.now(), is_refused, problem
     # Only if the secret is still the tested one: it may have been replaced meanwhile.
     ProviderKey.objects.filter(pk=key.pk, ciphertext=key.ciphertext).update(
-        tested_at=key.tested_at, is_refused=is_refused, trouble=trouble
+        tested_at=key.tested_at, is_refused=is_refused, problem=problem
     )

@@ -13,6 +13,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.results.retry_selection import (
     ADVICE,
     Ending,
@@ -31,8 +32,6 @@ MARK = re.compile(r"-retry(-\d+)?$")
 
 # Outcomes that can be retried. Two endings are no outcomes: their requests failed like others.
 OUTCOMES = [ending.value for ending in ADVICE if ending not in {Ending.LASTING, Ending.UNPAID}]
-
-BATCH_DELETED = "The batch to be retried was deleted. Delete this entry."
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +116,10 @@ def write_retry_file(upload: Upload) -> bool:
     """
     batch, selection = upload.retry_of, upload.retry_selection
     if batch is None or selection is None:
-        return _fail(upload, BATCH_DELETED)
+        return _fail(upload, Problem(ProblemCode.RETRIED_BATCH_DELETED))
     if not retryable_counts(batch).total(selection):
-        return _fail(
-            upload,
-            f"No request of {batch} is left to retry: each of those selected has an answer now. "
-            "Check its results, and delete this entry.",
-        )
+        problem = Problem(ProblemCode.NOTHING_LEFT_TO_RETRY, {"batch": batch.name})
+        return _fail(upload, problem)
     counts: Counter[Ending] = Counter()
     changer = RequestChanger(selection)
 
@@ -137,17 +133,14 @@ def write_retry_file(upload: Upload) -> bool:
         upload.write_content(_lines(batch, selection, changer, counts), final_fields)
     except OSError as exc:
         logger.exception("upload %s: cannot be written from batch %s", upload.pk, batch.pk)
-        return _fail(
-            upload,
-            f"The requests of {batch} could not be written: {batch.upload} could not be read, or "
-            f"the disk is full ({exc.strerror or exc}). Try again; if it happens again, "
-            "tell whoever runs this portal.",
-        )
+        data = {"batch": batch.name, "file": batch.upload.name}
+        data["reason"] = exc.strerror or str(exc)
+        return _fail(upload, Problem(ProblemCode.RETRY_NOT_WRITTEN, data))
     return True
 
 
-def _fail(upload: Upload, error: str) -> bool:
-    upload.move_to(Upload.Status.FAILED, error=error)
+def _fail(upload: Upload, problem: Problem) -> bool:
+    upload.move_to(Upload.Status.FAILED, problem=problem)
     return False
 
 

@@ -16,6 +16,8 @@ from django.core.files.base import File
 from django.db import IntegrityError, transaction
 
 from batchapp import access
+from batchapp.domain.problem import Problem, ProblemCode
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.row_requests import PromptSettings, RowRequest
 from batchapp.models import (
@@ -34,11 +36,7 @@ QUICK_ROWS = 2_000  # largest table whose file is created while the person waits
 MAX_FINDINGS = 100  # findings that are stored; the total counts all of them
 
 # The fields of a table whose findings are cleared before the next run.
-NO_FINDINGS: dict[str, Any] = {"findings": [], "finding_total": 0, "error": ""}
-
-
-class Refused(Exception):
-    """The request cannot be met; the message is a sentence for the person."""
+NO_FINDINGS: dict[str, Any] = {"findings": [], "finding_total": 0, "problem": None}
 
 
 @dataclass(slots=True)
@@ -124,7 +122,7 @@ def return_with_findings(table: SourceTable, totals: RowTotals) -> None:
         **SourceTable.restart_retention(),
         findings=totals.findings,
         finding_total=totals.finding_total,
-        error="" if totals.finding_total else "Every row was skipped: no request was created.",
+        problem=None if totals.finding_total else Problem(ProblemCode.ALL_ROWS_SKIPPED),
     )
 
 
@@ -203,7 +201,7 @@ def save_template(
                 number=number, prompt_settings_fields=fields, created_by=user
             )
     except IntegrityError as exc:
-        raise Refused("Another person saved under this name just now. Check, then save.") from exc
+        raise Refused(Refusal.TEMPLATE_SAVED_MEANWHILE) from exc
 
 
 def delete_template(template: PromptTemplate, user: User) -> None:

@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.problem import Problem, ProblemCode
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbooks
-from batchapp.domain.tables.table_error import TableError
 from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
 from batchapp.models.files.source_table import PROGRESS_ROWS, RETENTION
@@ -26,10 +27,6 @@ QUICK_BYTES = {"text": 2 * 1024 * 1024, "workbook": 64 * 1024}
 QUICK_UNPACKED_BYTES = 1024 * 1024  # of a workbook, which may be packed to a thousandth
 
 SILENT_LEASES = 5  # a workbook reports no progress until all its texts are read
-
-
-class Refused(Exception):
-    """The table is not accepted; the message is a sentence for the person."""
 
 
 def receive_table(
@@ -50,16 +47,10 @@ def receive_table(
     """
     access.require_write(user, project)
     if (content.size or 0) > max_mib() * 1024 * 1024:
-        raise Refused(
-            f"A table may have {max_mib():,} MiB at most. Split it, or remove columns that no "
-            "prompt needs."
-        )
+        raise Refused(Refusal.TABLE_TOO_LARGE, limit_mib=max_mib())
     head = content.read(table_reader.HEAD_BYTES)
     content.seek(0)
-    try:
-        table_reader.detect_kind(head)
-    except TableError as exc:
-        raise Refused(str(exc)) from exc
+    table_reader.detect_kind(head)
     table = SourceTable(
         project=project,
         created_by=user,
@@ -110,11 +101,11 @@ def read_table(table: SourceTable) -> None:
                     content.write(msgspec.json.encode(row) + b"\n")
                     if reader.rows % PROGRESS_ROWS == 0:
                         renew_lease(reader.rows)
-        except TableError as exc:
-            _refuse(table, str(exc))
+        except Refused as exc:
+            _refuse(table, exc.problem)
             return
         if not reader.rows:
-            _refuse(table, "The table has a header and no rows. Add a row for each request.")
+            _refuse(table, Problem(ProblemCode.TABLE_WITHOUT_ROWS))
             return
         old_cells = table.cells.name or ""
         content.seek(0)
@@ -131,7 +122,7 @@ def read_table(table: SourceTable) -> None:
             rows=reader.rows,
             ragged=reader.ragged,
             error_cells=reader.error_cells,
-            error="",
+            problem=None,
         )
     except BaseException:
         table.cells.delete(save=False)
@@ -140,8 +131,8 @@ def read_table(table: SourceTable) -> None:
         table.cells.storage.delete(old_cells)
 
 
-def _refuse(table: SourceTable, error: str) -> None:
-    table.move_to(SourceTable.Status.REFUSED, **SourceTable.restart_retention(), error=error)
+def _refuse(table: SourceTable, problem: Problem) -> None:
+    table.move_to(SourceTable.Status.REFUSED, **SourceTable.restart_retention(), problem=problem)
 
 
 def read_again(table: SourceTable, user: User, options: ReadOptions) -> None:
@@ -153,7 +144,11 @@ def read_again(table: SourceTable, user: User, options: ReadOptions) -> None:
     """
     access.require_write(user, table.project)
     table.move_to(
-        SourceTable.Status.READING, read_as=list(options), findings=[], finding_total=0, error=""
+        SourceTable.Status.READING,
+        read_as=list(options),
+        findings=[],
+        finding_total=0,
+        problem=None,
     )
 
 
@@ -189,13 +184,10 @@ def _delete(table: SourceTable, tables: "QuerySet[SourceTable]") -> None:
 
 def give_up(table: SourceTable) -> None:
     """Stop the work on a table after repeated crashes, with a sentence for the person."""
-    error = (
-        "This broke off several times. Try again with a smaller table; if it happens again, the "
-        "portal's log says why."
-    )
+    problem = Problem(ProblemCode.TABLE_BROKE_OFF)
     if table.status == SourceTable.Status.READING:
-        _refuse(table, error)
+        _refuse(table, problem)
     elif table.status == SourceTable.Status.MAKING:
-        table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), error=error)
+        table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), problem=problem)
     else:
         table.postpone(RETENTION)

@@ -13,11 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from batchapp.domain.refused import Refused
 from batchapp.forms.batches.batch_imports import BatchImportForm
 from batchapp.http import Request
 from batchapp.models import BatchImport, Project, ProviderKey, StaleRow, UnreadableKey
 from batchapp.pipeline import provider_access
 from batchapp.presenters.order_choices import KeyChoice, default_key, key_choice
+from batchapp.presenters.problem_text import problem_text
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.services.imports import start_import
 from batchapp.services.imports.start_import import Candidates
@@ -135,8 +138,8 @@ def _list_url(project: Project, key: ProviderKey) -> str:
 def _request_imports(request: Request, project: Project, key: ProviderKey, ids: list[str]) -> None:
     try:
         requested = start_import.request_imports(project, request.user, key, ids)
-    except start_import.Refused as exc:  # the key was removed at this very moment
-        messages.error(request, str(exc))
+    except Refused as exc:  # the key was removed at this very moment
+        messages.error(request, refusal_text(exc))
         return
     for batch_import in requested.batch_imports:
         wake(batch_import)
@@ -160,10 +163,10 @@ def _list_remote(
     except UnreadableKey:
         return RemoteBatches(trouble=UNREADABLE)
     except ProviderRejected as exc:
-        advice = provider_advice.advice_for(exc, key.connection)
         if exc.reason in KEY_REASONS:
-            provider_keys.record_trouble(key, advice, is_refused=True)
-            return RemoteBatches(trouble=advice)
+            problem = provider_advice.rejection_problem(exc, key.connection)
+            provider_keys.record_problem(key, problem, is_refused=True)
+            return RemoteBatches(trouble=problem_text(problem))
         return RemoteBatches(
             trouble=f"{key.connection} does not show its batches to this key. ({exc})"
         )

@@ -11,9 +11,11 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from batchapp.domain.refused import Refused
 from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
 from batchapp.models import ProviderKey
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.providers import provider_keys
 from batchapp.views.keys.try_key import KeyStatus, key_status, report_key_test
 from batchapp.views.permissions import key_of, project_of, require_admin
@@ -81,8 +83,8 @@ def key_remove(request: Request, pk: UUID) -> HttpResponse:
     try:
         provider_keys.remove(key, request.user)
         messages.success(request, f"The key …{key.last_four} is removed.")
-    except provider_keys.KeyInUse as exc:
-        messages.error(request, str(exc))
+    except Refused as exc:
+        messages.error(request, refusal_text(exc))
     return redirect(list_url_of(request, key))
 
 

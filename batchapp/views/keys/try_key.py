@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from django.contrib import messages
 
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.http import Request
 from batchapp.models import ProviderKey, UnreadableKey
 from batchapp.pipeline import provider_access
+from batchapp.presenters.problem_text import problem_text
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.services.providers import provider_advice, provider_keys
 from batchapp.templatetags.words import count
@@ -30,9 +32,9 @@ def key_status(key: ProviderKey) -> KeyStatus:
     if not key.is_readable:
         return KeyStatus("Could not be read", "bad", "alert", UNREADABLE)
     if key.is_refused:
-        return KeyStatus("Rejected", "bad", "cross", key.trouble)
-    if key.trouble:
-        return KeyStatus("Not certain", "warn", "alert", key.trouble)
+        return KeyStatus("Rejected", "bad", "cross", problem_text(key.problem))
+    if key.problem:
+        return KeyStatus("Not certain", "warn", "alert", problem_text(key.problem))
     if key.tested_at:
         return KeyStatus("Works", "good", "check")
     return KeyStatus("Not tested", "quiet", "key")
@@ -50,30 +52,24 @@ def report_key_test(request: Request, key: ProviderKey, *, prefix: str = "") -> 
         messages.error(request, UNREADABLE)
     except ProviderRejected as exc:
         is_refused = exc.reason in KEY_REASONS
-        sentence = (
-            provider_advice.advice_for(exc, key.connection)
+        problem = (
+            provider_advice.rejection_problem(exc, key.connection)
             if is_refused
             else _unclear_answer(exc, key)
         )
-        provider_keys.record_trouble(key, sentence, is_refused=is_refused)
-        messages.error(request, f"{prefix}{key}: {sentence}")
+        provider_keys.record_problem(key, problem, is_refused=is_refused)
+        messages.error(request, f"{prefix}{key}: {problem_text(problem)}")
     except ProviderUnavailable as exc:
-        sentence = (
-            f"{key.connection} gave no usable answer, which says nothing about the key. Try again "
-            f"in a minute, or ask an operator to check the connection. ({exc})"
-        )
-        provider_keys.record_trouble(key, sentence, is_refused=key.is_refused)
-        messages.warning(request, f"{prefix}{sentence}")
+        data = {"connection": key.connection.name, "error": str(exc)}
+        problem = Problem(ProblemCode.KEY_TEST_UNANSWERED, data)
+        provider_keys.record_problem(key, problem, is_refused=key.is_refused)
+        messages.warning(request, f"{prefix}{problem_text(problem)}")
     else:
         messages.success(
             request, f"{prefix}{key.connection} accepts the key …{key.last_four}: {models}."
         )
 
 
-def _unclear_answer(exc: ProviderRejected, key: ProviderKey) -> str:
-    """Explain a rejected test; the usual advice is about files and batches, not about tests."""
-    detail = f": {exc.message}" if exc.message else ""
-    return (
-        f"{key.connection} answered, but neither accepted nor rejected the key. Batches may work "
-        f"with it; if not, ask an operator to check the connection. (HTTP {exc.status}{detail})"
-    )
+def _unclear_answer(exc: ProviderRejected, key: ProviderKey) -> Problem:
+    data = {"connection": key.connection.name, "status": exc.status, "said": exc.message}
+    return Problem(ProblemCode.KEY_TEST_UNCLEAR, data)

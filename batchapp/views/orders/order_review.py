@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from batchapp.domain.refused import Refused
 from batchapp.domain.request_files.check_file import Report
 from batchapp.forms.orders import OrderForm, SubmitForm
 from batchapp.http import Request, render_partial
@@ -27,6 +28,7 @@ from batchapp.presenters.order_wizard import (
     report_of_ready,
     step_url,
 )
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.orders.readiness import Check, Level
 from batchapp.tasks import wake
@@ -107,8 +109,8 @@ def _place_order(request: Request, upload: Upload, form: SubmitForm) -> Batch | 
             shown_prices=cleaned["shown"],
             shown_at=cleaned["seen"],
         )
-    except place_order.Refused as exc:
-        form.add_error(None, str(exc))
+    except Refused as exc:
+        form.add_error(None, refusal_text(exc))
         return None
     if is_repeated:
         messages.info(request, "This form was submitted before; here is its batch.")

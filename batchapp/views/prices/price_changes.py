@@ -9,11 +9,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from batchapp.domain.refused import Refused
 from batchapp.forms.prices.prices import CorrectForm, EndForm, PriceForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Price
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.prices import price_table
-from batchapp.services.prices.price_table import NotPossible
 from batchapp.views.prices.price_list import require_staff
 
 METHODS = ["GET", "HEAD", "POST"]
@@ -30,8 +31,8 @@ def price_add(request: Request) -> HttpResponse:
         price.source = price.source or _entered_by(request)
         try:
             added = price_table.add(price, request.user, form.cleaned_data["since"])
-        except NotPossible as exc:
-            form.add_error(None, str(exc))
+        except Refused as exc:
+            form.add_error(None, refusal_text(exc))
         else:
             messages.success(request, f"{added} has a price.")
             return redirect(_list_url(added))
@@ -52,8 +53,8 @@ def price_correct(request: Request) -> HttpResponse:
                 since=form.cleaned_data.get("since"),
                 source=form.cleaned_data["source"] or _entered_by(request),
             )
-        except NotPossible as exc:
-            form.add_error(None, str(exc))
+        except Refused as exc:
+            form.add_error(None, refusal_text(exc))
         else:
             messages.success(request, f"{new} has a new price.")
             return redirect(_list_url(new))
@@ -69,8 +70,8 @@ def price_end(request: Request) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             ended = price_table.end(price, request.user, form.cleaned_data["until"])
-        except NotPossible as exc:
-            form.add_error(None, str(exc))
+        except Refused as exc:
+            form.add_error(None, refusal_text(exc))
         else:
             messages.success(request, f"The price of {ended} ends.")
             return redirect(_list_url(ended))
@@ -86,8 +87,8 @@ def price_withdraw(request: Request) -> HttpResponse:
         try:
             price_table.withdraw(price, request.user)
             messages.success(request, f"The announced price of {price} is withdrawn.")
-        except NotPossible as exc:
-            messages.error(request, str(exc))
+        except Refused as exc:
+            messages.error(request, refusal_text(exc))
         return redirect(_list_url(price))
     context = _context(price) | {"predecessor": price_table.predecessor(price)}
     return render_partial(request, "batchapp/prices/price_withdraw.html", "dialog", context)

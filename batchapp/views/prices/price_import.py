@@ -14,15 +14,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from batchapp.domain.money.price_list_csv import UnreadablePriceList
+from batchapp.domain.refused import Refused
 from batchapp.forms.prices.prices import CsvForm
 from batchapp.forms.prices.tariffs import TariffForm
 from batchapp.http import Request
 from batchapp.models import Connection, UnreadableKey
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.providers.client import connect
 from batchapp.providers.errors import ProviderError, ProviderRejected
 from batchapp.providers.tariffs import management_url
 from batchapp.services.prices import price_lists, tariffs
-from batchapp.services.prices.price_lists import NotImported
 from batchapp.templatetags.words import count
 from batchapp.views.prices.price_list import require_staff
 
@@ -159,8 +160,8 @@ def _apply(request: Request) -> HttpResponse:
             ends_missing=proposal.ends_missing,
             source=proposal.source,
         )
-    except NotImported as exc:
-        return _comparison(request, proposal, str(exc))
+    except Refused as exc:
+        return _comparison(request, proposal, refusal_text(exc))
     ended = len(applied.missing) if proposal.ends_missing else 0
     messages.success(
         request,

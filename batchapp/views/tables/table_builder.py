@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.csv_rows import DELIMITERS
 from batchapp.domain.tables.encodings import ENCODING_NAMES
@@ -18,6 +19,7 @@ from batchapp.forms.tables import PromptSettingsForm, ReadingForm, TableForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Project, SourceTable, StaleRow
 from batchapp.presenters.order_wizard import WizardStep
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.tables import requests_from_table, table_import
 from batchapp.tasks import run, wake
 from batchapp.views.permissions import project_of, require_member
@@ -99,8 +101,8 @@ def _store_table(request: Request, project: Project, form: TableForm) -> SourceT
         table = table_import.receive_table(
             project, request.user, content, name=name, version=version
         )
-    except table_import.Refused as exc:
-        form.add_error(None, str(exc))
+    except Refused as exc:
+        form.add_error(None, refusal_text(exc))
         return None
     _read(table)
     return table

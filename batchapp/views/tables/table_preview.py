@@ -11,11 +11,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests
 from batchapp.forms.tables import PromptTemplateForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import FileOrigin, SourceTable, StaleRow
 from batchapp.presenters.file_report import finding_groups, is_exact, offers, quotes_for
+from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.tables import preview_requests, requests_from_table
 from batchapp.tasks import run, wake
 from batchapp.views.permissions import upload_of
@@ -112,8 +114,8 @@ def prompt_template_save(request: Request, pk: UUID) -> HttpResponse:
         )
         requests_from_table.save_settings(table, request.user, prompt_settings, version)
         messages.success(request, f"Saved as {version.template}, version {version.number}.")
-    except requests_from_table.Refused as exc:
-        messages.error(request, str(exc))
+    except Refused as exc:
+        messages.error(request, refusal_text(exc))
     except StaleRow:
         messages.info(request, BUSY)
     return redirect("table_preview", table.pk)

@@ -20,6 +20,7 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, BatchImport, Project, ProviderBatch, ProviderKey, Upload, User
 from batchapp.models.batches.batch_import import BatchImportQuerySet
 from batchapp.models.batches.provider_batch import TOKEN_KEY
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.files import upload_intake
 from batchapp.services.imports import import_batch, start_import
 from batchapp.services.lifecycle import retry_in_place
@@ -38,6 +39,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider
+from tests.sentences import problem
 from tests.steps import advance, make_due, run_steps
 from tests.steps import run_step as step_part
 
@@ -96,7 +98,7 @@ def follow(batch: Batch) -> Batch:
 
 
 def batch_of(batch_import: BatchImport) -> Batch:
-    assert (batch_import.status, batch_import.trouble) == (BatchImport.Status.DONE, "")
+    assert (batch_import.status, batch_import.problem) == (BatchImport.Status.DONE, None)
     assert batch_import.batch
     return batch_import.batch
 
@@ -249,7 +251,7 @@ def test_a_batch_of_another_project_is_here_already_and_nothing_else_is_said(
 def test_a_failed_import_of_another_project_is_not_in_the_way(
     provider: Provider, begin: Callable[[str], BatchImport], project: Project
 ) -> None:
-    start_import.fail_import(begin(remote := provider.run(request_file(2))), "No.")
+    start_import.fail_import(begin(remote := provider.run(request_file(2))), problem("No."))
     stranger = make_user()
     theirs = make_project(stranger, connection=project.connection)
     own = make_key(stranger, project.connection)
@@ -295,7 +297,7 @@ def test_a_batch_whose_confirmation_is_still_searched_for_is_not_imported(
 
     assert offered.rows == []
     assert batch_import.status == BatchImport.Status.FAILED
-    assert "in the portal already" in batch_import.trouble
+    assert "in the portal already" in problem_text(batch_import.problem)
 
 
 @pytest.fixture
@@ -344,7 +346,7 @@ def test_of_two_connections_that_ask_at_the_same_instant_one_gets_it(
         second = run_import(second)
 
     assert second.status == BatchImport.Status.FAILED
-    assert "in the portal already" in second.trouble
+    assert "in the portal already" in problem_text(second.problem)
     assert Batch.objects.count() == 1
 
 
@@ -370,7 +372,7 @@ def test_nothing_is_imported_for_a_person_who_left_the_project(
     step(batch_import)
 
     assert batch_import.status == BatchImport.Status.FAILED
-    assert "works in the project no more" in batch_import.trouble
+    assert "works in the project no more" in problem_text(batch_import.problem)
     assert not Batch.objects.exists()
     assert provider.calls == []
 
@@ -516,7 +518,7 @@ def test_what_cannot_be_followed_is_refused_with_a_sentence(
     batch_import = run_import(begin(made(provider)))
 
     assert batch_import.status == BatchImport.Status.FAILED
-    assert sentence in batch_import.trouble
+    assert sentence in problem_text(batch_import.problem)
     assert batch_import.next_check_at is None
     assert not Batch.objects.exists()
 
@@ -528,7 +530,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_later(
     provider.before = lambda call, request: httpx.Response(503)
     step(batch_import)
     assert (batch_import.status, batch_import.failures) == (BatchImport.Status.FETCHING, 1)
-    assert "the portal keeps trying" in batch_import.trouble
+    assert "the portal keeps trying" in problem_text(batch_import.problem)
     assert batch_import.next_check_at
     assert batch_import.next_check_at > timezone.now()
 
@@ -547,7 +549,7 @@ def test_a_refused_key_is_reported_at_the_import_and_at_the_key(
     key.refresh_from_db()
 
     assert batch_import.status == BatchImport.Status.FAILED
-    assert "refused the key" in batch_import.trouble
+    assert "refused the key" in problem_text(batch_import.problem)
     assert key.is_refused
 
 
@@ -562,7 +564,7 @@ def test_a_key_that_was_removed_meanwhile_is_reported(
     step(batch_import)
 
     assert batch_import.status == BatchImport.Status.FAILED
-    assert "removed" in batch_import.trouble
+    assert "removed" in problem_text(batch_import.problem)
     assert not Batch.objects.exists()
 
 
@@ -611,7 +613,7 @@ def test_an_import_that_kills_its_workers_is_given_up_with_a_sentence(
     step(batch_import)
 
     assert batch_import.status == BatchImport.Status.FAILED
-    assert "broke off several times" in batch_import.trouble
+    assert "broke off several times" in problem_text(batch_import.problem)
 
 
 def test_a_file_that_was_deleted_here_meanwhile_is_reported_and_fetched_again(
@@ -622,7 +624,7 @@ def test_a_file_that_was_deleted_here_meanwhile_is_reported_and_fetched_again(
 
     step(batch_import)
     assert (batch_import.status, batch_import.batch) == (BatchImport.Status.FAILED, None)
-    assert "was deleted here" in batch_import.trouble
+    assert "was deleted here" in problem_text(batch_import.problem)
     start_import.retry_import(batch_import, batch_import.requested_by)
 
     assert batch_of(run_import(batch_import)).requests == 2
@@ -633,9 +635,11 @@ def test_trying_again_fetches_anew_and_uses_the_file_that_is_here(
 ) -> None:
     batch_import = begin(provider.run(request_file(2)))
     step(batch_import)
-    Upload.objects.update(status=Upload.Status.FAILED, error="The disk broke.", next_check_at=None)
+    Upload.objects.update(
+        status=Upload.Status.FAILED, problem=problem("The disk broke."), next_check_at=None
+    )
     step(batch_import)
-    assert (batch_import.status, batch_import.trouble) == (
+    assert (batch_import.status, problem_text(batch_import.problem)) == (
         BatchImport.Status.FAILED,
         "The disk broke.",
     )
@@ -649,7 +653,7 @@ def test_only_what_failed_can_be_dismissed(begin: Callable[[str], BatchImport]) 
     batch_import = begin(str(uuid.uuid4()))
 
     assert not start_import.dismiss(batch_import, batch_import.requested_by)
-    start_import.fail_import(batch_import, "No.")
+    start_import.fail_import(batch_import, problem("No."))
     assert start_import.dismiss(batch_import, batch_import.requested_by)
     assert not BatchImport.objects.exists()
 

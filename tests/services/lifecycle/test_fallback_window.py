@@ -24,6 +24,7 @@ from tests.make import (
     request_line,
 )
 from tests.provider import Provider, lose_reply
+from tests.sentences import refused
 from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
@@ -317,7 +318,7 @@ def test_all_of_the_switch_is_written_or_nothing(
 def test_only_a_longer_window_on_offer_can_be_fallen_back_to(
     window: str, fallback: str, why: str
 ) -> None:
-    with pytest.raises(place_order.Refused, match=why):
+    with refused(why):
         order(window=window, fallback=fallback)
 
     assert not Batch.objects.exists()

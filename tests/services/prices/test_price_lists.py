@@ -11,10 +11,11 @@ from django.db import connection as database
 from django.utils import timezone
 
 from batchapp.access import OPERATOR
+from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices import price_lists, price_table
-from batchapp.services.prices.price_lists import NotImported
 from tests.make import MODEL, make_connection, make_price
+from tests.sentences import refused
 
 DAY = timedelta(days=1)
 HEAD = "model,window,input_usd,output_usd,source\n"
@@ -156,7 +157,7 @@ def test_one_bad_line_keeps_all_from_being_written(
     before = state(connection)
     difference = price_lists.compare(connection, LIST + line, timezone.now())
 
-    with pytest.raises(NotImported, match="Some lines are bad"):
+    with refused("Some lines are bad"):
         price_lists.apply(connection, OPERATOR, LIST + line, fingerprint=difference.fingerprint)
 
     assert reason in " ".join(bad.reason for bad in difference.bad)
@@ -169,14 +170,14 @@ def test_a_table_that_changed_meanwhile_is_not_written_to(connection: Connection
     price_table.end(connection.prices.get(window=REALTIME), OPERATOR, timezone.now() + DAY)
     before = state(connection)
 
-    with pytest.raises(NotImported, match="Compare again"):
+    with refused("Compare again"):
         price_lists.apply(connection, OPERATOR, LIST, fingerprint=fingerprint)
 
     assert state(connection) == before
 
 
 def test_a_time_that_has_passed_is_refused(connection: Connection) -> None:
-    with pytest.raises(NotImported, match="is past"):
+    with refused("is past"):
         write(connection, LIST, since=timezone.now() - DAY)
 
 
@@ -207,8 +208,8 @@ def test_of_two_imports_at_once_one_is_refused_with_a_sentence() -> None:
             done.append(
                 (usd, price_lists.apply(connection, OPERATOR, text, fingerprint=fingerprint))
             )
-        except NotImported as exc:
-            refused.append(str(exc))
+        except Refused as exc:
+            refused.append(exc.code)
         finally:
             database.close()
 
@@ -219,8 +220,7 @@ def test_of_two_imports_at_once_one_is_refused_with_a_sentence() -> None:
         racer.join()
 
     ((winner, _),) = done
-    (sentence,) = refused
-    assert sentence.startswith("The prices changed since this comparison was made")
+    assert refused == [Refusal.COMPARISON_OUTDATED]
     book = connection.prices.match_models([MODEL], ["24h"], timezone.now())
     assert book["24h"][MODEL].input_usd == winner
     assert connection.prices.filter(model=MODEL, window="24h").count() == 2

@@ -10,8 +10,8 @@ from batchapp.access import OPERATOR
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices import price_table
-from batchapp.services.prices.price_table import NotPossible
 from tests.make import MODEL, make_batch, make_connection, make_price, make_project
+from tests.sentences import refused
 
 pytestmark = pytest.mark.django_db
 
@@ -90,7 +90,7 @@ def test_nothing_is_changed_in_the_past(connection: Connection) -> None:
         lambda: price_table.end(row(connection), OPERATOR, yesterday),
         lambda: price_table.add(new(connection), OPERATOR, yesterday),
     ):
-        with pytest.raises(NotPossible, match="Past prices cannot be changed"):
+        with refused("Past prices cannot be changed"):
             change()
 
     assert connection.prices.count() == 3
@@ -107,14 +107,14 @@ def test_a_price_is_added_until_the_next_announced_one(connection: Connection) -
 
 
 def test_a_second_price_at_once_is_refused(connection: Connection) -> None:
-    with pytest.raises(NotPossible, match="End it first"):
+    with refused("End it first"):
         price_table.add(new(connection, MODEL), OPERATOR)
 
 
 def test_a_pattern_that_ties_with_another_is_refused(connection: Connection) -> None:
     price_table.add(new(connection, "Qwen/*"), OPERATOR)
 
-    with pytest.raises(NotPossible, match="could both mean the same model"):
+    with refused("could both mean the same model"):
         price_table.add(new(connection, "*/Qwen"), OPERATOR)
 
 
@@ -128,12 +128,12 @@ def test_an_ended_price_is_neither_corrected_nor_ended_again(connection: Connect
     ended = price_table.end(row(connection), OPERATOR)
 
     for change in (price_table.correct, price_table.end):
-        with pytest.raises(NotPossible, match="over by then"):
+        with refused("over by then"):
             change(ended, OPERATOR, *([FIVE] if change is price_table.correct else []))
 
 
 def test_only_a_price_that_never_held_is_withdrawn(connection: Connection) -> None:
-    with pytest.raises(NotPossible, match="stays on record"):
+    with refused("stays on record"):
         price_table.withdraw(row(connection), OPERATOR)
 
     assert connection.prices.count() == 3
@@ -152,7 +152,7 @@ def test_a_row_that_changed_since_it_was_looked_at_is_left_alone(connection: Con
     looked_at = row(connection)
     price_table.end(row(connection), OPERATOR, timezone.now() + DAY)
 
-    with pytest.raises(NotPossible, match="Somebody changed this price"):
+    with refused("Somebody changed this price"):
         price_table.correct(looked_at, OPERATOR, FIVE)
 
 

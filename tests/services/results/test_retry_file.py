@@ -12,9 +12,9 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import Ending, Selection
 from batchapp.models import Batch, ProviderBatch, Result, Upload
 from batchapp.models.batches import lineage
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.files import correct_file
 from batchapp.services.lifecycle import retry_in_place, settle
-from batchapp.services.orders import place_order
 from batchapp.services.results import merge, retry_file
 from tests.make import (
     answer,
@@ -26,6 +26,7 @@ from tests.make import (
     request_file,
     set_state,
 )
+from tests.sentences import refused
 from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +158,7 @@ def test_a_choice_that_nothing_is_left_of_fails_with_a_sentence(parent: Batch) -
     upload = made(parent, Ending.REFUSED)
 
     assert upload.status == Upload.Status.FAILED
-    assert "is left to retry" in upload.error
+    assert "is left to retry" in problem_text(upload.problem)
 
 
 def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None:
@@ -166,7 +167,7 @@ def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None
     upload = made(parent, Ending.MISSING)
 
     assert upload.status == Upload.Status.FAILED
-    assert "could not be read" in upload.error
+    assert "could not be read" in problem_text(upload.problem)
     assert upload.lacks_content
 
 
@@ -178,7 +179,7 @@ def test_a_deleted_batch_fails_with_a_sentence(parent: Batch) -> None:
 
     upload.refresh_from_db()
     assert upload.status == Upload.Status.FAILED
-    assert "batch to be retried was deleted" in upload.error
+    assert "batch to be retried was deleted" in problem_text(upload.problem)
 
 
 def test_of_a_batch_that_still_runs_only_what_has_ended_is_taken() -> None:
@@ -400,11 +401,11 @@ def test_requests_that_are_retried_in_place_are_not_retried_in_a_file(
 def test_a_file_from_before_a_retry_in_place_is_not_ordered(parent: Batch) -> None:
     upload = made(parent, Ending.PROVIDER_ERROR)
     retry_in_place.request_retry_in_place(parent, parent.created_by)
-    with pytest.raises(place_order.Refused, match="retried in place after"):
+    with refused("retried in place after"):
         make_batch(upload=upload)
 
     set_state(parent, status=ProviderBatch.Status.DONE, retried_in_place_at=timezone.now())
-    with pytest.raises(place_order.Refused, match="retried in place after"):
+    with refused("retried in place after"):
         make_batch(upload=upload)
 
     again = made(parent, Ending.PROVIDER_ERROR)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Project, StaleRow, Upload, User
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.files import correct_file, upload_intake
 from tests.html import Page, page_of
 from tests.make import (
@@ -241,7 +242,7 @@ def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
     fresh = work(version_of(faulty))
 
     assert fresh.status == Upload.Status.FAILED
-    assert "questions.jsonl could not be read" in fresh.error
+    assert "questions.jsonl could not be read" in problem_text(fresh.problem)
     page = page_of(browser, fresh.get_absolute_url())
     assert "Could not be written" in page.text
     assert "Try again" in page.texts("button")
@@ -263,7 +264,7 @@ def test_an_original_that_is_deleted_first_is_said(browser: Client, faulty: Uplo
     work(fresh)
 
     assert fresh.status == Upload.Status.FAILED
-    assert "was deleted" in fresh.error
+    assert "was deleted" in problem_text(fresh.problem)
 
 
 def test_a_version_outlives_its_original(browser: Client, faulty: Upload) -> None:

@@ -28,6 +28,7 @@ from tests.make import (
     request_file,
     request_line,
 )
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 
@@ -369,7 +370,9 @@ def test_a_check_that_broke_off_can_be_repeated(
     browser: Client, project: Project, user: User
 ) -> None:
     upload = make_upload(project, user, is_checked=False)
-    Upload.objects.update(status=Upload.Status.FAILED, error="It broke off.", next_check_at=None)
+    Upload.objects.update(
+        status=Upload.Status.FAILED, problem=problem("It broke off."), next_check_at=None
+    )
     assert "Check again" in browser.get(upload.get_absolute_url()).content.decode()
 
     browser.post(f"/files/{upload.pk}/check/")

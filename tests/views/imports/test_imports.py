@@ -23,6 +23,7 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
+from tests.sentences import problem
 from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
@@ -248,14 +249,16 @@ def test_what_failed_says_why_and_can_be_tried_again(
     project: Project,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    batch_import = make_import(project, key=key, status="failed", trouble="It was deleted there.")
+    batch_import = make_import(
+        project, key=key, status="failed", problem=problem("It was deleted there.")
+    )
     assert "It was deleted there." in text(browser.get(URL))
 
     with django_capture_on_commit_callbacks(execute=True):
         browser.post(f"/imports/{batch_import.pk}/try-again/")
     batch_import.refresh_from_db()
 
-    assert (batch_import.status, batch_import.trouble) == (BatchImport.Status.FETCHING, "")
+    assert (batch_import.status, batch_import.problem) == (BatchImport.Status.FETCHING, None)
     assert woken == [str(batch_import.pk)]
 
 

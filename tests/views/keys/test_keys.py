@@ -26,6 +26,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 SECRET = "sk-very-secret-0123456789-WXYZ"
@@ -230,7 +231,7 @@ def test_a_new_key_is_tried_at_once_and_stored_whatever_comes_of_it(
     key = ProviderKey.objects.get()
     assert key.secret() == SECRET
     assert key.tested_at is not None
-    assert (key.is_refused, bool(key.trouble)) == (is_refused, status != 200)
+    assert (key.is_refused, bool(key.problem)) == (is_refused, status != 200)
     assert "The key is stored, encrypted." in html
     assert f"</svg> {label}</span>" in html
     assert sentence in html
@@ -271,14 +272,14 @@ def test_no_answer_takes_no_refusal_back(browser: Client, user: User, provider: 
 
 def test_a_replaced_key_starts_anew(browser: Client, user: User, provider: Provider) -> None:
     key = make_key(user)
-    provider_keys.record_trouble(key, "It was refused.", is_refused=True)
+    provider_keys.record_problem(key, problem("It was refused."), is_refused=True)
 
     html = browser.post(
         f"/keys/{key.pk}/replace/", {"secret": SECRET}, follow=True
     ).content.decode()
 
     key.refresh_from_db()
-    assert (key.is_refused, key.trouble) == (False, "")
+    assert (key.is_refused, key.problem) == (False, None)
     assert "Works</span>" in html
 
 
@@ -286,10 +287,10 @@ def test_what_was_said_of_an_old_secret_is_not_kept_of_the_new(user: User) -> No
     old = make_key(user)
     provider_keys.replace(ProviderKey.objects.get(), OPERATOR, SECRET)
 
-    provider_keys.record_trouble(old, "It was refused.", is_refused=True)
+    provider_keys.record_problem(old, problem("It was refused."), is_refused=True)
 
     key = ProviderKey.objects.get()
-    assert (key.tested_at, key.is_refused, key.trouble) == (None, False, "")
+    assert (key.tested_at, key.is_refused, key.problem) == (None, False, None)
 
 
 def test_a_key_goes_to_a_provider_that_was_chosen(browser: Client) -> None:

@@ -30,6 +30,7 @@ from tests.make import (
     request_line,
     set_state,
 )
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 
@@ -181,7 +182,7 @@ def test_a_faulty_file_says_what_to_do_and_leads_no_further(
 
 def test_a_check_that_broke_off_can_be_repeated(browser: Client, upload: Upload) -> None:
     Upload.objects.filter(pk=upload.pk).update(
-        status="failed", report_fields=None, error="No disk."
+        status="failed", report_fields=None, problem=problem("No disk.")
     )
 
     page = page_of(browser, f"/files/{upload.pk}/batch/")
@@ -317,7 +318,9 @@ def test_a_key_that_cannot_be_read_is_marked_and_refused(
 def test_a_refused_key_is_marked_and_never_chosen_beforehand(
     browser: Client, upload: Upload, user: User, key: ProviderKey
 ) -> None:
-    ProviderKey.objects.filter(pk=key.pk).update(is_refused=True, trouble="It was revoked.")
+    ProviderKey.objects.filter(pk=key.pk).update(
+        is_refused=True, problem=problem("It was revoked.")
+    )
 
     alone = page_of(browser, step(upload, "window"))
     mine = make_key(user, upload.project.connection)

@@ -1,0 +1,98 @@
+"""The one error by which a request of a person is refused: a code and its facts, no sentence.
+
+``presenters/refusal_text.py`` makes a sentence of a refusal.
+"""
+
+from enum import StrEnum, unique
+from typing import Any
+
+from batchapp.domain.problem import Problem
+
+
+@unique
+class Refusal(StrEnum):
+    """The codes of all refusals, by the noun that they are about."""
+
+    # Orders
+    FALLBACK_NOT_LONGER = "fallback_not_longer"
+    FALLBACK_NOT_OFFERED = "fallback_not_offered"
+    FILE_NOT_READY = "file_not_ready"
+    FILE_OF_OTHER_PROJECT = "file_of_other_project"
+    FORM_USED = "form_used"
+    KEY_REMOVED = "key_removed"
+    PRICES_CHANGED = "prices_changed"
+    RETRIED_IN_PLACE = "retried_in_place"
+    SAME_FILE_ORDERED = "same_file_ordered"
+    WINDOW_NOT_OFFERED = "window_not_offered"
+
+    # Imports
+    IMPORT_FILE_DELETED = "import_file_deleted"
+    IMPORT_FILE_FAULTY = "import_file_faulty"
+    IMPORT_FILE_UNCHECKED = "import_file_unchecked"
+    IMPORT_IDS_REPEATED = "import_ids_repeated"
+    IMPORT_KEY_REMOVED = "import_key_removed"
+    IMPORT_ROWS_REMOVED = "import_rows_removed"
+    IN_PORTAL_ALREADY = "in_portal_already"
+    REMOTE_BATCH_RENAMED = "remote_batch_renamed"
+    REMOTE_BATCH_UNKNOWN = "remote_batch_unknown"
+    REMOTE_FILE_DELETED = "remote_file_deleted"
+    REMOTE_FILE_INCOMPLETE = "remote_file_incomplete"
+    REMOTE_FILE_TOO_LARGE = "remote_file_too_large"
+    REQUESTER_LEFT = "requester_left"
+
+    # Keys
+    KEY_IN_USE = "key_in_use"
+
+    # Prices
+    COMPARISON_OUTDATED = "comparison_outdated"
+    PRICE_CHANGED = "price_changed"
+    PRICE_IN_FORCE = "price_in_force"
+    PRICE_INVALID = "price_invalid"
+    PRICE_LINES_BAD = "price_lines_bad"
+    PRICE_NOT_IN_FORCE = "price_not_in_force"
+    PRICE_NOT_IN_FORCE_THEN = "price_not_in_force_then"
+    PRICE_OVER_THEN = "price_over_then"
+    PRICE_TIME_PAST = "price_time_past"
+    PRICE_WITHDRAWN = "price_withdrawn"
+    PRICES_PAST = "prices_past"
+
+    # Tables
+    TABLE_CELL_TOO_LONG = "table_cell_too_long"
+    TABLE_COLUMNS_TOO_MANY = "table_columns_too_many"
+    TABLE_EMPTY = "table_empty"
+    TABLE_ENCODING_UNKNOWN = "table_encoding_unknown"
+    TABLE_HEADER_BLANK = "table_header_blank"
+    TABLE_IS_ARCHIVE = "table_is_archive"
+    TABLE_IS_BINARY = "table_is_binary"
+    TABLE_IS_GZIP = "table_is_gzip"
+    TABLE_IS_OLD_EXCEL = "table_is_old_excel"
+    TABLE_IS_PDF = "table_is_pdf"
+    TABLE_IS_PICTURE = "table_is_picture"
+    TABLE_IS_REQUESTS = "table_is_requests"
+    TABLE_NOT_CSV = "table_not_csv"
+    TABLE_NOT_TEXT = "table_not_text"
+    TABLE_QUOTE_OPEN = "table_quote_open"
+    TABLE_QUOTE_SWALLOWS = "table_quote_swallows"
+    TABLE_ROWS_BLANK = "table_rows_blank"
+    TABLE_ROWS_TOO_MANY = "table_rows_too_many"
+    TABLE_TOO_LARGE = "table_too_large"
+    TEMPLATE_SAVED_MEANWHILE = "template_saved_meanwhile"
+    WORKBOOK_FILE_TOO_LARGE = "workbook_file_too_large"
+    WORKBOOK_ROW_TOO_LARGE = "workbook_row_too_large"
+    WORKBOOK_SHEET_DAMAGED = "workbook_sheet_damaged"
+    WORKBOOK_SHEET_MISSING = "workbook_sheet_missing"
+    WORKBOOK_WITHOUT_SHEETS = "workbook_without_sheets"
+
+
+class Refused(Exception):
+    """The request cannot be met; ``data`` has the facts that its sentence names, as JSON."""
+
+    def __init__(self, code: Refusal, **data: Any) -> None:
+        super().__init__(code, data)
+        self.code = code
+        self.data = data
+
+    @property
+    def problem(self) -> Problem:
+        """Return the refusal as a row keeps it."""
+        return Problem(self.code, self.data)

@@ -1,0 +1,140 @@
+"""The sentences of problems: what happened, and the next step for the person."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import template
+
+from batchapp.domain.problem import Problem, ProblemCode
+from batchapp.domain.refused import Refusal
+from batchapp.presenters import refusal_text
+from batchapp.presenters.sentences import Data, Sentence, make_sentence
+
+register = template.Library()
+
+AGAIN = "Try again; if it happens again, the portal's log says why."
+TELL_OPERATOR = "if it happens again, tell whoever runs this portal."
+
+
+@register.filter
+def problem_text(problem: Problem | None) -> str:
+    """Return "" for None."""
+    return "" if problem is None else make_sentence(SENTENCES, problem.code, problem.data)
+
+
+def problem_facts(problem: Problem | None) -> dict[str, Any] | None:
+    """Return what JSON says of a problem: code and data, and the sentence beside them."""
+    if problem is None:
+        return None
+    return {"code": problem.code, "data": problem.data, "text": problem_text(problem)}
+
+
+def _rejected(advice: str, once_sent: str = "") -> Callable[[Data], str]:
+    """Give the advice, ``once_sent`` if the provider has the batch, and the provider's words."""
+
+    def sentence(data: Data) -> str:
+        text = (data["is_sent"] and once_sent) or advice
+        text = text.format(connection=data["connection"])
+        return f"{text} ({data['connection']} said: {data['said']})" if data["said"] else text
+
+    return sentence
+
+
+def _key_test_unclear(data: Data) -> str:
+    """Explain a rejected test; the usual advice is about files and batches, not about tests."""
+    said = f": {data['said']}" if data["said"] else ""
+    return (
+        f"{data['connection']} answered, but neither accepted nor rejected the key. Batches may "
+        "work with it; if not, ask an operator to check the connection. "
+        f"(HTTP {data['status']}{said})"
+    )
+
+
+def _import_file_unchecked(data: Data) -> str:
+    """Say why the file of an import could not be checked, if the file keeps its own problem."""
+    if data["problem"]:
+        return problem_text(Problem(**data["problem"]))
+    return make_sentence(refusal_text.SENTENCES, Refusal.IMPORT_FILE_UNCHECKED, data)
+
+
+SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
+    Refusal.IMPORT_FILE_UNCHECKED: _import_file_unchecked,
+    ProblemCode.TEXT: "{text}",
+    ProblemCode.CHECK_BROKE_OFF: f"The check broke off several times. {AGAIN}",
+    ProblemCode.CORRECTION_NOT_WRITTEN: (
+        "The corrected file could not be written: {file} could not be read, or the disk is full "
+        f"({{reason}}). Try again; {TELL_OPERATOR}"
+    ),
+    ProblemCode.FILE_UNREADABLE: (
+        "The stored file could not be read ({reason}). Try again; if it happens again, upload the "
+        "file anew and tell whoever runs this portal."
+    ),
+    ProblemCode.NOTHING_LEFT_TO_RETRY: (
+        "No request of {batch} is left to retry: each of those selected has an answer now. "
+        "Check its results, and delete this entry."
+    ),
+    ProblemCode.ORIGINAL_DELETED: (
+        "The file to be corrected was deleted. Delete this entry, and upload the file again."
+    ),
+    ProblemCode.RETRIED_BATCH_DELETED: "The batch to be retried was deleted. Delete this entry.",
+    ProblemCode.RETRY_NOT_WRITTEN: (
+        "The requests of {batch} could not be written: {file} could not be read, or the disk is "
+        f"full ({{reason}}). Try again; {TELL_OPERATOR}"
+    ),
+    ProblemCode.ALL_ROWS_SKIPPED: "Every row was skipped: no request was created.",
+    ProblemCode.TABLE_BROKE_OFF: (
+        "This broke off several times. Try again with a smaller table; if it happens again, the "
+        "portal's log says why."
+    ),
+    ProblemCode.TABLE_WITHOUT_ROWS: (
+        "The table has a header and no rows. Add a row for each request."
+    ),
+    ProblemCode.IMPORT_BROKE_OFF: f"The import broke off several times. {AGAIN}",
+    ProblemCode.FORBIDDEN: _rejected(
+        "{connection} does not offer this to the key. Correct the model in the file and upload it "
+        "again, or choose a key that may use it and try again.",
+        once_sent="{connection} does not let the key read or change this batch. Give the key that "
+        "right there, then try again; or cancel, and what was fetched so far is kept.",
+    ),
+    ProblemCode.GONE: _rejected(
+        "{connection} has deleted this for good. Cancel to close the batch; what was fetched so "
+        "far is kept."
+    ),
+    ProblemCode.INVALID: _rejected(
+        "{connection} did not accept the request. Correct the file and upload it again, or "
+        "cancel.",
+        # Its file cannot be corrected any more.
+        once_sent="{connection} did not accept the request about this batch. Try again; or "
+        "cancel, and what was fetched so far is kept.",
+    ),
+    ProblemCode.KEY_REFUSED: _rejected(
+        "{connection} refused the key: it is wrong, revoked, or of the wrong kind. "
+        "Replace the key or choose another, then try again."
+    ),
+    ProblemCode.NO_CREDIT: _rejected(
+        "The account at {connection} has no credits left, or the key reached its spending cap. "
+        "Add credits there, then try again. Nothing was submitted twice."
+    ),
+    ProblemCode.NOT_FOUND: _rejected(
+        "{connection} no longer knows this batch or its file, or never did under this key. "
+        "Check that the key is the one it was created with, then try again; or cancel, and what "
+        "was fetched so far is kept."
+    ),
+    ProblemCode.TOO_LARGE: _rejected(
+        "The file is larger than {connection} accepts. Split it and upload the pieces."
+    ),
+    ProblemCode.WINDOW_UNSUPPORTED: _rejected(
+        "{connection} does not run this file in the completion window that was chosen. Cancel, "
+        "and submit the file in another one."
+    ),
+    ProblemCode.KEY_TEST_UNANSWERED: (
+        "{connection} gave no usable answer, which says nothing about the key. Try again in a "
+        "minute, or ask an operator to check the connection. ({error})"
+    ),
+    ProblemCode.KEY_TEST_UNCLEAR: _key_test_unclear,
+    ProblemCode.KEY_UNREADABLE: (
+        "The provider key cannot be read any more: it was removed, or the portal's encryption key "
+        "changed. Enter the key again, then try again."
+    ),
+    ProblemCode.NO_ANSWER: "{connection}: {error}. Nothing is lost; the portal keeps trying.",
+}

@@ -1,0 +1,191 @@
+"""The sentences of refusals, each with the next step for the person."""
+
+from batchapp.domain.refused import Refusal, Refused
+from batchapp.presenters.sentences import Data, Sentence, make_sentence
+
+MIB = 1024 * 1024
+
+
+def refusal_text(refused: Refused) -> str:
+    return make_sentence(SENTENCES, refused.code, refused.data)
+
+
+def _remote_file_too_large(data: Data) -> str:
+    return (
+        f"Its file is larger than the portal takes: {data['limit_bytes'] / MIB:,.0f} MiB. Ask an "
+        "operator to raise the connection's limit, then try again."
+    )
+
+
+def _not_followable(reason: str, data: Data) -> str:
+    lines = " ".join(f"Line {line:,}: {message}" for line, message in data["findings"])
+    return (
+        f"{reason}, so the portal cannot account for every request. Download the results there, "
+        f"or correct the copy of the file here and submit it anew, which is paid again. {lines}"
+    )
+
+
+def _import_ids_repeated(data: Data) -> str:
+    return _not_followable(
+        "Several of its requests have the same custom_id, and results come back by it", data
+    )
+
+
+def _import_file_faulty(data: Data) -> str:
+    return _not_followable(
+        f"{data['connection']} took its file, but the check here finds errors in it", data
+    )
+
+
+def _key_in_use(data: Data) -> str:
+    batches = data["batches"]
+    need = "1 unfinished batch needs" if batches == 1 else f"{batches:,} unfinished batches need"
+    return f"{need} this key. Wait for the end, or cancel first."
+
+
+def _workbook_file_too_large(data: Data) -> str:
+    return (
+        f"The workbook is too large to be read: {data['file']} has "
+        f"{data['bytes'] / MIB:,.0f} MiB unpacked. Save the sheet as CSV."
+    )
+
+
+SENTENCES: dict[Refusal, Sentence] = {
+    Refusal.FALLBACK_NOT_LONGER: "A fallback window must be longer than {window}.",
+    Refusal.FALLBACK_NOT_OFFERED: (
+        "{connection} does not offer the {window} window to fall back to. "
+        "Choose one of: {windows}."
+    ),
+    Refusal.FILE_NOT_READY: (
+        "This file is not ready: it is still being checked, or it has errors."
+    ),
+    Refusal.FILE_OF_OTHER_PROJECT: "This file belongs to another project.",
+    Refusal.FORM_USED: (
+        "This form was used before, or its file or key was removed just now. Start the order "
+        "again."
+    ),
+    Refusal.KEY_REMOVED: "This key was removed. Choose another.",
+    Refusal.PRICES_CHANGED: (
+        "The prices changed since this page was opened. Check them, then submit."
+    ),
+    Refusal.RETRIED_IN_PLACE: (
+        "The failed requests of {batch} were retried in place after this file was created. "
+        "Once that has ended, retry the requests that still failed."
+    ),
+    Refusal.SAME_FILE_ORDERED: (
+        "The same requests were submitted on the {window} window after this page was opened. "
+        "Check that batch first. To get the answers once more, submit again."
+    ),
+    Refusal.WINDOW_NOT_OFFERED: (
+        "{connection} does not offer the {window} window. Choose one of: {windows}."
+    ),
+    Refusal.IMPORT_FILE_DELETED: (
+        "The file was deleted here before its check had ended. Try again."
+    ),
+    Refusal.IMPORT_FILE_FAULTY: _import_file_faulty,
+    # A row that keeps this refusal says more: see ``problem_text``.
+    Refusal.IMPORT_FILE_UNCHECKED: "Its file could not be checked. Try again.",
+    Refusal.IMPORT_IDS_REPEATED: _import_ids_repeated,
+    Refusal.IMPORT_KEY_REMOVED: "The provider key was removed. Import the batch with another key.",
+    Refusal.IMPORT_ROWS_REMOVED: ("Its file or its key was removed from the portal. Try again."),
+    Refusal.IN_PORTAL_ALREADY: "This batch is in the portal already. Dismiss this import.",
+    Refusal.REMOTE_BATCH_RENAMED: (
+        "{connection} calls this batch {remote_id}. Dismiss this import, and import that id."
+    ),
+    Refusal.REMOTE_BATCH_UNKNOWN: (
+        "{connection} knows no batch {remote_id} under the key {key}: the id is mistyped, the "
+        "batch was deleted there, or it was created with a key of another account. Dismiss this "
+        "import, and choose that key."
+    ),
+    Refusal.REMOTE_FILE_DELETED: (
+        "The input file of this batch was deleted at {connection}, so nobody can say which answer "
+        "belongs to which request. Download its results there."
+    ),
+    Refusal.REMOTE_FILE_INCOMPLETE: (
+        "{connection} counts {requests:,} requests in this batch, but sent {lines:,}. Try again; "
+        "if it happens again, the batch cannot be imported."
+    ),
+    Refusal.REMOTE_FILE_TOO_LARGE: _remote_file_too_large,
+    Refusal.REQUESTER_LEFT: (
+        "{person}, who asked for this import, works in the project no more. Dismiss it, and "
+        "import the batch again."
+    ),
+    Refusal.KEY_IN_USE: _key_in_use,
+    Refusal.COMPARISON_OUTDATED: (
+        "The prices changed since this comparison was made, so nothing was written. Compare again."
+    ),
+    Refusal.PRICE_CHANGED: "Somebody changed this price meanwhile. Check it again.",
+    Refusal.PRICE_IN_FORCE: "This price is in force by now, so it stays on record. End it.",
+    Refusal.PRICE_INVALID: "{messages}",
+    Refusal.PRICE_LINES_BAD: "Some lines are bad, so nothing was written. Correct them first.",
+    Refusal.PRICE_NOT_IN_FORCE: "This price is not in force yet. Withdraw it instead.",
+    Refusal.PRICE_NOT_IN_FORCE_THEN: (
+        "This price is not in force yet by then. Choose a later date."
+    ),
+    Refusal.PRICE_OVER_THEN: "This price is over by then. Add a new one instead.",
+    Refusal.PRICE_TIME_PAST: (
+        "The time from which the prices apply is past. Choose now or a later time."
+    ),
+    Refusal.PRICE_WITHDRAWN: "This price was withdrawn meanwhile.",
+    Refusal.PRICES_PAST: "Past prices cannot be changed: choose now or a later date.",
+    Refusal.TABLE_CELL_TOO_LONG: (
+        "The table cannot be read from line {line:,} on: a cell is longer than {limit:,} "
+        "characters. Most often a quotation mark is never closed."
+    ),
+    Refusal.TABLE_COLUMNS_TOO_MANY: (
+        "The table has more than {limit:,} columns. Leave out those that no prompt needs."
+    ),
+    Refusal.TABLE_EMPTY: "The table is empty. Its first row must name the columns.",
+    Refusal.TABLE_ENCODING_UNKNOWN: "There is no encoding called {encoding}.",
+    Refusal.TABLE_HEADER_BLANK: "The first row is blank. It must name the columns.",
+    Refusal.TABLE_IS_ARCHIVE: (
+        "This is an archive, but not an Excel workbook that can be read. Save the table as .xlsx "
+        "or CSV, and upload that."
+    ),
+    Refusal.TABLE_IS_BINARY: (
+        "This is not a table but a binary file. Save the table as CSV or .xlsx."
+    ),
+    Refusal.TABLE_IS_GZIP: "This is a gzip archive. Unpack it first.",
+    Refusal.TABLE_IS_OLD_EXCEL: (
+        "This is an old Excel file (.xls), or one with a password. Save it as .xlsx without a "
+        "password, or as CSV."
+    ),
+    Refusal.TABLE_IS_PDF: "This is a PDF. Save the table as CSV or .xlsx.",
+    Refusal.TABLE_IS_PICTURE: "This is a picture. Save the table as CSV or .xlsx.",
+    Refusal.TABLE_IS_REQUESTS: (
+        "This looks like a file of requests (JSONL), not a table. Upload it under Files."
+    ),
+    Refusal.TABLE_NOT_CSV: "The table cannot be read near line {line:,}: {reason}.",
+    Refusal.TABLE_NOT_TEXT: (
+        "This is not {encoding} text ({reason}). Save it as UTF-8, or name its encoding."
+    ),
+    Refusal.TABLE_QUOTE_OPEN: (
+        "The cell that a quotation mark opens in line {line:,} is never closed. Close it where "
+        "the cell ends, and write a quotation mark within it twice."
+    ),
+    Refusal.TABLE_QUOTE_SWALLOWS: (
+        "The cell that a quotation mark opens in line {line:,} takes all up to line {last:,} into "
+        "it. Close it where the cell ends, and write a quotation mark within it twice."
+    ),
+    Refusal.TABLE_ROWS_BLANK: "The table has more than {limit:,} blank rows. Remove them.",
+    Refusal.TABLE_ROWS_TOO_MANY: (
+        "The table has more than {limit:,} rows. Split it into smaller ones."
+    ),
+    Refusal.TABLE_TOO_LARGE: (
+        "A table may have {limit_mib:,} MiB at most. Split it, or remove columns that no prompt "
+        "needs."
+    ),
+    Refusal.TEMPLATE_SAVED_MEANWHILE: (
+        "Another person saved under this name just now. Check, then save."
+    ),
+    Refusal.WORKBOOK_FILE_TOO_LARGE: _workbook_file_too_large,
+    Refusal.WORKBOOK_ROW_TOO_LARGE: (
+        "The workbook holds a row that is too large to be read. Save the sheet as CSV."
+    ),
+    Refusal.WORKBOOK_SHEET_DAMAGED: (
+        "The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
+        "spreadsheet program, or as CSV."
+    ),
+    Refusal.WORKBOOK_SHEET_MISSING: ("The workbook has no sheet {sheet}. It has: {sheets}."),
+    Refusal.WORKBOOK_WITHOUT_SHEETS: "The workbook has no sheet with cells.",
+}

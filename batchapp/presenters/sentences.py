@@ -1,0 +1,37 @@
+"""Make a sentence of a code and its facts, by a table of templates."""
+
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from batchapp.templatetags.words import count
+
+Data = Mapping[str, Any]
+Sentence = str | Callable[[Data], str]  # a template such as "{connection} took {requests:,}"
+
+
+class _Formatter(string.Formatter):
+    """Formats a list as its members, and a number after "count" with its noun.
+
+    ``{answers:count answer}`` is "1 answer" or "2 answers"; ``{n:count is,are}`` needs both forms.
+    """
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec.startswith("count "):
+            return count(value, format_spec.removeprefix("count "))
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return ", ".join(map(str, value))
+        formatted: str = super().format_field(value, format_spec)
+        return formatted
+
+
+def make_sentence(sentences: Mapping[Any, Sentence], code: str, data: Data) -> str:
+    """Return the sentence of ``code`` with the facts of ``data``.
+
+    Raises:
+        KeyError: the code has no sentence, or ``data`` lacks a fact that the sentence names.
+    """
+    sentence = sentences[code]
+    return (
+        _Formatter().vformat(sentence, (), data) if isinstance(sentence, str) else sentence(data)
+    )
