@@ -102,6 +102,8 @@ TEMPLATES = [
                 "batchapp.templatetags.words",
                 "batchapp.templatetags.statuses",
                 "batchapp.templatetags.components",
+                "batchapp.presenters.accounting_text",
+                "batchapp.presenters.event_text",
                 "batchapp.presenters.problem_text",
             ],
             "context_processors": [

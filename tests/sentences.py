@@ -8,6 +8,8 @@ import pytest
 
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refused
+from batchapp.models import Batch
+from batchapp.presenters.event_text import event_text
 from batchapp.presenters.refusal_text import refusal_text
 
 
@@ -18,6 +20,16 @@ def refused(match: str = "") -> Iterator[None]:
         yield
     sentence = refusal_text(caught.value)
     assert re.search(match, sentence), sentence
+
+
+def timeline(batch: Batch) -> list[str]:
+    """Return the sentences of the timeline of ``batch``."""
+    return [event_text(event) for event in batch.events.all()]
+
+
+def told(batch: Batch, words: str) -> list[str]:
+    """Return the sentences of the timeline that have ``words``."""
+    return [sentence for sentence in timeline(batch) if words in sentence]
 
 
 def problem(text: str) -> Problem:

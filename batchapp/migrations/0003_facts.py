@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from django.db import migrations
+from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
+from django.db.models import F
+from django.db.models.functions import JSONObject
 
 from batchapp.models.fields.problem_field import ProblemField
 
+# Model -> its column that had a sentence, and now has a problem.
 OLD_COLUMNS = {
     "Upload": "error",
     "SourceTable": "error",
@@ -17,12 +20,17 @@ OLD_COLUMNS = {
 
 
 def keep_sentences(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Keep each stored sentence as the text of a problem."""
+    """Keep each stored sentence as it is, as the text of an event, a problem or a discrepancy."""
     for name, column in OLD_COLUMNS.items():
         model: Any = apps.get_model("batchapp", name)
         for pk, text in model.objects.exclude(**{column: ""}).values_list("pk", column):
             problem = {"code": "text", "data": {"text": text}}
             model.objects.filter(pk=pk).update(problem=problem)
+    batches: Any = apps.get_model("batchapp", "Batch").objects
+    for pk, text in batches.exclude(old_discrepancy="").values_list("pk", "old_discrepancy"):
+        batches.filter(pk=pk).update(discrepancy=[{"text": text}])
+    events: Any = apps.get_model("batchapp", "Event").objects
+    events.update(kind="note", data=JSONObject(text=F("text")))
 
 
 def add_problem(model: str) -> migrations.AddField:
@@ -35,7 +43,27 @@ class Migration(migrations.Migration):
 
     operations = [
         *(add_problem(model) for model in OLD_COLUMNS),
-        migrations.RunPython(keep_sentences),
+        migrations.AddField(
+            model_name="event",
+            name="kind",
+            field=models.CharField(default="note", max_length=40),
+            preserve_default=False,
+        ),
+        migrations.AddField(model_name="event", name="data", field=models.JSONField(default=dict)),
+        migrations.RenameField(
+            model_name="batch", old_name="discrepancy", new_name="old_discrepancy"
+        ),
+        migrations.AddField(
+            model_name="batch",
+            name="discrepancy",
+            field=models.JSONField(
+                default=list,
+                help_text="The counts of provider batches whose provider and results differ.",
+            ),
+        ),
+        migrations.RunPython(keep_sentences, migrations.RunPython.noop),
+        migrations.RemoveField(model_name="event", name="text"),
+        migrations.RemoveField(model_name="batch", name="old_discrepancy"),
         *(
             migrations.RemoveField(model_name=model.lower(), name=column)
             for model, column in OLD_COLUMNS.items()

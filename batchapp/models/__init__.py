@@ -2,7 +2,7 @@
 
 from batchapp.models.batches.batch import Batch
 from batchapp.models.batches.batch_import import BatchImport
-from batchapp.models.batches.event import Event
+from batchapp.models.batches.event import Event, EventKind
 from batchapp.models.batches.model_cost import ModelCost
 from batchapp.models.batches.provider_batch import ProviderBatch
 from batchapp.models.batches.result import Result, ResultChunk, UnmatchedLine
@@ -26,6 +26,7 @@ __all__ = [
     "BatchImport",
     "Connection",
     "Event",
+    "EventKind",
     "FailedSignIn",
     "FileOrigin",
     "KeyPoll",

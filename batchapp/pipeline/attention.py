@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.db.models import F
 
-from batchapp.models import Batch, Event, ProviderBatch
+from batchapp.models import Batch, Event, EventKind, ProviderBatch
 
 
 def stop_for_person(provider_batch: ProviderBatch, trouble: str) -> None:
@@ -19,13 +19,20 @@ def stop_for_person(provider_batch: ProviderBatch, trouble: str) -> None:
             close_cancelled(provider_batch, trouble)
             return
         provider_batch.park(ProviderBatch.Parked.NEEDS_ATTENTION, trouble=trouble)
-        Event.objects.create(batch_id=provider_batch.batch_id, text=trouble)
+        problem = {"code": "text", "data": {"text": trouble}}
+        Event.objects.create(
+            batch_id=provider_batch.batch_id,
+            kind=EventKind.NEEDS_ATTENTION,
+            data={"problem": problem},
+        )
 
 
 def close_cancelled(provider_batch: ProviderBatch, trouble: str) -> None:
     """Cancel a provider batch here, although the provider could not be told or asked."""
     provider_batch.move_to(ProviderBatch.Status.CANCELLED, **ProviderBatch.NO_PROBLEM)
-    text = f"{trouble} It is closed here, and what was fetched so far is kept."
-    if provider_batch.may_be_at_provider and not provider_batch.ended_at:
-        text += f" {provider_batch.connection} may still run it and bill it."
-    Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+    data = {
+        "problem": {"code": "text", "data": {"text": trouble}},
+        "connection": provider_batch.connection.name,
+        "may_still_run": provider_batch.may_be_at_provider and not provider_batch.ended_at,
+    }
+    Event.objects.create(batch_id=provider_batch.batch_id, kind=EventKind.CLOSED_HERE, data=data)

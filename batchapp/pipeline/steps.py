@@ -14,6 +14,7 @@ from batchapp.models import (
     Batch,
     BatchImport,
     Event,
+    EventKind,
     LeasedRow,
     ProviderBatch,
     SourceTable,
@@ -185,6 +186,4 @@ def postpone_row(row: LeasedRow) -> None:
 def postpone_settling(batch: Batch) -> None:
     """Keep trying, since nobody else can add up the batch, and say so once."""
     batch.postpone(MAX_RETRY_PAUSE)
-    text = "Adding up broke off several times. The portal keeps trying; its log says why."
-    if not batch.events.filter(text=text).exists():
-        Event.objects.create(batch=batch, text=text)
+    Event.objects.create_once(batch.pk, EventKind.SETTLING_BROKE_OFF)

@@ -10,7 +10,16 @@ from typing import Any
 from django.conf import settings
 from django.test import Client
 
-from batchapp.models import Batch, Connection, Event, ProviderBatch, Result, Upload, User
+from batchapp.models import (
+    Batch,
+    Connection,
+    Event,
+    EventKind,
+    ProviderBatch,
+    Result,
+    Upload,
+    User,
+)
 from tests import make
 
 ATTACK = (
@@ -77,7 +86,9 @@ def _project(kind: str, name: str, person: User) -> dict[str, str]:
         remote_status=name[:50],
         next_check_at=None,
     )
-    Event.objects.create(batch=stuck, text=4 * name, actor=colleague)
+    Event.objects.create(
+        batch=stuck, kind=EventKind.NOTE, data={"text": 4 * name}, actor=colleague
+    )
     return {
         "upload": str(upload.pk),
         "faulty": str(faulty.pk),

@@ -30,6 +30,7 @@ from batchapp.models import (  # noqa: E402
     Batch,
     Connection,
     Event,
+    EventKind,
     Project,
     ProviderBatch,
     ProviderKey,
@@ -420,8 +421,13 @@ def _age(batch: Batch) -> None:
     due = start + timedelta(hours=24)
     make.set_state(batch, submitted_at=start, polled_at=batch.finished_at, expires_at=due)
     events = list(batch.events.all())
-    texts = ["Accepted by Doubleword.", "Doubleword reports completed: 300 completed, 0 failed."]
-    events[1:1] = [Event(batch=batch, text=text) for text in texts]
+    accepted = {"connection": "Doubleword", "remote_id": "batch_7f3a"}
+    ended = {"connection": "Doubleword", "remote_status": "completed", "errors": []}
+    ended |= {"completed": 300, "failed": 0, "total": 300}
+    events[1:1] = [
+        Event(batch=batch, kind=EventKind.ACCEPTED, data=accepted),
+        Event(batch=batch, kind=EventKind.ENDED_AT_PROVIDER, data=ended),
+    ]
     for number, event in enumerate(events):
         event.save()
         at = start + timedelta(minutes=(0, 1, 45, 47)[min(number, 3)])

@@ -100,8 +100,9 @@ class Batch(LeasedRow):
     output_tokens = models.PositiveBigIntegerField(default=0)
     estimated_cost_usd = MoneyField(null=True)
     actual_cost_usd = MoneyField(null=True)
-    discrepancy = models.TextField(
-        blank=True, help_text="How the provider's counts and the results differ, in words."
+    discrepancy = models.JSONField(
+        default=list,
+        help_text="The counts of provider batches whose provider and results differ.",
     )
     billed_cost_usd = MoneyField(null=True, help_text="The provider's own sum, if it reports one.")
     billed_answers = models.PositiveBigIntegerField(
@@ -170,7 +171,7 @@ class Batch(LeasedRow):
             billed_cost_usd=None,
             billed_answers=None,
             pause_requested_at=None,
-            discrepancy="",
+            discrepancy=[],
             **fields,
         )
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from batchapp.domain.progress import TimeLeft
 from batchapp.domain.results.outcome import Outcome
-from batchapp.domain.results.reconciliation import accounting_text
 from batchapp.models import Batch
 from batchapp.pipeline.states import (
     ADDING_UP,
@@ -16,6 +15,7 @@ from batchapp.pipeline.states import (
     QUEUED,
     WAITING,
 )
+from batchapp.presenters.accounting_text import accounting_text
 from batchapp.presenters.batches.batch_summary import Progress, Summary
 from batchapp.templatetags.words import ago_or_in, count, roughly, roughly_between
 

@@ -15,6 +15,7 @@ from batchapp.models import (
     BatchImport,
     Connection,
     Event,
+    EventKind,
     KeyPoll,
     ModelCost,
     ProviderBatch,
@@ -24,7 +25,6 @@ from batchapp.providers.remote_objects import RemoteBatch
 
 # Characters that are stored of the endpoint and window that another program chose.
 ENDPOINT_LENGTH, WINDOW_LENGTH = 100, 20
-DATE_FORMAT = "%-d %B %Y, %H:%M %Z"
 
 
 ModelCostsAt = Callable[[Batch, Report, datetime], list[ModelCost]]
@@ -110,6 +110,5 @@ def _save_batch(
         next_check_at=timezone.now(),
     )
     KeyPoll.objects.poll_soon(batch.key)
-    date = f"{timezone.localtime(created_at):{DATE_FORMAT}}"
-    text = f"Imported from {batch.connection}, where it was created on {date}."
-    Event.objects.create(batch=batch, actor=batch.created_by, text=text)
+    data = {"connection": batch.connection.name, "created_at": created_at.isoformat()}
+    Event.objects.create(batch=batch, actor=batch.created_by, kind=EventKind.IMPORTED, data=data)

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from batchapp import access
-from batchapp.models import Batch, Event, ProviderBatch, ProviderKey, User
+from batchapp.models import Batch, Event, EventKind, ProviderBatch, ProviderKey, User
 
 Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
@@ -29,8 +29,8 @@ def request_cancel(batch: Batch, user: User) -> bool:
         ).update(cancel_requested_at=timezone.now(), pause_requested_at=None)
         if not is_new and not _reset_ignored_cancels(batch):
             return False
-        text = "Asked to cancel." if is_new else "Asked to cancel again."
-        Event.objects.create(batch=batch, actor=user, text=text)
+        kind = EventKind.CANCEL_REQUESTED if is_new else EventKind.CANCEL_REQUESTED_AGAIN
+        Event.objects.create(batch=batch, actor=user, kind=kind)
         for provider_batch in batch.provider_batches.exclude(parked_reason=""):
             _cancel_parked(provider_batch)
         _make_due(batch)
@@ -55,7 +55,7 @@ def request_pause(batch: Batch, user: User) -> bool:
         ).update(pause_requested_at=timezone.now())
         if not is_new:
             return False
-        Event.objects.create(batch=batch, actor=user, text="Asked to pause.")
+        Event.objects.create(batch=batch, actor=user, kind=EventKind.PAUSE_REQUESTED)
         _make_due(batch)
     return True
 
@@ -80,7 +80,7 @@ def resume(batch: Batch, user: User) -> bool:
         ).update(pause_requested_at=None)
         if not was_paused:
             return False
-        Event.objects.create(batch=batch, actor=user, text="Asked to resume.")
+        Event.objects.create(batch=batch, actor=user, kind=EventKind.RESUME_REQUESTED)
         for provider_batch in batch.provider_batches.filter(parked_reason=Parked.PAUSED):
             _resume_paused(provider_batch)
         _make_due(batch)
@@ -104,7 +104,7 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
         rows = list(batch.provider_batches.all())
         stuck = [row for row in rows if row.parked_reason == Parked.NEEDS_ATTENTION]
         changes: dict[str, Any] = {}
-        text = "Asked to try again."
+        data: dict[str, Any] = {"key": None}
         may_be_at_provider = any(row.may_be_at_provider for row in rows)
         if stuck and key and key.pk != batch.key_id and not may_be_at_provider:
             Batch.objects.filter(pk=batch.pk).update(key=key)
@@ -113,13 +113,15 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
                 if row.status == Status.WAITING and row not in stuck:
                     # A worker that has the row loses its lease, and calls with no other key.
                     row.record(leased_until=None, **changes)
-            text = f"Asked to try again, on the key {key}."
+            data = {"key": str(key)}
         elif not access.can_spend(user, batch.key, batch.project):
             stuck = [row for row in stuck if row.status in ProviderBatch.AT_PROVIDER]
         for row in stuck:
             row.unpark(**changes)
         if stuck:
-            Event.objects.create(batch=batch, actor=user, text=text)
+            Event.objects.create(
+                batch=batch, actor=user, kind=EventKind.TRY_AGAIN_REQUESTED, data=data
+            )
     return len(stuck)
 
 

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from batchapp.domain.money.unit_prices import cost, output_tokens
-from batchapp.models import Batch, Event, ModelCost, ProviderBatch
+from batchapp.models import Batch, Event, EventKind, ModelCost, ProviderBatch
 from batchapp.models.batches.provider_batch import maybe_at_provider
 from batchapp.models.fields.money_field import rounded, total_or_unknown
 
@@ -47,11 +47,9 @@ def _switch_window(batch: Batch) -> None:
     fields = ["input_price", "output_price", "price_row", "price_since"]
     fields += ["estimated_low_usd", "estimated_cost_usd", "estimated_ceiling_usd"]
     ModelCost.objects.bulk_update(model_costs, fields)
-    Event.objects.create(
-        batch=batch,
-        text=f"{batch.connection} has no room for {batch.window}: it runs in "
-        f"{batch.fallback_window}, as was decided.",
-    )
+    data = {"connection": batch.connection.name, "window": batch.window}
+    data["fallback"] = batch.fallback_window
+    Event.objects.create(batch=batch, kind=EventKind.FELL_BACK, data=data)
     batch.window = batch.fallback_window
     estimate = total_or_unknown([model_cost.estimated_cost_usd for model_cost in model_costs])
     Batch.objects.filter(pk=batch.pk).update(window=batch.window, estimated_cost_usd=estimate)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from batchapp.models import BatchImport, Event, ProviderBatch
+from batchapp.models import BatchImport, Event, EventKind, ProviderBatch
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected
@@ -99,14 +99,15 @@ def _cancel_duplicate(
     """Cancel a batch that nobody follows; the timeline tells people if the provider refuses."""
     if duplicate.status in {RemoteStatus.CANCELLING, RemoteStatus.CANCELLED}:
         return
-    text = f"A duplicate was found at {provider_batch.connection}, {duplicate.id}: "
+    data = {"connection": provider_batch.connection.name, "remote_id": duplicate.id}
+    kind = EventKind.DUPLICATE_CANCELLED
     if duplicate.is_over:
-        text += f"it had already ended ({duplicate.raw_status})."
+        kind = EventKind.DUPLICATE_ENDED
+        data["remote_status"] = duplicate.raw_status
     else:
         try:
             provider.cancel_batch(duplicate.id)
-            text += "it was cancelled."
         except ProviderRejected as exc:
-            text += f"it could not be cancelled ({exc.message or exc})."
-    if not Event.objects.filter(batch_id=provider_batch.batch_id, text=text).exists():
-        Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+            kind = EventKind.DUPLICATE_NOT_CANCELLED
+            data["said"] = exc.message or str(exc)
+    Event.objects.create_once(provider_batch.batch_id, kind, **data)

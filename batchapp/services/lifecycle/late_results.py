@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, Event, ProviderBatch
+from batchapp.models import Batch, Event, EventKind, ProviderBatch
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.remote_objects import RemoteBatch
 
@@ -64,6 +64,5 @@ def _follow_again(batch: Batch, provider_batches: list[ProviderBatch], answers: 
             )
             cancelled = provider_batch.results.filter(outcome=Outcome.CANCELLED)
             cancelled.update(outcome=Outcome.PENDING)
-        requests = "1 request that was" if answers == 1 else f"{answers:,} requests that were"
-        text = f"{batch.connection} has answered {requests} running when the batch was cancelled."
-        Event.objects.create(batch=batch, text=text)
+        data = {"connection": batch.connection.name, "answers": answers}
+        Event.objects.create(batch=batch, kind=EventKind.LATE_ANSWERS, data=data)

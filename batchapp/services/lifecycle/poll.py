@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from batchapp.domain.progress import with_mark
-from batchapp.models import Event, KeyPoll, ProviderBatch
+from batchapp.models import Event, EventKind, KeyPoll, ProviderBatch
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
@@ -70,8 +70,11 @@ def apply_remote_state(
             **state,
         )
         if not ended_at:
-            text = _ending_text(provider_batch, remote)
-            Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+            Event.objects.create(
+                batch_id=provider_batch.batch_id,
+                kind=EventKind.ENDED_AT_PROVIDER,
+                data=_ending(provider_batch, remote),
+            )
     elif _has_enough_new_results(provider_batch, remote):
         provider_batch.move_to(ProviderBatch.Status.HARVESTING, ended_at=None, **state)
     else:
@@ -104,11 +107,11 @@ def _end_unstarted(provider_batch: ProviderBatch, remote: RemoteBatch) -> None:
         polled_at=now,
         **ProviderBatch.NO_PROBLEM,
     )
-    text = (
-        f"{provider_batch.connection} was told to stop it before it had begun, and will never "
-        "run it. Retry its requests as a new batch."
+    Event.objects.create(
+        batch_id=provider_batch.batch_id,
+        kind=EventKind.NEVER_BEGUN,
+        data={"connection": provider_batch.connection.name},
     )
-    Event.objects.create(batch_id=provider_batch.batch_id, text=text)
 
 
 def _forward_requested_stop(
@@ -121,9 +124,11 @@ def _forward_requested_stop(
     """
     batch = provider_batch.batch
     if batch.cancel_requested_at and not provider_batch.cancel_sent_at:
-        sent_field, done, verb = "cancel_sent_at", "Cancelled", "cancel"
+        sent_field, verb = "cancel_sent_at", "cancel"
+        done, refused = EventKind.CANCELLED_AT_PROVIDER, EventKind.CANCEL_REFUSED
     elif batch.needs_pause_sent(provider_batch.pause_sent_at):
-        sent_field, done, verb = "pause_sent_at", "Stopped for the pause", "stop"
+        sent_field, verb = "pause_sent_at", "stop"
+        done, refused = EventKind.PAUSED_AT_PROVIDER, EventKind.PAUSE_REFUSED
     else:
         return remote, ""
     before: dict[str, Any] = {sent_field: getattr(provider_batch, sent_field)}
@@ -135,13 +140,14 @@ def _forward_requested_stop(
     provider_batch.renew_lease(polled_at=timezone.now(), **attempt)
     try:
         remote = provider.cancel_batch(provider_batch.remote_id)
-        text = f"{done} at {batch.connection}."
+        kind, data = done, {"connection": batch.connection.name}
     except ProviderRejected as exc:
-        text = f"{batch.connection} did not {verb} it ({exc.message or exc})."
+        said = exc.message or str(exc)
+        text = f"{batch.connection} did not {verb} it ({said})."
+        kind, data = refused, {"connection": batch.connection.name, "said": said}
         if exc.reason is not Reason.INVALID:  # INVALID: the batch may have ended just now
             provider_batch.renew_lease(**before)
-            if not Event.objects.filter(batch_id=provider_batch.batch_id, text=text).exists():
-                Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+            Event.objects.create_once(provider_batch.batch_id, kind, **data)
             return remote, f"{text} The portal keeps asking."
     sent_at = timezone.now()
     if is_pause and batch.pause_requested_at:
@@ -149,7 +155,7 @@ def _forward_requested_stop(
         sent_at = max(sent_at, batch.pause_requested_at + timedelta(microseconds=1))
     sent: dict[str, Any] = {sent_field: sent_at}
     provider_batch.renew_lease(**sent)
-    Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+    Event.objects.create(batch_id=provider_batch.batch_id, kind=kind, data=data)
     return remote, ""
 
 
@@ -162,12 +168,15 @@ def _has_enough_new_results(provider_batch: ProviderBatch, remote: RemoteBatch) 
     return is_enough and provider_batch.connection.has_partial_results
 
 
-def _ending_text(provider_batch: ProviderBatch, remote: RemoteBatch) -> str:
-    sentence = (
-        f"{provider_batch.connection} reports {remote.raw_status}: {remote.completed:,} "
-        f"completed, {remote.failed:,} failed of {remote.total:,}."
-    )
-    return " ".join([sentence, *remote.errors])
+def _ending(provider_batch: ProviderBatch, remote: RemoteBatch) -> dict[str, Any]:
+    return {
+        "connection": provider_batch.connection.name,
+        "remote_status": remote.raw_status,
+        "completed": remote.completed,
+        "failed": remote.failed,
+        "total": remote.total,
+        "errors": list(remote.errors),
+    }
 
 
 def progress_marks_at(

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from batchapp.domain.request_files import check_file, splitting
 from batchapp.domain.request_files.splitting import Span
-from batchapp.models import Event, ProviderBatch, Result
+from batchapp.models import Event, EventKind, ProviderBatch, Result
 
 RESULTS_PER_INSERT = 2_000
 
@@ -41,8 +41,11 @@ def split_file(provider_batch: ProviderBatch) -> list[ProviderBatch]:
         provider_batch.renew_lease(starts_at=first.start, size=first.size, total=first.requests)
         ProviderBatch.objects.bulk_create(created)
         if created:
-            text = f"Split into {len(created) + 1:,} provider batches."
-            Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+            Event.objects.create(
+                batch_id=provider_batch.batch_id,
+                kind=EventKind.SPLIT,
+                data={"provider_batches": len(created) + 1},
+            )
     return created
 
 

@@ -8,7 +8,16 @@ from django.utils import timezone
 
 from batchapp import access
 from batchapp.domain.results.outcome import SUCCEEDED, Outcome
-from batchapp.models import Batch, Event, KeyPoll, ProviderBatch, Result, ResultChunk, User
+from batchapp.models import (
+    Batch,
+    Event,
+    EventKind,
+    KeyPoll,
+    ProviderBatch,
+    Result,
+    ResultChunk,
+    User,
+)
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 
@@ -64,8 +73,8 @@ def request_retry_in_place(batch: Batch, user: User) -> int:
                 retried_in_place_at=None,
                 slot_assigned_at=None,
             )
-        text = f"Asked to retry {number:,} failed or cancelled requests in place."
-        Event.objects.create(batch=batch, actor=user, text=text)
+        kind = EventKind.RETRY_IN_PLACE_REQUESTED
+        Event.objects.create(batch=batch, actor=user, kind=kind, data={"requests": number})
     return number
 
 
@@ -95,7 +104,7 @@ def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> N
         remote = provider.retry_batch(provider_batch.remote_id)
         state = {"remote_status": remote.raw_status}
         state |= {"completed": remote.completed, "failed": remote.failed}
-        text = f"{connection} runs these requests again in place."
+        kind, data = EventKind.RETRY_IN_PLACE_STARTED, {"connection": connection.name}
     except ProviderUnavailable as exc:
         if not exc.maybe_done:
             provider_batch.renew_lease(retried_in_place_at=before)
@@ -105,10 +114,11 @@ def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> N
             provider_batch.renew_lease(retried_in_place_at=before)
             raise
         # The batch may run already, or have nothing left to run: polling finds out.
-        text = f"{connection} did not retry it in place ({exc.message or exc})."
+        kind = EventKind.RETRY_IN_PLACE_REFUSED
+        data = {"connection": connection.name, "said": exc.message or str(exc)}
     with transaction.atomic():
         _resume_following(provider_batch, **state)
-        Event.objects.create(batch_id=provider_batch.batch_id, text=text)
+        Event.objects.create(batch_id=provider_batch.batch_id, kind=kind, data=data)
 
 
 def follow_again(provider_batch: ProviderBatch) -> bool:
@@ -141,10 +151,8 @@ def follow_again(provider_batch: ProviderBatch) -> bool:
             # this provider batch.
             batch.record(status=batch.status)
         _resume_following(provider_batch)
-        text = f"{batch.connection} runs this batch again; the portal follows it again."
-        if is_cancel_unsent:
-            text = f"{batch.connection} still runs this batch; it is cancelled there now."
-        Event.objects.create(batch=batch, text=text)
+        kind = EventKind.STILL_RUNS if is_cancel_unsent else EventKind.RUNS_AGAIN
+        Event.objects.create(batch=batch, kind=kind, data={"connection": batch.connection.name})
     return True
 
 

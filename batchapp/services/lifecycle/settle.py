@@ -1,6 +1,7 @@
 """Settle a batch: give every request its outcome, and add up tokens and cost."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -10,11 +11,10 @@ from django.utils import timezone
 from batchapp.domain.results import reconciliation
 from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
 from batchapp.domain.results.reconciliation import Counts
-from batchapp.models import Batch, Event, ProviderBatch, Result, ResultChunk
+from batchapp.models import Batch, Event, EventKind, ProviderBatch, Result, ResultChunk
 from batchapp.models.fields.money_field import total_or_unknown
 from batchapp.services.lifecycle.actual_cost import settle_costs
 
-MAX_DISCREPANCIES = 5  # provider batches whose counts are described one by one
 FOLLOW_UP_AFTER = timedelta(minutes=1)  # by then providers usually know what they billed
 
 
@@ -33,9 +33,14 @@ def settle(batch: Batch) -> None:
         status, now = _final_status(counts), timezone.now()
         discrepancy = _discrepancy(batch)
         model_costs = settle_costs(batch, now if status == Batch.Status.COMPLETED else None)
-        accounting = f"Finished: {reconciliation.accounting_text(counts, batch.requests)}."
-        sentences = filter(None, [accounting, discrepancy, _other_models(batch)])
-        Event.objects.create(batch=batch, text=" ".join(sentences))
+        data = {
+            "connection": batch.connection.name,
+            "requests": batch.requests,
+            "outcomes": {outcome.value: number for outcome, number in counts.items()},
+            "discrepancy": discrepancy,
+            "other_models": _count_other_models(batch),
+        }
+        Event.objects.create(batch=batch, kind=EventKind.FINISHED, data=data)
         was_sent = batch.provider_batches.exclude(remote_id="").exists()
         batch.move_to(
             status,
@@ -81,40 +86,48 @@ def _count_outcomes(batch: Batch) -> dict[Outcome, int]:
     return counts
 
 
-def _discrepancy(batch: Batch) -> str:
-    """Describe where the counts of the provider and the results differ; "" if nowhere."""
+def _discrepancy(batch: Batch) -> list[dict[str, Any]]:
+    """Return the counts of each provider batch whose provider and results differ.
+
+    ``provider_batch`` is its number, None if the batch has only one. ``files`` are the results by
+    the file that they came in, ``outcomes`` the same results by their outcome.
+    """
     counts = _count_returned_results(batch)
     provider_batches = list(batch.provider_batches.exclude(remote_id=""))
-    sentences = []
+    discrepancy = []
     for provider_batch in provider_batches:
-        who = str(batch.connection)
-        if len(provider_batches) > 1:
-            who = f"In provider batch {provider_batch.number}, {who}"
-        if sentence := _disagreement(who, provider_batch, counts.get(provider_batch.pk, [])):
-            sentences.append(sentence)
-    more = len(sentences) - MAX_DISCREPANCIES
-    if more > 0:
-        sentences[MAX_DISCREPANCIES:] = [f"{more:,} more provider batches differ as well."]
-    return " ".join(sentences)
+        by_file, by_outcome = _counts_of(counts.get(provider_batch.pk, []))
+        reported = Counts(provider_batch.completed, provider_batch.failed)
+        disagreement = reconciliation.find_disagreement(
+            reported,
+            by_file,
+            by_outcome,
+            provider_batch.total,
+            is_incomplete=provider_batch.status == ProviderBatch.Status.CANCELLED
+            or provider_batch.remote_status in ProviderBatch.INCOMPLETE_ENDS,
+        )
+        if disagreement:
+            discrepancy.append(
+                {
+                    "provider_batch": provider_batch.number if len(provider_batches) > 1 else None,
+                    "requests": provider_batch.total,
+                    "provider": {"completed": reported.good, "failed": reported.bad},
+                    "files": {"answers": by_file.good, "errors": by_file.bad},
+                    "outcomes": {"answered": by_outcome.good, "failed": by_outcome.bad},
+                    "results_differ": disagreement.in_results,
+                    "requests_differ": disagreement.in_requests,
+                }
+            )
+    return discrepancy
 
 
-def _disagreement(
-    who: str, provider_batch: ProviderBatch, rows: list[tuple[str, str, int]]
-) -> str:
+def _counts_of(rows: list[tuple[str, str, int]]) -> tuple[Counts, Counts]:
+    """Return the counts by file and by outcome."""
     by_file, by_outcome = {True: 0, False: 0}, {True: 0, False: 0}
     for outcome, kind, number in rows:
         by_file[kind == ResultChunk.Kind.OUTPUT] += number
         by_outcome[outcome in SUCCEEDED] += number
-    was_cancelled = provider_batch.status == ProviderBatch.Status.CANCELLED
-    return reconciliation.counts_disagreement(
-        who,
-        Counts(provider_batch.completed, provider_batch.failed),
-        Counts(by_file[True], by_file[False]),
-        Counts(by_outcome[True], by_outcome[False]),
-        provider_batch.total,
-        is_incomplete=was_cancelled
-        or provider_batch.remote_status in ProviderBatch.INCOMPLETE_ENDS,
-    )
+    return Counts(by_file[True], by_file[False]), Counts(by_outcome[True], by_outcome[False])
 
 
 def _count_returned_results(batch: Batch) -> dict[UUID, list[tuple[str, str, int]]]:
@@ -131,20 +144,16 @@ def _count_returned_results(batch: Batch) -> dict[UUID, list[tuple[str, str, int
     return counts
 
 
-def _other_models(batch: Batch) -> str:
-    """Say how many answers name another model than their requests; "" if none."""
+def _count_other_models(batch: Batch) -> int:
+    """Count the answers that name another model than their requests."""
     rows = batch.results.exclude(answer_model="").exclude(answer_model=F("model")).order_by()
-    number = sum(
+    return sum(
         number
         for requested, answered, number in rows.values_list("model", "answer_model")
         .annotate(Count("pk"))
         .iterator()
         if not reconciliation.is_same_model(requested, answered)
     )
-    if not number:
-        return ""
-    answers = "1 answer names" if number == 1 else f"{number:,} answers name"
-    return f"{answers} another model than was asked for."
 
 
 def _final_status(counts: dict[Outcome, int]) -> Batch.Status:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from batchapp import access
-from batchapp.models import Event, KeyPoll, ProviderBatch
+from batchapp.models import Event, EventKind, KeyPoll, ProviderBatch
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import NoCapacity, ProviderRejected, ProviderUnavailable
@@ -73,7 +73,8 @@ def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         **ProviderBatch.NO_PROBLEM,
     )
     KeyPoll.objects.poll_soon(batch.key)
-    Event.objects.create(batch=batch, text=f"Accepted by {batch.connection} as {remote.id}.")
+    data = {"connection": batch.connection.name, "remote_id": remote.id}
+    Event.objects.create(batch=batch, kind=EventKind.ACCEPTED, data=data)
 
 
 def _send_file(provider_batch: ProviderBatch, provider: ProviderClient) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -17,6 +18,7 @@ from batchapp.models import (
     Batch,
     Connection,
     Event,
+    EventKind,
     ModelCost,
     Project,
     ProviderBatch,
@@ -98,12 +100,14 @@ def place_order(
             batch.save(force_insert=True)
             ModelCost.objects.bulk_create(frozen_model_costs(batch, report, prices))
             ProviderBatch.objects.create(batch=batch, total=report.requests, next_check_at=now)
-            text = f"Submitted, {window} window"
-            text += f", or {fallback} if there is no room in it." if fallback else "."
-            Event.objects.create(batch=batch, actor=user, text=text)
+            data: dict[str, Any] = {"window": window, "fallback": fallback}
+            Event.objects.create(batch=batch, actor=user, kind=EventKind.ORDERED, data=data)
             if batch.parent_id:
-                text = f"Retried as {batch.name}: {report.requests:,} requests."
-                Event.objects.create(batch_id=batch.parent_id, actor=user, text=text)
+                data = {"batch": batch.name, "batch_id": str(batch.pk)}
+                data["requests"] = report.requests
+                Event.objects.create(
+                    batch_id=batch.parent_id, actor=user, kind=EventKind.RETRIED, data=data
+                )
     except IntegrityError as exc:
         # Another process may have received the same form at the same instant.
         if stored := Batch.objects.filter(submission=submission, project=project).first():

@@ -39,7 +39,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider
-from tests.sentences import problem
+from tests.sentences import problem, timeline
 from tests.steps import advance, make_due, run_steps
 from tests.steps import run_step as step_part
 
@@ -118,7 +118,7 @@ def test_a_completed_batch_is_imported_with_its_results_and_its_cost(
     assert batch.actual_cost_usd == Decimal("0.0008")
     assert batch.estimated_cost_usd
     assert batch.provider_batches.get().remote_id == remote
-    assert "Imported from" in batch.events.all()[0].text
+    assert "Imported from" in timeline(batch)[0]
 
 
 def test_nothing_is_created_changed_or_cancelled_at_the_provider(
@@ -212,7 +212,7 @@ def test_what_the_provider_adds_to_the_metadata_says_nothing_here(
     batch = batch_of(run_import(begin(provider.run(request_file(2), metadata=metadata))))
 
     assert (batch.name, batch.created_by) == ("elsewhere", user)
-    assert "Another" not in "".join(batch.events.values_list("text", flat=True))
+    assert "Another" not in "".join(timeline(batch))
 
 
 def test_two_requests_import_a_batch_once(

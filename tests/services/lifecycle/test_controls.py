@@ -26,6 +26,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider, lose_reply
+from tests.sentences import timeline, told
 from tests.steps import make_due, race, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +74,7 @@ def test_a_pause_stops_the_batch_over_there_once_and_keeps_what_is_answered(
         "row-2": Outcome.PENDING,
         "row-3": Outcome.PENDING,
     }
-    texts = list(batch.events.values_list("text", flat=True))
+    texts = timeline(batch)
     assert "Asked to pause." in texts
     assert f"Stopped for the pause at {batch.connection}." in texts
 
@@ -268,7 +269,7 @@ def test_a_pause_before_the_retry_in_place_makes_no_call(
 def test_a_pause_requested_twice_is_one_request(running: ProviderBatch) -> None:
     assert [pause(running), pause(running)] == [True, False]
     assert [resume(running), resume(running)] == [True, False]
-    assert running.batch.events.filter(text__startswith="Asked to").count() == 2
+    assert len(told(running.batch, "Asked to")) == 2
 
 
 def test_a_batch_being_cancelled_is_not_paused(running: ProviderBatch) -> None:
@@ -430,7 +431,7 @@ def test_two_people_who_try_again_with_different_keys_get_one_of_them() -> None:
     (winner,) = [key for number, key in moved if number]
     batch.refresh_from_db()
     assert batch.key == winner
-    assert batch.events.filter(text=f"Asked to try again, on the key {winner}.").count() == 1
+    assert len(told(batch, f"Asked to try again, on the key {winner}.")) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,6 +16,7 @@ from batchapp.services.lifecycle import controls, find_created_batch, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, make_batch, set_state
 from tests.provider import Provider, lose_reply
+from tests.sentences import timeline, told
 from tests.steps import advance, exhaust_patience, make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +51,7 @@ def ask_again(provider_batch: ProviderBatch) -> ProviderBatch:
 
 
 def last_words(provider_batch: ProviderBatch) -> str:
-    return str(provider_batch.batch.events.order_by("pk").values_list("text", flat=True).last())
+    return timeline(provider_batch.batch)[-1]
 
 
 def away(*_: object) -> httpx.Response:
@@ -208,7 +209,7 @@ def test_a_batch_closed_here_and_still_running_there_is_cancelled_when_it_is_see
         look_round(batch)
 
     assert provider.batches[running.remote_id]["status"] == "cancelled"
-    assert batch.events.filter(text__contains="still runs this batch").count() == 1
+    assert len(told(batch, "still runs this batch")) == 1
     assert run_steps(running).status == Batch.Status.CANCELLED
 
 
@@ -292,7 +293,7 @@ def test_a_refusal_that_stays_is_told_once_and_the_answers_are_fetched(
     cancel(running)
     for _ in range(3):
         assert run_step(running).status == Status.RUNNING
-    assert running.batch.events.filter(text__contains="did not cancel it").count() == 1
+    assert len(told(running.batch, "did not cancel it")) == 1
 
     provider.finish([answer_line(n) for n in (1, 2, 3)])
 

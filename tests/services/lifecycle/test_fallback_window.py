@@ -24,7 +24,7 @@ from tests.make import (
     request_line,
 )
 from tests.provider import Provider, lose_reply
-from tests.sentences import refused
+from tests.sentences import refused, timeline, told
 from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
@@ -99,9 +99,8 @@ def test_it_runs_in_the_longer_window_at_the_price_of_when_it_was_ordered(
     assert remote["completion_window"] == "24h"
     batch.refresh_from_db()
     assert batch.window == "24h"
-    assert batch.events.filter(
-        text=f"{batch.connection} has no room for 1h: it runs in 24h, as was decided."
-    ).exists()
+    fell_back = f"{batch.connection} has no room for 1h: it runs in 24h, as was decided."
+    assert fell_back in timeline(batch)
     model_cost = batch.model_costs.get()
     assert (model_cost.input_price, model_cost.output_price) == (1, 2)
     assert model_cost.price_row == price.pk
@@ -191,7 +190,7 @@ def test_if_the_longer_window_is_full_too_it_waits_there(provider: Provider) -> 
     batch.refresh_from_db()
     assert (batch.window, provider_batch.status) == ("24h", Status.WAITING)
     assert "has no room for it just now" in provider_batch.trouble
-    assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
+    assert len(told(batch, "as was decided")) == 1
 
 
 def test_without_a_decision_it_waits_in_its_window(provider: Provider) -> None:
@@ -286,7 +285,7 @@ def test_all_provider_batches_go_to_the_same_window(provider: Provider) -> None:
         submit(provider_batch)
 
     assert [remote["completion_window"] for remote in provider.batches.values()] == ["24h"] * 3
-    assert Event.objects.filter(batch=batch, text__contains="as was decided").count() == 1
+    assert len(told(batch, "as was decided")) == 1
 
 
 def test_all_of_the_switch_is_written_or_nothing(

@@ -11,6 +11,7 @@ from batchapp.models.batches.batch import FOLLOW_UP_PERIOD
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, error_line, make_batch
 from tests.provider import Provider
+from tests.sentences import told
 from tests.steps import advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +51,7 @@ def test_late_results_are_fetched_counted_and_paid_once(
     assert (batch.succeeded, batch.failed, batch.cancelled, batch.missing) == (2, 1, 0, 0)
     assert batch.actual_cost_usd == 2 * cost
     assert batch.cancel_requested_at
-    assert batch.events.filter(text__contains="answered 2 requests that were running").exists()
+    assert told(batch, "answered 2 requests that were running")
     assert ProviderBatch.objects.get().result_chunks.count() == 3
 
 
@@ -101,4 +102,4 @@ def test_what_was_closed_here_and_runs_on_there_is_cancelled_when_it_is_asked_fo
     batch = run_steps(make_due(ProviderBatch.objects.get()))
 
     assert remote["status"] == "cancelled"
-    assert batch.events.filter(text__contains="still runs this batch").count() == 1
+    assert len(told(batch, "still runs this batch")) == 1

@@ -23,6 +23,7 @@ from batchapp.services.results import browse, retry_file
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, finish, make_batch, make_upload, set_state
 from tests.provider import Provider
+from tests.sentences import timeline, told
 from tests.steps import advance, exhaust_patience, make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -132,7 +133,7 @@ def test_lines_nobody_asked_for_and_garbage_are_kept_and_reported(
 
     assert batch.succeeded == 3
     assert output(batch).count(b"\n") == 7
-    assert batch.events.filter(text__startswith="4 unmatched lines").count() == 1
+    assert len(told(batch, "4 unmatched lines")) == 1
 
 
 def test_what_never_came_back_is_missing_and_said_so(
@@ -144,7 +145,7 @@ def test_what_never_came_back_is_missing_and_said_so(
 
     assert (batch.succeeded, batch.missing) == (1, 2)
     assert not batch.is_accounted_for
-    assert batch.events.filter(text__contains="3 in = 1 answered + 2 missing").exists()
+    assert told(batch, "3 in = 1 answered + 2 missing")
 
 
 def test_a_batch_without_one_answer_has_failed(provider: Provider, running: ProviderBatch) -> None:
@@ -357,7 +358,7 @@ def test_a_result_file_named_after_the_end_is_still_fetched(
     batch = run_steps(running)
 
     assert batch.succeeded == 3
-    assert batch.events.filter(text__contains="reports completed").count() == 1
+    assert len(told(batch, "reports completed")) == 1
 
 
 def test_a_batch_retried_before_its_harvest_is_followed_to_its_new_end(
@@ -458,7 +459,7 @@ def test_a_batch_that_cannot_be_added_up_says_so_once() -> None:
     batch.refresh_from_db()
     assert batch.status == Batch.Status.SETTLING
     assert batch.next_check_at
-    assert batch.events.filter(text__contains="keeps trying").count() == 1
+    assert len(told(batch, "keeps trying")) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404])
@@ -498,7 +499,7 @@ def test_what_a_plain_provider_sends_again_after_a_break_is_kept_once(
     batch = run_steps(running)
 
     assert output(batch).splitlines() == lines
-    assert batch.events.filter(text__contains="unmatched line").count() == 1
+    assert len(told(batch, "unmatched line")) == 1
 
 
 UNSTARTED = {
@@ -549,7 +550,7 @@ def test_a_batch_that_was_stopped_before_it_began_is_over_after_a_minute(
     assert look().status == Status.CANCELLED
     batch = run_steps(running)
     assert (batch.status, batch.cancelled) == (Batch.Status.CANCELLED, 3)
-    assert "as a new batch" in " ".join(batch.events.values_list("text", flat=True))
+    assert "as a new batch" in " ".join(timeline(batch))
     # It never runs again there, so it is not retried in place, but in a file.
     assert retry_in_place.count_retryable(batch, batch.created_by) == 0
     assert retry_file.has_retryable(batch)

@@ -21,6 +21,7 @@ from tests.make import (
     request_file,
 )
 from tests.provider import Provider
+from tests.sentences import told
 from tests.steps import Killed, advance, die
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +92,7 @@ def test_a_file_that_fits_is_neither_split_nor_read_for_it() -> None:
 
     assert (provider_batch.starts_at, provider_batch.size) == (0, whole.upload.size)
     assert whole.provider_batches.count() == 1
-    assert not whole.events.filter(text__startswith="Split").exists()
+    assert not told(whole, "Split")
 
 
 def test_every_provider_batch_gets_its_own_lines_and_together_they_are_the_file(
@@ -110,7 +111,7 @@ def test_every_provider_batch_gets_its_own_lines_and_together_they_are_the_file(
     assert [tags["portal_submission"] for tags in metadata] == [
         row.token for row in provider_batches
     ]
-    assert batch.events.filter(text="Split into 3 provider batches.").count() == 1
+    assert len(told(batch, "Split into 3 provider batches.")) == 1
 
 
 def test_results_have_the_line_and_bytes_in_the_whole_file(

@@ -16,6 +16,7 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.models import (
     Batch,
     Connection,
+    EventKind,
     KeyPoll,
     ModelCost,
     ProviderBatch,
@@ -38,6 +39,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider, lose_reply
+from tests.sentences import told
 from tests.steps import advance, exhaust_patience, make_due, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -142,17 +144,19 @@ def test_a_batch_retried_in_place_is_reported_and_learnt_from_once(
 
 def test_a_batch_that_is_being_run_again_is_not_over(ended: ProviderBatch) -> None:
     Batch.objects.update(
-        billed_cost_usd=Decimal("0.5"), billed_answers=4, discrepancy="Two answers to one."
+        billed_cost_usd=Decimal("0.5"),
+        billed_answers=4,
+        discrepancy=[{"text": "Two answers to one."}],
     )
 
     ask(ended)
 
     batch = Batch.objects.get()
     assert batch.status == Batch.Status.RUNNING
-    assert (batch.finished_at, batch.billed_cost_usd, batch.discrepancy) == (None, None, "")
+    assert (batch.finished_at, batch.billed_cost_usd, batch.discrepancy) == (None, None, [])
     assert batch.billed_answers is None
     assert batch.next_check_at is None
-    event = batch.events.get(text="Asked to retry 2 failed or cancelled requests in place.")
+    event = batch.events.get(kind=EventKind.RETRY_IN_PLACE_REQUESTED, data={"requests": 2})
     assert event.actor == batch.created_by
 
 
@@ -180,7 +184,7 @@ def test_asking_twice_retries_in_place_once(provider: Provider, ended: ProviderB
 
     run_step(ended)
     assert provider.calls.count(RETRY) == 1
-    assert first.events.filter(text__startswith="Asked to retry").count() == 1
+    assert len(told(first, "Asked to retry")) == 1
 
 
 @pytest.mark.parametrize("hindrance", ["no retry", "never there", "key removed", "all answered"])
@@ -327,7 +331,7 @@ def test_a_batch_retried_in_the_providers_console_is_followed_again(
 
     batch = Batch.objects.get(pk=ended.batch_id)
     assert (batch.status, batch.finished_at) == (Batch.Status.RUNNING, None)
-    assert batch.events.filter(text__contains="runs this batch again").count() == 1
+    assert len(told(batch, "runs this batch again")) == 1
     assert RETRY not in provider.calls
     let_time_pass()
     provider.contents[remote["output_file_id"]] = [answer_line(n) for n in (1, 2, 3)]

@@ -7,9 +7,11 @@ import pytest
 
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, ProviderBatch
+from batchapp.presenters.accounting_text import discrepancy_of
 from batchapp.services.lifecycle import retry_in_place
 from tests.make import answer, answer_line, error_line, finish, make_batch, set_state
 from tests.provider import Provider
+from tests.sentences import told
 from tests.steps import run_steps
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +31,7 @@ def answered_by(line: bytes, model: str) -> bytes:
 
 
 def finished(batch: Batch) -> str:
-    return batch.events.filter(text__startswith="Finished").latest("pk").text
+    return told(batch, "Finished")[-1]
 
 
 def test_counts_that_agree_leave_nothing_to_say(
@@ -39,7 +41,7 @@ def test_counts_that_agree_leave_nothing_to_say(
 
     batch = run_steps(running)
 
-    assert batch.discrepancy == ""
+    assert batch.discrepancy == []
     assert finished(batch) == "Finished: 3 in = 2 answered + 1 failed."
 
 
@@ -50,7 +52,7 @@ def test_an_http_error_in_the_output_file_is_no_disagreement(
 
     batch = run_steps(running)
 
-    assert (batch.succeeded, batch.failed, batch.discrepancy) == (2, 1, "")
+    assert (batch.succeeded, batch.failed, batch.discrepancy) == (2, 1, [])
 
 
 def test_counts_that_do_not_match_the_results_are_told(
@@ -62,7 +64,7 @@ def test_counts_that_do_not_match_the_results_are_told(
     batch = run_steps(running)
 
     says = "counts 3 completed and 0 failed; its results hold 2 answers and 0 errors."
-    assert batch.discrepancy == f"{batch.connection} {says}"
+    assert discrepancy_of(batch) == f"{batch.connection} {says}"
     assert finished(batch).endswith(says)
 
 
@@ -71,7 +73,7 @@ def test_counts_that_do_not_add_up_are_told(provider: Provider, running: Provide
 
     batch = run_steps(running)
 
-    assert batch.discrepancy.endswith("fewer than the 3 that were sent.")
+    assert discrepancy_of(batch).endswith("fewer than the 3 that were sent.")
 
 
 def test_what_a_cancelled_batch_leaves_over_is_no_disagreement(
@@ -81,7 +83,7 @@ def test_what_a_cancelled_batch_leaves_over_is_no_disagreement(
 
     batch = run_steps(running)
 
-    assert (batch.cancelled, batch.discrepancy) == (2, "")
+    assert (batch.cancelled, batch.discrepancy) == (2, [])
 
 
 def test_what_ran_out_of_time_has_expired(provider: Provider, running: ProviderBatch) -> None:
@@ -126,8 +128,8 @@ def test_several_provider_batches_are_named_by_number() -> None:
 
     batch = run_steps(batch.provider_batches.get(number=1))
 
-    assert f"In provider batch 1, {batch.connection} counts 2 completed" in batch.discrepancy
-    assert f"In provider batch 2, {batch.connection} counts 1 completed" in batch.discrepancy
+    assert f"In provider batch 1, {batch.connection} counts 2 completed" in discrepancy_of(batch)
+    assert f"In provider batch 2, {batch.connection} counts 1 completed" in discrepancy_of(batch)
 
 
 def test_a_batch_that_was_retried_in_place_is_settled_again_and_paid_once(
@@ -148,7 +150,7 @@ def test_a_batch_that_was_retried_in_place_is_settled_again_and_paid_once(
     batch = run_steps(running)
 
     assert (batch.succeeded, batch.failed, batch.missing) == (2, 1, 0)
-    assert batch.discrepancy == ""
+    assert batch.discrepancy == []
     assert (batch.input_tokens, batch.output_tokens) == (200, 100)
     assert batch.model_costs.get().answers == 2
     assert batch.actual_cost_usd == batch.model_costs.get().cost_usd == Decimal("0.0004")

@@ -13,6 +13,7 @@ from batchapp.services.lifecycle import controls, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, join, make_batch, make_key, make_project, make_user, set_state
 from tests.provider import Provider, lose_reply
+from tests.sentences import told
 from tests.steps import Killed, advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -401,7 +402,7 @@ def test_a_batch_that_turns_up_after_the_grace_is_cancelled(
 
     late, active = provider.batches.values()
     assert (late["status"], active["status"]) == ("cancelled", "in_progress")
-    assert provider_batch.batch.events.filter(text__contains=late["id"]).exists()
+    assert told(provider_batch.batch, late["id"])
 
 
 @pytest.mark.parametrize("somebody", ["the list", "looking back"])
@@ -429,7 +430,7 @@ def test_a_duplicate_that_appears_after_the_end_is_cancelled(
         advance(batch)
 
     assert provider.batches[late]["status"] == "cancelled"
-    assert batch.events.filter(text__contains=late).count() == 1
+    assert len(told(batch, late)) == 1
     assert Batch.objects.get().status == Batch.Status.COMPLETED
 
 
@@ -445,7 +446,7 @@ def test_a_surplus_batch_that_cannot_be_cancelled_holds_nothing_up(
 
     assert provider_batch.status == Status.RUNNING
     assert provider_batch.remote_id == next(iter(provider.batches))
-    assert provider_batch.batch.events.filter(text__contains="could not be cancelled").exists()
+    assert told(provider_batch.batch, "could not be cancelled")
 
 
 def test_of_two_batches_one_that_failed_before_it_ran_is_not_kept(

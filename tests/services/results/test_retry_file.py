@@ -26,7 +26,7 @@ from tests.make import (
     request_file,
     set_state,
 )
-from tests.sentences import refused
+from tests.sentences import refused, timeline
 from tests.steps import advance
 
 pytestmark = pytest.mark.django_db
@@ -377,7 +377,7 @@ def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch)
 def test_the_timeline_of_a_batch_shows_its_retries(parent: Batch) -> None:
     child = retried(parent, Ending.MISSING)
 
-    texts = list(parent.events.values_list("text", flat=True))
+    texts = timeline(parent)
     assert texts[-1] == f"Retried as {child.name}: 2 requests."
 
 

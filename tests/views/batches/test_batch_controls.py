@@ -19,6 +19,7 @@ from tests.make import (
     make_user,
     set_state,
 )
+from tests.sentences import told
 
 pytestmark = pytest.mark.django_db
 
@@ -167,7 +168,7 @@ def test_a_second_click_on_retry_in_place_does_nothing(browser: Client, ended: B
 
     assert "The requests without an answer are being run again." in first
     assert "nothing to run again here" in second
-    assert ended.events.filter(text__startswith="Asked to retry").count() == 1
+    assert len(told(ended, "Asked to retry")) == 1
     assert ended.provider_batches.get().status == ProviderBatch.Status.RETRYING_IN_PLACE
 
 

@@ -20,6 +20,7 @@ from tests.make import (
     make_user,
     set_state,
 )
+from tests.sentences import told
 
 pytestmark = pytest.mark.django_db
 TROUBLE = "The account has no credits left. Add credits there, then try again."
@@ -142,7 +143,7 @@ def test_trying_again_twice_moves_it_once_and_says_so(browser: Client, stuck: Ba
     response = browser.post(f"/batches/{stuck.pk}/try-again/", follow=True)
 
     assert "Nothing waits for attention any more." in response.content.decode()
-    assert stuck.events.filter(text="Asked to try again.").count() == 1
+    assert len(told(stuck, "Asked to try again.")) == 1
 
 
 def test_cancelling_names_the_consequences_and_needs_a_second_click(
@@ -173,7 +174,7 @@ def test_a_cancelled_batch_is_on_its_way_out(
     assert batch.cancel_requested_at is not None
     assert "Cancelling" in first
     assert "nothing to cancel" in second
-    assert batch.events.filter(text="Asked to cancel.").count() == 1
+    assert len(told(batch, "Asked to cancel.")) == 1
 
 
 def test_downloads_stream_every_line_under_a_safe_name(

@@ -71,7 +71,9 @@ def test_counts_that_disagree_stand_beside_the_proof(
     browser: Client, project: Project, user: User
 ) -> None:
     batch = finished(project, user)
-    Batch.objects.filter(pk=batch.pk).update(discrepancy="Acme counts 4 completed and 0 failed.")
+    Batch.objects.filter(pk=batch.pk).update(
+        discrepancy=[{"text": "Acme counts 4 completed and 0 failed."}]
+    )
 
     page = page_of(browser, f"/batches/{batch.pk}/")
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from batchapp.models import Event, ProviderBatch, ResultChunk, UnmatchedLine
+from batchapp.models import Event, EventKind, ProviderBatch, ResultChunk, UnmatchedLine
 
 # Unmatched lines of one provider batch that have a row; the bytes of all are stored.
 MAX_LISTED = 10_000
@@ -48,8 +48,10 @@ class UnmatchedLines:
         self._rows_left = max(0, self._rows_left - len(unmatched_lines))
         self._total += len(unmatched_lines)
         if self._event is None:
-            self._event = Event(batch_id=self._provider_batch.batch_id)
-        self._event.text = self._event_text()
+            batch_id = self._provider_batch.batch_id
+            self._event = Event(batch_id=batch_id, kind=EventKind.UNMATCHED_LINES)
+        limit = None if self._rows_left else MAX_LISTED
+        self._event.data = {"lines": self._total, "limit": limit}
         self._event.save()
 
     def _load(self, to_store: Iterable[bytes]) -> None:
@@ -60,15 +62,6 @@ class UnmatchedLines:
         self._digests.update(map(_digest, to_store))
         self._rows_left = max(0, MAX_LISTED - self._provider_batch.unmatched_lines.count())
         self._is_loaded = True
-
-    def _event_text(self) -> str:
-        lines = "1 unmatched line" if self._total == 1 else f"{self._total:,} unmatched lines"
-        text = f"{lines} in the results: no request's answer, or a second one."
-        if self._rows_left:
-            return text
-        return (
-            f"{text} Only {MAX_LISTED:,} of a provider batch are listed; the downloads have all."
-        )
 
 
 def _digest(line: bytes) -> bytes:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, ResultChunk, UnmatchedLine
+from batchapp.presenters.accounting_text import discrepancy_of
 from batchapp.providers import result_stream
 from batchapp.services.lifecycle.harvest import fetch_results, unmatched_lines
 from batchapp.services.results import browse
@@ -27,6 +28,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider
+from tests.sentences import told
 from tests.steps import advance, exhaust_patience, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +71,7 @@ def test_a_line_that_is_no_answer_is_kept_and_listed_with_its_reason(
     assert set_aside(batch) == [("unreadable", ""), ("unknown", "row-99"), ("second", "row-1")]
     assert stored(batch) == sorted([*ALL, *odd])
     assert b"".join(browse.download_unmatched(batch, batch.created_by)) == b"\n".join([*odd, b""])
-    assert batch.events.filter(text__startswith="3 unmatched lines").count() == 1
+    assert len(told(batch, "3 unmatched lines")) == 1
 
 
 def test_a_plain_repeat_is_nothing_to_speak_of(provider: Provider, running: ProviderBatch) -> None:
@@ -148,8 +150,8 @@ def test_a_limited_number_of_unmatched_lines_is_listed_and_all_are_stored(
 
     assert len(set_aside(batch)) == 5
     assert stored(batch) == sorted([*strangers, *ALL])
-    assert batch.events.get(text__contains="20 unmatched lines")
-    assert batch.events.get(text__contains="Only 5 of a provider batch are listed")
+    assert len(told(batch, "20 unmatched lines")) == 1
+    assert len(told(batch, "Only 5 of a provider batch are listed")) == 1
 
 
 def test_what_came_before_a_break_is_kept_and_not_fetched_again(
@@ -217,7 +219,7 @@ def test_a_line_too_long_to_read_is_cut_and_does_not_hold_up_the_others(
     assert (batch.succeeded, batch.missing) == (2, 1)
     assert set_aside(batch) == [("unreadable", "")]
     assert stored(batch) == sorted([endless[:5_000], *ALL[1:]])
-    assert "counts 3 completed and 0 failed; its results hold 2 answers" in batch.discrepancy
+    assert "counts 3 completed and 0 failed; its results hold 2 answers" in discrepancy_of(batch)
 
 
 def test_a_provider_that_ignores_skip_gives_each_line_once(
@@ -351,7 +353,7 @@ def test_an_empty_file_of_a_batch_that_claims_answers_is_told(
     batch = run_steps(running)
 
     assert (batch.status, batch.missing) == (Batch.Status.FAILED, 3)
-    assert "counts 3 completed and 0 failed; its results hold 0 answers" in batch.discrepancy
+    assert "counts 3 completed and 0 failed; its results hold 0 answers" in discrepancy_of(batch)
     assert provider.calls.count("GET /v1/files/ID/content") > 2
 
 

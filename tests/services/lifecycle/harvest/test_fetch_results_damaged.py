@@ -10,6 +10,7 @@ import pytest
 
 from batchapp.models import Batch, Connection, ResultChunk, UnmatchedLine
 from batchapp.pipeline import provider_access
+from batchapp.presenters.accounting_text import discrepancy_of
 from batchapp.providers import network
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
@@ -22,6 +23,7 @@ from tests.make import (
     request_file,
 )
 from tests.sandbox.processes import sandbox_thread
+from tests.sentences import told
 from tests.steps import advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +92,7 @@ def test_spoilt_reads_cost_no_answer(url: str, findings: list[str]) -> None:
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
     assert len(stored_lines(batch)) == REQUESTS
     assert reasons(batch) == {}
-    assert batch.discrepancy == ""
+    assert batch.discrepancy == []
 
 
 def test_lines_of_strangers_are_set_aside_once(url: str) -> None:
@@ -116,7 +118,7 @@ def test_a_spoilt_line_is_set_aside_and_its_request_goes_missing(url: str, findi
 
     assert (batch.succeeded, batch.missing) == (REQUESTS - 1, 1)
     assert reasons(batch)["unreadable"] >= 1
-    assert f"counts {REQUESTS} completed and 0 failed; its results" in batch.discrepancy
+    assert f"counts {REQUESTS} completed and 0 failed; its results" in discrepancy_of(batch)
 
 
 def test_lines_that_are_left_out_are_missing_and_told(url: str) -> None:
@@ -131,7 +133,7 @@ def test_counts_that_cannot_be_are_told(url: str) -> None:
     batch = run(url, "counts-odd")
 
     assert batch.succeeded == REQUESTS
-    assert f"more than the {REQUESTS} that were sent" in batch.discrepancy
+    assert f"more than the {REQUESTS} that were sent" in discrepancy_of(batch)
 
 
 def test_a_file_that_drips_is_given_up_and_read_again(
@@ -157,4 +159,4 @@ def test_a_file_without_end_is_read_up_to_its_limit(url: str) -> None:
 
     assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, REQUESTS)
     assert len(stored_lines(batch)) == REQUESTS
-    assert batch.events.filter(text__contains="than 20 requests can have").exists()
+    assert told(batch, "than 20 requests can have")

@@ -12,6 +12,7 @@ from batchapp.services.lifecycle.harvest import fetch_results, reading_limits
 from batchapp.services.lifecycle.harvest.reading_limits import ReadingLimits
 from tests.make import answer_line, error_line
 from tests.provider import Provider
+from tests.sentences import told
 from tests.steps import advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -96,10 +97,9 @@ def test_a_file_without_end_is_read_up_to_a_limit_and_the_batch_is_settled(
     assert lines <= 2 * (LINES + 10)  # of both files, each with one block more
     assert size <= 3 * BYTES
     assert endless.reads <= 8  # both files, and three times again
-    told = batch.events.filter(text__contains="than 3 requests can have: over 56 lines")
-    assert told.filter(text__contains="more results").count() == 1
-    assert told.filter(text__contains="more errors").count() == 1
-    assert told.filter(text__contains="requests without a result can be retried").count() == 2
+    assert len(told(batch, "more results than 3 requests can have: over 56 lines")) == 1
+    assert len(told(batch, "more errors than 3 requests can have: over 56 lines")) == 1
+    assert len(told(batch, "requests without a result can be retried")) == 2
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -146,7 +146,7 @@ def test_twice_the_lines_are_read_in_full(provider: Provider, running: ProviderB
     batch = run_steps(running)
 
     assert batch.succeeded == 3
-    assert not batch.events.filter(text__contains="requests can have").exists()
+    assert not told(batch, "requests can have")
 
 
 def test_the_limits_grow_with_the_requests(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,62 @@
+"""Say how the requests of a batch ended, and where the provider's counts differ."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import template
+
+from batchapp.domain.results.outcome import Outcome
+from batchapp.domain.results.reconciliation import GROUPS
+from batchapp.models import Batch
+from batchapp.templatetags.words import count
+
+register = template.Library()
+
+MAX_DISCREPANCIES = 5  # provider batches whose counts are described one by one
+
+
+def accounting_text(counts: Mapping[Outcome, int], total: int) -> str:
+    """Return the accounting of ``total`` requests: "10,000 in = 9,871 answered + 129 failed".
+
+    If the sum differs, the sign is ≠ and the last words give the difference.
+    """
+    sums = [(sum(counts.get(outcome, 0) for outcome in group), name) for name, group in GROUPS]
+    terms = " + ".join(f"{number:,} {name}" for number, name in sums if number) or "0 answered"
+    missing = total - sum(number for number, _ in sums)
+    if not missing:
+        return f"{total:,} in = {terms}"
+    problem = f"{missing:,} unaccounted for" if missing > 0 else f"{-missing:,} too many"
+    return f"{total:,} in ≠ {terms} ({problem})"
+
+
+@register.filter
+def discrepancy_of(batch: Batch) -> str:
+    """Say where the counts of the provider and the results of ``batch`` differ; "" if nowhere."""
+    return discrepancy_text(batch.discrepancy, batch.connection.name)
+
+
+def discrepancy_text(discrepancy: Sequence[Mapping[str, Any]], connection: str) -> str:
+    sentences = [_disagreement(row, connection) for row in discrepancy]
+    more = len(sentences) - MAX_DISCREPANCIES
+    if more > 0:
+        sentences[MAX_DISCREPANCIES:] = [f"{more:,} more provider batches differ as well."]
+    return " ".join(sentences)
+
+
+def _disagreement(row: Mapping[str, Any], connection: str) -> str:
+    if "text" in row:  # stored by an older version
+        return str(row["text"])
+    who = connection
+    if row["provider_batch"]:
+        who = f"In provider batch {row['provider_batch']:,}, {connection}"
+    provider, files, requests = row["provider"], row["files"], row["requests"]
+    says = f"{who} counts {provider['completed']:,} completed and {provider['failed']:,} failed"
+    sentences = []
+    if row["results_differ"]:
+        answers, errors = count(files["answers"], "answer"), count(files["errors"], "error")
+        sentences.append(f"{says}; its results hold {answers} and {errors}.")
+    if row["requests_differ"]:
+        counted = provider["completed"] + provider["failed"]
+        more = "more" if counted > requests else "fewer"
+        sentences.append(f"{says}: {more} than the {requests:,} that were sent.")
+    return " ".join(sentences)

@@ -1,0 +1,150 @@
+"""The sentences of a batch's timeline."""
+
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+
+from batchapp.domain.problem import Problem
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import Event, ResultChunk
+from batchapp.models.batches.event import EventKind
+from batchapp.presenters.accounting_text import accounting_text, discrepancy_text
+from batchapp.presenters.problem_text import problem_text
+from batchapp.presenters.sentences import Data, Sentence, make_sentence
+from batchapp.templatetags.words import count
+
+register = template.Library()
+
+DATE_FORMAT = "%-d %B %Y, %H:%M %Z"
+
+
+@register.filter
+def event_text(event: Event) -> str:
+    return make_sentence(SENTENCES, event.kind, event.data)
+
+
+def _ordered(data: Data) -> str:
+    fallback = f", or {data['fallback']} if there is no room in it" if data["fallback"] else ""
+    return f"Submitted, {data['window']} window{fallback}."
+
+
+def _try_again_requested(data: Data) -> str:
+    key = f", on the key {data['key']}" if data["key"] else ""
+    return f"Asked to try again{key}."
+
+
+def _closed_here(data: Data) -> str:
+    problem = problem_text(Problem(**data["problem"]))
+    text = f"{problem} It is closed here, and what was fetched so far is kept."
+    if data["may_still_run"]:
+        text += f" {data['connection']} may still run it and bill it."
+    return text
+
+
+def _finished(data: Data) -> str:
+    counts = {Outcome(outcome): number for outcome, number in data["outcomes"].items()}
+    sentences = [f"Finished: {accounting_text(counts, data['requests'])}."]
+    if data["discrepancy"]:
+        sentences.append(discrepancy_text(data["discrepancy"], data["connection"]))
+    if number := data["other_models"]:
+        answers = f"{count(number, 'answer')} {'names' if number == 1 else 'name'}"
+        sentences.append(f"{answers} another model than was asked for.")
+    return " ".join(sentences)
+
+
+def _imported(data: Data) -> str:
+    created_at = timezone.localtime(datetime.fromisoformat(data["created_at"]))
+    date = f"{created_at:{DATE_FORMAT}}"
+    return f"Imported from {data['connection']}, where it was created on {date}."
+
+
+def _needs_attention(data: Data) -> str:
+    return problem_text(Problem(**data["problem"]))
+
+
+def _unmatched_lines(data: Data) -> str:
+    lines = count(data["lines"], "unmatched line")
+    text = f"{lines} in the results: no request's answer, or a second one."
+    if not data["limit"]:
+        return text
+    listed = f"Only {data['limit']:,} of a provider batch are listed; the downloads have all."
+    return f"{text} {listed}"
+
+
+def _ended_at_provider(data: Data) -> str:
+    sentence = (
+        f"{data['connection']} reports {data['remote_status']}: {data['completed']:,} completed, "
+        f"{data['failed']:,} failed of {data['total']:,}."
+    )
+    return " ".join([sentence, *data["errors"]])
+
+
+def _late_answers(data: Data) -> str:
+    answers = data["answers"]
+    requests = "1 request that was" if answers == 1 else f"{answers:,} requests that were"
+    return f"{data['connection']} has answered {requests} running when the batch was cancelled."
+
+
+def _too_many_results(data: Data) -> str:
+    connection, mib = data["connection"], data["bytes"] // (1024 * 1024)
+    results = {ResultChunk.Kind.OUTPUT: "results", ResultChunk.Kind.ERROR: "errors"}[data["file"]]
+    return (
+        f"{connection} sends more {results} than {count(data['requests'], 'request')} can have: "
+        f"over {data['lines']:,} lines or {mib:,} MiB. The portal stopped reading there, and what "
+        f"it read is kept. Ask {connection} for the reason. Once the batch is over, requests "
+        "without a result can be retried."
+    )
+
+
+SENTENCES: dict[EventKind, Sentence] = {
+    EventKind.NOTE: "{text}",
+    EventKind.CANCEL_REQUESTED: "Asked to cancel.",
+    EventKind.CANCEL_REQUESTED_AGAIN: "Asked to cancel again.",
+    EventKind.ORDERED: _ordered,
+    EventKind.PAUSE_REQUESTED: "Asked to pause.",
+    EventKind.RESUME_REQUESTED: "Asked to resume.",
+    EventKind.RETRIED: "Retried as {batch}: {requests:count request}.",
+    EventKind.RETRY_IN_PLACE_REQUESTED: (
+        "Asked to retry {requests:count failed or cancelled request} in place."
+    ),
+    EventKind.TRY_AGAIN_REQUESTED: _try_again_requested,
+    EventKind.CLOSED_HERE: _closed_here,
+    EventKind.FELL_BACK: (
+        "{connection} has no room for {window}: it runs in {fallback}, as was decided."
+    ),
+    EventKind.FINISHED: _finished,
+    EventKind.IMPORTED: _imported,
+    EventKind.NEEDS_ATTENTION: _needs_attention,
+    EventKind.SETTLING_BROKE_OFF: (
+        "Adding up broke off several times. The portal keeps trying; its log says why."
+    ),
+    EventKind.SPLIT: "Split into {provider_batches:,} provider batches.",
+    EventKind.UNMATCHED_LINES: _unmatched_lines,
+    EventKind.ACCEPTED: "Accepted by {connection} as {remote_id}.",
+    EventKind.CANCEL_REFUSED: "{connection} did not cancel it ({said}).",
+    EventKind.CANCELLED_AT_PROVIDER: "Cancelled at {connection}.",
+    EventKind.DUPLICATE_CANCELLED: (
+        "A duplicate was found at {connection}, {remote_id}: it was cancelled."
+    ),
+    EventKind.DUPLICATE_ENDED: (
+        "A duplicate was found at {connection}, {remote_id}: it had already ended "
+        "({remote_status})."
+    ),
+    EventKind.DUPLICATE_NOT_CANCELLED: (
+        "A duplicate was found at {connection}, {remote_id}: it could not be cancelled ({said})."
+    ),
+    EventKind.ENDED_AT_PROVIDER: _ended_at_provider,
+    EventKind.LATE_ANSWERS: _late_answers,
+    EventKind.NEVER_BEGUN: (
+        "{connection} was told to stop it before it had begun, and will never run it. Retry its "
+        "requests as a new batch."
+    ),
+    EventKind.PAUSE_REFUSED: "{connection} did not stop it ({said}).",
+    EventKind.PAUSED_AT_PROVIDER: "Stopped for the pause at {connection}.",
+    EventKind.RETRY_IN_PLACE_REFUSED: "{connection} did not retry it in place ({said}).",
+    EventKind.RETRY_IN_PLACE_STARTED: "{connection} runs these requests again in place.",
+    EventKind.RUNS_AGAIN: "{connection} runs this batch again; the portal follows it again.",
+    EventKind.STILL_RUNS: "{connection} still runs this batch; it is cancelled there now.",
+    EventKind.TOO_MANY_RESULTS: _too_many_results,
+}

@@ -1,0 +1,128 @@
+"""The accounting of a batch, and where a provider's counts differ from its results."""
+
+import pytest
+
+from batchapp.domain.results.outcome import Outcome
+from batchapp.presenters.accounting_text import accounting_text, discrepancy_text
+
+
+@pytest.mark.parametrize(
+    ("counts", "total", "says"),
+    [
+        (
+            {
+                Outcome.OK: 9_800,
+                Outcome.TRUNCATED: 71,
+                Outcome.HTTP_ERROR: 102,
+                Outcome.MISSING: 27,
+            },
+            10_000,
+            "10,000 in = 9,871 answered + 102 failed + 27 missing",
+        ),
+        (
+            {
+                Outcome.EMPTY: 1,
+                Outcome.REFUSED: 1,
+                Outcome.PROVIDER_ERROR: 1,
+                Outcome.CANCELLED: 1,
+            },
+            4,
+            "4 in = 2 answered + 1 failed + 1 cancelled",
+        ),
+        (
+            {Outcome.INVALID_SCHEMA: 2, Outcome.HTTP_ERROR: 1, Outcome.EXPIRED: 3},
+            6,
+            "6 in = 2 answered + 1 failed + 3 expired",
+        ),
+        ({Outcome.PENDING: 5}, 5, "5 in = 5 waiting"),
+        ({Outcome.OK: 1}, 1, "1 in = 1 answered"),
+        ({}, 0, "0 in = 0 answered"),
+    ],
+)
+def test_the_accounting_adds_up_without_its_zero_terms(counts, total, says):
+    assert accounting_text(counts, total) == says
+
+
+@pytest.mark.parametrize(
+    ("counts", "total", "says"),
+    [
+        ({Outcome.OK: 3}, 5, "5 in ≠ 3 answered (2 unaccounted for)"),
+        ({Outcome.OK: 6, Outcome.MISSING: 1}, 5, "5 in ≠ 6 answered + 1 missing (2 too many)"),
+        ({}, 2, "2 in ≠ 0 answered (2 unaccounted for)"),
+    ],
+)
+def test_a_sum_that_differs_is_not_called_equal(counts, total, says):
+    assert accounting_text(counts, total) == says
+
+
+def test_every_outcome_is_in_the_accounting():
+    for outcome in Outcome:
+        assert accounting_text({outcome: 1}, 1).startswith("1 in = 1 ")
+
+
+def discrepancy(provider, files, differs, number=None):
+    results_differ, requests_differ = differs
+    return {
+        "provider_batch": number,
+        "requests": 10_000,
+        "provider": dict(zip(("completed", "failed"), provider, strict=True)),
+        "files": dict(zip(("answers", "errors"), files, strict=True)),
+        "outcomes": dict(zip(("answered", "failed"), files, strict=True)),
+        "results_differ": results_differ,
+        "requests_differ": requests_differ,
+    }
+
+
+@pytest.mark.parametrize(
+    ("provider", "files", "differs", "says"),
+    [
+        (
+            (9_873, 127),
+            (9_871, 127),
+            (True, False),
+            (
+                "Acme counts 9,873 completed and 127 failed; its results hold 9,871 answers and "
+                "127 errors."
+            ),
+        ),
+        (
+            (9_000, 0),
+            (1, 1),
+            (True, False),
+            "Acme counts 9,000 completed and 0 failed; its results hold 1 answer and 1 error.",
+        ),
+        (
+            (9_000, 0),
+            (9_000, 0),
+            (False, True),
+            "Acme counts 9,000 completed and 0 failed: fewer than the 10,000 that were sent.",
+        ),
+        (
+            (10_000, 1),
+            (10_000, 0),
+            (True, True),
+            (
+                "Acme counts 10,000 completed and 1 failed; its results hold 10,000 answers and "
+                "0 errors. Acme counts 10,000 completed and 1 failed: more than the 10,000 that "
+                "were sent."
+            ),
+        ),
+    ],
+)
+def test_counts_that_disagree_are_described(provider, files, differs, says):
+    assert discrepancy_text([discrepancy(provider, files, differs)], "Acme") == says
+
+
+def test_of_many_provider_batches_that_differ_five_are_described():
+    rows = [discrepancy((9, 0), (8, 0), (True, False), number) for number in range(1, 8)]
+
+    said = discrepancy_text(rows, "Acme")
+
+    assert said.startswith("In provider batch 1, Acme counts 9 completed")
+    assert "In provider batch 5, Acme" in said
+    assert said.endswith("8 answers and 0 errors. 2 more provider batches differ as well.")
+
+
+def test_a_discrepancy_of_an_older_version_stays_as_it_was_written():
+    assert discrepancy_text([{"text": "Acme counts 4."}], "Acme") == "Acme counts 4."
+    assert discrepancy_text([], "Acme") == ""
