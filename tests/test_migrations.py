@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
-from batchapp.models import Batch, BatchImport, ProviderKey, SourceTable, Upload
+from batchapp.models import Batch, BatchImport, ProviderKey, SourceTable, Upload, WebhookDelivery
 from batchapp.presenters.accounting_text import discrepancy_of
 from batchapp.presenters.problem_text import problem_text
 from tests.sentences import timeline
@@ -44,6 +44,8 @@ def test_sentences_of_version_0_1_0_stay_as_they_were_written(migrate: Migrate) 
     assert problem_text(ProviderKey.objects.get().problem) == "It was revoked."
     assert problem_text(SourceTable.objects.get().problem) == "The table is empty."
     assert problem_text(BatchImport.objects.get().problem) == "It was deleted there."
+    effects = [delivery.get_effect_display() for delivery in WebhookDelivery.objects.all()]
+    assert effects == ["not a batch of this key"]
 
 
 class _Rows:
@@ -89,6 +91,7 @@ class _Rows:
             requests=1,
             discrepancy="Acme counts 4 {completed}.",
         )
+        self._create("WebhookDelivery", key=key, effect="not a batch of this portal")
         for text in ("Submitted, 24h window.", "Finished: 1 in = 1 answered."):
             self._create("Event", batch=batch, text=text)
 

@@ -19,6 +19,16 @@ OLD_COLUMNS = {
 }
 
 
+EFFECTS = {  # of a webhook, in words -> its code
+    "already over": "over",
+    "already over, polled again": "polled_again",
+    "already under way": "under_way",
+    "not a batch of this portal": "not_ours",
+    "not understood": "not_understood",
+    "polled at once": "polled",
+}
+
+
 def keep_sentences(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Keep each stored sentence as it is, as the text of an event, a problem or a discrepancy."""
     for name, column in OLD_COLUMNS.items():
@@ -31,6 +41,9 @@ def keep_sentences(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) ->
         batches.filter(pk=pk).update(discrepancy=[{"text": text}])
     events: Any = apps.get_model("batchapp", "Event").objects
     events.update(kind="note", data=JSONObject(text=F("text")))
+    deliveries: Any = apps.get_model("batchapp", "WebhookDelivery").objects
+    for words, code in EFFECTS.items():
+        deliveries.filter(effect=words).update(effect=code)
 
 
 def add_problem(model: str) -> migrations.AddField:
@@ -62,6 +75,23 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunPython(keep_sentences, migrations.RunPython.noop),
+        migrations.AlterField(
+            model_name="webhookdelivery",
+            name="effect",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("ignored", "ignored"),
+                    ("not_ours", "not a batch of this key"),
+                    ("not_understood", "not understood"),
+                    ("over", "already over"),
+                    ("polled", "polled at once"),
+                    ("polled_again", "already over, polled again"),
+                    ("under_way", "already under way"),
+                ],
+                max_length=20,
+            ),
+        ),
         migrations.RemoveField(model_name="event", name="text"),
         migrations.RemoveField(model_name="batch", name="old_discrepancy"),
         *(

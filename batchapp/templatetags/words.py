@@ -14,6 +14,8 @@ register = template.Library()
 DECIMALS = [(Decimal("0.01"), 2), (Decimal("0.0001"), 4)]
 SMALLEST = Decimal("0.000001")
 
+LEAST_COUNTED = timedelta(seconds=55)  # shorter times are less than a minute
+
 
 @register.filter
 def usd(amount: Decimal | None) -> str:
@@ -87,19 +89,24 @@ def ago_or_in(moment: datetime) -> str:
 
 def roughly(length: timedelta) -> str:
     """Show an uncertain length of time: "about 12 minutes"."""
-    seconds = length.total_seconds()
-    unit, noun = _unit(seconds)
-    return f"about {count(round(seconds / unit), noun)}" if seconds >= 55 else "less than a minute"
+    text = in_round_units(length)
+    return f"about {text}" if length >= LEAST_COUNTED else text
+
+
+def in_round_units(length: timedelta) -> str:
+    """Show a length of time in its largest unit alone: "12 minutes"."""
+    unit, noun = _unit(length.total_seconds())
+    number = round(length.total_seconds() / unit)
+    return count(number, noun) if length >= LEAST_COUNTED else "less than a minute"
 
 
 def roughly_between(least: timedelta, most: timedelta) -> str:
     """Show a range in the unit of its longer end: "about 12 to 25 minutes"."""
     unit, _ = _unit(most.total_seconds())
     first, last = (round(length.total_seconds() / unit) for length in (least, most))
-    if most.total_seconds() < 55 or first == last:
+    if most < LEAST_COUNTED or first == last:
         return roughly(most)
-    longest = roughly(most)
-    return f"about {first} to {longest.removeprefix('about ')}" if first else f"up to {longest}"
+    return f"about {first} to {in_round_units(most)}" if first else f"up to {roughly(most)}"
 
 
 def _unit(seconds: float) -> tuple[int, str]:

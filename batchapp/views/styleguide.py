@@ -31,7 +31,7 @@ COSTS = [
     Cost("~$0.42", is_actual=False),
     Cost("$0.0035", is_actual=True),
     Cost("≥ $1.20 + 1 model without a price", is_actual=True, is_partial=True),
-    Cost(batch_cost.NO_PRICE, is_actual=False, is_partial=True),
+    Cost(batch_cost.NO_PRICE, is_actual=False, is_partial=True, is_unknown=True),
 ]
 STEPS = [
     {"name": "File", "url": "#flow", "state": "done"},

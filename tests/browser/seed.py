@@ -305,8 +305,8 @@ def _deliveries(key: ProviderKey, batch: Batch) -> None:
     """Enable webhooks for ``key``, with some deliveries."""
     provider_keys.set_webhook_secret(key, OPERATOR, "whsec_" + 32 * "A")
     deliveries = [
-        ("batch.completed", f"batch_{batch.provider_batches.get().remote_id}", "polled at once"),
-        ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not a batch of this portal"),
+        ("batch.completed", f"batch_{batch.provider_batches.get().remote_id}", "polled"),
+        ("batch.failed", f"batch_{uuid.UUID(int=7)}", "not_ours"),
         ("user.created", "", "ignored"),
     ]
     for number, (kind, remote_id, effect) in enumerate(deliveries):

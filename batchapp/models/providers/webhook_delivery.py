@@ -8,11 +8,20 @@ from batchapp.models.providers.provider_key import ProviderKey
 class WebhookDelivery(models.Model):
     """One webhook with a valid signature, stored so that it acts once and people see it."""
 
+    class Effect(models.TextChoices):
+        IGNORED = "ignored", "ignored"
+        NOT_OURS = "not_ours", "not a batch of this key"
+        NOT_UNDERSTOOD = "not_understood", "not understood"
+        OVER = "over", "already over"
+        POLLED = "polled", "polled at once"
+        POLLED_AGAIN = "polled_again", "already over, polled again"
+        UNDER_WAY = "under_way", "already under way"
+
     key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="deliveries")
     message_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=100)
     remote_id = models.CharField(max_length=200, blank=True)
-    effect = models.CharField(max_length=200, blank=True, help_text="Effect in words.")
+    effect = models.CharField(max_length=20, choices=Effect, blank=True)
     received_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -11,7 +11,7 @@ from batchapp.domain.progress import TimeLeft, last_progress_at, time_left
 from batchapp.models import Batch, ProviderBatch
 from batchapp.presenters.batches.waiting_reasons import portal_delay, provider_silence
 from batchapp.services.lifecycle.poll import progress_marks_at
-from batchapp.templatetags.words import roughly
+from batchapp.templatetags.words import in_round_units, roughly
 
 BILLED_NOTE = "Requests that are late still run and are billed."
 
@@ -109,7 +109,7 @@ def _standstill(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iter
     ):
         return
     latest = max(since for since, _ in news if since)
-    waited = roughly(timezone.now() - latest).removeprefix("about ")
+    waited = in_round_units(timezone.now() - latest)
     has_answers = any(row.completed or row.failed for row in provider_batches)
     silence = f"No new answer for {waited}" if has_answers else f"No answer yet after {waited}"
     text = (

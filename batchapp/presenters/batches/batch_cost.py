@@ -11,13 +11,16 @@ NO_PRICE = "no price"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
+    """``is_unknown`` means that no model has a price, ``is_partial`` that some have none."""
+
     text: str
     is_actual: bool
     is_partial: bool = False
+    is_unknown: bool = False
 
     @property
     def tone(self) -> str:
-        if self.text == NO_PRICE:
+        if self.is_unknown:
             return "none"
         return "" if self.is_actual else "guess"
 
@@ -29,13 +32,18 @@ def cost_of(batch: Batch) -> Cost:
         if batch.estimated_cost_usd is not None:
             return Cost(f"~{usd(batch.estimated_cost_usd)}", is_actual=False)
         estimates = [row.estimated_cost_usd for row in model_costs]
-        return Cost(partial_cost(estimates), is_actual=False, is_partial=True)
+        return _partial(estimates, is_actual=False)
     if batch.actual_cost_usd is None:
         costs = [row.cost_usd for row in model_costs]
-        return Cost(partial_cost(costs), is_actual=True, is_partial=True)
+        return _partial(costs, is_actual=True)
     is_minimum = any(row.answers_without_usage for row in model_costs)
     text = f"{'≥ ' if is_minimum else ''}{usd(batch.actual_cost_usd)}"
     return Cost(text, is_actual=True, is_partial=is_minimum)
+
+
+def _partial(costs: list[Decimal | None], *, is_actual: bool) -> Cost:
+    is_unknown = all(cost is None for cost in costs)
+    return Cost(partial_cost(costs), is_actual, is_partial=True, is_unknown=is_unknown)
 
 
 def partial_cost(costs: list[Decimal | None]) -> str:

@@ -78,7 +78,7 @@ def _total_cost(batches: list[Batch]) -> Cost:
             known += [] if cost is None else [cost]
     is_actual = all(batch.is_over for batch in batches)
     if not known:
-        return Cost(NO_PRICE, is_actual=is_actual, is_partial=True)
+        return Cost(NO_PRICE, is_actual=is_actual, is_partial=True, is_unknown=True)
     marks = f"{'≥ ' if is_partial else ''}{'' if is_actual else '~'}"
     text = f"{marks}{usd(sum(known, Decimal(0)))}"
     return Cost(text, is_actual=is_actual, is_partial=is_partial)

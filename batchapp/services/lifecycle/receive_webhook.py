@@ -19,14 +19,7 @@ MAX_DELIVERIES = 200  # stored per key
 MAX_ID_LENGTH = 200  # characters of a message id
 END_EVENTS = {"batch.completed", "batch.failed"}
 
-# Effects of a delivery, as the page of the key shows them.
-NOT_OURS = "not a batch of this key"
-IGNORED = "ignored"
-NOT_UNDERSTOOD = "not understood"
-POLLED = "polled at once"
-POLLED_AGAIN = "already over, polled again"
-OVER = "already over"
-UNDER_WAY = "already under way"
+Effect = WebhookDelivery.Effect
 
 
 class WebhooksOff(Exception):
@@ -115,24 +108,24 @@ def _text(value: object, max_length: int) -> str:
 
 def _apply_event(
     key: ProviderKey, kind: str, remote_id: str, counts: tuple[Any, Any]
-) -> tuple[WebhookEffect, str]:
-    """Make the running provider batches due; return the effect, and its text for people.
+) -> tuple[WebhookEffect, Effect]:
+    """Make the running provider batches due; return the effect, and its name.
 
     Batches that were sent with another key count as unknown: whoever holds the secret of one key
     learns nothing about the batches of others.
     """
     if kind not in END_EVENTS:
-        return WebhookEffect(), IGNORED if kind else NOT_UNDERSTOOD
+        return WebhookEffect(), Effect.IGNORED if kind else Effect.NOT_UNDERSTOOD
     matching = ProviderBatch.objects.filter(
         remote_id__in=possible_batch_ids(remote_id), batch__key=key
     )
     provider_batches = list(matching.select_related("batch"))
     if not provider_batches:
-        return WebhookEffect(), NOT_OURS
+        return WebhookEffect(), Effect.NOT_OURS
     pks = [provider_batch.pk for provider_batch in provider_batches]
     running = ProviderBatch.objects.active(ProviderBatch.Status.RUNNING).filter(pk__in=pks)
     if running.update(next_check_at=timezone.now()):
-        return WebhookEffect(due=tuple(running)), POLLED
+        return WebhookEffect(due=tuple(running)), Effect.POLLED
     changed = [
         provider_batch.pk
         for provider_batch in provider_batches
@@ -141,9 +134,9 @@ def _apply_event(
     ]
     ended = ProviderBatch.objects.active(*ProviderBatch.OVER).filter(pk__in=changed)
     if ended.update(next_check_at=timezone.now()):
-        return WebhookEffect(due=tuple(ended)), POLLED_AGAIN
+        return WebhookEffect(due=tuple(ended)), Effect.POLLED_AGAIN
     statuses = {provider_batch.status for provider_batch in provider_batches}
-    return WebhookEffect(), OVER if statuses <= ProviderBatch.OVER else UNDER_WAY
+    return WebhookEffect(), Effect.OVER if statuses <= ProviderBatch.OVER else Effect.UNDER_WAY
 
 
 def _delete_old_deliveries(key: ProviderKey) -> None:

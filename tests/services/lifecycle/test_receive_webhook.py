@@ -146,4 +146,4 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
         "completed",
     )
     assert provider_batch.completed == 3
-    assert [delivery.effect for delivery in key.deliveries.all()] == ["polled at once"]
+    assert [delivery.effect for delivery in key.deliveries.all()] == ["polled"]
