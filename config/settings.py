@@ -105,6 +105,7 @@ TEMPLATES = [
                 "batchapp.presenters.accounting_text",
                 "batchapp.presenters.event_text",
                 "batchapp.presenters.problem_text",
+                "batchapp.presenters.readiness_text",
             ],
             "context_processors": [
                 "django.template.context_processors.request",

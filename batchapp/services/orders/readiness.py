@@ -3,10 +3,10 @@
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from enum import StrEnum
+from enum import StrEnum, unique
+from typing import Any
 
 from batchapp import access
 from batchapp.domain.money.estimate import Estimate
@@ -24,8 +24,6 @@ CHECKED_IDS = 50  # at the start of a file; most often all custom_ids are of one
 
 BARE_NUMBER = re.compile(r"(?:req(?:uest)?|row|line|item|task|id|custom|job)?[-_ #:.]*\d+", re.I)
 
-ROUNDINGS, SMALLEST = (Decimal("0.01"), Decimal("0.0001")), Decimal("0.000001")  # USD
-
 
 class Level(StrEnum):
     """A person may submit in spite of a ``BLOCKER``, but not of ``IMPOSSIBLE``."""
@@ -37,12 +35,41 @@ class Level(StrEnum):
     IMPOSSIBLE = "impossible"  # the provider would refuse the batch
 
 
+@unique
+class CheckCode(StrEnum):
+    """The results of checks; ``presenters/readiness_text.py`` has the sentences."""
+
+    BALANCE_BELOW_EXPECTED = "balance_below_expected"
+    BALANCE_BELOW_MOST = "balance_below_most"
+    BALANCE_ENOUGH = "balance_enough"
+    BALANCE_NOT_COMPARED = "balance_not_compared"
+    BALANCE_NOT_TOLD = "balance_not_told"
+    BALANCE_SPENT = "balance_spent"
+    IDS_ONLY_COUNT = "ids_only_count"
+    KEY_REFUSED = "key_refused"
+    KEY_TAKEN = "key_taken"
+    KEY_UNREADABLE = "key_unreadable"
+    MODEL_NOT_OFFERED = "model_not_offered"
+    MODELS_NOT_LISTED = "models_not_listed"
+    MODELS_NOT_TOLD = "models_not_told"
+    MODELS_OFFERED = "models_offered"
+    NO_ANSWER = "no_answer"
+    NOT_ASKED = "not_asked"
+    SPLIT = "split"
+    WINDOW_BY_SETTING = "window_by_setting"
+    WINDOW_CHEAPER = "window_cheaper"
+    WINDOW_NOT_FOR_MODEL = "window_not_for_model"
+    WINDOW_NOT_OFFERED = "window_not_offered"
+    WINDOW_OFFERED = "window_offered"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check, as a sentence with the next step."""
+    """The result of one check, with the facts that its sentence names; amounts are in USD."""
 
     level: Level
-    text: str
+    code: CheckCode
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 def check_readiness(
@@ -73,8 +100,8 @@ def check_readiness(
 
 def find_improvements(upload: Upload, quotes: Mapping[str, Estimate], window: str) -> list[Check]:
     """Return hints about a batch that would run; the provider is not asked."""
-    texts = [_ids_hint(upload), _cheaper_hint(quotes, window), _split_hint(upload)]
-    return [Check(Level.HINT, text) for text in texts if text]
+    hints = [_ids_hint(upload), _cheaper_hint(quotes, window), _split_hint(upload)]
+    return [hint for hint in hints if hint]
 
 
 def _provider_checks(
@@ -89,66 +116,70 @@ def _provider_checks(
         yield _refused(connection, exc)
         return
     except ProviderUnavailable as exc:
-        text = (
-            f"{connection} gave no usable answer just now ({exc}). You may submit all the same: "
-        )
-        yield Check(Level.WARNING, f"{text}the portal keeps trying until it does.")
+        yield _check(Level.WARNING, CheckCode.NO_ANSWER, connection, error=str(exc))
         return
-    yield Check(Level.PASSED, f"{connection} takes the key.")
+    yield _check(Level.PASSED, CheckCode.KEY_TAKEN, connection)
     yield from _model_checks(connection, offered, quote)
     if not connection.is_sandbox:
-        account = " behind the platform key" if platform else ""
-        yield _balance_check(connection, platform or provider, quote, account)
+        level, code, data = _balance_result(platform or provider, quote)
+        yield _check(level, code, connection, is_of_platform_key=platform is not None, **data)
+
+
+def _check(level: Level, code: CheckCode, connection: Connection, **data: Any) -> Check:
+    return Check(level, code, {"connection": connection.name, **data})
 
 
 def _refused(connection: Connection, exc: ProviderRejected) -> Check:
-    said = f" ({connection} said: {exc.message})" if exc.message else ""
     if exc.reason in KEY_REASONS:
-        text = f"{connection} refuses the key. Choose another one, or replace it.{said}"
-        return Check(Level.BLOCKER, text)
-    text = f"{connection} does not say which models it offers, so they were not checked.{said}"
-    return Check(Level.WARNING, text)
+        return _check(Level.BLOCKER, CheckCode.KEY_REFUSED, connection, said=exc.message)
+    return _check(Level.WARNING, CheckCode.MODELS_NOT_TOLD, connection, said=exc.message)
 
 
 def _model_checks(connection: Connection, offered: list[str], quote: Estimate) -> Iterator[Check]:
     models = [line.model for line in quote.models]
     missing = [model for model in models if model not in set(offered)]
     if not offered:
-        text = f"{connection} lists no models for this key, so yours were not checked."
-        yield Check(Level.WARNING, text)
+        yield _check(Level.WARNING, CheckCode.MODELS_NOT_LISTED, connection)
     elif not missing:
-        name = models[0] if len(models) == 1 else f"all {len(models):,} models of the file"
-        yield Check(Level.PASSED, f"{connection} offers {name}.")
+        yield _check(Level.PASSED, CheckCode.MODELS_OFFERED, connection, models=models)
     for model in missing if offered else ():
-        near = get_close_matches(model, offered, n=1)
-        hint = f" Is it {near[0]}?" if near else ""
-        # The file's page offers another model only in place of a model without a price.
-        step = (
-            "Set another model, on the file's page or in the file itself"
-            if model in quote.unpriced
-            else "Correct the model in the file and upload it again"
+        yield _check(
+            Level.IMPOSSIBLE,
+            CheckCode.MODEL_NOT_OFFERED,
+            connection,
+            model=model,
+            near=next(iter(get_close_matches(model, offered, n=1)), None),
+            is_unpriced=model in quote.unpriced,
         )
-        text = f"{connection} does not offer {model} to this key.{hint} {step}, or choose a key "
-        yield Check(Level.IMPOSSIBLE, f"{text}that may use it.")
 
 
 def _window_check(
     connection: Connection, quote: Estimate, window: str, platform: ProviderClient | None
 ) -> Check:
     if window not in connection.windows:
-        windows = ", ".join(connection.windows)
-        text = f"The {window} window is not on offer. Choose one of: {windows}."
-        return Check(Level.IMPOSSIBLE, text)
+        windows = list(connection.windows)
+        return _check(
+            Level.IMPOSSIBLE,
+            CheckCode.WINDOW_NOT_OFFERED,
+            connection,
+            window=window,
+            windows=windows,
+        )
     allowed = _windows(platform) if platform else {}
     models = [line.model for line in quote.models]
     for model in models:
         if window not in allowed.get(model, (window,)):
-            text = f"{connection} does not run {model} in the {window} window, by its own list. "
-            return Check(Level.BLOCKER, f"{text}It offers: {', '.join(allowed[model])}.")
+            return _check(
+                Level.BLOCKER,
+                CheckCode.WINDOW_NOT_FOR_MODEL,
+                connection,
+                model=model,
+                window=window,
+                windows=list(allowed[model]),
+            )
     if all(model in allowed for model in models):
-        return Check(Level.PASSED, f"{connection} offers the {window} window.")
-    text = f"The {window} window is on offer here. That is this portal's own setting."
-    return Check(Level.PASSED, text)
+        return _check(Level.PASSED, CheckCode.WINDOW_OFFERED, connection, window=window)
+    return _check(Level.PASSED, CheckCode.WINDOW_BY_SETTING, connection, window=window)
 
 
 def _windows(platform: ProviderClient) -> dict[str, tuple[str, ...]]:
@@ -160,52 +191,42 @@ def _windows(platform: ProviderClient) -> dict[str, tuple[str, ...]]:
     return {tariff.model: tariff.windows for tariff in tariffs if tariff.windows}
 
 
-def _balance_check(
-    connection: Connection, provider: ProviderClient, quote: Estimate, account: str
-) -> Check:
+def _balance_result(
+    provider: ProviderClient, quote: Estimate
+) -> tuple[Level, CheckCode, dict[str, Any]]:
     try:
         balance = provider.balance()
     except ProviderError:
         balance = None
     expected, most = quote.expected_usd, quote.ceiling_usd
+    data = {"balance": balance, "expected": expected, "most": most}
     if balance is None:
-        text = f"{connection} does not tell this key its balance. Check there that it is enough."
-        return Check(Level.HINT, text)
-    level, text = Level.WARNING, f"The account{account} has {_usd(balance)}"
+        return Level.HINT, CheckCode.BALANCE_NOT_TOLD, data
     if balance <= 0:
-        level = Level.BLOCKER
-        text += f": requests would fail. Add credits at {connection} first."
-    elif expected is None or quote.unpriced:
-        text += "; as a price is missing, nobody knows whether that is enough."
-    elif balance < expected:
-        text += f", which is below the expected cost of ~{_usd(expected)}. Requests fail once it "
-        text += f"is used up: add credits at {connection} first."
-    elif most is None or balance < most:
-        limit = "nothing bounds the cost" if most is None else f"it may be up to {_usd(most)}"
-        text += f": enough for the about {_usd(expected)} expected, but {limit}."
-    else:
-        level = Level.PASSED
-        text += ": enough, however long the answers are."
-    return Check(level, text)
+        return Level.BLOCKER, CheckCode.BALANCE_SPENT, data
+    if expected is None or quote.unpriced:
+        return Level.WARNING, CheckCode.BALANCE_NOT_COMPARED, data
+    if balance < expected:
+        return Level.WARNING, CheckCode.BALANCE_BELOW_EXPECTED, data
+    if most is None or balance < most:
+        return Level.WARNING, CheckCode.BALANCE_BELOW_MOST, data
+    return Level.PASSED, CheckCode.BALANCE_ENOUGH, data
 
 
-def _ids_hint(upload: Upload) -> str:
-    """Return a sentence if the requests are only numbered, else ""."""
+def _ids_hint(upload: Upload) -> Check | None:
+    """Return a hint if the requests are only numbered."""
     try:
         head = check_file.read_requests(upload.chunks())
         ids = [request.custom_id for request in itertools.islice(head, CHECKED_IDS)]
     except (OSError, ValueError):  # the step that sends the file reports it
-        return ""
+        return None
     if not ids or not all(BARE_NUMBER.fullmatch(custom_id) for custom_id in ids):
-        return ""
-    return (
-        f"The custom_ids only count (“{ids[0]}”). An id that names its subject, such as an order "
-        "number, tells you later what an answer is about."
-    )
+        return None
+    return Check(Level.HINT, CheckCode.IDS_ONLY_COUNT, {"custom_id": ids[0]})
 
 
-def _cheaper_hint(quotes: Mapping[str, Estimate], window: str) -> str:
-    """Return a sentence if another window costs less, else ""."""
+def _cheaper_hint(quotes: Mapping[str, Estimate], window: str) -> Check | None:
+    """Return a hint if another window costs less."""
     chosen = quotes[window]
     cost = chosen.expected_usd
     priced = [
@@ -215,32 +236,19 @@ def _cheaper_hint(quotes: Mapping[str, Estimate], window: str) -> str:
         if quote.expected_usd is not None and quote.is_complete
     ]
     if cost is None or not chosen.is_complete or not priced:
-        return ""
+        return None
     lowest_cost, name = min(priced)
     if lowest_cost >= cost:
-        return ""
-    return (
-        f"If the answers can wait, the {name} window is expected to cost about "
-        f"{_usd(lowest_cost)} rather than {_usd(cost)}."
-    )
+        return None
+    data = {"window": name, "expected": lowest_cost, "expected_now": cost}
+    return Check(Level.HINT, CheckCode.WINDOW_CHEAPER, data)
 
 
-def _split_hint(upload: Upload) -> str:
-    """Return a sentence if the file becomes several provider batches, else ""."""
+def _split_hint(upload: Upload) -> Check | None:
+    """Return a hint if the file becomes several provider batches."""
     report, connection = upload.report, upload.project.connection
     if report is None or report.provider_batches < 2:
-        return ""
+        return None
     limits = connection.limits.exceeded_limits(upload.size, report.requests) or "less"
-    return (
-        f"It is sent as {report.provider_batches:,} provider batches, since {connection} takes "
-        f"{limits} a file. They stay one batch here."
-    )
-
-
-def _usd(amount: Decimal) -> str:
-    # Cents are enough for a decision, but a small amount must not read as nothing.
-    sign, size = ("-" if amount < 0 else ""), abs(amount)
-    if 0 < size < SMALLEST:
-        return f"{sign}<${SMALLEST}"
-    roundings = (rounding for rounding in ROUNDINGS if size >= rounding or not size)
-    return f"{sign}${size.quantize(next(roundings, SMALLEST), ROUND_HALF_UP):,}"
+    number = report.provider_batches
+    return _check(Level.HINT, CheckCode.SPLIT, connection, provider_batches=number, limits=limits)

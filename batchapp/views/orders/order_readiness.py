@@ -17,8 +17,8 @@ from batchapp.presenters.file_report import quotes_for
 from batchapp.presenters.order_wizard import report_of_ready, step_url
 from batchapp.providers.errors import ProviderError
 from batchapp.services.orders import readiness
-from batchapp.services.orders.readiness import Check, Level
-from batchapp.views.keys.try_key import TIMEOUT, UNREADABLE
+from batchapp.services.orders.readiness import Check, CheckCode, Level
+from batchapp.views.keys.try_key import TIMEOUT
 from batchapp.views.orders import order_review
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 from batchapp.views.permissions import require_member, upload_of
@@ -59,6 +59,7 @@ def _checks(request: Request, upload: Upload, report: Report, form: OrderForm) -
                 upload, request.user, provider, quotes, window, platform=platform
             )
     except UnreadableKey:
-        return [Check(Level.BLOCKER, UNREADABLE)]
+        return [Check(Level.BLOCKER, CheckCode.KEY_UNREADABLE)]
     except ProviderError as exc:  # the address or the key is malformed: nothing was sent
-        return [Check(Level.BLOCKER, f"{project.connection} cannot be asked: {exc}.")]
+        data = {"connection": project.connection.name, "error": str(exc)}
+        return [Check(Level.BLOCKER, CheckCode.NOT_ASKED, data)]

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import REALTIME, Upload
+from batchapp.presenters.readiness_text import readiness_text
 from batchapp.services.orders import price_quotes, readiness
 from batchapp.services.orders.readiness import Check, Level
 from tests.make import MODEL, make_connection, make_project, make_upload, request_line
@@ -59,7 +60,7 @@ def levels(lines: list[Check]) -> list[Level]:
 
 
 def texts(lines: list[Check]) -> str:
-    return " ".join(line.text for line in lines)
+    return " ".join(readiness_text(line) for line in lines)
 
 
 def test_all_checks_pass_if_nothing_is_in_the_way(upload: Upload) -> None:
@@ -81,7 +82,7 @@ def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
     lines = check_all(upload, provider_of(models=offered))
 
     (line,) = [line for line in lines if line.level is Level.IMPOSSIBLE]
-    assert f"does not offer {MODEL} to this key. Is it {near}?" in line.text
+    assert f"does not offer {MODEL} to this key. Is it {near}?" in readiness_text(line)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +104,8 @@ def test_a_refused_key_stops_and_nothing_more_is_asked(upload: Upload) -> None:
     lines = check_all(upload, provider)
 
     assert lines[0].level is Level.BLOCKER
-    assert "refuses the key. Choose another one" in lines[0].text
-    assert "said: Authentication required" in lines[0].text
+    assert "refuses the key. Choose another one" in readiness_text(lines[0])
+    assert "said: Authentication required" in readiness_text(lines[0])
     assert provider.calls == [MODELS]
 
 
@@ -118,7 +119,7 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
     lines = check_all(upload, provider)
 
     assert lines[0].level is Level.WARNING
-    assert "the portal keeps trying" in lines[0].text
+    assert "the portal keeps trying" in readiness_text(lines[0])
     assert provider.calls == [MODELS]
 
 
@@ -149,7 +150,7 @@ def test_the_balance_is_held_against_the_estimate(
     with provider_of(balance=balance(amount)).client() as provider_api:
         lines = readiness.check_readiness(upload, upload.uploaded_by, provider_api, quotes, "24h")
 
-    assert [line.level for line in lines if text in line.text] == [level]
+    assert [line.level for line in lines if text in readiness_text(line)] == [level]
 
 
 def test_a_key_that_may_not_see_the_balance_is_only_a_hint(upload: Upload) -> None:
@@ -206,7 +207,7 @@ def test_the_windows_of_a_model_are_asked_where_there_is_a_platform_key(
             upload, upload.uploaded_by, provider_api, quotes, "24h", platform=platform
         )
 
-    assert [line.level for line in lines if text in line.text] == [level]
+    assert [line.level for line in lines if text in readiness_text(line)] == [level]
 
 
 def test_what_a_silent_provider_did_not_say_is_not_asked_again(upload: Upload) -> None:
@@ -269,9 +270,11 @@ def test_improvements_are_hints() -> None:
     advice = [line for line in check_all(upload, provider_of(), "1h") if line.level is Level.HINT]
 
     assert len(advice) == 3
-    assert "The custom_ids only count (“row-1”)" in advice[0].text
-    assert "the 24h window is expected to cost about $0.0006" in advice[1].text
-    assert f"as 2 provider batches, since {connection} takes 2 requests a file" in advice[2].text
+    assert "The custom_ids only count (“row-1”)" in readiness_text(advice[0])
+    assert "the 24h window is expected to cost about $0.0006" in readiness_text(advice[1])
+    assert f"as 2 provider batches, since {connection} takes 2 requests a file" in readiness_text(
+        advice[2]
+    )
 
 
 def test_deleted_bytes_give_no_hint(upload: Upload) -> None:
