@@ -191,6 +191,8 @@ class ProviderKeyPage(ReadOnly, Admin):
 
 class ProviderBatchInline(ReadOnly, Inline):
     model = ProviderBatch
+    exclude = ["problem"]
+    readonly_fields = ["problem_sentence"]
     extra = 0
 
 

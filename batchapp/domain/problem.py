@@ -31,6 +31,19 @@ class ProblemCode(StrEnum):
     # Imports
     IMPORT_BROKE_OFF = "import_broke_off"
 
+    # Provider batches
+    CANCEL_REFUSED = "cancel_refused"
+    NO_ANSWER_AND_CLOSED = "no_answer_and_closed"
+    NO_ANSWER_FOR_LONG = "no_answer_for_long"
+    NO_ANSWER_TO_CANCEL = "no_answer_to_cancel"
+    NO_CAPACITY = "no_capacity"
+    NO_SLOT = "no_slot"
+    PAUSE_REFUSED = "pause_refused"
+    PROVIDER_SILENT = "provider_silent"
+    REFUSED_FOR_NOW = "refused_for_now"
+    STEP_BROKE_OFF = "step_broke_off"
+    UNCONFIRMED = "unconfirmed"
+
     # A provider that rejects a request: the values are those of ``providers.errors.Reason``
     FORBIDDEN = "forbidden"
     GONE = "gone"
@@ -41,11 +54,14 @@ class ProblemCode(StrEnum):
     TOO_LARGE = "too_large"
     WINDOW_UNSUPPORTED = "window_unsupported"
 
-    # A provider without a usable answer, and keys
+    # A provider without a usable answer, its limits, and keys
+    KEY_PAYS_NO_MORE = "key_pays_no_more"
     KEY_TEST_UNANSWERED = "key_test_unanswered"
     KEY_TEST_UNCLEAR = "key_test_unclear"
     KEY_UNREADABLE = "key_unreadable"
+    LINE_REFUSED = "line_refused"
     NO_ANSWER = "no_answer"
+    OVER_ACCOUNT_LIMIT = "over_account_limit"
 
 
 @dataclass(frozen=True, slots=True)

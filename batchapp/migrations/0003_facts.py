@@ -16,6 +16,7 @@ OLD_COLUMNS = {
     "SourceTable": "error",
     "BatchImport": "trouble",
     "ProviderKey": "trouble",
+    "ProviderBatch": "trouble",
 }
 
 
@@ -47,7 +48,11 @@ def keep_sentences(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) ->
 
 
 def add_problem(model: str) -> migrations.AddField:
-    field = ProblemField(null=True, editable=model != "ProviderKey")
+    field = ProblemField(
+        null=True,
+        editable=model != "ProviderKey",
+        help_text="Why the provider batch waits." if model == "ProviderBatch" else "",
+    )
     return migrations.AddField(model_name=model.lower(), name="problem", field=field)
 
 

@@ -1,13 +1,16 @@
 """Let a provider batch wait for a person, or close one that must be cancelled."""
 
+from dataclasses import asdict
+
 from django.db import transaction
 from django.db.models import F
 
+from batchapp.domain.problem import Problem
 from batchapp.models import Batch, Event, EventKind, ProviderBatch
 
 
-def stop_for_person(provider_batch: ProviderBatch, trouble: str) -> None:
-    """Park the provider batch in its status until a person, who reads ``trouble``, decides.
+def stop_for_person(provider_batch: ProviderBatch, problem: Problem) -> None:
+    """Park the provider batch in its status until a person, who reads of ``problem``, decides.
 
     A provider batch that must be cancelled is closed instead.
     """
@@ -16,22 +19,21 @@ def stop_for_person(provider_batch: ProviderBatch, trouble: str) -> None:
         # The UPDATE locks the batch: a person cancels either before or after, and then finds this
         # provider batch parked.
         if not uncancelled.update(status=F("status")):
-            close_cancelled(provider_batch, trouble)
+            close_cancelled(provider_batch, problem)
             return
-        provider_batch.park(ProviderBatch.Parked.NEEDS_ATTENTION, trouble=trouble)
-        problem = {"code": "text", "data": {"text": trouble}}
+        provider_batch.park(ProviderBatch.Parked.NEEDS_ATTENTION, problem=problem)
         Event.objects.create(
             batch_id=provider_batch.batch_id,
             kind=EventKind.NEEDS_ATTENTION,
-            data={"problem": problem},
+            data={"problem": asdict(problem)},
         )
 
 
-def close_cancelled(provider_batch: ProviderBatch, trouble: str) -> None:
+def close_cancelled(provider_batch: ProviderBatch, problem: Problem) -> None:
     """Cancel a provider batch here, although the provider could not be told or asked."""
     provider_batch.move_to(ProviderBatch.Status.CANCELLED, **ProviderBatch.NO_PROBLEM)
     data = {
-        "problem": {"code": "text", "data": {"text": trouble}},
+        "problem": asdict(problem),
         "connection": provider_batch.connection.name,
         "may_still_run": provider_batch.may_be_at_provider and not provider_batch.ended_at,
     }

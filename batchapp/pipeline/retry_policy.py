@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Max
 from django.utils import timezone
@@ -25,7 +25,7 @@ from batchapp.providers.errors import (
 from batchapp.services.imports import start_import
 from batchapp.services.lifecycle import billed_cost, fallback_window, poll_key, slots
 from batchapp.services.lifecycle.find_created_batch import CREATE_SEARCH_LIMIT
-from batchapp.services.providers import provider_advice, provider_keys
+from batchapp.services.providers import provider_keys, rejections
 
 Row = TypeVar("Row", bound=LeasedRow)
 
@@ -34,10 +34,7 @@ GIVE_UP_AFTER = timedelta(minutes=15)
 # Time for which a refusal that may be a passing failure of the provider is only waited out.
 PATIENCE = timedelta(minutes=20)
 
-UNREADABLE_KEY = (
-    "The provider key cannot be read any more: it was removed, or the portal's encryption key "
-    "changed. Enter the key again, then try again."
-)
+UNREADABLE_KEY = Problem(ProblemCode.KEY_UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +76,24 @@ def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) 
         _try_later(provider_batch, exc, backoff(provider_batch))
         return
     connection = provider_batch.connection
-    advice = provider_advice.advice_for(exc, connection, is_sent=bool(provider_batch.remote_id))
+    is_sent = bool(provider_batch.remote_id)
+    problem = rejections.rejection_problem(exc, connection, is_sent=is_sent)
     if exc.reason in KEY_REASONS:
-        problem = provider_advice.rejection_problem(exc, connection)
         provider_keys.record_problem(provider_batch.key, problem, is_refused=True)
     provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
     is_harvesting = provider_batch.status == ProviderBatch.Status.HARVESTING
     if is_harvesting and provider_batch.batch.cancel_requested_at:
         _try_later(provider_batch, exc, backoff(provider_batch))
     else:
-        stop_for_person(provider_batch, advice)
+        stop_for_person(provider_batch, problem)
 
 
 def _stop_for_payer(provider_batch: ProviderBatch) -> None:
     """Stop for a person, who learns whose key pays for nothing more."""
     batch, is_sent = provider_batch.batch, bool(provider_batch.remote_id)
-    text = provider_advice.advice_for_owner(batch.key, batch.project, is_sent=is_sent)
-    stop_for_person(provider_batch, text)
+    stop_for_person(
+        provider_batch, rejections.owner_problem(batch.key, batch.project, is_sent=is_sent)
+    )
 
 
 def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) -> None:
@@ -106,8 +104,8 @@ def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) ->
     if isinstance(exc, NoCapacity) and fallback_window.fall_back(provider_batch):
         provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
     elif exc.about is not About.PROVIDER and not _is_patient(provider_batch):
-        advice = provider_advice.advice_for_final(exc, provider_batch.connection)
-        stop_for_person(provider_batch, advice)
+        problem = rejections.final_problem(exc, provider_batch.connection)
+        stop_for_person(provider_batch, problem)
     elif exc.about is not About.PROVIDER:
         _try_later(provider_batch, exc, backoff(provider_batch), slot_assigned_at=None)
     elif isinstance(exc, NoCapacity):
@@ -120,8 +118,8 @@ def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) ->
 def _wait_for_provider(provider_batch: ProviderBatch, wait: timedelta) -> None:
     """Postpone by ``wait``, because the circuit breaker allows no call now."""
     if _must_give_up(provider_batch):
-        text = f"{provider_batch.connection} has not answered for a long time."
-        close_cancelled(provider_batch, text)
+        data = {"connection": provider_batch.connection.name}
+        close_cancelled(provider_batch, Problem(ProblemCode.PROVIDER_SILENT, data))
     else:
         provider_batch.postpone(with_jitter(wait))
 
@@ -144,27 +142,30 @@ def _is_patient(row: ProviderBatch | BatchImport) -> bool:
 def _try_later(
     provider_batch: ProviderBatch, exc: ProviderError, wait: timedelta, **fields: None
 ) -> None:
-    trouble = f"{provider_batch.connection}: {exc}."
+    code = ProblemCode.NO_ANSWER
+    data: dict[str, Any] = {"connection": provider_batch.connection.name, "error": str(exc)}
     if _must_give_up(provider_batch):
-        close_cancelled(provider_batch, trouble)
+        close_cancelled(provider_batch, Problem(ProblemCode.NO_ANSWER_AND_CLOSED, data))
         return
     now = timezone.now()
     is_refusal = isinstance(exc, ProviderRejected) or (
         isinstance(exc, ProviderUnavailable) and exc.about is not About.PROVIDER
     )
     refused_since = provider_batch.refused_since or now if is_refusal else None
-    trouble += " Nothing is lost; the portal keeps trying."
     if provider_batch.batch.cancel_requested_at:
-        minutes = _give_up_after(provider_batch) // timedelta(minutes=1)
-        trouble += f" If no answer comes for {minutes} minutes, the batch is closed here."
+        code = ProblemCode.NO_ANSWER_TO_CANCEL
+        data["minutes"] = _give_up_after(provider_batch) // timedelta(minutes=1)
     elif refused_since:
-        minutes = max(1, (refused_since + PATIENCE - now) // timedelta(minutes=1))
-        trouble += f" If this has not passed in {minutes} minutes, it asks you what to do."
+        code = ProblemCode.REFUSED_FOR_NOW
+        data["minutes"] = max(1, (refused_since + PATIENCE - now) // timedelta(minutes=1))
     elif now - _last_answered_at(provider_batch) > GIVE_UP_AFTER:
-        trouble += " If it stays like this: Cancel to close it here."
-    failures = provider_batch.failures + 1
+        code = ProblemCode.NO_ANSWER_FOR_LONG
     provider_batch.postpone(
-        wait, failures=failures, refused_since=refused_since, trouble=trouble, **fields
+        wait,
+        failures=provider_batch.failures + 1,
+        refused_since=refused_since,
+        problem=Problem(code, data),
+        **fields,
     )
 
 
@@ -200,7 +201,7 @@ def _reject_import(batch_import: BatchImport, exc: ProviderRejected) -> None:
         since = batch_import.refused_since or timezone.now()
         _try_import_later(batch_import, exc, backoff(batch_import), refused_since=since)
         return
-    problem = provider_advice.rejection_problem(exc, connection)
+    problem = rejections.rejection_problem(exc, connection)
     if exc.reason in KEY_REASONS:
         provider_keys.record_problem(batch_import.key, problem, is_refused=True)
     start_import.fail_import(batch_import, problem)
@@ -257,7 +258,7 @@ ENDED_PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
 )
 BATCH_IMPORT: Policy[BatchImport] = Policy(
     wait=lambda row, wait: row.postpone(with_jitter(wait)),
-    unreadable_key=lambda row: start_import.fail_import(row, Problem(ProblemCode.KEY_UNREADABLE)),
+    unreadable_key=lambda row: start_import.fail_import(row, UNREADABLE_KEY),
     rejected=_reject_import,
     no_answer=lambda row, exc: _try_import_later(row, exc, exc.retry_after or backoff(row)),
 )

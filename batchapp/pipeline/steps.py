@@ -30,8 +30,6 @@ from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.results import merge, retry_file
 from batchapp.services.tables import requests_from_table
 
-BROKE_OFF = "broke off several times. Try again; if it happens again, the portal's log says why."
-
 
 def make_requests_from_table(table: SourceTable) -> DueRows:
     """Build the request file of one table; a repeated step gives the same upload."""
@@ -172,7 +170,7 @@ def give_up_upload(upload: Upload) -> None:
 
 
 def give_up_provider_batch(provider_batch: ProviderBatch) -> None:
-    stop_for_person(provider_batch, f"This step {BROKE_OFF}")
+    stop_for_person(provider_batch, Problem(ProblemCode.STEP_BROKE_OFF))
 
 
 def give_up_import(batch_import: BatchImport) -> None:

@@ -9,9 +9,11 @@ from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refusal
 from batchapp.presenters import refusal_text
 from batchapp.presenters.sentences import Data, Sentence, make_sentence
+from batchapp.templatetags.words import count
 
 register = template.Library()
 
+KEEPS_TRYING = "Nothing is lost; the portal keeps trying."
 AGAIN = "Try again; if it happens again, the portal's log says why."
 TELL_OPERATOR = "if it happens again, tell whoever runs this portal."
 
@@ -48,6 +50,44 @@ def _key_test_unclear(data: Data) -> str:
         "work with it; if not, ask an operator to check the connection. "
         f"(HTTP {data['status']}{said})"
     )
+
+
+def _key_pays_no_more(data: Data) -> str:
+    why = f"is no longer a member of {data['project']}"
+    if data["is_deactivated"]:
+        why = "has no active account any more"
+    text = f"The batch uses a key of {data['owner']}, who {why}, so "
+    if not data["is_sent"]:
+        return f"{text}nothing more is sent on it. Try again with another key, or cancel."
+    first = "Retry its" if data["is_over"] else "Cancel it, then retry its"
+    text += f"stopped requests cannot run on it again. {first} requests as a new batch on another"
+    return f"{text} key."
+
+
+def _no_capacity(data: Data) -> str:
+    quote = f" ({data['connection']} said: {data['said']})" if data["said"] else ""
+    return f"{data['connection']} has no room for it just now. {KEEPS_TRYING}{quote}"
+
+
+def _no_slot(data: Data) -> str:
+    used, slots, ahead = data["used"], data["slots"], data["ahead"]
+    are_used = "slot is used" if slots == 1 else "slots are used"
+    are_ahead = f"{ahead:,} {'provider batch is' if ahead == 1 else 'provider batches are'} ahead."
+    return (
+        f"Waiting for a free slot at {data['connection']}: {used:,} of {slots:,} {are_used}. "
+        f"{are_ahead if ahead else 'It is next.'}"
+    )
+
+
+def _unconfirmed(data: Data) -> str:
+    text = (
+        f"{data['connection']} may have created the batch although no confirmation came. The "
+        "portal looks for it"
+    )
+    minutes = data["minutes"]
+    if minutes is None:
+        return f"{text}; nothing is lost."
+    return f"{text} for {count(minutes, 'minute')}, to stop it as soon as it is found."
 
 
 def _import_file_unchecked(data: Data) -> str:
@@ -90,6 +130,28 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         "The table has a header and no rows. Add a row for each request."
     ),
     ProblemCode.IMPORT_BROKE_OFF: f"The import broke off several times. {AGAIN}",
+    ProblemCode.CANCEL_REFUSED: (
+        "{connection} did not cancel it ({said}). The portal keeps asking."
+    ),
+    ProblemCode.NO_ANSWER_AND_CLOSED: "{connection}: {error}.",  # the event says that it is closed
+    ProblemCode.NO_ANSWER_FOR_LONG: (
+        f"{{connection}}: {{error}}. {KEEPS_TRYING} If it stays like this: Cancel to close it "
+        "here."
+    ),
+    ProblemCode.NO_ANSWER_TO_CANCEL: (
+        f"{{connection}}: {{error}}. {KEEPS_TRYING} If no answer comes for "
+        "{minutes:count minute}, the batch is closed here."
+    ),
+    ProblemCode.NO_CAPACITY: _no_capacity,
+    ProblemCode.NO_SLOT: _no_slot,
+    ProblemCode.PAUSE_REFUSED: "{connection} did not stop it ({said}). The portal keeps asking.",
+    ProblemCode.PROVIDER_SILENT: "{connection} has not answered for a long time.",
+    ProblemCode.REFUSED_FOR_NOW: (
+        f"{{connection}}: {{error}}. {KEEPS_TRYING} If this has not passed in "
+        "{minutes:count minute}, it asks you what to do."
+    ),
+    ProblemCode.STEP_BROKE_OFF: f"This step broke off several times. {AGAIN}",
+    ProblemCode.UNCONFIRMED: _unconfirmed,
     ProblemCode.FORBIDDEN: _rejected(
         "{connection} does not offer this to the key. Correct the model in the file and upload it "
         "again, or choose a key that may use it and try again.",
@@ -127,6 +189,15 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         "{connection} does not run this file in the completion window that was chosen. Cancel, "
         "and submit the file in another one."
     ),
+    ProblemCode.LINE_REFUSED: _rejected(
+        "{connection} keeps refusing one line of the file. Correct the line and upload the file "
+        "again, or try again if what the line names can be reached now."
+    ),
+    ProblemCode.OVER_ACCOUNT_LIMIT: _rejected(
+        "The file is larger than the account at {connection} may send. Have the limit raised "
+        "there and try again, or split the file into smaller ones."
+    ),
+    ProblemCode.KEY_PAYS_NO_MORE: _key_pays_no_more,
     ProblemCode.KEY_TEST_UNANSWERED: (
         "{connection} gave no usable answer, which says nothing about the key. Try again in a "
         "minute, or ask an operator to check the connection. ({error})"
@@ -136,5 +207,5 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         "The provider key cannot be read any more: it was removed, or the portal's encryption key "
         "changed. Enter the key again, then try again."
     ),
-    ProblemCode.NO_ANSWER: "{connection}: {error}. Nothing is lost; the portal keeps trying.",
+    ProblemCode.NO_ANSWER: f"{{connection}}: {{error}}. {KEEPS_TRYING}",
 }

@@ -21,6 +21,7 @@ from batchapp.models import (
     User,
 )
 from tests import make
+from tests.sentences import problem
 
 ATTACK = (
     '"><img src=x onerror="pwned=1"><script>pwned=2</script><b hx-get="/pwned/" hx-trigger="load">'
@@ -80,7 +81,7 @@ def _project(kind: str, name: str, person: User) -> dict[str, str]:
         stuck,
         parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
         status=ProviderBatch.Status.WAITING,
-        trouble=5 * name,
+        problem=problem(5 * name),
         remote_id=(2 * name)[:200],
         remote_file_id=(2 * name)[:200],
         remote_status=name[:50],

@@ -44,6 +44,7 @@ from batchapp.services.providers import provider_keys  # noqa: E402
 from batchapp.services.results import retry_file  # noqa: E402
 from tests import make  # noqa: E402
 from tests.browser import tables  # noqa: E402
+from tests.sentences import problem  # noqa: E402
 
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 QUESTIONS = "The invoice shows last month's address, and the link in the e-mail ends in an error."
@@ -235,7 +236,7 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
         batches["stuck"],
         parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
         status=ProviderBatch.Status.WAITING,
-        trouble=TROUBLE,
+        problem=problem(TROUBLE),
         next_check_at=None,
     )
     make.set_state(batches["cancelled"], status=ProviderBatch.Status.CANCELLED)
@@ -289,8 +290,11 @@ def _split(project: Project, user: User) -> Batch:
             "remote_status": "completed",
         },
         {"status": ProviderBatch.Status.RUNNING, "completed": 31, "remote_status": "in_progress"},
-        {"status": ProviderBatch.Status.WAITING, "trouble": f"{full} It is next."},
-        {"status": ProviderBatch.Status.WAITING, "trouble": f"{full} 1 provider batch is ahead."},
+        {"status": ProviderBatch.Status.WAITING, "problem": problem(f"{full} It is next.")},
+        {
+            "status": ProviderBatch.Status.WAITING,
+            "problem": problem(f"{full} 1 provider batch is ahead."),
+        },
         {"status": ProviderBatch.Status.PREPARING},
     ]
     for number, fields in enumerate(states, start=1):
@@ -328,11 +332,11 @@ def _imports(batch: Batch) -> None:
     for fields in (
         {},
         {"name": "tickets-by-hand.jsonl", "status": "checking", "upload": batch.upload},
-        {"failures": 3, "trouble": silence},
+        {"failures": 3, "problem": problem(silence)},
         {
             "name": "duplicates.jsonl",
             "status": "failed",
-            "trouble": duplicate_ids,
+            "problem": problem(duplicate_ids),
             "upload": batch.upload,
         },
         {"name": "tickets-september.jsonl", "status": "done", "batch": batch},

@@ -60,7 +60,7 @@ def _provider_batch(row: ProviderBatch) -> dict[str, Any]:
         "remote_id": row.remote_id,
         "status": row.status,
         "parked_reason": row.parked_reason,
-        "trouble": row.trouble,
+        "problem": row.problem and row.problem.code,
         "claims": row.claims,
         "is_leased": row.leased_until is not None,
         "was_retried_in_place": row.retried_in_place_at is not None,

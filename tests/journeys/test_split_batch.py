@@ -43,7 +43,7 @@ def work_to_the_end(batch: Batch) -> Batch:
         ProviderBatch.objects.filter(batch=batch).exclude(status__in=ProviderBatch.OVER).exists()
     ):
         assert time.monotonic() < deadline, list(
-            batch.provider_batches.values_list("status", "trouble")
+            batch.provider_batches.values_list("status", "problem")
         )
         for provider_batch in batch.provider_batches.exclude(next_check_at=None):
             ProviderBatch.objects.filter(pk=provider_batch.pk).update(next_check_at=timezone.now())

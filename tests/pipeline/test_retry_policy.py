@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from batchapp.models import Batch, BatchImport, Connection, ProviderBatch, ProviderKey
 from batchapp.pipeline.retry_policy import PATIENCE
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import billed_cost, controls
 from tests.fixtures import Clock
 from tests.make import (
@@ -70,7 +71,7 @@ def test_a_refusal_that_passes_needs_no_person_and_leaves_the_key_in_peace(
         provider_batch = run_step(running)
         assert (provider_batch.status, provider_batch.parked_reason) == (Status.RUNNING, "")
     assert provider_batch.refused_since
-    assert "asks you what to do" in provider_batch.trouble
+    assert "asks you what to do" in problem_text(provider_batch.problem)
     assert not ProviderKey.objects.get().is_refused
 
     go_on(provider)
@@ -213,7 +214,7 @@ def test_a_refusal_of_the_file_or_the_account_is_not_repeated_for_ever(
 
     assert len(pauses) < 20
     assert row.parked_reason == Parked.NEEDS_ATTENTION
-    assert answer["json"]["message"] in row.trouble
+    assert answer["json"]["message"] in problem_text(row.problem)
     assert provider.batches == {}
     assert provider.calls.count(call) < 20
     go_on(provider)
@@ -254,8 +255,8 @@ def test_a_window_that_the_model_has_not_asks_for_another_window(provider: Provi
     provider_batch = run_step(provider_batch)
 
     assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
-    assert "Correct the file" not in provider_batch.trouble
-    assert "completion window" in provider_batch.trouble
+    assert "Correct the file" not in problem_text(provider_batch.problem)
+    assert "completion window" in problem_text(provider_batch.problem)
 
 
 def test_a_batch_that_must_be_cancelled_is_closed_although_the_key_stays_refused(

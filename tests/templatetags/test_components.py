@@ -12,6 +12,7 @@ from django.utils import timezone
 from batchapp.models import Batch, Project, ProviderBatch, User
 from batchapp.services.lifecycle import prepare
 from tests.make import make_batch, make_upload, request_file
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +39,7 @@ def words(browser: Client, batch: Batch) -> str:
 def test_to_wait_for_a_place_is_no_warning(
     browser: Client, batch: Batch, status: str, failures: int, tone: str
 ) -> None:
-    set_number(batch, 2, status=status, trouble="In line.", failures=failures)
+    set_number(batch, 2, status=status, problem=problem("In line."), failures=failures)
 
     html = browser.get(batch.get_absolute_url()).content.decode()
 
@@ -65,7 +66,9 @@ def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> 
         submitted_at=timezone.now(),
         polled_at=timezone.now(),
     )
-    set_number(batch, 2, status=ProviderBatch.Status.WAITING, trouble="Waiting for a free slot.")
+    set_number(
+        batch, 2, status=ProviderBatch.Status.WAITING, problem=problem("Waiting for a free slot.")
+    )
 
     said = words(browser, batch)
 
@@ -90,10 +93,16 @@ def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_l
 ) -> None:
     for number, place in [(1, "None is"), (2, "1 is")]:
         set_number(
-            batch, number, status=ProviderBatch.Status.WAITING, trouble=f"Queued: {place} before."
+            batch,
+            number,
+            status=ProviderBatch.Status.WAITING,
+            problem=problem(f"Queued: {place} before."),
         )
     set_number(
-        batch, 3, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, trouble="Add credits."
+        batch,
+        3,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        problem=problem("Add credits."),
     )
 
     html = browser.get(batch.get_absolute_url()).content.decode()
@@ -108,7 +117,7 @@ def test_what_is_tried_again_says_when(browser: Client, batch: Batch) -> None:
         batch,
         1,
         status=ProviderBatch.Status.WAITING,
-        trouble="No room.",
+        problem=problem("No room."),
         failures=1,
         next_check_at=later,
     )

@@ -24,7 +24,7 @@ from batchapp.models import (
 from batchapp.pipeline import provider_access
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 from batchapp.services.prices import price_table
-from batchapp.services.providers import provider_advice, provider_keys
+from batchapp.services.providers import provider_keys, rejections
 
 
 class Command(BaseCommand):
@@ -100,7 +100,7 @@ def _accepts(key: ProviderKey) -> bool | None:
         if exc.reason is not Reason.KEY_REFUSED:
             return None
         provider_keys.record_problem(
-            key, provider_advice.rejection_problem(exc, key.connection), is_refused=True
+            key, rejections.rejection_problem(exc, key.connection), is_refused=True
         )
         return False
     except ProviderUnavailable:

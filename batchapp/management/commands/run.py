@@ -131,7 +131,7 @@ def _needs_attention(provider_batches: list[ProviderBatch]) -> bool:
 
 
 def _progress_text(row: ProviderBatch) -> str:
-    trouble = f" ({row.trouble})" if row.trouble else ""
+    trouble = f" ({problem_text(row.problem)})" if row.problem else ""
     ended = row.completed + row.failed
     return f"{row.status_label.lower()}: {ended:,} of {row.total:,}{trouble}"
 
@@ -218,7 +218,7 @@ def _status(batch: Batch) -> str:
 def _problem_text(batch: Batch) -> str:
     url = settings.PUBLIC_URL + reverse("batch_detail", args=[batch.pk])
     if not batch.is_over:
-        troubles = batch.provider_batches.values_list("trouble", flat=True)
+        troubles = [problem_text(row.problem) for row in batch.provider_batches.all()]
         return f"The batch needs attention: {' '.join(filter(None, troubles))} See {url}"
     unanswered = batch.requests - batch.succeeded - batch.failed
     return (

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from batchapp.models.batches.batch import Batch
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
+from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.providers.connection import Connection
 from batchapp.models.providers.provider_key import ProviderKey
 
@@ -107,7 +108,7 @@ class ProviderBatch(LeasedRow):
         Status.CANCELLED: {Status.RETRYING_IN_PLACE, Status.RUNNING},
     }
     # What is written when the provider has given a usable answer.
-    NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "trouble": ""}
+    NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "problem": None}
     STATE_FIELDS: ClassVar[tuple[str, ...]] = (*LeasedRow.STATE_FIELDS, "parked_reason")
     PAST_TIMES: ClassVar[tuple[str, ...]] = (
         *("refused_since", "create_attempted_at", "retried_in_place_at", "polled_at", "ended_at"),
@@ -123,9 +124,7 @@ class ProviderBatch(LeasedRow):
         blank=True,
         help_text="Why no worker moves it: it waits until a person decides.",
     )
-    trouble = models.TextField(
-        blank=True, help_text="Why the provider batch waits, as a sentence with the next step."
-    )
+    problem = ProblemField(null=True, help_text="Why the provider batch waits.")
     failures = models.PositiveIntegerField(
         default=0, help_text="Calls in a row without a usable answer."
     )
@@ -302,7 +301,7 @@ class ProviderBatch(LeasedRow):
             StaleRow: see ``record``.
         """
         now = timezone.now()
-        fields |= {"failures": 0, "trouble": "", "resumed_at": now, "next_check_at": now}
+        fields |= {"failures": 0, "problem": None, "resumed_at": now, "next_check_at": now}
         self.record(parked_reason="", **fields)
 
     def move_to(self, status: str, **fields: Any) -> None:

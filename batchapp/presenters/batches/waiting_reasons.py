@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from batchapp.models import Batch, Connection, LeasedRow, ProviderBatch
+from batchapp.presenters.problem_text import problem_text
 from batchapp.templatetags.words import ago_or_in, roughly
 
 QUEUEING = {ProviderBatch.Status.WAITING, ProviderBatch.Status.RETRYING_IN_PLACE}
@@ -72,7 +73,7 @@ def waiting_reasons(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> 
 
 def is_queueing(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> bool:
     """Return True if the batch waits only because other batches come before it."""
-    troubled = [row for row in provider_batches if row.trouble]
+    troubled = [row for row in provider_batches if row.problem]
     if not troubled or portal_delay(batch, provider_batches):
         return False
     return all(
@@ -86,15 +87,15 @@ def needs_attention(provider_batch: ProviderBatch) -> bool:
 
 def _troubles(provider_batches: Sequence[ProviderBatch]) -> list[str]:
     """Return the first trouble that ends by itself, and all that wait for a person."""
-    troubled = [row for row in provider_batches if row.trouble]
-    for_people = [row.trouble for row in troubled if needs_attention(row)]
+    troubled = [row for row in provider_batches if row.problem]
+    for_people = [problem_text(row.problem) for row in troubled if needs_attention(row)]
     temporary = [_with_next_try(row) for row in troubled if not needs_attention(row)]
     return list(dict.fromkeys([*temporary[:1], *for_people]))
 
 
 def _with_next_try(provider_batch: ProviderBatch) -> str:
-    at = provider_batch.next_check_at
+    text, at = problem_text(provider_batch.problem), provider_batch.next_check_at
     is_retrying = provider_batch.status == ProviderBatch.Status.WAITING and provider_batch.failures
     if not is_retrying or not at or at <= timezone.now():
-        return provider_batch.trouble
-    return f"{provider_batch.trouble} Next try {ago_or_in(at)}."
+        return text
+    return f"{text} Next try {ago_or_in(at)}."

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.models import BatchImport, Event, EventKind, ProviderBatch
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.providers.client import ProviderClient
@@ -71,15 +72,12 @@ def time_until_next_search(provider_batch: ProviderBatch) -> timedelta:
     return timedelta()
 
 
-def unconfirmed_text(provider_batch: ProviderBatch) -> str:
-    text = (
-        f"{provider_batch.connection} may have created the batch although no confirmation came. "
-        "The portal looks for it"
-    )
-    if not provider_batch.batch.is_stop_requested:
-        return f"{text}; nothing is lost."
-    minutes = CREATE_SEARCH_LIMIT // timedelta(minutes=1)
-    return f"{text} for {minutes} minutes, to stop it as soon as it is found."
+def unconfirmed_problem(provider_batch: ProviderBatch) -> Problem:
+    """Return that the batch is searched for, ``minutes`` long if it must be stopped."""
+    is_stopped = provider_batch.batch.is_stop_requested
+    minutes = CREATE_SEARCH_LIMIT // timedelta(minutes=1) if is_stopped else None
+    data = {"connection": provider_batch.connection.name, "minutes": minutes}
+    return Problem(ProblemCode.UNCONFIRMED, data)
 
 
 def _batches_with_token(

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.progress import with_mark
 from batchapp.models import Event, EventKind, KeyPoll, ProviderBatch
 from batchapp.providers.client import ProviderClient
@@ -40,10 +41,10 @@ def apply_remote_state(
     if remote.is_over and (lag := provider_batch.replica_lag):
         provider_batch.postpone(lag, polled_at=timezone.now(), **ProviderBatch.NO_PROBLEM)
         return
-    ended_at, trouble = provider_batch.ended_at, ""
+    ended_at, problem = provider_batch.ended_at, None
     if not remote.is_over:
         ended_at = None  # the provider may have resumed a batch that had ended
-        remote, trouble = _forward_requested_stop(provider_batch, remote, provider)
+        remote, problem = _forward_requested_stop(provider_batch, remote, provider)
     now = timezone.now()
     state = {
         "remote_status": remote.raw_status,
@@ -55,7 +56,7 @@ def apply_remote_state(
         "marks": progress_marks_at(provider_batch, now, remote.completed + remote.failed),
         "polled_at": now,
         **ProviderBatch.NO_PROBLEM,
-        "trouble": trouble,
+        "problem": problem,
     }
     connection = provider_batch.connection
     poll_interval = timedelta(seconds=connection.poll_seconds)
@@ -116,21 +117,21 @@ def _end_unstarted(provider_batch: ProviderBatch, remote: RemoteBatch) -> None:
 
 def _forward_requested_stop(
     provider_batch: ProviderBatch, remote: RemoteBatch, provider: ProviderClient
-) -> tuple[RemoteBatch, str]:
+) -> tuple[RemoteBatch, Problem | None]:
     """Tell the provider once to cancel, which is also the way to pause.
 
-    Returns the state after the call, and the trouble if the provider refuses for a reason that
+    Returns the state after the call, and the problem if the provider refuses for a reason that
     says nothing about the batch itself.
     """
     batch = provider_batch.batch
     if batch.cancel_requested_at and not provider_batch.cancel_sent_at:
-        sent_field, verb = "cancel_sent_at", "cancel"
+        sent_field, code = "cancel_sent_at", ProblemCode.CANCEL_REFUSED
         done, refused = EventKind.CANCELLED_AT_PROVIDER, EventKind.CANCEL_REFUSED
     elif batch.needs_pause_sent(provider_batch.pause_sent_at):
-        sent_field, verb = "pause_sent_at", "stop"
+        sent_field, code = "pause_sent_at", ProblemCode.PAUSE_REFUSED
         done, refused = EventKind.PAUSED_AT_PROVIDER, EventKind.PAUSE_REFUSED
     else:
-        return remote, ""
+        return remote, None
     before: dict[str, Any] = {sent_field: getattr(provider_batch, sent_field)}
     # Record the pause before calling: if the reply is lost we call again, and a stop that the
     # provider did carry out must still count as this pause.
@@ -142,13 +143,12 @@ def _forward_requested_stop(
         remote = provider.cancel_batch(provider_batch.remote_id)
         kind, data = done, {"connection": batch.connection.name}
     except ProviderRejected as exc:
-        said = exc.message or str(exc)
-        text = f"{batch.connection} did not {verb} it ({said})."
-        kind, data = refused, {"connection": batch.connection.name, "said": said}
+        kind = refused
+        data = {"connection": batch.connection.name, "said": exc.message or str(exc)}
         if exc.reason is not Reason.INVALID:  # INVALID: the batch may have ended just now
             provider_batch.renew_lease(**before)
             Event.objects.create_once(provider_batch.batch_id, kind, **data)
-            return remote, f"{text} The portal keeps asking."
+            return remote, Problem(code, data)
     sent_at = timezone.now()
     if is_pause and batch.pause_requested_at:
         # Later than the request, even if that was written by a clock that ran ahead.
@@ -156,7 +156,7 @@ def _forward_requested_stop(
     sent: dict[str, Any] = {sent_field: sent_at}
     provider_batch.renew_lease(**sent)
     Event.objects.create(batch_id=provider_batch.batch_id, kind=kind, data=data)
-    return remote, ""
+    return remote, None
 
 
 def _has_enough_new_results(provider_batch: ProviderBatch, remote: RemoteBatch) -> bool:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Q
 from django.utils import timezone
 
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.models import Connection, ProviderBatch
 from batchapp.models.batches.provider_batch import maybe_at_provider
 
@@ -72,13 +73,15 @@ def wait_for_slot(provider_batch: ProviderBatch) -> None:
     connection = provider_batch.connection
     queue = [pk for pk, _ in _in_turn(connection, _waiting_for_slot(connection))]
     ahead = queue.index(provider_batch.pk) if provider_batch.pk in queue else len(queue)
+    data = {
+        "connection": connection.name,
+        "used": _count_used_slots(connection),
+        "slots": connection.max_active or 0,
+        "ahead": ahead,
+    }
     provider_batch.postpone(
         min(FIRST_CHECK_AFTER + ahead * CHECK_DELAY_PER_POSITION, MAX_CHECK_DELAY),
-        **ProviderBatch.NO_PROBLEM
-        | {
-            "trouble": f"Waiting for a free slot at {connection}: {_used_slots_text(connection)} "
-            f"{_queue_text(ahead)}"
-        },
+        **ProviderBatch.NO_PROBLEM | {"problem": Problem(ProblemCode.NO_SLOT, data)},
     )
     # A worker that assigned a slot in between made the row due; the line above has undone that.
     ProviderBatch.objects.filter(pk=provider_batch.pk, slot_assigned_at__isnull=False).update(
@@ -86,20 +89,18 @@ def wait_for_slot(provider_batch: ProviderBatch) -> None:
     )
 
 
-def release_slot(provider_batch: ProviderBatch, pause: timedelta, reason: str) -> None:
-    """Leave the slot to others for ``pause``, because the provider has no room.
+def release_slot(provider_batch: ProviderBatch, pause: timedelta, said: str) -> None:
+    """Leave the slot to others for ``pause``, because the provider has ``said`` it has no room.
 
     Raises:
         StaleRow: another worker has the row; nothing was written.
     """
-    connection = provider_batch.connection
-    quote = f" ({connection} said: {reason})" if reason else ""
+    data = {"connection": provider_batch.connection.name, "said": said}
     provider_batch.postpone(
         pause,
         slot_assigned_at=None,
         failures=provider_batch.failures + 1,
-        trouble=f"{connection} has no room for it just now. Nothing is lost; the portal keeps "
-        f"trying.{quote}",
+        problem=Problem(ProblemCode.NO_CAPACITY, data),
     )
 
 
@@ -196,14 +197,3 @@ def _slots_of_projects(
     slots = Counter({row["batch__project"]: row["number"] for row in counts})
     assignments = by_project.annotate(last=Max("slot_assigned_at"))
     return slots, {row["batch__project"]: row["last"] or NEVER for row in assignments}
-
-
-def _used_slots_text(connection: Connection) -> str:
-    used, total = _count_used_slots(connection), connection.max_active or 0
-    return f"{used:,} of {total:,} {'slot is' if total == 1 else 'slots are'} used."
-
-
-def _queue_text(ahead: int) -> str:
-    if not ahead:
-        return "It is next."
-    return f"{ahead:,} {'provider batch is' if ahead == 1 else 'provider batches are'} ahead."

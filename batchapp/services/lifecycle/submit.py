@@ -19,7 +19,7 @@ from batchapp.providers.upload_stream import FileSlice
 from batchapp.services.lifecycle.find_created_batch import (
     find_created_batch,
     time_until_next_search,
-    unconfirmed_text,
+    unconfirmed_problem,
 )
 
 # Leases for a create, and for the end of an upload, where the provider checks the file: no other
@@ -50,7 +50,7 @@ def submit(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         provider_batch.renew_lease(remote_file_id=_send_file(provider_batch, provider))
         batch.reload_requested_stops()
     if remote is None and (wait := time_until_next_search(provider_batch)):
-        problem = ProviderBatch.NO_PROBLEM | {"trouble": unconfirmed_text(provider_batch)}
+        problem = ProviderBatch.NO_PROBLEM | {"problem": unconfirmed_problem(provider_batch)}
         provider_batch.postpone(wait, **problem)
         return
     if remote is None and batch.cancel_requested_at:

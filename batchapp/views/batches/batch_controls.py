@@ -16,8 +16,9 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, ProviderBatch, StaleRow
 from batchapp.presenters.batches.batch_actions import allowed_controls_of
 from batchapp.presenters.batches.batch_summary import summarise
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, retry_in_place
-from batchapp.services.providers import provider_advice
+from batchapp.services.providers import rejections
 from batchapp.tasks import wake
 from batchapp.views.permissions import batch_of, require_member
 
@@ -159,15 +160,17 @@ def may_spend(request: Request, batch: Batch) -> bool:
 
 def foreign_key_text(batch: Batch) -> str:
     """Explain why ``batch`` cannot go on with its key, and what to do."""
-    return provider_advice.advice_for_owner(
+    problem = rejections.owner_problem(
         batch.key, batch.project, is_sent=True, is_over=batch.is_over
     )
+    return problem_text(problem)
 
 
 def _key_advice(batch: Batch) -> str:
     """Say why another key is needed, unless the worker that stopped the batch said so."""
-    advice = provider_advice.advice_for_owner(batch.key, batch.project, is_sent=False)
-    return "" if batch.provider_batches.filter(trouble=advice).exists() else advice
+    problem = rejections.owner_problem(batch.key, batch.project, is_sent=False)
+    told = batch.provider_batches.filter(problem__code=problem.code, problem__data__is_sent=False)
+    return "" if told.exists() else problem_text(problem)
 
 
 def _refuse_key(request: Request, batch: Batch, refusal: NotAllowed) -> HttpResponse:

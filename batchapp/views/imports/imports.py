@@ -24,7 +24,7 @@ from batchapp.presenters.refusal_text import refusal_text
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
 from batchapp.services.imports import start_import
 from batchapp.services.imports.start_import import Candidates
-from batchapp.services.providers import provider_advice, provider_keys
+from batchapp.services.providers import provider_keys, rejections
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
 from batchapp.views.keys.try_key import TIMEOUT, UNREADABLE
@@ -164,7 +164,7 @@ def _list_remote(
         return RemoteBatches(trouble=UNREADABLE)
     except ProviderRejected as exc:
         if exc.reason in KEY_REASONS:
-            problem = provider_advice.rejection_problem(exc, key.connection)
+            problem = rejections.rejection_problem(exc, key.connection)
             provider_keys.record_problem(key, problem, is_refused=True)
             return RemoteBatches(trouble=problem_text(problem))
         return RemoteBatches(

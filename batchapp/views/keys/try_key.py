@@ -11,7 +11,7 @@ from batchapp.models import ProviderKey, UnreadableKey
 from batchapp.pipeline import provider_access
 from batchapp.presenters.problem_text import problem_text
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, ProviderUnavailable
-from batchapp.services.providers import provider_advice, provider_keys
+from batchapp.services.providers import provider_keys, rejections
 from batchapp.templatetags.words import count
 
 TIMEOUT = timedelta(seconds=10)  # a person waits for the page
@@ -53,7 +53,7 @@ def report_key_test(request: Request, key: ProviderKey, *, prefix: str = "") -> 
     except ProviderRejected as exc:
         is_refused = exc.reason in KEY_REASONS
         problem = (
-            provider_advice.rejection_problem(exc, key.connection)
+            rejections.rejection_problem(exc, key.connection)
             if is_refused
             else _unclear_answer(exc, key)
         )

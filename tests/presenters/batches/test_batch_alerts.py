@@ -16,6 +16,7 @@ from batchapp.presenters.batches.waiting_reasons import portal_delay
 from batchapp.services.lifecycle import controls
 from batchapp.templatetags.words import roughly_between
 from tests.make import VIEWER, answer, error_line, join, make_batch, make_user, set_state
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 Step = ProviderBatch.Status
@@ -259,11 +260,11 @@ def test_in_every_state_it_is_said_that_the_portal_is_late(status: str) -> None:
     )
     assert summary_of(batch).troubles == [late]
 
-    set_state(batch, trouble="1 provider batch is ahead.")
+    set_state(batch, problem=problem("1 provider batch is ahead."))
     assert summary_of(batch).troubles == [late, "1 provider batch is ahead."]
     assert not summary_of(batch).is_queueing
 
-    set_state(batch, leased_until=now + MINUTE, trouble="")
+    set_state(batch, leased_until=now + MINUTE, problem=None)
     assert summary_of(batch).troubles == []
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, ProviderBatch, ProviderKey, StaleRow
 from batchapp.pipeline import attention
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare
 from tests.fixtures import Clock
 from tests.make import (
@@ -26,7 +27,7 @@ from tests.make import (
     set_state,
 )
 from tests.provider import Provider, lose_reply
-from tests.sentences import timeline, told
+from tests.sentences import problem, timeline, told
 from tests.steps import make_due, race, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
@@ -326,7 +327,7 @@ def test_a_pause_that_is_refused_once_is_asked_for_again(
     provider_batch = run_step(running)
 
     assert (provider_batch.status, provider_batch.pause_sent_at) == (Status.RUNNING, None)
-    assert "did not stop it (No). The portal keeps asking." in provider_batch.trouble
+    assert "did not stop it (No). The portal keeps asking." in problem_text(provider_batch.problem)
     run_steps(provider_batch)
     assert make_due(provider_batch).parked_reason == Parked.PAUSED
 
@@ -513,7 +514,7 @@ def test_a_batch_resumed_while_a_lost_create_is_looked_for_is_sent_again(
     run_step(provider_batch)
 
     provider_batch = run_step(provider_batch)
-    assert (provider_batch.status, provider_batch.trouble) == (Status.RUNNING, "")
+    assert (provider_batch.status, provider_batch.problem) == (Status.RUNNING, None)
     (remote,) = provider.batches.values()
     assert remote["input_file_id"] in provider.files
 
@@ -526,7 +527,7 @@ def test_a_provider_batch_that_stops_while_its_batch_is_cancelled_waits_for_nobo
     assert provider_batch
 
     def stop() -> None:
-        attention.stop_for_person(provider_batch, "The key was refused.")
+        attention.stop_for_person(provider_batch, problem("The key was refused."))
         connection.close()
 
     stopping = threading.Thread(target=stop)

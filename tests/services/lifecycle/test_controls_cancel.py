@@ -12,6 +12,7 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import retry_policy
 from batchapp.presenters.batches.batch_summary import summarise
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, find_created_batch, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, error_line, make_batch, set_state
@@ -65,7 +66,7 @@ def test_a_batch_that_turns_up_long_after_it_was_cancelled_is_cancelled_there(
     clock.advance(minutes=20)
     provider_batch = run_step(in_doubt)
     assert provider_batch.status == Status.WAITING
-    assert "to stop it as soon as it is found" in provider_batch.trouble
+    assert "to stop it as soon as it is found" in problem_text(provider_batch.problem)
 
     provider.hidden.clear()
     batch = run_steps(provider_batch)
@@ -95,7 +96,7 @@ def test_looking_for_a_batch_is_no_silence_of_its_provider(
 
     connection = Connection.objects.get(batches=in_doubt.batch)
     assert (connection.failures, connection.backoff_until) == (0, None)
-    assert "nothing is lost" in make_due(in_doubt).trouble
+    assert "nothing is lost" in problem_text(make_due(in_doubt).problem)
 
 
 def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
@@ -107,7 +108,9 @@ def test_a_provider_that_is_gone_for_good_does_not_hold_a_cancelled_batch(
     cancel(running)
     provider_batch = ask_again(running)
     assert provider_batch.status == Status.RUNNING
-    assert "If no answer comes for 15 minutes, the batch is closed here." in provider_batch.trouble
+    assert "If no answer comes for 15 minutes, the batch is closed here." in problem_text(
+        provider_batch.problem
+    )
 
     clock.advance(seconds=retry_policy.GIVE_UP_AFTER.total_seconds() + 1)
     provider_batch = ask_again(provider_batch)
@@ -139,7 +142,7 @@ def test_results_that_can_never_be_read_do_not_hold_a_cancelled_batch(
     assert ask_again(running).status == Status.HARVESTING
     clock.advance(minutes=20)
     provider_batch = ask_again(running)
-    assert "Cancel to close it here" in provider_batch.trouble
+    assert "Cancel to close it here" in problem_text(provider_batch.problem)
 
     cancel(provider_batch)
     assert ask_again(provider_batch).status == Status.HARVESTING
@@ -279,7 +282,7 @@ def test_a_cancellation_that_is_refused_once_is_sent_again(
     assert (provider_batch.status, provider_batch.cancel_sent_at) == (Status.RUNNING, None)
     assert (
         "did not cancel it (Insufficient permissions). The portal keeps asking."
-        in provider_batch.trouble
+        in problem_text(provider_batch.problem)
     )
     assert run_steps(provider_batch).status == Batch.Status.CANCELLED
     assert provider.calls.count(CANCEL) == 2

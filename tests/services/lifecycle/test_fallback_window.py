@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from batchapp.models import REALTIME, Batch, Event, Project, ProviderBatch
 from batchapp.models.fields.money_field import rounded
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import fallback_window, prepare
 from batchapp.services.orders import place_order
 from tests.make import (
@@ -189,7 +190,7 @@ def test_if_the_longer_window_is_full_too_it_waits_there(provider: Provider) -> 
 
     batch.refresh_from_db()
     assert (batch.window, provider_batch.status) == ("24h", Status.WAITING)
-    assert "has no room for it just now" in provider_batch.trouble
+    assert "has no room for it just now" in problem_text(provider_batch.problem)
     assert len(told(batch, "as was decided")) == 1
 
 
@@ -216,7 +217,7 @@ def test_once_a_provider_batch_is_sent_the_others_wait_for_room_in_its_window(
 
     batch.refresh_from_db()
     assert batch.window == "1h"
-    assert "has no room" in second.trouble
+    assert "has no room" in problem_text(second.problem)
 
 
 def after_a_doubtful_create(provider: Provider, provider_batch: ProviderBatch) -> ProviderBatch:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, ProviderBatch, Result
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.results import browse, retry_file
 from tests.make import (
@@ -268,7 +269,7 @@ def test_one_rejected_provider_batch_waits_for_a_person_while_the_others_go_on(
     first, refused, third = work(batch, Status.WAITING)
 
     assert refused.parked_reason == Parked.NEEDS_ATTENTION
-    assert "Line 1: no." in refused.trouble
+    assert "Line 1: no." in problem_text(refused.problem)
     assert (first.status, third.status) == (Status.RUNNING, Status.RUNNING)
     end(provider, first)
     end(provider, third)

@@ -25,6 +25,7 @@ from batchapp.models import (
     User,
 )
 from batchapp.presenters.batches.batch_summary import summarise
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare, retry_in_place
 from batchapp.services.providers import provider_keys
 from batchapp.services.reports import cost_report
@@ -109,8 +110,8 @@ def test_a_retry_in_place_is_not_made_on_the_key_of_a_person_who_is_gone_meanwhi
     provider_batch = run_step(ended)
 
     assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
-    assert "grace@example.com" in provider_batch.trouble
-    assert "as a new batch on another key" in provider_batch.trouble
+    assert "grace@example.com" in problem_text(provider_batch.problem)
+    assert "as a new batch on another key" in problem_text(provider_batch.problem)
     assert provider.calls == []
 
     batch = Batch.objects.get(pk=ended.batch_id)

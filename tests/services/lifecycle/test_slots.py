@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, Connection, Project, ProviderBatch
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare, retry_in_place, slots
 from tests.make import (
     answer_line,
@@ -103,7 +104,7 @@ def test_without_a_slot_it_waits_and_says_why_and_how_many_are_ahead(
     assert [row.status for row in provider_batches] == [Status.RUNNING] * 2 + [Status.WAITING] * 3
     assert len(provider.batches) == 2
     where = f"Waiting for a free slot at {project.connection}: 2 of 2 slots are used."
-    assert [row.trouble for row in provider_batches[2:]] == [
+    assert [problem_text(row.problem) for row in provider_batches[2:]] == [
         f"{where} It is next.",
         f"{where} 1 provider batch is ahead.",
         f"{where} 2 provider batches are ahead.",
@@ -125,7 +126,7 @@ def test_a_provider_batch_that_ends_wakes_the_next_at_once(
     assert third.next_check_at
     assert third.next_check_at <= timezone.now()
     assert submit(third).status == Status.RUNNING
-    assert submit(third).trouble == ""
+    assert submit(third).problem is None
     assert submit(fourth).status == Status.WAITING
 
 
@@ -228,7 +229,7 @@ def test_a_resumed_batch_waits_for_a_slot_like_any_other(
     provider_batch = run_step(paused)
 
     assert provider_batch.status == Status.RETRYING_IN_PLACE
-    assert "1 of 1 slot is used. It is next." in provider_batch.trouble
+    assert "1 of 1 slot is used. It is next." in problem_text(provider_batch.problem)
     assert provider.batches[provider_batch.remote_id]["status"] == "cancelled"
     end(provider, running)
     assert run_step(paused).status == Status.RUNNING
@@ -360,8 +361,8 @@ def test_without_room_at_the_provider_it_waits_as_long_as_asked_and_is_never_fai
     assert provider_batch.create_attempted_at is None
     assert provider_batch.next_check_at
     assert provider_batch.next_check_at >= before + timedelta(seconds=60)
-    assert FULL in provider_batch.trouble
-    assert "has no room for it just now" in provider_batch.trouble
+    assert FULL in problem_text(provider_batch.problem)
+    assert "has no room for it just now" in problem_text(provider_batch.problem)
     connection = Connection.objects.get(pk=provider_batch.batch.connection_id)
     assert connection.backoff_until is None
     assert connection.failures == 0
@@ -369,7 +370,7 @@ def test_without_room_at_the_provider_it_waits_as_long_as_asked_and_is_never_fai
     provider.before = lambda *_: None
     provider_batch = submit(provider_batch)
     assert provider_batch.status == Status.RUNNING
-    assert provider_batch.trouble == ""
+    assert provider_batch.problem is None
     assert not provider_batch.may_have_duplicate
     assert provider.calls.count("POST /v1/files") == 1
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from batchapp import tasks
 from batchapp.models import Batch, KeyPoll, ProviderBatch, User
 from batchapp.pipeline import runner
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare
 from tests.fixtures import Clock
 from tests.make import answer_line, join, make_batch, make_key, make_project, make_user, set_state
@@ -80,8 +81,8 @@ def test_nothing_is_sent_on_the_key_of_a_person_who_is_gone(
     provider_batch = submit(waiting)
 
     assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
-    assert "grace@example.com" in provider_batch.trouble
-    assert "Try again with another key" in provider_batch.trouble
+    assert "grace@example.com" in problem_text(provider_batch.problem)
+    assert "Try again with another key" in problem_text(provider_batch.problem)
     assert (provider.files, provider.batches) == ({}, {})
 
 
@@ -166,7 +167,7 @@ def test_a_lost_reply_is_looked_for_before_anything_is_repeated(
     provider.after = lose_reply("POST /v1/batches")
     provider_batch = submit(waiting)
     assert provider_batch.status == Status.WAITING
-    assert "keeps trying" in provider_batch.trouble
+    assert "keeps trying" in problem_text(provider_batch.problem)
 
     provider.hidden = set(provider.batches)  # the provider's replica lags behind
     provider_batch = submit(waiting)
@@ -240,8 +241,8 @@ def test_a_refusal_waits_for_a_person_with_advice(
 
     assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
     assert provider_batch.next_check_at is None
-    assert advice in provider_batch.trouble
-    assert text.split(":", maxsplit=1)[0] in provider_batch.trouble
+    assert advice in problem_text(provider_batch.problem)
+    assert text.split(":", maxsplit=1)[0] in problem_text(provider_batch.problem)
     assert provider_batch.create_attempted_at is None
 
 
@@ -263,8 +264,8 @@ def test_a_provider_out_of_order_is_tried_again_later(
 
     assert provider_batch.status == Status.WAITING
     assert provider_batch.failures == 1
-    assert "Nothing is lost" in provider_batch.trouble
-    assert "<html>" not in provider_batch.trouble
+    assert "Nothing is lost" in problem_text(provider_batch.problem)
+    assert "<html>" not in problem_text(provider_batch.problem)
 
 
 def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: ProviderBatch) -> None:
@@ -275,7 +276,7 @@ def test_a_key_that_cannot_be_read_waits_for_a_person(waiting: ProviderBatch) ->
     provider_batch = submit(waiting)
 
     assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
-    assert "Enter the key again" in provider_batch.trouble
+    assert "Enter the key again" in problem_text(provider_batch.problem)
 
 
 def test_cancelling_before_submission_creates_nothing(
@@ -328,7 +329,7 @@ def test_a_step_that_keeps_killing_its_worker_stops_for_a_person(waiting: Provid
     provider_batch = submit(waiting)
 
     assert provider_batch.parked_reason == Parked.NEEDS_ATTENTION
-    assert "broke off several times" in provider_batch.trouble
+    assert "broke off several times" in problem_text(provider_batch.problem)
 
 
 def test_a_slow_create_is_left_alone_until_it_has_ended(
@@ -545,7 +546,7 @@ def test_cancelling_while_a_lost_create_is_looked_for_creates_no_second_one(
     assert (
         provider_batch.status == Status.WAITING
     )  # it may still turn up, and is to be stopped then
-    assert "to stop it as soon as it is found" in provider_batch.trouble
+    assert "to stop it as soon as it is found" in problem_text(provider_batch.problem)
     provider.hidden = set()
     submit(waiting)
     advance(make_due(provider_batch))

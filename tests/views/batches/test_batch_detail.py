@@ -20,7 +20,7 @@ from tests.make import (
     make_user,
     set_state,
 )
-from tests.sentences import told
+from tests.sentences import problem, told
 
 pytestmark = pytest.mark.django_db
 TROUBLE = "The account has no credits left. Add credits there, then try again."
@@ -33,7 +33,7 @@ def stuck(project: Project, user: User) -> Batch:
         batch,
         parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
         status=ProviderBatch.Status.WAITING,
-        trouble=TROUBLE,
+        problem=problem(TROUBLE),
         next_check_at=None,
     )
     return batch
@@ -94,7 +94,7 @@ def test_trying_again_goes_on_where_it_stopped_on_another_key(
     provider_batch = stuck.provider_batches.get()
     stuck.refresh_from_db()
     assert response["Location"] == stuck.get_absolute_url()
-    assert (provider_batch.status, provider_batch.trouble) == (ProviderBatch.Status.WAITING, "")
+    assert (provider_batch.status, provider_batch.problem) == (ProviderBatch.Status.WAITING, None)
     assert stuck.key == key
     assert woken == [str(provider_batch.pk)]
 
@@ -220,7 +220,7 @@ def test_names_and_troubles_are_shown_as_text(
 ) -> None:
     evil = "<script>alert(1)</script>"
     batch = make_batch(project, user, name=evil)
-    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, trouble=evil)
+    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, problem=problem(evil))
 
     for url in (
         "/",

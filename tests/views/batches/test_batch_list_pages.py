@@ -14,6 +14,7 @@ from tests.make import (
     make_project,
     set_state,
 )
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 TROUBLE = "The account has no credits left. Add credits there, then try again."
@@ -26,7 +27,7 @@ def stuck(project: Project, user: User) -> Batch:
         batch,
         parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
         status=ProviderBatch.Status.WAITING,
-        trouble=TROUBLE,
+        problem=problem(TROUBLE),
         next_check_at=None,
     )
     return batch

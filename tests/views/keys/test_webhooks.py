@@ -342,7 +342,7 @@ def test_a_part_that_does_not_run_is_left_as_it_is(
 
     provider_batch.refresh_from_db()
     is_polled = provider_batch.next_check_at is not None
-    assert (provider_batch.status, is_polled) == (status, effect.endswith("polled again"))
+    assert (provider_batch.status, is_polled) == (status, effect == "polled_again")
     assert effects(key) == [effect]
 
 

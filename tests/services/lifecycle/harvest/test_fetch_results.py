@@ -14,6 +14,7 @@ from batchapp import tasks
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, ResultChunk, UnmatchedLine
 from batchapp.presenters.accounting_text import discrepancy_of
+from batchapp.presenters.problem_text import problem_text
 from batchapp.providers import result_stream
 from batchapp.services.lifecycle.harvest import fetch_results, unmatched_lines
 from batchapp.services.results import browse
@@ -275,7 +276,7 @@ def test_what_is_no_result_file_is_asked_for_again(
 
     provider_batch = make_due(running)
     assert (provider_batch.status, provider_batch.failures) == (Status.HARVESTING, 1)
-    assert "Nothing is lost" in provider_batch.trouble
+    assert "Nothing is lost" in problem_text(provider_batch.problem)
     provider.before = lambda *_: None
     assert run_steps(running).succeeded == 3
 
@@ -301,8 +302,8 @@ def test_a_result_file_that_vanished_waits_for_a_person_and_keeps_what_is_here(
         "needs_attention",
         "harvesting",
     )
-    assert "cancel" in provider_batch.trouble.lower()
-    assert "Correct the model" not in provider_batch.trouble, "it has ended"
+    assert "cancel" in problem_text(provider_batch.problem).lower()
+    assert "Correct the model" not in problem_text(provider_batch.problem), "it has ended"
     assert stored(provider_batch.batch) == ALL[:1]
 
 

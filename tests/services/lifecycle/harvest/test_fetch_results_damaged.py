@@ -11,6 +11,7 @@ import pytest
 from batchapp.models import Batch, Connection, ResultChunk, UnmatchedLine
 from batchapp.pipeline import provider_access
 from batchapp.presenters.accounting_text import discrepancy_of
+from batchapp.presenters.problem_text import problem_text
 from batchapp.providers import network
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
@@ -48,7 +49,7 @@ def run(url: str, *findings: str) -> Batch:
     provider_batch = make_batch(project, upload=upload, key=key).provider_batches.get()
     deadline = time.monotonic() + 20
     while (provider_batch := make_due(provider_batch)).next_check_at:
-        assert time.monotonic() < deadline, provider_batch.trouble
+        assert time.monotonic() < deadline, problem_text(provider_batch.problem)
         Connection.objects.update(backoff_until=None)
         advance(provider_batch)
         time.sleep(0.02)
