@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("batchapp", "0002_parked_reason")]
+    dependencies = [("batchapp", "0003_facts")]
 
     operations = [
         migrations.AddField(
