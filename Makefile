@@ -90,7 +90,7 @@ bench: .venv/developing # speed, as ratios and medians of one run; takes some mi
 	$(EMBEDDED) $(BIN)/python -m tests.bench.interactions
 
 soak: .venv/developing # 200 kills and every boundary of the steps, on both stacks; takes an hour; SEED=, KILLS=, STACK=team, PART=kills
-	$(EMBEDDED) $(BIN)/python -m tests.faults.broker_storm $(if $(SEED),--seed $(SEED))
+	$(if $(PART),,$(EMBEDDED) $(BIN)/python -m tests.faults.broker_storm $(if $(SEED),--seed $(SEED)))
 	$(EMBEDDED) $(BIN)/python -m tests.faults.soak $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(STACK),--stack $(STACK)) $(if $(PART),--part $(PART))
 
 pictures: .venv/developing # every page in every state, both themes, in DATA_DIR/pictures; the README's too
