@@ -18,7 +18,7 @@ from tests.providers.test_http import receive_head
 
 PAUSE = 0.03  # between two bytes
 LIMIT = 0.4  # seconds of a call in these tests
-MUCH_LATER = 3.0  # the provider would go on for longer
+MUCH_LATER = 6.0  # the provider would go on for longer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -100,7 +100,7 @@ def test_a_create_that_drips_may_have_created_a_batch():
     with (
         ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT / 5) as client,
+        connect(url, "sk-x", timeout_seconds=LIMIT) as client,
         pytest.raises(ProviderUnavailable, match="did not answer in time") as caught,
     ):
         client.create_batch("f", endpoint="/v1/x", window="24h", metadata={})
@@ -176,10 +176,10 @@ def test_a_session_has_one_time_for_all_its_calls():
     with (
         ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=60, session_seconds=LIMIT) as client,
+        connect(url, "sk-x", timeout_seconds=60, session_seconds=1) as client,
     ):
         assert client.list_models() == []
-        time.sleep(LIMIT)
+        time.sleep(1)
         with pytest.raises(ProviderUnavailable):
             client.list_models()
 
@@ -207,7 +207,7 @@ def test_a_list_without_end_has_the_time_of_one_slow_call(listing):
     with (
         ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT / 5) as client,
+        connect(url, "sk-x", timeout_seconds=LIMIT) as client,
         pytest.raises(ProviderUnavailable),
     ):
         listing(client)
@@ -234,8 +234,8 @@ def test_a_result_file_that_crawls_is_given_up_and_its_lines_are_kept(monkeypatc
 
 def test_a_result_file_may_take_longer_than_a_call_but_not_for_ever(monkeypatch):
     monkeypatch.setattr(network, "WINDOW_SECONDS", 0.1)
-    monkeypatch.setattr(network, "MIN_WINDOW_BYTES", 10)
-    monkeypatch.setattr("batchapp.providers.http.DOWNLOAD_SECONDS", 3 * LIMIT)
+    monkeypatch.setattr(network, "MIN_WINDOW_BYTES", 1)
+    monkeypatch.setattr("batchapp.providers.http.DOWNLOAD_SECONDS", 2)
 
     def script(connection: socket.socket) -> None:
         receive_head(connection)
@@ -248,16 +248,16 @@ def test_a_result_file_may_take_longer_than_a_call_but_not_for_ever(monkeypatch)
     with (
         ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT) as client,
+        connect(url, "sk-x", timeout_seconds=1) as client,
     ):
         assert len(read_lines(client)) > 20
 
-    assert time.monotonic() - began > 2 * LIMIT
+    assert time.monotonic() - began > 1.5
 
 
 def test_a_result_file_is_not_given_up_while_its_reader_works(monkeypatch):
-    monkeypatch.setattr(network, "WINDOW_SECONDS", 0.1)
-    monkeypatch.setattr("batchapp.providers.http.DOWNLOAD_SECONDS", 0.3)
+    monkeypatch.setattr(network, "WINDOW_SECONDS", 0.9)
+    monkeypatch.setattr("batchapp.providers.http.DOWNLOAD_SECONDS", 0.9)
 
     def script(connection: socket.socket) -> None:
         receive_head(connection)
@@ -265,12 +265,15 @@ def test_a_result_file_is_not_given_up_while_its_reader_works(monkeypatch):
         time.sleep(0.05)
         connection.sendall(b'{"b":2}\n')
 
-    with serving_all(script) as url, connect(url, "sk-x") as client:
-        lines = []
-        with client.open_content("out") as content:
-            for line in content.lines():
-                lines.append(line)
-                time.sleep(LIMIT)
+    lines = []
+    with (
+        serving_all(script) as url,
+        connect(url, "sk-x") as client,
+        client.open_content("out") as content,
+    ):
+        for line in content.lines():
+            lines.append(line)
+            time.sleep(1)
 
     assert lines == [b'{"a":1}', b'{"b":2}']
 
@@ -325,14 +328,14 @@ def test_an_upload_may_take_longer_than_a_call_and_so_may_its_answer():
         while received < length:
             time.sleep(0.01)
             received += len(connection.recv(1024 * 1024))
-        time.sleep(1.5 * LIMIT)
+        time.sleep(1.2)
         connection.sendall(b'HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{"id":"f"}')
 
     began = time.monotonic()
-    with serving_all(script) as url, connect(url, "sk-x", timeout_seconds=LIMIT) as client:
+    with serving_all(script) as url, connect(url, "sk-x", timeout_seconds=1) as client:
         upload(client, 20_000_000)
 
-    assert time.monotonic() - began > 2 * LIMIT
+    assert time.monotonic() - began > 1.2
 
 
 def test_the_answer_to_an_upload_ends_with_the_time_of_a_slow_call():
@@ -343,7 +346,7 @@ def test_the_answer_to_an_upload_ends_with_the_time_of_a_slow_call():
     with (
         ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT / 5) as client,
+        connect(url, "sk-x", timeout_seconds=LIMIT) as client,
         pytest.raises(ProviderUnavailable, match="did not answer in time"),
     ):
         upload(client, 10)
