@@ -13,6 +13,7 @@ from batchapp.models import LeasedRow, ProviderBatch
 from batchapp.models.fields.leased_row import WAKE_INTERVAL
 from batchapp.pipeline.runner import run_step
 from batchapp.pipeline.states import ROW_STATES, step_of
+from batchapp.services.health import portal_health
 
 WAIT_SECONDS = 0.2  # between two looks at a row that another worker has
 ROWS_PER_TICK = 500  # per kind of row
@@ -36,6 +37,7 @@ def tick() -> None:
         for row in rows:
             if step_of(row):
                 advance.delay(row.kind, str(row.pk))
+    portal_health.record_tick()
 
 
 @shared_task

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, register_converter
 
 from batchapp.models import ResultChunk
-from batchapp.views import home, icon_sprite, palette, styleguide
+from batchapp.views import health, home, icon_sprite, palette, styleguide
 from batchapp.views.batches import batch_controls, batch_detail, batch_list, batch_retry
 from batchapp.views.files import file_correction, file_upload, files
 from batchapp.views.imports import imports
@@ -44,7 +44,8 @@ def page(route: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
 
 urlpatterns = [
     page("", home.home),
-    page("healthz", home.healthz),
+    page("healthz", health.healthz),
+    page("readyz", health.readyz),
     page("palette/", palette.palette),
     page("styleguide/", styleguide.styleguide),
     path("icons-<slug:version>.svg", icon_sprite.icon_sprite, name="icons"),

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.django_db
 OPEN_TO_ALL = {
     "login": (200, 200),
     "healthz": (200, 405),
+    "readyz": (200, 405),
     "logout": (405, 302),
     "icons": (200, 405),
     "webhook_receive": (405, 404),

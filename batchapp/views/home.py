@@ -1,12 +1,9 @@
-"""The home page, and the health check for machines."""
+"""The home page."""
 
-from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
 from django.db.models import Exists, OuterRef, prefetch_related_objects
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_safe
 
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Project, ProviderBatch
@@ -52,16 +49,3 @@ def _month(request: Request) -> cost_report.Line:
     return cost_report.sum_all(
         model_costs.filter(batch__project__in=Project.objects.visible_to(request.user))
     )
-
-
-@login_not_required
-@never_cache
-@require_GET
-def healthz(request: HttpRequest) -> JsonResponse:
-    """Respond 200 if the database answers, else 503."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return JsonResponse({"status": "error", "database": "unreachable"}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok"})

@@ -287,7 +287,7 @@ class Gallery:
         self.web = subprocess.Popen(
             command, cwd=ROOT, env=self.env, stdout=self.log, stderr=subprocess.STDOUT
         )
-        until(lambda: is_up(f"{self.url}/healthz"), self.url, self.tail)
+        until(lambda: is_up(f"{self.url}/readyz"), self.url, self.tail)
 
     def tail(self) -> str:
         self.log.flush()

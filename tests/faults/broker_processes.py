@@ -10,7 +10,7 @@ from pathlib import Path
 
 from celery import Celery
 
-app = Celery("broker_storm")
+app = Celery("broker_storm", set_as_current=False)
 app.conf.update(
     broker_url="filesystem://localhost",
     broker_transport="config.file_broker:Transport",

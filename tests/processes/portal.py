@@ -197,7 +197,7 @@ def portal(
             listener = threading.Thread(target=it.listen, args=[serve.stdout])
             listener.start()
             try:
-                for url in (f"{it.url}/healthz", f"{it.sandbox_url}/healthz"):
+                for url in (f"{it.url}/readyz", f"{it.sandbox_url}/healthz"):
                     until(lambda url=url: is_up(url), url, it.tail)
                 yield it
             finally:

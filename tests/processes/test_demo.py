@@ -50,7 +50,7 @@ def test_it_ends_well_and_accounts_for_every_request(tmp_path: Path) -> None:
     assert facts["estimated cost"].startswith("$0.00")
     assert facts["actual cost"].startswith("$0.00")
     assert facts["console"].startswith(f"http://localhost:{port}/batches/")
-    assert not is_up(f"http://localhost:{port}/healthz")
+    assert not is_up(f"http://localhost:{port}/readyz")
 
 
 def test_it_stays_up_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -61,11 +61,11 @@ def test_it_stays_up_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> N
         for line in process.stdout:
             if "Running until Ctrl-C" in line:
                 break
-        assert is_up(f"http://localhost:{port}/healthz")
+        assert is_up(f"http://localhost:{port}/readyz")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
 
-    assert not is_up(f"http://localhost:{port}/healthz")
+    assert not is_up(f"http://localhost:{port}/readyz")
     left = subprocess.run(["pgrep", "-f", str(tmp_path)], stdout=subprocess.PIPE, check=False)
     assert left.stdout == b""
 

@@ -58,7 +58,7 @@ def test_a_web_server_of_its_own_ends_on_a_signal(
     port = free_port()
     monkeypatch.setitem(running_portal.env, "PORT", str(port))
     with running_portal.running("serve", "web") as web:
-        until(lambda: _answers(f"http://localhost:{port}/healthz"), "the web server")
+        until(lambda: _answers(f"http://localhost:{port}/readyz"), "the web server")
         web.send_signal(signal.SIGTERM)
         assert web.wait(20) == 0
 

@@ -64,7 +64,7 @@ class Command(BaseCommand):
         ):
             self.stdout.write("Starting web, worker, beat and a sandbox provider ...")
             self.stdout.flush()
-            _wait_until_up(f"http://localhost:{port}/healthz", processes)
+            _wait_until_up(f"http://localhost:{port}/readyz", processes)
             _wait_until_up(f"{sandbox_url}/healthz", processes)
             project = _bootstrap(sandbox_url, password)
             try:
