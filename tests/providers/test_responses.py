@@ -144,7 +144,9 @@ def test_only_gzip_is_asked_for(client_of):
 
 
 @pytest.mark.parametrize(
-    "body", [b"no gzip", gzip.compress(b"x" * 99)[:-12], gzip.compress(b"x")[:5], b"\x1f\x8b" * 99]
+    "body",
+    [b"no gzip", gzip.compress(b"x" * 99)[:-12], gzip.compress(b"x")[:5], b"\x1f\x8b" * 99],
+    ids=["no archive", "cut", "cut in its head", "only heads"],  # an archive holds the time
 )
 def test_a_damaged_archive_is_no_answer(client_of, body):
     answer = {"headers": {"Content-Encoding": "gzip"}, "content": iter([body])}
