@@ -4,6 +4,7 @@ import gzip
 import subprocess
 import sys
 import zlib
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -87,7 +88,8 @@ def test_a_bomb_takes_little_memory(on_socket, status, call, body, most, error):
 
     def script(connection):
         receive_head(connection)
-        connection.sendall(head.encode() + body)
+        with suppress(OSError):  # the client hangs up as soon as it has seen enough
+            connection.sendall(head.encode() + body)
 
     with on_socket(script) as url:
         ended, mib = peak(url, call)
