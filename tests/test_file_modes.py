@@ -127,4 +127,4 @@ def test_all_that_a_portal_at_work_stores_is_private(tmp_path: Path, umask: int)
 
     assert found == []
     assert modes(folder) == ["700"]
-    assert {path.name for path in folder.iterdir()} >= {"files", "queue", "secrets", "exports"}
+    assert {path.name for path in folder.iterdir()} >= {"files", "secrets", "exports"}
