@@ -7,7 +7,7 @@ from tests.variables import ROOT
 PACKAGE, TESTS = ROOT / "batchapp", ROOT / "tests"
 PACKAGE_FOLDERS = {
     *("services", "domain", "providers", "models", "views", "forms", "presenters", "pipeline"),
-    *("templatetags", "management", "sandbox"),
+    *("templatetags", "management", "sandbox", "migrations"),
 }
 WHOLE_SYSTEM_FOLDERS = {"journeys", "faults", "browser", "bench", "corpus", "fuzz", "processes"}
 SHORT = 60  # lines of a module that may go without tests of its own
