@@ -76,6 +76,19 @@ def work(clock: Clock, length: timedelta) -> None:
         clock.advance(seconds=10)
 
 
+def stay_cancelling(provider: Provider) -> None:
+    """Let the only batch be cancelling for ever once the provider is told to cancel it."""
+    (remote,) = provider.batches.values()
+
+    def cancel(call: str, _: httpx.Request) -> httpx.Response | None:
+        if not call.endswith("/cancel"):
+            return None
+        remote["status"] = "cancelling"
+        return httpx.Response(200, json=remote)
+
+    provider.after = cancel
+
+
 def make_uploads_row() -> LeasedRow:
     return make_upload(is_checked=False)
 
@@ -96,7 +109,7 @@ def make_key_poll() -> LeasedRow:
 
 def make_reading_table() -> LeasedRow:
     table = make_table()
-    table_import.read_again(table, table.read_options)
+    table_import.read_again(table, table.created_by, table.read_options)
     return table
 
 
@@ -291,18 +304,28 @@ def test_a_pause_that_was_asked_for_with_the_clock_ahead_is_sent_once(
     run_ahead(clock)
     controls.request_pause(running.batch, running.batch.created_by)
     set_right(clock)
-    slow = {"status": "cancelling", "id": running.remote_id}
-    provider.after = lambda call, _: (
-        httpx.Response(200, json=provider.batches[running.remote_id] | slow)
-        if call in {"GET /v1/batches/ID", "POST /v1/batches/ID/cancel"}
-        else None
-    )
-    provider.hidden = {running.remote_id}
+    provider.batches[running.remote_id]["in_progress_at"] = int(time.time())
+    stay_cancelling(provider)
 
     work(clock, timedelta(minutes=10))
 
-    assert provider.calls.count("GET /v1/batches/ID") > 2
     assert provider.calls.count("POST /v1/batches/ID/cancel") == 1
+    assert provider.calls.count("GET /v1/batches") > 2
+
+
+def test_a_batch_stopped_with_the_clock_ahead_before_it_began_ends_soon(
+    provider: Provider, running: ProviderBatch, clock: Clock
+) -> None:
+    run_ahead(clock)
+    controls.request_cancel(running.batch, running.batch.created_by)
+    stay_cancelling(provider)
+    work(clock, timedelta(seconds=30))
+    assert ProviderBatch.objects.get().cancel_sent_at
+    set_right(clock)
+
+    work(clock, timedelta(minutes=5))
+
+    assert ProviderBatch.objects.get().status == ProviderBatch.Status.CANCELLED
 
 
 def test_a_silent_provider_is_given_up_soon_after_the_clock_is_right(

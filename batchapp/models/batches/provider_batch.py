@@ -112,6 +112,7 @@ class ProviderBatch(LeasedRow):
     STATE_FIELDS: ClassVar[tuple[str, ...]] = (*LeasedRow.STATE_FIELDS, "parked_reason")
     PAST_TIMES: ClassVar[tuple[str, ...]] = (
         *("refused_since", "create_attempted_at", "retried_in_place_at", "polled_at", "ended_at"),
+        *("cancel_sent_at", "pause_sent_at"),
     )
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.progress import with_mark
-from batchapp.models import Event, EventKind, KeyPoll, ProviderBatch
+from batchapp.models import Batch, Event, EventKind, KeyPoll, ProviderBatch
 from batchapp.providers.client import ProviderClient
 from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
@@ -124,6 +124,7 @@ def _forward_requested_stop(
     says nothing about the batch itself.
     """
     batch = provider_batch.batch
+    _correct_future_request(batch)
     if batch.cancel_requested_at and not provider_batch.cancel_sent_at:
         sent_field, code = "cancel_sent_at", ProblemCode.CANCEL_REFUSED
         done, refused = EventKind.CANCELLED_AT_PROVIDER, EventKind.CANCEL_REFUSED
@@ -149,14 +150,22 @@ def _forward_requested_stop(
             provider_batch.renew_lease(**before)
             Event.objects.create_once(provider_batch.batch_id, kind, **data)
             return remote, Problem(code, data)
-    sent_at = timezone.now()
-    if is_pause and batch.pause_requested_at:
-        # Later than the request, even if that was written by a clock that ran ahead.
-        sent_at = max(sent_at, batch.pause_requested_at + timedelta(microseconds=1))
-    sent: dict[str, Any] = {sent_field: sent_at}
+    sent: dict[str, Any] = {sent_field: timezone.now()}
     provider_batch.renew_lease(**sent)
     Event.objects.create(batch_id=provider_batch.batch_id, kind=kind, data=data)
     return remote, None
+
+
+def _correct_future_request(batch: Batch) -> None:
+    """Write the present time for a requested pause that lies ahead, since our clock was ahead.
+
+    Every stop would otherwise seem to be older than the request, and would be sent again.
+    """
+    now, requested_at = timezone.now(), batch.pause_requested_at
+    if requested_at and requested_at > now:
+        unchanged = Batch.objects.filter(pk=batch.pk, pause_requested_at=requested_at)
+        unchanged.update(pause_requested_at=now)
+        batch.pause_requested_at = now
 
 
 def _has_enough_new_results(provider_batch: ProviderBatch, remote: RemoteBatch) -> bool:

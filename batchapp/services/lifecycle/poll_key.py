@@ -147,8 +147,10 @@ def _read_list(key_poll: KeyPoll, provider: ProviderClient, unlisted: dict[str, 
 def _has_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
     """Return True if the provider reports news, or a requested stop must be forwarded."""
     retried_at = None if row["ended_at"] else row["retried_in_place_at"]
-    # A time ahead does not count: a clock that ran ahead wrote it.
-    if remote.is_over and retried_at and timedelta() <= timezone.now() - retried_at < grace:
+    now = timezone.now()
+    if any(row[name] and row[name] > now for name in ProviderBatch.PAST_TIMES if name in row):
+        return True  # a clock that ran ahead wrote this time; who claims the row corrects it
+    if remote.is_over and retried_at and now - retried_at < grace:
         return False  # the list may date from before the retry in place
     stop_sent_at = max(filter(None, (row["cancel_sent_at"], row["pause_sent_at"])), default=None)
     must_cancel = row["batch__cancel_requested_at"] and not row["cancel_sent_at"]
