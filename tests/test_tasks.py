@@ -1,10 +1,12 @@
 """Wake due rows by tick, and the next row after a step."""
 
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from django.conf import settings
 from django.utils import timezone
@@ -13,9 +15,11 @@ from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch, Upload
 from batchapp.pipeline import provider_access
 from batchapp.providers.http import SLOW_CALL_FACTOR
-from batchapp.services.lifecycle import submit
+from batchapp.services.lifecycle import prepare, submit
 from tests.make import finish, make_batch, make_upload, set_state
+from tests.provider import Provider
 from tests.steps import advance
+from tests.variables import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -109,3 +113,22 @@ def test_a_step_wakes_the_next_one(
         advance(provider_batch)
 
     assert woken == [("providerbatch", str(provider_batch.pk))]
+
+
+def test_a_submit_is_few_calls_deep_when_it_sends_its_first_request(provider: Provider) -> None:
+    provider_batch = make_batch().provider_batches.get()
+    prepare.prepare(provider_batch)
+    depths: list[list[str]] = []
+
+    def note_depth(*_: object) -> httpx.Response | None:
+        package = str(ROOT / "batchapp")
+        frames = [frame for frame in inspect.stack(0) if frame.filename.startswith(package)]
+        depths.append([frame.function for frame in reversed(frames)])
+        return None
+
+    provider.before = note_depth
+    advance(provider_batch)
+
+    first = depths[0]
+    assert first[0] == "advance"
+    assert len(first) <= 8, first
