@@ -11,13 +11,23 @@ import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchapp.models import Batch, BatchImport, Project, ProviderBatch, ProviderKey, ResultChunk
+from batchapp.management.commands import import_batch
+from batchapp.models import (
+    Batch,
+    BatchImport,
+    LeasedRow,
+    Project,
+    ProviderBatch,
+    ProviderKey,
+    ResultChunk,
+    Upload,
+)
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import ADMIN, make_connection, make_key, make_price, make_project, make_user
 from tests.sandbox.api_client import CHAT_MODEL, Api, lines
 from tests.sandbox.processes import sandbox_thread
-from tests.steps import advance
+from tests.steps import advance, faster_worker, finish_claimed
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +98,29 @@ def test_batches_of_a_script_are_followed_to_the_end_and_paid_once(
     paid = api.http.get("/_sandbox/ledger").json()
     assert {each["id"] for each in paid["batches"]} == {over["id"], begun["id"]}
     assert paid["total"]["paid"] == 2
+
+
+@pytest.mark.parametrize("model", [BatchImport, Upload])
+def test_an_import_that_a_worker_took_first_is_waited_for(
+    project: Project,
+    key: ProviderKey,
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    model: type[LeasedRow],
+) -> None:
+    remote = api.finished(lines(2))["id"]
+    with faster_worker(model) as claimed:
+        monkeypatch.setattr(import_batch, "CHECK_EVERY", 0)
+        really_sleep = time.sleep
+
+        def sleep(seconds: float) -> None:
+            finish_claimed(claimed) if not seconds else really_sleep(seconds)
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        (address,) = adopt(project, remote)
+
+    assert not claimed
+    assert address.endswith(Batch.objects.get().get_absolute_url())
 
 
 def test_what_the_provider_does_not_know_is_told_and_the_others_come_in(

@@ -1,10 +1,13 @@
 """``manage.py retry``: requests run again from a script."""
 
+import time
 import uuid
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from batchapp.models import Batch, Upload, User
@@ -20,6 +23,7 @@ from tests.make import (
     make_upload,
     make_user,
 )
+from tests.steps import faster_worker, finish_claimed
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +50,20 @@ def test_what_is_worth_it_becomes_a_file(batch: Batch) -> None:
     upload = Upload.objects.get(retry_of=batch)
     assert f"file: {upload.pk}, 2 requests" in said
     assert Batch.objects.count() == 1
+
+
+@pytest.mark.parametrize("worker", ["finishes", "dies"])
+def test_a_file_that_a_worker_took_first_is_waited_for(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, worker: str
+) -> None:
+    monkeypatch.setattr(settings, "LEASE", timedelta(seconds=0.5))
+    with faster_worker(Upload) as claimed:
+        if worker == "finishes":
+            monkeypatch.setattr(time, "sleep", lambda _: finish_claimed(claimed))
+        said = retry(batch.pk)
+
+    assert "2 requests" in said
+    assert Upload.objects.get(retry_of=batch).status == Upload.Status.READY
 
 
 def test_it_is_submitted_when_that_is_asked_for(batch: Batch) -> None:

@@ -1,5 +1,6 @@
 """Following a batch from a script, while the services come and go."""
 
+import time
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -9,11 +10,11 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
-from django.db.models.signals import post_save
 
 from batchapp.management.commands import run
 from batchapp.models import Batch, Upload
 from tests.make import ADMIN, finish, make_batch, make_key, make_project, make_user, request_file
+from tests.steps import faster_worker, finish_claimed
 
 
 @pytest.mark.django_db(transaction=True)
@@ -62,21 +63,27 @@ def test_a_check_that_a_worker_took_first_is_waited_for(
     make_key(project)
     path = tmp_path / "questions.jsonl"
     path.write_bytes(request_file())
-    claimed = []
-
-    def claim(sender: type[Upload], instance: Upload, created: bool, **_: Any) -> None:
-        """Take the check like a worker that is faster than the command, and then dies."""
-        if created:
-            claimed.append(Upload.objects.claim(instance.pk, Upload.Status.CHECKING))
-
-    post_save.connect(claim, sender=Upload)
-    try:
+    with faster_worker(Upload) as claimed:  # which then dies
         options = {"project": project.slug, "stdout": StringIO(), "stderr": StringIO()}
         call_command("run", str(path), **options)
-    finally:
-        post_save.disconnect(claim, sender=Upload)
 
-    assert claimed[0]
+    assert claimed
+    assert Batch.objects.get().upload.status == Upload.Status.READY
+
+
+@pytest.mark.django_db
+def test_a_check_that_a_worker_ends_first_is_what_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(make_user(), role=ADMIN)
+    make_key(project)
+    path = tmp_path / "questions.jsonl"
+    path.write_bytes(request_file())
+    with faster_worker(Upload) as claimed:
+        monkeypatch.setattr(time, "sleep", lambda _: finish_claimed(claimed))
+        options = {"project": project.slug, "stdout": StringIO(), "stderr": StringIO()}
+        call_command("run", str(path), **options)
+
     assert Batch.objects.get().upload.status == Upload.Status.READY
 
 

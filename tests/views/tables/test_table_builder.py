@@ -15,11 +15,21 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
 from batchapp.domain.tables.row_requests import PromptSettings
-from batchapp.models import FileOrigin, Project, PromptTemplate, SourceTable, Upload, User
+from batchapp.models import (
+    FileOrigin,
+    LeasedRow,
+    Project,
+    PromptTemplate,
+    SourceTable,
+    Upload,
+    User,
+)
+from batchapp.pipeline import runner
+from batchapp.pipeline.runner import Step
 from batchapp.services.tables import preview_requests, requests_from_table, table_import
 from tests.html import Page, page_of
 from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user
-from tests.steps import advance
+from tests.steps import advance, faster_worker, finish_claimed
 from tests.views.sample_tables import workbook
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +98,40 @@ def test_a_table_becomes_a_file_that_goes_on_to_its_check(
     }
     assert upload.name == "tickets.jsonl"
     assert str(upload.pk) in woken
+
+
+def test_a_table_that_a_worker_took_first_shows_its_progress_and_goes_on(
+    browser: Client, project: Project
+) -> None:
+    sent = SimpleUploadedFile("tickets.csv", b"id,name,text\nt-1,Ana,Hello\n")
+    with faster_worker(SourceTable) as claimed:
+        page = Page(browser.post(START, {"file": sent}, follow=True))
+
+    assert "The table is being read" in page.text
+    address = page.one("#live")["hx-get"]
+    finish_claimed(claimed)
+    assert "{name}" in page_of(browser, address).text
+
+
+def test_a_file_that_a_worker_makes_first_shows_its_progress_and_goes_on(
+    browser: Client, project: Project, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = make_table(project, user, prompt_settings=RECIPE)
+    claimed: list[LeasedRow] = []
+
+    def claim_first(row: LeasedRow, step: Step) -> list[LeasedRow]:
+        claimed.append(SourceTable.objects.claim(row.pk, row.status))
+        return runner.run_step(row, step)
+
+    monkeypatch.setattr(tasks, "run_step", claim_first)
+
+    page = Page(browser.post(f"/tables/{table.pk}/preview/", follow=True))
+
+    assert "The file is being created" in page.text
+    address = page.one("#live")["hx-get"]
+    finish_claimed(claimed)
+    made = browser.get(address, follow=True)
+    assert made.request["PATH_INFO"] == f"/files/{project.uploads.get().pk}/batch/"
 
 
 def test_pasted_cells_are_a_table(browser: Client, project: Project) -> None:
