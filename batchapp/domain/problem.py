@@ -26,6 +26,7 @@ class ProblemCode(StrEnum):
     # Tables
     ALL_ROWS_SKIPPED = "all_rows_skipped"
     TABLE_BROKE_OFF = "table_broke_off"
+    TABLE_REQUESTER_LEFT = "table_requester_left"
     TABLE_WITHOUT_ROWS = "table_without_rows"
 
     # Imports

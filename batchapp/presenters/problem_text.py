@@ -126,6 +126,9 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         "This broke off several times. Try again with a smaller table; if it happens again, the "
         "portal's log says why."
     ),
+    ProblemCode.TABLE_REQUESTER_LEFT: (
+        "{person}, who asked for these requests, works in the project no more. Create them again."
+    ),
     ProblemCode.TABLE_WITHOUT_ROWS: (
         "The table has a header and no rows. Add a row for each request."
     ),

@@ -20,7 +20,8 @@ from batchapp.domain.refused import Refused
 from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import Batch, Project, ProviderBatch, ResultChunk, Upload, User
 from batchapp.pipeline.states import state_of
-from batchapp.presenters.problem_text import problem_text
+from batchapp.presenters.accounting_text import discrepancy_of
+from batchapp.presenters.problem_text import problem_facts, problem_text
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
@@ -101,10 +102,12 @@ class Command(BaseCommand):
             time.sleep(CHECK_EVERY)
 
     def _print(self, batch: Batch, paths: dict[str, str | None], *, as_json: bool) -> None:
+        provider_batches = list(batch.provider_batches.all())
+        problems = {problem_text(row.problem): row.problem for row in provider_batches}
         facts = {
             "batch": str(batch.pk),
             "status": _status(batch),
-            "state": state_of(batch, list(batch.provider_batches.all())).code,
+            "state": state_of(batch, provider_batches).code,
             "requests": batch.requests,
             "succeeded": batch.succeeded,
             "failed": batch.failed,
@@ -112,11 +115,15 @@ class Command(BaseCommand):
             "output_tokens": batch.output_tokens,
             "estimated_cost_usd": _plain(batch.estimated_cost_usd),
             "actual_cost_usd": _plain(batch.actual_cost_usd),
+            "problems": [problem_facts(problem) for problem in problems.values() if problem],
+            "discrepancy": batch.discrepancy,
             **paths,
         }
         if as_json:
             self.stdout.write(json.dumps(facts))
             return
+        facts["problems"] = " ".join(filter(None, problems)) or None
+        facts["discrepancy"] = discrepancy_of(batch) or None
         for name, value in facts.items():
             self.stdout.write(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
 

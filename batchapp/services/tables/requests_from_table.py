@@ -128,10 +128,8 @@ def return_with_findings(table: SourceTable, totals: RowTotals) -> None:
 
 def return_without_right(table: SourceTable, user: User) -> None:
     """End the run without a file, because ``user`` may not write in the project any more."""
-    error = (
-        f"{user}, who asked for these requests, works in the project no more. Create them again."
-    )
-    table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), error=error)
+    problem = Problem(ProblemCode.TABLE_REQUESTER_LEFT, {"person": str(user)})
+    table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), problem=problem)
 
 
 def record_file(

@@ -1,5 +1,6 @@
 """Following a batch from a script, while the services come and go."""
 
+import json
 import time
 from datetime import timedelta
 from io import StringIO
@@ -11,8 +12,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
+from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.management.commands import run
-from batchapp.models import Batch, Upload
+from batchapp.models import Batch, ProviderBatch, Upload
 from tests.make import ADMIN, finish, make_batch, make_key, make_project, make_user, request_file
 from tests.steps import faster_worker, finish_claimed
 
@@ -97,3 +99,26 @@ def test_a_file_larger_than_an_upload_may_be_is_refused_before_it_is_read(tmp_pa
 
     with pytest.raises(CommandError, match="accepts at most 10"):
         call_command("run", str(path), project=project.slug, stderr=StringIO())
+
+
+@pytest.mark.django_db
+def test_a_script_gets_the_code_and_the_facts_of_a_problem_beside_its_sentence() -> None:
+    batch = make_batch()
+    for number in (1, 2):
+        problem = Problem(ProblemCode.KEY_REFUSED, {"connection": "Acme", "said": "No."})
+        problem.data["is_sent"] = False
+        ProviderBatch.objects.update_or_create(
+            batch=batch, number=number, defaults={"problem": problem}
+        )
+    out = StringIO()
+    command = run.Command(stdout=out)
+
+    command._print(batch, {}, as_json=True)
+    command._print(batch, {}, as_json=False)
+
+    printed, _, plain = out.getvalue().partition("\n")
+    (told,) = json.loads(printed)["problems"]
+    assert (told["code"], told["data"]["said"]) == ("key_refused", "No.")
+    assert told["text"].startswith("Acme refused the key")
+    assert plain.count("Acme refused the key") == 1
+    assert "discrepancy: -" in plain

@@ -26,6 +26,7 @@ from batchapp.models import (
 )
 from batchapp.pipeline import runner
 from batchapp.pipeline.runner import Step
+from batchapp.presenters.problem_text import problem_text
 from batchapp.services.tables import preview_requests, requests_from_table, table_import
 from tests.html import Page, page_of
 from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user
@@ -510,7 +511,7 @@ def test_no_requests_are_made_for_a_person_who_is_gone_before_a_worker_comes(
 
     table.refresh_from_db()
     assert table.status == SourceTable.Status.KEPT
-    assert "works in the project no more. Create them again." in table.error
+    assert "works in the project no more. Create them again." in problem_text(table.problem)
     assert not project.uploads.exists()
 
 
