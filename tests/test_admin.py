@@ -5,8 +5,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from batchapp.models import Connection
-from tests.make import make_connection, make_project, make_user
+from batchapp.models import Connection, ProviderKey, Upload
+from tests.make import make_batch, make_connection, make_project, make_user
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +113,15 @@ def test_a_project_stays_with_its_connection(desk: Client) -> None:
     before = project.connection_id
     project.refresh_from_db()
     assert (project.name, project.connection_id) == ("Renamed", before)
+
+
+def test_operators_read_the_problems_of_rows_as_sentences(desk: Client) -> None:
+    batch = make_batch()
+    said = problem("The account has no credits left.")
+    batch.provider_batches.update(problem=said)
+    ProviderKey.objects.update(problem=said)
+    Upload.objects.update(problem=said)
+
+    for row in (batch, batch.key, batch.upload):
+        url = reverse(f"admin:batchapp_{row._meta.model_name}_change", args=[row.pk])
+        assert "The account has no credits left." in desk.get(url).content.decode()
