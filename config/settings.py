@@ -161,7 +161,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         },
-        "postgresql": {},
+        "postgresql": {"connect_timeout": 10},  # seconds; a server may be there and not answer
     }[DATABASES["default"]["ENGINE"].rpartition(".")[2]]
 )
 CACHES = {
