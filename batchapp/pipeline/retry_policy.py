@@ -69,7 +69,8 @@ def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) 
     A provider batch that must be cancelled and is being harvested is retried as well, because its
     answers are paid.
     """
-    if exc.reason is Reason.WINDOW_UNSUPPORTED and fallback_window.fall_back(provider_batch):
+    is_offered = exc.reason is not Reason.WINDOW_UNSUPPORTED
+    if not is_offered and fallback_window.fall_back(provider_batch, is_offered=False):
         provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
         return
     if _may_be_passing(exc, provider_batch.key) and _is_patient(provider_batch):

@@ -42,6 +42,13 @@ def _closed_here(data: Data) -> str:
     return text
 
 
+def _fell_back(data: Data) -> str:
+    why = f"has no room for {data['window']}"
+    if not data["is_offered"]:
+        why = f"does not run this file in {data['window']}"
+    return f"{data['connection']} {why}: it runs in {data['fallback']}, as was decided."
+
+
 def _finished(data: Data) -> str:
     counts = {Outcome(outcome): number for outcome, number in data["outcomes"].items()}
     sentences = [f"Finished: {accounting_text(counts, data['requests'])}."]
@@ -110,9 +117,7 @@ SENTENCES: dict[EventKind, Sentence] = {
     ),
     EventKind.TRY_AGAIN_REQUESTED: _try_again_requested,
     EventKind.CLOSED_HERE: _closed_here,
-    EventKind.FELL_BACK: (
-        "{connection} has no room for {window}: it runs in {fallback}, as was decided."
-    ),
+    EventKind.FELL_BACK: _fell_back,
     EventKind.FINISHED: _finished,
     EventKind.IMPORTED: _imported,
     EventKind.NEEDS_ATTENTION: _needs_attention,

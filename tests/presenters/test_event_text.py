@@ -66,9 +66,13 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
     ],
     EventKind.FELL_BACK: [
         (
-            ACME | {"window": "1h", "fallback": "24h"},
+            ACME | {"window": "1h", "fallback": "24h", "is_offered": True},
             "Acme has no room for 1h: it runs in 24h, as was decided.",
-        )
+        ),
+        (
+            ACME | {"window": "1h", "fallback": "24h", "is_offered": False},
+            "Acme does not run this file in 1h: it runs in 24h, as was decided.",
+        ),
     ],
     EventKind.FINISHED: [
         (

@@ -12,10 +12,11 @@ from batchapp.models.batches.provider_batch import maybe_at_provider
 from batchapp.models.fields.money_field import rounded, total_or_unknown
 
 
-def fall_back(provider_batch: ProviderBatch) -> bool:
+def fall_back(provider_batch: ProviderBatch, *, is_offered: bool = True) -> bool:
     """Move the batch to its fallback window, at the prices frozen for that window.
 
-    The provider has just turned ``provider_batch`` away. All is written or nothing. False if no
+    The provider has just turned ``provider_batch`` away, because its window is full, or because
+    its model is not offered in that window. All is written or nothing. False if no
     fallback window was chosen, if that window is full as well, or if another provider batch may be
     at the provider already: then it is too late for the others.
     """
@@ -35,21 +36,28 @@ def fall_back(provider_batch: ProviderBatch) -> bool:
             is_searched = Q(create_attempted_at__isnull=False, leased_until__gt=timezone.now())
             if others.filter(maybe_at_provider(batch.connection) | is_searched).exists():
                 return False
-            _switch_window(batch)
+            _switch_window(batch, is_offered=is_offered)
     provider_batch.batch.window = batch.window
     return True
 
 
-def _switch_window(batch: Batch) -> None:
+def _switch_window(batch: Batch, *, is_offered: bool) -> None:
     model_costs = list(batch.model_costs.all())
     for model_cost in model_costs:
         _reprice(model_cost)
     fields = ["input_price", "output_price", "price_row", "price_since"]
     fields += ["estimated_low_usd", "estimated_cost_usd", "estimated_ceiling_usd"]
     ModelCost.objects.bulk_update(model_costs, fields)
-    data = {"connection": batch.connection.name, "window": batch.window}
-    data["fallback"] = batch.fallback_window
-    Event.objects.create(batch=batch, kind=EventKind.FELL_BACK, data=data)
+    Event.objects.create(
+        batch=batch,
+        kind=EventKind.FELL_BACK,
+        data={
+            "connection": batch.connection.name,
+            "window": batch.window,
+            "fallback": batch.fallback_window,
+            "is_offered": is_offered,
+        },
+    )
     batch.window = batch.fallback_window
     estimate = total_or_unknown([model_cost.estimated_cost_usd for model_cost in model_costs])
     Batch.objects.filter(pk=batch.pk).update(window=batch.window, estimated_cost_usd=estimate)
