@@ -21,6 +21,7 @@ def keep_status_of_parked_rows(apps: Any, schema_editor: BaseDatabaseSchemaEdito
         status=models.F("stopped_in_status")
     )
     rows.filter(status__in=PARKED).update(status="preparing")
+    _finish_updates(schema_editor)
 
 
 def park_by_status(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -28,6 +29,13 @@ def park_by_status(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     rows.update(stopped_in_status=models.F("status"))
     rows.filter(parked_reason="paused", status="harvesting").update(stopped_in_status="running")
     rows.update(status=models.F("parked_reason"))
+    _finish_updates(schema_editor)
+
+
+def _finish_updates(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    # PostgreSQL alters no table whose rows wait for a check of their foreign keys, as rows do
+    # that are updated twice in a transaction.
+    schema_editor.connection.check_constraints()
 
 
 class Migration(migrations.Migration):
