@@ -37,8 +37,8 @@ PLAN = Plan(
 )
 # The log line of a step that each row does once.
 STEP = re.compile(
-    r"(Upload|ProviderBatch|Batch) (\S+): "
-    r"(check_upload|prepare_provider_batch|submit_provider_batch|settle_batch), now (\w+)"
+    r"\b(upload|providerbatch|batch) (\S+): "
+    r"(check_upload|prepare_provider_batch|submit|settle_batch), now (\w+)"
 )
 
 
@@ -93,7 +93,7 @@ def test_two_workers_on_machines_of_their_own_split_the_work_and_one_may_be_lost
         def both_work_until_one_is_lost(customer: Customer) -> None:
             env = running.env | secrets
             with another_worker(tmp_path / "there", shared, env) as log:
-                for kind in ("submit_provider_batch", "settle_batch"):
+                for kind in ("submit", "settle_batch"):
                     until(
                         lambda kind=kind: _has(kind, log, running), f"both to {kind}", running.tail
                     )
@@ -105,7 +105,7 @@ def test_two_workers_on_machines_of_their_own_split_the_work_and_one_may_be_lost
     assert found.proof.complaints == []
     assert theirs
     assert {step: times for step, times in done.items() if times > 1} == {}
-    assert len({row for model, row, *_ in done if model == "Batch"}) == found.proof.batches
+    assert len({row for model, row, *_ in done if model == "batch"}) == found.proof.batches
 
 
 def _has(kind: str, log: list[str], running: Portal) -> bool:

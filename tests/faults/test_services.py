@@ -26,6 +26,8 @@ PLAN = Plan(
     at_once=3,
     requests=(20, 40),
     faults=["", "lost-reply/create#1"],
+    shapes=["plain", "split"],
+    actions=["nothing", "cancel", "pause", "nothing"],
 )
 
 
