@@ -255,8 +255,8 @@ class Customer:
         until(is_checked, f"file {upload} to be checked", patience=PATIENCE_SECONDS)
         if status != "ready":
             return None
-        retry = self.person.order_patiently(upload, window=order.window)
-        changes = {"parent": str(batch), "fallback": "", "shape": "retry", "remote_id": ""}
+        retry = self.person.order_patiently(upload, window=order.window, fallback=order.fallback)
+        changes = {"parent": str(batch), "shape": "retry", "remote_id": ""}
         self.orders[str(retry)] = Order(**vars(order) | changes)
         return retry
 
