@@ -124,9 +124,8 @@ def test_the_second_process_does_a_share_of_the_work(monkeypatch):
     assert len(checked_here) < len(blocks) - 1
 
 
-@pytest.mark.usefixtures("small_blocks")
-def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
-    alone = check_file.check([make_lines()], LIMITS)
+def record_processes(monkeypatch):
+    """Return a list that receives each second process that is started."""
     processes = []
 
     class Recorded(second_process.SecondProcess):
@@ -134,13 +133,20 @@ def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
             processes.append(self)
             return super().__enter__()
 
+    monkeypatch.setattr(second_process, "SecondProcess", Recorded)
+    return processes
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_second_process_that_is_killed_leaves_no_gap(monkeypatch):
+    alone = check_file.check([make_lines()], LIMITS)
+    processes = record_processes(monkeypatch)
+
     def chunks():
         for number, chunk in enumerate(cut(make_lines(), 5_000)):
             if number == 4:
                 os.kill(processes[0]._pid, signal.SIGKILL)
             yield chunk
-
-    monkeypatch.setattr(second_process, "SecondProcess", Recorded)
 
     assert check_file.check(chunks(), LIMITS, with_second_process=True) == alone
     assert processes
@@ -155,7 +161,9 @@ def test_blocks_and_reports_that_do_not_fit_a_slot_are_checked_here(monkeypatch)
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_check_that_is_interrupted_leaves_no_process_behind():
+def test_a_check_that_is_interrupted_leaves_no_process_behind(monkeypatch):
+    processes = record_processes(monkeypatch)
+
     class LostLease(Exception):
         pass
 
@@ -167,8 +175,10 @@ def test_a_check_that_is_interrupted_leaves_no_process_behind():
         with pytest.raises(LostLease):
             check_file.check([data], LIMITS, progress=progress, with_second_process=True)
 
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(processes) == 3
+    for process in processes:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(process._pid, os.WNOHANG)
 
 
 def test_progress_is_the_same_with_a_second_process():
