@@ -1,6 +1,9 @@
 """Steps that poll: one provider batch, all batches of a key, and batches that are over."""
 
 from contextlib import suppress
+from datetime import timedelta
+
+from django.utils import timezone
 
 from batchapp.models import Batch, KeyPoll, ProviderBatch, StaleRow
 from batchapp.pipeline import retry_policy
@@ -17,6 +20,8 @@ from batchapp.services.lifecycle import (
     retry_in_place,
 )
 from batchapp.services.lifecycle.harvest import fetch_results
+
+RECHECK_PAUSE = timedelta(seconds=10)  # at least, before an ended batch is compared again
 
 
 def poll_provider_batch(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
@@ -54,17 +59,27 @@ def recheck_finished(provider_batch: ProviderBatch, provider: ProviderClient) ->
     remote = provider.retrieve_batch(provider_batch.remote_id)
     counts = provider_batch.completed, provider_batch.failed
     is_over = remote.is_over or remote.is_cancelled_unstarted
-    has_changed = not is_over or (remote.completed, remote.failed) != counts
-    if not has_changed or not retry_in_place.follow_again(provider_batch):
+    if is_over and (remote.completed, remote.failed) == counts:
         provider_batch.rest()
+    elif not retry_in_place.follow_again(provider_batch):
+        # It ended so recently that the reply may be outdated, or its batch is being settled.
+        provider_batch.postpone(max(provider_batch.connection.create_grace, RECHECK_PAUSE))
 
 
 def check_after_end(batch: Batch, provider: ProviderClient) -> DueRows:
-    """Look for results after the end of ``batch``; if there are none, fetch its billed cost."""
+    """Look for results after the end of ``batch``; if there are none, fetch its billed cost.
+
+    If more answers are billed than came, somebody may have run the batch again at the provider:
+    its provider batches are then compared with their state there.
+    """
     if batch.may_still_change and (followed := _find_late_results(batch, provider)):
         return followed
     billed_cost.fetch_billed_cost(batch, provider)
-    return None
+    if (batch.billed_answers or 0) <= batch.succeeded:
+        return None
+    ended = batch.provider_batches.active(*ProviderBatch.OVER).exclude(remote_id="")
+    ended.update(next_check_at=timezone.now())
+    return ended.all()
 
 
 def _find_late_results(batch: Batch, provider: ProviderClient) -> list[ProviderBatch]:

@@ -13,10 +13,11 @@ from batchapp import tasks
 from batchapp.models import Batch, ProviderBatch, ProviderKey
 from batchapp.pipeline import provider_access, runner
 from batchapp.services.lifecycle import billed_cost
+from tests.fixtures import Clock
 from tests.make import answer_line, error_line, finish, make_batch
 from tests.provider import Provider
 from tests.sentences import told
-from tests.steps import advance
+from tests.steps import advance, run_steps
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +186,42 @@ def test_an_impossible_number_of_answers_is_recorded_as_the_largest(provider: Pr
     provider.before = says({"total_requests": 2**63 - 1, "total_cost": "0.0006"})
 
     assert ask(batch).billed_answers == billed_cost.MAX_ANSWERS
+
+
+@pytest.mark.parametrize("minutes_ago", [0, 10], ids=["within the grace", "later"])
+def test_answers_that_only_the_bill_tells_of_are_fetched(
+    provider: Provider, running: ProviderBatch, clock: Clock, minutes_ago: int
+) -> None:
+    """Somebody ran the failed request again there, and it ended between two polls."""
+    provider.finish([answer_line(1), answer_line(2)], [error_line(3)])
+    batch = run_steps(running)
+    assert (batch.succeeded, batch.failed) == (2, 1)
+    clock.advance(minutes=minutes_ago)
+    provider.finish([answer_line(1), answer_line(2), answer_line(3)])
+    provider.before = says({"total_requests": 3, "total_cost": "0.00061"})
+
+    ask(batch)
+    while (row := ProviderBatch.objects.get()).status in ProviderBatch.OVER and row.next_check_at:
+        clock.advance(seconds=max(0, (row.next_check_at - timezone.now()).total_seconds()))
+        advance(row)
+    assert row.status == ProviderBatch.Status.RUNNING
+    clock.advance(minutes=2)  # until then a reply may come from a replica that is behind
+
+    batch = run_steps(row)
+    assert (batch.succeeded, batch.failed) == (3, 0)
+
+
+def test_answers_billed_twice_are_looked_for_once(
+    provider: Provider, running: ProviderBatch
+) -> None:
+    provider.finish([answer_line(n) for n in (1, 2, 3)])
+    batch = run_steps(running)
+    provider.before = says({"total_requests": 4, "total_cost": "0.00081"})
+
+    ask(batch)
+    advance(ProviderBatch.objects.get())
+
+    row = ProviderBatch.objects.get()
+    assert (row.status, row.next_check_at) == (ProviderBatch.Status.DONE, None)
+    assert provider.calls[-1] == "GET /v1/batches/ID"
+    assert Batch.objects.get().billed_answers == 4
