@@ -5,6 +5,7 @@ No other module distinguishes kinds of databases, brokers or caches.
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -154,15 +155,16 @@ QUEUE_DIR = DATA_DIR / "queue"
 
 # The options of each backend by its name. SQLite: writers wait instead of failing, and readers
 # are never blocked. Filesystem broker: a transport of our own, which broadcasts nothing.
+DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
+    "sqlite3": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    },
+    "postgresql": {"connect_timeout": 10},  # seconds; a server may be there and not answer
+}
 DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {
-        "sqlite3": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
-        "postgresql": {"connect_timeout": 10},  # seconds; a server may be there and not answer
-    }[DATABASES["default"]["ENGINE"].rpartition(".")[2]]
+    DATABASE_OPTIONS[DATABASES["default"]["ENGINE"].rpartition(".")[2]]
 )
 CACHES = {
     "default": {
