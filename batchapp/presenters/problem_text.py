@@ -8,7 +8,7 @@ from django import template
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refusal
 from batchapp.presenters import refusal_text
-from batchapp.presenters.sentences import Data, Sentence, make_sentence
+from batchapp.presenters.sentences import Data, Sentence, format_template, make_sentence
 from batchapp.templatetags.words import count
 
 register = template.Library()
@@ -38,6 +38,18 @@ def _rejected(advice: str, once_sent: str = "") -> Callable[[Data], str]:
         text = (data["is_sent"] and once_sent) or advice
         text = text.format(connection=data["connection"])
         return f"{text} ({data['connection']} said: {data['said']})" if data["said"] else text
+
+    return sentence
+
+
+def _unanswered(
+    ends: str, begins: str = "{connection} gave no usable answer"
+) -> Callable[[Data], str]:
+    """Quote between the two templates what the portal did and what came back."""
+
+    def sentence(data: Data) -> str:
+        quoted = {**data, "error": data["error"].rstrip(".")}
+        return format_template(f"{begins} ({{error}}). {ends}", quoted).strip()
 
     return sentence
 
@@ -136,22 +148,21 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
     ProblemCode.CANCEL_REFUSED: (
         "{connection} did not cancel it ({said}). The portal keeps asking."
     ),
-    ProblemCode.NO_ANSWER_AND_CLOSED: "{connection}: {error}.",  # the event says that it is closed
-    ProblemCode.NO_ANSWER_FOR_LONG: (
-        f"{{connection}}: {{error}}. {KEEPS_TRYING} If it stays like this: Cancel to close it "
-        "here."
+    ProblemCode.NO_ANSWER_AND_CLOSED: _unanswered(""),  # the event says that it is closed
+    ProblemCode.NO_ANSWER_FOR_LONG: _unanswered(
+        f"{KEEPS_TRYING} If it stays like this: Cancel to close it here."
     ),
-    ProblemCode.NO_ANSWER_TO_CANCEL: (
-        f"{{connection}}: {{error}}. {KEEPS_TRYING} If no answer comes for "
-        "{minutes:count minute}, the batch is closed here."
+    ProblemCode.NO_ANSWER_TO_CANCEL: _unanswered(
+        f"{KEEPS_TRYING} If no answer comes for {{minutes:count minute}}, the batch is closed "
+        "here."
     ),
     ProblemCode.NO_CAPACITY: _no_capacity,
     ProblemCode.NO_SLOT: _no_slot,
     ProblemCode.PAUSE_REFUSED: "{connection} did not stop it ({said}). The portal keeps asking.",
     ProblemCode.PROVIDER_SILENT: "{connection} has not answered for a long time.",
-    ProblemCode.REFUSED_FOR_NOW: (
-        f"{{connection}}: {{error}}. {KEEPS_TRYING} If this has not passed in "
-        "{minutes:count minute}, it asks you what to do."
+    ProblemCode.REFUSED_FOR_NOW: _unanswered(
+        f"{KEEPS_TRYING} If this lasts {{minutes:count minute}} more, you are asked what to do.",
+        begins="{connection} refuses this for now",
     ),
     ProblemCode.STEP_BROKE_OFF: f"This step broke off several times. {AGAIN}",
     ProblemCode.UNCONFIRMED: _unconfirmed,
@@ -210,5 +221,5 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         "The provider key cannot be read any more: it was removed, or the portal's encryption key "
         "changed. Enter the key again, then try again."
     ),
-    ProblemCode.NO_ANSWER: f"{{connection}}: {{error}}. {KEEPS_TRYING}",
+    ProblemCode.NO_ANSWER: _unanswered(KEEPS_TRYING),
 }

@@ -32,6 +32,13 @@ def make_sentence(sentences: Mapping[Any, Sentence], code: str, data: Data) -> s
         KeyError: the code has no sentence, or ``data`` lacks a fact that the sentence names.
     """
     sentence = sentences[code]
-    return (
-        _Formatter().vformat(sentence, (), data) if isinstance(sentence, str) else sentence(data)
-    )
+    return format_template(sentence, data) if isinstance(sentence, str) else sentence(data)
+
+
+def format_template(template: str, data: Data) -> str:
+    """Return ``template`` with the facts of ``data``.
+
+    Raises:
+        KeyError: ``data`` lacks a fact that the template names.
+    """
+    return _Formatter().vformat(template, (), data)

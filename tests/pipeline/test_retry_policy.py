@@ -71,7 +71,7 @@ def test_a_refusal_that_passes_needs_no_person_and_leaves_the_key_in_peace(
         provider_batch = run_step(running)
         assert (provider_batch.status, provider_batch.parked_reason) == (Status.RUNNING, "")
     assert provider_batch.refused_since
-    assert "asks you what to do" in problem_text(provider_batch.problem)
+    assert "you are asked what to do" in problem_text(provider_batch.problem)
     assert not ProviderKey.objects.get().is_refused
 
     go_on(provider)

@@ -58,6 +58,28 @@ def test_a_rejection_says_what_to_do_and_quotes_the_provider(code: ProblemCode) 
     assert quoted == f"{advice} (Acme said: We {{closed}}.)"
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        ProblemCode.NO_ANSWER,
+        ProblemCode.NO_ANSWER_AND_CLOSED,
+        ProblemCode.NO_ANSWER_FOR_LONG,
+        ProblemCode.NO_ANSWER_TO_CANCEL,
+        ProblemCode.REFUSED_FOR_NOW,
+    ],
+)
+def test_an_answer_that_helps_nobody_is_quoted_in_brackets_within_the_sentence(
+    code: ProblemCode,
+) -> None:
+    error = "asking for the batch: HTTP 429: Verify {your} account."
+
+    text = problem_text(Problem(code, {"connection": "Acme", "error": error, "minutes": 1}))
+
+    assert "(asking for the batch: HTTP 429: Verify {your} account)." in text
+    assert text.startswith("Acme ")
+    assert "1 minutes" not in text
+
+
 @pytest.mark.parametrize("code", [ProblemCode.FORBIDDEN, ProblemCode.INVALID])
 def test_nobody_is_told_to_correct_a_file_that_the_provider_has(code: ProblemCode) -> None:
     before = problem_text(Problem(code, REJECTED))
