@@ -255,7 +255,7 @@ QUEUED = BatchState(
 )
 WAITING = BatchState(
     *("waiting", "Waiting to submit", "quiet", "clock", WaitsFor.WORKER),
-    "The portal sends it as soon as the provider has room.",
+    "The portal sends it as soon as the provider takes it.",
     _GOING_ON & _UNSENT_ONLY & ~_UNPREPARED_ONLY,
 )
 RUNNING = BatchState(

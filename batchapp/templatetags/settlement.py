@@ -75,7 +75,8 @@ def _range(model_costs: list[ModelCost]) -> str:
     known = [ceiling for ceiling in ceilings if ceiling is not None]
     if len(known) < len(ceilings):
         return ""
-    return f"from ~{low} to ~{usd(sum(known, Decimal(0)))}"
+    ceiling = usd(sum(known, Decimal(0)))
+    return f"~{low}" if ceiling == low else f"from ~{low} to ~{ceiling}"
 
 
 def _billed(actual: Decimal | None, billed: Decimal | None) -> str:
@@ -90,7 +91,7 @@ def _billed_too_many(batch: Batch) -> str:
     if too_many is None:
         return ""
     billed, came = too_many
-    return f"The provider billed {count(billed, 'answer')}, {came:,} came."
+    return f"The provider billed {count(billed, 'answer')}, but {came:,} came."
 
 
 def _is_off(actual: Decimal | None, billed: Decimal | None) -> bool:

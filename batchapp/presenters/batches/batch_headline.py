@@ -57,7 +57,7 @@ def headline(summary: Summary) -> str:
         PAUSING: f"It is being paused: {so_far} so far.",
         PAUSED: f"It is paused: {so_far}. The others wait for it to be resumed.",
         QUEUED: f"Its {total} are being prepared.",
-        WAITING: f"It goes to {batch.connection} next.",
+        WAITING: _waiting_text(summary),
         FETCHING: f"{batch.connection} is done; its results are being fetched.",
         ADDING_UP: "All results are here. Requests, tokens and cost are being added up.",
     }
@@ -70,6 +70,12 @@ def headline(summary: Summary) -> str:
     if due and not summary.is_late:
         return f"{so_far} so far; due {ago_or_in(due)} at the latest."
     return f"{so_far} so far."
+
+
+def _waiting_text(summary: Summary) -> str:
+    if summary.troubles:
+        return "It is not sent yet. The message above says why."
+    return f"It goes to {summary.batch.connection} next."
 
 
 def _time_left_text(left: TimeLeft) -> str:

@@ -104,6 +104,10 @@ class Summary:
         return waiting_reasons(self.batch, self.provider_batches)
 
     @property
+    def may_be_sent(self) -> bool:
+        return any(row.may_be_at_provider for row in self.provider_batches)
+
+    @property
     def needs_person(self) -> bool:
         return any(needs_attention(row) for row in self.provider_batches)
 

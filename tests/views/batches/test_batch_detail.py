@@ -80,6 +80,33 @@ def test_trouble_is_shown_with_the_way_out(browser: Client, stuck: Batch) -> Non
     assert f"/batches/{stuck.pk}/try-again/" in page.html
 
 
+def test_a_batch_that_was_refused_for_now_is_not_said_to_go_next(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+    set_state(batch, status=ProviderBatch.Status.WAITING)
+    calm = page_of(browser, batch.get_absolute_url())
+    set_state(batch, problem=problem("Refused for now."))
+
+    troubled = page_of(browser, batch.get_absolute_url())
+
+    assert f"It goes to {batch.connection} next." in calm.text
+    assert "It is not sent yet. The message above says why." in troubled.text
+    assert "next." not in troubled.one(".headline").text
+
+
+def test_only_what_the_provider_may_have_is_counted_by_the_provider(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+    counts = f"{batch.connection} reports these counts"
+    unsent = page_of(browser, batch.get_absolute_url())
+    set_state(batch, status=ProviderBatch.Status.RUNNING, remote_id="batch-1")
+
+    assert counts not in unsent.text
+    assert counts in page_of(browser, batch.get_absolute_url()).text
+
+
 def test_trying_again_goes_on_where_it_stopped_on_another_key(
     browser: Client,
     stuck: Batch,

@@ -86,6 +86,19 @@ def test_a_batch_says_how_far_its_estimate_was_off(browser: Client, project: Pro
     assert re.search(r"Prices of \d+ \w+ 2025, kept as they were", said)
 
 
+def test_an_estimate_whose_ends_look_alike_is_one_amount(
+    browser: Client, project: Project
+) -> None:
+    batch = make_batch(project)
+    ModelCost.objects.update(
+        estimated_low_usd=Decimal("0.00021"), estimated_ceiling_usd=Decimal("0.00022")
+    )
+
+    text = page_of(browser, batch.get_absolute_url()).text
+
+    assert "Estimated when it was submitted: ~$0.0002. " in text
+
+
 def test_a_batch_says_that_failures_made_it_cheaper(browser: Client, project: Project) -> None:
     batch = finish(make_batch(project), [answer_line(1)], [error_line(2), error_line(3)])
 
@@ -135,7 +148,7 @@ def test_answers_that_were_billed_but_never_came_are_not_blamed_on_the_prices(
 
     text = page_of(browser, batch.get_absolute_url()).text
 
-    assert f"The provider billed 4 answers, 3 came. Ask {batch.connection} for the" in text
+    assert f"The provider billed 4 answers, but 3 came. Ask {batch.connection} why." in text
     assert "Differs" in text
     assert "price table" not in text
 
