@@ -91,7 +91,9 @@ def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) 
 
 def _stop_for_payer(provider_batch: ProviderBatch) -> None:
     """Stop for a person, who learns whose key pays for nothing more."""
-    batch, is_sent = provider_batch.batch, bool(provider_batch.remote_id)
+    batch = provider_batch.batch
+    # A batch that the provider may have, in whole or in part, goes on with no other key.
+    is_sent = any(row.may_be_at_provider for row in batch.provider_batches.all())
     stop_for_person(
         provider_batch, rejections.owner_problem(batch.key, batch.project, is_sent=is_sent)
     )

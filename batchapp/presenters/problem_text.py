@@ -72,8 +72,10 @@ def _key_pays_no_more(data: Data) -> str:
     if not data["is_sent"]:
         return f"{text}nothing more is sent on it. Try again with another key, or cancel."
     first = "Retry its" if data["is_over"] else "Cancel it, then retry its"
-    text += f"stopped requests cannot run on it again. {first} requests as a new batch on another"
-    return f"{text} key."
+    return (
+        f"{text}requests that were stopped or not sent yet cannot run on it. {first} requests as "
+        "a new batch on another key."
+    )
 
 
 def _no_capacity(data: Data) -> str:

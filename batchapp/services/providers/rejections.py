@@ -32,8 +32,8 @@ def owner_problem(
 ) -> Problem:
     """Return whose key pays for nothing more in ``project``.
 
-    ``is_sent`` says that the provider has the batch, which it shows to no other key, and
-    ``is_over`` that the batch is over.
+    ``is_sent`` says that the provider has or may have the batch, which it shows to no other key,
+    and ``is_over`` that the batch is over.
     """
     is_deactivated = bool(key.user and not key.user.is_active)
     data = {"owner": str(key.user), "project": project.name, "is_deactivated": is_deactivated}

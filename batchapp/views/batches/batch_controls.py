@@ -1,5 +1,6 @@
 """The dialogs that cancel, pause, resume, try again or retry a batch in place."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -121,19 +122,17 @@ def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
     """Ask for the key to go on with, then let the stopped provider batches go on."""
     batch = _writable_batch(request, pk)
     data = request.POST if request.method == "POST" else None
-    provider_batches = batch.provider_batches.all()
+    provider_batches = list(batch.provider_batches.all())
     is_at_provider = any(row.may_be_at_provider for row in provider_batches)
     keeps_key = is_at_provider or may_spend(request, batch)
     form = TryAgainForm(data, user=request.user, batch=batch, keeps_key=keeps_key)
     if request.method == "POST" and form.is_valid():
         return _try_again(request, batch, form)
-    is_paid = any(
-        row.parked_reason and row.status in ProviderBatch.AT_PROVIDER for row in provider_batches
-    )
     facts = {
         "form": form,
         "is_at_provider": is_at_provider,
-        "is_paid": is_paid,
+        "is_paid": has_paid_rest(provider_batches),
+        "can_try_again": can_try_again(provider_batches, can_spend=may_spend(request, batch)),
         "key_advice": "" if keeps_key else _key_advice(batch),
     }
     return _dialog(request, batch, "try_again", **facts)
@@ -156,6 +155,22 @@ def _try_again(request: Request, batch: Batch, form: TryAgainForm) -> HttpRespon
 
 def may_spend(request: Request, batch: Batch) -> bool:
     return access.can_spend(request.user, batch.key, batch.project)
+
+
+def has_paid_rest(provider_batches: Iterable[ProviderBatch]) -> bool:
+    """Return True if one of the parked ``provider_batches`` has results that are paid already."""
+    return any(
+        row.parked_reason and row.status in ProviderBatch.AT_PROVIDER for row in provider_batches
+    )
+
+
+def can_try_again(provider_batches: Sequence[ProviderBatch], *, can_spend: bool) -> bool:
+    """Return False if only another key would help, and the batch cannot go on with another.
+
+    ``can_spend`` says that more of the batch may run on its present key.
+    """
+    may_change_key = not any(row.may_be_at_provider for row in provider_batches)
+    return can_spend or may_change_key or has_paid_rest(provider_batches)
 
 
 def foreign_key_text(batch: Batch) -> str:

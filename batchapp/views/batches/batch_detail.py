@@ -15,7 +15,7 @@ from batchapp.presenters.batches.batch_headline import accounting_of, headline, 
 from batchapp.presenters.batches.batch_retries import batch_with_retries
 from batchapp.presenters.batches.batch_summary import Summary, summarise
 from batchapp.services.results import browse, retry_file
-from batchapp.views.batches.batch_controls import foreign_key_text, may_spend
+from batchapp.views.batches.batch_controls import can_try_again, foreign_key_text, may_spend
 from batchapp.views.permissions import batch_of, can_write
 
 
@@ -33,7 +33,9 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
         has_errors=lines.get(ResultChunk.Kind.ERROR, 0) > 0,
     )
     can_spend = may_spend(request, batch)
+    may_go_on = can_try_again(summary.provider_batches, can_spend=can_spend)
     is_paused = bool(batch.pause_requested_at) and not batch.is_over
+    is_for_good = not can_spend and (is_paused or (summary.needs_person and not may_go_on))
     context = {
         "batch": batch,
         "summary": summary,
@@ -43,8 +45,9 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
         "tiles": tiles(summary),
         "events": list(batch.events.select_related("actor")),
         "can_write": may_write,
+        "can_try_again": may_go_on,
         "actions": actions_of(summary, allowed_controls_of(summary, may_spend=can_spend), facts),
-        "unspendable": foreign_key_text(batch) if is_paused and not can_spend else "",
+        "unspendable": foreign_key_text(batch) if is_for_good else "",
         "common_error": _common_error(request, batch, summary),
         "retries": batch_with_retries(batch),
         "past_errors": lines.get(ResultChunk.Kind.PAST, 0),

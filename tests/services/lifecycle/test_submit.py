@@ -86,6 +86,17 @@ def test_nothing_is_sent_on_the_key_of_a_person_who_is_gone(
     assert (provider.files, provider.batches) == ({}, {})
 
 
+def test_what_may_be_at_the_provider_is_not_said_to_go_on_with_another_key(
+    provider: Provider, waiting: ProviderBatch
+) -> None:
+    dismiss(lend_key(waiting.batch), "left")
+    ProviderBatch.objects.update(create_attempted_at=timezone.now() - timedelta(hours=1))
+
+    provider_batch = submit(ProviderBatch.objects.get())
+
+    assert "Cancel it, then retry its requests" in problem_text(provider_batch.problem)
+
+
 def test_a_person_who_goes_during_the_upload_pays_for_no_batch(
     provider: Provider, waiting: ProviderBatch
 ) -> None:

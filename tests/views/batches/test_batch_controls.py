@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from batchapp.models import Batch, Connection, Project, ProviderBatch, User
+from batchapp.services.providers.rejections import owner_problem
 from tests.html import page_of
 from tests.make import (
     VIEWER,
@@ -19,7 +20,7 @@ from tests.make import (
     make_user,
     set_state,
 )
-from tests.sentences import told
+from tests.sentences import problem, told
 
 pytestmark = pytest.mark.django_db
 
@@ -268,19 +269,42 @@ def test_what_stopped_goes_on_with_another_key_or_not_at_all_if_its_person_has_l
         parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
         status=ProviderBatch.Status.WAITING,
         create_attempted_at=timezone.now() if is_there else None,
+        problem=owner_problem(Batch.objects.get().key, project, is_sent=is_there),
         next_check_at=None,
     )
     other = make_key(project)
     url = f"/batches/{batch.pk}/try-again/"
 
     question = page_of(browser, url)
-    assert "who is no longer a member of Support tickets" in question.text
+    assert question.text.count("who is no longer a member of Support tickets") == 1
+    assert ("cannot be tried again" in question.text) is is_there
     assert ("Try again" in question.texts("button")) is not is_there
+    assert (f'href="{url}"' in page_of(browser, batch.get_absolute_url()).html) is not is_there
     refused = posted(browser, url)
     assert (LEFT if is_there else "Choose the provider key that pays") in refused
     assert batch.provider_batches.get().parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION
     browser.post(url, {"key": str(other.pk)})
     assert bool(batch.provider_batches.get().parked_reason) is is_there
+
+
+def test_a_batch_that_nobody_can_try_again_says_so_beside_its_own_problem(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+    lend_and_leave(batch)
+    set_state(
+        batch,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
+        create_attempted_at=timezone.now(),
+        problem=problem("The key was refused."),
+        next_check_at=None,
+    )
+
+    page = page_of(browser, batch.get_absolute_url())
+
+    assert "The key was refused." in page.text
+    assert f"{LEFT}, so requests that were stopped or not sent yet cannot run on it." in page.text
 
 
 def test_paid_results_are_fetched_whoever_has_left(
