@@ -119,7 +119,7 @@ class Summary:
 
     @property
     def trouble_icon(self) -> str:
-        return "clock" if self.is_queueing else "alert"
+        return "clock" if self.is_queueing and not self.needs_person else "alert"
 
     @property
     def is_queueing(self) -> bool:

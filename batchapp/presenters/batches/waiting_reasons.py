@@ -30,10 +30,11 @@ def portal_delay(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> str
     connection, now = batch.connection, timezone.now()
     if provider_silence(connection):
         return ""
+    # A row whose last call failed was asked about, however long ago the last answer came.
     running = [
         row
         for row in provider_batches
-        if row.status == ProviderBatch.Status.RUNNING and not row.parked_reason
+        if row.status == ProviderBatch.Status.RUNNING and not (row.parked_reason or row.failures)
     ]
     # A row that was parked is polled from then on.
     times = [(row.polled_at or row.submitted_at, row.resumed_at) for row in running]

@@ -314,6 +314,31 @@ def test_whose_fault_a_silence_is_is_said() -> None:
     ]
 
 
+def test_a_portal_whose_calls_are_refused_is_not_late() -> None:
+    batch, now = make_batch(), timezone.now()
+    set_state(
+        batch,
+        status=Step.RUNNING,
+        submitted_at=now - 20 * MINUTE,
+        failures=6,
+        problem=problem("Refused for now."),
+        next_check_at=now + 2 * MINUTE,
+    )
+    assert summary_of(batch).troubles == ["Refused for now."]
+
+    set_state(batch, next_check_at=now - 20 * MINUTE)
+    assert "20 minutes ago: it is late, not" in summary_of(batch).troubles[0]
+
+
+def test_what_waits_for_a_person_alarms_although_it_is_not_sent_yet() -> None:
+    batch = make_batch()
+    set_state(batch, status=Step.WAITING, problem=problem("It is next."))
+    assert (summary_of(batch).trouble_tone, summary_of(batch).trouble_icon) == ("info", "clock")
+
+    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, next_check_at=None)
+    assert (summary_of(batch).trouble_tone, summary_of(batch).trouble_icon) == ("alarm", "alert")
+
+
 @pytest.mark.parametrize("act", [controls.request_cancel, controls.try_again])
 def test_a_batch_that_waited_for_a_person_is_not_late_as_soon_as_it_goes_on(
     act: Callable[[Batch, User], object],
