@@ -160,7 +160,8 @@ def _try_later(
         data["minutes"] = _give_up_after(provider_batch) // timedelta(minutes=1)
     elif refused_since:
         code = ProblemCode.REFUSED_FOR_NOW
-        data["minutes"] = max(1, (refused_since + PATIENCE - now) // timedelta(minutes=1))
+        # The first refusal after that asks a person, so not before the next attempt.
+        data["until"] = max(refused_since + PATIENCE, now + wait).isoformat()
     elif now - _last_answered_at(provider_batch) > GIVE_UP_AFTER:
         code = ProblemCode.NO_ANSWER_FOR_LONG
     provider_batch.postpone(

@@ -1,9 +1,12 @@
 """The sentences of problems: what happened, and the next step for the person."""
 
+import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.utils import timezone
 
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refusal
@@ -52,6 +55,15 @@ def _unanswered(
         return format_template(f"{begins} ({{error}}). {ends}", quoted).strip()
 
     return sentence
+
+
+def _refused_for_now(data: Data) -> str:
+    left = datetime.fromisoformat(data["until"]) - timezone.now()
+    minutes = max(1, math.ceil(left / timedelta(minutes=1)))
+    ends = (
+        f"{KEEPS_TRYING} If this lasts {count(minutes, 'more minute')}, you are asked what to do."
+    )
+    return _unanswered(ends, begins="{connection} refuses this for now")(data)
 
 
 def _key_test_unclear(data: Data) -> str:
@@ -162,10 +174,7 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
     ProblemCode.NO_SLOT: _no_slot,
     ProblemCode.PAUSE_REFUSED: "{connection} did not stop it ({said}). The portal keeps asking.",
     ProblemCode.PROVIDER_SILENT: "{connection} has not answered for a long time.",
-    ProblemCode.REFUSED_FOR_NOW: _unanswered(
-        f"{KEEPS_TRYING} If this lasts {{minutes:count minute}} more, you are asked what to do.",
-        begins="{connection} refuses this for now",
-    ),
+    ProblemCode.REFUSED_FOR_NOW: _refused_for_now,
     ProblemCode.STEP_BROKE_OFF: f"This step broke off several times. {AGAIN}",
     ProblemCode.UNCONFIRMED: _unconfirmed,
     ProblemCode.FORBIDDEN: _rejected(

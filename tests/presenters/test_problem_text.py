@@ -1,11 +1,15 @@
 """Each problem has one sentence with the next step; the provider's words are quoted."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.presenters.problem_text import SENTENCES, problem_facts, problem_text
 from batchapp.providers.errors import Reason
+from tests.fixtures import Clock
 from tests.presenters.facts_in_code import members_used
 
 REJECTIONS = {ProblemCode(reason.value) for reason in Reason}
@@ -73,11 +77,25 @@ def test_an_answer_that_helps_nobody_is_quoted_in_brackets_within_the_sentence(
 ) -> None:
     error = "asking for the batch: HTTP 429: Verify {your} account."
 
-    text = problem_text(Problem(code, {"connection": "Acme", "error": error, "minutes": 1}))
+    data = {"connection": "Acme", "error": error, "minutes": 1}
+    data |= {"until": "2026-11-28T20:00:00+00:00"}
+
+    text = problem_text(Problem(code, data))
 
     assert "(asking for the batch: HTTP 429: Verify {your} account)." in text
     assert text.startswith("Acme ")
     assert "1 minutes" not in text
+
+
+def test_the_time_until_a_person_is_asked_is_counted_from_now(clock: Clock) -> None:
+    clock.stop()
+    until = (timezone.now() + timedelta(minutes=9)).isoformat()
+    data = {"connection": "Acme", "error": "creating the batch: HTTP 401", "until": until}
+    refused = Problem(ProblemCode.REFUSED_FOR_NOW, data)
+
+    assert "If this lasts 9 more minutes, you are asked" in problem_text(refused)
+    clock.advance(minutes=8)
+    assert "If this lasts 1 more minute, you are asked" in problem_text(refused)
 
 
 @pytest.mark.parametrize("code", [ProblemCode.FORBIDDEN, ProblemCode.INVALID])
