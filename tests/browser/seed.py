@@ -322,7 +322,10 @@ def _deliveries(key: ProviderKey, batch: Batch) -> None:
 def _imports(batch: Batch) -> None:
     """Create an import in each state, and one that waits for its provider."""
     key = batch.key
-    silence = "Doubleword: asking for the batch: could not connect. The portal keeps trying."
+    silence = (
+        "Doubleword gave no usable answer (asking for the batch: could not connect). Nothing is "
+        "lost; the portal keeps trying."
+    )
     duplicate_ids = (
         "Several of its requests have the same custom_id, and results come back by it, so the "
         "portal cannot account for every request. Download the results there, or correct the copy "

@@ -63,7 +63,8 @@ def headline(summary: Summary) -> str:
     }
     if summary.status in sentences:
         return sentences[summary.status]
-    if summary.time_left is not None and not summary.is_late:
+    # While calls fail, the counts are old, and so is the pace.
+    if summary.time_left is not None and not summary.is_late and not summary.troubles:
         return f"{so_far}, {_time_left_text(summary.time_left)} left."
     rows = summary.provider_batches
     due = min((row.expires_at for row in rows if row.expires_at), default=None)

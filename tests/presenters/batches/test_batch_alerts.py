@@ -71,6 +71,13 @@ def test_a_changing_pace_is_told_as_a_range() -> None:
     assert sentence == "800 of 1,000 requests answered, about 17 to 27 minutes left."
 
 
+def test_no_time_is_left_while_the_provider_gives_no_news() -> None:
+    batch = running(None, (90, 0), (30, 600), (8, 690), (0, 800))
+    set_state(batch, failures=1, problem=problem("Refused for now."))
+
+    assert "left" not in headline(summary_of(batch))
+
+
 @pytest.mark.parametrize(
     ("least", "most", "words"),
     [
