@@ -63,7 +63,8 @@ class LeasedRowQuerySet(models.QuerySet[Row]):
         too_late = Q(next_check_at__gt=now + MAX_DELAY) & ~Q(status__in=longest)
         for status, delay in longest.items():
             too_late |= Q(next_check_at__gt=now + delay, status=status)
-        return Q(next_check_at__lte=now) | too_late
+        # By the first condition SQLite leaves out, in the index, the many rows without a time.
+        return Q(next_check_at__isnull=False) & (Q(next_check_at__lte=now) | too_late)
 
 
 class LeasedRow(models.Model):

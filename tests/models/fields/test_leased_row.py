@@ -39,6 +39,14 @@ def test_of_many_workers_exactly_one_gets_the_row() -> None:
 
 
 @pytest.mark.django_db
+def test_due_rows_are_found_without_reading_the_rows_that_have_no_time() -> None:
+    # A tick asks every few seconds. With few rows, PostgreSQL reads the table whatever is asked.
+    plan = ProviderBatch.objects.due(timezone.now()).order_by("next_check_at").explain()
+
+    assert "SCAN " not in plan  # as SQLite calls the reading of a whole index or table
+
+
+@pytest.mark.django_db
 class TestALease:
     @pytest.fixture
     def provider_batch(self) -> ProviderBatch:
