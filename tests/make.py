@@ -248,12 +248,12 @@ def answer_line(number: int, *, text: str = "", tokens: tuple[int, int] = (100, 
     return json.dumps(line).encode()
 
 
-def error_line(number: int, message: str = "The model broke down.") -> bytes:
+def error_line(number: int, message: str = "The model broke down.", *, code: str = "500") -> bytes:
     line = {
         "id": f"line-{number}",
         "custom_id": f"row-{number}",
         "response": None,
-        "error": {"code": "500", "message": message},
+        "error": {"code": code, "message": message},
     }
     return json.dumps(line).encode()
 

@@ -62,7 +62,6 @@ def _follow_again(batch: Batch, provider_batches: list[ProviderBatch], answers: 
                 rereads=0,
                 **ProviderBatch.NO_PROBLEM,
             )
-            cancelled = provider_batch.results.filter(outcome=Outcome.CANCELLED)
-            cancelled.update(outcome=Outcome.PENDING)
+            provider_batch.results.unanswered().update(outcome=Outcome.PENDING)
         data = {"connection": batch.connection.name, "answers": answers}
         Event.objects.create(batch=batch, kind=EventKind.LATE_ANSWERS, data=data)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from batchapp.models import Batch, ProviderBatch
+from batchapp.models import Batch, Connection, ProviderBatch, ResultChunk
 from batchapp.models.batches.batch import FOLLOW_UP_PERIOD
 from batchapp.services.lifecycle import controls, prepare
 from tests.make import answer_line, error_line, make_batch
@@ -53,6 +53,26 @@ def test_late_results_are_fetched_counted_and_paid_once(
     assert batch.cancel_requested_at
     assert told(batch, "answered 2 requests that were running")
     assert ProviderBatch.objects.get().result_chunks.count() == 3
+
+
+@pytest.mark.parametrize("has_partial_results", [True, False])
+def test_a_line_that_says_cancelled_is_kept_once_and_counts_beside_late_results(
+    provider: Provider, running: ProviderBatch, has_partial_results: bool
+) -> None:
+    Connection.objects.update(has_partial_results=has_partial_results)
+    errors = [error_line(2, code="batch_cancelled"), error_line(3, code="batch_cancelled")]
+    controls.request_cancel(running.batch, running.batch.created_by)
+    provider.finish([answer_line(1)], errors, status="cancelled")
+    cancelled = run_steps(running)
+    assert (cancelled.succeeded, cancelled.cancelled) == (1, 2)
+    provider.finish([answer_line(1), answer_line(2)], errors, status="cancelled")
+
+    look_back(cancelled)
+    batch = run_steps(make_due(ProviderBatch.objects.get()))
+
+    assert (batch.succeeded, batch.failed, batch.cancelled, batch.missing) == (2, 0, 1, 0)
+    stored = ResultChunk.objects.filter(kind=ResultChunk.Kind.ERROR)
+    assert [line for chunk in stored for line in chunk.read_lines()] == errors
 
 
 def test_it_is_looked_for_some_minutes_and_no_longer(provider: Provider, cancelled: Batch) -> None:
