@@ -24,20 +24,10 @@ def ended(
     return {"type": kind, "timestamp": "2026-11-22T12:00:00Z", "data": data}
 
 
-def deliver(
-    client: Client,
-    key: ProviderKey,
-    event: object,
-    *,
-    message_id: str = "",
-    secret: str = SECRET,
-    age: float = 0,
-    **headers: str | None,
-) -> int:
-    """POST ``event`` to the address of ``key``; the status it was answered with."""
-    return post(
-        client, key, event, message_id=message_id, secret=secret, age=age, **headers
-    ).status_code
+def deliver(client: Client, key: ProviderKey, event: object, **options: Any) -> int:
+    """Do as ``post``, and return the status of the response."""
+    status: int = post(client, key, event, **options).status_code
+    return status
 
 
 def post(
