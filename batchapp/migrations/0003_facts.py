@@ -4,9 +4,10 @@ from typing import Any
 
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.state import StateApps
-from django.db.models import F
-from django.db.models.functions import JSONObject
+from django.db.models import F, Value
+from django.db.models.functions import JSONArray, JSONObject
 
 from batchapp.models.fields.problem_field import ProblemField
 
@@ -18,7 +19,6 @@ OLD_COLUMNS = {
     "ProviderKey": "trouble",
     "ProviderBatch": "trouble",
 }
-
 
 EFFECTS = {  # of a webhook, in words -> its code
     "already over": "over",
@@ -32,19 +32,27 @@ EFFECTS = {  # of a webhook, in words -> its code
 
 def keep_sentences(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Keep each stored sentence as it is, as the text of an event, a problem or a discrepancy."""
+    models_by_name: dict[str, Any] = {row.__name__: row.objects for row in apps.get_models()}
     for name, column in OLD_COLUMNS.items():
-        model: Any = apps.get_model("batchapp", name)
-        for pk, text in model.objects.exclude(**{column: ""}).values_list("pk", column):
-            problem = {"code": "text", "data": {"text": text}}
-            model.objects.filter(pk=pk).update(problem=problem)
-    batches: Any = apps.get_model("batchapp", "Batch").objects
-    for pk, text in batches.exclude(old_discrepancy="").values_list("pk", "old_discrepancy"):
-        batches.filter(pk=pk).update(discrepancy=[{"text": text}])
-    events: Any = apps.get_model("batchapp", "Event").objects
-    events.update(kind="note", data=JSONObject(text=F("text")))
-    deliveries: Any = apps.get_model("batchapp", "WebhookDelivery").objects
+        problem = JSONObject(code=Value("text"), data=JSONObject(text=F(column)))
+        models_by_name[name].exclude(**{column: ""}).update(problem=problem)
+    models_by_name["Batch"].exclude(old_discrepancy="").update(
+        discrepancy=JSONArray(JSONObject(text=F("old_discrepancy")))
+    )
+    models_by_name["Event"].update(kind="note", data=JSONObject(text=F("text")))
     for words, code in EFFECTS.items():
-        deliveries.filter(effect=words).update(effect=code)
+        models_by_name["WebhookDelivery"].filter(effect=words).update(effect=code)
+
+
+def refuse_to_lose_facts(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Stop the way back before anything is changed, if there are facts.
+
+    Raises:
+        IrreversibleError: the sentences that version 0.1.0 needs cannot be made here.
+    """
+    event: Any = apps.get_model("batchapp", "Event")
+    if event.objects.exists():
+        raise IrreversibleError("Version 0.1.0 cannot read this database: restore a backup.")
 
 
 def add_problem(model: str) -> migrations.AddField:
@@ -103,4 +111,6 @@ class Migration(migrations.Migration):
             migrations.RemoveField(model_name=model.lower(), name=column)
             for model, column in OLD_COLUMNS.items()
         ),
+        # The way back begins with the last operation.
+        migrations.RunPython(migrations.RunPython.noop, refuse_to_lose_facts),
     ]

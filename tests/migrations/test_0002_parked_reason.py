@@ -1,18 +1,13 @@
 """A portal of 0.1.0 is upgraded while batches are paused or need attention, and can go back."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
-
-import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from batchapp.models import Event
 from tests.make import make_batch
+from tests.migrations.conftest import Migrate
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-BEFORE, AFTER = ("batchapp", "0001_initial"), ("batchapp", "0002_parked_reason")
+BEFORE, AFTER = "0001_initial", "0002_parked_reason"
+MODEL = "batchapp", "ProviderBatch"
 
 # (status, stopped_in_status) before -> (status, parked_reason) after
 ROWS = {
@@ -34,26 +29,9 @@ ROWS = {
     ("cancelled", ""): ("cancelled", ""),
 }
 
-Migrate = Callable[[tuple[str, str]], Any]
-
-
-@pytest.fixture
-def migrate() -> Iterator[Migrate]:
-    """Migrate the database to a migration, and return the model of provider batches there."""
-
-    def to(target: tuple[str, str]) -> Any:
-        executor = MigrationExecutor(connection)
-        executor.migrate([target])
-        apps = executor.loader.project_state([target]).apps
-        return apps.get_model("batchapp", "ProviderBatch")
-
-    yield to
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes("batchapp"))
-
 
 def make_batch_without_events() -> Any:
-    """Return the id of a batch. A later migration cannot bring back the texts of its events."""
+    """Return the id of a batch. With events, the migration after these refuses the way back."""
     batch = make_batch()
     Event.objects.all().delete()
     return batch.pk
@@ -65,27 +43,27 @@ def states_of(model: Any, field: str) -> list[tuple[str, str]]:
 
 def test_a_parked_row_keeps_the_status_in_which_it_was_stopped(migrate: Migrate) -> None:
     batch_id = make_batch_without_events()
-    old = migrate(BEFORE)
+    old: Any = migrate(BEFORE).get_model(*MODEL)
     old.objects.all().delete()
     for number, (status, stopped_in_status) in enumerate(ROWS):
         old.objects.create(
             batch_id=batch_id, number=number, status=status, stopped_in_status=stopped_in_status
         )
 
-    new = migrate(AFTER)
+    new: Any = migrate(AFTER).get_model(*MODEL)
 
     assert states_of(new, "parked_reason") == list(ROWS.values())
 
 
 def test_the_way_back_gives_a_parked_row_the_status_of_its_reason(migrate: Migrate) -> None:
     batch_id = make_batch_without_events()
-    new = migrate(AFTER)
+    new: Any = migrate(AFTER).get_model(*MODEL)
     new.objects.all().delete()
     for number, (status, parked_reason) in enumerate(ROWS.values()):
         new.objects.create(
             batch_id=batch_id, number=number, status=status, parked_reason=parked_reason
         )
 
-    old = migrate(BEFORE)
+    old: Any = migrate(BEFORE).get_model(*MODEL)
 
     assert states_of(old, "stopped_in_status") == list(ROWS)

@@ -1,42 +1,109 @@
-"""A portal of 0.1.0 keeps its sentences when it is upgraded."""
+"""A portal of 0.1.0 keeps what people could read in it, and cannot go back."""
+
+from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.exceptions import IrreversibleError
+from django.db.migrations.state import StateApps
 
+from batchapp.models import (
+    Batch,
+    BatchImport,
+    ProviderBatch,
+    ProviderKey,
+    SourceTable,
+    Upload,
+    WebhookDelivery,
+)
+from batchapp.presenters.accounting_text import discrepancy_of
+from batchapp.presenters.problem_text import problem_text
 from tests.make import make_batch
+from tests.migrations.conftest import Migrate
+from tests.sentences import timeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-BEFORE, AFTER = ("batchapp", "0002_parked_reason"), ("batchapp", "0003_facts")
+BEFORE = "0002_parked_reason"
 
 
-def test_sentences_are_kept_as_they_are() -> None:
-    batch = make_batch()
-    batch.events.all().delete()  # the way back does not bring back the texts of events
-    try:
-        executor = MigrationExecutor(connection)
-        executor.migrate([BEFORE])
-        old = executor.loader.project_state([BEFORE]).apps
-        old.get_model("batchapp", "Event").objects.create(batch_id=batch.pk, text="It began.")
-        old.get_model("batchapp", "ProviderBatch").objects.update(trouble="It waits.")
-        old.get_model("batchapp", "Batch").objects.update(discrepancy="One is missing.")
-        key_id = old.get_model("batchapp", "ProviderKey").objects.get().pk
-        old.get_model("batchapp", "WebhookDelivery").objects.create(
-            key_id=key_id, message_id="m-1", kind="batch.failed", effect="already over"
+def test_sentences_of_version_0_1_0_stay_as_they_were_written(migrate: Migrate) -> None:
+    old = _Rows(migrate(BEFORE))
+    old.write()
+
+    migrate("newest")
+
+    batch = Batch.objects.get()
+    assert timeline(batch) == ["Submitted, 24h window.", "Finished: 1 in = 1 answered."]
+    assert discrepancy_of(batch) == "Acme counts 4 {completed}."
+    assert problem_text(Upload.objects.get(pk=old.faulty.pk).problem) == "No disk."
+    assert Upload.objects.get(pk=old.upload.pk).problem is None
+    assert problem_text(ProviderKey.objects.get().problem) == "It was revoked."
+    assert problem_text(SourceTable.objects.get().problem) == "The table is empty."
+    assert problem_text(BatchImport.objects.get().problem) == "It was deleted there."
+    assert problem_text(ProviderBatch.objects.get().problem) == "It waits."
+    effects = [delivery.get_effect_display() for delivery in WebhookDelivery.objects.all()]
+    assert effects == ["not a batch of this key"]
+
+
+def test_the_way_back_is_refused_while_there_are_facts_and_keeps_them(
+    migrate: Migrate,
+) -> None:
+    events = make_batch().events.values_list("kind", "data")
+    before = list(events)
+
+    with pytest.raises(IrreversibleError, match="restore a backup"):
+        migrate(BEFORE)
+
+    migrate("newest")
+    assert list(events) == before
+
+
+class _Rows:
+    """Rows as version 0.1.0 wrote them."""
+
+    def __init__(self, old_apps: StateApps) -> None:
+        self._apps = old_apps
+        self.upload: Any = None
+        self.faulty: Any = None
+
+    def write(self) -> None:
+        user = self._create("User", email="ann@example.com")
+        acme = self._create("Connection", name="Acme", base_url="http://127.0.0.1:1/v1")
+        project = self._create("Project", name="Support", slug="support", connection=acme)
+        of_project = {"project": project, "connection": acme}
+        key = self._create(
+            "ProviderKey", **of_project, name="Key", is_refused=True, trouble="It was revoked."
         )
+        file = {"project": project, "uploaded_by": user, "name": "a.jsonl", "size": 1}
+        self.upload = self._create("Upload", **file, status="ready")
+        self.faulty = self._create("Upload", **file, status="failed", error="No disk.")
+        table = {"name": "a.csv", "size": 1, "status": "refused", "error": "The table is empty."}
+        self._create("SourceTable", **table, project=project, created_by=user)
+        self._create(
+            "BatchImport",
+            **of_project,
+            key=key,
+            requested_by=user,
+            remote_id="b-1",
+            name="b-1",
+            status="failed",
+            trouble="It was deleted there.",
+        )
+        batch = self._create(
+            "Batch",
+            **of_project,
+            key=key,
+            upload=self.upload,
+            created_by=user,
+            name="Tickets",
+            endpoint="/v1/chat/completions",
+            window="24h",
+            requests=1,
+            discrepancy="Acme counts 4 {completed}.",
+        )
+        self._create("ProviderBatch", batch=batch, trouble="It waits.")
+        self._create("WebhookDelivery", key=key, effect="not a batch of this portal")
+        for text in ("Submitted, 24h window.", "Finished: 1 in = 1 answered."):
+            self._create("Event", batch=batch, text=text)
 
-        executor = MigrationExecutor(connection)
-        executor.migrate([AFTER])
-
-        new = executor.loader.project_state([AFTER]).apps
-        event = new.get_model("batchapp", "Event").objects.get()
-        assert (event.kind, event.data) == ("note", {"text": "It began."})
-        problem = new.get_model("batchapp", "ProviderBatch").objects.get().problem
-        assert (problem.code, problem.data) == ("text", {"text": "It waits."})
-        discrepancy = new.get_model("batchapp", "Batch").objects.get().discrepancy
-        assert discrepancy == [{"text": "One is missing."}]
-        assert new.get_model("batchapp", "WebhookDelivery").objects.get().effect == "over"
-    finally:
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes("batchapp"))
+    def _create(self, model: str, **fields: Any) -> Any:
+        manager: Any = self._apps.get_model("batchapp", model)._default_manager
+        return manager.create(**fields)
