@@ -1,4 +1,4 @@
-"""Keep codes and data where version 0.1.0 kept English sentences."""
+"""Keep codes and data where older versions kept English sentences."""
 
 from typing import Any
 
@@ -48,11 +48,11 @@ def refuse_to_lose_facts(apps: StateApps, _schema_editor: BaseDatabaseSchemaEdit
     """Stop the way back before anything is changed, if there are facts.
 
     Raises:
-        IrreversibleError: the sentences that version 0.1.0 needs cannot be made here.
+        IrreversibleError: the sentences that older versions need cannot be made here.
     """
     event: Any = apps.get_model("batchapp", "Event")
     if event.objects.exists():
-        raise IrreversibleError("Version 0.1.0 cannot read this database: restore a backup.")
+        raise IrreversibleError("An older version cannot read this database: restore a backup.")
 
 
 def add_problem(model: str) -> migrations.AddField:

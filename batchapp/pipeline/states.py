@@ -198,7 +198,7 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
 
 PARKED_MEANINGS = {
     ProviderBatch.Parked.PAUSED: "a person paused the batch; it goes on when the batch is resumed",
-    ProviderBatch.Parked.NEEDS_ATTENTION: ("a person must decide; `problem` says why"),
+    ProviderBatch.Parked.NEEDS_ATTENTION: "a person must decide; `problem` says why",
 }
 
 

@@ -11,7 +11,13 @@ from django.utils import timezone
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refusal
 from batchapp.presenters import refusal_text
-from batchapp.presenters.sentences import Data, Sentence, format_template, make_sentence
+from batchapp.presenters.sentences import (
+    Data,
+    Sentence,
+    format_template,
+    make_sentence,
+    with_quote,
+)
 from batchapp.templatetags.words import count
 
 register = template.Library()
@@ -39,8 +45,7 @@ def _rejected(advice: str, once_sent: str = "") -> Callable[[Data], str]:
 
     def sentence(data: Data) -> str:
         text = (data["is_sent"] and once_sent) or advice
-        text = text.format(connection=data["connection"])
-        return f"{text} ({data['connection']} said: {data['said']})" if data["said"] else text
+        return with_quote(text.format(connection=data["connection"]), data)
 
     return sentence
 
@@ -91,8 +96,7 @@ def _key_pays_no_more(data: Data) -> str:
 
 
 def _no_capacity(data: Data) -> str:
-    quote = f" ({data['connection']} said: {data['said']})" if data["said"] else ""
-    return f"{data['connection']} has no room for it just now. {KEEPS_TRYING}{quote}"
+    return with_quote(f"{data['connection']} has no room for it just now. {KEEPS_TRYING}", data)
 
 
 def _no_slot(data: Data) -> str:

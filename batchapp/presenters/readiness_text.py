@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from batchapp.presenters.sentences import Data, Sentence, make_sentence
+from batchapp.presenters.sentences import Data, Sentence, make_sentence, with_quote
 from batchapp.services.orders.readiness import Check, CheckCode
 from batchapp.templatetags.words import usd
 
@@ -21,8 +21,7 @@ def _quoting(advice: str) -> Callable[[Data], str]:
     """Give the advice, and then the provider's own words."""
 
     def sentence(data: Data) -> str:
-        text = advice.format(connection=data["connection"])
-        return f"{text} ({data['connection']} said: {data['said']})" if data["said"] else text
+        return with_quote(advice.format(connection=data["connection"]), data)
 
     return sentence
 

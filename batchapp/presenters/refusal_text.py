@@ -87,7 +87,7 @@ SENTENCES: dict[Refusal, Sentence] = {
     Refusal.IMPORT_FILE_UNCHECKED: "Its file could not be checked. Try again.",
     Refusal.IMPORT_IDS_REPEATED: _import_ids_repeated,
     Refusal.IMPORT_KEY_REMOVED: "The provider key was removed. Import the batch with another key.",
-    Refusal.IMPORT_ROWS_REMOVED: ("Its file or its key was removed from the portal. Try again."),
+    Refusal.IMPORT_ROWS_REMOVED: "Its file or its key was removed from the portal. Try again.",
     Refusal.IN_PORTAL_ALREADY: "This batch is in the portal already. Dismiss this import.",
     Refusal.REMOTE_BATCH_RENAMED: (
         "{connection} calls this batch {remote_id}. Dismiss this import, and import that id."
@@ -186,6 +186,6 @@ SENTENCES: dict[Refusal, Sentence] = {
         "The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
         "spreadsheet program, or as CSV."
     ),
-    Refusal.WORKBOOK_SHEET_MISSING: ("The workbook has no sheet {sheet}. It has: {sheets}."),
+    Refusal.WORKBOOK_SHEET_MISSING: "The workbook has no sheet {sheet}. It has: {sheets}.",
     Refusal.WORKBOOK_WITHOUT_SHEETS: "The workbook has no sheet with cells.",
 }

@@ -13,7 +13,7 @@ Sentence = str | Callable[[Data], str]  # a template such as "{connection} took 
 class _Formatter(string.Formatter):
     """Formats a list as its members, and a number after "count" with its noun.
 
-    ``{answers:count answer}`` is "1 answer" or "2 answers"; ``{n:count is,are}`` needs both forms.
+    ``{answers:count answer}`` is "1 answer" or "2 answers". See ``count`` for other plurals.
     """
 
     def format_field(self, value: Any, format_spec: str) -> str:
@@ -23,6 +23,11 @@ class _Formatter(string.Formatter):
             return ", ".join(map(str, value))
         formatted: str = super().format_field(value, format_spec)
         return formatted
+
+
+def with_quote(text: str, data: Data) -> str:
+    """Add to ``text`` what the provider said, if it said anything."""
+    return f"{text} ({data['connection']} said: {data['said']})" if data["said"] else text
 
 
 def make_sentence(sentences: Mapping[Any, Sentence], code: str, data: Data) -> str:

@@ -125,10 +125,10 @@ class _TimedBackend(httpcore.NetworkBackend):
         """
         timer: CallTimer = timeout
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as exc:
             raise httpcore.ConnectError(str(exc)) from exc
-        addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         connect_until = time.monotonic() + timer.left(httpcore.ConnectTimeout, is_connect=True)
         for number, address in enumerate(addresses):
             left = connect_until - time.monotonic()

@@ -1,4 +1,4 @@
-"""A portal of 0.1.0 is upgraded while batches are paused or need attention, and can go back."""
+"""A portal is upgraded while batches are paused or need attention, and can go back."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A portal of 0.1.0 keeps what people could read in it, and cannot go back."""
+"""An upgraded portal keeps what people could read in it, and cannot go back."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.sentences import timeline
 BEFORE = "0002_parked_reason"
 
 
-def test_sentences_of_version_0_1_0_stay_as_they_were_written(migrate: Migrate) -> None:
+def test_sentences_of_older_versions_stay_as_they_were_written(migrate: Migrate) -> None:
     old = _Rows(migrate(BEFORE))
     old.write()
 
@@ -57,7 +57,7 @@ def test_the_way_back_is_refused_while_there_are_facts_and_keeps_them(
 
 
 class _Rows:
-    """Rows as version 0.1.0 wrote them."""
+    """Rows as older versions wrote them."""
 
     def __init__(self, old_apps: StateApps) -> None:
         self._apps = old_apps

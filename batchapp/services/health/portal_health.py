@@ -57,15 +57,15 @@ def check_web() -> dict[str, str]:
     return {"database": _result(_check_database, "does not answer")}
 
 
-def _result(check: Callable[[], None], trouble: str) -> str:
+def _result(check: Callable[[], None], failure: str) -> str:
     try:
         check()
     except NotWellError as exc:
         return str(exc)
     # Each backend has errors of its own, and whatever happens is an answer to the question.
     except Exception as exc:  # noqa: BLE001
-        logger.warning("Health: %s %s: %s", check.__name__, trouble, exc)
-        return trouble
+        logger.warning("Health: %s %s: %s", check.__name__, failure, exc)
+        return failure
     return "ok"
 
 

@@ -27,7 +27,7 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
     Raises:
         Refused: it does not exist, is in the portal already, or the person who requested the
             import may not write in the project any more.
-        UpstreamError: the provider gave no usable answer.
+        ProviderError: the provider gave no usable answer.
     """
     connection = batch_import.connection
     if not access.can_write(batch_import.requested_by, batch_import.project):
@@ -62,7 +62,7 @@ def fetch_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterator
 
     Raises:
         Refused: the file was deleted there, is too large, or has fewer or more requests.
-        UpstreamError: the provider gave no usable answer; only the lease was renewed.
+        ProviderError: the provider gave no usable answer; only the lease was renewed.
         StaleRow: the lease ran out, and another worker has the row now.
     """
     remote = retrieve_remote_batch(batch_import, provider)

@@ -66,7 +66,7 @@ def list_candidates(
 
     Raises:
         NotAllowed: the provider was not asked.
-        UpstreamError: the list could not be read.
+        ProviderError: the list could not be read.
     """
     access.require_choose_key(user, key, project)
     page = provider.list_batches(limit=PAGE_SIZE, after=after or None)

@@ -13,7 +13,7 @@ def fetch(connection: Connection, provider: ProviderClient, at: datetime) -> str
     """Fetch the tariffs for the windows of ``connection``, and return them as CSV.
 
     Raises:
-        UpstreamError: the key may not read prices, or the provider gave no usable answer.
+        ProviderError: the key may not read prices, or the provider gave no usable answer.
     """
     windows = connection.windows if isinstance(connection.windows, list) else []
     source = f"{connection}, its own tariffs of {at:%-d %B %Y}"[:200]

@@ -74,7 +74,7 @@ def test_key(key: ProviderKey, actor: Actor, provider: ProviderClient) -> int:
     """Return how many models the provider offers to ``key``, and record the success.
 
     Raises:
-        UpstreamError: the key was refused, or there was no answer; nothing was recorded.
+        ProviderError: the key was refused, or there was no answer; nothing was recorded.
     """
     access.require_manage_key(actor, key)
     models = provider.list_models()

@@ -172,7 +172,7 @@ class _ResultReader:
             counter = LINE_COUNTERS[kind]
             lines_read = max(getattr(provider_batch, counter), limits.lines)
             provider_batch.renew_lease(**{counter: lines_read})
-            limits.tell(provider_batch, kind)
+            limits.record_event(provider_batch, kind)
 
     def _read_within(self, limits: ReadingLimits, kind: ResultChunk.Kind, file_id: str) -> None:
         """Read and store new lines.

@@ -24,7 +24,7 @@ class ReadingLimits(NamedTuple):
             LINES_PER_REQUEST * requests + SPARE_LINES, BYTES_PER_REQUEST * requests + SPARE_BYTES
         )
 
-    def tell(self, provider_batch: ProviderBatch, kind: ResultChunk.Kind) -> None:
+    def record_event(self, provider_batch: ProviderBatch, kind: ResultChunk.Kind) -> None:
         """Add an event, once for each file, that its reading was stopped."""
         Event.objects.create_once(
             provider_batch.batch_id,
