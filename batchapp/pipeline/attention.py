@@ -35,6 +35,6 @@ def close_cancelled(provider_batch: ProviderBatch, problem: Problem) -> None:
     data = {
         "problem": asdict(problem),
         "connection": provider_batch.connection.name,
-        "may_still_run": provider_batch.may_be_at_provider and not provider_batch.ended_at,
+        "may_still_run": provider_batch.was_sent and not provider_batch.ended_at,
     }
     Event.objects.create(batch_id=provider_batch.batch_id, kind=EventKind.CLOSED_HERE, data=data)

@@ -93,7 +93,7 @@ def _stop_for_payer(provider_batch: ProviderBatch) -> None:
     """Stop for a person, who learns whose key pays for nothing more."""
     batch = provider_batch.batch
     # A batch that the provider may have, in whole or in part, goes on with no other key.
-    is_sent = any(row.may_be_at_provider for row in batch.provider_batches.all())
+    is_sent = any(row.was_sent for row in batch.provider_batches.all())
     stop_for_person(
         provider_batch, rejections.owner_problem(batch.key, batch.project, is_sent=is_sent)
     )
@@ -106,11 +106,12 @@ def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) ->
     """
     if isinstance(exc, NoCapacity) and fallback_window.fall_back(provider_batch):
         provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
-    elif exc.about is not About.PROVIDER and not _is_patient(provider_batch):
-        problem = rejections.final_problem(exc, provider_batch.connection)
-        stop_for_person(provider_batch, problem)
     elif exc.about is not About.PROVIDER:
-        _try_later(provider_batch, exc, backoff(provider_batch), slot_assigned_at=None)
+        if _is_patient(provider_batch):
+            _try_later(provider_batch, exc, backoff(provider_batch), slot_assigned_at=None)
+        else:
+            problem = rejections.final_problem(exc, provider_batch.connection)
+            stop_for_person(provider_batch, problem)
     elif isinstance(exc, NoCapacity):
         wait = with_jitter(exc.retry_after) if exc.retry_after else backoff(provider_batch)
         slots.release_slot(provider_batch, wait, exc.message)
@@ -151,10 +152,8 @@ def _try_later(
         close_cancelled(provider_batch, Problem(ProblemCode.NO_ANSWER_AND_CLOSED, data))
         return
     now = timezone.now()
-    is_refusal = isinstance(exc, ProviderRejected) or (
-        isinstance(exc, ProviderUnavailable) and exc.about is not About.PROVIDER
-    )
-    refused_since = provider_batch.refused_since or now if is_refusal else None
+    is_silence = isinstance(exc, ProviderUnavailable) and exc.about is About.PROVIDER
+    refused_since = None if is_silence else provider_batch.refused_since or now
     if provider_batch.batch.cancel_requested_at:
         code = ProblemCode.NO_ANSWER_TO_CANCEL
         data["minutes"] = _give_up_after(provider_batch) // timedelta(minutes=1)
@@ -200,12 +199,11 @@ def _last_answered_at(provider_batch: ProviderBatch) -> datetime:
 
 def _reject_import(batch_import: BatchImport, exc: ProviderRejected) -> None:
     """Fail the import, unless the refusal may be passing."""
-    connection = batch_import.connection
     if _may_be_passing(exc, batch_import.key) and _is_patient(batch_import):
         since = batch_import.refused_since or timezone.now()
         _try_import_later(batch_import, exc, backoff(batch_import), refused_since=since)
         return
-    problem = rejections.rejection_problem(exc, connection)
+    problem = rejections.rejection_problem(exc, batch_import.connection)
     if exc.reason in KEY_REASONS:
         provider_keys.record_problem(batch_import.key, problem, is_refused=True)
     start_import.fail_import(batch_import, problem)

@@ -26,6 +26,7 @@ from batchapp.management.console_client import ConsoleClient, UnexpectedPage
 from batchapp.management.processes import ending_with_parent, why_not_listening
 from batchapp.management.progress_bar import Bar
 from batchapp.models import Batch, ProviderBatch, Upload
+from batchapp.presenters.batches.waiting_reasons import needs_attention
 from batchapp.presenters.problem_text import problem_text
 from config import env
 
@@ -164,7 +165,7 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
 def _refresh(provider_batch: ProviderBatch) -> None:
     provider_batch.refresh_from_db()
-    if provider_batch.parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION:
+    if needs_attention(provider_batch):
         raise UnexpectedPage(problem_text(provider_batch.problem))
 
 

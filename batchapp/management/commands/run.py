@@ -21,6 +21,7 @@ from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import Batch, Project, ProviderBatch, ResultChunk, Upload, User
 from batchapp.pipeline.states import state_of
 from batchapp.presenters.accounting_text import discrepancy_of
+from batchapp.presenters.batches.waiting_reasons import needs_attention
 from batchapp.presenters.problem_text import problem_facts, problem_text
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.files import upload_intake
@@ -86,7 +87,7 @@ class Command(BaseCommand):
                 connection.close()
                 time.sleep(10 * CHECK_EVERY)
                 continue
-            if batch.is_over or _needs_attention(provider_batches):
+            if batch.is_over or any(map(needs_attention, provider_batches)):
                 return batch
             progress = ", ".join(_progress_text(row) for row in provider_batches)
             if progress != shown_progress:
@@ -103,10 +104,11 @@ class Command(BaseCommand):
 
     def _print(self, batch: Batch, paths: dict[str, str | None], *, as_json: bool) -> None:
         provider_batches = list(batch.provider_batches.all())
+        waits = any(map(needs_attention, provider_batches))
         problems = {problem_text(row.problem): row.problem for row in provider_batches}
         facts = {
             "batch": str(batch.pk),
-            "status": _status(batch),
+            "status": ProviderBatch.Parked.NEEDS_ATTENTION if waits else batch.status,
             "state": state_of(batch, provider_batches).code,
             "requests": batch.requests,
             "succeeded": batch.succeeded,
@@ -129,12 +131,6 @@ class Command(BaseCommand):
 
     def _note(self, text: str) -> None:
         self.stderr.write(text)
-
-
-def _needs_attention(provider_batches: list[ProviderBatch]) -> bool:
-    return any(
-        row.parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION for row in provider_batches
-    )
 
 
 def _progress_text(row: ProviderBatch) -> str:
@@ -215,11 +211,6 @@ def _save(batch: Batch, user: User, target: Path) -> dict[str, str | None]:
             file.writelines(browse.download(batch, user, kind))
         partial.replace(path)
     return paths
-
-
-def _status(batch: Batch) -> str:
-    waits = batch.provider_batches.needing_attention().exists()
-    return str(ProviderBatch.Parked.NEEDS_ATTENTION if waits else batch.status)
 
 
 def _problem_text(batch: Batch) -> str:

@@ -202,8 +202,8 @@ class ProviderBatch(LeasedRow):
         return self.pk.hex
 
     @property
-    def may_be_at_provider(self) -> bool:
-        """Return True if the provider has, or may have, a batch for this row."""
+    def was_sent(self) -> bool:
+        """Return True if the provider was asked to create a batch, even if no reply ever came."""
         return bool(self.remote_id or self.create_attempted_at)
 
     @property
@@ -216,7 +216,7 @@ class ProviderBatch(LeasedRow):
         """Return True if nothing can be running at the provider, so we need not ask there."""
         if self.status == self.Status.RETRYING_IN_PLACE:
             return self.retried_in_place_at is None
-        return not self.may_be_at_provider
+        return not self.was_sent
 
     @property
     def replica_lag(self) -> timedelta:

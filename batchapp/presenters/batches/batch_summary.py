@@ -105,7 +105,7 @@ class Summary:
 
     @property
     def may_be_sent(self) -> bool:
-        return any(row.may_be_at_provider for row in self.provider_batches)
+        return any(row.was_sent for row in self.provider_batches)
 
     @property
     def needs_person(self) -> bool:

@@ -105,8 +105,8 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
         stuck = [row for row in rows if row.parked_reason == Parked.NEEDS_ATTENTION]
         changes: dict[str, Any] = {}
         data: dict[str, Any] = {"key": None}
-        may_be_at_provider = any(row.may_be_at_provider for row in rows)
-        if stuck and key and key.pk != batch.key_id and not may_be_at_provider:
+        was_sent = any(row.was_sent for row in rows)
+        if stuck and key and key.pk != batch.key_id and not was_sent:
             Batch.objects.filter(pk=batch.pk).update(key=key)
             changes = {"remote_file_id": "", "upload_attempted_at": None}
             for row in rows:
@@ -129,7 +129,7 @@ def _cancel_parked(provider_batch: ProviderBatch) -> None:
     is_paused = provider_batch.parked_reason == Parked.PAUSED
     if is_paused and provider_batch.status == Status.PREPARING:
         provider_batch.unpark()  # its results are written first, so that it can be retried
-    elif not provider_batch.may_be_at_provider:
+    elif not provider_batch.was_sent:
         provider_batch.move_to(Status.CANCELLED, **ProviderBatch.NO_PROBLEM)
     elif is_paused and provider_batch.remote_id:
         # The provider stopped it, and may have been told to run it again: polling finds out.

@@ -123,7 +123,7 @@ def batch_try_again(request: Request, pk: UUID) -> HttpResponse:
     batch = _writable_batch(request, pk)
     data = request.POST if request.method == "POST" else None
     provider_batches = list(batch.provider_batches.all())
-    is_at_provider = any(row.may_be_at_provider for row in provider_batches)
+    is_at_provider = any(row.was_sent for row in provider_batches)
     keeps_key = is_at_provider or may_spend(request, batch)
     form = TryAgainForm(data, user=request.user, batch=batch, keeps_key=keeps_key)
     if request.method == "POST" and form.is_valid():
@@ -169,7 +169,7 @@ def can_try_again(provider_batches: Sequence[ProviderBatch], *, can_spend: bool)
 
     ``can_spend`` says that more of the batch may run on its present key.
     """
-    may_change_key = not any(row.may_be_at_provider for row in provider_batches)
+    may_change_key = not any(row.was_sent for row in provider_batches)
     return can_spend or may_change_key or has_paid_rest(provider_batches)
 
 
