@@ -3,9 +3,9 @@
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp.models import Batch, Project, ProviderBatch, User
+from batchapp.models import Batch, Event, EventKind, Project, ProviderBatch, User
 from tests.html import Page, fragment_of, page_of
 from tests.make import (
     VIEWER,
@@ -272,3 +272,21 @@ def test_a_finished_batch_can_be_ordered_again_from_its_page(
 
     assert link in browser.get(batch.get_absolute_url()).content.decode()
     assert browser.get(link, follow=True).status_code == 200
+
+
+def test_a_page_takes_no_more_queries_for_more_provider_batches_and_events(
+    browser: Client, stuck: Batch, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    facts = {"status": ProviderBatch.Status.WAITING, "problem": problem(TROUBLE)}
+    ProviderBatch.objects.bulk_create(
+        ProviderBatch(batch=stuck, number=number, **facts) for number in range(2, 40)
+    )
+    Event.objects.bulk_create(
+        Event(batch=stuck, actor=stuck.created_by, kind=EventKind.PAUSE_REQUESTED)
+        for _ in range(40)
+    )
+
+    with django_assert_max_num_queries(10):
+        page = page_of(browser, stuck.get_absolute_url())
+
+    assert page.text.count("Asked to pause.") == 40
