@@ -67,7 +67,7 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a row waits or failed; ``data`` holds the facts of its sentence, as JSON by name."""
+    """The reason why a row waits or failed; ``data`` has the facts of its sentence, as JSON."""
 
     code: str
     data: dict[str, Any] = field(default_factory=dict)

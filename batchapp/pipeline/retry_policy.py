@@ -39,7 +39,7 @@ UNREADABLE_KEY = Problem(ProblemCode.KEY_UNREADABLE)
 
 @dataclass(frozen=True, slots=True)
 class Policy(Generic[Row]):
-    """What happens to one kind of row, which is claimed, when its provider cannot be used.
+    """The treatment of one kind of row, which is claimed, when its provider cannot be used.
 
     Each function moves, postpones or parks the row. ``wait`` is called if the circuit breaker
     allows no call now, and ``unpaid`` if the key pays for nothing more.

@@ -35,12 +35,12 @@ class Reason(StrEnum):
 
 
 class About(StrEnum):
-    """What must change before the provider takes a request that it calls unavailable.
+    """The subject of a refusal with which the provider calls itself unavailable.
 
-    PROVIDER: nothing, waiting helps. FILE: one of its lines, such as an image whose address never
-    answers: sent again, the file is refused again, unless that address comes back. ACCOUNT: its
-    limit is smaller than the request, or it has no quota, so waiting never helps; a longer
-    completion window may have a larger limit.
+    PROVIDER: waiting helps. FILE: a line is refused, such as an image whose address never answers,
+    so the file is refused again unless that address comes back. ACCOUNT: the limit is smaller than
+    the request, or there is no quota, so waiting never helps; a longer completion window may have
+    a larger limit.
     """
 
     PROVIDER = "provider"
@@ -74,7 +74,7 @@ class ProviderUnavailable(ProviderError):
             a malformed answer: the batch may exist, so search for it before creating.
         status: the HTTP status, None without an answer.
         message: the provider's own sentence, as in ``ProviderRejected``.
-        about: what must change; not PROVIDER if waiting alone does not help.
+        about: the subject of the refusal; if it is not PROVIDER, waiting alone does not help.
     """
 
     def __init__(

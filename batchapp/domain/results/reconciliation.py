@@ -26,7 +26,7 @@ class Counts(NamedTuple):
 
 
 class Disagreement(NamedTuple):
-    """Where the counts of a provider and the results differ."""
+    """The places where the counts of a provider differ; False if nowhere."""
 
     in_results: bool
     in_requests: bool

@@ -87,7 +87,7 @@ class ProviderBatch(LeasedRow):
         CANCELLED = "cancelled", "Cancelled"
 
     class Parked(models.TextChoices):
-        """Why no worker moves the row, although it is not over: it keeps its status meanwhile."""
+        """The reasons why no worker moves a row that is not over; the row keeps its status."""
 
         PAUSED = "paused", "Paused"
         NEEDS_ATTENTION = "needs_attention", "Needs attention"
@@ -107,7 +107,7 @@ class ProviderBatch(LeasedRow):
         Status.DONE: {Status.RETRYING_IN_PLACE, Status.RUNNING},
         Status.CANCELLED: {Status.RETRYING_IN_PLACE, Status.RUNNING},
     }
-    # What is written when the provider has given a usable answer.
+    # Written when the provider has given a usable answer.
     NO_PROBLEM: ClassVar[dict[str, Any]] = {"failures": 0, "refused_since": None, "problem": None}
     STATE_FIELDS: ClassVar[tuple[str, ...]] = (*LeasedRow.STATE_FIELDS, "parked_reason")
     PAST_TIMES: ClassVar[tuple[str, ...]] = (

@@ -22,7 +22,7 @@ from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import insert_row
 
 FORM_OVERHEAD_BYTES = 10 * 1024  # allowed for the parts of the form other than the file
-# What Rust calls white space; Python would add four control characters.
+# White space by Rust's definition; Python would add four control characters.
 WHITE_SPACE = "".join(
     chr(code) for code in range(0x3001) if chr(code).isspace() and code not in range(0x1C, 0x20)
 )

@@ -6,7 +6,6 @@ late, repeated, misordered or lost webhook does no harm.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -30,15 +29,12 @@ class BadSignature(Exception):
     """The message has no valid signature, or an outdated one; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookEffect:
-    """The provider batches that are due now."""
+def receive_webhook(
+    key: ProviderKey, body: bytes, headers: Mapping[str, str]
+) -> list[ProviderBatch]:
+    """Record one webhook of ``key``, and return the provider batches that it has made due.
 
-    due: tuple[ProviderBatch, ...] = ()
-
-
-def receive_webhook(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -> WebhookEffect:
-    """Record one webhook of ``key`` and apply it; a message that was received before does nothing.
+    A message that was received before does nothing.
 
     Raises:
         WebhooksOff: the key accepts no webhooks.
@@ -51,11 +47,11 @@ def receive_webhook(key: ProviderKey, body: bytes, headers: Mapping[str, str]) -
             key=key, message_id=message_id, defaults={"kind": kind, "remote_id": remote_id}
         )
         if not is_new:
-            return WebhookEffect()
-        effect, delivery.effect = _apply_event(key, kind, remote_id, counts)
+            return []
+        due, delivery.effect = _apply_event(key, kind, remote_id, counts)
         delivery.save(update_fields=["effect"])
         _delete_old_deliveries(key)
-    return effect
+    return due
 
 
 def possible_batch_ids(remote_id: str) -> set[str]:
@@ -108,24 +104,24 @@ def _text(value: object, max_length: int) -> str:
 
 def _apply_event(
     key: ProviderKey, kind: str, remote_id: str, counts: tuple[Any, Any]
-) -> tuple[WebhookEffect, Effect]:
-    """Make the running provider batches due; return the effect, and its name.
+) -> tuple[list[ProviderBatch], Effect]:
+    """Make the provider batches due that may have news, and return them with the effect.
 
     Batches that were sent with another key count as unknown: whoever holds the secret of one key
     learns nothing about the batches of others.
     """
     if kind not in END_EVENTS:
-        return WebhookEffect(), Effect.IGNORED if kind else Effect.NOT_UNDERSTOOD
+        return [], Effect.IGNORED if kind else Effect.NOT_UNDERSTOOD
     matching = ProviderBatch.objects.filter(
         remote_id__in=possible_batch_ids(remote_id), batch__key=key
     )
     provider_batches = list(matching.select_related("batch"))
     if not provider_batches:
-        return WebhookEffect(), Effect.NOT_OURS
+        return [], Effect.NOT_OURS
     pks = [provider_batch.pk for provider_batch in provider_batches]
     running = ProviderBatch.objects.active(ProviderBatch.Status.RUNNING).filter(pk__in=pks)
     if running.update(next_check_at=timezone.now()):
-        return WebhookEffect(due=tuple(running)), Effect.POLLED
+        return list(running), Effect.POLLED
     changed = [
         provider_batch.pk
         for provider_batch in provider_batches
@@ -134,9 +130,9 @@ def _apply_event(
     ]
     ended = ProviderBatch.objects.active(*ProviderBatch.OVER).filter(pk__in=changed)
     if ended.update(next_check_at=timezone.now()):
-        return WebhookEffect(due=tuple(ended)), Effect.POLLED_AGAIN
+        return list(ended), Effect.POLLED_AGAIN
     statuses = {provider_batch.status for provider_batch in provider_batches}
-    return WebhookEffect(), Effect.OVER if statuses <= ProviderBatch.OVER else Effect.UNDER_WAY
+    return [], Effect.OVER if statuses <= ProviderBatch.OVER else Effect.UNDER_WAY
 
 
 def _delete_old_deliveries(key: ProviderKey) -> None:

@@ -40,13 +40,13 @@ def webhook_receive(request: HttpRequest, key: UUID) -> HttpResponse:
     if row is None:
         return _refusal(404, "There is no webhook here.")
     try:
-        received = receive_webhook.receive_webhook(row, request.body, request.headers)
+        due = receive_webhook.receive_webhook(row, request.body, request.headers)
     except receive_webhook.WebhooksOff:
         return _refusal(404, "There is no webhook here.")
     except receive_webhook.BadSignature as exc:
         logger.info("webhook of key %s refused: %s", key, exc)
         return _refusal(401, "The signature does not fit, or is too old.")
-    for provider_batch in received.due:
+    for provider_batch in due:
         wake(provider_batch)
     # The same for every signed message, so that nothing can be learnt about batches of other keys.
     return HttpResponse(status=202)
