@@ -67,7 +67,9 @@ def platform_client(connection: Connection, *, timeout: timedelta) -> ProviderCl
 
 @contextmanager
 def open_provider(key: ProviderKey) -> Iterator[ProviderClient]:
-    """Open a client for ``key``, and tell the circuit breaker if the provider answers.
+    """Open a client for ``key``, and record on the key and the connection how it went.
+
+    A block that calls nothing records nothing.
 
     Raises:
         UnreadableKey: see ``provider_client``.
@@ -76,6 +78,8 @@ def open_provider(key: ProviderKey) -> Iterator[ProviderClient]:
     try:
         with provider_client(key) as provider:
             yield provider
+            if provider.is_sandbox is None:  # no answer came, since nothing was asked
+                return
             _note_contact(key, provider)
     except ProviderRejected:
         circuit_breaker.record_answer(connection)
@@ -119,6 +123,5 @@ def _note_contact(key: ProviderKey, provider: ProviderClient) -> None:
     same_secret.update(last_used_at=timezone.now())
     if key.is_refused or not key.tested_at:
         provider_keys.record_success(key)
-    is_sandbox = provider.is_sandbox
-    if is_sandbox is not None and is_sandbox != key.connection.is_sandbox:
-        Connection.objects.filter(pk=key.connection_id).update(is_sandbox=is_sandbox)
+    if provider.is_sandbox != key.connection.is_sandbox:
+        Connection.objects.filter(pk=key.connection_id).update(is_sandbox=provider.is_sandbox)

@@ -178,6 +178,22 @@ def test_a_key_on_which_nothing_runs_is_not_polled_until_something_does(
     assert KeyPoll.objects.get().next_check_at
 
 
+def test_a_round_that_asks_nothing_says_nothing_of_the_key_or_the_provider(
+    provider: Provider, running: Running
+) -> None:
+    running(1)
+    ProviderBatch.objects.update(status=Status.DONE, next_check_at=None)
+    ProviderKey.objects.update(is_refused=True, last_used_at=None)
+    Connection.objects.update(failures=2)
+
+    round_of_looks()
+
+    assert provider.calls == []
+    key = ProviderKey.objects.get()
+    assert (key.is_refused, key.last_used_at) == (True, None)
+    assert key.connection.failures == 2
+
+
 def test_a_batch_whose_results_are_being_fetched_keeps_its_key_polled(
     provider: Provider, running: Running
 ) -> None:
