@@ -147,16 +147,6 @@ def id_map_rows(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]
         yield price_list_csv.escape_formula(custom_id), price_list_csv.escape_formula(original)
 
 
-def build_request_line(number: int, row: Mapping[str, str], settings: PromptSettings) -> bytes:
-    """Return one request as a line of JSON without its newline; ``number`` counts rows from 1.
-
-    Raises:
-        PromptError: this row gives no request.
-    """
-    custom_id, _ = _custom_id(number, row, settings)
-    return _encode(custom_id, _body(row, settings), settings.url)
-
-
 def _encode(custom_id: str, body: dict[str, Any], url: str) -> bytes:
     request = {"custom_id": custom_id, "method": "POST", "url": url, "body": body}
     try:

@@ -24,7 +24,7 @@ MIN_FREE_BYTES = 16 * 1024 * 1024  # a database could not grow, nor a file arriv
 MAX_SECONDS_WITHOUT_TICK = 20 + 10 * settings.TICK_SECONDS
 
 
-class NotWellError(Exception):
+class NotWell(Exception):
     """A check failed; the message is the reason, without any address or secret."""
 
 
@@ -60,7 +60,7 @@ def check_web() -> dict[str, str]:
 def _result(check: Callable[[], None], failure: str) -> str:
     try:
         check()
-    except NotWellError as exc:
+    except NotWell as exc:
         return str(exc)
     # Each backend has errors of its own, and whatever happens is an answer to the question.
     except Exception as exc:  # noqa: BLE001
@@ -76,7 +76,7 @@ def _check_database() -> None:
 def _check_cache() -> None:
     cache.set("health", "ok", 60)
     if cache.get("health") != "ok":
-        raise NotWellError("forgets what was stored")
+        raise NotWell("forgets what was stored")
 
 
 def _check_broker() -> None:
@@ -92,7 +92,7 @@ def _check_disk() -> None:
         with TemporaryFile(dir=folder, buffering=0) as file:
             file.write(b"x")
         if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
-            raise NotWellError("is full")
+            raise NotWell("is full")
 
 
 def _check_tick() -> None:
@@ -107,7 +107,7 @@ def _check_tick() -> None:
     if seconds <= MAX_SECONDS_WITHOUT_TICK:
         return
     if seconds > settings.CELERY_TASK_TIME_LIMIT or not _is_any_row_leased():
-        raise NotWellError(f"none for {seconds} seconds: beat or every worker has stopped")
+        raise NotWell(f"none for {seconds} seconds: beat or every worker has stopped")
 
 
 def _is_any_row_leased() -> bool:

@@ -6,11 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.tables.prompts import PromptError, columns_of, render
-from batchapp.domain.tables.row_requests import PromptSettings, build_request_line
+from batchapp.domain.tables.row_requests import PromptSettings, RowRequest, build_requests
 from tests.domain.request_lines import codes, make_file
 
 ROW = {"name": "Ada", "text": "{name} {0} }{", "a.b": "dotted", "a b": "spaced", "id": "x-1"}
 SETTINGS = PromptSettings(model="m", prompt="Summarise: {text}", max_tokens=50)
+
+
+def request_of(row, settings) -> RowRequest:
+    (request,) = build_requests([row], settings)
+    return request
 
 
 @pytest.mark.parametrize(
@@ -81,9 +86,8 @@ def test_escaped_text_is_rendered_unchanged(text):
 
 @given(TEXT.filter(lambda text: text.strip()))
 def test_every_line_that_is_built_passes_the_check(text):
-    line = build_request_line(
-        7, {"text": text}, PromptSettings(model="m", prompt="{text}", max_tokens=5)
-    )
+    settings = PromptSettings(model="m", prompt="{text}", max_tokens=5)
+    line = request_of({"text": text}, settings).line
 
     assert codes(make_file(line)) == {}
     assert json.loads(line)["body"]["messages"] == [{"role": "user", "content": text}]
@@ -101,7 +105,7 @@ def test_a_request_has_the_values_of_the_settings():
         response_schema=schema,
     )
 
-    request = json.loads(build_request_line(1, ROW, prompt_settings))
+    request = json.loads(request_of(ROW, prompt_settings).line)
 
     assert request == {
         "custom_id": "x-1",
@@ -124,8 +128,9 @@ def test_a_request_has_the_values_of_the_settings():
 
 
 def test_rows_are_numbered_when_no_column_names_them():
-    assert json.loads(build_request_line(1, ROW, SETTINGS))["custom_id"] == "row-00001"
-    assert json.loads(build_request_line(123_456, ROW, SETTINGS))["custom_id"] == "row-123456"
+    requests = build_requests([ROW, ROW], SETTINGS)
+
+    assert [request.custom_id for request in requests] == ["row-00001", "row-00002"]
 
 
 def test_an_image_column_adds_an_image():
@@ -133,9 +138,9 @@ def test_an_image_column_adds_an_image():
     image = {"type": "image_url", "image_url": {"url": "https://example.org/1.png"}}
 
     with_image = json.loads(
-        build_request_line(1, {"image": " https://example.org/1.png "}, prompt_settings)
+        request_of({"image": " https://example.org/1.png "}, prompt_settings).line
     )
-    without = json.loads(build_request_line(2, {"image": ""}, prompt_settings))
+    without = json.loads(request_of({"image": ""}, prompt_settings).line)
 
     text = {"type": "text", "text": "What is this?"}
     assert with_image["body"]["messages"][0]["content"] == [image, text]
@@ -147,7 +152,7 @@ def test_embeddings_get_the_prompt_as_their_input():
         model="m", prompt="{name}", url="/v1/embeddings", max_tokens=5
     )
 
-    line = build_request_line(1, ROW, prompt_settings)
+    line = request_of(ROW, prompt_settings).line
 
     assert json.loads(line)["body"] == {"model": "m", "input": "Ada"}
     assert codes(line) == {}
@@ -160,17 +165,19 @@ def test_embeddings_get_the_prompt_as_their_input():
 def test_a_cell_that_cannot_be_an_id_is_an_error_with_advice(custom_id, says):
     prompt_settings = PromptSettings(model="m", prompt="x", id_column="id")
 
-    with pytest.raises(PromptError, match=says) as caught:
-        build_request_line(1, {"id": custom_id}, prompt_settings)
+    error = request_of({"id": custom_id}, prompt_settings).error
 
-    assert "number the rows" in str(caught.value)
+    assert says in error
+    assert "number the rows" in error
 
 
 def test_a_blank_prompt_is_an_error():
-    with pytest.raises(PromptError, match="blank"):
-        build_request_line(1, {"text": " \n"}, PromptSettings(model="m", prompt="{text}"))
+    request = request_of({"text": " \n"}, PromptSettings(model="m", prompt="{text}"))
+
+    assert "blank" in request.error
 
 
 def test_text_that_is_not_unicode_is_an_error():
-    with pytest.raises(PromptError, match="UTF-8"):
-        build_request_line(1, {"text": "\udcff"}, PromptSettings(model="m", prompt="{text}"))
+    request = request_of({"text": "\udcff"}, PromptSettings(model="m", prompt="{text}"))
+
+    assert "UTF-8" in request.error

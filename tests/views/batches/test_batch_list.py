@@ -264,13 +264,14 @@ def plans(queries: list[str]) -> list[str]:
     """How SQLite finds a page of batches; PostgreSQL chooses by statistics, which tests lack."""
     if connection.vendor != "sqlite":
         return []
-    found = []
-    for sql in (each for each in queries if " LIMIT 26" in each):
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
-            found.append(" / ".join(row[3] for row in cursor.fetchall()))
-    assert found
-    return found
+    page_plans = []
+    for query in queries:
+        if " LIMIT 26" in query:
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+                page_plans.append(" / ".join(row[3] for row in cursor.fetchall()))
+    assert page_plans
+    return page_plans
 
 
 def test_empty_lists_teach_and_name_one_thing_to_do(
