@@ -104,7 +104,7 @@ class Summary:
         return waiting_reasons(self.batch, self.provider_batches)
 
     @property
-    def may_be_sent(self) -> bool:
+    def was_sent(self) -> bool:
         return any(row.was_sent for row in self.provider_batches)
 
     @property
