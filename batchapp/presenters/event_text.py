@@ -11,7 +11,7 @@ from batchapp.models import Event, ResultChunk
 from batchapp.models.batches.event import EventKind
 from batchapp.presenters.accounting_text import accounting_text, discrepancy_text
 from batchapp.presenters.problem_text import problem_text
-from batchapp.presenters.sentences import Data, Sentence, make_sentence
+from batchapp.presenters.sentences import Data, Sentence, make_stored_sentence
 from batchapp.templatetags.words import count
 
 register = template.Library()
@@ -21,7 +21,7 @@ DATE_FORMAT = "%-d %B %Y, %H:%M %Z"
 
 @register.filter
 def event_text(event: Event) -> str:
-    return make_sentence(SENTENCES, event.kind, event.data)
+    return make_stored_sentence(SENTENCES, event.kind, event.data)
 
 
 def _ordered(data: Data) -> str:

@@ -16,6 +16,7 @@ from batchapp.presenters.sentences import (
     Sentence,
     format_template,
     make_sentence,
+    make_stored_sentence,
     with_quote,
 )
 from batchapp.templatetags.words import count
@@ -30,7 +31,9 @@ TELL_OPERATOR = "if it happens again, tell whoever runs this portal."
 @register.filter
 def problem_text(problem: Problem | None) -> str:
     """Return "" for None."""
-    return "" if problem is None else make_sentence(SENTENCES, problem.code, problem.data)
+    if problem is None:
+        return ""
+    return make_stored_sentence(SENTENCES, problem.code, problem.data)
 
 
 def problem_facts(problem: Problem | None) -> dict[str, Any] | None:

@@ -1,10 +1,13 @@
 """Make a sentence of a code and its facts, by a table of templates."""
 
+import logging
 import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from batchapp.templatetags.words import count
+
+logger = logging.getLogger(__name__)
 
 Data = Mapping[str, Any]
 Sentence = str | Callable[[Data], str]  # a template such as "{connection} took {requests:,}"
@@ -47,3 +50,16 @@ def format_template(template: str, data: Data) -> str:
         KeyError: ``data`` lacks a fact that the template names.
     """
     return _Formatter().vformat(template, (), data)
+
+
+def make_stored_sentence(sentences: Mapping[Any, Sentence], code: str, data: Data) -> str:
+    """Return the sentence of a stored ``code``, or which code has none in this version.
+
+    During an upgrade, and after a return to an older version, rows hold codes and facts of
+    another version, and their page must be shown all the same.
+    """
+    try:
+        return make_sentence(sentences, code, data)
+    except KeyError as exc:
+        logger.warning("No sentence for the code %s with %s: %r", code, data, exc)
+        return f"This version of the portal cannot explain “{code}”."

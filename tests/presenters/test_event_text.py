@@ -183,6 +183,16 @@ def test_an_event_is_told_in_a_sentence(kind: EventKind, data: dict[str, Any], s
     assert event_text(Event(kind=kind, data=data)) == says
 
 
-def test_an_event_of_an_unknown_kind_raises() -> None:
-    with pytest.raises(KeyError):
-        event_text(Event(kind="no_such_kind"))
+@pytest.mark.parametrize(
+    ("kind", "data", "code"),
+    [
+        ("no_such_kind", {}, "no_such_kind"),
+        (EventKind.ACCEPTED, {}, "accepted"),
+        (EventKind.NEEDS_ATTENTION, {"problem": {"code": "newer", "data": {}}}, "newer"),
+    ],
+    ids=["kind", "fact", "problem in it"],
+)
+def test_an_event_of_another_version_names_its_code(
+    kind: str, data: dict[str, Any], code: str
+) -> None:
+    assert f"cannot explain “{code}”" in event_text(Event(kind=kind, data=data))

@@ -31,9 +31,10 @@ def test_no_problem_is_no_sentence() -> None:
     assert problem_facts(None) is None
 
 
-def test_a_code_without_a_sentence_raises() -> None:
-    with pytest.raises(KeyError):
-        problem_text(Problem("no_such_code"))
+@pytest.mark.parametrize("code", ["no_such_code", ProblemCode.NO_SLOT], ids=["code", "fact"])
+def test_a_problem_of_another_version_is_told_by_its_code(code: str) -> None:
+    assert f"cannot explain “{code}”" in problem_text(Problem(code))
+    assert f"“{code}”" in problem_facts(Problem(code))["text"]
 
 
 def test_a_refusal_that_a_row_keeps_has_its_own_sentence() -> None:
