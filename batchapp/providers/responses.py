@@ -22,6 +22,7 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 MAX_MESSAGE = 500
 PIECE_BYTES = 64 * 1024
+MAX_PACKING_BYTES = 1024 * 1024  # that an archive may have beyond twice its content
 SHORTEST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -82,8 +83,13 @@ def pieces(response: httpx.Response) -> Iterator[bytes]:
 
 def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
     gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    packed = unpacked = 0
     for chunk in chunks:
         remaining = chunk
+        packed += len(chunk)
+        # Empty members and blocks bring nothing that any other limit counts, without an end.
+        if packed > 2 * unpacked + MAX_PACKING_BYTES:
+            raise httpx.DecodingError("the archive holds hardly anything")
         while remaining:
             if gzip.eof:  # an archive may have several members
                 gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -92,6 +98,7 @@ def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
             except zlib.error as exc:
                 raise httpx.DecodingError(str(exc)) from exc
             if piece:
+                unpacked += len(piece)
                 yield piece
             remaining = gzip.unused_data if gzip.eof else gzip.unconsumed_tail
     if piece := gzip.flush():

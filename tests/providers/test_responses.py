@@ -1,6 +1,7 @@
 """Answers that are small on the way and large when they are unpacked, or have no end."""
 
 import gzip
+import itertools
 import subprocess
 import sys
 import zlib
@@ -127,6 +128,23 @@ def test_lines_of_a_packed_file_are_the_same_lines(client_of):
         "f"
     ) as content:
         assert list(content.lines()) == lines
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [gzip.compress(b"") * 3_000, gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 10_000],
+    ids=["empty archives", "empty blocks"],
+)
+def test_an_endless_archive_of_nothing_is_not_read_for_ever(client_of, archive):
+    start = archive[:10] if archive.count(b"\x1f\x8b") == 1 else b""
+    chunks = itertools.chain([start], itertools.repeat(archive.removeprefix(start)))
+    sent = itertools.islice(chunks, 1_000)  # an end for a reader without a limit
+
+    client = client_of(200, headers={"Content-Encoding": "gzip"}, content=sent)
+
+    with pytest.raises(ProviderUnavailable), client.open_content("f") as content:
+        list(content.lines(max_bytes=MIB))
+    assert next(sent, None) is not None
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip", "compress"])
