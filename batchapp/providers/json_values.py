@@ -5,7 +5,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MAX_ID_LENGTH = 200  # characters; known ids have 36 (Doubleword) to 40 (OpenAI)
-MAX_MONEY = 10**12  # USD
+MAX_MONEY = 10**8  # USD; a column holds the sum of 900 provider batches that cost as much
+# Later moments have no local time east of Greenwich: 31 December 9999 ends sooner there.
+LAST_SECOND = datetime(9999, 12, 1, tzinfo=UTC).timestamp()
 MAX_SENTENCES = 100  # errors stored of one batch; OpenAI may send one for each line of its file
 
 
@@ -79,12 +81,9 @@ def decimal(value: object) -> Decimal | None:
 
 def moment(value: object) -> datetime | None:
     """Return a moment from Unix seconds; None for 0 and null, which mean never."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
-    try:
-        return datetime.fromtimestamp(float(value), tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return datetime.fromtimestamp(float(value), tz=UTC) if 0 < value < LAST_SECOND else None
 
 
 def error_sentences(value: object) -> tuple[str, ...]:

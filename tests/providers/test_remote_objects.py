@@ -87,6 +87,20 @@ def test_odd_values_count_as_absent(odd):
     assert batch.is_over
 
 
+@pytest.mark.parametrize(
+    "at", [253_402_300_799, 10**300, Decimal("1e400"), Decimal("1e999999999")]
+)
+def test_a_moment_that_not_every_time_zone_has_counts_as_absent(at):
+    batch = RemoteBatch.from_json({"id": "a", "expires_at": at})
+
+    assert batch.expires_at is None
+
+
+@pytest.mark.parametrize(("cost", "known"), [("99999999.5", True), ("1e11", False)])
+def test_a_cost_that_no_column_can_hold_is_unknown(cost, known):
+    assert (Analytics.from_json({"total_cost": cost}).total_cost is not None) is known
+
+
 def test_an_empty_file_id_is_none():
     batch = RemoteBatch.from_json({"id": "a", "output_file_id": "", "error_file_id": None})
 
