@@ -125,7 +125,12 @@ def _wait_for_provider(provider_batch: ProviderBatch, wait: timedelta) -> None:
         data = {"connection": provider_batch.connection.name}
         close_cancelled(provider_batch, Problem(ProblemCode.PROVIDER_SILENT, data))
     else:
-        provider_batch.postpone(with_jitter(wait))
+        _wait_unrefused(provider_batch, wait)
+
+
+def _wait_unrefused(row: ProviderBatch | BatchImport, wait: timedelta) -> None:
+    """Postpone by ``wait``; a provider that is down refuses nothing, and begins anew after it."""
+    row.postpone(with_jitter(wait), refused_since=None)
 
 
 def _may_be_passing(exc: ProviderRejected, key: ProviderKey) -> bool:
@@ -259,7 +264,7 @@ ENDED_PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
     wait=_rest, unreadable_key=_rest, rejected=_rest, no_answer=_rest
 )
 BATCH_IMPORT: Policy[BatchImport] = Policy(
-    wait=lambda row, wait: row.postpone(with_jitter(wait)),
+    wait=_wait_unrefused,
     unreadable_key=lambda row: start_import.fail_import(row, UNREADABLE_KEY),
     rejected=_reject_import,
     no_answer=lambda row, exc: _try_import_later(row, exc, exc.retry_after or backoff(row)),

@@ -113,6 +113,35 @@ def test_each_refusal_is_waited_out_anew_after_a_usable_answer(
     assert run_step(running).parked_reason == ""
 
 
+def test_the_time_in_which_the_provider_was_down_counts_to_no_refusal(
+    provider: Provider, running: ProviderBatch, clock: Clock
+) -> None:
+    refuse(provider, httpx.Response(404, text="Not found"))
+    run_step(running)
+    Connection.objects.update(failures=3, backoff_until=timezone.now() + timedelta(minutes=5))
+    run_step(running)
+    Connection.objects.update(failures=0, backoff_until=None)
+    clock.advance(minutes=21)
+
+    assert run_step(running).parked_reason == "", "a replica that has just started may be behind"
+
+
+def test_a_window_that_was_full_for_long_counts_to_no_refusal(
+    provider: Provider, clock: Clock
+) -> None:
+    provider_batch = make_batch().provider_batches.get()
+    run_step(provider_batch)
+    refuse(provider, httpx.Response(404, text="Not found"), "POST /v1/files")
+    run_step(provider_batch)
+    go_on(provider)
+    refuse(provider, httpx.Response(429, text="No capacity"), "POST /v1/batches")
+    run_step(provider_batch)
+    clock.advance(minutes=21)
+    refuse(provider, httpx.Response(404, text="Not found"))
+
+    assert run_step(provider_batch).parked_reason == ""
+
+
 def test_after_a_person_tried_again_the_next_refusal_counts_at_once(
     provider: Provider, running: ProviderBatch, clock: Clock
 ) -> None:

@@ -100,6 +100,7 @@ def release_slot(provider_batch: ProviderBatch, pause: timedelta, said: str) -> 
         pause,
         slot_assigned_at=None,
         failures=provider_batch.failures + 1,
+        refused_since=None,
         problem=Problem(ProblemCode.NO_CAPACITY, data),
     )
 
