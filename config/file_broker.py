@@ -72,7 +72,7 @@ class Channel(virtual.Channel):
         if path in self._refused:
             return None
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=_open_file) as file:
                 path.unlink()  # succeeds for one process only, and needs no room on a full disk
                 message: dict[str, Any] = json.loads(file.read())
             self.Message(message, channel=self)
@@ -125,6 +125,11 @@ def _names(folder: Path) -> list[str]:
         return [name for name in os.listdir(folder) if name.endswith(MESSAGE)]  # noqa: PTH208
     except OSError:
         return []
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open a message; a pipe would keep its reader waiting, and a link lead elsewhere."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _write_new(path: Path, content: bytes) -> None:

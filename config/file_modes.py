@@ -21,13 +21,16 @@ def make_private(folder: Path) -> None:
     # Covers what other code creates: SQLite's -wal and -shm, logs, exports, static files.
     os.umask(OF_OTHERS)
     mode = folder.stat().st_mode
-    if mode & stat.S_ISVTX:  # such as /tmp: without it other programs could not work
+    is_shared = bool(mode & stat.S_ISVTX)
+    if is_shared:  # such as /tmp: without it other programs could not work
         logger.warning("%s is shared with other users; its own name is not protected.", folder)
     elif not _close(folder, mode):
         logger.warning("Other users may be able to read %s, which is not ours to close.", folder)
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            _close_all(entry)
+            # Root could close also what other programs keep in a shared folder.
+            if not is_shared or entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+                _close_all(entry)
 
 
 def _close_all(entry: os.DirEntry[str]) -> None:

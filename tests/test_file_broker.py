@@ -141,6 +141,18 @@ def test_what_can_neither_be_read_nor_removed_blocks_nothing_and_is_told_once(
     assert len(caplog.records) == 1
 
 
+def test_a_pipe_or_a_link_among_the_messages_keeps_no_reader_waiting(
+    connect: Any, tmp_path: Path
+) -> None:
+    send(connect(), 1)
+    (message,) = files(tmp_path)
+    os.mkfifo(tmp_path / "celery/0-pipe.msg")
+    (tmp_path / "celery/0-link.msg").symlink_to("/dev/zero")
+
+    assert take(connect()) == 1
+    assert list(message.parent.iterdir()) == []
+
+
 def test_a_folder_that_somebody_removed_is_made_again(connect: Any, tmp_path: Path) -> None:
     writer, reader = connect(), connect()
     send(writer, 1)

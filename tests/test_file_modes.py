@@ -95,6 +95,21 @@ def test_a_folder_for_everybody_stays_so_and_what_is_in_it_is_closed(
     assert "is shared with other users" in caplog.text
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_another_user_keeps_in_a_folder_for_everybody_stays_open(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    theirs = folder / "theirs"
+    theirs.touch()
+    theirs.chmod(0o666)
+    os.chown(theirs, NOBODY, NOBODY)
+
+    make_private(folder)
+
+    assert modes(theirs) == ["666"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_folder_of_another_user_is_used_and_named_in_a_warning(
     caplog: pytest.LogCaptureFixture,
