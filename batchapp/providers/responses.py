@@ -23,6 +23,8 @@ MAX_ERROR_BYTES = 64 * 1024
 MAX_MESSAGE = 500
 PIECE_BYTES = 64 * 1024
 MAX_PACKING_BYTES = 1024 * 1024  # that an archive may have beyond twice its content
+# Chunks of HTTP cost time however small they are; result lines have hundreds of bytes.
+MAX_SMALL_CHUNKS, SMALL_CHUNK_BYTES = 100_000, 16  # on average
 SHORTEST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -74,11 +76,19 @@ def pieces(response: httpx.Response) -> Iterator[bytes]:
         return
     packing = response.headers.get("Content-Encoding", "").strip().lower()
     if packing in {"", "identity"}:
-        yield from response.iter_raw()
+        yield from _received(response)
     elif packing in {"gzip", "x-gzip"}:
-        yield from _unpacked(response.iter_raw())
+        yield from _unpacked(_received(response))
     else:
         raise httpx.DecodingError("the content is packed in a way that was not asked for")
+
+
+def _received(response: httpx.Response) -> Iterator[bytes]:
+    for number, chunk in enumerate(response.iter_raw()):
+        size = response.num_bytes_downloaded
+        if number > MAX_SMALL_CHUNKS and size < number * SMALL_CHUNK_BYTES:
+            raise httpx.DecodingError("the content comes in chunks of a few bytes")
+        yield chunk
 
 
 def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:

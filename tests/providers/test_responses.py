@@ -5,12 +5,13 @@ import itertools
 import subprocess
 import sys
 import zlib
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import httpx
 import pytest
 
 from batchapp.providers.errors import ProviderUnavailable, TooMuchContent
+from batchapp.providers.responses import MAX_SMALL_CHUNKS
 from tests.providers.doubles import KEY, Recorder, failure
 from tests.providers.test_http import receive_head
 
@@ -145,6 +146,16 @@ def test_an_endless_archive_of_nothing_is_not_read_for_ever(client_of, archive):
     with pytest.raises(ProviderUnavailable), client.open_content("f") as content:
         list(content.lines(max_bytes=MIB))
     assert next(sent, None) is not None
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(1, False), (15, False), (16, True)])
+def test_content_in_chunks_of_a_few_bytes_is_not_read_for_long(client_of, size, is_read):
+    number = MAX_SMALL_CHUNKS + 10
+    client = client_of(200, content=itertools.repeat(b" " * size, number))
+
+    ending = nullcontext() if is_read else pytest.raises(ProviderUnavailable)
+    with ending, client.open_content("f") as content:
+        assert list(content.lines()) == []
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip", "compress"])
