@@ -109,10 +109,13 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
         if stuck and key and key.pk != batch.key_id and not was_sent:
             Batch.objects.filter(pk=batch.pk).update(key=key)
             changes = {"remote_file_id": "", "upload_attempted_at": None}
-            for row in rows:
-                if row.status == Status.WAITING and row not in stuck:
+            for row in (row for row in rows if row not in stuck):
+                if row.status == Status.WAITING:
                     # A worker that has the row loses its lease, and calls with no other key.
                     row.record(leased_until=None, **changes)
+                elif row.status == Status.PREPARING:
+                    # Locked until the key has changed: else it might be sent with the old key.
+                    row.record(number=row.number)
             data = {"key": str(key)}
         elif not access.can_spend(user, batch.key, batch.project):
             stuck = [row for row in stuck if row.status in ProviderBatch.AT_PROVIDER]

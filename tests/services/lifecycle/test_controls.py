@@ -585,3 +585,22 @@ def test_a_provider_batch_on_its_way_with_the_old_key_sends_its_file_with_the_ne
     assert provider.batches == {}, "it would run where the other key does not see it"
     assert run_step(provider_batch).status == Status.RUNNING
     assert Batch.objects.get().key == other
+
+
+def test_a_provider_batch_that_is_ready_to_be_sent_at_this_moment_keeps_its_key(
+    provider: Provider,
+) -> None:
+    batch, first, _ = two_provider_batches(provider)
+    ProviderBatch.objects.filter(pk=first.pk).update(status=Status.PREPARING)
+    before, other = batch.key, make_key(batch.created_by, batch.connection)
+
+    def send_first(execute: Callable[..., object], sql: str, *args: object) -> object:
+        if sql.startswith("UPDATE") and "key_id" in sql.partition("WHERE")[0]:
+            ProviderBatch.objects.filter(pk=first.pk).update(status=Status.WAITING)
+            assert ProviderBatch.objects.claim(first.pk, Status.WAITING)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(send_first), pytest.raises(StaleRow):
+        controls.try_again(batch, batch.created_by, other)
+
+    assert Batch.objects.get().key == before
