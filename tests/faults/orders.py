@@ -22,7 +22,9 @@ from tests.processes.portal import PASSWORD, Portal, until
 EMAIL = "ana@example.com"
 MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
 CONNECTIONS = 8  # so that the circuit breaker of one does not stop all batches
-PATIENCE_SECONDS = 1_200  # for a batch to get somewhere while processes are killed
+# For a batch to get somewhere while processes are killed. A batch that must be cancelled and was
+# perhaps created is searched for half an hour.
+PATIENCE_SECONDS = 2_400
 ELSEWHERE_KEY = "made_elsewhere"  # metadata of a batch that the portal did not create
 
 Choice = TypeVar("Choice")
