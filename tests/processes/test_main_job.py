@@ -93,8 +93,16 @@ def test_a_killed_provider_is_waited_for(running_portal: Portal) -> None:
     assert len(running_portal.sandbox_batches(key)) == 1
 
 
+# A new key may be refused by mistake, which is waited out.
+KEYS_ARE_OLD = """
+from batchapp.models import ProviderKey
+ProviderKey.objects.update(secret_set_at="2026-01-01T00:00Z")
+"""
+
+
 def test_a_revoked_key_ends_in_a_sentence(running_portal: Portal) -> None:
     running_portal.bootstrap(key="sk-tests-revoked-0001", project="Revoked")
+    running_portal.manage("shell", "--command", KEYS_ARE_OLD)
 
     done = running_portal.manage(
         *("run", str(SAMPLES / "tools.jsonl"), "--project", "revoked", "--wait", "--json"),
@@ -172,5 +180,5 @@ def test_the_workers_log_says_what_became_of_each_step(running_portal: Portal) -
 
     batch = json.loads(done.stdout)["batch"]
     until(
-        lambda: f"Batch {batch}: settle_batch, now completed" in running_portal.tail(), "the step"
+        lambda: f"batch {batch}: settle_batch, now completed" in running_portal.tail(), "the step"
     )

@@ -14,7 +14,7 @@ from batchapp.models.people.project import Project
 from batchapp.models.people.user import User
 from batchapp.models.providers.connection import Connection
 
-NEW_KEY_PERIOD = timedelta(minutes=10)  # after that all replicas of a provider know a new key
+NEW_KEY_PERIOD = timedelta(minutes=3)  # after that all replicas of a provider know a new key
 
 
 class ProviderKeyQuerySet(models.QuerySet["ProviderKey"]):
