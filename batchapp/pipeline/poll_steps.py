@@ -60,7 +60,7 @@ def recheck_finished(provider_batch: ProviderBatch, provider: ProviderClient) ->
     counts = provider_batch.completed, provider_batch.failed
     is_over = remote.is_over or remote.is_cancelled_unstarted
     if is_over and (remote.completed, remote.failed) == counts:
-        provider_batch.rest()
+        provider_batch.rest(failures=0)
     elif not retry_in_place.follow_again(provider_batch):
         # It ended so recently that the reply may be outdated, or its batch is being settled.
         provider_batch.postpone(max(provider_batch.connection.create_grace, RECHECK_PAUSE))

@@ -33,6 +33,7 @@ Row = TypeVar("Row", bound=LeasedRow)
 GIVE_UP_AFTER = timedelta(minutes=15)
 # Time for which a refusal that may be a passing failure of the provider is only waited out.
 PATIENCE = timedelta(minutes=20)
+MAX_RECHECK_FAILURES = 20  # in a row, in more than an hour
 
 UNREADABLE_KEY = Problem(ProblemCode.KEY_UNREADABLE)
 
@@ -248,9 +249,22 @@ def _reject_after_end(batch: Batch, exc: ProviderRejected) -> None:
         billed_cost.stop_asking(batch)
 
 
-def _rest(provider_batch: ProviderBatch, *_: object) -> None:
-    """Leave a provider batch that is over as it was."""
-    provider_batch.rest()
+def _recheck_later(provider_batch: ProviderBatch, exc: ProviderError) -> None:
+    """Compare a provider batch that is over again later: paid answers may depend on it."""
+    if provider_batch.failures >= MAX_RECHECK_FAILURES:
+        provider_batch.rest(failures=0)
+        return
+    wait = exc.retry_after if isinstance(exc, ProviderUnavailable) else None
+    failures = provider_batch.failures + 1
+    provider_batch.postpone(wait or backoff(provider_batch), failures=failures)
+
+
+def _reject_recheck(provider_batch: ProviderBatch, exc: ProviderRejected) -> None:
+    """Compare again later if the refusal may be passing; otherwise leave the row as it was."""
+    if _may_be_passing(exc, provider_batch.key):
+        _recheck_later(provider_batch, exc)
+    else:
+        provider_batch.rest(failures=0)
 
 
 PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
@@ -261,7 +275,10 @@ PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
     unpaid=_stop_for_payer,
 )
 ENDED_PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
-    wait=_rest, unreadable_key=_rest, rejected=_rest, no_answer=_rest
+    wait=lambda row, wait: row.postpone(with_jitter(wait)),
+    unreadable_key=lambda row: row.rest(failures=0),
+    rejected=_reject_recheck,
+    no_answer=_recheck_later,
 )
 BATCH_IMPORT: Policy[BatchImport] = Policy(
     wait=_wait_unrefused,

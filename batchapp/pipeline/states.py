@@ -35,7 +35,7 @@ from batchapp.services.tables import table_import
 
 
 class WaitsFor(StrEnum):
-    """Who moves a row, or a batch, out of its state."""
+    """The party that moves a row, or a batch, out of its state."""
 
     WORKER = "the portal"
     PROVIDER = "the provider"

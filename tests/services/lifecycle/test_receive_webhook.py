@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from batchapp.access import OPERATOR
-from batchapp.models import Batch, ProviderBatch
+from batchapp.models import Batch, Connection, ProviderBatch
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import prepare
 from batchapp.services.providers import provider_keys
@@ -80,16 +80,37 @@ def test_a_batch_of_which_only_the_webhook_tells_another_end_stays_over(
     assert (over.status, over.next_check_at) == (Status.DONE, None)
 
 
-def test_a_provider_that_gives_no_usable_answer_changes_nothing(
-    provider: Provider, over: ProviderBatch
+@pytest.mark.parametrize("status", [404, 503])
+def test_an_ended_batch_is_compared_again_after_a_failure_and_its_answers_come(
+    provider: Provider, over: ProviderBatch, status: int
 ) -> None:
-    for status in (404, 503):
-        provider.before = lambda call, request, status=status: httpx.Response(status)
-        recheck(over)
+    provider.before = lambda *_: httpx.Response(status)
+    recheck(over)
+    over.refresh_from_db()
+    assert (over.status, over.failures) == (Status.DONE, 1)
+    assert over.next_check_at
+    assert over.next_check_at > timezone.now()
+
+    provider.before = lambda *_: None
+    provider.batches[over.remote_id]["request_counts"] = {"total": 3, "completed": 3, "failed": 0}
+    recheck(over)
 
     over.refresh_from_db()
-    assert provider.calls == ["GET /v1/batches/ID"] * 2
-    assert (over.status, over.next_check_at) == (Status.DONE, None)
+    assert (over.status, over.failures) == (Status.RUNNING, 0)
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(404, 21), (403, 1), (500, 21)])
+def test_a_provider_that_never_answers_about_an_ended_batch_changes_nothing(
+    provider: Provider, over: ProviderBatch, status: int, attempts: int
+) -> None:
+    provider.before = lambda *_: httpx.Response(status)
+    while not provider.calls or over.next_check_at:
+        Connection.objects.update(backoff_until=None)
+        recheck(over)
+        over.refresh_from_db()
+
+    assert len(provider.calls) == attempts
+    assert (over.status, over.failures) == (Status.DONE, 0)
 
 
 def test_every_look_with_news_leaves_a_mark(provider: Provider, db: None) -> None:
