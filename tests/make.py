@@ -39,6 +39,7 @@ from batchapp.services.results import merge
 from batchapp.services.tables import requests_from_table, table_import
 
 MODEL = "Qwen/Qwen3-30B"
+SANDBOX_MODEL = "Qwen/Qwen3.5-9B"
 PASSWORD = "correct horse battery"
 ADMIN, MEMBER, VIEWER = Membership.Role.ADMIN, Membership.Role.MEMBER, Membership.Role.VIEWER
 
@@ -222,6 +223,15 @@ def make_import(project: Project, user: User | None = None, **fields: Any) -> Ba
         BatchImport.objects.filter(pk=batch_import.pk).update(**fields)
         batch_import.refresh_from_db()
     return batch_import
+
+
+def order_at_sandbox(url: str, requests: int, *faults: str, **fields: Any) -> ProviderBatch:
+    """Order ``requests`` at the sandbox at ``url``, on a key whose calls meet ``faults``."""
+    connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
+    project = make_project(connection=connection)
+    upload = make_upload(project, content=request_file(requests, model=SANDBOX_MODEL))
+    key = make_key(project, secret="~".join(["sk-faults-000001", *faults]))
+    return make_batch(project, upload=upload, key=key, **fields).provider_batches.get()
 
 
 def set_state(batch: Batch, **fields: Any) -> ProviderBatch:

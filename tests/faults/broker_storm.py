@@ -44,10 +44,10 @@ class Outcome:
     @property
     def complaints(self) -> list[str]:
         lost = self.sent - self.moved - self.dropped - self.in_hand
-        found = [f"ended by itself: {line}" for line in self.exits]
-        found += [f"rows that never moved: {len(self.unmoved)}"] if self.unmoved else []
-        found += [f"messages that block: {self.left}"] if self.left else []
-        return found + ([f"messages lost without a reason: {lost}"] if lost > 0 else [])
+        complaints = [f"ended by itself: {line}" for line in self.exits]
+        complaints += [f"rows that never moved: {len(self.unmoved)}"] if self.unmoved else []
+        complaints += [f"messages that block: {self.left}"] if self.left else []
+        return complaints + ([f"messages lost without a reason: {lost}"] if lost > 0 else [])
 
 
 @dataclass

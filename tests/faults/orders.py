@@ -57,8 +57,8 @@ SHAPES = {
     "imported": Shape(is_imported=True),
 }
 
-# What people do to a batch, in this order. "over" waits for its end; a retry is a batch of its
-# own, to which the rest happens.
+# The steps that people take with a batch, in this order. "over" waits for its end; a retry is a
+# batch of its own, to which the other steps happen.
 ACTIONS = {
     "nothing": (),
     "cancel": ("accepted", "cancel"),
@@ -108,7 +108,7 @@ print(*([row.pk, row.status, row.batch_id] if row else ["", "absent", ""]), sep=
 
 @dataclass(frozen=True)
 class Order:
-    """What was ordered, to be compared with what became of it."""
+    """A batch as it was ordered; the proof compares its end with this."""
 
     name: str
     key: str

@@ -6,25 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from batchapp.models import Batch, Connection, EventKind, ProviderBatch, ProviderKey
 from batchapp.presenters.problem_text import problem_text
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import controls, retry_in_place
 from batchapp.services.results import retry_file
-from tests.make import (
-    make_batch,
-    make_connection,
-    make_key,
-    make_project,
-    make_upload,
-    request_file,
-)
+from tests.make import order_at_sandbox
 from tests.sandbox.processes import sandbox_thread
 from tests.steps import exhaust_patience, run_step, run_steps
 
 pytestmark = pytest.mark.django_db
-MODEL = "Qwen/Qwen3.5-9B"
 REQUESTS = 20
 
 
@@ -43,13 +36,10 @@ def slow_url(tmp_path: Path) -> Iterator[str]:
 
 
 def order(url: str, *faults: str, **fields: Any) -> ProviderBatch:
-    """A provider batch on a key whose calls meet ``faults``."""
-    connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
-    project = make_project(connection=connection)
-    upload = make_upload(project, content=request_file(REQUESTS, model=MODEL))
-    key = make_key(project, secret="~".join(["sk-refused-000001", *faults]))
-    ProviderKey.objects.update(last_used_at=key.secret_set_at)  # the key has worked before
-    return make_batch(project, upload=upload, key=key, **fields).provider_batches.get()
+    """A provider batch on a key that has worked before, and whose calls meet ``faults``."""
+    provider_batch = order_at_sandbox(url, REQUESTS, *faults, **fields)
+    ProviderKey.objects.update(last_used_at=F("secret_set_at"))
+    return provider_batch
 
 
 def until(

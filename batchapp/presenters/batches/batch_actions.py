@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from batchapp.models import Batch, ResultChunk
+from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.presenters.batches.batch_summary import Summary
 
 MAX_BUTTONS = 4  # as many fit beside the status; with more actions the last are in a menu
@@ -35,8 +35,12 @@ def allowed_controls_of(summary: Summary, *, may_spend: bool) -> AllowedControls
         and summary.provider_batches
         and all(row.can_retry_in_place for row in summary.provider_batches)
     )
+    is_any_at_work = any(
+        row.status not in ProviderBatch.OVER and not row.parked_reason
+        for row in summary.provider_batches
+    )
     return AllowedControls(
-        pause=is_under_way and not batch.pause_requested_at,
+        pause=is_under_way and not batch.pause_requested_at and is_any_at_work,
         resume=is_under_way and bool(batch.pause_requested_at) and may_spend,
         retry_in_place=bool(can_retry_in_place),
     )

@@ -47,6 +47,12 @@ def test_while_a_batch_runs_its_controls_come_first(running: Batch) -> None:
     )
 
 
+def test_what_waits_for_a_person_is_not_paused_but_cancelled(running: Batch) -> None:
+    set_state(running, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+
+    assert ids(running)[0] == ["browse-results", "cancel"]
+
+
 def test_when_a_batch_is_over_its_results_and_the_retry_come_first(ended: Batch) -> None:
     assert ids(ended) == (
         ["browse-results", "get-output", "retry"],

@@ -15,20 +15,12 @@ from batchapp.presenters.problem_text import problem_text
 from batchapp.providers import network
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
-from tests.make import (
-    make_batch,
-    make_connection,
-    make_key,
-    make_project,
-    make_upload,
-    request_file,
-)
+from tests.make import order_at_sandbox
 from tests.sandbox.processes import sandbox_thread
 from tests.sentences import told
 from tests.steps import advance, make_due, run_steps
 
 pytestmark = pytest.mark.django_db
-MODEL = "Qwen/Qwen3.5-9B"
 REQUESTS = 20
 
 
@@ -42,11 +34,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def run(url: str, *findings: str) -> Batch:
     """A batch at an account with these faults, followed to its end."""
-    connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
-    project = make_project(connection=connection)
-    upload = make_upload(project, content=request_file(REQUESTS, model=MODEL))
-    key = make_key(project, secret="~".join(["sk-spoilt-000001", *findings]))
-    provider_batch = make_batch(project, upload=upload, key=key).provider_batches.get()
+    provider_batch = order_at_sandbox(url, REQUESTS, *findings)
     deadline = time.monotonic() + 20
     while (provider_batch := make_due(provider_batch)).next_check_at:
         assert time.monotonic() < deadline, problem_text(provider_batch.problem)
