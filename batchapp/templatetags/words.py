@@ -66,6 +66,39 @@ def ago(moment: datetime | None) -> SafeString | str:
     )
 
 
+@register.filter
+def age(moment: datetime) -> SafeString:
+    """Show ``ago`` in the few letters of a column: "47 min ago"."""
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(timespec="seconds"),
+        local.strftime("%-d %B %Y, %H:%M:%S %Z"),
+        _short_age(timezone.now() - moment, local.date()),
+    )
+
+
+def _short_age(length: timedelta, day: date) -> str:
+    if length >= timedelta(days=7):
+        is_this_year = day.year == timezone.localdate().year
+        return f"{day:%-d %b}" if is_this_year else f"{day:%b %Y}"
+    return "just now" if length < LEAST_COUNTED else f"{_short_length(length)} ago"
+
+
+@register.filter
+def left(moment: datetime) -> str:
+    """Show the time until ``moment`` in the few letters of a column: "3 h left"."""
+    remaining = moment - timezone.now()
+    return f"{_short_length(remaining)} left" if remaining > timedelta(0) else "late"
+
+
+def _short_length(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    if seconds < 90 * 60:
+        return f"{max(1, round(seconds / 60))} min"
+    return f"{round(seconds / 3600)} h" if seconds < 36 * 3600 else f"{round(seconds / 86400)} d"
+
+
 def _relative(age: timedelta, day: date) -> str:
     seconds = round(age.total_seconds())
     for limit, unit, noun in [(60, 1, ""), (3600, 60, "minute"), (86400, 3600, "hour")]:

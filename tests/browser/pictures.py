@@ -14,7 +14,7 @@ from tests.browser.chromium import launched
 from tests.browser.pages import PAGE_STATES, Gallery, PageState, gallery
 from tests.processes.portal import ROOT
 
-SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
+SCREENS = {"wide": (1440, 900), "narrow": (390, 844)}
 THEMES = ("light", "dark")
 README = {"batch-completed": "batch.png", "batch-window": "estimate.png"}
 """Place -> its picture in the README: what came of a batch, and what one would cost."""

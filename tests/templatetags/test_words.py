@@ -52,6 +52,41 @@ def test_sizes_read_as_in_a_file_manager(number: int, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("length", "shown"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(minutes=47), "47 min ago"),
+        (timedelta(hours=3), "3 h ago"),
+        (timedelta(days=2), "2 d ago"),
+    ],
+)
+def test_a_column_shows_an_age_in_few_letters(length: timedelta, shown: str) -> None:
+    assert f">{shown}</time>" in words.age(timezone.now() - length)
+
+
+def test_a_column_shows_an_old_moment_as_its_day_or_its_month() -> None:
+    old = timezone.now() - timedelta(days=800)
+
+    assert f">{timezone.localtime(old):%b %Y}</time>" in words.age(old)
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [
+        (timedelta(seconds=20), "1 min left"),
+        (timedelta(minutes=59, seconds=30), "60 min left"),
+        (timedelta(hours=23, minutes=10), "23 h left"),
+        (timedelta(days=3), "3 d left"),
+        (timedelta(seconds=-1), "late"),
+    ],
+)
+def test_a_column_shows_the_time_left_in_few_letters(length: timedelta, shown: str) -> None:
+    moment = timezone.now() + length + timedelta(milliseconds=300)
+
+    assert words.left(moment if length > timedelta(0) else timezone.now() + length) == shown
+
+
+@pytest.mark.parametrize(
     ("age", "shown"),
     [
         (timedelta(seconds=5), "just now"),

@@ -89,6 +89,13 @@ class Summary:
         return not rows or any(not row.parked_reason for row in rows)
 
     @property
+    def due(self) -> datetime | None:
+        """Return the end of the completion window at the provider, while the batch is there."""
+        if self.batch.is_over:
+            return None
+        return max((row.expires_at for row in self.provider_batches if row.expires_at), default=None)
+
+    @property
     def is_split(self) -> bool:
         return len(self.provider_batches) > 1
 
