@@ -136,7 +136,8 @@ def test_nothing_jumps_when_a_fragment_arrives(showroom: Gallery, chromium: Brow
     for completed, failed in [(199, 3), (140, 2)]:
         showroom.change(f"{IMPORT}; {PROGRESS.format(batch, completed, failed)}")
         for page in pages.values():
-            page.get_by_text(f"{completed + failed} / 300").first.wait_for()
+            counts = f"{completed + failed} of 300 requests have ended"
+            page.get_by_role("progressbar", name=counts).first.wait_for()
     shifted = {key: page.evaluate("window.shifted") for key, page in pages.items()}
     for page in pages.values():
         page.context.close()
