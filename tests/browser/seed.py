@@ -44,6 +44,7 @@ from batchapp.services.providers import provider_keys  # noqa: E402
 from batchapp.services.results import retry_file  # noqa: E402
 from tests import make  # noqa: E402
 from tests.browser import tables  # noqa: E402
+from tests.browser.history import add_history  # noqa: E402
 from tests.sentences import problem  # noqa: E402
 
 TROUBLE = "The account has no credits left. Add credits there, then try again."
@@ -96,6 +97,11 @@ def seed() -> dict[str, dict[str, str]]:
     paths |= {"quiet": str(_playground(alan).pk)}
     paths |= {"grace": str(support.memberships.get(user=grace).pk)}
     paths |= _prices(connection, keyless, grace)
+    insight = make.make_project(
+        ada, role=make.ADMIN, name="Customer insight", slug="insight", connection=connection
+    )
+    make.join(grace, insight)
+    add_history(batches["completed"], [support, insight], [ada, grace])
     # The page of the project shows only the newest batches, and the running batch polls.
     Batch.objects.filter(pk=batches["running"].pk).update(created_at=timezone.now())
     people = {"ada": ada, "grace": grace, "alan": alan, "new": newcomer}
