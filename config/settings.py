@@ -103,6 +103,7 @@ TEMPLATES = [
                 "batchapp.templatetags.words",
                 "batchapp.templatetags.statuses",
                 "batchapp.templatetags.components",
+                "batchapp.templatetags.marks",
                 "batchapp.presenters.accounting_text",
                 "batchapp.presenters.event_text",
                 "batchapp.presenters.problem_text",

@@ -2,21 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from batchapp.forms.palette import PaletteForm
 from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import Batch, Project, Upload
+from batchapp.models import Batch, Project, ProviderBatch, Upload
+from batchapp.pipeline.states import BatchState, state_of
+
+Row = TypeVar("Row", Batch, Upload)
 
 MAX_ENTRIES = 5  # of each kind; the lists have all
 
 PAGES = [
     ("Home", "home", "home"),
-    ("Batches", "batch_list", "play"),
+    ("Batches", "batch_list", "stack"),
     ("Projects", "project_list", "folder"),
     ("New project", "project_add", "folder"),
     ("Profile and provider keys", "profile_edit", "person"),
@@ -31,10 +35,13 @@ STAFF_PAGES = [
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """A line of the palette; ``status`` says in a word what the icon shows."""
+
     name: str
     url: str
-    icon: str
-    project: str = ""
+    icon: str = ""
+    project: Project | None = None
+    status: str = ""
 
 
 @require_safe
@@ -50,22 +57,34 @@ def palette(request: Request) -> HttpResponse:
 
 
 def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
-    """Find the entries with one query for each kind of row."""
+    """Find the entries with one query for each kind of row, and one for the states of batches."""
     pages = [*PAGES, *(STAFF_PAGES if request.user.is_staff else [])]
     matches = [page for page in pages if text.lower() in page[0].lower()][:MAX_ENTRIES]
     yield "Pages", [Entry(name, reverse(url), icon) for name, url, icon in matches]
     projects = Project.objects.visible_to(request.user).filter(name__icontains=text)[:MAX_ENTRIES]
-    yield "Projects", [Entry(row.name, row.get_absolute_url(), "folder") for row in projects]
-    batches = Batch.objects.visible_to(request.user).filter(name__icontains=text)
-    yield "Batches", _newest(batches, "batch_detail", "play")
+    yield "Projects", [Entry(row.name, row.get_absolute_url(), project=row) for row in projects]
+    yield (
+        "Batches",
+        [
+            Entry(row.name, row.get_absolute_url(), state.icon, row.project, state.label)
+            for row, state in _newest_batches(request, text)
+        ],
+    )
     uploads = Upload.objects.visible_to(request.user).filter(name__icontains=text)
-    yield "Files", _newest(uploads, "file_detail", "file")
+    uploads = uploads.only("name", "project__name", "project__slug")  # rows of files are large
+    yield (
+        "Files",
+        [Entry(row.name, row.get_absolute_url(), "file", row.project) for row in _newest(uploads)],
+    )
 
 
-def _newest(rows: QuerySet[Batch] | QuerySet[Upload], route: str, icon: str) -> list[Entry]:
-    """Read only the columns that an entry shows; rows of files are large."""
-    newest = rows.order_by("-created_at", "pk")[:MAX_ENTRIES]
-    return [
-        Entry(name, reverse(route, args=[pk]), icon, project)
-        for pk, name, project in newest.values_list("pk", "name", "project__name")
-    ]
+def _newest_batches(request: Request, text: str) -> Iterator[tuple[Batch, BatchState]]:
+    """Find batches with their state, which needs a second query."""
+    needed = ProviderBatch.objects.only("batch", "status", "parked_reason", "ended_at")
+    batches = Batch.objects.visible_to(request.user).filter(name__icontains=text)
+    for batch in _newest(batches.prefetch_related(Prefetch("provider_batches", needed))):
+        yield batch, state_of(batch, list(batch.provider_batches.all()))
+
+
+def _newest(rows: QuerySet[Row]) -> QuerySet[Row]:
+    return rows.select_related("project").order_by("-created_at", "pk")[:MAX_ENTRIES]

@@ -1,6 +1,7 @@
 """The style guide: every component in every state, for developers of pages."""
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -9,6 +10,7 @@ from django.views.decorators.http import require_safe
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
+from batchapp.models import Project, User
 from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches import batch_cost
 from batchapp.presenters.batches.batch_cost import Cost
@@ -18,6 +20,7 @@ COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
     *("accent-back", "good", "good-back", "good-bar", "bad", "bad-back", "bad-bar", "warn"),
     *("warn-back", "warn-bar", "busy", "busy-back", "rest-bar", "side"),
+    *("series-1", "series-2", "series-3", "series-4", "series-5", "series-6"),
 ]
 PROGRESS = [
     Progress(total=10_000, answered=0, failed=0, percent=0),
@@ -32,6 +35,11 @@ COSTS = [
     Cost("$0.0035", is_actual=True),
     Cost("≥ $1.20 + 1 model without a price", is_actual=True, is_partial=True),
     Cost(batch_cost.NO_PRICE, is_actual=False, is_partial=True, is_unknown=True),
+]
+DRAWINGS = sorted(path.stem for path in (settings.BASE_DIR / "templates").rglob("drawings/*.svg"))
+NAMES = [
+    *("Support tickets", "support", "release-notes_of 2025", "王小明", "مشروع الدعم", "हिन्दी"),
+    *("👩‍👩‍👧‍👦 family", "🇩🇪 🇫🇷", "<b>markup</b>", "a" + 40 * "\u0301", 40 * "long", "…"),
 ]
 STEPS = [
     {"name": "File", "url": "#flow", "state": "done"},
@@ -58,6 +66,12 @@ def styleguide(request: Request) -> HttpResponse:
     context = {
         "colours": COLOURS,
         "icons": list(icons.DRAWINGS),
+        "drawings": DRAWINGS,
+        "marked_projects": [Project(name=name, slug=f"{n}") for n, name in enumerate(NAMES)],
+        "marked_people": [
+            User(email="grace.hopper@example.com"),
+            *(User(first_name=name, email="ada@example.com") for name in NAMES),
+        ],
         "statuses": BATCH_STATES,
         "outcomes": list(Outcome),
         "progress": PROGRESS,

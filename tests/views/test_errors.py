@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from batchapp.access import NotAllowed, Right
 from batchapp.models import Project, User
@@ -87,6 +89,16 @@ def test_our_own_faults_get_a_page_without_details(
     assert "Something broke in the portal" in response.content.decode()
     assert "sk-secret" not in response.content.decode()
     assert "Traceback" not in response.content.decode()
+
+
+def test_the_page_for_our_own_faults_needs_neither_the_database_nor_a_request(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_num_queries(0):
+        html = render_to_string("500.html")
+
+    assert "Something broke in the portal" in html
+    assert '<svg class="drawing"' in html
 
 
 @pytest.mark.parametrize("url", ["/", "/sign-in/", "/profile/", "/no/such/page/"])

@@ -4,8 +4,10 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Project, User
-from tests.make import make_batch, make_project, make_upload, make_user
+from batchapp.models import Project, ProviderBatch, User
+from batchapp.pipeline.states import ATTENTION, COMPLETED
+from tests.html import fragment_of
+from tests.make import finish, make_batch, make_project, make_upload, make_user, set_state
 
 pytestmark = pytest.mark.django_db
 
@@ -79,8 +81,35 @@ def test_it_asks_the_database_once_for_each_kind(
         upload = make_upload(make_project(user), user, name=f"{number}.jsonl")
         make_batch(upload=upload, user=user)
 
-    with django_assert_num_queries(5):  # session, person, projects, batches, files
+    with django_assert_num_queries(6):  # session, person, projects, batches, their states, files
         listed(browser)
+
+
+def test_a_batch_has_the_icon_of_its_state_and_says_the_state(
+    browser: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user)
+    finish(make_batch(project, user, upload=upload, name="Done"))
+    stuck = make_batch(project, user, upload=upload, name="Stuck")
+    set_state(stuck, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+
+    page = fragment_of(browser, "/palette/")
+
+    for name, state in [("Done", COMPLETED), ("Stuck", ATTENTION)]:
+        (entry,) = (each for each in page.all("a") if each.text.startswith(name))
+        assert f"{name}, {state.label}" in entry.text
+        assert entry.one(".icon use")["href"].endswith(f"#{state.icon}")
+
+
+def test_a_project_has_its_mark_also_beside_its_batches_and_files(
+    browser: Client, project: Project, user: User
+) -> None:
+    make_batch(project, user, upload=make_upload(project, user))
+
+    marks = fragment_of(browser, "/palette/").all(".initials")
+
+    assert len(marks) == 3
+    assert len({(mark["data-initials"], mark["data-colour"]) for mark in marks}) == 1
 
 
 def test_without_a_script_it_is_a_page_with_a_form(browser: Client, project: Project) -> None:

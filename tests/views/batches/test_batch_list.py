@@ -148,7 +148,7 @@ def test_what_matches_nothing_can_be_cleared(
 
     page = page_of(browser, URL, q="nothing like it")
 
-    assert "No batch matches." in page.text
+    assert "No batch matches" in page.text
     assert page.links["Clear the filters"] == URL
     assert page.one("#filters").values["q"] == "nothing like it"
 
@@ -288,7 +288,7 @@ def test_empty_lists_offer_a_viewer_nothing_to_do(client: Client) -> None:
     project = make_project(slug="support")
     client.force_login(join(make_user(), project, VIEWER))
 
-    assert "what members run is listed here" in page_of(client, URL).text
+    assert "What members run is listed here" in page_of(client, URL).text
     assert "Create the first batch" not in page_of(client, URL).links
     assert "Choose a project" in page_of(client, "/batches/").links
 

@@ -94,7 +94,7 @@ def test_with_several_projects_one_is_chosen(browser: Client, project: Project) 
 
 
 def test_without_a_project_the_start_says_what_to_do(browser: Client) -> None:
-    assert "you are in none yet" in page_of(browser, "/batches/new/").text
+    assert "You are in no project yet" in page_of(browser, "/batches/new/").text
     join(page_user(browser), make_project(), VIEWER)
     assert "Ask one of their admins to make you a member" in page_of(browser, "/batches/new/").text
 

@@ -1,0 +1,63 @@
+"""Marks: a project as a coloured square, a person as a circle, each with one or two initials.
+
+A mark stands beside the name that it abbreviates, so screen readers skip it. The initials are in
+an attribute, which the style sheet shows: they are no text of the page, and no search finds them.
+"""
+
+import zlib
+
+import regex
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from batchapp.models import Project
+from batchapp.models.people.user import AnyUser
+
+register = template.Library()
+
+COLOURS = 6  # in the style sheet, --series-1 and the following
+LONGEST = 16  # code points of one letter or emoji; more are marks piled up to overflow
+
+SEPARATOR = regex.compile(r"[\s\-_/]+")
+NO_INITIAL = regex.compile(r"^[\p{P}\p{Sm}\p{Sk}\p{C}\p{Z}\p{M}]+")
+CHARACTER = regex.compile(r"\X")  # as people count: an emoji of several code points is one
+NON_JOINER = "\u200c"  # else Arabic letters join, and two letters of a flag become the flag
+
+
+@register.simple_tag
+def project_mark(project: Project) -> SafeString:
+    colour = zlib.crc32(project.slug.encode()) % COLOURS + 1
+    return format_html(
+        '<span class="initials" data-colour="{}" data-initials="{}" aria-hidden="true"></span>',
+        colour,
+        initials(project.name),
+    )
+
+
+@register.simple_tag
+def person_mark(user: AnyUser) -> SafeString:
+    """Return the mark of ``user``: the initials of the name, else of the e-mail address."""
+    name = user.get_full_name() or user.email.partition("@")[0].replace(".", " ")
+    return format_html(
+        '<span class="initials person" data-initials="{}" aria-hidden="true"></span>',
+        initials(name),
+    )
+
+
+def initials(name: str) -> str:
+    """Return the first letters of the first and the last word of ``name``, in capitals.
+
+    Signs before a letter are skipped; a name of nothing else has "?".
+    """
+    words = [NO_INITIAL.sub("", word) for word in SEPARATOR.split(name)]
+    words = [word for word in words if word]
+    ends = [words[0], words[-1]] if len(words) > 1 else words
+    return NON_JOINER.join(map(_first_character, ends)) or "?"
+
+
+def _first_character(word: str) -> str:
+    # The title case of one character may be several, such as "Ss" for "ß".
+    character = CHARACTER.match(word)[0]
+    capital = CHARACTER.match(character.title())[0]
+    return capital if len(capital) <= LONGEST else capital[0]
