@@ -1,4 +1,4 @@
-"""Values for the frame of every page: the projects of the person."""
+"""Values for the frame of every page: the projects of the person, and the theme."""
 
 from typing import Any
 
@@ -13,7 +13,17 @@ MAX_PROJECTS = 12  # in the switcher; the list of projects has all
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return functions, so that fragments and error pages that do not call them need no query."""
-    return {"switcher": lambda: _switcher(request), "may_order": lambda: _may_order(request)}
+    return {
+        "switcher": lambda: _switcher(request),
+        "may_order": lambda: _may_order(request),
+        "theme": _theme(request),
+    }
+
+
+def _theme(request: HttpRequest) -> str:
+    """Return the theme that this browser asked for; "" is the theme of the device."""
+    theme = request.COOKIES.get("theme", "")
+    return theme if theme in {"light", "dark"} else ""
 
 
 def _switcher(request: HttpRequest) -> list[Membership]:

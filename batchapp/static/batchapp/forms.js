@@ -93,6 +93,9 @@
     document.querySelectorAll("form button[disabled]").forEach((each) => { each.disabled = false; });
   });
 
+  /* A form in a row shows its button once there is something to save. */
+  document.addEventListener("change", (event) => event.target.closest("[data-changes]")?.classList.add("changed"));
+
   /* Toasts: a success disappears by itself, unless the pointer or the focus is in it; an error stays. */
   const TOAST_TIME = 4000; // milliseconds, and as much again for every eighty letters
   function dismiss(toast) {

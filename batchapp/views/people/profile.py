@@ -1,4 +1,4 @@
-"""The profile page: name, password, and own provider keys."""
+"""The profile page: name, password, theme, and own provider keys."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -15,11 +15,17 @@ from batchapp.views.keys.keys import rows_of
 from batchapp.views.keys.try_key import report_key_test
 from batchapp.views.return_link import back_context, with_return_url
 
+THEMES = [("", "System"), ("light", "Light"), ("dark", "Dark")]
+THEME_COOKIE = "theme"
+YEAR = 365 * 24 * 3600  # seconds
+
 
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile_edit(request: Request) -> HttpResponse:
     user = request.user
+    if "theme" in request.POST:
+        return _keep_theme(request)
     action = request.POST.get("action")
     name_form = NameForm(
         request.POST if action == "name" else None,
@@ -47,6 +53,20 @@ def profile_edit(request: Request) -> HttpResponse:
         "name_form": name_form,
         "key_form": key_form,
         "keys": rows_of(user.provider_keys.all()),
+        "themes": THEMES,
         "nav": "profile",
     } | back_context(request)
     return render(request, "batchapp/people/profile_edit.html", context)
+
+
+def _keep_theme(request: Request) -> HttpResponse:
+    """Keep the chosen theme in this browser alone: another device may have another screen."""
+    response = redirect("profile_edit")
+    theme = request.POST["theme"]
+    if theme in dict(THEMES) and theme:
+        response.set_cookie(
+            THEME_COOKIE, theme, max_age=YEAR, httponly=True, secure=request.is_secure(), samesite="Lax"
+        )
+    else:
+        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+    return response

@@ -1,5 +1,7 @@
 """Pages of projects: the list, a new project, the page of a project, its settings."""
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.db import IntegrityError
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -12,13 +14,22 @@ from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.presenters.batches.batch_summary import summarise, with_details
-from batchapp.presenters.charts import spending_chart
+from batchapp.presenters.charts import cost_text, spending_chart
 from batchapp.services.projects import projects
 from batchapp.services.reports import cost_report
 from batchapp.views.permissions import memberships_of, project_of, require_admin
 from batchapp.views.project_page import project_page
 
 RECENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """A project in the list, with the reader's role and what was paid for it this month."""
+
+    project: Project
+    role: str
+    cost: str
 
 
 @require_safe
@@ -34,8 +45,17 @@ def project_list(request: Request) -> HttpResponse:
             people=Subquery(people.annotate(n=Count("pk")).values("n")),
         )
     )
-    memberships = {row.project_id: row for row in memberships_of(request)}
-    context = {"rows": [(row, memberships.get(row.pk)) for row in rows], "nav": "projects"}
+    roles = {row.project_id: row.get_role_display() for row in memberships_of(request)}
+    today = timezone.localdate()
+    month = cost_report.Scope(today.replace(day=1), today, request.user).model_costs()
+    costs = {
+        line.key: cost_text(line.cost_usd, line.unpriced)
+        for line in cost_report.sum_by(month, "project")
+    }
+    projects_shown = [
+        ProjectRow(row, roles.get(row.pk, ""), costs.get(row.slug, "–")) for row in rows
+    ]
+    context = {"rows": projects_shown, "nav": "projects"}
     return render(request, "batchapp/projects/project_list.html", context)
 
 
