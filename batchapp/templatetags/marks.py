@@ -11,8 +11,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from batchapp.models import Project
-from batchapp.models.people.user import AnyUser
+from batchapp.models import Project, User
 
 register = template.Library()
 
@@ -36,7 +35,7 @@ def project_mark(project: Project) -> SafeString:
 
 
 @register.simple_tag
-def person_mark(user: AnyUser) -> SafeString:
+def person_mark(user: User) -> SafeString:
     """Return the mark of ``user``: the initials of the name, else of the e-mail address."""
     name = user.get_full_name() or user.email.partition("@")[0].replace(".", " ")
     return format_html(
@@ -58,6 +57,5 @@ def initials(name: str) -> str:
 
 def _first_character(word: str) -> str:
     # The title case of one character may be several, such as "Ss" for "ß".
-    character = CHARACTER.match(word)[0]
-    capital = CHARACTER.match(character.title())[0]
+    capital: str = CHARACTER.match(CHARACTER.match(word)[0].title())[0]
     return capital if len(capital) <= LONGEST else capital[0]
