@@ -17,6 +17,10 @@ from batchapp.forms.fields import RowField
 from batchapp.models import Connection, Project, PromptTemplate, SourceTable
 
 PASTED_NAME = "pasted table.csv"
+
+# A table is known by its content; by these endings a page knows what was dropped on it.
+TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm")
+
 MAX_PROMPT_LENGTH = 200_000  # characters
 CHAT = "/v1/chat/completions"
 

@@ -13,6 +13,8 @@ from batchapp.models import Project, Upload
 NAMES = ["File", "Check", "Model & window", "Review", "Submit"]
 FILE, CHECK, WINDOW, REVIEW, SUBMIT = range(5)
 
+UPLOAD, FILES, TABLE, SAMPLE = "upload", "files", "table", "sample"
+
 CHOICES = ("window", "fallback", "key", "name")
 QUERY_FIELDS = (*CHOICES, "submission")
 
@@ -39,6 +41,34 @@ def wizard_steps(
     states[current] = "current"
     urls += [""] * (len(NAMES) - len(urls))
     return [WizardStep(*step) for step in zip(NAMES, urls, states, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A way to the file of a batch; ``number`` is how many the project has, or None."""
+
+    name: str
+    url: str
+    is_current: bool
+    number: int | None = None
+
+
+def file_sources(project: Project, current: str) -> list[FileSource]:
+    """Return the ways to the file of a batch; samples are for projects on a sandbox only."""
+    names = {UPLOAD: "Upload", FILES: "Use a file that is here", TABLE: "From a table"}
+    if project.connection.is_sandbox:
+        names[SAMPLE] = "Sample"
+    start = reverse("order_choose_file", args=[project.slug])
+    current = current if current in names else UPLOAD
+    return [
+        FileSource(
+            name,
+            f"{start}?from={source}",
+            is_current=source == current,
+            number=project.uploads.count() if source == FILES else None,
+        )
+        for source, name in names.items()
+    ]
 
 
 def order_query(values: Mapping[str, str]) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from batchapp.access import WRITERS
-from batchapp.models import Membership
+from batchapp.models import Membership, Project
+from batchapp.presenters.upload_targets import UploadTarget, upload_target
 from batchapp.views.permissions import memberships_of
 
 MAX_PROJECTS = 12  # in the switcher; the list of projects has all
@@ -15,7 +16,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Return functions, so that fragments and error pages that do not call them need no query."""
     return {
         "switcher": lambda: _switcher(request),
-        "may_order": lambda: _may_order(request),
+        "may_order": lambda: bool(writable_projects(request)),
+        "upload_targets": lambda: upload_targets(request),
         "theme": _theme(request),
     }
 
@@ -30,6 +32,10 @@ def _switcher(request: HttpRequest) -> list[Membership]:
     return memberships_of(request)[:MAX_PROJECTS]
 
 
-def _may_order(request: HttpRequest) -> bool:
-    """Return True if the person may run a batch in any project."""
-    return any(membership.role in WRITERS for membership in memberships_of(request))
+def writable_projects(request: HttpRequest) -> list[Project]:
+    """Return the projects in which the person may run a batch, and so upload files."""
+    return [row.project for row in memberships_of(request) if row.role in WRITERS]
+
+
+def upload_targets(request: HttpRequest) -> list[UploadTarget]:
+    return [upload_target(project) for project in writable_projects(request)]

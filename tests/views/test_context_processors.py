@@ -49,7 +49,8 @@ def test_a_viewer_is_offered_no_new_batch(client: Client) -> None:
     client.force_login(join(make_user(), project, VIEWER))
 
     assert not page_of(client, "/").all("[data-go=new]")
-    assert "batches/new/" not in page_of(client, "/projects/support/").html
+    assert "/batches/new/" not in " ".join(page_of(client, "/projects/support/").links.values())
+    assert not page_of(client, "/").all("#start")
 
 
 def test_a_member_starts_a_batch_from_anywhere(browser: Client, project: Project) -> None:

@@ -12,6 +12,7 @@ from django.db.models import Expression, F, OrderBy, QuerySet
 from django.db.models.functions import Lower
 
 from batchapp.forms.fields import SubmissionForm
+from batchapp.forms.tables import TABLE_ENDINGS
 from batchapp.models import Connection, Upload
 
 MIB = 1024 * 1024
@@ -89,6 +90,11 @@ class SendingForm(SubmissionForm):
         limit = self.connection.max_upload_bytes
         if not size:
             return f"{name} is empty. Choose a file with one request on each line."
+        if name.lower().endswith(TABLE_ENDINGS):
+            return (
+                f"{name} is a table. Choose “Create requests from a table”: you write a prompt, "
+                "and each row becomes a request."
+            )
         if "." in name and not name.lower().endswith(ENDINGS):
             return (
                 f"{name} is not taken: request files end in {', '.join(ENDINGS[:-1])} or "

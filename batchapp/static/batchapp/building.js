@@ -2,18 +2,6 @@
 "use strict";
 
 (() => {
-  /* A file dropped on this page is a table to read, not a file of requests to upload. */
-  document.addEventListener("drop", (event) => {
-    const input = document.querySelector("[data-table] input[type=file]");
-    if (!input || !event.dataTransfer?.files.length) return;
-    event.preventDefault();
-    event.stopPropagation();
-    input.files = event.dataTransfer.files;
-    input.focus();
-    document.querySelector(".drop-overlay.shown")?.classList.remove("shown");
-    document.querySelector(".drop.over")?.classList.remove("over");
-  }, true);
-
   let lastField = null; // the template that the cursor was in
   document.addEventListener("focusin", (event) => {
     if (event.target.matches("[data-template]")) lastField = event.target;

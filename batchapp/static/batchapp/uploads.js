@@ -31,69 +31,33 @@
     return cookie?.[1] || JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
   }
 
-  /* The target of uploads on this page: its form, or the project of the page. */
-  const section = () => document.querySelector("[data-sending]");
-  const main = () => document.getElementById("main");
-
-  function formTarget(top) {
-    const form = top.querySelector("form[data-upload]");
-    return {
-      url: form.action,
-      project: top.dataset.project,
-      followUp: form.elements.then.value,
-      maxBytes: Number(top.dataset.maxBytes),
-      endings: top.dataset.accept.split(","),
-      list: top.querySelector("[data-queue]"),
-      errors: top.querySelector("[data-errors]"),
-    };
-  }
-  function showError(target, text) {
-    target.errors.textContent = text;
-    announce(text);
-  }
-  let panel = null;
-  function openPanel(title) {
-    panel?.remove();
-    panel = createElement("section", "card uploads");
-    panel.setAttribute("aria-label", title);
-    const list = createElement("ol", "queue");
-    const errors = createElement("div", "errorlist");
-    const close = createElement("button", "button slim", "Close");
-    close.type = "button";
-    close.addEventListener("click", () => {
-      if (!busy().length) panel.remove();
-      else showError({ errors }, "Files are still being sent. Cancel them first, or wait.");
-    });
-    const head = createElement("div", "row apart");
-    head.append(createElement("b", "", title), close);
-    panel.append(head, errors, list);
-    document.body.append(panel);
-    return { list, errors };
-  }
-  let openTarget = null; // the target on a page without an upload form
-  async function projectTarget() {
-    const { dropUrl, dropName } = main().dataset;
-    if (openTarget && panel.isConnected) return openTarget;
-    const answer = await fetch(dropUrl, { headers: { Accept: "application/json" } });
-    if (!answer.ok || !answer.headers.get("Content-Type")?.includes("json")) throw new Error();
-    const limits = await answer.json();
-    const elements = openPanel(`Uploads to ${dropName || limits.project}`);
-    openTarget = { url: dropUrl, project: limits.project, followUp: main().dataset.dropThen || "", maxBytes: limits.max_bytes, endings: limits.endings, ...elements };
-    return openTarget;
-  }
-
-  /* Rows. `state` is waiting (chosen), queued, sending, failed, checking or done. */
+  /* Rows. `state` is offered (of the other kind), queued, sending, failed, checking or done; `kind` is files or tables. */
   const rows = [];
   const busy = () => rows.filter((row) => ["queued", "sending"].includes(row.state));
+  const KINDS = {
+    files: {
+      other: "tables", what: "A file of requests", offer: "Upload it as a file of requests",
+      why: "It has its requests already, one on each line: no prompt is needed.",
+      empty: "Choose a file with one request on each line.",
+      endings: "request files end in", advice: "Export your requests as JSONL, one on each line.",
+    },
+    tables: {
+      other: "files", what: "A table", offer: "Make requests from this table",
+      why: "You write a prompt, and each of its rows becomes a request.",
+      empty: "Its first row must name the columns.",
+      endings: "tables end in", advice: "Save it as CSV or as an Excel workbook.",
+    },
+  };
+  const endsIn = (file, endings) => endings.some((ending) => file.name.toLowerCase().endsWith(ending));
 
-  function refusal(file, target) {
-    if (!file.size) return `${clip(file.name)} is empty. Choose a file with one request on each line.`;
-    const name = file.name.toLowerCase();
-    if (name.includes(".") && !target.endings.some((ending) => name.endsWith(ending))) {
-      return `${clip(file.name)} is not taken: request files end in ${target.endings.join(", ")}. Export your requests as JSONL, one on each line.`;
+  function refusal(file, kind, { endings, max_bytes: maxBytes }) {
+    const { empty, endings: ends, advice } = KINDS[kind];
+    if (!file.size) return `${clip(file.name)} is empty. ${empty}`;
+    if (file.name.includes(".") && !endsIn(file, [...endings, ".txt"])) {
+      return `${clip(file.name)} is not taken: ${ends} ${endings.join(", ")}. ${advice}`;
     }
-    if (file.size > target.maxBytes) {
-      return `${clip(file.name)} has ${size(file.size)}, and at most ${size(target.maxBytes)} are taken. Split it into smaller files.`;
+    if (file.size > maxBytes) {
+      return `${clip(file.name)} has ${size(file.size)}, and at most ${size(maxBytes)} are taken. Split it into smaller files.`;
     }
     return "";
   }
@@ -107,13 +71,15 @@
   }
   function show(row, state, tone, text, ...buttons) {
     row.state = state;
+    row.element.dataset.state = state;
     row.status.className = tone ? `pill ${tone}` : "muted small";
     row.status.textContent = text;
     const hadFocus = row.buttons.contains(document.activeElement);
     row.buttons.replaceChildren(...buttons);
     if (hadFocus) (row.buttons.querySelector("button, a") || row.element).focus();
     row.bar.hidden = !["sending", "checking"].includes(state);
-    row.note.hidden = !["waiting", "queued", "sending"].includes(state) || row.file.size <= LARGE;
+    row.note.hidden = !["queued", "sending"].includes(state) || row.file.size <= LARGE;
+    row.offer.hidden = state !== "offered";
   }
   function fail(row, text) {
     const retryButtons = row.isRefused ? [] : [button(row, "Try again", () => { queue(row); start(); })];
@@ -128,17 +94,14 @@
     const next = row.element.nextElementSibling || row.element.previousElementSibling;
     row.element.remove();
     row.target.list.hidden = !row.target.list.children.length;
-    if (panel && !panel.querySelector("li")) panel.remove();
-    (next?.querySelector("button, a") || section()?.querySelector("input[type=file]") || main()).focus();
+    (next?.querySelector("button, a") || document.querySelector("[data-drop] input") || document.getElementById("main")).focus();
     announce(`${clip(row.file.name)} is removed.`);
+    document.dispatchEvent(new CustomEvent("portal:removed"));
     start();
   }
 
-  function add(file, target) {
-    const isListed = (row) => row.state !== "failed" && row.file.name === file.name
-      && row.file.size === file.size && row.file.lastModified === file.lastModified;
-    if (rows.some(isListed)) return;
-    const row = { file, target, submission: randomId(), element: createElement("li") };
+  function createRow(file, target) {
+    const row = { file, target, kind: target.kind, submission: randomId(), element: createElement("li") };
     const line = createElement("div", "row");
     const name = createElement("p", "strong"); // wraps, however long
     name.append(createElement("bdi", "", clip(file.name)));
@@ -151,18 +114,41 @@
     row.bar.setAttribute("aria-label", clip(file.name));
     row.error = createElement("div", "errorlist");
     row.duplicate = createElement("p", "small");
+    row.offer = createElement("p", "muted small", KINDS[KINDS[row.kind].other].why);
     row.note = createElement("p", "note warn small", "This file is large: sending and checking it takes a while.");
     row.element.tabIndex = -1;
-    row.element.append(line, row.bar, row.note, row.error, row.duplicate);
+    row.element.append(line, row.offer, row.bar, row.note, row.error, row.duplicate);
     target.list.append(row.element);
     target.list.hidden = false;
     rows.push(row);
-    show(row, "waiting", "", "Not sent yet", button(row, "Remove", () => remove(row)));
-    const problem = refusal(file, target);
+    return row;
+  }
+  function add(file, target) {
+    const isListed = (row) => row.state !== "failed" && row.file.name === file.name
+      && row.file.size === file.size && row.file.lastModified === file.lastModified;
+    if (rows.some(isListed)) return;
+    const row = createRow(file, target);
+    const { other } = KINDS[row.kind];
+    const isOther = file.size && !endsIn(file, target[row.kind].endings) && endsIn(file, target[other].endings);
+    const problem = !isOther && refusal(file, row.kind, target[row.kind]);
     if (problem) {
       row.isRefused = true;
       fail(row, problem);
-    }
+    } else if (isOther) offer(row, other);
+    else queue(row);
+  }
+  function offer(row, kind) {
+    const { what, offer: label } = KINDS[kind];
+    const accept = button(row, label, () => {
+      row.kind = kind;
+      const problem = refusal(row.file, kind, row.target[kind]);
+      if (problem) return fail(row, problem);
+      queue(row);
+      start();
+    });
+    accept.classList.add("main");
+    show(row, "offered", "quiet", what, accept, button(row, "Remove", () => remove(row)));
+    announce(`${clip(row.file.name)}: ${what.toLowerCase()}. ${label}?`);
   }
 
   /* Sending: a request for each file, two at a time. */
@@ -181,13 +167,14 @@
     start();
   }
   function send(row) {
-    const body = new FormData();
-    body.append("submission", row.submission); // the same at every try, so that the file is stored once
-    body.append("then", row.target.followUp);
-    body.append("file", row.file, row.file.name.slice(-255)); // a part's head may have 1024 bytes
+    const { form, followUp, kind } = row.target;
+    const body = row.kind === kind && form ? new FormData(form) : new FormData();
+    body.set("submission", row.submission); // the same at every try, so that the file is stored once
+    body.set("then", followUp);
+    body.set("file", row.file, row.file.name.slice(-255)); // a part's head may have 1024 bytes
     const request = new XMLHttpRequest();
     row.request = request;
-    request.open("POST", row.target.url);
+    request.open("POST", row.target[row.kind].url);
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRFToken", token());
     request.upload.addEventListener("progress", ({ loaded, total }) => {
@@ -229,14 +216,15 @@
     const link = createElement("a", "button slim", "Open");
     link.href = answer.next;
     link.append(createElement("span", "visually-hidden", ` ${clip(row.file.name)}`));
-    show(row, "checking", "busy", "Checking", link);
+    if (answer.state) show(row, "checking", "busy", "Checking", link);
+    else show(row, "done", "good", "Uploaded", link); // a table
     row.bar.removeAttribute("value");
     if (answer.duplicate) {
       const duplicate = createElement("a", "", answer.duplicate.text);
       duplicate.href = answer.duplicate.url;
       row.duplicate.replaceChildren(duplicate);
     }
-    if (rows.length === 1) {
+    if (rows.length === 1 || (!answer.state && !busy().length)) {
       announce(`${clip(row.file.name)} is uploaded.`);
       row.state = "done";
       location.assign(answer.next);
@@ -244,7 +232,7 @@
     }
     const list = document.querySelector("#rows[data-files]");
     if (list) htmx.ajax("GET", location.pathname + location.search, { target: list, swap: "outerHTML" }).catch(() => {});
-    pollCheck(row, answer.state, link);
+    if (answer.state) pollCheck(row, answer.state, link);
   }
   async function pollCheck(row, url, link) {
     const wait = () => { row.pollTimer = setTimeout(() => pollCheck(row, url, link), POLL_INTERVAL); };
@@ -263,54 +251,13 @@
     announce(`${clip(row.file.name)}: ${answer.text}`);
   }
 
-  /* Files chosen or dropped. */
-  function addFiles(files, target, { now }) {
-    target.errors.textContent = "";
+  /* Files chosen or dropped: dropping.js has found their target. */
+  document.addEventListener("portal:upload", (event) => {
+    const { files, target } = event.detail;
     for (const file of files) add(file, target);
-    if (now) sendAll(target);
-  }
-  function sendAll(target) {
-    const waiting = rows.filter((row) => row.state === "waiting" && row.target.list === target.list);
-    waiting.forEach(queue);
-    if (waiting.length) announce(`Uploading ${waiting.length === 1 ? clip(waiting[0].file.name) : `${waiting.length} files`}.`);
+    const queued = rows.filter((row) => row.state === "queued" && row.target === target);
+    if (queued.length) announce(`Uploading ${queued.length === 1 ? clip(queued[0].file.name) : `${queued.length} files`}.`);
     start();
-    return waiting.length;
-  }
-  document.addEventListener("change", (event) => {
-    if (!event.target.matches("[data-sending] input[type=file]")) return;
-    addFiles([...event.target.files], formTarget(section()), { now: false });
-    event.target.value = ""; // so that the same file can be chosen again
-  });
-  document.querySelectorAll("[data-sending] input[type=file]").forEach((element) => { element.required = false; }); // rows count
-  document.addEventListener("submit", (event) => {
-    if (!event.target.matches("form[data-upload]")) return;
-    event.preventDefault();
-    const target = formTarget(section());
-    const pasted = event.target.elements.pasted;
-    if (!pasted) {
-      if (!sendAll(target)) showError(target, "Choose a file first: JSONL, one request on each line.");
-      return;
-    }
-    const name = event.target.elements.name.value.trim() || "pasted.jsonl";
-    const hasEnding = target.endings.some((ending) => name.toLowerCase().endsWith(ending));
-    addFiles([new File([pasted.value], hasEnding ? name : `${name}.jsonl`)], target, { now: true });
-  });
-
-  /* Take in what was dropped anywhere on the page. */
-  document.addEventListener("portal:dropped", async (event) => {
-    const { files, folders } = event.detail;
-    const refuse = (text) => showError(openPanel("Uploads"), text);
-    if (!section() && !main()?.dataset.dropUrl) {
-      return refuse("Files are taken in a project only, by its members. Open the project's files, and drop them there.");
-    }
-    let target;
-    try {
-      target = section() ? formTarget(section()) : await projectTarget();
-    } catch {
-      return refuse("The portal does not answer. Drop the files again when it is back.");
-    }
-    addFiles(files, target, { now: true });
-    if (folders.length) showError(target, `${folders.map(clip).join(", ")}: a folder cannot be uploaded. Drop the files in it.`);
   });
 
   /* Ask before the page is left while a file is being sent. */

@@ -1,12 +1,13 @@
 """Receive files from a form, from a script, as pasted text, or from the samples."""
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from batchapp.forms.files.uploads import ENDINGS, PasteForm, SampleForm, SendingForm, UploadForm
+from batchapp.forms.files.uploads import PasteForm, SampleForm, SendingForm, UploadForm
 from batchapp.http import Request
 from batchapp.models import Project, Upload
 from batchapp.services.files import upload_intake
@@ -46,17 +47,10 @@ def receive(request: Request, project: Project, form: SendingForm) -> HttpRespon
     return redirect("file_list", project.slug)
 
 
-def refuse(form: SendingForm) -> JsonResponse:
+def refuse(form: Form) -> JsonResponse:
     """Tell a script why a form is invalid."""
     sentences = [str(error) for errors in form.errors.values() for error in errors]
     return JsonResponse({"error": " ".join(sentences)}, status=400)
-
-
-def limits(project: Project) -> JsonResponse:
-    """Tell a script on a page without the form which files it may send."""
-    form = UploadForm(connection=project.connection)
-    limits = {"project": project.name, "max_bytes": form.max_bytes, "endings": ENDINGS}
-    return JsonResponse(limits)
 
 
 def state(upload: Upload) -> JsonResponse:

@@ -30,6 +30,7 @@ from batchapp.presenters.file_report import (
 )
 from batchapp.presenters.order_choices import model_rows
 from batchapp.presenters.unpriced_models import unpriced_group, unpriced_models
+from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.tasks import wake
@@ -55,7 +56,7 @@ def file_list(request: Request, slug: str) -> HttpResponse:
             return file_upload.refuse(form)
         return render(request, "batchapp/files/file_list.html", _list(request, project, form))
     if file_upload.is_script(request):
-        return file_upload.limits(project)
+        return JsonResponse(upload_target(project).facts)
     context = _list(request, project, UploadForm(connection=project.connection))
     return render_partial(request, "batchapp/files/file_list.html", "rows", context)
 
@@ -68,6 +69,7 @@ def _list(request: Request, project: Project, form: SendingForm) -> dict[str, An
     return project_page(request, project, "file_list") | {
         "form": form if is_file else UploadForm(connection=project.connection),
         "paste": None if is_file else form,
+        "target": upload_target(project),
         "filters": filters,
         "sort": filters.sort,
         "page": page,

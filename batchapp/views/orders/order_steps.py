@@ -7,12 +7,13 @@ from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
-from batchapp.http import Request, render_partial
-from batchapp.models import Membership, Upload
+from batchapp.forms.tables import TableForm
+from batchapp.http import Request, render_partial, wants_fragment
+from batchapp.models import Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.file_report import (
     assumed_attachments,
@@ -30,12 +31,19 @@ from batchapp.presenters.order_choices import (
     window_choices,
 )
 from batchapp.presenters.order_wizard import (
+    FILES,
+    TABLE,
+    UPLOAD,
     order_query,
     report_of,
     report_of_ready,
     step_url,
 )
+from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.orders import place_order
+from batchapp.services.tables import table_import
+from batchapp.views.context_processors import upload_targets
+from batchapp.views.files.files import file_list
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 from batchapp.views.permissions import memberships_of, project_of, require_member, upload_of
 from batchapp.views.project_page import project_page
@@ -43,37 +51,56 @@ from batchapp.views.project_page import project_page
 PAGE_SIZE = 25
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def order_start(request: Request) -> HttpResponse:
-    """Choose the project of a new batch; skip the page if only one is possible."""
-    memberships = memberships_of(request)
-    writable = [row.project for row in memberships if row.role != Membership.Role.VIEWER]
-    if len(writable) == 1:
-        return redirect("order_choose_file", writable[0].slug)
-    context = {"projects": writable, "is_viewer": bool(memberships), "nav": "batches"}
-    return render(request, "batchapp/orders/order_start.html", context)
+    """Choose the project of a new batch; skip the page if only one is possible.
+
+    A form that names the project already sends its files along.
+    """
+    if request.method == "POST" and request.POST.get("project"):
+        return file_list(request, request.POST["project"])
+    targets = upload_targets(request)
+    if len(targets) == 1 and not wants_fragment(request):
+        return redirect("order_choose_file", targets[0].project.slug)
+    context = {
+        "targets": targets,
+        "is_viewer": bool(memberships_of(request)),
+        "is_dialog": wants_fragment(request),
+        "nav": "batches",
+    }
+    return render_partial(request, "batchapp/orders/order_start.html", "dialog", context)
 
 
 @require_safe
 def order_choose_file(request: Request, slug: str) -> HttpResponse:
-    """Step 1: choose a file of the project, or upload one."""
+    """Step 1: upload a file, choose one of the project, or begin with a table or a sample."""
     project = project_of(request, slug)
     require_member(request, project)
+    uploads = project.uploads.defer("report_fields").select_related("uploaded_by")
+    uploads = uploads.annotate(times_used=Count("batches")).order_by("-created_at", "pk")
     search = FindFileForm(request.GET)
-    rows = project.uploads.defer("report_fields").select_related("uploaded_by")
-    rows = rows.annotate(times_used=Count("batches")).order_by("-created_at", "pk")
-    if search.is_valid() and (text := search.cleaned_data["q"]):
-        rows = rows.filter(name__icontains=text)
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    source = request.GET.get("from", FILES if "q" in request.GET else UPLOAD)
     context = project_page(request, project, "project_batch_list") | {
         "steps": order_wizard.wizard_steps(order_wizard.FILE, project),
-        "search": search,
-        "page": page,
-        "is_moving": any(row.status == Upload.Status.CHECKING for row in page),
-        "form": UploadForm(connection=project.connection),
-        "samples": SAMPLES,
+        "source": source,
+        "sources": order_wizard.file_sources(project, source),
         "then": "batch",
+        "target": upload_target(project),
     }
+    if source == FILES:
+        if search.is_valid() and (text := search.cleaned_data["q"]):
+            uploads = uploads.filter(name__icontains=text)
+        page = Paginator(uploads, PAGE_SIZE).get_page(request.GET.get("page"))
+        is_moving = any(row.status == Upload.Status.CHECKING for row in page)
+        context |= {"search": search, "page": page, "is_moving": is_moving}
+    elif source == TABLE:
+        context |= {
+            "form": TableForm(project=project),
+            "templates": project.templates.exists(),
+            "max_mib": table_import.max_mib(),
+        }
+    else:
+        context |= {"form": UploadForm(connection=project.connection), "samples": SAMPLES}
     return render_partial(request, "batchapp/orders/order_choose_file.html", "rows", context)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -20,8 +20,10 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Project, SourceTable, StaleRow
 from batchapp.presenters.order_wizard import WizardStep
 from batchapp.presenters.refusal_text import refusal_text
+from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.tables import requests_from_table, table_import
 from batchapp.tasks import run, wake
+from batchapp.views.files.file_upload import is_script, refuse
 from batchapp.views.permissions import project_of, require_member
 from batchapp.views.project_page import project_page
 
@@ -75,7 +77,11 @@ def table_add(request: Request, slug: str) -> HttpResponse:
     if request.method == "POST":
         form = TableForm(request.POST, request.FILES, project=project)
         if form.is_valid() and (table := _store_table(request, project, form)):
+            if is_script(request):
+                return JsonResponse({"files": [{"next": table.get_absolute_url()}]}, status=201)
             return redirect(table)
+        if is_script(request):
+            return refuse(form)
     else:
         form = TableForm(project=project, initial={"template": request.GET.get("template")})
     tables = project.tables.select_related("created_by").defer(
@@ -86,6 +92,7 @@ def table_add(request: Request, slug: str) -> HttpResponse:
         "steps": table_steps(TABLE, project),
         "form": form,
         "max_mib": table_import.max_mib(),
+        "target": upload_target(project),
         "tables": tables.order_by("-created_at")[:TABLES_SHOWN],
         "templates": [(row, row.versions.all()[0]) for row in templates],
     }

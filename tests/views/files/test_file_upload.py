@@ -63,6 +63,15 @@ def test_a_file_is_kept_also_when_no_worker_can_be_told(
     assert Upload.objects.get().next_check_at is not None
 
 
+def test_a_table_among_files_is_answered_with_where_tables_go(
+    browser: Client, project: Project
+) -> None:
+    response = browser.post(URL, {"file": sent(name="tickets.csv")})
+
+    assert "tickets.csv is a table. Choose “Create requests from" in response.content.decode()
+    assert not Upload.objects.exists()
+
+
 def test_several_files_are_sent_at_once(browser: Client, project: Project) -> None:
     response = browser.post(
         URL, {"file": [sent(name="a.jsonl"), sent(name="b.jsonl")]}, follow=True
@@ -195,8 +204,11 @@ def test_a_script_is_told_what_may_be_sent(
 
     answer = browser.get(URL, headers=JSON).json()
 
-    assert (answer["project"], answer["max_bytes"]) == ("Support tickets", 1024 * 1024)
-    assert ".jsonl" in answer["endings"]
+    files, tables = answer["files"], answer["tables"]
+    assert (answer["project"], files["max_bytes"]) == ("Support tickets", 1024 * 1024)
+    assert (files["url"], tables["url"]) == (URL, "/projects/support/tables/new/")
+    assert ".jsonl" in files["endings"]
+    assert ".xlsx" in tables["endings"]
 
 
 def test_a_viewer_cannot_send_by_script_either(client: Client) -> None:

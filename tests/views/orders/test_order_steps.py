@@ -1,16 +1,18 @@
 """The way from a file to a batch, whose last step spends money."""
 
+import json
 import uuid
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp.models import Batch, Project, ProviderKey, Upload, User
+from batchapp.models import Batch, Connection, Project, ProviderKey, Upload, User
 from batchapp.services.lifecycle import prepare
 from batchapp.services.orders import place_order
 from tests.html import Page, page_of
@@ -45,6 +47,10 @@ def upload(project: Project, user: User) -> Upload:
 @pytest.fixture
 def key(project: Project) -> ProviderKey:
     return make_key(project)
+
+
+def sent_file() -> SimpleUploadedFile:
+    return SimpleUploadedFile("tickets.jsonl", request_file())
 
 
 def step(upload: Upload, name: str, /, **asked: object) -> str:
@@ -88,9 +94,45 @@ def test_with_several_projects_one_is_chosen(browser: Client, project: Project) 
 
     page = page_of(browser, "/batches/new/")
 
-    for each in (project, other):
-        assert page.links[each.name] == f"/projects/{each.slug}/batches/new/"
-    assert f"/projects/{looked_at.slug}/batches/new/" not in page.links.values()
+    assert [link["href"] for link in page.all(".entries a")] == [
+        f"/projects/{each.slug}/batches/new/"
+        for each in sorted((project, other), key=lambda each: each.name)
+    ]
+    assert looked_at.name not in page.one("main").text
+
+
+def test_a_page_that_asks_for_the_project_in_a_dialog_is_told_where_each_takes_files(
+    browser: Client, project: Project
+) -> None:
+    response = browser.get("/batches/new/", headers={"HX-Request": "true"})
+
+    link = Page(response.content.decode()).one("[data-target]")
+    target = json.loads(link["data-target"])
+    assert target["project"] == "Support tickets"
+    assert target["files"]["url"] == "/projects/support/files/"
+    assert target["tables"]["url"] == "/projects/support/tables/new/"
+
+
+def test_files_sent_to_the_start_with_their_project_go_to_it(
+    browser: Client, project: Project
+) -> None:
+    fields = {"project": "support", "then": "batch", "file": sent_file()}
+
+    response = browser.post("/batches/new/", fields)
+
+    upload = project.uploads.get()
+    assert response["Location"] == f"/files/{upload.pk}/batch/"
+    assert browser.post("/batches/new/", fields | {"project": "foreign"}).status_code == 404
+    assert browser.post("/batches/new/", fields | {"project": ""}).status_code == 302
+
+
+def test_a_viewer_sends_no_file_to_the_start(client: Client, project: Project) -> None:
+    client.force_login(join(make_user(), project, VIEWER))
+
+    response = client.post("/batches/new/", {"project": "support", "file": sent_file()})
+
+    assert response.status_code == 403
+    assert not project.uploads.exists()
 
 
 def test_without_a_project_the_start_says_what_to_do(browser: Client) -> None:
@@ -106,7 +148,9 @@ def test_the_file_step_offers_every_file_with_its_use(
     faulty = make_upload(upload.project, user, name="by hand.jsonl", content=b"nonsense\n")
     checking = make_upload(upload.project, user, name="later.jsonl", is_checked=False)
 
-    rows = page_of(browser, "/projects/support/batches/new/").one("#rows")
+    page = page_of(browser, "/projects/support/batches/new/")
+    assert "Use a file that is here 3" in page.one(".tabs").text
+    rows = page_of(browser, "/projects/support/batches/new/", **{"from": "files"}).one("#rows")
 
     files = [link["id"] for link in rows.all("td.lead a")]
     assert files == [f"file-{file.pk}" for file in (checking, faulty, upload)]
@@ -125,6 +169,19 @@ def test_the_file_step_finds_files_by_name(browser: Client, upload: Upload, user
     assert found.texts("#rows td.lead") == ["invoices.jsonl"]
     none = page_of(browser, "/projects/support/batches/new/", q="zebra")
     assert "No file has that in its name" in none.text
+
+
+def test_the_file_step_begins_with_a_table_or_a_sample_as_well(
+    browser: Client, project: Project
+) -> None:
+    start = "/projects/support/batches/new/?from="
+
+    assert page_of(browser, f"{start}table").one("form[data-takes]")["action"].endswith("/new/")
+    assert "Sample" not in page_of(browser, f"{start}sample").one(".tabs").links
+    Connection.objects.update(is_sandbox=True)
+    page = page_of(browser, f"{start}sample")
+    assert page.one('.tabs [aria-current="page"]').text == "Sample"
+    assert page.one("form.samples").values["then"] == "batch"
 
 
 def test_a_file_is_sent_from_the_flow_and_stays_in_it(browser: Client, project: Project) -> None:

@@ -69,6 +69,20 @@ def requests_of(upload: Upload) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(upload.chunks()).splitlines()]
 
 
+def test_a_script_that_sends_a_table_is_told_its_page(browser: Client, project: Project) -> None:
+    wants = {"Accept": "application/json"}
+    sent = SimpleUploadedFile("tickets.csv", b"id,text\n1,hello\n")
+
+    stored = browser.post(START, {"file": sent}, headers=wants)
+    refused = browser.post(START, {"file": SimpleUploadedFile("none.csv", b"")}, headers=wants)
+
+    table = SourceTable.objects.get()
+    assert stored.status_code == 201
+    assert stored.json() == {"files": [{"next": f"/tables/{table.pk}/"}]}
+    assert refused.status_code == 400
+    assert "none.csv is empty" in refused.json()["error"]
+
+
 def test_a_table_becomes_a_file_that_goes_on_to_its_check(
     browser: Client, project: Project, woken: list[str], committed: Committed
 ) -> None:

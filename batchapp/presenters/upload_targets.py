@@ -1,0 +1,66 @@
+"""Where the files that are dropped on a page go, and which a project takes."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from batchapp.forms.files.uploads import ENDINGS, MIB, UploadForm
+from batchapp.forms.tables import TABLE_ENDINGS
+from batchapp.models import Project
+from batchapp.services.tables import table_import
+from batchapp.templatetags.words import size
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTarget:
+    """A project, and what the script of drop zones must know to send files to it."""
+
+    project: Project
+    facts: dict[str, Any]
+
+    @property
+    def json(self) -> str:
+        return json.dumps(self.facts)
+
+    @property
+    def over(self) -> str:
+        return f"Drop to upload to {self.project}"
+
+    @property
+    def file_hint(self) -> str:
+        most = size(self.facts["files"]["max_bytes"])
+        return f"JSONL, one request on each line, at most {most} a file. Or a table: CSV, Excel."
+
+    @property
+    def table_hint(self) -> str:
+        most = size(self.facts["tables"]["max_bytes"])
+        return f"CSV, TSV or Excel (.xlsx), at most {most}. Macros are never run."
+
+    @property
+    def endings(self) -> str:
+        """What a field for files offers to choose: files of requests, and tables."""
+        return ",".join((*ENDINGS, *TABLE_ENDINGS))
+
+    @property
+    def table_endings(self) -> str:
+        return ",".join((*TABLE_ENDINGS, ".txt", ".jsonl", ".ndjson"))
+
+
+def upload_target(project: Project) -> UploadTarget:
+    """Return where ``project`` takes files of requests and tables, and their limits."""
+    facts = {
+        "project": project.name,
+        "files": {
+            "url": reverse("file_list", args=[project.slug]),
+            "endings": ENDINGS,
+            "max_bytes": UploadForm(connection=project.connection).max_bytes,
+        },
+        "tables": {
+            "url": reverse("table_add", args=[project.slug]),
+            "endings": TABLE_ENDINGS,
+            "max_bytes": table_import.max_mib() * MIB,
+        },
+    }
+    return UploadTarget(project, facts)
