@@ -1,12 +1,38 @@
 """A form for a range of days."""
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A range of days that one click chooses; the days are as in an address, "" for no limit."""
+
+    label: str
+    first: str
+    last: str
+    is_current: bool
+
+
+def presets(today: date, first: str, last: str) -> list[Preset]:
+    """Return the ranges on offer, of which ``first`` to ``last`` is chosen."""
+    month = today.replace(day=1)
+    before = month - timedelta(days=1)
+    ranges = [
+        ("Any time", "", ""),
+        ("This month", month.isoformat(), today.isoformat()),
+        ("Last month", before.replace(day=1).isoformat(), before.isoformat()),
+        ("90 days", (today - timedelta(days=89)).isoformat(), today.isoformat()),
+        ("Year", today.replace(month=1, day=1).isoformat(), today.isoformat()),
+    ]
+    return [Preset(*days, is_current=days[1:] == (first, last)) for days in ranges]
 
 
 class DayInput(forms.DateInput):
@@ -21,6 +47,16 @@ class DaysForm(forms.Form):
 
     first = forms.DateField(label="From", required=False, widget=DayInput)
     last = forms.DateField(label="To", required=False, widget=DayInput)
+
+    @property
+    def presets(self) -> list[Preset]:
+        first, last = self.data.get("first", ""), self.data.get("last", "")
+        return presets(timezone.localdate(), first, last)
+
+    @property
+    def has_own_range(self) -> bool:
+        """Return True if the range of days is none of those on offer."""
+        return not any(preset.is_current for preset in self.presets)
 
     def clean(self) -> dict[str, Any]:
         first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")

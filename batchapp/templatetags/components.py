@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.template import RequestContext
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -34,6 +35,16 @@ def crumbs(*pairs: str) -> SafeString:
         '<nav class="crumbs" aria-label="Breadcrumbs"><ol>{}</ol></nav>',
         format_html_join("", '<li><a href="{1}">{0}</a></li>', steps),
     )
+
+
+@register.simple_block_tag
+def menu(content: str, label: str, id: str = "", *, is_wide: bool = False) -> SafeString:  # noqa: A002  # of the element
+    """Return a button that opens the buttons and links between ``menu`` and ``endmenu``.
+
+    ``label`` is read to those who do not see the button, unless it ``is_wide`` and shows it.
+    """
+    context = {"content": content, "label": label, "id": id, "is_wide": is_wide}
+    return render_to_string("batchapp/components/_menu.html", context)
 
 
 @register.simple_tag(takes_context=True)

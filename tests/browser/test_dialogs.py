@@ -151,7 +151,7 @@ def test_a_dialog_from_the_menu_gives_the_focus_back_to_it(page: Page, showroom:
 
     page.keyboard.press("Escape")
 
-    expect(page.locator("#retry-in-place")).to_be_focused()
+    expect(page.locator("#more > summary")).to_be_focused()
 
 
 def test_a_dismissed_toast_gives_the_focus_on(page: Page) -> None:

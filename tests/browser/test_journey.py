@@ -46,7 +46,6 @@ def screen(
 def upload(page: Page, file: Path) -> None:
     page.goto("/projects/demo/files/")
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="Upload", exact=True).click()
     page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
 
 
@@ -80,7 +79,6 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
 
     press(page.get_by_role("link", name="Upload a file").first)
     page.locator("input[type=file]").set_input_files(SAMPLES / "chat.jsonl")
-    press(page.get_by_role("button", name="Upload", exact=True))
     page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
     expect(page.get_by_text("All 300 requests are ready to be sent.")).to_be_visible()
     expect(page.get_by_role("row", name=re.compile(r"24h.*~\$0\.00\d\d")).first).to_be_visible()

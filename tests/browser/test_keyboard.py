@@ -56,7 +56,6 @@ def session(
 def upload(page: Page, *files: Path) -> None:
     page.goto("/projects/demo/files/")
     page.locator("input[type=file]").set_input_files(files)
-    page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator(".queue").get_by_text("Ready")).to_have_count(len(files), timeout=30_000)
     page.goto("/projects/demo/files/")
 

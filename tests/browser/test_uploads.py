@@ -23,12 +23,33 @@ DROP = """([selector, files]) => {
     const data = new DataTransfer();
     for (const [name, text] of files) data.items.add(new File([text], name));
     const target = document.querySelector(selector);
+    const none = {types: ["Files"], items: [], files: []};
     for (const kind of ["dragenter", "dragover", "drop"]) {
         const how = {dataTransfer: data, bubbles: true, cancelable: true};
-        target.dispatchEvent(new DragEvent(kind, how));
+        const event = new DragEvent(kind, how);
+        if (!files.length) Object.defineProperty(event, "dataTransfer", {value: none});
+        target.dispatchEvent(event);
         window.covered ||= document.querySelector(".drop-overlay.shown")?.textContent;
     }
 }"""
+DROP_TEXT = """() => {
+    const data = new DataTransfer();
+    data.setData("text/plain", "hello");
+    const how = {dataTransfer: data, bubbles: true, cancelable: true};
+    document.querySelector("[data-drop]").dispatchEvent(new DragEvent("drop", how));
+}"""
+DROP_FOLDER = """() => {
+    const item = {kind: "file", webkitGetAsEntry: () => ({isDirectory: true, name: "tickets"})};
+    const event = new Event("drop", {bubbles: true, cancelable: true});
+    event.dataTransfer = {types: ["Files"], items: [item], files: [new File([], "tickets")]};
+    document.querySelector("h1").dispatchEvent(event);
+}"""
+SMALLER = """
+    const form = document.querySelector("[data-target]");
+    const target = JSON.parse(form.dataset.target);
+    target.files.max_bytes = 1000;
+    form.dataset.target = JSON.stringify(target);
+"""
 LISTEN = """
     window.heard = [];
     document.addEventListener("portal:announce", (event) => window.heard.push(event.detail));
@@ -99,8 +120,6 @@ def test_three_files_each_have_a_row_and_the_bad_one_says_why(page: Page, tmp_pa
     choose(page, good, bad, empty)
 
     expect(row(page, "empty.jsonl")).to_contain_text("empty.jsonl is empty")
-    send(page)
-
     expect(row(page, "good.jsonl")).to_contain_text("Ready: 7 requests", timeout=PATIENCE)
     expect(row(page, "bad.jsonl")).to_contain_text("Has errors:", timeout=PATIENCE)
     expect(row(page, "empty.jsonl")).to_contain_text("Not uploaded")
@@ -117,7 +136,6 @@ def test_three_files_each_have_a_row_and_the_bad_one_says_why(page: Page, tmp_pa
 def test_a_file_alone_leads_to_its_page(page: Page, tmp_path: Path) -> None:
     page.goto(FILES)
     choose(page, *made(tmp_path, alone=request_file()))
-    send(page)
 
     page.wait_for_url(A_FILE)
     expect(page.get_by_role("heading", level=1)).to_have_text("alone.jsonl")
@@ -127,31 +145,28 @@ def test_what_is_refused_is_refused_before_it_is_sent(page: Page, tmp_path: Path
     picture = tmp_path / "holiday.png"
     picture.write_bytes(b"\x89PNG")
     page.goto(FILES)
-    page.evaluate("document.querySelector('[data-sending]').dataset.maxBytes = 1000")
+    page.evaluate(SMALLER)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.method))
 
     choose(page, picture, *made(tmp_path, large=request_file(50)))
-    send(page)
 
     expect(row(page, "holiday.png")).to_contain_text("holiday.png is not taken")
     expect(row(page, "large.jsonl")).to_contain_text("at most 1000 bytes are taken")
-    expect(page.locator("[data-errors]")).to_contain_text("Choose a file first")
     assert row(page, "large.jsonl").get_by_role("button", name="Try again").count() == 0
     assert "POST" not in asked
 
 
-def test_a_file_can_be_taken_out_before_it_is_sent(page: Page, tmp_path: Path) -> None:
+def test_a_row_that_is_removed_gives_the_focus_on(page: Page, tmp_path: Path) -> None:
     page.goto(FILES)
-    choose(page, *made(tmp_path, stays=request_file(), goes=request_file(2)))
+    choose(page, *made(tmp_path, goes=b"", stays=b""))
 
     row(page, "goes.jsonl").get_by_role("button", name="Remove goes.jsonl").click()
+
     expect(row(page, "goes.jsonl")).to_have_count(0)
     expect(row(page, "stays.jsonl").get_by_role("button")).to_be_focused()
-    send(page)
-    page.wait_for_url(A_FILE)
-
-    assert listed(page, "goes") == 0
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Choose files")).to_be_focused()
 
 
 def test_a_file_under_way_is_cancelled_and_the_others_arrive(page: Page, tmp_path: Path) -> None:
@@ -168,7 +183,6 @@ def test_a_file_under_way_is_cancelled_and_the_others_arrive(page: Page, tmp_pat
     page.route(f"**{FILES}*", hold)
     page.goto(FILES)
     choose(page, *made(tmp_path, slow=request_file(), quick=request_file(2)))
-    send(page)
 
     expect(row(page, "quick.jsonl")).to_contain_text("Ready: 2 requests", timeout=PATIENCE)
     row(page, "slow.jsonl").get_by_role("button", name="Cancel slow.jsonl").click()
@@ -200,7 +214,6 @@ def test_a_lost_connection_is_said_and_the_file_sent_again_comes_in_once(
     page.route(f"**{FILES}*", lose)
     page.goto(FILES)
     choose(page, *made(tmp_path, lost=content, other=request_file(5)))
-    send(page)
     expect(row(page, "other.jsonl")).to_contain_text("Ready: 5 requests", timeout=PATIENCE)
     expect(row(page, "lost.jsonl")).to_contain_text("The connection broke off")
     assert any("lost.jsonl was not uploaded" in each for each in heard(page))
@@ -229,7 +242,6 @@ def test_an_answer_from_elsewhere_is_put_into_words(
         f"**{FILES}", lambda route: route.fulfill(status=status, body="<h1>No</h1>"), times=1
     )
     choose(page, *made(tmp_path, unlucky=request_file()))
-    send(page)
 
     expect(row(page, "unlucky.jsonl")).to_contain_text(sentence)
 
@@ -243,7 +255,7 @@ def test_leaving_is_asked_about_only_while_something_is_sent(page: Page, tmp_pat
 
     page.on("dialog", stay)
     page.goto(FILES)
-    choose(page, *made(tmp_path, idle=request_file()))
+    choose(page, *made(tmp_path, idle=b""))
     page.get_by_role("link", name="Members", exact=True).click()
     page.wait_for_url("**/members/")
     assert asked == []
@@ -251,7 +263,6 @@ def test_leaving_is_asked_about_only_while_something_is_sent(page: Page, tmp_pat
     page.goto(FILES)
     page.route(f"**{FILES}", lambda route: None)
     choose(page, *made(tmp_path, held=request_file()))
-    send(page)
     expect(row(page, "held.jsonl").get_by_role("button", name="Cancel")).to_be_visible()
     page.get_by_role("link", name="Members", exact=True).click()
     page.wait_for_timeout(300)
@@ -305,15 +316,96 @@ def test_one_file_dropped_on_another_page_leads_to_its_own(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("single.jsonl")
 
 
-def test_where_no_file_is_taken_a_drop_is_answered_and_the_page_stays(page: Page) -> None:
+TABLE = "id,text\nt-1,hello\nt-2,world\n"
+
+
+def test_a_table_among_files_goes_on_to_the_page_that_makes_requests(page: Page) -> None:
+    page.goto(FILES)
+    page.evaluate(DROP, ["h1", [["tickets.csv", TABLE]]])
+
+    expect(row(page, "tickets.csv")).to_contain_text("A table")
+    assert row(page, "tickets.csv").locator(".errorlist").inner_text() == ""
+    row(page, "tickets.csv").get_by_role("button", name="Make requests from this table").click()
+
+    page.wait_for_url(re.compile(r"/tables/[0-9a-f-]{36}/$"))
+    expect(page.get_by_text("tickets.csv").first).to_be_visible()
+
+
+def test_a_table_dropped_on_the_page_of_tables_is_read_at_once(page: Page) -> None:
+    page.goto("/projects/demo/tables/new/")
+    page.evaluate(DROP, ["h1", [["more.csv", TABLE]]])
+
+    page.wait_for_url(re.compile(r"/tables/[0-9a-f-]{36}/$"))
+
+
+def test_a_file_of_requests_among_tables_is_uploaded_as_one(page: Page) -> None:
+    page.goto("/projects/demo/batches/new/?from=table")
+    page.evaluate(DROP, ["h1", [["wrong.jsonl", request_file(2).decode()]]])
+
+    offer = row(page, "wrong.jsonl").get_by_role("button", name="Upload it as a file of requests")
+    offer.click()
+
+    page.wait_for_url(A_FILE)
+
+
+def test_a_page_without_a_project_with_one_to_choose_starts_a_batch_there(page: Page) -> None:
     page.goto("/profile/")
+
+    page.evaluate(DROP, ["body", [["anywhere.jsonl", request_file(2).decode()]]])
+
+    assert page.evaluate("window.covered") == "Drop, and choose the project"
+    page.wait_for_url(A_FILE)
+
+
+def test_a_page_without_a_project_asks_which_and_keeps_the_files(
+    page: Page, running_portal: Portal
+) -> None:
+    page.goto("/projects/new/")
+    page.get_by_label("Name").fill("Asked for")
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url("**/projects/asked-for/")
+    page.goto("/batches/")
+
+    page.evaluate(DROP, ["body", [["a.jsonl", request_file(2).decode()], ["b.csv", TABLE]]])
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("In which project?")
+    dialog.get_by_role("link", name="Asked for").click()
+
+    panel = page.get_by_role("region", name="Uploads to Asked for")
+    expect(panel).to_contain_text("Ready: 2 requests", timeout=PATIENCE)
+    panel.get_by_role("button", name="Make requests from this table").click()
+    page.wait_for_url(re.compile(r"/tables/[0-9a-f-]{36}/$"))
+
+
+def test_home_starts_a_batch_in_the_chosen_project(page: Page, tmp_path: Path) -> None:
+    page.goto("/")
+    page.get_by_label("Project", exact=True).select_option("demo")
+    choose(page, *made(tmp_path, from_home=request_file()))
+
+    page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/batch/"))
+
+
+def test_what_is_no_file_is_answered_with_a_sentence(page: Page) -> None:
+    page.goto(FILES)
+    page.evaluate(DROP, ["h1", []])
+    expect(page.locator("[data-errors]")).to_contain_text("No file arrived")
+
+    page.evaluate(DROP_TEXT)
+    expect(page.locator("[data-errors]")).to_contain_text("That is text, not a file")
+    page.evaluate(DROP_FOLDER)
+    expect(page.locator("[data-errors]")).to_contain_text("tickets: a folder cannot be uploaded")
+
+
+def test_where_nobody_is_signed_in_a_drop_says_so(
+    chromium: Browser, running_portal: Portal
+) -> None:
+    page = chromium.new_page(base_url=running_portal.url)
+    page.goto("/sign-in/")
 
     page.evaluate(DROP, ["body", [["stray.jsonl", "{}"]]])
 
-    panel = page.get_by_role("region", name="Uploads")
-    expect(panel.get_by_text("Files are taken in a project only")).to_be_visible()
-    assert heard(page)
-    assert page.url.endswith("/profile/")
+    expect(page.get_by_role("region", name="Uploads")).to_contain_text("Sign in first.")
+    page.context.close()
 
 
 def test_what_is_pasted_becomes_a_file(page: Page) -> None:
@@ -343,7 +435,6 @@ def test_axe_finds_nothing_in_a_queue(page: Page) -> None:
 def test_a_file_sent_for_a_batch_leads_to_it(page: Page, tmp_path: Path) -> None:
     page.goto("/projects/demo/batches/new/")
     choose(page, *made(tmp_path, to_run=request_file()))
-    send(page)
 
     page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/batch/"))
 

@@ -83,6 +83,11 @@ class BatchFilterForm(DaysForm):
             project.choices = [("", "All projects"), *slugs]
 
     @property
+    def choices(self) -> list[forms.BoundField]:
+        """The fields beside the range of days and the switch."""
+        return [field for field in self if field.name not in {"first", "last", "active_first"}]
+
+    @property
     def is_narrow(self) -> bool:
         """Return True if the filters leave out any batch."""
         return any(self.data.get(name) for name in self.fields if name != "active_first")

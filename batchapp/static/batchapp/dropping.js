@@ -105,6 +105,7 @@
     carried.items.add(files[0]);
     input.files = carried.files;
     form.querySelector("[data-chosen]").textContent = files[0].name;
+    form.querySelector(".no-script")?.classList.remove("no-script"); // wanted again if a field of the form is refused
     form.requestSubmit(form.querySelector("button.main"));
   }
 

@@ -22,20 +22,6 @@
     revealControls();
   });
 
-  /* The menu of more buttons closes on a click outside of it, except in a dialog. */
-  document.addEventListener("click", (event) => {
-    if (event.target.closest("dialog")) return;
-    for (const menu of document.querySelectorAll("details.more[open]")) {
-      if (!menu.contains(event.target)) menu.open = false;
-    }
-  });
-  document.addEventListener("keydown", (event) => {
-    const menu = event.key === "Escape" && event.target.closest?.("details.more[open]");
-    if (!menu) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-
   function open(dialog) {
     opener = document.activeElement;
     dialog.showModal();
@@ -77,6 +63,30 @@
     const isElsewhere = event.ctrlKey || event.metaKey || event.shiftKey;
     if (isElsewhere && event.target.closest("a[hx-get]")) event.stopPropagation();
   }, true);
+
+  /* Filters apply themselves: where htmx does not do it, the form is sent. Their button is for pages without scripts. */
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form.filters:not([hx-get])");
+    if (form?.querySelector("button.no-script")) form.requestSubmit();
+  });
+  /* A chip with a range of days fills in the two days of its form, so that the other filters stay as they are. */
+  function markRange(box, chosen) {
+    box.querySelectorAll("[aria-current]").forEach((each) => { each.removeAttribute("aria-current"); });
+    chosen.setAttribute("aria-current", "true");
+  }
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest("form [data-first]");
+    if (!chip || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const { first, last } = chip.closest("form").elements;
+    [first.value, last.value] = [chip.dataset.first, chip.dataset.last];
+    first.dispatchEvent(new Event("change", { bubbles: true }));
+    markRange(chip.parentElement, chip);
+  });
+  document.addEventListener("change", (event) => {
+    const own = event.target.closest(".chips details");
+    if (own) markRange(own.parentElement, own.querySelector("summary"));
+  });
 
   /* A refused form is a page too: show its sentence. A fragment keeps what it last showed. */
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -94,7 +94,7 @@ def test_with_several_projects_one_is_chosen(browser: Client, project: Project) 
 
     page = page_of(browser, "/batches/new/")
 
-    assert [link["href"] for link in page.all(".entries a")] == [
+    assert [link["href"] for link in page.all("a.choice")] == [
         f"/projects/{each.slug}/batches/new/"
         for each in sorted((project, other), key=lambda each: each.name)
     ]
@@ -106,7 +106,7 @@ def test_a_page_that_asks_for_the_project_in_a_dialog_is_told_where_each_takes_f
 ) -> None:
     response = browser.get("/batches/new/", headers={"HX-Request": "true"})
 
-    link = Page(response.content.decode()).one("[data-target]")
+    link = Page(response).one("[data-target]")
     target = json.loads(link["data-target"])
     assert target["project"] == "Support tickets"
     assert target["files"]["url"] == "/projects/support/files/"
