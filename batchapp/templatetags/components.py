@@ -38,7 +38,9 @@ def crumbs(*pairs: str) -> SafeString:
 
 
 @register.simple_block_tag
-def menu(content: str, label: str, id: str = "", *, is_wide: bool = False) -> SafeString:  # noqa: A002  # of the element
+def menu(
+    content: str, label: str, id: str = "", *, is_wide: bool = False
+) -> SafeString:  # of the element
     """Return a button that opens the buttons and links between ``menu`` and ``endmenu``.
 
     ``label`` is read to those who do not see the button, unless it ``is_wide`` and shows it.

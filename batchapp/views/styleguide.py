@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from batchapp import icons
 from batchapp.domain.results.outcome import Outcome
+from batchapp.forms.date_range import DaysForm
 from batchapp.http import Request
 from batchapp.models import Project, User
 from batchapp.pipeline.states import BATCH_STATES
@@ -59,6 +60,14 @@ class SampleForm(forms.Form):
     notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), required=False)
 
 
+class ChoicesForm(forms.Form):
+    """A short list, a long one, which is searched, and one that cannot be changed."""
+
+    size = forms.ChoiceField(label="Few", choices=[("24h", "24h"), ("1h", "1h")])
+    model = forms.ChoiceField(label="Many", choices=[(name, name) for name in icons.DRAWINGS])
+    fixed = forms.ChoiceField(label="Not to be changed", disabled=True, choices=[("", "24h")])
+
+
 @require_safe
 def styleguide(request: Request) -> HttpResponse:
     if not request.user.is_staff:
@@ -78,6 +87,8 @@ def styleguide(request: Request) -> HttpResponse:
         "costs": COSTS,
         "steps": STEPS,
         "form": SampleForm(),
+        "choices": ChoicesForm(),
+        "days": DaysForm(request.GET),
         "invalid_form": SampleForm({}),
         "sample_json": SAMPLE_JSON,
         "rows": range(6),

@@ -9,6 +9,8 @@ from tests.browser.pages import PAGE_STATES, Gallery
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
 
 MAPPING = next(page_state for page_state in PAGE_STATES if page_state.name == "builder-mapping")
+
+
 def test_a_chip_goes_in_at_the_cursor_and_the_first_row_is_shown_as_typed(
     showroom: Gallery, chromium: Browser
 ) -> None:

@@ -362,6 +362,7 @@ def test_a_page_without_a_project_asks_which_and_keeps_the_files(
 ) -> None:
     page.goto("/projects/new/")
     page.get_by_label("Name").fill("Asked for")
+    page.get_by_role("radio").first.check()
     page.get_by_role("button", name="Create").click()
     page.wait_for_url("**/projects/asked-for/")
     page.goto("/batches/")
