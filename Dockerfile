@@ -10,6 +10,7 @@ COPY manage.py Procfile ./
 COPY config config
 COPY batchapp batchapp
 COPY templates templates
+COPY docs/guide docs/guide
 
 # The folders belong to the portal's user, and so does a volume that is first mounted there.
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin portal \

@@ -22,6 +22,7 @@ DRAWINGS = {
     "flask": "beaker",
     "folder": "folder",
     "gear": "cog-6-tooth",
+    "help": "question-mark-circle",
     "home": "home",
     "info": "information-circle",
     "key": "key",

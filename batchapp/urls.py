@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, register_converter
 
 from batchapp.models import ResultChunk
-from batchapp.views import health, home, icon_sprite, palette, styleguide
+from batchapp.views import guide, health, home, icon_sprite, palette, styleguide
 from batchapp.views.batches import batch_controls, batch_detail, batch_list, batch_retry
 from batchapp.views.files import file_correction, file_upload, files
 from batchapp.views.imports import imports
@@ -49,6 +49,11 @@ urlpatterns = [
     page("palette/", palette.palette),
     page("styleguide/", styleguide.styleguide),
     path("icons-<slug:version>.svg", icon_sprite.icon_sprite, name="icons"),
+    # The user guide
+    page("guide/", guide.guide_list),
+    page("guide/terms/", guide.guide_terms),
+    page("guide/help/<slug:page>/", guide.guide_help),
+    page("guide/<slug:name>/", guide.guide_article),
     # People
     path("sign-in/", sign_in.SignIn.as_view(), name="login"),
     path("sign-out/", login_not_required(LogoutView.as_view()), name="logout"),

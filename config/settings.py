@@ -106,8 +106,10 @@ TEMPLATES = [
                 "batchapp.templatetags.marks",
                 "batchapp.presenters.accounting_text",
                 "batchapp.presenters.event_text",
+                "batchapp.presenters.page_help",
                 "batchapp.presenters.problem_text",
                 "batchapp.presenters.readiness_text",
+                "batchapp.presenters.terms",
             ],
             "context_processors": [
                 "django.template.context_processors.request",

@@ -10,6 +10,7 @@ INLINE = frozenset(
     ["a", "b", "bdi", "button", "code", "kbd", "label", "small", "span", "svg", "time"]
 )
 UNSEEN = frozenset({"-comment", "head", "script", "style", "template"})
+HIDDEN = frozenset({"hidden", "popover"})
 
 
 class Element:
@@ -30,7 +31,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """The text, also for screen readers only, without what is hidden until JavaScript runs.
+        """The text, also for screen readers only, without hints and what waits for JavaScript.
 
         White space is collapsed. Elements that are not inline are set off by a space.
         """
@@ -94,7 +95,7 @@ def _texts(node: LexborNode) -> Iterator[str]:
     for child in node.iter(include_text=True):
         if child.tag == "-text":
             yield child.text()
-        elif child.tag not in UNSEEN and "hidden" not in child.attributes:
+        elif child.tag not in UNSEEN and not HIDDEN & set(child.attributes):
             edge = "" if child.tag in INLINE else " "
             yield edge
             yield from _texts(child)

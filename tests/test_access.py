@@ -12,6 +12,7 @@ from batchapp import icons
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.http import Request
 from batchapp.models import Batch, Membership, PromptTemplate, ProviderKey, SourceTable, Upload
+from batchapp.presenters.page_help import HELP
 from batchapp.services.health import portal_health
 from batchapp.services.tables import requests_from_table
 from batchapp.urls import urlpatterns
@@ -41,11 +42,13 @@ OPEN_TO_ALL = {
     "logout": (405, 302),
     "icons": (200, 405),
     "webhook_receive": (405, 404),
+    "guide_list": (200, 405),
+    "guide_terms": (200, 405),
+    "guide_article": (200, 405),
+    "guide_help": (200, 405),
 }
 OF_OBJECTS = [
-    each
-    for each in urlpatterns
-    if each.pattern.converters and each.name not in {"icons", "webhook_receive"}
+    each for each in urlpatterns if each.pattern.converters and each.name not in OPEN_TO_ALL
 ]
 BY_ID = [each for each in OF_OBJECTS if "pk" in each.pattern.converters]
 WRITERS = {
@@ -148,6 +151,7 @@ def test_strangers_are_sent_to_sign_in(
     has_object = pattern in OF_OBJECTS
     url = address(pattern, world) if has_object else f"/{pattern.pattern}"
     url = url.replace("<slug:version>", icons.version())
+    url = url.replace("<slug:name>", "cost").replace("<slug:page>", "home")
     url = url.replace("<uuid:key>", str(uuid.uuid4()))  # a key that nobody has
     portal_health.record_tick()  # else the portal is well only for the first seconds of the run
 
@@ -158,6 +162,18 @@ def test_strangers_are_sent_to_sign_in(
     else:
         assert [response.status_code for response in responses] == [302, 302]
         assert all(response["Location"].startswith("/sign-in/?next=") for response in responses)
+
+
+@pytest.mark.parametrize("pattern", OF_OBJECTS, ids=named)
+def test_what_answers_with_a_page_has_a_help(
+    client: Client, world: dict[str, Any], pattern: URLPattern
+) -> None:
+    client.force_login(world["projects"].members.first())
+
+    response = client.get(address(pattern, world))
+    is_page = status(response) == 200 and not response.streaming and b"<html" in response.content
+
+    assert is_page <= (pattern.name in HELP)
 
 
 @pytest.mark.parametrize("pattern", OF_OBJECTS, ids=named)

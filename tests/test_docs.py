@@ -8,6 +8,7 @@ import pytest
 from django.core.management import get_commands
 
 from batchapp.management import processes
+from batchapp.presenters import guide
 from batchapp.sandbox.faults.kinds import KINDS
 from tests.documents import (
     DOCUMENTS,
@@ -157,6 +158,20 @@ def test_every_section_of_how_it_works_names_its_tests():
     assert [title for title, _ in rows] == [title for title in titles if title != "Tests"]
     for _, cell in rows:
         assert [linked_name(link)[:5] for link in links(document, cell)].count("test_") >= 2
+
+
+def test_every_section_of_the_user_guide_names_its_tests():
+    index = ROOT / "docs/guide/README.md"
+    rows = table_rows(index.read_text())
+    sections = [
+        (f"[{name}]({name}.md)", title)
+        for name in guide.NAMES
+        for title in re.findall(r"^## (.+)$", (index.parent / f"{name}.md").read_text(), re.M)
+    ]
+
+    assert [(article, title) for article, title, _ in rows] == sections
+    for *_, cell in rows:
+        assert any(linked_name(link).startswith("test_") for link in links(index, cell))
 
 
 def test_every_fault_of_the_sandbox_is_explained():

@@ -206,6 +206,14 @@ def test_words_that_were_given_up_are_nowhere() -> None:
     assert found == {}
 
 
+def test_what_the_user_guide_writes_in_bold_type_is_read_on_a_page() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "docs/guide").glob("[a-z]*.md"))
+    names = {" ".join(name.split()) for name in re.findall(r"\*\*([^*]+)\*\*", text)}
+
+    assert len(names) > 30
+    assert {name for name in names if name.lower() not in read_by_people()} == set()
+
+
 def test_an_old_word_is_noticed_also_within_a_name_but_not_within_a_word() -> None:
     say = "(say unmatched line)"
 

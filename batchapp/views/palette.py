@@ -25,6 +25,8 @@ PAGES = [
     ("New project", "project_add", "folder"),
     ("Profile and provider keys", "profile_edit", "person"),
     ("Change the password", "password_change", "person"),
+    ("Guide", "guide_list", "help"),
+    ("Terms", "guide_terms", "list"),
 ]
 STAFF_PAGES = [
     ("Report", "cost_report", "chart"),

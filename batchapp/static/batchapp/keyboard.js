@@ -61,6 +61,7 @@
     k: () => move(-1),
     n: () => order()?.click(),
     "/": () => { search()?.focus(); search()?.select(); },
+    h: () => document.getElementById("page-help")?.click(),
     "?": openHelp,
   };
   const destinations = { h: "home", b: "batches", p: "projects" };
