@@ -16,7 +16,7 @@ from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices.price_lists import offered_windows
 
 MAX_CSV_BYTES = 512 * 1024
-SHOWN = {"": "In force and announced", "announced": "Announced", "all": "All, with history"}
+SHOWN = {"": "In force", "announced": "Announced", "all": "All, with history"}
 
 
 class AmountField(forms.CharField):

@@ -93,7 +93,8 @@ class Summary:
         """Return the end of the completion window at the provider, while the batch is there."""
         if self.batch.is_over:
             return None
-        return max((row.expires_at for row in self.provider_batches if row.expires_at), default=None)
+        ends = [row.expires_at for row in self.provider_batches if row.expires_at]
+        return max(ends, default=None)
 
     @property
     def is_split(self) -> bool:

@@ -65,7 +65,12 @@ def _keep_theme(request: Request) -> HttpResponse:
     theme = request.POST["theme"]
     if theme in dict(THEMES) and theme:
         response.set_cookie(
-            THEME_COOKIE, theme, max_age=YEAR, httponly=True, secure=request.is_secure(), samesite="Lax"
+            THEME_COOKIE,
+            theme,
+            max_age=YEAR,
+            httponly=True,
+            secure=request.is_secure(),
+            samesite="Lax",
         )
     else:
         response.delete_cookie(THEME_COOKIE, samesite="Lax")

@@ -1,6 +1,8 @@
 """The price table, for staff: listed, tried for a model, and downloaded as CSV."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -16,6 +18,7 @@ from batchapp.forms.prices.prices import FilterForm, TryForm
 from batchapp.http import Request, download_csv
 from batchapp.models import Connection, Price
 from batchapp.models.providers.price import PriceQuerySet
+from batchapp.presenters.price_matrix import price_matrix
 from batchapp.services.prices import price_calendar, price_lists, unpriced_models
 
 PAGE_SIZE = 30
@@ -44,12 +47,11 @@ def price_list(request: Request) -> HttpResponse:
     now = timezone.now()
     connections = list(Connection.objects.all())
     form = FilterForm(request.GET, connections=connections)
-    sort = _sort(request)
-    page = Paginator(_sorted(form.prices(now), sort, now), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
-    courses = price_calendar.find_successions(list(page))
     connection = form.cleaned_data.get("connection") if form.is_valid() else None
+    if form.is_valid() and form.cleaned_data["show"]:
+        shown = _history(request, form, now)
+    else:
+        shown = _in_force(request, form, connections, now)
     of_connection = connection.prices.all() if connection else Price.objects.all()
     announced, ending = price_calendar.changes_ahead(
         of_connection.select_related("connection"), now
@@ -64,9 +66,6 @@ def price_list(request: Request) -> HttpResponse:
     context = {
         "form": form,
         "is_narrow": bool(request.GET.get("q") or request.GET.get("connection")),
-        "page": page,
-        "rows": [(row, row.state(now), courses[row.pk]) for row in page],
-        "sort": sort,
         "announced": announced[:MAX_CHANGES_SHOWN],
         "announced_more": len(announced) - MAX_CHANGES_SHOWN,
         "ending": ending[:MAX_CHANGES_SHOWN],
@@ -77,8 +76,47 @@ def price_list(request: Request) -> HttpResponse:
         "zone": timezone.get_current_timezone_name(),
         "nav": "prices",
         "section": "price_list",
-    }
+    } | shown
     return render(request, "batchapp/prices/price_list.html", context)
+
+
+def _in_force(
+    request: Request, form: FilterForm, connections: Sequence[Connection], now: datetime
+) -> dict[str, Any]:
+    """Return a page of models with their prices at one connection.
+
+    The connection is the chosen one, else the first with a match, real ones before sandboxes.
+    """
+    prices = form.prices(now).in_force(now)
+    priced = set(prices.order_by().values_list("connection", flat=True).distinct())
+    matching = [row for row in connections if row.pk in priced]
+    if not matching:
+        return {"matrix": []}
+    connection = min(matching, key=lambda row: (row.is_sandbox, row.name))
+    rows = price_matrix(
+        prices.filter(connection=connection).select_related("connection"),
+        price_lists.offered_windows(connection),
+    )
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    windows = [window for window, _ in rows[0].cells]
+    return {
+        "matrix": list(page),
+        "page": page,
+        "windows": windows,
+        "connection": connection,
+        "others": [row for row in matching if row != connection],
+    }
+
+
+def _history(request: Request, form: FilterForm, now: datetime) -> dict[str, Any]:
+    """Return prices one by one, with when each is valid and what follows."""
+    sort = _sort(request)
+    page = Paginator(_sorted(form.prices(now), sort, now), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    courses = price_calendar.find_successions(list(page))
+    rows = [(row, row.state(now), courses[row.pk]) for row in page]
+    return {"page": page, "rows": rows, "sort": sort}
 
 
 @require_safe

@@ -53,7 +53,7 @@ def project_list(request: Request) -> HttpResponse:
         for line in cost_report.sum_by(month, "project")
     }
     projects_shown = [
-        ProjectRow(row, roles.get(row.pk, ""), costs.get(row.slug, "–")) for row in rows
+        ProjectRow(row, roles.get(row.pk, ""), costs.get(row.slug, "\u2013")) for row in rows
     ]
     context = {"rows": projects_shown, "nav": "projects"}
     return render(request, "batchapp/projects/project_list.html", context)

@@ -103,10 +103,9 @@ def test_prices_in_force_come_first_and_history_on_demand(
     usual = page_of(staff, "/prices/").text
     every = page_of(staff, "/prices/", show="all").text
 
-    assert "stays on record" not in usual
-    assert "Announced" in usual
+    assert "Over" not in usual
     assert every.index("In force from") < every.index("Announced from") < every.index("Over from")
-    assert "Then no price until" in every
+    assert "then no price until" in every
     assert "Prices to come" in usual
 
 
@@ -115,12 +114,32 @@ def test_the_table_is_searched_filtered_and_sorted(staff: Client, connection: Co
     for name, usd in (("zebra", 1), ("antelope", 9)):
         make_price(other, "24h", Decimal(usd), Decimal(usd), model=name)
 
-    dearest = page_of(staff, "/prices/", connection=other.pk, sort="-input")
+    dearest = page_of(staff, "/prices/", connection=other.pk, sort="-input", show="all")
     searched = page_of(staff, "/prices/", q="ZEB")
 
-    assert dearest.texts("td.lead b")[:2] == ["antelope", MODEL]
-    assert searched.texts("td.lead b") == ["zebra"]
+    assert [each["title"] for each in dearest.all("td.lead")][:2] == [
+        "antelope, Other",
+        f"{MODEL}, Other",
+    ]
+    assert searched.texts("td.lead a") == ["zebra"]
+    assert searched.one("main h2").text == "Other"
     assert "No price matches" in page_of(staff, "/prices/", q="nothing").text
+
+
+def test_a_model_has_one_row_with_the_price_of_each_window(
+    staff: Client, connection: Connection
+) -> None:
+    make_price(connection, "24h", Decimal("0.02"), Decimal("0.2"), model="m/small")
+    make_price(connection, "1h", Decimal("0.03"), Decimal("0.3"), model="m/small")
+
+    page = page_of(staff, "/prices/", q="m/small")
+
+    (row,) = page.all("tbody tr")
+    assert [cell.text for cell in row.all("td.number")][:2] == [
+        "24h $0.02 / $0.20",
+        "1h $0.03 / $0.30",
+    ]
+    assert "Correct m/small, 24h" in page.html
 
 
 def test_zero_is_shown_as_zero_and_never_as_free(staff: Client, connection: Connection) -> None:
@@ -128,7 +147,7 @@ def test_zero_is_shown_as_zero_and_never_as_free(staff: Client, connection: Conn
 
     page = page_of(staff, "/prices/", q="gift").text
 
-    assert "$0.00 $0.00" in page
+    assert "$0.00 / $0.00" in page
     assert "free" not in page
 
 
