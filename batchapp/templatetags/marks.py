@@ -4,7 +4,7 @@ A mark stands beside the name that it abbreviates, so screen readers skip it. Th
 an attribute, which the style sheet shows: they are no text of the page, and no search finds them.
 """
 
-import zlib
+import hashlib
 
 import regex
 from django import template
@@ -26,7 +26,8 @@ NON_JOINER = "\u200c"  # else Arabic letters join, and two letters of a flag bec
 
 @register.simple_tag
 def project_mark(project: Project) -> SafeString:
-    colour = zlib.crc32(project.slug.encode()) % COLOURS + 1
+    """Return the mark of ``project``; its colour comes of its slug, so that it never changes."""
+    colour = hashlib.sha256(project.slug.encode()).digest()[0] % COLOURS + 1
     return format_html(
         '<span class="initials" data-colour="{}" data-initials="{}" aria-hidden="true"></span>',
         colour,
