@@ -13,7 +13,7 @@ from tests.browser.pages import PAGE_STATES, PAGES, Gallery, PageState
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
 
 BUDGET = 100 * 1024
-"""Bytes of a page and all it needs, compressed, by a browser that has nothing of it yet."""
+"""Bytes of a page and all it needs but its font, compressed, by a browser that has nothing yet."""
 
 WIDTHS = (360, 390, 768, 1280, 1920, 2560)
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -49,10 +49,21 @@ PROGRESS = "ProviderBatch.objects.filter(batch='{}').update(completed={}, failed
 
 
 def received_by(page: Page) -> list[int]:
-    """The sizes of all answers the page is about to get, headers and all, as they come."""
+    """The sizes of all answers but fonts that the page is about to get, as they come."""
     sizes: list[int] = []
+    fonts: set[str] = set()
+
+    def received(answer: dict[str, Any]) -> None:
+        if answer["type"] == "Font":
+            fonts.add(answer["requestId"])
+
+    def finished(answer: dict[str, Any]) -> None:
+        if answer["requestId"] not in fonts:
+            sizes.append(answer["encodedDataLength"])
+
     devtools = page.context.new_cdp_session(page)
-    devtools.on("Network.loadingFinished", lambda each: sizes.append(each["encodedDataLength"]))
+    devtools.on("Network.responseReceived", received)
+    devtools.on("Network.loadingFinished", finished)
     devtools.send("Network.enable")
     return sizes
 
