@@ -17,7 +17,7 @@ STEP = re.compile(
 def steps(browser: Client) -> list[tuple[str, str, str]]:
     """State, name and address of each step on the home page."""
     html = browser.get("/").content.decode()
-    _, _, listed = html.partition('<ol class="steps">')
+    _, _, listed = html.partition('<ol class="items steps">')
     found = STEP.findall(listed.partition("</ol>")[0])
     return [(state, name, url) for state, url, name in found]
 

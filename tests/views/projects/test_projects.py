@@ -355,10 +355,10 @@ def test_a_project_says_what_it_spent_this_month(
     finish(make_batch(project, user))
     finish(make_batch(make_project(user), user))
 
-    tiles = page_of(browser, "/projects/support/").texts(".tile")
+    stats = page_of(browser, "/projects/support/").texts(".stat")
 
-    assert "$0.0006spent this month" in tiles
-    assert "1finished this month" in tiles
+    assert "Spent this month $0.0006" in stats
+    assert "Batches finished1" in stats
 
 
 def test_a_sandbox_is_called_one_on_every_page_of_its_project(
