@@ -17,7 +17,7 @@ STYLE = next(page_state for page_state in PAGE_STATES if page_state.name == "sty
 
 @pytest.fixture
 def page(showroom: Gallery, chromium: Browser) -> Iterator[Page]:
-    context = showroom.enter(chromium, STYLE)
+    context = showroom.enter(chromium, STYLE, reduced_motion="reduce")
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

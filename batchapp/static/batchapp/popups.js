@@ -10,7 +10,7 @@
     const box = anchor.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = popup;
     const isUp = box.bottom + height + EDGE > clientHeight && box.top > clientHeight - box.bottom;
-    const left = popup.matches(".options") ? box.left : box.right - width;
+    const left = popup.matches(".options, .fields") ? box.left : box.right - width;
     popup.style.top = `${isUp ? Math.max(box.top - height - 4, EDGE) : box.bottom + 4}px`;
     popup.style.left = `${Math.max(Math.min(left, clientWidth - width - EDGE), EDGE)}px`;
   }
