@@ -1,36 +1,68 @@
-/* A long <select> becomes a field that is searched by typing. The <select> stays, and keeps the value. */
+/* A long <select> becomes a field that is searched by typing: it stays, and keeps the value. A field with a <datalist>
+   takes any text, and offers the same list. */
 "use strict";
 
 (() => {
   const MANY = 8; // options; a <select> with no more of them stays as it is
   const template = document.getElementById("combobox");
-  const textOf = (option) => option.textContent.replace(/\s+/g, " ").trim();
+  const textOf = (option) => (option.textContent || option.value).replace(/\s+/g, " ").trim();
   let count = 0;
 
-  function enhance(select) {
+  function createBox(field, label) {
     count += 1;
     const box = template.content.firstElementChild.cloneNode(true);
-    const [input, list] = box.children;
-    input.id = `combobox-${count}`;
+    const list = box.querySelector("ul");
     list.id = `combobox-list-${count}`;
-    input.setAttribute("aria-controls", list.id);
+    list.setAttribute("aria-label", field.getAttribute("aria-label") || textOf(label || field));
+    field.before(box);
+    return { box, list, input: box.querySelector("input") };
+  }
+  function enhance(select) {
+    const { box, list, input } = createBox(select, select.labels[0]);
+    input.id = `combobox-${count}`;
     for (const name of ["aria-label", "aria-describedby", "aria-invalid"]) {
       if (select.hasAttribute(name)) input.setAttribute(name, select.getAttribute(name));
     }
-    list.setAttribute("aria-label", select.getAttribute("aria-label") || textOf(select.labels[0] || select));
     for (const label of [...select.labels]) label.htmlFor = input.id;
-    select.before(box);
     box.append(select);
     select.tabIndex = -1;
     select.setAttribute("aria-hidden", "true");
     input.disabled = select.disabled;
-    connect(select, input, list);
+    const showValue = () => { input.value = select.selectedOptions.length ? textOf(select.selectedOptions[0]) : ""; };
+    connect(input, list, {
+      options: () => select.options, isChosen: (option) => option.selected, showValue,
+      choose: (option) => {
+        const isNew = !option.selected;
+        option.selected = true;
+        if (isNew) for (const kind of ["input", "change"]) select.dispatchEvent(new Event(kind, { bubbles: true }));
+      },
+    });
+    for (const kind of ["input", "change"]) input.addEventListener(kind, (event) => event.stopPropagation()); // only a choice is news
+    select.addEventListener("change", showValue);
+    select.addEventListener("focus", () => input.focus()); // as the browser does if a choice is missing
+    select.form?.addEventListener("reset", () => setTimeout(showValue));
+    showValue();
+  }
+  function enhanceText(field) {
+    const { list: datalist } = field;
+    const { list, input } = createBox(field, field.labels[0]);
+    for (const { name, value } of input.attributes) if (name !== "type") field.setAttribute(name, value);
+    field.removeAttribute("list");
+    input.replaceWith(field);
+    connect(field, list, {
+      options: () => datalist.options, isChosen: (option) => option.value === field.value, isFree: true,
+      choose: (option) => {
+        field.value = option.value;
+        for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
+      },
+    });
   }
 
-  function connect(select, input, list) {
+  function connect(input, list, { options, isChosen, choose, showValue, isFree }) {
     let active = null; // the row that Enter chooses
+    let isChoosing = false;
     const isOpen = () => list.matches(":popover-open");
-    const showValue = () => { input.value = select.selectedOptions.length ? textOf(select.selectedOptions[0]) : ""; };
+    input.setAttribute("aria-controls", list.id);
 
     function activate(row) {
       active?.classList.remove("active");
@@ -40,11 +72,11 @@
       input.setAttribute("aria-activedescendant", row.id);
       row.scrollIntoView({ block: "nearest" });
     }
-    function createRow(option) {
+    function createRow(option, index) {
       const row = document.createElement("li");
-      row.id = `${list.id}-${option.index}`;
+      row.id = `${list.id}-${index}`;
       row.setAttribute("role", "option");
-      row.setAttribute("aria-selected", String(option.selected));
+      row.setAttribute("aria-selected", String(isChosen(option)));
       row.textContent = textOf(option) || "None";
       row.option = option;
       return row;
@@ -52,62 +84,61 @@
     function open(typed = "") {
       const words = typed.toLowerCase().split(/\s+/);
       const fits = (option) => !option.disabled && words.every((word) => textOf(option).toLowerCase().includes(word));
-      const rows = [...select.options].filter(fits).map(createRow);
+      const rows = [...options()].filter(fits).map(createRow);
       list.replaceChildren(...rows);
       list.hidden = !rows.length;
       list.style.minInlineSize = `${input.offsetWidth}px`;
       document.dispatchEvent(new CustomEvent("portal:open", { detail: { popup: list, anchor: input } }));
       input.setAttribute("aria-expanded", "true");
-      activate((!typed && rows.find((row) => row.option.selected)) || rows[0]);
+      const chosen = !typed && rows.find((row) => isChosen(row.option));
+      activate(chosen || (!isFree && rows[0]) || null);
     }
     function close() {
       if (isOpen()) list.hidePopover();
       input.setAttribute("aria-expanded", "false");
       activate(null);
-      showValue();
+      showValue?.();
     }
-    function choose(row) {
-      const isNew = !row.option.selected;
-      row.option.selected = true;
+    function chooseRow(row) {
+      isChoosing = true;
+      choose(row.option);
+      isChoosing = false;
       close();
-      if (isNew) for (const kind of ["input", "change"]) select.dispatchEvent(new Event(kind, { bubbles: true }));
     }
 
-    input.addEventListener("focus", () => input.select());
+    function move(step) {
+      if (!isOpen()) return open();
+      const rows = [...list.children];
+      const index = active ? rows.indexOf(active) + step : (step - 1) / 2; // from the first or the last
+      activate(rows[(index + rows.length) % rows.length] || null);
+    }
+    const keys = {
+      ArrowDown: () => move(1), ArrowUp: () => move(-1), Escape: close, Enter: () => active && chooseRow(active),
+    };
+
+    if (!isFree) input.addEventListener("focus", () => input.select());
     input.addEventListener("click", () => { if (!isOpen()) open(); });
     input.addEventListener("blur", close);
-    input.addEventListener("input", (event) => {
-      event.stopPropagation(); // only a choice is news to the form
-      open(input.value.trim());
-    });
-    input.addEventListener("change", (event) => event.stopPropagation());
+    input.addEventListener("input", () => { if (!isChoosing && document.activeElement === input) open(input.value.trim()); });
     input.addEventListener("keydown", (event) => {
-      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (!step && !(isOpen() && ["Enter", "Escape"].includes(event.key))) return;
+      const act = keys[event.key];
+      if (!act || (!isOpen() && !event.key.startsWith("Arrow"))) return;
+      if (event.key === "Enter" && isFree && !active) return close(); // and the form is sent
       event.preventDefault();
-      if (event.key === "Escape") close();
-      else if (event.key === "Enter") { if (active) choose(active); }
-      else if (!isOpen()) open();
-      else {
-        const rows = [...list.children];
-        activate(rows[(rows.indexOf(active) + step + rows.length) % rows.length] || null);
-      }
+      act();
     });
     list.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays in the field
     list.addEventListener("click", (event) => {
       const row = event.target.closest("li");
-      if (row) choose(row);
+      if (row) chooseRow(row);
     });
-    select.addEventListener("change", showValue);
-    select.addEventListener("focus", () => input.focus()); // as the browser does if a choice is missing
-    select.form?.addEventListener("reset", () => setTimeout(showValue));
-    showValue();
   }
 
   function enhanceAll() {
     for (const select of document.querySelectorAll("select:not([aria-hidden], [multiple])")) {
       if (select.options.length > MANY) enhance(select);
     }
+    for (const field of document.querySelectorAll("input[list]")) if (field.list?.options.length) enhanceText(field);
   }
   document.addEventListener("htmx:afterSettle", enhanceAll);
   enhanceAll();
