@@ -104,12 +104,12 @@ TEMPLATES = [
                 "batchapp.templatetags.statuses",
                 "batchapp.templatetags.components",
                 "batchapp.templatetags.marks",
+                "batchapp.templatetags.terms",
                 "batchapp.presenters.accounting_text",
                 "batchapp.presenters.event_text",
                 "batchapp.presenters.page_help",
                 "batchapp.presenters.problem_text",
                 "batchapp.presenters.readiness_text",
-                "batchapp.presenters.terms",
             ],
             "context_processors": [
                 "django.template.context_processors.request",

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.presenters import guide, page_help
-from batchapp.presenters.terms import TERMS
+from batchapp.templatetags.terms import TERMS
 
 
 @login_not_required

@@ -69,7 +69,7 @@ PAGE_STATES = [
     PageState("guide-terms", "/guide/terms/"),
     PageState("guide-to-strangers", "/guide/cost/", person=""),
     PageState("help", "/guide/help/order_review/"),
-    PageState("help-drawer", "/batches/", opens="#page-help"),
+    PageState("help-drawer", "/projects/", opens="#page-help"),
     PageState("profile", "/profile/"),
     PageState("profile-empty", "/profile/", person="new"),
     PageState("password", "/profile/password/"),

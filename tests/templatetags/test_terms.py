@@ -6,7 +6,7 @@ import pytest
 from django.template import Context, Template
 from django.urls import reverse
 
-from batchapp.presenters.terms import TERMS, term
+from batchapp.templatetags.terms import TERMS, term
 from tests.variables import ROOT
 
 GLOSSARY = (ROOT / "docs/glossary.md").read_text()
