@@ -4,7 +4,7 @@ from datetime import date
 
 from django import forms
 
-from batchapp.forms.date_range import DaysForm
+from batchapp.forms.date_range import DaysForm, Preset
 from batchapp.models import User
 from batchapp.services.reports.cost_report import Scope
 
@@ -14,11 +14,18 @@ GROUP_NAMES = {"project": "Project", "user": "Person", "model": "Model"}
 class ReportForm(DaysForm):
     """Filters taken from the page's address; an empty range means this month so far."""
 
-    by = forms.ChoiceField(label="Group by", required=False, choices=list(GROUP_NAMES.items()))
+    by = forms.ChoiceField(
+        required=False, choices=list(GROUP_NAMES.items()), widget=forms.HiddenInput
+    )
     project = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
     user = forms.CharField(required=False, max_length=254, widget=forms.HiddenInput)
     model = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
-    sandbox = forms.BooleanField(required=False, label="With sandbox batches")
+    sandbox = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    @property
+    def presets(self) -> list[Preset]:
+        """Return the ranges on offer, without that of any time."""
+        return super().presets[1:]
 
     def scope(self, today: date, viewer: User) -> Scope:
         """Return the scope of the report; an invalid form means this month so far."""

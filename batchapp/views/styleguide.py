@@ -16,12 +16,13 @@ from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches import batch_cost
 from batchapp.presenters.batches.batch_cost import Cost
 from batchapp.presenters.batches.batch_summary import Progress
+from batchapp.views.styleguide_charts import CHARTS, RAILS, SPARKLINES
 
 COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
     *("accent-back", "good", "good-back", "good-bar", "bad", "bad-back", "bad-bar", "warn"),
     *("warn-back", "warn-bar", "busy", "busy-back", "rest-bar", "side"),
-    *("series-1", "series-2", "series-3", "series-4", "series-5", "series-6"),
+    *("series-1", "series-2", "series-3", "series-4", "series-5", "series-6", "series-other"),
 ]
 PROGRESS = [
     Progress(total=10_000, answered=0, failed=0, percent=0),
@@ -86,6 +87,9 @@ def styleguide(request: Request) -> HttpResponse:
         "progress": PROGRESS,
         "costs": COSTS,
         "steps": STEPS,
+        "charts": CHARTS,
+        "rails": RAILS,
+        "sparklines": SPARKLINES,
         "form": SampleForm(),
         "choices": ChoicesForm(),
         "days": DaysForm(request.GET),

@@ -1,5 +1,6 @@
 """Add up the costs of finished batches by project, person, model or time."""
 
+from calendar import monthrange
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,7 +20,7 @@ GROUPS = {
     "user": ("batch__created_by__email", "batch__created_by__email"),
     "model": ("model", "model"),
 }
-MAX_DAYS, MAX_MONTHS = 62, 60  # bars in a chart; a longer range gets larger steps
+MAX_DAYS, MAX_MONTHS = 92, 60  # bars in a chart; a longer range gets larger steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Scope:
 class Line:
     """A sum of model costs. With ``unpriced`` costs in it, ``cost_usd`` is a minimum.
 
-    ``saving_usd`` compares with realtime, over the costs that have both prices.
+    ``saving_usd`` compares with ``realtime_usd``, over the costs that have both prices.
     """
 
     key: str
@@ -77,8 +78,25 @@ class Line:
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal
+    realtime_usd: Decimal
     saving_usd: Decimal
     unpriced: int
+
+    @property
+    def saving_percent(self) -> int:
+        return round(100 * self.saving_usd / self.realtime_usd) if self.realtime_usd else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The known costs in USD of one project, person or model; ``costs`` has them by period.
+
+    A period has the key of its line in ``sum_over_time``.
+    """
+
+    key: str
+    name: str
+    costs: dict[str, Decimal]
 
 
 def sum_all(model_costs: QuerySet[ModelCost]) -> Line:
@@ -109,6 +127,29 @@ def sum_over_time(scope: Scope) -> tuple[str, list[Line]]:
         _line(day.isoformat(), _NAMES[unit](day), sums.get(day, empty))
         for day in _steps(scope, unit)
     ]
+
+
+def groups_over_time(scope: Scope, by: str) -> list[Group]:
+    """Return the costs of each value of ``by``, a key of ``GROUPS``, the highest total first."""
+    _, truncate = _unit(scope)
+    key, name = GROUPS[by]
+    rows = scope.model_costs().order_by().annotate(since=truncate("batch__finished_at"))
+    groups: dict[str, Group] = {}
+    for row in rows.values("since", key, name).annotate(cost=Sum("cost_usd")):
+        group = groups.setdefault(row[key], Group(row[key], row[name], {}))
+        group.costs[row["since"].date().isoformat()] = row["cost"] or Decimal(0)
+    return sorted(groups.values(), key=lambda group: (-sum(group.costs.values()), group.name))
+
+
+def period_of(scope: Scope, line: Line) -> tuple[date, date]:
+    """Return the first and the last day in ``scope`` of a line of ``sum_over_time``."""
+    first = last = date.fromisoformat(line.key)
+    unit, _ = _unit(scope)
+    if unit == "month":
+        last = first.replace(day=monthrange(first.year, first.month)[1])
+    elif unit == "year":
+        last = first.replace(month=12, day=31)
+    return max(first, scope.first), min(last, scope.last)
 
 
 def _unit(scope: Scope) -> tuple[str, type[TruncDay | TruncMonth | TruncYear]]:
@@ -188,6 +229,7 @@ def _line(key: str, name: str, row: dict[str, Any]) -> Line:
         input_tokens=row["sum_input"] or 0,
         output_tokens=row["sum_output"] or 0,
         cost_usd=row["sum_cost"] or nothing,
+        realtime_usd=row["sum_realtime"] or nothing,
         saving_usd=(row["sum_realtime"] or nothing) - (row["sum_paid"] or nothing),
         unpriced=row["unpriced"],
     )

@@ -1,14 +1,13 @@
 """Compare estimates with costs, over the batches that later estimates learn from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Abs, TruncMonth
 from django.utils import timezone
 
 from batchapp import access
@@ -16,17 +15,18 @@ from batchapp.models import ModelCost, User
 from batchapp.models.fields.money_field import MoneyField
 
 MONTHS = 12
+MAX_PERCENTAGES = 10_000  # so that a page of a large portal stays quick
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The estimates of one project and model, or of one month, compared with the costs.
+    """The estimates of one project and model, or of several, compared with the costs.
 
     An estimate counts in proportion to the requests with an answer; counted in full, failures
     would look like errors of the estimate.
 
-    ``missed_usd`` is the sum of the differences, up or down. ``inside`` batches cost no less than
-    their low estimate and no more than their ceiling, if they had these.
+    ``inside`` batches cost no less than their low estimate and no more than their ceiling, if
+    they had these. ``low_usd`` and ``high_usd`` are the sums of both, None if one is unknown.
     """
 
     project: str
@@ -34,15 +34,9 @@ class Line:
     batches: int
     estimated_usd: Decimal
     cost_usd: Decimal
-    missed_usd: Decimal
     inside: int
-
-    @property
-    def error(self) -> int | None:
-        """Return the difference in per cent of the cost, None without any cost."""
-        if not self.cost_usd:
-            return None
-        return int((100 * self.missed_usd / self.cost_usd).to_integral_value(ROUND_HALF_UP))
+    low_usd: Decimal | None
+    high_usd: Decimal | None
 
 
 def comparable_model_costs(user: User, since: datetime) -> QuerySet[ModelCost]:
@@ -68,33 +62,51 @@ def by_project_and_model(model_costs: QuerySet[ModelCost]) -> list[Line]:
     return sorted(lines, key=lambda line: (-line.cost_usd, line.project, line.model))
 
 
-def by_month(model_costs: QuerySet[ModelCost], today: date) -> list[tuple[date, Line]]:
-    """Return one line per month of the last twelve, the oldest first, also without batches."""
-    rows = model_costs.order_by().annotate(month=TruncMonth("measured_at"))
-    sums: dict[date, Mapping[str, Any]] = {
-        row["month"].date(): row for row in rows.values("month").annotate(**_SUMS)
-    }
-    empty: Mapping[str, Any] = dict.fromkeys(_SUMS, 0)
-    return [(month, _line("", "", sums.get(month, empty))) for month in recent_months(today)]
+def by_model(lines: Sequence[Line]) -> list[Line]:
+    """Return one line per model, the highest cost first."""
+    models = {line.model for line in lines}
+    sums = [overall([line for line in lines if line.model == model]) for model in models]
+    return sorted(sums, key=lambda line: (-line.cost_usd, line.model))
 
 
-def overall(lines: list[Line]) -> Line:
+def overall(lines: Sequence[Line]) -> Line:
+    """Return the sum of ``lines``, of which there is at least one."""
+    models = {line.model for line in lines}
     return Line(
         project="",
-        model="",
+        model=models.pop() if len(models) == 1 else "",
         batches=sum(line.batches for line in lines),
         estimated_usd=sum((line.estimated_usd for line in lines), Decimal(0)),
         cost_usd=sum((line.cost_usd for line in lines), Decimal(0)),
-        missed_usd=sum((line.missed_usd for line in lines), Decimal(0)),
         inside=sum(line.inside for line in lines),
+        low_usd=_sum([line.low_usd for line in lines]),
+        high_usd=_sum([line.high_usd for line in lines]),
     )
 
 
-def recent_months(today: date) -> Iterator[date]:
-    """Yield the first days of the last twelve months, the current month included."""
-    last = today.year * 12 + today.month - 1
-    for number in range(last - MONTHS + 1, last + 1):
-        yield date(number // 12, number % 12 + 1, 1)
+def count_inside(model_costs: QuerySet[ModelCost]) -> tuple[int, int]:
+    """Return how many batches there are, and how many cost with no model more or less than shown.
+
+    A line counts a batch once for each of its models, so its figures do not add up to these.
+    """
+    counts = model_costs.order_by().aggregate(
+        batches=Count("batch", distinct=True),
+        outside=Count("batch", distinct=True, filter=_UNDER | _OVER),
+    )
+    return counts["batches"], counts["batches"] - counts["outside"]
+
+
+def percentages(model_costs: QuerySet[ModelCost]) -> list[Decimal]:
+    """Return the costs in per cent of their estimates, of the newest batches and their models."""
+    rows = model_costs.order_by("-measured_at", "-pk").annotate(estimate=_ESTIMATED)
+    pairs = rows.values_list("cost_usd", "estimate")[:MAX_PERCENTAGES]
+    return [100 * Decimal(cost or 0) / Decimal(share) for cost, share in pairs if share]
+
+
+def first_day(today: date) -> date:
+    """Return the first day of the last twelve months, the current month included."""
+    month = today.year * 12 + today.month - MONTHS
+    return date(month // 12, month % 12 + 1, 1)
 
 
 def _answered(amount: str) -> Combinable:
@@ -106,15 +118,17 @@ def _answered(amount: str) -> Combinable:
 
 
 _ESTIMATED = _answered("estimated_cost_usd")
-_ABOVE = Q(estimated_low_usd=None) | Q(cost_usd__gte=_answered("estimated_low_usd"))
-_BELOW = Q(estimated_ceiling_usd=None) | Q(cost_usd__lte=_answered("estimated_ceiling_usd"))
-_MISSED = Abs(F("cost_usd") - _ESTIMATED, output_field=MoneyField())
+_UNDER = Q(cost_usd__lt=_answered("estimated_low_usd"))
+_OVER = Q(cost_usd__gt=_answered("estimated_ceiling_usd"))
 _SUMS: dict[str, Any] = {
     "batches": Count("pk"),
     "estimated": Sum(_ESTIMATED, output_field=MoneyField()),
     "cost": Sum("cost_usd"),
-    "missed": Sum(_MISSED, output_field=MoneyField()),
-    "inside": Count("pk", filter=_ABOVE & _BELOW),
+    "outside": Count("pk", filter=_UNDER | _OVER),
+    "low": Sum(_answered("estimated_low_usd"), output_field=MoneyField()),
+    "high": Sum(_answered("estimated_ceiling_usd"), output_field=MoneyField()),
+    "lows": Count("estimated_low_usd"),
+    "highs": Count("estimated_ceiling_usd"),
 }
 
 
@@ -125,6 +139,12 @@ def _line(project: str, model: str, row: Mapping[str, Any]) -> Line:
         batches=row["batches"],
         estimated_usd=Decimal(row["estimated"]),
         cost_usd=Decimal(row["cost"]),
-        missed_usd=Decimal(row["missed"]),
-        inside=row["inside"],
+        inside=row["batches"] - row["outside"],
+        low_usd=Decimal(row["low"]) if row["lows"] == row["batches"] else None,
+        high_usd=Decimal(row["high"]) if row["highs"] == row["batches"] else None,
     )
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if len(known) == len(amounts) else None

@@ -14,7 +14,7 @@ from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.presenters.batches.batch_summary import summarise, with_details
-from batchapp.presenters.charts import cost_text, spending_chart
+from batchapp.presenters.charts.spending import cost_text, spending_chart
 from batchapp.services.projects import projects
 from batchapp.services.reports import cost_report
 from batchapp.views.permissions import memberships_of, project_of, require_admin
@@ -97,7 +97,7 @@ def project_detail(request: Request, slug: str) -> HttpResponse:
         "summaries": summaries,
         "uploads": project.uploads.select_related("uploaded_by")[:RECENT],
         "month": cost_report.sum_all(scope.model_costs()),
-        "chart": spending_chart(scope),
+        "chart": spending_chart(scope, is_small=True),
         "people": project.memberships.count(),
         "is_moving": any(summary.is_moving for summary in summaries),
     }

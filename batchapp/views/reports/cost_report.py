@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -16,9 +17,9 @@ from django.views.decorators.http import require_safe
 from batchapp.access import can_operate
 from batchapp.forms.reports import GROUP_NAMES, ReportForm
 from batchapp.http import Request, download_csv
-from batchapp.models import Batch
+from batchapp.models import Batch, Project
 from batchapp.presenters.batches.batch_cost import partial_cost
-from batchapp.presenters.charts import cost_text, spending_chart
+from batchapp.presenters.charts import spending
 from batchapp.services.reports import cost_report
 from batchapp.templatetags.words import usd
 from batchapp.views.permissions import memberships_of
@@ -46,25 +47,31 @@ def cost_report_show(request: Request) -> HttpResponse:
     model_costs = scope.model_costs()
     by = form.cleaned_data.get("by") or "project"
     total = cost_report.sum_all(model_costs)
+    groups = cost_report.groups_over_time(scope, by)
+    styles = spending.styles(groups)
     page = _batches(request, scope, total.batches)
     sort = _sort(request)
     sandbox = cost_report.sum_all(scope.sandbox_model_costs())
     context = {
         "form": form,
         "scope": scope,
+        "narrowed_to": _narrowed_to(request, scope),
         "by": by,
+        "groupings": GROUP_NAMES,
         "by_label": GROUP_NAMES[by],
-        "drill_down": DRILL_DOWN[by],
         "total": total,
-        "lines": _sorted(cost_report.sum_by(model_costs, by), sort),
+        "stats": spending.stats(total, with_sandbox=scope.with_sandbox),
+        "lines": [
+            (line, styles.get(line.key), _address(request, **{by: line.key, "by": DRILL_DOWN[by]}))
+            for line in _sorted(cost_report.sum_by(model_costs, by), sort)
+        ],
         "sort": sort,
-        "chart": spending_chart(scope),
+        "chart": spending.spending_chart(scope, groups, lambda line: _link(request, scope, line)),
         "sandbox": sandbox,
-        "sandbox_cost": cost_text(sandbox.cost_usd, sandbox.unpriced),
+        "sandbox_cost": spending.cost_text(sandbox.cost_usd, sandbox.unpriced),
         "page": page,
         "rows": [(batch, _cost(batch, scope)) for batch in page],
         "visible": _visible(request, page.object_list),
-        "is_narrowed": bool(scope.project or scope.user or scope.model),
         "parameters": request.GET.urlencode(),
         "nav": "report",
     }
@@ -88,6 +95,32 @@ def _require_staff(request: Request) -> None:
         raise PermissionDenied(
             "The report is for operators. What your projects spent is on their own pages."
         )
+
+
+def _narrowed_to(request: Request, scope: cost_report.Scope) -> list[tuple[str, str, str]]:
+    """Return kind, name and the address without it, of each group that the report is of."""
+    slug = scope.project
+    project = slug and Project.objects.filter(slug=slug).values_list("name", flat=True).first()
+    values = {"project": project or slug, "user": scope.user, "model": scope.model}
+    return [
+        (GROUP_NAMES[kind], value, _address(request, **{kind: ""}))
+        for kind, value in values.items()
+        if value
+    ]
+
+
+def _link(request: Request, scope: cost_report.Scope, line: cost_report.Line) -> str:
+    """Return the address of the report on the period of ``line`` alone, "" if it is this page."""
+    first, last = cost_report.period_of(scope, line)
+    if (first, last) == (scope.first, scope.last):
+        return ""
+    return _address(request, first=first, last=last)
+
+
+def _address(request: Request, **changes: object) -> str:
+    """Return the address of the first page of this report with ``changes``."""
+    values: dict[str, object] = request.GET.dict() | changes | {"page": ""}
+    return f"?{urlencode({name: value for name, value in values.items() if value})}"
 
 
 def _sort(request: Request) -> str:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from batchapp.access import can_operate
 from batchapp.http import Request
-from batchapp.presenters.charts import accuracy_chart
+from batchapp.presenters import accuracy_text
 from batchapp.services.reports import estimate_accuracy
 
 PAGE_SIZE = 50
@@ -24,16 +24,16 @@ def estimate_accuracy_show(request: Request) -> HttpResponse:
             "This is for operators. What your batches were estimated at, and cost, is on their "
             "own pages."
         )
-    today = timezone.localdate()
-    first = next(estimate_accuracy.recent_months(today))
+    first = estimate_accuracy.first_day(timezone.localdate())
     since = timezone.make_aware(datetime.combine(first, time.min))
     model_costs = estimate_accuracy.comparable_model_costs(request.user, since)
     lines = estimate_accuracy.by_project_and_model(model_costs)
     context = {
         "first": first,
-        "total": estimate_accuracy.overall(lines),
+        "summary": accuracy_text.summary(lines, *estimate_accuracy.count_inside(model_costs)),
+        "models": accuracy_text.rails(estimate_accuracy.by_model(lines)),
+        "chart": accuracy_text.distribution(estimate_accuracy.percentages(model_costs)),
         "page": Paginator(lines, PAGE_SIZE).get_page(request.GET.get("page")),
-        "chart": accuracy_chart(estimate_accuracy.by_month(model_costs, today)) if lines else None,
         "nav": "report",
     }
     return render(request, "batchapp/reports/estimate_accuracy.html", context)

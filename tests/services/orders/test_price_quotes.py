@@ -1,6 +1,6 @@
 """What estimates learn from batches that ended, and how the two are compared."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -264,9 +264,13 @@ def test_estimates_are_compared_by_project_and_model_in_money(
 
     assert (line.project, line.model, line.batches) == (project.name, MODEL, 2)
     assert (line.estimated_usd, line.cost_usd) == (Decimal("1.00"), Decimal("1.00"))
-    assert line.missed_usd == Decimal("0.20")
-    assert line.error == 20
-    assert estimate_accuracy.overall([line, line]).missed_usd == Decimal("0.40")
+    assert sorted(estimate_accuracy.percentages(model_costs)) == [
+        pytest.approx(Decimal("83.33"), abs=Decimal("0.01")),
+        Decimal(125),
+    ]
+    assert estimate_accuracy.count_inside(model_costs) == (2, line.inside)
+    (total,) = estimate_accuracy.by_model([line, line])
+    assert (total.model, total.batches, total.cost_usd) == (MODEL, 4, Decimal("2.00"))
 
 
 def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
@@ -284,8 +288,8 @@ def test_of_what_failed_the_estimate_does_not_count(project: Project) -> None:
         )
     )
 
-    assert (line.estimated_usd, line.missed_usd) == (Decimal("0.40"), Decimal("0.10"))
-    assert line.inside == 1  # from 0.30 to 0.50
+    assert (line.estimated_usd, line.inside) == (Decimal("0.40"), 1)
+    assert (line.low_usd, line.high_usd) == (Decimal("0.30"), Decimal("0.50"))
 
 
 def test_an_estimate_of_any_size_is_shared_out(project: Project) -> None:
@@ -312,16 +316,9 @@ def test_what_has_no_answer_or_was_not_paid_for_is_not_compared(project: Project
     ).exists()
 
 
-def test_every_one_of_the_last_twelve_months_has_a_line(project: Project) -> None:
-    finish(make_batch(project))
-    today = timezone.localdate()
-    model_costs = estimate_accuracy.comparable_model_costs(
-        make_user(is_staff=True), timezone.now() - timedelta(days=1)
-    )
-
-    months = estimate_accuracy.by_month(model_costs, today)
-
-    assert len(months) == 12
-    assert months[-1][0] == today.replace(day=1)
-    assert [line.batches for _, line in months] == [0] * 11 + [1]
-    assert months[0][1].error is None
+@pytest.mark.parametrize(
+    ("today", "first"),
+    [("2026-11-28", "2025-12-01"), ("2026-12-31", "2026-01-01"), ("2026-01-01", "2025-02-01")],
+)
+def test_the_accuracy_is_about_twelve_months(today: str, first: str) -> None:
+    assert estimate_accuracy.first_day(date.fromisoformat(today)) == date.fromisoformat(first)

@@ -133,8 +133,8 @@ def test_sandbox_batches_outside_of_what_was_asked_for_are_not_spoken_of(
 
 
 def bars_of(page: Page) -> list[str]:
-    """Return what the chart says of each bar."""
-    return [title.partition(": ")[2] for title in page.texts("svg g title")]
+    """Return what the chart says of the cost of each bar."""
+    return [text.partition(", ")[0] for text in page.texts(".tip > span:not(.keyed)")]
 
 
 def test_the_bars_add_up_to_the_total_below_them(operator: Client, batches: list[Batch]) -> None:
@@ -146,7 +146,7 @@ def test_the_bars_add_up_to_the_total_below_them(operator: Client, batches: list
 
     costs = [batch.actual_cost_usd or Decimal(0) for batch in batches]
     assert bars_of(page) == [usd(costs[0]), "$0.00", "$0.00", usd(costs[1] + costs[2])]
-    assert f"Cost per day: {usd(sum(costs, Decimal(0)))} in all" in page.text
+    assert f": {usd(sum(costs, Decimal(0)))} in all." in page.one(".bars")["aria-label"]
     assert usd(sum(costs, Decimal(0))) in page.one("tfoot").text
 
 
@@ -160,10 +160,10 @@ def test_the_chart_is_of_what_was_asked_for(operator: Client, batches: list[Batc
         ({"sandbox": "on", "project": "second"}, costs[2]),
     ):
         page = page_of(operator, "/report/", **query)
-        assert f"Cost per day: {usd(cost)} in all" in page.text
+        assert f": {usd(cost)} in all." in page.one(".bars")["aria-label"]
 
 
-@pytest.mark.parametrize(("days", "unit"), [(62, "day"), (63, "month"), (3000, "year")])
+@pytest.mark.parametrize(("days", "unit"), [(92, "day"), (93, "month"), (3000, "year")])
 def test_a_longer_range_is_told_in_larger_steps(
     operator: Client, batches: list[Batch], days: int, unit: str
 ) -> None:
@@ -172,7 +172,7 @@ def test_a_longer_range_is_told_in_larger_steps(
 
     page = page_of(operator, "/report/", first=first.isoformat(), last=last.isoformat())
 
-    assert page.one("figcaption").text.startswith(f"Cost per {unit}: ")
+    assert page.one("figcaption").text == f"Cost per {unit}"
     assert sum(text != "$0.00" for text in bars_of(page)) == 1
 
 
@@ -190,7 +190,96 @@ def test_what_has_no_price_is_said_and_not_drawn_as_nothing(
     unknown, known = bars_of(page)
     assert unknown == "1 cost without a price"
     assert known == usd((batches[0].actual_cost_usd or 0) + (batches[1].actual_cost_usd or 0))
-    assert page.one(".bar-without")
+    assert page.one(".column .unpriced")
+
+
+def test_bars_are_stacked_by_the_chosen_group_with_a_legend(
+    operator: Client, batches: list[Batch]
+) -> None:
+    costs = [batch.actual_cost_usd or Decimal(0) for batch in batches]
+
+    page = page_of(operator, "/report/", first=timezone.localdate().isoformat())
+
+    legend = [f"First {usd(costs[0] + costs[1])}", f"Second {usd(costs[2])}"]
+    assert page.texts(".legend li") == legend
+    assert page.texts(".tip .keyed") == legend
+    assert len(page.all(".column [class^=series-]")) == 2
+    assert len(page.all("td.lead .series-1, td.lead .series-2")) == 2
+    assert not page_of(operator, "/report/", by="model").all(".legend")
+
+
+def test_a_bar_leads_to_the_report_of_its_day_or_month(
+    operator: Client, batches: list[Batch]
+) -> None:
+    today = timezone.localdate()
+    month_before = today.replace(day=1) - timedelta(days=1)
+    first = (today - timedelta(days=300)).isoformat()
+    Batch.objects.filter(pk=batches[0].pk).update(
+        finished_at=timezone.now().replace(
+            year=month_before.year, month=month_before.month, day=15
+        )
+    )
+
+    days = page_of(operator, "/report/", first=month_before.isoformat(), by="model").all("a.slot")
+    months = page_of(operator, "/report/", first=first).all("a.slot")
+
+    assert [(day["href"], day["aria-label"].partition(":")[0]) for day in days] == [
+        (f"?first={today}&by=model&last={today}", f"{today:%-d %b %Y}")
+    ]
+    assert [month["href"] for month in months] == [
+        f"?first={month_before.replace(day=1)}&last={month_before}",
+        f"?first={today.replace(day=1)}&last={today}",
+    ]
+    assert "2 batches" in months[1]["aria-label"]
+
+
+def test_the_bar_of_the_only_day_leads_nowhere(operator: Client, batches: list[Batch]) -> None:
+    today = timezone.localdate().isoformat()
+
+    page = page_of(operator, "/report/", first=today, last=today)
+
+    assert len(page.all("span.slot")) == 1
+    assert page.one(".bars")["role"] == "img"
+
+
+def test_periods_are_links_that_keep_the_rest_and_one_of_them_is_current(
+    operator: Client,
+) -> None:
+    page = page_of(operator, "/report/", by="user", page="3")
+    today = timezone.localdate()
+    periods = page.one(".filters .chips")
+
+    assert list(periods.links) == ["This month", "Last month", "90 days", "Year"]
+    assert periods.links["90 days"] == (
+        f"?by=user&first={today - timedelta(days=89)}&last={today}"
+    )
+    assert periods.texts("[aria-current]") == ["This month"]
+    own = page_of(operator, "/report/", first="2020-01-01", last="2020-01-02")
+    assert own.one(".filters .chips").texts("[aria-current]") == ["Own…"]
+    assert own.one(".filters .chips").values["first"] == "2020-01-01"
+    grouping = page.one("[aria-label='Group by']")
+    assert grouping.texts("[aria-current]") == ["Person"]
+
+
+def test_what_the_report_is_narrowed_to_is_named_and_can_be_left(
+    operator: Client, batches: list[Batch]
+) -> None:
+    page = page_of(operator, "/report/", project="second", model="Qwen/Qwen3-30B", by="user")
+
+    assert page.links["Project: Second remove"] == "?model=Qwen%2FQwen3-30B&by=user"
+    assert page.links["Model: Qwen/Qwen3-30B remove"] == "?project=second&by=user"
+
+
+def test_the_figures_at_the_top_are_those_of_the_total(
+    operator: Client, batches: list[Batch]
+) -> None:
+    total = sum((batch.actual_cost_usd or Decimal(0) for batch in batches), Decimal(0))
+
+    page = page_of(operator, "/report/")
+
+    figures = dict(zip(page.texts(".tile span"), page.texts(".tile b"), strict=True))
+    assert figures.pop("saved against realtime, 36 %").startswith("$0.00")
+    assert figures == {"paid": usd(total), "batches": "3", "requests": "11"}
 
 
 def test_without_batches_there_is_no_chart(operator: Client) -> None:

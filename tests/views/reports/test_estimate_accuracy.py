@@ -49,10 +49,12 @@ def test_each_project_and_model_has_its_error(
     with django_assert_max_num_queries(10):
         page = page_of(staff, PAGE)
 
-    said, figures = page.text, page.texts(".tile b")
-    assert figures == ["25 %", "0 of 3", "$1.50", "$1.20"]
-    assert "Team 1 Qwen/Qwen3-30B 1 ~$0.50 $0.40 25 % 20 % less" in said
-    assert "25 % off, 3 estimates" in said
+    said = page.text
+    assert page.one(".headline").text == "0 of 3 batches stayed inside the range shown"
+    assert "Taken together, the estimates were 25 % above the cost: $1.50 against $1.20." in said
+    assert "Team 1 Qwen/Qwen3-30B 1 0 ~$0.50 $0.40 20 % less" in said
+    assert page.one(".rails .range svg")["aria-label"].endswith("expected $1.50, cost $1.20")
+    assert page.one(".chart .bars")["aria-label"].endswith("3 batches. Most are at 80 % to 85 %.")
 
 
 def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> None:
@@ -67,7 +69,22 @@ def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> 
 
     said = page_of(staff, PAGE).text
 
-    assert "Team Qwen/Qwen3-30B 1 ~$200,000.00 $250,000.00 20 % 25 % more 1" in said
+    assert "The one batch stayed inside the range shown" in said
+    assert "Team Qwen/Qwen3-30B 1 1 ~$200,000.00 $250,000.00 25 % more" in said
+
+
+def test_a_batch_of_two_models_is_one_batch_and_one_line_for_each(staff: Client) -> None:
+    batch = finish(make_batch(make_project(name="Team")))
+    (cost,) = batch.model_costs.all()
+    ModelCost.objects.update(estimated_low_usd=0, estimated_ceiling_usd=cost.cost_usd)
+    cost.refresh_from_db()
+    cost.pk, cost.model, cost.estimated_ceiling_usd = None, "other/model", Decimal(0)
+    cost.save()
+
+    page = page_of(staff, PAGE)
+
+    assert page.one(".headline").text == "0 of 1 batch stayed inside the range shown"
+    assert sorted(page.texts(".rails bdi")) == ["Qwen/Qwen3-30B", "other/model"]
 
 
 def test_the_report_leads_to_it(staff: Client) -> None:

@@ -1,0 +1,76 @@
+"""How close estimates came to costs: the sentences, and the charts beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from batchapp.presenters.charts.bars import Chart
+from batchapp.presenters.charts.histogram import histogram
+from batchapp.presenters.charts.rail import Rail, rail
+from batchapp.services.reports import estimate_accuracy
+from batchapp.services.reports.estimate_accuracy import Line
+from batchapp.templatetags.words import count, usd
+
+FROM_TIMES = Decimal("1.95")  # a larger ratio is said as "3.7 times", a smaller one in per cent
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The answer in two sentences: ``inside`` the range or not, and all amounts ``together``."""
+
+    inside: str
+    together: str
+
+
+def summary(lines: Sequence[Line], batches: int, inside: int) -> Summary | None:
+    """Return None without batches to compare."""
+    if not lines:
+        return None
+    total = estimate_accuracy.overall(lines)
+    return Summary(
+        _inside(batches, inside),
+        f"Taken together, the estimates were {_ratio(total.estimated_usd, total.cost_usd)}: "
+        f"{usd(total.estimated_usd)} against {usd(total.cost_usd)}.",
+    )
+
+
+def rails(lines: Sequence[Line]) -> list[tuple[Line, Rail | None]]:
+    """Return each line with its range, None where a batch had no lower end of it."""
+    return [(line, _rail(line)) for line in lines]
+
+
+def distribution(percentages: Sequence[Decimal]) -> Chart | None:
+    return histogram(
+        percentages,
+        "batch,batches",
+        title="Cost in per cent of the estimate",
+        column="Batches",
+        show=lambda percent: f"{percent:,.0f} %",
+    )
+
+
+def _inside(batches: int, inside: int) -> str:
+    if inside < batches:
+        return f"{inside:,} of {count(batches, 'batch,batches')} stayed inside the range shown"
+    if batches == 1:
+        return "The one batch stayed inside the range shown"
+    return f"All {batches:,} batches stayed inside the range shown"
+
+
+def _ratio(estimated: Decimal, cost: Decimal) -> str:
+    """Say how ``estimated`` compares with ``cost``."""
+    if not cost:
+        return "more than the cost" if estimated else "the cost"
+    ratio = estimated / cost
+    if ratio >= FROM_TIMES:
+        return f"{ratio:,.1f} times the cost"
+    percent = round(100 * (ratio - 1))
+    if not percent:
+        return "as high as the cost"
+    return f"{abs(percent)} % {'above' if percent > 0 else 'below'} the cost"
+
+
+def _rail(line: Line) -> Rail | None:
+    if line.low_usd is None:
+        return None
+    return rail(line.low_usd, line.high_usd, expected=line.estimated_usd, actual=line.cost_usd)

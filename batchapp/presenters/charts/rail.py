@@ -1,0 +1,77 @@
+"""A range of amounts as a line, with the expected and the actual amount on it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from batchapp.templatetags.words import usd
+
+OPEN_END = Decimal("1.25")  # without a limit, the line goes on by a quarter behind the last mark
+OUTSIDE = Decimal("0.55")  # share of the width that the range has if the cost is beyond it
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """A range with places in per cent of the width, "" for what is unknown.
+
+    ``first`` and ``last`` are the texts at both ends, ``last`` "no limit" if ``is_open``. A cost
+    beyond the range stands at its side instead, with a dot apart from the line; the end of the
+    range that it is beyond is then ``passed``, at ``start`` or ``end``.
+    """
+
+    first: str
+    last: str
+    start: str
+    end: str
+    expected: str
+    actual: str
+    label: str
+    is_open: bool = False
+    passed: str = ""
+    is_above: bool = False
+
+
+def rail(
+    low: Decimal,
+    high: Decimal | None,
+    *,
+    expected: Decimal | None = None,
+    actual: Decimal | None = None,
+) -> Rail:
+    """Draw the range from ``low`` to ``high``, which is None where there is no limit."""
+    marks = [amount for amount in (expected, actual) if amount is not None]
+    end = max([low, *marks]) * OPEN_END if high is None else high
+    is_above = high is not None and actual is not None and actual > high
+    is_below = actual is not None and actual < low
+    width = OUTSIDE if is_above or is_below else Decimal(1)
+    start = 1 - width if is_below else Decimal(0)
+
+    def place(amount: Decimal | None) -> str:
+        if amount is None:
+            return ""
+        share = (amount - low) / (end - low) if end > low else Decimal("0.5")
+        return f"{100 * (start + width * min(max(share, Decimal(0)), Decimal(1))):.1f}"
+
+    limit = "no limit" if high is None else usd(high)
+    return Rail(
+        first=usd(actual) if is_below else usd(low),
+        last=usd(actual) if is_above else limit,
+        start=f"{100 * start:.1f}",
+        end=f"{100 * (start + width):.1f}",
+        expected=place(expected),
+        actual="100" if is_above else "0" if is_below else place(actual),
+        label=_label(low, high, expected, actual),
+        is_open=high is None,
+        passed=limit if is_above else usd(low) if is_below else "",
+        is_above=is_above,
+    )
+
+
+def _label(
+    low: Decimal, high: Decimal | None, expected: Decimal | None, actual: Decimal | None
+) -> str:
+    texts = [f"from {usd(low)} {'without a limit' if high is None else f'to {usd(high)}'}"]
+    if expected is not None:
+        texts.append(f"expected {usd(expected)}")
+    if actual is not None:
+        texts.append(f"cost {usd(actual)}")
+    return ", ".join(texts)

@@ -1,0 +1,149 @@
+"""The cost of batches over time as bars, stacked by project, person or model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from batchapp.presenters.charts.axis import money_label, time_ticks
+from batchapp.presenters.charts.bars import (
+    HEIGHT,
+    MAX_COLOURS,
+    OTHERS,
+    SMALL_HEIGHT,
+    Chart,
+    Datum,
+    Series,
+    draw,
+)
+from batchapp.presenters.charts.sparkline import Sparkline, sparkline
+from batchapp.services.reports import cost_report
+from batchapp.services.reports.cost_report import Group, Line
+from batchapp.templatetags.words import count, short, usd
+
+Link = Callable[[Line], str]
+
+
+def spending_chart(
+    scope: cost_report.Scope,
+    groups: Sequence[Group] = (),
+    link: Link | None = None,
+    *,
+    is_small: bool = False,
+) -> Chart | None:
+    """Return None if no batch finished in ``scope``.
+
+    The bars are stacked by ``groups``; ``link`` returns the address of a bar, "" for none.
+    """
+    unit, lines = cost_report.sum_over_time(scope)
+    if not any(line.batches for line in lines):
+        return None
+    height = SMALL_HEIGHT if is_small else HEIGHT
+    return cost_chart(lines, unit, groups, link=link, height=height)
+
+
+def spending_sparkline(lines: Sequence[Line], unit: str) -> Sparkline:
+    """Draw the costs of ``lines`` as one small line, for a figure beside it."""
+    total = sum((line.cost_usd for line in lines), Decimal(0))
+    label = f"Cost per {unit}, {lines[0].name} to {lines[-1].name}: {usd(total)} in all"
+    return sparkline([line.cost_usd for line in lines], label)
+
+
+def cost_chart(
+    lines: Sequence[Line],
+    unit: str,
+    groups: Sequence[Group] = (),
+    *,
+    link: Link | None = None,
+    height: int = HEIGHT,
+) -> Chart:
+    """Draw a bar for every line, of the shares that ``groups`` have in it."""
+    total = sum((line.cost_usd for line in lines), Decimal(0))
+    unpriced = sum(line.unpriced for line in lines)
+    largest = max(lines, key=lambda line: line.cost_usd)
+    peak = f" The most was {usd(largest.cost_usd)}, {largest.name}." if largest.cost_usd else ""
+    shares = _shares(groups) if len(groups) > 1 else [("Cost", _costs_of(lines))]
+    return draw(
+        [_datum(line, [costs for _, costs in shares], link) for line in lines],
+        _series(shares),
+        time_ticks(unit, [date.fromisoformat(line.key) for line in lines]),
+        money_label,
+        title=f"Cost per {unit}",
+        label=f"Cost per {unit}, {lines[0].name} to {lines[-1].name}: "
+        f"{cost_text(total, unpriced)} in all.{peak}",
+        unit=unit,
+        column="Cost",
+        height=height,
+    )
+
+
+def cost_text(known: Decimal, unpriced: int) -> str:
+    """Show a sum of which ``unpriced`` terms are unknown; they are never shown as zero."""
+    if not unpriced:
+        return usd(known)
+    missing = f"{count(unpriced, 'cost')} without a price"
+    return f"≥ {usd(known)} + {missing}" if known else missing
+
+
+def stats(total: Line, *, with_sandbox: bool) -> list[tuple[str, str]]:
+    """Return each figure of a report with its label; of sandbox batches nothing was paid."""
+    paid = f"{'≥ ' if total.unpriced else ''}{usd(total.cost_usd)}"
+    missing = f", {count(total.unpriced, 'cost')} without a price" if total.unpriced else ""
+    saved = f"saved against realtime, {total.saving_percent} %"
+    return [
+        (paid, f"{'cost' if with_sandbox else 'paid'}{missing}"),
+        (usd(total.saving_usd), saved if total.saving_usd else "saved against realtime"),
+        (f"{total.batches:,}", "batch" if total.batches == 1 else "batches"),
+        (f"{total.requests:,}", "request" if total.requests == 1 else "requests"),
+    ]
+
+
+def styles(groups: Sequence[Group]) -> dict[str, str]:
+    """Return the colour of each group in a stacked chart, by its key; one group needs none."""
+    if len(groups) < 2:
+        return {}
+    return {group.key: str(n) if n <= MAX_COLOURS else OTHERS for n, group in enumerate(groups, 1)}
+
+
+def _shares(groups: Sequence[Group]) -> list[tuple[str, Mapping[str, Decimal]]]:
+    """Return name and costs of the largest groups, and of all others together."""
+    shares: list[tuple[str, Mapping[str, Decimal]]] = [
+        (short(group.name), group.costs) for group in groups[:MAX_COLOURS]
+    ]
+    others = groups[MAX_COLOURS:]
+    if others:
+        periods = {period for group in others for period in group.costs}
+        sums = {
+            period: sum((group.costs.get(period, Decimal(0)) for group in others), Decimal(0))
+            for period in periods
+        }
+        shares.append((count(len(others), "other"), sums))
+    return shares
+
+
+def _costs_of(lines: Sequence[Line]) -> Mapping[str, Decimal]:
+    return {line.key: line.cost_usd for line in lines}
+
+
+def _series(shares: Sequence[tuple[str, Mapping[str, Decimal]]]) -> list[Series]:
+    return [
+        Series(
+            name,
+            usd(sum(costs.values(), Decimal(0))),
+            str(number) if number <= MAX_COLOURS else OTHERS,
+        )
+        for number, (name, costs) in enumerate(shares, 1)
+    ]
+
+
+def _datum(line: Line, shares: Sequence[Mapping[str, Decimal]], link: Link | None) -> Datum:
+    values = tuple(costs.get(line.key, Decimal(0)) for costs in shares)
+    cost = cost_text(line.cost_usd, line.unpriced)
+    return Datum(
+        name=line.name,
+        text=f"{cost}, {count(line.batches, 'batch,batches')}" if line.batches else cost,
+        values=values,
+        texts=tuple(usd(value) for value in values),
+        figure=f"{'≥ ' if line.unpriced else ''}{usd(line.cost_usd)}",
+        url=link(line) if link and line.batches else "",
+        is_unpriced=line.unpriced > 0,
+    )

@@ -1,0 +1,60 @@
+"""Ranges with the expected and the actual amount."""
+
+from decimal import Decimal
+
+import pytest
+
+from batchapp.presenters.charts.rail import Rail, rail
+
+
+def drawn(low: str, high: str | None, expected: str = "", actual: str = "") -> Rail:
+    amounts = [Decimal(amount) if amount else None for amount in (high or "", expected, actual)]
+    return rail(Decimal(low), amounts[0], expected=amounts[1], actual=amounts[2])
+
+
+def test_the_marks_divide_the_range_as_the_amounts_do() -> None:
+    range_ = drawn("1", "5", "2", "4")
+
+    assert (range_.first, range_.last) == ("$1.00", "$5.00")
+    assert [float(x) for x in (range_.start, range_.expected, range_.actual, range_.end)] == [
+        *(0, 25),
+        *(75, 100),
+    ]
+    assert range_.label == "from $1.00 to $5.00, expected $2.00, cost $4.00"
+    assert range_.passed == ""
+
+
+@pytest.mark.parametrize(
+    ("actual", "ends", "dot", "passed"),
+    [("45", ("$10.00", "$45.00"), 100, "$20.00"), ("3", ("$3.00", "$20.00"), 0, "$10.00")],
+)
+def test_a_cost_beyond_the_range_stands_apart_from_it(
+    actual: str, ends: tuple[str, str], dot: float, passed: str
+) -> None:
+    range_ = drawn("10", "20", "15", actual)
+
+    assert (range_.first, range_.last) == ends
+    assert float(range_.actual) == dot
+    assert not float(range_.start) <= dot <= float(range_.end)
+    assert range_.passed == passed
+
+
+@pytest.mark.parametrize("actual", ["", "2"])
+def test_without_a_limit_the_line_goes_on_behind_the_last_mark(actual: str) -> None:
+    range_ = drawn("1", None, "3", actual)
+
+    assert range_.is_open
+    assert range_.last == "no limit"
+    assert 50 < float(range_.expected) < float(range_.end) == 100
+    assert range_.label.startswith("from $1.00 without a limit, expected $3.00")
+
+
+def test_a_range_of_one_amount_has_its_mark_in_the_middle() -> None:
+    assert float(drawn("0.5", "0.5", "0.5").expected) == 50
+
+
+def test_tiny_and_huge_amounts_stay_on_the_line() -> None:
+    range_ = drawn("0.000001", "1000000", "2", "400000")
+
+    assert (range_.first, range_.last) == ("$0.000001", "$1,000,000.00")
+    assert [float(range_.expected), float(range_.actual)] == [0, 40]

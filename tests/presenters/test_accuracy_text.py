@@ -1,0 +1,72 @@
+"""What is said of estimates and costs."""
+
+from decimal import Decimal
+
+import pytest
+
+from batchapp.presenters.accuracy_text import rails, summary
+from batchapp.services.reports.estimate_accuracy import Line
+
+
+def line(estimated: str, cost: str, low: str = "", high: str = "") -> Line:
+    return Line(
+        project="Team",
+        model="Qwen",
+        batches=1,
+        estimated_usd=Decimal(estimated),
+        cost_usd=Decimal(cost),
+        inside=1,
+        low_usd=Decimal(low) if low else None,
+        high_usd=Decimal(high) if high else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("batches", "inside", "said"),
+    [
+        (29, 29, "All 29 batches stayed inside the range shown"),
+        (29, 27, "27 of 29 batches stayed inside the range shown"),
+        (1, 1, "The one batch stayed inside the range shown"),
+        (1, 0, "0 of 1 batch stayed inside the range shown"),
+    ],
+)
+def test_the_headline_counts_batches_inside_the_range(
+    batches: int, inside: int, said: str
+) -> None:
+    sentences = summary([line("1", "1")], batches, inside)
+
+    assert sentences
+    assert sentences.inside == said
+
+
+@pytest.mark.parametrize(
+    ("estimated", "cost", "said"),
+    [
+        ("370.44", "99.99", "3.7 times the cost: $370.44 against $99.99."),
+        ("1.17", "1", "17 % above the cost: $1.17 against $1.00."),
+        ("0.83", "1", "17 % below the cost: $0.83 against $1.00."),
+        ("1.001", "1", "as high as the cost: $1.00 against $1.00."),
+        ("1", "0", "more than the cost: $1.00 against $0.00."),
+    ],
+)
+def test_the_second_sentence_compares_the_sums(estimated: str, cost: str, said: str) -> None:
+    sentences = summary([line(estimated, cost)], 1, 1)
+
+    assert sentences
+    assert sentences.together == f"Taken together, the estimates were {said}"
+
+
+def test_without_batches_nothing_is_said() -> None:
+    assert summary([], 0, 0) is None
+
+
+def test_each_model_has_its_range_if_it_was_shown() -> None:
+    (_, known), (_, unlimited), (_, unknown) = rails(
+        [line("2", "3", "1", "5"), line("2", "3", "1"), line("2", "3")]
+    )
+
+    assert known
+    assert (known.first, known.last) == ("$1.00", "$5.00")
+    assert unlimited
+    assert unlimited.is_open
+    assert unknown is None
