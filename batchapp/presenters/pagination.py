@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Lower
 
-from batchapp.models import Batch
+from batchapp.models import Batch, ProviderBatch
 
 PAGE_SIZE = 25
 SORTS = {  # only columns that never change, so that a cursor keeps its position
@@ -17,20 +17,21 @@ SORTS = {  # only columns that never change, so that a cursor keeps its position
 }
 
 NEWEST_FIRST = "-created"
+OVER, UNDER_WAY, NEEDS_ATTENTION = range(3)  # the urgency of a batch
 
 
 class Cursor(NamedTuple):
     """The position of a batch when its page was made; ``str`` is for the address.
 
-    A batch may be over meanwhile, so the address keeps ``is_open``. The sorted value is read anew.
+    A batch may be over meanwhile, so the address keeps ``urgency``. The sorted value is read anew.
     """
 
-    is_open: int
+    urgency: int
     value: Any
     pk: UUID
 
     def __str__(self) -> str:
-        return f"{self.is_open}-{self.pk.hex}"
+        return f"{self.urgency}-{self.pk.hex}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,22 @@ class ListPage:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``sort`` is a name of ``SORTS``, with "-" for the largest first; equal rows sort by id."""
+    """``sort`` is a name of ``SORTS``, with "-" for the largest first; equal rows sort by id.
+
+    With ``active_first``, batches that need attention come first, then those under way.
+    """
 
     sort: str = NEWEST_FIRST
     active_first: bool = True
 
     def apply(self, batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
-        is_open = Case(When(status__in=Batch.OVER, then=0), default=1)
-        rows = batches.annotate(is_open=is_open, value=SORTS[self.sort.removeprefix("-")])
+        stuck = ProviderBatch.objects.needing_attention().filter(batch=OuterRef("pk"))
+        urgency = Case(
+            When(status__in=Batch.OVER, then=OVER),
+            When(Exists(stuck), then=NEEDS_ATTENTION),
+            default=UNDER_WAY,
+        )
+        rows = batches.annotate(urgency=urgency, value=SORTS[self.sort.removeprefix("-")])
         return rows.order_by(*(f"{sign}{field}" for field, sign in self._fields))
 
     def beyond(self, cursor: Cursor, *, backwards: bool = False) -> Q:
@@ -85,7 +94,7 @@ class Order:
     def _fields(self) -> list[tuple[str, str]]:
         sign = "-" if self.sort.startswith("-") else ""
         fields = [("value", sign), ("pk", sign)]
-        return [("is_open", "-"), *fields] if self.active_first else fields
+        return [("urgency", "-"), *fields] if self.active_first else fields
 
 
 def list_page(
@@ -115,13 +124,13 @@ def list_page(
 
 
 def _parse(text: str, cursors: "QuerySet[Batch]") -> Cursor | None:
-    is_open, _, digits = text.partition("-")
+    urgency, _, digits = text.partition("-")
     try:
         pk = UUID(digits)
     except ValueError:
         return None
     for values in cursors.filter(pk=pk).values_list(*Cursor._fields)[:1]:
-        return Cursor(*values)._replace(is_open=int(is_open == "1"))
+        return Cursor(*values)._replace(urgency=int(urgency) if urgency in {"1", "2"} else OVER)
     return None
 
 

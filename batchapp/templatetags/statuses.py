@@ -39,6 +39,21 @@ def upload_status(upload: Upload) -> Status:
 
 
 @register.filter
+def file_models(upload: Upload) -> list[str]:
+    """Return the models that the report of a file names, the most frequent first.
+
+    A report that another version wrote, or none, names no model.
+    """
+    models = upload.report_fields.get("models") if isinstance(upload.report_fields, dict) else None
+    counts = {
+        str(name): facts.get("requests", 0)
+        for name, facts in (models.items() if isinstance(models, dict) else ())
+        if isinstance(facts, dict)
+    }
+    return sorted(counts, key=lambda name: -counts[name])
+
+
+@register.filter
 def table_status(table: SourceTable) -> Status:
     status = SourceTable.Status(table.status)
     return Status(status.label, *TABLE_PILLS.get(status, BUSY))

@@ -13,6 +13,8 @@ register = template.Library()
 # The least amount in USD, and the decimals it is shown with; smaller amounts have six.
 DECIMALS = [(Decimal("0.01"), 2), (Decimal("0.0001"), 4)]
 SMALLEST = Decimal("0.000001")
+SMALLEST_IN_COLUMN = Decimal("0.0001")  # the exact figure stands in the title of the cell
+WHOLE_IN_COLUMN = 10_000  # from this amount on, a column leaves out the cents
 
 LEAST_COUNTED = timedelta(seconds=55)  # shorter times are less than a minute
 
@@ -30,6 +32,19 @@ def usd(amount: Decimal | None) -> str:
     places = next((places for least, places in DECIMALS if size >= least), 6)
     shown = size.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     return f"{sign}${shown:,}"
+
+
+def usd_in_column(amount: Decimal, sign: str = "") -> str:
+    """Show an amount with ``sign`` before it in at most about ten characters.
+
+    A very small amount is "<$0.0001", which needs no "~" but would not be true of a minimum. An
+    amount from $10,000 on has no cents.
+    """
+    if 0 < amount < SMALLEST_IN_COLUMN and sign != "≥ ":
+        return f"<${SMALLEST_IN_COLUMN}"
+    if amount >= WHOLE_IN_COLUMN:
+        return f"{sign}${amount.quantize(Decimal(1), rounding=ROUND_HALF_UP):,}"
+    return f"{sign}{usd(amount)}"
 
 
 @register.filter
@@ -163,6 +178,15 @@ def span(length: timedelta | None) -> str:
 def short(model: str) -> str:
     """Return a model without its maker: "Qwen/Qwen3-14B" becomes "Qwen3-14B"."""
     return model.rsplit("/", 1)[-1]
+
+
+@register.filter
+def cut_middle(name: str, length: int) -> str:
+    """Return ``name`` in at most ``length`` characters: names of models differ at both ends."""
+    if len(name) <= length:
+        return name
+    end = length // 3
+    return f"{name[: length - end - 1]}…{name[-end:]}"
 
 
 @register.filter

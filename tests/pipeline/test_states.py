@@ -120,7 +120,7 @@ def test_the_list_filtered_by_a_state_shows_its_batch_and_no_other(
     page = page_of(browser, "/batches/", status=state.code)
 
     assert page.texts("a[id^=batch-]") == [state.code]
-    pill = page.one('td[data-label="Status"] .pill')
+    pill = page.one("#rows tbody .pill")
     assert pill.text == state.label
     assert pill["title"] == state.next_step
     assert page.one("#filters").values["status"] == state.code
@@ -130,7 +130,7 @@ def test_the_list_filtered_by_a_state_shows_its_batch_and_no_other(
 def test_the_list_without_a_filter_shows_every_state(
     browser: Client, one_of_each: list[Batch]
 ) -> None:
-    labels = page_of(browser, "/batches/").texts('td[data-label="Status"] .pill')
+    labels = page_of(browser, "/batches/").texts("#rows tbody .pill")
 
     assert sorted(labels) == sorted(state.label for state in BATCH_STATES)
 

@@ -30,6 +30,28 @@ def test_money_keeps_the_digits_that_say_something(amount: str | None, shown: st
 
 
 @pytest.mark.parametrize(
+    ("amount", "sign", "shown"),
+    [
+        ("0", "~", "~$0.00"),
+        ("0.00004", "~", "<$0.0001"),
+        ("0.00004", "≥ ", "≥ $0.000040"),
+        ("0.0042", "~", "~$0.0042"),
+        ("9999.994", "~", "~$9,999.99"),
+        ("1000000", "~", "~$1,000,000"),
+    ],
+)
+def test_money_in_a_column_is_short_and_never_less_than_it_is(
+    amount: str, sign: str, shown: str
+) -> None:
+    assert words.usd_in_column(Decimal(amount), sign) == shown
+
+
+def test_a_long_name_of_a_model_keeps_both_ends() -> None:
+    assert words.cut_middle("Qwen3-VL-30B-A3B-Instruct-FP8", 15) == "Qwen3-VL-…t-FP8"
+    assert words.cut_middle("Qwen3-30B", 15) == "Qwen3-30B"
+
+
+@pytest.mark.parametrize(
     ("price", "shown"),
     [("0.05", "$0.05"), ("2", "$2.00"), ("0.0375", "$0.0375"), ("1200.5", "$1,200.50")],
 )

@@ -34,6 +34,12 @@ def turns(line: bytes) -> list[Turn]:
     return [*system_turns, *(Turn("input", text) for text in texts if text)]
 
 
+def last_question(line: bytes) -> str:
+    """Return what the user said last in a request line; "" if it cannot be told."""
+    asked = [turn.text for turn in turns(line) if turn.role in {"user", "input", "message"}]
+    return asked[-1] if asked else ""
+
+
 def _are_turns(values: list[object]) -> bool:
     return any(isinstance(value, dict) and "role" in value for value in values)
 

@@ -93,6 +93,12 @@ class BatchFilterForm(DaysForm):
         return any(self.data.get(name) for name in self.fields if name != "active_first")
 
     @property
+    def searches_only(self) -> bool:
+        """Return True if the search is the only filter."""
+        others = self.fields.keys() - {"q", "active_first"}
+        return not any(self.data.get(name) for name in others)
+
+    @property
     def wants_active_first(self) -> bool:
         return self.data.get("active_first") != "no"
 

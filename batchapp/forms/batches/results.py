@@ -7,7 +7,7 @@ from django import forms
 from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
 from batchapp.models.batches.result import ResultQuerySet
 
-GROUPS = {"answered": SUCCEEDED, "failed": FAILED}
+GROUPS = {"answered": SUCCEEDED, "failed": FAILED}  # more than one outcome
 
 
 class ResultFilterForm(forms.Form):
@@ -21,12 +21,8 @@ class ResultFilterForm(forms.Form):
     )
     outcome = forms.ChoiceField(
         required=False,
-        choices=[
-            ("", "Any outcome"),
-            ("answered", "All answers"),
-            ("failed", "All failures"),
-            *((outcome.value, outcome.label) for outcome in Outcome),
-        ],
+        choices=[("", ""), *((value, value) for value in (*GROUPS, *Outcome))],
+        widget=forms.HiddenInput,
     )
     attempts = forms.ChoiceField(
         required=False, choices=[("", "With retries"), ("own", "This batch alone")]
@@ -38,6 +34,12 @@ class ResultFilterForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not has_retries:
             del self.fields["attempts"]
+
+    @property
+    def shown_fields(self) -> list[forms.BoundField]:
+        """Return the fields of the row of filters; the outcome is chosen with chips."""
+        names = ["q", "attempts", *(["outcome"] if self.data.get("outcome") else [])]
+        return [self[name] for name in names if name in self.fields]
 
     @property
     def is_merged(self) -> bool:

@@ -4,19 +4,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from batchapp.models import Batch
-from batchapp.templatetags.words import count, usd
+from batchapp.templatetags.words import count, usd, usd_in_column
 
 NO_PRICE = "no price"
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``is_unknown`` means that no model has a price, ``is_partial`` that some have none."""
+    """``is_unknown`` means that no model has a price, ``is_partial`` that some have none.
+
+    ``short`` is ``text`` for a column of a table: it never shows more than four decimals.
+    """
 
     text: str
     is_actual: bool
     is_partial: bool = False
     is_unknown: bool = False
+    short: str = ""
 
     @property
     def tone(self) -> str:
@@ -24,26 +28,41 @@ class Cost:
             return "none"
         return "" if self.is_actual else "guess"
 
+    @property
+    def title(self) -> str:
+        """Return what ``short`` does not say."""
+        said = ["Estimated"] if not self.is_actual else []
+        return ": ".join([*said, self.text] if self.short != self.text else said)
+
 
 def cost_of(batch: Batch) -> Cost:
     """Return the actual cost of a finished batch, else the estimate; unknown is never zero."""
     model_costs = list(batch.model_costs.all())
     if not batch.is_over:
         if batch.estimated_cost_usd is not None:
-            return Cost(f"~{usd(batch.estimated_cost_usd)}", is_actual=False)
-        estimates = [row.estimated_cost_usd for row in model_costs]
-        return _partial(estimates, is_actual=False)
+            return _known(batch.estimated_cost_usd, "~", is_actual=False)
+        return _partial([row.estimated_cost_usd for row in model_costs], is_actual=False)
     if batch.actual_cost_usd is None:
-        costs = [row.cost_usd for row in model_costs]
-        return _partial(costs, is_actual=True)
+        return _partial([row.cost_usd for row in model_costs], is_actual=True)
     is_minimum = any(row.answers_without_usage for row in model_costs)
-    text = f"{'≥ ' if is_minimum else ''}{usd(batch.actual_cost_usd)}"
-    return Cost(text, is_actual=True, is_partial=is_minimum)
+    return _known(batch.actual_cost_usd, "≥ " if is_minimum else "", is_actual=True)
+
+
+def _known(amount: Decimal, sign: str, *, is_actual: bool) -> Cost:
+    """Return an amount with the sign of an estimate, "~", or of a minimum, "≥ "."""
+    return Cost(
+        f"{sign}{usd(amount)}",
+        is_actual,
+        is_partial=sign == "≥ ",
+        short=usd_in_column(amount, sign),
+    )
 
 
 def _partial(costs: list[Decimal | None], *, is_actual: bool) -> Cost:
-    is_unknown = all(cost is None for cost in costs)
-    return Cost(partial_cost(costs), is_actual, is_partial=True, is_unknown=is_unknown)
+    known = [cost for cost in costs if cost is not None]
+    sign = "≥ " if len(known) < len(costs) else ""
+    short = usd_in_column(sum(known, Decimal(0)), sign) if known else NO_PRICE
+    return Cost(partial_cost(costs), is_actual, is_partial=True, is_unknown=not known, short=short)
 
 
 def partial_cost(costs: list[Decimal | None]) -> str:

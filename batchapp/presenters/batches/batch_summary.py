@@ -12,6 +12,7 @@ from batchapp.pipeline.states import BatchState, state_of
 from batchapp.presenters.batches.batch_alerts import Alert, alerts_of, time_left_of
 from batchapp.presenters.batches.batch_cost import Cost, cost_of
 from batchapp.presenters.batches.waiting_reasons import (
+    attention_reason,
     is_queueing,
     needs_attention,
     waiting_reasons,
@@ -118,6 +119,10 @@ class Summary:
     @property
     def needs_person(self) -> bool:
         return any(needs_attention(row) for row in self.provider_batches)
+
+    @property
+    def attention_reason(self) -> str:
+        return "" if self.batch.is_over else attention_reason(self.provider_batches)
 
     @property
     def trouble_tone(self) -> str:

@@ -86,6 +86,12 @@ def needs_attention(provider_batch: ProviderBatch) -> bool:
     return provider_batch.parked_reason == ProviderBatch.Parked.NEEDS_ATTENTION
 
 
+def attention_reason(provider_batches: Sequence[ProviderBatch]) -> str:
+    """Return why the batch stopped until a person decides; "" if it did not."""
+    stuck = (row for row in provider_batches if needs_attention(row) and row.problem)
+    return next((problem_text(row.problem) for row in stuck), "")
+
+
 def _troubles(provider_batches: Sequence[ProviderBatch]) -> list[str]:
     """Return the first trouble that ends by itself, and all that wait for a person."""
     troubled = [row for row in provider_batches if row.problem]

@@ -4,19 +4,21 @@ Functions that return what was asked or answered raise ``NotAllowed`` before the
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.core.files.base import File
 from django.db.models import Count, Subquery, Sum
 
 from batchapp import access
-from batchapp.domain.results.outcome import FAILED, storable_text
+from batchapp.domain.results.conversation import last_question
+from batchapp.domain.results.outcome import FAILED, Outcome, preview, storable_text
 from batchapp.models import Batch, Result, ResultChunk, UnmatchedLine, User
 
 CHUNK_BYTES = 256 * 1024
 MAX_TEXT_BYTES = 256 * 1024  # of one request or answer on a page; the download has all bytes
 EXCERPT_LENGTH = 200  # characters of an unmatched line that a list shows
+MAX_QUESTION_BYTES = 64 * 1024  # of a request whose question a list shows; images are longer
 COUNTED_FAILURES = 500  # failed requests among which the most common error is searched
 
 
@@ -53,6 +55,30 @@ def read_texts(result: Result, user: User) -> ResultTexts:
         answer=answer.decode(errors="replace"),
         is_cut=max(result.request_bytes, result.answer_bytes or 0) > MAX_TEXT_BYTES,
     )
+
+
+def read_questions(batch: Batch, user: User, results: Iterable[Result]) -> dict[int, str]:
+    """Map the lines of ``results`` to the beginning of what was asked; long requests have none."""
+    access.require_see(user, batch.project)
+    questions = {}
+    try:
+        with batch.upload.blob.open("rb") as blob:
+            for result in results:
+                if result.request_bytes <= MAX_QUESTION_BYTES:
+                    request = _slice(blob, result.request_at, result.request_bytes)
+                    questions[result.line] = preview(last_question(request))
+    except OSError:  # the file is gone; its results are here
+        return {}
+    return questions
+
+
+def count_outcomes(batch: Batch, *, with_retries: bool) -> dict[Outcome, int]:
+    """Count the requests of ``batch`` by outcome, or by that of the answer that counts."""
+    rows, field = batch.results.order_by(), "outcome"
+    if with_retries:
+        rows, field = rows.with_retries(), "merged"
+    counts = dict(rows.values_list(field).annotate(Count("pk")))
+    return {outcome: counts[outcome] for outcome in Outcome if counts.get(outcome)}
 
 
 def download(batch: Batch, user: User, kind: ResultChunk.Kind) -> Iterator[bytes]:

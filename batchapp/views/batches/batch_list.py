@@ -10,6 +10,7 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch
 from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches.batch_summary import summarise, with_details
+from batchapp.presenters.list_text import no_match, page_text
 from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page
 from batchapp.views.permissions import memberships_of, project_of
 from batchapp.views.project_page import project_page
@@ -49,7 +50,14 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     summaries = [summarise(batches[key]) for key in page.keys if key in batches]
     context |= {
         "form": form,
+        "no_match": no_match(
+            "batch",
+            "name, file or id",
+            request.GET.get("q", ""),
+            has_other_filters=not form.searches_only,
+        ),
         "page": page,
+        "page_text": page_text(page),
         "sort": sort,
         "summaries": summaries,
         "is_moving": any(summary.is_moving for summary in summaries),

@@ -28,6 +28,7 @@ from batchapp.presenters.file_report import (
     repetition,
     with_excerpts,
 )
+from batchapp.presenters.list_text import no_match
 from batchapp.presenters.order_choices import model_rows
 from batchapp.presenters.unpriced_models import unpriced_group, unpriced_models
 from batchapp.presenters.upload_targets import upload_target
@@ -71,6 +72,12 @@ def _list(request: Request, project: Project, form: SendingForm) -> dict[str, An
         "paste": None if is_file else form,
         "target": upload_target(project),
         "filters": filters,
+        "no_match": no_match(
+            "file",
+            "name",
+            request.GET.get("q", ""),
+            has_other_filters=bool(request.GET.get("status")),
+        ),
         "sort": filters.sort,
         "page": page,
         "is_moving": any(row.status == Upload.Status.CHECKING for row in page),

@@ -15,8 +15,10 @@ from batchapp.domain.results.outcome import MalformedLine, Outcome, answer_text
 from batchapp.domain.results.reconciliation import is_same_model
 from batchapp.forms.batches.results import ResultFilterForm
 from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import Result
+from batchapp.models import Batch, Result, User
 from batchapp.presenters.batches.batch_retries import retry_labels
+from batchapp.presenters.list_text import lines_text, no_match
+from batchapp.presenters.result_chips import Chip, result_chips
 from batchapp.services.results import browse, merge
 from batchapp.views.permissions import batch_of
 
@@ -26,11 +28,15 @@ MAX_INDENTED_LENGTH = 4 * browse.MAX_TEXT_BYTES  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the batch with the result that counts; ``attempt`` names the retry it is from."""
+    """A line of the batch with the result that counts.
+
+    ``attempt`` names the retry it is from, and ``question`` is the beginning of what was asked.
+    """
 
     line: int
     shown: Result
     attempt: str
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,20 @@ def result_list(request: Request, pk: UUID) -> HttpResponse:
     form = ResultFilterForm(request.GET, has_retries=bool(retries))
     rows = form.narrow(Result.objects.filter(batch=batch).order_by("line"))
     cleaned: dict[str, Any] = form.cleaned_data if form.is_valid() else {}
+    after, before = cleaned.get("after"), cleaned.get("before")
+    page = _page(batch, request.user, rows, retries, after=after, before=before)
+    text, outcome = request.GET.get("q", ""), request.GET.get("outcome", "")
+    counts = browse.count_outcomes(batch, with_retries=form.is_merged)
+    chips = result_chips(counts, outcome)
     context = {
         "batch": batch,
         "form": form,
-        "page": _page(rows, retries, after=cleaned.get("after"), before=cleaned.get("before")),
+        "page": page,
+        "page_text": _page_text(page, chips, text) if page.rows else "",
+        "chips": chips,
+        "no_match": no_match("request", "custom_id", text, has_other_filters=bool(outcome))
+        if text or outcome
+        else "There are no more results",
         "is_filtered": any(cleaned.get(name) for name in ("q", "outcome", "attempts")),
         "is_merged": form.is_merged,
         "is_all": not any(request.GET.values()),
@@ -108,7 +124,13 @@ def result_detail(request: Request, pk: UUID, line: int) -> HttpResponse:
 
 
 def _page(
-    rows: "QuerySet[Result]", retries: dict[UUID, str], *, after: int | None, before: int | None
+    batch: Batch,
+    user: User,
+    rows: "QuerySet[Result]",
+    retries: dict[UUID, str],
+    *,
+    after: int | None,
+    before: int | None,
 ) -> Page:
     """Page by line number: this is as fast at the end of a large file as at its start."""
     if before is not None:
@@ -119,17 +141,23 @@ def _page(
         page = list(rows.filter(line__gt=after or 0)[: PAGE_SIZE + 1])
         shown = page[:PAGE_SIZE]
         has_previous, has_next = bool(after), len(page) > PAGE_SIZE
+    questions = browse.read_questions(batch, user, shown) if shown else {}
     return Page(
-        rows=[_row(row, retries) for row in shown],
+        rows=[_row(row, retries, questions.get(row.line, "")) for row in shown],
         previous=shown[0].line if shown and has_previous else None,
         next=shown[-1].line if shown and has_next else None,
     )
 
 
-def _row(result: Result, retries: dict[UUID, str]) -> Row:
+def _page_text(page: Page, chips: list[Chip], text: str) -> str:
+    total = next((chip.number for chip in chips if chip.is_current), None)
+    return lines_text(page.rows[0].line, page.rows[-1].line, None if text else total)
+
+
+def _row(result: Result, retries: dict[UUID, str], question: str) -> Row:
     """Return ``result`` with the result that counts, if the query chose one among retries."""
     shown = result.best if hasattr(result, "merged") else result
-    return Row(result.line, shown, retries.get(shown.batch_id, ""))
+    return Row(result.line, shown, retries.get(shown.batch_id, ""), question)
 
 
 def _pretty(text: str) -> str:

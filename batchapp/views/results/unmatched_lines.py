@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from batchapp.forms.batches.results import UnmatchedLinePageForm
 from batchapp.http import Request, download
 from batchapp.services.results import browse
+from batchapp.templatetags.words import count
 from batchapp.views.permissions import batch_of
 
 PAGE_SIZE = 50
@@ -26,9 +27,11 @@ def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
         batch, request.user, after=after or 0, limit=PAGE_SIZE + 1
     )
     shown = rows[:PAGE_SIZE]
+    number = browse.count_unmatched(batch)
     context = {
         "batch": batch,
-        "unmatched_lines": browse.count_unmatched(batch),
+        "unmatched_lines": number,
+        "page_text": f"{count(number, 'line')} in all",
         "rows": shown,
         "after": after,
         "next": shown[-1].unmatched_line.pk if len(rows) > PAGE_SIZE else None,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.results.conversation import Turn, turns
+from batchapp.domain.results.conversation import Turn, last_question, turns
 
 
 def line(**body: Any) -> bytes:
@@ -86,3 +86,25 @@ def test_no_request_is_too_odd(body: Any) -> None:
 @pytest.mark.parametrize("cut", [b"", b"{", b"[" * 100_000, b"\xff", b"7"])
 def test_a_line_that_is_no_request_has_no_turns(cut: bytes) -> None:
     assert turns(cut) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "asked"),
+    [
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "First"},
+                    {"role": "assistant", "content": "Yes?"},
+                    {"role": "user", "content": "Second"},
+                ]
+            },
+            "Second",
+        ),
+        ({"input": ["one", "two"]}, "two"),
+        ({"messages": [{"role": "system", "content": "Be short."}]}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_question_is_what_the_user_said_last(body: dict[str, Any], asked: str) -> None:
+    assert last_question(line(**body)) == asked

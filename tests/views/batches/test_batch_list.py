@@ -26,6 +26,7 @@ from tests.make import (
     request_file,
     set_state,
 )
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 URL = "/projects/support/batches/"
@@ -61,33 +62,35 @@ def test_each_column_says_its_thing(browser: Client, project: Project, user: Use
 
     page = page_of(browser, "/batches/")
 
-    cells = {cell["data-label"]: cell for cell in page.all("td[data-label]")}
-    assert cells["Model"].text == "Qwen3-30B+1"
+    heads = page.texts("thead th")
+    cells = dict(zip(heads, page.all("tbody td"), strict=True))
+    assert cells["Project"].text == "Support tickets"
+    assert cells["Model"].text == "Qwen3-30B +1"
     assert cells["Model"].one("[title]")["title"] == "Qwen/Qwen3-30B, org/Second-Model"
     assert cells["Window"].text == "24h"
-    assert cells["Duration"].text == "2 h 0 min"
-    assert cells["Created"].text == "2 hours ago"
-    assert cells["Requests"].texts(".row > span") == ["2 / 4 (1 failed)", "50 %"]
+    assert cells["By"].one("[title]")["title"] == str(user)
+    assert cells["Created"].text == "2 h ago"
+    assert cells["Requests"].text == "50 %"
+    counts = "2 of 4 requests have ended, 1 of them failed"
+    assert cells["Requests"].one("svg")["aria-label"] == counts
     answered, failed = (cells["Requests"].one(f"rect.{each}") for each in ("answered", "failed"))
-    assert (answered["width"], failed["x"], failed["width"]) == ("25", "25", "25")
+    assert (answered["width"], failed["x"], failed["width"]) == ("25%", "25%", "25%")
     assert cells["Cost"].text.startswith("≥ $")
-    assert cells["Cost"].one("span.cost")["title"] == "Estimated"
+    assert cells["Cost"].one("span.cost")["title"].startswith("Estimated: ≥ $")
 
 
-def test_a_duration_stops_when_the_batch_does(
+def test_a_very_small_cost_is_exact_in_its_title(
     browser: Client, project: Project, user: User
 ) -> None:
     batch = finish(make_batch(project, user))
-    then = timezone.now() - timedelta(days=3)
-    Batch.objects.update(created_at=then, finished_at=then + timedelta(minutes=5))
-    duration = 'td[data-label="Duration"]'
-    assert page_of(browser, "/batches/").one(duration).text == "5 min 0 s"
+    Batch.objects.filter(pk=batch.pk).update(actual_cost_usd="0.000042")
 
-    Batch.objects.filter(pk=batch.pk).update(finished_at=None, status=Batch.Status.FAILED)
-    assert page_of(browser, "/batches/").one(duration).text == "\u2013"
+    cost = page_of(browser, "/batches/").one("#rows span.cost")
+
+    assert (cost.text, cost["title"]) == ("<$0.0001", "$0.000042")
 
 
-def test_a_few_failures_among_many_requests_are_still_seen(
+def test_failures_stand_beside_the_number_of_requests(
     browser: Client, project: Project, user: User
 ) -> None:
     batch = finish(make_batch(project, user))
@@ -95,8 +98,34 @@ def test_a_few_failures_among_many_requests_are_still_seen(
 
     page = page_of(browser, "/batches/")
 
-    answered, failed = page.one("rect.answered"), page.one("rect.failed")
-    assert (answered["width"], failed["x"], failed["width"]) == ("98", "98", "2")
+    assert "1,000, 1 failed" in page.text
+    assert not page.all("#rows progress, #rows svg.meter")  # a bar only while it runs
+
+
+def test_what_needs_a_person_comes_first_with_its_reason(
+    browser: Client, project: Project, user: User
+) -> None:
+    stuck = make_batch(project, user, name="Stuck")
+    reason = "The account has no credits left."
+    set_state(
+        stuck,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
+        problem=problem(reason),
+    )
+    many(project, user, 2 * PAGE_SIZE, status=Batch.Status.RUNNING)
+    finish(make_batch(project, user, name="Over"))
+
+    first = page_of(browser, "/batches/")
+    second = page_of(browser, f"/batches/{link(first, 'Next')}")
+
+    assert names(first)[0] == "Stuck"
+    assert first.texts(".reason") == [reason]
+    assert names(page_of(browser, f"/batches/{link(second, 'Previous')}")) == names(first)
+    Batch.objects.filter(pk=stuck.pk).update(status=Batch.Status.FAILED)
+    over = page_of(browser, "/batches/?status=failed")
+    assert names(over) == ["Stuck"]
+    assert not over.all(".reason")
 
 
 def test_a_batch_is_found_by_all_it_is_known_by(
@@ -138,7 +167,7 @@ def test_a_range_that_makes_no_sense_is_said_and_can_be_cleared(browser: Client)
     page = page_of(browser, "/batches/", first="2026-02-02", last="2026-01-01")
 
     assert "The range ends before it begins" in page.text
-    assert page.links["Clear the filters"] == "/batches/"
+    assert page.links["Clear filters"] == "/batches/"
 
 
 def test_what_matches_nothing_can_be_cleared(
@@ -148,8 +177,8 @@ def test_what_matches_nothing_can_be_cleared(
 
     page = page_of(browser, URL, q="nothing like it")
 
-    assert "No batch matches" in page.text
-    assert page.links["Clear the filters"] == URL
+    assert "No batch has “nothing like it” in its name, file or id" in page.text
+    assert page.links["Clear filters"] == URL
     assert page.one("#filters").values["q"] == "nothing like it"
 
 

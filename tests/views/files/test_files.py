@@ -266,7 +266,7 @@ def test_the_list_shows_what_was_looked_for(browser: Client, project: Project, u
     assert shown(status="checking") == ["letters"]
     assert shown(q="tick", status="checking") == []
     assert shown(status="nonsense") == []
-    assert "No file matches" in browser.get(URL, {"q": "nothing"}).content.decode()
+    assert "No file has “nothing” in its name" in page_of(browser, URL, q="nothing").text
 
 
 def test_pages_keep_the_question_in_their_address(

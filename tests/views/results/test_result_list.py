@@ -55,8 +55,47 @@ def test_results_are_filtered_by_outcome_and_found_by_custom_id(
     assert "Out of memory." in failed.text
     assert rows(results(browser, batch, outcome="missing")) == [60]
     assert rows(results(browser, batch, q="W-59")) == [59]
-    assert "No request matches" in results(browser, batch, q="nowhere").text
+    nowhere = results(browser, batch, q="nowhere").text
+    assert "No request has “nowhere” in its custom_id" in nowhere
     assert rows(results(browser, batch, outcome="nonsense")) == []
+
+
+def test_chips_count_the_outcomes_that_occur_and_lead_to_them(
+    browser: Client, batch: Batch
+) -> None:
+    def chips(**query: str) -> dict[str, str]:
+        return results(browser, batch, **query).one("nav.chips").links
+
+    assert chips(q="row") == {
+        "All 60": "?q=row",
+        "Answered 58": "?q=row&outcome=ok",
+        "Provider error 1": "?q=row&outcome=provider_error",
+        "No result 1": "?q=row&outcome=missing",
+    }
+    assert list(chips(outcome="failed", after="1"))[:2] == ["All 60", "All failures 1"]
+    page = results(browser, batch, outcome="refused")
+    assert page.one(".chip[aria-current]").text == "Refused 0"
+    assert page.one("#filters").values["outcome"] == "refused"
+
+
+def test_a_row_has_its_question_and_a_word_only_for_what_is_no_plain_answer(
+    browser: Client, batch: Batch
+) -> None:
+    page = results(browser, batch)
+
+    assert page.all("tbody tr")[0].texts("td")[2:] == ["Question 1?", "Answer 1.", "100", "50"]
+    assert page.texts("tbody .pill") == ["Provider error"]
+    assert "Lines 1\u201350, 60 requests in all" in page.text
+    assert "Line 2, 1 request in all" in results(browser, batch, outcome="failed").text
+
+
+def test_without_its_file_a_batch_still_shows_its_results(browser: Client, batch: Batch) -> None:
+    batch.upload.blob.storage.delete(batch.upload.blob.name)
+
+    page = results(browser, batch)
+
+    assert "Answer 1." in page.text
+    assert "Question 1?" not in page.text
 
 
 def test_htmx_gets_the_rows_alone(browser: Client, batch: Batch) -> None:
@@ -133,7 +172,7 @@ def test_a_page_beyond_the_results_does_not_say_that_there_are_none(
     page = results(browser, batch, **query)
 
     assert "there are no results" not in page.text
-    assert "No request matches" in page.text
+    assert page.links["Clear filters"] == f"/batches/{batch.pk}/results/"
 
 
 def test_deep_nesting_does_not_blow_a_page_up(

@@ -30,7 +30,7 @@ def test_lines_that_were_set_aside_are_shown_and_can_be_had(
     assert "Not readable" in page.text
     assert "<html>&�</html>" in page.text
     assert 200 * "x" not in page.html
-    assert "row-99" in page.texts("code")
+    assert "row-99" in page.texts("td.lead")
     download = browser.get(f"/batches/{batch.pk}/unmatched.jsonl")
     assert b"".join(download) == b"\n".join([*ODD, b""])  # type: ignore[arg-type]
     assert "unmatched.jsonl" in download["Content-Disposition"]
@@ -51,7 +51,7 @@ def test_without_such_lines_nothing_is_said_of_them(
 
 
 def ids(page: Page) -> list[str]:
-    return page.texts("[data-label=custom_id]")
+    return page.texts("td.lead")
 
 
 def test_many_of_them_are_paged(browser: Client, project: Project, user: User) -> None:

@@ -1,0 +1,27 @@
+"""What a list of rows says of its filters and of the page that it shows."""
+
+from batchapp.presenters.pagination import ListPage
+from batchapp.templatetags.words import count
+
+MAX_SHOWN = 60  # characters of a text that was searched
+TO = "\u2013"  # the dash of a range
+
+
+def no_match(noun: str, where: str, text: str, *, has_other_filters: bool) -> str:
+    """Return what was searched in vain: ``text`` in ``where`` of each row, a ``noun``."""
+    shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    if text and has_other_filters:
+        return f"No {noun} with “{shown}” in its {where} matches the other filters"
+    if text:
+        return f"No {noun} has “{shown}” in its {where}"
+    return f"No {noun} matches these filters"
+
+
+def page_text(page: ListPage) -> str:
+    return f"Showing {page.start:,}{TO}{page.end:,}"
+
+
+def lines_text(first: int, last: int, total: int | None) -> str:
+    """Return the lines of a page of results, and how many match if that is known."""
+    lines = f"Lines {first:,}{TO}{last:,}" if first < last else f"Line {first:,}"
+    return lines if total is None else f"{lines}, {count(total, 'request')} in all"
