@@ -16,28 +16,28 @@ from batchapp.models import REALTIME, Connection, Project, Upload, User
 from batchapp.presenters.batches.batch_cost import minimum_cost
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
-from batchapp.templatetags.words import usd
+from batchapp.templatetags.words import count, usd
 
 ACRONYMS = re.compile(r"\b(json|csv|url|id|post)\b", re.IGNORECASE)
 
-EXCERPTS_SHOWN = 20  # lines of each finding code whose text is shown
+PLACES_SHOWN = 8  # of each finding code, with the beginning of the line
+NAMED_MODELS = 3  # that share a basis of their estimate
+RANGES_SHOWN = 12  # of the numbers of further lines
 SEVERITY_ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO]
 SEVERITY_TONES = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.INFO: "quiet"}
 SEVERITY_ICONS = {Severity.ERROR: "cross", Severity.WARNING: "alert", Severity.INFO: "info"}
 
 
 @dataclass(frozen=True, slots=True)
-class FindingLine:
-    """A line of the file with the beginning of its ``text``; "" if that was not read.
+class Place:
+    """A line with a finding; ``texts`` has the beginnings of the lines to look at, with numbers.
 
-    ``finding`` is None if the only fact is that later lines repeat this line. ``related`` are the
-    numbers of these lines, or of the repeated line.
+    ``remark`` is "" if the message of the group says the same.
     """
 
-    line: int
-    finding: Finding | None
-    text: str
-    related: list[int]
+    finding: Finding
+    remark: str
+    texts: list[tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +95,42 @@ class FindingGroup:
         return [finding for finding in self.findings if finding.line]
 
     @property
-    def lines(self) -> list[FindingLine]:
-        """The lines with findings and the lines that they repeat, in the order of the file."""
-        repeats: defaultdict[int, list[int]] = defaultdict(list)
-        for finding in self.line_findings:
-            if finding.other_line:
-                repeats[finding.other_line].append(finding.line)
-        by_line: defaultdict[int, list[Finding | None]] = defaultdict(list)
-        for finding in self.line_findings:
-            by_line[finding.line].append(finding)
-        return [
-            FindingLine(
-                line, finding, self.texts.get(line, ""), _related(finding, repeats.get(line, []))
-            )
-            for line in sorted(by_line.keys() | repeats.keys())
-            for finding in by_line.get(line, [None])
-        ]
+    def message(self) -> str:
+        return self.findings[0].message
 
     @property
-    def hidden_count(self) -> int:
-        return self.total - len(self.findings) if self.line_findings else 0
+    def extent(self) -> str:
+        """Say how many lines, or requests, have the finding."""
+        if not self.line_findings:
+            return count(self.total, "request") if self.total > 1 else "whole file"
+        lines = {finding.line for finding in self.line_findings}
+        if self.total == len(self.line_findings):
+            return count(len(lines), "line")
+        # A code that occurs twice in one of the first lines may do so in the others.
+        return count(self.total, "line" if len(lines) == len(self.line_findings) else "place")
+
+    @property
+    def places(self) -> list[Place]:
+        """The first places with the finding, each once."""
+        return [self._place(finding) for finding in self.line_findings[:PLACES_SHOWN]]
+
+    def _place(self, finding: Finding) -> Place:
+        is_said = finding.other_line or finding.message == self.message
+        numbers = [line for line in (finding.line, finding.other_line) if line in self.texts]
+        texts = [(line, self.texts[line]) for line in numbers if self.texts[line]]
+        return Place(finding, "" if is_said else finding.message, texts)
+
+    @property
+    def further(self) -> str:
+        """Say where the finding is beside ``places``; "" if nowhere."""
+        rest = self.line_findings[PLACES_SHOWN:]
+        hidden = self.total - PLACES_SHOWN if self.line_findings else 0
+        if hidden <= 0:
+            return ""
+        ranges = _ranges(sorted({finding.line for finding in rest}))
+        numbers = ", ".join(ranges[:RANGES_SHOWN])
+        is_all = hidden == len(rest) and len(ranges) <= RANGES_SHOWN
+        return f"And {hidden:,} more: {numbers}{'' if is_all else ' …'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +152,16 @@ class Offer:
     @property
     def expected(self) -> str:
         return _expected(self.estimate, is_exact=self.is_exact)
+
+    @property
+    def figure(self) -> str:
+        """The expected cost without the models that it leaves out, which ``unpriced`` counts."""
+        return self.expected.partition(" + ")[0]
+
+    @property
+    def unpriced(self) -> str:
+        """The models without a price that ``figure`` leaves out; "" if there are none."""
+        return self.expected.partition(" + ")[2]
 
     @property
     def ceiling(self) -> str:
@@ -160,14 +186,30 @@ class Offer:
         return f"~{usd(self.estimate.high_usd)}"
 
     @property
+    def bounds(self) -> str:
+        """Say between which costs the batch stays, as far as anything bounds it."""
+        if self.estimate.low_usd is None or self.estimate.unpriced:
+            return ""
+        if self.likely:
+            return f"from {self.low}, by past runs {self.likely} at most"
+        if self.estimate.ceiling_usd is None:
+            return f"from {self.low}, without a limit"
+        return "" if self.low == self.ceiling else f"{self.low} to {self.ceiling}"
+
+    @property
     def unbounded_requests(self) -> int:
         """The number of requests without ``max_tokens``: nothing bounds their cost."""
         return sum(line.unbounded_requests for line in self.estimate.models)
 
     @property
-    def bases(self) -> list[tuple[str, str]]:
-        """Each model with the basis of its expected output."""
-        return [(line.model, line.basis) for line in self.estimate.models]
+    def basis(self) -> str:
+        """Say what the expected output comes from, with the models if it differs between them."""
+        models: defaultdict[str, list[str]] = defaultdict(list)
+        for line in self.estimate.models:
+            models[line.basis].append(line.model)
+        if len(models) == 1:
+            return next(iter(models))
+        return "; ".join(f"{_named(names)} {basis}" for basis, names in models.items())
 
     @property
     def since(self) -> datetime | None:
@@ -213,7 +255,7 @@ def with_excerpts(groups: list[FindingGroup], upload: Upload) -> list[FindingGro
     A line with a secret in it is never shown.
     """
     secret = {row.line for group in groups if group.code == "secret" for row in group.findings}
-    findings = [finding for group in groups for finding in group.line_findings[:EXCERPTS_SHOWN]]
+    findings = [finding for group in groups for finding in group.line_findings[:PLACES_SHOWN]]
     lines = {line for row in findings for line in (row.line, row.other_line)} - secret - {0}
     texts = upload_intake.read_excerpts(upload, lines) if lines else {}
     return [replace(group, texts=texts) for group in groups]
@@ -279,8 +321,21 @@ def repetition(
     return Repetition(requests, _expected(repeated), window)
 
 
-def _related(finding: Finding | None, repeats: list[int]) -> list[int]:
-    return ([finding.other_line] if finding and finding.other_line else []) + repeats
+def _ranges(lines: list[int]) -> list[str]:
+    """Return ascending numbers as words, such as "7" and "9-12" with a dash for numbers in a row."""
+    ranges: list[list[int]] = []
+    for line in lines:
+        if ranges and line == ranges[-1][1] + 1:
+            ranges[-1][1] = line
+        else:
+            ranges.append([line, line])
+    return [f"{a:,}" if a == b else f"{a:,}\u2013{b:,}" for a, b in ranges]
+
+
+def _named(models: list[str]) -> str:
+    if unnamed := len(models[NAMED_MODELS:]):
+        return f"{', '.join(models[:NAMED_MODELS])} and {unnamed:,} more"
+    return ", ".join(models)
 
 
 def _expected(estimate: Estimate, *, is_exact: bool = False) -> str:

@@ -111,7 +111,7 @@ PAGE_STATES = [
     PageState("file-corrected", "/files/{corrected}/"),
     PageState("file-being-corrected", "/files/{correcting}/"),
     PageState("file-delete", "/files/{ready}/delete/"),
-    PageState("file-delete-dialog", "/files/{ready}/", opens="#delete"),
+    PageState("file-delete-dialog", "/files/{ready}/", opens="#more summary then #delete"),
     PageState("builder", "/projects/support/tables/new/"),
     PageState("builder-empty", "/projects/empty/tables/new/"),
     PageState("builder-mapping", "/tables/{table}/"),

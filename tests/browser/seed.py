@@ -139,7 +139,9 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         "misspelt": make.make_upload(project, user, name="slips.jsonl", content=_misspelt()),
     }
     files |= _versions(files["mixed"], user)
-    Upload.objects.filter(pk=files["checking"].pk).update(lines_checked=12_400)
+    Upload.objects.filter(pk=files["checking"].pk).update(
+        lines_checked=12_400, size=6_000_000
+    )
     Upload.objects.filter(pk=files["failed"].pk).update(
         status=Upload.Status.FAILED,
         problem=Problem(ProblemCode.FILE_UNREADABLE, {"reason": "Input/output error"}),

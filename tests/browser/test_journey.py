@@ -81,9 +81,9 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     page.locator("input[type=file]").set_input_files(SAMPLES / "chat.jsonl")
     page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
     expect(page.get_by_text("All 300 requests are ready to be sent.")).to_be_visible()
-    expect(page.get_by_role("row", name=re.compile(r"24h.*~\$0\.00\d\d")).first).to_be_visible()
+    expect(page.locator("#cost .stat").first).to_have_text(re.compile(r"24h\s+~\$0\.00\d\d"))
 
-    press(page.get_by_role("main").get_by_role("link", name="New batch"))
+    press(page.get_by_role("main").get_by_role("link", name="Run this file"))
     page.wait_for_url(re.compile(r"/batch/$"))
     press(page.get_by_role("link", name="Continue"))
     page.wait_for_url(re.compile(r"/batch/window/"))
@@ -159,9 +159,10 @@ def test_faults_are_shown_with_their_lines(signed_in: Page, tmp_path: Path) -> N
 
     findings = page.get_by_role("main").get_by_text("This file cannot be sent: 4 errors.")
     expect(findings).to_be_visible()
-    row = page.get_by_role("row", name=re.compile("The line is not JSON"))
-    row.get_by_text("Line 2", exact=True).click()
-    expect(row.get_by_text("Line 2: The line is not JSON")).to_be_visible()
+    finding = page.locator("#finding-invalid_json")
+    finding.get_by_text("Invalid JSON").click()
+    finding.get_by_text("Line 2", exact=True).click()
+    expect(finding.get_by_text("nonsense", exact=True)).to_be_visible()
 
 
 def test_a_key_is_stored_and_never_shown_again(signed_in: Page) -> None:

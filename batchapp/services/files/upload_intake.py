@@ -111,6 +111,15 @@ def find_earlier_copy(upload: Upload) -> Upload | None:
     return uploads.filter(created_at__lt=upload.created_at).order_by("created_at", "pk").first()
 
 
+def estimate_lines(upload: Upload) -> int:
+    """Estimate the number of lines by the length of the first ones; 0 if nothing can be read."""
+    try:
+        head = next(upload.chunks(), b"")
+    except OSError:
+        return 0
+    return head.count(b"\n") * upload.size // len(head) if head else 0
+
+
 def read_excerpts(upload: Upload, numbers: set[int]) -> dict[int, str]:
     """Return line number -> beginning of the line, for those of ``numbers`` near the start."""
     excerpts: dict[int, str] = {}

@@ -19,6 +19,7 @@ from batchapp.forms.files.uploads import SAMPLES, FileFilterForm, SendingForm, U
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, FileOrigin, Project, StaleRow, Upload
 from batchapp.presenters.batches.batch_summary import summarise, with_details
+from batchapp.presenters.check_summary import check_summary, percent_checked
 from batchapp.presenters.file_report import (
     assumed_attachments,
     finding_groups,
@@ -98,6 +99,8 @@ def file_detail(request: Request, pk: UUID) -> HttpResponse:
         "has_origin": any(row.has_origin for row in versions if row.pk == upload.pk),
         "summaries": [summarise(row) for row in rows.order_by("-created_at")[:BATCHES_SHOWN]],
     }
+    if upload.status == Upload.Status.CHECKING:
+        context["percent"] = percent_checked(upload)
     try:
         if report := upload.report:
             context |= _report_context(request, report, upload)
@@ -202,6 +205,7 @@ def _report_context(request: Request, report: Report, upload: Upload) -> dict[st
     price_groups = [unpriced_group(report, unpriced, connection, now)] if unpriced else []
     context: dict[str, Any] = {
         "report": report,
+        "summary": check_summary(report),
         "groups": with_excerpts(finding_groups(report, *price_groups), upload),
         "assumed_attachments": assumed_attachments(report),
         "models": model_rows(report, quotes),

@@ -321,12 +321,15 @@ def test_a_rule_of_ours_is_told_from_one_of_the_provider(browser: Client, faulty
     assert page.text.count("A rule of this portal") == 1
 
 
-def test_the_two_lines_of_a_duplicate_lead_to_each_other(browser: Client, faulty: Upload) -> None:
+def test_a_duplicate_is_said_once_with_the_text_of_both_lines(
+    browser: Client, faulty: Upload
+) -> None:
     page = page_of(browser, faulty.get_absolute_url())
 
-    for line, other in [(1, 3), (3, 1)]:
-        (link,) = page.one(f"#duplicate_custom_id-{line}").links.values()
-        assert link == f"#duplicate_custom_id-{other}"
+    (place,) = page.all("#finding-duplicate_custom_id .folds > li")
+    assert "Line 3 repeats line 1, row-1" in place.text
+    assert len(place.texts("code[dir=ltr]")) == 2
+    assert page.text.count("is already used on line 1") == 1
 
 
 def test_what_repeats_has_its_cost(browser: Client, project: Project, user: User) -> None:
@@ -367,7 +370,7 @@ def test_what_is_counted_exactly_has_no_tilde(
 
     for upload, mark in [(exact, ""), (about, "~")]:
         page = page_of(browser, upload.get_absolute_url())
-        assert re.fullmatch(rf"{mark}\d+", page.one('td[data-label="Input tokens"]').text)
+        assert re.fullmatch(rf"{mark}\d+", page.one('[data-unit="tokens in"]').text)
 
 
 def test_an_image_whose_size_cannot_be_seen_is_said(

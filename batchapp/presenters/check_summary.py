@@ -1,0 +1,123 @@
+"""A checked file in one sentence, and its lines as shares of a bar."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from batchapp.domain.request_files.check_file import Report, Severity
+from batchapp.models import Upload
+from batchapp.services.files import upload_intake
+from batchapp.templatetags.words import count, size
+
+LEAST_SHARE = 2  # per cent of the bar, so that one line among a million is seen
+MAX_PERCENT = 99  # of an estimate: whether it is all is known at the end
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSummary:
+    """The lines of a checked file: ``faulty`` have errors, ``warned`` have warnings alone.
+
+    ``is_complete`` is False if more lines than ``warned`` may have warnings, since a report keeps
+    only the first findings of each code. ``figures`` are numbers, each with its unit.
+    """
+
+    headline: str
+    requests: int
+    faulty: int
+    warned: int
+    is_complete: bool
+    figures: list[tuple[str, str]]
+
+    @property
+    def ready(self) -> int:
+        return self.requests - self.faulty - self.warned
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """The parts of the bar, each with its icon."""
+        at_least, at_most = ("", "") if self.is_complete else ("at least ", "at most ")
+        parts = [
+            ("check", at_most, self.ready, "ready"),
+            ("alert", at_least, self.warned, "with warnings"),
+            ("cross", "", self.faulty, "with errors"),
+        ]
+        return [
+            (icon, f"{bound}{lines:,} {words}") for icon, bound, lines, words in parts if lines
+        ]
+
+    @property
+    def faulty_share(self) -> int:
+        return self._share(self.faulty)
+
+    @property
+    def warned_share(self) -> int:
+        return min(self._share(self.warned), 100 - self.faulty_share)
+
+    @property
+    def ready_share(self) -> int:
+        return 100 - self.faulty_share - self.warned_share
+
+    @property
+    def faulty_at(self) -> int:
+        return self.ready_share + self.warned_share
+
+    def _share(self, lines: int) -> int:
+        return max(LEAST_SHARE, 100 * lines // self.requests) if lines else 0
+
+
+def check_summary(report: Report) -> CheckSummary:
+    faulty = report.requests - sum(facts.requests for facts in report.models.values())
+    warned, is_complete = _warned_lines(report)
+    return CheckSummary(
+        headline(report),
+        report.requests,
+        faulty,
+        min(warned, report.requests - faulty),
+        is_complete,
+        _figures(report),
+    )
+
+
+def headline(report: Report) -> str:
+    """Say whether the file can be sent, and how many findings speak against it."""
+    if not report.is_valid:
+        return f"This file cannot be sent: {count(report.severities[Severity.ERROR], 'error')}."
+    requests, warnings = report.requests, report.severities.get(Severity.WARNING, 0)
+    subject = "The only request is" if requests == 1 else f"All {requests:,} requests are"
+    ending = f", with {count(warnings, 'warning')}" if warnings else ""
+    return f"{subject} ready to be sent{ending}."
+
+
+def percent_checked(upload: Upload) -> int | None:
+    """Estimate how much of a file has been checked or written; None if nothing says so."""
+    if upload.lacks_content:
+        total = upload.made_from.requests if upload.made_from and upload.correction_fields else 0
+    else:
+        total = upload_intake.estimate_lines(upload)
+    return min(MAX_PERCENT, 100 * upload.lines_checked // total) if total else None
+
+
+def _figures(report: Report) -> list[tuple[str, str]]:
+    bytes_, unit = size(report.bytes).split(" ")
+    figures = [(f"{report.requests:,}", "request" if report.requests == 1 else "requests")]
+    if models := report.models.values():
+        is_exact = all(facts.exact for facts in models)
+        tokens = sum(facts.input_tokens for facts in models)
+        figures += [
+            (f"{len(models):,}", "model" if len(models) == 1 else "models"),
+            (f"{'' if is_exact else '~'}{tokens:,}", "tokens in"),
+        ]
+    return [*figures, (bytes_, unit)]
+
+
+def _warned_lines(report: Report) -> tuple[int, bool]:
+    """Count the lines with warnings alone; False if there may be more of them."""
+    warnings = [row for row in report.findings if row.severity is Severity.WARNING]
+    errors = {row.line for row in report.findings if row.severity is Severity.ERROR}
+    kept = Counter(row.code for row in report.findings if row.severity is not Severity.INFO)
+    warned = len({row.line for row in warnings} - errors - {0})
+    if all(kept[code] == report.finding_totals[code] for code in kept):
+        return warned, True
+    totals = {row.code: report.finding_totals[row.code] for row in warnings if row.line}
+    if not report.is_valid:  # lines with warnings may be lines with errors that were not kept
+        return 0, not totals
+    return (warned, False) if len(totals) > 1 else (sum(totals.values()), True)
