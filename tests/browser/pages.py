@@ -108,6 +108,8 @@ PAGE_STATES = [
     PageState(
         "file-correct-model", "/files/{misspelt}/correct/?corrections=set_model&every_model=on"
     ),
+    PageState("file-many-findings", "/files/{many}/"),
+    PageState("file-correct-many", "/files/{many}/correct/"),
     PageState("file-corrected", "/files/{corrected}/"),
     PageState("file-being-corrected", "/files/{correcting}/"),
     PageState("file-delete", "/files/{ready}/delete/"),

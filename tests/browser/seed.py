@@ -50,6 +50,7 @@ from tests.sentences import problem  # noqa: E402
 TROUBLE = "The account has no credits left. Add credits there, then try again."
 QUESTIONS = "The invoice shows last month's address, and the link in the e-mail ends in an error."
 ANSWER = "Billing. The customer asks for a corrected invoice; the broken link is a second matter."
+QUESTION = {"role": "user", "content": QUESTIONS}
 INVALID_LINES = b"""{"custom_id": "ticket-1"}
 nonsense
 """
@@ -137,6 +138,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         "mixed": make.make_upload(project, user, name="tickets-mixed.jsonl", content=_mixed()),
         "unreadable": make.make_upload(project, user, name="tickets-2023.jsonl"),
         "misspelt": make.make_upload(project, user, name="slips.jsonl", content=_misspelt()),
+        "many": make.make_upload(project, user, name=255 * "W" + ".jsonl", content=_many()),
     }
     files |= _versions(files["mixed"], user)
     Upload.objects.filter(pk=files["checking"].pk).update(
@@ -154,7 +156,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
 
 def _mixed() -> bytes:
     """Return lines with every error that a correction can repair, and a line to drop."""
-    ask = [{"role": "user", "content": QUESTIONS}]
+    ask = [QUESTION]
     bodies: list[dict[str, Any]] = [
         {"model": make.MODEL, "messages": ask, "max_tokens": 50},
         {"messages": ask, "max_tokens": 50},
@@ -167,13 +169,23 @@ def _mixed() -> bytes:
 
 def _misspelt() -> bytes:
     """Return a model without a price, a model without a limit, and a repeated question."""
-    ask = [{"role": "user", "content": QUESTIONS}]
+    ask = [QUESTION]
     bodies: list[dict[str, Any]] = [
         {"model": make.MODEL, "messages": ask},
         {"model": make.MODEL, "messages": ask},
         {"model": f"{make.MODEL}-FP9", "messages": ask, "max_tokens": 50.0},
     ]
     lines = [make.request_line(number, body=body) for number, body in enumerate(bodies)]
+    return "\n".join(lines).encode()
+
+
+def _many() -> bytes:
+    """Return 10,000 findings of one kind, 40 models, and identifiers written from right to left."""
+    lines = ["nonsense"] * 10_000
+    for number in range(40):
+        body = {"model": f"a-maker-of-models/with-a-long-name-{number}", "messages": [QUESTION]}
+        lines.append(make.request_line(number, body=body))
+        lines.append(make.request_line(0, custom_id=f"\u05e4\u05e0\u05d9\u05d9\u05d4-{number}"))
     return "\n".join(lines).encode()
 
 

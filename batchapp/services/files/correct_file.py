@@ -9,9 +9,10 @@ import msgspec
 from django.utils import timezone
 
 from batchapp import access
-from batchapp.domain.corrections.corrected_file import Correction, Preview, preview
-from batchapp.domain.corrections.corrector import Choice, Corrector
+from batchapp.domain.corrections.corrected_file import Correction, Example, Preview, preview
+from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
 from batchapp.domain.problem import Problem, ProblemCode
+from batchapp.domain.request_files.findings import Finding
 from batchapp.models import Upload, User
 from batchapp.models.files.upload import ENDING, numbered_name
 
@@ -72,6 +73,25 @@ def try_correction(original: Upload, choice: Choice) -> Trial:
             break
     data = bytes(head if is_whole else head[: head.rfind(b"\n") + 1])
     return Trial(preview(data, choice, original.project.connection.limits), is_whole)
+
+
+def first_example(original: Upload, choice: Choice, finding: Finding | None) -> Example | None:
+    """Preview ``choice`` on the line of ``finding``, else on the first lines that it changes.
+
+    Raises:
+        OSError: the bytes of the file cannot be read.
+    """
+    needs_others = CorrectionKind.SUFFIX_DUPLICATES in choice.corrections
+    if finding is None or needs_others:
+        return next(iter(try_correction(original, choice).preview.examples), None)
+    line = bytearray()
+    for chunk in original.chunks(finding.offset, PREVIEW_BYTES):
+        line += chunk
+        if b"\n" in chunk:
+            break
+    data = bytes(line.partition(b"\n")[0])
+    examples = preview(data, choice, original.project.connection.limits).examples
+    return msgspec.structs.replace(examples[0], line=finding.line) if examples else None
 
 
 def write_corrected_file(upload: Upload) -> bool:

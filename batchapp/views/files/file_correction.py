@@ -10,9 +10,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.domain.corrections.corrected_file import describe_changes
+from batchapp.domain.corrections.corrected_file import Example, describe_changes
 from batchapp.domain.corrections.corrector import (
     CORRECTION_RULES,
+    Choice,
     CorrectionKind,
     CorrectionRule,
     corrections_for,
@@ -63,13 +64,17 @@ class CorrectionOptions:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionChoice:
-    """``reach`` says how many lines the correction changes."""
+    """``reach`` says how many lines the correction changes, ``example`` shows the first of them.
+
+    ``example`` is None if the first is far into the file, or if the correction lacks its value.
+    """
 
     kind: CorrectionKind
     rule: CorrectionRule
     findings: list[str]
     reach: str
     is_chosen: bool
+    example: Example | None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -151,7 +156,10 @@ def _context(
         "upload": upload,
         "project": upload.project,
         "form": form,
-        "choices": [_choice(kind, options, chosen) for kind in options.corrections],
+        "choices": lambda: [  # the fragment does without them, and without reading the file
+            _choice(upload, kind, options, form, is_chosen=kind in chosen)
+            for kind in options.corrections
+        ],
         "has_models": len(form.fields["model"].choices) > 1,  # type: ignore[attr-defined]
         "nav": "projects",
         "tab": "file_list",
@@ -167,7 +175,12 @@ def _context(
 
 
 def _choice(
-    kind: CorrectionKind, options: CorrectionOptions, chosen: list[str]
+    upload: Upload,
+    kind: CorrectionKind,
+    options: CorrectionOptions,
+    form: CorrectionForm,
+    *,
+    is_chosen: bool,
 ) -> CorrectionChoice:
     report = options.report
     codes = [code for code in report.finding_totals if kind in corrections_for(code)]
@@ -181,4 +194,34 @@ def _choice(
         findings.append(title_of(NO_PRICE))
     if has_unpriced or codes == ["mixed_models"]:
         reach = count(sum(facts.requests for facts in report.models.values()), "line")
-    return CorrectionChoice(kind, CORRECTION_RULES[kind], findings, reach, kind in chosen)
+    return CorrectionChoice(
+        kind,
+        CORRECTION_RULES[kind],
+        findings,
+        reach,
+        is_chosen,
+        _example(upload, kind, report, form),
+    )
+
+
+def _example(
+    upload: Upload, kind: CorrectionKind, report: Report, form: CorrectionForm
+) -> Example | None:
+    """Return the first line that ``kind`` changes; None if its value is missing."""
+    tokens = str(form["max_tokens"].value() or "")
+    choice = Choice(
+        frozenset({kind}),
+        model=form["model"].value() or "",
+        max_tokens=int(tokens) if tokens.isdecimal() else 0,
+        every_model=bool(form["every_model"].value()),
+    )
+    needs = CORRECTION_RULES[kind].needs
+    if needs and (not getattr(choice, needs) or needs in form.errors):
+        return None
+    lines = [row for row in report.findings if row.line and kind in corrections_for(row.code)]
+    # A line that nothing else corrects is the better example of what is dropped.
+    lines.sort(key=lambda row: len(corrections_for(row.code)))
+    try:
+        return correct_file.first_example(upload, choice, next(iter(lines), None))
+    except OSError:
+        return None

@@ -138,6 +138,43 @@ def test_a_preview_shows_the_lines_before_and_after_and_makes_nothing(
     assert not faulty.versions.exists()
 
 
+def test_each_correction_shows_its_first_line_before_and_after(
+    browser: Client, faulty: Upload
+) -> None:
+    page = page_of(browser, address(faulty))
+
+    numbered, dropped = page.all(".choice")
+    assert "Line 3, for example" in numbered.text
+    assert '"row-1"' in numbered.one("del").text
+    assert '"row-1-2"' in numbered.one("ins").text
+    assert ("Line 4, for example" in dropped.text, dropped.one("del").text) == (True, "nonsense")
+    assert not dropped.all("ins")
+
+
+def test_a_line_far_into_a_file_is_an_example_too(
+    browser: Client, project: Project, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "?"}], "stream": True}
+    content = request_file(99) + request_line(100, body=body).encode()
+    upload = make_upload(project, user, content=content)
+    monkeypatch.setattr(correct_file, "PREVIEW_BYTES", 2 * len(request_line(100, body=body)))
+
+    (strip,) = [each for each in page_of(browser, address(upload)).all(".choice") if "Line 100" in each.text]
+
+    assert ('"stream":true' in strip.one("del").text, "stream" in strip.one("ins").text) == (
+        True,
+        False,
+    )
+
+
+def test_a_limit_that_is_not_filled_in_yet_has_no_example(
+    browser: Client, project: Project, user: User
+) -> None:
+    page = page_of(browser, address(unbounded(project, user)))
+
+    assert not page.all(".choice del")
+
+
 def test_a_preview_while_ticking_is_a_fragment(browser: Client, faulty: Upload) -> None:
     response = browser.post(
         address(faulty), ask("drop_bad_rows", preview="1"), headers={"HX-Request": "true"}
