@@ -39,13 +39,15 @@ def crumbs(*pairs: str) -> SafeString:
 
 @register.simple_block_tag
 def menu(
-    content: str, label: str, id: str = "", *, is_wide: bool = False
+    content: str, label: str, id: str = "", picture: str = "more", *, is_wide: bool = False
 ) -> SafeString:  # of the element
     """Return a button that opens the buttons and links between ``menu`` and ``endmenu``.
 
-    ``label`` is read to those who do not see the button, unless it ``is_wide`` and shows it.
+    ``label`` is read to those who do not see the button, unless it ``is_wide`` and shows it;
+    ``picture`` is the name of its icon.
     """
-    context = {"content": content, "label": label, "id": id, "is_wide": is_wide}
+    context = {"content": content, "label": label, "id": id, "picture": picture}
+    context["is_wide"] = is_wide
     return render_to_string("batchapp/components/_menu.html", context)
 
 

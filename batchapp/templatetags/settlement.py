@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 
 from batchapp.models import Batch, ModelCost
-from batchapp.templatetags.words import count, usd
+from batchapp.templatetags.words import count, rate, usd
 
 register = template.Library()
 
@@ -17,8 +17,27 @@ MAX_BILL_DIFFERENCE = Decimal("0.02")
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLine:
+    """One model of a batch; while the batch runs, tokens and cost are estimates.
+
+    ``notes`` are sentences about the estimate and about answers without a token count.
+    """
+
+    model: str
+    requests: int
+    input_tokens: str
+    output_tokens: str
+    prices: str
+    cost: str
+    difference: str
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """``range`` was shown before the batch ran, and ``billed`` is the bill of the provider.
+
+    ``realtime`` is the cost at realtime prices, and ``saving`` how much less the batch cost.
 
     Each text is "" if it is unknown. ``is_off`` means that the bill differs from the cost, and
     ``billed_too_many`` says so if more answers were billed than came.
@@ -26,29 +45,60 @@ class Settlement:
 
     error: str
     range: str
+    realtime: str
+    saving: str
     billed: str
     is_off: bool
     billed_too_many: str
     prices_of: datetime | None
+    models: list[ModelLine]
 
 
 @register.simple_tag
 def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
     costs = list(model_costs)
+    realtime = _known_sum([row.realtime_cost_usd for row in costs]) if batch.is_over else None
     actual, billed = batch.actual_cost_usd, batch.billed_cost_usd
     return Settlement(
         error=compared(batch.estimated_cost_usd, actual) if batch.is_over else "",
         range=_range(costs),
+        realtime=usd(realtime) if realtime else "",
+        saving=compared(realtime, actual),
         billed=_billed(actual, billed),
         is_off=_is_off(actual, billed),
         billed_too_many=_billed_too_many(batch),
         prices_of=max((row.price_since for row in costs if row.price_since), default=None),
+        models=[_model_line(row, is_over=batch.is_over) for row in costs],
     )
 
 
-@register.filter
-def off(model_cost: ModelCost) -> str:
-    return compared(model_cost.estimated_cost_usd, model_cost.cost_usd)
+def _model_line(row: ModelCost, *, is_over: bool) -> ModelLine:
+    tokens, mark, amount = (row.input_tokens, row.output_tokens), "", row.cost_usd
+    if not is_over:
+        tokens = row.estimated_input_tokens, row.estimated_output_tokens
+        mark, amount = "~", row.estimated_cost_usd
+    silent = row.answers_without_usage
+    prices = "no price"
+    if row.input_price is not None and row.output_price is not None:
+        prices = f"{rate(row.input_price)} / {rate(row.output_price)} per million"
+    notes = []
+    if row.basis:
+        notes.append(f"Output tokens estimated: ~{row.estimated_output_tokens:,}, {row.basis}.")
+    if silent:
+        notes.append(
+            f"{count(silent, 'answer')} of {row.model} came without a token count, so the cost is "
+            "at least what is shown."
+        )
+    return ModelLine(
+        model=row.model,
+        requests=row.requests,
+        input_tokens=f"{mark}{tokens[0]:,}",
+        output_tokens=f"{mark}{tokens[1]:,}",
+        prices=prices,
+        cost=usd(amount) if amount is None else f"{'≥ ' if silent else mark}{usd(amount)}",
+        difference=compared(row.estimated_cost_usd, row.cost_usd) if is_over else "",
+        notes=notes,
+    )
 
 
 @register.simple_tag(name="against")
@@ -64,19 +114,21 @@ def compared(estimate: Decimal | None, actual: Decimal | None) -> str:
 
 def _range(model_costs: list[ModelCost]) -> str:
     """Return the range that was shown; "" for a batch without a stored range."""
-    lows = [row.estimated_low_usd for row in model_costs]
-    known = [low for low in lows if low is not None]
-    if not model_costs or len(known) < len(lows):
+    low = _known_sum([row.estimated_low_usd for row in model_costs])
+    ceiling = _known_sum([row.estimated_ceiling_usd for row in model_costs])
+    if low is None:
         return ""
-    low = usd(sum(known, Decimal(0)))
     if any(row.unbounded_requests for row in model_costs):
-        return f"from ~{low}, without a limit"
-    ceilings = [row.estimated_ceiling_usd for row in model_costs]
-    known = [ceiling for ceiling in ceilings if ceiling is not None]
-    if len(known) < len(ceilings):
+        return f"from ~{usd(low)}, without a limit"
+    if ceiling is None:
         return ""
-    ceiling = usd(sum(known, Decimal(0)))
-    return f"~{low}" if ceiling == low else f"from ~{low} to ~{ceiling}"
+    return f"~{usd(low)}" if usd(ceiling) == usd(low) else f"from ~{usd(low)} to ~{usd(ceiling)}"
+
+
+def _known_sum(amounts: list[Decimal | None]) -> Decimal | None:
+    """Return the sum of ``amounts``; None if one is unknown, or if there are none."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if amounts and len(known) == len(amounts) else None
 
 
 def _billed(actual: Decimal | None, billed: Decimal | None) -> str:

@@ -60,6 +60,7 @@ LABELS = {
 SUCCEEDED = frozenset(
     {Outcome.OK, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY, Outcome.INVALID_SCHEMA}
 )
+DOUBTFUL = SUCCEEDED - {Outcome.OK}  # answers that are paid for, but may not be of use
 FAILED = frozenset({Outcome.HTTP_ERROR, Outcome.PROVIDER_ERROR, Outcome.EXPIRED})
 
 # Error code of a request that was never tried, OpenAI's or the provider's -> outcome.

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
+from batchapp.domain.results.outcome import DOUBTFUL, FAILED, SUCCEEDED, Outcome
 
 GROUPS = (
     ("answered", SUCCEEDED),
@@ -12,6 +12,11 @@ GROUPS = (
     ("cancelled", frozenset({Outcome.CANCELLED})),
     ("missing", frozenset({Outcome.MISSING})),
     ("waiting", frozenset({Outcome.PENDING})),
+)
+GROUPS_WITH_DOUBTFUL = (
+    ("good", frozenset({Outcome.OK})),
+    ("doubtful", DOUBTFUL),
+    *GROUPS[1:],
 )
 
 # The date at the end of a snapshot's name: "gpt-4o" answers as "gpt-4o-2024-08-06".

@@ -4,10 +4,10 @@ from typing import Any
 
 from django import forms
 
-from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
+from batchapp.domain.results.outcome import DOUBTFUL, FAILED, SUCCEEDED, Outcome
 from batchapp.models.batches.result import ResultQuerySet
 
-GROUPS = {"answered": SUCCEEDED, "failed": FAILED}  # more than one outcome
+GROUPS = {"answered": SUCCEEDED, "doubtful": DOUBTFUL, "failed": FAILED}  # several outcomes
 
 
 class ResultFilterForm(forms.Form):

@@ -1,6 +1,6 @@
-"""The actions on the page of a batch: a few buttons in the order of use, and a menu."""
+"""The actions on the page of a batch: a few buttons, the downloads, and a menu of the rest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -8,7 +8,7 @@ from django.urls import reverse
 from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.presenters.batches.batch_summary import Summary
 
-MAX_BUTTONS = 4  # as many fit beside the status; with more actions the last are in a menu
+MAX_BUTTONS = 3  # beside the name; with more actions the last are in a menu
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,24 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The visible buttons and the entries of the menu; at most one of them has tone "main"."""
+    """``step`` lets a stopped batch go on, and stands beside the reason.
 
+    At most one of all actions has the tone "main".
+    """
+
+    step: Action | None
     buttons: list[Action]
+    downloads: list[Action]
     menu: list[Action]
 
 
 @dataclass(frozen=True, slots=True)
 class ActionFacts:
-    """The right to change the batch, and the files that a person can act on."""
+    """The rights of the person, and the files and answers that there are."""
 
     can_write: bool
     can_retry: bool
+    can_try_again: bool
     has_output: bool
     has_errors: bool
 
@@ -79,26 +85,34 @@ class ActionFacts:
 def actions_of(summary: Summary, controls: AllowedControls, facts: ActionFacts) -> Actions:
     """Return the controls first while the batch runs, and its results first when it is over."""
     batch = summary.batch
-    control_actions = _control_actions(summary, controls) if facts.can_write else []
-    has_main = any(action.tone == "main" for action in control_actions)
-    results = _result_actions(batch, facts, is_main=not has_main)
+    step = _step(summary, controls, facts)
+    buttons = []
+    if batch.succeeded if batch.is_over else facts.has_output:
+        url = reverse("result_list", args=[batch.pk])
+        buttons.append(Action("browse-results", "Browse results", "list", url))
     reruns = _rerun_actions(batch, controls, facts) if facts.can_write else []
-    if not batch.is_over:
-        buttons, menu = [results[0], *control_actions], [*results[1:], *reruns]
-    elif facts.has_errors and reruns:
-        buttons, menu = [*results[:-1], reruns[0]], [results[-1], *reruns[1:]]
+    if batch.is_over:
+        buttons, menu = [*buttons, *reruns[:1]], reruns[1:]
+        buttons[:1] = [replace(action, tone="main") for action in buttons[:1]]
     else:
-        buttons, menu = [*results, *reruns[:1]], reruns[1:]
-    if len(buttons) + len(menu) <= MAX_BUTTONS:
-        return Actions([*buttons, *menu], [])
-    return Actions(buttons, menu)
+        buttons, menu = [*buttons, *_control_actions(summary, controls, facts)], reruns
+    downloads = _downloads(batch, facts)
+    if len(buttons) + len(menu) + bool(downloads) <= MAX_BUTTONS:
+        buttons, menu = [*buttons, *menu], []
+    return Actions(step, buttons, downloads, menu)
 
 
-def _result_actions(batch: Batch, facts: ActionFacts, *, is_main: bool) -> list[Action]:
+def _step(summary: Summary, controls: AllowedControls, facts: ActionFacts) -> Action | None:
+    if facts.can_try_again and summary.needs_person:
+        return _dialog(summary.batch, "try_again", "Try again", "redo", "main")
+    if facts.can_write and controls.resume:
+        return _dialog(summary.batch, "resume", "Resume…", "play", "main")
+    return None
+
+
+def _downloads(batch: Batch, facts: ActionFacts) -> list[Action]:
     so_far = "" if batch.is_over else " so far"
-    tone = "main" if batch.is_over and is_main else ""
-    url = reverse("result_list", args=[batch.pk])
-    actions = [Action("browse-results", "Browse results", "list", url, tone)]
+    actions = []
     for has_file, kind, name in (
         (facts.has_output, ResultChunk.Kind.OUTPUT, "results"),
         (facts.has_errors, ResultChunk.Kind.ERROR, "errors"),
@@ -123,10 +137,12 @@ def _rerun_actions(batch: Batch, controls: AllowedControls, facts: ActionFacts) 
     return actions
 
 
-def _control_actions(summary: Summary, controls: AllowedControls) -> list[Action]:
+def _control_actions(
+    summary: Summary, controls: AllowedControls, facts: ActionFacts
+) -> list[Action]:
+    if not facts.can_write:
+        return []
     actions = []
-    if controls.resume:
-        actions.append(_dialog(summary.batch, "resume", "Resume…", "play", "main"))
     if controls.pause:
         actions.append(_dialog(summary.batch, "pause", "Pause…", "pause"))
     if summary.can_be_cancelled:

@@ -18,16 +18,12 @@ BILLED_NOTE = "Requests that are late still run and are billed."
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """``label`` is for a pill in lists; "" if another pill says it already.
-
-    ``is_costly`` means that going on may waste money, so that cancelling is offered beside it.
-    """
+    """``label`` is for a pill in lists; "" if another pill says it already."""
 
     label: str
     tone: str
     icon: str
     text: str
-    is_costly: bool = False
     shows_common_error: bool = False
 
     @property
@@ -95,7 +91,7 @@ def _many_errors(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Ite
     text = (
         f"{failed:,} of the {answered + failed:,} requests that ended have failed ({percent} %)."
     )
-    yield Alert("Many errors", "bad", "alert", text, is_costly=True, shows_common_error=True)
+    yield Alert("Many errors", "bad", "alert", text, shows_common_error=True)
 
 
 def _standstill(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterator[Alert]:
@@ -116,7 +112,7 @@ def _standstill(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iter
         f"{silence}. {connection} still says it is running; it may go on by itself, or be "
         "cancelled."
     )
-    yield Alert("Stalled", "warn", "pause", text, is_costly=True)
+    yield Alert("Stalled", "warn", "pause", text)
 
 
 def _last_news(provider_batch: ProviderBatch) -> datetime | None:

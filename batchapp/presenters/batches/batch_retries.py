@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import prefetch_related_objects
 
 from batchapp.domain.results.best_attempt import ANSWERS
+from batchapp.domain.results.retry_selection import Ending, Selection
 from batchapp.models import Batch
 from batchapp.models.batches import lineage
 from batchapp.presenters.batches.batch_cost import NO_PRICE, Cost
@@ -51,6 +52,18 @@ def batch_with_retries(batch: Batch) -> BatchWithRetries | None:
         cost=_total_cost(batches),
         sentence=_sentence(batch, len(lineage.descendants(batch, batches))),
     )
+
+
+def retry_price(batch: Batch, selection: Selection, number: int) -> str:
+    """Say about what ``number`` requests of ``batch`` cost; "" if nothing is known of it."""
+    total, requests = batch.estimated_cost_usd, batch.requests
+    if batch.actual_cost_usd and batch.succeeded:
+        total, requests = batch.actual_cost_usd, batch.succeeded
+    if not total or selection.model:
+        return ""
+    text = f"~{usd(total / requests * number)}, at what a request of this batch costs"
+    is_raised = selection.max_tokens_factor > 1 and Ending.TRUNCATED in selection.endings
+    return f"{text}; more where answers get longer." if is_raised else f"{text}."
 
 
 def retry_labels(batch: Batch) -> dict[UUID, str]:

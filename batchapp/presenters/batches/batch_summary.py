@@ -1,7 +1,9 @@
 """The status, progress and cost of a batch as pages show them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -19,46 +21,53 @@ from batchapp.presenters.batches.waiting_reasons import (
 )
 
 
+MIN_PART = 2  # percent of the bar, so that a few among many requests are seen
+
+
+class Part(NamedTuple):
+    """A part of the bar; ``start`` and ``width`` are percent of it."""
+
+    kind: str
+    start: int
+    width: int
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Counts of requests; ``percent`` is 100 only when every request has ended."""
+    """Counts of requests; ``percent`` is 100 only when every request has ended.
+
+    ``doubtful`` ones are answered as well.
+    """
 
     total: int
     answered: int
     failed: int
     percent: int
     cancelled: int = 0
+    doubtful: int = 0
 
     @property
     def done(self) -> int:
         return self.answered + self.failed
 
     @property
-    def failed_share(self) -> int:
-        """Percent of the bar; at least 2, so that few failures among many requests are seen."""
-        if not self.failed or not self.total:
-            return 0
-        return min(100, max(2, 100 * self.failed // self.total))
-
-    @property
-    def answered_share(self) -> int:
-        """Percent of the bar; the remainder of rounding is added, so a full bar has no gap."""
-        remaining = 100 - self.failed_share
-        if self.total and self.done >= self.total:
-            return remaining
-        return min(100 * self.answered // self.total if self.total else 0, remaining)
-
-    @property
-    def cancelled_share(self) -> int:
-        """Percent of the bar, at most the remaining part."""
-        remaining = 100 - self.failed_share - self.answered_share
-        if self.cancelled and self.done + self.cancelled >= self.total:
-            return remaining
-        return min(100 * self.cancelled // self.total if self.total else 0, remaining)
-
-    @property
-    def cancelled_at(self) -> int:
-        return self.answered_share + self.failed_share
+    def parts(self) -> list[Part]:
+        """Return the parts of the bar; the largest takes what rounding leaves of a full bar."""
+        counts = {
+            "answered": self.answered - self.doubtful,
+            "doubtful": self.doubtful,
+            "failed": self.failed,
+            "cancelled": self.cancelled,
+        }
+        counts = {kind: number for kind, number in counts.items() if number > 0}
+        if not counts or not self.total:
+            return []
+        widths = {k: max(MIN_PART, 100 * number // self.total) for k, number in counts.items()}
+        spare = 100 - sum(widths.values())
+        if spare < 0 or sum(counts.values()) >= self.total:
+            widths[max(counts, key=counts.__getitem__)] += spare
+        starts = accumulate(widths.values(), initial=0)
+        return [Part(kind, start, width) for (kind, width), start in zip(widths.items(), starts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,12 @@ def summarise(batch: Batch) -> Summary:
         time_left=time_left_of(provider_batches),
         alerts=alerts_of(batch, provider_batches),
     )
+
+
+def with_doubtful(summary: Summary, number: int) -> Summary:
+    """Return ``summary`` with ``number`` of its answers counted as doubtful."""
+    progress = replace(summary.progress, doubtful=min(number, summary.progress.answered))
+    return replace(summary, progress=progress)
 
 
 def _duration(batch: Batch, now: datetime) -> timedelta | None:

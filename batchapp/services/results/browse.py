@@ -19,6 +19,7 @@ CHUNK_BYTES = 256 * 1024
 MAX_TEXT_BYTES = 256 * 1024  # of one request or answer on a page; the download has all bytes
 EXCERPT_LENGTH = 200  # characters of an unmatched line that a list shows
 MAX_QUESTION_BYTES = 64 * 1024  # of a request whose question a list shows; images are longer
+MAX_SORTED_LINES = 10_000  # in the newest chunk; among more, its newest answers are not searched
 COUNTED_FAILURES = 500  # failed requests among which the most common error is searched
 
 
@@ -30,6 +31,14 @@ class ResultTexts:
     request: str
     answer: str
     is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answered request; ``question`` is the start of its last message, "" if unreadable."""
+
+    result: Result
+    question: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,24 @@ def count_outcomes(batch: Batch, *, with_retries: bool) -> dict[Outcome, int]:
         rows, field = rows.with_retries(), "merged"
     counts = dict(rows.values_list(field).annotate(Count("pk")))
     return {outcome: counts[outcome] for outcome in Outcome if counts.get(outcome)}
+
+
+def read_answers(batch: Batch, user: User, number: int) -> list[Answered]:
+    """Return the first good answers of ``batch``, or while it runs the newest ones.
+
+    Raises:
+        NotAllowed: nothing was read.
+    """
+    access.require_see(user, batch.project)
+    rows = batch.results.filter(outcome=Outcome.OK).order_by("line")
+    if not batch.is_over:
+        chunks = ResultChunk.objects.filter(provider_batch__batch=batch)
+        newest = chunks.filter(kind=ResultChunk.Kind.OUTPUT).order_by("-pk").first()
+        if newest and newest.lines <= MAX_SORTED_LINES:
+            rows = rows.filter(result_chunk=newest).order_by("-answer_at")
+    results = list(rows[:number])
+    questions = read_questions(batch, user, results)
+    return [Answered(row, questions.get(row.line, "")) for row in results]
 
 
 def download(batch: Batch, user: User, kind: ResultChunk.Kind) -> Iterator[bytes]:

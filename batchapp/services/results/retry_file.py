@@ -67,7 +67,7 @@ class RetryableCounts:
 
 def retryable_counts(batch: Batch) -> RetryableCounts:
     """Count the requests of ``batch`` that can be retried and that no retry has answered."""
-    rows = _rows(batch).order_by().values_list("outcome", "status_code", "error_code")
+    rows = retryable_results(batch).order_by().values_list("outcome", "status_code", "error_code")
     numbers: Counter[tuple[Ending, str]] = Counter()
     for outcome, status_code, error_code, number in rows.annotate(Count("pk")):
         if ending := ending_of(outcome, status_code):
@@ -76,7 +76,17 @@ def retryable_counts(batch: Batch) -> RetryableCounts:
 
 
 def has_retryable(batch: Batch) -> bool:
-    return _rows(batch).exists()
+    return retryable_results(batch).exists()
+
+
+def retryable_results(batch: Batch) -> ResultQuerySet:
+    """Return the results that a retry can run again, and that no retry has answered."""
+    # Paused requests, and those being retried in place, run again without a retry file.
+    rows = Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
+    return rows.exclude(
+        Q(provider_batch__parked_reason=ProviderBatch.Parked.PAUSED)
+        | Q(provider_batch__status=ProviderBatch.Status.RETRYING_IN_PLACE)
+    )
 
 
 def request_retry_file(
@@ -144,20 +154,11 @@ def _fail(upload: Upload, problem: Problem) -> bool:
     return False
 
 
-def _rows(batch: Batch) -> ResultQuerySet:
-    # Paused requests, and those being retried in place, run again without a retry file.
-    rows = Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
-    return rows.exclude(
-        Q(provider_batch__parked_reason=ProviderBatch.Parked.PAUSED)
-        | Q(provider_batch__status=ProviderBatch.Status.RETRYING_IN_PLACE)
-    )
-
-
 def _lines(
     batch: Batch, selection: Selection, changer: RequestChanger, counts: "Counter[Ending]"
 ) -> Iterator[bytes]:
     """Yield the selected requests in the order of their file, changed, and count them."""
-    rows = _rows(batch)
+    rows = retryable_results(batch)
     if selection.error_code:
         rows = rows.filter(error_code=selection.error_code)
     columns = ("line", "request_at", "request_bytes", "outcome", "status_code")

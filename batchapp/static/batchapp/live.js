@@ -69,7 +69,7 @@
     if (isPolling(elt) && xhr.status >= 400 && xhr.status < 500) location.reload(); // the row was deleted, or the person may not see it any more
   });
 
-  /* A poll keeps focus, scroll positions, open details and the selection. */
+  /* A poll keeps focus, scroll positions, open details and the selection, and fades in what is new. */
   const statuses = (element) => [...element.querySelectorAll("[role=status], [role=alert], [data-spoken]")];
   const textOf = (element) => element.textContent.replace(/\s+/g, " ").trim();
   const label = (details) => details.id || textOf(details.querySelector("summary"));
@@ -89,6 +89,7 @@
     const { anchorNode, anchorOffset, focusNode, focusOffset } = selection;
     const isSelected = !selection.isCollapsed && top.contains(anchorNode) && top.contains(focusNode);
     return {
+      ids: new Set([...top.querySelectorAll("[id]")].map((each) => each.id)),
       focus: top.contains(focused) && focused !== top
         && { path: path(focused, top), text: textOf(focused), href: focused.getAttribute("href") },
       scroll: [top, ...top.querySelectorAll("*")]
@@ -100,7 +101,8 @@
     };
   }
 
-  function restoreState(top, { focus, scroll, details, selection }) {
+  function restoreState(top, { ids, focus, scroll, details, selection }) {
+    top.querySelectorAll(".arriving").forEach((each) => { each.classList.toggle("arrived", !ids.has(each.id)); });
     top.querySelectorAll("details").forEach((each) => { each.open = details.get(label(each)) ?? each.open; });
     for (const [steps, left, above] of scroll) nodeAt(steps, top)?.scrollTo?.({ left, top: above, behavior: "instant" });
     if (focus && !top.contains(document.activeElement)) restoreFocus(top, focus); // htmx keeps the focus of an element with an id

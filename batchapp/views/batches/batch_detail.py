@@ -1,5 +1,6 @@
 """One batch: its state, and downloads of its results."""
 
+from collections import Counter
 from uuid import UUID
 
 from django.db.models import prefetch_related_objects
@@ -8,42 +9,53 @@ from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
+from batchapp.domain.results.outcome import DOUBTFUL
 from batchapp.http import Request, download, render_partial
 from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batches.batch_actions import ActionFacts, actions_of, allowed_controls_of
-from batchapp.presenters.batches.batch_headline import accounting_of, headline, tiles
+from batchapp.presenters.batches.batch_causes import causes_of
+from batchapp.presenters.batches.batch_headline import accounting_of, figures_of, headline
 from batchapp.presenters.batches.batch_retries import batch_with_retries
-from batchapp.presenters.batches.batch_summary import Summary, summarise
-from batchapp.services.results import browse, retry_file
+from batchapp.presenters.batches.batch_summary import Summary, summarise, with_doubtful
+from batchapp.presenters.batches.batch_timeline import timeline_of
+from batchapp.services.results import browse, causes, retry_file
 from batchapp.views.batches.batch_controls import can_try_again, foreign_key_text, may_spend
 from batchapp.views.permissions import batch_of, can_write
+
+ANSWERS = 3  # that the page shows
 
 
 @require_safe
 def batch_detail(request: Request, pk: UUID) -> HttpResponse:
     batch = batch_of(request, pk)
     prefetch_related_objects([batch], "provider_batches", "model_costs")
-    summary = summarise(batch)
+    outcomes = causes.count_outcomes(batch) if batch.is_over else Counter()
+    summary = with_doubtful(summarise(batch), sum(outcomes[outcome] for outcome in DOUBTFUL))
     lines, unmatched_lines = browse.count_stored(batch)
     may_write = can_write(request, batch.project)
+    reasons = causes.list_causes(batch, request.user, outcomes) if batch.is_over else []
+    can_retry = bool(reasons) if batch.is_over else retry_file.has_retryable(batch)
+    can_spend = may_spend(request, batch)
+    may_go_on = can_try_again(summary.provider_batches, can_spend=can_spend)
     facts = ActionFacts(
         can_write=may_write,
-        can_retry=may_write and retry_file.has_retryable(batch),
+        can_retry=may_write and can_retry,
+        can_try_again=may_write and may_go_on,
         has_output=lines.get(ResultChunk.Kind.OUTPUT, 0) > 0,
         has_errors=lines.get(ResultChunk.Kind.ERROR, 0) > 0,
     )
-    can_spend = may_spend(request, batch)
-    may_go_on = can_try_again(summary.provider_batches, can_spend=can_spend)
     is_paused = bool(batch.pause_requested_at) and not batch.is_over
     is_for_good = not can_spend and (is_paused or (summary.needs_person and not may_go_on))
     context = {
         "batch": batch,
         "summary": summary,
         "headline": headline(summary),
-        "accounting": accounting_of(batch) if batch.is_over else "",
+        "figures": figures_of(summary),
+        "accounting": accounting_of(summary) if batch.is_over else "",
+        "causes": causes_of(batch, reasons, can_write=may_write),
+        "answers": browse.read_answers(batch, request.user, ANSWERS) if facts.has_output else [],
         "model_costs": list(batch.model_costs.all()),
-        "tiles": tiles(summary),
-        "events": list(batch.events.select_related("actor")),
+        "timeline": timeline_of(batch.events.select_related("actor")),
         "can_write": may_write,
         "can_try_again": may_go_on,
         "actions": actions_of(summary, allowed_controls_of(summary, may_spend=can_spend), facts),

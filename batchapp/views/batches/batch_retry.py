@@ -1,5 +1,6 @@
 """The page that writes a file of a batch's requests to retry, and the merged download."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from batchapp.forms.batches.batch_retry import RetryForm
 from batchapp.http import Request, download, wants_fragment
 from batchapp.models import Batch
 from batchapp.presenters.batches.batch_actions import allowed_controls_of
+from batchapp.presenters.batches.batch_retries import retry_price
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.presenters.order_wizard import step_url
 from batchapp.services.results import merge, retry_file
@@ -56,7 +58,7 @@ def batch_retry(request: Request, pk: UUID) -> HttpResponse:
         return redirect("batch_retry", batch.pk)  # the page says that nothing can be retried
     models = _priced_models(batch)
     if request.method != "POST":
-        data = _defaults(counts)
+        data = _defaults(counts, request.GET.getlist("ending"))
         form = RetryForm(initial=data, counts=counts, models=models)
         trial = RetryForm(data, counts=counts, models=models)
         return render(request, PAGE, _context(request, batch, counts, form, trial))
@@ -83,8 +85,11 @@ def batch_download_merged(request: Request, pk: UUID) -> HttpResponseBase:
     return download(merge.download(batch, request.user), filename)
 
 
-def _defaults(counts: RetryableCounts) -> dict[str, Any]:
-    chosen = [ending.value for ending in counts.endings if ending in DEFAULT_ENDINGS]
+def _defaults(counts: RetryableCounts, wanted: Sequence[str]) -> dict[str, Any]:
+    """Tick the ``wanted`` endings; without any that occurs, those that a retry helps."""
+    chosen = [ending.value for ending in counts.endings if ending.value in wanted]
+    if not chosen:
+        chosen = [ending.value for ending in counts.endings if ending in DEFAULT_ENDINGS]
     factor = MAX_TOKENS_FACTORS[0] if Ending.TRUNCATED in counts.endings else 1
     fields = dict.fromkeys(["error_code", "model", "temperature"], "")
     return {"endings": chosen, "max_tokens_factor": factor, **fields}
@@ -102,6 +107,7 @@ def _context(
     """Return the context of the page; the valid fields of ``trial`` decide on the count."""
     chosen = [str(value) for value in form["endings"].value() or []]
     selection = trial.choice if trial.is_valid() else None
+    total = counts.total(selection) if selection else 0
     return {
         "batch": batch,
         "form": form,
@@ -111,7 +117,8 @@ def _context(
         ],
         "has_error_codes": bool(counts.error_codes),
         "has_truncated": Ending.TRUNCATED in counts.endings,
-        "total": counts.total(selection) if selection else 0,
+        "total": total,
+        "price": retry_price(batch, selection, total) if selection else "",
         "running": [row for row in batch.retries.all() if not row.is_over],
         "in_place_url": _in_place_url(request, batch, selection),
         "nav": "batches",

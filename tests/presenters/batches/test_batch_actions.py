@@ -1,5 +1,7 @@
 """The buttons of a batch's page: few, in order, and at most one main button."""
 
+from dataclasses import replace
+
 import pytest
 from django.test import Client
 
@@ -14,7 +16,9 @@ from batchapp.presenters.batches.batch_summary import summarise
 from tests.make import answer_line, error_line, finish, make_batch, set_state
 
 pytestmark = pytest.mark.django_db
-ALL_FACTS = ActionFacts(can_write=True, can_retry=True, has_output=True, has_errors=True)
+ALL_FACTS = ActionFacts(
+    can_write=True, can_retry=True, can_try_again=True, has_output=True, has_errors=True
+)
 
 
 def actions(batch: Batch, facts: ActionFacts = ALL_FACTS) -> Actions:
@@ -23,9 +27,17 @@ def actions(batch: Batch, facts: ActionFacts = ALL_FACTS) -> Actions:
     return actions_of(summary, allowed_controls_of(summary, may_spend=True), facts)
 
 
-def ids(batch: Batch, facts: ActionFacts = ALL_FACTS) -> tuple[list[str], list[str]]:
+def ids(batch: Batch, facts: ActionFacts = ALL_FACTS) -> tuple[list[str], list[str], list[str]]:
     listed = actions(batch, facts)
-    return [action.id for action in listed.buttons], [action.id for action in listed.menu]
+    shown, hidden = [action.id for action in listed.buttons], [row.id for row in listed.menu]
+    return shown, [action.id for action in listed.downloads], hidden
+
+
+def main(batch: Batch, facts: ActionFacts = ALL_FACTS) -> list[str]:
+    listed = actions(batch, facts)
+    step = [listed.step] if listed.step else []
+    shown = [*step, *listed.buttons, *listed.downloads, *listed.menu]
+    return [action.id for action in shown if action.tone == "main"]
 
 
 @pytest.fixture
@@ -43,7 +55,8 @@ def ended() -> Batch:
 def test_while_a_batch_runs_its_controls_come_first(running: Batch) -> None:
     assert ids(running) == (
         ["browse-results", "pause", "cancel"],
-        ["get-output", "get-error", "retry"],
+        ["get-output", "get-error"],
+        ["retry"],
     )
 
 
@@ -55,32 +68,42 @@ def test_what_waits_for_a_person_is_not_paused_but_cancelled(running: Batch) -> 
 
 def test_when_a_batch_is_over_its_results_and_the_retry_come_first(ended: Batch) -> None:
     assert ids(ended) == (
-        ["browse-results", "get-output", "retry"],
-        ["get-error", "retry-in-place", "run-again"],
+        ["browse-results", "retry"],
+        ["get-output", "get-error"],
+        ["retry-in-place", "run-again"],
     )
 
 
 def test_actions_that_fit_beside_the_others_need_no_menu(ended: Batch) -> None:
     set_state(ended, remote_id="")
+    facts = replace(ALL_FACTS, can_retry=False, has_errors=False)
 
-    facts = ActionFacts(can_write=True, can_retry=False, has_output=True, has_errors=False)
-
-    assert ids(ended, facts) == (["browse-results", "get-output", "run-again"], [])
+    assert ids(ended, facts) == (["browse-results", "run-again"], ["get-output"], [])
 
 
 def test_a_viewer_is_offered_the_results(running: Batch, ended: Batch) -> None:
-    facts = ActionFacts(can_write=False, can_retry=False, has_output=True, has_errors=True)
+    facts = replace(ALL_FACTS, can_write=False, can_retry=False, can_try_again=False)
 
     for batch in (running, ended):
-        assert ids(batch, facts) == (["browse-results", "get-output", "get-error"], [])
+        assert ids(batch, facts) == (["browse-results"], ["get-output", "get-error"], [])
+
+
+def test_results_are_offered_once_there_is_an_answer(running: Batch) -> None:
+    failed = finish(make_batch(), [], [error_line(number) for number in (1, 2, 3)])
+    facts = replace(ALL_FACTS, has_output=False)
+
+    assert ids(running, facts)[0] == ["pause", "cancel"]
+    assert ids(failed, facts)[0] == ["retry"]
 
 
 def test_there_is_one_main_action_in_each_state(running: Batch, ended: Batch) -> None:
-    def main(batch: Batch) -> list[str]:
-        listed = actions(batch)
-        return [row.id for row in listed.buttons + listed.menu if row.tone == "main"]
+    failed = finish(make_batch(), [], [error_line(number) for number in (1, 2, 3)])
 
-    assert (main(running), main(ended)) == ([], ["browse-results"])
+    assert (main(running), main(ended), main(failed)) == ([], ["browse-results"], ["retry"])
+    set_state(running, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+    assert main(running) == ["try-again"]
+    assert main(running, replace(ALL_FACTS, can_try_again=False)) == []
+    set_state(running, parked_reason="")
     Batch.objects.filter(pk=running.pk).update(pause_requested_at=running.created_at)
     assert main(running) == ["resume"]
 
@@ -90,6 +113,6 @@ def test_the_menu_needs_no_script(browser: Client, project: Project, user: User)
 
     html = browser.get(batch.get_absolute_url()).content.decode()
 
-    menu = html[html.index('<details class="more"') : html.index("</details>")]
+    menu = html.partition('<details class="more" id="more"')[2].partition("</details>")[0]
     assert f'href="/batches/{batch.pk}/retry-in-place/"' in menu
     assert f'href="/batches/{batch.pk}/retry/"' not in menu

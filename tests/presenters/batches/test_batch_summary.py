@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, ProviderBatch
-from batchapp.presenters.batches.batch_headline import accounting_of, headline
+from batchapp.presenters.batches.batch_headline import headline
 from batchapp.presenters.batches.batch_summary import Progress, Summary, summarise
 from tests.make import (
     answer_line,
@@ -96,16 +96,6 @@ def test_progress_is_a_hundred_only_when_every_request_has_its_end() -> None:
     assert summary_of(finish(make_batch())).progress.percent == 100
 
 
-def test_the_verdict_and_the_proof_account_for_every_request() -> None:
-    batch = finish(make_batch(), output=[answer_line(1)], errors=[error_line(2)])
-
-    assert headline(summary_of(batch)) == (
-        "1 of 3 requests answered, 1 failed, 1 came back without a result."
-    )
-    assert accounting_of(batch) == "3 in = 1 answered + 1 failed + 1 missing"
-    assert headline(summary_of(finish(make_batch()))) == "All 3 requests answered."
-
-
 def test_a_cost_is_an_estimate_until_it_is_known() -> None:
     batch = make_batch()
     assert summary_of(batch).cost.text == "~$0.0006"
@@ -152,48 +142,8 @@ def test_a_batch_beyond_its_window_is_late_and_one_that_ended_in_time_is_not() -
     assert not summary_of(batch).is_late
 
 
-@pytest.mark.parametrize(
-    ("completed", "failed", "minutes", "sentence"),
-    [
-        (
-            9_871,
-            102,
-            60,
-            "9,871 of 10,000 requests answered, 102 failed, less than a minute left.",
-        ),
-        (2_500, 0, 4, "2,500 of 10,000 requests answered, about 12 minutes left."),
-        (100, 0, 60, "100 of 10,000 requests answered, about 3 to 6 days left."),
-        (9_000, 0, 60, "9,000 of 10,000 requests answered, about 7 minutes left."),
-        (3, 0, 4, "3 of 10,000 requests answered so far; due in 20 hours at the latest."),
-        (0, 0, 4, "0 of 10,000 requests answered so far; due in 20 hours at the latest."),
-    ],
-)
-def test_a_running_batch_says_how_far_it_is_and_how_long_it_may_take(
-    completed: int, failed: int, minutes: int, sentence: str
-) -> None:
-    batch, now = make_batch(requests=10_000), timezone.now()
-    set_state(
-        batch,
-        status=Step.RUNNING,
-        total=10_000,
-        completed=completed,
-        failed=failed,
-        submitted_at=now - timedelta(minutes=minutes),
-        polled_at=now,
-        expires_at=now + timedelta(hours=20, minutes=1),
-    )
-
-    assert headline(summary_of(batch)) == sentence
-
-
-def test_a_late_batch_promises_no_time() -> None:
-    batch, now = make_batch(requests=10_000), timezone.now()
-    past = now - timedelta(hours=1)
-    set_state(batch, status=Step.RUNNING, completed=9_000, submitted_at=past, polled_at=now)
-    set_state(batch, total=10_000)
-    set_state(batch, expires_at=past)
-
-    assert headline(summary_of(batch)) == "9,000 of 10,000 requests answered so far."
+def widths(progress: Progress) -> dict[str, int]:
+    return {part.kind: part.width for part in progress.parts}
 
 
 def test_cancelled_requests_fill_the_rest_of_the_bar_without_counting_as_done() -> None:
@@ -203,17 +153,28 @@ def test_cancelled_requests_fill_the_rest_of_the_bar_without_counting_as_done() 
     progress = summary_of(batch).progress
 
     assert (progress.percent, progress.cancelled) == (33, 2)
-    assert (progress.answered_share, progress.cancelled_share) == (33, 67)
+    assert widths(progress) == {"answered": 33, "cancelled": 67}
 
 
-def test_a_bar_of_what_is_over_has_no_gap_left_by_rounding() -> None:
-    for answered, failed, cancelled in [(134, 266, 0), (6, 3, 0), (1, 1, 4), (999, 1, 0)]:
-        bar = Progress(answered + failed + cancelled, answered, failed, 100, cancelled)
+@pytest.mark.parametrize(
+    ("answered", "doubtful", "failed", "cancelled"),
+    [(134, 0, 266, 0), (6, 1, 3, 0), (1, 0, 1, 4), (999, 1, 1, 0), (100_000, 1, 1, 1)],
+)
+def test_a_bar_of_what_is_over_has_no_gap_left_by_rounding(
+    answered: int, doubtful: int, failed: int, cancelled: int
+) -> None:
+    total = answered + failed + cancelled
+    parts = Progress(total, answered, failed, 100, cancelled, doubtful).parts
 
-        assert bar.answered_share + bar.failed_share + bar.cancelled_share == 100
+    assert sum(part.width for part in parts) == 100
+    assert all(part.width >= 2 for part in parts)
+    ends = [part.start + part.width for part in parts]
+    assert [part.start for part in parts] == [0, *ends[:-1]]
 
-    running = Progress(400, 134, 200, 83)
-    assert running.answered_share + running.failed_share == 83
+
+def test_a_bar_of_what_runs_is_filled_as_far_as_requests_have_ended() -> None:
+    assert sum(widths(Progress(400, 134, 200, 83)).values()) == 83
+    assert Progress(400, 0, 0, 0).parts == []
 
 
 def test_a_cost_whose_terms_are_all_known_is_their_sum() -> None:

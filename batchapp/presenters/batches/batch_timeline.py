@@ -1,0 +1,57 @@
+"""The timeline of a batch with clock times, and the time since the step before."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.utils import timezone
+
+from batchapp.models import Event
+from batchapp.presenters.event_text import event_text
+from batchapp.templatetags.words import count
+
+MIN_GAP = timedelta(minutes=1)  # a shorter one says nothing beside clock times
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``day`` is "" where it is that of the step before, and ``gap`` where that was just now."""
+
+    at: datetime
+    day: str
+    gap: str
+    text: str
+    person: str
+
+
+def timeline_of(events: Iterable[Event]) -> list[Step]:
+    """Return the steps of ``events``, which are in the order of time."""
+    return list(_steps(events))
+
+
+def _steps(events: Iterable[Event]) -> Iterator[Step]:
+    before: datetime | None = None
+    for event in events:
+        at = timezone.localtime(event.at)
+        is_same_day = before is not None and before.date() == at.date()
+        gap = at - before if before else timedelta(0)
+        yield Step(
+            at=at,
+            day="" if is_same_day else _day(at.date()),
+            gap=f"{_length(gap)} later" if gap >= MIN_GAP else "",
+            text=event_text(event),
+            person=str(event.actor or ""),
+        )
+        before = at
+
+
+def _length(gap: timedelta) -> str:
+    hours, minutes = divmod(int(gap / timedelta(minutes=1)), 60)
+    if hours >= 48:
+        return count(hours // 24, "day")
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _day(day: date) -> str:
+    is_this_year = day.year == timezone.localdate().year
+    return f"{day:%-d %b}" if is_this_year else f"{day:%-d %b %Y}"

@@ -1,0 +1,53 @@
+"""The timeline of a batch: the date once, clock times, and the time since the step before."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from batchapp.models import Event, EventKind
+from batchapp.presenters.batches.batch_timeline import timeline_of
+from tests.make import make_user
+
+START = timezone.make_aware(datetime(2024, 2, 27, 23, 12))
+
+
+@pytest.mark.parametrize(
+    ("later", "day", "gap"),
+    [
+        (timedelta(seconds=59), "", ""),
+        (timedelta(seconds=60), "", "1 min later"),
+        (timedelta(minutes=47, seconds=59), "", "47 min later"),
+        (timedelta(hours=2, minutes=19), "28 Feb 2024", "2 h 19 min later"),
+        (timedelta(hours=50), "1 Mar 2024", "2 days later"),
+    ],
+)
+def test_a_step_says_how_long_after_the_one_before_and_a_new_day(
+    later: timedelta, day: str, gap: str
+) -> None:
+    first, second = timeline_of(
+        Event(at=at, kind=EventKind.PAUSE_REQUESTED) for at in (START, START + later)
+    )
+
+    assert (first.day, first.gap) == ("27 Feb 2024", "")
+    assert (second.day, second.gap) == (day, gap)
+
+
+def test_the_year_is_left_out_while_it_lasts() -> None:
+    now = timezone.localtime()
+
+    (step,) = timeline_of([Event(at=now, kind=EventKind.PAUSE_REQUESTED)])
+
+    assert step.day == f"{now:%-d %b}"
+
+
+@pytest.mark.django_db
+def test_a_step_names_the_person_who_acted() -> None:
+    person = make_user(first_name="Mia", last_name="")
+    events = [
+        Event(at=START, kind=EventKind.RESUME_REQUESTED, actor=person),
+        Event(at=START, kind=EventKind.SPLIT, data={"text": ""}),
+    ]
+
+    assert [step.person for step in timeline_of(events[:1])] == ["Mia"]
+    assert timeline_of(events[:1])[0].text == "Asked to resume."
