@@ -20,7 +20,6 @@ from batchapp.presenters.batches.waiting_reasons import (
     waiting_reasons,
 )
 
-
 MIN_PART = 2  # percent of the bar, so that a few among many requests are seen
 
 

@@ -122,10 +122,10 @@ def _pieces(batch: Batch, kind: ResultChunk.Kind) -> Iterator[bytes]:
                 yield piece
 
 
-def most_common_error(batch: Batch, user: User) -> str:
-    """Return the most common error message, or code, of the first failed requests."""
+def most_common_error(batch: Batch, user: User, outcomes: Iterable[Outcome] = FAILED) -> str:
+    """Return the most common error message, or code, of the first requests of ``outcomes``."""
     access.require_see(user, batch.project)
-    failed = batch.results.filter(outcome__in=FAILED).order_by()
+    failed = batch.results.filter(outcome__in=outcomes).order_by()
     errors = Counter(failed.values_list("error_code", "error_message")[:COUNTED_FAILURES])
     ((code, message), _), *_ = errors.most_common(1) or [(("", ""), 0)]
     return message or code

@@ -11,7 +11,6 @@ from batchapp.presenters.batches.batch_headline import headline
 from batchapp.presenters.batches.batch_summary import Progress, Summary, summarise
 from tests.make import (
     answer_line,
-    error_line,
     finish,
     make_batch,
     make_project,

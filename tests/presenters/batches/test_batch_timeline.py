@@ -9,7 +9,7 @@ from batchapp.models import Event, EventKind
 from batchapp.presenters.batches.batch_timeline import timeline_of
 from tests.make import make_user
 
-START = timezone.make_aware(datetime(2024, 2, 27, 23, 12))
+START = datetime(2024, 2, 27, 23, 12, tzinfo=timezone.get_default_timezone())
 
 
 @pytest.mark.parametrize(
