@@ -37,13 +37,15 @@ class ModelLine:
 class Settlement:
     """``range`` was shown before the batch ran, and ``billed`` is the bill of the provider.
 
+    ``estimate`` says how far the cost is from it.
+
     ``realtime`` is the cost at realtime prices, and ``saving`` how much less the batch cost.
 
     Each text is "" if it is unknown. ``is_off`` means that the bill differs from the cost, and
     ``billed_too_many`` says so if more answers were billed than came.
     """
 
-    error: str
+    estimate: str
     range: str
     realtime: str
     saving: str
@@ -60,7 +62,7 @@ def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
     realtime = _known_sum([row.realtime_cost_usd for row in costs]) if batch.is_over else None
     actual, billed = batch.actual_cost_usd, batch.billed_cost_usd
     return Settlement(
-        error=compared(batch.estimated_cost_usd, actual) if batch.is_over else "",
+        estimate=_estimate(batch) if batch.is_over else "",
         range=_range(costs),
         realtime=usd(realtime) if realtime else "",
         saving=compared(realtime, actual),
@@ -70,6 +72,14 @@ def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
         prices_of=max((row.price_since for row in costs if row.price_since), default=None),
         models=[_model_line(row, is_over=batch.is_over) for row in costs],
     )
+
+
+def _estimate(batch: Batch) -> str:
+    if batch.estimated_cost_usd is None:
+        return "Estimated without all prices"
+    text = f"Estimated ~{usd(batch.estimated_cost_usd)}"
+    difference = compared(batch.estimated_cost_usd, batch.actual_cost_usd)
+    return f"{text}: {difference}" if difference else text
 
 
 def _model_line(row: ModelCost, *, is_over: bool) -> ModelLine:

@@ -72,11 +72,11 @@ def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> 
 
     said = words(browser, batch)
 
-    assert "so it is sent as 3 provider batches" in said
+    assert "3 provider batches The file is more than" in said
     assert "1 Running at the provider 2 1 1 b-1" in said
-    assert "2 Waiting to submit Waiting for a free slot. 2 0 0 not submitted yet" in said
+    assert "2 Waiting to submit: Waiting for a free slot. 2 0 0 not submitted yet" in said
     assert "3 Preparing 1 0 0 not submitted yet" in said
-    assert "At the provider State" not in said
+    assert "Its batch id" not in said
 
 
 def test_a_batch_of_one_part_is_told_as_before(
@@ -84,8 +84,8 @@ def test_a_batch_of_one_part_is_told_as_before(
 ) -> None:
     said = words(browser, make_batch(project, user))
 
-    assert "At the provider State Preparing Batch id not submitted yet" in said
-    assert "Provider batches" not in said
+    assert "At the provider Preparing Its batch id not submitted yet" in said
+    assert "provider batches" not in said
 
 
 def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_last(

@@ -65,8 +65,11 @@ class Progress:
         spare = 100 - sum(widths.values())
         if spare < 0 or sum(counts.values()) >= self.total:
             widths[max(counts, key=counts.__getitem__)] += spare
-        starts = accumulate(widths.values(), initial=0)
-        return [Part(kind, start, width) for (kind, width), start in zip(widths.items(), starts)]
+        ends = accumulate(widths.values())
+        return [
+            Part(kind, end - widths[kind], widths[kind])
+            for kind, end in zip(widths, ends, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
-from batchapp.models import Event
+from batchapp.models import Event, User
 from batchapp.presenters.event_text import event_text
 from batchapp.templatetags.words import count
 
@@ -21,7 +21,7 @@ class Step:
     day: str
     gap: str
     text: str
-    person: str
+    person: User | None
 
 
 def timeline_of(events: Iterable[Event]) -> list[Step]:
@@ -40,7 +40,7 @@ def _steps(events: Iterable[Event]) -> Iterator[Step]:
             day="" if is_same_day else _day(at.date()),
             gap=f"{_length(gap)} later" if gap >= MIN_GAP else "",
             text=event_text(event),
-            person=str(event.actor or ""),
+            person=event.actor,
         )
         before = at
 

@@ -46,8 +46,10 @@ def test_a_step_names_the_person_who_acted() -> None:
     person = make_user(first_name="Mia", last_name="")
     events = [
         Event(at=START, kind=EventKind.RESUME_REQUESTED, actor=person),
-        Event(at=START, kind=EventKind.SPLIT, data={"text": ""}),
+        Event(at=START, kind=EventKind.STILL_RUNS, data={"connection": "Doubleword"}),
     ]
 
-    assert [step.person for step in timeline_of(events[:1])] == ["Mia"]
-    assert timeline_of(events[:1])[0].text == "Asked to resume."
+    steps = timeline_of(events)
+
+    assert [step.person for step in steps] == [person, None]
+    assert steps[0].text == "Asked to resume."

@@ -17,7 +17,9 @@ from tests.make import (
     make_batch,
     make_key,
     make_project,
+    make_upload,
     make_user,
+    request_file,
     set_state,
 )
 from tests.sentences import problem, told
@@ -232,6 +234,91 @@ def test_a_download_of_a_running_batch_is_named_as_such(
 
     assert b"".join(response) == answer_line(1) + b"\n"
     assert "half-way-output-so-far.jsonl" in response["Content-Disposition"]
+
+
+def test_a_finished_batch_says_why_not_all_are_good_and_what_helps(
+    browser: Client, project: Project, user: User
+) -> None:
+    cut_short = answer_line(2).replace(b'"stop"', b'"length"')
+    batch = finish(make_batch(project, user), [answer_line(1), cut_short], [error_line(3)])
+
+    page = page_of(browser, batch.get_absolute_url())
+
+    assert page.texts(".figure") == [
+        "1 good",
+        "1 doubtful",
+        "1 failed",
+        page.one("#cost .figure").text,
+    ]
+    assert "3 in = 1 good + 1 doubtful + 1 failed" in page.text
+    causes = page.one("#causes")
+    assert causes.one("h2").text == "Why 2 need a look"
+    assert set(causes.texts(".button")) == {"Retry", "Raise max_tokens"}
+    ticked = page_of(browser, causes.links["Raise max_tokens"]).all("[name=endings][checked]")
+    assert [box["value"] for box in ticked] == ["truncated"]
+
+
+def test_doubtful_answers_can_be_listed(browser: Client, project: Project, user: User) -> None:
+    cut_short = answer_line(2).replace(b'"stop"', b'"length"')
+    batch = finish(make_batch(project, user), [answer_line(1), cut_short], [error_line(3)])
+    address = page_of(browser, batch.get_absolute_url()).one("#doubtful")["href"]
+
+    rows = page_of(browser, address).texts("#rows tbody tr")
+
+    assert len(rows) == 1
+    assert "Cut short" in rows[0]
+
+
+def test_the_first_answers_are_shown_with_their_questions(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = finish(make_batch(project, user))
+
+    page = page_of(browser, batch.get_absolute_url())
+
+    assert page.one("#answers h2").text == "First answers"
+    rows = page.texts("#answers tbody tr")
+    assert [row.split()[:3] for row in rows] == [
+        [f"row-{number}", "Question", f"{number}?"] for number in (1, 2, 3)
+    ]
+
+
+def test_while_a_batch_runs_its_newest_answers_come_first(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+    answer(batch, [answer_line(3), answer_line(1)])
+    set_state(batch, status=ProviderBatch.Status.RUNNING, ended_at=None)
+
+    page = page_of(browser, batch.get_absolute_url())
+
+    assert page.one("#answers h2").text == "Newest answers"
+    assert page.texts("#answers .lead") == ["row-1", "row-3"]
+
+
+def test_results_are_not_offered_before_there_is_an_answer(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+
+    page = page_of(browser, batch.get_absolute_url())
+
+    assert not page.all("#browse-results, #answers, #causes")
+
+
+def test_a_batch_of_several_models_has_a_line_for_each(
+    browser: Client, project: Project, user: User
+) -> None:
+    others = request_file(2, model="maker/other").replace(b"row-", b"new-")
+    upload = make_upload(project, user, content=request_file() + others)
+    lines = [answer_line(number) for number in (1, 2, 3)]
+
+    one = page_of(browser, finish(make_batch(project, user)).get_absolute_url()).one("#models")
+    page = page_of(browser, finish(make_batch(upload=upload), lines).get_absolute_url())
+
+    assert "output tokens of Qwen/Qwen3-30B, at $" in one.text
+    assert not one.all("table")
+    assert len(page.all("#models tbody tr")) == 2
 
 
 def test_a_batch_without_results_downloads_nothing_rather_than_failing(
