@@ -74,7 +74,7 @@ def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> 
 
     assert "3 provider batches The file is more than" in said
     assert "1 Running at the provider 2 1 1 b-1" in said
-    assert "2 Waiting to submit: Waiting for a free slot. 2 0 0 not submitted yet" in said
+    assert "2 Waiting to submit Waiting for a free slot. 2 0 0 not submitted yet" in said
     assert "3 Preparing 1 0 0 not submitted yet" in said
     assert "Its batch id" not in said
 
