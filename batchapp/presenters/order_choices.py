@@ -1,6 +1,7 @@
 """The choices of an order: completion windows with their price, and provider keys."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import ProviderKey
 from batchapp.presenters.file_report import Offer, offers
 from batchapp.presenters.problem_text import problem_text
+from batchapp.presenters.sentences import named
+from batchapp.templatetags.words import count
 
 UNREADABLE = "The stored key cannot be read any more. Replace it to use it again."
 REJECTED = "The provider rejected it at the last test."
@@ -29,8 +32,31 @@ class WindowChoice:
         return self.offer.window
 
     @property
-    def unpriced(self) -> list[str]:
-        return self.offer.estimate.unpriced
+    def unpriced(self) -> str:
+        """The models without a price in this window; "" if all have one."""
+        return named(self.offer.estimate.unpriced)
+
+    @property
+    def range(self) -> str:
+        """The least and the most that the batch may cost; "" if a price is missing."""
+        if self.offer.estimate.unpriced:
+            return ""
+        if self.offer.unbounded_requests:
+            return f"at least {self.offer.low}, no limit"
+        return f"{self.offer.low} to {self.offer.ceiling}"
+
+    @property
+    def no_limit(self) -> str:
+        """Why nothing bounds the cost, and what past batches say; "" if a limit is known."""
+        unbounded, likely = self.offer.unbounded_requests, self.offer.likely
+        if not unbounded:
+            return ""
+        past = f" Nine of ten past runs stayed below {likely}." if likely else ""
+        verb = "sets" if unbounded == 1 else "set"
+        return (
+            f"No limit: {count(unbounded, 'request')} {verb} no max_tokens, so nothing bounds the "
+            f"cost.{past}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +83,10 @@ class KeyChoice:
     def is_usable(self) -> bool:
         return self.is_readable and not self.key.is_refused
 
+    @property
+    def label(self) -> str:
+        return f"{self.key}, of the project" if self.key.project_id else f"{self.key}, yours"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
@@ -71,16 +101,16 @@ class ModelRow:
     prices: list[tuple[str, UnitPrice | None]]
 
 
-def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> list[WindowChoice]:
-    """Return the windows on offer; realtime is only there to compare with."""
-    return [
-        WindowChoice(offer, windows.due(offer.window, at))
+def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> dict[str, WindowChoice]:
+    """Return the windows on offer by their name; realtime is only there to compare with."""
+    return {
+        offer.window: WindowChoice(offer, windows.due(offer.window, at))
         for offer in offers(dict(quotes))
         if not offer.is_realtime
-    ]
+    }
 
 
-def fallback_choice(windows: list[WindowChoice]) -> FallbackChoice | None:
+def fallback_choice(windows: Iterable[WindowChoice]) -> FallbackChoice | None:
     """Return the longest window for a batch without a slot; None if no window is longer."""
     timed = [(choice.due, choice) for choice in windows if choice.due]
     if not timed:
@@ -106,6 +136,14 @@ def model_rows(report: Report, quotes: Mapping[str, Estimate], *windows: str) ->
         for name, facts in report.models.items()
     ]
     return sorted(rows, key=lambda row: -row.facts.requests)
+
+
+def bases(quote: Estimate) -> list[tuple[str, str]]:
+    """Return what the output is estimated from, each with the models estimated from it."""
+    models: defaultdict[str, list[str]] = defaultdict(list)
+    for line in quote.models:
+        models[line.basis].append(line.model)
+    return [(basis, named(names)) for basis, names in models.items()]
 
 
 def key_choices(form: OrderForm) -> list[KeyChoice]:

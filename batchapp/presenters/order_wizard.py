@@ -10,8 +10,8 @@ from django.utils.http import urlencode
 from batchapp.domain.request_files.check_file import Report
 from batchapp.models import Project, Upload
 
-NAMES = ["File", "Check", "Model & window", "Review", "Submit"]
-FILE, CHECK, WINDOW, REVIEW, SUBMIT = range(5)
+NAMES = ["File", "Check", "Window", "Review & submit"]
+FILE, CHECK, WINDOW, REVIEW = range(4)
 
 UPLOAD, FILES, TABLE, SAMPLE = "upload", "files", "table", "sample"
 

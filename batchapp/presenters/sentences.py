@@ -33,6 +33,12 @@ def with_quote(text: str, data: Data) -> str:
     return f"{text} ({data['connection']} said: {data['said']})" if data["said"] else text
 
 
+def named(names: Sequence[str], most: int = 3) -> str:
+    """Return the first ``most`` of ``names``, and how many more there are."""
+    more = [f"{len(names) - most:,} more"] if len(names) > most else []
+    return ", ".join([*names[:most], *more])
+
+
 def make_sentence(sentences: Mapping[Any, Sentence], code: str, data: Data) -> str:
     """Return the sentence of ``code`` with the facts of ``data``.
 

@@ -101,6 +101,22 @@ def _short_age(length: timedelta, day: date) -> str:
 
 
 @register.filter
+def clock(moment: datetime) -> SafeString:
+    """Show a moment by its day and time: "tomorrow, 13:35"."""
+    local = timezone.localtime(moment)
+    day, today = local.date(), timezone.localdate()
+    text = f"{day:%a %-d %b}" if day.year == today.year else f"{day:%-d %b %Y}"
+    named = {today: "today", today + timedelta(days=1): "tomorrow"}.get(day, text)
+    return format_html(
+        '<time datetime="{}" title="{}">{}, {}</time>',
+        local.isoformat(timespec="seconds"),
+        local.strftime("%-d %B %Y, %H:%M:%S %Z"),
+        named,
+        f"{local:%H:%M}",
+    )
+
+
+@register.filter
 def left(moment: datetime) -> str:
     """Show the time until ``moment`` in the few letters of a column: "3 h left"."""
     remaining = moment - timezone.now()

@@ -46,8 +46,8 @@ NAMES = [
 STEPS = [
     {"name": "File", "url": "#flow", "state": "done"},
     {"name": "Check", "url": "#flow", "state": "done"},
-    {"name": "Model & window", "url": "", "state": "current"},
-    {"name": "Review", "url": "", "state": "todo"},
+    {"name": "Window", "url": "", "state": "current"},
+    {"name": "Review & submit", "url": "", "state": "todo"},
 ]
 SAMPLE_JSON = '{\n  "custom_id": "ticket-1",\n  "method": "POST"\n}'
 

@@ -1,4 +1,4 @@
-"""The last two steps to a batch: the review, and the submission that spends money."""
+"""The last step to a batch: the review, and the submission that spends money."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +21,9 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
-from batchapp.presenters.file_report import assumed_attachments, offers, quotes_for
-from batchapp.presenters.order_choices import key_choice, model_rows, window_choices
+from batchapp.presenters.file_report import assumed_attachments, quotes_for
+from batchapp.presenters.order_choices import bases, key_choice, model_rows, window_choices
+from batchapp.presenters.order_summary import order_summary
 from batchapp.presenters.order_wizard import (
     order_query,
     report_of_ready,
@@ -48,10 +49,20 @@ class ReadinessReport:
         levels = {check.level for check in self.checks}
         return next((row for row in (Level.IMPOSSIBLE, Level.BLOCKER) if row in levels), "")
 
+    @property
+    def passed(self) -> list[Check]:
+        return [check for check in self.checks if check.level is Level.PASSED]
+
+    @property
+    def open(self) -> list[Check]:
+        """The checks that a person should read before submitting, the worst first."""
+        rest = [check for check in self.checks if check.level is not Level.PASSED]
+        return sorted(rest, key=lambda check: list(Level).index(check.level), reverse=True)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def order_review(request: Request, pk: UUID) -> HttpResponse:
-    """Steps 4 and 5: review the order, then submit it."""
+    """Step 4: review the order, then submit it."""
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     report = report_of_ready(upload)
@@ -139,7 +150,7 @@ def page(
         values["fallback"] = cleaned["fallback"]
     query = values | {"submission": str(submission)}
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
-    windows = {choice.window: choice for choice in window_choices(quotes, now)}
+    windows = window_choices(quotes, now)
     related = _related_batches(upload, window, cleaned["name"], submission)
     context: dict[str, Any] = project_page(request, project, "project_batch_list") | {
         "upload": upload,
@@ -154,12 +165,12 @@ def page(
         "ready_url": step_url("order_readiness", upload, query),
         "review_url": reverse("order_review", args=[upload.pk]),
         "report": report,
+        "summary": order_summary(upload, report, windows, window, key_choice(key)),
         "models": model_rows(report, quotes, window),
-        "chosen": windows[window],
+        "priced_windows": [window],
+        "bases": bases(quotes[window]),
         "fallback": windows.get(cleaned["fallback"]),
-        "offers": offers(quotes),
         "assumed_attachments": assumed_attachments(report),
-        "key": key_choice(key),
         "submitted": related.submitted,
         "same_file": related.same_file[:MAX_SAME_FILE_BATCHES],
         "has_more_same_file": len(related.same_file) > MAX_SAME_FILE_BATCHES,

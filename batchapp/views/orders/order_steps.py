@@ -13,7 +13,7 @@ from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
 from batchapp.forms.tables import TableForm
 from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import Upload
+from batchapp.models import REALTIME, Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.file_report import (
     assumed_attachments,
@@ -24,12 +24,14 @@ from batchapp.presenters.file_report import (
 )
 from batchapp.presenters.order_choices import (
     KeyChoice,
+    bases,
     default_key,
     fallback_choice,
     key_choices,
     model_rows,
     window_choices,
 )
+from batchapp.presenters.order_summary import order_summary
 from batchapp.presenters.order_wizard import (
     FILES,
     TABLE,
@@ -39,16 +41,21 @@ from batchapp.presenters.order_wizard import (
     report_of_ready,
     step_url,
 )
+from batchapp.presenters.sentences import named
 from batchapp.presenters.upload_targets import upload_target
+from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.tables import table_import
 from batchapp.views.context_processors import upload_targets
+from batchapp.views.files.file_correction import offered_corrections
 from batchapp.views.files.files import file_list
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 from batchapp.views.permissions import memberships_of, project_of, require_member, upload_of
 from batchapp.views.project_page import project_page
 
 PAGE_SIZE = 25
+MOST_MODELS = 5  # models that the check names
+SHOWN_LINES = {1, 2, 3}  # lines of the file that the check shows
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -110,12 +117,21 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     query = order_query(request.GET.dict())
-    report = report_of(upload)
+    report, windows = report_of(upload), {}
+    if report and upload.status == Upload.Status.READY:
+        now = timezone.now()
+        connection = upload.project.connection
+        quotes = quotes_for(report, connection, now, project=upload.project, user=request.user)
+        windows = window_choices(quotes, now)
     context = project_page(request, upload.project, "project_batch_list") | {
         "upload": upload,
+        "summary": order_summary(upload, report, windows, request.GET.get("window", "")),
+        "model_names": named(list(report.models), MOST_MODELS) if report else "",
+        "is_correctable": bool(report and offered_corrections(report, has_unpriced=False)),
         "steps": order_wizard.wizard_steps(order_wizard.CHECK, upload.project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
+        "first_lines": upload_intake.read_excerpts(upload, SHOWN_LINES) if windows else {},
         "next_url": step_url("order_choose_window", upload, request.GET.dict()),
     }
     return render_partial(request, "batchapp/orders/order_check.html", "live", context)
@@ -135,6 +151,7 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     form, keys = _order_form(request, upload)
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
     windows = window_choices(quotes, now)
+    chosen_key = next((key for key in keys if key.value == form["key"].value()), None)
     context = project_page(request, project, "project_batch_list") | {
         "upload": upload,
         "steps": order_wizard.wizard_steps(
@@ -142,12 +159,16 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
         ),
         "form": form,
         "report": report,
-        "models": model_rows(report, quotes, *project.connection.windows),
-        "windows": windows,
-        "fallback": fallback_choice(windows),
-        "offers": offers(quotes),
+        "summary": order_summary(upload, report, windows, form["window"].value(), chosen_key),
+        "models": model_rows(report, quotes, *windows),
+        "priced_windows": list(windows),
+        "bases": bases(quotes[REALTIME]),
+        "windows": windows.values(),
+        "fallback": fallback_choice(windows.values()),
+        "realtime": offers(quotes)[-1],
         "assumed_attachments": assumed_attachments(report),
         "keys": keys,
+        "chosen_key": chosen_key,
         "has_usable_key": any(key.is_readable for key in keys),
         "submission": values["submission"],
         "back": step_url("order_check", upload, values),

@@ -91,7 +91,7 @@ def test_the_review_is_there_before_anybody_is_asked(
     assert ready["hx-get"].startswith(f"/files/{upload.pk}/batch/ready/?")
     assert ready["hx-trigger"] == "load"
     assert ready.one("#ready-now")["href"] == ready["hx-get"]
-    assert ready.one("#submit").text == "Submit the batch"
+    assert page.one("#submit").text == "Submit 3 requests, ~$0.0006"
 
 
 def test_the_fragment_says_what_was_found_and_has_the_button(
@@ -105,7 +105,9 @@ def test_the_fragment_says_what_was_found_and_has_the_button(
     assert f"{upload.project.connection} takes the key." in ready.text
     assert "hx-trigger" not in fragment.html
     assert ready.values == {"readiness": ""}
-    assert "disabled" not in ready.one("#submit")
+    button = fragment.one("body > #submit")
+    assert button["hx-swap-oob"] == "true"
+    assert "disabled" not in button
     assert "all_the_same" not in fragment.html
     assert provider.calls[0] == MODELS
 
