@@ -140,6 +140,10 @@ PAGE_STATES = [
     PageState("batch-check-failed", "/files/{failed}/batch/"),
     PageState("batch-window", "/files/{ready}/batch/window/"),
     PageState("batch-window-wrong", "/files/{ready}/batch/window/?window=&key=&name="),
+    PageState("batch-window-fallback", "/files/{ready}/batch/window/?window=1h&fallback=24h"),
+    PageState("batch-window-forty-models", "/files/{forty_models}/batch/window/"),
+    PageState("batch-window-dear", "/files/{dear}/batch/window/"),
+    PageState("batch-window-cheap", "/files/{cheap}/batch/window/"),
     PageState("batch-window-no-key", "/files/{keyless}/batch/window/", person="grace"),
     PageState("batch-review", "/files/{ready}/batch/review/?window=1h&key={key}&name=November"),
     PageState(
@@ -149,6 +153,10 @@ PAGE_STATES = [
         "batch-review-split",
         "/files/{split_file}/batch/review/?window=1h&fallback=24h&key={key}&name=Many",
     ),
+    PageState(
+        "batch-review-forty-models", "/files/{forty_models}/batch/review/?window=1h&key={key}"
+    ),
+    PageState("batch-review-dear", "/files/{dear}/batch/review/?window=24h&key={key}"),
     PageState("batch-ready", "/files/{ready}/batch/ready/?window=1h&key={key}&name=Now"),
     PageState(
         "batch-review-submitted",

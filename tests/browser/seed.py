@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import django
+import msgspec
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
@@ -102,6 +103,7 @@ def seed() -> dict[str, dict[str, str]]:
         ada, role=make.ADMIN, name="Customer insight", slug="insight", connection=connection
     )
     make.join(grace, insight)
+    paths |= {name: str(row.pk) for name, row in _extremes(insight, ada).items()}
     add_history(batches["completed"], [support, insight], [ada, grace])
     # The page of the project shows only the newest batches, and the running batch polls.
     Batch.objects.filter(pk=batches["running"].pk).update(created_at=timezone.now())
@@ -151,6 +153,35 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
     Upload.objects.filter(pk=files["unreadable"].pk).update(
         report_fields={"of": "another version"}
     )
+    return files
+
+
+def _extremes(project: Project, user: User) -> dict[str, Upload]:
+    """Create files of many models, of a very high and of a very low cost."""
+    priced = project.connection.prices.exclude(model__contains="*").order_by("model")
+    models = list(priced.values_list("model", flat=True).distinct())
+    models += [f"meta-llama/Llama-{n}-Maverick-17B-128E-Instruct-FP8" for n in range(40)]
+    lines = [make.request_line(n, model=model) for n, model in enumerate(models[:40])]
+    contents = {
+        "forty_models": "\n".join(lines).encode(),
+        "dear": make.request_file(),
+        "cheap": make.request_line(1, body=_ticket(1) | {"max_tokens": 1}).encode(),
+    }
+    files = {
+        name: make.make_upload(project, user, name=f"{name}.jsonl", content=content)
+        for name, content in contents.items()
+    }
+    report = files["dear"].report
+    assert report
+    facts = msgspec.structs.replace(
+        report.models[make.MODEL],
+        requests=12_500_000,
+        input_tokens=9_000_000_000_000,
+        expected_output_tokens=2_700_000_000_000,
+        unbounded_requests=12_499_998,
+    )
+    report = msgspec.structs.replace(report, requests=12_500_000, models={make.MODEL: facts})
+    Upload.objects.filter(pk=files["dear"].pk).update(report_fields=msgspec.to_builtins(report))
     return files
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.db import models
 
-from batchapp.presenters.sentences import make_sentence
+from batchapp.presenters.sentences import make_sentence, named
 from tests.presenters.facts_in_code import modules
 
 FACTS_ONLY = ("models/", "services/", "pipeline/", "tasks.py", "access.py")
@@ -29,6 +29,14 @@ WORDS_OF_LIBRARIES = {"Extra data", "field larger"}
 
 SENTENCE = re.compile(r"(?s)\w+,? \w+,? \w+.*[a-z)”}]\.(?:\s|$)")
 SOME_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], ""), (["a", "b", "c"], "a, b, c"), (["a", "b", "c", "d", "e"], "a, b, c, 2 more")],
+)
+def test_a_long_list_of_names_is_counted(names: list[str], text: str) -> None:
+    assert named(names) == text
 
 
 def texts(tree: ast.AST) -> Iterator[str]:

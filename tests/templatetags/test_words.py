@@ -1,6 +1,6 @@
 """Numbers, money and times as the pages say them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -49,6 +49,25 @@ def test_money_in_a_column_is_short_and_never_less_than_it_is(
 def test_a_long_name_of_a_model_keeps_both_ends() -> None:
     assert words.cut_middle("Qwen3-VL-30B-A3B-Instruct-FP8", 15) == "Qwen3-VL-…t-FP8"
     assert words.cut_middle("Qwen3-30B", 15) == "Qwen3-30B"
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        (datetime(2026, 11, 28, 23, 5, tzinfo=UTC), "today, 23:05"),
+        (datetime(2026, 11, 29, 0, 0, tzinfo=UTC), "tomorrow, 00:00"),
+        (datetime(2026, 12, 6, 13, 35, tzinfo=UTC), "Sun 6 Dec, 13:35"),
+        (datetime(2027, 1, 2, 13, 35, tzinfo=UTC), "2 Jan 2027, 13:35"),
+    ],
+)
+def test_a_due_time_names_its_day(
+    moment: datetime, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+    assert f">{shown}</time>" in words.clock(moment)
+    assert f'datetime="{moment:%Y-%m-%dT%H:%M:%S}+00:00"' in words.clock(moment)
 
 
 @pytest.mark.parametrize(

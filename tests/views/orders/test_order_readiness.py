@@ -154,6 +154,19 @@ def test_what_cannot_work_cannot_be_submitted(
     assert not Batch.objects.exists()
 
 
+def test_checks_that_passed_are_folded_and_what_stands_in_the_way_comes_first(
+    browser: Client, upload: Upload, key: ProviderKey, provider: Provider
+) -> None:
+    offers(provider, "another/model")
+
+    ready = page_of(browser, address(upload, key)).one("#ready")
+
+    assert ready.one("#passed summary").text == "2 checks passed"
+    assert "open" not in ready.one("#passed")
+    assert ready.texts("dt")[0] == "Cannot run"
+    assert set(ready.texts("dt")[1:]) == {"Hint"}
+
+
 def test_a_silent_provider_stops_nobody(
     browser: Client, upload: Upload, key: ProviderKey, provider: Provider
 ) -> None:

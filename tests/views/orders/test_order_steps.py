@@ -269,7 +269,7 @@ def test_each_window_says_what_it_costs_and_when_it_is_due(
 
     said = page.text
     assert [radio["value"] for radio in page.all("input[name=window]")] == ["24h", "1h"]
-    assert re.search(r"24h by tomorrow, \d\d:\d\d, 50 % less than realtime ~\$0\.0006", said)
+    assert re.search(r"24h by tomorrow, \d\d:\d\d 50 % less than realtime ~\$0\.0006", said)
     assert re.search(r"1h by (today|tomorrow), \d\d:\d\d ~\$0\.0013", said)
     assert "Price in 24h Price in 1h" in said
     assert f"{MODEL} 3 36 ~300 300 $1.00 in, $2.00 out $2.00 in, $4.00 out" in said
@@ -445,6 +445,67 @@ def test_a_longer_window_can_be_fallen_back_to_and_says_what_it_costs(
     assert "fallback" not in page.values
     page = page_of(browser, step(upload, "window", window="1h", fallback="24h"))
     assert page.values["fallback"] == "24h"
+
+
+def test_of_three_windows_two_may_be_left_for_the_longest_with_one_tick(
+    browser: Client, upload: Upload, key: ProviderKey
+) -> None:
+    upload.project.connection.windows = ["24h", "6h", "1h"]
+    upload.project.connection.save()
+
+    page = page_of(browser, step(upload, "window", window="6h"))
+
+    assert "has no room for 6h or 1h, run it in 24h instead" in page.text
+    assert len(page.all("input[name=fallback]")) == 1
+    assert not page.all(".choice > input ~ .also")
+
+
+@pytest.mark.parametrize("window", ["24h", "1h"])
+def test_the_panel_follows_the_choices(
+    browser: Client, upload: Upload, user: User, key: ProviderKey, window: str
+) -> None:
+    mine = make_key(user, upload.project.connection)
+
+    page = page_of(browser, step(upload, "window", window=window, key=mine.pk))
+
+    panel = page.one("aside.rail")
+    assert panel.text.startswith(f"tickets.jsonl 3 requests, Qwen3-30B Window {window} Due by to")
+    assert f"Paid by {mine}, yours" in panel.text
+    cost = {"24h": "~$0.0006", "1h": "~$0.0013"}[window]
+    assert panel.one("#price b").text == cost
+    # A change of the choice swaps the parts of the panel that this page has, and nothing else.
+    assert {fields["hx-select-oob"] for fields in page.all("[hx-select-oob]")} == {
+        "#summary,#price",
+        "#summary",
+    }
+    assert panel.one("button[formaction]")["formaction"] == f"/files/{upload.pk}/batch/window/"
+
+
+def test_the_check_names_the_price_of_the_window_chosen_so_far(
+    browser: Client, upload: Upload
+) -> None:
+    prices = [
+        page_of(browser, f"/files/{upload.pk}/batch/", window=window).one("#price b").text
+        for window in ("1h", "24h", "nonsense")
+    ]
+
+    assert prices == ["~$0.0013", "~$0.0006", "~$0.0006"]
+
+
+def test_the_check_shows_the_first_lines_but_no_secret(
+    browser: Client, project: Project, user: User
+) -> None:
+    secret = "sk-" + 48 * "a1"  # not a key of anybody
+    body = {"model": MODEL, "messages": [{"role": "user", "content": secret}]}
+    lines = [request_line(1), request_line(2, body=body), *map(request_line, (3, 4))]
+    upload = make_upload(project, user, content="\n".join(lines).encode())
+
+    shown = page_of(browser, f"/files/{upload.pk}/batch/").texts("#first-lines pre")
+
+    assert len(shown) == 3
+    assert '"custom_id": "row-1"' in shown[0]
+    assert "secret" in shown[1]
+    assert secret not in shown[1]
 
 
 @pytest.mark.parametrize("windows", [["24h"], ["fast", "slow"]])
