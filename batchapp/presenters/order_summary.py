@@ -24,18 +24,17 @@ def order_summary(
     upload: Upload,
     report: Report | None,
     windows: Mapping[str, WindowChoice] | None = None,
-    window: str = "",
+    window: str | None = "",
     key: KeyChoice | None = None,
 ) -> OrderSummary:
-    """Return the panel with the chosen ``window``, or with the first on offer before a choice."""
+    """Return the panel with what is known; ``windows`` has the windows on offer by their name."""
     if report is None:
         return OrderSummary(upload)
     names = [short(model) for model in report.models]
-    choices = windows or {}
     return OrderSummary(
         upload,
         count(report.requests, "request"),
         count(len(names), "model") if len(names) > 1 else "".join(names),
-        choices.get(window) or next(iter(choices.values()), None),
+        windows.get(window or "") if windows else None,
         key,
     )

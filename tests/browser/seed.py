@@ -176,7 +176,7 @@ def _extremes(project: Project, user: User) -> dict[str, Upload]:
     facts = msgspec.structs.replace(
         report.models[make.MODEL],
         requests=12_500_000,
-        input_tokens=9_000_000_000_000,
+        input_tokens=20_000_000_000_000,
         expected_output_tokens=2_700_000_000_000,
         unbounded_requests=12_499_998,
     )

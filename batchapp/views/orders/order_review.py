@@ -21,8 +21,8 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
-from batchapp.presenters.file_report import assumed_attachments, quotes_for
-from batchapp.presenters.order_choices import bases, key_choice, model_rows, window_choices
+from batchapp.presenters.file_report import quotes_for
+from batchapp.presenters.order_choices import estimate_details, key_choice, window_choices
 from batchapp.presenters.order_summary import order_summary
 from batchapp.presenters.order_wizard import (
     order_query,
@@ -33,9 +33,9 @@ from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.orders import place_order, price_quotes
 from batchapp.services.orders.readiness import Check, Level
 from batchapp.tasks import wake
+from batchapp.views.orders.order_page import order_page
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 from batchapp.views.permissions import require_member, upload_of
-from batchapp.views.project_page import project_page
 
 MAX_SAME_FILE_BATCHES = 3  # batches of the same file that the page names
 
@@ -152,7 +152,7 @@ def page(
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
     windows = window_choices(quotes, now)
     related = _related_batches(upload, window, cleaned["name"], submission)
-    context: dict[str, Any] = project_page(request, project, "project_batch_list") | {
+    context: dict[str, Any] = order_page(request, project) | {
         "upload": upload,
         "steps": order_wizard.wizard_steps(
             order_wizard.REVIEW, project, upload, order_query(query)
@@ -166,11 +166,8 @@ def page(
         "review_url": reverse("order_review", args=[upload.pk]),
         "report": report,
         "summary": order_summary(upload, report, windows, window, key_choice(key)),
-        "models": model_rows(report, quotes, window),
-        "priced_windows": [window],
-        "bases": bases(quotes[window]),
+        "estimate": estimate_details(report, quotes, window),
         "fallback": windows.get(cleaned["fallback"]),
-        "assumed_attachments": assumed_attachments(report),
         "submitted": related.submitted,
         "same_file": related.same_file[:MAX_SAME_FILE_BATCHES],
         "has_more_same_file": len(related.same_file) > MAX_SAME_FILE_BATCHES,

@@ -13,10 +13,9 @@ from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
 from batchapp.forms.tables import TableForm
 from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import REALTIME, Upload
+from batchapp.models import Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.file_report import (
-    assumed_attachments,
     finding_groups,
     offers,
     quotes_for,
@@ -24,11 +23,11 @@ from batchapp.presenters.file_report import (
 )
 from batchapp.presenters.order_choices import (
     KeyChoice,
-    bases,
+    WindowChoice,
     default_key,
+    estimate_details,
     fallback_choice,
     key_choices,
-    model_rows,
     window_choices,
 )
 from batchapp.presenters.order_summary import order_summary
@@ -49,9 +48,9 @@ from batchapp.services.tables import table_import
 from batchapp.views.context_processors import upload_targets
 from batchapp.views.files.file_correction import offered_corrections
 from batchapp.views.files.files import file_list
+from batchapp.views.orders.order_page import order_page
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 from batchapp.views.permissions import memberships_of, project_of, require_member, upload_of
-from batchapp.views.project_page import project_page
 
 PAGE_SIZE = 25
 MOST_MODELS = 5  # models that the check names
@@ -87,7 +86,7 @@ def order_choose_file(request: Request, slug: str) -> HttpResponse:
     uploads = uploads.annotate(times_used=Count("batches")).order_by("-created_at", "pk")
     search = FindFileForm(request.GET)
     source = request.GET.get("from", FILES if "q" in request.GET else UPLOAD)
-    context = project_page(request, project, "project_batch_list") | {
+    context = order_page(request, project) | {
         "steps": order_wizard.wizard_steps(order_wizard.FILE, project),
         "source": source,
         "sources": order_wizard.file_sources(project, source),
@@ -117,18 +116,21 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     query = order_query(request.GET.dict())
-    report, windows = report_of(upload), {}
+    project, report = upload.project, report_of(upload)
+    windows: dict[str, WindowChoice] = {}
     if report and upload.status == Upload.Status.READY:
         now = timezone.now()
-        connection = upload.project.connection
-        quotes = quotes_for(report, connection, now, project=upload.project, user=request.user)
+        quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
         windows = window_choices(quotes, now)
-    context = project_page(request, upload.project, "project_batch_list") | {
+    window = request.GET.get("window", "")
+    if window not in windows:
+        window = next(iter(windows), "")
+    context = order_page(request, project) | {
         "upload": upload,
-        "summary": order_summary(upload, report, windows, request.GET.get("window", "")),
+        "summary": order_summary(upload, report, windows, window),
         "model_names": named(list(report.models), MOST_MODELS) if report else "",
         "is_correctable": bool(report and offered_corrections(report, has_unpriced=False)),
-        "steps": order_wizard.wizard_steps(order_wizard.CHECK, upload.project, upload, query),
+        "steps": order_wizard.wizard_steps(order_wizard.CHECK, project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
         "first_lines": upload_intake.read_excerpts(upload, SHOWN_LINES) if windows else {},
@@ -152,7 +154,7 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
     windows = window_choices(quotes, now)
     chosen_key = next((key for key in keys if key.value == form["key"].value()), None)
-    context = project_page(request, project, "project_batch_list") | {
+    context = order_page(request, project) | {
         "upload": upload,
         "steps": order_wizard.wizard_steps(
             order_wizard.WINDOW, project, upload, order_query(values)
@@ -160,13 +162,10 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
         "form": form,
         "report": report,
         "summary": order_summary(upload, report, windows, form["window"].value(), chosen_key),
-        "models": model_rows(report, quotes, *windows),
-        "priced_windows": list(windows),
-        "bases": bases(quotes[REALTIME]),
+        "estimate": estimate_details(report, quotes, *windows),
         "windows": windows.values(),
         "fallback": fallback_choice(windows.values()),
         "realtime": offers(quotes)[-1],
-        "assumed_attachments": assumed_attachments(report),
         "keys": keys,
         "chosen_key": chosen_key,
         "has_usable_key": any(key.is_readable for key in keys),
