@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 SAMPLES = settings.BASE_DIR / "batchapp/data/samples"
 SECOND_PROCESS_BYTES = 16 * 1024 * 1024  # smallest file that is checked faster by two processes
 EXCERPT_LENGTH = 120  # characters of a line: enough for a person to find it
+FIRST_REQUEST_BYTES = 64 * 1024  # of the request that the check shows; a longer one is not shown
 EXCERPT_CHUNKS = 64  # of a MiB each; further lines have no excerpt, the page would wait for them
 
 
@@ -133,6 +134,20 @@ def read_excerpts(upload: Upload, numbers: set[int]) -> dict[int, str]:
     except OSError:
         logger.warning("upload %s: its bytes cannot be read", upload.pk, exc_info=True)
     return excerpts
+
+
+def read_first_request(upload: Upload) -> bytes:
+    """Return the first line that is not empty, cut after ``FIRST_REQUEST_BYTES``.
+
+    The line is b"" if it holds a secret, or if the file cannot be read.
+    """
+    try:
+        head = lines.split(UnpackedFile(upload.chunks()), FIRST_REQUEST_BYTES)
+        line = next((line.data for line in head if lines.trim(line.data)), b"")
+    except OSError:
+        logger.warning("upload %s: its bytes cannot be read", upload.pk, exc_info=True)
+        return b""
+    return b"" if find_secret(line) else line
 
 
 def _excerpt(data: bytes) -> str:

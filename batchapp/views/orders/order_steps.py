@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from batchapp.domain.results.conversation import turns
 from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
 from batchapp.forms.tables import TableForm
@@ -54,7 +55,6 @@ from batchapp.views.permissions import memberships_of, project_of, require_membe
 
 PAGE_SIZE = 25
 MOST_MODELS = 5  # models that the check names
-SHOWN_LINES = {1, 2, 3}  # lines of the file that the check shows
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -133,7 +133,7 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
         "steps": order_wizard.wizard_steps(order_wizard.CHECK, project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
-        "first_lines": upload_intake.read_excerpts(upload, SHOWN_LINES) if windows else {},
+        "turns": turns(upload_intake.read_first_request(upload)) if windows else [],
         "next_url": step_url("order_choose_window", upload, request.GET.dict()),
     }
     return render_partial(request, "batchapp/orders/order_check.html", "live", context)

@@ -271,8 +271,8 @@ def test_each_window_says_what_it_costs_and_when_it_is_due(
     assert [radio["value"] for radio in page.all("input[name=window]")] == ["24h", "1h"]
     assert re.search(r"24h by tomorrow, \d\d:\d\d 50 % less than realtime ~\$0\.0006", said)
     assert re.search(r"1h by (today|tomorrow), \d\d:\d\d ~\$0\.0013", said)
-    assert "Price in 24h Price in 1h" in said
-    assert f"{MODEL} 3 36 ~300 300 $1.00 in, $2.00 out $2.00 in, $4.00 out" in said
+    assert "24h, in / out 1h, in / out" in said
+    assert f"{MODEL} 3 36 ~300 300 $1.00 / $2.00 $2.00 / $4.00" in said
     assert (page.values["window"], page.values["key"]) == ("24h", str(key.pk))
     assert page.values["name"] == "tickets"
 
@@ -492,20 +492,23 @@ def test_the_check_names_the_price_of_the_window_chosen_so_far(
     assert prices == ["~$0.0013", "~$0.0006", "~$0.0006"]
 
 
-def test_the_check_shows_the_first_lines_but_no_secret(
+def test_the_check_shows_the_first_request_but_no_secret(
     browser: Client, project: Project, user: User
 ) -> None:
-    secret = "sk-" + 48 * "a1"  # not a key of anybody
-    body = {"model": MODEL, "messages": [{"role": "user", "content": secret}]}
-    lines = [request_line(1), request_line(2, body=body), *map(request_line, (3, 4))]
-    upload = make_upload(project, user, content="\n".join(lines).encode())
+    secret = "sk-" + 24 * "a1"
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "<b>?"}]
+    open_words = request_line(1, body={"model": MODEL, "messages": messages})
+    with_secret = open_words.replace("Be brief.", secret)
+    files = [
+        make_upload(project, user, content=f"\n{first}\n{request_line(2)}\n".encode())
+        for first in (open_words, with_secret)
+    ]
 
-    shown = page_of(browser, f"/files/{upload.pk}/batch/").texts("#first-lines pre")
+    shown, hidden = (page_of(browser, f"/files/{file.pk}/batch/") for file in files)
 
-    assert len(shown) == 3
-    assert '"custom_id": "row-1"' in shown[0]
-    assert "secret" in shown[1]
-    assert secret not in shown[1]
+    assert shown.one("#first-request").text == "The first request System Be brief. User <b>?"
+    assert not hidden.all("#first-request")
+    assert secret not in hidden.html
 
 
 @pytest.mark.parametrize("windows", [["24h"], ["fast", "slow"]])
@@ -597,8 +600,8 @@ def test_the_review_shows_all_that_will_happen(
         "~$0.0013expected $0.000072 to $0.0013 Submit 3 requests, ~$0.0013 Back to the window",
         "Output tokens: no history: 1.1 times the input, at least 100 tokens.",
         "Input tokens are exact.",
-        "Price in 1h",
-        "$2.00 in, $4.00 out",
+        "1h, in / out",
+        "$2.00 / $4.00",
     ):
         assert words in page.text
     assert page.one("#change")["href"].startswith(
@@ -823,7 +826,7 @@ def test_nothing_is_ordered_at_a_price_that_was_not_shown(
 
     page = Page(refused)
     assert "The prices changed since this page was opened." in page.text
-    assert "$99.00 out" in page.text
+    assert "$1.00 / $99.00" in page.text
     assert not Batch.objects.exists()
     submit(browser, upload, order_form(page))
     assert Batch.objects.get().model_costs.get().output_price == 99
