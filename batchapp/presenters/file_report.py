@@ -322,7 +322,7 @@ def repetition(
 
 
 def _ranges(lines: list[int]) -> list[str]:
-    """Return ascending numbers as words, such as "7" and "9-12" with a dash for numbers in a row."""
+    """Return ascending numbers as words, such as "7", and "9-12" for numbers in a row."""
     ranges: list[list[int]] = []
     for line in lines:
         if ranges and line == ranges[-1][1] + 1:

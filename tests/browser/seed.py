@@ -143,9 +143,7 @@ def _files(project: Project, user: User) -> dict[str, Upload]:
         "many": make.make_upload(project, user, name=255 * "W" + ".jsonl", content=_many()),
     }
     files |= _versions(files["mixed"], user)
-    Upload.objects.filter(pk=files["checking"].pk).update(
-        lines_checked=12_400, size=6_000_000
-    )
+    Upload.objects.filter(pk=files["checking"].pk).update(lines_checked=12_400, size=6_000_000)
     Upload.objects.filter(pk=files["failed"].pk).update(
         status=Upload.Status.FAILED,
         problem=Problem(ProblemCode.FILE_UNREADABLE, {"reason": "Input/output error"}),
@@ -211,7 +209,7 @@ def _misspelt() -> bytes:
 
 
 def _many() -> bytes:
-    """Return 10,000 findings of one kind, 40 models, and identifiers written from right to left."""
+    """Return 10,000 findings of one kind, 40 models, and identifiers from right to left."""
     lines = ["nonsense"] * 10_000
     for number in range(40):
         body = {"model": f"a-maker-of-models/with-a-long-name-{number}", "messages": [QUESTION]}

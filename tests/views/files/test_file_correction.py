@@ -159,7 +159,11 @@ def test_a_line_far_into_a_file_is_an_example_too(
     upload = make_upload(project, user, content=content)
     monkeypatch.setattr(correct_file, "PREVIEW_BYTES", 2 * len(request_line(100, body=body)))
 
-    (strip,) = [each for each in page_of(browser, address(upload)).all(".choice") if "Line 100" in each.text]
+    (strip,) = [
+        each
+        for each in page_of(browser, address(upload)).all(".choice")
+        if "Line 100" in each.text
+    ]
 
     assert ('"stream":true' in strip.one("del").text, "stream" in strip.one("ins").text) == (
         True,
