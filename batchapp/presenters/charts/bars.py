@@ -77,6 +77,10 @@ class Bar:
     is_broken: bool
 
     @property
+    def label(self) -> str:
+        return f"{self.datum.name}: {self.datum.text}"
+
+    @property
     def figure_x(self) -> str:
         return {"start": "0", "end": "100%"}.get(self.edge, "50%")
 

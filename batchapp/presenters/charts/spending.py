@@ -142,7 +142,7 @@ def _datum(line: Line, shares: Sequence[Mapping[str, Decimal]], link: Link | Non
         name=line.name,
         text=f"{cost}, {count(line.batches, 'batch,batches')}" if line.batches else cost,
         values=values,
-        texts=tuple(usd(value) for value in values),
+        texts=tuple(usd(value) if value else "" for value in values),
         figure=f"{'≥ ' if line.unpriced else ''}{usd(line.cost_usd)}",
         url=link(line) if link and line.batches else "",
         is_unpriced=line.unpriced > 0,

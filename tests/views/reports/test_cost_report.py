@@ -202,7 +202,7 @@ def test_bars_are_stacked_by_the_chosen_group_with_a_legend(
 
     legend = [f"First {usd(costs[0] + costs[1])}", f"Second {usd(costs[2])}"]
     assert page.texts(".legend li") == legend
-    assert page.texts(".tip .keyed") == legend
+    assert page.texts(".tip bdi") == ["First", "Second"]
     assert len(page.all(".column [class^=series-]")) == 2
     assert len(page.all("td.lead .series-1, td.lead .series-2")) == 2
     assert not page_of(operator, "/report/", by="model").all(".legend")
@@ -231,6 +231,17 @@ def test_a_bar_leads_to_the_report_of_its_day_or_month(
         f"?first={today.replace(day=1)}&last={today}",
     ]
     assert "2 batches" in months[1]["aria-label"]
+
+
+def test_the_table_below_the_chart_has_the_links_of_its_bars(
+    operator: Client, batches: list[Batch]
+) -> None:
+    page = page_of(operator, "/report/")
+
+    assert page.all("a.slot")
+    assert [bar["href"] for bar in page.all("a.slot")] == list(
+        page.one(".chart details").links.values()
+    )
 
 
 def test_the_bar_of_the_only_day_leads_nowhere(operator: Client, batches: list[Batch]) -> None:
