@@ -45,6 +45,10 @@ class Datum:
     is_unpriced: bool = False
 
     @property
+    def is_empty(self) -> bool:
+        return not self.total and not self.is_unpriced and not self.url
+
+    @property
     def total(self) -> Decimal:
         return sum(self.values, Decimal(0))
 
@@ -117,6 +121,11 @@ class Chart:
     @property
     def label_x(self) -> int:
         return self.axis_width - 8
+
+    @property
+    def filled_bars(self) -> list[Bar]:
+        """The bars of the table: a year has many days on which nothing was spent."""
+        return [bar for bar in self.bars if not bar.datum.is_empty]
 
     @property
     def is_linked(self) -> bool:

@@ -24,7 +24,7 @@ from batchapp.services.reports import cost_report
 from batchapp.templatetags.words import usd
 from batchapp.views.permissions import memberships_of
 
-PAGE_SIZE = 50
+PAGE_SIZE = 20
 DRILL_DOWN = {"project": "model", "user": "model", "model": "project"}  # by what a group opens
 ORDERS: dict[str, Callable[[cost_report.Line], Any]] = {
     "name": lambda line: line.name.casefold(),

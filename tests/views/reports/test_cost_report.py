@@ -145,7 +145,9 @@ def test_the_bars_add_up_to_the_total_below_them(operator: Client, batches: list
     page = page_of(operator, "/report/", first=first.isoformat(), last=last.isoformat())
 
     costs = [batch.actual_cost_usd or Decimal(0) for batch in batches]
-    assert bars_of(page) == [usd(costs[0]), "$0.00", "$0.00", usd(costs[1] + costs[2])]
+    assert bars_of(page) == [usd(costs[0]), usd(costs[1] + costs[2])]
+    assert len(page.all(".slot")) == 4
+    assert len(page.all(".chart tbody tr")) == 2
     assert f": {usd(sum(costs, Decimal(0)))} in all." in page.one(".bars")["aria-label"]
     assert usd(sum(costs, Decimal(0))) in page.one("tfoot").text
 
@@ -173,7 +175,7 @@ def test_a_longer_range_is_told_in_larger_steps(
     page = page_of(operator, "/report/", first=first.isoformat(), last=last.isoformat())
 
     assert page.one("figcaption").text == f"Cost per {unit}"
-    assert sum(text != "$0.00" for text in bars_of(page)) == 1
+    assert len(bars_of(page)) == 1
 
 
 def test_what_has_no_price_is_said_and_not_drawn_as_nothing(
