@@ -41,13 +41,14 @@ def _groups(names: Sequence[str], lines: Sequence[Line]) -> list[Group]:
 
 
 MONTH = _month([f"{3 + day * 7 % 11}" for day in range(31)])
+DAYS = MONTH[:9]
 SPIKE = _month(["51.42" if day == 13 else f"0.{day * 7 % 90:02}" for day in range(31)])
 CHARTS = [
     ("One series", cost_chart(MONTH, "day")),
-    ("Stacked", cost_chart(MONTH, "day", _groups(NAMES[:3], MONTH))),
+    ("Stacked", cost_chart(DAYS, "day", _groups(NAMES[:3], DAYS))),
     (
         "40 models",
-        cost_chart(MONTH, "day", _groups([*NAMES, *(f"model {n}" for n in range(34))], MONTH)),
+        cost_chart(DAYS, "day", _groups([*NAMES, *(f"model {n}" for n in range(34))], DAYS)),
     ),
     (
         "One giant bar, and a price that is missing",
