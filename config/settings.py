@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "batchapp.http.PageCompression",
     "csp.middleware.CSPMiddleware",
     "batchapp.http.private",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -46,8 +46,8 @@ def menu(
     ``label`` is read to those who do not see the button, unless it ``is_wide`` and shows it;
     ``picture`` is the name of its icon.
     """
-    context = {"content": content, "label": label, "id": id, "picture": picture}
-    context["is_wide"] = is_wide
+    named = {"content": content, "label": label, "id": id, "picture": picture}
+    context = named | {"is_wide": is_wide}
     return render_to_string("batchapp/components/_menu.html", context)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from django.db.models import Count
@@ -56,7 +56,7 @@ def list_causes(batch: Batch, user: User, outcomes: "Counter[Outcome]") -> list[
     return sorted(causes, key=lambda cause: -cause.number)
 
 
-def _causes_by_message(batch: Batch) -> Iterable[Cause]:
+def _causes_by_message(batch: Batch) -> list[Cause]:
     causes: dict[tuple[Ending, Outcome, str], Cause] = {}
     columns = ("outcome", "status_code", "error_code", "error_message")
     groups = retryable_results(batch).order_by().values_list(*columns).annotate(Count("pk"))
@@ -66,7 +66,7 @@ def _causes_by_message(batch: Batch) -> Iterable[Cause]:
             key = ending, outcome, VARYING.sub("#", reason)
             known = causes.get(key, Cause(ending, Outcome(outcome), reason, 0))
             causes[key] = known._replace(number=known.number + number)
-    return causes.values()
+    return list(causes.values())
 
 
 def _causes_by_outcome(batch: Batch, user: User, outcomes: "Counter[Outcome]") -> Iterator[Cause]:
