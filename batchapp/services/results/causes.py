@@ -49,7 +49,7 @@ def list_causes(batch: Batch, user: User, outcomes: "Counter[Outcome]") -> list[
     """
     access.require_see(user, batch.project)
     number = outcomes.total() - outcomes[Outcome.OK]
-    causes: Iterable[Cause]
+    causes: Iterator[Cause] | list[Cause]
     if number > MAX_WITH_MESSAGES:
         causes = _causes_by_outcome(batch, user, outcomes)
     else:
