@@ -210,11 +210,12 @@ def _misspelt() -> bytes:
 
 def _many() -> bytes:
     """Return 10,000 findings of one kind, 40 models, and identifiers from right to left."""
-    lines = ["nonsense"] * 10_000
+    lines = []
     for number in range(40):
         body = {"model": f"a-maker-of-models/with-a-long-name-{number}", "messages": [QUESTION]}
         lines.append(make.request_line(number, body=body))
         lines.append(make.request_line(0, custom_id=f"\u05e4\u05e0\u05d9\u05d9\u05d4-{number}"))
+    lines += ["nonsense"] * 10_000
     return "\n".join(lines).encode()
 
 

@@ -22,7 +22,9 @@ MISFITS = """[...document.querySelectorAll("main td, main th")].flatMap((cell) =
     const squeezed = [...cell.querySelectorAll("a, bdi, span:not(.visually-hidden), p")]
         .filter((each) => text(each).length > 7 && each.getClientRects().length
             && each.getBoundingClientRect().width < 28);
-    const spills = [...cell.querySelectorAll(".bar .row > span, .pill, a, bdi")].filter((each) =>
+    const shortened = getComputedStyle(cell).textOverflow === "ellipsis";
+    const held = shortened ? ".bar .row > span" : ".bar .row > span, .pill, a, bdi";
+    const spills = [...cell.querySelectorAll(held)].filter((each) =>
         each.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1);
     return [...squeezed, ...spills].map((each) => text(each).slice(0, 40));
 }).join("; ")"""
