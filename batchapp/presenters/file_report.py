@@ -18,7 +18,7 @@ from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.templatetags.words import count, usd
 
-ACRONYMS = re.compile(r"\b(json|csv|url|id|post)\b", re.IGNORECASE)
+ACRONYMS = re.compile(r"\b(ascii|json|csv|http|url|id|post)\b", re.IGNORECASE)
 
 PLACES_SHOWN = 8  # of each finding code, with the beginning of the line
 NAMED_MODELS = 3  # that share a basis of their estimate
