@@ -11,6 +11,7 @@ from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import ModelFacts, Report
 from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import REALTIME, ProviderKey
+from batchapp.presenters.charts.rail import Rail, rail
 from batchapp.presenters.file_report import Offer, assumed_attachments, offers
 from batchapp.presenters.problem_text import problem_text
 from batchapp.presenters.sentences import named
@@ -51,6 +52,14 @@ class WindowChoice:
         if self.offer.unbounded_requests:
             return f"at least {self.offer.low}, no limit"
         return f"{self.offer.low} to {self.offer.ceiling}"
+
+    @property
+    def rail(self) -> Rail | None:
+        """The range as a drawing; None if a price is missing."""
+        quote = self.offer.estimate
+        if quote.unpriced or quote.low_usd is None:
+            return None
+        return rail(quote.low_usd, quote.ceiling_usd, expected=quote.expected_usd)
 
     @property
     def no_limit(self) -> str:

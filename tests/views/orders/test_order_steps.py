@@ -299,6 +299,7 @@ def test_a_model_without_a_price_is_never_free(
     assert "no price for nobody/knows" in window
     assert "Unknown is not free" in review
     assert "$0" not in window + review
+    assert "no price" in page_of(browser, step(upload, "window")).one("#price b").text
 
 
 def test_what_is_typed_lives_in_the_address(
@@ -597,13 +598,16 @@ def test_the_review_shows_all_that_will_happen(
         "Name Tickets of May",
         "Window 1h Due by to",
         f"Paid by {key}, of the project",
-        "~$0.0013expected $0.000072 to $0.0013 Submit 3 requests, ~$0.0013 Back to the window",
+        "$0.000072 to $0.0013 Submit 3 requests, ~$0.0013 Back to the window",
         "Output tokens: no history: 1.1 times the input, at least 100 tokens.",
         "Input tokens are exact.",
         "1h, in / out",
         "$2.00 / $4.00",
     ):
         assert words in page.text
+    assert page.one("#price .figure").text == "~$0.0013expected"
+    drawing = page.one("#price svg")
+    assert drawing["aria-label"] == "From $0.000072 to $0.0013, expected $0.0013"
     assert page.one("#change")["href"].startswith(
         f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May"
     )
