@@ -139,7 +139,7 @@ def test_a_menu_of_more_buttons_closes_when_one_looks_elsewhere(
 
     button.click()
     expect(menu).to_be_visible()
-    page.locator(".headline").click()
+    page.locator("#causes h2").click()
     expect(menu).to_be_hidden()
 
 
