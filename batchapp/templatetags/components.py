@@ -46,9 +46,8 @@ def menu(
     ``label`` is read to those who do not see the button, unless it ``is_wide`` and shows it;
     ``picture`` is the name of its icon.
     """
-    named = {"content": content, "label": label, "id": id, "picture": picture}
-    context = named | {"is_wide": is_wide}
-    return render_to_string("batchapp/components/_menu.html", context)
+    context = {"content": content, "label": label, "id": id, "picture": picture}
+    return render_to_string("batchapp/components/_menu.html", context | {"is_wide": is_wide})
 
 
 @register.simple_tag(takes_context=True)

@@ -49,11 +49,11 @@ def list_causes(batch: Batch, user: User, outcomes: "Counter[Outcome]") -> list[
     """
     access.require_see(user, batch.project)
     number = outcomes.total() - outcomes[Outcome.OK]
-    causes: Iterator[Cause] | list[Cause]
+    causes: Iterator[Cause] | list[Cause] = []
     if number > MAX_WITH_MESSAGES:
         causes = _causes_by_outcome(batch, user, outcomes)
-    else:
-        causes = _causes_by_message(batch) if number else []
+    elif number:
+        causes = _causes_by_message(batch)
     return sorted(causes, key=lambda cause: -cause.number)
 
 
