@@ -35,9 +35,7 @@ class ModelLine:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """``range`` was shown before the batch ran, and ``billed`` is the bill of the provider.
-
-    ``estimate`` says how far the cost is from it.
+    """``estimate`` says how far the cost is from it, and ``billed`` is the bill of the provider.
 
     ``realtime`` is the cost at realtime prices, and ``saving`` how much less the batch cost.
 
@@ -46,7 +44,6 @@ class Settlement:
     """
 
     estimate: str
-    range: str
     realtime: str
     saving: str
     billed: str
@@ -63,7 +60,6 @@ def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
     actual, billed = batch.actual_cost_usd, batch.billed_cost_usd
     return Settlement(
         estimate=_estimate(batch) if batch.is_over else "",
-        range=_range(costs),
         realtime=usd(realtime) if realtime else "",
         saving=compared(realtime, actual),
         billed=_billed(actual, billed),
@@ -120,19 +116,6 @@ def compared(estimate: Decimal | None, actual: Decimal | None) -> str:
     if not percent:
         return "as estimated"
     return f"{abs(percent):,} % {'more' if percent > 0 else 'less'}"
-
-
-def _range(model_costs: list[ModelCost]) -> str:
-    """Return the range that was shown; "" for a batch without a stored range."""
-    low = _known_sum([row.estimated_low_usd for row in model_costs])
-    ceiling = _known_sum([row.estimated_ceiling_usd for row in model_costs])
-    if low is None:
-        return ""
-    if any(row.unbounded_requests for row in model_costs):
-        return f"from ~{usd(low)}, without a limit"
-    if ceiling is None:
-        return ""
-    return f"~{usd(low)}" if usd(ceiling) == usd(low) else f"from ~{usd(low)} to ~{usd(ceiling)}"
 
 
 def _known_sum(amounts: list[Decimal | None]) -> Decimal | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from batchapp.models import Batch
+from batchapp.presenters.charts.rail import Rail, rail
 from batchapp.templatetags.words import count, usd, usd_in_column
 
 NO_PRICE = "no price"
@@ -63,6 +64,22 @@ def _partial(costs: list[Decimal | None], *, is_actual: bool) -> Cost:
     sign = "≥ " if len(known) < len(costs) else ""
     short = usd_in_column(sum(known, Decimal(0)), sign) if known else NO_PRICE
     return Cost(partial_cost(costs), is_actual, is_partial=True, is_unknown=not known, short=short)
+
+
+def estimate_rail(batch: Batch) -> Rail | None:
+    """Draw the range that was shown before the batch ran, with its cost; None without a range."""
+    model_costs = list(batch.model_costs.all())
+    lows = [row.estimated_low_usd for row in model_costs if row.estimated_low_usd is not None]
+    highs = [row.estimated_ceiling_usd for row in model_costs if not row.unbounded_requests]
+    known = [high for high in highs if high is not None]
+    if not lows or len(lows) < len(model_costs) or len(known) < len(highs):
+        return None
+    low, high = sum(lows, Decimal(0)), sum(known, Decimal(0))
+    is_open = len(highs) < len(model_costs)
+    if not is_open and usd(low) == usd(high):
+        return None
+    actual = batch.actual_cost_usd if batch.is_over else None
+    return rail(low, None if is_open else high, expected=batch.estimated_cost_usd, actual=actual)
 
 
 def partial_cost(costs: list[Decimal | None]) -> str:

@@ -14,6 +14,7 @@ from batchapp.http import Request, download, render_partial
 from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batches.batch_actions import ActionFacts, actions_of, allowed_controls_of
 from batchapp.presenters.batches.batch_causes import causes_of
+from batchapp.presenters.batches.batch_cost import estimate_rail
 from batchapp.presenters.batches.batch_headline import accounting_of, figures_of, headline
 from batchapp.presenters.batches.batch_retries import batch_with_retries
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_doubtful
@@ -54,6 +55,7 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
         "accounting": accounting_of(summary) if batch.is_over else "",
         "causes": causes_of(batch, reasons, can_write=may_write),
         "answers": browse.read_answers(batch, request.user, ANSWERS) if facts.has_output else [],
+        "rail": estimate_rail(batch),
         "model_costs": list(batch.model_costs.all()),
         "timeline": timeline_of(batch.events.select_related("actor")),
         "can_write": may_write,
