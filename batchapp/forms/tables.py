@@ -96,6 +96,11 @@ class ReadingForm(forms.Form):
 class PromptSettingsForm(forms.Form):
     """The settings that turn every row into a request."""
 
+    OPTIONS = (
+        *("url", "temperature", "id_column", "duplicate_ids"),
+        *("empty", "image_column", "schema"),
+    )
+
     system = forms.CharField(
         label="System prompt",
         required=False,
@@ -214,20 +219,37 @@ class PromptSettingsForm(forms.Form):
         return schema
 
     @property
+    def changed_options(self) -> int:
+        """Count the options that are not as they begin."""
+        usual = {"url": CHAT, "empty": "stop", "duplicate_ids": "stop"}
+        values = {name: self[name].value() for name in self.OPTIONS}
+        return sum(bool(value) and value != usual.get(name) for name, value in values.items())
+
+    @property
+    def has_option_errors(self) -> bool:
+        return not self.errors.keys().isdisjoint(self.OPTIONS)
+
+    @property
+    def options(self) -> list[forms.BoundField]:
+        """Return the fields that few people change."""
+        return [self[name] for name in self.OPTIONS]
+
+    @property
     def prompt_settings(self) -> PromptSettings:
-        cleaned = self.cleaned_data
+        """Return the settings; a field that is not valid counts as if it were left as it was."""
+        cleaned = dict.fromkeys(self.fields) | self.cleaned_data
         return PromptSettings(
-            model=cleaned["model"],
-            prompt=cleaned["prompt"],
-            system=cleaned["system"],
+            model=cleaned["model"] or "",
+            prompt=cleaned["prompt"] or "",
+            system=cleaned["system"] or "",
             id_column=cleaned["id_column"] or None,
             image_column=cleaned["image_column"] or None,
             max_tokens=cleaned["max_tokens"],
             temperature=cleaned["temperature"],
             response_schema=cleaned["schema"],
-            url=cleaned["url"],
-            empty=cast(Literal["keep", "skip", "stop"], cleaned["empty"]),
-            duplicate_ids=cast(Literal["stop", "suffix"], cleaned["duplicate_ids"]),
+            url=cleaned["url"] or CHAT,
+            empty=cast(Literal["keep", "skip", "stop"], cleaned["empty"] or "stop"),
+            duplicate_ids=cast(Literal["stop", "suffix"], cleaned["duplicate_ids"] or "stop"),
             unsafe_ids="hash",
         )
 

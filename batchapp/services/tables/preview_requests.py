@@ -30,22 +30,30 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """The request of one row; ``original`` is the id in the table if ``custom_id`` replaces it."""
+    """The request of one row, with its ``error``, or without any message if it is left out.
+
+    ``original`` is the id in the table if ``custom_id`` replaces it.
+    """
 
     number: int
     custom_id: str
     original: str
+    error: str
     messages: list[Message]
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first ``rows`` rows as requests; ``report`` and all counts are of these rows alone."""
+    """The first ``rows`` rows as requests; ``report`` and all counts are of these rows alone.
+
+    ``chosen`` is the row that a person looks at.
+    """
 
     rows: int
     requests: int
     skipped: int
     replaced: int
+    chosen: Example
     examples: list[Example]
     findings: list[tuple[int, str]]
     finding_total: int
@@ -53,8 +61,13 @@ class Preview:
     is_whole: bool
 
 
-def preview_requests(table: SourceTable, prompt_settings: PromptSettings) -> Preview:
-    """Build the requests of the first rows of ``table``, or of all rows, and check them."""
+def preview_requests(
+    table: SourceTable, prompt_settings: PromptSettings, number: int = 1
+) -> Preview:
+    """Build the requests of the first rows of ``table``, or of all rows, and check them.
+
+    ``number`` is the row to look at; beyond the rows that were built, the nearest is taken.
+    """
     rows = list(_first_rows(table, prompt_settings))
     requests = [row for row in rows if row.line]
     findings = [(row.number, row.error) for row in rows if row.error]
@@ -64,6 +77,7 @@ def preview_requests(table: SourceTable, prompt_settings: PromptSettings) -> Pre
         requests=len(requests),
         skipped=len(rows) - len(requests) - len(findings),
         replaced=sum(bool(row.original) for row in requests),
+        chosen=_example(rows[min(max(number, 1), len(rows)) - 1]),
         examples=[_example(row) for row in requests[:MAX_EXAMPLES]],
         findings=findings[:MAX_FINDINGS],
         finding_total=len(findings),
@@ -101,10 +115,10 @@ def _first_rows(table: SourceTable, prompt_settings: PromptSettings) -> Iterator
 
 
 def _example(row: RowRequest) -> Example:
-    body = msgspec.json.decode(row.line)["body"]
-    messages = body.get("messages") or [{"role": "input", "content": body["input"]}]
+    body = msgspec.json.decode(row.line)["body"] if row.line else {"messages": []}
+    messages = body.get("messages", [{"role": "input", "content": body.get("input")}])
     pieces = [piece for message in messages for piece in _pieces(**message)]
-    return Example(row.number, row.custom_id, row.original, pieces)
+    return Example(row.number, row.custom_id, row.original, row.error, pieces)
 
 
 def _pieces(role: str, content: object) -> Iterator[Message]:

@@ -1,4 +1,4 @@
-/* Requests from a table: buttons insert column names at the cursor, and the first row is rendered while typing. */
+/* Requests from a table: the chips of the columns insert a name where the cursor is. */
 "use strict";
 
 (() => {
@@ -14,33 +14,9 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.focus();
   });
-
-  const PIECE = /\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+/g;
-  function render(template, row) { // same rules as the server; null while the template is not valid
-    let text = "";
-    for (const [piece, column] of template.matchAll(PIECE)) {
-      if (column !== undefined) {
-        if (!Object.hasOwn(row, piece)) return null;
-        text += row[piece];
-      } else if (piece === "{" || piece === "}") return null;
-      else text += piece === "{{" || piece === "}}" ? piece[0] : piece;
-    }
-    return text;
-  }
-  function showFirstRow() {
-    const field = document.querySelector("[name=prompt][data-template]");
-    const box = document.querySelector("[data-live]");
-    const row = document.getElementById("first-row");
-    if (!field || !box || !row) return;
-    const text = field.value && render(field.value, JSON.parse(row.textContent));
-    box.hidden = !text;
-    if (text) box.querySelector(".answer").textContent = text;
-  }
   function revealChips() {
     for (const chip of document.querySelectorAll("[data-insert][hidden]")) chip.hidden = false;
-    showFirstRow();
   }
-  document.addEventListener("input", (event) => { if (event.target.matches("[data-template]")) showFirstRow(); });
   document.addEventListener("htmx:afterSwap", revealChips);
   revealChips();
 })();

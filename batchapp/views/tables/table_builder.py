@@ -20,6 +20,7 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Project, SourceTable, StaleRow
 from batchapp.presenters.order_wizard import WizardStep
 from batchapp.presenters.refusal_text import refusal_text
+from batchapp.presenters.table_estimate import table_estimate
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.tables import requests_from_table, table_import
 from batchapp.tasks import run, wake
@@ -138,7 +139,8 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
     if table.status != SourceTable.Status.KEPT:
         return render_partial(request, "batchapp/tables/table_detail.html", "live", context)
     form = _form(request, table)
-    if request.method == "POST" and form.is_valid():
+    shows_row = "row" in request.POST  # another row, or the same row after a change
+    if request.method == "POST" and not shows_row and form.is_valid():
         try:
             requests_from_table.save_settings(
                 table, request.user, form.prompt_settings, table.template_version
@@ -147,7 +149,24 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
         except StaleRow:
             form.add_error(None, BUSY)
     context |= {"form": form, "missing": _missing(table), **_columns(table)}
-    return render_partial(request, "batchapp/tables/table_detail.html", "live", context)
+    if prompt_settings := _tried_settings(table, form):
+        row = request.POST.get("row", "")
+        number = int(row[:9]) if row.isdecimal() else 1
+        context["estimate"] = table_estimate(table, prompt_settings, request.user, number)
+    partial = "request" if shows_row else "live"
+    return render_partial(request, "batchapp/tables/table_detail.html", partial, context)
+
+
+def _tried_settings(
+    table: SourceTable, form: PromptSettingsForm
+) -> row_requests.PromptSettings | None:
+    """Return the settings to show a row with: those of the form, or those that are stored."""
+    if form.is_bound:
+        prompt_settings = None if form["prompt"].errors else form.prompt_settings
+    else:
+        prompt_settings = table.prompt_settings
+    fits = prompt_settings and not row_requests.settings_errors(prompt_settings, table.columns)
+    return prompt_settings if fits else None
 
 
 def _form(request: Request, table: SourceTable) -> PromptSettingsForm:
@@ -168,22 +187,14 @@ def _missing(table: SourceTable) -> list[str]:
 
 def _columns(table: SourceTable) -> dict[str, Any]:
     head = requests_from_table.first_rows(table, VALUES_SHOWN)
-    shown = [
-        Column(f"{{{name}}}", [_short(row[name]) for row in head if row[name].strip()])
-        for name in table.columns[:COLUMNS_SHOWN]
-    ]
     return {
-        "columns": shown,
+        "columns": [
+            Column(f"{{{name}}}", [_short(row[name]) for row in head if row[name].strip()])
+            for name in table.columns[:COLUMNS_SHOWN]
+        ],
         "more_columns": [f"{{{name}}}" for name in table.columns[COLUMNS_SHOWN:NAMES_SHOWN]],
         "renamed": list(islice(table.renamed, 20)),
-        "first_row": dict(
-            zip((column.placeholder for column in shown), _cells(table, head), strict=False)
-        ),
     }
-
-
-def _cells(table: SourceTable, head: list[dict[str, str]]) -> list[str]:
-    return [head[0][name][:500] for name in table.columns[:COLUMNS_SHOWN]] if head else []
 
 
 def _short(text: str) -> str:

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -16,9 +15,10 @@ from batchapp.domain.tables import row_requests
 from batchapp.forms.tables import PromptTemplateForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import FileOrigin, SourceTable, StaleRow
-from batchapp.presenters.file_report import finding_groups, is_exact, offers, quotes_for
+from batchapp.presenters.file_report import finding_groups
 from batchapp.presenters.refusal_text import refusal_text
-from batchapp.services.tables import preview_requests, requests_from_table
+from batchapp.presenters.table_estimate import table_estimate
+from batchapp.services.tables import requests_from_table
 from batchapp.tasks import run, wake
 from batchapp.views.permissions import upload_of
 from batchapp.views.project_page import project_page
@@ -60,22 +60,16 @@ def _leave(request: Request, url: str) -> HttpResponse:
 def _preview(
     request: Request, table: SourceTable, prompt_settings: row_requests.PromptSettings
 ) -> dict[str, Any]:
-    preview = preview_requests.preview_requests(table, prompt_settings)
-    report = preview_requests.extrapolate_report(preview, table.rows)
-    connection, now = table.project.connection, timezone.now()
-    exact = is_exact(report)
-    quotes = quotes_for(report, connection, now, project=table.project, user=request.user)
-    findings = table.findings or preview.findings
+    estimate = table_estimate(table, prompt_settings, request.user)
+    preview = estimate.preview
     version = table.template_version
     return {
+        "estimate": estimate,
         "preview": preview,
-        "findings": findings,
+        "findings": table.findings or preview.findings,
         "finding_total": table.finding_total or preview.finding_total,
         "were_all_tried": bool(table.finding_total),
         "groups": finding_groups(preview.report) if preview.requests else [],
-        "input_tokens": sum(facts.input_tokens for facts in report.models.values()),
-        "is_exact": exact,
-        "offers": offers(quotes, is_exact=exact),
         "template_form": PromptTemplateForm(
             initial={"name": version.template.name if version else ""}
         ),

@@ -7,6 +7,7 @@ import zlib
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -243,6 +244,58 @@ def test_a_recipe_that_does_not_fit_is_marked_where_it_is_wrong(
     assert says in response.content.decode().replace("&quot;", '"')
     table.refresh_from_db()
     assert table.prompt_settings is None
+
+
+def test_any_row_can_be_looked_at_before_the_prompt_is_saved(
+    browser: Client, project: Project, user: User
+) -> None:
+    content = "id,name,text\nt-1,Ana,Hello\nt-2,Bob,\nt-3,Cho,Bye\n"
+    table = make_table(project, user, content=content)
+    address = table.get_absolute_url()
+
+    first = Page(browser.post(address, FIELDS | {"row": "1"}))
+    second = Page(browser.post(address, FIELDS | {"row": "2"}))
+    beyond = Page(browser.post(address, FIELDS | {"row": "99", "model": ""}))
+    skipped = Page(browser.post(address, FIELDS | {"row": "2", "empty": "skip"}))
+
+    assert "Ticket of Ana: Hello" in first.one("#request").text
+    assert "disabled" in first.one("#row-left")
+    assert first.one("#row-right")["value"] == "2"
+    assert "Column “text” is empty." in second.one("#request").text
+    assert "Ticket of Cho: Bye" in beyond.one("#request").text
+    assert "disabled" in beyond.one("#row-right")
+    assert "Name the model to ask." in beyond.text
+    assert "This row is left out" in skipped.one("#request").text
+    assert first.one("textarea#id_prompt").text == "Ticket of {name}: {text}"
+    table.refresh_from_db()
+    assert table.prompt_settings is None
+
+
+def test_a_script_gets_the_row_and_the_price_alone(browser: Client, table: SourceTable) -> None:
+    address, headers = table.get_absolute_url(), {"HX-Request": "true"}
+
+    shown = Page(browser.post(address, FIELDS | {"row": "1"}, headers=headers))
+    wrong = Page(browser.post(address, FIELDS | {"row": "x", "prompt": "{"}, headers=headers))
+
+    assert not shown.all("form")
+    assert shown.one("#price")["hx-swap-oob"] == "true"
+    assert "~$" in shown.one("#price").text
+    assert "~$" not in wrong.one("#price").text
+    assert wrong.one("#request")["hx-vals"] == '{"row": "1"}'
+
+
+def test_options_are_folded_away_as_long_as_they_are_as_usual(
+    browser: Client, table: SourceTable
+) -> None:
+    usual = page_of(browser, table.get_absolute_url())
+    requests_from_table.save_settings(
+        table, table.created_by, msgspec.structs.replace(RECIPE, temperature=0.5), None
+    )
+
+    changed = page_of(browser, table.get_absolute_url())
+
+    assert "More options (all as usual)" in usual.text
+    assert "More options (1 changed)" in changed.text
 
 
 def test_the_preview_names_the_rows_that_give_no_request(
