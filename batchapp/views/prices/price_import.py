@@ -19,6 +19,7 @@ from batchapp.forms.prices.prices import CsvForm
 from batchapp.forms.prices.tariffs import TariffForm
 from batchapp.http import Request
 from batchapp.models import Connection, UnreadableKey
+from batchapp.presenters.price_comparison import price_changes
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.providers.client import connect
 from batchapp.providers.errors import ProviderError, ProviderRejected
@@ -124,14 +125,14 @@ def _comparison(request: Request, proposal: Proposal, refusal: str = "") -> Http
     now = timezone.now()
     comparison = price_lists.compare(proposal.connection, proposal.text, proposal.since or now)
     writes = comparison.writes + (len(comparison.missing) if proposal.ends_missing else 0)
+    changes, has_more = price_changes(
+        comparison, ends_missing=proposal.ends_missing, most=MAX_LISTED
+    )
     context = {
         "proposal": proposal,
         "comparison": comparison,
-        "groups": {
-            name: getattr(comparison, name)[:MAX_LISTED]
-            for name in ("new", "changed", "missing", "bad")
-        },
-        "listed": MAX_LISTED,
+        "changes": changes,
+        "listed": MAX_LISTED if has_more else None,
         "refusal": refusal,
         "writes": writes,
         "signed_proposal": proposal.sign(request, comparison.fingerprint),

@@ -298,7 +298,8 @@ def test_a_list_is_compared_then_written_by_who_agreed(
     done = agree(staff, page)
 
     shown = Page(page).text
-    assert f"{MODEL} 24h $1.00 / $2.00 $5.00 / $6.00 now" in shown
+    assert f"Changed {MODEL} 24h $1.00 / $2.00 → $5.00 / $6.00" in shown
+    assert "From now" in shown
     assert "They stay as they are." in shown
     assert before == 3
     assert "1 price added, 1 price changed, 0 prices ended." in done.content.decode()
@@ -317,7 +318,7 @@ def test_a_comparison_that_was_overtaken_is_refused_and_made_anew(
     assert late.status_code == 409
     shown = Page(late).text
     assert "The prices changed since this comparison was made, so nothing was written." in shown
-    assert f"{MODEL} 24h $7.00 / $8.00 $5.00 / $6.00" in shown
+    assert f"Changed {MODEL} 24h $7.00 / $8.00 → $5.00 / $6.00" in shown
     assert connection.prices.filter(window="24h").count() == 2
 
 
@@ -372,7 +373,7 @@ def test_the_download_is_read_back_without_a_change(staff: Client, connection: C
     page = Page(compare(staff, connection, text))
 
     assert next(csv.DictReader(io.StringIO(text)))["model"] == "'@maker/x"
-    assert "4unchanged" in page.texts(".tile")
+    assert "Unchanged 4" in page.text
     assert "There is nothing to write" in page.text
 
 
@@ -420,7 +421,7 @@ def test_models_without_a_price_are_listed_without_whose_they_are(
 
     page = page_of(staff, "/prices/missing/")
 
-    assert "rare/model Acme 4 0" in page.text
+    assert "rare/model Acme 4 in files 0 in batches" in page.text
     address = f"/prices/add/?connection={connection.pk}&model=rare%2Fmodel&window=1h"
     assert address in page.links.values()
     assert "ecret" not in page.html

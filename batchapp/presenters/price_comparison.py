@@ -1,0 +1,78 @@
+"""The changes of a price list as rows of one table, with the price before and after."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.services.prices.price_lists import Difference
+from batchapp.templatetags.words import rate
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """One row: the amounts ``before`` and ``after`` are input / output, "" where there is none.
+
+    A bad line has its number as ``model`` and says in ``reason`` what is wrong. ``until`` is the
+    end of a price that only applies for a time.
+    """
+
+    label: str
+    tone: str
+    icon: str
+    model: str
+    window: str = ""
+    before: str = ""
+    after: str = ""
+    reason: str = ""
+    until: datetime | None = None
+
+
+def price_changes(
+    difference: Difference, *, ends_missing: bool, most: int
+) -> tuple[list[PriceChange], bool]:
+    """Return at most ``most`` changes of each kind, urgent kinds first, and if there are more."""
+    kinds = [_bad_lines(difference), _changed(difference), _new(difference)]
+    kinds.append(_missing(difference, ends_missing=ends_missing))
+    rows = [list(islice(kind, most + 1)) for kind in kinds]
+    return [row for kind in rows for row in kind[:most]], any(len(kind) > most for kind in rows)
+
+
+def _bad_lines(difference: Difference) -> Iterator[PriceChange]:
+    for line in difference.bad:
+        yield PriceChange("Bad line", "bad", "cross", f"Line {line.number}", reason=line.reason)
+
+
+def _changed(difference: Difference) -> Iterator[PriceChange]:
+    for row, line in difference.changed:
+        yield PriceChange(
+            "Changed",
+            "busy",
+            "swap",
+            line.model,
+            line.window,
+            _amounts(row.unit_price),
+            _amounts(line.price),
+            until=row.effective_to,
+        )
+
+
+def _new(difference: Difference) -> Iterator[PriceChange]:
+    for line in difference.new:
+        yield PriceChange(
+            "New", "busy", "plus", line.model, line.window, after=_amounts(line.price)
+        )
+
+
+def _missing(difference: Difference, *, ends_missing: bool) -> Iterator[PriceChange]:
+    label, tone, icon = ("Ends", "warn", "stop") if ends_missing else ("Stays", "quiet", "check")
+    for row in difference.missing:
+        before = _amounts(row.unit_price)
+        yield PriceChange(
+            label, tone, icon, row.model, row.window, before, "" if ends_missing else before
+        )
+
+
+def _amounts(price: UnitPrice) -> str:
+    return f"{rate(price.input)} / {rate(price.output)}"

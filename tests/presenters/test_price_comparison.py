@@ -1,0 +1,55 @@
+"""A price list as rows: what it changes, and how."""
+
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from batchapp.models import Price
+from batchapp.presenters.price_comparison import price_changes
+from batchapp.services.prices import price_lists
+from tests.make import make_connection, make_price
+
+pytestmark = pytest.mark.django_db
+
+LIST = "model,window,input_usd,output_usd\nold,24h,2,3\nnew,24h,1,0\nbroken,24h,,1\n"
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"), [(True, ("Ends", "")), (False, ("Stays", "$9.00 / $9.00"))]
+)
+def test_each_change_is_a_row_with_the_price_before_and_after(
+    ends: bool, says: tuple[str, str]
+) -> None:
+    connection = make_connection()
+    Price.objects.all().delete()
+    make_price(connection, "24h", Decimal(1), Decimal(3), model="old")
+    make_price(connection, "24h", Decimal(9), Decimal(9), model="gone")
+    difference = price_lists.compare(connection, LIST, timezone.now())
+
+    rows, has_more = price_changes(difference, ends_missing=ends, most=5)
+
+    bad, changed, new, missing = rows
+    assert not has_more
+    assert (bad.label, bad.model) == ("Bad line", "Line 4")
+    assert "no input price" in bad.reason
+    assert (changed.model, changed.before, changed.after) == (
+        "old", "$1.00 / $3.00", "$2.00 / $3.00"
+    )  # fmt: skip
+    assert (new.model, new.before, new.after) == ("new", "", "$1.00 / $0.00")
+    assert (missing.model, missing.before) == ("gone", "$9.00 / $9.00")
+    assert (missing.label, missing.after) == says
+
+
+def test_of_a_long_list_the_first_of_each_kind_are_shown() -> None:
+    connection = make_connection()
+    Price.objects.all().delete()
+    lines = "".join(f"model-{number},24h,1,2\n" for number in range(4))
+    difference = price_lists.compare(
+        connection, LIST.partition("\n")[0] + "\n" + lines, timezone.now()
+    )
+
+    rows, has_more = price_changes(difference, ends_missing=False, most=3)
+
+    assert [row.model for row in rows] == ["model-0", "model-1", "model-2"]
+    assert has_more
