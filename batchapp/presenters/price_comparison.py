@@ -14,18 +14,16 @@ from batchapp.templatetags.words import rate
 class PriceChange:
     """One row: the amounts ``before`` and ``after`` are input / output, "" where there is none.
 
-    A bad line has its number as ``model`` and says in ``reason`` what is wrong. ``until`` is the
-    end of a price that only applies for a time.
+    ``until`` is the end of a price that only applies for a time.
     """
 
     label: str
     tone: str
     icon: str
     model: str
-    window: str = ""
+    window: str
     before: str = ""
     after: str = ""
-    reason: str = ""
     until: datetime | None = None
 
 
@@ -33,15 +31,10 @@ def price_changes(
     difference: Difference, *, ends_missing: bool, most: int
 ) -> tuple[list[PriceChange], bool]:
     """Return at most ``most`` changes of each kind, urgent kinds first, and if there are more."""
-    kinds = [_bad_lines(difference), _changed(difference), _new(difference)]
+    kinds = [_changed(difference), _new(difference)]
     kinds.append(_missing(difference, ends_missing=ends_missing))
     rows = [list(islice(kind, most + 1)) for kind in kinds]
     return [row for kind in rows for row in kind[:most]], any(len(kind) > most for kind in rows)
-
-
-def _bad_lines(difference: Difference) -> Iterator[PriceChange]:
-    for line in difference.bad:
-        yield PriceChange("Bad line", "bad", "cross", f"Line {line.number}", reason=line.reason)
 
 
 def _changed(difference: Difference) -> Iterator[PriceChange]:
@@ -66,12 +59,10 @@ def _new(difference: Difference) -> Iterator[PriceChange]:
 
 
 def _missing(difference: Difference, *, ends_missing: bool) -> Iterator[PriceChange]:
-    label, tone, icon = ("Ends", "warn", "stop") if ends_missing else ("Stays", "quiet", "check")
+    kind = ("Ends", "warn", "stop") if ends_missing else ("Stays", "good", "check")
     for row in difference.missing:
-        before = _amounts(row.unit_price)
-        yield PriceChange(
-            label, tone, icon, row.model, row.window, before, "" if ends_missing else before
-        )
+        after = "" if ends_missing else "as before"
+        yield PriceChange(*kind, row.model, row.window, _amounts(row.unit_price), after)
 
 
 def _amounts(price: UnitPrice) -> str:

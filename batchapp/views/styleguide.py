@@ -2,6 +2,8 @@
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.messages.storage.base import Message
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -43,6 +45,12 @@ NAMES = [
     *("Support tickets", "support", "release-notes_of 2025", "王小明", "مشروع الدعم", "हिन्दी"),
     *("👩‍👩‍👧‍👦 family", "🇩🇪 🇫🇷", "<b>markup</b>", "a" + 40 * "\u0301", 40 * "long", "…"),
 ]
+SECTIONS = [
+    *("Type", "Colours", "Icons", "Marks", "Drawings", "Status", "Figures", "Tables", "Lists"),
+    *("Charts", "Buttons", "Forms", "Inputs", "Choosing", "Notes", "Texts"),
+]
+SIZES = ["figure", "page", "large", "title", "body", "small", "label"]
+TOASTS = [Message(messages.SUCCESS, "A message after an action: it goes away by itself.")]
 STEPS = [
     {"name": "File", "url": "#flow", "state": "done"},
     {"name": "Check", "url": "#flow", "state": "done"},
@@ -94,6 +102,16 @@ def styleguide(request: Request) -> HttpResponse:
         "choices": ChoicesForm(),
         "days": DaysForm(request.GET),
         "invalid_form": SampleForm({}),
+        "sections": SECTIONS,
+        "sizes": SIZES,
+        "toasts": TOASTS,
+        "long_name": NAMES[-2],
+        "grid_rows": [
+            (status, User(first_name=name, email="ada@example.com"), done, cost)
+            for status, name, done, cost in zip(
+                BATCH_STATES, NAMES, PROGRESS, [*COSTS, *COSTS], strict=False
+            )
+        ],
         "sample_json": SAMPLE_JSON,
         "rows": range(6),
         "sort": "-created",

@@ -73,8 +73,8 @@ def test_a_field_that_takes_any_text_offers_what_is_known(page: Page, showroom: 
 
 
 def test_a_menu_in_a_table_is_moved_through_by_arrows_and_cut_off_by_nothing(page: Page) -> None:
-    button = page.locator("#menus tbody tr:last-child summary")
-    menu = page.locator("#menus tbody tr:last-child .more > div")
+    button = page.locator("#tables tbody tr:last-child summary")
+    menu = page.locator("#tables tbody tr:last-child .more > div")
     button.focus()
     page.keyboard.press("ArrowDown")
 
