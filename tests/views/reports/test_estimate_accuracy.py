@@ -105,9 +105,7 @@ def test_a_batch_says_how_far_its_estimate_was_off(browser: Client, project: Pro
     assert re.search(r"Prices of \d+ \w+ 2025, kept as they were", said)
 
 
-def test_an_estimate_whose_ends_look_alike_has_no_range(
-    browser: Client, project: Project
-) -> None:
+def test_an_estimate_whose_ends_look_alike_has_no_range(browser: Client, project: Project) -> None:
     batch = make_batch(project)
     ModelCost.objects.update(
         estimated_low_usd=Decimal("0.00021"), estimated_ceiling_usd=Decimal("0.00022")
