@@ -14,6 +14,7 @@ from batchapp.domain.request_files.check_file import Finding, Report, Severity
 from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES
 from batchapp.models import REALTIME, Connection, Project, Upload, User
 from batchapp.presenters.batches.batch_cost import minimum_cost
+from batchapp.presenters.sentences import named
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.templatetags.words import count, usd
@@ -209,7 +210,7 @@ class Offer:
             models[line.basis].append(line.model)
         if len(models) == 1:
             return next(iter(models))
-        return "; ".join(f"{_named(names)} {basis}" for basis, names in models.items())
+        return "; ".join(f"{named(names, NAMED_MODELS)} {basis}" for basis, names in models.items())
 
     @property
     def since(self) -> datetime | None:
@@ -330,12 +331,6 @@ def _ranges(lines: list[int]) -> list[str]:
         else:
             ranges.append([line, line])
     return [f"{a:,}" if a == b else f"{a:,}\u2013{b:,}" for a, b in ranges]
-
-
-def _named(models: list[str]) -> str:
-    if unnamed := len(models[NAMED_MODELS:]):
-        return f"{', '.join(models[:NAMED_MODELS])} and {unnamed:,} more"
-    return ", ".join(models)
 
 
 def _expected(estimate: Estimate, *, is_exact: bool = False) -> str:
