@@ -1,6 +1,5 @@
 """The choices of an order: completion windows with their price, and provider keys."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +9,12 @@ from batchapp.domain.money.estimate import Estimate, ModelEstimate
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import ModelFacts, Report
 from batchapp.forms.orders import KeyField, OrderForm
-from batchapp.models import REALTIME, ProviderKey
+from batchapp.models import ProviderKey
 from batchapp.presenters.charts.rail import Rail, rail
-from batchapp.presenters.file_report import Offer, assumed_attachments, offers
+from batchapp.presenters.file_report import Offer, offers
 from batchapp.presenters.problem_text import problem_text
 from batchapp.presenters.sentences import named
-from batchapp.templatetags.words import count, usd
+from batchapp.templatetags.words import count
 
 UNREADABLE = "The stored key cannot be read any more. Replace it to use it again."
 REJECTED = "The provider rejected it at the last test."
@@ -38,17 +37,10 @@ class WindowChoice:
         return named(self.offer.estimate.unpriced)
 
     @property
-    def price(self) -> str:
-        """The expected cost; at least the known part of it if a price is missing."""
-        quote = self.offer.estimate
-        is_partly_known = quote.unpriced and quote.expected_usd is not None
-        return f"≥ {usd(quote.expected_usd)}" if is_partly_known else self.offer.expected
-
-    @property
     def range(self) -> str:
         """The least and the most that the batch may cost, or how many prices are missing."""
-        if unpriced := self.offer.estimate.unpriced:
-            return f"{count(len(unpriced), 'model')} without a price"
+        if self.offer.estimate.unpriced:
+            return self.offer.unpriced
         if self.offer.unbounded_requests:
             return f"at least {self.offer.low}, no limit"
         return f"{self.offer.low} to {self.offer.ceiling}"
@@ -117,21 +109,6 @@ class ModelRow:
     prices: list[tuple[str, UnitPrice | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class EstimateDetails:
-    """``bases`` says what the output is estimated from, each with the models it is of.
-
-    ``since`` is the start of the newest price in ``windows``, ``is_exact`` is of the input.
-    """
-
-    rows: list[ModelRow]
-    windows: tuple[str, ...]
-    bases: list[tuple[str, str]]
-    is_exact: bool
-    since: datetime | None
-    assumed_attachments: int
-
-
 def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> dict[str, WindowChoice]:
     """Return the windows on offer by their name; realtime is only there to compare with."""
     return {
@@ -167,25 +144,6 @@ def model_rows(report: Report, quotes: Mapping[str, Estimate], *windows: str) ->
         for name, facts in report.models.items()
     ]
     return sorted(rows, key=lambda row: -row.facts.requests)
-
-
-def estimate_details(
-    report: Report, quotes: Mapping[str, Estimate], *windows: str
-) -> EstimateDetails:
-    """Return how the cost in ``windows`` was estimated."""
-    models: defaultdict[str, list[str]] = defaultdict(list)
-    for line in quotes[REALTIME].models:
-        models[line.basis].append(line.model)
-    rows = model_rows(report, quotes, *windows)
-    prices = [price for row in rows for _, price in row.prices]
-    return EstimateDetails(
-        rows,
-        windows,
-        bases=[(basis, named(names)) for basis, names in models.items()],
-        is_exact=quotes[REALTIME].is_exact,
-        since=max((price.since for price in prices if price and price.since), default=None),
-        assumed_attachments=assumed_attachments(report),
-    )
 
 
 def key_choices(form: OrderForm) -> list[KeyChoice]:

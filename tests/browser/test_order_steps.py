@@ -94,12 +94,12 @@ def test_a_choice_changes_the_panel_the_address_and_nothing_else(
 
     page.locator("label", has_text=re.compile(r"^\s*1h")).click()
     page.wait_for_url(re.compile(r"window=1h.*name=Typed"))
-    expect(page.locator("#summary")).to_contain_text("Window 1h", use_inner_text=True)
+    expect(page.locator("#panel")).to_contain_text("Window 1h", use_inner_text=True)
     faster = price(page)
     page.get_by_label("has no room for 1h").check()
     page.get_by_label("Provider key").select_option(index=2)
     page.wait_for_url(re.compile("fallback=24h"))
-    expect(page.locator("#summary")).to_contain_text("yours")
+    expect(page.locator("#panel")).to_contain_text("yours")
     page.reload()
 
     assert before != faster == price(page)

@@ -21,8 +21,8 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
-from batchapp.presenters.file_report import quotes_for
-from batchapp.presenters.order_choices import estimate_details, key_choice, window_choices
+from batchapp.presenters.file_report import assumed_attachments, quotes_for
+from batchapp.presenters.order_choices import key_choice, model_rows, window_choices
 from batchapp.presenters.order_summary import order_summary
 from batchapp.presenters.order_wizard import (
     order_query,
@@ -165,8 +165,10 @@ def page(
         "ready_url": step_url("order_readiness", upload, query),
         "review_url": reverse("order_review", args=[upload.pk]),
         "report": report,
-        "summary": order_summary(upload, report, windows, window, key_choice(key)),
-        "estimate": estimate_details(report, quotes, window),
+        "panel": order_summary(upload, report, windows, window, key_choice(key)),
+        "offer": windows[window].offer,
+        "models": model_rows(report, quotes, window),
+        "assumed_attachments": assumed_attachments(report),
         "fallback": windows.get(cleaned["fallback"]),
         "submitted": related.submitted,
         "same_file": related.same_file[:MAX_SAME_FILE_BATCHES],

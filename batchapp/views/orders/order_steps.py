@@ -16,7 +16,9 @@ from batchapp.forms.tables import TableForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Upload
 from batchapp.presenters import order_wizard
+from batchapp.presenters.check_summary import check_summary, percent_checked
 from batchapp.presenters.file_report import (
+    assumed_attachments,
     finding_groups,
     offers,
     quotes_for,
@@ -26,9 +28,9 @@ from batchapp.presenters.order_choices import (
     KeyChoice,
     WindowChoice,
     default_key,
-    estimate_details,
     fallback_choice,
     key_choices,
+    model_rows,
     window_choices,
 )
 from batchapp.presenters.order_summary import order_summary
@@ -41,7 +43,6 @@ from batchapp.presenters.order_wizard import (
     report_of_ready,
     step_url,
 )
-from batchapp.presenters.sentences import named
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
@@ -54,7 +55,6 @@ from batchapp.views.orders.submission_id import redirect_with_new_id, submission
 from batchapp.views.permissions import memberships_of, project_of, require_member, upload_of
 
 PAGE_SIZE = 25
-MOST_MODELS = 5  # models that the check names
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,9 +127,11 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
         window = next(iter(windows), "")
     context = order_page(request, project) | {
         "upload": upload,
-        "summary": order_summary(upload, report, windows, window),
-        "model_names": named(list(report.models), MOST_MODELS) if report else "",
-        "is_correctable": bool(report and offered_corrections(report, has_unpriced=False)),
+        "panel": order_summary(upload, report, windows, window),
+        "summary": check_summary(report) if report else None,
+        "percent": percent_checked(upload) if upload.status == Upload.Status.CHECKING else None,
+        "is_unreadable": report is None and bool(upload.report_fields),
+        "corrections": offered_corrections(report, has_unpriced=False) if report else [],
         "steps": order_wizard.wizard_steps(order_wizard.CHECK, project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
@@ -152,7 +154,7 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     project, now = upload.project, timezone.now()
     form, keys = _order_form(request, upload)
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
-    windows = window_choices(quotes, now)
+    windows, quoted = window_choices(quotes, now), offers(quotes)
     chosen_key = next((key for key in keys if key.value == form["key"].value()), None)
     context = order_page(request, project) | {
         "upload": upload,
@@ -161,11 +163,13 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
         ),
         "form": form,
         "report": report,
-        "summary": order_summary(upload, report, windows, form["window"].value(), chosen_key),
-        "estimate": estimate_details(report, quotes, *windows),
+        "panel": order_summary(upload, report, windows, form["window"].value(), chosen_key),
+        "offer": quoted[0],
+        "models": model_rows(report, quotes, *windows),
+        "assumed_attachments": assumed_attachments(report),
         "windows": windows.values(),
         "fallback": fallback_choice(windows.values()),
-        "realtime": offers(quotes)[-1],
+        "realtime": quoted[-1],
         "keys": keys,
         "chosen_key": chosen_key,
         "has_usable_key": any(key.is_readable for key in keys),

@@ -476,8 +476,8 @@ def test_the_panel_follows_the_choices(
     assert panel.one("#price b").text == cost
     # A change of the choice swaps the parts of the panel that this page has, and nothing else.
     assert {fields["hx-select-oob"] for fields in page.all("[hx-select-oob]")} == {
-        "#summary,#price",
-        "#summary",
+        "#panel,#price",
+        "#panel",
     }
     assert panel.one("button[formaction]")["formaction"] == f"/files/{upload.pk}/batch/window/"
 
@@ -599,7 +599,7 @@ def test_the_review_shows_all_that_will_happen(
         "Window 1h Due by to",
         f"Paid by {key}, of the project",
         "$0.000072 to $0.0013 Submit 3 requests, ~$0.0013 Back to the window",
-        "Output tokens: no history: 1.1 times the input, at least 100 tokens.",
+        "output tokens: no history: 1.1 times the input, at least 100 tokens",
         "Input tokens are exact.",
         "1h, in / out",
         "$2.00 / $4.00",
