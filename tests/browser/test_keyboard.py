@@ -282,6 +282,29 @@ LIVE = """<div id="live" class="stack"{}>
   <div id="box" class="wide"><div id="long">{}</div></div><a href="/x">link</a></div>"""
 
 
+def test_only_what_a_poll_brings_anew_fades_in(page: Page) -> None:
+    page.goto("/profile/")
+    ids = ["row-1"]
+
+    def live() -> str:
+        rows = "".join(f'<p class="arriving" id="{each}">{each}</p>' for each in ids)
+        polls = 'hx-get="/polled/" hx-trigger="every 100ms" hx-swap="outerHTML"'
+        return f'<div id="live" {polls}>{rows}</div>'
+
+    page.route("**/polled/", lambda route: route.fulfill(body=live(), content_type="text/html"))
+    page.evaluate(
+        """(html) => {
+          document.querySelector("main").innerHTML = html;
+          htmx.process(document.querySelector("main"));
+        }""",
+        live(),
+    )
+    ids.insert(0, "row-2")
+
+    expect(page.locator("#row-2")).to_have_class("arriving arrived")
+    expect(page.locator("#row-1")).to_have_class("arriving")
+
+
 def test_a_poll_takes_nothing_away_and_rests_in_a_hidden_tab(page: Page) -> None:
     asked = []
     answer: dict[str, Any] = {"text": "1 of 3 answered", "end": "", "status": 200}
