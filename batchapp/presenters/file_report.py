@@ -210,7 +210,8 @@ class Offer:
             models[line.basis].append(line.model)
         if len(models) == 1:
             return next(iter(models))
-        return "; ".join(f"{named(names, NAMED_MODELS)} {basis}" for basis, names in models.items())
+        said = (f"{named(names, NAMED_MODELS)} {basis}" for basis, names in models.items())
+        return "; ".join(said)
 
     @property
     def since(self) -> datetime | None:

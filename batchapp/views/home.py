@@ -1,6 +1,8 @@
 """The home page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
 
 from django.db.models import Exists, OuterRef, prefetch_related_objects
 from django.http import HttpResponse
@@ -8,9 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Project, ProviderBatch
+from batchapp.models import Batch, ProviderBatch
 from batchapp.pipeline.states import ATTENTION
 from batchapp.presenters.batches.batch_summary import Summary, summarise
+from batchapp.presenters.charts.spending import spending_sparkline
 from batchapp.presenters.first_steps import first_steps
 from batchapp.presenters.home_text import home_headline, time_left_text
 from batchapp.services.reports import cost_report
@@ -19,6 +22,7 @@ from batchapp.views.permissions import can_write
 
 MAX_OPEN_BATCHES = 50
 MAX_FINISHED_BATCHES = 8
+SPARKLINE_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,14 @@ def _may_try_again(request: Request, summary: Summary) -> bool:
     return can_try_again(summary.provider_batches, can_spend=may_spend(request, batch))
 
 
-def _month(request: Request) -> cost_report.Line:
-    """Add up the costs of the person's projects this month."""
+def _month(request: Request) -> dict[str, Any]:
+    """Add up what the person's projects cost this month, and draw the cost of the latest days."""
     today = timezone.localdate()
-    model_costs = cost_report.Scope(today.replace(day=1), today, request.user).model_costs()
-    return cost_report.sum_all(
-        model_costs.filter(batch__project__in=Project.objects.visible_to(request.user))
-    )
+    month = cost_report.Scope(today.replace(day=1), today, request.user, own_projects=True)
+    latest = replace(month, first=today - timedelta(days=SPARKLINE_DAYS - 1))
+    unit, days = cost_report.sum_over_time(latest)
+    return {
+        "sum": cost_report.sum_all(month.model_costs()),
+        "sparkline": spending_sparkline(days, unit),
+        "days": SPARKLINE_DAYS,
+    }

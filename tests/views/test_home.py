@@ -85,3 +85,18 @@ def test_more_batches_cost_no_more_queries(
 
     with django_assert_max_num_queries(len(few)):
         browser.get("/")
+
+
+def test_the_month_of_an_operator_is_that_of_the_operators_own_projects(
+    client: Client, project: Project, user: User
+) -> None:
+    finish(make_batch(project, user))
+    finish(make_batch(make_project(other := make_user()), other))
+    user.is_staff = True
+    user.save()
+    client.force_login(user)
+
+    rail = page_of(client, "/").one(".rail").text
+
+    assert "$0.0006" in rail
+    assert "1 batch, 3 requests" in rail

@@ -28,7 +28,8 @@ class Scope:
     """Select the finished batches of a report; ``first`` and ``last`` are both included.
 
     Days are days of the portal's time zone. Batches of a sandbox were not paid, so by default
-    they are left out. ``viewer`` sees all projects as an operator, else the own ones.
+    they are left out. ``viewer`` sees all projects as an operator, else the own ones; with
+    ``own_projects`` an operator, too, sees only the projects of which the operator is a member.
     """
 
     first: date
@@ -38,6 +39,7 @@ class Scope:
     user: str = ""
     model: str = ""
     with_sandbox: bool = False
+    own_projects: bool = False
 
     def model_costs(self) -> QuerySet[ModelCost]:
         """Return one row per batch and model; every figure of the report is a sum of these."""
@@ -55,7 +57,7 @@ class Scope:
             "model": self.model,
         }
         rows = ModelCost.objects.all()
-        if not access.can_operate(self.viewer):
+        if self.own_projects or not access.can_operate(self.viewer):
             rows = rows.filter(batch__project__in=Project.objects.visible_to(self.viewer))
         return rows.filter(
             batch__finished_at__gte=_midnight(self.first),
