@@ -252,9 +252,7 @@ def test_the_list_is_sorted_by_what_was_asked(
     make_upload(project, user, name="c.jsonl", content=request_file(9), is_checked=False)
     make_upload(project, user, name="A.jsonl", content=request_file(3))
 
-    html = browser.get(URL, {"sort": sort}).content.decode()
-
-    assert re.findall(r"<bdi>(\w\.jsonl)</bdi>", html) == names
+    assert page_of(browser, URL, {"sort": sort}).texts("td.lead bdi") == names
 
 
 def test_the_list_shows_what_was_looked_for(browser: Client, project: Project, user: User) -> None:
@@ -262,7 +260,8 @@ def test_the_list_shows_what_was_looked_for(browser: Client, project: Project, u
     make_upload(project, user, name="letters.jsonl", is_checked=False)
 
     def shown(**asked: str) -> list[str]:
-        return re.findall(r"<bdi>(\w+)\.jsonl</bdi>", browser.get(URL, asked).content.decode())
+        names = page_of(browser, URL, asked).texts("td.lead bdi")
+        return [name.removesuffix(".jsonl") for name in names]
 
     assert shown(q="TICK") == ["tickets"]
     assert shown(status="checking") == ["letters"]
@@ -277,11 +276,11 @@ def test_pages_keep_the_question_in_their_address(
     for number in range(30):
         make_upload(project, user, name=f"t{number:02}.jsonl", is_checked=False)
 
-    html = browser.get(URL, {"q": "t", "sort": "name", "page": "2"}).content.decode()
+    page = page_of(browser, URL, {"q": "t", "sort": "name", "page": "2"})
 
-    assert re.findall(r"<bdi>(\w+)\.jsonl</bdi>", html) == [f"t{n}" for n in range(25, 30)]
-    assert 'href="?q=t&amp;sort=name&amp;page=1"' in html
-    assert 'hx-get="/projects/support/files/?q=t&amp;sort=name&amp;page=2"' in html
+    assert page.texts("td.lead bdi") == [f"t{n}.jsonl" for n in range(25, 30)]
+    assert 'href="?q=t&amp;sort=name&amp;page=1"' in page.html
+    assert 'hx-get="/projects/support/files/?q=t&amp;sort=name&amp;page=2"' in page.html
 
 
 @pytest.mark.parametrize(
