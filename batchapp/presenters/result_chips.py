@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchapp.domain.results.outcome import FAILED, SUCCEEDED, Outcome
+from batchapp.domain.results.outcome import DOUBTFUL, FAILED, SUCCEEDED, Outcome
 
-GROUPS = {"answered": ("All answers", SUCCEEDED), "failed": ("All failures", FAILED)}
+GROUPS = {
+    "answered": ("All answers", SUCCEEDED),
+    "doubtful": ("All doubtful", DOUBTFUL),
+    "failed": ("All failures", FAILED),
+}
 
 
 @dataclass(frozen=True, slots=True)

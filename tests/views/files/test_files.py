@@ -252,7 +252,7 @@ def test_the_list_is_sorted_by_what_was_asked(
     make_upload(project, user, name="c.jsonl", content=request_file(9), is_checked=False)
     make_upload(project, user, name="A.jsonl", content=request_file(3))
 
-    assert page_of(browser, URL, {"sort": sort}).texts("td.lead bdi") == names
+    assert page_of(browser, URL, sort=sort).texts("td.lead bdi") == names
 
 
 def test_the_list_shows_what_was_looked_for(browser: Client, project: Project, user: User) -> None:
@@ -260,11 +260,10 @@ def test_the_list_shows_what_was_looked_for(browser: Client, project: Project, u
     make_upload(project, user, name="letters.jsonl", is_checked=False)
 
     def shown(**asked: str) -> list[str]:
-        names = page_of(browser, URL, asked).texts("td.lead bdi")
-        return [name.removesuffix(".jsonl") for name in names]
+        return page_of(browser, URL, **asked).texts("td.lead bdi")
 
-    assert shown(q="TICK") == ["tickets"]
-    assert shown(status="checking") == ["letters"]
+    assert shown(q="TICK") == ["tickets.jsonl"]
+    assert shown(status="checking") == ["letters.jsonl"]
     assert shown(q="tick", status="checking") == []
     assert shown(status="nonsense") == []
     assert "No file has “nothing” in its name" in page_of(browser, URL, q="nothing").text
@@ -276,11 +275,37 @@ def test_pages_keep_the_question_in_their_address(
     for number in range(30):
         make_upload(project, user, name=f"t{number:02}.jsonl", is_checked=False)
 
-    page = page_of(browser, URL, {"q": "t", "sort": "name", "page": "2"})
+    page = page_of(browser, URL, q="t", sort="name", page="2")
 
     assert page.texts("td.lead bdi") == [f"t{n}.jsonl" for n in range(25, 30)]
-    assert 'href="?q=t&amp;sort=name&amp;page=1"' in page.html
-    assert 'hx-get="/projects/support/files/?q=t&amp;sort=name&amp;page=2"' in page.html
+    assert page.links["Previous"] == "?q=t&sort=name&page=1"
+    assert page.one("#rows")["hx-get"] == "/projects/support/files/?q=t&sort=name&page=2"
+
+
+def test_a_row_names_the_models_and_offers_what_can_be_done(
+    browser: Client, project: Project, user: User
+) -> None:
+    others = request_file(1, model="org/Second-Model").replace(b"row-", b"new-")
+    upload = make_upload(project, user, name="new.jsonl", content=request_file() + others)
+    used = make_upload(project, user, name="used.jsonl")
+    make_batch(project, user, upload=used)
+    Upload.objects.filter(pk=used.pk).update(report_fields={"of": "another version"})
+
+    page = page_of(browser, URL)
+
+    models = page.one('#rows span[title*="Second-Model"]')
+    assert models["title"] == "Qwen/Qwen3-30B, org/Second-Model"
+    menu = page.one(f'[id="actions-{upload.pk.hex}"]')
+    assert list(menu.links) == ["New batch", "Download", "Delete…"]
+    assert list(page.one(f'[id="actions-{used.pk.hex}"]').links) == ["New batch", "Download"]
+
+
+def test_a_viewer_is_offered_nothing_to_do_with_a_file(client: Client) -> None:
+    project = make_project(slug="support")
+    make_upload(project)
+    client.force_login(join(make_user(), project, VIEWER))
+
+    assert not page_of(client, URL).all("#rows details")
 
 
 @pytest.mark.parametrize(
