@@ -11,6 +11,7 @@ from django.core.files.base import File
 from django.db.models import Count, Subquery, Sum
 
 from batchapp import access
+from batchapp.domain.results.best_attempt import ANSWERS
 from batchapp.domain.results.conversation import last_question
 from batchapp.domain.results.outcome import FAILED, Outcome, preview, storable_text
 from batchapp.models import Batch, Result, ResultChunk, UnmatchedLine, User
@@ -93,17 +94,21 @@ def count_outcomes(batch: Batch, *, with_retries: bool) -> dict[Outcome, int]:
 def read_answers(batch: Batch, user: User, number: int) -> list[Answered]:
     """Return the first good answers of ``batch``, or while it runs the newest ones.
 
+    A batch without a good answer has doubtful ones instead, all of one outcome.
+
     Raises:
         NotAllowed: nothing was read.
     """
     access.require_see(user, batch.project)
-    rows = batch.results.filter(outcome=Outcome.OK).order_by("line")
+    rows = batch.results.order_by("line")
     if not batch.is_over:
         chunks = ResultChunk.objects.filter(provider_batch__batch=batch)
         newest = chunks.filter(kind=ResultChunk.Kind.OUTPUT).order_by("-pk").first()
         if newest and newest.lines <= MAX_SORTED_LINES:
             rows = rows.filter(result_chunk=newest).order_by("-answer_at")
-    results = list(rows[:number])
+    # The index gives the first rows of one outcome; those of several would have to be sorted.
+    found = (list(rows.filter(outcome=outcome)[:number]) for outcome in ANSWERS)
+    results = next(filter(None, found), [])
     questions = read_questions(batch, user, results)
     return [Answered(row, questions.get(row.line, "")) for row in results]
 

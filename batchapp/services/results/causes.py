@@ -1,4 +1,4 @@
-"""Count how the requests of a batch ended, and why some have no good answer."""
+"""Count why requests of a batch have no good answer."""
 
 import re
 from collections import Counter
@@ -30,12 +30,6 @@ class Cause(NamedTuple):
     outcome: Outcome
     reason: str
     number: int
-
-
-def count_outcomes(batch: Batch) -> "Counter[Outcome]":
-    """Count the results of ``batch`` itself, without its retries, from an index alone."""
-    rows = batch.results.order_by().values_list("outcome").annotate(Count("pk"))
-    return Counter({Outcome(outcome): number for outcome, number in rows})
 
 
 def list_causes(batch: Batch, user: User, outcomes: "Counter[Outcome]") -> list[Cause]:

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
-from batchapp.domain.results.outcome import DOUBTFUL
+from batchapp.domain.results.outcome import DOUBTFUL, Outcome
 from batchapp.http import Request, download, render_partial
 from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batches.batch_actions import ActionFacts, actions_of, allowed_controls_of
@@ -30,7 +30,9 @@ ANSWERS = 3  # that the page shows
 def batch_detail(request: Request, pk: UUID) -> HttpResponse:
     batch = batch_of(request, pk)
     prefetch_related_objects([batch], "provider_batches", "model_costs")
-    outcomes = causes.count_outcomes(batch) if batch.is_over else Counter()
+    outcomes: Counter[Outcome] = Counter()
+    if batch.is_over:
+        outcomes.update(browse.count_outcomes(batch, with_retries=False))
     summary = with_doubtful(summarise(batch), sum(outcomes[outcome] for outcome in DOUBTFUL))
     lines, unmatched_lines = browse.count_stored(batch)
     may_write = can_write(request, batch.project)

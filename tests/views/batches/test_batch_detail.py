@@ -283,6 +283,18 @@ def test_the_first_answers_are_shown_with_their_questions(
     ]
 
 
+def test_a_batch_of_doubtful_answers_shows_those(
+    browser: Client, project: Project, user: User
+) -> None:
+    lines = [answer_line(number).replace(b'"stop"', b'"length"') for number in (1, 2, 3)]
+    batch = finish(make_batch(project, user), lines)
+
+    page = page_of(browser, batch.get_absolute_url())
+
+    assert page.texts("#answers .lead") == ["row-1", "row-2", "row-3"]
+    assert page.texts("main .hero .figure") == ["0 good", "3 doubtful"]
+
+
 def test_while_a_batch_runs_its_newest_answers_come_first(
     browser: Client, project: Project, user: User
 ) -> None:
