@@ -290,7 +290,7 @@ def test_the_figures_at_the_top_are_those_of_the_total(
 
     page = page_of(operator, "/report/")
 
-    figures = dict(zip(page.texts(".tile span"), page.texts(".tile b"), strict=True))
+    figures = dict(zip(page.texts(".stat span"), page.texts(".stat b"), strict=True))
     assert figures.pop("saved against realtime, 36 %").startswith("$0.00")
     assert figures == {"paid": usd(total), "batches": "3", "requests": "11"}
 
