@@ -16,7 +16,7 @@ from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.csv_rows import DELIMITERS
 from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.forms.tables import PromptSettingsForm, ReadingForm, TableForm
-from batchapp.http import Request, render_partial
+from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Project, SourceTable, StaleRow
 from batchapp.presenters.order_wizard import WizardStep
 from batchapp.presenters.refusal_text import refusal_text
@@ -139,7 +139,8 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
     if table.status != SourceTable.Status.KEPT:
         return render_partial(request, "batchapp/tables/table_detail.html", "live", context)
     form = _form(request, table)
-    shows_row = "row" in request.POST  # another row, or the same row after a change
+    # A button shows another row, and a script the same row after a change: nothing is saved.
+    shows_row = request.method == "POST" and ("row" in request.POST or wants_fragment(request))
     if request.method == "POST" and not shows_row and form.is_valid():
         try:
             requests_from_table.save_settings(
@@ -150,7 +151,7 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
             form.add_error(None, BUSY)
     context |= {"form": form, "missing": _missing(table), **_columns(table)}
     if prompt_settings := _tried_settings(table, form):
-        row = request.POST.get("row", "")
+        row = request.POST.get("row") or request.POST.get("shown", "")
         number = int(row[:9]) if row.isdecimal() else 1
         context["estimate"] = table_estimate(table, prompt_settings, request.user, number)
     partial = "request" if shows_row else "live"
