@@ -118,7 +118,8 @@ def test_a_retry_is_submitted_like_any_batch_and_belongs_to_its_parent(
     fresh = Upload.objects.get(retry_of=parent)
     advance(fresh)
     order = {"window": "1h", "key": str(parent.key.pk), "name": "Again"}
-    form = page_of(browser, reverse("order_review", args=[fresh.pk]), order).one("main form.with-rail")
+    review = page_of(browser, reverse("order_review", args=[fresh.pk]), order)
+    form = review.one("main form.with-rail")
 
     browser.post(form["action"], form.values)
 
