@@ -78,7 +78,7 @@ def press(page: Page, *keys: str) -> None:
 
 
 def focused(page: Page) -> str:
-    return str(page.evaluate("document.activeElement.textContent.trim()"))
+    return " ".join(str(page.evaluate("document.activeElement.textContent")).split())
 
 
 def test_keys_move_among_rows_and_open_one(page: Page) -> None:
@@ -179,6 +179,7 @@ def test_a_code_block_is_copied_and_good_news_leaves_by_itself(page: Page) -> No
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/batches/")
     press(page, "j", "Enter")
+    page.get_by_text("Ids, endpoint and state at the provider").click()
     page.get_by_role("button", name="Copy the batch id").first.click()
     expect(page.locator("#announcer")).to_have_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()") in page.url
