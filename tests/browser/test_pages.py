@@ -18,7 +18,11 @@ BUDGET = 100 * 1024
 WIDTHS = (360, 390, 768, 1280, 1920, 2560)
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 MISFITS = """[...document.querySelectorAll("main td, main th")].flatMap((cell) => {
-    const text = (each) => each.textContent.trim().replace(/\\s+/g, " ");
+    const text = (each) => {
+        const seen = each.cloneNode(true);
+        seen.querySelectorAll(".visually-hidden").forEach((hidden) => hidden.remove());
+        return seen.textContent.trim().replace(/\\s+/g, " ");
+    };
     const squeezed = [...cell.querySelectorAll("a, bdi, span:not(.visually-hidden), p")]
         .filter((each) => text(each).length > 7 && each.getClientRects().length
             && each.getBoundingClientRect().width < 28);
