@@ -128,7 +128,7 @@
 
   /* Copying: the button shows where there is a clipboard, and tells that it is done. */
   async function copy(button) {
-    const text = button.closest(".code, .copy").querySelector("pre, code").textContent;
+    const text = button.closest(".code, .copy, .turn").querySelector("pre, code, .answer").textContent;
     try {
       await navigator.clipboard.writeText(text);
     } catch {
