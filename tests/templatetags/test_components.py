@@ -73,9 +73,11 @@ def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> 
     said = words(browser, batch)
 
     assert "3 provider batches The file is more than" in said
-    assert re.search(r"1 Running at the provider b-1 .* 2 1 answered 1 failed", said)
-    assert re.search(r"2 Waiting to submit Waiting for a free slot. not submitted yet . 2 0", said)
-    assert re.search(r"3 Preparing not submitted yet . 1 0 answered 0 failed", said)
+    assert re.search(r"1 Running at the provider b-1 .* 2 requests 1 answered 1 failed", said)
+    assert re.search(
+        r"2 Waiting to submit Waiting for a free slot. not submitted yet . 2 requests 0", said
+    )
+    assert re.search(r"3 Preparing not submitted yet . 1 request 0 answered 0 failed", said)
     assert "Its batch id" not in said
 
 
