@@ -45,6 +45,8 @@ NAMES = [
     *("Support tickets", "support", "release-notes_of 2025", "王小明", "مشروع الدعم", "हिन्दी"),
     *("👩‍👩‍👧‍👦 family", "🇩🇪 🇫🇷", "<b>markup</b>", "a" + 40 * "\u0301", 40 * "long", "…"),
 ]
+GRID_NAMES = [NAMES[0], NAMES[-2], NAMES[4], NAMES[2], NAMES[8], NAMES[1]]
+GRID_COSTS = [COSTS[0], COSTS[0], COSTS[3], COSTS[1], COSTS[1], COSTS[0]]
 SECTIONS = [
     *("Type", "Colours", "Icons", "Marks", "Drawings", "Status", "Figures", "Tables", "Lists"),
     *("Charts", "Buttons", "Forms", "Inputs", "Choosing", "Notes", "Texts"),
@@ -109,7 +111,7 @@ def styleguide(request: Request) -> HttpResponse:
         "grid_rows": [
             (status, User(first_name=name, email="ada@example.com"), done, cost)
             for status, name, done, cost in zip(
-                BATCH_STATES, [NAMES[0], *NAMES[-8:]], PROGRESS, [*COSTS, *COSTS], strict=False
+                BATCH_STATES, GRID_NAMES, PROGRESS, GRID_COSTS, strict=False
             )
         ],
         "sample_json": SAMPLE_JSON,

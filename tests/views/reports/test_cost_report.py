@@ -291,8 +291,8 @@ def test_the_figures_at_the_top_are_those_of_the_total(
     page = page_of(operator, "/report/")
 
     figures = dict(zip(page.texts(".stat span"), page.texts(".stat b"), strict=True))
-    assert figures.pop("saved against realtime, 36 %").startswith("$0.00")
-    assert figures == {"paid": usd(total), "batches": "3", "requests": "11"}
+    assert figures.pop("Saved against realtime, 36 %").startswith("$0.00")
+    assert figures == {"Paid": usd(total), "Batches": "3", "Requests": "11"}
 
 
 def test_without_batches_there_is_no_chart(operator: Client) -> None:
