@@ -42,22 +42,29 @@ class NamedForm(forms.Form):
 
 
 class ProjectForm(NamedForm):
-    """No connection is preselected among several: it decides who is paid, and is never changed."""
+    """The name and the connection of a new project; sandboxes are listed first.
+
+    The connection decides who is paid, and is never changed: one is preselected only if it is the
+    only one with real answers, or the only one at all.
+    """
 
     connection = forms.ModelChoiceField(
-        queryset=Connection.objects.all(),
+        queryset=Connection.objects.order_by("-is_sandbox", "name"),
         empty_label=None,
         widget=forms.RadioSelect,
-        help_text="The provider that its batches run at. It cannot be changed later.",
+        help_text="Its batches run there, and the account behind the key pays for them. It cannot "
+        "be changed later.",
         error_messages={"required": "Choose where the project's batches run."},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        connections = list(Connection.objects.all()[:2])
+        connections = list(Connection.objects.all())
         self.has_connections = bool(connections)
-        if len(connections) == 1:
-            self.fields["connection"].initial = connections[0].pk
+        real = [connection for connection in connections if not connection.is_sandbox]
+        for choices in (connections, real):
+            if len(choices) == 1:
+                self.fields["connection"].initial = choices[0].pk
 
     def unsaved_project(self) -> Project:
         """Return the project with a slug that no other project has.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from django.db.models import Q
 from django.urls import reverse
 
-from batchapp.models import Batch, Membership, Project, ProviderKey, Upload, User
+from batchapp.models import Batch, Connection, Membership, Project, ProviderKey, Upload, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,18 @@ def first_steps(user: User) -> list[Step]:
     return [replace(step, is_next=step is upcoming) for step in steps]
 
 
+def sandbox_url(user: User) -> str:
+    """Return the page that creates a project at a sandbox; "" without one, or for a member."""
+    if user.memberships.exists():
+        return ""
+    sandbox = Connection.objects.filter(is_sandbox=True).first()
+    return f"{reverse('project_add')}?connection={sandbox.pk}" if sandbox else ""
+
+
 def _steps(user: User, project: Project | None) -> list[Step]:
     if project is None:
-        new = reverse("project_add")
-        purpose = (
-            "It keeps the files and batches of a team; or ask an admin of a project to add you."
-        )
         return [
-            Step("Create a project", purpose, new),
+            Step("Get into a project", PROJECT_PURPOSE, reverse("project_add")),
             Step("Add a provider key", _key_purpose(None), reverse("profile_edit") + "#keys"),
             Step("Upload a file", _file_purpose(None), reverse("project_list")),
             Step("Submit a batch", BATCH_PURPOSE, reverse("project_list")),
@@ -54,6 +58,7 @@ def _steps(user: User, project: Project | None) -> list[Step]:
     # The check step leads on once the file is ready, and says what to do about errors.
     upload_url = reverse("order_check", args=[upload.pk]) if upload else files
     return [
+        Step("Get into a project", PROJECT_PURPOSE, project.get_absolute_url(), is_done=True),
         Step(
             "Add a provider key",
             _key_purpose(project),
@@ -65,6 +70,10 @@ def _steps(user: User, project: Project | None) -> list[Step]:
     ]
 
 
+FILE_KINDS = "Excel, CSV or JSONL (one request on each line)."
+PROJECT_PURPOSE = (
+    "It keeps the files and batches of a team. Create one, or ask an admin of one to add you."
+)
 BATCH_PURPOSE = (
     "Choose how long it may take and see what it will cost; nothing is sent before you submit it."
 )
@@ -78,8 +87,8 @@ def _key_purpose(project: Project | None) -> str:
 
 def _file_purpose(project: Project | None) -> str:
     if project and project.connection.is_sandbox:
-        return "JSONL, one request on each line; or try one of the samples that wait there."
-    return "JSONL, one request on each line; it is checked and priced before anything is sent."
+        return f"{FILE_KINDS} Or try one of the samples that wait there."
+    return f"{FILE_KINDS} It is checked and priced before anything is sent."
 
 
 def _has_key(user: User) -> bool:

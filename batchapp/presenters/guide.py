@@ -29,12 +29,16 @@ PAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """``summary`` is the first paragraph as plain text, and ``body`` all below the title."""
+    """``summary`` is the first paragraph as plain text, and ``body`` all below the title.
+
+    ``sections`` are the headings in ``body``, each with its id.
+    """
 
     name: str
     title: str
     summary: str
     body: SafeString
+    sections: Sequence[tuple[str, str]]
 
     def get_absolute_url(self) -> str:
         return reverse("guide_article", args=[self.name])
@@ -50,15 +54,19 @@ def _read(name: str) -> Article:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("fence", _code_block)
     tokens = markdown.parse((FOLDER / f"{name}.md").read_text())
+    sections = []
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
-            token.attrSet("id", _anchor(tokens[number + 1].content))
+            heading = tokens[number + 1].content
+            token.attrSet("id", _anchor(heading))
+            sections.append((_anchor(heading), heading))
         _link(token.children or [])
     # A title, a heading or a paragraph is three tokens: its begin, its text and its end.
     title, summary = tokens[1], tokens[4]
     body = markdown.renderer.render(tokens[3:], markdown.options, {})
     plain = "".join(token.content or " " for token in summary.children or [])  # " " ends a line
-    return Article(name, title.content, plain, SafeString(body))  # our own files, without HTML
+    # The body is of our own files, without HTML; the first heading is the title.
+    return Article(name, title.content, plain, SafeString(body), sections[1:])
 
 
 def _anchor(heading: str) -> str:

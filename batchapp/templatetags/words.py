@@ -1,5 +1,6 @@
 """Numbers, money, times and sizes as every page shows them."""
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -188,6 +189,15 @@ def span(length: timedelta | None) -> str:
     if hours:
         return f"{hours:,} h {minutes} min"
     return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+@register.filter
+def answer_times(windows: object) -> str:
+    """Return the completion windows of a connection as a sentence, "" if they are no list."""
+    if not isinstance(windows, list) or not windows:
+        return ""
+    names = [re.sub(r"(\d)([a-z])", r"\1 \2", str(window)) for window in windows]
+    return f"Answers within {' or '.join(names)}."
 
 
 @register.filter

@@ -14,7 +14,8 @@ from batchapp.models import Batch, ProviderBatch
 from batchapp.pipeline.states import ATTENTION
 from batchapp.presenters.batches.batch_summary import Summary, summarise
 from batchapp.presenters.charts.spending import spending_sparkline
-from batchapp.presenters.first_steps import first_steps
+from batchapp.presenters.first_steps import first_steps, sandbox_url
+from batchapp.presenters.guide import articles
 from batchapp.presenters.home_text import home_headline, time_left_text
 from batchapp.services.reports import cost_report
 from batchapp.views.batches.batch_controls import can_try_again, may_spend
@@ -67,6 +68,8 @@ def home(request: Request) -> HttpResponse:
     context = {
         "headline": home_headline(waiting, running, is_new=bool(steps)),
         "steps": steps,
+        "sandbox_url": sandbox_url(request.user) if steps else "",
+        "articles": list(articles().values()) if steps else [],
         "waiting": waiting,
         "running": running,
         "finished": [summarise(batch) for batch in recent],

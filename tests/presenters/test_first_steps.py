@@ -6,7 +6,18 @@ import pytest
 from django.test import Client
 
 from batchapp.models import Project, User
-from tests.make import ADMIN, VIEWER, join, make_batch, make_key, make_project, make_upload
+from batchapp.presenters import guide
+from tests.html import Page
+from tests.make import (
+    ADMIN,
+    VIEWER,
+    join,
+    make_batch,
+    make_connection,
+    make_key,
+    make_project,
+    make_upload,
+)
 
 pytestmark = pytest.mark.django_db
 STEP = re.compile(
@@ -26,31 +37,32 @@ def test_a_person_without_a_project_creates_one_first(browser: Client) -> None:
     html = browser.get("/").content.decode()
 
     assert "Your first batch, in four steps" in html
+    assert "Excel, CSV or JSONL" in html
     assert [name for _, name, _ in steps(browser)] == [
-        "Create a project",
+        "Get into a project",
         "Add a provider key",
         "Upload a file",
         "Submit a batch",
     ]
-    assert steps(browser)[0] == ("next", "Create a project", "/projects/new/")
+    assert steps(browser)[0] == ("next", "Get into a project", "/projects/new/")
 
 
 def test_each_step_is_ticked_by_what_is_there_and_leads_to_its_place(
     browser: Client, project: Project, user: User
 ) -> None:
-    assert "Your first batch, in three steps" in browser.get("/").content.decode()
     assert steps(browser) == [
+        ("done", "Get into a project", "/projects/support/"),
         ("next", "Add a provider key", "/profile/#keys"),
         ("", "Upload a file", "/projects/support/batches/new/#upload"),
         ("", "Submit a batch", "/projects/support/batches/new/"),
     ]
 
     key = make_key(user, project.connection)
-    assert [state for state, _, _ in steps(browser)] == ["done", "next", ""]
+    assert [state for state, _, _ in steps(browser)] == ["done", "done", "next", ""]
 
     upload = make_upload(project, user)
-    assert [state for state, _, _ in steps(browser)] == ["done", "done", "next"]
-    assert steps(browser)[2][2] == f"/files/{upload.pk}/batch/"
+    assert [state for state, _, _ in steps(browser)] == ["done", "done", "done", "next"]
+    assert steps(browser)[3][2] == f"/files/{upload.pk}/batch/"
 
     make_batch(project, user, upload=upload, key=key)
     assert steps(browser) == []
@@ -62,13 +74,13 @@ def test_a_key_of_another_provider_is_no_key_for_the_project(
 ) -> None:
     make_key(user)
 
-    assert steps(browser)[0][0] == "next"
+    assert steps(browser)[1][0] == "next"
 
 
 def test_an_admin_adds_the_key_to_the_project(browser: Client, project: Project) -> None:
     project.memberships.update(role=ADMIN)
 
-    assert steps(browser)[0][2] == "/projects/support/keys/"
+    assert steps(browser)[1][2] == "/projects/support/keys/"
 
 
 def test_a_batch_of_colleagues_ends_the_first_steps(browser: Client, project: Project) -> None:
@@ -80,7 +92,7 @@ def test_a_batch_of_colleagues_ends_the_first_steps(browser: Client, project: Pr
 def test_a_batch_of_strangers_does_not(browser: Client, project: Project) -> None:
     make_batch(make_project())
 
-    assert len(steps(browser)) == 3
+    assert len(steps(browser)) == 4
 
 
 def test_who_only_looks_on_is_not_told_to_do_anything(browser: Client, user: User) -> None:
@@ -96,3 +108,22 @@ def test_the_sandbox_says_which_keys_it_takes(browser: Client, project: Project)
     project.connection.save()
 
     assert "any key that begins with sk-" in browser.get("/").content.decode()
+
+
+def test_who_is_in_no_project_may_try_the_sandbox(browser: Client, user: User) -> None:
+    assert "Try the sandbox" not in browser.get("/").content.decode()
+
+    sandbox = make_connection(is_sandbox=True)
+    page = Page(browser.get("/"))
+    assert page.links["Try the sandbox"] == f"/projects/new/?connection={sandbox.pk}"
+
+    make_project(user)
+    assert "Try the sandbox" not in browser.get("/").content.decode()
+
+
+def test_the_articles_of_the_guide_stand_below_the_first_steps(browser: Client) -> None:
+    links = Page(browser.get("/")).links
+
+    assert [links[article.title] for article in guide.articles().values()] == [
+        article.get_absolute_url() for article in guide.articles().values()
+    ]

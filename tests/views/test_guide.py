@@ -41,6 +41,13 @@ def test_the_article_that_is_read_is_marked_in_the_list(client: Client) -> None:
     assert page.one("[aria-label=Guide] [aria-current=page]").text == "What it costs and why"
 
 
+def test_an_article_lists_its_sections(client: Client) -> None:
+    page = opened(client, "/guide/first-batch/")
+
+    assert page.links["3. Upload a file"] == "#3-upload-a-file"
+    assert page.texts("article h2") == page.texts("nav[aria-labelledby=contents] a")
+
+
 @pytest.mark.parametrize(
     "url", ["/guide/nothing/", "/guide/help/nothing/", "/guide/help/healthz/"]
 )
@@ -67,7 +74,7 @@ def test_in_the_drawer_help_is_a_fragment_that_can_be_closed(browser: Client) ->
 
     assert "<html" not in fragment.html
     assert fragment.one("[data-close]").text == "Close"
-    assert len(fragment.all(".turn p")) == 3
+    assert len(fragment.all("section p")) == 3
     assert fragment.links["What it costs and why"] == "/guide/cost/"
 
 
@@ -75,4 +82,4 @@ def test_as_a_page_help_has_nothing_to_close(browser: Client) -> None:
     page = opened(browser, "/guide/help/order_review/")
 
     assert page.all("main [data-close]") == []
-    assert len(page.all("main .turn p")) == 3
+    assert len(page.all("main section p")) == 3

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,19 +14,22 @@ from django.views.decorators.http import require_http_methods, require_POST
 from batchapp.domain.refused import Refused
 from batchapp.forms.keys import KeyForm, SecretForm
 from batchapp.http import Request, render_partial
-from batchapp.models import ProviderKey
+from batchapp.models import Batch, ProviderKey
 from batchapp.presenters.refusal_text import refusal_text
+from batchapp.providers.tariffs import MANAGEMENT_HOSTS
 from batchapp.services.providers import provider_keys
-from batchapp.views.keys.try_key import KeyStatus, key_status, report_key_test
+from batchapp.views.keys.try_key import UNTESTED, key_status, report_key_test
 from batchapp.views.permissions import key_of, project_of, require_admin
 from batchapp.views.project_page import project_page
 from batchapp.views.return_link import back_context, with_return_url
 
 
-def rows_of(keys: "QuerySet[ProviderKey]") -> list[tuple[ProviderKey, KeyStatus]]:
-    """Return the rows of a table of ``keys``, without removed keys."""
-    stored = keys.exclude(ciphertext="").select_related("connection")
-    return [(key, key_status(key)) for key in stored]
+def list_keys(keys: "QuerySet[ProviderKey]") -> dict[str, Any]:
+    """Return the context of a table of ``keys``, without removed keys."""
+    under_way = Count("batches", filter=~Q(batches__status__in=Batch.OVER))
+    stored = keys.exclude(ciphertext="").select_related("connection").annotate(under_way=under_way)
+    rows = [(key, key_status(key)) for key in stored]
+    return {"keys": rows, "has_untested": any(status is UNTESTED for _, status in rows)}
 
 
 @sensitive_post_parameters("secret")
@@ -46,10 +49,8 @@ def key_list(request: Request, slug: str) -> HttpResponse:
             return redirect(list_url_of(request, key))
     context = (
         project_page(request, project, "key_list")
-        | {
-            "form": form,
-            "keys": rows_of(project.provider_keys.all()),
-        }
+        | {"form": form, "console": MANAGEMENT_HOSTS.get(project.connection.address[0])}
+        | list_keys(project.provider_keys.all())
         | back_context(request)
     )
     return render(request, "batchapp/projects/key_list.html", context)

@@ -28,6 +28,9 @@ class KeyStatus:
     sentence: str = ""
 
 
+UNTESTED = KeyStatus("Not tested yet", "quiet", "key")
+
+
 def key_status(key: ProviderKey) -> KeyStatus:
     if not key.is_readable:
         return KeyStatus("Could not be read", "bad", "alert", UNREADABLE)
@@ -37,7 +40,7 @@ def key_status(key: ProviderKey) -> KeyStatus:
         return KeyStatus("Not certain", "warn", "alert", problem_text(key.problem))
     if key.tested_at:
         return KeyStatus("Works", "good", "check")
-    return KeyStatus("Not tested", "quiet", "key")
+    return UNTESTED
 
 
 def report_key_test(request: Request, key: ProviderKey, *, prefix: str = "") -> None:

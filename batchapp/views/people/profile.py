@@ -11,7 +11,7 @@ from batchapp.forms.keys import OwnKeyForm
 from batchapp.forms.people import NameForm
 from batchapp.http import Request
 from batchapp.services.providers import provider_keys
-from batchapp.views.keys.keys import rows_of
+from batchapp.views.keys.keys import list_keys
 from batchapp.views.keys.try_key import report_key_test
 from batchapp.views.return_link import back_context, with_return_url
 
@@ -49,13 +49,8 @@ def profile_edit(request: Request) -> HttpResponse:
         )
         report_key_test(request, key, prefix="The key is stored, encrypted. ")
         return redirect(with_return_url(request, reverse("profile_edit") + "#keys"))
-    context = {
-        "name_form": name_form,
-        "key_form": key_form,
-        "keys": rows_of(user.provider_keys.all()),
-        "themes": THEMES,
-        "nav": "profile",
-    } | back_context(request)
+    context = {"name_form": name_form, "key_form": key_form, "themes": THEMES, "nav": "profile"}
+    context |= list_keys(user.provider_keys.all()) | back_context(request)
     return render(request, "batchapp/people/profile_edit.html", context)
 
 

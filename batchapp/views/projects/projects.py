@@ -62,7 +62,10 @@ def project_list(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def project_add(request: Request) -> HttpResponse:
     """Create a project; the person becomes its first admin."""
-    form = ProjectForm(request.POST if request.method == "POST" else None)
+    form = ProjectForm(
+        request.POST if request.method == "POST" else None,
+        initial={"connection": request.GET["connection"]} if "connection" in request.GET else None,
+    )
     if request.method == "POST" and form.is_valid():
         project = form.unsaved_project()
         try:

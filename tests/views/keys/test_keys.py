@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.access import OPERATOR
-from batchapp.models import Project, ProviderBatch, ProviderKey, User
+from batchapp.models import Batch, Connection, Project, ProviderBatch, ProviderKey, User
 from batchapp.services.providers import provider_keys
 from tests.html import Page, page_of
 from tests.make import (
@@ -252,10 +252,50 @@ def test_the_sentence_of_a_rejected_key_stands_below_its_row_also_on_a_phone(
 def test_a_key_that_nobody_tried_is_not_said_to_work(browser: Client, user: User) -> None:
     make_key(user)
 
-    html = browser.get("/profile/").content.decode()
+    page = page_of(browser, "/profile/")
 
-    assert "Not tested</span>" in html
-    assert "Works</span>" not in html
+    assert page.one("#keys .pill").text == "Not tested yet"
+    assert "It costs nothing." in page.text
+
+
+def test_the_table_of_keys_says_how_many_batches_run_on_each(
+    browser: Client, user: User, project: Project
+) -> None:
+    key = make_key(user, project.connection)
+    make_batch(project, user, key=key)
+    make_batch(project, user, key=key, status=Batch.Status.COMPLETED)
+    make_batch(project, user, key=make_key(project))
+
+    page = page_of(browser, "/profile/")
+
+    assert page.texts("#keys td:nth-child(5)") == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_known"),
+    [("https://api.doubleword.ai/v1", True), ("https://provider.test", False)],
+)
+def test_only_where_it_is_known_a_page_leads_to_where_keys_come_from(
+    browser: Client, project: Project, address: str, is_known: bool
+) -> None:
+    project.memberships.update(role=ADMIN)
+    Connection.objects.filter(pk=project.connection_id).update(base_url=address)
+
+    links = page_of(browser, "/projects/support/keys/").links
+
+    assert ("Where do I get a key?" in links) is is_known
+
+
+def test_the_form_for_a_key_is_closed_where_there_is_one_and_open_where_it_was_refused(
+    browser: Client, user: User
+) -> None:
+    assert "open" in page_of(browser, "/profile/").one("#keys details.fold")
+
+    make_key(user)
+
+    assert "open" not in page_of(browser, "/profile/").one("#keys details.fold")
+    refused = Page(browser.post("/profile/", {"action": "key"}))
+    assert "open" in refused.one("#keys details.fold")
 
 
 def test_a_key_that_cannot_be_opened_any_more_says_so(

@@ -135,7 +135,7 @@ def test_signing_in_never_leads_to_a_page_that_only_takes_forms(
     browser: Client, user: User, project: Project, pattern: URLPattern
 ) -> None:
     known = {"slug": project.slug, "pk": uuid.uuid4(), "line": 1, "kind": "output"}
-    known |= {"member": 1, "version": "1", "key": uuid.uuid4()}
+    known |= {"member": 1, "version": "1", "key": uuid.uuid4(), "page": "home", "name": "cost"}
     names = pattern.pattern.converters
     url = reverse(str(pattern.name), kwargs={name: known[name] for name in names})
 

@@ -99,19 +99,39 @@ def test_a_name_that_cannot_be_one_is_answered_with_a_sentence(
     assert [each.name for each in Project.objects.all()] == ["Support tickets"]
 
 
-def test_of_several_connections_none_is_chosen_beforehand(
+def test_of_several_connections_with_real_answers_none_is_chosen_beforehand(
+    browser: Client, project: Project
+) -> None:
+    page = page_of(browser, "/projects/new/")
+
+    assert ["checked" in radio for radio in page.all("input[type=radio]")] == [False, False]
+    assert "the account behind the key pays for them. It cannot be changed later." in page.text
+    assert "Answers within 24 h or 1 h." in page.text
+    answer = Page(browser.post("/projects/new/", {"name": "Mine"}))
+    assert "Choose where the project's batches run." in answer.text
+    assert Project.objects.count() == 1
+
+
+def test_the_only_connection_with_real_answers_is_chosen_beforehand_below_the_sandbox(
     browser: Client, project: Project
 ) -> None:
     Connection.objects.filter(pk=project.connection_id).update(is_sandbox=True)
 
     page = page_of(browser, "/projects/new/")
 
-    assert ["checked" in radio for radio in page.all("input[type=radio]")] == [False, False]
-    assert "Answers are made up, and nothing is paid." in page.text
-    assert "the account behind the key pays for them" in page.text
-    answer = Page(browser.post("/projects/new/", {"name": "Mine"}))
-    assert "Choose where the project's batches run." in answer.text
-    assert Project.objects.count() == 1
+    assert ["checked" in radio for radio in page.all("input[type=radio]")] == [False, True]
+    sandbox, real = page.texts(".choice")
+    assert "Answers are made up, and nothing is paid." in sandbox
+    assert "Try it free" in sandbox
+    assert real.startswith("Doubleword")
+
+
+def test_a_sandbox_can_be_chosen_by_the_address(browser: Client, project: Project) -> None:
+    Connection.objects.filter(pk=project.connection_id).update(is_sandbox=True)
+
+    page = page_of(browser, f"/projects/new/?connection={project.connection_id}")
+
+    assert ["checked" in radio for radio in page.all("input[type=radio]")] == [True, False]
 
 
 def test_the_only_connection_is_chosen_beforehand(browser: Client) -> None:
