@@ -17,7 +17,7 @@ from batchapp.presenters.batches.batch_cost import minimum_cost
 from batchapp.presenters.sentences import named
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
-from batchapp.templatetags.words import count, usd
+from batchapp.templatetags.words import SMALLEST_IN_COLUMN, count, usd, usd_in_column
 
 ACRONYMS = re.compile(r"\b(ascii|json|csv|http|url|id|post)\b", re.IGNORECASE)
 
@@ -158,6 +158,14 @@ class Offer:
     def figure(self) -> str:
         """The expected cost without the models that it leaves out, which ``unpriced`` counts."""
         return self.expected.partition(" + ")[0]
+
+    @property
+    def short(self) -> str:
+        """The expected cost in a few characters; ``expected`` has all digits of a small one."""
+        cost = self.estimate.expected_usd
+        if cost is None or self.unpriced or not 0 < cost < SMALLEST_IN_COLUMN:
+            return self.expected
+        return usd_in_column(cost)
 
     @property
     def unpriced(self) -> str:

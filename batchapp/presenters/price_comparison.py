@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.models import Price
 from batchapp.services.prices.price_lists import Difference
 from batchapp.templatetags.words import rate
 
@@ -27,12 +28,26 @@ class PriceChange:
     until: datetime | None = None
 
 
+def kept_prices(
+    difference: Difference, *, ends_missing: bool, most: int
+) -> tuple[list[tuple[Price, str]], int]:
+    """Return at most ``most`` prices that stay as they are, each with why, and how many there are.
+
+    A price that the list does not name stays unless the list ``ends_missing`` prices.
+    """
+    missing = [] if ends_missing else difference.missing
+    rows = [(row, "as the list says") for row in difference.unchanged]
+    rows += [(row, "not in the list") for row in missing]
+    return rows[:most], len(rows)
+
+
 def price_changes(
     difference: Difference, *, ends_missing: bool, most: int
 ) -> tuple[list[PriceChange], bool]:
     """Return at most ``most`` changes of each kind, urgent kinds first, and if there are more."""
     kinds = [_changed(difference), _new(difference)]
-    kinds.append(_missing(difference, ends_missing=ends_missing))
+    if ends_missing:
+        kinds.append(_ended(difference))
     rows = [list(islice(kind, most + 1)) for kind in kinds]
     return [row for kind in rows for row in kind[:most]], any(len(kind) > most for kind in rows)
 
@@ -58,11 +73,11 @@ def _new(difference: Difference) -> Iterator[PriceChange]:
         )
 
 
-def _missing(difference: Difference, *, ends_missing: bool) -> Iterator[PriceChange]:
-    kind = ("Ends", "warn", "stop") if ends_missing else ("Stays", "good", "check")
+def _ended(difference: Difference) -> Iterator[PriceChange]:
     for row in difference.missing:
-        after = "" if ends_missing else "as before"
-        yield PriceChange(*kind, row.model, row.window, _amounts(row.unit_price), after)
+        yield PriceChange(
+            "Ends", "warn", "stop", row.model, row.window, before=_amounts(row.unit_price)
+        )
 
 
 def _amounts(price: UnitPrice) -> str:

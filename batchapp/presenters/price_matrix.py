@@ -29,9 +29,9 @@ class ModelPrices:
         return max(price.effective_from for price in self.prices)
 
     @property
-    def source(self) -> str:
+    def sources(self) -> list[str]:
         """Return the sources of the prices, each once."""
-        return ", ".join(dict.fromkeys(price.source for price in self.prices if price.source))
+        return list(dict.fromkeys(price.source for price in self.prices if price.source))
 
 
 def price_matrix(prices: Iterable[Price], windows: Sequence[str]) -> list[ModelPrices]:

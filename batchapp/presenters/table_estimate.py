@@ -8,7 +8,7 @@ from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import SourceTable, User
 from batchapp.presenters.file_report import Offer, is_exact, offers, quotes_for
 from batchapp.services.tables import preview_requests
-from batchapp.services.tables.preview_requests import Preview
+from batchapp.services.tables.preview_requests import Example, Message, Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,19 @@ class TableEstimate:
     input_tokens: int
     is_exact: bool
     offers: list[Offer]
+
+    @property
+    def system(self) -> Message | None:
+        """Return the system message if all of the first requests have the same."""
+        first = [message for row in self.preview.examples for message in row.messages[:1]]
+        is_shared = len(set(first)) == 1 and first[0].role == "system"
+        return first[0] if is_shared else None
+
+    @property
+    def first_requests(self) -> list[tuple[Example, list[Message]]]:
+        """Return the first requests, each with the messages that are not the shared one."""
+        skipped = 1 if self.system else 0
+        return [(row, row.messages[skipped:]) for row in self.preview.examples]
 
     @property
     def before(self) -> int:

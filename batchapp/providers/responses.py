@@ -29,6 +29,7 @@ SHORTEST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(hours=1)
 
 _WRONG_ADDRESS = "check the connection's base URL"
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -40,7 +41,8 @@ def no_answer(action: str, exc: httpx.RequestError) -> ProviderUnavailable:
     )
     match exc:
         case httpx.ConnectError():
-            problem = f"could not connect ({str(exc)[:200]})"
+            reason = _ERROR_NUMBER.sub("", str(exc))
+            problem = f"could not connect ({reason[:200]})"
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             problem = "could not connect in time"
         case httpx.TimeoutException():

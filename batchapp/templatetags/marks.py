@@ -16,12 +16,12 @@ from batchapp.models import Project, User
 register = template.Library()
 
 COLOURS = 6  # in the style sheet, --series-1 and the following
-LONGEST = 16  # code points of one letter or emoji; more are marks piled up to overflow
+LONGEST = 16  # code points of one letter; more are marks piled up to overflow
 
 SEPARATOR = regex.compile(r"[\s\-_/]+")
-NO_INITIAL = regex.compile(r"^[\p{P}\p{Sm}\p{Sk}\p{C}\p{Z}\p{M}]+")
-CHARACTER = regex.compile(r"\X")  # as people count: an emoji of several code points is one
-NON_JOINER = "\u200c"  # else Arabic letters join, and two letters of a flag become the flag
+NO_INITIAL = regex.compile(r"^[^\p{L}\p{N}]+")  # not every font has emoji
+CHARACTER = regex.compile(r"\X")  # as people count: a letter with its accents is one
+NON_JOINER = "\u200c"  # else Arabic letters join
 
 
 @register.simple_tag
@@ -48,7 +48,7 @@ def person_mark(user: User) -> SafeString:
 def initials(name: str) -> str:
     """Return the first letters of the first and the last word of ``name``, in capitals.
 
-    Signs before a letter are skipped; a name of nothing else has "?".
+    Signs and emoji before a letter or digit are skipped; a name of nothing else has "?".
     """
     words = [NO_INITIAL.sub("", word) for word in SEPARATOR.split(name)]
     words = [word for word in words if word]

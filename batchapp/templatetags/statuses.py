@@ -85,9 +85,10 @@ def import_status(batch_import: BatchImport) -> Status:
 
 @register.filter
 def remote_status(remote: RemoteBatch) -> Status:
-    """Return the status in the provider's own word."""
+    """Return the status in the provider's own word, as a label."""
     other = ("quiet", "stop") if remote.is_over else ("busy", "play")
-    return Status(remote.raw_status, *REMOTE_PILLS.get(remote.status, other))
+    label = remote.raw_status.replace("_", " ").capitalize()
+    return Status(label, *REMOTE_PILLS.get(remote.status, other))
 
 
 READINESS_STATUSES = {

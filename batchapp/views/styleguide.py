@@ -3,7 +3,6 @@
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.messages.storage.base import Message
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -52,7 +51,6 @@ SECTIONS = [
     *("Charts", "Buttons", "Forms", "Inputs", "Choosing", "Notes", "Texts"),
 ]
 SIZES = ["figure", "page", "large", "title", "body", "small", "label"]
-TOASTS = [Message(messages.SUCCESS, "A message after an action: it goes away by itself.")]
 STEPS = [
     {"name": "File", "url": "#flow", "state": "done"},
     {"name": "Check", "url": "#flow", "state": "done"},
@@ -83,6 +81,8 @@ class ChoicesForm(forms.Form):
 def styleguide(request: Request) -> HttpResponse:
     if not request.user.is_staff:
         raise PermissionDenied("The style page is for those who build the portal: its staff.")
+    if "message" in request.GET:
+        messages.success(request, "A message after an action: it goes away by itself.")
     context = {
         "colours": COLOURS,
         "icons": list(icons.DRAWINGS),
@@ -106,7 +106,6 @@ def styleguide(request: Request) -> HttpResponse:
         "invalid_form": SampleForm({}),
         "sections": SECTIONS,
         "sizes": SIZES,
-        "toasts": TOASTS,
         "long_name": NAMES[-2],
         "grid_rows": [
             (status, User(first_name=name, email="ada@example.com"), done, cost)

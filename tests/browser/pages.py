@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from tests.faults.management_shell import ManagementShell, management_shell
 from tests.processes.portal import ROOT, free_port, install, is_up, stack, until
+from tests.sandbox.processes import sandbox_process
 
 TOO_LARGE = 3 * 1024 * 1024 // 2
 FORM = "multipart/form-data; boundary=x"
@@ -167,6 +168,7 @@ PAGE_STATES = [
     PageState("batches-none-matches", "/batches/?q=nothing"),
     PageState("batches-of-project", "/projects/support/batches/"),
     PageState("import", "/projects/support/batches/import/"),
+    PageState("import-listed", "/projects/playground/batches/import/", person="alan"),
     PageState("import-no-key", "/projects/translations/batches/import/", person="grace"),
     PageState("batch-queued", "/batches/{queued}/"),
     PageState("batch-running", "/batches/{running}/"),
@@ -323,12 +325,17 @@ def gallery(folder: Path) -> Iterator[Gallery]:
     """Serve every state from a new database until the block ends."""
     port = free_port()
     url = f"http://localhost:{port}"
-    with stack() as urls, (folder / "web.log").open("w+") as log:
+    with (
+        stack() as urls,
+        (folder / "web.log").open("w+") as log,
+        sandbox_process(folder / "sandbox") as (sandbox_url, _process),
+    ):
         env = os.environ | urls
         env |= {
             "DATA_DIR": str(folder),
             "PORT": str(port),
             "PUBLIC_URL": url,
+            "SANDBOX_URL": sandbox_url,
             "MAX_UPLOAD_MIB": "1",
             "LOG_LEVEL": "WARNING",
         }

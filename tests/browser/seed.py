@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import django
+import httpx
 import msgspec
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -56,6 +57,12 @@ INVALID_LINES = b"""{"custom_id": "ticket-1"}
 nonsense
 """
 LARGE = 300
+BATCH_FILE = {"purpose": "batch"}
+MADE_ELSEWHERE = [
+    ("reviews-of-2025.jsonl", 120, "24h"),
+    ("a very long name of a file that somebody made by hand and sent once more.jsonl", 7, "1h"),
+    ("invoices.jsonl", 40, "24h"),
+]
 UNREACHABLE_URL = "http://127.0.0.1:9"  # connections are refused at once
 LONG_NAME = "tickets of November, copied by hand 🧾 " + 9 * "and once more " + "(1).jsonl"
 
@@ -425,11 +432,21 @@ def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
 
 
 def _playground(user: User) -> Batch:
-    """Create a person with one running batch, at a sandbox."""
-    sandbox = make.make_connection(name="Sandbox", is_sandbox=True)
+    """Create a person with one running batch, at a sandbox that has others of the same key."""
+    url = os.environ["SANDBOX_URL"]
+    sandbox = make.make_connection(name="Sandbox", is_sandbox=True, base_url=url)
     project = make.make_project(user, name="Playground", slug="playground", connection=sandbox)
     batch = make.make_batch(project, user, name="First steps")
     make.set_state(batch, status=ProviderBatch.Status.RUNNING, completed=1)
+    headers = {"Authorization": f"Bearer {batch.key.secret()}"}
+    with httpx.Client(base_url=f"{url}/v1", headers=headers, trust_env=False) as provider:
+        for name, requests, window in MADE_ELSEWHERE:
+            content = make.request_file(requests, model=make.SANDBOX_MODEL)
+            made = provider.post("/files", files={"file": (name, content)}, data=BATCH_FILE)
+            fields = {"endpoint": "/v1/chat/completions", "completion_window": window}
+            file_id = made.raise_for_status().json()["id"]
+            asked = provider.post("/batches", json=fields | {"input_file_id": file_id})
+            asked.raise_for_status()
     return batch
 
 

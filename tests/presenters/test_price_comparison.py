@@ -6,35 +6,46 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Price
-from batchapp.presenters.price_comparison import price_changes
+from batchapp.presenters.price_comparison import kept_prices, price_changes
 from batchapp.services.prices import price_lists
 from tests.make import make_connection, make_price
 
 pytestmark = pytest.mark.django_db
 
-LIST = "model,window,input_usd,output_usd\nold,24h,2,3\nnew,24h,1,0\n"
+LIST = "model,window,input_usd,output_usd\nold,24h,2,3\nnew,24h,1,0\nsame,24h,5,6\n"
 
 
-@pytest.mark.parametrize(("ends", "says"), [(True, ("Ends", "")), (False, ("Stays", "as before"))])
-def test_each_change_is_a_row_with_the_price_before_and_after(
-    ends: bool, says: tuple[str, str]
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_change_is_a_row_with_the_price_before_and_after_and_what_stays_is_apart(
+    ends: bool,
 ) -> None:
     connection = make_connection()
     Price.objects.all().delete()
     make_price(connection, "24h", Decimal(1), Decimal(3), model="old")
     make_price(connection, "24h", Decimal(9), Decimal(9), model="gone")
+    make_price(connection, "24h", Decimal(5), Decimal(6), model="same")
     difference = price_lists.compare(connection, LIST, timezone.now())
 
     rows, has_more = price_changes(difference, ends_missing=ends, most=5)
 
-    changed, new, missing = rows
+    kept, total = kept_prices(difference, ends_missing=ends, most=5)
+
+    changed, new, *ended = rows
     assert not has_more
     assert (changed.model, changed.before, changed.after) == (
         "old", "$1.00 / $3.00", "$2.00 / $3.00"
     )  # fmt: skip
     assert (new.model, new.before, new.after) == ("new", "", "$1.00 / $0.00")
-    assert (missing.model, missing.before) == ("gone", "$9.00 / $9.00")
-    assert (missing.label, missing.after) == says
+    stays = [(price.model, why) for price, why in kept]
+    if ends:
+        assert [(row.model, row.label, row.before, row.after) for row in ended] == [
+            ("gone", "Ends", "$9.00 / $9.00", "")
+        ]
+        assert stays == [("same", "as the list says")]
+    else:
+        assert not ended
+        assert stays == [("same", "as the list says"), ("gone", "not in the list")]
+    assert total == len(kept)
 
 
 def test_of_a_long_list_the_first_of_each_kind_are_shown() -> None:

@@ -255,6 +255,7 @@ def test_without_an_answer_the_error_tells_if_the_request_may_have_been_processe
     assert isinstance(error, ProviderUnavailable)
     assert (error.maybe_done, error.status) == (maybe_done, None)
     assert KEY not in str(error)
+    assert "Errno" not in str(error)
 
 
 def test_a_broken_rejection_still_counts(client_of):

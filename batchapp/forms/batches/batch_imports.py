@@ -19,7 +19,9 @@ class BatchImportForm(forms.Form):
         label="Or by id",
         required=False,
         max_length=10_000,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "form": "import"}
+        ),
         help_text="Of batches that are not on the list; several with blanks between them.",
         error_messages={"max_length": "Import fewer batches at once."},
     )

@@ -83,14 +83,14 @@ class FilterForm(forms.Form):
         label="Search",
         required=False,
         max_length=200,
-        widget=forms.SearchInput(attrs={"dir": "auto"}),
+        widget=forms.SearchInput(attrs={"dir": "auto", "placeholder": "Search models"}),
     )
     connection = ConnectionField(required=False)
     show = forms.ChoiceField(label="Show", required=False, choices=list(SHOWN.items()))
 
     def __init__(self, *args: Any, connections: Iterable[Connection], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offer(self, connections, "All")
+        offer(self, connections, "All connections")
 
     def prices(self, at: datetime) -> Any:
         cleaned = self.cleaned_data if self.is_valid() else {}

@@ -54,10 +54,9 @@ def changes_ahead(
         for row in rows
         if row.effective_from > at
     ]
-    ending = [
-        row for row in rows if row.effective_to and (_key(row), row.effective_to) not in starts
-    ]
-    return announced, ending
+    last = [row for row in rows if (_key(row), row.effective_to) not in starts]
+    ends = sorted((row.effective_to, row.pk, row) for row in last if row.effective_to)
+    return announced, [row for _, _, row in ends]
 
 
 def _succession(price: Price, rows: list[Price]) -> Succession:

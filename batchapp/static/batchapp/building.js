@@ -15,7 +15,7 @@
     field.focus();
   });
   function revealChips() {
-    for (const chip of document.querySelectorAll("[data-insert][hidden]")) chip.hidden = false;
+    for (const chip of document.querySelectorAll(":is([data-insert], [data-insert-hint])[hidden]")) chip.hidden = false;
   }
   document.addEventListener("htmx:afterSwap", revealChips);
   revealChips();

@@ -39,10 +39,14 @@ MAX_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class RemoteBatches:
-    """The batches at the provider; ``trouble`` says why they cannot be listed."""
+    """The batches at the provider; ``trouble`` says why they cannot be listed.
+
+    ``error`` is what came back, for those who can read it.
+    """
 
     candidates: Candidates | None = None
     trouble: str = ""
+    error: str = ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -168,12 +172,13 @@ def _list_remote(
             provider_keys.record_problem(key, problem, is_refused=True)
             return RemoteBatches(trouble=problem_text(problem))
         return RemoteBatches(
-            trouble=f"{key.connection} does not show its batches to this key. ({exc})"
+            trouble=f"{key.connection} does not show its batches to this key.", error=str(exc)
         )
     except ProviderUnavailable as exc:
         return RemoteBatches(
             trouble=f"{key.connection} gave no usable answer. Try again in a minute; you "
-            f"can still import batches whose id you know. ({exc})"
+            "can still import batches whose id you know.",
+            error=str(exc),
         )
 
 

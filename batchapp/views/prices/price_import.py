@@ -19,7 +19,7 @@ from batchapp.forms.prices.prices import CsvForm
 from batchapp.forms.prices.tariffs import TariffForm
 from batchapp.http import Request
 from batchapp.models import Connection, UnreadableKey
-from batchapp.presenters.price_comparison import price_changes
+from batchapp.presenters.price_comparison import kept_prices, price_changes
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.providers.client import connect
 from batchapp.providers.errors import ProviderError, ProviderRejected
@@ -128,8 +128,11 @@ def _comparison(request: Request, proposal: Proposal, refusal: str = "") -> Http
     changes, has_more = price_changes(
         comparison, ends_missing=proposal.ends_missing, most=MAX_LISTED
     )
+    kept, kept_total = kept_prices(comparison, ends_missing=proposal.ends_missing, most=MAX_LISTED)
     context = {
         "proposal": proposal,
+        "kept": kept,
+        "kept_total": kept_total,
         "comparison": comparison,
         "changes": changes,
         "bad": comparison.bad[:MAX_LISTED],

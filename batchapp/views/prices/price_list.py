@@ -67,9 +67,9 @@ def price_list(request: Request) -> HttpResponse:
         "form": form,
         "is_narrow": bool(request.GET.get("q") or request.GET.get("connection")),
         "announced": announced[:MAX_CHANGES_SHOWN],
-        "announced_more": len(announced) - MAX_CHANGES_SHOWN,
+        "announced_total": len(announced),
         "ending": ending[:MAX_CHANGES_SHOWN],
-        "ending_more": len(ending) - MAX_CHANGES_SHOWN,
+        "ending_total": len(ending),
         "trial": trial,
         "matches": _matches(trial, now) if is_trial and trial.is_valid() else None,
         "parameters": request.GET.urlencode(),
@@ -104,7 +104,7 @@ def _in_force(
         "page": page,
         "windows": windows,
         "connection": connection,
-        "others": [row for row in matching if row != connection],
+        "matching": len(matching),
     }
 
 
