@@ -17,7 +17,7 @@ from batchapp.presenters.batches.batch_cost import minimum_cost
 from batchapp.presenters.sentences import named
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
-from batchapp.templatetags.words import SMALLEST_IN_COLUMN, count, usd, usd_in_column
+from batchapp.templatetags.words import SMALLEST_IN_COLUMN, count, usd, usd_in_column, usd_range
 
 ACRONYMS = re.compile(r"\b(ascii|json|csv|http|url|id|post)\b", re.IGNORECASE)
 
@@ -177,7 +177,7 @@ class Offer:
         """The most that the batch can cost, if anything bounds it."""
         if self.estimate.ceiling_usd is None:
             return "not known" if self.estimate.unpriced else "no limit"
-        return f"{'' if self.is_exact else '~'}{usd(self.estimate.ceiling_usd)}"
+        return f"{'' if self.is_exact else '~'}{self._ends[1]}"
 
     @property
     def low(self) -> str:
@@ -185,7 +185,12 @@ class Offer:
         if self.estimate.low_usd is None or self.estimate.unpriced:
             return "not known"
         has_history = any(line.has_history for line in self.estimate.models)
-        return f"{'' if self.is_exact and not has_history else '~'}{usd(self.estimate.low_usd)}"
+        return f"{'' if self.is_exact and not has_history else '~'}{self._ends[0]}"
+
+    @property
+    def _ends(self) -> tuple[str, str]:
+        low, high = self.estimate.low_usd, self.estimate.ceiling_usd
+        return (usd(low), usd(high)) if low is None or high is None else usd_range(low, high)
 
     @property
     def likely(self) -> str:

@@ -15,6 +15,7 @@ register = template.Library()
 DECIMALS = [(Decimal("0.01"), 2), (Decimal("0.0001"), 4)]
 SMALLEST = Decimal("0.000001")
 SMALLEST_IN_COLUMN = Decimal("0.0001")  # the exact figure stands in the title of the cell
+LONGEST_ALIKE = 9  # characters of the end of a range that is given more decimals
 WHOLE_IN_COLUMN = 10_000  # from this amount on, a column leaves out the cents
 
 LEAST_COUNTED = timedelta(seconds=55)  # shorter times are less than a minute
@@ -31,8 +32,24 @@ def usd(amount: Decimal | None) -> str:
     if size < SMALLEST:
         return f"{sign}<${SMALLEST}"
     places = next((places for least, places in DECIMALS if size >= least), 6)
-    shown = size.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
-    return f"{sign}${shown:,}"
+    return f"{sign}{_dollars(size, places)}"
+
+
+def _dollars(amount: Decimal, places: int) -> str:
+    return f"${amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):,}"
+
+
+def usd_range(low: Decimal, high: Decimal) -> tuple[str, str]:
+    """Show both ends of a range, with as many decimals as the end that needs more.
+
+    An end that would become too long to read keeps its own decimals, as zero does.
+    """
+    shown = usd(low), usd(high)
+    places = max(len(text.partition(".")[2]) for text in shown)
+    alike = [_dollars(amount, places) for amount in (low, high)]
+    if not low or not high or "<" in shown[0] or len(alike[1]) > LONGEST_ALIKE:
+        return shown
+    return alike[0], alike[1]
 
 
 def usd_in_column(amount: Decimal, sign: str = "") -> str:

@@ -66,7 +66,7 @@ def test_each_model_has_its_range_if_it_was_shown() -> None:
     )
 
     assert known
-    assert (known.first, known.last) == ("$1.00", "$5.00")
+    assert (known.first, known.last) == ("least $1.00", "most $5.00")
     assert unlimited
-    assert unlimited.is_open
+    assert unlimited.last == "no limit"
     assert unknown is None

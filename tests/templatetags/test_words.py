@@ -30,6 +30,22 @@ def test_money_keeps_the_digits_that_say_something(amount: str | None, shown: st
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        ("0.002", "0.01", ("$0.0020", "$0.0100")),
+        ("0.9", "1234", ("$0.90", "$1,234.00")),
+        ("0.0042", "5123.5", ("$0.0042", "$5,123.50")),
+        ("0", "0.0042", ("$0.00", "$0.0042")),
+        ("0.00000001", "0.01", ("<$0.000001", "$0.01")),
+    ],
+)
+def test_both_ends_of_a_range_have_the_same_decimals_unless_one_grew_too_long(
+    low: str, high: str, shown: tuple[str, str]
+) -> None:
+    assert words.usd_range(Decimal(low), Decimal(high)) == shown
+
+
+@pytest.mark.parametrize(
     ("amount", "sign", "shown"),
     [
         ("0", "~", "~$0.00"),

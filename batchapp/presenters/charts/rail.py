@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from batchapp.templatetags.words import usd
+from batchapp.templatetags.words import usd, usd_range
 
 OPEN_END = Decimal("1.25")  # without a limit, the line goes on by a quarter behind the last mark
+DOT = 6  # per cent of the width: a dot nearer to an end than this covers its mark
 OUTSIDE = Decimal("0.55")  # share of the width that the range has if the cost is beyond it
 
 
@@ -13,9 +14,10 @@ OUTSIDE = Decimal("0.55")  # share of the width that the range has if the cost i
 class Rail:
     """A range with places in per cent of the width, "" for what is unknown.
 
-    ``first`` and ``last`` are the texts at both ends, ``last`` "no limit" if ``is_open``. A cost
+    ``first`` and ``last`` are the texts at both ends, "no limit" where there is none. A cost
     beyond the range stands at its side instead, with a dot apart from the line; the end of the
-    range that it is beyond is then ``passed``, at ``start`` or ``end``.
+    range that it is beyond is then ``passed``, at ``start`` or ``end``. ``ticks`` are the ends
+    that are marked: those that are a limit, and not below a dot.
     """
 
     first: str
@@ -25,7 +27,7 @@ class Rail:
     expected: str
     actual: str
     label: str
-    is_open: bool = False
+    ticks: list[str]
     passed: str = ""
     is_above: bool = False
 
@@ -51,25 +53,31 @@ def rail(
         share = (amount - low) / (end - low) if end > low else Decimal("0.5")
         return f"{100 * (start + width * min(max(share, Decimal(0)), Decimal(1))):.1f}"
 
-    limit = "no limit" if high is None else usd(high)
+    least, limit = (usd(low), "no limit") if high is None else usd_range(low, high)
+    ends = f"{100 * start:.1f}", f"{100 * (start + width):.1f}"
+    dots = place(expected), "100" if is_above else "0" if is_below else place(actual)
     return Rail(
-        first=usd(actual) if is_below else usd(low),
-        last=usd(actual) if is_above else limit,
-        start=f"{100 * start:.1f}",
-        end=f"{100 * (start + width):.1f}",
-        expected=place(expected),
-        actual="100" if is_above else "0" if is_below else place(actual),
-        label=_label(low, high, expected, actual),
-        is_open=high is None,
-        passed=limit if is_above else usd(low) if is_below else "",
+        first=usd(actual) if is_below else f"least {least}",
+        last=usd(actual) if is_above else limit if high is None else f"most {limit}",
+        start=ends[0],
+        end=ends[1],
+        expected=dots[0],
+        actual=dots[1],
+        label=_label(least, None if high is None else limit, expected, actual),
+        ticks=[
+            at
+            for at in (ends if high is not None else ends[:1])
+            if not any(dot and abs(float(dot) - float(at)) < DOT for dot in dots)
+        ],
+        passed=limit if is_above else least if is_below else "",
         is_above=is_above,
     )
 
 
 def _label(
-    low: Decimal, high: Decimal | None, expected: Decimal | None, actual: Decimal | None
+    least: str, limit: str | None, expected: Decimal | None, actual: Decimal | None
 ) -> str:
-    texts = [f"from {usd(low)} {'without a limit' if high is None else f'to {usd(high)}'}"]
+    texts = [f"from {least} {'without a limit' if limit is None else f'to {limit}'}"]
     if expected is not None:
         texts.append(f"expected {usd(expected)}")
     if actual is not None:

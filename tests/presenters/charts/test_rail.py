@@ -15,7 +15,7 @@ def drawn(low: str, high: str | None, expected: str = "", actual: str = "") -> R
 def test_the_marks_divide_the_range_as_the_amounts_do() -> None:
     range_ = drawn("1", "5", "2", "4")
 
-    assert (range_.first, range_.last) == ("$1.00", "$5.00")
+    assert (range_.first, range_.last) == ("least $1.00", "most $5.00")
     assert [float(x) for x in (range_.start, range_.expected, range_.actual, range_.end)] == [
         *(0, 25),
         *(75, 100),
@@ -26,7 +26,10 @@ def test_the_marks_divide_the_range_as_the_amounts_do() -> None:
 
 @pytest.mark.parametrize(
     ("actual", "ends", "dot", "passed"),
-    [("45", ("$10.00", "$45.00"), 100, "$20.00"), ("3", ("$3.00", "$20.00"), 0, "$10.00")],
+    [
+        ("45", ("least $10.00", "$45.00"), 100, "$20.00"),
+        ("3", ("$3.00", "most $20.00"), 0, "$10.00"),
+    ],
 )
 def test_a_cost_beyond_the_range_stands_apart_from_it(
     actual: str, ends: tuple[str, str], dot: float, passed: str
@@ -43,10 +46,22 @@ def test_a_cost_beyond_the_range_stands_apart_from_it(
 def test_without_a_limit_the_line_goes_on_behind_the_last_mark(actual: str) -> None:
     range_ = drawn("1", None, "3", actual)
 
-    assert range_.is_open
+    assert range_.ticks == [range_.start]
     assert range_.last == "no limit"
     assert 50 < float(range_.expected) < float(range_.end) == 100
     assert range_.label.startswith("from $1.00 without a limit, expected $3.00")
+
+
+def test_an_end_below_a_dot_has_no_mark_of_its_own() -> None:
+    assert drawn("0.0020", "0.01", "0.0022").ticks == ["100.0"]
+    assert drawn("0.0020", "0.01", "0.0060").ticks == ["0.0", "100.0"]
+
+
+def test_both_ends_have_the_same_decimals() -> None:
+    range_ = drawn("0.0020", "0.01", "0.0022")
+
+    assert (range_.first, range_.last) == ("least $0.0020", "most $0.0100")
+    assert range_.label == "from $0.0020 to $0.0100, expected $0.0022"
 
 
 def test_a_range_of_one_amount_has_its_mark_in_the_middle() -> None:
@@ -56,5 +71,5 @@ def test_a_range_of_one_amount_has_its_mark_in_the_middle() -> None:
 def test_tiny_and_huge_amounts_stay_on_the_line() -> None:
     range_ = drawn("0.000001", "1000000", "2", "400000")
 
-    assert (range_.first, range_.last) == ("$0.000001", "$1,000,000.00")
+    assert (range_.first, range_.last) == ("least $0.000001", "most $1,000,000.00")
     assert [float(range_.expected), float(range_.actual)] == [0, 40]

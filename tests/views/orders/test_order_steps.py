@@ -598,7 +598,7 @@ def test_the_review_shows_all_that_will_happen(
         "Name Tickets of May",
         "Window 1h Due by to",
         f"Paid by {key}, of the project",
-        "$0.000072 to $0.0013 Submit 3 requests, ~$0.0013 Back to the window",
+        "$0.000072 to $0.001300 Submit 3 requests, ~$0.0013 Back to the window",
         "output tokens: no history: 1.1 times the input, at least 100 tokens",
         "Input tokens are exact.",
         "1h, in / out",
@@ -607,7 +607,7 @@ def test_the_review_shows_all_that_will_happen(
         assert words in page.text
     assert page.one("#price .figure").text == "~$0.0013expected"
     drawing = page.one("#price svg")
-    assert drawing["aria-label"] == "From $0.000072 to $0.0013, expected $0.0013"
+    assert drawing["aria-label"] == "From $0.000072 to $0.001300, expected $0.0013"
     assert page.one("#change")["href"].startswith(
         f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May"
     )
