@@ -16,8 +16,17 @@ from tests.processes.portal import ROOT
 
 SCREENS = {"wide": (1440, 900), "narrow": (390, 844)}
 THEMES = ("light", "dark")
-README = {"batch-completed": "batch.png", "batch-window": "estimate.png"}
-"""Place -> its picture in the README: what came of a batch, and what one would cost."""
+README = {
+    ("home", "wide", "light"): "home.png",
+    ("batch-with-errors", "wide", "light"): "batch.png",
+    ("results-doubtful", "wide", "light"): "results.png",
+    ("builder-mapping", "wide", "light"): "builder.png",
+    ("batch-window", "wide", "light"): "estimate.png",
+    ("report", "wide", "light"): "report.png",
+    ("batches", "wide", "dark"): "dark.png",
+    ("home", "narrow", "light"): "phone.png",
+}
+"""State of a page, screen and theme -> the picture of its first view in the README."""
 
 
 def main() -> None:
@@ -45,8 +54,8 @@ def _take(portal: Gallery, browser: Browser, page_state: PageState, folder: Path
                 page.emulate_media(color_scheme=theme)
                 path = folder / f"{page_state}-{screen}-{theme}.png"
                 page.screenshot(path=path, full_page=not page_state.opens)
-                if page_state.name in README and (screen, theme) == ("wide", "light"):
-                    page.screenshot(path=ROOT / "docs/pictures" / README[page_state.name])
+                if name := README.get((page_state.name, screen, theme)):
+                    page.screenshot(path=ROOT / "docs/pictures" / name)
 
 
 if __name__ == "__main__":
