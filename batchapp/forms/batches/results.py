@@ -17,7 +17,7 @@ class ResultFilterForm(forms.Form):
         label="Search",
         required=False,
         max_length=64,
-        widget=forms.SearchInput(attrs={"placeholder": "custom_id", "autocomplete": "off"}),
+        widget=forms.SearchInput(attrs={"placeholder": "Search by id", "autocomplete": "off"}),
     )
     outcome = forms.ChoiceField(
         required=False,

@@ -6,11 +6,13 @@ Functions that return what was asked or answered raise ``NotAllowed`` before the
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.core.files.base import File
 from django.db.models import Count, Subquery, Sum
 
 from batchapp import access
+from batchapp.domain.money.unit_prices import cost
 from batchapp.domain.results.best_attempt import ANSWERS
 from batchapp.domain.results.conversation import last_question
 from batchapp.domain.results.outcome import FAILED, Outcome, preview, storable_text
@@ -80,6 +82,19 @@ def read_questions(batch: Batch, user: User, results: Iterable[Result]) -> dict[
     except OSError:  # the file is gone; its results are here
         return {}
     return questions
+
+
+def cost_of(result: Result) -> Decimal | None:
+    """Return what the answer costs at the prices kept with its batch; None if it is not known.
+
+    It is exact; the cost of the batch is that of all answers, rounded once.
+    """
+    tokens = result.input_tokens, result.output_tokens
+    row = result.batch.model_costs.filter(model=result.model).first()
+    price = row.unit_price if row and Outcome(result.outcome).is_answer else None
+    if price is None or tokens[0] is None or tokens[1] is None:
+        return None
+    return cost(tokens[0], tokens[1], price)
 
 
 def count_outcomes(batch: Batch, *, with_retries: bool) -> dict[Outcome, int]:

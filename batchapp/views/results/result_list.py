@@ -21,6 +21,7 @@ from batchapp.presenters.list_text import lines_text, no_match
 from batchapp.presenters.result_chips import Chip, result_chips
 from batchapp.services.results import browse, merge
 from batchapp.views.permissions import batch_of
+from batchapp.views.results.head import head_of
 
 PAGE_SIZE = 50
 MAX_INDENTED_LENGTH = 4 * browse.MAX_TEXT_BYTES  # bytes
@@ -60,8 +61,7 @@ def result_list(request: Request, pk: UUID) -> HttpResponse:
     text, outcome = request.GET.get("q", ""), request.GET.get("outcome", "")
     counts = browse.count_outcomes(batch, with_retries=form.is_merged)
     chips = result_chips(counts, outcome)
-    context = {
-        "batch": batch,
+    context = head_of(request, batch, has_retries=bool(retries)) | {
         "form": form,
         "page": page,
         "page_text": _page_text(page, chips, text) if page.rows else "",
@@ -70,10 +70,9 @@ def result_list(request: Request, pk: UUID) -> HttpResponse:
         if text or outcome
         else "There are no more results",
         "is_filtered": any(cleaned.get(name) for name in ("q", "outcome", "attempts")),
-        "is_merged": form.is_merged,
         "is_all": not any(request.GET.values()),
-        "unmatched_lines": browse.count_unmatched(batch),
-        "nav": "batches",
+        "has_other_outcomes": any(each != Outcome.OK for each in counts),
+        "missing": counts.get(Outcome.MISSING, 0),
     }
     return render_partial(request, "batchapp/results/result_list.html", "rows", context)
 
@@ -105,6 +104,7 @@ def result_detail(request: Request, pk: UUID, line: int) -> HttpResponse:
         ],
         "outcome": Outcome(shown.outcome),
         "is_other_model": not is_same_model(shown.model, shown.answer_model),
+        "cost": browse.cost_of(shown),
         "texts": texts,
         "request_json": _pretty(texts.request),
         "answer_json": _pretty(texts.answer),

@@ -10,9 +10,11 @@ from django.views.decorators.http import require_safe
 
 from batchapp.forms.batches.results import UnmatchedLinePageForm
 from batchapp.http import Request, download
+from batchapp.presenters.batches.batch_retries import retry_labels
 from batchapp.services.results import browse
 from batchapp.templatetags.words import count
 from batchapp.views.permissions import batch_of
+from batchapp.views.results.head import head_of
 
 PAGE_SIZE = 50
 
@@ -27,15 +29,12 @@ def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
         batch, request.user, after=after or 0, limit=PAGE_SIZE + 1
     )
     shown = rows[:PAGE_SIZE]
-    number = browse.count_unmatched(batch)
-    context = {
-        "batch": batch,
-        "unmatched_lines": number,
-        "page_text": f"{count(number, 'line')} in all",
+    head = head_of(request, batch, has_retries=bool(retry_labels(batch)))
+    context = head | {
+        "page_text": f"{count(head['unmatched_lines'], 'line')} in all",
         "rows": shown,
         "after": after,
         "next": shown[-1].unmatched_line.pk if len(rows) > PAGE_SIZE else None,
-        "nav": "batches",
     }
     return render(request, "batchapp/results/unmatched_line_list.html", context)
 

@@ -360,7 +360,7 @@ def test_pages_of_a_family_take_few_queries(
     grandchild = finish(retried(browser, child, "missing"), [answer_line(9)])
 
     for batch in (parent, child, grandchild):
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(13):
             browser.get(reverse("result_list", args=[batch.pk]))
     with django_assert_max_num_queries(10):
         browser.get("/batches/")

@@ -69,24 +69,60 @@ def test_chips_count_the_outcomes_that_occur_and_lead_to_them(
     assert chips(q="row") == {
         "All 60": "?q=row",
         "Answered 58": "?q=row&outcome=ok",
-        "Provider error 1": "?q=row&outcome=provider_error",
+        "Failed 1": "?q=row&outcome=failed",
         "No result 1": "?q=row&outcome=missing",
     }
-    assert list(chips(outcome="failed", after="1"))[:2] == ["All 60", "All failures 1"]
+    assert list(chips(outcome="answered", after="1"))[:2] == ["All 60", "All answers 58"]
+    assert "Provider error 1" in chips(outcome="http_error")  # the outcomes beside that one
     page = results(browser, batch, outcome="refused")
     assert page.one(".chip[aria-current]").text == "Refused 0"
     assert page.one("#filters").values["outcome"] == "refused"
 
 
-def test_a_row_has_its_question_and_a_word_only_for_what_is_no_plain_answer(
-    browser: Client, batch: Batch
-) -> None:
+def test_a_row_has_its_outcome_question_and_answer(browser: Client, batch: Batch) -> None:
     page = results(browser, batch)
 
-    assert page.all("tbody tr")[0].texts("td")[2:] == ["Question 1?", "Answer 1.", "100", "50"]
-    assert page.texts("tbody .pill") == ["Provider error"]
+    first, second = (row.texts("td")[2:] for row in page.all("tbody tr")[:2])
+    assert first == ["Answered", "Question 1?", "Answer 1.", "100", "50"]
+    assert second == ["Provider error", "Question 2?", "Out of memory.", "–", "–"]
     assert "Lines 1\u201350, 60 requests in all" in page.text
     assert "Line 2, 1 request in all" in results(browser, batch, outcome="failed").text
+
+
+def test_where_all_are_answered_no_column_repeats_it(
+    browser: Client, project: Project, user: User
+) -> None:
+    page = results(browser, finish(make_batch(project, user)))
+
+    assert page.all("tbody tr")[0].texts("td")[2:] == ["Question 1?", "Answer 1.", "100", "50"]
+    assert not page.all("#gaps")
+
+
+def test_requests_without_a_result_and_unmatched_lines_are_pointed_out(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = finish(make_batch(project, user), [answer_line(1), answer_line(99)])
+
+    note = results(browser, batch).one("#gaps")
+    assert note.text == "2 requests have no result, and 1 result line is unmatched."
+    assert list(note.links.values()) == ["?outcome=missing", f"/batches/{batch.pk}/unmatched/"]
+    assert not results(browser, batch, outcome="missing").all("#gaps")
+
+
+def test_results_and_overview_have_one_head(browser: Client, batch: Batch) -> None:
+    overview = page_of(browser, batch.get_absolute_url())
+    page = results(browser, batch)
+
+    for each in (overview, page):
+        assert each.one(".tabs").links == {
+            "Overview": batch.get_absolute_url(),
+            "Results": f"/batches/{batch.pk}/results/",
+        }
+        assert each.one(".title .pill").text == "Completed with errors"
+        assert each.all("#downloads #get-output")
+        assert each.all("#retry")
+    assert overview.all("#browse-results")
+    assert not page.all("#browse-results")  # here they are
 
 
 def test_without_its_file_a_batch_still_shows_its_results(browser: Client, batch: Batch) -> None:
@@ -114,6 +150,44 @@ def test_a_result_is_shown_beside_its_request_with_its_neighbours(
     assert "Answer 3." in page.text
     assert page.one("a[rel=prev]")["href"] == f"/batches/{batch.pk}/results/2/"
     assert page.one("a[rel=next]")["href"] == f"/batches/{batch.pk}/results/4/"
+
+
+def test_a_result_says_what_it_took_and_cost(browser: Client, batch: Batch) -> None:
+    facts = page_of(browser, f"/batches/{batch.pk}/results/3/").one("aside dl")
+
+    assert facts.texts("dt") == [
+        *("Outcome", "Line", "Model", "Tokens", "Cost", "Finish reason", "HTTP status"),
+    ]
+    assert facts.texts("dd")[3:] == ["100 in, 50 out", "$0.0002", "stop", "200"]
+    assert facts.one(".cost")["title"].startswith("$0.0002:")  # exact
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"), [({"output_price": None}, 3), ({"model": "other"}, 3), ({}, 2)]
+)
+def test_a_cost_that_is_not_known_is_left_out(
+    browser: Client, batch: Batch, changed: dict[str, str | None], line: int
+) -> None:
+    batch.model_costs.update(answers=58, **changed)
+
+    page = page_of(browser, f"/batches/{batch.pk}/results/{line}/")
+
+    assert "Cost" not in page.texts("aside dt")
+
+
+def test_an_error_stands_in_the_place_of_the_answer(browser: Client, batch: Batch) -> None:
+    page = page_of(browser, f"/batches/{batch.pk}/results/2/")
+
+    assert page.texts(".turn h2") == ["User", "Error"]
+    assert page.one(".turn .note").text == "Out of memory."
+
+
+def test_the_drawer_has_one_column(browser: Client, batch: Batch) -> None:
+    url = f"/batches/{batch.pk}/results/3/"
+
+    for columns in (".with-rail", ".columns"):
+        assert page_of(browser, url).all(columns)
+        assert not fragment_of(browser, url).all(columns)
 
 
 def test_neighbours_are_those_of_the_filter(browser: Client, batch: Batch) -> None:

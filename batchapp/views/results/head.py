@@ -1,0 +1,52 @@
+"""The head of the pages of results: the state of the batch, its actions and downloads."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.db.models import prefetch_related_objects
+from django.urls import reverse
+
+from batchapp.http import Request
+from batchapp.models import Batch, ResultChunk
+from batchapp.presenters.batches.batch_actions import (
+    Action,
+    ActionFacts,
+    actions_of,
+    allowed_controls_of,
+)
+from batchapp.presenters.batches.batch_summary import summarise
+from batchapp.services.results import browse, retry_file
+from batchapp.views.batches.batch_controls import may_spend
+from batchapp.views.permissions import can_write
+
+
+def head_of(request: Request, batch: Batch, *, has_retries: bool) -> dict[str, Any]:
+    """Return what the head shows, with the actions of the page of ``batch``.
+
+    With retries, the best answers of all of them can be downloaded as one file.
+    """
+    prefetch_related_objects([batch], "provider_batches", "model_costs")
+    summary = summarise(batch)
+    lines, unmatched_lines = browse.count_stored(batch)
+    may_write = can_write(request, batch.project)
+    facts = ActionFacts(
+        can_write=may_write,
+        can_retry=may_write and retry_file.has_retryable(batch),
+        can_try_again=False,  # that button stands beside the reason
+        has_output=lines.get(ResultChunk.Kind.OUTPUT, 0) > 0,
+        has_errors=lines.get(ResultChunk.Kind.ERROR, 0) > 0,
+    )
+    controls = allowed_controls_of(summary, may_spend=may_spend(request, batch))
+    actions = actions_of(summary, controls, facts)
+    downloads = actions.downloads
+    if has_retries:
+        url = reverse("batch_download_merged", args=[batch.pk])
+        downloads = [Action("get-merged", "Download merged results", "down", url), *downloads]
+    buttons = [action for action in actions.buttons if action.id != "browse-results"]
+    return {
+        "batch": batch,
+        "summary": summary,
+        "actions": replace(actions, buttons=buttons, downloads=downloads),
+        "unmatched_lines": unmatched_lines,
+        "nav": "batches",
+    }
