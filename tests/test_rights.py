@@ -3,6 +3,7 @@
 import inspect
 import pkgutil
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from batchapp import services
 from batchapp.access import OPERATOR, NotAllowed, Right
 from batchapp.domain.corrections.corrector import Choice, CorrectionKind
 from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import Ending, Selection
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.domain.tables.table_reader import ReadOptions
@@ -42,7 +44,7 @@ from batchapp.services.prices import price_lists, price_table
 from batchapp.services.projects import members, projects
 from batchapp.services.providers import provider_keys
 from batchapp.services.reports import cost_report, estimate_accuracy
-from batchapp.services.results import browse, merge, retry_file
+from batchapp.services.results import browse, causes, merge, retry_file
 from batchapp.services.tables import requests_from_table, table_import
 from tests.make import (
     ADMIN,
@@ -339,6 +341,17 @@ SERVICES: list[tuple[Callable[..., Any], str, Call]] = [
         lambda w, u: text_of(browse.download_unmatched(w.over, u)),
     ),
     (browse.most_common_error, Right.SEE, lambda w, u: browse.most_common_error(w.over, u)),
+    (browse.read_answers, Right.SEE, lambda w, u: browse.read_answers(w.over, u, 3)),
+    (
+        browse.read_questions,
+        Right.SEE,
+        lambda w, u: browse.read_questions(w.over, u, w.over.results.all()),
+    ),
+    (
+        causes.list_causes,
+        Right.SEE,
+        lambda w, u: causes.list_causes(w.over, u, Counter({Outcome.PROVIDER_ERROR: 1})),
+    ),
     (browse.read_texts, Right.SEE, lambda w, u: browse.read_texts(w.over.results.all()[0], u)),
     (
         browse.read_unmatched_excerpts,

@@ -70,8 +70,9 @@ def test_a_batch_cancelled_while_validating_never_ends(api_with, call):
     ]
 
 
-def test_a_retry_of_a_batch_that_was_never_populated_does_not_run(account):
-    api = account("", "cancel-before-population")
+def test_a_retry_of_a_batch_that_was_never_populated_does_not_run(account, slow_sandbox_url):
+    # The slow sandbox, so that a busy machine cancels before the first result is there.
+    api = account("", "cancel-before-population", url=slow_sandbox_url)
     batch = api.batch(lines(3))
     api.post(batch, "cancel")
 
