@@ -52,8 +52,8 @@ class ProjectForm(NamedForm):
         queryset=Connection.objects.order_by("-is_sandbox", "name"),
         empty_label=None,
         widget=forms.RadioSelect,
-        help_text="Its batches run there, and the account behind the key pays for them. It cannot "
-        "be changed later.",
+        help_text="Its batches run there, and the account behind the key pays for them. "
+        "It cannot be changed later.",
         error_messages={"required": "Choose where the project's batches run."},
     )
 

@@ -27,8 +27,8 @@ from batchapp.views.return_link import back_context, with_return_url
 def list_keys(keys: "QuerySet[ProviderKey]") -> dict[str, Any]:
     """Return the context of a table of ``keys``, without removed keys."""
     under_way = Count("batches", filter=~Q(batches__status__in=Batch.OVER))
-    stored = keys.exclude(ciphertext="").select_related("connection").annotate(under_way=under_way)
-    rows = [(key, key_status(key)) for key in stored]
+    stored = keys.exclude(ciphertext="").select_related("connection").order_by("created_at")
+    rows = [(key, key_status(key)) for key in stored.annotate(under_way=under_way)]
     return {"keys": rows, "has_untested": any(status is UNTESTED for _, status in rows)}
 
 
