@@ -29,8 +29,8 @@ def presets(today: date, first: str, last: str) -> list[Preset]:
         ("Any time", "", ""),
         ("This month", month.isoformat(), today.isoformat()),
         ("Last month", before.replace(day=1).isoformat(), before.isoformat()),
-        ("90 days", (today - timedelta(days=89)).isoformat(), today.isoformat()),
-        ("Year", today.replace(month=1, day=1).isoformat(), today.isoformat()),
+        ("Last 90 days", (today - timedelta(days=89)).isoformat(), today.isoformat()),
+        ("This year", today.replace(month=1, day=1).isoformat(), today.isoformat()),
     ]
     return [Preset(*days, is_current=days[1:] == (first, last)) for days in ranges]
 
@@ -52,6 +52,10 @@ class DaysForm(forms.Form):
     def presets(self) -> list[Preset]:
         first, last = self.data.get("first", ""), self.data.get("last", "")
         return presets(timezone.localdate(), first, last)
+
+    @property
+    def range_label(self) -> str:
+        return next((row.label for row in self.presets if row.is_current), "Chosen days")
 
     @property
     def has_own_range(self) -> bool:

@@ -11,6 +11,8 @@ from batchapp.services.reports import estimate_accuracy
 from batchapp.services.reports.estimate_accuracy import Line
 from batchapp.templatetags.words import count, usd
 
+NONE = Decimal(0)  # also where nothing was estimated
+FAR_OFF = Decimal("0.2")  # share of the estimate; a larger difference is marked
 FROM_TIMES = Decimal("1.95")  # a larger ratio is said as "3.7 times", a smaller one in per cent
 
 
@@ -39,13 +41,27 @@ def rails(lines: Sequence[Line]) -> list[tuple[Line, Rail | None]]:
     return [(line, _rail(line)) for line in lines]
 
 
+def by_difference(lines: Sequence[Line]) -> list[tuple[Line, bool]]:
+    """Return the lines whose estimates were the furthest off first, and whether that is far."""
+    shares = [(abs(_share_off(line)), line) for line in lines]
+    ordered = sorted(shares, key=lambda pair: -pair[0])
+    return [(line, share > FAR_OFF) for share, line in ordered]
+
+
 def distribution(percentages: Sequence[Decimal]) -> Chart | None:
     return histogram(
         percentages,
         "batch,batches",
-        title="Cost in per cent of the estimate",
+        title="How many batches cost what share of the estimate; 100 % is as estimated",
         column="Batches",
         show=lambda percent: f"{percent:,.0f} %",
+    )
+
+
+def _share_off(line: Line) -> Decimal:
+    """Return how far the cost is from the estimate, as a share of the estimate."""
+    return (
+        (line.cost_usd - line.estimated_usd) / line.estimated_usd if line.estimated_usd else NONE
     )
 
 

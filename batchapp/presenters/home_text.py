@@ -1,9 +1,14 @@
-"""The sentence at the top of the home page, and the time left of each batch on it."""
+"""The sentence at the top of the home page, and when each batch on it is due."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
+from django.utils import timezone
+
+from batchapp.presenters.batches.batch_alerts import worst_overrun
 from batchapp.presenters.batches.batch_summary import Summary
-from batchapp.templatetags.words import count, in_round_units, left
+from batchapp.templatetags.words import count, left, roughly, short_length
 
 
 def home_headline(waiting: Sequence[object], running: Sequence[object], *, is_new: bool) -> str:
@@ -17,10 +22,32 @@ def home_headline(waiting: Sequence[object], running: Sequence[object], *, is_ne
     return "Welcome to Batchapp" if is_new else "Nothing is under way"
 
 
-def time_left_text(summary: Summary) -> str:
-    """Return the time that the provider probably needs, else the time until the batch is due."""
-    if summary.time_left and not summary.is_late and not summary.troubles:
-        return f"about {in_round_units(summary.time_left.middle)}"
+@dataclass(frozen=True, slots=True)
+class DueIn:
+    """The time until a batch is due, "" if that is not known yet, or how late it will be.
+
+    ``tone`` is a colour of the style sheet, and ``forecast`` says when it probably ends.
+    """
+
+    text: str = ""
+    tone: str = ""
+    forecast: str = ""
+
+
+def due_in(summary: Summary) -> DueIn:
+    """Compare the deadline of a batch with the pace of its provider."""
     if not summary.due:
-        return ""
-    return left(summary.due) if summary.is_late else f"at most {left(summary.due)}"
+        return DueIn()
+    past = timezone.now() - summary.due
+    if past > timedelta(0):
+        return DueIn(f"late by {short_length(past)}", "bad")
+    time_left = summary.time_left
+    if not time_left or summary.troubles or summary.batch.is_stop_requested:
+        return DueIn(left(summary.due))
+    forecast = f"At this pace it ends in {roughly(time_left.middle)}"
+    overrun = worst_overrun(summary.provider_batches)
+    if not overrun:
+        return DueIn(left(summary.due), forecast=forecast)
+    if overrun.is_certain:
+        return DueIn(f"late by ~{short_length(overrun.by)}", "bad", forecast)
+    return DueIn(f"up to {short_length(overrun.by)} late", "warn", forecast)

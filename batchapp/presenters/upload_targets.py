@@ -31,7 +31,7 @@ class UploadTarget:
     @property
     def file_hint(self) -> str:
         most = size(self.facts["files"]["max_bytes"])
-        return f"JSONL, one request on each line, at most {most} a file. Or a table: CSV, Excel."
+        return f"Excel, CSV or JSONL (one request on each line), at most {most} a file."
 
     @property
     def table_hint(self) -> str:

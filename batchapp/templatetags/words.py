@@ -18,6 +18,7 @@ SMALLEST_IN_COLUMN = Decimal("0.0001")  # the exact figure stands in the title o
 LONGEST_ALIKE = 9  # characters of the end of a range that is given more decimals
 WHOLE_IN_COLUMN = 10_000  # from this amount on, a column leaves out the cents
 
+NUMBER_AND_UNIT = re.compile(r"(\d)([a-z])")
 LEAST_COUNTED = timedelta(seconds=55)  # shorter times are less than a minute
 
 
@@ -52,6 +53,7 @@ def usd_range(low: Decimal, high: Decimal) -> tuple[str, str]:
     return alike[0], alike[1]
 
 
+@register.filter
 def usd_in_column(amount: Decimal, sign: str = "") -> str:
     """Show an amount with ``sign`` before it in at most about ten characters.
 
@@ -115,7 +117,7 @@ def _short_age(length: timedelta, day: date) -> str:
     if length >= timedelta(days=7):
         is_this_year = day.year == timezone.localdate().year
         return f"{day:%-d %b}" if is_this_year else f"{day:%b %Y}"
-    return "just now" if length < LEAST_COUNTED else f"{_short_length(length)} ago"
+    return "just now" if length < LEAST_COUNTED else f"{short_length(length)} ago"
 
 
 @register.filter
@@ -136,12 +138,18 @@ def clock(moment: datetime) -> SafeString:
 
 @register.filter
 def left(moment: datetime) -> str:
-    """Show the time until ``moment`` in the few letters of a column: "3 h left"."""
-    remaining = moment - timezone.now()
-    return f"{_short_length(remaining)} left" if remaining > timedelta(0) else "late"
+    """Show the time until ``moment``, which is ahead, in the few letters of a column: "3 h"."""
+    return short_length(moment - timezone.now())
 
 
-def _short_length(length: timedelta) -> str:
+@register.filter
+def window(name: str) -> str:
+    """Show a completion window with a space before its unit: "24h" becomes "24 h"."""
+    return NUMBER_AND_UNIT.sub(r"\1 \2", name)
+
+
+def short_length(length: timedelta) -> str:
+    """Show a length of time in the few letters of a column: "59 min"."""
     seconds = length.total_seconds()
     if seconds < 90 * 60:
         return f"{max(1, round(seconds / 60))} min"
@@ -221,15 +229,6 @@ def answer_times(windows: object) -> str:
 def short(model: str) -> str:
     """Return a model without its maker: "Qwen/Qwen3-14B" becomes "Qwen3-14B"."""
     return model.rsplit("/", 1)[-1]
-
-
-@register.filter
-def cut_middle(name: str, length: int) -> str:
-    """Return ``name`` in at most ``length`` characters: names of models differ at both ends."""
-    if len(name) <= length:
-        return name
-    end = length // 3
-    return f"{name[: length - end - 1]}…{name[-end:]}"
 
 
 @register.filter

@@ -1,8 +1,9 @@
 """The command palette: search pages, projects, batches and files by name."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
@@ -35,6 +36,11 @@ STAFF_PAGES = [
 ]
 
 
+class Part(NamedTuple):
+    text: str
+    is_match: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A line of the palette; ``status`` says in a word what the icon shows."""
@@ -44,6 +50,15 @@ class Entry:
     icon: str = ""
     project: Project | None = None
     status: str = ""
+    searched: str = ""
+
+    @property
+    def parts(self) -> list[Part]:
+        """Return the name in parts, of which those that match what is searched are bold."""
+        if not self.searched:
+            return [Part(self.name, is_match=False)]
+        texts = re.split(f"({re.escape(self.searched)})", self.name, flags=re.IGNORECASE)
+        return [Part(text, is_match=number % 2 > 0) for number, text in enumerate(texts) if text]
 
 
 @require_safe
@@ -52,7 +67,11 @@ def palette(request: Request) -> HttpResponse:
     groups = list(_groups(request, form.cleaned_data["q"])) if form.is_valid() else []
     context = {
         "form": form,
-        "groups": [(title, entries) for title, entries in groups if entries],
+        "groups": [
+            (title, [replace(entry, searched=form.cleaned_data["q"]) for entry in entries])
+            for title, entries in groups
+            if entries
+        ],
         "in_dialog": wants_fragment(request),
     }
     return render_partial(request, "batchapp/palette.html", "entries", context)

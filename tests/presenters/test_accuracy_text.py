@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from batchapp.presenters.accuracy_text import rails, summary
+from batchapp.presenters.accuracy_text import by_difference, rails, summary
 from batchapp.services.reports.estimate_accuracy import Line
 
 
@@ -70,3 +70,16 @@ def test_each_model_has_its_range_if_it_was_shown() -> None:
     assert unlimited
     assert unlimited.last == "no limit"
     assert unknown is None
+
+
+def test_the_estimates_that_were_the_furthest_off_come_first_and_are_marked() -> None:
+    lines = [line("10", "10.5"), line("10", "7"), line("10", "12"), line("0", "1")]
+
+    ordered = by_difference(lines)
+
+    assert [(str(row.cost_usd), is_far) for row, is_far in ordered] == [
+        ("7", True),
+        ("12", False),
+        ("10.5", False),
+        ("1", False),
+    ]

@@ -67,8 +67,8 @@ def test_five_of_each_the_newest_first(browser: Client, project: Project, user: 
 
     html = listed(browser, "run")
 
-    assert [n for n in range(1, 8) if f">Run {n}<" in html] == [3, 4, 5, 6, 7]
-    assert html.index(">Run 7<") < html.index(">Run 3<")
+    assert [n for n in range(1, 8) if f"</b> {n}" in html] == [3, 4, 5, 6, 7]
+    assert html.index("</b> 7") < html.index("</b> 3")
 
 
 def test_it_asks_the_database_once_for_each_kind(
@@ -97,7 +97,7 @@ def test_a_batch_has_the_icon_of_its_state_and_says_the_state(
 
     for name, state in [("Done", COMPLETED), ("Stuck", ATTENTION)]:
         (entry,) = (each for each in page.all("a") if each.text.startswith(name))
-        assert f"{name}, {state.label}" in entry.text
+        assert f"{name} · {state.label}" in entry.text
         assert entry.one(".icon use")["href"].endswith(f"#{state.icon}")
 
 

@@ -93,6 +93,13 @@ class BatchFilterForm(DaysForm):
         return any(self.data.get(name) for name in self.fields if name != "active_first")
 
     @property
+    def project_label(self) -> str:
+        """The name of the chosen project, or "all projects"."""
+        project, slug = self.fields["project"], self.data.get("project")
+        choices = dict(project.choices) if isinstance(project, forms.ChoiceField) else {}
+        return str(choices.get(slug, "all projects")) if slug else "all projects"
+
+    @property
     def searches_only(self) -> bool:
         """Return True if the search is the only filter."""
         others = self.fields.keys() - {"q", "active_first"}

@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from batchapp.domain.alert_rules import alarming_failed_percent, find_overrun, is_standing_still
+from batchapp.domain.alert_rules import (
+    Overrun,
+    alarming_failed_percent,
+    find_overrun,
+    is_standing_still,
+)
 from batchapp.domain.progress import TimeLeft, last_progress_at, time_left
 from batchapp.models import Batch, ProviderBatch
 from batchapp.presenters.batches.waiting_reasons import portal_delay, provider_silence
@@ -63,6 +68,16 @@ def time_left_of(provider_batches: Sequence[ProviderBatch]) -> TimeLeft | None:
     if len(known) < len(times):
         return None
     return TimeLeft(max(time.least for time in known), max(time.most for time in known))
+
+
+def worst_overrun(provider_batches: Sequence[ProviderBatch]) -> Overrun | None:
+    """Return the longest expected delay of those that the provider works on; None without one."""
+    overruns = [
+        find_overrun(time_left(_marks(row), _total(row)), row.polled_at, row.expires_at)
+        for row in provider_batches
+        if row.polled_at and _is_at_provider(row)
+    ]
+    return max((late for late in overruns if late), key=lambda late: late.by, default=None)
 
 
 def _is_at_provider(provider_batch: ProviderBatch) -> bool:
@@ -127,13 +142,7 @@ def _overrun(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterato
         text = f"It is {roughly(now - due)} past its {batch.window} window. {BILLED_NOTE}"
         yield Alert("", "warn", "clock", text)
         return
-    overruns = [
-        find_overrun(time_left(_marks(row), _total(row)), row.polled_at, row.expires_at)
-        for row in provider_batches
-        if row.polled_at
-    ]
-    worst = max((late for late in overruns if late), key=lambda late: late.by, default=None)
-    if worst:
+    if worst := worst_overrun(provider_batches):
         after = f"{roughly(worst.by)} after its {batch.window} window"
         text = (
             f"At this pace it ends {after}." if worst.is_certain else f"It may end up to {after}."

@@ -59,6 +59,14 @@ def _known(amount: Decimal, sign: str, *, is_actual: bool) -> Cost:
     )
 
 
+def cost_of_models(costs: list[Decimal | None]) -> Cost:
+    """Return the sum of actual ``costs``, each that of one model; without a model it is zero."""
+    known = [cost for cost in costs if cost is not None]
+    if len(known) == len(costs):
+        return _known(sum(known, Decimal(0)), "", is_actual=True)
+    return _partial(costs, is_actual=True)
+
+
 def _partial(costs: list[Decimal | None], *, is_actual: bool) -> Cost:
     known = [cost for cost in costs if cost is not None]
     sign = "≥ " if len(known) < len(costs) else ""

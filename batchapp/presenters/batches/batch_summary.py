@@ -44,6 +44,7 @@ class Progress:
     percent: int
     cancelled: int = 0
     doubtful: int = 0
+    missing: int = 0
 
     @property
     def done(self) -> int:
@@ -207,4 +208,5 @@ def _progress(batch: Batch, provider_batches: list[ProviderBatch]) -> Progress:
         failed=failed,
         percent=100 if batch.is_accounted_for else min(percent, 99),
         cancelled=batch.cancelled if batch.is_over else 0,
+        missing=batch.missing if batch.is_over else 0,
     )

@@ -73,6 +73,8 @@
   function markRange(box, chosen) {
     box.querySelectorAll("[aria-current]").forEach((each) => { each.removeAttribute("aria-current"); });
     chosen.setAttribute("aria-current", "true");
+    const shown = box.querySelector(":scope > summary > [data-shown]");
+    if (shown) shown.textContent = chosen.matches("a") ? chosen.textContent : "Chosen days";
   }
   document.addEventListener("click", (event) => {
     const chip = event.target.closest("form [data-first]");
@@ -81,11 +83,11 @@
     const { first, last } = chip.closest("form").elements;
     [first.value, last.value] = [chip.dataset.first, chip.dataset.last];
     first.dispatchEvent(new Event("change", { bubbles: true }));
-    markRange(chip.parentElement, chip);
+    markRange(chip.closest(".more, .chips"), chip);
   });
   document.addEventListener("change", (event) => {
-    const own = event.target.closest(".chips details");
-    if (own) markRange(own.parentElement, own.querySelector("summary"));
+    const own = event.target.closest("#own-days");
+    if (own) markRange(own.closest(".chips") || own, own.querySelector("summary"));
   });
 
   /* A refused form is a page too: show its sentence. A fragment keeps what it last showed. */

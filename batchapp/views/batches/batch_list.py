@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch
+from batchapp.models import Batch, Project
 from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.list_text import no_match, page_text
@@ -56,6 +56,8 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
             request.GET.get("q", ""),
             has_other_filters=not form.searches_only,
         ),
+        "searched": _searched(form, project),
+        "total": rows.count,
         "page": page,
         "page_text": page_text(page),
         "sort": sort,
@@ -63,3 +65,9 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
         "is_moving": any(summary.is_moving for summary in summaries),
     }
     return render_partial(request, "batchapp/batches/batch_list.html", "rows", context)
+
+
+def _searched(form: BatchFilterForm, project: Project | None) -> str:
+    """Say in which batches the filters looked, for a list that none is left in."""
+    where = "this project" if project else form.project_label
+    return f"Searched in {where}, {form.range_label.lower()}."

@@ -73,6 +73,7 @@ def _list(request: Request, project: Project, form: SendingForm) -> dict[str, An
         "paste": None if is_file else form,
         "target": upload_target(project),
         "filters": filters,
+        "has_files": filters.is_narrow or page.paginator.count > 0,
         "no_match": no_match(
             "file",
             "name",

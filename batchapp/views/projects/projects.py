@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.db import IntegrityError
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Max, OuterRef, Q, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -42,6 +42,7 @@ def project_list(request: Request) -> HttpResponse:
         .order_by("name", "slug")
         .annotate(
             running=Count("batches", filter=under_way),
+            last_run=Max("batches__created_at"),
             people=Subquery(people.annotate(n=Count("pk")).values("n")),
         )
     )
@@ -98,10 +99,12 @@ def project_detail(request: Request, slug: str) -> HttpResponse:
     )
     context = project_page(request, project, "project_detail") | {
         "summaries": summaries,
-        "uploads": project.uploads.select_related("uploaded_by")[:RECENT],
+        "uploads": project.uploads.select_related("uploaded_by").annotate(
+            times_used=Count("batches")
+        )[:RECENT],
         "month": cost_report.sum_all(scope.model_costs()),
         "chart": spending_chart(scope, is_small=True),
-        "people": project.memberships.count(),
+        "under_way": project.batches.unfinished().count(),
         "is_moving": any(summary.is_moving for summary in summaries),
     }
     return render_partial(request, "batchapp/projects/project_detail.html", "live", context)

@@ -1,7 +1,6 @@
 """The operators' page on the cost of batches, and its CSV."""
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,10 +17,9 @@ from batchapp.access import can_operate
 from batchapp.forms.reports import GROUP_NAMES, ReportForm
 from batchapp.http import Request, download_csv
 from batchapp.models import Batch, Project
-from batchapp.presenters.batches.batch_cost import partial_cost
+from batchapp.presenters.batches.batch_cost import Cost, cost_of_models
 from batchapp.presenters.charts import spending
 from batchapp.services.reports import cost_report
-from batchapp.templatetags.words import usd
 from batchapp.views.permissions import memberships_of
 
 PAGE_SIZE = 20
@@ -70,7 +68,7 @@ def cost_report_show(request: Request) -> HttpResponse:
         "sandbox": sandbox,
         "sandbox_cost": spending.cost_text(sandbox.cost_usd, sandbox.unpriced),
         "page": page,
-        "rows": [(batch, _cost(batch, scope)) for batch in page],
+        "rows": [(batch, _models(batch), _cost(batch, scope)) for batch in page],
         "visible": _visible(request, page.object_list),
         "parameters": request.GET.urlencode(),
         "nav": "report",
@@ -142,12 +140,15 @@ def _form(request: Request) -> ReportForm:
     return ReportForm(month | values)
 
 
-def _cost(batch: Batch, scope: cost_report.Scope) -> str:
+def _models(batch: Batch) -> list[str]:
+    """Return the models of the batch, the most frequent first."""
+    return [row.model for row in sorted(batch.model_costs.all(), key=lambda row: -row.requests)]
+
+
+def _cost(batch: Batch, scope: cost_report.Scope) -> Cost:
     """Return the cost of the batch, or of the one model that the report is about."""
-    model_costs = [row for row in batch.model_costs.all() if scope.model in {"", row.model}]
-    if not model_costs:
-        return usd(Decimal(0))
-    return partial_cost([row.cost_usd for row in model_costs])
+    rows = [row for row in batch.model_costs.all() if scope.model in {"", row.model}]
+    return cost_of_models([row.cost_usd for row in rows])
 
 
 def _batches(request: Request, scope: cost_report.Scope, batches: int) -> Any:

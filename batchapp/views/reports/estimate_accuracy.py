@@ -33,7 +33,9 @@ def estimate_accuracy_show(request: Request) -> HttpResponse:
         "summary": accuracy_text.summary(lines, *estimate_accuracy.count_inside(model_costs)),
         "models": accuracy_text.rails(estimate_accuracy.by_model(lines)),
         "chart": accuracy_text.distribution(estimate_accuracy.percentages(model_costs)),
-        "page": Paginator(lines, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": Paginator(accuracy_text.by_difference(lines), PAGE_SIZE).get_page(
+            request.GET.get("page")
+        ),
         "nav": "report",
     }
     return render(request, "batchapp/reports/estimate_accuracy.html", context)

@@ -64,10 +64,10 @@ def test_each_column_says_its_thing(browser: Client, project: Project, user: Use
 
     heads = page.texts("thead th")
     cells = dict(zip(heads, page.all("tbody td"), strict=True))
-    assert cells["Project"].text == "Support tickets"
+    assert cells["Name"].one("span[title]")["title"] == "Support tickets"
     assert cells["Model"].text == "Qwen3-30B +1"
     assert cells["Model"].one("[title]")["title"] == "Qwen/Qwen3-30B, org/Second-Model"
-    assert cells["Window"].text == "24h"
+    assert cells["Window, due"].text == "24 h"
     assert cells["By"].one("[title]")["title"] == str(user)
     assert cells["Created"].text == "2 h ago"
     assert cells["Requests"].text == "50 %"
@@ -180,6 +180,11 @@ def test_what_matches_nothing_can_be_cleared(
     assert "No batch has “nothing like it” in its name, file or id" in page.text
     assert page.links["Clear filters"] == URL
     assert page.one("#filters").values["q"] == "nothing like it"
+    assert "Searched in this project, any time." in page.text
+    month = timezone.localdate().replace(day=1).isoformat()
+    days = {"first": month, "last": timezone.localdate().isoformat()}
+    page = page_of(browser, "/batches/", q="nothing like it", project="support", **days)
+    assert f"Searched in {project.name}, this month." in page.text
 
 
 def test_active_ones_come_first_unless_the_switch_is_off(
@@ -308,7 +313,10 @@ def test_empty_lists_teach_and_name_one_thing_to_do(
 ) -> None:
     assert "Create the first batch" in page_of(browser, "/batches/").links
     assert "Create the first batch" in page_of(browser, URL).links
-    assert "Choose the first file" in page_of(browser, "/projects/support/files/").links
+    files = page_of(browser, "/projects/support/files/")
+    assert "There are no files yet" in files.text
+    assert "Choose files" in files.one("#upload").text
+    assert not files.all("#filters")
     project.memberships.all().delete()
     assert "Create a project" in page_of(browser, "/projects/").links
 

@@ -262,8 +262,8 @@ def test_periods_are_links_that_keep_the_rest_and_one_of_them_is_current(
     today = timezone.localdate()
     periods = page.one(".filters .chips")
 
-    assert list(periods.links) == ["This month", "Last month", "90 days", "Year"]
-    assert periods.links["90 days"] == (
+    assert list(periods.links) == ["This month", "Last month", "Last 90 days", "This year"]
+    assert periods.links["Last 90 days"] == (
         f"?by=user&first={today - timedelta(days=89)}&last={today}"
     )
     assert periods.texts("[aria-current]") == ["This month"]

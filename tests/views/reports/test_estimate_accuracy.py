@@ -70,7 +70,7 @@ def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> 
     said = page_of(staff, PAGE).text
 
     assert "The one batch stayed inside the range shown" in said
-    assert "Team Qwen/Qwen3-30B 1 1 ~$200,000.00 $250,000.00 25 % more" in said
+    assert "Team Qwen/Qwen3-30B 1 1 ~$200,000 $250,000 25 % more" in said
 
 
 def test_a_batch_of_two_models_is_one_batch_and_one_line_for_each(staff: Client) -> None:

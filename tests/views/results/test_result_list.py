@@ -84,7 +84,7 @@ def test_a_row_has_its_outcome_question_and_answer(browser: Client, batch: Batch
 
     first, second = (row.texts("td")[2:] for row in page.all("tbody tr")[:2])
     assert first == ["Answered", "Question 1?", "Answer 1.", "100", "50"]
-    assert second == ["Provider error", "Question 2?", "Out of memory.", "–", "–"]
+    assert second == ["Provider error", "Question 2?", "Out of memory.", "\u2013", "\u2013"]
     assert "Lines 1\u201350, 60 requests in all" in page.text
     assert "Line 2, 1 request in all" in results(browser, batch, outcome="failed").text
 
