@@ -66,7 +66,7 @@ def test_a_newcomer_sees_the_steps_and_one_button_for_the_next(client: Client) -
     page = page_of(client, "/")
 
     assert page.one("h1").text == "Welcome to Batchapp"
-    assert page.one(".steps .button").text == "Begin: Create a project"
+    assert page.one(".steps .button").text == "Begin: Get into a project"
 
 
 def test_more_batches_cost_no_more_queries(

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from string import hexdigits
-from typing import Any, Protocol
+from typing import Any, cast, Protocol
 from uuid import UUID
 
 from django import forms
@@ -94,9 +94,9 @@ class BatchFilterForm(DaysForm):
 
     @property
     def project_label(self) -> str:
-        """The name of the chosen project, or "all projects"."""
+        """Return the name of the chosen project, or "all projects"."""
         project, slug = self.fields["project"], self.data.get("project")
-        choices = dict(project.choices) if isinstance(project, forms.ChoiceField) else {}
+        choices = dict(cast("list[tuple[str, str]]", getattr(project, "choices", [])))
         return str(choices.get(slug, "all projects")) if slug else "all projects"
 
     @property

@@ -74,9 +74,7 @@ def rail(
     )
 
 
-def _label(
-    least: str, limit: str | None, expected: Decimal | None, actual: Decimal | None
-) -> str:
+def _label(least: str, limit: str | None, expected: Decimal | None, actual: Decimal | None) -> str:
     texts = [f"from {least} {'without a limit' if limit is None else f'to {limit}'}"]
     if expected is not None:
         texts.append(f"expected {usd(expected)}")
