@@ -38,11 +38,23 @@ class Correction(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A changed line, shortened around the change; ``after`` is "" if the line is dropped."""
+    """A changed line, shortened around the change.
+
+    ``old`` and ``new`` are the text before the change, what changes, and the text behind it;
+    ``new`` is empty if the line is dropped.
+    """
 
     line: int
-    before: str
-    after: str
+    old: tuple[str, str, str]
+    new: tuple[str, str, str]
+
+    @property
+    def before(self) -> str:
+        return "".join(self.old)
+
+    @property
+    def after(self) -> str:
+        return "".join(self.new)
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -55,12 +67,16 @@ class Preview(msgspec.Struct, frozen=True):
 
 def describe_changes(changed: Mapping[CorrectionKind, int], choice: Choice) -> str:
     """Return the number of changed lines per correction in words, in the order of the changes."""
+    return ", ".join(list_changes(changed, choice)) or "nothing changed"
+
+
+def list_changes(changed: Mapping[CorrectionKind, int], choice: Choice) -> list[str]:
     phrases = []
     for kind, rule in CORRECTION_RULES.items():
         if number := changed.get(kind, 0):
             phrase = f"{number:,} {rule.changes[number > 1]}"
             phrases.append(phrase.format(model=choice.model, max_tokens=choice.max_tokens))
-    return ", ".join(phrases) or "nothing changed"
+    return phrases
 
 
 def preview(head: bytes, choice: Choice, limits: Limits) -> Preview:
@@ -77,12 +93,18 @@ def preview(head: bytes, choice: Choice, limits: Limits) -> Preview:
 
 def _example(number: int, before: bytes, after: bytes) -> Example:
     if find_secret(before):
-        return Example(number, "(a secret, not shown)", "(changed)" if after else "")
+        new = "(changed)" if after else ""
+        return Example(number, ("(a secret, not shown)", "", ""), (new, "", ""))
     old, new = _compact_text(before), _compact_text(after)
-    pairs = enumerate(zip(old, new, strict=False))
-    change = next((at for at, (a, b) in pairs if a != b), min(len(old), len(new)))
-    start = max(0, change - UNCHANGED_LENGTH) if new else 0
-    return Example(number, _shorten(old, start), _shorten(new, start))
+    change = _length_alike(old, new)
+    rest = _length_alike(old[change:][::-1], new[change:][::-1])
+    return Example(number, _shorten(old, change, rest), _shorten(new, change, rest))
+
+
+def _length_alike(one: str, other: str) -> int:
+    """Return the number of characters that both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _compact_text(data: bytes) -> str:
@@ -94,7 +116,12 @@ def _compact_text(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
-def _shorten(text: str, start: int) -> str:
-    if not text:
-        return ""
-    return ("…" if start else "") + presentable(text[start:], EXAMPLE_LENGTH)
+def _shorten(text: str, change: int, rest: int) -> tuple[str, str, str]:
+    """Cut ``text`` into what is before the change at ``change``, and the last ``rest`` characters.
+
+    In all, the parts are not longer than an example may be.
+    """
+    start = max(0, change - UNCHANGED_LENGTH)
+    shown = presentable(text[start:], EXAMPLE_LENGTH)
+    begin, end = change - start, len(text) - rest - start
+    return ("…" if start else "") + shown[:begin], shown[begin:end], shown[max(begin, end) :]

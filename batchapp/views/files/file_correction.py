@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from batchapp.domain.corrections.corrected_file import Example, describe_changes
+from batchapp.domain.corrections.corrected_file import Example, list_changes
 from batchapp.domain.corrections.corrector import (
     CORRECTION_RULES,
     Choice,
@@ -170,7 +170,7 @@ def _context(
         trial = correct_file.try_correction(upload, valid_form.choice)
     except OSError:
         return context | {"is_file_missing": True}
-    changes = describe_changes(trial.preview.changed, valid_form.choice)
+    changes = list_changes(trial.preview.changed, valid_form.choice)
     return context | {"trial": trial, "changes": changes}
 
 

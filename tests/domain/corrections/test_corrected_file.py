@@ -54,6 +54,8 @@ def test_a_preview_shows_the_line_around_the_change():
     assert example.line == 3
     assert '"custom_id":"a"' in example.before
     assert '"custom_id":"a-2"' in example.after
+    assert (example.old[1], example.new[1]) == ("", "-2")
+    assert example.old[0] == example.new[0]
 
 
 def test_a_preview_of_a_long_line_is_short_and_has_the_change_in_it():
@@ -65,6 +67,7 @@ def test_a_preview_of_a_long_line_is_short_and_has_the_change_in_it():
 
     assert "stream" in example.before
     assert "stream" not in example.after
+    assert (example.old[1], example.new[1]) == (',"stream":true', "")
     assert max(len(example.before), len(example.after)) <= EXAMPLE_LENGTH + 1
 
 
