@@ -17,6 +17,13 @@ def readiness_text(check: Check) -> str:
     return make_sentence(SENTENCES, check.code, check.data)
 
 
+@register.filter
+def readiness_error(check: Check) -> str:
+    """Return how the call to the provider failed, in technical words; "" if it did not."""
+    error: str = check.data.get("error", "")
+    return error
+
+
 def _quoting(advice: str) -> Callable[[Data], str]:
     """Give the advice, and then the provider's own words."""
 
@@ -110,10 +117,13 @@ SENTENCES: dict[CheckCode, Sentence] = {
     ),
     CheckCode.MODELS_OFFERED: _models_offered,
     CheckCode.NO_ANSWER: (
-        "{connection} gave no usable answer just now ({error}). You may submit all the same: the "
-        "portal keeps trying until it does."
+        "{connection} gave no usable answer just now. You may submit: the portal keeps trying, "
+        "and sends the batch once it gets one."
     ),
-    CheckCode.NOT_ASKED: "{connection} cannot be asked: {error}.",
+    CheckCode.NOT_ASKED: (
+        "{connection} was not asked, as its address or the key is malformed. Choose another "
+        "key, or have an operator correct the address."
+    ),
     CheckCode.SPLIT: (
         "It is sent as {provider_batches:,} provider batches, since {connection} takes {limits} a "
         "file. They stay one batch here."

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import REALTIME, Upload
-from batchapp.presenters.readiness_text import readiness_text
+from batchapp.presenters.readiness_text import readiness_error, readiness_text
 from batchapp.services.orders import price_quotes, readiness
 from batchapp.services.orders.readiness import Check, Level
 from tests.make import MODEL, make_connection, make_project, make_upload, request_line
@@ -120,6 +120,9 @@ def test_a_provider_that_is_silent_is_uncertain_and_asked_once(upload: Upload) -
 
     assert lines[0].level is Level.WARNING
     assert "the portal keeps trying" in readiness_text(lines[0])
+    error = readiness_error(lines[0])
+    assert error
+    assert error not in readiness_text(lines[0])
     assert provider.calls == [MODELS]
 
 

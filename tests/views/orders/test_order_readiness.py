@@ -175,7 +175,8 @@ def test_a_silent_provider_stops_nobody(
     fragment = fragment_of(browser, address(upload, key))
 
     assert "Uncertain" in fragment.text
-    assert "You may submit all the same" in fragment.text
+    assert "You may submit: the portal keeps trying" in fragment.text
+    assert "503" in fragment.one("dd details code").text
     assert fragment.values == {"readiness": ""}
 
 
