@@ -17,6 +17,15 @@ def length(window: str) -> timedelta | None:
     return timedelta(hours=number) if match[3] else timedelta(days=number)
 
 
+def in_words(window: str) -> str:
+    """Return the length of ``window`` in full words, such as "24 hours"; "" if it states none."""
+    match = LENGTH.fullmatch(window.strip().lower())
+    if not match:
+        return ""
+    unit = "minute" if match[2] else "hour" if match[3] else "day"
+    return f"{int(match[1]):,} {unit}{'' if int(match[1]) == 1 else 's'}"
+
+
 def due(window: str, at: datetime) -> datetime | None:
     """Return the latest end of a batch that is submitted at ``at``, or None if it is not known."""
     time = length(window)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from batchapp.domain.request_files.check_file import Report, Severity
 from batchapp.models import Upload
 from batchapp.services.files import upload_intake
-from batchapp.templatetags.words import count, size
+from batchapp.templatetags.words import count
 
 LEAST_SHARE = 2  # per cent of the bar, so that one line among a million is seen
 MAX_PERCENT = 99  # of an estimate: whether it is all is known at the end
@@ -45,6 +45,11 @@ class CheckSummary:
         ]
 
     @property
+    def has_parts(self) -> bool:
+        """Return True if the lines differ, so that a bar of them says something."""
+        return len(self.legend) > 1
+
+    @property
     def faulty_share(self) -> int:
         return self._share(self.faulty)
 
@@ -68,7 +73,7 @@ def check_summary(report: Report) -> CheckSummary:
     faulty = report.requests - sum(facts.requests for facts in report.models.values())
     warned, is_complete = _warned_lines(report)
     return CheckSummary(
-        headline(report),
+        headline(report, faulty),
         report.requests,
         faulty,
         min(warned, report.requests - faulty),
@@ -77,11 +82,18 @@ def check_summary(report: Report) -> CheckSummary:
     )
 
 
-def headline(report: Report) -> str:
-    """Say whether the file can be sent, and how many findings speak against it."""
+def headline(report: Report, faulty: int) -> str:
+    """Say whether the file can be sent, and how many lines, or errors, speak against it."""
+    requests = report.requests
+    if faulty:
+        if faulty < requests:
+            verb = "has" if faulty == 1 else "have"
+            return f"{faulty:,} of {requests:,} lines {verb} errors, so the file cannot be sent."
+        lines = "The only line" if requests == 1 else f"{faulty:,} of {requests:,} lines"
+        return f"{lines} cannot be sent."
     if not report.is_valid:
         return f"This file cannot be sent: {count(report.severities[Severity.ERROR], 'error')}."
-    requests, warnings = report.requests, report.severities.get(Severity.WARNING, 0)
+    warnings = report.severities.get(Severity.WARNING, 0)
     subject = "The only request is" if requests == 1 else f"All {requests:,} requests are"
     ending = f", with {count(warnings, 'warning')}" if warnings else ""
     return f"{subject} ready to be sent{ending}."
@@ -97,16 +109,15 @@ def percent_checked(upload: Upload) -> int | None:
 
 
 def _figures(report: Report) -> list[tuple[str, str]]:
-    bytes_, unit = size(report.bytes).split(" ")
-    figures = [(f"{report.requests:,}", "request" if report.requests == 1 else "requests")]
-    if models := report.models.values():
-        is_exact = all(facts.exact for facts in models)
-        tokens = sum(facts.input_tokens for facts in models)
-        figures += [
-            (f"{len(models):,}", "model" if len(models) == 1 else "models"),
-            (f"{'' if is_exact else '~'}{tokens:,}", "tokens in"),
-        ]
-    return [*figures, (bytes_, unit)]
+    """Return the size of the work; none of a file that cannot be sent."""
+    if not report.is_valid:
+        return []
+    models = report.models.values()
+    sign = "" if all(facts.exact for facts in models) else "~"
+    return [
+        (f"{report.requests:,}", "request" if report.requests == 1 else "requests"),
+        (f"{sign}{sum(facts.input_tokens for facts in models):,}", "tokens in"),
+    ]
 
 
 def _warned_lines(report: Report) -> tuple[int, bool]:

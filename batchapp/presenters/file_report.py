@@ -310,6 +310,18 @@ def offers(quotes: dict[str, Estimate], *, is_exact: bool = False) -> list[Offer
     ]
 
 
+def cheapest_window(offers: list[Offer]) -> str:
+    """Return the window that is expected to cost the least; "" if none costs less than another."""
+    costs = {
+        offer.window: offer.estimate.expected_usd
+        for offer in offers
+        if not offer.is_realtime and not offer.unpriced
+    }
+    known = {window: cost for window, cost in costs.items() if cost is not None}
+    least = [window for window, cost in known.items() if cost == min(known.values())]
+    return least[0] if len(least) == 1 < len(known) else ""
+
+
 def is_exact(report: Report) -> bool:
     """Return True if all input tokens are counted as the provider will count them."""
     return all(facts.exact for facts in report.models.values())

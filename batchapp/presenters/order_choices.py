@@ -32,6 +32,11 @@ class WindowChoice:
         return self.offer.window
 
     @property
+    def title(self) -> str:
+        words = windows.in_words(self.window)
+        return f"Within {words}" if words else self.window
+
+    @property
     def unpriced(self) -> str:
         """The models without a price in this window; "" if all have one."""
         return named(self.offer.estimate.unpriced)

@@ -13,7 +13,7 @@ from batchapp.models import Project, Upload
 NAMES = ["File", "Check", "Window", "Review & submit"]
 FILE, CHECK, WINDOW, REVIEW = range(4)
 
-UPLOAD, FILES, TABLE, SAMPLE = "upload", "files", "table", "sample"
+UPLOAD, FILES, TABLE, PASTE, SAMPLE = "upload", "files", "table", "paste", "sample"
 
 CHOICES = ("window", "fallback", "key", "name")
 QUERY_FIELDS = (*CHOICES, "submission")
@@ -55,7 +55,7 @@ class FileSource:
 
 def file_sources(project: Project, current: str) -> list[FileSource]:
     """Return the ways to the file of a batch; samples are for projects on a sandbox only."""
-    names = {UPLOAD: "Upload", FILES: "Use a file that is here", TABLE: "From a table"}
+    names = {UPLOAD: "Upload", FILES: "Earlier file", TABLE: "Table", PASTE: "Paste"}
     if project.connection.is_sandbox:
         names[SAMPLE] = "Sample"
     start = reverse("order_choose_file", args=[project.slug])

@@ -30,8 +30,11 @@ class UploadTarget:
 
     @property
     def file_hint(self) -> str:
-        most = size(self.facts["files"]["max_bytes"])
-        return f"Excel, CSV or JSONL (one request on each line), at most {most} a file."
+        most, most_of_table = (
+            size(self.facts[kind]["max_bytes"]).replace(".0 ", " ") for kind in ("files", "tables")
+        )
+        limit = "" if most == most_of_table else f", up to {most_of_table},"
+        return f"Excel, CSV{limit} or JSONL (one request on each line), up to {most}"
 
     @property
     def table_hint(self) -> str:

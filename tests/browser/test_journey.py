@@ -88,7 +88,7 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     press(page.get_by_role("link", name="Continue"))
     page.wait_for_url(re.compile(r"/batch/window/"))
     press(page.locator("label", has_text=re.compile(r"^\s*1h")))
-    press(page.locator("label", has_text=re.compile(r"^\s*24h")))
+    press(page.locator("label", has_text=re.compile(r"^\s*Within 24 hours")))
     page.get_by_label("Name").fill("Notes, classified")
     press(page.get_by_role("button", name="Continue to the review"))
     page.wait_for_url(re.compile(r"/batch/review/\?.*window=24h"))
@@ -157,7 +157,7 @@ def test_faults_are_shown_with_their_lines(signed_in: Page, tmp_path: Path) -> N
     page = signed_in
     upload(page, file)
 
-    findings = page.get_by_role("main").get_by_text("This file cannot be sent: 4 errors.")
+    findings = page.get_by_role("main").get_by_text("2 of 2 lines cannot be sent.")
     expect(findings).to_be_visible()
     finding = page.locator("#finding-invalid_json")
     finding.get_by_text("Invalid JSON").click()

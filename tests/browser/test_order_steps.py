@@ -92,7 +92,7 @@ def test_a_choice_changes_the_panel_the_address_and_nothing_else(
     page.get_by_label("Name").fill("Typed before")
     before = price(page)
 
-    page.locator("label", has_text=re.compile(r"^\s*1h")).click()
+    page.locator("label", has_text=re.compile(r"^\s*Within 1 hour")).click()
     page.wait_for_url(re.compile(r"window=1h.*name=Typed"))
     expect(page.locator("#panel")).to_contain_text("Window 1h", use_inner_text=True)
     faster = price(page)
@@ -104,7 +104,7 @@ def test_a_choice_changes_the_panel_the_address_and_nothing_else(
 
     assert before != faster == price(page)
     assert page.get_by_label("Name").input_value() == "Typed before"
-    assert page.get_by_role("radio", name=re.compile("^1h")).is_checked()
+    assert page.get_by_role("radio", name=re.compile("^Within 1 hour")).is_checked()
     page.get_by_role("button", name="Continue to the review").click()
     page.wait_for_url(re.compile(r"/review/\?.*window=1h&fallback=24h"))
     expect(page.get_by_text("It runs in 24h instead")).to_be_visible()

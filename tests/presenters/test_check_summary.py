@@ -22,8 +22,9 @@ def test_a_file_without_findings_has_one_sentence_and_its_figures() -> None:
     summary = summary_of(asked(1), asked(2), asked(3))
 
     assert summary.headline == "All 3 requests are ready to be sent."
-    assert [unit for _, unit in summary.figures] == ["requests", "model", "tokens in", "bytes"]
+    assert [unit for _, unit in summary.figures] == ["requests", "tokens in"]
     assert (summary.ready_share, summary.legend) == (100, [("check", "3 ready")])
+    assert not summary.has_parts
 
 
 def test_each_line_is_in_one_part_of_the_bar() -> None:
@@ -31,13 +32,30 @@ def test_each_line_is_in_one_part_of_the_bar() -> None:
 
     summary = summary_of(*lines, asked(96, stream=True), asked(97, stream=True, n=2), "x", "x")
 
-    assert summary.headline == "This file cannot be sent: 2 errors."
+    assert summary.headline == "2 of 100 lines have errors, so the file cannot be sent."
+    assert summary.figures == []
+    assert summary.has_parts
     assert [text for _, text in summary.legend] == [
         "96 ready",
         "2 with warnings",
         "2 with errors",
     ]
     assert (summary.ready_share, summary.warned_share, summary.faulty_share) == (96, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("lines", "headline"),
+    [
+        (["{}"], "The only line cannot be sent."),
+        (["{}", "y"], "2 of 2 lines cannot be sent."),
+        ([""], "This file cannot be sent: 1 error."),
+    ],
+)
+def test_a_file_of_errors_alone_has_no_bar(lines: list[str], headline: str) -> None:
+    summary = summary_of(*lines)
+
+    assert summary.headline == headline
+    assert not summary.has_parts
 
 
 def test_one_line_among_many_is_seen_in_the_bar() -> None:

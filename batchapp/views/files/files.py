@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from batchapp.domain.request_files.check_file import Report
+from batchapp.domain.results.conversation import turns
 from batchapp.forms.files.uploads import SAMPLES, FileFilterForm, SendingForm, UploadForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, FileOrigin, Project, StaleRow, Upload
@@ -22,6 +23,7 @@ from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.check_summary import check_summary, percent_checked
 from batchapp.presenters.file_report import (
     assumed_attachments,
+    cheapest_window,
     finding_groups,
     is_exact,
     offers,
@@ -219,5 +221,7 @@ def _report_context(request: Request, report: Report, upload: Upload) -> dict[st
     }
     if report.is_valid:
         context["offers"] = offers(quotes, is_exact=is_exact(report))
+        context["cheapest"] = cheapest_window(context["offers"])
+        context["turns"] = turns(upload_intake.read_first_request(upload))
         context["repetition"] = repetition(report, quotes, histories)
     return context

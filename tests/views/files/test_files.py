@@ -331,7 +331,9 @@ def test_each_window_has_its_price_and_realtime_to_compare(
     upload = make_upload(project, user, content=request_file(1000))
 
     html = browser.get(upload.get_absolute_url()).content.decode()
+    stats = page_of(browser, upload.get_absolute_url()).texts("#cost .stat > span:first-child")
 
+    assert stats == ["24h cheapest", "1h", "Realtime, for comparison"]
     report = upload.report
     assert report
     facts = report.models["Qwen/Qwen3-30B"]

@@ -150,7 +150,7 @@ def test_the_file_step_offers_every_file_with_its_use(
     checking = make_upload(upload.project, user, name="later.jsonl", is_checked=False)
 
     page = page_of(browser, "/projects/support/batches/new/")
-    assert "Use a file that is here 3" in page.one(".tabs").text
+    assert "Earlier file 3" in page.one(".tabs").text
     rows = page_of(browser, "/projects/support/batches/new/", **{"from": "files"}).one("#rows")
 
     files = [link["id"] for link in rows.all("td.lead a")]
@@ -172,12 +172,15 @@ def test_the_file_step_finds_files_by_name(browser: Client, upload: Upload, user
     assert "No file has that in its name" in none.text
 
 
-def test_the_file_step_begins_with_a_table_or_a_sample_as_well(
+def test_the_file_step_begins_with_a_table_a_sample_or_pasted_lines_as_well(
     browser: Client, project: Project
 ) -> None:
     start = "/projects/support/batches/new/?from="
 
     assert page_of(browser, f"{start}table").one("form[data-takes]")["action"].endswith("/new/")
+    pasted = page_of(browser, f"{start}paste").one("main form")
+    assert (pasted["action"], pasted.values["then"]) == ("/projects/support/files/", "batch")
+    assert pasted.one("textarea")["name"] == "pasted"
     assert "Sample" not in page_of(browser, f"{start}sample").one(".tabs").links
     Connection.objects.update(is_sandbox=True)
     page = page_of(browser, f"{start}sample")
@@ -226,7 +229,7 @@ def test_a_faulty_file_says_what_to_do_and_leads_no_further(
 
     page = page_of(browser, f"/files/{faulty.pk}/batch/")
 
-    assert "This file cannot be sent: 1 error." in page.text
+    assert "1 of 2 lines has errors, so the file cannot be sent." in page.text
     assert "Line 2" in page.text
     assert page.one("#upload-again")["href"] == "/projects/support/batches/new/#upload"
     assert "/batch/window/" not in page.html
@@ -269,8 +272,10 @@ def test_each_window_says_what_it_costs_and_when_it_is_due(
 
     said = page.text
     assert [radio["value"] for radio in page.all("input[name=window]")] == ["24h", "1h"]
-    assert re.search(r"24h by tomorrow, \d\d:\d\d 50 % less than realtime ~\$0\.0006", said)
-    assert re.search(r"1h by (today|tomorrow), \d\d:\d\d ~\$0\.0013", said)
+    assert re.search(
+        r"Within 24 hours by tomorrow, \d\d:\d\d 50 % less than realtime ~\$0\.0006", said
+    )
+    assert re.search(r"Within 1 hour by (today|tomorrow), \d\d:\d\d ~\$0\.0013", said)
     assert "24h, in / out 1h, in / out" in said
     assert f"{MODEL} 3 36 ~300 300 $1.00 / $2.00 $2.00 / $4.00" in said
     assert (page.values["window"], page.values["key"]) == ("24h", str(key.pk))
@@ -505,10 +510,12 @@ def test_the_check_shows_the_first_request_but_no_secret(
         for first in (open_words, with_secret)
     ]
 
-    shown, hidden = (page_of(browser, f"/files/{file.pk}/batch/") for file in files)
+    for address in ("/files/{}/batch/", "/files/{}/"):
+        shown, hidden = (page_of(browser, address.format(file.pk)) for file in files)
 
-    assert shown.one("#first-request").text == "The first request System Be brief. User <b>?"
-    assert not hidden.all("#first-request")
+        assert shown.one("#first-request").text == "The first request System Be brief. User <b>?"
+        assert "open" in shown.one("#first-request")
+        assert not hidden.all("#first-request")
     assert secret not in hidden.html
 
 
@@ -598,7 +605,7 @@ def test_the_review_shows_all_that_will_happen(
         "Name Tickets of May",
         "Window 1h Due by to",
         f"Paid by {key}, of the project",
-        "$0.000072 to $0.001300 Submit 3 requests, ~$0.0013 Back to the window",
+        "$0.000072 to $0.001272 Submit 3 requests, ~$0.0013 Back to the window",
         "output tokens: no history: 1.1 times the input, at least 100 tokens",
         "Input tokens are exact.",
         "1h, in / out",
@@ -607,7 +614,7 @@ def test_the_review_shows_all_that_will_happen(
         assert words in page.text
     assert page.one("#price .figure").text == "~$0.0013expected"
     drawing = page.one("#price svg")
-    assert drawing["aria-label"] == "From $0.000072 to $0.001300, expected $0.0013"
+    assert drawing["aria-label"] == "From $0.000072 to $0.001272, expected $0.0013"
     assert page.one("#change")["href"].startswith(
         f"/files/{upload.pk}/batch/window/?window=1h&key={key.pk}&name=Tickets+of+May"
     )
