@@ -36,7 +36,24 @@ def accounting_text(
 @register.filter
 def discrepancy_of(batch: Batch) -> str:
     """Say where the counts of the provider and the results of ``batch`` differ; "" if nowhere."""
-    return discrepancy_text(batch.discrepancy, batch.connection.name)
+    if not batch.discrepancy:
+        return ""
+    name, missing = batch.connection.name, batch.missing
+    if missing and _is_short_by(missing, batch.discrepancy):
+        requests = count(missing, "request")
+        return f"{requests} came back without a result; {name}'s count is {missing:,} short too."
+    return (
+        f"{discrepancy_text(batch.discrepancy, name)} All that came back is kept here; ask {name} "
+        "what it counted."
+    )
+
+
+def _is_short_by(missing: int, discrepancy: Sequence[Mapping[str, Any]]) -> bool:
+    """Return True if the provider counted ``missing`` requests fewer, and nothing else differs."""
+    if len(discrepancy) != 1 or "text" in discrepancy[0] or discrepancy[0]["results_differ"]:
+        return False
+    counted = sum(discrepancy[0]["provider"][key] for key in ("completed", "failed"))
+    return bool(discrepancy[0]["requests"] - counted == missing)
 
 
 def discrepancy_text(discrepancy: Sequence[Mapping[str, Any]], connection: str) -> str:

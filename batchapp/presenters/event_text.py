@@ -54,10 +54,18 @@ def _finished(data: Data) -> str:
     sentences = [f"Finished: {accounting_text(counts, data['requests'])}."]
     if data["discrepancy"]:
         sentences.append(discrepancy_text(data["discrepancy"], data["connection"]))
-    if number := data["other_models"]:
-        answers = f"{count(number, 'answer')} {'names' if number == 1 else 'name'}"
-        sentences.append(f"{answers} another model than was asked for.")
-    return " ".join(sentences)
+    return " ".join([*sentences, *_other_models(data)])
+
+
+def short_finished_text(event: Event) -> str:
+    """Say that a batch has finished, without the counts that its page shows."""
+    return " ".join(["Finished.", *_other_models(event.data)])
+
+
+def _other_models(data: Data) -> list[str]:
+    number = data.get("other_models", 0)
+    answers = f"{count(number, 'answer')} {'names' if number == 1 else 'name'}"
+    return [f"{answers} another model than was asked for."] if number else []
 
 
 def _imported(data: Data) -> str:

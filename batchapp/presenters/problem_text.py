@@ -17,6 +17,7 @@ from batchapp.presenters.sentences import (
     format_template,
     make_sentence,
     make_stored_sentence,
+    split_cause,
     with_quote,
 )
 from batchapp.templatetags.words import count
@@ -34,6 +35,9 @@ def problem_text(problem: Problem | None) -> str:
     if problem is None:
         return ""
     return make_stored_sentence(SENTENCES, problem.code, problem.data)
+
+
+register.filter(split_cause)
 
 
 def problem_facts(problem: Problem | None) -> dict[str, Any] | None:

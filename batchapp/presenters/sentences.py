@@ -33,6 +33,16 @@ def with_quote(text: str, data: Data) -> str:
     return f"{text} ({data['connection']} said: {data['said']})" if data["said"] else text
 
 
+def split_cause(text: str) -> tuple[str, str]:
+    """Return the first sentence of ``text``, and the others; what is in brackets ends none."""
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if not depth and text[at : at + 2] == ". ":
+            return text[: at + 1], text[at + 2 :]
+    return text, ""
+
+
 def named(names: Sequence[str], most: int = 3) -> str:
     """Return the first ``most`` of ``names``, and how many more there are."""
     more = [f"{len(names) - most:,} more"] if len(names) > most else []

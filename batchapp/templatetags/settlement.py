@@ -73,9 +73,15 @@ def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
 def _estimate(batch: Batch) -> str:
     if batch.estimated_cost_usd is None:
         return "Estimated without all prices"
-    text = f"Estimated ~{usd(batch.estimated_cost_usd)}"
-    difference = compared(batch.estimated_cost_usd, batch.actual_cost_usd)
-    return f"{text}: {difference}" if difference else text
+    estimate, actual = usd(batch.estimated_cost_usd), batch.actual_cost_usd
+    difference = compared(batch.estimated_cost_usd, actual)
+    if not difference:
+        return f"Estimated ~{estimate}"
+    if estimate == usd(actual):
+        return "As estimated"
+    amount, _, direction = difference.rpartition(" ")
+    words = {"more": f"{amount} over the estimate", "less": f"{amount} under the estimate"}
+    return f"{words.get(direction, 'About as estimated')} (~{estimate})"
 
 
 def _model_line(row: ModelCost, *, is_over: bool) -> ModelLine:

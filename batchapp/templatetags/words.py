@@ -213,7 +213,9 @@ def span(length: timedelta | None) -> str:
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     if hours:
         return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+    if minutes:
+        return f"{minutes} min" if minutes >= 10 else f"{minutes} min {seconds % 60} s"
+    return f"{seconds} s" if seconds else "under 1 s"
 
 
 @register.filter

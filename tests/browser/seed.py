@@ -49,7 +49,9 @@ from tests.browser import tables  # noqa: E402
 from tests.browser.history import add_history  # noqa: E402
 from tests.sentences import problem  # noqa: E402
 
-TROUBLE = "The account has no credits left. Add credits there, then try again."
+NO_CREDIT = Problem(
+    ProblemCode.NO_CREDIT, {"connection": "Doubleword", "is_sent": False, "said": ""}
+)
 QUESTIONS = "The invoice shows last month's address, and the link in the e-mail ends in an error."
 ANSWER = "Billing. The customer asks for a corrected invoice; the broken link is a second matter."
 QUESTION = {"role": "user", "content": QUESTIONS}
@@ -266,7 +268,9 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
         "paused": order("Tickets of the first quarter"),
         "stuck": order("Tickets of the second quarter"),
     }
+    make.answer(batches["running"], _answers(1, 8))
     at_provider = {"submitted_at": now, "polled_at": now, "expires_at": now + timedelta(hours=24)}
+    at_provider |= {"ended_at": None}
     for name, completed, failed in [("running", 140, 2), ("cancelling", 60, 0)]:
         make.set_state(
             batches[name],
@@ -293,7 +297,7 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
         batches["stuck"],
         parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
         status=ProviderBatch.Status.WAITING,
-        problem=problem(TROUBLE),
+        problem=NO_CREDIT,
         next_check_at=None,
     )
     make.set_state(batches["cancelled"], status=ProviderBatch.Status.CANCELLED)

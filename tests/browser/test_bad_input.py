@@ -124,7 +124,7 @@ def test_a_batch_of_one_request_is_one_request_everywhere(
     page = crowded
     page.goto(f"/batches/{crowd['paths']['one']}/")
     main = page.get_by_role("main")
-    expect(main.get_by_text("1 in = 1 answered", exact=True)).to_be_visible()
+    expect(main.get_by_text("The only request is answered.", exact=True)).to_be_visible()
     assert "1 requests" not in (main.text_content() or "")
     page.goto(f"/batches/{crowd['paths']['one']}/results/")
     expect(page.locator("#rows tbody tr")).to_have_count(1)

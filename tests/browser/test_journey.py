@@ -102,7 +102,7 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     answered = page.get_by_role("main").get_by_text("All 300 requests answered.")
     expect(answered).to_be_visible(timeout=90_000)
     assert page.evaluate("window.notReloaded") is True
-    expect(page.get_by_text("300 in = 300 answered", exact=True)).to_be_visible()
+    expect(page.get_by_text("All 300 requests answered.", exact=True)).to_be_visible()
 
     with page.expect_download() as download:
         press(page.get_by_role("link", name="Download results"))
@@ -144,10 +144,10 @@ def test_without_javascript_the_job_is_done_all_the_same(signed_in: Page) -> Non
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
     for _ in range(120):
         page.reload()
-        if page.get_by_text("20 in = 20 answered").first.is_visible():
+        if page.get_by_text("All 20 requests answered.").first.is_visible():
             break
         page.wait_for_timeout(500)
-    expect(page.get_by_text("20 in = 20 answered").first).to_be_visible()
+    expect(page.get_by_text("All 20 requests answered.").first).to_be_visible()
     context.close()
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.presenters.accounting_text import accounting_text, discrepancy_text
+from batchapp.models import Batch, Connection
+from batchapp.presenters.accounting_text import accounting_text, discrepancy_of, discrepancy_text
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,19 @@ def test_of_many_provider_batches_that_differ_five_are_described():
 def test_a_discrepancy_of_an_older_version_stays_as_it_was_written():
     assert discrepancy_text([{"text": "Acme counts 4."}], "Acme") == "Acme counts 4."
     assert discrepancy_text([], "Acme") == ""
+
+
+@pytest.mark.parametrize(
+    ("provider", "missing", "says"),
+    [
+        ((280, 15), 5, "5 requests came back without a result; Acme's count is 5 short too."),
+        ((299, 0), 1, "1 request came back without a result; Acme's count is 1 short too."),
+        ((280, 15), 4, "Acme counts 280 completed and 15 failed: fewer than the 300 that were"),
+    ],
+)
+def test_a_count_that_is_short_by_what_is_missing_is_told_with_it(provider, missing, says):
+    row = discrepancy(provider, (0, 0), (False, True)) | {"requests": 300}
+    batch = Batch(connection=Connection(name="Acme"), missing=missing, discrepancy=[row])
+
+    assert discrepancy_of(batch).startswith(says)
+    assert discrepancy_of(Batch(connection=batch.connection)) == ""

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.db import models
 
-from batchapp.presenters.sentences import make_sentence, named
+from batchapp.presenters.sentences import make_sentence, named, split_cause
 from tests.presenters.facts_in_code import modules
 
 FACTS_ONLY = ("models/", "services/", "pipeline/", "tasks.py", "access.py")
@@ -37,6 +37,22 @@ SOME_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 )
 def test_a_long_list_of_names_is_counted(names: list[str], text: str) -> None:
     assert named(names) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cause", "rest"),
+    [
+        ("No credits left. Add some. Try again.", "No credits left.", "Add some. Try again."),
+        (
+            "No answer (HTTP 500. Sorry. (b. c)). Wait.",
+            "No answer (HTTP 500. Sorry. (b. c)).",
+            "Wait.",
+        ),
+        ("No room.", "No room.", ""),
+    ],
+)
+def test_a_cause_is_the_first_sentence(text: str, cause: str, rest: str) -> None:
+    assert split_cause(text) == (cause, rest)
 
 
 def texts(tree: ast.AST) -> Iterator[str]:

@@ -73,11 +73,11 @@ def test_each_part_has_a_row_with_where_it_is(browser: Client, batch: Batch) -> 
     said = words(browser, batch)
 
     assert "3 provider batches The file is more than" in said
-    assert re.search(r"1 Running at the provider b-1 .* 2 requests 1 answered 1 failed", said)
+    assert re.search(r"1 Running at the provider b-1 .* 2 of 2 1 failed", said)
     assert re.search(
-        r"2 Waiting to submit Waiting for a free slot. not submitted yet . 2 requests 0", said
+        r"2 Waiting to submit Waiting for a free slot. not submitted yet . 0 of 2 0 failed", said
     )
-    assert re.search(r"3 Preparing not submitted yet . 1 request 0 answered 0 failed", said)
+    assert re.search(r"3 Preparing not submitted yet . 0 of 1 0 failed", said)
     assert "Its batch id" not in said
 
 
@@ -109,8 +109,9 @@ def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_l
 
     html = browser.get(batch.get_absolute_url()).content.decode()
 
-    notes = re.findall(r"<p>([^<]+)</p>", html.partition('class="headline"')[0])
-    assert notes == ["Queued: None is before.", "Add credits."]
+    assert html.count('role="alert"') == 2
+    notes = re.findall(r"<h2>([^<]+)</h2>", html.partition('id="next"')[0])
+    assert notes[:2] == ["Queued: None is before.", "Add credits."]
 
 
 def test_what_is_tried_again_says_when(browser: Client, batch: Batch) -> None:

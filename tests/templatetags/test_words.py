@@ -164,7 +164,14 @@ def test_what_never_happened_has_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0 s"), (75, "1 min 15 s"), (7260, "2 h 1 min"), (-3, "0 s")]
+    ("seconds", "shown"),
+    [
+        (0, "under 1 s"),
+        (75, "1 min 15 s"),
+        (2_845, "47 min"),
+        (7_260, "2 h 1 min"),
+        (-3, "under 1 s"),
+    ],
 )
 def test_spans_are_short(seconds: int, shown: str) -> None:
     assert words.span(timedelta(seconds=seconds)) == shown

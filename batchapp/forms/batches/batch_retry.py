@@ -37,13 +37,13 @@ class RetryForm(SubmissionForm):
         error_messages={"invalid_choice": "Choose one of the error codes that occurred."},
     )
     max_tokens_factor = forms.ChoiceField(
-        label="max_tokens of those cut short",
+        label="Longest answer allowed (max_tokens)",
         required=False,
         choices=[
             (1, "as it is"),
             *((factor, f"{factor} times as much") for factor in MAX_TOKENS_FACTORS),
         ],
-        help_text="A request that sets no max_tokens gets none.",
+        help_text="For those cut short that set max_tokens.",
     )
     model = forms.ChoiceField(
         required=False,

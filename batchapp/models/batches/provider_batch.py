@@ -207,6 +207,11 @@ class ProviderBatch(LeasedRow):
         return bool(self.remote_id or self.create_attempted_at)
 
     @property
+    def is_running_there(self) -> bool:
+        """Return True until the provider has finished; results may be fetched before."""
+        return self.status in self.AT_PROVIDER and not (self.ended_at or self.parked_reason)
+
+    @property
     def status_label(self) -> str:
         """Return the name of the status, or why the row is parked, as pages say it."""
         return self.get_parked_reason_display() or self.get_status_display()

@@ -60,7 +60,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """``step`` lets a stopped batch go on, and stands beside the reason.
+    """``step`` lets a batch that needs attention go on, and stands beside the reason.
 
     At most one of all actions has the tone "main".
     """
@@ -85,7 +85,7 @@ class ActionFacts:
 def actions_of(summary: Summary, controls: AllowedControls, facts: ActionFacts) -> Actions:
     """Return the controls first while the batch runs, and its results first when it is over."""
     batch = summary.batch
-    step = _step(summary, controls, facts)
+    step = _step(summary, facts)
     buttons = []
     if batch.succeeded if batch.is_over else facts.has_output:
         url = reverse("result_list", args=[batch.pk])
@@ -95,18 +95,17 @@ def actions_of(summary: Summary, controls: AllowedControls, facts: ActionFacts) 
         buttons, menu = [*buttons, *reruns[:1]], reruns[1:]
         buttons[:1] = [replace(action, tone="main") for action in buttons[:1]]
     else:
-        buttons, menu = [*buttons, *_control_actions(summary, controls, facts)], reruns
+        tone = "" if step else "main"
+        buttons, menu = [*buttons, *_control_actions(summary, controls, facts, tone)], reruns
     downloads = _downloads(batch, facts)
     if len(buttons) + len(menu) + bool(downloads) <= MAX_BUTTONS:
         buttons, menu = [*buttons, *menu], []
     return Actions(step, buttons, downloads, menu)
 
 
-def _step(summary: Summary, controls: AllowedControls, facts: ActionFacts) -> Action | None:
+def _step(summary: Summary, facts: ActionFacts) -> Action | None:
     if facts.can_try_again and summary.needs_person:
         return _dialog(summary.batch, "try_again", "Try again", "redo", "main")
-    if facts.can_write and controls.resume:
-        return _dialog(summary.batch, "resume", "Resume…", "play", "main")
     return None
 
 
@@ -138,11 +137,13 @@ def _rerun_actions(batch: Batch, controls: AllowedControls, facts: ActionFacts) 
 
 
 def _control_actions(
-    summary: Summary, controls: AllowedControls, facts: ActionFacts
+    summary: Summary, controls: AllowedControls, facts: ActionFacts, resume_tone: str
 ) -> list[Action]:
     if not facts.can_write:
         return []
     actions = []
+    if controls.resume:
+        actions.append(_dialog(summary.batch, "resume", "Resume…", "play", resume_tone))
     if controls.pause:
         actions.append(_dialog(summary.batch, "pause", "Pause…", "pause"))
     if summary.can_be_cancelled:

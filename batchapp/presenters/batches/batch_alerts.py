@@ -41,7 +41,7 @@ def alerts_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> tuple[
 
     A batch that is over, is being stopped or was never sent has no alerts.
     """
-    at_provider = [row for row in provider_batches if _is_at_provider(row)]
+    at_provider = [row for row in provider_batches if row.is_running_there]
     is_stopping = batch.cancel_requested_at or batch.pause_requested_at
     if not at_provider or batch.status != Batch.Status.RUNNING or is_stopping:
         return ()
@@ -61,7 +61,7 @@ def time_left_of(provider_batches: Sequence[ProviderBatch]) -> TimeLeft | None:
         for row in provider_batches
         if row.status not in ProviderBatch.OVER and not row.ended_at
     ]
-    if not open_batches or not all(_is_at_provider(row) for row in open_batches):
+    if not open_batches or not all(row.is_running_there for row in open_batches):
         return None
     times = [time_left(_marks(row), _total(row)) for row in open_batches]
     known = [time for time in times if time]
@@ -75,15 +75,9 @@ def worst_overrun(provider_batches: Sequence[ProviderBatch]) -> Overrun | None:
     overruns = [
         find_overrun(time_left(_marks(row), _total(row)), row.polled_at, row.expires_at)
         for row in provider_batches
-        if row.polled_at and _is_at_provider(row)
+        if row.polled_at and row.is_running_there
     ]
     return max((late for late in overruns if late), key=lambda late: late.by, default=None)
-
-
-def _is_at_provider(provider_batch: ProviderBatch) -> bool:
-    """Return True until the provider has finished; first results may be fetched before that."""
-    is_at_provider = provider_batch.status in ProviderBatch.AT_PROVIDER
-    return is_at_provider and not (provider_batch.ended_at or provider_batch.parked_reason)
 
 
 def _marks(provider_batch: ProviderBatch) -> list[list[float]]:

@@ -54,16 +54,26 @@ def batch_with_retries(batch: Batch) -> BatchWithRetries | None:
     )
 
 
-def retry_price(batch: Batch, selection: Selection, number: int) -> str:
-    """Say about what ``number`` requests of ``batch`` cost; "" if nothing is known of it."""
+@dataclass(frozen=True, slots=True)
+class RetryPrice:
+    """About what requests cost when they run again, and what ``figure`` is worked out from."""
+
+    figure: str
+    basis: str
+
+
+def retry_price(batch: Batch, selection: Selection, number: int) -> RetryPrice | None:
+    """Return about what ``number`` requests of ``batch`` cost; None if nothing is known of it."""
     total, requests = batch.estimated_cost_usd, batch.requests
     if batch.actual_cost_usd and batch.succeeded:
         total, requests = batch.actual_cost_usd, batch.succeeded
     if not total or selection.model:
-        return ""
-    text = f"~{usd(total / requests * number)}, at what a request of this batch costs"
+        return None
+    basis = "at what a request of this batch costs"
     is_raised = selection.max_tokens_factor > 1 and Ending.TRUNCATED in selection.endings
-    return f"{text}; more where answers get longer." if is_raised else f"{text}."
+    if is_raised:
+        basis = f"{basis}; more where answers get longer"
+    return RetryPrice(f"~{usd(total / requests * number)}", basis)
 
 
 def retry_labels(batch: Batch) -> dict[UUID, str]:

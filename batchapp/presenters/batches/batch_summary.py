@@ -122,7 +122,20 @@ class Summary:
 
     @property
     def troubles(self) -> list[str]:
+        """Return why the batch waits; nothing while only a part of it waits for room."""
+        if self.waits_in_part:
+            return []
         return waiting_reasons(self.batch, self.provider_batches)
+
+    @property
+    def waits_in_part(self) -> bool:
+        """Return True if some provider batches are running, and others wait for room."""
+        return self.is_queueing and any(row.is_running_there for row in self.provider_batches)
+
+    @property
+    def shares(self) -> list[tuple[ProviderBatch, Progress]]:
+        """Return each provider batch with its part of the progress."""
+        return [(row, _progress_of(row)) for row in self.provider_batches]
 
     @property
     def was_sent(self) -> bool:
@@ -188,6 +201,12 @@ def _duration(batch: Batch, now: datetime) -> timedelta | None:
     """Return how long ``batch`` took, or takes so far; None if its end was not recorded."""
     end = batch.finished_at if batch.is_over else now
     return end - batch.created_at if end else None
+
+
+def _progress_of(row: ProviderBatch) -> Progress:
+    done = row.completed + row.failed
+    percent = min(100 * done // row.total, 100) if row.total else 0
+    return Progress(total=row.total, answered=row.completed, failed=row.failed, percent=percent)
 
 
 def _progress(batch: Batch, provider_batches: list[ProviderBatch]) -> Progress:

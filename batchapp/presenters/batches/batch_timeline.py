@@ -1,13 +1,14 @@
 """The timeline of a batch with clock times, and the time since the step before."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
 from batchapp.models import Event, User
-from batchapp.presenters.event_text import event_text
+from batchapp.models.batches.event import EventKind
+from batchapp.presenters.event_text import event_text, short_finished_text
 from batchapp.templatetags.words import count
 
 MIN_GAP = timedelta(minutes=1)  # a shorter one says nothing beside clock times
@@ -25,11 +26,15 @@ class Step:
 
 
 def timeline_of(events: Iterable[Event]) -> list[Step]:
-    """Return the steps of ``events``, which are in the order of time."""
-    return list(_steps(events))
+    """Return the steps of ``events``, which are in the order of time.
+
+    How many requests the batch has last finished with stands above, and only earlier counts here.
+    """
+    return list(_steps(list(events)))
 
 
-def _steps(events: Iterable[Event]) -> Iterator[Step]:
+def _steps(events: Sequence[Event]) -> Iterator[Step]:
+    ends = [event for event in events if event.kind == EventKind.FINISHED]
     before: datetime | None = None
     for event in events:
         at = timezone.localtime(event.at)
@@ -39,7 +44,7 @@ def _steps(events: Iterable[Event]) -> Iterator[Step]:
             at=at,
             day="" if is_same_day else _day(at.date()),
             gap=f"{_length(gap)} later" if gap >= MIN_GAP else "",
-            text=event_text(event),
+            text=short_finished_text(event) if event in ends[-1:] else event_text(event),
             person=event.actor,
         )
         before = at

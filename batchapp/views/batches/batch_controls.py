@@ -16,6 +16,7 @@ from batchapp.forms.orders import TryAgainForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, ProviderBatch, StaleRow
 from batchapp.presenters.batches.batch_actions import allowed_controls_of
+from batchapp.presenters.batches.batch_headline import kept_text
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, retry_in_place
@@ -30,7 +31,7 @@ CHANGED_MEANWHILE = "The batch changed at this very moment, so nothing was done.
 def batch_cancel(request: Request, pk: UUID) -> HttpResponse:
     batch = _writable_batch(request, pk)
     if request.method != "POST":
-        return _dialog(request, batch, "cancel")
+        return _dialog(request, batch, "cancel", kept=kept_text(summarise(batch)))
     try:
         is_requested = controls.request_cancel(batch, request.user)
     except StaleRow:

@@ -15,7 +15,13 @@ from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batches.batch_actions import ActionFacts, actions_of, allowed_controls_of
 from batchapp.presenters.batches.batch_causes import causes_of
 from batchapp.presenters.batches.batch_cost import estimate_rail
-from batchapp.presenters.batches.batch_headline import accounting_of, figures_of, headline
+from batchapp.presenters.batches.batch_headline import (
+    accounting_of,
+    facts_of,
+    figures_of,
+    headline,
+    next_steps,
+)
 from batchapp.presenters.batches.batch_retries import batch_with_retries
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_doubtful
 from batchapp.presenters.batches.batch_timeline import timeline_of
@@ -23,7 +29,7 @@ from batchapp.services.results import browse, causes, retry_file
 from batchapp.views.batches.batch_controls import can_try_again, foreign_key_text, may_spend
 from batchapp.views.permissions import batch_of, can_write
 
-ANSWERS = 3  # that the page shows
+ANSWERS = 8  # that the page shows
 
 
 @require_safe
@@ -49,12 +55,19 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
     )
     is_paused = bool(batch.pause_requested_at) and not batch.is_over
     is_for_good = not can_spend and (is_paused or (summary.needs_person and not may_go_on))
+    controls = allowed_controls_of(summary, may_spend=can_spend)
+    figures = figures_of(summary)
+    has_sum = batch.is_over and (bool(figures) or not batch.is_accounted_for)
     context = {
         "batch": batch,
         "summary": summary,
         "headline": headline(summary),
-        "figures": figures_of(summary),
-        "accounting": accounting_of(summary) if batch.is_over else "",
+        "figures": figures,
+        "accounting": accounting_of(summary) if has_sum else "",
+        "facts": facts_of(summary) if batch.is_over else [],
+        "next_steps": next_steps(
+            summary, can_try_again=may_go_on, can_resume=may_write and controls.resume
+        ),
         "causes": causes_of(batch, reasons, can_write=may_write),
         "answers": browse.read_answers(batch, request.user, ANSWERS) if facts.has_output else [],
         "rail": estimate_rail(batch),
@@ -62,7 +75,7 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
         "timeline": timeline_of(batch.events.select_related("actor")),
         "can_write": may_write,
         "can_try_again": may_go_on,
-        "actions": actions_of(summary, allowed_controls_of(summary, may_spend=can_spend), facts),
+        "actions": actions_of(summary, controls, facts),
         "unspendable": foreign_key_text(batch) if is_for_good else "",
         "common_error": _common_error(request, batch, summary),
         "retries": batch_with_retries(batch),

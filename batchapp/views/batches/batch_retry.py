@@ -73,7 +73,7 @@ def batch_retry(request: Request, pk: UUID) -> HttpResponse:
     if not wants_fragment(request):
         return render(request, PAGE, context)
     problems = [text for texts in form.errors.values() for text in texts]
-    return render(request, f"{PAGE}#count", context | {"problems": problems})
+    return render(request, f"{PAGE}#count", context | {"problems": problems, "is_fragment": True})
 
 
 @require_safe
@@ -118,7 +118,7 @@ def _context(
         "has_error_codes": bool(counts.error_codes),
         "has_truncated": Ending.TRUNCATED in counts.endings,
         "total": total,
-        "price": retry_price(batch, selection, total) if selection else "",
+        "price": retry_price(batch, selection, total) if selection and total else None,
         "running": [row for row in batch.retries.all() if not row.is_over],
         "in_place_url": _in_place_url(request, batch, selection),
         "nav": "batches",

@@ -1,4 +1,4 @@
-"""The sentence, the figures and the accounting at the top of a batch's page."""
+"""The sentence, the figures and the accounting at the top of a batch's page, and what is next."""
 
 from datetime import timedelta
 
@@ -6,9 +6,17 @@ import pytest
 from django.utils import timezone
 
 from batchapp.models import Batch, ProviderBatch
-from batchapp.presenters.batches.batch_headline import accounting_of, figures_of, headline
+from batchapp.presenters.batches.batch_headline import (
+    accounting_of,
+    facts_of,
+    figures_of,
+    headline,
+    kept_text,
+    next_steps,
+)
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_doubtful
 from tests.make import answer_line, error_line, finish, make_batch, set_state
+from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 Step = ProviderBatch.Status
@@ -102,3 +110,87 @@ def test_a_late_batch_promises_no_time() -> None:
     set_state(batch, total=10_000, expires_at=past)
 
     assert headline(summary_of(batch)) == f"{batch.connection} works on it."
+
+
+def test_a_finished_batch_says_its_time_its_tokens_and_the_price_of_a_thousand_answers() -> None:
+    batch = finish(make_batch(), output=[answer_line(1), answer_line(2)])
+    end = batch.created_at + timedelta(minutes=47, seconds=3)
+    Batch.objects.filter(pk=batch.pk).update(finished_at=end, actual_cost_usd="0.0050")
+    batch.model_costs.update(input_tokens=1_200, output_tokens=80, answers_without_usage=0)
+
+    facts = ["Took 47 min", "1,200 tokens in", "80 tokens out", "$2.50 per 1,000 answers"]
+    assert facts_of(summary_of(batch)) == facts
+
+    batch.model_costs.update(answers_without_usage=1)
+    assert facts_of(summary_of(batch))[1:] == [f"≥ {fact}" for fact in facts[1:]]
+
+
+def test_a_batch_of_which_a_part_waits_for_room_says_which_part_runs() -> None:
+    batch = make_batch(requests=4)
+    set_state(batch, status=Step.RUNNING, remote_id="there", total=1, completed=1)
+    parts = [
+        ProviderBatch(
+            batch=batch,
+            number=number,
+            total=1,
+            status=Step.WAITING,
+            problem=problem("Waiting for a free slot. It is next."),
+        )
+        for number in (2, 3)
+    ]
+    ProviderBatch.objects.bulk_create(parts)
+
+    summary = summary_of(batch)
+
+    assert headline(summary) == "Provider batch 1 of 3 is running; the next waits for room."
+    assert summary.troubles == []
+    assert [progress.percent for _, progress in summary.shares] == [100, 0, 0]
+    parts[0].status, parts[0].remote_id, parts[0].problem = Step.RUNNING, "there-too", None
+    parts[0].save()
+    assert headline(summary_of(batch)).startswith("2 of 3 provider batches are running;")
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "It is not sent yet, so nothing is paid. 3 requests will not run."),
+        (
+            {"remote_id": "there"},
+            "No answer is counted yet; what {} answers until it stops",
+        ),
+        ({"remote_id": "there", "completed": 2}, "2 answers are kept and paid; what {}"),
+        (
+            {"remote_id": "there", "failed": 2},
+            "is kept and paid. Up to 1 request will not run.",
+        ),
+    ],
+)
+def test_a_cancellation_says_what_is_kept_and_how_much_will_not_run(
+    fields: dict[str, object], text: str
+) -> None:
+    batch = make_batch()
+    set_state(batch, status=Step.RUNNING if fields else Step.WAITING, **fields)
+
+    assert text.format(batch.connection) in kept_text(summary_of(batch))
+
+
+def test_what_happens_next_is_said_only_where_it_is_known() -> None:
+    def said(*, can_try_again: bool = True, can_resume: bool = True) -> str:
+        summary = summary_of(batch)
+        return " ".join(next_steps(summary, can_try_again=can_try_again, can_resume=can_resume))
+
+    batch = make_batch()
+    assert f"Answers appear here as {batch.connection} gives them. You pay for" in said()
+    batch.connection.has_partial_results, batch.connection.is_sandbox = False, True
+    batch.connection.save()
+    assert f"once {batch.connection} has finished all requests. Nobody pays" in said()
+    set_state(batch, status=Step.WAITING, failures=1, problem=problem("No answer."))
+    assert said() == ""
+    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+    assert said().endswith("If it is cancelled instead, no request is run.")
+    assert said(can_try_again=False) == ""
+    Batch.objects.filter(pk=batch.pk).update(pause_requested_at=timezone.now())
+    set_state(batch, parked_reason=ProviderBatch.Parked.PAUSED)
+    assert said().startswith("Once it is resumed, the requests that wait run.")
+    assert said(can_resume=False) == ""
+    assert next_steps(summary_of(finish(make_batch())), can_try_again=True, can_resume=True) == []

@@ -60,7 +60,7 @@ def test_a_status_says_what_goes_on(
     summary = summary_of(batch)
 
     assert summary.status.label == label
-    assert headline(summary)
+    assert bool(headline(summary)) is not summary.needs_person
 
 
 def test_a_page_looks_again_until_the_batch_is_over_or_waits_for_a_person() -> None:

@@ -9,6 +9,7 @@ from batchapp.models import Event, EventKind
 from batchapp.presenters.batches.batch_timeline import timeline_of
 from tests.make import make_user
 
+OTHER = "1 answer names another model than was asked for."
 START = datetime(2024, 2, 27, 23, 12, tzinfo=timezone.get_default_timezone())
 
 
@@ -39,6 +40,16 @@ def test_the_year_is_left_out_while_it_lasts() -> None:
     (step,) = timeline_of([Event(at=now, kind=EventKind.PAUSE_REQUESTED)])
 
     assert step.day == f"{now:%-d %b}"
+
+
+def test_the_last_end_leaves_the_counts_to_the_page_and_earlier_ones_keep_them() -> None:
+    data = {"outcomes": {"ok": 2}, "requests": 2, "discrepancy": [], "other_models": 1}
+    events = [Event(at=START, kind=EventKind.FINISHED, data=data) for _ in range(2)]
+
+    first, second = timeline_of(events)
+
+    assert first.text == f"Finished: 2 in = 2 answered. {OTHER}"
+    assert second.text == f"Finished. {OTHER}"
 
 
 @pytest.mark.django_db

@@ -90,6 +90,21 @@ def test_the_count_follows_the_choice(browser: Client, parent: Batch) -> None:
     assert Upload.objects.count() == 1
 
 
+def test_the_price_follows_the_choice(browser: Client, parent: Batch) -> None:
+    Batch.objects.filter(pk=parent.pk).update(actual_cost_usd="0.70")
+    basis = "at what a request of this batch costs"
+
+    def price_of(*endings: str) -> Element:
+        asked = ask(*endings) | {"preview": "1"}
+        response = browser.post(address(parent), asked, headers={"HX-Request": "true"})
+        return Page(response).one("#price[hx-swap-oob=true]")
+
+    longer = f"~$0.40 {basis}; more where answers get longer"
+    assert page_of(browser, address(parent)).one(".foot #price").text == longer
+    assert price_of("missing").text == f"~$0.10 {basis}"
+    assert "hidden" in price_of()
+
+
 def test_a_retry_goes_on_to_the_steps_of_a_batch(
     browser: Client, parent: Batch, woken: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:

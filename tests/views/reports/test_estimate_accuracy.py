@@ -99,7 +99,7 @@ def test_a_batch_says_how_far_its_estimate_was_off(browser: Client, project: Pro
     said = page.text
 
     assert "$0.38 actual" in said
-    assert "Estimated ~$0.42: 10 % less" in said
+    assert "10 % under the estimate (~$0.42)" in said
     assert "no history: 1.1 times the input, at least 100 tokens" in said
     range_label = page.one("#cost .range svg")["aria-label"]
     assert re.fullmatch(r"From \$\S+ to \$\S+, expected \$0.42, cost \$0.38", range_label)
