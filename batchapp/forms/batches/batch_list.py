@@ -69,6 +69,7 @@ class BatchFilterForm(DaysForm):
     ) -> None:
         """Offer ``projects``, each with its connection, their windows, and ``states``."""
         super().__init__(*args, **kwargs)
+        self._project_names = {row.slug: row.name for row in projects}
         self._conditions = {state.code: state.condition for state in states}
         status = self.fields["status"]
         if isinstance(status, forms.ChoiceField):
@@ -79,8 +80,7 @@ class BatchFilterForm(DaysForm):
         if isinstance(window, forms.ChoiceField):
             window.choices = [("", "Any window"), *((name, name) for name in names)]
         if isinstance(project, forms.ChoiceField):
-            slugs = [(row.slug, row.name) for row in projects]
-            project.choices = [("", "All projects"), *slugs]
+            project.choices = [("", "All projects"), *self._project_names.items()]
 
     @property
     def choices(self) -> list[forms.BoundField]:
@@ -95,9 +95,7 @@ class BatchFilterForm(DaysForm):
     @property
     def project_label(self) -> str:
         """Return the name of the chosen project, or "all projects"."""
-        project, slug = self.fields["project"], self.data.get("project")
-        choices = dict(cast("list[tuple[str, str]]", getattr(project, "choices", [])))
-        return str(choices.get(slug, "all projects")) if slug else "all projects"
+        return self._project_names.get(self.data.get("project", ""), "all projects")
 
     @property
     def searches_only(self) -> bool:
