@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from string import hexdigits
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from uuid import UUID
 
 from django import forms
