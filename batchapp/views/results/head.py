@@ -1,11 +1,13 @@
 """The head of the pages of results: the state of the batch, its actions and downloads."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from django.db.models import prefetch_related_objects
 from django.urls import reverse
 
+from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
 from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batches.batch_actions import (
@@ -20,18 +22,25 @@ from batchapp.views.batches.batch_controls import may_spend
 from batchapp.views.permissions import can_write
 
 
-def head_of(request: Request, batch: Batch, *, has_retries: bool) -> dict[str, Any]:
+def head_of(
+    request: Request, batch: Batch, *, has_retries: bool, outcomes: Iterable[Outcome] | None = None
+) -> dict[str, Any]:
     """Return what the head shows, with the actions of the page of ``batch``.
 
-    With retries, the best answers of all of them can be downloaded as one file.
+    With retries, the best answers of all of them can be downloaded as one file. ``outcomes`` are
+    those that occur, if they are known: they spare a query.
     """
     prefetch_related_objects([batch], "provider_batches", "model_costs")
     summary = summarise(batch)
     lines, unmatched_lines = browse.count_stored(batch)
     may_write = can_write(request, batch.project)
+    if outcomes is None or has_retries or not batch.is_over:
+        can_retry = retry_file.has_retryable(batch)
+    else:
+        can_retry = not set(retry_file.OUTCOMES).isdisjoint(outcomes)
     facts = ActionFacts(
         can_write=may_write,
-        can_retry=may_write and retry_file.has_retryable(batch),
+        can_retry=may_write and can_retry,
         can_try_again=False,  # that button stands beside the reason
         has_output=lines.get(ResultChunk.Kind.OUTPUT, 0) > 0,
         has_errors=lines.get(ResultChunk.Kind.ERROR, 0) > 0,

@@ -61,7 +61,8 @@ def result_list(request: Request, pk: UUID) -> HttpResponse:
     text, outcome = request.GET.get("q", ""), request.GET.get("outcome", "")
     counts = browse.count_outcomes(batch, with_retries=form.is_merged)
     chips = result_chips(counts, outcome)
-    context = head_of(request, batch, has_retries=bool(retries)) | {
+    head = head_of(request, batch, has_retries=bool(retries), outcomes=counts)
+    context = head | {
         "form": form,
         "page": page,
         "page_text": _page_text(page, chips, text) if page.rows else "",
