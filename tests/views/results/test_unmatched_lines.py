@@ -77,7 +77,7 @@ def test_counts_that_disagree_stand_beside_the_proof(
 
     page = page_of(browser, f"/batches/{batch.pk}/")
 
-    assert "3 in = 3 answered" in page.text
+    assert "All 3 requests answered." in page.text
     assert "Acme counts 4 completed and 0 failed." in page.text
 
 
