@@ -95,6 +95,7 @@ def test_another_person_finds_nothing(page: Page) -> None:
 
 def test_a_secret_is_never_kept_even_while_it_is_shown(page: Page) -> None:
     page.goto("/profile/")
+    page.get_by_text("Add a key").click()
     form = page.locator("form", has=page.get_by_role("button", name="Add the key"))
     form.get_by_label("Connection").select_option(index=1)
     form.get_by_label("Name").fill("My key for tests")
@@ -110,6 +111,7 @@ def test_a_secret_is_never_kept_even_while_it_is_shown(page: Page) -> None:
     assert "My key for tests" in stored
     assert "sk-not-to-be-kept" not in stored
     assert "csrf" not in stored
+    expect(form.get_by_label("Name")).to_be_visible()
     expect(form.get_by_label("Name")).to_have_value("My key for tests")
     expect(form.get_by_label("Key", exact=True)).to_have_value("")
 
@@ -177,6 +179,7 @@ def test_an_address_that_only_takes_forms_leads_home(page: Page) -> None:
 
 def test_a_secret_is_looked_at_and_hidden_again(page: Page) -> None:
     page.goto("/profile/")
+    page.get_by_text("Add a key").click()
     field = page.get_by_label("Key", exact=True)
     show = page.get_by_role("button", name="Show the key")
     field.fill("sk-to-be-looked-at")
