@@ -162,15 +162,19 @@ PAGES = [
 ]
 
 
+# The page of a batch also counts its outcomes and reads the causes and the first answers.
+MOST_QUERIES = {"/batches/{batch}/": 12}
+
+
 @pytest.mark.parametrize("url", PAGES)
-def test_a_page_takes_ten_queries_at_most(
+def test_a_page_takes_ten_queries_at_most_or_says_why(
     browser: Client, busy: Project, url: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     batch = busy.batches.get(name="Batch 1")
     faulty = make_upload(busy, content=b"{}\n")
     address = url.format(batch=batch.pk, upload=batch.upload_id, faulty=faulty.pk)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(MOST_QUERIES.get(url, 10)):
         response = browser.get(address)
 
     assert response.status_code == 200

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -204,6 +205,7 @@ def _writable_batch(request: Request, pk: UUID) -> Batch:
 
 
 def _dialog(request: Request, batch: Batch, verb: str, **facts: Any) -> HttpResponse:
+    prefetch_related_objects([batch], "provider_batches", "model_costs")
     summary = summarise(batch)
     rows = summary.provider_batches
     due = min((row.expires_at for row in rows if row.expires_at), default=None)
