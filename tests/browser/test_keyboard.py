@@ -47,7 +47,9 @@ def session(
     page.get_by_role("link", name="Continue").click()
     page.get_by_role("button", name="Continue to the review").click()
     page.get_by_role("button", name=re.compile(r"^Submit \d")).click()
-    expect(page.get_by_text("All 3 requests answered.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("main").get_by_text("All 3 requests answered.")).to_be_visible(
+        timeout=60_000
+    )
     state = page.context.storage_state()
     page.context.close()
     return state
