@@ -114,6 +114,8 @@ def seed() -> dict[str, dict[str, str]]:
     make.join(grace, insight)
     paths |= {name: str(row.pk) for name, row in _extremes(insight, ada).items()}
     add_history(batches["completed"], [support, insight], [ada, grace])
+    used_at = timezone.now() - timedelta(minutes=4)
+    ProviderKey.objects.filter(pk=project_key.pk).update(tested_at=used_at, last_used_at=used_at)
     # The page of the project shows only the newest batches, and the running batch polls.
     Batch.objects.filter(pk=batches["running"].pk).update(created_at=timezone.now())
     people = {"ada": ada, "grace": grace, "alan": alan, "new": newcomer}

@@ -60,7 +60,7 @@ def test_the_menu_leads_to_the_help_of_the_page(browser: Client, project: Projec
     link = page.one("#page-help")
 
     assert link["href"] == link["hx-get"] == "/guide/help/file_list/"
-    assert opened(browser, link["href"]).one("h1").text == "Files"
+    assert opened(browser, link["href"]).one("h1").text == "Help: Files"
 
 
 def test_a_page_that_is_not_there_leads_to_the_help_of_the_guide(browser: Client) -> None:
