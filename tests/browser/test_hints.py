@@ -97,7 +97,7 @@ def test_help_opens_beside_the_page_by_key_and_by_click(page: Page) -> None:
     drawer = page.locator("#drawer")
 
     page.keyboard.press("h")
-    expect(drawer.locator("h1")).to_have_text("Completion window")
+    expect(drawer.locator("h1")).to_have_text("Help: Completion window")
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
     page.locator("#page-help").click()
