@@ -114,7 +114,7 @@ def _id_in_url(page: httpx.Response, noun: str) -> UUID:
 
 
 def _form_values(page: str) -> dict[str, str]:
-    """Return the value of each hidden field and of each chosen radio button or checkbox."""
+    """Return the value of each hidden field, chosen radio button or checkbox, and select."""
     parser = _FormParser()
     parser.feed(page)
     return parser.values
@@ -124,8 +124,14 @@ class _FormParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.values: dict[str, str] = {}
+        self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         field = dict(attrs)
+        if tag == "select":
+            self._select = field.get("name") or ""
+        # A browser sends the first option if none is selected.
+        if tag == "option" and ("selected" in field or self._select not in self.values):
+            self.values[self._select] = field.get("value") or ""
         if tag == "input" and (field.get("type") == "hidden" or "checked" in field):
             self.values[field.get("name") or ""] = field.get("value") or ""
