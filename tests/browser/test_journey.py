@@ -88,7 +88,7 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     page.wait_for_url(re.compile(r"/batch/$"))
     press(page.get_by_role("link", name="Continue"))
     page.wait_for_url(re.compile(r"/batch/window/"))
-    press(page.locator("label", has_text=re.compile(r"^\s*1h")))
+    press(page.locator("label", has_text=re.compile(r"^\s*Within 1 hour")))
     press(page.locator("label", has_text=re.compile(r"^\s*Within 24 hours")))
     page.get_by_label("Name").fill("Notes, classified")
     press(page.get_by_role("button", name="Continue to the review"))
