@@ -1,4 +1,4 @@
-"""What a list of rows says of its filters and of the page that it shows."""
+"""The sentences of a list of rows on its filters and on the page that it shows."""
 
 from batchapp.presenters.pagination import ListPage
 from batchapp.templatetags.words import count

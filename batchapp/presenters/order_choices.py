@@ -60,7 +60,7 @@ class WindowChoice:
 
     @property
     def no_limit(self) -> str:
-        """Why nothing bounds the cost, and what past batches say; "" if a limit is known."""
+        """Return a sentence on requests without a limit and past runs; "" if all have one."""
         unbounded, likely = self.offer.unbounded_requests, self.offer.likely
         if not unbounded:
             return ""

@@ -3,13 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from batchapp.domain.results.outcome import DOUBTFUL, FAILED, SUCCEEDED, Outcome
+from batchapp.domain.results.outcome import FAILED, GROUPS, SUCCEEDED, Outcome
 
-GROUPS = {
-    "answered": ("All answers", SUCCEEDED),
-    "doubtful": ("Doubtful", DOUBTFUL),
-    "failed": ("Failed", FAILED),
-}
+LABELS = {"answered": "All answers", "doubtful": "Doubtful", "failed": "Failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ def result_chips(counts: Mapping[Outcome, int], current: str) -> list[Chip]:
         chips.append(_group("answered", counts, current))
     chips += _outcomes([Outcome.OK], counts, current)
     for name in ("doubtful", "failed"):
-        group, outcomes = _group(name, counts, current), GROUPS[name][1]
+        group, outcomes = _group(name, counts, current), GROUPS[name]
         inside = [each for each in Outcome if each in outcomes]
         if group.number or group.is_current:
             chips.append(group)
@@ -44,9 +40,8 @@ def result_chips(counts: Mapping[Outcome, int], current: str) -> list[Chip]:
 
 
 def _group(name: str, counts: Mapping[Outcome, int], current: str) -> Chip:
-    label, outcomes = GROUPS[name]
-    number = sum(counts.get(outcome, 0) for outcome in outcomes)
-    return Chip(label, number, name, is_current=name == current)
+    number = sum(counts.get(outcome, 0) for outcome in GROUPS[name])
+    return Chip(LABELS[name], number, name, is_current=name == current)
 
 
 def _outcomes(

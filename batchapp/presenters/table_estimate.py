@@ -1,4 +1,4 @@
-"""What the requests of a table are and would cost, before their file is written."""
+"""The requests, tokens and price of a table before its file of requests is written."""
 
 from dataclasses import dataclass
 

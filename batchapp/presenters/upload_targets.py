@@ -43,7 +43,7 @@ class UploadTarget:
 
     @property
     def endings(self) -> str:
-        """What a field for files offers to choose: files of requests, and tables."""
+        """Return the endings of files of requests and of tables, as a field for files takes them."""
         return ",".join((*ENDINGS, *TABLE_ENDINGS))
 
     @property

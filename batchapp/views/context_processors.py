@@ -9,6 +9,8 @@ from batchapp.models import Membership, Project
 from batchapp.presenters.upload_targets import UploadTarget, upload_target
 from batchapp.views.permissions import memberships_of
 
+THEME_COOKIE = "theme"
+THEMES = {"": "System", "light": "Light", "dark": "Dark"}
 MAX_PROJECTS = 12  # in the switcher; the list of projects has all
 
 
@@ -24,8 +26,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 def _theme(request: HttpRequest) -> str:
     """Return the theme that this browser asked for; "" is the theme of the device."""
-    theme = request.COOKIES.get("theme", "")
-    return theme if theme in {"light", "dark"} else ""
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return theme if theme in THEMES else ""
 
 
 def _switcher(request: HttpRequest) -> list[Membership]:

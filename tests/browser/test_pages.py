@@ -27,8 +27,8 @@ MISFITS = """[...document.querySelectorAll("main td, main th")].flatMap((cell) =
         .filter((each) => text(each).length > 7 && each.getClientRects().length
             && each.getBoundingClientRect().width < 28);
     const shortened = getComputedStyle(cell).textOverflow === "ellipsis";
-    const held = shortened ? ".bar .row > span" : ".bar .row > span, .pill, a, bdi";
-    const spills = [...cell.querySelectorAll(held)].filter((each) =>
+    const parts = shortened ? [] : [...cell.querySelectorAll(".pill, a, bdi")];
+    const spills = parts.filter((each) =>
         each.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1);
     return [...squeezed, ...spills].map((each) => text(each).slice(0, 40));
 }).join("; ")"""

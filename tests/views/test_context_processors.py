@@ -116,7 +116,6 @@ def test_the_style_page_is_for_staff_and_shows_every_state(client: Client) -> No
         "Completed with errors",
         "No result",
         "Skeleton",
-        "shown only once",
         "Review",
     ):
         assert provider_batch in page.text

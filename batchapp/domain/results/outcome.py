@@ -62,6 +62,7 @@ SUCCEEDED = frozenset(
 )
 DOUBTFUL = SUCCEEDED - {Outcome.OK}  # answers that are paid for, but may not be of use
 FAILED = frozenset({Outcome.HTTP_ERROR, Outcome.PROVIDER_ERROR, Outcome.EXPIRED})
+GROUPS = {"answered": SUCCEEDED, "doubtful": DOUBTFUL, "failed": FAILED}  # as filters name them
 
 # Error code of a request that was never tried, OpenAI's or the provider's -> outcome.
 UNTRIED_CODES = {

@@ -84,7 +84,7 @@ class BatchFilterForm(DaysForm):
 
     @property
     def choices(self) -> list[forms.BoundField]:
-        """The fields beside the range of days and the switch."""
+        """Return the fields beside the range of days and the switch."""
         return [field for field in self if field.name not in {"first", "last", "active_first"}]
 
     @property

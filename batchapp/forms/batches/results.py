@@ -4,10 +4,8 @@ from typing import Any
 
 from django import forms
 
-from batchapp.domain.results.outcome import DOUBTFUL, FAILED, SUCCEEDED, Outcome
+from batchapp.domain.results.outcome import GROUPS, Outcome
 from batchapp.models.batches.result import ResultQuerySet
-
-GROUPS = {"answered": SUCCEEDED, "doubtful": DOUBTFUL, "failed": FAILED}  # several outcomes
 
 
 class ResultFilterForm(forms.Form):

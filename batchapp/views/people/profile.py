@@ -11,12 +11,11 @@ from batchapp.forms.keys import OwnKeyForm
 from batchapp.forms.people import NameForm
 from batchapp.http import Request
 from batchapp.services.providers import provider_keys
+from batchapp.views.context_processors import THEME_COOKIE, THEMES
 from batchapp.views.keys.keys import list_keys
 from batchapp.views.keys.try_key import report_key_test
 from batchapp.views.return_link import back_context, with_return_url
 
-THEMES = [("", "System"), ("light", "Light"), ("dark", "Dark")]
-THEME_COOKIE = "theme"
 YEAR = 365 * 24 * 3600  # seconds
 
 
@@ -49,7 +48,7 @@ def profile_edit(request: Request) -> HttpResponse:
         )
         report_key_test(request, key, prefix="The key is stored, encrypted. ")
         return redirect(with_return_url(request, reverse("profile_edit") + "#keys"))
-    context = {"name_form": name_form, "key_form": key_form, "themes": THEMES, "nav": "profile"}
+    context = {"name_form": name_form, "key_form": key_form, "themes": THEMES.items(), "nav": "profile"}
     context |= list_keys(user.provider_keys.all()) | back_context(request)
     return render(request, "batchapp/people/profile_edit.html", context)
 
@@ -58,7 +57,7 @@ def _keep_theme(request: Request) -> HttpResponse:
     """Keep the chosen theme in this browser alone: another device may have another screen."""
     response = redirect("profile_edit")
     theme = request.POST["theme"]
-    if theme in dict(THEMES) and theme:
+    if theme and theme in THEMES:
         response.set_cookie(
             THEME_COOKIE,
             theme,
