@@ -43,7 +43,7 @@ class UploadTarget:
 
     @property
     def endings(self) -> str:
-        """Return the endings of files of requests and of tables, as a field for files takes them."""
+        """Return the endings of files of requests and of tables, for a field for files."""
         return ",".join((*ENDINGS, *TABLE_ENDINGS))
 
     @property

@@ -48,7 +48,8 @@ def profile_edit(request: Request) -> HttpResponse:
         )
         report_key_test(request, key, prefix="The key is stored, encrypted. ")
         return redirect(with_return_url(request, reverse("profile_edit") + "#keys"))
-    context = {"name_form": name_form, "key_form": key_form, "themes": THEMES.items(), "nav": "profile"}
+    context = {"name_form": name_form, "key_form": key_form, "themes": THEMES.items()}
+    context |= {"nav": "profile"}
     context |= list_keys(user.provider_keys.all()) | back_context(request)
     return render(request, "batchapp/people/profile_edit.html", context)
 
