@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import launched
 from tests.browser.pages import Gallery, gallery
 from tests.processes.portal import PASSWORD, Portal, portal
+
+# As long as an action may take: five seconds, the default, are too short beside other test runs.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

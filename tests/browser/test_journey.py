@@ -137,7 +137,7 @@ def test_without_javascript_the_job_is_done_all_the_same(signed_in: Page) -> Non
         if page.get_by_role("link", name="Continue").is_visible():
             break
         page.wait_for_timeout(500)
-        page.get_by_role("link", name="Reload").click()
+        page.reload()
     page.get_by_role("link", name="Continue").click()
     page.get_by_role("button", name="Continue to the review").click()
     page.get_by_role("button", name=re.compile(r"^Submit \d")).click()
