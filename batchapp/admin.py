@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -21,6 +21,7 @@ from batchapp.models import (
     Project,
     ProviderBatch,
     ProviderKey,
+    SourceTable,
     Upload,
     User,
 )
@@ -93,6 +94,15 @@ class ProjectPage(Admin):
     ) -> tuple[str, ...]:
         """A project keeps its connection: its batches, keys and prices belong to it."""
         return ("connection",) if obj else ()
+
+    def delete_model(self, request: HttpRequest, obj: Project) -> None:
+        """Delete the tables of a project with their bytes before the database drops the rows."""
+        obj.tables.all().delete_with_content()
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Project]") -> None:
+        SourceTable.objects.filter(project__in=queryset).delete_with_content()
+        super().delete_queryset(request, queryset)
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time

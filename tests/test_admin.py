@@ -5,8 +5,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from batchapp.models import Connection, ProviderKey, Upload
-from tests.make import make_batch, make_connection, make_project, make_user
+from batchapp.models import Connection, Project, ProviderKey, Upload
+from tests.make import make_batch, make_connection, make_project, make_table, make_user
 from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +113,25 @@ def test_a_project_stays_with_its_connection(desk: Client) -> None:
     before = project.connection_id
     project.refresh_from_db()
     assert (project.name, project.connection_id) == ("Renamed", before)
+
+
+@pytest.mark.parametrize("is_from_list", [False, True])
+def test_a_project_is_deleted_with_the_bytes_of_its_tables(
+    desk: Client, is_from_list: bool
+) -> None:
+    table = make_table()
+    change_list = reverse("admin:batchapp_project_changelist")
+    chosen = {"_selected_action": [table.project_id], "action": "delete_selected"}
+
+    if is_from_list:
+        desk.post(change_list, chosen | {"post": "yes"})
+    else:
+        url = reverse("admin:batchapp_project_delete", args=[table.project_id])
+        desk.post(url, {"post": "yes"})
+
+    assert not Project.objects.exists()
+    for content in (table.blob, table.cells):
+        assert not content.storage.exists(content.name)
 
 
 def test_operators_read_the_problems_of_rows_as_sentences(desk: Client) -> None:

@@ -57,7 +57,6 @@ COVERS = {
     "views/results/test_unmatched_lines.py": {"services/results/browse.py"},
     "views/tables/test_table_builder.py": {
         *("services/tables/preview_requests.py", "services/tables/requests_from_table.py"),
-        "services/tables/table_import.py",
     },
 }
 

@@ -161,7 +161,7 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
             Step(table_import.read_table, table_import.give_up),
         ),
         SourceTable.Status.KEPT: RowState(
-            "it can be made into a file; it is deleted after a week without use",
+            "it can be made into a file; it is deleted after a week without use or batches",
             WaitsFor.PERSON,
             _delete_table,
         ),

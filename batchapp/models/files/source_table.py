@@ -7,11 +7,13 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 from django.db import models
+from django.db.models import Exists, F, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.domain.tables.table_reader import ReadOptions
+from batchapp.models.batches.batch import Batch
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.files.prompt_template import PromptTemplateVersion, prompt_settings_from
@@ -20,13 +22,33 @@ from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 
 PROGRESS_ROWS = 500  # rows between two updates of the progress
-RETENTION = timedelta(days=7)  # of an unused table; its files stay, and it can be sent again
+RETENTION = timedelta(days=7)  # of a table that no batch uses; its files stay
 
 
 class SourceTableQuerySet(LeasedRowQuerySet["SourceTable"]):
     def visible_to(self, user: AnyUser) -> Self:
         """Return the tables of the projects of ``user``; every view must start from here."""
         return self.filter(project__in=Project.objects.visible_to(user))
+
+    def without_batches(self) -> Self:
+        """Leave out the tables of batches, whose results refer to the rows."""
+        batches = Batch.objects.filter(upload__table=OuterRef("pk"))
+        return self.filter(~Exists(batches))
+
+    def resume_retention(self) -> int:
+        """Make these tables due when their time without use is over, which may be now."""
+        waiting = self.filter(status__in=self.model.LONGEST_DELAYS)
+        return waiting.update(next_check_at=F("used_at") + RETENTION)
+
+    def delete_with_content(self) -> int:
+        """Delete these tables with their stored bytes, and return how many were deleted."""
+        tables = list(self.only("blob", "cells"))
+        deleted = self.model.objects.filter(pk__in=[table.pk for table in tables]).delete()[1]
+        for table in tables:
+            for content in (table.blob, table.cells):
+                if content.name:
+                    content.storage.delete(content.name)
+        return deleted.get(self.model._meta.label, 0)
 
 
 SourceTableManager = models.Manager.from_queryset(SourceTableQuerySet)
@@ -45,7 +67,8 @@ class SourceTable(LeasedRow):
 
     ``blob`` never changes; ``cells`` has the rows as JSON lists, one a line, once the table was
     read. While the table waits for a person, ``next_check_at`` is the time of its deletion: a
-    table is deleted after ``RETENTION`` without use.
+    table is deleted after ``RETENTION`` without use. A table of a batch is kept, with the rows as
+    the batch has them, for as long as the batch with its results is.
     """
 
     class Status(models.TextChoices):
@@ -115,6 +138,10 @@ class SourceTable(LeasedRow):
         """Return the fields to write whenever a table is used."""
         now = timezone.now()
         return {"used_at": now, "next_check_at": now + RETENTION}
+
+    @property
+    def has_batches(self) -> bool:
+        return Batch.objects.filter(upload__table=self).exists()
 
     @property
     def read_options(self) -> ReadOptions:

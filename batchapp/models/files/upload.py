@@ -117,6 +117,14 @@ class Upload(LeasedRow):
         "batchapp.Batch", models.SET_NULL, null=True, editable=False, related_name="retry_files"
     )
     selection = models.JSONField(null=True, editable=False)
+    table = models.ForeignKey(
+        "batchapp.SourceTable",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="uploads",
+        help_text="Its rows became these requests, also by way of a correction or a retry.",
+    )
 
     objects = UploadManager()
 

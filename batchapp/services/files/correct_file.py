@@ -53,6 +53,7 @@ def request_correction(
             size=0,
             made_from=original,
             retry_of=original.retry_of,
+            table_id=original.table_id,
             correction_fields=msgspec.to_builtins(Correction(choice, original.name)),
             next_check_at=timezone.now(),
         )

@@ -21,7 +21,7 @@ from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.reading import lines
 from batchapp.domain.request_files.reading.gunzip import UnpackedFile
 from batchapp.domain.request_files.rules.request_warnings import find_secret
-from batchapp.models import Project, Upload, User
+from batchapp.models import Project, SourceTable, Upload, User
 from batchapp.models.files.upload import CHUNK_BYTES, NAME_LENGTH, PROGRESS_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -218,14 +218,18 @@ def check_again(upload: Upload, user: User) -> None:
 def remove(upload: Upload, user: User) -> bool:
     """Delete the file and its bytes; return False if a batch was made from the file.
 
+    The table that the file was made of is deleted when it has not been used for its time.
+
     Raises:
         NotAllowed: nothing was deleted.
     """
     access.require_write(user, upload.project)
     if upload.batches.exists():
         return False
-    blob = upload.blob
+    blob, table_id = upload.blob, upload.table_id
     upload.delete()
+    if table_id:
+        SourceTable.objects.filter(pk=table_id).resume_retention()
     blob.delete(save=False)
     return True
 

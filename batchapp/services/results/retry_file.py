@@ -109,6 +109,7 @@ def request_retry_file(
             name=_name(batch),
             size=0,
             made_from=batch.upload,
+            table_id=batch.upload.table_id,
             retry_of=batch,
             selection=msgspec.to_builtins(msgspec.structs.replace(selection, parent=batch.name)),
             next_check_at=timezone.now(),

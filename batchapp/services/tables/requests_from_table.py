@@ -140,6 +140,7 @@ def record_file(
     if version and version.prompt_settings != prompt_settings:
         version = None
     with transaction.atomic():
+        Upload.objects.filter(pk=upload.pk).update(table=table)
         FileOrigin.objects.update_or_create(
             upload=upload,
             defaults={

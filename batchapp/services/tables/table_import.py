@@ -2,12 +2,11 @@
 
 import tempfile
 from datetime import timedelta
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 from django.conf import settings
 from django.core.files.base import File
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from batchapp import access
@@ -45,6 +44,15 @@ def receive_table(
         NotAllowed: nothing was stored.
         Refused: the content is no table, or too large; nothing was stored.
     """
+    fields = version.prompt_settings_fields if version else None
+    return _store(
+        project, user, content, name=name, prompt_settings_fields=fields, template_version=version
+    )
+
+
+def _store(
+    project: Project, user: User, content: "File[bytes]", *, name: str, **fields: Any
+) -> SourceTable:
     access.require_write(user, project)
     if (content.size or 0) > max_mib() * 1024 * 1024:
         raise Refused(Refusal.TABLE_TOO_LARGE, limit_mib=max_mib())
@@ -56,10 +64,8 @@ def receive_table(
         created_by=user,
         name=presentable(name[-NAME_LENGTH:].strip(), NAME_LENGTH) or "table.csv",
         size=content.size or 0,
-        read_as=list(ReadOptions()),
         next_check_at=timezone.now(),
-        prompt_settings_fields=version.prompt_settings_fields if version else None,
-        template_version=version,
+        **{"read_as": list(ReadOptions())} | fields,
     )
     table.blob.save("table", content, save=False)
     try:
@@ -135,14 +141,19 @@ def _refuse(table: SourceTable, problem: Problem) -> None:
     table.move_to(SourceTable.Status.REFUSED, **SourceTable.restart_retention(), problem=problem)
 
 
-def read_again(table: SourceTable, user: User, options: ReadOptions) -> None:
-    """Queue ``table`` to be read again with other options.
+def read_again(table: SourceTable, user: User, options: ReadOptions) -> SourceTable:
+    """Queue ``table`` to be read again with other options, and return the table to read.
+
+    The rows of which a file was made stay as they are, since results refer to them; a copy of the
+    table is queued instead.
 
     Raises:
         NotAllowed: nothing was written.
         StaleRow: another person or worker changed the row first.
     """
     access.require_write(user, table.project)
+    if table.uploads.exists():
+        return _copy(table, user, options)
     table.move_to(
         SourceTable.Status.READING,
         read_as=list(options),
@@ -150,10 +161,24 @@ def read_again(table: SourceTable, user: User, options: ReadOptions) -> None:
         finding_total=0,
         problem=None,
     )
+    return table
+
+
+def _copy(table: SourceTable, user: User, options: ReadOptions) -> SourceTable:
+    with table.blob.open("rb") as blob:
+        return _store(
+            table.project,
+            user,
+            File(blob, table.name),
+            name=table.name,
+            read_as=list(options),
+            prompt_settings_fields=table.prompt_settings_fields,
+            template_version=table.template_version,
+        )
 
 
 def delete_if_unused(table: SourceTable) -> None:
-    """Delete a table that was unused for ``RETENTION``; the files created from it stay.
+    """Delete a table without batches that was unused for ``RETENTION``; its files stay.
 
     A late message may find a table that was used meanwhile; that table is kept.
     """
@@ -161,25 +186,26 @@ def delete_if_unused(table: SourceTable) -> None:
     if remaining > timedelta(0):
         table.postpone(remaining)
         return
-    _delete(table, SourceTable.objects.filter(pk=table.pk, leased_until=table.leased_until))
+    if table.has_batches:  # look again later, in case the batches are deleted
+        table.postpone(RETENTION)
+        return
+    SourceTable.objects.filter(
+        pk=table.pk, leased_until=table.leased_until
+    ).without_batches().delete_with_content()
     table.next_check_at = None
 
 
-def delete_table(table: SourceTable, user: User) -> None:
-    """Delete a table at a person's request; a worker that has the row gets ``StaleRow``.
+def delete_table(table: SourceTable, user: User) -> bool:
+    """Delete a table at a person's request; return False if a batch was made from its rows.
+
+    A worker that has the row gets ``StaleRow``.
 
     Raises:
         NotAllowed: nothing was deleted.
     """
     access.require_write(user, table.project)
-    _delete(table, SourceTable.objects.filter(pk=table.pk))
-
-
-def _delete(table: SourceTable, tables: "QuerySet[SourceTable]") -> None:
-    if tables.delete()[0]:
-        for blob in (table.blob, table.cells):
-            if blob.name:
-                blob.storage.delete(blob.name)
+    tables = SourceTable.objects.filter(pk=table.pk).without_batches()
+    return bool(tables.delete_with_content())
 
 
 def give_up(table: SourceTable) -> None:

@@ -17,7 +17,7 @@ from batchapp.domain.tables.csv_rows import DELIMITERS
 from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.forms.tables import PromptSettingsForm, ReadingForm, TableForm
 from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import Project, SourceTable, StaleRow
+from batchapp.models import Batch, Project, SourceTable, StaleRow
 from batchapp.presenters.order_wizard import WizardStep
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.table_estimate import table_estimate
@@ -212,7 +212,7 @@ def table_read(request: Request, pk: UUID) -> HttpResponse:
         messages.error(request, "Choose one of the offered ways to read the table.")
         return redirect(table)
     try:
-        table_import.read_again(table, request.user, form.read_options)
+        table = table_import.read_again(table, request.user, form.read_options)
         _read(table)
     except (StaleRow, ValueError):  # the table is being read, or its requests are being written
         messages.info(request, BUSY)
@@ -224,8 +224,13 @@ def table_delete(request: Request, pk: UUID) -> HttpResponse:
     """Ask for confirmation, then delete a table; files that were made of it stay."""
     table = table_of(request, pk)
     if request.method == "POST":
-        table_import.delete_table(table, request.user)
-        messages.success(request, f"{table.name} is deleted.")
-        return redirect("table_add", table.project.slug)
-    context = project_page(request, table.project, "file_list") | {"table": table}
+        if table_import.delete_table(table, request.user):
+            messages.success(request, f"{table.name} is deleted.")
+            return redirect("table_add", table.project.slug)
+        messages.error(request, "The table stays: a batch was made from its rows.")
+        return redirect(table)
+    context = project_page(request, table.project, "file_list") | {
+        "table": table,
+        "used": Batch.objects.filter(upload__table=table).count(),
+    }
     return render_partial(request, "batchapp/tables/table_delete.html", "dialog", context)

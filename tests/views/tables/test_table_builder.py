@@ -4,14 +4,12 @@ import csv
 import io
 import json
 import zlib
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
@@ -30,7 +28,7 @@ from batchapp.pipeline.runner import Step
 from batchapp.presenters.problem_text import problem_text
 from batchapp.services.tables import preview_requests, requests_from_table, table_import
 from tests.html import Page, page_of
-from tests.make import MODEL, VIEWER, join, make_project, make_table, make_user
+from tests.make import MODEL, VIEWER, join, make_batch, make_project, make_table, make_user
 from tests.steps import advance, faster_worker, finish_claimed
 from tests.views.sample_tables import workbook
 
@@ -534,22 +532,6 @@ def test_a_deleted_template_leaves_the_files_it_made(
     assert "Say {text}" in page_of(browser, f"/files/{upload.pk}/origin/").text
 
 
-def test_a_table_that_nobody_used_for_days_is_deleted_with_its_bytes(
-    project: Project, user: User, table: SourceTable
-) -> None:
-    fresh = make_table(project, user)
-    SourceTable.objects.filter(pk=table.pk).update(used_at=timezone.now() - timedelta(days=8))
-    SourceTable.objects.update(next_check_at=timezone.now())
-
-    for each in (table, fresh):
-        advance(each)
-
-    assert list(project.tables.all()) == [fresh]
-    assert fresh.cells.storage.exists(fresh.cells.name)
-    assert not table.blob.storage.exists(table.blob.name)
-    assert not table.cells.storage.exists(table.cells.name)
-
-
 def test_a_table_is_deleted_on_demand_and_its_files_stay(
     browser: Client, project: Project, table: SourceTable
 ) -> None:
@@ -562,6 +544,24 @@ def test_a_table_is_deleted_on_demand_and_its_files_stay(
     assert not project.tables.exists()
     assert project.uploads.count() == 1
     assert not table.blob.storage.exists(table.blob.name)
+
+
+def test_a_table_of_a_batch_is_not_deleted_and_says_why(
+    browser: Client, project: Project, table: SourceTable
+) -> None:
+    requests_from_table.save_settings(table, table.created_by, RECIPE, None)
+    browser.post(f"/tables/{table.pk}/preview/")
+    upload = project.uploads.get()
+    advance(upload)
+    make_batch(upload=Upload.objects.get(pk=upload.pk))
+
+    asked = page_of(browser, f"/tables/{table.pk}/delete/")
+    answer = browser.post(f"/tables/{table.pk}/delete/", follow=True)
+
+    assert "1 batch was made from its rows" in asked.text
+    assert not asked.all("button.danger")
+    assert "The table stays: a batch was made from its rows." in Page(answer).text
+    assert table.blob.storage.exists(table.blob.name)
 
 
 @pytest.mark.parametrize("how", ["left", "deactivated"])
