@@ -19,7 +19,7 @@ FOCUSED = "document.activeElement.id"
 @pytest.fixture
 def page(chromium: Browser, showroom: Gallery) -> Iterator[Page]:
     context = showroom.enter(chromium, ADA, reduced_motion="reduce")
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(20_000)
     page = context.new_page()
     broke: list[str] = []
     page.on("pageerror", lambda error: broke.append(str(error)))

@@ -65,7 +65,7 @@ def upload(page: Page, *files: Path) -> None:
 @pytest.fixture
 def page(chromium: Browser, running_portal: Portal, session: Any) -> Iterator[Page]:
     context = chromium.new_context(base_url=running_portal.url, storage_state=session)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -31,6 +31,7 @@ DROP = """([selector, files]) => {
         target.dispatchEvent(event);
         window.covered ||= document.querySelector(".drop-overlay.shown")?.textContent;
     }
+    return window.covered;  // before the page that follows an upload takes the place of this one
 }"""
 DROP_TEXT = """() => {
     const data = new DataTransfer();
@@ -276,9 +277,11 @@ def test_files_dropped_anywhere_on_the_page_of_files_are_sent(page: Page) -> Non
     text = request_file(3).decode()
     page.goto(FILES)
 
-    page.evaluate(DROP, ["h1", [["one.jsonl", text], ["two.txt", text], ["three.zip", text]]])
+    covered = page.evaluate(
+        DROP, ["h1", [["one.jsonl", text], ["two.txt", text], ["three.zip", text]]]
+    )
 
-    assert page.evaluate("window.covered") == "Drop to upload to Demo"
+    assert covered == "Drop to upload to Demo"
     expect(page.locator(".drop-overlay")).to_be_hidden()
     expect(row(page, "one.jsonl")).to_contain_text("Ready: 3 requests", timeout=PATIENCE)
     expect(row(page, "two.txt")).to_contain_text("Ready: 3 requests", timeout=PATIENCE)
@@ -351,9 +354,9 @@ def test_a_file_of_requests_among_tables_is_uploaded_as_one(page: Page) -> None:
 def test_a_page_without_a_project_with_one_to_choose_starts_a_batch_there(page: Page) -> None:
     page.goto("/profile/")
 
-    page.evaluate(DROP, ["body", [["anywhere.jsonl", request_file(2).decode()]]])
+    covered = page.evaluate(DROP, ["body", [["anywhere.jsonl", request_file(2).decode()]]])
 
-    assert page.evaluate("window.covered") == "Drop, and choose the project"
+    assert covered == "Drop, and choose the project"
     page.wait_for_url(A_FILE)
 
 

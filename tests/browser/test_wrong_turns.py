@@ -20,7 +20,7 @@ ADA = next(page_state for page_state in PAGE_STATES if page_state.name == "batch
 @pytest.fixture
 def page(chromium: Browser, showroom: Gallery) -> Iterator[Page]:
     context = showroom.enter(chromium, ADA, reduced_motion="reduce")
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(20_000)
     page = context.new_page()
     broke: list[str] = []
     page.on("pageerror", lambda error: broke.append(str(error)))

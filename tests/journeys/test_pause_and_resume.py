@@ -49,7 +49,7 @@ def provider_batch(url: str) -> ProviderBatch:
 
 
 def until(provider_batch: ProviderBatch, is_so) -> ProviderBatch:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not is_so(provider_batch := run_step(provider_batch)):
         assert time.monotonic() < deadline, provider_batch.status
         time.sleep(0.02)

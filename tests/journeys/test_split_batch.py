@@ -38,7 +38,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def work_to_the_end(batch: Batch) -> Batch:
     """Run the steps of ``batch`` until it is over, without waiting."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (
         ProviderBatch.objects.filter(batch=batch).exclude(status__in=ProviderBatch.OVER).exists()
     ):
