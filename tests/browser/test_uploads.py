@@ -474,3 +474,18 @@ def test_without_javascript_several_files_and_pasted_lines_arrive(
     expect(page.get_by_role("heading", level=1)).to_have_text("pasted.jsonl")
     expect(page.get_by_text("A file with the same content is here already")).to_be_visible()
     context.close()
+
+
+def test_the_first_file_of_a_project_is_listed_and_followed(page: Page, tmp_path: Path) -> None:
+    page.goto("/projects/new/")
+    page.get_by_label("Name").fill("First file")
+    page.get_by_role("radio").first.check()
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url("**/projects/first-file/**")
+    page.goto("/projects/first-file/files/")
+    choose(page, *made(tmp_path, one=request_file(2), two=request_file(3)))
+
+    expect(page.locator("#rows").get_by_role("link", name="one.jsonl")).to_be_visible()
+    expect(page.locator("#rows").get_by_role("link", name="two.jsonl")).to_be_visible()
+    expect(page.locator("#rows")).not_to_contain_text("Checking", timeout=PATIENCE)
+    expect(page.locator("#rows")).not_to_have_attribute("hx-trigger", re.compile("every"))

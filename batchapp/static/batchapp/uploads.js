@@ -230,9 +230,23 @@
       location.assign(answer.next);
       return;
     }
-    const list = document.querySelector("#rows[data-files]");
-    if (list) htmx.ajax("GET", location.pathname + location.search, { target: list, swap: "outerHTML" }).catch(() => {});
+    reloadList();
     if (answer.state) pollCheck(row, answer.state, link);
+  }
+  /* One request at a time: each takes the place of the list, and another answer would find none. */
+  let isLoading = false;
+  let isStale = false;
+  async function reloadList() {
+    isStale = true;
+    if (isLoading) return;
+    isLoading = true;
+    while (isStale) {
+      isStale = false;
+      const list = document.querySelector("#rows[data-files]");
+      const place = { target: list, swap: "outerHTML" };
+      if (list) await htmx.ajax("GET", location.pathname + location.search, place).catch(() => {});
+    }
+    isLoading = false;
   }
   async function pollCheck(row, url, link) {
     const wait = () => { row.pollTimer = setTimeout(() => pollCheck(row, url, link), POLL_INTERVAL); };
