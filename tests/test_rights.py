@@ -20,6 +20,7 @@ from django.utils import timezone
 from batchapp import services
 from batchapp.access import OPERATOR, NotAllowed, Right
 from batchapp.domain.corrections.corrector import Choice, CorrectionKind
+from batchapp.domain.model_cards import ModelCard
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import Ending, Selection
@@ -29,6 +30,8 @@ from batchapp.models import (
     REALTIME,
     Batch,
     BatchImport,
+    Connection,
+    OfferedModel,
     Price,
     Project,
     ProviderBatch,
@@ -39,6 +42,7 @@ from batchapp.models import (
 from batchapp.services.files import correct_file, upload_intake
 from batchapp.services.imports import start_import
 from batchapp.services.lifecycle import controls, retry_in_place
+from batchapp.services.offered_models import model_table
 from batchapp.services.orders import place_order, price_quotes, readiness
 from batchapp.services.prices import price_lists, price_table
 from batchapp.services.projects import members, projects
@@ -99,6 +103,7 @@ class World:
         self.price = project.connection.prices.get(window="24h")
         other = project.connection.prices.get(window="1h")
         self.announced = price_table.correct(other, OPERATOR, FIVE, since=timezone.now() + DAY)
+        self.model = OfferedModel.objects.create(connection=project.connection, model=MODEL)
         self.membership = join(make_user(), project).memberships.get()
         version = requests_from_table.save_template(project, self.author, "Triage", PROMPT)
         self.template = version.template
@@ -126,6 +131,10 @@ def people_around(project: Project) -> dict[str, User]:
     }
     make_project(people["outsider"], former, role=ADMIN)
     return people
+
+
+def doubleword() -> Connection:
+    return Connection.objects.get(name="Doubleword")
 
 
 def order(world: World, user: User, key: ProviderKey) -> object:
@@ -261,6 +270,27 @@ SERVICES: list[tuple[Callable[..., Any], str, Call]] = [
     ),
     (place_order.place_order, Right.WRITE, lambda w, u: order(w, u, w.key)),
     (readiness.check_readiness, Right.WRITE, check_readiness),
+    (
+        model_table.save,
+        Right.OPERATE,
+        lambda w, u: model_table.save(OfferedModel(connection=w.project.connection, model="a"), u),
+    ),
+    (model_table.remove, Right.OPERATE, lambda w, u: model_table.remove(fresh(w.model), u)),
+    (
+        model_table.load_doubleword_models,
+        Right.OPERATE,
+        lambda w, u: model_table.load_doubleword_models(doubleword(), u),
+    ),
+    (
+        model_table.import_csv,
+        Right.OPERATE,
+        lambda w, u: model_table.import_csv(w.project.connection, u, "model\nacme/new\n"),
+    ),
+    (
+        model_table.fill,
+        Right.OPERATE,
+        lambda w, u: model_table.fill(w.project.connection, u, [ModelCard("acme/new")]),
+    ),
     (
         price_lists.apply,
         Right.OPERATE,

@@ -43,6 +43,10 @@ class Refusal(StrEnum):
     # Keys
     KEY_IN_USE = "key_in_use"
 
+    # Models
+    MODEL_INVALID = "model_invalid"
+    MODELS_OF_DOUBLEWORD = "models_of_doubleword"
+
     # Prices
     COMPARISON_OUTDATED = "comparison_outdated"
     PRICE_CHANGED = "price_changed"

@@ -15,6 +15,7 @@ from batchapp.models.people.project import Membership, Project
 from batchapp.models.people.user import FailedSignIn, User
 from batchapp.models.providers.connection import DOUBLEWORD_URL, Connection
 from batchapp.models.providers.key_poll import KeyPoll
+from batchapp.models.providers.offered_model import OfferedModel
 from batchapp.models.providers.price import REALTIME, Price
 from batchapp.models.providers.provider_key import ProviderKey
 from batchapp.models.providers.webhook_delivery import WebhookDelivery
@@ -33,6 +34,7 @@ __all__ = [
     "LeasedRow",
     "Membership",
     "ModelCost",
+    "OfferedModel",
     "Price",
     "Project",
     "PromptTemplate",

@@ -111,6 +111,11 @@ SENTENCES: dict[Refusal, Sentence] = {
         "import the batch again."
     ),
     Refusal.KEY_IN_USE: _key_in_use,
+    Refusal.MODEL_INVALID: "{messages}",
+    Refusal.MODELS_OF_DOUBLEWORD: (
+        "{connection} is not Doubleword, and may serve the same models with other limits. Ask the "
+        "provider, import a CSV, or add them one by one."
+    ),
     Refusal.COMPARISON_OUTDATED: (
         "The prices changed since this comparison was made, so nothing was written. Compare again."
     ),

@@ -1,29 +1,20 @@
 """Read price lists from CSV, line by line, with the errors of bad lines."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
+from batchapp.domain.csv_list import BadLine, UnreadableList, read_cells, read_rows
 from batchapp.domain.money import model_patterns
 from batchapp.domain.money.unit_prices import UnitPrice
 
 REQUIRED_COLUMNS = ["model", "window", "input_usd", "output_usd"]
 COLUMNS = ["connection", *REQUIRED_COLUMNS, "effective_from", "effective_to", "source"]
-MAX_LINES = 5000
 MAX_PATTERNS = 200
-MAX_LENGTHS = {"model": 200, "window": 20, "source": 200}  # characters
+MAX_LENGTHS = dict.fromkeys(COLUMNS, 1_000) | {"model": 200, "window": 20, "source": 200}
 AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-QUOTE = "'"
-
-
-class UnreadablePriceList(Exception):
-    """The text is not a price list; the message is a sentence for the person."""
 
 
 class PriceLine(msgspec.Struct, frozen=True):
@@ -38,11 +29,6 @@ class PriceLine(msgspec.Struct, frozen=True):
     @property
     def kind(self) -> tuple[str, str]:
         return self.model, self.window
-
-
-class BadLine(msgspec.Struct, frozen=True):
-    number: int
-    reason: str
 
 
 class ParsedPriceList(msgspec.Struct):
@@ -70,28 +56,17 @@ def parse_amount(text: str, side: str) -> Decimal:
     return Decimal(text)
 
 
-def escape_formula(text: str) -> str:
-    """Return ``text`` with a quote before it if a spreadsheet could take it for a formula."""
-    return f"{QUOTE}{text}" if text.startswith((*FORMULA_STARTS, QUOTE)) else text
-
-
-def unescape_formula(text: str) -> str:
-    """Undo ``escape_formula``."""
-    inner = text.removeprefix(QUOTE)
-    return inner if inner.startswith((*FORMULA_STARTS, QUOTE)) else text
-
-
 def read_price_list(text: str, connection: str, at: datetime) -> ParsedPriceList:
     """Return the prices of ``connection`` at ``at`` in a CSV, and its bad lines.
 
     Columns may come in any order; columns not in ``COLUMNS`` are ignored.
 
     Raises:
-        UnreadablePriceList: the text as a whole cannot be used.
+        UnreadableList: the text as a whole cannot be used.
     """
     price_list = ParsedPriceList([], [])
     numbers: dict[tuple[str, str], int] = {}
-    for number, row in _rows(text):
+    for number, row in read_rows(text, REQUIRED_COLUMNS):
         try:
             line = _line(number, row, connection, at)
         except ValueError as exc:
@@ -106,42 +81,14 @@ def read_price_list(text: str, connection: str, at: datetime) -> ParsedPriceList
             numbers[line.kind] = number
             price_list.lines.append(line)
     if sum(model_patterns.is_pattern(line.model) for line in price_list.lines) > MAX_PATTERNS:
-        raise UnreadablePriceList(
-            f"The list has more than {MAX_PATTERNS} names with *. Use fewer."
-        )
+        raise UnreadableList(f"The list has more than {MAX_PATTERNS} names with *. Use fewer.")
     return price_list
 
 
-def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row that is not blank, by column name, with the number of its first line."""
-    head = text.partition("\n")[0]
-    delimiter = ";" if ";" in head and "," not in head else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        names = [name.strip().lower() for name in next(reader, [])]
-        if missing := [name for name in REQUIRED_COLUMNS if name not in names]:
-            raise UnreadablePriceList(
-                f"The first line must name the columns, and lacks {', '.join(missing)}. "
-                "Download the CSV of this page to see how a list looks."
-            )
-        first_line = reader.line_num + 1
-        for count, cells in enumerate(reader, 1):
-            if count > MAX_LINES:
-                raise UnreadablePriceList(f"The list has more than {MAX_LINES:,} lines. Split it.")
-            if any(cell.strip() for cell in cells):
-                yield first_line, dict(zip(names, cells, strict=False))
-            first_line = reader.line_num + 1
-    except csv.Error as exc:
-        raise UnreadablePriceList(f"Line {reader.line_num} is no CSV: {exc}.") from exc
-
-
-def _line(number: int, row: Mapping[str, str], connection: str, at: datetime) -> PriceLine | None:
+def _line(number: int, row: dict[str, str], connection: str, at: datetime) -> PriceLine | None:
     """Return the price of a row, or None if it is not about ``connection`` at ``at``."""
-    cells = {name: unescape_formula(row.get(name, "").strip()) for name in COLUMNS}
+    cells = read_cells(row, MAX_LENGTHS)
     model, window = model_patterns.merge_wildcards(cells["model"]), cells["window"]
-    for name, length in MAX_LENGTHS.items():
-        if "\0" in cells[name] or len(cells[name]) > length:
-            raise ValueError(f"The {name} has more than {length} characters, or odd ones.")
     if not model or not window:
         raise ValueError(f"There is no {'window' if model else 'model'}.")
     price = UnitPrice(

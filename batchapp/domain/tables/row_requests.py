@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from batchapp.domain.money import price_list_csv
+from batchapp.domain import csv_list
 from batchapp.domain.request_files.limits import CUSTOM_ID_BYTES
 from batchapp.domain.request_files.rules import answer_schema
 from batchapp.domain.request_files.rules.request_rules import check_custom_id, check_model
@@ -144,7 +144,7 @@ def id_map_rows(replaced: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]
     """Yield a header, and the pairs of ``replaced`` with formulas escaped."""
     yield "custom_id", "id_in_the_table"
     for custom_id, original in replaced:
-        yield price_list_csv.escape_formula(custom_id), price_list_csv.escape_formula(original)
+        yield csv_list.escape_formula(custom_id), csv_list.escape_formula(original)
 
 
 def _encode(custom_id: str, body: dict[str, Any], url: str) -> bytes:

@@ -106,6 +106,10 @@ class Connection(models.Model):
         return [row for row in connections if row.address == self.address]
 
     @property
+    def is_doubleword(self) -> bool:
+        return self.address == Connection(base_url=DOUBLEWORD_URL).address
+
+    @property
     def create_grace(self) -> timedelta:
         return timedelta(seconds=self.create_grace_seconds)
 

@@ -9,8 +9,10 @@ from django.db.models import QuerySet
 
 from batchapp import access
 from batchapp.access import Actor
+from batchapp.domain import csv_list
+from batchapp.domain.csv_list import BadLine
 from batchapp.domain.money import model_patterns, price_list_csv
-from batchapp.domain.money.price_list_csv import BadLine, ParsedPriceList, PriceLine
+from batchapp.domain.money.price_list_csv import ParsedPriceList, PriceLine
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.models.providers.price import changing_prices
@@ -50,7 +52,7 @@ def compare(connection: Connection, text: str, at: datetime) -> Difference:
     """Compare the CSV ``text`` with the prices from ``at`` on. Nothing is written.
 
     Raises:
-        UnreadablePriceList: the text is no price list.
+        UnreadableList: the text is no price list.
     """
     price_list = price_list_csv.read_price_list(text, connection.name, at)
     rows = list(connection.prices.not_over(at).order_by("pk"))
@@ -97,7 +99,7 @@ def apply(
     Raises:
         NotAllowed: the person is no operator.
         Refused: the prices changed since, a line is bad, or ``since`` is past.
-        UnreadablePriceList: the text is no price list.
+        UnreadableList: the text is no price list.
     """
     access.require_operate(actor)
     with changing_prices(connection) as now:
@@ -144,14 +146,14 @@ def csv_rows(prices: QuerySet[Price]) -> Iterator[list[str]]:
     yield list(price_list_csv.COLUMNS)
     for price in prices.select_related("connection").iterator(chunk_size=500):
         yield [
-            price_list_csv.escape_formula(price.connection.name),
-            price_list_csv.escape_formula(price.model),
-            price_list_csv.escape_formula(price.window),
+            csv_list.escape_formula(price.connection.name),
+            csv_list.escape_formula(price.model),
+            csv_list.escape_formula(price.window),
             f"{price.input_usd:f}",
             f"{price.output_usd:f}",
             price.effective_from.isoformat(),
             price.effective_to.isoformat() if price.effective_to else "",
-            price_list_csv.escape_formula(price.source),
+            csv_list.escape_formula(price.source),
         ]
 
 

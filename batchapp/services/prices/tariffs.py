@@ -4,7 +4,7 @@ import csv
 import io
 from datetime import datetime
 
-from batchapp.domain.money import price_list_csv
+from batchapp.domain import csv_list
 from batchapp.models import REALTIME, Connection
 from batchapp.providers.client import ProviderClient
 
@@ -24,5 +24,5 @@ def fetch(connection: Connection, provider: ProviderClient, at: datetime) -> str
         for window in (*windows, REALTIME):
             if tariff := tariffs.price(window):
                 cells = [tariffs.model, window, f"{tariff.input:f}", f"{tariff.output:f}", source]
-                writer.writerow([price_list_csv.escape_formula(cell) for cell in cells])
+                writer.writerow([csv_list.escape_formula(cell) for cell in cells])
     return text.getvalue()

@@ -12,7 +12,7 @@ from django.db.models.functions import TruncDay, TruncMonth, TruncYear
 from django.utils import timezone
 
 from batchapp import access
-from batchapp.domain.money.price_list_csv import escape_formula
+from batchapp.domain.csv_list import escape_formula
 from batchapp.models import ModelCost, Project, User
 
 GROUPS = {

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from batchapp.domain.money.price_list_csv import UnreadablePriceList
+from batchapp.domain.csv_list import UnreadableList
 from batchapp.domain.refused import Refused
 from batchapp.forms.prices.prices import CsvForm
 from batchapp.forms.prices.tariffs import TariffForm
@@ -78,7 +78,7 @@ def price_import(request: Request) -> HttpResponse:
                 source,
             )
             return _comparison(request, proposal)
-        except UnreadablePriceList as exc:
+        except UnreadableList as exc:
             form.add_error(None, str(exc))
     context = {"csv_form": csv_form, "tariff_form": tariff_form, "nav": "prices"}
     return render(
@@ -100,13 +100,11 @@ def _read_list(request: Request, cleaned: dict[str, Any]) -> tuple[str, str]:
         ) as provider:
             return tariffs.fetch(connection, provider, timezone.localtime()), ""
     except UnreadableKey as exc:
-        raise UnreadablePriceList(
-            "The stored platform key cannot be read any more. Paste it."
-        ) from exc
+        raise UnreadableList("The stored platform key cannot be read any more. Paste it.") from exc
     except ProviderRejected as exc:
-        raise UnreadablePriceList(_refusal(exc, connection)) from exc
+        raise UnreadableList(_refusal(exc, connection)) from exc
     except (ProviderError, ValueError) as exc:
-        raise UnreadablePriceList(
+        raise UnreadableList(
             f"{connection} gave no prices. Try again in a minute, or import a CSV. ({exc})"
         ) from exc
 

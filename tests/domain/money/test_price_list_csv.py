@@ -9,13 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.money import price_list_csv
-from batchapp.domain.money.price_list_csv import (
-    UnreadablePriceList,
-    escape_formula,
-    read_price_list,
-    unescape_formula,
-)
+from batchapp.domain import csv_list
+from batchapp.domain.csv_list import UnreadableList
+from batchapp.domain.money.price_list_csv import read_price_list
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HEAD = "model,window,input_usd,output_usd\n"
@@ -74,12 +70,12 @@ def test_bad_lines_are_named_with_their_line_and_reason() -> None:
         ("", "lacks model, window"),
         ("model,window\n", "lacks input_usd, output_usd"),
         (f'{HEAD}"Qwen/A,24h,1,2\n', "is no CSV"),
-        (HEAD + "Qwen/A,24h,1,2\n" * (price_list_csv.MAX_LINES + 1), "more than 5,000 lines"),
+        (HEAD + "Qwen/A,24h,1,2\n" * (csv_list.MAX_LINES + 1), "more than 5,000 lines"),
         (HEAD + "".join(f"{n}*,24h,1,2\n" for n in range(201)), "more than 200 names with"),
     ],
 )
 def test_a_text_that_is_no_price_list_is_refused_whole(text: str, says: str) -> None:
-    with pytest.raises(UnreadablePriceList, match=says):
+    with pytest.raises(UnreadableList, match=says):
         read_price_list(text, "Doubleword", NOW)
 
 
@@ -107,17 +103,11 @@ def test_lines_of_other_connections_and_other_times_are_skipped() -> None:
     assert [bad.number for bad in price_list.bad] == [6]
 
 
-@given(st.text())
-def test_an_escaped_formula_is_read_back_unchanged(text: str) -> None:
-    assert unescape_formula(escape_formula(text)) == text
-    assert not escape_formula(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-
-
 @given(st.text(max_size=300), st.booleans())
 def test_no_text_breaks_the_reader(text: str, has_head: bool) -> None:
     try:
         price_list = read_price_list((HEAD if has_head else "") + text, "Doubleword", NOW)
-    except UnreadablePriceList:
+    except UnreadableList:
         return
     rows = list(csv.reader(io.StringIO(HEAD + text, newline="")))
     assert len(price_list.lines) + len(price_list.bad) + price_list.skipped <= len(rows)

@@ -1,0 +1,1 @@
+"""Keep what is known of the models of a connection."""
