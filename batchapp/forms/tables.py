@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 
 from batchapp.domain.request_files.rules.request_rules import check_model
-from batchapp.domain.tables import csv_rows, row_requests
+from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.encodings import ENCODING_NAMES
+from batchapp.domain.tables.read_options import QUOTINGS, SEPARATORS, ReadOptions
 from batchapp.domain.tables.row_requests import EMBEDDINGS, PromptSettings
-from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 from batchapp.forms.fields import RowField
 from batchapp.models import Connection, Project, PromptTemplate, SourceTable
@@ -22,6 +22,7 @@ PASTED_NAME = "pasted table.csv"
 TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm")
 
 MAX_PROMPT_LENGTH = 200_000  # characters
+MAX_HEADER_ROW = 2_000_000
 CHAT = "/v1/chat/completions"
 
 
@@ -73,10 +74,22 @@ class ReadingForm(forms.Form):
 
     sheet = forms.ChoiceField(required=False)
     encoding = forms.ChoiceField(required=False, choices=[("", "Detect"), *ENCODING_NAMES.items()])
-    delimiter = forms.ChoiceField(
+    separator = forms.ChoiceField(
         required=False,
         label="Cells are separated by",
-        choices=[("", "Detect"), *csv_rows.DELIMITERS.items()],
+        choices=[("", "Detect"), *SEPARATORS.items()],
+    )
+    quoting = forms.ChoiceField(
+        required=False,
+        label="Text with separators stands",
+        choices=[("", "Detect"), *QUOTINGS.items()],
+    )
+    header_row = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MAX_HEADER_ROW,
+        label="Row of the header",
+        help_text="As the file counts it; empty to detect.",
     )
 
     def __init__(self, *args: Any, table: SourceTable, **kwargs: Any) -> None:
@@ -85,12 +98,14 @@ class ReadingForm(forms.Form):
         sheet = self.fields["sheet"]
         if isinstance(sheet, forms.ChoiceField):
             sheet.choices = [(sheet, sheet) for sheet in table.sheets]
-        for name in ("encoding", "delimiter") if table.sheets else ("sheet",):
+        for name in ("encoding", "separator", "quoting") if table.sheets else ("sheet",):
             del self.fields[name]
 
     @property
     def read_options(self) -> ReadOptions:
-        return ReadOptions(**self.cleaned_data)
+        return ReadOptions(
+            **self.cleaned_data | {"header_row": self.cleaned_data["header_row"] or 0}
+        )
 
 
 class PromptSettingsForm(forms.Form):

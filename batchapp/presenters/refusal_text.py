@@ -2,6 +2,7 @@
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.presenters.sentences import Data, Sentence, make_sentence
+from batchapp.templatetags.words import count
 
 MIB = 1024 * 1024
 
@@ -47,6 +48,29 @@ def _workbook_file_too_large(data: Data) -> str:
     return (
         f"The workbook is too large to be read: {data['file']} has "
         f"{data['bytes'] / MIB:,.0f} MiB unpacked. Save the sheet as CSV."
+    )
+
+
+def _and_others(data: Data) -> str:
+    others = data["others"]
+    if not others:
+        return ""
+    return " 1 more row is like this." if others == 1 else f" {others:,} more rows are like this."
+
+
+def _table_cell_unnamed(data: Data) -> str:
+    return (
+        f"Line {data['line']:,} has text in column {data['column']:,}, which has no name in the "
+        f"header (line {data['header']:,}).{_and_others(data)} Name the column there."
+    )
+
+
+def _table_row_too_wide(data: Data) -> str:
+    return (
+        f"Line {data['line']:,} has {data['cells']:,} cells, but the header (line "
+        f"{data['header']:,}) names {count(data['columns'], 'column')}.{_and_others(data)} Put a "
+        "text that contains the separator in quotation marks, or choose another separator or "
+        "header."
     )
 
 
@@ -137,12 +161,16 @@ SENTENCES: dict[Refusal, Sentence] = {
         "The table cannot be read from line {line:,} on: a cell is longer than {limit:,} "
         "characters. Most often a quotation mark is never closed."
     ),
+    Refusal.TABLE_CELL_UNNAMED: _table_cell_unnamed,
     Refusal.TABLE_COLUMNS_TOO_MANY: (
         "The table has more than {limit:,} columns. Leave out those that no prompt needs."
     ),
     Refusal.TABLE_EMPTY: "The table is empty. Its first row must name the columns.",
     Refusal.TABLE_ENCODING_UNKNOWN: "There is no encoding called {encoding}.",
-    Refusal.TABLE_HEADER_BLANK: "The first row is blank. It must name the columns.",
+    Refusal.TABLE_HEADER_BLANK: "The header is blank. It must name the columns.",
+    Refusal.TABLE_HEADER_MISSING: (
+        "There is no row {row:,} that could name the columns. Choose the row of the header."
+    ),
     Refusal.TABLE_IS_ARCHIVE: (
         "This is an archive, but not an Excel workbook that can be read. Save the table as .xlsx "
         "or CSV, and upload that."
@@ -160,7 +188,10 @@ SENTENCES: dict[Refusal, Sentence] = {
     Refusal.TABLE_IS_REQUESTS: (
         "This looks like a file of requests (JSONL), not a table. Upload it under Files."
     ),
-    Refusal.TABLE_NOT_CSV: "The table cannot be read near line {line:,}: {reason}.",
+    Refusal.TABLE_LINE_TOO_LONG: (
+        "Line {line:,} is longer than {limit:,} characters, too long to be read. Put each row on "
+        "a line of its own."
+    ),
     Refusal.TABLE_NOT_TEXT: (
         "This is not {encoding} text ({reason}). Save it as UTF-8, or name its encoding."
     ),
@@ -172,6 +203,11 @@ SENTENCES: dict[Refusal, Sentence] = {
         "The cell that a quotation mark opens in line {line:,} takes all up to line {last:,} into "
         "it. Close it where the cell ends, and write a quotation mark within it twice."
     ),
+    Refusal.TABLE_QUOTE_UNCLEAR: (
+        "Line {line:,} cannot be read: a quotation mark ends a cell, and more text follows. Write "
+        "a quotation mark within a cell twice, or choose how quotation marks are written."
+    ),
+    Refusal.TABLE_ROW_TOO_WIDE: _table_row_too_wide,
     Refusal.TABLE_ROWS_BLANK: "The table has more than {limit:,} blank rows. Remove them.",
     Refusal.TABLE_ROWS_TOO_MANY: (
         "The table has more than {limit:,} rows. Split it into smaller ones."

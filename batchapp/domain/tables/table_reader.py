@@ -1,14 +1,16 @@
 """Read tables of people, CSV, TSV or a workbook: named columns and rows of text."""
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from itertools import chain
+from typing import BinaryIO
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
-from batchapp.domain.tables import csv_rows, encodings, workbooks
+from batchapp.domain.tables import encodings, text_tables, workbooks
+from batchapp.domain.tables.header_row import HEAD_ROWS, Row, guess_header, is_blank
+from batchapp.domain.tables.read_options import DETECT_ALL, ReadOptions
 
 MAX_COLUMNS = workbooks.COLUMNS_READ - 1
 MAX_ROWS = 1_000_000
@@ -29,48 +31,69 @@ MAGICS = {
 }
 
 
-class ReadOptions(NamedTuple):
-    """Options for reading a table; an option that is "" is detected."""
-
-    encoding: str = ""
-    delimiter: str = ""
-    sheet: str = ""
-
-
-DETECT_ALL = ReadOptions()
-
-
 class Table:
     """Columns with unique names, and rows of as many cells; blank rows are left out.
 
-    Rows can be iterated once. Iterating counts ``rows``, ``ragged`` (rows with text beyond the
-    last column) and ``error_cells``. ``renamed`` has pairs of a column's name in the file and its
-    name here, if the name had to change.
+    Rows can be iterated once. Iterating counts ``rows``, ``ragged`` (rows of a sheet with text
+    beyond the last column) and ``error_cells``. A text with such a row is refused at its end: a
+    cell was cut in two there, and nobody can tell which. ``renamed`` has pairs of a column's name
+    in the file and its name here, if the name had to change.
     """
 
-    def __init__(
-        self, cells: Iterable[Sequence[str]], read_as: ReadOptions, sheets: list[str]
-    ) -> None:
-        self._cells = _limit_blank_rows(cells)
-        self.read_as = read_as
+    def __init__(self, read_as: ReadOptions, rows: Iterable[Row], sheets: list[str]) -> None:
+        self._rows = _limit_blank_rows(rows)
         self.sheets = sheets
         self.rows = self.ragged = self.error_cells = 0
-        header = next((row for row in self._cells if any(row)), None)
+        number, header = self._take_header(read_as.header_row)
+        self.read_as = read_as._replace(header_row=number)
+        self.columns, self.renamed = name_columns([cell.replace("\x00", "") for cell in header])
+        self._width = len(header)
+        self._first_ragged: Row | None = None
+
+    def _take_header(self, chosen: int) -> Row:
+        """Return the header, and leave the rows below it in ``_rows``."""
+        head: list[Row] = []
+        filled = 0
+        for row in self._rows:
+            head.append(row)
+            filled += not is_blank(row[1])
+            if row[0] >= chosen if chosen else filled > HEAD_ROWS:
+                break
+        if chosen:
+            header = next((row for row in head if row[0] == chosen), None)
+        else:
+            header = guess_header(head)
+        if header is None and filled:
+            raise Refused(Refusal.TABLE_HEADER_MISSING, row=chosen)
         if header is None:
             raise Refused(Refusal.TABLE_EMPTY)
-        self.columns, self.renamed = name_columns([cell.replace("\x00", "") for cell in header])
+        self._rows = chain([row for row in head if row[0] > header[0]], self._rows)
+        return header
 
     def __iter__(self) -> Iterator[list[str]]:
         width = len(self.columns)
-        for cells in self._cells:
-            if not any(cell and not cell.isspace() for cell in cells):
+        for number, cells in self._rows:
+            if is_blank(cells):
                 continue
             self.rows += 1
             if self.rows > MAX_ROWS:
                 raise Refused(Refusal.TABLE_ROWS_TOO_MANY, limit=MAX_ROWS)
-            self.ragged += any(cells[width:])
+            if len(cells) > width and not is_blank(cells[width:]):
+                self.ragged += 1
+                self._first_ragged = self._first_ragged or (number, cells)
             row = [self._text(cell) for cell in cells[:width]]
             yield row + [""] * (width - len(row))
+        if self._first_ragged and not self.sheets:
+            raise self._ragged_refusal(*self._first_ragged)
+
+    def _ragged_refusal(self, line: int, cells: Sequence[str]) -> Refused:
+        facts = {"line": line, "header": self.read_as.header_row, "others": self.ragged - 1}
+        if len(cells) <= self._width:
+            unnamed = len(self.columns)
+            column = next(at for at, cell in enumerate(cells, 1) if at > unnamed and cell.strip())
+            return Refused(Refusal.TABLE_CELL_UNNAMED, column=column, **facts)
+        names = len(self.columns)
+        return Refused(Refusal.TABLE_ROW_TOO_WIDE, cells=len(cells), columns=names, **facts)
 
     def _text(self, cell: str) -> str:
         """Return a cell as text; a formula that failed or has no saved value becomes ""."""
@@ -105,16 +128,10 @@ def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
     head = source.read(HEAD_BYTES)
     source.seek(0)
     if detect_kind(head) == "workbook":
-        sheet, sheets, cells = workbooks.read_sheet(source, options.sheet)
-        return Table(cells, ReadOptions(sheet=sheet), sheets)
-    encoding = options.encoding or encodings.detect_encoding(source)
-    source.seek(0)
-    try:
-        text = io.TextIOWrapper(source, encoding=encoding, newline="")
-    except LookupError as exc:
-        raise Refused(Refusal.TABLE_ENCODING_UNKNOWN, encoding=presentable(encoding)) from exc
-    delimiter, rows = csv_rows.read_csv(text, options.delimiter, encoding)
-    return Table(rows, ReadOptions(encoding, delimiter), [])
+        sheet, sheets, rows = workbooks.read_sheet(source, options.sheet)
+        read_as = ReadOptions(sheet=sheet, header_row=options.header_row)
+        return Table(read_as, rows, sheets)
+    return Table(*text_tables.read_text(source, options), [])
 
 
 def name_columns(header: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -141,15 +158,15 @@ def name_columns(header: Sequence[str]) -> tuple[list[str], list[tuple[str, str]
     return names, renamed
 
 
-def _limit_blank_rows(cells: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+def _limit_blank_rows(rows: Iterable[Row]) -> Iterator[Row]:
     """Yield all rows.
 
     Raises:
         Refused: more than ``MAX_BLANK_ROWS`` are blank.
     """
     blank = 0
-    for row in cells:
-        if not any(cell and not cell.isspace() for cell in row):
+    for row in rows:
+        if is_blank(row[1]):
             blank += 1
             if blank > MAX_BLANK_ROWS:
                 raise Refused(Refusal.TABLE_ROWS_BLANK, limit=MAX_BLANK_ROWS)

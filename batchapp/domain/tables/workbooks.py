@@ -13,6 +13,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
 from batchapp.domain.refused import Refusal, Refused
+from batchapp.domain.tables.header_row import Row
 
 MIB = 1024 * 1024
 
@@ -38,11 +39,11 @@ ESCAPED = re.compile(r"_x00([01][0-9A-Fa-f])_")  # a control character, as a wor
 PLAIN_FROM, PLAIN_TO = 1e-7, 1e21  # numbers between these are written without an exponent
 
 
-def read_sheet(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[list[str]]]:
+def read_sheet(source: BinaryIO, sheet: str = "") -> tuple[str, list[str], Iterator[Row]]:
     """Return the name of a sheet, the names of all sheets, and the rows of that sheet.
 
-    Rows have any width. Formulas give the values that were saved with them; macros are ignored.
-    Without a name, the first sheet that is not hidden is read.
+    Rows have their number in the sheet, and any width. Formulas give the values that were saved
+    with them; macros are ignored. Without a name, the first sheet that is not hidden is read.
 
     Raises:
         Refused: the workbook cannot be read, found here or while iterating.
@@ -91,7 +92,7 @@ class _Parser(WorkSheetParser):
         return cell
 
 
-def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
+def _rows(book: Workbook, sheet: str) -> Iterator[Row]:
     """Yield only rows that exist: a row number may claim any count of blank rows before it."""
     worksheet: Any = book[sheet]
     try:
@@ -104,8 +105,8 @@ def _rows(book: Workbook, sheet: str) -> Iterator[list[str]]:
                 date_formats=book._date_formats,  # type: ignore[attr-defined]
                 timedelta_formats=book._timedelta_formats,  # type: ignore[attr-defined]
             )
-            for _, cells in parser.parse():
-                yield _row(cells)
+            for number, cells in parser.parse():
+                yield number, _row(cells)
     except Refused:
         raise
     except Exception as exc:  # as above: the sheet is parsed only now

@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests, table_reader
+from batchapp.domain.tables.read_options import QUOTINGS, ReadOptions
 from batchapp.domain.tables.row_requests import PromptSettings
-from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models import PromptTemplate
 from batchapp.presenters.refusal_text import refusal_text
 
@@ -63,15 +63,28 @@ class Command(BaseCommand):
         )
         parser.add_argument("--sheet", default="", help="of a workbook; else the first")
         parser.add_argument(
-            "--delimiter", default="", help="between cells; else it is detected", metavar="CHAR"
+            "--header-row", type=int, default=0, help="row of the header; else it is detected"
         )
-        parser.add_argument("--encoding", default="utf-8-sig")
+        parser.add_argument(
+            *("--separator", "--delimiter"),
+            default="",
+            help="between cells; else it is detected",
+            metavar="CHAR",
+        )
+        parser.add_argument(
+            "--quoting",
+            default="",
+            choices=["", *QUOTINGS],
+            help="how a cell has a quotation mark: doubled, behind a backslash, or all as they "
+            "are; else it is detected",
+        )
+        parser.add_argument("--encoding", default="", help="else it is detected")
 
     def handle(self, **options: Any) -> None:
         prompt_settings = _prompt_settings(options)
         if findings := row_requests.value_errors(prompt_settings):
             raise CommandError(" ".join(findings))
-        read_options = ReadOptions(options["encoding"], options["delimiter"], options["sheet"])
+        read_options = ReadOptions(**{name: options[name] for name in ReadOptions._fields})
         path = options["table"]
         try:
             with path.open("rb") as source:
@@ -92,7 +105,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"warning: {table.ragged:,} rows have more cells than the header; the cells "
                 "after the last column were left out. Perhaps another character separates the "
-                "cells: --delimiter"
+                "cells: --separator"
             )
         if table.error_cells:
             self.stdout.write(

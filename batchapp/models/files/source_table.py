@@ -11,8 +11,8 @@ from django.db.models import Exists, F, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 
+from batchapp.domain.tables.read_options import ReadOptions
 from batchapp.domain.tables.row_requests import PromptSettings
-from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models.batches.batch import Batch
 from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.fields.problem_field import ProblemField

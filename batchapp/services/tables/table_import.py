@@ -14,7 +14,7 @@ from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbooks
-from batchapp.domain.tables.table_reader import ReadOptions
+from batchapp.domain.tables.read_options import ReadOptions
 from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
 from batchapp.models.files.source_table import PROGRESS_ROWS, RETENTION
 from batchapp.models.files.upload import NAME_LENGTH

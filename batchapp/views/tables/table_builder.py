@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests
-from batchapp.domain.tables.csv_rows import DELIMITERS
 from batchapp.domain.tables.encodings import ENCODING_NAMES
+from batchapp.domain.tables.read_options import SEPARATORS
 from batchapp.forms.tables import PromptSettingsForm, ReadingForm, TableForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Batch, Project, SourceTable, StaleRow
@@ -134,7 +134,7 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
         "is_moving": table.status in {SourceTable.Status.READING, SourceTable.Status.MAKING},
         "reading": ReadingForm(table=table),
         "encoding": ENCODING_NAMES.get(table.read_options.encoding, table.read_options.encoding),
-        "delimiter": DELIMITERS.get(table.read_options.delimiter, ""),
+        "separator": SEPARATORS.get(table.read_options.separator, ""),
     }
     if table.status != SourceTable.Status.KEPT:
         return render_partial(request, "batchapp/tables/table_detail.html", "live", context)
@@ -205,7 +205,7 @@ def _short(text: str) -> str:
 
 @require_POST
 def table_read(request: Request, pk: UUID) -> HttpResponse:
-    """Read a table again with another sheet, encoding or delimiter."""
+    """Read a table again with another sheet, encoding, separator or header."""
     table = table_of(request, pk)
     form = ReadingForm(request.POST, table=table)
     if not form.is_valid():

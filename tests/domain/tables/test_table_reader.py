@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from batchapp.domain.refused import Refused
-from batchapp.domain.tables import csv_rows, table_reader, workbooks
-from batchapp.domain.tables.table_reader import ReadOptions, Table
+from batchapp.domain.tables import csv_dialect, table_reader, workbooks
+from batchapp.domain.tables.read_options import DETECT_ALL, ReadOptions
+from batchapp.domain.tables.table_reader import Table
 from tests.sentences import refused
 
 
-def read(
-    content: str | bytes, options: ReadOptions = table_reader.DETECT_ALL
-) -> tuple[Table, list[list[str]]]:
+def read(content: str | bytes, options: ReadOptions = DETECT_ALL) -> tuple[Table, list[list[str]]]:
     data = content.encode() if isinstance(content, str) else content
     table = table_reader.read_table(io.BytesIO(data), options)
     return table, list(table)
@@ -52,7 +51,7 @@ def test_delimiter_and_encoding_are_detected(delimiter: str, ending: str, encodi
 
     assert table.columns == ["id", "größe"]
     assert rows == [["1", "“süß”"], ["2", f"a{ending}b"]]
-    assert table.read_as.delimiter == delimiter
+    assert table.read_as.separator == delimiter
 
 
 def test_a_byte_that_is_no_utf8_at_the_very_end_decides() -> None:
@@ -89,11 +88,26 @@ def test_columns_get_names_that_a_prompt_can_hold() -> None:
     assert ("", "column 3") in table.renamed
 
 
-def test_blank_rows_are_left_out_and_ragged_rows_are_counted() -> None:
-    table, rows = read("a,b\n\n1\n,\n1,2,3\n1,2,,\n")
+def test_blank_rows_are_left_out_and_short_rows_are_filled() -> None:
+    table, rows = read("a,b\n\n1\n,\n1,2,,\n")
 
-    assert rows == [["1", ""], ["1", "2"], ["1", "2"]]
-    assert (table.rows, table.ragged) == (3, 1)
+    assert rows == [["1", ""], ["1", "2"]]
+    assert table.rows == 2
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_a_row_with_more_cells_than_the_header_is_refused_with_its_line(ending: str) -> None:
+    content = 'id,"two\nlines",c\n1,Oslo, Norway,city\n2,Rome,city\n3,a,b,c\n'
+
+    with refused(
+        "Line 3 has 4 cells, .* header .line 1. names 3 columns. 1 more row is like this"
+    ):
+        read(content.replace("\n", ending))
+
+
+def test_text_in_a_column_without_a_name_is_refused_with_its_line() -> None:
+    with refused("Line 3 has text in column 4, which has no name"):
+        read("id,text,,,\n1,a,,,\n2,b,,c,\n")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +115,7 @@ def test_blank_rows_are_left_out_and_ragged_rows_are_counted() -> None:
     [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
-        (b" , \n1,2\n", "first row is blank"),
+        (b"\n \n", "is empty"),
         (b"\xd0\xcf\x11\xe0" + bytes(600), "old Excel file"),
         (b"%PDF-1.7", "PDF"),
         (b"\x1f\x8b\x08", "gzip"),
@@ -110,7 +124,7 @@ def test_blank_rows_are_left_out_and_ragged_rows_are_counted() -> None:
         (b"a,b\n1,\x00\xff\n" + bytes(range(256)), "binary"),
         (b"PK\x03\x04 and no archive", "not an Excel workbook"),
         (",".join(f"c{n}" for n in range(1_001)).encode(), "more than 1,000 columns"),
-        (b'a,b\n1,"' + (csv_rows.MAX_CELL_LENGTH + 9) * b"x", "quotation mark is never closed"),
+        (b'a,b\n1,"' + (csv_dialect.MAX_CELL_LENGTH + 9) * b"x", "quotation mark is never closed"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_with_the_next_step(content: bytes, says: str) -> None:
@@ -139,7 +153,7 @@ def test_an_open_quotation_mark_in_the_header_is_named() -> None:
 def test_a_quotation_mark_within_a_line_is_text() -> None:
     _, rows = read('id\ttext\n1\t"Hello" he said\n2\t5" pipe\n3\t"two\nlines"\n')
 
-    assert rows == [["1", "Hello he said"], ["2", '5" pipe'], ["3", "two\nlines"]]
+    assert rows == [["1", '"Hello" he said'], ["2", '5" pipe'], ["3", "two\nlines"]]
 
 
 @pytest.mark.parametrize(("encoding", "says"), [("utf-8-sig", "not UTF-8"), ("xx", "no encoding")])
@@ -171,7 +185,7 @@ def test_csv_of_a_program_is_read_back(rows: list[list[str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows([[f"c{n}" for n in range(width)], *rows])
 
-    _, read_rows = read(text.getvalue(), ReadOptions(encoding="utf-8", delimiter=","))
+    _, read_rows = read(text.getvalue(), ReadOptions(encoding="utf-8", separator=","))
 
     assert read_rows == rows
 
@@ -253,7 +267,7 @@ def test_a_line_that_names_the_delimiter_is_no_header(line: str) -> None:
     table, rows = read(f"{line}id;text\n1;a, b, c, d\n")
 
     assert (table.columns, rows) == (["id", "text"], [["1", "a, b, c, d"]])
-    assert table.read_as.delimiter == ";"
+    assert table.read_as.separator == ";"
 
 
 def test_a_sheet_is_chosen_by_name_and_else_the_first_visible_one() -> None:

@@ -68,7 +68,7 @@ def test_semicolons_and_other_encodings_are_read(tmp_path: Path) -> None:
         ("text\n", {}, "no rows"),
         ("id,text\n1,a\n1,b\n", {"id_column": "id"}, "row 2: custom_id 1 is the id of row 1 too"),
         ("id,text\nÄ,a\n", {"id_column": "id"}, "row 1"),
-        ("größer\n".encode("cp1252"), {}, "Save it as UTF-8"),
+        ("größer\n".encode("cp1252"), {"encoding": "utf-8-sig"}, "Save it as UTF-8"),
     ],
 )
 def test_faults_are_named_and_nothing_is_written(

@@ -148,7 +148,7 @@ def test_the_rows_of_a_file_stay_as_they_are_when_the_table_is_read_differently(
     make_batch(upload=file_of(table))
     columns, cells = table.columns, table.cells.name
 
-    copy = table_import.read_again(table, table.created_by, ReadOptions(delimiter=";"))
+    copy = table_import.read_again(table, table.created_by, ReadOptions(separator=";"))
     advance(copy)
 
     copy.refresh_from_db()
@@ -162,7 +162,7 @@ def test_the_rows_of_a_file_stay_as_they_are_when_the_table_is_read_differently(
 
 
 def test_a_table_without_a_file_is_read_again_in_its_place(table: SourceTable) -> None:
-    again = table_import.read_again(table, table.created_by, ReadOptions(delimiter=";"))
+    again = table_import.read_again(table, table.created_by, ReadOptions(separator=";"))
 
     assert again.pk == table.pk
     assert SourceTable.objects.count() == 1

@@ -95,24 +95,24 @@ def _first_objects(text: str) -> Iterator[dict[str, str]]:
     keys: dict[str, str] = {}
     name = last = ""
     for match in TOKEN.finditer(text):
-        token = match[0]
-        if token in {"{", "["}:
+        sign = match[0]
+        if sign in {"{", "["}:
             depth += 1
             if depth == level:
                 keys, name, last = {}, "", ""
             elif depth == level + 1 and name:
-                keys[name], name = token, ""
-        elif token in {"}", "]"}:
+                keys[name], name = sign, ""
+        elif sign in {"}", "]"}:
             depth -= 1
-            if depth == level - 1 and token == "}":
+            if depth == level - 1 and sign == "}":
                 yield keys
                 keys, count = {}, count + 1
                 if count == OBJECTS_SEEN:
                     return
         elif depth == level:
-            if token == ":":
+            if sign == ":":
                 name = last
                 keys.setdefault(name, "")
             else:
-                last, name = token[1:-1], ""
+                last, name = sign[1:-1], ""
     yield keys

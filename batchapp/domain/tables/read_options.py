@@ -1,0 +1,31 @@
+"""The choice of how a table is read: one value for the page, the stored table and make_batch."""
+
+from typing import NamedTuple
+
+
+class ReadOptions(NamedTuple):
+    """How a table is read; an option that is "" or 0 is detected.
+
+    ``header_row`` is the number of the row that names the columns: the line of a text, the row
+    of a sheet. ``separator`` and ``quoting`` are keys of ``SEPARATORS`` and ``QUOTINGS``.
+    """
+
+    encoding: str = ""
+    separator: str = ""
+    sheet: str = ""
+    header_row: int = 0
+    quoting: str = ""
+
+
+DETECT_ALL = ReadOptions()
+
+NO_SEPARATOR = "\x1f"  # in no text: the whole line is one cell, quoted or not
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+SEPARATORS[NO_SEPARATOR] = "none"
+
+# How a cell with a separator, a line break or a quotation mark is written.
+QUOTINGS = {
+    "double": 'in quotation marks, doubled within ("")',
+    "backslash": 'in quotation marks, with a backslash within (\\")',
+    "none": "as it is: quotation marks are text",
+}
