@@ -1,5 +1,6 @@
 """The admin for operators: people, projects and connections; other rows are read-only."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from batchapp.domain.request_files.limits import ALLOWED_URLS
 from batchapp.forms.people import AdminSignInForm
 from batchapp.models import (
     REALTIME,
@@ -38,6 +40,9 @@ admin.site.site_header = admin.site.site_title = "Batchapp: operators"
 admin.site.index_title = "People, projects, connections, prices"
 admin.site.login_form = AdminSignInForm
 admin.site.unregister(Group)  # roles are per project
+
+
+URL_PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)  # compared with the url of a request exactly
 
 
 class ReadOnly:
@@ -125,6 +130,20 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
                 params={"realtime": REALTIME},
             )
         return windows
+
+    def clean_extra_urls(self) -> list[str]:
+        urls: list[str] = self.cleaned_data["extra_urls"] or []
+        longest = Batch._meta.get_field("endpoint").max_length or 0
+        if not isinstance(urls, list) or not all(
+            isinstance(url, str) and len(url) <= longest and URL_PATH.fullmatch(url)
+            for url in urls
+        ):
+            raise ValidationError(
+                "Write a list of paths of at most %(longest)d characters, such as "
+                '["/v1/rerank", "/v1/score"].',
+                params={"longest": longest},
+            )
+        return [url for url in dict.fromkeys(urls) if url not in ALLOWED_URLS]
 
 
 class KeyedConnectionForm(ConnectionForm):

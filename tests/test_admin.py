@@ -60,6 +60,46 @@ def test_windows_in_order_are_taken(desk: Client) -> None:
     assert Connection.objects.get(name="New").windows == ["1h", "24h"]
 
 
+@pytest.mark.parametrize(
+    "urls",
+    [
+        '"/v1/rerank"',
+        "[1]",
+        '["v1/rerank"]',
+        '["/v1/rerank/"]',
+        '["/v1/a b"]',
+        '["/' + "a" * 100 + '"]',
+    ],
+)
+def test_endpoints_that_no_request_could_name_are_refused(desk: Client, urls: str) -> None:
+    form = connection_form('["24h"]') | {"extra_urls": urls}
+
+    answer = desk.post(reverse("admin:batchapp_connection_add"), form)
+
+    assert "Write a list of paths" in answer.content.decode()
+    assert not Connection.objects.filter(name="New").exists()
+
+
+@pytest.mark.parametrize(
+    ("urls", "stored"),
+    [
+        ('["/v1/rerank", "/v1/embeddings", "/v1/rerank"]', ["/v1/rerank"]),
+        ("", []),
+        ("null", []),
+    ],
+)
+def test_endpoints_are_stored_once_without_the_usual_ones(
+    desk: Client, urls: str, stored: list[str]
+) -> None:
+    form = connection_form('["24h"]') | {"extra_urls": urls, "reasoning_effort_only": "true"}
+
+    desk.post(reverse("admin:batchapp_connection_add"), form)
+
+    connection = Connection.objects.get(name="New")
+    assert connection.extra_urls == stored
+    assert connection.reasoning_effort_only is True
+
+
 def test_a_platform_key_is_stored_encrypted_kept_and_forgotten_and_never_shown(
     desk: Client,
 ) -> None:

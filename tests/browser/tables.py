@@ -22,7 +22,12 @@ RECIPE = PromptSettings(
 ROWS = [
     ("T-1", "Ana Müller", "2025-11-03", "The invoice shows last month's address."),
     ("T-2", "عمر خالد", "2025-11-04", "متى تصل الطلبية؟"),
-    ("Größe 3", "Bob", "2025-11-05", "The parcel {12} came open, and two cups were broken."),
+    (
+        "Größe " + 30 * "ö",
+        "Bob",
+        "2025-11-05",
+        "The parcel {12} came open, and two cups were broken.",
+    ),
     ("T-4", "Chloé", "2025-11-06", "I cannot sign in."),
 ]
 

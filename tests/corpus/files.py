@@ -41,6 +41,12 @@ def body(question: Any = "a", **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not ...}
 
 
+def responses(**changes: Any) -> bytes:
+    """Make a valid line for the responses API."""
+    fields = {"model": MODEL, "input": "Question a", "max_output_tokens": 10}
+    return row(url="/v1/responses", body=fields | changes)
+
+
 def file(*rows: bytes, end: bytes = b"\n") -> bytes:
     return b"".join(row + end for row in rows)
 
@@ -146,10 +152,14 @@ ENVELOPE = [
     good("a custom_id of 64", row("x" * 64)),
     bad("a custom_id of 65", row("x" * 65), "2 error custom_id_too_long"),
     bad("a custom_id of 66 bytes", row("é" * 33), "2 error custom_id_too_long"),
-    bad("an accent in a custom_id", row("é"), "2 error custom_id_not_ascii",
-        differs="the check is stricter than the provider"),
-    bad("a line break in a custom_id", row("a\nb"), "2 error custom_id_not_ascii"),
-    bad("a delete character in a custom_id", row("a\x7f"), "2 error custom_id_not_ascii"),
+    good("an accent in a custom_id", row("é")),
+    good("other scripts in a custom_id", row("注文 عدد 😀")),
+    good("a custom_id of 64 bytes in another script", row("é" * 32)),
+    bad("a custom_id of a wide space", row("\u3000"), "2 error blank_custom_id"),
+    bad("a line break in a custom_id", row("a\nb"), "2 error control_character_in_custom_id"),
+    bad("an escape in a custom_id", row("é\x1b"), "2 error control_character_in_custom_id"),
+    bad("a delete character in a custom_id", row("a\x7f"),
+        "2 error control_character_in_custom_id"),
     good("a tab in a custom_id", row("a\tb")),
     good("quotes in a custom_id", row('"\\"')),
     bad("a duplicate custom_id", row("first"), "2 error duplicate_custom_id"),
@@ -201,6 +211,47 @@ BODY = [
          "0 info mixed_models", "0 info mixed_urls"),
 ]  # fmt: skip
 
+REASONING = [
+    good("an effort", row(body=body(reasoning_effort="minimal"))),
+    good("null for an effort", row(body=body(reasoning_effort=None))),
+    bad("an unknown effort", row(body=body(reasoning_effort="off")),
+        "2 error bad_reasoning_effort"),
+    bad("true for an effort", row(body=body(reasoning_effort=True)),
+        "2 error bad_reasoning_effort"),
+    bad("an effort in capitals", row(body=body(reasoning_effort="Low")),
+        "2 error bad_reasoning_effort"),
+    bad("fields for a chat template",
+        row(body=body(chat_template_kwargs={"enable_thinking": False})),
+        "2 error unsupported_reasoning"),
+    bad("no fields for a chat template", row(body=body(chat_template_kwargs=None)),
+        "2 error unsupported_reasoning"),
+    bad("thinking in a chat", row(body=body(thinking={"type": "enabled", "budget_tokens": 9})),
+        "2 error unsupported_reasoning"),
+    bad("a budget in a chat", row(body=body(thinking_token_budget=100)),
+        "2 error unsupported_reasoning"),
+    bad("reasoning of the responses API in a chat", row(body=body(reasoning={"effort": "low"})),
+        "2 error unsupported_reasoning"),
+    bad("two fields for reasoning", row(body=body(thinking=False, reasoning_effort="no")),
+        "2 error unsupported_reasoning", "2 error bad_reasoning_effort"),
+    good("enable_thinking outside the fields of the template",
+        row(body=body(enable_thinking=False)), "2 warning ignored_thinking"),
+    good("an effort in the responses API", responses(reasoning={"effort": "max"}),
+         "0 info mixed_urls"),
+    bad("an unknown effort in the responses API", responses(reasoning={"effort": "deep"}),
+        "2 error bad_reasoning_effort"),
+    bad("a text for reasoning", responses(reasoning="low"), "2 error bad_reasoning_effort"),
+    bad("a list for reasoning", responses(reasoning=[]), "2 error bad_reasoning_effort"),
+    bad("reasoning_effort in the responses API", responses(reasoning_effort="low"),
+        "2 error unsupported_reasoning"),
+    bad("an effort in a completion",
+        row(url="/v1/completions",
+            body={"model": MODEL, "prompt": "x", "max_tokens": 9, "reasoning_effort": "low"}),
+        "2 error unsupported_reasoning"),
+    good("thinking in the messages API",
+         row(url="/v1/messages", body=body(thinking={"type": "disabled"})),
+         "0 info mixed_urls"),
+]  # fmt: skip
+
 PACKED = [
     Case("gzip", gzip.compress(file(row("a"), row("b")), mtime=0), 2),
     Case("gzip with a finding", gzip.compress(file(row("a"), b"{"), mtime=0), 2,
@@ -216,4 +267,4 @@ PACKED = [
     Case("a table", b"id,prompt\n1,hello\n", 0, ("0 error csv",), valid=False),
 ]  # fmt: skip
 
-CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *PACKED]
+CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *REASONING, *PACKED]

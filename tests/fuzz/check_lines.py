@@ -41,13 +41,9 @@ MAX_GROWTH_MIB = 64
 RETYPED_SHARE = 0.3  # of the lines
 
 REPETITION_CODES = {"duplicate_custom_id", "identical_body"}  # findings because of another line
-STRICTER_CODES = {"custom_id_not_ascii"}  # errors of the check that the provider accepts
 
-# Refusals because of models and reasoning parameters, which the check does not know.
-UNKNOWN_REFUSALS = (
-    *("has not been configured", "model but endpoint"),
-    *("reasoning", "is not supported by /v1/completions"),
-)
+# Refusals because of models, which the check does not know.
+UNKNOWN_REFUSALS = ("has not been configured", "model but endpoint")
 
 TOKENS = [
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"null", b"true", b"NaN", b"-0", b"1e999"),
@@ -243,7 +239,7 @@ def codes_of(line: bytes) -> list[str]:
     codes = [finding.code for finding in findings if finding.code not in REPETITION_CODES]
     errors = {finding.code for finding in findings if finding.severity is Severity.ERROR}
     errors -= REPETITION_CODES
-    if trim(line) and not errors & STRICTER_CODES:
+    if trim(line):
         refused = refusal_of(line)
         if not any(words in refused for words in UNKNOWN_REFUSALS):
             assert bool(refused) == bool(errors - PORTAL_ONLY_CODES), (line[:300], refused, errors)

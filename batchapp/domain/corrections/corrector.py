@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from batchapp.domain.corrections.reasoning import set_reasoning_effort
 from batchapp.domain.request_files.findings import FILE_CODES, Severity, severity_of
-from batchapp.domain.request_files.limits import CUSTOM_ID_BYTES, Limits
+from batchapp.domain.request_files.limits import Limits, shorten_custom_id
 from batchapp.domain.request_files.reading import file_type, lines, strict_json
 from batchapp.domain.request_files.rules import request_line, request_rules
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count
@@ -19,6 +20,7 @@ class CorrectionKind(StrEnum):
     SET_MODEL = "set_model"
     SET_MAX_TOKENS = "set_max_tokens"
     STRIP_STREAM = "strip_stream"
+    SET_REASONING_EFFORT = "set_reasoning_effort"
     SUFFIX_DUPLICATES = "suffix_duplicates"
     DROP_BAD_ROWS = "drop_bad_rows"
 
@@ -64,6 +66,14 @@ CORRECTION_RULES = {
         "A batch has nothing to stream to; answers come as a whole.",
         ("stream",),
         ("stream removed", "streams removed"),
+    ),
+    CorrectionKind.SET_REASONING_EFFORT: CorrectionRule(
+        "Write reasoning as reasoning_effort",
+        "Turns enable_thinking, thinking and other fields into the effort that means the same, "
+        "where that is certain. A budget of tokens becomes the nearest effort, which may think "
+        "more or less.",
+        ("unsupported_reasoning", "bad_reasoning_effort", "ignored_thinking"),
+        ("reasoning effort set", "reasoning efforts set"),
     ),
     CorrectionKind.SUFFIX_DUPLICATES: CorrectionRule(
         "Number repeated custom_ids",
@@ -177,6 +187,7 @@ class Corrector:
             CorrectionKind.SET_MODEL: self._set_model,
             CorrectionKind.SET_MAX_TOKENS: self._set_max_tokens,
             CorrectionKind.STRIP_STREAM: _strip_stream,
+            CorrectionKind.SET_REASONING_EFFORT: set_reasoning_effort,
             CorrectionKind.SUFFIX_DUPLICATES: self._make_id_unique,
         }
         chosen = self._choice.corrections
@@ -212,7 +223,7 @@ class Corrector:
         if not isinstance(custom_id, str) or custom_id not in self._ids or custom_id.isspace():
             return False
         number = self._next_suffix.get(custom_id, 2)
-        while (new_id := _suffixed(custom_id, number)) in self._reserved_ids:
+        while (new_id := shorten_custom_id(custom_id, f"-{number}")) in self._reserved_ids:
             number += 1
         self._next_suffix[custom_id] = number + 1
         self._reserved_ids.add(new_id)
@@ -227,11 +238,6 @@ def _custom_ids(chunks: Iterable[bytes], limits: Limits) -> Iterator[str]:
         )
         if isinstance(request, dict) and isinstance(request.get("custom_id"), str):
             yield request["custom_id"]
-
-
-def _suffixed(custom_id: str, number: int) -> str:
-    suffix = f"-{number}"
-    return custom_id[: CUSTOM_ID_BYTES - len(suffix)] + suffix
 
 
 def _strip_stream(request: dict[str, Any]) -> bool:

@@ -31,6 +31,7 @@ SEVERITIES = {
     "misplaced_field": Severity.WARNING,
     "unknown_field": Severity.WARNING,
     "bad_response_format": Severity.WARNING,
+    "ignored_thinking": Severity.WARNING,
     "http_image": Severity.WARNING,
     "secret": Severity.WARNING,
     "identical_body": Severity.WARNING,

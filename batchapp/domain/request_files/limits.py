@@ -21,7 +21,10 @@ CUSTOM_ID_BYTES = 64
 # which the provider's server reads every line.
 MAX_DEPTH = 127
 
-HEADER_SAFE = re.compile(r"[\t\x20-\x7e]*")  # a custom_id travels as an HTTP header
+# A custom_id travels as an HTTP header, which takes every character beyond ASCII.
+# Source: run on the provider's server, control-layer 10.13; ``HeaderValue::from_str`` there.
+# Control characters except a tab, and halves of surrogate pairs, which are no characters.
+FORBIDDEN_IN_ID = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 ENVELOPE_BYTES = 1024 * 1024  # allowance per line for everything outside its body
 
@@ -43,6 +46,8 @@ class Limits(msgspec.Struct, frozen=True):
     max_upload_bytes: int = 2 * 1024**3
     provider: str = "the provider"
     urls: tuple[str, ...] = ALLOWED_URLS
+    # The provider refuses every other field for reasoning, as Doubleword does.
+    reasoning_effort_only: bool = True
     # Deflate reaches 1,032 at most, with one byte repeated; requests that share a long prompt
     # reach some hundreds.
     max_gzip_ratio: int = 1_000
@@ -68,3 +73,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     def _has_too_many(self, requests: int) -> bool:
         return bool(self.max_requests) and requests > (self.max_requests or 0)
+
+
+def shorten_custom_id(custom_id: str, suffix: str) -> str:
+    """Return ``custom_id`` with ``suffix``, cut between characters to ``CUSTOM_ID_BYTES``."""
+    room = CUSTOM_ID_BYTES - len(suffix.encode())
+    return custom_id.encode()[:room].decode(errors="ignore") + suffix

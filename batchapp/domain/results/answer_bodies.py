@@ -170,8 +170,8 @@ def _of_embeddings(body: Mapping[str, Any]) -> Content:
     data = _list(body["data"])
     embedding = mapping(_first(data)).get("embedding")
     size = _floats_in(embedding) if isinstance(embedding, str) else len(_list(embedding))
-    if not size:
-        return NOTHING
+    if not size:  # scores and images are lists of the same name
+        return Content(as_json(body)) if data and embedding is None else NOTHING
     numbers = "1 number" if size == 1 else f"{size:,} numbers"
     return Content(numbers if len(data) == 1 else f"{len(data):,} lists of {numbers}")
 

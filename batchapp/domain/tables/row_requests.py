@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from batchapp.domain import csv_list
-from batchapp.domain.request_files.limits import CUSTOM_ID_BYTES
+from batchapp.domain.request_files.limits import shorten_custom_id
 from batchapp.domain.request_files.rules import answer_schema
 from batchapp.domain.request_files.rules.request_rules import check_custom_id, check_model
 from batchapp.domain.tables.prompts import (
@@ -24,7 +24,7 @@ EMBEDDINGS = "/v1/embeddings"
 URLS = ("/v1/chat/completions", EMBEDDINGS)
 MAX_TEMPERATURE = 2
 
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+UNSAFE = re.compile(r"[^\w.-]+")
 PREFIX_LENGTH = 24  # characters of an id that its replacement begins with, to be recognised
 HASH_LENGTH = 24  # hexadecimal digits, 96 bits: a million ids do not collide by chance
 
@@ -212,7 +212,8 @@ def _custom_id(number: int, row: Mapping[str, str], settings: PromptSettings) ->
 def _safe_id(original: str) -> str:
     """Return a replacement for an id, always the same for the same id."""
     digest = hashlib.sha256(original.encode(errors="surrogatepass")).hexdigest()[:HASH_LENGTH]
-    return f"{UNSAFE.sub('-', original)[:PREFIX_LENGTH].strip('-') or 'id'}-{digest}"
+    prefix = UNSAFE.sub("-", original)[:PREFIX_LENGTH].strip("-") or "id"
+    return shorten_custom_id(prefix, f"-{digest}")
 
 
 def _unique_id(custom_id: str, number: int, ids: dict[str, int], settings: PromptSettings) -> str:
@@ -225,6 +226,6 @@ def _unique_id(custom_id: str, number: int, ids: dict[str, int], settings: Promp
     suffix, unique_id = "", custom_id
     while unique_id in ids:  # more than once if the table itself has an id with this suffix
         suffix += f"-{number}"
-        unique_id = custom_id[: CUSTOM_ID_BYTES - len(suffix)] + suffix
+        unique_id = shorten_custom_id(custom_id, suffix)
     ids[unique_id] = number
     return unique_id

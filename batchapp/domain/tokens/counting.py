@@ -102,9 +102,11 @@ def count_answers(body: Mapping[str, Any], url: str) -> int:
 def estimate_output(body: Mapping[str, Any], url: str, input_tokens: int) -> Output:
     """Return the output expected without history: 1.1 times the input, within the request's limit.
 
+    Embeddings, and endpoints that are not known here, answer with no text.
+
     Source: the provider's own fallback, control-layer 10.13, ``GET /files/{id}/cost-estimate``.
     """
-    if url == "/v1/embeddings":
+    if url not in OUTPUT_LIMIT_FIELDS:
         return Output(0, 0)
     answers = count_answers(body, url)
     limit = None

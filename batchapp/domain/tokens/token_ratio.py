@@ -20,7 +20,10 @@ PER_REPLY = 3  # tokens of a chat template that open the model's turn
 # Tokens of an image, sound or document of unknown size. Base64 is never read as text.
 PER_ATTACHMENT = image_tokens.ASSUMED_IMAGE_TOKENS
 
-TEXT_FIELDS = ("messages", "input", "prompt", "suffix", "system", "instructions")
+TEXT_FIELDS = (
+    *("messages", "input", "prompt", "suffix", "system", "instructions"),
+    *("query", "documents", "text_1", "text_2"),  # of scoring and reranking
+)
 SCHEMA_FIELDS = ("tools", "functions", "response_format", "text")
 ATTACHMENT_TYPES = frozenset(
     {"image_url", "input_image", "image", "input_audio", "audio_url", "video_url"}

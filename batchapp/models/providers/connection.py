@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 
-from batchapp.domain.request_files.check_file import Limits
+from batchapp.domain.request_files.limits import ALLOWED_URLS, Limits
 from batchapp.models.fields.encryption import seal, unseal
 from batchapp.models.fields.leased_row import MAX_DELAY
 
@@ -29,6 +29,13 @@ class Connection(models.Model):
     )
     windows = models.JSONField(
         default=default_windows, help_text="Completion windows on offer, the usual one first."
+    )
+    extra_urls = models.JSONField(
+        "further endpoints",
+        default=list,
+        blank=True,
+        help_text='That requests may name beside the usual five, such as ["/v1/rerank"]. The '
+        "check looks only for the model in such a request.",
     )
     max_file_bytes = models.PositiveBigIntegerField(default=200 * 1024 * 1024)
     max_requests = models.PositiveIntegerField(
@@ -63,6 +70,12 @@ class Connection(models.Model):
     has_retry = models.BooleanField(
         default=True,
         help_text="A batch that ended can be retried in place with /retry; a pause needs this.",
+    )
+    reasoning_effort_only = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="The provider refuses chat_template_kwargs, thinking and other fields for "
+        "reasoning, and takes reasoning_effort. Unknown: so do Doubleword and the sandbox.",
     )
     stall_minutes = models.PositiveIntegerField(
         default=45, help_text="A running batch without a new answer for so long gets an alert."
@@ -138,4 +151,13 @@ class Connection(models.Model):
             max_body_bytes=self.max_body_bytes,
             max_upload_bytes=self.max_upload_bytes,
             provider=self.name,
+            urls=(*ALLOWED_URLS, *self.extra_urls),
+            reasoning_effort_only=self._takes_reasoning_effort_only(),
         )
+
+    def _takes_reasoning_effort_only(self) -> bool:
+        if self.reasoning_effort_only is not None:
+            return self.reasoning_effort_only
+        host = self.address[0]
+        # A connection without an address yet stands for Doubleword, see ``preflight``.
+        return self.is_sandbox or not host or f".{host}".endswith(".doubleword.ai")

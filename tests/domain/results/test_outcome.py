@@ -86,6 +86,7 @@ CALL = {"id": "1", "type": "function", "function": {"name": "weather", "argument
         ({"data": [{"embedding": [0.5]}]}, Outcome.OK, "1 number"),
         ({"data": [{"embedding": [1, 2]}] * 3}, Outcome.OK, "3 lists of 2 numbers"),
         ({"data": [{"embedding": "AACAPwAAgD8="}]}, Outcome.OK, "2 numbers"),
+        ({"data": [{"index": 0, "score": 1.5}]}, Outcome.OK, '{"data":[{"index":0,"score":1.5}]}'),
         ({"data": []}, Outcome.EMPTY, ""),
         (
             {

@@ -160,7 +160,7 @@ def test_embeddings_get_the_prompt_as_their_input():
 
 @pytest.mark.parametrize(
     ("custom_id", "says"),
-    [("x" * 65, "65 bytes"), ("é", "outside printable ASCII"), (" ", "is blank")],
+    [("x" * 65, "65 bytes"), ("a\x1b[1m", "control character"), (" ", "is blank")],
 )
 def test_a_cell_that_cannot_be_an_id_is_an_error_with_advice(custom_id, says):
     prompt_settings = PromptSettings(model="m", prompt="x", id_column="id")

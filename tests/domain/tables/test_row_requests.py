@@ -55,14 +55,35 @@ def test_any_names_of_rows_give_valid_and_unique_ids(names: list[str]) -> None:
 
 
 def test_an_unsafe_id_is_always_replaced_by_the_same_id() -> None:
-    rows = [{"id": "Größe 3", "text": "x"}, {"id": 70 * "y", "text": "x"}]
+    names = ["Größe\n3", 70 * "y", 30 * "語"]
+    rows = [{"id": name, "text": "x"} for name in names]
 
     first = build(*rows, id_column="id", unsafe_ids="hash")
     again = build(*rows, id_column="id", unsafe_ids="hash")
 
     assert ids(first) == ids(again)
-    assert [result.original for result in first] == ["Größe 3", 70 * "y"]
-    assert first[0].custom_id.startswith("Gr-e-3-")
+    assert [result.original for result in first] == names
+    assert first[0].custom_id.startswith("Größe-3-")
+    assert first[2].custom_id.startswith("語語")
+    assert all(len(result.custom_id.encode()) <= 64 for result in first)
+
+
+def test_an_id_in_any_script_names_its_row() -> None:
+    names = ["Größe 3", "注文-1", "заказ/2", "طلب", "😀", 21 * "語"]
+
+    results = build(*({"id": name, "text": "x"} for name in names), id_column="id")
+
+    assert ids(results) == names
+
+
+def test_the_number_of_a_row_fits_behind_an_id_in_any_script() -> None:
+    names = [21 * "語", 21 * "語", 32 * "é", 32 * "é"]
+
+    results = build(
+        *({"id": name, "text": "x"} for name in names), id_column="id", duplicate_ids="suffix"
+    )
+
+    assert ids(results) == [21 * "語", 20 * "語" + "-2", 32 * "é", 31 * "é" + "-4"]
 
 
 def test_a_duplicate_id_gets_the_number_of_its_row() -> None:

@@ -430,7 +430,7 @@ def test_pressing_twice_makes_one_file(
 
 
 def test_a_file_says_what_made_it(browser: Client, project: Project, user: User) -> None:
-    table = make_table(project, user, content="id,text\nGröße,a\nb,c\n")
+    table = make_table(project, user, content=f"id,text\n{40 * 'ö'},a\nb,c\n")
     prompt_settings = PromptSettings(
         model=MODEL, prompt="Say {text}", id_column="id", unsafe_ids="hash"
     )
@@ -445,7 +445,7 @@ def test_a_file_says_what_made_it(browser: Client, project: Project, user: User)
     assert "version 1" in page.text
     ids = browser.get(f"/files/{upload.pk}/origin/ids.csv").content.decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(ids))
-    assert row["id_in_the_table"] == "Größe"
+    assert row["id_in_the_table"] == 40 * "ö"
     assert row["custom_id"] == requests_of(upload)[0]["custom_id"]
 
 

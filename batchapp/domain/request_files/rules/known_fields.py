@@ -40,6 +40,7 @@ CHAT = frozenset(
         *("tool_choice", "parallel_tool_calls", "functions", "function_call", "modalities"),
         *("response_format", "audio", "prediction", "store", "reasoning_effort", "reasoning"),
         *("include_reasoning", "thinking_token_budget", "verbosity", "web_search_options"),
+        *("thinking", "enable_thinking"),
     }
 )
 COMPLETIONS = frozenset({"prompt", "suffix", "max_tokens", "response_format"})
@@ -54,6 +55,7 @@ RESPONSES = frozenset(
         *("input", "prompt", "instructions", "max_output_tokens", "max_tool_calls", "text"),
         *("tools", "tool_choice", "parallel_tool_calls", "previous_response_id", "reasoning"),
         *("include", "store", "truncation", "top_logprobs", "conversation", "context_management"),
+        "enable_thinking",
     }
 )
 MESSAGES = frozenset(

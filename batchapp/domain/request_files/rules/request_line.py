@@ -37,13 +37,13 @@ def check_request_line(data: bytes, limits: Limits, *, explain: bool = True) -> 
     custom_id = request.get("custom_id")
     body = strict_json.read_body(data)
     findings = strict_json.find_repeated_keys(request, data, body)
-    findings += request_rules.check_request(request, limits.urls)
+    findings += request_rules.check_request(request, limits)
     if len(body) > limits.max_body_bytes:
         findings.extend(_check_body_size(request.get("body"), limits))
     # A code without another severity is an error.
     has_error = bool(findings) and any(finding.code not in SEVERITIES for finding in findings)
     if not has_error:
-        findings += request_warnings.find_warnings(request, body)
+        findings += request_warnings.find_warnings(request, body, limits)
     custom_id = custom_id if isinstance(custom_id, str) else ""
     return CheckedLine(request, custom_id, body, findings, has_error)
 

@@ -6,7 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from batchapp.domain.request_files.findings import RequestFinding, presentable
-from batchapp.domain.request_files.limits import ALLOWED_URLS, CUSTOM_ID_BYTES, HEADER_SAFE
+from batchapp.domain.request_files.limits import (
+    ALLOWED_URLS,
+    CUSTOM_ID_BYTES,
+    FORBIDDEN_IN_ID,
+    Limits,
+)
+from batchapp.domain.request_files.rules import reasoning_rules
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count, token_limit
 
 MODEL_NAME_LENGTH = 200  # characters; a longer text was meant for another field
@@ -46,8 +52,9 @@ INPUTS = {
 }
 
 
-def check_request(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[RequestFinding]:
+def check_request(request: Mapping[str, Any], limits: Limits) -> list[RequestFinding]:
     """Return the findings of one request by itself, in the order of its fields."""
+    urls = limits.urls
     custom_id, url, body = request.get("custom_id"), request.get("url"), request.get("body")
     findings: list[RequestFinding | None] = []
     is_plain = isinstance(custom_id, str) and PLAIN_ID.fullmatch(custom_id)
@@ -58,7 +65,10 @@ def check_request(request: Mapping[str, Any], urls: tuple[str, ...]) -> list[Req
             _check_url(request, urls),
         ]
     if isinstance(body, dict):
-        findings += _check_body(body, url)
+        is_further_url = url in urls and url not in ALLOWED_URLS
+        findings += [check_model(body)] if is_further_url else _check_body(body, url)
+        if limits.reasoning_effort_only and not body.keys().isdisjoint(reasoning_rules.FIELDS):
+            findings += reasoning_rules.find_refused_fields(body, url, limits.provider)
     elif "body" in request:
         message = f"body is {describe_type(body)}; it must be a JSON object."
         findings.append(RequestFinding("body_not_object", message))
@@ -83,11 +93,10 @@ def check_custom_id(value: object, *, present: bool = True) -> RequestFinding | 
             "custom_id_too_long",
             f"custom_id has {size:,} bytes; shorten it to at most {CUSTOM_ID_BYTES}.",
         )
-    if not HEADER_SAFE.fullmatch(value):
+    if FORBIDDEN_IN_ID.search(value):
         return RequestFinding(
-            "custom_id_not_ascii",
-            "custom_id holds a character outside printable ASCII; use only English letters, "
-            "digits and punctuation.",
+            "control_character_in_custom_id",
+            "custom_id holds a line break or another control character; leave it out.",
         )
     if not value.strip():
         return RequestFinding("blank_custom_id", "custom_id is blank; give each request its own.")

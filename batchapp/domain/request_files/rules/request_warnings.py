@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchapp.domain.request_files.findings import RequestFinding
-from batchapp.domain.request_files.rules import answer_schema, known_fields
+from batchapp.domain.request_files.limits import Limits
+from batchapp.domain.request_files.rules import answer_schema, known_fields, reasoning_rules
 from batchapp.domain.request_files.rules.request_rules import quote
 
 ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
@@ -43,12 +44,14 @@ LONG_WORD = b"a" * 20
 SEARCHED_BYTES = 32 * 1024
 
 
-def find_warnings(request: dict[str, Any], written: bytes) -> list[RequestFinding]:
+def find_warnings(request: dict[str, Any], written: bytes, limits: Limits) -> list[RequestFinding]:
     """Return the warnings about a request; ``written`` is its body as written in the line."""
     findings: list[RequestFinding] = []
     body, url = request["body"], request["url"]
     if len(request) > len(ENVELOPE):
         findings.extend(_misplaced_fields(request, url))
+    if "enable_thinking" in body and limits.reasoning_effort_only:
+        findings.extend(reasoning_rules.find_ignored_switch(body, url))
     if not body.keys() <= known_fields.KNOWN_FIELDS.get(url, body.keys()):
         findings.append(_unknown_field(body, url))
     if error := answer_schema.find_schema_error(body, url):
