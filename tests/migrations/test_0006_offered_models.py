@@ -2,13 +2,12 @@
 
 from batchapp.models import Connection
 from batchapp.services.offered_models.model_table import doubleword_cards
-from tests.make import make_connection
 from tests.migrations.conftest import Migrate
 
 
 def test_only_connections_to_doubleword_get_its_models(migrate: Migrate) -> None:
-    migrate("0005_table_of_file")
-    make_connection(name="Elsewhere")
+    old = migrate("0005_table_of_file")
+    old.get_model("batchapp", "Connection").objects.create(name="Elsewhere")
 
     migrate("newest")
 
