@@ -49,6 +49,7 @@ DRAWINGS = {
     "sum": "calculator",
     "swap": "arrow-path",
     "swatch": "swatch",
+    "table": "table-cells",
     "trash": "trash",
     "up": "arrow-up-tray",
     "users": "users",

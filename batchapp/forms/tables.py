@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 import msgspec
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 
 from batchapp.domain.request_files.rules.request_rules import check_model
 from batchapp.domain.tables import row_requests
@@ -14,12 +14,10 @@ from batchapp.domain.tables.read_options import QUOTINGS, SEPARATORS, ReadOption
 from batchapp.domain.tables.row_requests import EMBEDDINGS, PromptSettings
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 from batchapp.forms.fields import RowField
+from batchapp.forms.files.received_file import ReceivedFile
 from batchapp.models import Connection, Project, PromptTemplate, SourceTable
 
 PASTED_NAME = "pasted table.csv"
-
-# A table is known by its content; by these endings a page knows what was dropped on it.
-TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm")
 
 MAX_PROMPT_LENGTH = 200_000  # characters
 MAX_HEADER_ROW = 2_000_000
@@ -61,12 +59,13 @@ class TableForm(forms.Form):
         return cleaned
 
     @property
-    def content(self) -> "File[bytes]":
-        """The bytes that were sent; forms turn every line end of pasted text into CR LF."""
+    def received(self) -> ReceivedFile:
+        """The file as it was sent; forms turn every line end of pasted text into CR LF."""
         if file := self.cleaned_data.get("file"):
-            return cast("File[bytes]", file)
+            return ReceivedFile(file.name or "table.csv", file)
         text: str = self.cleaned_data["pasted"].replace("\r\n", "\n").strip("\n")
-        return ContentFile(text.encode(errors="replace"), PASTED_NAME)
+        content = ContentFile(text.encode(errors="replace"), PASTED_NAME)
+        return ReceivedFile(PASTED_NAME, content)
 
 
 class ReadingForm(forms.Form):

@@ -2,16 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from batchapp.domain.request_files.check_file import Report
-from batchapp.models import Project, Upload
+from batchapp.models import Project, SourceTable, Upload
 
-NAMES = ["File", "Check", "Window", "Review & submit"]
-FILE, CHECK, WINDOW, REVIEW = range(4)
+
+class Step(StrEnum):
+    """The steps to a batch; a batch from a table begins with two of its own."""
+
+    FILE = "File"
+    TABLE = "Table"
+    PROMPT = "Prompt"
+    CHECK = "Check"
+    WINDOW = "Window"
+    REVIEW = "Review & submit"
+
+
+SHARED_STEPS = [Step.CHECK, Step.WINDOW, Step.REVIEW]
 
 UPLOAD, FILES, TABLE, PASTE, SAMPLE = "upload", "files", "table", "paste", "sample"
 
@@ -29,18 +41,34 @@ class WizardStep:
 
 
 def wizard_steps(
-    current: int, project: Project, upload: Upload | None = None, query: str = ""
+    current: Step,
+    project: Project,
+    upload: Upload | None = None,
+    query: str = "",
+    *,
+    table: SourceTable | None = None,
 ) -> list[WizardStep]:
     """Return all steps, of which ``current`` is shown; ``query`` is added to the links."""
-    urls = [reverse("order_choose_file", args=[project.slug])]
+    urls = {
+        Step.FILE: reverse("order_choose_file", args=[project.slug]),
+        Step.TABLE: reverse("table_add", args=[project.slug]),
+    }
+    table_id = table.pk if table else upload and not upload.selection and upload.table_id
+    if table_id:
+        urls[Step.PROMPT] = reverse("table_detail", args=[table_id])
     if upload:
-        urls.append(reverse("order_check", args=[upload.pk]) + query)
+        urls[Step.CHECK] = reverse("order_check", args=[upload.pk]) + query
         if upload.status == Upload.Status.READY:
-            urls.append(reverse("order_choose_window", args=[upload.pk]) + query)
-    states = ["done" if step < current else "todo" for step in range(len(NAMES))]
-    states[current] = "current"
-    urls += [""] * (len(NAMES) - len(urls))
-    return [WizardStep(*step) for step in zip(NAMES, urls, states, strict=True)]
+            urls[Step.WINDOW] = reverse("order_choose_window", args=[upload.pk]) + query
+    is_from_table = table_id or current is Step.TABLE
+    first = [Step.TABLE, Step.PROMPT] if is_from_table else [Step.FILE]
+    names = [*first, *SHARED_STEPS]
+    states = ["done" if step < names.index(current) else "todo" for step in range(len(names))]
+    states[names.index(current)] = "current"
+    return [
+        WizardStep(name, urls.get(name, ""), state)
+        for name, state in zip(names, states, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +83,19 @@ class FileSource:
 
 def file_sources(project: Project, current: str) -> list[FileSource]:
     """Return the ways to the file of a batch; samples are for projects on a sandbox only."""
-    names = {UPLOAD: "Upload", FILES: "Earlier file", TABLE: "Table", PASTE: "Paste"}
+    names = {UPLOAD: "Upload", FILES: "Earlier file", TABLE: "Tables", PASTE: "Paste"}
     if project.connection.is_sandbox:
         names[SAMPLE] = "Sample"
     start = reverse("order_choose_file", args=[project.slug])
+    urls = {UPLOAD: start, TABLE: reverse("table_add", args=[project.slug])}
+    numbers = {FILES: project.uploads.count(), TABLE: project.tables.count()}
     current = current if current in names else UPLOAD
     return [
         FileSource(
             name,
-            f"{start}?from={source}",
+            urls.get(source, f"{start}?from={source}"),
             is_current=source == current,
-            number=project.uploads.count() if source == FILES else None,
+            number=numbers.get(source),
         )
         for source, name in names.items()
     ]

@@ -194,11 +194,11 @@ HELP = {
         FIRST_BATCH,
     ),
     "table_add": Help(
-        "Requests from a table",
+        "New batch from a table",
         "Each row of a CSV, TSV or Excel table becomes one request.",
         "Upload a table whose first row holds the names of the columns.",
-        "Nothing is sent, and a table that nobody used for seven days is deleted; files created "
-        "from it stay.",
+        "Nothing is sent; a table is kept with its batches, and deleted after seven days without "
+        "one.",
         FIRST_BATCH,
     ),
     "table_detail": Help(

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from batchapp.forms.files.uploads import ENDINGS, MIB, UploadForm
-from batchapp.forms.tables import TABLE_ENDINGS
+from batchapp.forms.files.received_file import ENDINGS, TABLE_ENDINGS
+from batchapp.forms.files.uploads import MIB, UploadForm
 from batchapp.models import Project
 from batchapp.services.tables import table_import
 from batchapp.templatetags.words import size
@@ -35,6 +35,11 @@ class UploadTarget:
         )
         limit = "" if most == most_of_table else f", up to {most_of_table},"
         return f"Excel, CSV{limit} or JSONL (one request on each line), up to {most}"
+
+    @property
+    def request_hint(self) -> str:
+        most = size(self.facts["files"]["max_bytes"]).replace(".0 ", " ")
+        return f"JSONL, also packed as .gz, at most {most}"
 
     @property
     def table_hint(self) -> str:

@@ -130,7 +130,7 @@ def test_without_javascript_the_job_is_done_all_the_same(signed_in: Page) -> Non
     )
     page = context.new_page()
     page.goto("/projects/demo/batches/new/")
-    page.locator("input[type=file]").set_input_files(SAMPLES / "structured.jsonl")
+    page.locator("input[type=file]").first.set_input_files(SAMPLES / "structured.jsonl")
     page.get_by_role("button", name="Upload", exact=True).click()
     page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/batch/$"))
     for _ in range(60):

@@ -94,7 +94,7 @@ def made(folder: Path, **files: bytes) -> list[Path]:
 
 
 def choose(page: Page, *paths: Path) -> None:
-    page.locator("input[type=file]").set_input_files(paths)
+    page.locator("input[type=file]").first.set_input_files(paths)
 
 
 def send(page: Page) -> None:
@@ -322,33 +322,46 @@ def test_one_file_dropped_on_another_page_leads_to_its_own(page: Page) -> None:
 TABLE = "id,text\nt-1,hello\nt-2,world\n"
 
 
-def test_a_table_among_files_goes_on_to_the_page_that_makes_requests(page: Page) -> None:
-    page.goto(FILES)
+A_TABLE = re.compile(r"/tables/[0-9a-f-]{36}/$")
+A_CHECK = re.compile(r"/files/[0-9a-f-]{36}/batch/$")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", FILES, "/projects/demo/", "/projects/demo/batches/new/", "/projects/demo/tables/new/"],
+)
+def test_a_table_opens_the_builder_wherever_it_is_dropped(page: Page, path: str) -> None:
+    page.goto(path)
+    if path == "/":
+        page.get_by_label("Project", exact=True).select_option("demo")
+
     page.evaluate(DROP, ["h1", [["tickets.csv", TABLE]]])
 
-    expect(row(page, "tickets.csv")).to_contain_text("A table")
-    assert row(page, "tickets.csv").locator(".errorlist").inner_text() == ""
-    row(page, "tickets.csv").get_by_role("button", name="Make requests from this table").click()
-
-    page.wait_for_url(re.compile(r"/tables/[0-9a-f-]{36}/$"))
+    page.wait_for_url(A_TABLE)
     expect(page.get_by_text("tickets.csv").first).to_be_visible()
 
 
-def test_a_table_dropped_on_the_page_of_tables_is_read_at_once(page: Page) -> None:
-    page.goto("/projects/demo/tables/new/")
-    page.evaluate(DROP, ["h1", [["more.csv", TABLE]]])
+def test_either_card_of_a_new_batch_takes_what_belongs_to_the_other(
+    page: Page, tmp_path: Path
+) -> None:
+    table, requests = tmp_path / "reviews.tsv", tmp_path / "requests.jsonl"
+    table.write_text(TABLE.replace(",", "\t"))
+    requests.write_bytes(request_file(2))
 
-    page.wait_for_url(re.compile(r"/tables/[0-9a-f-]{36}/$"))
+    page.goto("/projects/demo/batches/new/")
+    page.get_by_role("form", name="Requests").locator("input[type=file]").set_input_files(table)
+    page.wait_for_url(A_TABLE)
+    page.goto("/projects/demo/batches/new/")
+    page.get_by_role("form", name="A table").locator("input[type=file]").set_input_files(requests)
+    page.wait_for_url(A_CHECK)
 
 
-def test_a_file_of_requests_among_tables_is_uploaded_as_one(page: Page) -> None:
+def test_a_file_of_requests_dropped_among_tables_goes_to_its_check(page: Page) -> None:
     page.goto("/projects/demo/batches/new/?from=table")
+
     page.evaluate(DROP, ["h1", [["wrong.jsonl", request_file(2).decode()]]])
 
-    offer = row(page, "wrong.jsonl").get_by_role("button", name="Upload it as a file of requests")
-    offer.click()
-
-    page.wait_for_url(A_FILE)
+    page.wait_for_url(A_CHECK)
 
 
 def test_a_page_without_a_project_with_one_to_choose_starts_a_batch_there(page: Page) -> None:
@@ -377,8 +390,8 @@ def test_a_page_without_a_project_asks_which_and_keeps_the_files(
 
     panel = page.get_by_role("region", name="Uploads to Asked for")
     expect(panel).to_contain_text("Ready: 2 requests", timeout=PATIENCE)
-    panel.get_by_role("button", name="Make requests from this table").click()
-    page.wait_for_url(re.compile(r"/tables/[0-9a-f-]{36}/$"))
+    panel.get_by_role("link", name="Write its prompt").click()
+    page.wait_for_url(A_TABLE)
 
 
 def test_home_starts_a_batch_in_the_chosen_project(page: Page, tmp_path: Path) -> None:

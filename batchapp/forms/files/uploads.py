@@ -1,24 +1,21 @@
 """Forms that receive request files, and the filters of a list of files."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Expression, F, OrderBy, QuerySet
 from django.db.models.functions import Lower
 
 from batchapp.forms.fields import SubmissionForm
-from batchapp.forms.tables import TABLE_ENDINGS
+from batchapp.forms.files.received_file import ENDINGS, TABLE_ENDINGS, ReceivedFile
 from batchapp.models import Connection, Upload
 
 MIB = 1024 * 1024
 
-# The check decides on the content; the endings only refuse obviously wrong files early.
-ENDINGS = (".jsonl", ".ndjson", ".json", ".txt", ".gz")
 PASTED_NAME = "pasted.jsonl"
 
 SAMPLES = [
@@ -27,12 +24,6 @@ SAMPLES = [
     ("tools", "Tools: 20"),
     ("embeddings", "Embeddings: 30"),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedFile:
-    name: str
-    content: "File[bytes]"
 
 
 class FilesInput(forms.ClearableFileInput):
@@ -86,24 +77,25 @@ class SendingForm(SubmissionForm):
     def wants_batch(self) -> bool:
         return bool(self.cleaned_data.get("then") == "batch")
 
-    def _size_or_name_error(self, name: str, size: int) -> str:
+    def _error(self, file: ReceivedFile) -> str:
+        """Say why ``file`` is not taken; the size of a table is looked at when it is stored."""
         limit = self.connection.max_upload_bytes
-        if not size:
-            return f"{name} is empty. Choose a file with one request on each line."
-        if name.lower().endswith(TABLE_ENDINGS):
+        if not file.size:
+            if file.ends_in(TABLE_ENDINGS):
+                return f"{file.name} is empty. Its first row must name the columns."
+            return f"{file.name} is empty. Choose a file with one request on each line."
+        if file.is_table:
+            return ""
+        if "." in file.name and not file.ends_in(ENDINGS + TABLE_ENDINGS):
             return (
-                f"{name} is a table. Choose “Create requests from a table”: you write a prompt, "
-                "and each row becomes a request."
+                f"{file.name} is not taken. Requests are JSONL, one on each line, in a file that "
+                f"ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}. A table is CSV, TSV or "
+                ".xlsx."
             )
-        if "." in name and not name.lower().endswith(ENDINGS):
+        if file.size > limit:
             return (
-                f"{name} is not taken: request files end in {', '.join(ENDINGS[:-1])} or "
-                f"{ENDINGS[-1]}. Export your requests as JSONL, one on each line."
-            )
-        if size > limit:
-            return (
-                f"{name} has {size / MIB:,.1f} MiB, and a file for {self.connection} may have at "
-                f"most {limit / MIB:,.1f} MiB. Split it into smaller files."
+                f"{file.name} has {file.size / MIB:,.1f} MiB, and a file for {self.connection} "
+                f"may have at most {limit / MIB:,.1f} MiB. Split it into smaller files."
             )
         return ""
 
@@ -113,21 +105,20 @@ class UploadForm(SendingForm):
 
     file = FilesField(label="Request files")
 
-    def clean_file(self) -> list["UploadedFile[bytes]"]:
+    def clean_file(self) -> list[ReceivedFile]:
         files: list[UploadedFile[bytes]] = self.cleaned_data["file"]
-        checked = (self._size_or_name_error(file.name or "", file.size or 0) for file in files)
-        errors = [error for error in checked if error]
+        received = [ReceivedFile(file.name or "requests.jsonl", file) for file in files]
+        errors = [error for file in received if (error := self._error(file))]
         if errors and len(files) > 1:
             errors.append("None of the files was uploaded. Leave these out and upload the others.")
         if errors:
             raise ValidationError(errors)
-        return files
+        return received
 
     @property
     def files_sent(self) -> list[ReceivedFile]:
-        return [
-            ReceivedFile(file.name or "requests.jsonl", file) for file in self.cleaned_data["file"]
-        ]
+        files: list[ReceivedFile] = self.cleaned_data["file"]
+        return files
 
 
 class PasteForm(SendingForm):
@@ -150,7 +141,7 @@ class PasteForm(SendingForm):
         if not text.strip():
             raise ValidationError("Paste at least one line first: a request on each.")
         content = text.encode(errors="replace")
-        if error := self._size_or_name_error(PASTED_NAME, len(content)):
+        if error := self._error(ReceivedFile(PASTED_NAME, ContentFile(content))):
             raise ValidationError(error)
         return content
 

@@ -54,11 +54,7 @@ def _store(
     project: Project, user: User, content: "File[bytes]", *, name: str, **fields: Any
 ) -> SourceTable:
     access.require_write(user, project)
-    if (content.size or 0) > max_mib() * 1024 * 1024:
-        raise Refused(Refusal.TABLE_TOO_LARGE, limit_mib=max_mib())
-    head = content.read(table_reader.HEAD_BYTES)
-    content.seek(0)
-    table_reader.detect_kind(head)
+    require_table(content)
     table = SourceTable(
         project=project,
         created_by=user,
@@ -74,6 +70,20 @@ def _store(
         table.blob.delete(save=False)
         raise
     return table
+
+
+def require_table(content: "File[bytes]") -> None:
+    """Refuse content that is certainly no table.
+
+    Raises:
+        Refused: the content is no table, or too large.
+    """
+    if (content.size or 0) > max_mib() * 1024 * 1024:
+        raise Refused(Refusal.TABLE_TOO_LARGE, limit_mib=max_mib())
+    content.seek(0)
+    head = content.read(table_reader.HEAD_BYTES)
+    content.seek(0)
+    table_reader.detect_kind(head)
 
 
 def max_mib() -> int:

@@ -31,31 +31,20 @@
     return cookie?.[1] || JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
   }
 
-  /* Rows. `state` is offered (of the other kind), queued, sending, failed, checking or done; `kind` is files or tables. */
+  /* Rows. `state` is queued, sending, failed, checking or done. */
   const rows = [];
   const busy = () => rows.filter((row) => ["queued", "sending"].includes(row.state));
-  const KINDS = {
-    files: {
-      other: "tables", what: "A file of requests", offer: "Upload it as a file of requests",
-      why: "It has its requests already, one on each line: no prompt is needed.",
-      empty: "Choose a file with one request on each line.",
-      endings: "request files end in", advice: "Export your requests as JSONL, one on each line.",
-    },
-    tables: {
-      other: "files", what: "A table", offer: "Make requests from this table",
-      why: "You write a prompt, and each of its rows becomes a request.",
-      empty: "Its first row must name the columns.",
-      endings: "tables end in", advice: "Save it as CSV or as an Excel workbook.",
-    },
-  };
   const endsIn = (file, endings) => endings.some((ending) => file.name.toLowerCase().endsWith(ending));
 
-  function refusal(file, kind, { endings, max_bytes: maxBytes }) {
-    const { empty, endings: ends, advice } = KINDS[kind];
-    if (!file.size) return `${clip(file.name)} is empty. ${empty}`;
-    if (file.name.includes(".") && !endsIn(file, [...endings, ".txt"])) {
-      return `${clip(file.name)} is not taken: ${ends} ${endings.join(", ")}. ${advice}`;
+  /* What is certain to be refused is not sent; the portal tells tables from requests by their content. */
+  function refusal(file, { files, tables }) {
+    const isTable = endsIn(file, tables.endings);
+    const next = isTable ? "Its first row must name the columns." : "Choose a file with one request on each line.";
+    if (!file.size) return `${clip(file.name)} is empty. ${next}`;
+    if (file.name.includes(".") && !endsIn(file, [...files.endings, ...tables.endings, ".xls", ".ods"])) {
+      return `${clip(file.name)} is not taken: requests end in ${files.endings.join(", ")}, tables in ${tables.endings.join(", ")}.`;
     }
+    const maxBytes = (isTable ? tables : files).max_bytes;
     if (file.size > maxBytes) {
       return `${clip(file.name)} has ${size(file.size)}, and at most ${size(maxBytes)} are taken. Split it into smaller files.`;
     }
@@ -79,7 +68,6 @@
     if (hadFocus) (row.buttons.querySelector("button, a") || row.element).focus();
     row.bar.hidden = !["sending", "checking"].includes(state);
     row.note.hidden = !["queued", "sending"].includes(state) || row.file.size <= LARGE;
-    row.offer.hidden = state !== "offered";
   }
   function fail(row, text) {
     const retryButtons = row.isRefused ? [] : [button(row, "Try again", () => { queue(row); start(); })];
@@ -101,7 +89,7 @@
   }
 
   function createRow(file, target) {
-    const row = { file, target, kind: target.kind, submission: randomId(), element: createElement("li") };
+    const row = { file, target, submission: randomId(), element: createElement("li") };
     const line = createElement("div", "row");
     const name = createElement("p", "strong"); // wraps, however long
     name.append(createElement("bdi", "", clip(file.name)));
@@ -114,10 +102,9 @@
     row.bar.setAttribute("aria-label", clip(file.name));
     row.error = createElement("div", "errorlist");
     row.duplicate = createElement("p", "small");
-    row.offer = createElement("p", "muted small", KINDS[KINDS[row.kind].other].why);
     row.note = createElement("p", "note warn small", "This file is large: sending and checking it takes a while.");
     row.element.tabIndex = -1;
-    row.element.append(line, row.offer, row.bar, row.note, row.error, row.duplicate);
+    row.element.append(line, row.bar, row.note, row.error, row.duplicate);
     target.list.append(row.element);
     target.list.hidden = false;
     rows.push(row);
@@ -128,27 +115,11 @@
       && row.file.size === file.size && row.file.lastModified === file.lastModified;
     if (rows.some(isListed)) return;
     const row = createRow(file, target);
-    const { other } = KINDS[row.kind];
-    const isOther = file.size && !endsIn(file, target[row.kind].endings) && endsIn(file, target[other].endings);
-    const problem = !isOther && refusal(file, row.kind, target[row.kind]);
+    const problem = refusal(file, target);
     if (problem) {
       row.isRefused = true;
       fail(row, problem);
-    } else if (isOther) offer(row, other);
-    else queue(row);
-  }
-  function offer(row, kind) {
-    const { what, offer: label } = KINDS[kind];
-    const accept = button(row, label, () => {
-      row.kind = kind;
-      const problem = refusal(row.file, kind, row.target[kind]);
-      if (problem) return fail(row, problem);
-      queue(row);
-      start();
-    });
-    accept.classList.add("main");
-    show(row, "offered", "quiet", what, accept, button(row, "Remove", () => remove(row)));
-    announce(`${clip(row.file.name)}: ${what.toLowerCase()}. ${label}?`);
+    } else queue(row);
   }
 
   /* Sending: a request for each file, two at a time. */
@@ -168,13 +139,13 @@
   }
   function send(row) {
     const { form, followUp, kind } = row.target;
-    const body = row.kind === kind && form ? new FormData(form) : new FormData();
+    const body = form ? new FormData(form) : new FormData();
     body.set("submission", row.submission); // the same at every try, so that the file is stored once
     body.set("then", followUp);
     body.set("file", row.file, row.file.name.slice(-255)); // a part's head may have 1024 bytes
     const request = new XMLHttpRequest();
     row.request = request;
-    request.open("POST", row.target[row.kind].url);
+    request.open("POST", row.target[kind].url);
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRFToken", token());
     request.upload.addEventListener("progress", ({ loaded, total }) => {
@@ -213,18 +184,18 @@
 
   /* A stored file: open its page if it is the only one, else poll its check until that has ended. */
   function showStored(row, answer) {
-    const link = createElement("a", "button slim", "Open");
+    const link = createElement("a", answer.state ? "button slim" : "button slim main", answer.state ? "Open" : "Write its prompt");
     link.href = answer.next;
     link.append(createElement("span", "visually-hidden", ` ${clip(row.file.name)}`));
     if (answer.state) show(row, "checking", "busy", "Checking", link);
-    else show(row, "done", "good", "Uploaded", link); // a table
+    else show(row, "done", "good", "A table", link);
     row.bar.removeAttribute("value");
     if (answer.duplicate) {
       const duplicate = createElement("a", "", answer.duplicate.text);
       duplicate.href = answer.duplicate.url;
       row.duplicate.replaceChildren(duplicate);
     }
-    if (rows.length === 1 || (!answer.state && !busy().length)) {
+    if (rows.length === 1) {
       announce(`${clip(row.file.name)} is uploaded.`);
       row.state = "done";
       location.assign(answer.next);

@@ -1,5 +1,7 @@
 """Receive files from a form, from a script, as pasted text, or from the samples."""
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse, JsonResponse
@@ -7,14 +9,20 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from batchapp.domain.refused import Refused
+from batchapp.forms.files.received_file import ReceivedFile
 from batchapp.forms.files.uploads import PasteForm, SampleForm, SendingForm, UploadForm
 from batchapp.http import Request
 from batchapp.models import Project, Upload
+from batchapp.presenters.refusal_text import refusal_text
+from batchapp.presenters.sentences import named
 from batchapp.services.files import upload_intake
+from batchapp.services.tables import table_import
 from batchapp.tasks import wake
 from batchapp.templatetags.statuses import upload_status
 from batchapp.templatetags.words import count
 from batchapp.views.permissions import project_of, require_member
+from batchapp.views.tables import table_intake
 
 
 def is_script(request: Request) -> bool:
@@ -28,23 +36,53 @@ def form_of(request: Request, project: Project) -> SendingForm:
     return UploadForm(request.POST, request.FILES, connection=project.connection)
 
 
-def receive(request: Request, project: Project, form: SendingForm) -> HttpResponse:
-    """Store the files of a valid form, and lead to the next page."""
-    uploads = [
-        upload_intake.receive_file(
-            project, request.user, sent.content, name=sent.name, submission=form.submission_id
-        )
-        for sent in form.files_sent
-    ]
-    for upload in uploads:
-        wake(upload)
+def receive(request: Request, project: Project, form: SendingForm) -> HttpResponse | None:
+    """Store the files of a valid form, each as what it is, and lead to the next page.
+
+    Return None, with nothing stored, if the form now has the error that a table is refused for.
+    """
+    tables = [file for file in form.files_sent if file.is_table]
+    for file in tables:
+        try:
+            table_import.require_table(file.content)
+        except Refused as exc:
+            field = "pasted" if isinstance(form, PasteForm) else "file"
+            form.add_error(field, f"{file.name}: {refusal_text(exc)}")
+    if form.errors:
+        return None
+    stored = [_store(request, project, form, file) for file in form.files_sent]
     if is_script(request):
-        files = [_upload_json(row, wants_batch=form.wants_batch) for row in uploads]
-        return JsonResponse({"files": files}, status=201)
-    if len(uploads) == 1:
-        return redirect(_next_url(uploads[0], wants_batch=form.wants_batch))
-    messages.success(request, f"{len(uploads)} files were uploaded and are being checked.")
-    return redirect("file_list", project.slug)
+        return JsonResponse({"files": [row.facts for row in stored]}, status=201)
+    if len(stored) == 1:
+        return redirect(stored[0].next_url)
+    files = len(stored) - len(tables)
+    if files:
+        verbs = "was uploaded and is" if files == 1 else "were uploaded and are"
+        messages.success(request, f"{count(files, 'file')} {verbs} being checked.")
+    if tables:
+        names = named([file.name for file in tables])
+        messages.success(request, f"Uploaded as tables: {names}. Open one to write its prompt.")
+    return redirect("table_add" if tables else "file_list", project.slug)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Where a stored file or table is looked at next, and what a script is told of it."""
+
+    next_url: str
+    facts: dict[str, object]
+
+
+def _store(request: Request, project: Project, form: SendingForm, file: ReceivedFile) -> _Stored:
+    if file.is_table:
+        url = table_intake.receive(request, project, file).get_absolute_url()
+        return _Stored(url, {"next": url})
+    upload = upload_intake.receive_file(
+        project, request.user, file.content, name=file.name, submission=form.submission_id
+    )
+    wake(upload)
+    next_url = _next_url(upload, wants_batch=form.wants_batch)
+    return _Stored(next_url, _upload_json(upload, next_url))
 
 
 def refuse(form: Form) -> JsonResponse:
@@ -89,11 +127,11 @@ def file_add_sample(request: Request, slug: str) -> HttpResponse:
     return redirect("file_list", project.slug)
 
 
-def _upload_json(upload: Upload, *, wants_batch: bool) -> dict[str, object]:
+def _upload_json(upload: Upload, next_url: str) -> dict[str, object]:
     duplicate = upload_intake.find_earlier_copy(upload)
     return {
         "url": upload.get_absolute_url(),
-        "next": _next_url(upload, wants_batch=wants_batch),
+        "next": next_url,
         "state": reverse("file_state", args=[upload.pk]),
         "duplicate": duplicate and _duplicate_json(duplicate),
     }

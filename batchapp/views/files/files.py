@@ -54,8 +54,8 @@ def file_list(request: Request, slug: str) -> HttpResponse:
     if request.method == "POST":
         require_member(request, project)
         form = file_upload.form_of(request, project)
-        if form.is_valid():
-            return file_upload.receive(request, project, form)
+        if form.is_valid() and (answer := file_upload.receive(request, project, form)):
+            return answer
         if file_upload.is_script(request):
             return file_upload.refuse(form)
         return render(request, "batchapp/files/file_list.html", _list(request, project, form))

@@ -155,7 +155,7 @@ def page(
     context: dict[str, Any] = order_page(request, project) | {
         "upload": upload,
         "steps": order_wizard.wizard_steps(
-            order_wizard.REVIEW, project, upload, order_query(query)
+            order_wizard.Step.REVIEW, project, upload, order_query(query)
         ),
         "refusals": form.non_field_errors(),
         "values": query,

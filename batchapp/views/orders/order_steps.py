@@ -12,7 +12,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from batchapp.domain.results.conversation import turns
 from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
-from batchapp.forms.tables import TableForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Upload
 from batchapp.presenters import order_wizard
@@ -46,7 +45,6 @@ from batchapp.presenters.order_wizard import (
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
-from batchapp.services.tables import table_import
 from batchapp.views.context_processors import upload_targets
 from batchapp.views.files.file_correction import offered_corrections
 from batchapp.views.files.files import file_list
@@ -82,12 +80,14 @@ def order_choose_file(request: Request, slug: str) -> HttpResponse:
     """Step 1: upload a file, choose one of the project, or begin with a table or a sample."""
     project = project_of(request, slug)
     require_member(request, project)
+    source = request.GET.get("from", FILES if "q" in request.GET else UPLOAD)
+    if source == TABLE:
+        return redirect("table_add", project.slug)
     uploads = project.uploads.defer("report_fields").select_related("uploaded_by")
     uploads = uploads.annotate(times_used=Count("batches")).order_by("-created_at", "pk")
     search = FindFileForm(request.GET)
-    source = request.GET.get("from", FILES if "q" in request.GET else UPLOAD)
     context = order_page(request, project) | {
-        "steps": order_wizard.wizard_steps(order_wizard.FILE, project),
+        "steps": order_wizard.wizard_steps(order_wizard.Step.FILE, project),
         "source": source,
         "sources": order_wizard.file_sources(project, source),
         "then": "batch",
@@ -99,12 +99,6 @@ def order_choose_file(request: Request, slug: str) -> HttpResponse:
         page = Paginator(uploads, PAGE_SIZE).get_page(request.GET.get("page"))
         is_moving = any(row.status == Upload.Status.CHECKING for row in page)
         context |= {"search": search, "page": page, "is_moving": is_moving}
-    elif source == TABLE:
-        context |= {
-            "form": TableForm(project=project),
-            "templates": project.templates.exists(),
-            "max_mib": table_import.max_mib(),
-        }
     else:
         context |= {"form": UploadForm(connection=project.connection), "samples": SAMPLES}
     return render_partial(request, "batchapp/orders/order_choose_file.html", "rows", context)
@@ -132,7 +126,7 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
         "percent": percent_checked(upload) if upload.status == Upload.Status.CHECKING else None,
         "is_unreadable": report is None and bool(upload.report_fields),
         "corrections": offered_corrections(report, has_unpriced=False) if report else [],
-        "steps": order_wizard.wizard_steps(order_wizard.CHECK, project, upload, query),
+        "steps": order_wizard.wizard_steps(order_wizard.Step.CHECK, project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
         "turns": turns(upload_intake.read_first_request(upload)) if windows else [],
@@ -159,7 +153,7 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     context = order_page(request, project) | {
         "upload": upload,
         "steps": order_wizard.wizard_steps(
-            order_wizard.WINDOW, project, upload, order_query(values)
+            order_wizard.Step.WINDOW, project, upload, order_query(values)
         ),
         "form": form,
         "report": report,

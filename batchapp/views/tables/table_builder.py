@@ -8,33 +8,33 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.domain.tables.read_options import SEPARATORS
+from batchapp.forms.files.uploads import PasteForm, UploadForm
 from batchapp.forms.tables import PromptSettingsForm, ReadingForm, TableForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Batch, Project, SourceTable, StaleRow
-from batchapp.presenters.order_wizard import WizardStep
+from batchapp.presenters import order_wizard
+from batchapp.presenters.order_wizard import Step
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.table_estimate import table_estimate
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.tables import requests_from_table, table_import
-from batchapp.tasks import run, wake
-from batchapp.views.files.file_upload import is_script, refuse
+from batchapp.views.files.file_upload import is_script, receive, refuse
+from batchapp.views.orders.order_page import order_page
 from batchapp.views.permissions import project_of, require_member
 from batchapp.views.project_page import project_page
+from batchapp.views.tables import table_intake
 
 TABLES_SHOWN = 10
 COLUMNS_SHOWN = 30  # with their first values; a page shows only the names of the others
 VALUES_SHOWN = 3
 VALUE_LENGTH = 60
 NAMES_SHOWN = 500
-
-TABLE, PROMPT, PREVIEW = range(3)
 
 BUSY = "The table is being read or used at this moment. Try again."
 
@@ -56,20 +56,6 @@ def table_of(request: Request, pk: UUID) -> SourceTable:
     return table
 
 
-def table_steps(
-    current: int, project: Project, table: SourceTable | None = None
-) -> list[WizardStep]:
-    urls = [reverse("table_add", args=[project.slug]), "", ""]
-    if table:
-        urls[PROMPT] = table.get_absolute_url()
-        if table.prompt_settings_fields and table.status == SourceTable.Status.KEPT:
-            urls[PREVIEW] = reverse("table_preview", args=[table.pk])
-    states = ["done" if step < current else "todo" for step in range(3)]
-    states[current] = "current"
-    names = ["Table", "Columns & prompt", "Preview"]
-    return [WizardStep(*step) for step in zip(names, urls, states, strict=True)]
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def table_add(request: Request, slug: str) -> HttpResponse:
     """Step 1: upload or paste a table, or choose one of the stored tables."""
@@ -77,10 +63,8 @@ def table_add(request: Request, slug: str) -> HttpResponse:
     require_member(request, project)
     if request.method == "POST":
         form = TableForm(request.POST, request.FILES, project=project)
-        if form.is_valid() and (table := _store_table(request, project, form)):
-            if is_script(request):
-                return JsonResponse({"files": [{"next": table.get_absolute_url()}]}, status=201)
-            return redirect(table)
+        if form.is_valid() and (answer := _receive(request, project, form)):
+            return answer
         if is_script(request):
             return refuse(form)
     else:
@@ -89,10 +73,10 @@ def table_add(request: Request, slug: str) -> HttpResponse:
         "findings", "prompt_settings_fields"
     )
     templates = project.templates.prefetch_related("versions__created_by").all()
-    context = project_page(request, project, "file_list") | {
-        "steps": table_steps(TABLE, project),
+    context = order_page(request, project) | {
+        "steps": order_wizard.wizard_steps(Step.TABLE, project),
+        "sources": order_wizard.file_sources(project, order_wizard.TABLE),
         "form": form,
-        "max_mib": table_import.max_mib(),
         "target": upload_target(project),
         "tables": tables.order_by("-created_at")[:TABLES_SHOWN],
         "templates": [(row, row.versions.all()[0]) for row in templates],
@@ -100,37 +84,42 @@ def table_add(request: Request, slug: str) -> HttpResponse:
     return render(request, "batchapp/tables/table_add.html", context)
 
 
-def _store_table(request: Request, project: Project, form: TableForm) -> SourceTable | None:
-    """Store and read the table of a valid form; None if it adds an error to the form."""
-    content, template = form.content, form.cleaned_data["template"]
-    name = content.name or "table.csv"
+def _receive(request: Request, project: Project, form: TableForm) -> HttpResponse | None:
+    """Store what a valid form has, and lead to its page; None if the form now has an error.
+
+    A file of requests goes on to its check, as if it had been sent there.
+    """
+    if form.received.has_requests:
+        return _receive_requests(request, project, form)
+    template = form.cleaned_data["template"]
     version = template.versions.select_related("template").first() if template else None
     try:
-        table = table_import.receive_table(
-            project, request.user, content, name=name, version=version
-        )
+        table = table_intake.receive(request, project, form.received, version=version)
     except Refused as exc:
         form.add_error(None, refusal_text(exc))
         return None
-    _read(table)
-    return table
+    if is_script(request):
+        return JsonResponse({"files": [{"next": table.get_absolute_url()}]}, status=201)
+    return redirect(table)
 
 
-def _read(table: SourceTable) -> None:
-    """Read a small table within the request, and let a worker read a large one."""
-    if table_import.is_quick_to_read(table):
-        run(table)
-    else:
-        wake(table)
+def _receive_requests(request: Request, project: Project, form: TableForm) -> HttpResponse | None:
+    data = {**request.POST.dict(), "then": "batch"}
+    kind = UploadForm if form.cleaned_data["file"] else PasteForm
+    sending = kind(data, request.FILES, connection=project.connection)
+    if sending.is_valid():
+        return receive(request, project, sending)
+    form.add_error(None, [str(error) for errors in sending.errors.values() for error in errors])
+    return None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def table_detail(request: Request, pk: UUID) -> HttpResponse:
     """Step 2: show the columns, and edit the prompt that names them."""
     table = table_of(request, pk)
-    context = project_page(request, table.project, "file_list") | {
+    context = order_page(request, table.project) | {
         "table": table,
-        "steps": table_steps(PROMPT, table.project, table),
+        "steps": order_wizard.wizard_steps(Step.PROMPT, table.project, table=table),
         "is_moving": table.status in {SourceTable.Status.READING, SourceTable.Status.MAKING},
         "reading": ReadingForm(table=table),
         "encoding": ENCODING_NAMES.get(table.read_options.encoding, table.read_options.encoding),
@@ -213,7 +202,7 @@ def table_read(request: Request, pk: UUID) -> HttpResponse:
         return redirect(table)
     try:
         table = table_import.read_again(table, request.user, form.read_options)
-        _read(table)
+        table_intake.read(table)
     except (StaleRow, ValueError):  # the table is being read, or its requests are being written
         messages.info(request, BUSY)
     return redirect(table)

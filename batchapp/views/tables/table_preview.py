@@ -15,14 +15,16 @@ from batchapp.domain.tables import row_requests
 from batchapp.forms.tables import PromptTemplateForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import FileOrigin, SourceTable, StaleRow
+from batchapp.presenters import order_wizard
 from batchapp.presenters.file_report import finding_groups
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.table_estimate import table_estimate
 from batchapp.services.tables import requests_from_table
 from batchapp.tasks import run, wake
+from batchapp.views.orders.order_page import order_page
 from batchapp.views.permissions import upload_of
 from batchapp.views.project_page import project_page
-from batchapp.views.tables.table_builder import BUSY, PREVIEW, table_of, table_steps
+from batchapp.views.tables.table_builder import BUSY, table_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -39,10 +41,10 @@ def table_preview(request: Request, pk: UUID) -> HttpResponse:
         return _create_requests(request, table)
     if table.upload_id and table.status == SourceTable.Status.KEPT and "made" in request.GET:
         return _leave(request, reverse("order_check", args=[table.upload_id]))
-    context = project_page(request, table.project, "file_list") | {
+    context = order_page(request, table.project) | {
         "table": table,
         "prompt_settings": prompt_settings,
-        "steps": table_steps(PREVIEW, table.project, table),
+        "steps": order_wizard.wizard_steps(order_wizard.Step.PROMPT, table.project, table=table),
         "is_moving": table.status == SourceTable.Status.MAKING,
     }
     if not context["is_moving"]:

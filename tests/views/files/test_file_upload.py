@@ -1,5 +1,6 @@
 """Sending files: from a form, from a script, from a clipboard."""
 
+import gzip
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +11,10 @@ from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from batchapp import tasks
-from batchapp.models import Project, Upload, User
+from batchapp.models import Project, SourceTable, Upload, User
 from batchapp.services.files import upload_intake
 from tests.make import VIEWER, join, make_project, make_upload, make_user, request_file
+from tests.views.sample_tables import workbook
 
 pytestmark = pytest.mark.django_db
 
@@ -63,13 +65,85 @@ def test_a_file_is_kept_also_when_no_worker_can_be_told(
     assert Upload.objects.get().next_check_at is not None
 
 
-def test_a_table_among_files_is_answered_with_where_tables_go(
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("reviews.csv", b"id;text\n1;Gut\n"),
+        ("reviews.dat", b"id\ttext\n1\tGood\n"),
+        ("one column.csv", b"text\nGood\n"),
+        ("reviews.txt", "id,text\n1,Größe\n".encode("utf-16")),
+        ("reviews.xlsx", workbook(Reviews=[["id", "text"], [1, "Good"]])),
+        ("reviews", workbook(Reviews=[["id", "text"], [1, "Good"]])),
+    ],
+)
+@pytest.mark.parametrize("url", [URL, "/projects/support/tables/new/"])
+def test_a_table_opens_the_builder_wherever_it_is_sent(
+    browser: Client, project: Project, url: str, name: str, content: bytes
+) -> None:
+    by_form = browser.post(url, {"file": sent(content, name)})
+    by_script = browser.post(url, {"file": sent(content, name)}, headers=JSON)
+
+    urls = {table.get_absolute_url() for table in SourceTable.objects.filter(status="kept")}
+    assert {by_form["Location"], by_script.json()["files"][0]["next"]} == urls
+    assert len(urls) == 2
+    assert not Upload.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["questions.jsonl", "questions.csv", "questions", "q.jsonl.gz"])
+def test_requests_go_to_their_check_from_the_builder_too(
+    browser: Client, project: Project, name: str
+) -> None:
+    content = gzip.compress(request_file()) if name.endswith(".gz") else request_file()
+    url = "/projects/support/tables/new/"
+
+    by_form = browser.post(url, {"file": sent(content, name)})
+    by_script = browser.post(url, {"file": sent(content, name)}, headers=JSON)
+    pasted = browser.post(url, {"pasted": request_file().decode()})
+
+    checks = {f"/files/{upload.pk}/batch/" for upload in Upload.objects.all()}
+    assert {
+        by_form["Location"],
+        by_script.json()["files"][0]["next"],
+        pasted["Location"],
+    } == checks
+    assert not SourceTable.objects.exists()
+
+
+def test_a_broken_file_of_requests_is_checked_and_no_table(
     browser: Client, project: Project
 ) -> None:
-    response = browser.post(URL, {"file": sent(name="tickets.csv")})
+    browser.post(URL, {"file": sent(b"first, second\nthird, fourth\n", "broken.jsonl")})
 
-    assert "tickets.csv is a table. Choose “Create requests from" in response.content.decode()
+    assert Upload.objects.get().name == "broken.jsonl"
+    assert not SourceTable.objects.exists()
+
+
+def test_a_table_and_requests_sent_together_are_both_stored(
+    browser: Client, project: Project
+) -> None:
+    table = sent(b"id,text\n1,Good\n", "reviews.csv")
+    response = browser.post(URL, {"file": [table, sent(name="a.jsonl")]}, follow=True)
+
+    assert response.redirect_chain[-1][0] == "/projects/support/tables/new/"
+    page = response.content.decode()
+    assert "1 file was uploaded" in page
+    assert "Uploaded as tables: reviews.csv." in page
+    assert (Upload.objects.count(), SourceTable.objects.count()) == (1, 1)
+
+
+def test_a_table_that_cannot_be_read_is_refused_with_the_reason_and_nothing_is_stored(
+    browser: Client, project: Project
+) -> None:
+    content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + 600 * b"\0"
+
+    response = browser.post(URL, {"file": [sent(name="a.jsonl"), sent(content, "reviews.xls")]})
+    by_script = browser.post(URL, {"file": sent(content, "reviews.xls")}, headers=JSON)
+
+    assert "old Excel" in response.content.decode()
+    assert by_script.status_code == 400
+    assert "old Excel" in by_script.json()["error"]
     assert not Upload.objects.exists()
+    assert not SourceTable.objects.exists()
 
 
 def test_several_files_are_sent_at_once(browser: Client, project: Project) -> None:

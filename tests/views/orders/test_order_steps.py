@@ -191,7 +191,7 @@ def test_the_file_step_begins_with_a_table_a_sample_or_pasted_lines_as_well(
 def test_a_file_is_sent_from_the_flow_and_stays_in_it(browser: Client, project: Project) -> None:
     page = page_of(browser, "/projects/support/batches/new/")
 
-    form = page.one("#upload form[enctype]")
+    form = page.one("#upload form[aria-label=Requests]")
     assert form["action"] == "/projects/support/files/"
     assert form.values["then"] == "batch"
 

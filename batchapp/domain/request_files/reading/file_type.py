@@ -11,7 +11,7 @@ NEXT_STEP = (
     "A request file is plain text in UTF-8 with one JSON object on each line (JSON Lines, .jsonl)."
 )
 
-TABLE_HINT = "Upload it under “Create requests from a table”, which makes a request of each row."
+TABLE_HINT = "Upload it as a table, under “New batch”: each row becomes a request."
 
 SIGNATURES = (
     (b"\x1f\x8b", "compressed", "a gzip archive. Unpack it and upload the .jsonl file inside."),

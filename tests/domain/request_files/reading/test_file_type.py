@@ -89,4 +89,4 @@ def test_a_request_file_with_a_broken_line_is_checked_line_by_line(data, expecte
 def test_the_finding_on_a_table_names_the_page_that_creates_requests_from_it(data):
     (finding,) = check_bytes(data).findings
 
-    assert "Create requests from a table" in finding.message
+    assert "Upload it as a table, under “New batch”" in finding.message
