@@ -21,6 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 import batchapp
+from batchapp.domain.model_card_csv import read_cards
 from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.tokens import model_families
 from batchapp.domain.tokens.vocabularies import Vocabulary
@@ -35,7 +36,12 @@ LARGE_FACTOR, MAX_MIB = 10, 150  # a file so many times as large needs no more m
 LINES_PER_MEASUREMENT = 5_000  # of the memory
 
 MODEL = "Qwen/Qwen3-14B-FP8"
-LIMITS = Limits(max_bytes=2 * LARGE_FACTOR * MEGABYTES * 1_000_000)
+LIMITS = Limits(
+    max_bytes=2 * LARGE_FACTOR * MEGABYTES * 1_000_000,
+    models=read_cards(
+        (Path(batchapp.__file__).parent / "data" / "doubleword_models.csv").read_text()
+    ).cards,
+)
 URL = "/v1/chat/completions"
 
 _decode = msgspec.json.Decoder().decode

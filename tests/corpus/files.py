@@ -252,6 +252,32 @@ REASONING = [
          "0 info mixed_urls"),
 ]  # fmt: skip
 
+PICTURE = {"type": "image_url", "image_url": {"url": "https://x.invalid/a.png"}}
+SOUND = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+TEXT_MODEL = "openai/gpt-oss-20b"
+MODELS = [
+    bad("a chat with an embedding model", row(body=body(model=EMBEDDER)),
+        "2 error wrong_endpoint"),
+    bad("an embedding with a chat model",
+        row(url="/v1/embeddings", body={"model": MODEL, "input": "x"}),
+        "2 error wrong_endpoint"),
+    good("an image to a model that reads text alone",
+         row(body=body(model=TEXT_MODEL, messages=[{"role": "user", "content": [PICTURE]}])),
+         "2 warning model_reads_no_image", "0 info mixed_models"),
+    good("a sound to a model that reads text and images",
+         row(body=body(messages=[{"role": "user", "content": [SOUND]}])),
+         "2 warning model_reads_no_audio"),
+    good("a prompt beyond the context of its model",
+         row(body=body("a " * 140_000, model=TEXT_MODEL)),
+         "2 warning too_long_for_model", "0 info mixed_models"),
+    good("texts that fit only one by one",
+         row(url="/v1/embeddings", body={"model": EMBEDDER, "input": ["a " * 30_000] * 3}),
+         "0 info mixed_models", "0 info mixed_urls"),
+    good("more new tokens than the model writes",
+         row(body=body(model="Qwen/Qwen3-VL-235B-A22B-Instruct-FP8", max_tokens=20_000)),
+         "2 warning too_many_new_tokens", "0 info mixed_models"),
+]  # fmt: skip
+
 PACKED = [
     Case("gzip", gzip.compress(file(row("a"), row("b")), mtime=0), 2),
     Case("gzip with a finding", gzip.compress(file(row("a"), b"{"), mtime=0), 2,
@@ -267,4 +293,4 @@ PACKED = [
     Case("a table", b"id,prompt\n1,hello\n", 0, ("0 error csv",), valid=False),
 ]  # fmt: skip
 
-CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *REASONING, *PACKED]
+CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *REASONING, *MODELS, *PACKED]

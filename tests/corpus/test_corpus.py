@@ -9,12 +9,13 @@ import pytest
 from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
 from batchapp.domain.request_files.check_file import Limits, Report, Severity, check
 from batchapp.domain.request_files.reading import lines
+from batchapp.services.offered_models.model_table import doubleword_cards
 from tests.corpus.files import CASES, Case
 from tests.sandbox.api_client import Api
 
 REFUSALS = {400, 403}  # 403 is for a model that the provider does not know
 
-LIMITS = Limits(max_bytes=10**8)
+LIMITS = Limits(max_bytes=10**8, models={card.model: card for card in doubleword_cards()})
 PLAIN = [case for case in CASES if not check([case.data], LIMITS).is_gzip]
 
 

@@ -8,7 +8,7 @@ from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading import file_type, lines
-from batchapp.domain.request_files.rules import request_line, request_shape
+from batchapp.domain.request_files.rules import model_rules, request_line, request_shape
 from batchapp.domain.tokens import counting
 
 # Lines of one block. Requests are longer, so a block with as many lines has blank lines.
@@ -84,6 +84,8 @@ def check_line(
     body, url = request["body"], request["url"]
     size = counting.measure_input(body, url)
     output = counting.estimate_output(body, url, size.tokens)
+    if card := limits.models.get(body["model"]):
+        row.findings.extend(model_rules.find_model_warnings(body, url, card, size))
     line_report = LineReport(
         length,
         is_request=True,

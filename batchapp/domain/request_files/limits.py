@@ -4,6 +4,8 @@ import re
 
 import msgspec
 
+from batchapp.domain.model_cards import ModelCard
+
 # Compared exactly: no host, no trailing slash.
 # Source: the server's default configuration, control-layer 10.13.
 ALLOWED_URLS = (
@@ -37,7 +39,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     ``max_bytes`` and ``max_requests`` apply to one file at the ``provider``: a larger upload is
     sent in several provider batches. ``max_upload_bytes`` is the largest file that the portal
-    accepts. ``max_gzip_ratio`` is unpacked bytes per packed byte.
+    accepts. ``max_gzip_ratio`` is unpacked bytes per packed byte. ``models`` has what is known of
+    the connection's models, by name.
     """
 
     max_bytes: int
@@ -48,6 +51,7 @@ class Limits(msgspec.Struct, frozen=True):
     urls: tuple[str, ...] = ALLOWED_URLS
     # The provider refuses every other field for reasoning, as Doubleword does.
     reasoning_effort_only: bool = True
+    models: dict[str, ModelCard] = {}
     # Deflate reaches 1,032 at most, with one byte repeated; requests that share a long prompt
     # reach some hundreds.
     max_gzip_ratio: int = 1_000

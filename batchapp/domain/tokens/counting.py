@@ -60,7 +60,7 @@ def _measure_exactly(body: Mapping[str, Any], url: str, family: Family) -> Size:
     else:
         raise UnfamiliarError
     is_exact = prompt.is_exact and body.keys() <= NEUTRAL_FIELDS
-    return Size(prompt.tokens, prompt.images, prompt.assumed_images, is_exact)
+    return Size(prompt.tokens, prompt.images, prompt.assumed_images, is_exact, prompt.longest)
 
 
 def _add_inputs(inputs: object, prompt: Prompt, *, end: int) -> None:
@@ -70,7 +70,9 @@ def _add_inputs(inputs: object, prompt: Prompt, *, end: int) -> None:
     """
     if isinstance(inputs, list) and inputs and not _is_tokens(inputs):
         for item in inputs:
+            before = prompt.tokens
             _add_input(item, prompt, end)
+            prompt.longest = max(prompt.longest, prompt.tokens - before)
     else:
         _add_input(inputs, prompt, end)
 
@@ -109,12 +111,23 @@ def estimate_output(body: Mapping[str, Any], url: str, input_tokens: int) -> Out
     if url not in OUTPUT_LIMIT_FIELDS:
         return Output(0, 0)
     answers = count_answers(body, url)
-    limit = None
+    limit = answer_limit(body, url)
+    limit = limit and limit * answers
+    return Output(expected_output(input_tokens, answers, limit), limit)
+
+
+def answer_limit(body: Mapping[str, Any], url: str) -> int | None:
+    """Return the most tokens of one answer that a request allows; None without a limit."""
     for field in OUTPUT_LIMIT_FIELDS.get(url, ()):
         if tokens := token_limit(body.get(field)):
-            limit = tokens * answers
-            break
-    return Output(expected_output(input_tokens, answers, limit), limit)
+            return tokens
+    return None
+
+
+def answer_limit_field(body: Mapping[str, Any], url: str) -> str:
+    """Return the field that sets ``answer_limit``; "" without a limit."""
+    fields = OUTPUT_LIMIT_FIELDS.get(url, ())
+    return next((field for field in fields if token_limit(body.get(field))), "")
 
 
 def expected_output(input_tokens: int, answers: int, limit: int | None) -> int:

@@ -46,13 +46,24 @@ class Template(Protocol):
 
 
 class Prompt:
-    """A running count; ``is_exact`` is set to False for text that differs between servers."""
+    """A running count; ``is_exact`` is set to False for text that differs between servers.
 
-    __slots__ = ("_image", "assumed_images", "images", "is_exact", "tokens", "vocabulary")
+    ``longest`` is that of the longest of several prompts, 0 if there is only one.
+    """
+
+    __slots__ = (
+        "_image",
+        "assumed_images",
+        "images",
+        "is_exact",
+        "longest",
+        "tokens",
+        "vocabulary",
+    )
 
     def __init__(self, vocabulary: Vocabulary, image: image_tokens.PatchRule | None) -> None:
         self.vocabulary = vocabulary
-        self.tokens = self.images = self.assumed_images = 0
+        self.tokens = self.longest = self.images = self.assumed_images = 0
         self.is_exact = True
         self._image = image
 

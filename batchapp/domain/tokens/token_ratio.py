@@ -38,13 +38,15 @@ class Size(NamedTuple):
     """The size of a request's input; ``tokens`` includes the attachments.
 
     ``is_exact`` if the model's server counts the same; ``assumed`` counts the attachments whose
-    size is not known.
+    size is not known. ``longest`` is that of the longest of several prompts; 0 for one
+    prompt, and without an exact count.
     """
 
     tokens: int
     attachments: int = 0
     assumed: int = 0
     is_exact: bool = False
+    longest: int = 0
 
 
 def measure(

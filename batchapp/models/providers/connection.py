@@ -3,6 +3,7 @@
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import msgspec
 from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 
@@ -142,6 +143,10 @@ class Connection(models.Model):
             UnreadableKey: no key of ``ENCRYPTION_KEYS`` decrypts it.
         """
         return unseal(self.platform_ciphertext) if self.platform_ciphertext else ""
+
+    def check_limits(self) -> Limits:
+        """Return the limits with what is known of the models, with one query."""
+        return msgspec.structs.replace(self.limits, models=self.offered_models.cards())
 
     @property
     def limits(self) -> Limits:

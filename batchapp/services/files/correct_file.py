@@ -73,7 +73,7 @@ def try_correction(original: Upload, choice: Choice) -> Trial:
             is_whole = len(head) == original.size
             break
     data = bytes(head if is_whole else head[: head.rfind(b"\n") + 1])
-    return Trial(preview(data, choice, original.project.connection.limits), is_whole)
+    return Trial(preview(data, choice, original.project.connection.check_limits()), is_whole)
 
 
 def first_example(original: Upload, choice: Choice, finding: Finding | None) -> Example | None:
@@ -91,7 +91,7 @@ def first_example(original: Upload, choice: Choice, finding: Finding | None) -> 
         if b"\n" in chunk:
             break
     data = bytes(line.partition(b"\n")[0])
-    examples = preview(data, choice, original.project.connection.limits).examples
+    examples = preview(data, choice, original.project.connection.check_limits()).examples
     return msgspec.structs.replace(examples[0], line=finding.line) if examples else None
 
 
@@ -105,7 +105,7 @@ def write_corrected_file(upload: Upload) -> bool:
     if original is None or correction is None:
         upload.move_to(Upload.Status.FAILED, problem=Problem(ProblemCode.ORIGINAL_DELETED))
         return False
-    corrector = Corrector(correction.choice, upload.project.connection.limits)
+    corrector = Corrector(correction.choice, upload.project.connection.check_limits())
     renew_lease = upload.lease_renewer()
 
     def chunks() -> Iterator[bytes]:

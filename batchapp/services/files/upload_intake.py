@@ -18,10 +18,11 @@ from batchapp import access
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.findings import presentable
+from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines
 from batchapp.domain.request_files.reading.gunzip import UnpackedFile
 from batchapp.domain.request_files.rules.request_warnings import find_secret
-from batchapp.models import Project, SourceTable, Upload, User
+from batchapp.models import BatchImport, Project, SourceTable, Upload, User
 from batchapp.models.files.upload import CHUNK_BYTES, NAME_LENGTH, PROGRESS_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -180,7 +181,7 @@ def check_upload(upload: Upload) -> None:
     try:
         report = check_file.check(
             upload.chunks(),
-            upload.project.connection.limits,
+            _check_limits(upload),
             progress=progress,
             with_second_process=upload.size >= SECOND_PROCESS_BYTES,
         )
@@ -197,6 +198,16 @@ def check_upload(upload: Upload) -> None:
         checked_at=timezone.now(),
         problem=None,
     )
+
+
+def _check_limits(upload: Upload) -> Limits:
+    """Return the limits of the connection, without its models for the file of an imported batch.
+
+    Such a batch runs already, so that what is known of its models cannot make its file faulty.
+    """
+    connection = upload.project.connection
+    is_imported = BatchImport.objects.filter(upload=upload).exists()
+    return connection.limits if is_imported else connection.check_limits()
 
 
 def check_again(upload: Upload, user: User) -> None:

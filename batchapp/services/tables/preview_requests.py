@@ -81,7 +81,7 @@ def preview_requests(
         examples=[_example(row) for row in requests[:MAX_EXAMPLES]],
         findings=findings[:MAX_FINDINGS],
         finding_total=len(findings),
-        report=check_file.check(lines, table.project.connection.limits),
+        report=check_file.check(lines, table.project.connection.check_limits()),
         is_whole=len(rows) == table.rows,
     )
 

@@ -17,7 +17,16 @@ from batchapp import tasks
 from batchapp.access import OPERATOR, NotAllowed
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, BatchImport, Project, ProviderBatch, ProviderKey, Upload, User
+from batchapp.models import (
+    Batch,
+    BatchImport,
+    OfferedModel,
+    Project,
+    ProviderBatch,
+    ProviderKey,
+    Upload,
+    User,
+)
 from batchapp.models.batches.batch_import import BatchImportQuerySet
 from batchapp.models.batches.provider_batch import TOKEN_KEY
 from batchapp.presenters.problem_text import problem_text
@@ -33,6 +42,7 @@ from tests.make import (
     make_connection,
     make_key,
     make_project,
+    make_upload,
     make_user,
     request_file,
     request_line,
@@ -119,6 +129,17 @@ def test_a_completed_batch_is_imported_with_its_results_and_its_cost(
     assert batch.estimated_cost_usd
     assert batch.provider_batches.get().remote_id == remote
     assert "Imported from" in timeline(batch)[0]
+
+
+def test_a_batch_that_runs_is_imported_whatever_is_known_of_its_model(
+    provider: Provider, begin: Callable[[str], BatchImport], project: Project
+) -> None:
+    OfferedModel.objects.create(connection=project.connection, model=MODEL, kind="embeddings")
+    remote = provider.run(request_file(3))
+
+    batch_of(run_import(begin(remote)))
+
+    assert make_upload(project).status == Upload.Status.FAULTY
 
 
 def test_nothing_is_created_changed_or_cancelled_at_the_provider(

@@ -11,10 +11,11 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.domain.request_files.fast import second_process
-from batchapp.models import Project, Upload, User
+from batchapp.models import OfferedModel, Project, Upload, User
 from batchapp.services.files import upload_intake
 from tests.html import Page, page_of
 from tests.make import (
+    MODEL,
     VIEWER,
     finish,
     join,
@@ -68,6 +69,24 @@ def test_all_faults_are_listed_by_kind_with_their_lines(
     assert page.texts("#finding-invalid_json .folds summary") == ["Line 3"]
     assert not page.all("#new-batch")
     assert "nonsense" in page.texts("code[dir=ltr]")
+
+
+def test_a_file_is_compared_with_the_models_of_its_connection_only(
+    browser: Client, project: Project, user: User
+) -> None:
+    for connection, limit in [(project.connection, 50), (make_connection(), 10)]:
+        OfferedModel.objects.create(
+            connection=connection, model=MODEL, kind="chat", max_new_tokens=limit
+        )
+    embedding = request_line(2, url="/v1/embeddings", body={"model": MODEL, "input": "Hi"})
+    content = f"{request_line(1)}\n{embedding}\n"
+    upload = make_upload(project, user, content=content.encode())
+
+    page = page_of(browser, upload.get_absolute_url())
+
+    assert f"{MODEL} writes 50 at most" in page.text
+    assert f"{MODEL} is a chat model, which does not answer at /v1/embeddings" in page.text
+    assert upload.status == Upload.Status.FAULTY
 
 
 def test_the_text_of_a_wrong_line_is_short_and_harmless(

@@ -12,6 +12,7 @@ checked one by one.
 """
 
 import re
+import sys
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ import msgspec
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading.strict_json import VISIBLE_ID
+from batchapp.domain.request_files.rules import model_rules
 from batchapp.domain.request_files.rules.request_line import CheckedLine
 from batchapp.domain.request_files.rules.request_warnings import find_secret
 from batchapp.domain.tokens import counting
@@ -29,6 +31,9 @@ HITS_PER_TEMPLATE = 4  # hits that pay for the making of one more template, afte
 
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 PLAIN_ID = re.compile(rb"[!#-[\]-~][ !#-[\]-~]{0,63}")  # a valid custom_id without escapes
+
+# Findings that depend on the custom_id or the question.
+OF_ONE_LINE = frozenset({"secret", model_rules.TOO_LONG})
 
 ByteRange = tuple[int, int]  # start and end of some bytes of a line
 
@@ -57,14 +62,31 @@ class LineTemplates:
         count, request = len(self._templates), row.request
         if count == MAX_TEMPLATES or count > 1 + self._hits // HITS_PER_TEMPLATE:
             return
-        has_secret = any(finding.code == "secret" for finding in line_report.findings)
-        if request is None or has_secret or not line_report.is_exact:
+        is_special = any(finding.code in OF_ONE_LINE for finding in line_report.findings)
+        if request is None or is_special or not line_report.is_exact:
             return
         question = find_question(request["body"], line_report.url)
         layout = _find_layout(data, request, row.body, question) if question else None
         if question and layout:
-            answers = counting.count_answers(request["body"], line_report.url)
-            self._templates.append(LineTemplate(data, layout, line_report, question, answers))
+            self._templates.append(
+                LineTemplate(data, layout, line_report, question, self._constants(request))
+            )
+
+    def _constants(self, request: dict[str, Any]) -> "Constants":
+        body, url = request["body"], request["url"]
+        card = self._limits.models.get(body["model"])
+        most = model_rules.most_prompt_tokens(body, url, card) if card else None
+        return Constants(counting.count_answers(body, url), sys.maxsize if most is None else most)
+
+
+class Constants(msgspec.Struct, frozen=True):
+    """Numbers of a request that its custom_id and question do not change.
+
+    ``most_tokens`` is the most that its prompt may have for its model.
+    """
+
+    answers: int
+    most_tokens: int
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -84,14 +106,15 @@ class LineTemplate:
         layout: Layout,
         line_report: LineReport,
         question: Question,
-        answers: int,
+        constants: Constants,
     ) -> None:
         (start, end), (first, last) = layout.custom_id, layout.question
         self._head, self._middle, self._tail = data[:start], data[end:first], data[last:]
         self._id_start = start
         self._middle_length, self._tail_length = first - end, len(data) - last
         self._id_end_to_body, self._after_body = layout.body[0] - end, len(data) - layout.body[1]
-        self._line_report, self._count, self._answers = line_report, question.count, answers
+        self._line_report, self._count = line_report, question.count
+        self._answers, self._most_tokens = constants.answers, constants.most_tokens
         self._other_tokens = line_report.input_tokens - question.count(question.text)
 
     def check(self, data: bytes, max_body_bytes: int) -> LineReport | None:
@@ -112,6 +135,8 @@ class LineTemplate:
             return None
         learned = self._line_report
         tokens = self._other_tokens + self._count(text)
+        if tokens > self._most_tokens:
+            return None
         return LineReport(
             len(data),
             False,  # noqa: FBT003  # by position for speed: this runs for every line

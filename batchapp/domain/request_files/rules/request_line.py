@@ -7,7 +7,7 @@ import msgspec
 from batchapp.domain.request_files.findings import SEVERITIES, RequestFinding
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import strict_json
-from batchapp.domain.request_files.rules import request_rules, request_warnings
+from batchapp.domain.request_files.rules import model_rules, request_rules, request_warnings
 
 MIB = 1024 * 1024
 
@@ -38,6 +38,8 @@ def check_request_line(data: bytes, limits: Limits, *, explain: bool = True) -> 
     body = strict_json.read_body(data)
     findings = strict_json.find_repeated_keys(request, data, body)
     findings += request_rules.check_request(request, limits)
+    if error := model_rules.find_kind_error(request, limits.models):
+        findings.append(error)
     if len(body) > limits.max_body_bytes:
         findings.extend(_check_body_size(request.get("body"), limits))
     # A code without another severity is an error.
