@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
-from batchapp.domain.tables import encodings, text_tables, workbooks
+from batchapp.domain.request_files.reading.utf16 import detect_utf16
+from batchapp.domain.tables import text_tables, workbooks
 from batchapp.domain.tables.header_row import HEAD_ROWS, Row, guess_header, is_blank
 from batchapp.domain.tables.read_options import DETECT_ALL, ReadOptions
 
@@ -114,7 +115,7 @@ def detect_kind(head: bytes) -> str:
     for magic, refusal in MAGICS.items():
         if head.startswith(magic):
             raise Refused(refusal)
-    if b"\x00" in head and not encodings.detect_utf16(head):
+    if b"\x00" in head and not detect_utf16(head):
         raise Refused(Refusal.TABLE_IS_BINARY)
     return "text"
 

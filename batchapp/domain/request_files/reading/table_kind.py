@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 
+from batchapp.domain.request_files.reading.utf16 import detect_utf16
+
 HEAD_BYTES = 64 * 1024  # enough for the keys of the first objects of most files
 OBJECTS_SEEN = 20
 
 BOM = b"\xef\xbb\xbf"
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 # A string, which the end of the head may cut, or one character that gives JSON its structure.
 TOKEN = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[{}\[\]:]', re.DOTALL)
@@ -70,11 +71,8 @@ def has_requests(text: str) -> bool:
 
 def decode_head(head: bytes) -> str:
     """Return ``head`` as text whose ASCII characters are right in every encoding."""
-    if head.startswith(UTF16_MARKS):
-        return head.decode("utf-16", errors="replace")
-    if b"\0" in head[:2] and len(head) > 1:
-        encoding = "utf-16-be" if head[0] == 0 else "utf-16-le"
-        return head.decode(encoding, errors="replace")
+    if utf16 := detect_utf16(head):
+        return head.decode(utf16, errors="replace")
     return head.removeprefix(BOM).decode("latin-1")
 
 
