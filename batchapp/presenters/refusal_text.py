@@ -183,6 +183,11 @@ SENTENCES: dict[Refusal, Sentence] = {
         "This is an old Excel file (.xls), or one with a password. Save it as .xlsx without a "
         "password, or as CSV."
     ),
+    Refusal.TABLE_IS_ONE_OBJECT: (
+        "This JSON is one object with a table inside. A table is a list of objects, one for each "
+        "row. Save that list alone; from pandas with to_json(orient='records')."
+    ),
+    Refusal.TABLE_IS_PARQUET: "This is a Parquet file. Save the table as CSV or JSONL.",
     Refusal.TABLE_IS_PDF: "This is a PDF. Save the table as CSV or .xlsx.",
     Refusal.TABLE_IS_PICTURE: "This is a picture. Save the table as CSV or .xlsx.",
     Refusal.TABLE_IS_REQUESTS: (
@@ -192,6 +197,7 @@ SENTENCES: dict[Refusal, Sentence] = {
         "Line {line:,} is longer than {limit:,} characters, too long to be read. Put each row on "
         "a line of its own."
     ),
+    Refusal.TABLE_NOT_JSON: "The JSON cannot be read at line {line:,}: {reason}.",
     Refusal.TABLE_NOT_TEXT: (
         "This is not {encoding} text ({reason}). Save it as UTF-8, or name its encoding."
     ),
@@ -215,6 +221,10 @@ SENTENCES: dict[Refusal, Sentence] = {
     Refusal.TABLE_TOO_LARGE: (
         "A table may have {limit_mib:,} MiB at most. Split it, or remove columns that no prompt "
         "needs."
+    ),
+    Refusal.TABLE_WITHOUT_OBJECTS: (
+        "This JSON is no table. A table is a list of objects, one for each row: "
+        '{{"id": 1, "text": "…"}}.'
     ),
     Refusal.TEMPLATE_SAVED_MEANWHILE: (
         "Another person saved under this name just now. Check, then save."

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
+from batchapp.domain.request_files.reading import table_kind
 from batchapp.domain.request_files.reading.utf16 import detect_utf16
 from batchapp.domain.tables import text_tables, workbooks
 from batchapp.domain.tables.header_row import HEAD_ROWS, Row, guess_header, is_blank
@@ -28,12 +29,14 @@ MAGICS = {
     b"%PDF": Refusal.TABLE_IS_PDF,
     b"\x1f\x8b": Refusal.TABLE_IS_GZIP,
     b"\x89PNG": Refusal.TABLE_IS_PICTURE,
-    b'{"': Refusal.TABLE_IS_REQUESTS,
+    b"PAR1": Refusal.TABLE_IS_PARQUET,
 }
 
 
 class Table:
     """Columns with unique names, and rows of as many cells; blank rows are left out.
+
+    ``keys`` name the columns of rows without a header.
 
     Rows can be iterated once. Iterating counts ``rows``, ``ragged`` (rows of a sheet with text
     beyond the last column) and ``error_cells``. A text with such a row is refused at its end: a
@@ -41,11 +44,17 @@ class Table:
     in the file and its name here, if the name had to change.
     """
 
-    def __init__(self, read_as: ReadOptions, rows: Iterable[Row], sheets: list[str]) -> None:
+    def __init__(
+        self,
+        read_as: ReadOptions,
+        rows: Iterable[Row],
+        sheets: list[str],
+        keys: Sequence[str] | None = None,
+    ) -> None:
         self._rows = _limit_blank_rows(rows)
         self.sheets = sheets
         self.rows = self.ragged = self.error_cells = 0
-        number, header = self._take_header(read_as.header_row)
+        number, header = (0, keys) if keys is not None else self._take_header(read_as.header_row)
         self.read_as = read_as._replace(header_row=number)
         self.columns, self.renamed = name_columns([cell.replace("\x00", "") for cell in header])
         self._width = len(header)
@@ -105,7 +114,7 @@ class Table:
 
 
 def detect_kind(head: bytes) -> str:
-    """Return "workbook" or "text" for a file that begins with ``head``.
+    """Return "workbook", "text" or "json" for a file that begins with ``head``.
 
     Raises:
         Refused: the file is neither.
@@ -117,7 +126,14 @@ def detect_kind(head: bytes) -> str:
             raise Refused(refusal)
     if b"\x00" in head and not detect_utf16(head):
         raise Refused(Refusal.TABLE_IS_BINARY)
-    return "text"
+    text = table_kind.decode_head(head).lstrip()
+    if not table_kind.JSON_START.match(text):
+        return "text"
+    if table_kind.has_requests(text):
+        raise Refused(Refusal.TABLE_IS_REQUESTS)
+    if not table_kind.looks_like_table(head):
+        raise Refused(Refusal.TABLE_WITHOUT_OBJECTS)
+    return "json"
 
 
 def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
@@ -128,11 +144,15 @@ def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
     """
     head = source.read(HEAD_BYTES)
     source.seek(0)
-    if detect_kind(head) == "workbook":
+    kind = detect_kind(head)
+    if kind == "workbook":
         sheet, sheets, rows = workbooks.read_sheet(source, options.sheet)
         read_as = ReadOptions(sheet=sheet, header_row=options.header_row)
         return Table(read_as, rows, sheets)
-    return Table(*text_tables.read_text(source, options), [])
+    if kind == "json":
+        read_as, rows, keys = text_tables.read_json(source, options)
+        return Table(read_as, rows, [], keys)
+    return Table(*text_tables.read_csv(source, options), [])
 
 
 def name_columns(header: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:

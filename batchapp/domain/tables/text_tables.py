@@ -7,14 +7,14 @@ from typing import BinaryIO
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
-from batchapp.domain.tables import csv_rows, encodings
+from batchapp.domain.tables import csv_rows, encodings, json_rows
 from batchapp.domain.tables.csv_dialect import Dialect, detect_dialect
 from batchapp.domain.tables.header_row import Row
 from batchapp.domain.tables.read_options import ReadOptions
 
 
-def read_text(source: BinaryIO, options: ReadOptions) -> tuple[ReadOptions, Iterator[Row]]:
-    """Return how ``source`` is read, and its rows.
+def read_csv(source: BinaryIO, options: ReadOptions) -> tuple[ReadOptions, Iterator[Row]]:
+    """Return how CSV or TSV in ``source`` is read, and its rows.
 
     Raises:
         Refused: the text cannot be read, found here or while iterating.
@@ -28,12 +28,32 @@ def read_text(source: BinaryIO, options: ReadOptions) -> tuple[ReadOptions, Iter
         header_row=dialect.header_row,
         quoting=dialect.quoting,
     )
-    return read_as, _rows(source, encoding, dialect)
+    return read_as, _csv_rows(source, encoding, dialect)
 
 
-def _rows(source: BinaryIO, encoding: str, dialect: Dialect) -> Iterator[Row]:
+def _csv_rows(source: BinaryIO, encoding: str, dialect: Dialect) -> Iterator[Row]:
     with _open_text(source, encoding) as text:
         yield from csv_rows.read_rows(text, dialect)
+
+
+def read_json(
+    source: BinaryIO, options: ReadOptions
+) -> tuple[ReadOptions, Iterator[Row], list[str]]:
+    """Return how the JSON objects in ``source`` are read, their rows, and their columns.
+
+    Raises:
+        Refused: the text cannot be read, found here or while iterating.
+    """
+    encoding = options.encoding or encodings.detect_encoding(source)
+    with _open_text(source, encoding) as text:
+        keys = json_rows.read_keys(text)
+    names = [key if key.strip() else f"column {number}" for number, key in enumerate(keys, 1)]
+    return ReadOptions(encoding=encoding), _json_rows(source, encoding, keys), names
+
+
+def _json_rows(source: BinaryIO, encoding: str, keys: list[str]) -> Iterator[Row]:
+    with _open_text(source, encoding) as text:
+        yield from json_rows.read_rows(text, keys)
 
 
 @contextmanager

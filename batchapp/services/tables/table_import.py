@@ -22,7 +22,7 @@ from batchapp.models.files.upload import NAME_LENGTH
 MAX_TABLE_MIB = 100  # as sent; the rows of a workbook may take several times as much
 
 # Largest table, by kind, that is read while the person waits: well below a second.
-QUICK_BYTES = {"text": 2 * 1024 * 1024, "workbook": 64 * 1024}
+QUICK_BYTES = {"text": 2 * 1024 * 1024, "json": 1024 * 1024, "workbook": 64 * 1024}
 QUICK_UNPACKED_BYTES = 1024 * 1024  # of a workbook, which may be packed to a thousandth
 
 SILENT_LEASES = 5  # a workbook reports no progress until all its texts are read

@@ -380,7 +380,7 @@ def test_a_large_table_is_read_and_made_by_a_worker(
     monkeypatch: pytest.MonkeyPatch,
     committed: Committed,
 ) -> None:
-    monkeypatch.setattr(table_import, "QUICK_BYTES", {"text": 0, "workbook": 0})
+    monkeypatch.setattr(table_import, "QUICK_BYTES", {"text": 0, "json": 0, "workbook": 0})
     monkeypatch.setattr(requests_from_table, "QUICK_ROWS", 0)
 
     with committed(execute=True):
