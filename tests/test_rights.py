@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from batchapp import services
 from batchapp.access import OPERATOR, NotAllowed, Right
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind
+from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
 from batchapp.domain.model_cards import ModelCard
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.results.outcome import Outcome

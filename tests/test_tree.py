@@ -14,11 +14,16 @@ SHORT = 60  # lines of a module that may go without tests of its own
 
 # A test module -> the modules of services and domain that it covers beside its own.
 COVERS = {
+    "domain/corrections/test_corrector.py": {"domain/corrections/correction_rules.py"},
+    "domain/request_files/formats/test_conversion.py": {
+        *("domain/request_files/formats/bedrock.py", "domain/request_files/formats/gemini.py"),
+    },
     "domain/request_files/test_check_file.py": {
         *("domain/request_files/check_lines.py", "domain/request_files/file_checker.py"),
         *("domain/request_files/findings.py", "domain/request_files/limits.py"),
         "domain/request_files/report.py",
         *("domain/request_files/reading/lines.py", "domain/request_files/reading/strict_json.py"),
+        "domain/request_files/reading/json_errors.py",
         "domain/request_files/rules/request_line.py",
         "domain/request_files/rules/request_rules.py",
     },

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from batchapp.domain.corrections.corrector import CORRECTION_RULES, corrections_for
+from batchapp.domain.corrections.correction_rules import CORRECTION_RULES, corrections_for
 from batchapp.domain.money.calibration import History
 from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.request_files.check_file import Finding, Report, Severity

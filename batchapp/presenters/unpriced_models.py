@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 
-from batchapp.domain.corrections.corrector import CorrectionKind
+from batchapp.domain.corrections.correction_rules import CorrectionKind
 from batchapp.domain.money import model_patterns
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files.check_file import Finding, Report, Severity

@@ -23,7 +23,10 @@ from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from batchapp.access import OPERATOR  # noqa: E402
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind  # noqa: E402
+from batchapp.domain.corrections.correction_rules import (  # noqa: E402
+    Choice,
+    CorrectionKind,
+)
 from batchapp.domain.money.unit_prices import UnitPrice  # noqa: E402
 from batchapp.domain.problem import Problem, ProblemCode  # noqa: E402
 from batchapp.domain.results.retry_selection import Ending, Selection  # noqa: E402

@@ -35,6 +35,10 @@ def row(custom_id: Any = "a", **changes: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
+def line(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
 def body(question: Any = "a", **changes: Any) -> dict[str, Any]:
     message = {"role": "user", "content": f"Question {question}"}
     fields = {"model": MODEL, "max_tokens": 10, "messages": [message]} | changes
@@ -84,7 +88,7 @@ SHAPE = [
          file(row("b"), replaced(b', "method"', b',\r"method"'), b"{"), 3,
          ("2 info carriage_return", "3 error invalid_json"), valid=False),
     Case("lines joined by carriage returns", file(row("a") + b"\r" + row("b")), 1,
-         ("1 error invalid_json",), valid=False),
+         ("1 error cr_line_ends",), valid=False),
     Case("empty", b"", 0, ("0 error empty_file",), valid=False),
     Case("only blank lines", b"\n \r\n\t\n", 0, ("0 error only_blank_lines",), valid=False),
     Case("byte order mark", BOM + file(row("a"), row("b")), 2, ("1 error byte_order_mark",),
@@ -101,11 +105,17 @@ SHAPE = [
 JSON = [
     bad("cut short", row()[:-1], "2 error invalid_json"),
     bad("cut in the middle of a text", row()[:120], "2 error invalid_json"),
-    bad("a comma after", row() + b",", "2 error invalid_json"),
+    bad("a comma after", row() + b",", "2 error trailing_comma"),
     bad("a trailing comma within", row()[:-1] + b",}", "2 error invalid_json"),
-    bad("two on a line", row() + row("b"), "2 error invalid_json"),
-    bad("single quotes", repr(json.loads(row())).encode(), "2 error invalid_json"),
-    bad("a comment", b"// " + row(), "2 error invalid_json"),
+    bad("two on a line", row() + row("b"), "2 error several_values"),
+    bad("single quotes", repr(json.loads(row())).encode(), "2 error python_dict"),
+    bad("a comment", b"// " + row(), "2 error comment_line"),
+    bad("a comment as in a shell", b"# mine", "2 error comment_line"),
+    bad("curly quotes", replaced(b'"', "“".encode()), "2 error curly_quotes"),
+    bad("encoded twice", json.dumps(row().decode()).encode(), "2 error encoded_twice"),
+    Case("a line break in a text",
+         file(row("b"), replaced(b"Question", b"One\n\n{ two\n# three"), row("c")), 3,
+         ("2 error line_break_in_text",), valid=False),
     bad("NaN", row(body=body(temperature=float("nan"))), "2 error invalid_json"),
     bad("Infinity", row(body=body(temperature=float("inf"))), "2 error invalid_json"),
     bad("a float too large", replaced(b": 10", b": 1e999"), "2 error invalid_json"),
@@ -116,8 +126,9 @@ JSON = [
     good("many digits in a text", replaced(b"Question", b"9" * 900)),
     bad("a leading zero", replaced(b": 10", b": 010"), "2 error invalid_json"),
     bad("True", replaced(b": 10", b": True"), "2 error invalid_json"),
-    bad("a tab in a text", replaced(b"Question", b"Quest\tion"), "2 error invalid_json"),
-    bad("a zero byte in a text", replaced(b"Question", b"Quest\0ion"), "2 error invalid_json"),
+    bad("a tab in a text", replaced(b"Question", b"Quest\tion"), "2 error control_character"),
+    bad("a zero byte in a text", replaced(b"Question", b"Quest\0ion"),
+        "2 error control_character"),
     bad("half a surrogate pair", replaced(b"Question", rb"\ud83d"), "2 error invalid_json"),
     bad("the other half", replaced(b"Question", rb"\ude00 \ud83d"), "2 error invalid_json"),
     good("a whole surrogate pair", replaced(b"Question", rb"\ud83d\ude00")),
@@ -170,10 +181,19 @@ ENVELOPE = [
     bad("a list for a method", row(method=["POST"]), "2 error method_not_text"),
     good("post", row(method="post")),
     bad("no url", row(url=...), "2 error missing_url"),
-    bad("a slash too many", row(url=CHAT + "/"), "2 error url_not_allowed"),
-    bad("a whole address", row(url="https://x.invalid" + CHAT), "2 error url_not_allowed"),
+    bad("a slash too many", row(url=CHAT + "/"), "2 error misspelled_url"),
+    bad("a whole address", row(url="https://x.invalid" + CHAT), "2 error misspelled_url"),
+    bad("a url of no endpoint", row(url="/v1/rerank"), "2 error url_not_allowed"),
     bad("no body", row(body=...), "2 error missing_body"),
     bad("a text for a body", row(body="{}"), "2 error body_not_object"),
+    bad("a body as text", row(body=json.dumps(body())), "2 error body_is_text"),
+    bad("names of another API", row(..., customId="a", url=..., endpoint=CHAT),
+        "2 error misspelled_field"),
+    bad("the body's fields beside it", row(body=..., **body()), "2 error fields_beside_body"),
+    bad("the model beside the body", row(body=body(model=...), model=MODEL),
+        "2 error fields_beside_body"),
+    bad("the messages beside the body", row(body={"model": MODEL}, messages=[{}]),
+        "2 error input_beside_body"),
     bad("null for a body", row(body=None), "2 error body_not_object"),
     bad("everything wrong at once", row("", method="GET", url="/x", body=[]),
         "2 error blank_custom_id", "2 error method_not_post", "2 error url_not_allowed",
@@ -293,4 +313,25 @@ PACKED = [
     Case("a table", b"id,prompt\n1,hello\n", 0, ("0 error csv",), valid=False),
 ]  # fmt: skip
 
-CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *REASONING, *MODELS, *PACKED]
+MESSAGE = {"role": "user", "content": "Hi"}
+FORMATS = [
+    bad("Anthropic", line({"custom_id": "a", "params": body()}), "2 error anthropic_batch"),
+    bad("Mistral", line({"custom_id": "a", "body": {"messages": [MESSAGE]}}),
+        "2 error no_method_and_url"),
+    bad("a body alone", line(body()), "2 error bare_bodies"),
+    bad("Vertex", line({"key": "a", "request": {"contents": [{"parts": [{"text": "Hi"}]}]}}),
+        "2 error vertex_batch"),
+    bad("Vertex with a file", line({"request": {"contents": [{"parts": [{"fileData": {}}]}]}}),
+        "2 error vertex_batch", "2 error not_convertible"),
+    bad("Bedrock", line({"recordId": "a", "modelInput": {"prompt": "Hi"}}),
+        "2 error bedrock_batch"),
+    bad("fine-tuning", line({"messages": [MESSAGE, {"role": "assistant", "content": "Hi"}]}),
+        "2 error fine_tuning"),
+    bad("a result", line({"id": "1", "custom_id": "a", "response": {"status_code": 200}}),
+        "2 error output_file"),
+    Case("a format is named once",
+         file(*(line({"custom_id": name, "params": body()}) for name in "abcdefghi")), 9,
+         ("1 error anthropic_batch",), valid=False, totals={"anthropic_batch": 9}),
+]  # fmt: skip
+
+CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *REASONING, *MODELS, *FORMATS, *PACKED]

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
+from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
+from batchapp.domain.corrections.corrector import Corrector
 from batchapp.domain.request_files.check_file import Limits, Report, Severity, check
 from batchapp.domain.request_files.reading import lines
 from batchapp.services.offered_models.model_table import doubleword_cards

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from batchapp.domain.corrections.corrector import (
+from batchapp.domain.corrections.correction_rules import (
     CORRECTION_RULES,
+    STRUCTURE,
     Choice,
     CorrectionKind,
-    Corrector,
 )
+from batchapp.domain.corrections.corrector import Corrector
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import lines, strict_json
@@ -79,9 +80,12 @@ def list_changes(changed: Mapping[CorrectionKind, int], choice: Choice) -> list[
     return phrases
 
 
-def preview(head: bytes, choice: Choice, limits: Limits) -> Preview:
-    """Try ``choice`` in memory on ``head``, the whole lines at the start of a file."""
+def preview(head: bytes, choice: Choice, limits: Limits, *, is_whole: bool = True) -> Preview:
+    """Try ``choice`` in memory on ``head``, the start of a file, or all of it."""
     corrector = Corrector(choice, limits)
+    if choice.corrections & STRUCTURE:
+        return _preview_text(head, choice, [*first_lines(corrector, head, is_whole)], corrector)
+    head = head if is_whole else head[: head.rfind(b"\n") + 1]
     old_lines = lines.iter_pieces([head], limits.max_line_bytes + len(b"\r\n"))
     new_lines = corrector.run(lambda: [head])
     number, examples = 0, list[Example]()
@@ -89,6 +93,28 @@ def preview(head: bytes, choice: Choice, limits: Limits) -> Preview:
         if old.data != new and len(examples) < MAX_EXAMPLES:
             examples.append(_example(number, old.data, new))
     return Preview(number, dict(Counter(corrector.changed)), examples)
+
+
+def first_lines(corrector: Corrector, head: bytes, is_whole: bool) -> list[bytes]:  # noqa: FBT001
+    """Return the lines that ``corrector`` makes of the start of a file.
+
+    A line that goes on beyond ``head`` is left out.
+    """
+    rows = b"".join(corrector.run(lambda: [head])).removesuffix(b"\n").split(b"\n")
+    if not is_whole:
+        rows.pop()
+    return [row + b"\n" for row in rows if row]
+
+
+def _preview_text(head: bytes, choice: Choice, new: list[bytes], corrector: Corrector) -> Preview:
+    """Show the start of the file before and after: the lines are others than before."""
+    changed = dict(Counter(corrector.changed))
+    if not new or not changed or head.startswith(new[0]):
+        return Preview(len(new), changed, [])
+    old = head[: 4 * EXAMPLE_LENGTH]
+    if CorrectionKind.CONVERT_TO_UTF8 in choice.corrections and b"\0" in old:
+        old = old.replace(b"\0", b" ")
+    return Preview(len(new), changed, [_example(1, old, new[0])])
 
 
 def _example(number: int, before: bytes, after: bytes) -> Example:

@@ -2,112 +2,35 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from batchapp.domain.corrections.reasoning import set_reasoning_effort
-from batchapp.domain.request_files.findings import FILE_CODES, Severity, severity_of
+from batchapp.domain.corrections import json_values, structure
+from batchapp.domain.corrections.broken_texts import TextLine, join_broken_texts
+from batchapp.domain.corrections.correction_rules import ID_WRITERS, Choice, CorrectionKind
+from batchapp.domain.corrections.request_changes import RequestChanges
+from batchapp.domain.request_files.fast.first_lines import FirstLines
+from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.limits import Limits, shorten_custom_id
-from batchapp.domain.request_files.reading import file_type, lines, strict_json
-from batchapp.domain.request_files.rules import request_line, request_rules
-from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count
+from batchapp.domain.request_files.reading import (
+    file_type,
+    json_errors,
+    lines,
+    meant_json,
+    strict_json,
+)
+from batchapp.domain.request_files.rules import request_line
+from batchapp.domain.tokens.counting import MAX_OUTPUT
 
-
-class CorrectionKind(StrEnum):
-    REMOVE_BYTE_ORDER_MARK = "remove_byte_order_mark"
-    SET_MODEL = "set_model"
-    SET_MAX_TOKENS = "set_max_tokens"
-    STRIP_STREAM = "strip_stream"
-    SET_REASONING_EFFORT = "set_reasoning_effort"
-    SUFFIX_DUPLICATES = "suffix_duplicates"
-    DROP_BAD_ROWS = "drop_bad_rows"
-
-
-class CorrectionRule(NamedTuple):
-    """A correction in words.
-
-    ``codes`` are the corrected findings; ``changes`` describes one changed line and several;
-    ``needs`` is the field of ``Choice`` to fill in, if any.
-    """
-
-    title: str
-    explanation: str
-    codes: tuple[str, ...]
-    changes: tuple[str, str]
-    needs: str = ""
-
-
-# In the order in which the corrections are made.
-CORRECTION_RULES = {
-    CorrectionKind.REMOVE_BYTE_ORDER_MARK: CorrectionRule(
-        "Remove the byte order mark",
-        "Removes three bytes that programs on Windows put before the text.",
-        ("byte_order_mark",),
-        ("byte order mark removed", "byte order marks removed"),
-    ),
-    CorrectionKind.SET_MODEL: CorrectionRule(
-        "Set the model",
-        "Writes this model into the requests that name none, or into all of them.",
-        ("missing_model", "model_not_text", "blank_model", "bad_model_name", "mixed_models"),
-        ("request given the model {model}", "requests given the model {model}"),
-        "model",
-    ),
-    CorrectionKind.SET_MAX_TOKENS: CorrectionRule(
-        "Limit the length of answers",
-        "Writes this limit into the requests that have none, or one that cannot be kept.",
-        ("no_max_tokens", "bad_max_tokens"),
-        ("answer limited to {max_tokens:,} tokens", "answers limited to {max_tokens:,} tokens"),
-        "max_tokens",
-    ),
-    CorrectionKind.STRIP_STREAM: CorrectionRule(
-        "Remove stream",
-        "A batch has nothing to stream to; answers come as a whole.",
-        ("stream",),
-        ("stream removed", "streams removed"),
-    ),
-    CorrectionKind.SET_REASONING_EFFORT: CorrectionRule(
-        "Write reasoning as reasoning_effort",
-        "Turns enable_thinking, thinking and other fields into the effort that means the same, "
-        "where that is certain. A budget of tokens becomes the nearest effort, which may think "
-        "more or less.",
-        ("unsupported_reasoning", "bad_reasoning_effort", "ignored_thinking"),
-        ("reasoning effort set", "reasoning efforts set"),
-    ),
-    CorrectionKind.SUFFIX_DUPLICATES: CorrectionRule(
-        "Number repeated custom_ids",
-        "The first request keeps its custom_id; those after it get -2, -3 and so on.",
-        ("duplicate_custom_id",),
-        ("custom_id numbered", "custom_ids numbered"),
-    ),
-    CorrectionKind.DROP_BAD_ROWS: CorrectionRule(
-        "Drop the lines with errors",
-        "Drops every line that cannot be sent and that no other correction here corrects.",
-        (),  # every error of a line, see corrections_for
-        ("line dropped", "lines dropped"),
-    ),
+# The code of a line that cannot be read -> the way to write it as JSON.
+REWRITERS = {
+    "python_dict": meant_json.python_to_json,
+    "trailing_comma": meant_json.drop_comma,
+    "curly_quotes": meant_json.straighten_quotes,
+    "control_character": meant_json.escape_controls,
+    "encoded_twice": meant_json.decode_twice,
 }
-
-
-def corrections_for(code: str) -> list[CorrectionKind]:
-    """Return the corrections for a finding of ``code``; the first keeps most of the file."""
-    kinds = [kind for kind, rule in CORRECTION_RULES.items() if code in rule.codes]
-    if code not in FILE_CODES and severity_of(code) is Severity.ERROR:
-        kinds.append(CorrectionKind.DROP_BAD_ROWS)
-    return kinds
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """The corrections that a person chose, and the values to write.
-
-    ``every_model`` also replaces the models that requests name already.
-    """
-
-    corrections: frozenset[CorrectionKind]
-    model: str = ""
-    max_tokens: int = 0
-    every_model: bool = False
 
 
 class Corrector:
@@ -127,9 +50,13 @@ class Corrector:
         self.changed: Counter[CorrectionKind] = Counter()
         self._choice = choice
         self._limits = limits
+        self._max_length = limits.max_line_bytes + len(b"\r\n")
+        self._changes = RequestChanges(choice, limits)
+        self._number = 0  # of the line, after the corrections of the file as text
         self._reserved_ids: set[str] = set()  # all custom_ids of the original, and the new ones
         self._ids: set[str] = set()  # of the lines written so far
         self._next_suffix: dict[str, int] = {}
+        self._bodies = FirstLines()
 
     def run(self, chunks: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
         """Yield the new file line by line; a line without corrections keeps its every byte.
@@ -138,11 +65,14 @@ class Corrector:
         that no new custom_id equals one further down in the file.
         """
         if CorrectionKind.SUFFIX_DUPLICATES in self._choice.corrections:
-            self._reserved_ids = set(_custom_ids(chunks(), self._limits))
+            self._reserved_ids = set(self._custom_ids(chunks))
         is_skipping = False
-        for piece in lines.iter_pieces(chunks(), self._limits.max_line_bytes + len(b"\r\n")):
+        for text_line in self._lines(chunks()):
+            piece = text_line.piece
+            if piece.is_start:
+                self._number += 1
             if piece.is_start and piece.is_end:
-                yield self._correct(piece.data)
+                yield from self._correct(text_line)
                 continue
             if piece.is_start:  # of a line too long for memory
                 is_skipping = CorrectionKind.DROP_BAD_ROWS in self._choice.corrections
@@ -151,29 +81,110 @@ class Corrector:
             if not is_skipping:
                 yield piece.data
 
-    def _correct(self, line: bytes) -> bytes:
-        """Return the corrected line with its ending, or b"" if it is dropped."""
+    def _lines(self, chunks: Iterable[bytes]) -> Iterator[TextLine]:
+        """Yield the lines of the file after the corrections of it as text."""
         chosen = self._choice.corrections
+        if CorrectionKind.CONVERT_TO_UTF8 in chosen:
+            chunks = structure.convert_to_utf8(chunks, self.changed)
+        if CorrectionKind.ONE_PER_LINE in chosen:
+            chunks = structure.put_one_per_line(chunks, self._max_length, self.changed)
+        pieces = lines.iter_pieces(chunks, self._max_length)
+        if not chosen & {CorrectionKind.WRITE_JSON, CorrectionKind.REMOVE_COMMENTS}:
+            return map(TextLine, pieces)
+        is_joining = CorrectionKind.WRITE_JSON in chosen
+        return join_broken_texts(pieces, self._max_length, is_joining=is_joining)
+
+    def _custom_ids(self, chunks: Callable[[], Iterable[bytes]]) -> Iterator[str]:
+        """Yield the custom_ids as they are before repeated ones are numbered."""
+        kinds = self._choice.corrections & ID_WRITERS
+        if kinds:
+            first = Corrector(Choice(kinds, url=self._choice.url), self._limits)
+            yield from _custom_ids(first.run(chunks), self._limits)
+        else:
+            yield from _custom_ids(chunks(), self._limits)
+
+    def _correct(self, text_line: TextLine) -> Iterator[bytes]:
+        """Yield the corrected line with its ending; b"" if it is dropped."""
+        chosen, line = self._choice.corrections, text_line.piece.data
+        if text_line.is_joined:
+            self.changed[CorrectionKind.WRITE_JSON] += 1
         if CorrectionKind.REMOVE_BYTE_ORDER_MARK in chosen and line.startswith(file_type.BOM):
             line = line.removeprefix(file_type.BOM)
             self.changed[CorrectionKind.REMOVE_BYTE_ORDER_MARK] += 1
         data = lines.trim(line.removesuffix(b"\n"))
         if not data:
-            return line
+            yield line
+            return
+        is_removed = CorrectionKind.REMOVE_COMMENTS in chosen and not text_line.is_text
+        if is_removed and json_errors.COMMENT.match(data):
+            self.changed[CorrectionKind.REMOVE_COMMENTS] += 1
+            yield b""
+            return
         request = strict_json.read_object(data, explain=False)
+        if isinstance(request, RequestFinding):
+            yield from self._correct_unreadable(request, data, line)
+        else:
+            yield self._correct_request(request, data, line)
+
+    def _correct_unreadable(
+        self, finding: RequestFinding, data: bytes, line: bytes
+    ) -> Iterator[bytes]:
+        """Write a line as JSON, or as several lines, if it can be read then."""
+        chosen, ending = self._choice.corrections, _ending(line)
+        if finding.code == "several_values" and CorrectionKind.ONE_PER_LINE in chosen:
+            values = [*json_values.iter_values([data], self._max_length)]
+            if all(meant_json.is_object(value) for value in values):
+                self.changed[CorrectionKind.ONE_PER_LINE] += len(values)
+                for value in values:
+                    data = value.removesuffix(b"\n")
+                    yield self._correct_text(data, data + (ending or b"\n"))
+                return
+        rewrite = REWRITERS.get(finding.code) if CorrectionKind.WRITE_JSON in chosen else None
+        written = rewrite(data) if rewrite else b""
+        if written:
+            self.changed[CorrectionKind.WRITE_JSON] += 1
+            yield self._correct_text(written, written + ending)
+        else:
+            yield self._drop_or_keep(data, line)
+
+    def _correct_text(self, data: bytes, line: bytes) -> bytes:
+        request = strict_json.read_object(data, explain=False)
+        if isinstance(request, RequestFinding):
+            return self._drop_or_keep(data, line)
+        return self._correct_request(request, data, line)
+
+    def _correct_request(self, request: dict[str, Any], data: bytes, line: bytes) -> bytes:
         made: list[CorrectionKind] = []
-        if isinstance(request, dict) and not _has_repeated_keys(request, data):
+        if not _has_repeated_keys(request, data):
             made = self._rewrite(request)
+            try:
+                data = strict_json.encode_compact(request) if made else data
+            except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError):
+                made = []  # a number that cannot be written again
             if made:
-                data = strict_json.encode_compact(request)
-                line = data + line[len(line.rstrip(b"\r\n")) :]
-        if CorrectionKind.DROP_BAD_ROWS in chosen and self._has_error(data, line):
-            self.changed[CorrectionKind.DROP_BAD_ROWS] += 1
+                line = data + _ending(line)
+        if not self._drop_or_keep(data, line) or self._is_repeated(data):
             return b""
-        if isinstance(request, dict) and isinstance(request.get("custom_id"), str):
+        if isinstance(request.get("custom_id"), str):
             self._ids.add(request["custom_id"])
         self.changed.update(made)
         return line
+
+    def _rewrite(self, request: dict[str, Any]) -> list[CorrectionKind]:
+        """Change ``request`` as chosen, and return the corrections that were made."""
+        made = self._changes.make(request, self._number)
+        kind = CorrectionKind.SUFFIX_DUPLICATES
+        if kind in self._choice.corrections and self._make_id_unique(request):
+            made.append(kind)
+        return made
+
+    def _drop_or_keep(self, data: bytes, line: bytes) -> bytes:
+        """Return ``line``, or b"" if it has an error and is to be dropped."""
+        kind = CorrectionKind.DROP_BAD_ROWS
+        if kind not in self._choice.corrections or not self._has_error(data, line):
+            return line
+        self.changed[kind] += 1
+        return b""
 
     def _has_error(self, data: bytes, line: bytes) -> bool:
         if line.startswith(file_type.BOM) or len(data) > self._limits.max_line_bytes:
@@ -181,40 +192,18 @@ class Corrector:
         row = request_line.check_request_line(data, self._limits, explain=False)
         return row.has_error or row.custom_id in self._ids
 
-    def _rewrite(self, request: dict[str, Any]) -> list[CorrectionKind]:
-        """Change ``request`` as chosen, and return the corrections that were made."""
-        steps = {
-            CorrectionKind.SET_MODEL: self._set_model,
-            CorrectionKind.SET_MAX_TOKENS: self._set_max_tokens,
-            CorrectionKind.STRIP_STREAM: _strip_stream,
-            CorrectionKind.SET_REASONING_EFFORT: set_reasoning_effort,
-            CorrectionKind.SUFFIX_DUPLICATES: self._make_id_unique,
-        }
-        chosen = self._choice.corrections
-        return [kind for kind, step in steps.items() if kind in chosen and step(request)]
-
-    def _set_model(self, request: dict[str, Any]) -> bool:
-        body = request.get("body")
-        if not isinstance(body, dict) or body.get("model") == self._choice.model:
+    def _is_repeated(self, data: bytes) -> bool:
+        """Return True for a request to drop, because an earlier one has the same body."""
+        if CorrectionKind.DROP_REPEATED not in self._choice.corrections:
             return False
-        if not self._choice.every_model and request_rules.check_model(body) is None:
+        body_hash = hash(strict_json.read_body(data))
+        if self._bodies.find(body_hash) is None:
+            if not self._has_error(data, data):
+                self._bodies.setdefault(body_hash, self._number)
             return False
-        body["model"] = self._choice.model
-        return True
-
-    def _set_max_tokens(self, request: dict[str, Any]) -> bool:
-        body, url = request.get("body"), request.get("url")
-        fields = OUTPUT_LIMIT_FIELDS.get(url, ()) if isinstance(url, str) else ()
-        if not fields or not isinstance(body, dict):
+        if self._has_error(data, data):
             return False
-        filled = [field for field in fields if body.get(field) is not None]
-        wrong = [field for field in filled if not _is_limit(body[field])]
-        if filled and not wrong:
-            return False
-        for field in wrong:
-            del body[field]
-        if wrong == filled:
-            body[wrong[0] if wrong else fields[-1]] = self._choice.max_tokens
+        self.changed[CorrectionKind.DROP_REPEATED] += 1
         return True
 
     def _make_id_unique(self, request: dict[str, Any]) -> bool:
@@ -240,17 +229,8 @@ def _custom_ids(chunks: Iterable[bytes], limits: Limits) -> Iterator[str]:
             yield request["custom_id"]
 
 
-def _strip_stream(request: dict[str, Any]) -> bool:
-    body = request.get("body")
-    if not isinstance(body, dict) or body.get("stream") is not True:
-        return False
-    del body["stream"]
-    body.pop("stream_options", None)
-    return True
-
-
-def _is_limit(value: object) -> bool:
-    return is_count(value) and value <= MAX_OUTPUT
+def _ending(line: bytes) -> bytes:
+    return line[len(line.rstrip(b"\r\n")) :]
 
 
 def _has_repeated_keys(request: dict[str, Any], data: bytes) -> bool:

@@ -4,15 +4,23 @@ import re
 from collections.abc import Iterator
 
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
-from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE
+from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE, RequestFinding
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import LineReport
-from batchapp.domain.request_files.reading import file_type, lines
+from batchapp.domain.request_files.reading import file_type, lines, meant_json
 from batchapp.domain.request_files.rules import model_rules, request_line, request_shape
 from batchapp.domain.tokens import counting
 
 # Lines of one block. Requests are longer, so a block with as many lines has blank lines.
 MANY_LINES = 4_096
+
+# What the later lines of a text are taken for, if they are read by themselves.
+CODES_WITHIN_TEXTS = frozenset(
+    {
+        *("invalid_json", "not_an_object", "comment_line", "several_values", "curly_quotes"),
+        *("encoded_twice", "trailing_comma", "python_dict"),
+    }
+)
 
 BLANK_LINES = re.compile(rb"(?m)^(?:[ \t\r\x0b\x0c]*+\n)++")
 
@@ -79,6 +87,7 @@ def check_line(
             has_byte_order_mark=has_mark,
             custom_id=row.custom_id,
             findings=row.findings,
+            text_break="" if request else _find_text_break(data, row.findings),
         )
         return line_report, None
     body, url = request["body"], request["url"]
@@ -106,3 +115,11 @@ def check_line(
         shape="" if url == "/v1/embeddings" else request_shape.hash_shape(body, url),
     )
     return line_report, row
+
+
+def _find_text_break(data: bytes, findings: list[RequestFinding]) -> str:
+    """Tell how an unreadable line may belong to a text with a line break in it."""
+    if not lines.begins_request(data):
+        return "goes on" if findings[0].code in CODES_WITHIN_TEXTS else ""
+    is_open = findings[0].code == "invalid_json" and meant_json.ends_in_text(data)
+    return "opens" if is_open else ""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from batchapp.domain.request_files.broken_text import BrokenText
 from batchapp.domain.request_files.duplicates import Duplicates
 from batchapp.domain.request_files.findings import FindingLog, RequestFinding
 from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES, Limits
@@ -27,13 +28,15 @@ class FileChecker:
         self._shapes = request_shape.ShapeCounts()
         self._splitter = Splitter(limits)
         self._duplicates = Duplicates()
+        self._broken_text = BrokenText()
 
     def add_line(self, line_report: LineReport, number: int, offset: int) -> None:
         """Add the next line, which begins at byte ``offset``."""
         if line_report.has_byte_order_mark:
             self.log.add(_byte_order_mark(number), number, offset)
-        if line_report.is_blank:
+        if line_report.is_blank or self._broken_text.has_part(line_report):
             return
+        self._log_broken_text()
         self.requests += 1
         self._splitter.add(offset, line_report.length)
         if line_report.is_request:
@@ -41,6 +44,9 @@ class FileChecker:
             if duplicate or line_report.has_error:
                 self._log([*line_report.findings, *duplicate], line_report, number, offset)
                 return
+        if line_report.text_break == "opens":
+            self._broken_text = BrokenText(line_report, number, offset)
+            return
         if line_report.findings:
             self._log(line_report.findings, line_report, number, offset)
         if not line_report.is_request:
@@ -59,6 +65,7 @@ class FileChecker:
 
         ``finding`` is the reason why the file was not read to its end.
         """
+        self._log_broken_text()
         for file_finding in (finding,) if finding else self._check_size(size):
             self.log.add(file_finding)
         self._check_mixture()
@@ -76,6 +83,12 @@ class FileChecker:
             is_gzip=is_gzip,
             provider_batches=self._count_provider_batches(size),
         )
+
+    def _log_broken_text(self) -> None:
+        """Log the finding of the last line that broke off within a text, if there is one."""
+        broken, self._broken_text = self._broken_text, BrokenText()
+        if broken.line_report:
+            self._log(broken.findings, broken.line_report, broken.number, broken.offset)
 
     def _log(
         self, findings: Iterable[RequestFinding], line_report: LineReport, number: int, offset: int

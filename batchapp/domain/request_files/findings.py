@@ -53,7 +53,7 @@ PORTAL_ONLY_CODES = frozenset(
     {
         *("duplicate_custom_id", "blank_custom_id"),
         *("missing_messages", "messages_not_list", "empty_messages"),
-        *("missing_prompt", "missing_input"),
+        *("missing_prompt", "missing_input", "input_beside_body"),
     }
 )
 
@@ -62,9 +62,18 @@ FILE_CODES = frozenset(
     {
         *("empty_file", "only_blank_lines", "too_many_bytes", "too_many_provider_batches"),
         *("compressed", "spreadsheet", "binary", "utf16", "json_array", "pretty_printed_json"),
+        "requests_object",
         *("markup", "csv", "plain_text", "no_max_tokens", "mixed_models", "mixed_urls"),
         "several_provider_batches",
         *("gzip_truncated", "gzip_damaged", "gzip_too_large", "gzip_bomb"),
+    }
+)
+
+# Codes that say of a line which format it has: the first line stands for all of them.
+FORMAT_CODES = frozenset(
+    {
+        *("anthropic_batch", "vertex_batch", "bedrock_batch", "no_method_and_url"),
+        *("bare_bodies", "output_file", "fine_tuning"),
     }
 )
 
@@ -101,7 +110,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class FindingLog:
-    """Counts all findings; keeps the first ``FINDINGS_KEPT_PER_CODE`` per code, in file order."""
+    """Counts all findings; keeps the first of each code, in file order, see ``most_kept``."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -118,7 +127,7 @@ class FindingLog:
     ) -> None:
         """Add a finding at its place; a finding of the file may stand for ``count`` lines."""
         code, message, other_line = finding
-        if self.totals[code] < FINDINGS_KEPT_PER_CODE:
+        if self.totals[code] < most_kept(code):
             custom_id, severity = presentable(custom_id), severity_of(code)
             self.findings.append(
                 Finding(line, custom_id, severity, code, message, other_line, offset)
@@ -132,6 +141,11 @@ class FindingLog:
         for code, count in self.totals.items():
             counts[severity_of(code)] += count
         return counts
+
+
+def most_kept(code: str) -> int:
+    """Return how many findings of ``code`` a report keeps: a format is named once."""
+    return 1 if code in FORMAT_CODES else FINDINGS_KEPT_PER_CODE
 
 
 def severity_of(code: str) -> Severity:

@@ -12,7 +12,8 @@ class LineReport(msgspec.Struct, array_like=True, gc=False):
     ``body_hash`` to ``shape`` are filled in only for a request without errors. ``body_hash`` is
     valid in this process and its forks only. ``max_output_tokens`` is None without a limit.
     ``lines`` is more than 1 only if the report stands for several blank lines in a row;
-    ``length`` then excludes the last line ending only.
+    ``length`` then excludes the last line ending only. ``text_break`` is "opens" if the line
+    breaks off within a text, and "goes on" if an earlier line may have broken off there.
     """
 
     length: int
@@ -34,3 +35,4 @@ class LineReport(msgspec.Struct, array_like=True, gc=False):
     max_output_tokens: int | None = None
     shape: str = ""
     lines: int = 1
+    text_break: str = ""

@@ -5,7 +5,12 @@ from typing import Any
 
 from django import forms
 
-from batchapp.domain.corrections.corrector import CORRECTION_RULES, Choice, CorrectionKind
+from batchapp.domain.corrections.correction_rules import (
+    CORRECTION_RULES,
+    URL_WRITERS,
+    Choice,
+    CorrectionKind,
+)
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 from batchapp.forms.fields import SubmissionForm
 
@@ -25,6 +30,11 @@ class CorrectionForm(SubmissionForm):
         required=False,
         error_messages={"invalid_choice": "Choose one of the models on offer."},
     )
+    url = forms.ChoiceField(
+        label="Endpoint, where a request does not tell its own or leaves a choice",
+        required=False,
+        error_messages={"invalid_choice": "Choose one of the endpoints on offer."},
+    )
     every_model = forms.BooleanField(
         label="Also where the request names another model", required=False
     )
@@ -38,13 +48,23 @@ class CorrectionForm(SubmissionForm):
     )
 
     def __init__(
-        self, *args: Any, offered: Sequence[CorrectionKind], models: Sequence[str], **kwargs: Any
+        self,
+        *args: Any,
+        offered: Sequence[CorrectionKind],
+        models: Sequence[str],
+        urls: Sequence[str] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        corrections, model = self.fields["corrections"], self.fields["model"]
-        if isinstance(corrections, forms.ChoiceField) and isinstance(model, forms.ChoiceField):
-            corrections.choices = [(kind.value, CORRECTION_RULES[kind].title) for kind in offered]
-            model.choices = [("", "Choose a model"), *((name, name) for name in models)]
+        choices = {
+            "corrections": [(kind.value, CORRECTION_RULES[kind].title) for kind in offered],
+            "model": [("", "Choose a model"), *((name, name) for name in models)],
+            "url": [("", "As each request tells"), *((url, url) for url in urls)],
+        }
+        for name, options in choices.items():
+            field = self.fields[name]
+            if isinstance(field, forms.ChoiceField):
+                field.choices = options
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
@@ -67,4 +87,5 @@ class CorrectionForm(SubmissionForm):
             model=cleaned["model"] if CorrectionKind.SET_MODEL in kinds else "",
             max_tokens=cleaned["max_tokens"] if CorrectionKind.SET_MAX_TOKENS in kinds else 0,
             every_model=cleaned["every_model"] and CorrectionKind.SET_MODEL in kinds,
+            url=cleaned["url"] if kinds & URL_WRITERS else "",
         )

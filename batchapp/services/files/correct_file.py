@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from batchapp import access
 from batchapp.domain.corrections.corrected_file import Correction, Example, Preview, preview
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
+from batchapp.domain.corrections.correction_rules import STRUCTURE, Choice, CorrectionKind
+from batchapp.domain.corrections.corrector import Corrector
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.request_files.findings import Finding
 from batchapp.models import Upload, User
@@ -18,6 +19,8 @@ from batchapp.models.files.upload import ENDING, numbered_name
 
 logger = logging.getLogger(__name__)
 
+# Corrections whose effect on a line depends on the lines around it.
+NEEDS_OTHER_LINES = STRUCTURE | {CorrectionKind.SUFFIX_DUPLICATES, CorrectionKind.DROP_REPEATED}
 PREVIEW_BYTES = 2 * 1024 * 1024  # at the start of a file; a person waits for the preview
 
 
@@ -41,7 +44,7 @@ def request_correction(
     access.require_write(user, original.project)
     seed = (
         f"{original.pk} {user.pk} {sorted(choice.corrections)} {choice.model!r} "
-        f"{choice.max_tokens} {choice.every_model}"
+        f"{choice.max_tokens} {choice.every_model} {choice.url}"
     )
     number = original.versions.filter(selection__isnull=True).count() + 1
     return Upload.objects.insert_once(
@@ -72,8 +75,8 @@ def try_correction(original: Upload, choice: Choice) -> Trial:
         if len(head) >= PREVIEW_BYTES:
             is_whole = len(head) == original.size
             break
-    data = bytes(head if is_whole else head[: head.rfind(b"\n") + 1])
-    return Trial(preview(data, choice, original.project.connection.check_limits()), is_whole)
+    limits = original.project.connection.check_limits()
+    return Trial(preview(bytes(head), choice, limits, is_whole=is_whole), is_whole)
 
 
 def first_example(original: Upload, choice: Choice, finding: Finding | None) -> Example | None:
@@ -82,7 +85,7 @@ def first_example(original: Upload, choice: Choice, finding: Finding | None) -> 
     Raises:
         OSError: the bytes of the file cannot be read.
     """
-    needs_others = CorrectionKind.SUFFIX_DUPLICATES in choice.corrections
+    needs_others = choice.corrections & NEEDS_OTHER_LINES
     if finding is None or needs_others:
         return next(iter(try_correction(original, choice).preview.examples), None)
     line = bytearray()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from batchapp.domain.corrections.corrected_file import Example, list_changes
-from batchapp.domain.corrections.corrector import (
+from batchapp.domain.corrections.correction_rules import (
     CORRECTION_RULES,
+    URL_WRITERS,
     Choice,
     CorrectionKind,
     CorrectionRule,
@@ -30,6 +32,14 @@ from batchapp.services.files import correct_file
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
 from batchapp.views.permissions import require_member, upload_of
+
+# Findings of lines that may not tell their endpoint, or that several can take.
+URL_LEFT_OPEN = frozenset(
+    {
+        *("anthropic_batch", "bedrock_batch", "no_method_and_url", "bare_bodies"),
+        "missing_url",
+    }
+)
 
 PAGE = "batchapp/files/file_correct.html"
 
@@ -75,6 +85,7 @@ class CorrectionChoice:
     reach: str
     is_chosen: bool
     example: Example | None
+    asks_url: bool = False
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,19 +100,22 @@ def file_correct(request: Request, pk: UUID) -> HttpResponse:
             return redirect(upload)
         raise Http404
     models = options.models
+    urls = upload.project.connection.limits.urls
+    make_form = partial(CorrectionForm, offered=offered, models=models, urls=urls)
     if request.method != "POST":
         chosen = [name for name in request.GET.getlist("corrections") if name in offered]
         data = {
             "corrections": chosen or default_corrections(options.report, has_models=bool(models)),
             "model": options.default_model,
             "max_tokens": "",
+            "url": "",
             "every_model": "every_model" in request.GET or options.replaces_models,
         }
-        form = CorrectionForm(initial=data, offered=offered, models=models)
-        trial = CorrectionForm(data, offered=offered, models=models)
+        form = make_form(initial=data)
+        trial = make_form(data)
         context = _context(upload, options, form, trial if trial.is_valid() else None)
         return render(request, PAGE, context)
-    form = CorrectionForm(request.POST, offered=offered, models=models)
+    form = make_form(request.POST)
     if form.is_valid() and "preview" not in request.POST:
         corrected = correct_file.request_correction(
             upload, request.user, form.choice, submission=form.submission_id
@@ -124,6 +138,8 @@ def offered_corrections(report: Report, *, has_unpriced: bool) -> list[Correctio
     kinds = {kind for code in report.finding_totals for kind in corrections_for(code)}
     if has_unpriced:
         kinds.add(CorrectionKind.SET_MODEL)
+    if not report.models:  # nothing would be left
+        kinds.discard(CorrectionKind.DROP_BAD_ROWS)
     return [kind for kind in CORRECTION_RULES if kind in kinds]
 
 
@@ -132,7 +148,11 @@ def default_corrections(report: Report, *, has_models: bool) -> list[str]:
     impossible = set() if has_models else {CorrectionKind.SET_MODEL}
     chosen = set()
     for code in report.finding_totals:
-        kinds = [kind for kind in corrections_for(code) if kind not in impossible]
+        kinds = [
+            kind
+            for kind in corrections_for(code)
+            if kind not in impossible and CORRECTION_RULES[kind].is_default
+        ]
         if kinds and severity_of(code) is not Severity.INFO:
             chosen.add(kinds[0])
     return [kind.value for kind in CORRECTION_RULES if kind in chosen]
@@ -201,6 +221,7 @@ def _choice(
         reach,
         is_chosen,
         _example(upload, kind, report, form),
+        asks_url=kind in URL_WRITERS and not URL_LEFT_OPEN.isdisjoint(codes),
     )
 
 
@@ -211,6 +232,7 @@ def _example(
     tokens = str(form["max_tokens"].value() or "")
     choice = Choice(
         frozenset({kind}),
+        url=form["url"].value() or "",
         model=form["model"].value() or "",
         max_tokens=int(tokens) if tokens.isdecimal() else 0,
         every_model=bool(form["every_model"].value()),

@@ -9,7 +9,7 @@ from batchapp.domain.corrections.corrected_file import (
     describe_changes,
     preview,
 )
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind
+from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
 from tests.domain.request_lines import LIMITS, make_body, make_file, make_line
 
 SUFFIX = Choice(frozenset({CorrectionKind.SUFFIX_DUPLICATES}))

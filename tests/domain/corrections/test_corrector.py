@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchapp.domain.corrections.corrector import (
+from batchapp.domain.corrections.correction_rules import (
     CORRECTION_RULES,
     Choice,
     CorrectionKind,
-    Corrector,
     corrections_for,
 )
+from batchapp.domain.corrections.corrector import Corrector
 from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.request_files.findings import FILE_CODES, SEVERITIES
 from tests.domain.request_lines import LIMITS, check_bytes, make_body, make_file, make_line
@@ -177,7 +177,8 @@ def test_every_error_of_a_line_has_a_correction_and_errors_of_a_file_have_none()
     assert corrections_for("empty_file") == corrections_for("unknown_field") == []
     assert set(CORRECTION_RULES) == set(CorrectionKind)
     named = {code for rule in CORRECTION_RULES.values() for code in rule.codes}
-    assert {code for code in named if code in FILE_CODES} <= set(SEVERITIES)
+    spread_out = {"utf16", "json_array", "pretty_printed_json", "requests_object"}
+    assert {code for code in named if code in FILE_CODES} <= {*SEVERITIES, *spread_out}
 
 
 LINES = st.lists(
@@ -209,14 +210,15 @@ def test_a_fully_corrected_file_can_be_sent_and_correcting_it_again_changes_noth
     data = make_file(make_line(custom_id="first"), *rows)
     limits = Limits(max_bytes=10**6, max_body_bytes=2_000)
     corrections = {*chosen, CorrectionKind.DROP_BAD_ROWS}
-    values = {"model": "m", "max_tokens": 5}
+    values = {"model": "m", "max_tokens": 5, "url": "/v1/chat/completions"}
 
     new, changed = correct(data, *corrections, limits=limits, chunk=chunk, **values)
     again, unchanged = correct(new, *corrections, limits=limits, **values)
 
     report = check([new], limits)
     assert report.is_valid, report.finding_totals
-    assert report.requests + changed.get(CorrectionKind.DROP_BAD_ROWS, 0) == (
+    dropped = (CorrectionKind.DROP_BAD_ROWS, CorrectionKind.DROP_REPEATED)
+    assert report.requests + sum(changed.get(kind, 0) for kind in dropped) == (
         check_bytes(data, limits).requests
     )
     assert (again, {key: count for key, count in unchanged.items() if count}) == (new, {})

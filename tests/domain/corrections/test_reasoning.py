@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind, Corrector
+from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
+from batchapp.domain.corrections.corrector import Corrector
 from tests.domain.request_lines import LIMITS, check_bytes, make_body, make_line
 
 CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"

@@ -62,8 +62,9 @@ LINE_ERRORS = [
     ({"method": "GET"}, "method_not_post"),
     ({"url": ...}, "missing_url"),
     ({"url": ["/v1"]}, "url_not_text"),
-    ({"url": "/v1/chat/completions/"}, "url_not_allowed"),
-    ({"url": "https://api.doubleword.ai/v1/chat/completions"}, "url_not_allowed"),
+    ({"url": "/v1/chat/completions/"}, "misspelled_url"),
+    ({"url": "https://api.doubleword.ai/v1/chat/completions"}, "misspelled_url"),
+    ({"url": "/v1/rerank"}, "url_not_allowed"),
     ({"body": ...}, "missing_body"),
     ({"body": None}, "body_not_object"),
     ({"body": "{}"}, "body_not_object"),
@@ -150,18 +151,12 @@ def test_a_request_that_the_provider_accepts_has_no_finding(overrides):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (make_line() + b",", "remove it"),
-        (make_line() + b" " + make_line(), "more than one"),
-        (make_line() + b"\r" + make_line(custom_id="b"), "carriage return"),
-        (b"{'custom_id': 'a'}", "single quotes"),
         (b'{"custom_id": "a", "body": {"temperature": NaN}}', "NaN is not allowed"),
         (b'{"custom_id": "a", "body": {"temperature": -Infinity}}', "-Infinity is not allowed"),
         (b'{"custom_id": "a", "body": {"x": 1e400}}', "number too large"),
         (rb'{"custom_id": "a", "body": {"x": "\ud83d"}}', "surrogate"),
         (make_line()[:-1], "at character"),
         (b'{"custom_id": "a" 1}', "at character 19"),
-        (b'{"custom_id": "a\tb"}', "control character"),
-        (b"{" + "“custom_id”: 1}".encode(), "at character 2"),
     ],
 )
 def test_broken_json_is_explained(line, words):

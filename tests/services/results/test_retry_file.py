@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from batchapp.domain.corrections.corrector import Choice, CorrectionKind
+from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
 from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import Ending, Selection
 from batchapp.models import Batch, ProviderBatch, Result, Upload

@@ -468,8 +468,8 @@ def test_without_any_price_no_model_is_offered_and_the_next_cure_is_ticked(
     browser: Client, project: Project, user: User
 ) -> None:
     project.connection.prices.all().delete()
-    line = request_line(1, body={"messages": [{"role": "user", "content": "?"}]})
-    upload = make_upload(project, user, content=line.encode())
+    line = request_line(9, body={"messages": [{"role": "user", "content": "?"}]})
+    upload = make_upload(project, user, content=request_file() + line.encode())
 
     page = page_of(browser, address(upload))
 

@@ -21,6 +21,16 @@ class FirstLines:
         # A slot holds an index into both arrays, counted from 1; 0 means that it is free.
         self._slots = array("I", bytes(4 * INITIAL_SLOTS))
 
+    def find(self, key: int) -> int | None:
+        """Return the line that ``key`` was first added with; None if it was never added."""
+        mask = len(self._slots) - 1
+        slot = key & mask
+        while index := self._slots[slot]:
+            if self._hashes[index - 1] == key:
+                return self._lines[index - 1]
+            slot = (slot + 1) & mask
+        return None
+
     def setdefault(self, key: int, line: int) -> int:
         """Return the line that ``key`` was first added with; that is ``line`` if it is new."""
         slots, hashes = self._slots, self._hashes

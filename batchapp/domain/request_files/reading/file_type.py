@@ -1,8 +1,11 @@
 """Recognize files that are no request files at all by their first bytes."""
 
+import codecs
 import re
 
 from batchapp.domain.request_files.findings import RequestFinding
+from batchapp.domain.request_files.reading.utf16 import MARKS as UTF16_MARKS
+from batchapp.domain.request_files.reading.utf16 import detect_utf16
 
 HEAD_BYTES = 4096
 BOM = b"\xef\xbb\xbf"
@@ -25,10 +28,19 @@ SIGNATURES = (
     (b"SQLite format 3", "binary", "an SQLite database. Export the table as CSV and use that."),
 )
 
+# UTF-32: its marks, and which of the four bytes of an ASCII character are zero.
+UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+UTF32_ZEROS = {"x000": "utf-32-le", "000x": "utf-32-be"}
+FIRST_BYTES = 64
+
 CUSTOM_ID_KEY = b'"custom_id"'
 OBJECT_LINE = re.compile(rb"(?m)^[ \t]*\{")
 DELIMITER = re.compile(rb"[,;\t|]")
 OPEN_ARRAY = re.compile(rb"\s*\[(\s*(\{|\Z)|[ \t\r]*\n)")
+# An object whose list "requests" holds the requests; only plain values stand before the list.
+REQUESTS_OBJECT = re.compile(
+    rb'\s*\{((?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.-]+)\s*,)*)\s*"requests"\s*:\s*\['
+)
 # A first line that opens an object and ends before a key or before an object in a list.
 OPEN_OBJECT = re.compile(rb'\s*\{([^\n]*(\[[ \t\r]*\n\s*\{|[{,][ \t\r]*\n\s*")|[ \t\r]*\n\s*")')
 
@@ -52,32 +64,49 @@ def _find_zip(head: bytes) -> RequestFinding | None:
 
 
 def _find_utf16(head: bytes) -> RequestFinding | None:
-    """Recognize UTF-16 and UTF-32, in which every other byte of ASCII text is zero."""
-    is_marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
-    halves = head[:64:2], head[1:64:2]
-    if is_marked or any(len(half) > 1 and half.count(0) >= 0.9 * len(half) for half in halves):
-        return RequestFinding(
-            "utf16",
-            "The file is UTF-16 or UTF-32, and only UTF-8 is accepted. Save it again as UTF-8 "
-            'without BOM; in PowerShell write it with "-Encoding utf8NoBOM".',
-        )
-    return None
+    if not find_wide_encoding(head):
+        return None
+    return RequestFinding(
+        "utf16",
+        "The file is UTF-16 or UTF-32, and only UTF-8 is accepted. Have it converted here, or "
+        'save it again as UTF-8 without BOM; in PowerShell: "-Encoding utf8NoBOM".',
+    )
+
+
+def find_wide_encoding(head: bytes) -> str:
+    """Return Python's name of the encoding if ``head`` begins UTF-16 or UTF-32, else "".
+
+    Zero bytes further down are those of a single line, which is not read otherwise.
+    """
+    if head.startswith(UTF32_MARKS):
+        return "utf-32"
+    quarters = [head[place::4] for place in range(4)]
+    zeros = "".join("0" if 2 * part.count(0) > len(part) else "x" for part in quarters)
+    is_wide = head.startswith(UTF16_MARKS) or b"\0" in head[:FIRST_BYTES]
+    return UTF32_ZEROS.get(zeros, "") or (detect_utf16(head) if is_wide else "")
 
 
 def _find_wrong_json(head: bytes) -> RequestFinding | None:
     """Recognize JSON that is not one object per line."""
     text = head.removeprefix(BOM)
+    if REQUESTS_OBJECT.match(text):
+        return RequestFinding(
+            "requests_object",
+            "This is one JSON object with a list of requests, as an API takes them in a single "
+            "call, and one request per line is needed; have each put on a line of its own here.",
+        )
     if OPEN_ARRAY.match(text):
         return RequestFinding(
             "json_array",
-            "This looks like a JSON array, and one request per line is needed. Remove the "
-            "brackets and the commas between the requests: jq -c '.[]' file.json > file.jsonl",
+            "This looks like a JSON array, and one request per line is needed; have each put on "
+            "a line of its own here, or remove the brackets and the commas between the requests: "
+            "jq -c '.[]' file.json > file.jsonl",
         )
     if OPEN_OBJECT.match(text) and not _is_cut(text):
         return RequestFinding(
             "pretty_printed_json",
             "This looks like JSON spread over several lines, and each request must be on a line "
-            "of its own. Put it on one: jq -c . file.json > file.jsonl",
+            "of its own; have that done here, or with: jq -c . file.json > file.jsonl",
         )
     return None
 

@@ -1,5 +1,6 @@
 """Cut byte chunks of any size into lines, and keep at most one line in memory."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -14,6 +15,7 @@ WHITE_SPACE = (
 )
 ASCII_WHITE_SPACE = b" \t\r\x0b\x0c"
 BEYOND_ASCII = 0x80
+REQUEST_START = re.compile(rb'\s*\{\s*"')
 BLOCK_BYTES = 256 * 1024  # lines are split and checked in blocks of about this size
 
 
@@ -107,6 +109,14 @@ def iter_pieces(chunks: Iterable[bytes], max_length: int) -> Iterator[Piece]:
             buffer, is_start = b"", False
     if buffer or not is_start:
         yield Piece(buffer, is_start, is_end=True)
+
+
+def begins_request(data: bytes) -> bool:
+    """Return True if a line begins an object with a field, which the text of another rarely does.
+
+    Within a text, JSON writes a quotation mark with a backslash before it.
+    """
+    return bool(REQUEST_START.match(data))
 
 
 def trim(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ import msgspec
 
 from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.limits import MAX_DEPTH
-from batchapp.domain.request_files.reading import json_errors
+from batchapp.domain.request_files.reading import json_errors, meant_json
 from batchapp.domain.request_files.rules.request_rules import describe_type
 
 KEYS = (b'"custom_id"', b'"method"', b'"url"', b'"body"')
@@ -25,6 +25,11 @@ TOO_DEEP = RequestFinding(
     "too_deep",
     f"The request has brackets more than {MAX_DEPTH} levels deep, which the provider does not "
     "read; flatten it.",
+)
+ENCODED_TWICE = RequestFinding(
+    "encoded_twice",
+    "The line is a text that holds JSON: it was encoded twice; write the object itself, without "
+    "quotation marks around it.",
 )
 
 # Every 30th byte is sampled: the smallest number beyond all floats has 309 digits, of which ten
@@ -53,6 +58,8 @@ def read_object(data: bytes, *, explain: bool) -> dict[str, Any] | RequestFindin
         return TOO_DEEP
     except (UnicodeDecodeError, msgspec.DecodeError):
         return _explain_unreadable(data, explain=explain)
+    if isinstance(value, str) and meant_json.decode_twice(data):
+        return ENCODED_TWICE
     if not isinstance(value, dict):
         return RequestFinding(
             "not_an_object",
@@ -70,7 +77,8 @@ def _check_strictly(value: dict[str, Any], data: bytes, *, explain: bool) -> Req
         return TOO_DEEP
     sampled = data[::SAMPLE_STEP].translate(DIGITS_TO_ZERO)
     if TEN_SAMPLED_DIGITS in sampled and _has_infinite_number(data):
-        return _explain_unreadable(data, explain=explain)
+        message = json_errors.explain_line(data) if explain else ""
+        return RequestFinding("invalid_json", message)
     return None
 
 
@@ -161,7 +169,7 @@ def _explain_unreadable(data: bytes, *, explain: bool) -> RequestFinding:
             f"Byte {error.start + 1:,} of the line is not UTF-8; save the file as UTF-8 (it may "
             "be Windows-1252 or Latin-1 now).",
         )
-    return RequestFinding("invalid_json", json_errors.explain(data) if explain else "")
+    return json_errors.find_mistake(data, explain=explain)
 
 
 def _has_infinite_number(data: bytes) -> bool:

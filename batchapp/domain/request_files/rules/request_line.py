@@ -6,8 +6,9 @@ import msgspec
 
 from batchapp.domain.request_files.findings import SEVERITIES, RequestFinding
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.reading import strict_json
+from batchapp.domain.request_files.reading import json_errors, strict_json
 from batchapp.domain.request_files.rules import model_rules, request_rules, request_warnings
+from batchapp.domain.request_files.rules.envelope_findings import find_what_is_meant
 
 MIB = 1024 * 1024
 
@@ -36,22 +37,31 @@ def check_request_line(data: bytes, limits: Limits, *, explain: bool = True) -> 
         return _unread(data, request)
     custom_id = request.get("custom_id")
     body = strict_json.read_body(data)
-    findings = strict_json.find_repeated_keys(request, data, body)
-    findings += request_rules.check_request(request, limits)
-    if error := model_rules.find_kind_error(request, limits.models):
-        findings.append(error)
-    if len(body) > limits.max_body_bytes:
-        findings.extend(_check_body_size(request.get("body"), limits))
+    repeated = strict_json.find_repeated_keys(request, data, body)
+    findings = repeated + _check_rules(request, limits)
     # A code without another severity is an error.
     has_error = bool(findings) and any(finding.code not in SEVERITIES for finding in findings)
+    if has_error and not repeated:
+        findings = find_what_is_meant(request, findings, limits, _check_rules)
+    if len(body) > limits.max_body_bytes and (large := _check_body_size(request, limits)):
+        findings, has_error = [*findings, large], True
     if not has_error:
         findings += request_warnings.find_warnings(request, body, limits)
     custom_id = custom_id if isinstance(custom_id, str) else ""
     return CheckedLine(request, custom_id, body, findings, has_error)
 
 
+def _check_rules(request: dict[str, Any], limits: Limits) -> list[RequestFinding]:
+    findings = request_rules.check_request(request, limits)
+    if error := model_rules.find_kind_error(request, limits.models):
+        findings.append(error)
+    return findings
+
+
 def refuse_long_line(data: bytes, length: int, limits: Limits) -> CheckedLine:
     """Refuse a line of ``length`` bytes that begins with ``data``."""
+    if joined := json_errors.find_carriage_returns(data):
+        return _unread(data, joined)
     message = (
         f"The line has {length / MIB:,.1f} MiB and its body may have at most "
         f"{limits.max_body_bytes / MIB:,.1f}; shorten it, or refer to images by address."
@@ -63,12 +73,12 @@ def _unread(data: bytes, finding: RequestFinding) -> CheckedLine:
     return CheckedLine(None, strict_json.find_custom_id(data), b"", [finding], has_error=True)
 
 
-def _check_body_size(body: object, limits: Limits) -> tuple[RequestFinding, ...]:
-    size = len(strict_json.encode_compact(body))
+def _check_body_size(request: dict[str, Any], limits: Limits) -> RequestFinding | None:
+    size = len(strict_json.encode_compact(request.get("body")))
     if size <= limits.max_body_bytes:
-        return ()
+        return None
     message = (
         f"body has {size:,} bytes and at most {limits.max_body_bytes:,} are accepted; shorten it, "
         "or refer to images by address."
     )
-    return (RequestFinding("body_too_large", message),)
+    return RequestFinding("body_too_large", message)

@@ -1,0 +1,1 @@
+"""Formats of batch files of other providers: recognize them, and turn them into requests."""
