@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     PRICES_CHANGED = "prices_changed"
     RETRIED_IN_PLACE = "retried_in_place"
     SAME_FILE_ORDERED = "same_file_ordered"
+    WINDOW_NOT_FOR_MODEL = "window_not_for_model"
     WINDOW_NOT_OFFERED = "window_not_offered"
 
     # Imports

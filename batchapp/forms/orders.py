@@ -1,5 +1,6 @@
 """Forms for the choices of an order: name, completion window, and provider key."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from batchapp.domain import windows
 from batchapp.forms.fields import RowField
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
 from batchapp.services.orders import place_order, readiness
+from batchapp.services.orders.model_windows import closed_windows
 
 
 class KeyField(RowField):
@@ -41,7 +43,10 @@ class FindFileForm(forms.Form):
 
 
 class OrderForm(forms.Form):
-    """The choices of an order, carried in addresses so that nothing typed is lost."""
+    """The choices of an order, carried in addresses so that nothing typed is lost.
+
+    ``closed`` are the windows in which a model of the file does not run, each with the model.
+    """
 
     name = forms.CharField(
         max_length=200,
@@ -69,9 +74,20 @@ class OrderForm(forms.Form):
         error_messages={"invalid_choice": "Choose one of the provider keys on offer."},
     )
 
-    def __init__(self, *args: Any, user: User, upload: Upload, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        user: User,
+        upload: Upload,
+        closed: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.upload = upload
+        report = upload.report
+        if closed is None and report:
+            closed = closed_windows(report, upload.project.connection)
+        self.closed = closed or {}
         key = self.fields["key"]
         if isinstance(key, KeyField):
             key.offer(user, upload.project)
@@ -86,11 +102,21 @@ class OrderForm(forms.Form):
         name: str = self.cleaned_data["name"]
         return name or place_order.default_name(self.upload)
 
+    def clean_window(self) -> str:
+        window: str = self.cleaned_data["window"]
+        self._refuse_closed(window)
+        return window
+
     def clean_fallback(self) -> str:
         """Ignore a fallback window that is not longer than the window itself."""
         fallback: str = self.cleaned_data["fallback"]
+        self._refuse_closed(fallback)
         is_longer = windows.is_longer(fallback, self.cleaned_data.get("window", ""))
         return fallback if is_longer else ""
+
+    def _refuse_closed(self, window: str) -> None:
+        if model := self.closed.get(window):
+            raise ValidationError(f"{model} does not run in the {window} window. Choose another.")
 
     def clean_key(self) -> ProviderKey:
         key: ProviderKey = self.cleaned_data["key"]

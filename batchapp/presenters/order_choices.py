@@ -22,10 +22,14 @@ REJECTED = "The provider rejected it at the last test."
 
 @dataclass(frozen=True, slots=True)
 class WindowChoice:
-    """``due`` is None if the name of the window gives no length."""
+    """``due`` is None if the name of the window gives no length.
+
+    ``closed_for`` is a model of the file that does not run in the window, "" if all do.
+    """
 
     offer: Offer
     due: datetime | None
+    closed_for: str = ""
 
     @property
     def window(self) -> str:
@@ -114,10 +118,18 @@ class ModelRow:
     prices: list[tuple[str, UnitPrice | None]]
 
 
-def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> dict[str, WindowChoice]:
-    """Return the windows on offer by their name; realtime is only there to compare with."""
+def window_choices(
+    quotes: Mapping[str, Estimate], at: datetime, closed: Mapping[str, str] | None = None
+) -> dict[str, WindowChoice]:
+    """Return the windows on offer by their name; realtime is only there to compare with.
+
+    ``closed`` are the windows in which a model of the file does not run.
+    """
+    closed = closed or {}
     return {
-        offer.window: WindowChoice(offer, windows.due(offer.window, at))
+        offer.window: WindowChoice(
+            offer, windows.due(offer.window, at), closed.get(offer.window, "")
+        )
         for offer in offers(dict(quotes))
         if not offer.is_realtime
     }
@@ -125,7 +137,7 @@ def window_choices(quotes: Mapping[str, Estimate], at: datetime) -> dict[str, Wi
 
 def fallback_choice(windows: Iterable[WindowChoice]) -> FallbackChoice | None:
     """Return the longest window for a batch without a slot; None if no window is longer."""
-    timed = [(choice.due, choice) for choice in windows if choice.due]
+    timed = [(choice.due, choice) for choice in windows if choice.due and not choice.closed_for]
     if not timed:
         return None
     latest, longest = max(timed, key=lambda pair: pair[0])

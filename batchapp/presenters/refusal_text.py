@@ -38,6 +38,12 @@ def _import_file_faulty(data: Data) -> str:
     )
 
 
+def _window_not_for_model(data: Data) -> str:
+    windows = ", ".join(data["windows"])
+    advice = f"Choose one of: {windows}." if windows else "Name another model, or split the file."
+    return f"{data['model']} does not run in the {data['window']} window. {advice}"
+
+
 def _key_in_use(data: Data) -> str:
     batches = data["batches"]
     need = "1 unfinished batch needs" if batches == 1 else f"{batches:,} unfinished batches need"
@@ -100,6 +106,7 @@ SENTENCES: dict[Refusal, Sentence] = {
         "The same requests were submitted on the {window} window after this page was opened. "
         "Check that batch first. To get the answers once more, submit again."
     ),
+    Refusal.WINDOW_NOT_FOR_MODEL: _window_not_for_model,
     Refusal.WINDOW_NOT_OFFERED: (
         "{connection} does not offer the {window} window. Choose one of: {windows}."
     ),

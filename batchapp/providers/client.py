@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import httpx
 
-from batchapp.providers import json_values, responses, tariffs
+from batchapp.domain.model_cards import ModelCard
+from batchapp.providers import json_values, remote_models, responses, tariffs
 from batchapp.providers.errors import ProviderRejected, Reason
 from batchapp.providers.http import PAGE_SIZE, Exchange, open_http
 from batchapp.providers.remote_objects import Analytics, Page, RemoteBatch, RemoteFile
@@ -62,6 +63,22 @@ class ProviderClient:
     def list_models(self) -> list[str]:
         """Return the model names that a request may use, as the provider spells them."""
         return self._exchange.request("listing the models", "GET", "/v1/models", _model_names)
+
+    def describe_models(self) -> list[ModelCard]:
+        """Return the models that a request may use, with what the list tells of each."""
+        action, path = "listing the models", "/v1/models"
+        query = {"include_reasoning_capabilities": "true"}
+        return self._exchange.request(action, "GET", path, remote_models.read_cards, params=query)
+
+    def describe_managed_models(self) -> list[ModelCard]:
+        """Return every model with what the management API tells of it. Doubleword only.
+
+        The client needs a platform key, and the address that ``management_url`` returns.
+        """
+        action, include = "listing the models", "reasoning_capabilities"
+        return tariffs.fetch_models(
+            self._exchange, action, include, remote_models.read_managed_page
+        )
 
     def list_tariffs(self) -> list[tariffs.ModelTariffs]:
         """Return every model with its current prices. Doubleword only.

@@ -4,9 +4,10 @@ The management API has its own host, and takes platform keys, which cannot run b
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 import httpx
 
@@ -82,15 +83,35 @@ class ModelTariffs:
         return batch.get(window) or batch.get("")
 
 
+class Named(Protocol):
+    @property
+    def model(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Named)
+
+
 def fetch_tariffs(exchange: Exchange) -> list[ModelTariffs]:
-    """Return all models, read page by page, in the time of one slow call."""
+    """Return all models with their tariffs, in the time of one slow call."""
+    return fetch_models(exchange, "asking for the prices", "pricing", _models_and_total)
+
+
+def fetch_models(
+    exchange: Exchange,
+    action: str,
+    include: str,
+    read: Callable[[object], tuple[list[Row], int]],
+) -> list[Row]:
+    """Return all models of the management API, read page by page, in the time of one slow call.
+
+    ``read`` returns the models of a page, and the number of all models.
+    """
     until = time.monotonic() + exchange.slow_seconds
-    action, path = "asking for the prices", "/admin/api/v1/models"
-    models: dict[str, ModelTariffs] = {}
+    models: dict[str, Row] = {}
     for _ in range(MAX_PAGES):
-        query = {"include": "pricing", "skip": str(len(models)), "limit": str(PAGE_SIZE)}
+        query = {"include": include, "skip": str(len(models)), "limit": str(PAGE_SIZE)}
         page, total = exchange.request(
-            action, "GET", path, _models_and_total, params=query, until=until
+            action, "GET", "/admin/api/v1/models", read, params=query, until=until
         )
         before = len(models)
         models |= {model.model: model for model in page}

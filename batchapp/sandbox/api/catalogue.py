@@ -4,8 +4,19 @@ The prices may be out of date.
 Source: the provider's skill file, version 2.0.0 (2026-04-13).
 """
 
+import csv
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.resources import files
+
+# Model -> what is known of it, as the list of the portal says.
+FACTS = {
+    row["model"]: row
+    for row in csv.DictReader(
+        files("batchapp").joinpath("data/doubleword_models.csv").read_text().splitlines()
+    )
+}
+EFFORTS = {"switch": ("none", "low", "medium", "high"), "always": ("low", "medium", "high")}
 
 REALTIME = "realtime"
 MILLION = 1_000_000
@@ -30,6 +41,21 @@ class Model:
     kind: str  # CHAT or EMBEDDINGS; models that read documents are CHAT
     tariffs: tuple[Tariff, ...]
     reads_documents: bool = False
+
+    @property
+    def reads_images(self) -> bool:
+        return "image" in FACTS[self.alias]["inputs"]
+
+    @property
+    def context_window(self) -> int | None:
+        """Return the tokens of a prompt and its answer; None if that is not known."""
+        tokens = FACTS[self.alias]["context_tokens"]
+        return int(tokens) if tokens else None
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """Return the values of ``reasoning_effort``; () for a model that does not think."""
+        return EFFORTS.get(FACTS[self.alias]["thinking"], ())
 
     def tariff(self, window: str) -> Tariff:
         """Return the tariff of ``window``, else the realtime tariff, else prices of 0.

@@ -18,17 +18,19 @@ CREATED = 1_767_225_600  # 2026-01-01 as Unix seconds, the same for all models
 
 
 def list_models(request: Request) -> Response:
-    """List the models in the format of OpenAI, without prices."""
+    """List the models in the format of OpenAI, without prices, with efforts if asked."""
     models_account(request)
+    has_efforts = request.query_params.get("include_reasoning_capabilities") == "true"
     data = [
-        {"id": alias, "object": "model", "created": CREATED, "owned_by": "None"}
-        for alias in MODELS
+        {"id": model.alias, "object": "model", "created": CREATED, "owned_by": "None"}
+        | (_efforts(model) if has_efforts else {})
+        for model in MODELS.values()
     ]
     return json_response({"object": "list", "data": data})
 
 
 def list_priced_models(request: Request) -> Response:
-    """List the models, with their tariffs if ``include`` contains ``pricing``."""
+    """List the models, with their tariffs or reasoning efforts if ``include`` contains them."""
     platform_account(request)
     query = request.query_params
     search = query.get("search", "").lower()
@@ -38,11 +40,10 @@ def list_priced_models(request: Request) -> Response:
         if search in model.alias.lower() and query.get("model_type", model.kind) == model.kind
     ]
     skip, limit = max(integer(request, "skip") or 0, 0), integer(request, "limit") or 10
-    has_prices = "pricing" in query.get("include", "").split(",")
+    included = query.get("include", "").split(",")
     windows = sandbox_of(request).settings.model_windows
     data = [
-        _model(model, windows.get(model.alias), has_prices=has_prices)
-        for model in models[skip : skip + limit]
+        _model(model, windows.get(model.alias), included) for model in models[skip : skip + limit]
     ]
     return json_response({"data": data, "total_count": len(models), "skip": skip, "limit": limit})
 
@@ -68,14 +69,26 @@ def configuration(request: Request) -> Response:
     return json_response({"batches": batches, "ai_api_base_url": base_url})
 
 
-def _model(model: Model, windows: Sequence[str] | None, *, has_prices: bool) -> dict[str, Any]:
+def _model(model: Model, windows: Sequence[str] | None, included: Sequence[str]) -> dict[str, Any]:
     """Return a model; ``windows`` is None for a model that supports all completion windows."""
     content: dict[str, Any] = {"alias": model.alias, "model_type": model.kind}
+    abilities = {"vision": model.reads_images, "reasoning": bool(model.efforts)}
+    content["capabilities"] = [name for name, has_ability in abilities.items() if has_ability]
+    if model.context_window:
+        content["metadata"] = {"context_window": model.context_window}
+    if "reasoning_capabilities" in included:
+        content |= _efforts(model)
     if windows is not None:
         content["allowed_batch_completion_windows"] = list(windows)
-    if has_prices:
+    if "pricing" in included:
         content["tariffs"] = [_tariff(tariff) for tariff in model.tariffs]
     return content
+
+
+def _efforts(model: Model) -> dict[str, Any]:
+    if not model.efforts:
+        return {}
+    return {"supported_reasoning_efforts": {"chat_completions": list(model.efforts)}}
 
 
 def _tariff(tariff: Tariff) -> dict[str, Any]:

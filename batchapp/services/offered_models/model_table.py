@@ -15,7 +15,7 @@ from batchapp import access
 from batchapp.access import Actor
 from batchapp.domain import model_card_csv
 from batchapp.domain.csv_list import BadLine
-from batchapp.domain.model_cards import ModelCard
+from batchapp.domain.model_cards import INPUTS, ModelCard
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import Connection, OfferedModel
 from batchapp.models.providers.offered_model import columns
@@ -84,9 +84,17 @@ def import_csv(connection: Connection, actor: Actor, text: str) -> Written:
 
 
 def fill(connection: Connection, actor: Actor, cards: Iterable[ModelCard]) -> Written:
-    """Write what the provider itself says of its models; its facts replace other facts."""
+    """Write what the provider itself says of its models; its facts replace other facts.
+
+    Of the inputs nothing is taken away: a provider may name fewer than its models read.
+    """
     access.require_operate(actor)
-    return _merge(connection, cards, lambda old, new: new.filled_from(old))
+    return _merge(connection, cards, _told_over_known)
+
+
+def _told_over_known(known: ModelCard, told: ModelCard) -> ModelCard:
+    inputs = tuple(name for name in INPUTS if name in (*known.inputs, *told.inputs))
+    return msgspec.structs.replace(told.filled_from(known), inputs=inputs)
 
 
 def _merge(

@@ -26,6 +26,7 @@ from batchapp.models import (
     Upload,
     User,
 )
+from batchapp.services.orders.model_windows import closed_windows
 from batchapp.services.orders.price_quotes import (
     frozen_model_costs,
     histories_for,
@@ -72,6 +73,7 @@ def place_order(
     _refuse_fallback(project.connection, window, fallback)
     access.require_choose_key(user, key, project)
     _refuse_unfit(project, upload, key, window)
+    _refuse_closed(project.connection, report, window, fallback)
     now = timezone.now()
     windows = [*project.connection.windows, REALTIME]
     histories = histories_for(report, project, user, min(shown_at or now, now))
@@ -178,6 +180,19 @@ def _refuse_unfit(project: Project, upload: Upload, key: ProviderKey, window: st
     if not ProviderKey.objects.filter(pk=key.pk).exclude(ciphertext="").exists():
         raise Refused(Refusal.KEY_REMOVED)
     _refuse_stale(upload)
+
+
+def _refuse_closed(connection: Connection, report: Report, *windows: str) -> None:
+    """Refuse a window in which a model of the file does not run; the provider would, too."""
+    closed = closed_windows(report, connection)
+    for window in windows:
+        if window in closed:
+            raise Refused(
+                Refusal.WINDOW_NOT_FOR_MODEL,
+                model=closed[window],
+                window=window,
+                windows=[name for name in connection.windows if name not in closed],
+            )
 
 
 def _refuse_stale(upload: Upload) -> None:

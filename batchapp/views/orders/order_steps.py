@@ -1,5 +1,6 @@
 """Steps 1 to 3 to a batch, each with an address; none of them spends money."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -45,6 +46,7 @@ from batchapp.presenters.order_wizard import (
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
+from batchapp.services.orders.model_windows import closed_windows
 from batchapp.views.context_processors import upload_targets
 from batchapp.views.files.file_correction import offered_corrections
 from batchapp.views.files.files import file_list
@@ -115,10 +117,10 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
     if report and upload.status == Upload.Status.READY:
         now = timezone.now()
         quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
-        windows = window_choices(quotes, now)
+        windows = window_choices(quotes, now, closed_windows(report, project.connection))
     window = request.GET.get("window", "")
-    if window not in windows:
-        window = next(iter(windows), "")
+    if window not in windows or windows[window].closed_for:
+        window = _first_open(windows)
     context = order_page(request, project) | {
         "upload": upload,
         "panel": order_summary(upload, report, windows, window),
@@ -148,7 +150,7 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     project, now = upload.project, timezone.now()
     form, keys = _order_form(request, upload)
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
-    windows, quoted = window_choices(quotes, now), offers(quotes)
+    windows, quoted = window_choices(quotes, now, form.closed), offers(quotes)
     chosen_key = next((key for key in keys if key.value == form["key"].value()), None)
     context = order_page(request, project) | {
         "upload": upload,
@@ -173,17 +175,25 @@ def order_choose_window(request: Request, pk: UUID) -> HttpResponse:
     return render(request, "batchapp/orders/order_choose_window.html", context)
 
 
+def _first_open(windows: Mapping[str, WindowChoice]) -> str:
+    """Return the first window in which all models run; else the first of all, "" for none."""
+    names = [window for window, choice in windows.items() if not choice.closed_for]
+    return next(iter(names or windows), "")
+
+
 def _order_form(request: Request, upload: Upload) -> tuple[OrderForm, list[KeyChoice]]:
     """Return the form with the values of the address, else with defaults, and its keys.
 
     Only values of the address show errors.
     """
     values = {name: request.GET[name] for name in order_wizard.CHOICES if name in request.GET}
-    keys = key_choices(OrderForm(user=request.user, upload=upload))
-    data = {"window": next(iter(upload.project.connection.windows), ""), "key": default_key(keys)}
+    unbound = OrderForm(user=request.user, upload=upload)
+    keys, windows = key_choices(unbound), upload.project.connection.windows
+    open_windows = [window for window in windows if window not in unbound.closed]
+    data = {"window": next(iter(open_windows), ""), "key": default_key(keys)}
     if "name" not in values:
         data["name"] = place_order.default_name(upload)
-    form = OrderForm(data | values, user=request.user, upload=upload)
+    form = OrderForm(data | values, user=request.user, upload=upload, closed=unbound.closed)
     for name in form.errors.keys() - values.keys():
         del form.errors[name]
     return form, keys

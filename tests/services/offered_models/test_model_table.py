@@ -115,6 +115,13 @@ def test_facts_of_the_provider_replace_others_and_leave_the_rest(doubleword: Con
     assert cards(doubleword)[VL].source == "the provider"
 
 
+def test_inputs_that_the_provider_does_not_name_stay(doubleword: Connection) -> None:
+    told = [ModelCard(VL, inputs=("text", "image")), ModelCard("acme/new", inputs=("text",))]
+
+    assert model_table.fill(doubleword, OPERATOR, told) == Written(added=1)
+    assert cards(doubleword)[VL].inputs == ("text", "image", "video")
+
+
 def test_a_row_is_saved_changed_and_removed() -> None:
     connection = make_connection()
     row = OfferedModel(connection=connection, model="  acme/new ", kind=Kind.CHAT)

@@ -200,7 +200,7 @@ def test_a_file_that_is_not_ready_is_checked_first(
     assert response["Location"].startswith(f"/files/{upload.pk}/batch/?")
 
 
-def test_to_ask_takes_no_more_than_ten_queries(
+def test_to_ask_takes_no_more_than_eleven_queries(
     browser: Client,
     upload: Upload,
     key: ProviderKey,
@@ -209,5 +209,5 @@ def test_to_ask_takes_no_more_than_ten_queries(
 ) -> None:
     offers(provider, MODEL)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         browser.get(address(upload, key), headers=HTMX)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp.models import Batch, Connection, Project, ProviderKey, Upload, User
+from batchapp.models import Batch, Connection, OfferedModel, Project, ProviderKey, Upload, User
 from batchapp.services.lifecycle import prepare
 from batchapp.services.orders import place_order
 from tests.html import Page, page_of
@@ -37,7 +37,7 @@ from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 
-MOST_QUERIES = 10
+MOST_QUERIES = 11
 
 
 @pytest.fixture
@@ -280,6 +280,25 @@ def test_each_window_says_what_it_costs_and_when_it_is_due(
     assert f"{MODEL} 3 36 ~300 300 $1.00 / $2.00 $2.00 / $4.00" in said
     assert (page.values["window"], page.values["key"]) == ("24h", str(key.pk))
     assert page.values["name"] == "tickets"
+
+
+def test_a_window_in_which_a_model_does_not_run_cannot_be_chosen(
+    browser: Client, upload: Upload, key: ProviderKey
+) -> None:
+    connection = upload.project.connection
+    OfferedModel.objects.create(connection=connection, model=MODEL, windows=["1h"])
+
+    page = page_of(browser, step(upload, "window"))
+
+    day, hour = page.all("input[name=window]")
+    assert "disabled" in day
+    assert "disabled" not in hour
+    assert page.values["window"] == "1h"
+    assert f"{MODEL} does not run in this window" in page.text
+    assert not page.all("input[name=fallback]")
+    review = browser.get(step(upload, "review", window="24h", key=key.pk), follow=True)
+    assert f"{MODEL} does not run in the 24h window. Choose another." in Page(review).text
+    assert not Batch.objects.exists()
 
 
 def test_a_cost_that_nothing_bounds_is_flagged(
@@ -907,7 +926,7 @@ def test_who_only_looks_on_is_told_so_at_every_step(client: Client, upload: Uplo
         assert "Ask one of its admins to make you a member" in Page(response).text
 
 
-def test_no_step_asks_the_database_more_than_ten_times(
+def test_no_step_asks_the_database_more_than_eleven_times(
     browser: Client,
     upload: Upload,
     user: User,

@@ -1,0 +1,29 @@
+"""Ask a provider what it tells of its models."""
+
+from datetime import datetime
+
+import msgspec
+
+from batchapp.domain.model_cards import ModelCard
+from batchapp.models import Connection
+from batchapp.providers.client import ProviderClient
+from batchapp.providers.errors import ProviderRejected
+
+
+def fetch(
+    connection: Connection, platform: ProviderClient, provider: ProviderClient, at: datetime
+) -> list[ModelCard]:
+    """Return the models of the management API, which tells more; else those of the common list.
+
+    ``platform`` is the management API. Providers without it, and keys that it does not take, are
+    asked for the list that every provider has.
+
+    Raises:
+        ProviderError: neither list can be read with the key.
+    """
+    try:
+        cards = platform.describe_managed_models()
+    except ProviderRejected:
+        cards = provider.describe_models()
+    source = f"{connection}, its own list of {at:%-d %B %Y}"[:200]
+    return [msgspec.structs.replace(card, source=source) for card in cards]
