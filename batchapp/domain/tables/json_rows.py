@@ -2,10 +2,10 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring  # leaves letters as they are
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
@@ -14,6 +14,7 @@ from batchapp.domain.tables.header_row import Row
 CHUNK_LENGTH = 1024 * 1024  # characters
 MAX_OBJECT_LENGTH = 32 * 1024 * 1024  # characters, far more than a provider takes in one request
 MAX_KEYS = 1_000
+MAX_FIELDS = 20  # of the objects of one key, to be columns of their own
 NAME_LENGTH = 100  # characters of a key in a message
 
 BLANKS = re.compile(r"[ \t\r\n\ufeff]*")
@@ -38,25 +39,48 @@ _decode = JSONDecoder(
 ).raw_decode
 
 
-def read_keys(text: io.TextIOWrapper) -> list[str]:
+class Path(NamedTuple):
+    """Where the cells of a column are: a key of the objects, or a field of the object there."""
+
+    key: str
+    field: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}.{self.field}" if self.field else self.key
+
+
+def read_paths(text: io.TextIOWrapper) -> list[Path]:
     """Return every key of the objects in ``text``, in the order in which they first appear.
+
+    The fields of objects within follow their key, unless there are many.
 
     Raises:
         Refused: ``text`` is no list of objects.
     """
-    keys: dict[str, None] = {}
+    keys: dict[str, dict[str, None]] = {}
     count, last = 0, _Object()
     for count, (_, last) in enumerate(_objects(text), start=1):  # noqa: B007
-        keys.update(dict.fromkeys(key for key, _ in last))
+        for key, value in last:
+            fields = keys.setdefault(key, {})
+            if isinstance(value, _Object) and len(fields) <= MAX_FIELDS:
+                fields.update(dict.fromkeys(field for field, _ in value))
         if len(keys) > MAX_KEYS:
             raise Refused(Refusal.TABLE_COLUMNS_TOO_MANY, limit=MAX_KEYS)
     if count == 1 and _holds_table(last):
         raise Refused(Refusal.TABLE_IS_ONE_OBJECT)
-    return [*keys]
+    total = sum(1 + len(fields) for fields in keys.values())
+    paths = []
+    for key, fields in keys.items():
+        paths.append(Path(key))
+        if len(fields) <= MAX_FIELDS and total <= MAX_KEYS:
+            within = (Path(key, field) for field in fields if field)
+            paths += [path for path in within if path.name not in keys]
+    return paths
 
 
-def read_rows(text: io.TextIOWrapper, keys: list[str]) -> Iterator[Row]:
-    """Yield the cells of each object, in the order of ``keys``, with the line it begins in.
+def read_rows(text: io.TextIOWrapper, paths: Sequence[Path]) -> Iterator[Row]:
+    """Yield the cells of each object, in the order of ``paths``, with the line it begins in.
 
     A nested value is JSON text, null is empty.
 
@@ -66,7 +90,7 @@ def read_rows(text: io.TextIOWrapper, keys: list[str]) -> Iterator[Row]:
     for line, pairs in _objects(text):
         values = dict(pairs)
         try:
-            yield line, [_cell(values.get(key)) for key in keys]
+            yield line, [_cell(values, path) for path in paths]
         except RecursionError as exc:
             raise _refusal(line, "it is nested too deeply") from exc
 
@@ -175,7 +199,10 @@ def _holds_table(value: _Object) -> bool:
     return has_rows or (len(nested) == len(value) > 1)
 
 
-def _cell(value: Any) -> str:
+def _cell(values: Mapping[str, Any], path: Path) -> str:
+    value = values.get(path.key)
+    if path.field:
+        value = dict(value).get(path.field) if isinstance(value, _Object) else None
     if isinstance(value, str):
         return str(value)
     return "" if value is None else _dump(value)

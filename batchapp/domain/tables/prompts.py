@@ -8,8 +8,14 @@ import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+from batchapp.domain.request_files.findings import presentable
+
 PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+")
 COLUMNS_LISTED = 20  # in an error message
+JSON_SHOWN = 60  # characters of an example in JSON, in an error message
+
+# A name in quotation marks and a colon, as no column is called.
+LIKE_JSON = re.compile(r"""^\s*["'“][^"'”]*["'”]\s*:|["”\w]\s*:\s*["\['“\d]""")
 
 
 class PromptError(ValueError):
@@ -48,7 +54,7 @@ def _pieces(template: str) -> Iterator[tuple[str | None, str]]:
             context = template[max(0, match.start() - 10) : match.start() + 11]
             raise PromptError(
                 f"The brace in “{context}” has no partner. Write {{{{ or }}}} for a brace that is "
-                "meant as text."
+                "meant as text, as in an example in JSON."
             )
         else:
             yield None, text[0] if text in {"{{", "}}"} else text
@@ -68,6 +74,12 @@ def cell_value(row: Mapping[str, str], column: str) -> str:
 
 def missing_column_error(column: str, columns: Collection[str]) -> str:
     """Return a sentence that lists the existing columns, and suggests a similar name."""
+    if LIKE_JSON.search(column):
+        shown = presentable(" ".join(column.split()), JSON_SHOWN)
+        return (
+            f"“{{{shown}}}” is an example in JSON, not a column. Write its braces twice, so that "
+            f"they are sent as text: {{{{{shown}}}}}"
+        )
     if not columns:
         return f"There is no column {column}: the table has none."
     names = ", ".join([*columns][:COLUMNS_LISTED]) + ("…" if len(columns) > COLUMNS_LISTED else "")

@@ -11,6 +11,7 @@ from batchapp.domain import csv_list
 from batchapp.domain.request_files.limits import shorten_custom_id
 from batchapp.domain.request_files.rules import answer_schema
 from batchapp.domain.request_files.rules.request_rules import check_custom_id, check_model
+from batchapp.domain.tables.image_cells import read_addresses
 from batchapp.domain.tables.prompts import (
     PromptError,
     cell_value,
@@ -33,7 +34,8 @@ class PromptSettings(msgspec.Struct, frozen=True):
     """The settings by which every row becomes a request.
 
     ``prompt`` and ``system`` are templates. ``id_column`` is None for ids by row number.
-    ``image_column`` has addresses of images or data URLs; a blank cell sends no image.
+    ``image_column`` has addresses of images or data URLs, several in a cell if it is so; a blank
+    cell sends no image.
     ``response_schema`` is a JSON schema that the answer must follow. With the URL of embeddings
     the prompt is the text to embed, and settings for an answer are ignored.
 
@@ -162,10 +164,10 @@ def _body(row: Mapping[str, str], settings: PromptSettings) -> dict[str, Any]:
     if settings.url == EMBEDDINGS:
         _refuse_blank(prompt)
         return {"model": settings.model, "input": prompt}
-    image = cell_value(row, settings.image_column).strip() if settings.image_column else ""
+    images = _image_parts(row, settings.image_column) if settings.image_column else []
     content: str | list[dict[str, Any]] = prompt
-    if image:
-        content = [{"type": "image_url", "image_url": {"url": image}}]
+    if images:
+        content = images
         if prompt.strip():
             content.append({"type": "text", "text": prompt})
     else:
@@ -181,6 +183,11 @@ def _body(row: Mapping[str, str], settings: PromptSettings) -> dict[str, Any]:
     if settings.response_schema is not None:
         body["response_format"] = _response_format(settings.response_schema)
     return body
+
+
+def _image_parts(row: Mapping[str, str], column: str) -> list[dict[str, Any]]:
+    addresses = read_addresses(cell_value(row, column), column)
+    return [{"type": "image_url", "image_url": {"url": address}} for address in addresses]
 
 
 def _refuse_blank(prompt: str) -> None:

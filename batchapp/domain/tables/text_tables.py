@@ -46,14 +46,14 @@ def read_json(
     """
     encoding = options.encoding or encodings.detect_encoding(source)
     with _open_text(source, encoding) as text:
-        keys = json_rows.read_keys(text)
-    names = [key if key.strip() else f"column {number}" for number, key in enumerate(keys, 1)]
-    return ReadOptions(encoding=encoding), _json_rows(source, encoding, keys), names
+        paths = json_rows.read_paths(text)
+    names = [path.name.strip() or f"column {number}" for number, path in enumerate(paths, 1)]
+    return ReadOptions(encoding=encoding), _json_rows(source, encoding, paths), names
 
 
-def _json_rows(source: BinaryIO, encoding: str, keys: list[str]) -> Iterator[Row]:
+def _json_rows(source: BinaryIO, encoding: str, paths: list[json_rows.Path]) -> Iterator[Row]:
     with _open_text(source, encoding) as text:
-        yield from json_rows.read_rows(text, keys)
+        yield from json_rows.read_rows(text, paths)
 
 
 @contextmanager

@@ -46,15 +46,34 @@ def test_objects_in_any_layout_are_rows(content: str | bytes) -> None:
 
 
 def test_a_nested_value_is_json_text_and_numbers_stay_as_written() -> None:
-    trace = '{"a": {"q": "Why “so”?", "n": [1.0, 1e5, null, true, {}]}, "b": [], "c": 1.50,'
+    trace = '{"a": {"": 0, "q": "Why “so”?", "n": [1.0, 1e5, null, true, {}]}, "b": [], "c": 1.50,'
     _, rows = read(trace + '"d": 12345678901234567890123, "e": false, "f": NaN}\n')
 
+    assert rows[0][0] == '{"": 0, "q": "Why “so”?", "n": [1.0, 1e5, null, true, {}]}'
+    assert rows[0][3:] == ["[]", "1.50", "12345678901234567890123", "false", "NaN"]
+
+
+def test_the_fields_of_an_object_are_columns_too() -> None:
+    lines = ['{"input": {"question": "Why?", "n": 1}, "tag": "a", "input.n": "own"}']
+    lines += ['{"input": "plain", "tag": "b"}', '{"input": {"hint": ["x"]}}']
+
+    table, rows = read("\n".join(lines))
+
+    assert table.columns == ["input", "input.question", "input.hint", "tag", "input.n"]
     assert rows == [
-        [
-            *('{"q": "Why “so”?", "n": [1.0, 1e5, null, true, {}]}', "[]", "1.50"),
-            *("12345678901234567890123", "false", "NaN"),
-        ]
+        ['{"question": "Why?", "n": 1}', "Why?", "", "a", "own"],
+        ["plain", "", "", "b", ""],
+        ['{"hint": ["x"]}', "", '["x"]', "", ""],
     ]
+
+
+def test_objects_with_many_fields_stay_one_column() -> None:
+    lines = [json.dumps({"id": 1, "meta": {f"k{n}": n}}) for n in range(2_000)]
+
+    table, rows = read("\n".join(lines))
+
+    assert table.columns == ["id", "meta"]
+    assert rows[-1] == ["1", '{"k1999": 1999}']
 
 
 def test_keys_that_no_prompt_can_hold_get_other_names() -> None:
@@ -128,14 +147,15 @@ def test_what_a_program_writes_is_read_back(objects: list[dict[str, Any]]) -> No
     head = {"a": "first", "b": "first", "c": "first"}
 
     table, rows = read(json.dumps([head, *objects]))
+    columns = [table.columns.index(key) for key in "abc"]
 
     filled = [
         [_text(value.get(key)) for key in "abc"]
         for value in objects
         if any(_text(part).strip() for part in value.values())
     ]
-    assert table.columns == ["a", "b", "c"]
-    assert [[cell.replace("\0", "") for cell in row] for row in filled] == rows[1:]
+    read_cells = [[row[column] for column in columns] for row in rows[1:]]
+    assert [[cell.replace("\0", "") for cell in row] for row in filled] == read_cells
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchapp.domain.tables.prompts import PromptError, columns_of, render
-from batchapp.domain.tables.row_requests import PromptSettings, RowRequest, build_requests
+from batchapp.domain.tables.row_requests import (
+    PromptSettings,
+    RowRequest,
+    build_requests,
+    settings_errors,
+)
 from tests.domain.request_lines import codes, make_file
 
 ROW = {"name": "Ada", "text": "{name} {0} }{", "a.b": "dotted", "a b": "spaced", "id": "x-1"}
@@ -50,6 +55,29 @@ def test_a_brace_without_partner_is_an_error(template):
         render(template, ROW)
     with pytest.raises(PromptError, match="no partner"):
         columns_of(template)
+
+
+@pytest.mark.parametrize(
+    "example",
+    ['{"label": "x"}', '{ "label" : 1 }', '{\n  "label": "x",\n  "n": [1]\n}', "{'a': True}"],
+)
+def test_an_example_in_json_is_told_to_have_its_braces_written_twice(example):
+    within = " ".join(example[1:-1].split())
+    settings = PromptSettings(model="m", prompt=f"Answer as {example}: {{text}}")
+
+    (error,) = settings_errors(settings, ROW)
+
+    assert "is an example in JSON, not a column. Write its braces twice" in error
+    assert error.endswith(f"{{{{{within}}}}}")
+    assert render(f"{{{example}}}", ROW) == example
+
+
+def test_an_example_of_nested_json_is_told_the_same():
+    settings = PromptSettings(model="m", prompt='Answer as {"a": {"b": 1}}')
+
+    (error,) = settings_errors(settings, ROW)
+
+    assert "Write {{ or }} for a brace that is meant as text, as in an example in JSON" in error
 
 
 def test_a_missing_column_is_named_with_those_that_exist():

@@ -28,6 +28,30 @@ def ids(results: list[RowRequest]) -> list[str]:
     return [result.custom_id for result in results]
 
 
+def test_each_image_of_a_cell_is_a_part_before_the_text() -> None:
+    (result,) = build(
+        {"text": "compare", "photos": "https://e.org/a.png; https://e.org/b.png"},
+        image_column="photos",
+    )
+
+    assert codes(make_file(result.line)) == {}
+    assert json.loads(result.line)["body"]["messages"][0]["content"] == [
+        {"type": "image_url", "image_url": {"url": "https://e.org/a.png"}},
+        {"type": "image_url", "image_url": {"url": "https://e.org/b.png"}},
+        {"type": "text", "text": "compare"},
+    ]
+
+
+def test_a_file_on_a_computer_is_no_image_of_a_request() -> None:
+    good, bad = build(
+        {"text": "a", "photo": ""}, {"text": "b", "photo": "C:\\a.png"}, image_column="photo"
+    )
+
+    assert good.line
+    assert (bad.number, bad.line) == (2, b"")
+    assert "name of a file, which no provider can open" in bad.error
+
+
 @given(TEXT.filter(lambda text: text.strip()), TEXT)
 def test_the_value_of_a_cell_is_never_read_as_a_template(text: str, other: str) -> None:
     row = {"text": text + "{other}{{", "other": other}
