@@ -35,10 +35,11 @@ COVERS = {
         "domain/results/answer_bodies.py",
         "domain/results/error_messages.py",
     },
+    "domain/tables/test_number_formats.py": {"domain/tables/date_formats.py"},
     "domain/tables/test_table_reader.py": {
         *("domain/tables/csv_rows.py", "domain/tables/text_tables.py"),
-        "domain/tables/workbooks.py",
     },
+    "domain/tables/test_workbooks.py": {"domain/tables/workbook_archive.py"},
     "domain/tokens/test_counting.py": {"domain/tokens/token_ratio.py"},
     "domain/tokens/test_model_prompt.py": {
         *("domain/tokens/harmony_prompt.py", "domain/tokens/qwen_prompt.py"),
@@ -55,6 +56,7 @@ COVERS = {
     "services/lifecycle/test_submit.py": {"services/lifecycle/find_created_batch.py"},
     "services/lifecycle/test_poll_key.py": {"services/providers/circuit_breaker.py"},
     "services/results/test_retry_file.py": {"services/results/merge.py"},
+    "services/tables/test_open_table.py": {"domain/tables/read_process.py"},
     "views/files/test_file_correction.py": {"services/files/correct_file.py"},
     "views/files/test_files.py": {"services/files/upload_intake.py"},
     "views/keys/test_keys.py": {"services/providers/provider_keys.py"},

@@ -19,6 +19,9 @@ from batchapp.models import Connection, Project, PromptTemplate, SourceTable
 
 PASTED_NAME = "pasted table.csv"
 
+# Options to read a table that belong to one kind of tables alone.
+SHEET_OPTIONS, TEXT_OPTIONS = ("sheet", "without_hidden"), ("encoding", "separator", "quoting")
+
 MAX_PROMPT_LENGTH = 200_000  # characters
 MAX_HEADER_ROW = 2_000_000
 CHAT = "/v1/chat/completions"
@@ -72,6 +75,11 @@ class ReadingForm(forms.Form):
     """Options to read a table again, if the detected ones are wrong."""
 
     sheet = forms.ChoiceField(required=False)
+    without_hidden = forms.ChoiceField(
+        required=False,
+        label="Rows that the sheet hides",
+        choices=[("", "are sent"), ("1", "are left out")],
+    )
     encoding = forms.ChoiceField(required=False, choices=[("", "Detect"), *ENCODING_NAMES.items()])
     separator = forms.ChoiceField(
         required=False,
@@ -97,7 +105,7 @@ class ReadingForm(forms.Form):
         sheet = self.fields["sheet"]
         if isinstance(sheet, forms.ChoiceField):
             sheet.choices = [(sheet, sheet) for sheet in table.sheets]
-        for name in ("encoding", "separator", "quoting") if table.sheets else ("sheet",):
+        for name in TEXT_OPTIONS if table.sheets else SHEET_OPTIONS:
             del self.fields[name]
 
     @property

@@ -187,8 +187,8 @@ SENTENCES: dict[Refusal, Sentence] = {
     ),
     Refusal.TABLE_IS_GZIP: "This is a gzip archive. Unpack it first.",
     Refusal.TABLE_IS_OLD_EXCEL: (
-        "This is an old Excel file (.xls), or one with a password. Save it as .xlsx without a "
-        "password, or as CSV."
+        "This is an old Excel file (.xls), a binary one (.xlsb), or one with a password. Save it "
+        "as .xlsx without a password, or as CSV."
     ),
     Refusal.TABLE_IS_ONE_OBJECT: (
         "This JSON is one object with a table inside. A table is a list of objects, one for each "
@@ -200,9 +200,21 @@ SENTENCES: dict[Refusal, Sentence] = {
     Refusal.TABLE_IS_REQUESTS: (
         "This looks like a file of requests (JSONL), not a table. Upload it under Files."
     ),
+    Refusal.TABLE_IS_WEB_PAGE: (
+        "This is a web page, whatever its name ends in. Open it in your spreadsheet program and "
+        "save it as .xlsx."
+    ),
+    Refusal.TABLE_IS_XML: (
+        "This is XML, whatever its name ends in. Open it in your spreadsheet program and save it "
+        "as .xlsx."
+    ),
     Refusal.TABLE_LINE_TOO_LONG: (
         "Line {line:,} is longer than {limit:,} characters, too long to be read. Put each row on "
         "a line of its own."
+    ),
+    Refusal.TABLE_NEEDS_MEMORY: (
+        "This table unpacks to more than the portal has memory for. Save only the sheet with the "
+        "rows as CSV, and upload that."
     ),
     Refusal.TABLE_NOT_JSON: "The JSON cannot be read at line {line:,}: {reason}.",
     Refusal.TABLE_NOT_TEXT: (
@@ -225,6 +237,14 @@ SENTENCES: dict[Refusal, Sentence] = {
     Refusal.TABLE_ROWS_TOO_MANY: (
         "The table has more than {limit:,} rows. Split it into smaller ones."
     ),
+    Refusal.TABLE_TEXT_TOO_MUCH: (
+        "This table unpacks to more than {limit_mib:,} MiB of text. Split it, or remove columns "
+        "that no prompt needs."
+    ),
+    Refusal.TABLE_TOOK_TOO_LONG: (
+        "This table took too long to read: it was stopped after {seconds:,} seconds. Save only "
+        "the sheet with the rows as CSV, and upload that."
+    ),
     Refusal.TABLE_TOO_LARGE: (
         "A table may have {limit_mib:,} MiB at most. Split it, or remove columns that no prompt "
         "needs."
@@ -236,14 +256,18 @@ SENTENCES: dict[Refusal, Sentence] = {
     Refusal.TEMPLATE_SAVED_MEANWHILE: (
         "Another person saved under this name just now. Check, then save."
     ),
-    Refusal.WORKBOOK_FILE_TOO_LARGE: _workbook_file_too_large,
-    Refusal.WORKBOOK_ROW_TOO_LARGE: (
-        "The workbook holds a row that is too large to be read. Save the sheet as CSV."
+    Refusal.WORKBOOK_CELL_TOO_LONG: (
+        "A cell of the workbook has more than {limit:,} characters, more than a sheet can show. "
+        "Save the sheet as CSV."
     ),
+    Refusal.WORKBOOK_FILE_TOO_LARGE: _workbook_file_too_large,
     Refusal.WORKBOOK_SHEET_DAMAGED: (
         "The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
         "spreadsheet program, or as CSV."
     ),
     Refusal.WORKBOOK_SHEET_MISSING: "The workbook has no sheet {sheet}. It has: {sheets}.",
+    Refusal.WORKBOOK_SHEETS_TOO_MANY: (
+        "The workbook has more than {limit:,} sheets. Save the one with the table on its own."
+    ),
     Refusal.WORKBOOK_WITHOUT_SHEETS: "The workbook has no sheet with cells.",
 }

@@ -8,6 +8,7 @@ class ReadOptions(NamedTuple):
 
     ``header_row`` is the number of the row that names the columns: the line of a text, the row
     of a sheet. ``separator`` and ``quoting`` are keys of ``SEPARATORS`` and ``QUOTINGS``.
+    ``without_hidden`` is "1" to leave out the rows that a sheet hides.
     """
 
     encoding: str = ""
@@ -15,6 +16,7 @@ class ReadOptions(NamedTuple):
     sheet: str = ""
     header_row: int = 0
     quoting: str = ""
+    without_hidden: str = ""
 
 
 DETECT_ALL = ReadOptions()

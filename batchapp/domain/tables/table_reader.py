@@ -13,6 +13,7 @@ from batchapp.domain.request_files.reading.utf16 import detect_utf16
 from batchapp.domain.tables import text_tables, workbooks
 from batchapp.domain.tables.header_row import HEAD_ROWS, Row, guess_header, is_blank
 from batchapp.domain.tables.read_options import DETECT_ALL, ReadOptions
+from batchapp.domain.tables.sheet_facts import SheetFacts, TableNotice, sheet_notices
 
 MAX_COLUMNS = workbooks.COLUMNS_READ - 1
 MAX_ROWS = 1_000_000
@@ -31,6 +32,12 @@ MAGICS = {
     b"\x89PNG": Refusal.TABLE_IS_PICTURE,
     b"PAR1": Refusal.TABLE_IS_PARQUET,
 }
+# Web pages and XML, which programs save under the names of workbooks.
+MARKUP = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<(?P<page>!doctype html|html|head|body|meta|style|table|div)?"
+    rb"(?:(?(page)|[!?])|[a-z][a-z0-9:]*[\s>])",
+    re.IGNORECASE,
+)
 
 
 class Table:
@@ -50,9 +57,11 @@ class Table:
         rows: Iterable[Row],
         sheets: list[str],
         keys: Sequence[str] | None = None,
+        sheet_facts: SheetFacts | None = None,
     ) -> None:
         self._rows = _limit_blank_rows(rows)
         self.sheets = sheets
+        self._sheet_facts = sheet_facts
         self.rows = self.ragged = self.error_cells = 0
         number, header = (0, keys) if keys is not None else self._take_header(read_as.header_row)
         self.read_as = read_as._replace(header_row=number)
@@ -79,6 +88,14 @@ class Table:
             raise Refused(Refusal.TABLE_EMPTY)
         self._rows = chain([row for row in head if row[0] > header[0]], self._rows)
         return header
+
+    @property
+    def notices(self) -> list[TableNotice]:
+        """What a person must know of the rows; complete when all rows were read."""
+        facts = self._sheet_facts
+        return (
+            sheet_notices(facts, was_left_out=bool(self.read_as.without_hidden)) if facts else []
+        )
 
     def __iter__(self) -> Iterator[list[str]]:
         width = len(self.columns)
@@ -121,6 +138,8 @@ def detect_kind(head: bytes) -> str:
     """
     if head.startswith(b"PK\x03\x04"):
         return "workbook"
+    if match := MARKUP.match(head):
+        raise Refused(Refusal.TABLE_IS_WEB_PAGE if match["page"] else Refusal.TABLE_IS_XML)
     for magic, refusal in MAGICS.items():
         if head.startswith(magic):
             raise Refused(refusal)
@@ -146,9 +165,15 @@ def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
     source.seek(0)
     kind = detect_kind(head)
     if kind == "workbook":
-        sheet, sheets, rows = workbooks.read_sheet(source, options.sheet)
-        read_as = ReadOptions(sheet=sheet, header_row=options.header_row)
-        return Table(read_as, rows, sheets)
+        sheet = workbooks.read_sheet(
+            source, options.sheet, without_hidden=bool(options.without_hidden)
+        )
+        read_as = ReadOptions(
+            sheet=sheet.name,
+            header_row=options.header_row,
+            without_hidden=options.without_hidden,
+        )
+        return Table(read_as, sheet.rows, sheet.sheets, sheet_facts=sheet.facts)
     if kind == "json":
         read_as, rows, keys = text_tables.read_json(source, options)
         return Table(read_as, rows, [], keys)

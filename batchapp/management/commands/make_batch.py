@@ -12,11 +12,13 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.domain.refused import Refused
-from batchapp.domain.tables import row_requests, table_reader
+from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.read_options import QUOTINGS, ReadOptions
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import PromptTemplate
 from batchapp.presenters.refusal_text import refusal_text
+from batchapp.presenters.table_notices import notice_texts
+from batchapp.services.tables.open_table import OpenTable, open_table
 
 FINDINGS_SHOWN = 20
 
@@ -61,7 +63,16 @@ class Command(BaseCommand):
             metavar="IDS.csv",
             help="replace ids that providers refuse, and list them in this file",
         )
-        parser.add_argument("--sheet", default="", help="of a workbook; else the first")
+        parser.add_argument(
+            "--sheet", default="", help="of a workbook; else the first that has a table"
+        )
+        parser.add_argument(
+            "--without-hidden",
+            action="store_const",
+            const="1",
+            default="",
+            help="leave out the rows that a sheet hides or filters out",
+        )
         parser.add_argument(
             "--header-row", type=int, default=0, help="row of the header; else it is detected"
         )
@@ -87,9 +98,9 @@ class Command(BaseCommand):
         read_options = ReadOptions(**{name: options[name] for name in ReadOptions._fields})
         path = options["table"]
         try:
-            with path.open("rb") as source:
-                table = table_reader.read_table(source, read_options)
-                if findings := row_requests.settings_errors(prompt_settings, table.columns):
+            with path.open("rb") as source, open_table(source, read_options) as table:
+                columns = table.head.columns
+                if findings := row_requests.settings_errors(prompt_settings, columns):
                     raise CommandError(" ".join(findings))
                 requests, left_out = _write(
                     table, prompt_settings, options["output"], options["id_map"]
@@ -98,18 +109,21 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {exc}.") from exc
         except Refused as exc:
             raise CommandError(f"{path}: {refusal_text(exc)}") from exc
+        totals = table.totals
         self.stdout.write(f"{options['output']}: {requests:,} requests")
+        for notice in notice_texts(totals.notices):
+            self.stdout.write(f"notice: {notice}")
         if left_out:
             self.stdout.write(f"{left_out:,} rows with an empty cell were left out")
-        if table.ragged:
+        if totals.ragged:
             self.stdout.write(
-                f"warning: {table.ragged:,} rows have more cells than the header; the cells "
+                f"warning: {totals.ragged:,} rows have more cells than the header; the cells "
                 "after the last column were left out. Perhaps another character separates the "
                 "cells: --separator"
             )
-        if table.error_cells:
+        if totals.error_cells:
             self.stdout.write(
-                f"warning: {table.error_cells:,} cells show an error such as #N/A, or a formula "
+                f"warning: {totals.error_cells:,} cells show an error such as #N/A, or a formula "
                 "whose value was not saved, and counted as empty"
             )
 
@@ -160,7 +174,7 @@ def _template(name: str, slug: str | None) -> PromptSettings:
 
 
 def _write(
-    table: table_reader.Table,
+    table: OpenTable,
     prompt_settings: PromptSettings,
     target: Path,
     id_map: Path | None,
@@ -170,7 +184,7 @@ def _write(
     findings: list[str] = []
     replaced: list[tuple[str, str]] = []
     with _new_file(target) as file:
-        rows = (dict(zip(table.columns, row, strict=True)) for row in table)
+        rows = (dict(zip(table.head.columns, row, strict=True)) for row in table)
         for request in row_requests.build_requests(rows, prompt_settings):
             if request.error:
                 findings.append(f"row {request.number}: {request.error}")

@@ -107,6 +107,7 @@ class SourceTable(LeasedRow):
     rows = models.PositiveIntegerField(default=0)
     ragged = models.PositiveIntegerField(default=0)
     error_cells = models.PositiveIntegerField(default=0)
+    notices = models.JSONField(default=list, help_text="What a person must know of the rows.")
     problem = ProblemField(null=True)
     prompt_settings_fields = models.JSONField(null=True, editable=False)
     template_version = models.ForeignKey(

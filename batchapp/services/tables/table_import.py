@@ -4,7 +4,6 @@ import tempfile
 from datetime import timedelta
 from typing import Any, BinaryIO, cast
 
-import msgspec
 from django.conf import settings
 from django.core.files.base import File
 from django.utils import timezone
@@ -13,11 +12,12 @@ from batchapp import access
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
-from batchapp.domain.tables import table_reader, workbooks
+from batchapp.domain.tables import table_reader, workbook_archive
 from batchapp.domain.tables.read_options import ReadOptions
 from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
 from batchapp.models.files.source_table import PROGRESS_ROWS, RETENTION
 from batchapp.models.files.upload import NAME_LENGTH
+from batchapp.services.tables.open_table import open_table
 
 MAX_TABLE_MIB = 100  # as sent; the rows of a workbook may take several times as much
 
@@ -97,7 +97,9 @@ def is_quick_to_read(table: SourceTable) -> bool:
         kind = table_reader.detect_kind(blob.read(table_reader.HEAD_BYTES))
         is_quick = table.size <= QUICK_BYTES[kind]
         if is_quick and kind == "workbook":
-            return workbooks.unpacked_size(cast(BinaryIO, blob.file)) <= QUICK_UNPACKED_BYTES
+            return (
+                workbook_archive.unpacked_size(cast(BinaryIO, blob.file)) <= QUICK_UNPACKED_BYTES
+            )
     return is_quick
 
 
@@ -111,16 +113,16 @@ def read_table(table: SourceTable) -> None:
     renew_lease = table.lease_renewer()
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
         try:
-            with table.blob.open("rb") as blob:
-                reader = table_reader.read_table(cast(BinaryIO, blob.file), table.read_options)
-                for row in reader:
-                    content.write(msgspec.json.encode(row) + b"\n")
-                    if reader.rows % PROGRESS_ROWS == 0:
-                        renew_lease(reader.rows)
+            with table.blob.open("rb") as blob, open_table(blob, table.read_options) as reader:
+                for rows, line in enumerate(reader.json_rows(), start=1):
+                    content.write(line)
+                    if rows % PROGRESS_ROWS == 0:
+                        renew_lease(rows)
         except Refused as exc:
             _refuse(table, exc.problem)
             return
-        if not reader.rows:
+        head, totals = reader.head, reader.totals
+        if not totals.rows:
             _refuse(table, Problem(ProblemCode.TABLE_WITHOUT_ROWS))
             return
         old_cells = table.cells.name or ""
@@ -131,13 +133,14 @@ def read_table(table: SourceTable) -> None:
             SourceTable.Status.KEPT,
             **SourceTable.restart_retention(),
             cells=table.cells.name,
-            read_as=list(reader.read_as),
-            sheets=reader.sheets,
-            columns=reader.columns,
-            renamed=reader.renamed,
-            rows=reader.rows,
-            ragged=reader.ragged,
-            error_cells=reader.error_cells,
+            read_as=list(head.read_as),
+            sheets=head.sheets,
+            columns=head.columns,
+            renamed=head.renamed,
+            rows=totals.rows,
+            ragged=totals.ragged,
+            error_cells=totals.error_cells,
+            notices=totals.notices,
             problem=None,
         )
     except BaseException:

@@ -22,6 +22,7 @@ from batchapp.presenters import order_wizard
 from batchapp.presenters.order_wizard import Step
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.table_estimate import table_estimate
+from batchapp.presenters.table_notices import notice_texts
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.tables import requests_from_table, table_import
 from batchapp.views.files.file_upload import is_script, receive, refuse
@@ -122,6 +123,7 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
         "steps": order_wizard.wizard_steps(Step.PROMPT, table.project, table=table),
         "is_moving": table.status in {SourceTable.Status.READING, SourceTable.Status.MAKING},
         "reading": ReadingForm(table=table),
+        "notices": notice_texts(table.notices),
         "encoding": ENCODING_NAMES.get(table.read_options.encoding, table.read_options.encoding),
         "separator": SEPARATORS.get(table.read_options.separator, ""),
     }

@@ -13,6 +13,7 @@ from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import Project
 from batchapp.services.tables import requests_from_table
+from tests.domain.tables.sample_workbooks import replaced
 from tests.make import make_project, writer_in
 from tests.views.sample_tables import workbook
 
@@ -213,3 +214,16 @@ class TestWithTemplates:
     def test_one_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="no prompt template Sayings in support"):
             make(tmp_path, "text\na\n", template="Sayings", project="support")
+
+
+def test_what_a_sheet_hides_is_said_and_can_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = workbook(S=[["text"], ["one"], ["two"], ["three"]])
+    content = replaced(content, "sheet1.xml", b'<row r="3"', b'<row r="3" hidden="1"')
+
+    assert len(bodies(make(tmp_path, content))) == 3
+    assert "notice: 1 hidden row is sent, too." in capsys.readouterr().out
+
+    assert len(bodies(make(tmp_path, content, without_hidden="1"))) == 2
+    assert "notice: 1 hidden row is left out." in capsys.readouterr().out

@@ -27,6 +27,7 @@ from batchapp.pipeline import runner
 from batchapp.pipeline.runner import Step
 from batchapp.presenters.problem_text import problem_text
 from batchapp.services.tables import preview_requests, requests_from_table, table_import
+from tests.domain.tables.sample_workbooks import replaced
 from tests.html import Page, page_of
 from tests.make import MODEL, VIEWER, join, make_batch, make_project, make_table, make_user
 from tests.steps import advance, faster_worker, finish_claimed
@@ -406,6 +407,43 @@ def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
     browser.post(START, {"file": SimpleUploadedFile("a.xlsx", workbook(S=[["text"], ["a"]]))})
 
     assert project.tables.get().status == SourceTable.Status.READING
+
+
+def test_hidden_rows_are_said_and_can_be_left_out(browser: Client, project: Project) -> None:
+    content = workbook(S=[["text"], ["one"], ["two"], ["three"]])
+    content = replaced(content, "sheet1.xml", b'<row r="3"', b'<row r="3" hidden="1"')
+    merged = b'</sheetData><mergeCells count="1"><mergeCell ref="A2:B3"/></mergeCells>'
+    content = replaced(content, "sheet1.xml", b"</sheetData>", merged)
+
+    browser.post(START, {"file": SimpleUploadedFile("a.xlsx", content)})
+    table = project.tables.get()
+    page = page_of(browser, table.get_absolute_url())
+    assert "1 hidden row is sent, too." in page.text
+    assert "merges cells: A2:B3." in page.text
+    assert table.rows == 3
+
+    browser.post(f"/tables/{table.pk}/read/", {"sheet": "S", "without_hidden": "1"})
+    table.refresh_from_db()
+    page = page_of(browser, table.get_absolute_url())
+    assert "1 hidden row is left out." in page.text
+    assert table.rows == 2
+
+
+def test_another_sheet_can_be_chosen_and_the_first_table_is_guessed(
+    browser: Client, project: Project
+) -> None:
+    content = workbook(
+        Cover=[["Report"]], Reviews=[["id", "text"], [1, "a"]], More=[["id", "note"], [2, "b"]]
+    )
+
+    browser.post(START, {"file": SimpleUploadedFile("a.xlsx", content)})
+    table = project.tables.get()
+    assert table.columns == ["id", "text"]
+    assert "Reviews" in page_of(browser, table.get_absolute_url()).text
+
+    browser.post(f"/tables/{table.pk}/read/", {"sheet": "More"})
+    table.refresh_from_db()
+    assert table.columns == ["id", "note"]
 
 
 def test_the_list_of_ids_holds_no_formula() -> None:
