@@ -30,6 +30,12 @@ COVERS = {
     "domain/request_files/rules/test_request_warnings.py": {
         "domain/request_files/rules/answer_schema.py",
         "domain/request_files/rules/known_fields.py",
+        "domain/request_files/rules/strict_schema.py",
+    },
+    "domain/request_files/rules/test_request_body.py": {
+        *("domain/request_files/rules/attachments.py", "domain/request_files/rules/inputs.py"),
+        *("domain/request_files/rules/messages.py", "domain/request_files/rules/parameters.py"),
+        *("domain/request_files/rules/combinations.py", "domain/request_files/rules/tools.py"),
     },
     "domain/results/test_outcome.py": {
         "domain/results/answer_bodies.py",

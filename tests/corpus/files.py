@@ -298,6 +298,44 @@ MODELS = [
          "2 warning too_many_new_tokens", "0 info mixed_models"),
 ]  # fmt: skip
 
+# What the provider accepts at upload, and every request of which fails when it runs.
+WILL_FAIL = [
+    good("a temperature in quotes", row(body=body(temperature="0.2")), "2 warning bad_parameter"),
+    good("a temperature of 3", row(body=body(temperature=3)), "2 warning bad_parameter"),
+    good("five stops", row(body=body(stop=[*".!?;:"])), "2 warning bad_parameter"),
+    good("stream in quotes", row(body=body(stream="false")), "2 warning bad_parameter"),
+    good("both limits", row(body=body(max_completion_tokens=9)), "2 warning two_limits"),
+    good("an unknown role", row(body=body(messages=[{"role": "usr", "content": "x"}])),
+         "2 warning bad_message"),
+    good("a text for a message", row(body=body(messages=["x"])), "2 warning bad_message"),
+    good("null for a content", row(body=body(messages=[{"role": "user", "content": None}])),
+         "2 warning bad_message"),
+    good("a blank question", row(body=body(messages=[{"role": "user", "content": " "}])),
+         "2 warning blank_question"),
+    good("a part of the responses API in a chat",
+         row(body=body(messages=[{"role": "user", "content": [
+             {"type": "input_text", "text": "x"}]}])), "2 warning bad_part"),
+    good("a picture by its path",
+         row(body=body(messages=[{"role": "user", "content": [
+             {"type": "image_url", "image_url": {"url": "C:\\a.png"}}]}])),
+         "2 warning bad_attachment"),
+    good("a choice without tools", row(body=body(tool_choice="auto")),
+         "2 warning bad_tool_choice"),
+    good("no tools in tools", row(body=body(tools=[])), "2 warning bad_tool"),
+    good("a limit by the name of another url", row(body=body(max_output_tokens=5)),
+         "2 warning unknown_field"),
+    good("a blank text to embed",
+         row(url="/v1/embeddings", body={"model": EMBEDDER, "input": ["x", ""]}),
+         "2 warning bad_input", "0 info mixed_models", "0 info mixed_urls"),
+    good("no max_tokens in the messages API",
+         row(url="/v1/messages", body=body(max_tokens=...)),
+         "2 warning missing_max_tokens", "0 info no_max_tokens", "0 info mixed_urls"),
+    good("a strict schema that says nothing of other fields",
+         row(body=body(response_format={"type": "json_schema", "json_schema": {
+             "name": "x", "strict": True, "schema": {"type": "object"}}})),
+         "2 warning strict_schema"),
+]  # fmt: skip
+
 PACKED = [
     Case("gzip", gzip.compress(file(row("a"), row("b")), mtime=0), 2),
     Case("gzip with a finding", gzip.compress(file(row("a"), b"{"), mtime=0), 2,
@@ -334,4 +372,4 @@ FORMATS = [
          ("1 error anthropic_batch",), valid=False, totals={"anthropic_batch": 9}),
 ]  # fmt: skip
 
-CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *REASONING, *MODELS, *FORMATS, *PACKED]
+CASES = [*SHAPE, *JSON, *ENVELOPE, *BODY, *REASONING, *MODELS, *WILL_FAIL, *FORMATS, *PACKED]

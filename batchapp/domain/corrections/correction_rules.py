@@ -132,7 +132,7 @@ CORRECTION_RULES = {
     CorrectionKind.SET_MAX_TOKENS: CorrectionRule(
         "Limit the length of answers",
         "Writes this limit into the requests that have none, or one that cannot be kept.",
-        ("no_max_tokens", "bad_max_tokens"),
+        ("no_max_tokens", "bad_max_tokens", "missing_max_tokens"),
         ("answer limited to {max_tokens:,} tokens", "answers limited to {max_tokens:,} tokens"),
         "max_tokens",
     ),

@@ -8,7 +8,7 @@ from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE, Reque
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading import file_type, lines, meant_json
-from batchapp.domain.request_files.rules import model_rules, request_line, request_shape
+from batchapp.domain.request_files.rules import inputs, model_rules, request_line, request_shape
 from batchapp.domain.tokens import counting
 
 # Lines of one block. Requests are longer, so a block with as many lines has blank lines.
@@ -113,6 +113,7 @@ def check_line(
         expected_output_tokens=output.expected,
         max_output_tokens=output.limit,
         shape="" if url == "/v1/embeddings" else request_shape.hash_shape(body, url),
+        inputs=inputs.count_inputs(body["input"]) if url == "/v1/embeddings" else 0,
     )
     return line_report, row
 

@@ -10,6 +10,7 @@ from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES, Limits
 from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.report import ModelFacts, Report
 from batchapp.domain.request_files.rules import request_shape
+from batchapp.domain.request_files.rules.inputs import MAX_INPUTS_PER_BATCH
 from batchapp.domain.request_files.splitting import Splitter
 
 MAX_MODELS = 1_000  # per file; more than any provider offers, so the names belong elsewhere
@@ -25,6 +26,7 @@ class FileChecker:
         self.models: dict[str, ModelFacts] = {}
         self.repeated: dict[str, ModelFacts] = {}
         self.urls: Counter[str] = Counter()
+        self._inputs = 0
         self._shapes = request_shape.ShapeCounts()
         self._splitter = Splitter(limits)
         self._duplicates = Duplicates()
@@ -111,6 +113,7 @@ class FileChecker:
                 return
             facts = self.models[model] = ModelFacts(embeddings=True, exact=True)
         self.urls[line_report.url] += 1
+        self._inputs += line_report.inputs
         if line_report.shape:
             self._shapes.add(model, line_report.shape)
         _add(line_report, facts)
@@ -161,6 +164,12 @@ class FileChecker:
         return 1 if fits or not self.requests else self._splitter.span_count
 
     def _check_mixture(self) -> None:
+        if self._inputs > MAX_INPUTS_PER_BATCH:
+            message = (
+                f"The requests embed {self._inputs:,} texts, and OpenAI takes "
+                f"{MAX_INPUTS_PER_BATCH:,} in one batch; split the file for such a provider."
+            )
+            self.log.add(RequestFinding("many_inputs_in_all", message))
         unbounded = sum(facts.unbounded_requests for facts in self.models.values())
         if unbounded:
             requests = "1 request sets" if unbounded == 1 else f"{unbounded:,} requests set"

@@ -32,6 +32,16 @@ SEVERITIES = {
     "unknown_field": Severity.WARNING,
     "bad_response_format": Severity.WARNING,
     "ignored_thinking": Severity.WARNING,
+    # What fails when the request runs; the provider does not look into a body before.
+    **dict.fromkeys(
+        (
+            *("bad_message", "bad_part", "bad_attachment", "blank_question", "no_question"),
+            *("bad_input", "many_inputs", "many_inputs_in_all", "bad_parameter"),
+            *("missing_max_tokens", "two_limits", "bad_combination", "reasoning_model"),
+            *("bad_tool", "bad_tool_choice", "bad_tool_call", "strict_schema"),
+        ),
+        Severity.WARNING,
+    ),
     "http_image": Severity.WARNING,
     "too_long_for_model": Severity.WARNING,
     "too_many_new_tokens": Severity.WARNING,
@@ -64,7 +74,7 @@ FILE_CODES = frozenset(
         *("compressed", "spreadsheet", "binary", "utf16", "json_array", "pretty_printed_json"),
         "requests_object",
         *("markup", "csv", "plain_text", "no_max_tokens", "mixed_models", "mixed_urls"),
-        "several_provider_batches",
+        *("several_provider_batches", "many_inputs_in_all"),
         *("gzip_truncated", "gzip_damaged", "gzip_too_large", "gzip_bomb"),
     }
 )

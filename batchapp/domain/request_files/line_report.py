@@ -14,6 +14,7 @@ class LineReport(msgspec.Struct, array_like=True, gc=False):
     ``lines`` is more than 1 only if the report stands for several blank lines in a row;
     ``length`` then excludes the last line ending only. ``text_break`` is "opens" if the line
     breaks off within a text, and "goes on" if an earlier line may have broken off there.
+    ``inputs`` is the number of texts to embed.
     """
 
     length: int
@@ -36,3 +37,4 @@ class LineReport(msgspec.Struct, array_like=True, gc=False):
     shape: str = ""
     lines: int = 1
     text_break: str = ""
+    inputs: int = 0

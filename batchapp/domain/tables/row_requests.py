@@ -9,7 +9,7 @@ import msgspec
 
 from batchapp.domain import csv_list
 from batchapp.domain.request_files.limits import shorten_custom_id
-from batchapp.domain.request_files.rules import answer_schema
+from batchapp.domain.request_files.rules import answer_schema, strict_schema
 from batchapp.domain.request_files.rules.request_rules import check_custom_id, check_model
 from batchapp.domain.tables.image_cells import read_addresses
 from batchapp.domain.tables.prompts import (
@@ -196,7 +196,8 @@ def _refuse_blank(prompt: str) -> None:
 
 
 def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
-    json_schema = {"name": "answer", "strict": True, "schema": schema}
+    is_strict = not strict_schema.describe_lack(schema)  # else OpenAI would refuse it
+    json_schema = {"name": "answer", "strict": is_strict, "schema": schema}
     return {"type": "json_schema", "json_schema": json_schema}
 
 

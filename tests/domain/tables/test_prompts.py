@@ -122,7 +122,9 @@ def test_every_line_that_is_built_passes_the_check(text):
 
 
 def test_a_request_has_the_values_of_the_settings():
-    schema = {"type": "object", "properties": {"sum": {"type": "string"}}}
+    properties = {"sum": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    schema["required"] = ["sum"]
     prompt_settings = PromptSettings(
         model="m",
         prompt="{name}",
@@ -153,6 +155,17 @@ def test_a_request_has_the_values_of_the_settings():
             },
         },
     }
+
+
+def test_a_schema_is_strict_only_where_every_provider_takes_it_as_strict():
+    schema = {"type": "object", "properties": {"sum": {"type": "string"}}}
+    settings = PromptSettings(model="m", prompt="{name}", max_tokens=5, response_schema=schema)
+
+    line = request_of(ROW, settings).line
+
+    answer_format = json.loads(line)["body"]["response_format"]
+    assert answer_format["json_schema"] == {"name": "answer", "strict": False, "schema": schema}
+    assert codes(make_file(line)) == {}
 
 
 def test_rows_are_numbered_when_no_column_names_them():

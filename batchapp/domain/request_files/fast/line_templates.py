@@ -21,6 +21,7 @@ from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading.strict_json import VISIBLE_ID
 from batchapp.domain.request_files.rules import model_rules
+from batchapp.domain.request_files.rules.messages import is_blank
 from batchapp.domain.request_files.rules.request_line import CheckedLine
 from batchapp.domain.request_files.rules.request_warnings import find_secret
 from batchapp.domain.tokens import counting
@@ -66,6 +67,8 @@ class LineTemplates:
         if request is None or is_special or not line_report.is_exact:
             return
         question = find_question(request["body"], line_report.url)
+        if question and is_blank(question.text):
+            return
         layout = _find_layout(data, request, row.body, question) if question else None
         if question and layout:
             self._templates.append(
@@ -135,7 +138,7 @@ class LineTemplate:
             return None
         learned = self._line_report
         tokens = self._other_tokens + self._count(text)
-        if tokens > self._most_tokens:
+        if tokens > self._most_tokens or is_blank(text):
             return None
         return LineReport(
             len(data),

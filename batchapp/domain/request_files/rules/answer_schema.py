@@ -72,7 +72,7 @@ def _schema_errors(root: Any) -> Iterator[str]:
             yield f"{path} is no schema: it must be an object"
             continue
         yield from (f"{path}.{error}" for error in _keyword_errors(schema, root))
-        stack.extend((f"{path}.{step}", inner) for step, inner in _inner_schemas(schema))
+        stack.extend((f"{path}.{step}", inner) for step, inner in inner_schemas(schema))
 
 
 def _keyword_errors(schema: dict[str, Any], root: Any) -> Iterator[str]:
@@ -115,7 +115,8 @@ RULES: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
-def _inner_schemas(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def inner_schemas(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield each schema directly within ``schema``, with the path to it."""
     for name in IN_FIELDS:
         if isinstance(fields := schema.get(name), dict):
             yield from ((f"{name}.{field[:40]}", inner) for field, inner in fields.items())

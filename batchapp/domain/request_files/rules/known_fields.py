@@ -65,13 +65,49 @@ MESSAGES = frozenset(
         *("mcp_servers", "cache_control", "inference_geo", "speed"),
     }
 )
-KNOWN_FIELDS = {
+# What other urls, providers and clients call a field of the url.
+LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+OTHER_LIMITS = ("max_new_tokens", "maxTokens", "maxOutputTokens", "max_length", "num_predict")
+OTHER_NAMES = {
+    "/v1/chat/completions": {
+        **dict.fromkeys(("max_output_tokens", *OTHER_LIMITS), "max_tokens"),
+        **dict.fromkeys(("system", "instructions"), "a message with the role system"),
+        **dict.fromkeys(("input", "prompt"), "a message with the role user"),
+        **dict.fromkeys(("text", "response_schema", "format", "output_config"), "response_format"),
+        "stop_sequences": "stop",
+    },
+    "/v1/completions": {
+        **dict.fromkeys((*LIMITS[1:], *OTHER_LIMITS), "max_tokens"),
+        **dict.fromkeys(("input", "messages"), "prompt"),
+        "stop_sequences": "stop",
+    },
+    "/v1/embeddings": {
+        **dict.fromkeys(("prompt", "text", "texts", "inputs"), "input"),
+    },
+    "/v1/responses": {
+        **dict.fromkeys((*LIMITS[:2], *OTHER_LIMITS), "max_output_tokens"),
+        **dict.fromkeys(("response_format", "response_schema"), "text.format"),
+        "messages": "input",
+        "system": "instructions",
+        "functions": "tools",
+    },
+    "/v1/messages": {
+        **dict.fromkeys((*LIMITS[1:], *OTHER_LIMITS), "max_tokens"),
+        **dict.fromkeys(("response_format", "text"), "output_config.format"),
+        **dict.fromkeys(("input", "prompt"), "messages"),
+        "instructions": "system",
+        "stop": "stop_sequences",
+        "functions": "tools",
+    },
+}
+_TAKEN = {
     "/v1/chat/completions": CHAT | COMMON | SAMPLING | TEMPLATE,
     "/v1/completions": COMPLETIONS | COMMON | SAMPLING,
     "/v1/embeddings": EMBEDDINGS | COMMON | TEMPLATE,
     "/v1/responses": RESPONSES | COMMON | SAMPLING | TEMPLATE,
     "/v1/messages": MESSAGES | COMMON | SAMPLING | TEMPLATE,
 }
+KNOWN_FIELDS = {url: fields - OTHER_NAMES[url].keys() for url, fields in _TAKEN.items()}
 
 # Arguments of OpenAI's Python client, which never sends them; in a file they mean nothing.
 CLIENT_ARGUMENTS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
@@ -81,3 +117,8 @@ CLIENT_ARGUMENTS = frozenset({"extra_body", "extra_headers", "extra_query", "tim
 def guess_field(field: str, url: str) -> str:
     """Return the known field that is spelled most like ``field``, else ""."""
     return next(iter(get_close_matches(field, KNOWN_FIELDS[url], n=1, cutoff=0.8)), "")
+
+
+def field_meant(field: str, url: str) -> str:
+    """Return what ``field``, a name of another url or client, is called at ``url``, else ""."""
+    return OTHER_NAMES[url].get(field, "")

@@ -12,7 +12,7 @@ from batchapp.domain.request_files.limits import (
     FORBIDDEN_IN_ID,
     Limits,
 )
-from batchapp.domain.request_files.rules import reasoning_rules
+from batchapp.domain.request_files.rules import known_fields, reasoning_rules
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count, token_limit
 
 MODEL_NAME_LENGTH = 200  # characters; a longer text was meant for another field
@@ -196,6 +196,10 @@ def _check_input(body: dict[str, Any], url: str) -> RequestFinding | None:
     for field in fields:
         if body.get(field) is not None:
             return _check_messages(body["messages"]) if "messages" in fields else None
+    for name in body:
+        if known_fields.field_meant(name, url) in fields:
+            message = f"body has {name}, and {url} reads {fields[0]}; write that instead."
+            return RequestFinding(missing.code, message)
     return missing
 
 

@@ -6,7 +6,13 @@ from typing import Any
 
 from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.rules import answer_schema, known_fields, reasoning_rules
+from batchapp.domain.request_files.rules import (
+    answer_schema,
+    known_fields,
+    reasoning_rules,
+    request_body,
+    strict_schema,
+)
 from batchapp.domain.request_files.rules.request_rules import quote
 
 ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
@@ -52,6 +58,7 @@ def find_warnings(request: dict[str, Any], written: bytes, limits: Limits) -> li
         findings.extend(_misplaced_fields(request, url))
     if "enable_thinking" in body and limits.reasoning_effort_only:
         findings.extend(reasoning_rules.find_ignored_switch(body, url))
+    findings += request_body.find_failures(body, url)
     if not body.keys() <= known_fields.KNOWN_FIELDS.get(url, body.keys()):
         findings.append(_unknown_field(body, url))
     if error := answer_schema.find_schema_error(body, url):
@@ -60,6 +67,14 @@ def find_warnings(request: dict[str, Any], written: bytes, limits: Limits) -> li
                 "bad_response_format",
                 f"The answer's format will be refused: {quote(error, 200)}. Correct the schema, "
                 "or ask for text.",
+            )
+        )
+    elif strict_error := strict_schema.find_strict_error(body, url):
+        findings.append(
+            RequestFinding(
+                "strict_schema",
+                f"strict asks for {strict_error}, and OpenAI refuses the request without; add it, "
+                "or leave strict out.",
             )
         )
     if _has_insecure_image(body):
@@ -103,9 +118,12 @@ def _misplaced_fields(request: dict[str, Any], url: str) -> Iterator[RequestFind
 
 def _unknown_field(body: dict[str, Any], url: str) -> RequestFinding:
     unknown = [field for field in body if field not in known_fields.KNOWN_FIELDS[url]]
-    field, more = unknown[0], len(unknown) - 1
+    meant = (field for field in unknown if known_fields.field_meant(field, url))
+    field, more = next(meant, unknown[0]), len(unknown) - 1
     if field in known_fields.CLIENT_ARGUMENTS:
         advice = "it is an argument of the Python client; leave it out"
+    elif name := known_fields.field_meant(field, url):
+        advice = f"write {name}"
     elif guess := known_fields.guess_field(field[:40], url):
         advice = f"perhaps {guess} is meant"
     else:

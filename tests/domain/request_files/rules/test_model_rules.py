@@ -30,7 +30,9 @@ PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 64, 64)
 IMAGE = {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
 INLINE = {
     "type": "image_url",
-    "image_url": {"url": "data:image/png;base64," + base64.b64encode(PNG).decode()},
+    "image_url": {
+        "url": "data:image/png;base64," + base64.b64encode(PNG + b"IEND\xaeB`\x82").decode()
+    },
 }
 SOUND = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
 VIDEO = {"type": "video_url", "video_url": {"url": "https://x.test/a.mp4"}}

@@ -6,6 +6,7 @@ from batchapp.domain.request_files.rules.request_warnings import find_secret
 from tests.domain.request_lines import check_bytes, codes, make_body, make_file, make_line
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+STRICT = SCHEMA | {"additionalProperties": False}
 
 
 def format_of(schema: object, **fields: object) -> dict:
@@ -50,7 +51,8 @@ def test_an_answer_format_that_will_be_refused_is_a_warning(answer_format, words
         None,
         {"type": "text"},
         {"type": "json_object"},
-        format_of(SCHEMA, strict=True),
+        format_of(SCHEMA),
+        format_of(STRICT, strict=True),
         format_of({"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#"}}}}),
         format_of({"type": ["object", "null"], "additionalProperties": False, "oneOf": [True]}),
         format_of({"properties": {"type": {"type": "string"}, "enum": {"enum": [1]}}}),
@@ -74,10 +76,9 @@ def test_the_responses_api_writes_its_format_flat():
     [
         (with_parts({"type": "image_url", "image_url": {"url": "http://a"}}), {"http_image": 1}),
         (with_parts({"type": "image_url", "image_url": "HTTP://a/b"}), {"http_image": 1}),
-        (with_parts({"type": "image", "source": {"url": "http://a"}}), {"http_image": 1}),
         (with_parts({"type": "image_url", "image_url": {"url": "https://a"}}), {}),
         (with_parts({"type": "text", "text": "http://a"}), {}),
-        (make_body(messages=[{"content": "http://a/b.png"}]), {}),
+        (make_body(messages=[{"role": "user", "content": "http://a/b.png"}]), {}),
     ],
 )
 def test_an_image_over_http_is_a_warning(body, totals):
@@ -90,6 +91,11 @@ def test_an_image_over_http_is_a_warning(body, totals):
         ("max_token", "perhaps max_tokens"),
         ("temprature", "perhaps temperature"),
         ("extra_body", "argument of the Python client"),
+        ("max_output_tokens", "write max_tokens."),
+        ("maxTokens", "write max_tokens."),
+        ("instructions", "write a message with the role system."),
+        ("text", "write response_format."),
+        ("stop_sequences", "write stop."),
         ("zzz", "leave it out unless"),
     ],
 )
@@ -98,6 +104,74 @@ def test_a_field_that_the_url_does_not_know_is_a_warning(field, words):
 
     assert report.finding_totals == {"unknown_field": 1}
     assert words in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "words"),
+    [
+        ("/v1/responses", {"input": "a", "max_tokens": 5}, "write max_output_tokens."),
+        ("/v1/responses", {"input": "a", "max_completion_tokens": 5}, "write max_output_tokens."),
+        ("/v1/responses", {"input": "a", "response_format": {}}, "write text.format."),
+        ("/v1/responses", {"input": "a", "system": "b"}, "write instructions."),
+        ("/v1/completions", {"prompt": "a", "max_output_tokens": 5}, "write max_tokens."),
+        ("/v1/embeddings", {"input": "a", "texts": ["b"]}, "write input."),
+        ("/v1/messages", {"stop": ["a"], "zzz": 1}, "(and 1 more)"),
+        ("/v1/messages", {"zzz": 1, "stop": ["a"]}, "write stop_sequences."),
+        ("/v1/messages", {"response_format": {}}, "write output_config.format."),
+    ],
+)
+def test_a_field_of_another_url_is_a_warning_that_names_the_field_to_write(url, fields, words):
+    body = {"model": "m"} | fields
+    if url == "/v1/messages":
+        body |= {"messages": [{"role": "user", "content": "a"}], "max_tokens": 5}
+
+    report = check_bytes(make_line(url=url, body=body))
+
+    (finding,) = [finding for finding in report.findings if finding.code == "unknown_field"]
+    assert words in finding.message
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "words"),
+    [
+        ("/v1/responses", {"messages": [{"role": "user", "content": "a"}]}, "body has messages"),
+        ("/v1/completions", {"messages": []}, "reads prompt"),
+        ("/v1/embeddings", {"texts": ["a"]}, "reads input"),
+    ],
+)
+def test_an_input_by_the_name_of_another_url_is_an_error_that_names_both(url, fields, words):
+    report = check_bytes(make_line(url=url, body={"model": "m"} | fields))
+
+    assert not report.is_valid
+    assert words in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        (SCHEMA, "additionalProperties: false at the top of the schema"),
+        (STRICT | {"required": []}, "a among the required at the top"),
+        ({"type": "array", "items": {"type": "string"}}, "an object at the top"),
+        (STRICT | {"properties": {"a": SCHEMA}}, "additionalProperties: false in properties.a of"),
+        (
+            STRICT | {"properties": {"a": {"type": "array", "items": STRICT | {"required": []}}}},
+            "a among the required in properties.a.items",
+        ),
+    ],
+)
+def test_a_schema_that_only_some_providers_take_as_strict_is_a_warning(schema, words):
+    tool = {"type": "function", "function": {"name": "f", "strict": True, "parameters": schema}}
+    bodies = (
+        make_body(response_format=format_of(schema, strict=True)),
+        make_body(tools=[tool]),
+    )
+
+    for body in bodies:
+        (finding,) = check_bytes(make_line(body=body)).findings
+        assert (finding.code, finding.severity) == ("strict_schema", Severity.WARNING)
+        assert words.removesuffix(" of the schema") in finding.message
+    relaxed = make_body(response_format=format_of(schema, strict=False))
+    assert codes(make_line(body=relaxed)) == {}
 
 
 def test_a_field_beside_the_body_that_belongs_into_it_is_a_warning():
