@@ -4,6 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 LENGTH = re.compile(r"(\d{1,5}) ?(?:(m(?:in(?:ute)?s?)?)|(h(?:ours?)?)|(d(?:ays?)?))")
+NUMBER_AND_UNIT = re.compile(r"(\d)([a-z])")
 
 
 def length(window: str) -> timedelta | None:
@@ -24,6 +25,11 @@ def in_words(window: str) -> str:
         return ""
     unit = "minute" if match[2] else "hour" if match[3] else "day"
     return f"{int(match[1]):,} {unit}{'' if int(match[1]) == 1 else 's'}"
+
+
+def spaced(window: str) -> str:
+    """Return the name of ``window`` as people read it: "24h" becomes "24 h"."""
+    return NUMBER_AND_UNIT.sub(r"\1 \2", window)
 
 
 def due(window: str, at: datetime) -> datetime | None:

@@ -109,15 +109,15 @@ def percent_checked(upload: Upload) -> int | None:
 
 
 def _figures(report: Report) -> list[tuple[str, str]]:
-    """Return the size of the work; none of a file that cannot be sent."""
+    """Return the size of the work beside the number of requests, which the headline has.
+
+    A file that cannot be sent has none.
+    """
     if not report.is_valid:
         return []
     models = report.models.values()
     sign = "" if all(facts.exact for facts in models) else "~"
-    return [
-        (f"{report.requests:,}", "request" if report.requests == 1 else "requests"),
-        (f"{sign}{sum(facts.input_tokens for facts in models):,}", "tokens in"),
-    ]
+    return [(f"{sign}{sum(facts.input_tokens for facts in models):,}", "tokens in")]
 
 
 def _warned_lines(report: Report) -> tuple[int, bool]:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from batchapp.domain.problem import Problem
 from batchapp.domain.results.outcome import Outcome
+from batchapp.domain.windows import spaced
 from batchapp.models import Event, ResultChunk
 from batchapp.models.batches.event import EventKind
 from batchapp.presenters.accounting_text import accounting_text, discrepancy_text
@@ -25,8 +26,10 @@ def event_text(event: Event) -> str:
 
 
 def _ordered(data: Data) -> str:
-    fallback = f", or {data['fallback']} if there is no room in it" if data["fallback"] else ""
-    return f"Submitted, {data['window']} window{fallback}."
+    text = f"Submitted, {spaced(data['window'])} window"
+    if data["fallback"]:
+        text += f", or {spaced(data['fallback'])} if there is no room in it"
+    return f"{text}."
 
 
 def _try_again_requested(data: Data) -> str:
@@ -43,10 +46,10 @@ def _closed_here(data: Data) -> str:
 
 
 def _fell_back(data: Data) -> str:
-    why = f"has no room for {data['window']}"
+    why = f"has no room for {spaced(data['window'])}"
     if not data["is_offered"]:
-        why = f"does not run this file in {data['window']}"
-    return f"{data['connection']} {why}: it runs in {data['fallback']}, as was decided."
+        why = f"does not run this file in {spaced(data['window'])}"
+    return f"{data['connection']} {why}: it runs in {spaced(data['fallback'])}, as was decided."
 
 
 def _finished(data: Data) -> str:

@@ -101,14 +101,20 @@ class FindingGroup:
 
     @property
     def extent(self) -> str:
-        """Say how many lines, or requests, have the finding."""
+        """Say which line has the finding, or how many lines or requests have it."""
         if not self.line_findings:
             return count(self.total, "request") if self.total > 1 else "whole file"
         lines = {finding.line for finding in self.line_findings}
+        if self.is_of_one_line:
+            return f"line {self.line_findings[0].line:,}"
         if self.total == len(self.line_findings):
             return count(len(lines), "line")
         # A code that occurs twice in one of the first lines may do so in the others.
         return count(self.total, "line" if len(lines) == len(self.line_findings) else "place")
+
+    @property
+    def is_of_one_line(self) -> bool:
+        return self.total == 1 and bool(self.line_findings) and not self.findings[0].other_line
 
     @property
     def places(self) -> list[Place]:

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-
-from django.utils import timezone
 
 from batchapp.presenters.batches.batch_alerts import worst_overrun
 from batchapp.presenters.batches.batch_summary import Summary
@@ -38,9 +35,8 @@ def due_in(summary: Summary) -> DueIn:
     """Compare the deadline of a batch with the pace of its provider."""
     if not summary.due:
         return DueIn()
-    past = timezone.now() - summary.due
-    if past > timedelta(0):
-        return DueIn(f"late by {short_length(past)}", "bad")
+    if summary.late_by:
+        return DueIn(f"late by {summary.late_by}", "bad")
     time_left = summary.time_left
     if not time_left or summary.troubles or summary.batch.is_stop_requested:
         return DueIn(left(summary.due))

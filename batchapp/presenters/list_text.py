@@ -17,8 +17,10 @@ def no_match(noun: str, where: str, text: str, *, has_other_filters: bool) -> st
     return f"No {noun} matches these filters"
 
 
-def page_text(page: ListPage) -> str:
-    return f"Showing {page.start:,}{TO}{page.end:,}"
+def page_text(page: ListPage, total: int) -> str:
+    """Return which rows of ``total`` the page shows, "0 of 34" where none is left."""
+    shown = f"{page.start:,}{TO}{page.end:,}" if page.start < page.end else f"{page.end:,}"
+    return f"{shown} of {total:,}"
 
 
 def lines_text(first: int, last: int, total: int | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 
 from batchapp.domain.money.unit_prices import UnitPrice
@@ -10,22 +11,35 @@ from batchapp.models import Price
 from batchapp.services.prices.price_lists import Difference
 from batchapp.templatetags.words import rate
 
+MINUS = "\u2212"  # as wide as a plus
+
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """One row: the amounts ``before`` and ``after`` are input / output, "" where there is none.
+    """One row: the prices ``before`` and ``after``, None where there is none.
 
-    ``until`` is the end of a price that only applies for a time.
+    ``label`` says what is more than another amount. ``until`` is the end of a price that only
+    applies for a time.
     """
 
     label: str
-    tone: str
-    icon: str
     model: str
     window: str
-    before: str = ""
-    after: str = ""
+    before: UnitPrice | None = None
+    after: UnitPrice | None = None
     until: datetime | None = None
+
+    @property
+    def amounts(self) -> list[tuple[str, str, str]]:
+        """Return before, after and the difference, of input and then of output."""
+        pairs = [
+            (self.before and self.before.input, self.after and self.after.input),
+            (self.before and self.before.output, self.after and self.after.output),
+        ]
+        return [
+            ("" if old is None else rate(old), "" if new is None else rate(new), _share(old, new))
+            for old, new in pairs
+        ]
 
 
 def kept_prices(
@@ -54,31 +68,22 @@ def price_changes(
 
 def _changed(difference: Difference) -> Iterator[PriceChange]:
     for row, line in difference.changed:
-        yield PriceChange(
-            "Changed",
-            "busy",
-            "swap",
-            line.model,
-            line.window,
-            _amounts(row.unit_price),
-            _amounts(line.price),
-            until=row.effective_to,
-        )
+        before, after = row.unit_price, line.price
+        yield PriceChange("", line.model, line.window, before, after, until=row.effective_to)
 
 
 def _new(difference: Difference) -> Iterator[PriceChange]:
     for line in difference.new:
-        yield PriceChange(
-            "New", "busy", "plus", line.model, line.window, after=_amounts(line.price)
-        )
+        yield PriceChange("New", line.model, line.window, after=line.price)
 
 
 def _ended(difference: Difference) -> Iterator[PriceChange]:
     for row in difference.missing:
-        yield PriceChange(
-            "Ends", "warn", "stop", row.model, row.window, before=_amounts(row.unit_price)
-        )
+        yield PriceChange("Ends", row.model, row.window, before=row.unit_price)
 
 
-def _amounts(price: UnitPrice) -> str:
-    return f"{rate(price.input)} / {rate(price.output)}"
+def _share(before: Decimal | None, after: Decimal | None) -> str:
+    """Return how much more or less ``after`` is: "+25 %"; "" if nothing can be compared."""
+    if not before or after is None or before == after:
+        return ""
+    return f"{100 * (after - before) / before:+,.0f} %".replace("-", MINUS)

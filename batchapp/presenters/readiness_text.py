@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 
+from batchapp.domain.windows import spaced
 from batchapp.presenters.sentences import Data, Sentence, make_sentence, with_quote
 from batchapp.services.orders.readiness import Check, CheckCode
 from batchapp.templatetags.words import usd
@@ -85,7 +86,7 @@ def _balance_enough(data: Data) -> str:
 
 def _window_cheaper(data: Data) -> str:
     return (
-        f"If the answers can wait, the {data['window']} window is expected to cost about "
+        f"If the answers can wait, the {spaced(data['window'])} window is expected to cost about "
         f"{usd(data['expected'])} rather than {usd(data['expected_now'])}."
     )
 
@@ -129,13 +130,13 @@ SENTENCES: dict[CheckCode, Sentence] = {
         "file. They stay one batch here."
     ),
     CheckCode.WINDOW_BY_SETTING: (
-        "The {window} window is on offer here. That is this portal's own setting."
+        "The {window:window} window is on offer here. That is this portal's own setting."
     ),
     CheckCode.WINDOW_CHEAPER: _window_cheaper,
     CheckCode.WINDOW_NOT_FOR_MODEL: (
-        "{connection} does not run {model} in the {window} window, by its own list. It offers: "
-        "{windows}."
+        "{connection} does not run {model} in the {window:window} window, by its own list. "
+        "It offers: {windows:window}."
     ),
     CheckCode.WINDOW_NOT_OFFERED: "The {window} window is not on offer. Choose one of: {windows}.",
-    CheckCode.WINDOW_OFFERED: "{connection} offers the {window} window.",
+    CheckCode.WINDOW_OFFERED: "{connection} offers the {window:window} window.",
 }

@@ -103,8 +103,8 @@ SENTENCES: dict[Refusal, Sentence] = {
         "Once that has ended, retry the requests that still failed."
     ),
     Refusal.SAME_FILE_ORDERED: (
-        "The same requests were submitted on the {window} window after this page was opened. "
-        "Check that batch first. To get the answers once more, submit again."
+        "The same requests were submitted on the {window:window} window after this page was "
+        "opened. Check that batch first. To get the answers once more, submit again."
     ),
     Refusal.WINDOW_NOT_FOR_MODEL: _window_not_for_model,
     Refusal.WINDOW_NOT_OFFERED: (

@@ -5,6 +5,7 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from batchapp.domain import windows
 from batchapp.templatetags.words import count
 
 logger = logging.getLogger(__name__)
@@ -14,14 +15,18 @@ Sentence = str | Callable[[Data], str]  # a template such as "{connection} took 
 
 
 class _Formatter(string.Formatter):
-    """Formats a list as its members, and a number after "count" with its noun.
+    """Formats a list as its members, a number after "count" with its noun, and a window.
 
     ``{answers:count answer}`` is "1 answer" or "2 answers". See ``count`` for other plurals.
+    ``{name:window}`` is "24 h" for the completion window "24h", and likewise for a list of them.
     """
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec.startswith("count "):
             return count(value, format_spec.removeprefix("count "))
+        if format_spec == "window":
+            names = [value] if isinstance(value, str) else value
+            return ", ".join(map(windows.spaced, names))
         if isinstance(value, Sequence) and not isinstance(value, str):
             return ", ".join(map(str, value))
         formatted: str = super().format_field(value, format_spec)

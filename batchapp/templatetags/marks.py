@@ -24,13 +24,17 @@ CHARACTER = regex.compile(r"\X")  # as people count: a letter with its accents i
 NON_JOINER = "\u200c"  # else Arabic letters join
 
 
+def project_colour(slug: str) -> int:
+    """Return the number of the colour of a project; it comes of its slug, so it never changes."""
+    return hashlib.sha256(slug.encode()).digest()[0] % COLOURS + 1
+
+
 @register.simple_tag
 def project_mark(project: Project) -> SafeString:
-    """Return the mark of ``project``; its colour comes of its slug, so that it never changes."""
-    colour = hashlib.sha256(project.slug.encode()).digest()[0] % COLOURS + 1
+    """Return the mark of ``project``, in its colour."""
     return format_html(
         '<span class="initials" data-colour="{}" data-initials="{}" aria-hidden="true"></span>',
-        colour,
+        project_colour(project.slug),
         initials(project.name),
     )
 

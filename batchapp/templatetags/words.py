@@ -1,6 +1,5 @@
 """Numbers, money, times and sizes as every page shows them."""
 
-import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -8,6 +7,8 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from batchapp.domain import windows
 
 register = template.Library()
 
@@ -18,7 +19,6 @@ SMALLEST_IN_COLUMN = Decimal("0.0001")  # the exact figure stands in the title o
 LONGEST_ALIKE = 9  # characters of the end of a range that is given more decimals
 WHOLE_IN_COLUMN = 10_000  # from this amount on, a column leaves out the cents
 
-NUMBER_AND_UNIT = re.compile(r"(\d)([a-z])")
 LEAST_COUNTED = timedelta(seconds=55)  # shorter times are less than a minute
 
 
@@ -51,6 +51,14 @@ def usd_range(low: Decimal, high: Decimal) -> tuple[str, str]:
     if not low or not high or "<" in shown[0] or len(alike[1]) > LONGEST_ALIKE:
         return shown
     return alike[0], alike[1]
+
+
+@register.filter
+def usd_like(amount: Decimal, other: Decimal) -> str:
+    """Show ``amount`` with the decimals that it and ``other`` have beside each other."""
+    if amount >= WHOLE_IN_COLUMN:
+        return usd_in_column(amount)
+    return usd_range(amount, other)[0]
 
 
 @register.filter
@@ -145,7 +153,7 @@ def left(moment: datetime) -> str:
 @register.filter
 def window(name: str) -> str:
     """Show a completion window with a space before its unit: "24h" becomes "24 h"."""
-    return NUMBER_AND_UNIT.sub(r"\1 \2", name)
+    return windows.spaced(name)
 
 
 def short_length(length: timedelta) -> str:
@@ -219,11 +227,11 @@ def span(length: timedelta | None) -> str:
 
 
 @register.filter
-def answer_times(windows: object) -> str:
+def answer_times(offered: object) -> str:
     """Return the completion windows of a connection as a sentence, "" if they are no list."""
-    if not isinstance(windows, list) or not windows:
+    if not isinstance(offered, list) or not offered:
         return ""
-    names = [re.sub(r"(\d)([a-z])", r"\1 \2", str(window)) for window in windows]
+    names = [windows.spaced(str(name)) for name in offered]
     return f"Answers within {' or '.join(names)}."
 
 

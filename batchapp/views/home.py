@@ -17,6 +17,7 @@ from batchapp.presenters.charts.spending import spending_sparkline
 from batchapp.presenters.first_steps import first_steps, sandbox_url
 from batchapp.presenters.guide import articles
 from batchapp.presenters.home_text import DueIn, due_in, home_headline
+from batchapp.presenters.spending_change import change_since_month_before
 from batchapp.services.reports import cost_report
 from batchapp.views.batches.batch_controls import can_try_again, may_spend
 from batchapp.views.permissions import can_write
@@ -91,8 +92,10 @@ def _month(request: Request) -> dict[str, Any]:
     month = cost_report.Scope(today.replace(day=1), today, request.user, own_projects=True)
     latest = replace(month, first=today - timedelta(days=SPARKLINE_DAYS - 1))
     unit, days = cost_report.sum_over_time(latest)
+    total = cost_report.sum_all(month.model_costs())
     return {
-        "sum": cost_report.sum_all(month.model_costs()),
+        "sum": total,
+        "change": change_since_month_before(month, total),
         "sparkline": spending_sparkline(days, unit),
         "days": SPARKLINE_DAYS,
     }

@@ -43,13 +43,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the palette; ``status`` says in a word what the icon shows."""
+    """A line of the palette; ``status`` says in a word what the icon shows, in its ``tone``."""
 
     name: str
     url: str
     icon: str = ""
     project: Project | None = None
     status: str = ""
+    tone: str = ""
     searched: str = ""
 
     @property
@@ -87,7 +88,9 @@ def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
     yield (
         "Batches",
         [
-            Entry(row.name, row.get_absolute_url(), state.icon, row.project, state.label)
+            Entry(
+                row.name, row.get_absolute_url(), state.icon, row.project, state.label, state.tone
+            )
             for row, state in _newest_batches(request, text)
         ],
     )

@@ -64,7 +64,7 @@ class SampleForm(forms.Form):
     """One field of each type; empty data shows the error of the required field."""
 
     name = forms.CharField(help_text="So that you can tell it from others.")
-    window = forms.ChoiceField(choices=[("24h", "24h"), ("1h", "1h")])
+    window = forms.ChoiceField(choices=[("24h", "24 h"), ("1h", "1 h")])
     day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), required=False)
     notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), required=False)
 
@@ -72,9 +72,9 @@ class SampleForm(forms.Form):
 class ChoicesForm(forms.Form):
     """A short list, a long one, which is searched, and one that cannot be changed."""
 
-    size = forms.ChoiceField(label="Few", choices=[("24h", "24h"), ("1h", "1h")])
+    size = forms.ChoiceField(label="Few", choices=[("24h", "24 h"), ("1h", "1 h")])
     model = forms.ChoiceField(label="Many", choices=[(name, name) for name in icons.DRAWINGS])
-    fixed = forms.ChoiceField(label="Not to be changed", disabled=True, choices=[("", "24h")])
+    fixed = forms.ChoiceField(label="Not to be changed", disabled=True, choices=[("", "24 h")])
 
 
 @require_safe

@@ -81,7 +81,7 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     page.locator("input[type=file]").set_input_files(SAMPLES / "chat.jsonl")
     page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
     expect(page.get_by_text("All 300 requests are ready to be sent.")).to_be_visible()
-    price = re.compile(r"24h\s+cheapest\s+~\$0\.00\d\d")
+    price = re.compile(r"24 h\s+cheapest\s+~\$0\.00\d\d")
     expect(page.locator("#cost .stat").first).to_have_text(price)
 
     press(page.get_by_role("main").get_by_role("link", name="Run this file"))

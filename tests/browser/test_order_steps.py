@@ -94,9 +94,9 @@ def test_a_choice_changes_the_panel_the_address_and_nothing_else(
 
     page.locator("label", has_text=re.compile(r"^\s*Within 1 hour")).click()
     page.wait_for_url(re.compile(r"window=1h.*name=Typed"))
-    expect(page.locator("#panel")).to_contain_text("Window 1h", use_inner_text=True)
+    expect(page.locator("#panel")).to_contain_text("Window 1 h", use_inner_text=True)
     faster = price(page)
-    page.get_by_label("has no room for 1h").check()
+    page.get_by_label("has no room for 1 h").check()
     page.get_by_label("Provider key").select_option(index=2)
     page.wait_for_url(re.compile("fallback=24h"))
     expect(page.locator("#panel")).to_contain_text("yours")
@@ -107,7 +107,7 @@ def test_a_choice_changes_the_panel_the_address_and_nothing_else(
     assert page.get_by_role("radio", name=re.compile("^Within 1 hour")).is_checked()
     page.get_by_role("button", name="Continue to the review").click()
     page.wait_for_url(re.compile(r"/review/\?.*window=1h&fallback=24h"))
-    expect(page.get_by_text("It runs in 24h instead")).to_be_visible()
+    expect(page.get_by_text("It runs in 24 h instead")).to_be_visible()
     context.close()
 
 

@@ -31,7 +31,7 @@ def test_sentences_of_older_versions_stay_as_they_were_written(migrate: Migrate)
     migrate("newest")
 
     batch = Batch.objects.get()
-    assert timeline(batch) == ["Submitted, 24h window.", "Finished: 1 in = 1 answered."]
+    assert timeline(batch) == ["Submitted, 24 h window.", "Finished: 1 in = 1 answered."]
     assert discrepancy_of(batch).startswith("Acme counts 4 {completed}. ")
     assert problem_text(Upload.objects.get(pk=old.faulty.pk).problem) == "No disk."
     assert Upload.objects.get(pk=old.upload.pk).problem is None
@@ -101,7 +101,7 @@ class _Rows:
         )
         self._create("ProviderBatch", batch=batch, trouble="It waits.")
         self._create("WebhookDelivery", key=key, effect="not a batch of this portal")
-        for text in ("Submitted, 24h window.", "Finished: 1 in = 1 answered."):
+        for text in ("Submitted, 24 h window.", "Finished: 1 in = 1 answered."):
             self._create("Event", batch=batch, text=text)
 
     def _create(self, model: str, **fields: Any) -> Any:

@@ -18,7 +18,7 @@ from batchapp.presenters.accounting_text import accounting_text, discrepancy_of,
                 Outcome.MISSING: 27,
             },
             10_000,
-            "10,000 in = 9,871 answered + 102 failed + 27 missing",
+            "10,000 in = 9,871 answered + 102 failed + 27 no result",
         ),
         (
             {
@@ -48,7 +48,7 @@ def test_the_accounting_adds_up_without_its_zero_terms(counts, total, says):
     ("counts", "total", "says"),
     [
         ({Outcome.OK: 3}, 5, "5 in ≠ 3 answered (2 unaccounted for)"),
-        ({Outcome.OK: 6, Outcome.MISSING: 1}, 5, "5 in ≠ 6 answered + 1 missing (2 too many)"),
+        ({Outcome.OK: 6, Outcome.MISSING: 1}, 5, "5 in ≠ 6 answered + 1 no result (2 too many)"),
         ({}, 2, "2 in ≠ 0 answered (2 unaccounted for)"),
     ],
 )

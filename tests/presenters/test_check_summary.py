@@ -22,7 +22,7 @@ def test_a_file_without_findings_has_one_sentence_and_its_figures() -> None:
     summary = summary_of(asked(1), asked(2), asked(3))
 
     assert summary.headline == "All 3 requests are ready to be sent."
-    assert [unit for _, unit in summary.figures] == ["requests", "tokens in"]
+    assert [unit for _, unit in summary.figures] == ["tokens in"]
     assert (summary.ready_share, summary.legend) == (100, [("check", "3 ready")])
     assert not summary.has_parts
 

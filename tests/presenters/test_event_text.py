@@ -32,10 +32,10 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
     EventKind.CANCEL_REQUESTED: [({}, "Asked to cancel.")],
     EventKind.CANCEL_REQUESTED_AGAIN: [({}, "Asked to cancel again.")],
     EventKind.ORDERED: [
-        ({"window": "1h", "fallback": ""}, "Submitted, 1h window."),
+        ({"window": "1h", "fallback": ""}, "Submitted, 1 h window."),
         (
             {"window": "1h", "fallback": "24h"},
-            "Submitted, 1h window, or 24h if there is no room in it.",
+            "Submitted, 1 h window, or 24 h if there is no room in it.",
         ),
     ],
     EventKind.PAUSE_REQUESTED: [({}, "Asked to pause.")],
@@ -67,11 +67,11 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
     EventKind.FELL_BACK: [
         (
             ACME | {"window": "1h", "fallback": "24h", "is_offered": True},
-            "Acme has no room for 1h: it runs in 24h, as was decided.",
+            "Acme has no room for 1 h: it runs in 24 h, as was decided.",
         ),
         (
             ACME | {"window": "1h", "fallback": "24h", "is_offered": False},
-            "Acme does not run this file in 1h: it runs in 24h, as was decided.",
+            "Acme does not run this file in 1 h: it runs in 24 h, as was decided.",
         ),
     ],
     EventKind.FINISHED: [
@@ -79,7 +79,7 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
             ACME
             | {"requests": 3, "outcomes": {"ok": 2, "missing": 1}}
             | {"discrepancy": [], "other_models": 0},
-            "Finished: 3 in = 2 answered + 1 missing.",
+            "Finished: 3 in = 2 answered + 1 no result.",
         ),
         (
             ACME

@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import Price
-from batchapp.presenters.price_comparison import kept_prices, price_changes
+from batchapp.presenters.price_comparison import PriceChange, kept_prices, price_changes
 from batchapp.services.prices import price_lists
 from tests.make import make_connection, make_price
 
@@ -32,20 +33,31 @@ def test_a_change_is_a_row_with_the_price_before_and_after_and_what_stays_is_apa
 
     changed, new, *ended = rows
     assert not has_more
-    assert (changed.model, changed.before, changed.after) == (
-        "old", "$1.00 / $3.00", "$2.00 / $3.00"
-    )  # fmt: skip
-    assert (new.model, new.before, new.after) == ("new", "", "$1.00 / $0.00")
+    assert changed.model == "old"
+    assert changed.amounts == [("$1.00", "$2.00", "+100 %"), ("$3.00", "$3.00", "")]
+    assert (new.model, new.amounts) == ("new", [("", "$1.00", ""), ("", "$0.00", "")])
     stays = [(price.model, why) for price, why in kept]
     if ends:
-        assert [(row.model, row.label, row.before, row.after) for row in ended] == [
-            ("gone", "Ends", "$9.00 / $9.00", "")
+        assert [(row.model, row.label, row.amounts) for row in ended] == [
+            ("gone", "Ends", 2 * [("$9.00", "", "")])
         ]
         assert stays == [("same", "as the list says")]
     else:
         assert not ended
         assert stays == [("same", "as the list says"), ("gone", "not in the list")]
     assert total == len(kept)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [("2", "1.5", "\u221225 %"), ("0.03", "0.04", "+33 %"), ("0", "1", ""), ("1", "1", "")],
+)
+def test_the_difference_is_a_share_of_the_price_before(before: str, after: str, said: str) -> None:
+    old, new = (UnitPrice(Decimal(amount), Decimal(0)) for amount in (before, after))
+
+    change = PriceChange("", "m", "24h", old, new)
+
+    assert change.amounts[0][2] == said
 
 
 def test_of_a_long_list_the_first_of_each_kind_are_shown() -> None:

@@ -62,6 +62,11 @@ def test_money_in_a_column_is_short_and_never_less_than_it_is(
     assert words.usd_in_column(Decimal(amount), sign) == shown
 
 
+def test_an_amount_beside_another_has_as_many_decimals() -> None:
+    assert words.usd_like(Decimal("0.0131"), Decimal("0.0092")) == "$0.0131"
+    assert words.usd_like(Decimal("1234"), Decimal("0.9")) == "$1,234.00"
+
+
 def test_a_window_has_a_space_before_its_unit() -> None:
     assert words.window("24h") == "24 h"
     assert words.window("flex") == "flex"

@@ -97,7 +97,7 @@ def test_a_batch_has_the_icon_of_its_state_and_says_the_state(
 
     for name, state in [("Done", COMPLETED), ("Stuck", ATTENTION)]:
         (entry,) = (each for each in page.all("a") if each.text.startswith(name))
-        assert f"{name} · {state.label}" in entry.text
+        assert f"{name} {state.label}" in entry.text
         assert entry.one(".icon use")["href"].endswith(f"#{state.icon}")
 
 

@@ -10,7 +10,7 @@ GROUPS = (
     ("failed", FAILED - {Outcome.EXPIRED}),
     ("expired", frozenset({Outcome.EXPIRED})),
     ("cancelled", frozenset({Outcome.CANCELLED})),
-    ("missing", frozenset({Outcome.MISSING})),
+    ("no result", frozenset({Outcome.MISSING})),
     ("waiting", frozenset({Outcome.PENDING})),
 )
 GROUPS_WITH_DOUBTFUL = (

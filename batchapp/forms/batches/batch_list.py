@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from batchapp.domain.windows import spaced
 from batchapp.forms.date_range import DaysForm
 from batchapp.models import Batch, Project, ProviderBatch
 
@@ -78,7 +79,7 @@ class BatchFilterForm(DaysForm):
         offered = (project.connection.windows for project in projects)
         names = dict.fromkeys(itertools.chain.from_iterable(offered))
         if isinstance(window, forms.ChoiceField):
-            window.choices = [("", "Any window"), *((name, name) for name in names)]
+            window.choices = [("", "Any window"), *((name, spaced(name)) for name in names)]
         if isinstance(project, forms.ChoiceField):
             project.choices = [("", "All projects"), *self._project_names.items()]
 

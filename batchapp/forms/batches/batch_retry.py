@@ -37,13 +37,13 @@ class RetryForm(SubmissionForm):
         error_messages={"invalid_choice": "Choose one of the error codes that occurred."},
     )
     max_tokens_factor = forms.ChoiceField(
-        label="Longest answer allowed (max_tokens)",
+        label="max_tokens",
         required=False,
         choices=[
             (1, "as it is"),
             *((factor, f"{factor} times as much") for factor in MAX_TOKENS_FACTORS),
         ],
-        help_text="For those cut short that set max_tokens.",
+        help_text="The longest answer, of those cut short.",
     )
     model = forms.ChoiceField(
         required=False,

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from batchapp.domain.money import model_patterns, price_list_csv
 from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.domain.windows import spaced
 from batchapp.forms.date_range import EARLIEST, LATEST
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices.price_lists import offered_windows
@@ -139,7 +140,7 @@ class PriceForm(forms.Form):
         names = [name for name in dict.fromkeys(every) if name != REALTIME]
         window = self.fields["window"]
         if isinstance(window, forms.ChoiceField):
-            window.choices = [(name, name) for name in (*names, REALTIME)]
+            window.choices = [(name, spaced(name)) for name in (*names, REALTIME)]
 
     def clean_model(self) -> str:
         return model_patterns.merge_wildcards(self.cleaned_data["model"])
@@ -147,7 +148,7 @@ class PriceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         connection, window = (self.cleaned_data.get(name) for name in ("connection", "window"))
         if connection and window and window not in offered_windows(connection):
-            names = ", ".join(offered_windows(connection))
+            names = ", ".join(map(spaced, offered_windows(connection)))
             self.add_error("window", f"{connection} offers only: {names}.")
         return self.cleaned_data
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from batchapp.domain.money import model_patterns
 from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.domain.windows import spaced
 from batchapp.models.providers.connection import Connection
 
 REALTIME = "realtime"
@@ -113,7 +114,7 @@ class Price(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model}, {self.window}"
+        return f"{self.model}, {spaced(self.window)}"
 
     @property
     def unit_price(self) -> UnitPrice:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.presenters.batches.batch_summary import Summary
 
-MAX_BUTTONS = 3  # beside the name; with more actions the last are in a menu
+MAX_BUTTONS = 3  # beside the name of a batch that is over; the other actions are in a menu
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,15 @@ class Action:
 class Actions:
     """``step`` lets a batch that needs attention go on, and stands beside the reason.
 
-    At most one of all actions has the tone "main".
+    ``has_results`` says that there is something to browse or download. At most one of all actions
+    has the tone "main".
     """
 
     step: Action | None
     buttons: list[Action]
     downloads: list[Action]
     menu: list[Action]
+    has_results: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +87,21 @@ class ActionFacts:
 def actions_of(summary: Summary, controls: AllowedControls, facts: ActionFacts) -> Actions:
     """Return the controls first while the batch runs, and its results first when it is over."""
     batch = summary.batch
-    step = _step(summary, facts)
-    buttons = []
-    if batch.succeeded if batch.is_over else facts.has_output:
-        url = reverse("result_list", args=[batch.pk])
-        buttons.append(Action("browse-results", "Browse results", "list", url))
+    step, downloads = _step(summary, facts), _downloads(batch, facts)
+    has_results = bool(downloads)
     reruns = _rerun_actions(batch, controls, facts) if facts.can_write else []
-    if batch.is_over:
-        buttons, menu = [*buttons, *reruns[:1]], reruns[1:]
-        buttons[:1] = [replace(action, tone="main") for action in buttons[:1]]
-    else:
-        tone = "" if step else "main"
-        buttons, menu = [*buttons, *_control_actions(summary, controls, facts, tone)], reruns
-    downloads = _downloads(batch, facts)
-    if len(buttons) + len(menu) + bool(downloads) <= MAX_BUTTONS:
+    if not batch.is_over:
+        # The tab beside the name leads to the results so far.
+        buttons = _control_actions(summary, controls, facts, "" if step else "main")
+        return Actions(step, buttons, [], [*downloads, *reruns], has_results)
+    buttons, menu = reruns[:1], reruns[1:]
+    if batch.succeeded:
+        url = reverse("result_list", args=[batch.pk])
+        buttons.insert(0, Action("browse-results", "Browse results", "list", url))
+    buttons[:1] = [replace(action, tone="main") for action in buttons[:1]]
+    if len(buttons) + len(menu) + has_results <= MAX_BUTTONS:
         buttons, menu = [*buttons, *menu], []
-    return Actions(step, buttons, downloads, menu)
+    return Actions(step, buttons, downloads, menu, has_results)
 
 
 def _step(summary: Summary, facts: ActionFacts) -> Action | None:

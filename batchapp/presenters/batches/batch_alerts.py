@@ -13,6 +13,7 @@ from batchapp.domain.alert_rules import (
     is_standing_still,
 )
 from batchapp.domain.progress import TimeLeft, last_progress_at, time_left
+from batchapp.domain.windows import spaced
 from batchapp.models import Batch, ProviderBatch
 from batchapp.presenters.batches.waiting_reasons import portal_delay, provider_silence
 from batchapp.services.lifecycle.poll import progress_marks_at
@@ -133,11 +134,11 @@ def _overrun(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> Iterato
     now = timezone.now()
     due = min((row.expires_at for row in provider_batches if row.expires_at), default=None)
     if due and due < now:
-        text = f"It is {roughly(now - due)} past its {batch.window} window. {BILLED_NOTE}"
+        text = f"It is {roughly(now - due)} past its {spaced(batch.window)} window. {BILLED_NOTE}"
         yield Alert("", "warn", "clock", text)
         return
     if worst := worst_overrun(provider_batches):
-        after = f"{roughly(worst.by)} after its {batch.window} window"
+        after = f"{roughly(worst.by)} after its {spaced(batch.window)} window"
         text = (
             f"At this pace it ends {after}." if worst.is_certain else f"It may end up to {after}."
         )

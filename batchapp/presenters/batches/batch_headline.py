@@ -56,7 +56,7 @@ def figures_of(summary: Summary) -> list[Figure]:
         (0 if batch.is_over else batch.requests - ended, "waiting", "", ""),
         (progress.failed, "failed", "failed", "bad"),
         (batch.cancelled, "cancelled", Outcome.CANCELLED, ""),
-        (batch.missing, "without a result", Outcome.MISSING, "bad"),
+        (batch.missing, "no result", Outcome.MISSING, "bad"),
     ]
     return figures + [Figure(number, *words) for number, *words in rest if number > 0]
 
@@ -98,6 +98,8 @@ def _waiting_text(summary: Summary) -> str:
 
 
 def _paused_text(summary: Summary) -> str:
+    if summary.was_sent:  # the figures below say how many
+        return "Paused. What waits is not run."
     rest = summary.batch.requests - summary.progress.done
     return f"Paused. {count(rest, 'request')} {'waits' if rest == 1 else 'wait'}."
 

@@ -13,7 +13,7 @@ from batchapp.models.batches import lineage
 from batchapp.presenters.batches.batch_cost import NO_PRICE, Cost
 from batchapp.presenters.batches.batch_summary import Summary, summarise
 from batchapp.services.results import merge
-from batchapp.templatetags.words import count, usd
+from batchapp.templatetags.words import SMALLEST_IN_COLUMN, count, usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,10 @@ def retry_price(batch: Batch, selection: Selection, number: int) -> RetryPrice |
     is_raised = selection.max_tokens_factor > 1 and Ending.TRUNCATED in selection.endings
     if is_raised:
         basis = f"{basis}; more where answers get longer"
-    return RetryPrice(f"~{usd(total / requests * number)}", basis)
+    amount = total / requests * number
+    if amount < SMALLEST_IN_COLUMN:
+        return RetryPrice(f"under {usd(SMALLEST_IN_COLUMN)}", basis)
+    return RetryPrice(f"~{usd(amount)}", basis)
 
 
 def retry_labels(batch: Batch) -> dict[UUID, str]:

@@ -19,6 +19,7 @@ from batchapp.presenters.batches.waiting_reasons import (
     needs_attention,
     waiting_reasons,
 )
+from batchapp.templatetags.words import short_length
 
 MIN_PART = 2  # percent of the bar, so that a few among many requests are seen
 
@@ -108,6 +109,12 @@ class Summary:
             return None
         ends = [row.expires_at for row in self.provider_batches if row.expires_at]
         return max(ends, default=None)
+
+    @property
+    def late_by(self) -> str:
+        """Return how long the batch is past the end of its window; "" if it is not, or is over."""
+        past = timezone.now() - self.due if self.due else timedelta(0)
+        return short_length(past) if past > timedelta(0) else ""
 
     @property
     def is_split(self) -> bool:

@@ -25,7 +25,6 @@ class Series:
     """One colour of the bars: ``style`` is "1" to "6", or ``OTHERS``."""
 
     name: str
-    text: str
     style: str
 
 

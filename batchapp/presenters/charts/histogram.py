@@ -50,7 +50,7 @@ def histogram(
     stride = -(-len(names) // 8)  # so that there are at most nine labels
     return draw(
         data,
-        [Series(column, "", "1")],
+        [Series(column, "1")],
         [
             Tick(f"{100 * n / len(names):.2f}", show(width * n), is_minor=n % (2 * stride) > 0)
             for n in range(0, len(names) + (not has_tail), stride)

@@ -18,6 +18,7 @@ from batchapp.presenters.charts.bars import (
 from batchapp.presenters.charts.sparkline import Sparkline, sparkline
 from batchapp.services.reports import cost_report
 from batchapp.services.reports.cost_report import Group, Line
+from batchapp.templatetags.marks import project_colour
 from batchapp.templatetags.words import count, short, usd
 
 Link = Callable[[Line], str]
@@ -28,17 +29,22 @@ def spending_chart(
     groups: Sequence[Group] = (),
     link: Link | None = None,
     *,
+    by: str = "",
     is_small: bool = False,
 ) -> Chart | None:
     """Return None if no batch finished in ``scope``.
 
-    The bars are stacked by ``groups``; ``link`` returns the address of a bar, "" for none.
+    The bars are stacked by ``groups``, each a value of ``by``. Without groups they have the
+    colour of the project of ``scope``. ``link`` returns the address of a bar, "" for none.
     """
     unit, lines = cost_report.sum_over_time(scope)
     if not any(line.batches for line in lines):
         return None
     height = SMALL_HEIGHT if is_small else HEIGHT
-    return cost_chart(lines, unit, groups, link=link, height=height)
+    colours = styles(groups, by)
+    if scope.project and not groups:
+        colours = {"": str(project_colour(scope.project))}
+    return cost_chart(lines, unit, groups, colours=colours, link=link, height=height)
 
 
 def spending_sparkline(lines: Sequence[Line], unit: str) -> Sparkline:
@@ -53,18 +59,23 @@ def cost_chart(
     unit: str,
     groups: Sequence[Group] = (),
     *,
+    colours: Mapping[str, str] | None = None,
     link: Link | None = None,
     height: int = HEIGHT,
 ) -> Chart:
-    """Draw a bar for every line, of the shares that ``groups`` have in it."""
+    """Draw a bar for every line, of the shares that ``groups`` have in it.
+
+    ``colours`` are those of ``styles``.
+    """
     total = sum((line.cost_usd for line in lines), Decimal(0))
     unpriced = sum(line.unpriced for line in lines)
     largest = max(lines, key=lambda line: line.cost_usd)
     peak = f" The most was {usd(largest.cost_usd)}, {largest.name}." if largest.cost_usd else ""
+    shown = list((colours or styles(groups) or {"": "1"}).values())[: MAX_COLOURS + 1]
     shares = _shares(groups) if len(groups) > 1 else [("Cost", _costs_of(lines))]
     return draw(
         [_datum(line, [costs for _, costs in shares], link) for line in lines],
-        _series(shares),
+        [Series(name, style) for (name, _), style in zip(shares, shown, strict=True)],
         time_ticks(unit, [date.fromisoformat(line.key) for line in lines]),
         money_label,
         title=f"Cost per {unit}",
@@ -97,11 +108,19 @@ def stats(total: Line, *, with_sandbox: bool) -> list[tuple[str, str]]:
     ]
 
 
-def styles(groups: Sequence[Group]) -> dict[str, str]:
-    """Return the colour of each group in a stacked chart, by its key; one group needs none."""
-    if len(groups) < 2:
-        return {}
-    return {group.key: str(n) if n <= MAX_COLOURS else OTHERS for n, group in enumerate(groups, 1)}
+def styles(groups: Sequence[Group], by: str = "") -> dict[str, str]:
+    """Return the colour of each group in a chart, by its key; the smallest groups share one.
+
+    A project has the colour of its mark, unless a larger project has the same one; then it has
+    the first colour that is free, as all other groups have.
+    """
+    free = [str(number) for number in range(1, MAX_COLOURS + 1)]
+    shown = {}
+    for group in groups[:MAX_COLOURS]:
+        mark = str(project_colour(group.key)) if by == "project" else ""
+        shown[group.key] = mark if mark in free else free[0]
+        free.remove(shown[group.key])
+    return shown | {group.key: OTHERS for group in groups[MAX_COLOURS:]}
 
 
 def _shares(groups: Sequence[Group]) -> list[tuple[str, Mapping[str, Decimal]]]:
@@ -122,17 +141,6 @@ def _shares(groups: Sequence[Group]) -> list[tuple[str, Mapping[str, Decimal]]]:
 
 def _costs_of(lines: Sequence[Line]) -> Mapping[str, Decimal]:
     return {line.key: line.cost_usd for line in lines}
-
-
-def _series(shares: Sequence[tuple[str, Mapping[str, Decimal]]]) -> list[Series]:
-    return [
-        Series(
-            name,
-            usd(sum(costs.values(), Decimal(0))),
-            str(number) if number <= MAX_COLOURS else OTHERS,
-        )
-        for number, (name, costs) in enumerate(shares, 1)
-    ]
 
 
 def _datum(line: Line, shares: Sequence[Mapping[str, Decimal]], link: Link | None) -> Datum:

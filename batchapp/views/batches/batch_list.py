@@ -39,8 +39,9 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in SORTS:
         sort = NEWEST_FIRST
+    matching = form.narrow(rows)
     page = list_page(
-        form.narrow(rows),
+        matching,
         Order(sort, active_first=form.wants_active_first),
         among=rows,
         after=request.GET.get("after", ""),
@@ -56,10 +57,10 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
             request.GET.get("q", ""),
             has_other_filters=not form.searches_only,
         ),
-        "searched": _searched(form, project),
+        "searched": _searched(form, project, rows.count()) if not summaries else "",
         "total": rows.count,
         "page": page,
-        "page_text": page_text(page),
+        "page_text": page_text(page, matching.count()),
         "sort": sort,
         "summaries": summaries,
         "is_moving": any(summary.is_moving for summary in summaries),
@@ -67,7 +68,7 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     return render_partial(request, "batchapp/batches/batch_list.html", "rows", context)
 
 
-def _searched(form: BatchFilterForm, project: Project | None) -> str:
+def _searched(form: BatchFilterForm, project: Project | None, total: int) -> str:
     """Say in which batches the filters looked, for a list that none is left in."""
     where = "this project" if project else form.project_label
-    return f"Searched in {where}, {form.range_label.lower()}."
+    return f"0 of {total:,}. Searched in {where}, {form.range_label.lower()}."

@@ -15,6 +15,7 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.presenters.batches.batch_summary import summarise, with_details
 from batchapp.presenters.charts.spending import cost_text, spending_chart
+from batchapp.presenters.spending_change import change_since_month_before
 from batchapp.services.projects import projects
 from batchapp.services.reports import cost_report
 from batchapp.views.permissions import memberships_of, project_of, require_admin
@@ -97,12 +98,14 @@ def project_detail(request: Request, slug: str) -> HttpResponse:
         project=project.slug,
         with_sandbox=project.connection.is_sandbox,
     )
+    month = cost_report.sum_all(scope.model_costs())
     context = project_page(request, project, "project_detail") | {
         "summaries": summaries,
         "uploads": project.uploads.select_related("uploaded_by").annotate(
             times_used=Count("batches")
         )[:RECENT],
-        "month": cost_report.sum_all(scope.model_costs()),
+        "month": month,
+        "change": change_since_month_before(scope, month),
         "chart": spending_chart(scope, is_small=True),
         "under_way": project.batches.unfinished().count(),
         "is_moving": any(summary.is_moving for summary in summaries),

@@ -19,6 +19,7 @@ from batchapp.http import Request, download_csv
 from batchapp.models import Batch, Project
 from batchapp.presenters.batches.batch_cost import Cost, cost_of_models
 from batchapp.presenters.charts import spending
+from batchapp.presenters.spending_change import change_since_month_before
 from batchapp.services.reports import cost_report
 from batchapp.views.permissions import memberships_of
 
@@ -46,7 +47,7 @@ def cost_report_show(request: Request) -> HttpResponse:
     by = form.cleaned_data.get("by") or "project"
     total = cost_report.sum_all(model_costs)
     groups = cost_report.groups_over_time(scope, by)
-    styles = spending.styles(groups)
+    styles = spending.styles(groups, by)
     page = _batches(request, scope, total.batches)
     sort = _sort(request)
     sandbox = cost_report.sum_all(scope.sandbox_model_costs())
@@ -58,13 +59,16 @@ def cost_report_show(request: Request) -> HttpResponse:
         "groupings": GROUP_NAMES,
         "by_label": GROUP_NAMES[by],
         "total": total,
+        "change": change_since_month_before(scope, total),
         "stats": spending.stats(total, with_sandbox=scope.with_sandbox),
         "lines": [
             (line, styles.get(line.key), _address(request, **{by: line.key, "by": DRILL_DOWN[by]}))
             for line in _sorted(cost_report.sum_by(model_costs, by), sort)
         ],
         "sort": sort,
-        "chart": spending.spending_chart(scope, groups, lambda line: _link(request, scope, line)),
+        "chart": spending.spending_chart(
+            scope, groups, lambda line: _link(request, scope, line), by=by
+        ),
         "sandbox": sandbox,
         "sandbox_cost": spending.cost_text(sandbox.cost_usd, sandbox.unpriced),
         "page": page,

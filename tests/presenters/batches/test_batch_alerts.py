@@ -165,7 +165,7 @@ def test_a_batch_that_will_end_after_its_window_says_so_before() -> None:
     assert labels(batch) == ["May be late"]
     assert texts(batch) == [
         (
-            "At this pace it ends about 8 hours after its 24h window. Requests that are late "
+            "At this pace it ends about 8 hours after its 24 h window. Requests that are late "
             "still run and are billed."
         )
     ]
@@ -176,7 +176,7 @@ def test_a_batch_that_may_end_after_its_window_says_how_long_at_most() -> None:
     batch = running(None, (90, 0), (30, 600), (8, 690), (0, 800), expires_at=due)
 
     (text,) = texts(batch)
-    assert text.startswith("It may end up to about 7 minutes after its 24h window.")
+    assert text.startswith("It may end up to about 7 minutes after its 24 h window.")
 
 
 def test_a_batch_past_its_window_says_by_how_much_and_that_it_is_still_paid() -> None:
@@ -185,7 +185,7 @@ def test_a_batch_past_its_window_says_by_how_much_and_that_it_is_still_paid() ->
 
     assert summary_of(batch).is_late
     assert labels(batch) == [""]
-    assert texts(batch)[0].startswith("It is about 2 hours past its 24h window.")
+    assert texts(batch)[0].startswith("It is about 2 hours past its 24 h window.")
     assert summary_of(batch).pill is None
 
 

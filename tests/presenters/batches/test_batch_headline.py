@@ -34,8 +34,8 @@ def test_the_sentence_the_figures_and_the_accounting_have_every_request() -> Non
     summary = summary_of(finish(make_batch(), output=[answer_line(1)], errors=[error_line(2)]))
 
     assert headline(summary) == "1 of 3 requests answered, 1 failed, 1 came back without a result."
-    assert accounting_of(summary) == "3 in = 1 answered + 1 failed + 1 missing"
-    assert figures(summary) == {"answered": 1, "failed": 1, "without a result": 1}
+    assert accounting_of(summary) == "3 in = 1 answered + 1 failed + 1 no result"
+    assert figures(summary) == {"answered": 1, "failed": 1, "no result": 1}
 
 
 def test_a_batch_without_a_failure_needs_no_figures() -> None:

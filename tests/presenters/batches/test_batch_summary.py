@@ -135,8 +135,10 @@ def test_a_batch_beyond_its_window_is_late_and_one_that_ended_in_time_is_not() -
 
     set_state(batch, status=Step.RUNNING, expires_at=now + hour)
     assert not summary_of(batch).is_late
+    assert not summary_of(batch).late_by
     set_state(batch, expires_at=now - hour)
     assert summary_of(batch).is_late
+    assert summary_of(batch).late_by == "60 min"
     set_state(batch, ended_at=now - 2 * hour)
     assert not summary_of(batch).is_late
 

@@ -14,7 +14,7 @@ def chart(*bars: tuple[str, ...]) -> Chart:
         Datum(str(number), "", tuple(map(Decimal, values)), tuple(values), figure=f"#{number}")
         for number, values in enumerate(bars)
     ]
-    series = [Series(f"s{n}", "", str(n)) for n in range(1, len(bars[0]) + 1)]
+    series = [Series(f"s{n}", str(n)) for n in range(1, len(bars[0]) + 1)]
     return draw(data, series, [], money_label, title="", label="", unit="day", column="Cost")
 
 

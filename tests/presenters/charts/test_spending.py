@@ -6,6 +6,7 @@ import pytest
 
 from batchapp.presenters.charts.spending import cost_chart, spending_sparkline, stats, styles
 from batchapp.services.reports.cost_report import Group, Line
+from batchapp.templatetags.marks import project_colour
 
 
 def line(day: int, cost: str, unpriced: int = 0, batches: int = 1) -> Line:
@@ -63,10 +64,7 @@ def test_bars_are_stacked_by_group_in_the_order_of_the_groups() -> None:
 
     drawn = cost_chart([line(1, "2"), line(2, "1.5")], "day", groups)
 
-    assert [(one.name, one.text, one.style) for one in drawn.series] == [
-        ("large", "$3.00", "1"),
-        ("small", "$0.50", "2"),
-    ]
+    assert [(one.name, one.style) for one in drawn.series] == [("large", "1"), ("small", "2")]
     assert [[part.text for part in bar.parts] for bar in drawn.bars] == [
         ["$2.00"],
         ["$1.00", "$0.50"],
@@ -79,14 +77,22 @@ def test_of_forty_groups_the_six_largest_have_colours_and_the_rest_is_one_sum() 
     drawn = cost_chart([line(1, "40")], "day", groups)
 
     assert [one.style for one in drawn.series] == ["1", "2", "3", "4", "5", "6", "other"]
-    assert (drawn.series[-1].name, drawn.series[-1].text) == ("34 others", "$34.00")
+    assert drawn.series[-1].name == "34 others"
     assert sum((bar.datum.total for bar in drawn.bars), Decimal(0)) == 40
     assert list(styles(groups).values()) == ["1", "2", "3", "4", "5", "6", *["other"] * 34]
 
 
 def test_a_single_group_is_no_stack() -> None:
     assert len(cost_chart([line(1, "2")], "day", [group("one", "2")]).series) == 1
-    assert styles([group("one", "2")]) == {}
+
+
+def test_projects_have_the_colours_of_their_marks_as_far_as_these_differ() -> None:
+    slugs = {project_colour(slug): slug for slug in map(str, range(100))}
+    twin = next(slug for slug in map(str, range(100, 200)) if project_colour(slug) == 3)
+
+    colours = styles([group(slugs[3], "3"), group(twin, "2"), group(slugs[5], "1")], "project")
+
+    assert colours == {slugs[3]: "3", twin: "1", slugs[5]: "5"}
 
 
 def test_bars_with_batches_lead_to_their_day() -> None:

@@ -100,7 +100,7 @@ def test_it_runs_in_the_longer_window_at_the_price_of_when_it_was_ordered(
     assert remote["completion_window"] == "24h"
     batch.refresh_from_db()
     assert batch.window == "24h"
-    fell_back = f"{batch.connection} has no room for 1h: it runs in 24h, as was decided."
+    fell_back = f"{batch.connection} has no room for 1 h: it runs in 24 h, as was decided."
     assert fell_back in timeline(batch)
     model_cost = batch.model_costs.get()
     assert (model_cost.input_price, model_cost.output_price) == (1, 2)

@@ -145,7 +145,7 @@ def test_what_never_came_back_is_missing_and_said_so(
 
     assert (batch.succeeded, batch.missing) == (1, 2)
     assert not batch.is_accounted_for
-    assert told(batch, "3 in = 1 answered + 2 missing")
+    assert told(batch, "3 in = 1 answered + 2 no result")
 
 
 def test_a_batch_without_one_answer_has_failed(provider: Provider, running: ProviderBatch) -> None:

@@ -70,7 +70,7 @@ def test_all_checks_pass_if_nothing_is_in_the_way(upload: Upload) -> None:
     assert "takes the key" in texts(lines)
     assert f"offers {MODEL}" in texts(lines)
     assert "The account has $100.00: enough" in texts(lines)
-    assert "The 24h window is on offer here. That is this portal's own setting." in texts(lines)
+    assert "The 24 h window is on offer here. That is this portal's own setting." in texts(lines)
 
 
 def test_a_model_that_is_not_offered_cannot_run_and_its_neighbour_is_named(
@@ -185,11 +185,11 @@ def test_the_balance_is_asked_with_the_platform_key_where_there_is_one(upload: U
 @pytest.mark.parametrize(
     ("windows", "level", "text"),
     [
-        (["1h", "24h"], Level.PASSED, "offers the 24h window."),
+        (["1h", "24h"], Level.PASSED, "offers the 24 h window."),
         (
             ["1h"],
             Level.BLOCKER,
-            f"does not run {MODEL} in the 24h window, by its own list. It offers",
+            f"does not run {MODEL} in the 24 h window, by its own list. It offers",
         ),
         (None, Level.PASSED, "this portal's own setting"),
     ],
@@ -274,7 +274,7 @@ def test_improvements_are_hints() -> None:
 
     assert len(advice) == 3
     assert "The custom_ids only count (“row-1”)" in readiness_text(advice[0])
-    assert "the 24h window is expected to cost about $0.0006" in readiness_text(advice[1])
+    assert "the 24 h window is expected to cost about $0.0006" in readiness_text(advice[1])
     assert f"as 2 provider batches, since {connection} takes 2 requests a file" in readiness_text(
         advice[2]
     )

@@ -66,7 +66,7 @@ def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
 
     page = page_of(browser, batch.get_absolute_url())
 
-    assert "3 in = 1 answered + 1 failed + 1 missing" in page.text
+    assert "3 in = 1 answered + 1 failed + 1 no result" in page.text
     assert "$0.0002" in page.text
     assert f"/batches/{batch.pk}/output.jsonl" in page.html
     assert f"/batches/{batch.pk}/error.jsonl" in page.html

@@ -53,7 +53,7 @@ def test_what_the_account_has_is_offered_with_all_that_is_known_of_it(
     html = text(browser.get(URL))
 
     assert f'value="{remote}"' in html
-    for told in ("by hand.jsonl", "In progress", "1h", "1 of 3", "60 min ago"):
+    for told in ("by hand.jsonl", "In progress", "1 h", "1 of 3", "60 min ago"):
         assert told in html
 
 

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
+from batchapp.domain.windows import spaced
 from batchapp.models import Batch, Connection, OfferedModel, Project, ProviderKey, Upload, User
 from batchapp.services.lifecycle import prepare
 from batchapp.services.orders import place_order
@@ -276,7 +277,7 @@ def test_each_window_says_what_it_costs_and_when_it_is_due(
         r"Within 24 hours by tomorrow, \d\d:\d\d 50 % less than realtime ~\$0\.0006", said
     )
     assert re.search(r"Within 1 hour by (today|tomorrow), \d\d:\d\d ~\$0\.0013", said)
-    assert "24h, in / out 1h, in / out" in said
+    assert "24 h, in / out 1 h, in / out" in said
     assert f"{MODEL} 3 36 ~300 300 $1.00 / $2.00 $2.00 / $4.00" in said
     assert (page.values["window"], page.values["key"]) == ("24h", str(key.pk))
     assert page.values["name"] == "tickets"
@@ -464,7 +465,7 @@ def test_a_longer_window_can_be_fallen_back_to_and_says_what_it_costs(
     provider = upload.project.connection
     page = page_of(browser, step(upload, "window", window="1h"))
 
-    asked = page.text.partition(f"If {provider} has no room for 1h, run it in 24h instead")[2]
+    asked = page.text.partition(f"If {provider} has no room for 1 h, run it in 24 h instead")[2]
     assert "~$0.00" in asked.partition("Provider key")[0]
     assert page.one("input[name=fallback]")["value"] == "24h"
     assert "fallback" not in page.values
@@ -480,7 +481,7 @@ def test_of_three_windows_two_may_be_left_for_the_longest_with_one_tick(
 
     page = page_of(browser, step(upload, "window", window="6h"))
 
-    assert "has no room for 6h or 1h, run it in 24h instead" in page.text
+    assert "has no room for 6 h or 1 h, run it in 24 h instead" in page.text
     assert len(page.all("input[name=fallback]")) == 1
     assert not page.all(".choice > input ~ .also")
 
@@ -494,7 +495,9 @@ def test_the_panel_follows_the_choices(
     page = page_of(browser, step(upload, "window", window=window, key=mine.pk))
 
     panel = page.one("aside.rail")
-    assert panel.text.startswith(f"tickets.jsonl 3 requests, Qwen3-30B Window {window} Due by to")
+    assert panel.text.startswith(
+        f"tickets.jsonl 3 requests, Qwen3-30B Window {spaced(window)} Due by to"
+    )
     assert f"Paid by {mine}, yours" in panel.text
     cost = {"24h": "~$0.0006", "1h": "~$0.0013"}[window]
     assert panel.one("#price b").text == cost
@@ -569,7 +572,7 @@ def test_the_review_says_in_words_what_happens_without_room_and_the_batch_keeps_
     url = step(upload, "review", window="1h", key=key.pk, fallback="24h")
 
     page = page_of(browser, url)
-    assert "If there is no room It runs in 24h instead: ~$0.00" in page.text
+    assert "If there is no room It runs in 24 h instead: ~$0.00" in page.text
     assert "fallback=24h" in page.one("#change")["href"]
     submit(browser, upload, order_form(page))
 
@@ -578,7 +581,7 @@ def test_the_review_says_in_words_what_happens_without_room_and_the_batch_keeps_
     model_cost = batch.model_costs.get()
     assert model_cost.fallback_price
     assert (model_cost.fallback_price.input, model_cost.fallback_price.output) == (1, 2)
-    assert "1h, or 24h if there is no room" in page_of(browser, batch.get_absolute_url()).text
+    assert "1 h, or 24 h if there is no room" in page_of(browser, batch.get_absolute_url()).text
 
 
 def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
@@ -590,12 +593,12 @@ def test_of_several_parts_it_is_said_until_when_they_move_to_the_other_window(
 
     page = page_of(browser, step(upload, "review", window="1h", key=key.pk, fallback="24h"))
 
-    fallback = "Once one of its provider batches is accepted, the others wait for room in 1h."
+    fallback = "Once one of its provider batches is accepted, the others wait for room in 1 h."
     assert fallback in page.text
     submit(browser, upload, order_form(page))
     batch = Batch.objects.get()
     prepare.prepare(batch.provider_batches.get())
-    window = "1h, or 24h if there is no room before the first provider batch is accepted"
+    window = "1 h, or 24 h if there is no room before the first provider batch is accepted"
     assert window in page_of(browser, batch.get_absolute_url()).text
 
 
@@ -622,12 +625,12 @@ def test_the_review_shows_all_that_will_happen(
     for words in (
         "3 requests of tickets.jsonl go to",
         "Name Tickets of May",
-        "Window 1h Due by to",
+        "Window 1 h Due by to",
         f"Paid by {key}, of the project",
         "$0.000072 to $0.001272 Submit 3 requests, ~$0.0013 Back to the window",
         "output tokens: no history: 1.1 times the input, at least 100 tokens",
         "Input tokens are exact.",
-        "1h, in / out",
+        "1 h, in / out",
         "$2.00 / $4.00",
     ):
         assert words in page.text
@@ -777,7 +780,7 @@ def test_two_reviews_opened_side_by_side_order_twice_only_after_a_word(
 
     page = Page(warned)
     batch = Batch.objects.get()
-    assert "submitted on the 24h window after this page was opened" in page.text
+    assert "submitted on the 24 h window after this page was opened" in page.text
     assert page.one(f"#same-file-{batch.pk}")
     submit(browser, other, order_form(page))
     assert Batch.objects.count() == 2

@@ -137,11 +137,13 @@ def test_a_model_has_one_row_with_the_price_of_each_window(
     page = page_of(staff, "/prices/", q="m/small")
 
     (row,) = page.all("tbody tr")
-    assert [cell.text for cell in row.all("td.number")][:2] == [
-        "24h $0.02 / $0.20",
-        "1h $0.03 / $0.30",
+    assert [cell.text for cell in row.all("td.number")][:4] == [
+        "24 h $0.02 / $0.20",
+        "$0.20",
+        "1 h $0.03 / $0.30",
+        "$0.30",
     ]
-    assert "Correct m/small, 24h" in page.html
+    assert "Correct m/small, 24 h" in page.html
 
 
 def test_zero_is_shown_as_zero_and_never_as_free(staff: Client, connection: Connection) -> None:
@@ -197,7 +199,7 @@ def test_a_name_is_tried_against_the_table_now_and_later(
 
     page = page_of(staff, "/prices/", **asked, **{"try-at": local(timezone.now() + 2 * DAY)}).text
 
-    assert "24h now $0.50 / $1.00 maker/* since" in page
+    assert "24 h now $0.50 / $1.00 maker/* since" in page
     assert "$7.00 / $8.00 maker/new since" in page
     assert "realtime now no price none matches" in page
 
@@ -300,7 +302,7 @@ def test_a_list_is_compared_then_written_by_who_agreed(
     done = agree(staff, page)
 
     shown = Page(page).text
-    assert f"Changed {MODEL} 24h $1.00 / $2.00 → $5.00 / $6.00" in shown
+    assert f"{MODEL} 24 h $1.00 $5.00 +400 % $2.00 $6.00 +200 %" in shown
     assert "From now" in shown
     assert "2 prices stay as they are" in shown
     assert before == 3
@@ -320,7 +322,7 @@ def test_a_comparison_that_was_overtaken_is_refused_and_made_anew(
     assert late.status_code == 409
     shown = Page(late).text
     assert "The prices changed since this comparison was made, so nothing was written." in shown
-    assert f"Changed {MODEL} 24h $7.00 / $8.00 → $5.00 / $6.00" in shown
+    assert f"{MODEL} 24 h $7.00 $5.00 \u221229 % $8.00 $6.00 \u221225 %" in shown
     assert connection.prices.filter(window="24h").count() == 2
 
 

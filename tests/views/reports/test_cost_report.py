@@ -202,11 +202,11 @@ def test_bars_are_stacked_by_the_chosen_group_with_a_legend(
 
     page = page_of(operator, "/report/", first=timezone.localdate().isoformat())
 
-    legend = [f"First {usd(costs[0] + costs[1])}", f"Second {usd(costs[2])}"]
-    assert page.texts(".legend li") == legend
+    assert page.texts(".legend li") == ["First", "Second"]
+    assert page.texts("td.cost")[:2] == [usd(costs[0] + costs[1]), usd(costs[2])]
     assert page.texts(".tip bdi") == ["First", "Second"]
     assert len(page.all(".column [class^=series-]")) == 2
-    assert len(page.all("td.lead .series-1, td.lead .series-2")) == 2
+    assert len(page.all("td.lead [class^=series-]")) == 2
     assert not page_of(operator, "/report/", by="model").all(".legend")
 
 
@@ -369,7 +369,7 @@ def test_it_takes_as_many_queries_for_many_batches_as_for_few(
     operator: Client, batches: list[Batch], django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     def queries() -> int:
-        with django_assert_max_num_queries(10) as seen:
+        with django_assert_max_num_queries(11) as seen:
             page_of(operator, "/report/")
         return len(seen)
 

@@ -332,7 +332,7 @@ def test_a_price_is_shown_for_each_window_and_none_is_invented(
         table.get_absolute_url(), FIELDS | {"model": "somebody/else"}, follow=True
     ).content.decode()
 
-    assert "24h" in known
+    assert "24 h" in known
     assert "~$" in known
     assert "no price" in unknown
     assert "~$" not in unknown
