@@ -116,7 +116,9 @@ class OrderForm(forms.Form):
 
     def _refuse_closed(self, window: str) -> None:
         if model := self.closed.get(window):
-            raise ValidationError(f"{model} does not run in the {window} window. Choose another.")
+            raise ValidationError(
+                f"{model} does not run in the {windows.spaced(window)} window. Choose another."
+            )
 
     def clean_key(self) -> ProviderKey:
         key: ProviderKey = self.cleaned_data["key"]

@@ -1,6 +1,7 @@
 """The sentences of refusals, each with the next step for the person."""
 
 from batchapp.domain.refused import Refusal, Refused
+from batchapp.domain.windows import spaced
 from batchapp.presenters.sentences import Data, Sentence, make_sentence
 from batchapp.templatetags.words import count
 
@@ -41,7 +42,7 @@ def _import_file_faulty(data: Data) -> str:
 def _window_not_for_model(data: Data) -> str:
     windows = ", ".join(data["windows"])
     advice = f"Choose one of: {windows}." if windows else "Name another model, or split the file."
-    return f"{data['model']} does not run in the {data['window']} window. {advice}"
+    return f"{data['model']} does not run in the {spaced(data['window'])} window. {advice}"
 
 
 def _key_in_use(data: Data) -> str:

@@ -63,7 +63,7 @@ def test_a_window_is_closed_if_a_model_does_not_run_in_it(
 
 
 def test_nothing_is_ordered_in_a_closed_window(connection: Connection) -> None:
-    with refused(f"{MODEL} does not run in the 1h window. Choose one of: 24h."):
+    with refused(f"{MODEL} does not run in the 1 h window. Choose one of: 24h."):
         order(connection, MODEL, window="1h")
 
     assert not Batch.objects.exists()
@@ -71,10 +71,10 @@ def test_nothing_is_ordered_in_a_closed_window(connection: Connection) -> None:
 
 
 def test_no_batch_falls_back_to_a_closed_window(connection: Connection) -> None:
-    with refused("acme/fast does not run in the 24h window. Choose one of: 1h."):
+    with refused("acme/fast does not run in the 24 h window. Choose one of: 1h."):
         order(connection, "acme/fast", window="1h", fallback="24h")
 
 
 def test_models_without_a_common_window_are_to_be_split(connection: Connection) -> None:
-    with refused("does not run in the 24h window. Name another model, or split the file."):
+    with refused("does not run in the 24 h window. Name another model, or split the file."):
         order(connection, MODEL, "acme/fast", window="24h")

@@ -231,7 +231,7 @@ def test_a_faulty_file_says_what_to_do_and_leads_no_further(
     page = page_of(browser, f"/files/{faulty.pk}/batch/")
 
     assert "1 of 2 lines has errors, so the file cannot be sent." in page.text
-    assert "Line 2" in page.text
+    assert "line 2" in page.text
     assert page.one("#upload-again")["href"] == "/projects/support/batches/new/#upload"
     assert "/batch/window/" not in page.html
     for name in ("window", "review"):
@@ -298,7 +298,7 @@ def test_a_window_in_which_a_model_does_not_run_cannot_be_chosen(
     assert f"{MODEL} does not run in this window" in page.text
     assert not page.all("input[name=fallback]")
     review = browser.get(step(upload, "review", window="24h", key=key.pk), follow=True)
-    assert f"{MODEL} does not run in the 24h window. Choose another." in Page(review).text
+    assert f"{MODEL} does not run in the 24 h window. Choose another." in Page(review).text
     assert not Batch.objects.exists()
 
 
