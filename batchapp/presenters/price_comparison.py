@@ -32,13 +32,11 @@ class PriceChange:
     @property
     def amounts(self) -> list[tuple[str, str, str]]:
         """Return before, after and the difference, of input and then of output."""
-        pairs = [
-            (self.before and self.before.input, self.after and self.after.input),
-            (self.before and self.before.output, self.after and self.after.output),
-        ]
+        old = (self.before.input, self.before.output) if self.before else (None, None)
+        new = (self.after.input, self.after.output) if self.after else (None, None)
         return [
-            ("" if old is None else rate(old), "" if new is None else rate(new), _share(old, new))
-            for old, new in pairs
+            (_shown(before), _shown(after), _share(before, after))
+            for before, after in zip(old, new, strict=True)
         ]
 
 
@@ -80,6 +78,10 @@ def _new(difference: Difference) -> Iterator[PriceChange]:
 def _ended(difference: Difference) -> Iterator[PriceChange]:
     for row in difference.missing:
         yield PriceChange("Ends", row.model, row.window, before=row.unit_price)
+
+
+def _shown(amount: Decimal | None) -> str:
+    return "" if amount is None else rate(amount)
 
 
 def _share(before: Decimal | None, after: Decimal | None) -> str:

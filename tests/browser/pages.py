@@ -83,7 +83,11 @@ PAGE_STATES = [
     PageState("members", "/projects/support/members/"),
     PageState("members-looked-at", "/projects/support/members/", person="grace"),
     PageState("member-remove", "/projects/support/members/{grace}/remove/"),
-    PageState("member-remove-dialog", "/projects/support/members/", opens="text=Remove…"),
+    PageState(
+        "member-remove-dialog",
+        "/projects/support/members/",
+        opens="table summary then text=Remove…",
+    ),
     PageState("project-settings", "/projects/support/settings/"),
     PageState("keys", "/projects/support/keys/"),
     PageState("keys-empty", "/projects/empty/keys/"),
