@@ -19,6 +19,7 @@ from batchapp.models import (
     Batch,
     Connection,
     Membership,
+    OfferedModel,
     Price,
     Project,
     ProviderBatch,
@@ -60,6 +61,16 @@ class ReadOnly:
     @admin.display(description="problem")
     def problem_sentence(self, row: Any) -> str:
         return problem_text(row.problem)
+
+
+class OfConnection(ReadOnly):
+    """Rows that pages of the portal change; they are deleted here only with their connection."""
+
+    opts: Any
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return obj is not None and not request.path.startswith(reverse(name))
 
 
 @admin.register(User)
@@ -185,8 +196,18 @@ class ConnectionPage(Admin):
     search_fields = ["name"]
 
 
+@admin.register(OfferedModel)
+class OfferedModelPage(OfConnection, Admin):
+    """The pages about models in the portal add, change and remove them."""
+
+    list_display = ["model", "connection", "kind", "context_tokens", "max_new_tokens", "source"]
+    list_filter = ["connection", "kind"]
+    search_fields = ["model"]
+    list_select_related = ["connection"]
+
+
 @admin.register(Price)
-class PricePage(ReadOnly, Admin):
+class PricePage(OfConnection, Admin):
     """The price page of the portal adds, corrects and ends prices, and keeps ended prices."""
 
     list_display = [
@@ -196,12 +217,6 @@ class PricePage(ReadOnly, Admin):
     list_filter = ["connection", "window"]
     list_select_related = ["connection"]
     search_fields = ["model", "source"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Prices are deleted only with their connection, not from their own pages."""
-        return isinstance(obj, Price) and not request.path.startswith(
-            reverse("admin:batchapp_price_changelist")
-        )
 
 
 KEY_COLUMNS: list[Any] = [

@@ -13,6 +13,7 @@ from batchapp.views.batches import batch_controls, batch_detail, batch_list, bat
 from batchapp.views.files import file_correction, file_upload, files
 from batchapp.views.imports import imports
 from batchapp.views.keys import keys, webhooks
+from batchapp.views.offered_models import offered_model_import, offered_model_list
 from batchapp.views.orders import order_readiness, order_review, order_steps
 from batchapp.views.people import profile, sign_in
 from batchapp.views.prices import price_changes, price_import, price_list
@@ -132,4 +133,10 @@ urlpatterns = [
     page("prices/correct/", price_changes.price_correct),
     page("prices/end/", price_changes.price_end),
     page("prices/withdraw/", price_changes.price_withdraw),
+    page("models/", offered_model_list.offered_model_list),
+    page("models/models.csv", offered_model_list.offered_model_csv),
+    page("models/add/", offered_model_list.offered_model_add),
+    page("models/edit/", offered_model_list.offered_model_edit),
+    page("models/remove/", offered_model_list.offered_model_remove),
+    page("models/import/", offered_model_import.offered_model_import),
 ]

@@ -411,6 +411,44 @@ HELP = {
         "No price is deleted, and batches that were ordered keep theirs.",
         COST,
     ),
+    "offered_model_list": Help(
+        "Models",
+        "These are the models of each connection: what they take, how much they read and write, "
+        "and the source of each fact.",
+        "Import what the provider tells, or add a model that the list lacks.",
+        "The check of a file warns of requests that their model cannot answer; what is empty here "
+        "is not checked.",
+        FAILURES,
+    ),
+    "offered_model_import": Help(
+        "Import models",
+        "Many models can be read at once: from a CSV, from the provider, or those of Doubleword "
+        "that the portal knows.",
+        "Ask the provider first, or edit the CSV that the list gives you and import it.",
+        "A CSV replaces all facts of the models it names, but prices and batches stay.",
+        FAILURES,
+    ),
+    "offered_model_add": Help(
+        "Add a model",
+        "A model of a connection gets its facts here, by the exact name that requests give it.",
+        "Copy the facts from the model's card or the provider's page, and name that page.",
+        "Leave empty what no source states: what is empty is not checked.",
+        FAILURES,
+    ),
+    "offered_model_edit": Help(
+        "Edit a model",
+        "The facts of one model can be changed here; its name stays.",
+        "Check the files again that should be compared with the new facts.",
+        "A wrong endpoint makes the check refuse files that the provider would take.",
+        FAILURES,
+    ),
+    "offered_model_remove": Help(
+        "Remove a model",
+        "This deletes what is known of one model at a connection.",
+        "Remove a model that the provider no longer offers.",
+        "Its prices stay, and so do files and batches.",
+        FAILURES,
+    ),
     "price_add": Help(
         "Add a price",
         "A model or a pattern gets a price here, for one completion window, from a day on.",

@@ -15,6 +15,14 @@ TERMS = {
         "The name that you give a request in its file. Its result has the same, so that you can "
         "match the two."
     ),
+    "context": (
+        "The tokens that a model takes in all: the prompt and the answer together. A request that "
+        "needs more fails."
+    ),
+    "model card": (
+        "What is known of a model: what it takes, its context, its most new tokens. Each has its "
+        "source."
+    ),
     "tokens": (
         "The pieces of text that models read and write, about four letters of English each. "
         "Prices are per million of them."

@@ -44,10 +44,15 @@ class PageState:
 
 def price_list(line: str) -> bytes:
     """Return the body of a form that sends a CSV of one price to compare."""
-    fields = {"csrfmiddlewaretoken": 32 * "a", "action": "compare", "connection": "1"}
-    parts = [f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
     csv = f"model,window,input_usd,output_usd\n{line}\nmeta-llama/Llama-4,24h,0.10,0.30\n"
-    parts.append(f'name="csv"; filename="prices.csv"\r\n\r\n{csv}')
+    file = f'name="csv"; filename="prices.csv"\r\n\r\n{csv}'
+    return multipart({"action": "compare", "connection": "1"}, file)
+
+
+def multipart(fields: dict[str, str], *files: str) -> bytes:
+    """Return the body of a form with these fields and parts of files."""
+    fields = {"csrfmiddlewaretoken": 32 * "a", **fields}
+    parts = [*(f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()), *files]
     bodies = "".join(f"--x\r\nContent-Disposition: form-data; {part}\r\n" for part in parts)
     return f"{bodies}--x--\r\n".encode()
 
@@ -147,6 +152,7 @@ PAGE_STATES = [
     PageState("batch-window-wrong", "/files/{ready}/batch/window/?window=&key=&name="),
     PageState("batch-window-fallback", "/files/{ready}/batch/window/?window=1h&fallback=24h"),
     PageState("batch-window-forty-models", "/files/{forty_models}/batch/window/"),
+    PageState("batch-window-closed", "/files/{closed}/batch/window/"),
     PageState("batch-window-dear", "/files/{dear}/batch/window/"),
     PageState("batch-window-cheap", "/files/{cheap}/batch/window/"),
     PageState("batch-window-no-key", "/files/{keyless}/batch/window/", person="grace"),
@@ -245,6 +251,18 @@ PAGE_STATES = [
     PageState("price-end", "/prices/end/?price={price}"),
     PageState("price-end-dialog", "/prices/", opens="table summary then text=End 24 h…"),
     PageState("price-withdraw", "/prices/withdraw/?price={announced}"),
+    PageState("models", "/models/"),
+    PageState("models-none-matches", "/models/?q=nothing"),
+    PageState("models-import", "/models/import/"),
+    PageState(
+        "models-import-refused",
+        "/models/import/",
+        posts=multipart({"action": "load", "shipped-connection": "2"}),
+    ),
+    PageState("model-add", "/models/add/"),
+    PageState("model-edit", "/models/edit/?model={model}"),
+    PageState("model-edit-dialog", "/models/", opens="table summary then text=Edit…"),
+    PageState("model-remove", "/models/remove/?model={model}"),
     PageState("not-understood", f"/batches/?{'&' * 1100}", status=400),
     PageState("not-allowed", "/files/{foreign}/batch/", status=403),
     PageState("form-out-of-date", "/profile/", status=403, posts=urlencode({"name": ""}).encode()),

@@ -36,6 +36,7 @@ from batchapp.models import (  # noqa: E402
     Connection,
     Event,
     EventKind,
+    OfferedModel,
     Project,
     ProviderBatch,
     ProviderKey,
@@ -44,6 +45,7 @@ from batchapp.models import (  # noqa: E402
 )
 from batchapp.services.files import correct_file, upload_intake  # noqa: E402
 from batchapp.services.lifecycle import prepare  # noqa: E402
+from batchapp.services.offered_models import model_table  # noqa: E402
 from batchapp.services.prices import price_table  # noqa: E402
 from batchapp.services.providers import provider_keys  # noqa: E402
 from batchapp.services.results import retry_file  # noqa: E402
@@ -110,7 +112,7 @@ def seed() -> dict[str, dict[str, str]]:
     paths |= {"keyless": str(make.make_upload(keyless, grace, name="glossary.jsonl").pk)}
     paths |= {"quiet": str(_playground(alan).pk)}
     paths |= {"grace": str(support.memberships.get(user=grace).pk)}
-    paths |= _prices(connection, keyless, grace)
+    paths |= _prices(connection, keyless, grace) | _models(support, ada)
     insight = make.make_project(
         ada, role=make.ADMIN, name="Customer insight", slug="insight", connection=connection
     )
@@ -142,6 +144,29 @@ def _prices(connection: Connection, project: Project, user: User) -> dict[str, s
     unpriced = make.request_file(40, model="mistralai/Mistral-Small-3.2-24B-Instruct-2506")
     make.make_upload(project, user, name="glossary-of-2025.jsonl", content=unpriced)
     return {"price": str(pattern.pk), "announced": str(announced.pk)}
+
+
+def _models(project: Project, user: User) -> dict[str, str]:
+    """Create a model of which nothing is known, and one with every fact and a file for it."""
+    connection = project.connection
+    model_table.save(
+        OfferedModel(connection=connection, model=f"acme/{'très-long-' * 10}模型"), OPERATOR
+    )
+    row = OfferedModel(
+        connection=connection,
+        model="acme/Everything-1-Omni",
+        kind="chat",
+        inputs=["text", "image", "audio", "video"],
+        context_tokens=1_048_576,
+        max_new_tokens=131_072,
+        windows=["24h"],
+        source="https://models.example.com/everything-1-omni",
+    )
+    model_table.save(row, OPERATOR)
+    file = make.make_upload(
+        project, user, name="omni.jsonl", content=make.request_file(30, model=row.model)
+    )
+    return {"model": str(row.pk), "closed": str(file.pk)}
 
 
 def _files(project: Project, user: User) -> dict[str, Upload]:

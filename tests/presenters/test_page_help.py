@@ -14,6 +14,7 @@ NO_PAGES = POST_ONLY | {
     *("healthz", "readyz", "icons", "file_state", "import_progress"),
     *("file_download", "file_id_map", "batch_download", "batch_download_merged"),
     *("unmatched_line_download", "cost_report_csv", "price_list_csv"),
+    "offered_model_csv",
 }
 
 

@@ -13,10 +13,10 @@ from batchapp.domain.money import model_patterns, price_list_csv
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.windows import spaced
 from batchapp.forms.date_range import EARLIEST, LATEST
+from batchapp.forms.fields import CsvField
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices.price_lists import offered_windows
 
-MAX_CSV_BYTES = 512 * 1024
 SHOWN = {"": "In force", "announced": "Announced", "all": "All, with history"}
 
 
@@ -202,22 +202,8 @@ class ListForm(forms.Form):
 
 
 class CsvForm(ListForm):
-    csv = forms.FileField(
-        label="CSV",
-        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
-        error_messages={"required": "Choose a CSV.", "empty": "The CSV is empty."},
+    csv = CsvField(
         help_text="Its first line names the columns: model, window, input_usd, output_usd, and "
         "source if you like. Amounts are USD per million tokens.",
     )
     field_order = ["connection", "csv", "since", "ends_missing"]
-
-    def clean_csv(self) -> str:
-        file: Any = self.cleaned_data["csv"]
-        if (file.size or 0) > MAX_CSV_BYTES:
-            raise ValidationError(
-                f"The CSV has more than {MAX_CSV_BYTES // 1024} KiB. Split it into smaller ones."
-            )
-        try:
-            return str(file.read(), "utf-8-sig")
-        except UnicodeDecodeError:
-            raise ValidationError("The CSV is not in UTF-8. Save it as “CSV UTF-8”.") from None

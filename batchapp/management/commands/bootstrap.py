@@ -23,6 +23,7 @@ from batchapp.models import (
 )
 from batchapp.pipeline import provider_access
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
+from batchapp.services.offered_models import model_table
 from batchapp.services.prices import price_table
 from batchapp.services.providers import provider_keys, rejections
 
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             user, project, key, connection = _set_up(options)
         works = _accepts(key) if key else None
         connection.refresh_from_db()
+        _load_models(connection)
         self.stdout.write(
             json.dumps(
                 {
@@ -72,6 +74,16 @@ class Command(BaseCommand):
                 }
             )
         )
+
+
+def _load_models(connection: Connection) -> None:
+    """Load the models of Doubleword where they apply and none are stored yet.
+
+    Whether the connection is to a sandbox is known once the key was tested.
+    """
+    applies = connection.is_doubleword or connection.is_sandbox
+    if applies and not connection.offered_models.exists():
+        model_table.load_doubleword_models(connection, OPERATOR)
 
 
 def _set_up(

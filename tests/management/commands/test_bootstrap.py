@@ -8,6 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from batchapp.models import Connection, Membership, Project, ProviderKey, User
+from batchapp.sandbox.settings import Settings
+from tests.sandbox.processes import sandbox_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +45,22 @@ def test_it_makes_everything_and_names_it() -> None:
     assert project.connection.prices.count() == 33
     assert project.memberships.get().role == Membership.Role.ADMIN
     assert ProviderKey.objects.get().secret() == "sk-bootstrap-1234"
+
+
+def test_a_sandbox_gets_the_models_of_doubleword_once_and_another_provider_never(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    bootstrap(connection="Elsewhere", project="Other")
+    with sandbox_thread(Settings(data=tmp_path_factory.mktemp("sandbox"))) as url:
+        bootstrap(base_url=url)
+        models = Connection.objects.get(name="Sandbox").offered_models
+        assert models.count() == 12
+        models.all()[0].delete()
+
+        bootstrap(base_url=url)
+
+    assert models.count() == 11
+    assert not Connection.objects.get(name="Elsewhere").offered_models.exists()
 
 
 def test_a_second_run_changes_nothing() -> None:
