@@ -3,7 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from batchapp.domain.request_files.check_file import Report, Severity
+from batchapp.domain.corrections.correction_rules import CorrectionKind, corrections_for
+from batchapp.domain.request_files.check_file import Finding, Report, Severity
+from batchapp.domain.request_files.findings import FILE_CODES, FORMAT_CODES
 from batchapp.models import Upload
 from batchapp.services.files import upload_intake
 from batchapp.templatetags.words import count
@@ -18,6 +20,7 @@ class CheckSummary:
 
     ``is_complete`` is False if more lines than ``warned`` may have warnings, since a report keeps
     only the first findings of each code. ``figures`` are numbers, each with its unit.
+    ``says_next_step`` is True if the headline is the sentence of a finding.
     """
 
     headline: str
@@ -26,6 +29,7 @@ class CheckSummary:
     warned: int
     is_complete: bool
     figures: list[tuple[str, str]]
+    says_next_step: bool = False
 
     @property
     def ready(self) -> int:
@@ -72,14 +76,37 @@ class CheckSummary:
 def check_summary(report: Report) -> CheckSummary:
     faulty = report.requests - sum(facts.requests for facts in report.models.values())
     warned, is_complete = _warned_lines(report)
+    sentence = _sentence_of_all(report)
     return CheckSummary(
-        headline(report, faulty),
+        sentence or headline(report, faulty),
         report.requests,
         faulty,
         min(warned, report.requests - faulty),
         is_complete,
         _figures(report),
+        says_next_step=bool(sentence),
     )
+
+
+def _sentence_of_all(report: Report) -> str:
+    """Return the sentence about the file as a whole, or about the format that all lines have.
+
+    If the portal corrects it, the next step is on the page, and left out of the sentence.
+    """
+    totals = report.finding_totals
+    codes = [code for code in totals if code in FORMAT_CODES and totals[code] == report.requests]
+    if not report.requests or report.severities[Severity.ERROR] == 1:
+        codes += [row.code for row in report.findings if _is_error_of_file(row)]
+    if len(codes) != 1:
+        return ""
+    message = next(row.message for row in report.findings if row.code == codes[0])
+    if set(corrections_for(codes[0])) - {CorrectionKind.DROP_BAD_ROWS}:
+        message, _, _ = message.partition(";")
+    return f"{message.removesuffix('.')}."
+
+
+def _is_error_of_file(finding: Finding) -> bool:
+    return finding.code in FILE_CODES and finding.severity is Severity.ERROR
 
 
 def headline(report: Report, faulty: int) -> str:

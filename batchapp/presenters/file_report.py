@@ -246,6 +246,7 @@ class Repetition:
     requests: int
     cost: str
     window: str
+    is_priced: bool = True
 
 
 def title_of(code: str) -> str:
@@ -351,7 +352,7 @@ def repetition(
         return None
     prices = {line.model: line.price for line in quote.models if line.price}
     repeated = estimate(report.repeated, prices, window, histories)
-    return Repetition(requests, _expected(repeated), window)
+    return Repetition(requests, _expected(repeated), window, is_priced=bool(prices))
 
 
 def _ranges(lines: list[int]) -> list[str]:

@@ -203,6 +203,9 @@ def _extremes(project: Project, user: User) -> dict[str, Upload]:
         "forty_models": "\n".join(lines).encode(),
         "dear": make.request_file(),
         "cheap": make.request_line(1, body=_ticket(1) | {"max_tokens": 1}).encode(),
+        "array": _array(),
+        "anthropic": _anthropic(),
+        "results": _results(),
     }
     files = {
         name: make.make_upload(project, user, name=f"{name}.jsonl", content=content)
@@ -245,6 +248,30 @@ def _misspelt() -> bytes:
     ]
     lines = [make.request_line(number, body=body) for number, body in enumerate(bodies)]
     return "\n".join(lines).encode()
+
+
+def _array() -> bytes:
+    """Return a JSON list of requests without method, url and model, as other providers take."""
+    rows = [
+        {"custom_id": f"ticket-{number}", "body": {"messages": [QUESTION], "max_tokens": 50}}
+        for number in range(12)
+    ]
+    return json.dumps(rows, indent=2).encode()
+
+
+def _anthropic() -> bytes:
+    """Return lines of Anthropic's format, of which one cannot be turned into a request."""
+    params = {"model": make.MODEL, "max_tokens": 50, "messages": [QUESTION]}
+    lines = [{"custom_id": f"review-{number}", "params": params} for number in range(30)]
+    lines[4]["custom_id"] = "x" * 70
+    return "\n".join(map(json.dumps, lines)).encode()
+
+
+def _results() -> bytes:
+    """Return a file of results, which somebody took for the requests."""
+    response = {"status_code": 200, "body": {"choices": []}}
+    lines = [{"custom_id": f"{n}", "response": response, "error": None} for n in range(9)]
+    return "\n".join(map(json.dumps, lines)).encode()
 
 
 def _many() -> bytes:

@@ -48,7 +48,15 @@ def test_each_line_is_in_one_part_of_the_bar() -> None:
     [
         (["{}"], "The only line cannot be sent."),
         (["{}", "y"], "2 of 2 lines cannot be sent."),
-        ([""], "This file cannot be sent: 1 error."),
+        ([""], "The file is empty; put one request on each line."),
+        (
+            ['[{"custom_id": "a"}]'],
+            "This looks like a JSON array, and one request per line is needed.",
+        ),
+        (
+            ['{"custom_id": "a", "params": {"messages": []}}'] * 2,
+            "This is Anthropic's batch format (custom_id and params).",
+        ),
     ],
 )
 def test_a_file_of_errors_alone_has_no_bar(lines: list[str], headline: str) -> None:

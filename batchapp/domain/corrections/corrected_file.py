@@ -84,7 +84,9 @@ def preview(head: bytes, choice: Choice, limits: Limits, *, is_whole: bool = Tru
     """Try ``choice`` in memory on ``head``, the start of a file, or all of it."""
     corrector = Corrector(choice, limits)
     if choice.corrections & STRUCTURE:
-        return _preview_text(head, choice, [*first_lines(corrector, head, is_whole)], corrector)
+        return _preview_text(
+            head, choice, first_lines(corrector, head, is_whole=is_whole), corrector
+        )
     head = head if is_whole else head[: head.rfind(b"\n") + 1]
     old_lines = lines.iter_pieces([head], limits.max_line_bytes + len(b"\r\n"))
     new_lines = corrector.run(lambda: [head])
@@ -95,7 +97,7 @@ def preview(head: bytes, choice: Choice, limits: Limits, *, is_whole: bool = Tru
     return Preview(number, dict(Counter(corrector.changed)), examples)
 
 
-def first_lines(corrector: Corrector, head: bytes, is_whole: bool) -> list[bytes]:  # noqa: FBT001
+def first_lines(corrector: Corrector, head: bytes, *, is_whole: bool) -> list[bytes]:
     """Return the lines that ``corrector`` makes of the start of a file.
 
     A line that goes on beyond ``head`` is left out.

@@ -1,6 +1,7 @@
 """Corrected files: request a correction on a page, and write its bytes in a worker."""
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid5
@@ -12,15 +13,18 @@ from batchapp import access
 from batchapp.domain.corrections.corrected_file import Correction, Example, Preview, preview
 from batchapp.domain.corrections.correction_rules import STRUCTURE, Choice, CorrectionKind
 from batchapp.domain.corrections.corrector import Corrector
+from batchapp.domain.corrections.plan import Plan, make_plan
 from batchapp.domain.problem import Problem, ProblemCode
-from batchapp.domain.request_files.findings import Finding
+from batchapp.domain.request_files.check_file import Finding, Report
 from batchapp.models import Upload, User
-from batchapp.models.files.upload import ENDING, numbered_name
+from batchapp.models.files.upload import numbered_name
 
 logger = logging.getLogger(__name__)
 
+OTHER_ENDING = re.compile(r"\.(jsonl|json|ndjson|txt)$", re.IGNORECASE)  # of requests
 # Corrections whose effect on a line depends on the lines around it.
 NEEDS_OTHER_LINES = STRUCTURE | {CorrectionKind.SUFFIX_DUPLICATES, CorrectionKind.DROP_REPEATED}
+PLAN_BYTES = 256 * 1024  # at the start of a file; more than a few long requests
 PREVIEW_BYTES = 2 * 1024 * 1024  # at the start of a file; a person waits for the preview
 
 
@@ -52,7 +56,7 @@ def request_correction(
             pk=uuid5(submission, seed),
             project=original.project,
             uploaded_by=user,
-            name=numbered_name(original.name.removesuffix(ENDING), "-corrected", number),
+            name=numbered_name(OTHER_ENDING.sub("", original.name), "-corrected", number),
             size=0,
             made_from=original,
             retry_of=original.retry_of,
@@ -63,20 +67,41 @@ def request_correction(
     )
 
 
+def plan_corrections(original: Upload, report: Report) -> Plan | None:
+    """Plan the corrections that turn a file into requests, on its first lines.
+
+    Return None for a file that needs none, or where a person must decide first.
+
+    Raises:
+        OSError: the bytes of the file cannot be read.
+    """
+    if report.is_valid or report.is_gzip:
+        return None
+    head, is_whole = _read_head(original, PLAN_BYTES)
+    limits = original.project.connection.check_limits()
+    return make_plan(head, report.finding_totals, limits, is_whole=is_whole)
+
+
+def _read_head(original: Upload, size: int) -> tuple[bytes, bool]:
+    """Return about the first ``size`` bytes, and whether they are the whole file."""
+    head, is_whole = bytearray(), True
+    for chunk in original.chunks(0, size):
+        head += chunk
+        if len(head) >= size:
+            is_whole = len(head) == original.size
+            break
+    return bytes(head), is_whole
+
+
 def try_correction(original: Upload, choice: Choice) -> Trial:
     """Preview ``choice`` on the first lines of a file; nothing is stored.
 
     Raises:
         OSError: the bytes of the file cannot be read.
     """
-    head, is_whole = bytearray(), True
-    for chunk in original.chunks():
-        head += chunk
-        if len(head) >= PREVIEW_BYTES:
-            is_whole = len(head) == original.size
-            break
+    head, is_whole = _read_head(original, PREVIEW_BYTES)
     limits = original.project.connection.check_limits()
-    return Trial(preview(bytes(head), choice, limits, is_whole=is_whole), is_whole)
+    return Trial(preview(head, choice, limits, is_whole=is_whole), is_whole)
 
 
 def first_example(original: Upload, choice: Choice, finding: Finding | None) -> Example | None:

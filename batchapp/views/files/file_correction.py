@@ -1,14 +1,12 @@
 """The page that corrects a file: choose corrections, preview them, write a new version."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from batchapp.domain.corrections.corrected_file import Example, list_changes
@@ -21,13 +19,13 @@ from batchapp.domain.corrections.correction_rules import (
     corrections_for,
 )
 from batchapp.domain.request_files.check_file import Report
-from batchapp.domain.request_files.findings import Severity, severity_of
 from batchapp.forms.files.corrections import CorrectionForm
 from batchapp.http import Request, wants_fragment
 from batchapp.models import Upload
-from batchapp.presenters.file_report import quotes_from_histories, title_of
+from batchapp.presenters.correction_options import CorrectionOptions, options_for
+from batchapp.presenters.file_report import title_of
 from batchapp.presenters.order_wizard import report_of
-from batchapp.presenters.unpriced_models import NO_PRICE, priced_models, unpriced_models
+from batchapp.presenters.unpriced_models import NO_PRICE
 from batchapp.services.files import correct_file
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
@@ -42,34 +40,6 @@ URL_LEFT_OPEN = frozenset(
 )
 
 PAGE = "batchapp/files/file_correct.html"
-
-
-@dataclass(frozen=True, slots=True)
-class CorrectionOptions:
-    """``models`` have a price; the models of the file in ``unpriced`` have none."""
-
-    report: Report
-    models: list[str]
-    unpriced: list[str]
-
-    @property
-    def corrections(self) -> list[CorrectionKind]:
-        return offered_corrections(self.report, has_unpriced=bool(self.models and self.unpriced))
-
-    @property
-    def replaces_models(self) -> bool:
-        """Return True if SET_MODEL is offered only to replace models without a price."""
-        codes = set(CORRECTION_RULES[CorrectionKind.SET_MODEL].codes)
-        return bool(self.unpriced) and not self.report.finding_totals.keys() & codes
-
-    @property
-    def default_model(self) -> str:
-        """The priced model of most requests, or the one with the most similar name."""
-        facts, models = self.report.models, self.models
-        used = sorted(facts, key=lambda name: -facts[name].requests)
-        similar = [row for name in self.unpriced for row in get_close_matches(name, models, n=1)]
-        fallback = [] if self.unpriced else models[:1]
-        return next((name for name in [*used, *similar, *fallback] if name in models), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +64,7 @@ def file_correct(request: Request, pk: UUID) -> HttpResponse:
     upload = upload_of(request, pk)
     require_member(request, upload.project)
     report = report_of(upload)
-    options = _options(upload, report) if report else None
+    options = options_for(upload, report) if report else None
     if options is None or not (offered := options.corrections):
         if request.method == "POST":
             return redirect(upload)
@@ -105,7 +75,7 @@ def file_correct(request: Request, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         chosen = [name for name in request.GET.getlist("corrections") if name in offered]
         data = {
-            "corrections": chosen or default_corrections(options.report, has_models=bool(models)),
+            "corrections": chosen or options.default_corrections,
             "model": options.default_model,
             "max_tokens": "",
             "url": "",
@@ -125,43 +95,6 @@ def file_correct(request: Request, pk: UUID) -> HttpResponse:
     context = _context(upload, options, form, form if form.is_valid() else None)
     page = f"{PAGE}#preview" if wants_fragment(request) else PAGE
     return render(request, page, context)
-
-
-def offered_corrections(report: Report, *, has_unpriced: bool) -> list[CorrectionKind]:
-    """Return the possible corrections of a file, in the order in which they are applied.
-
-    ``has_unpriced`` says that the file names models without a price, and that models with a
-    price exist.
-    """
-    if report.is_gzip:  # the archive was cut off, so its end is unknown
-        return []
-    kinds = {kind for code in report.finding_totals for kind in corrections_for(code)}
-    if has_unpriced:
-        kinds.add(CorrectionKind.SET_MODEL)
-    if not report.models:  # nothing would be left
-        kinds.discard(CorrectionKind.DROP_BAD_ROWS)
-    return [kind for kind in CORRECTION_RULES if kind in kinds]
-
-
-def default_corrections(report: Report, *, has_models: bool) -> list[str]:
-    """Return, for each error and warning, the correction that keeps the most of the file."""
-    impossible = set() if has_models else {CorrectionKind.SET_MODEL}
-    chosen = set()
-    for code in report.finding_totals:
-        kinds = [
-            kind
-            for kind in corrections_for(code)
-            if kind not in impossible and CORRECTION_RULES[kind].is_default
-        ]
-        if kinds and severity_of(code) is not Severity.INFO:
-            chosen.add(kinds[0])
-    return [kind.value for kind in CORRECTION_RULES if kind in chosen]
-
-
-def _options(upload: Upload, report: Report) -> CorrectionOptions:
-    now, connection = timezone.now(), upload.project.connection
-    unpriced = unpriced_models(quotes_from_histories(report, connection, now, None))
-    return CorrectionOptions(report, priced_models(connection, report, now), unpriced)
 
 
 def _context(
@@ -206,8 +139,13 @@ def _choice(
     codes = [code for code in report.finding_totals if kind in corrections_for(code)]
     total = sum(report.finding_totals[code] for code in codes)
     reach = count(total, "line")
+    if not codes and options.plan:  # what the findings of the file hide
+        codes = sorted(code for code in options.plan.codes if kind in corrections_for(code))
+        reach = "as far as found"
     if kind is CorrectionKind.DROP_BAD_ROWS and total > 1:
         reach = f"at most {reach}"  # one line can have several errors
+    if kind is CorrectionKind.DROP_REPEATED and options.saving:
+        reach = f"{reach}, saves {options.saving}"
     findings = [title_of(code) for code in codes]
     has_unpriced = kind is CorrectionKind.SET_MODEL and bool(options.unpriced)
     if has_unpriced:

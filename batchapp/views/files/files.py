@@ -39,7 +39,7 @@ from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.tasks import wake
 from batchapp.views.files import file_upload
-from batchapp.views.files.file_correction import offered_corrections
+from batchapp.views.files.conversion import correction_context
 from batchapp.views.permissions import can_write, project_of, require_member, upload_of
 from batchapp.views.project_page import project_page
 
@@ -213,12 +213,11 @@ def _report_context(request: Request, report: Report, upload: Upload) -> dict[st
         "assumed_attachments": assumed_attachments(report),
         "models": model_rows(report, quotes),
         "unpriced": unpriced,
-        "corrections": offered_corrections(
-            report, has_unpriced=any(group.has_choice for group in price_groups)
-        )
-        if can_write(request, project)
-        else [],
+        "corrections": [],
     }
+    if can_write(request, project):
+        has_unpriced = any(group.has_choice for group in price_groups)
+        context |= correction_context(upload, report, unpriced if has_unpriced else [])
     if report.is_valid:
         context["offers"] = offers(quotes, is_exact=is_exact(report))
         context["cheapest"] = cheapest_window(context["offers"])

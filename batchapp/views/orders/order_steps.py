@@ -48,7 +48,7 @@ from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.orders.model_windows import closed_windows
 from batchapp.views.context_processors import upload_targets
-from batchapp.views.files.file_correction import offered_corrections
+from batchapp.views.files.conversion import correction_context
 from batchapp.views.files.files import file_list
 from batchapp.views.orders.order_page import order_page
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
@@ -127,13 +127,14 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
         "summary": check_summary(report) if report else None,
         "percent": percent_checked(upload) if upload.status == Upload.Status.CHECKING else None,
         "is_unreadable": report is None and bool(upload.report_fields),
-        "corrections": offered_corrections(report, has_unpriced=False) if report else [],
         "steps": order_wizard.wizard_steps(order_wizard.Step.CHECK, project, upload, query),
         "report": report,
         "groups": with_excerpts(finding_groups(report), upload) if report else [],
         "turns": turns(upload_intake.read_first_request(upload)) if windows else [],
         "next_url": step_url("order_choose_window", upload, request.GET.dict()),
     }
+    if report and not report.is_valid:
+        context |= correction_context(upload, report, [])
     return render_partial(request, "batchapp/orders/order_check.html", "live", context)
 
 

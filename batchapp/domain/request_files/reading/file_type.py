@@ -68,7 +68,7 @@ def _find_utf16(head: bytes) -> RequestFinding | None:
         return None
     return RequestFinding(
         "utf16",
-        "The file is UTF-16 or UTF-32, and only UTF-8 is accepted. Have it converted here, or "
+        "The file is UTF-16 or UTF-32, and only UTF-8 is accepted; have it converted here, or "
         'save it again as UTF-8 without BOM; in PowerShell: "-Encoding utf8NoBOM".',
     )
 
@@ -80,10 +80,11 @@ def find_wide_encoding(head: bytes) -> str:
     """
     if head.startswith(UTF32_MARKS):
         return "utf-32"
+    if not head.startswith(UTF16_MARKS) and b"\0" not in head[:FIRST_BYTES]:
+        return ""
     quarters = [head[place::4] for place in range(4)]
     zeros = "".join("0" if 2 * part.count(0) > len(part) else "x" for part in quarters)
-    is_wide = head.startswith(UTF16_MARKS) or b"\0" in head[:FIRST_BYTES]
-    return UTF32_ZEROS.get(zeros, "") or (detect_utf16(head) if is_wide else "")
+    return UTF32_ZEROS.get(zeros, "") or detect_utf16(head)
 
 
 def _find_wrong_json(head: bytes) -> RequestFinding | None:

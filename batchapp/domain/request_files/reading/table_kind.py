@@ -26,6 +26,7 @@ REQUEST_KEYS = frozenset({"customid", "modelinput", "recordid"})
 # Keys of requests in the formats of several providers, if their value is an object or a list.
 NESTED_REQUEST_KEYS = frozenset({"body", "params", "request", "requests", "messages", "contents"})
 REQUEST_LINE = frozenset({"method", "url"})
+INPUT_KEYS = frozenset({"prompt", "input"})
 
 
 class TableKind(StrEnum):
@@ -79,6 +80,8 @@ def decode_head(head: bytes) -> str:
 def _is_request(keys: dict[str, str]) -> bool:
     names = {NO_LETTER.sub("", key.lower()): value for key, value in keys.items()}
     if names.keys() & REQUEST_KEYS or names.keys() >= REQUEST_LINE:
+        return True
+    if "model" in names and names.keys() & INPUT_KEYS:  # a body alone
         return True
     return any(names.get(name, "") in {"{", "["} for name in NESTED_REQUEST_KEYS)
 

@@ -68,6 +68,8 @@ def test_tables_of_every_kind_are_known(head: str, kind: TableKind | None) -> No
         json.dumps({"method": "POST", "url": "/v1/embeddings", "body": "{}"}),
         json.dumps({"params": {"model": "m"}}),
         json.dumps({"model": "m", "messages": []}),
+        json.dumps({"model": "m", "prompt": "Once"}),
+        json.dumps({"Model": "m", "input": "Once"}),
         json.dumps({"messages": [{"role": "user", "content": "a"}]}),
         json.dumps({"request": {"contents": []}}),
         json.dumps({"recordId": "1", "modelInput": {}}),
