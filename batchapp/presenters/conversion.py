@@ -53,8 +53,6 @@ def conversion_of(options: CorrectionOptions, urls: tuple[str, ...]) -> Conversi
     plan, report = options.plan, options.report
     if plan is None or (report.models and TO_CONVERT.isdisjoint(report.finding_totals)):
         return None
-    if not (plan.report.models or plan.asks_model or plan.asks_endpoint):
-        return None  # no request comes of it
     kinds = [kind for kind in CORRECTION_RULES if kind in plan.corrections]
     asks_model = plan.asks_model and bool(options.models)
     names = [kind.value for kind in kinds]

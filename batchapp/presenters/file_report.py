@@ -2,12 +2,16 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from batchapp.domain.corrections.correction_rules import CORRECTION_RULES, corrections_for
+from batchapp.domain.corrections.correction_rules import (
+    CORRECTION_RULES,
+    CorrectionKind,
+    corrections_for,
+)
 from batchapp.domain.money.calibration import History
 from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.request_files.check_file import Finding, Report, Severity
@@ -58,7 +62,8 @@ class OfferedCorrection:
 class FindingGroup:
     """All findings of one code: ``total`` of them, of which ``findings`` are the first.
 
-    ``texts`` maps line numbers to the beginnings of the lines that were read.
+    ``texts`` maps line numbers to the beginnings of the lines that were read. ``offered`` are the
+    corrections that are possible for the file.
     """
 
     code: str
@@ -66,6 +71,7 @@ class FindingGroup:
     total: int
     findings: list[Finding]
     texts: dict[int, str] = field(default_factory=dict)
+    offered: Collection[CorrectionKind] = frozenset(CorrectionKind)
 
     @property
     def title(self) -> str:
@@ -81,6 +87,7 @@ class FindingGroup:
         return [
             OfferedCorrection(kind.value, CORRECTION_RULES[kind].title)
             for kind in corrections_for(self.code)
+            if kind in self.offered
         ]
 
     @property
@@ -271,8 +278,10 @@ def finding_groups(report: Report, *more: FindingGroup) -> list[FindingGroup]:
     return sorted(groups, key=lambda group: (SEVERITY_ORDER.index(group.severity), -group.total))
 
 
-def with_excerpts(groups: list[FindingGroup], upload: Upload) -> list[FindingGroup]:
-    """Add the texts of the first lines of each group, with one reading of the file.
+def with_excerpts(
+    groups: list[FindingGroup], upload: Upload, offered: Collection[CorrectionKind]
+) -> list[FindingGroup]:
+    """Add the ``offered`` corrections and the texts of the first lines, read once, to each group.
 
     A line with a secret in it is never shown.
     """
@@ -280,7 +289,7 @@ def with_excerpts(groups: list[FindingGroup], upload: Upload) -> list[FindingGro
     findings = [finding for group in groups for finding in group.line_findings[:PLACES_SHOWN]]
     lines = {line for row in findings for line in (row.line, row.other_line)} - secret - {0}
     texts = upload_intake.read_excerpts(upload, lines) if lines else {}
-    return [replace(group, texts=texts) for group in groups]
+    return [replace(group, texts=texts, offered=offered) for group in groups]
 
 
 def quotes_for(

@@ -70,7 +70,8 @@ class Plan(msgspec.Struct, frozen=True):
 def make_plan(head: bytes, codes: Iterable[str], limits: Limits, *, is_whole: bool) -> Plan | None:
     """Plan the corrections of a file with findings of ``codes``, of which ``head`` is the start.
 
-    Return None if none of the findings can be corrected without a person.
+    Return None if none of the findings can be corrected without a person, or if no request would
+    come of it.
     """
     met = set(codes)
     chosen = _corrections(met)
@@ -85,7 +86,8 @@ def make_plan(head: bytes, codes: Iterable[str], limits: Limits, *, is_whole: bo
         if not more:
             break
         chosen |= more
-    return Plan(frozenset(chosen), rows[:REQUESTS_SHOWN], report, frozenset(met))
+    plan = Plan(frozenset(chosen), rows[:REQUESTS_SHOWN], report, frozenset(met))
+    return plan if report.models or plan.asks_model or plan.asks_endpoint else None
 
 
 def _corrections(codes: Iterable[str]) -> set[CorrectionKind]:

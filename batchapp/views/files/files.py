@@ -209,7 +209,6 @@ def _report_context(request: Request, report: Report, upload: Upload) -> dict[st
     context: dict[str, Any] = {
         "report": report,
         "summary": check_summary(report),
-        "groups": with_excerpts(finding_groups(report, *price_groups), upload),
         "assumed_attachments": assumed_attachments(report),
         "models": model_rows(report, quotes),
         "unpriced": unpriced,
@@ -218,6 +217,8 @@ def _report_context(request: Request, report: Report, upload: Upload) -> dict[st
     if can_write(request, project):
         has_unpriced = any(group.has_choice for group in price_groups)
         context |= correction_context(upload, report, unpriced if has_unpriced else [])
+    groups = finding_groups(report, *price_groups)
+    context["groups"] = with_excerpts(groups, upload, context["corrections"])
     if report.is_valid:
         context["offers"] = offers(quotes, is_exact=is_exact(report))
         context["cheapest"] = cheapest_window(context["offers"])

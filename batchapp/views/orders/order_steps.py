@@ -129,12 +129,13 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
         "is_unreadable": report is None and bool(upload.report_fields),
         "steps": order_wizard.wizard_steps(order_wizard.Step.CHECK, project, upload, query),
         "report": report,
-        "groups": with_excerpts(finding_groups(report), upload) if report else [],
         "turns": turns(upload_intake.read_first_request(upload)) if windows else [],
         "next_url": step_url("order_choose_window", upload, request.GET.dict()),
     }
-    if report and not report.is_valid:
+    if report:
         context |= correction_context(upload, report, [])
+        groups = finding_groups(report)
+        context["groups"] = with_excerpts(groups, upload, context["corrections"])
     return render_partial(request, "batchapp/orders/order_check.html", "live", context)
 
 
