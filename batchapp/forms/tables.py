@@ -21,6 +21,7 @@ PASTED_NAME = "pasted table.csv"
 
 # Options to read a table that belong to one kind of tables alone.
 SHEET_OPTIONS, TEXT_OPTIONS = ("sheet", "without_hidden"), ("encoding", "separator", "quoting")
+CSV_OPTIONS = ("separator", "quoting", "header_row")
 
 MAX_PROMPT_LENGTH = 200_000  # characters
 MAX_HEADER_ROW = 2_000_000
@@ -88,7 +89,7 @@ class ReadingForm(forms.Form):
     )
     quoting = forms.ChoiceField(
         required=False,
-        label="Text with separators stands",
+        label="Quotation marks in a cell",
         choices=[("", "Detect"), *QUOTINGS.items()],
     )
     header_row = forms.IntegerField(
@@ -99,20 +100,36 @@ class ReadingForm(forms.Form):
         help_text="As the file counts it; empty to detect.",
     )
 
+    empty_words = forms.ChoiceField(
+        required=False,
+        label="Cells that say NULL, NaN or N/A",
+        choices=[("", "are sent as they are"), ("1", "count as empty")],
+    )
+
     def __init__(self, *args: Any, table: SourceTable, **kwargs: Any) -> None:
-        kwargs.setdefault("initial", table.read_options._asdict())
+        read_options = table.read_options
+        kwargs.setdefault(
+            "initial",
+            read_options._asdict() | {"header_row": read_options.header_row or None},
+        )
         super().__init__(*args, **kwargs)
         sheet = self.fields["sheet"]
         if isinstance(sheet, forms.ChoiceField):
             sheet.choices = [(sheet, sheet) for sheet in table.sheets]
-        for name in TEXT_OPTIONS if table.sheets else SHEET_OPTIONS:
+        is_json = table.status == table.Status.KEPT and not read_options.separator
+        others = TEXT_OPTIONS if table.sheets else SHEET_OPTIONS
+        for name in others + (CSV_OPTIONS if is_json and not table.sheets else ()):
             del self.fields[name]
 
     @property
     def read_options(self) -> ReadOptions:
-        return ReadOptions(
-            **self.cleaned_data | {"header_row": self.cleaned_data["header_row"] or 0}
-        )
+        """Return the choice; what was detected by another choice is detected again."""
+        choice = {name: value for name, value in self.cleaned_data.items() if value}
+        if not {"sheet", "encoding", "separator", "quoting"}.isdisjoint(self.changed_data):
+            for name in ("separator", "quoting", "header_row"):
+                if name not in self.changed_data:
+                    choice.pop(name, None)
+        return ReadOptions(**choice)
 
 
 class PromptSettingsForm(forms.Form):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from batchapp.domain.tables.sheet_facts import NoticeCode
-from batchapp.presenters.sentences import Data, Sentence, make_stored_sentence
+from batchapp.domain.tables.notices import NoticeCode
+from batchapp.presenters.sentences import Data, Sentence, make_stored_sentence, named
 from batchapp.templatetags.words import count
 
 
@@ -33,7 +33,53 @@ def _merged_cells(data: Data) -> str:
     )
 
 
+COLUMNS_LISTED = 5
+
+
+def _words(data: Data, end: str) -> str:
+    parts = []
+    for column, cells, words in data["columns"][:COLUMNS_LISTED]:
+        verb = "says" if cells == 1 else "say"
+        parts.append(f"{count(cells, 'cell')} of {column} {verb} {' or '.join(words)}")
+    more = len(data["columns"]) - COLUMNS_LISTED
+    if more > 0:
+        parts.append(f"so do cells of {count(more, 'more column')}")
+    return f"{'; '.join(parts)}. {end}"
+
+
+def _empty_words_sent(data: Data) -> str:
+    return _words(data, "Such words are sent as they are; you can have them count as empty.")
+
+
+def _empty_words_left_out(data: Data) -> str:
+    return _words(data, "Such cells count as empty.")
+
+
+def _numbers_shortened(data: Data) -> str:
+    verb = "looks" if data["cells"] == 1 else "look"
+    return (
+        f"{count(data['cells'], 'cell')} of {named(data['columns'])} {verb} like a number that a "
+        f"spreadsheet program shortened, such as {data['example']}: its last digits are lost. "
+        "Format the column as text there, and save the table again."
+    )
+
+
+def _rows_short(data: Data) -> str:
+    verb = "has" if data["rows"] == 1 else "have"
+    return (
+        f"{count(data['rows'], 'row')} {verb} fewer cells than the header, the first in line "
+        f"{data['line']:,}. The missing cells are empty."
+    )
+
+
 SENTENCES: dict[NoticeCode, Sentence] = {
+    NoticeCode.EMPTY_WORDS_LEFT_OUT: _empty_words_left_out,
+    NoticeCode.EMPTY_WORDS_SENT: _empty_words_sent,
+    NoticeCode.NULS_LEFT_OUT: (
+        "{cells:count cell} had the character NUL, which no text needs. It is left out."
+    ),
+    NoticeCode.NUMBERS_SHORTENED: _numbers_shortened,
+    NoticeCode.ROWS_SHORT: _rows_short,
     NoticeCode.HIDDEN_ROWS_LEFT_OUT: _hidden_rows_left_out,
     NoticeCode.HIDDEN_ROWS_SENT: _hidden_rows_sent,
     NoticeCode.HIDDEN_COLUMNS_SENT: (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchapp.domain.tables.sheet_facts import NoticeCode
+from batchapp.domain.tables.notices import NoticeCode
 from batchapp.presenters.table_notices import SENTENCES, notice_texts
 
 

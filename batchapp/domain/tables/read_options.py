@@ -8,7 +8,8 @@ class ReadOptions(NamedTuple):
 
     ``header_row`` is the number of the row that names the columns: the line of a text, the row
     of a sheet. ``separator`` and ``quoting`` are keys of ``SEPARATORS`` and ``QUOTINGS``.
-    ``without_hidden`` is "1" to leave out the rows that a sheet hides.
+    ``without_hidden`` is "1" to leave out the rows that a sheet hides, ``empty_words`` is "1" to
+    read words for nothing, such as NULL, as empty cells.
     """
 
     encoding: str = ""
@@ -17,6 +18,7 @@ class ReadOptions(NamedTuple):
     header_row: int = 0
     quoting: str = ""
     without_hidden: str = ""
+    empty_words: str = ""
 
 
 DETECT_ALL = ReadOptions()
@@ -25,9 +27,9 @@ NO_SEPARATOR = "\x1f"  # in no text: the whole line is one cell, quoted or not
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SEPARATORS[NO_SEPARATOR] = "none"
 
-# How a cell with a separator, a line break or a quotation mark is written.
+# How a quotation mark is written within a cell.
 QUOTINGS = {
-    "double": 'in quotation marks, doubled within ("")',
-    "backslash": 'in quotation marks, with a backslash within (\\")',
-    "none": "as it is: quotation marks are text",
+    "double": 'are doubled: ""',
+    "backslash": 'have a backslash: \\"',
+    "none": "are text like any other",
 }

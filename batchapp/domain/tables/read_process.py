@@ -16,8 +16,8 @@ import msgspec
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.tables import table_reader
+from batchapp.domain.tables.notices import TableNotice
 from batchapp.domain.tables.read_options import ReadOptions
-from batchapp.domain.tables.sheet_facts import TableNotice
 
 MIB = 1024 * 1024
 MAX_ROWS_BYTES = 512 * MIB  # of all rows, as they are written; a small workbook may repeat a text

@@ -1,26 +1,8 @@
 """What a sheet hides, merges or shows in a form of its own, and what a person is told of that."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum, unique
-from typing import Any, NamedTuple
 
-
-@unique
-class NoticeCode(StrEnum):
-    """What a person must know of a table that was read."""
-
-    HIDDEN_ROWS_LEFT_OUT = "hidden_rows_left_out"
-    HIDDEN_ROWS_SENT = "hidden_rows_sent"
-    HIDDEN_COLUMNS_SENT = "hidden_columns_sent"
-    MERGED_CELLS = "merged_cells"
-    UNLIKE_SHOWN = "unlike_shown"
-
-
-class TableNotice(NamedTuple):
-    """A notice as a row keeps it; ``data`` has the facts of its sentence, as JSON."""
-
-    code: str
-    data: dict[str, Any]
+from batchapp.domain.tables.notices import NoticeCode, TableNotice
 
 
 @dataclass(slots=True)

@@ -11,9 +11,11 @@ from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.request_files.reading import table_kind
 from batchapp.domain.request_files.reading.utf16 import detect_utf16
 from batchapp.domain.tables import text_tables, workbooks
+from batchapp.domain.tables.cell_facts import CellFacts
 from batchapp.domain.tables.header_row import HEAD_ROWS, Row, guess_header, is_blank
+from batchapp.domain.tables.notices import TableNotice
 from batchapp.domain.tables.read_options import DETECT_ALL, ReadOptions
-from batchapp.domain.tables.sheet_facts import SheetFacts, TableNotice, sheet_notices
+from batchapp.domain.tables.sheet_facts import SheetFacts, sheet_notices
 
 MAX_COLUMNS = workbooks.COLUMNS_READ - 1
 MAX_ROWS = 1_000_000
@@ -67,6 +69,9 @@ class Table:
         self.read_as = read_as._replace(header_row=number)
         self.columns, self.renamed = name_columns([cell.replace("\x00", "") for cell in header])
         self._width = len(header)
+        self._is_text = keys is None and not sheets
+        are_words_empty = bool(read_as.empty_words)
+        self._cell_facts = CellFacts(self.columns, are_words_empty=are_words_empty)
         self._first_ragged: Row | None = None
 
     def _take_header(self, chosen: int) -> Row:
@@ -92,10 +97,10 @@ class Table:
     @property
     def notices(self) -> list[TableNotice]:
         """What a person must know of the rows; complete when all rows were read."""
-        facts = self._sheet_facts
-        return (
-            sheet_notices(facts, was_left_out=bool(self.read_as.without_hidden)) if facts else []
-        )
+        notices = self._cell_facts.notices()
+        if facts := self._sheet_facts:
+            notices += sheet_notices(facts, was_left_out=bool(self.read_as.without_hidden))
+        return notices
 
     def __iter__(self) -> Iterator[list[str]]:
         width = len(self.columns)
@@ -108,8 +113,10 @@ class Table:
             if len(cells) > width and not is_blank(cells[width:]):
                 self.ragged += 1
                 self._first_ragged = self._first_ragged or (number, cells)
-            row = [self._text(cell) for cell in cells[:width]]
-            yield row + [""] * (width - len(row))
+            elif len(cells) < self._width and self._is_text:
+                self._cell_facts.count_short_row(number)
+            row = [self._text(cell) for cell in cells[:width]] if self.sheets else [*cells[:width]]
+            yield self._cell_facts.read_row(row + [""] * (width - len(row)))
         if self._first_ragged and not self.sheets:
             raise self._ragged_refusal(*self._first_ragged)
 
@@ -123,11 +130,11 @@ class Table:
         return Refused(Refusal.TABLE_ROW_TOO_WIDE, cells=len(cells), columns=names, **facts)
 
     def _text(self, cell: str) -> str:
-        """Return a cell as text; a formula that failed or has no saved value becomes ""."""
-        if self.sheets and (cell in workbooks.ERRORS or cell == workbooks.UNSAVED):
+        """Return a cell of a sheet; a formula that failed or has no saved value becomes ""."""
+        if cell in workbooks.ERRORS or cell == workbooks.UNSAVED:
             self.error_cells += 1
             return ""
-        return cell.replace("\x00", "") if "\x00" in cell else cell
+        return cell
 
 
 def detect_kind(head: bytes) -> str:
@@ -172,6 +179,7 @@ def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
             sheet=sheet.name,
             header_row=options.header_row,
             without_hidden=options.without_hidden,
+            empty_words=options.empty_words,
         )
         return Table(read_as, sheet.rows, sheet.sheets, sheet_facts=sheet.facts)
     if kind == "json":

@@ -22,7 +22,7 @@ def read_csv(source: BinaryIO, options: ReadOptions) -> tuple[ReadOptions, Itera
     encoding = options.encoding or encodings.detect_encoding(source)
     with _open_text(source, encoding) as text:
         dialect = detect_dialect(text, options)
-    read_as = ReadOptions(
+    read_as = options._replace(
         encoding=encoding,
         separator=dialect.separator,
         header_row=dialect.header_row,
@@ -48,7 +48,8 @@ def read_json(
     with _open_text(source, encoding) as text:
         paths = json_rows.read_paths(text)
     names = [path.name.strip() or f"column {number}" for number, path in enumerate(paths, 1)]
-    return ReadOptions(encoding=encoding), _json_rows(source, encoding, paths), names
+    read_as = ReadOptions(encoding=encoding, empty_words=options.empty_words)
+    return read_as, _json_rows(source, encoding, paths), names
 
 
 def _json_rows(source: BinaryIO, encoding: str, paths: list[json_rows.Path]) -> Iterator[Row]:

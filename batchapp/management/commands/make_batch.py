@@ -74,6 +74,13 @@ class Command(BaseCommand):
             help="leave out the rows that a sheet hides or filters out",
         )
         parser.add_argument(
+            "--empty-words",
+            action="store_const",
+            const="1",
+            default="",
+            help="count cells that say NULL, NaN, N/A or None as empty",
+        )
+        parser.add_argument(
             "--header-row", type=int, default=0, help="row of the header; else it is detected"
         )
         parser.add_argument(

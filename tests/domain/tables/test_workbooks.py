@@ -12,7 +12,8 @@ from openpyxl.cell.text import InlineFont
 from openpyxl.worksheet.worksheet import Worksheet
 
 from batchapp.domain.tables import workbook_archive, workbooks
-from batchapp.domain.tables.sheet_facts import NoticeCode, SheetFacts, sheet_notices
+from batchapp.domain.tables.notices import NoticeCode
+from batchapp.domain.tables.sheet_facts import SheetFacts, sheet_notices
 from batchapp.domain.tables.workbooks import SheetReading
 from tests import bombs
 from tests.domain.tables.sample_workbooks import packed, replaced, saved, unpacked

@@ -13,6 +13,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp import tasks
+from batchapp.domain.tables.read_options import ReadOptions
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import (
     FileOrigin,
@@ -168,6 +169,49 @@ def test_another_sheet_of_a_workbook_can_be_read(browser: Client, project: Proje
     table.refresh_from_db()
     assert (table.columns, table.rows, table.read_options.sheet) == (["b"], 2, "Second")
     assert not table.cells.storage.exists(before) or table.cells.name == before
+
+
+def test_what_was_detected_is_shown_and_can_be_changed(browser: Client, project: Project) -> None:
+    content = "Tickets;;\nid;text;team\n1;NULL;a,b\n".encode("cp1251")
+    browser.post(START, {"file": SimpleUploadedFile("a.csv", content)})
+    table = project.tables.get()
+    page = page_of(browser, table.get_absolute_url())
+    shown = page.one("form[action$='/read/']").values
+
+    browser.post(f"/tables/{table.pk}/read/", shown | {"header_row": "1"})
+
+    table.refresh_from_db()
+    assert (shown["encoding"], shown["separator"], shown["header_row"]) == ("utf-8-sig", ";", "2")
+    assert "1 cell of text says NULL" in page.text
+    assert table.read_options == ReadOptions("utf-8-sig", ";", "", 1, "double")
+
+
+def test_another_separator_finds_the_header_again(browser: Client, project: Project) -> None:
+    browser.post(START, {"pasted": "Tickets;;\nid;text;team\n1;a,b;c"})
+    table = project.tables.get()
+    assert table.read_options.header_row == 2
+
+    fields = {"encoding": "utf-8-sig", "separator": "\x1f", "quoting": "double"}
+    browser.post(f"/tables/{table.pk}/read/", fields | {"header_row": "2", "empty_words": "1"})
+
+    table.refresh_from_db()
+    assert table.columns == ["Tickets;;"]
+    assert table.read_options.header_row == 1
+    assert table.read_options.empty_words == "1"
+
+
+def test_a_data_set_of_json_is_a_table_without_separator(
+    browser: Client, project: Project
+) -> None:
+    content = b'{"id": 1, "input": {"question": "Why?"}}\n{"id": 2, "input": {}}\n'
+    browser.post(START, {"file": SimpleUploadedFile("set.jsonl", content)})
+
+    table = project.tables.get()
+    page = page_of(browser, table.get_absolute_url())
+    assert table.columns == ["id", "input", "input.question"]
+    assert "read as UTF-8" in page.text
+    assert not page.all("#id_separator")
+    assert not page.all("#id_header_row")
 
 
 @pytest.mark.parametrize(
