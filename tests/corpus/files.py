@@ -300,10 +300,11 @@ MODELS = [
 
 # What the provider accepts at upload, and every request of which fails when it runs.
 WILL_FAIL = [
-    good("a temperature in quotes", row(body=body(temperature="0.2")), "2 warning bad_parameter"),
+    good("a temperature in quotes", row(body=body(temperature="0.2")),
+         "2 warning quoted_parameter"),
     good("a temperature of 3", row(body=body(temperature=3)), "2 warning bad_parameter"),
     good("five stops", row(body=body(stop=[*".!?;:"])), "2 warning bad_parameter"),
-    good("stream in quotes", row(body=body(stream="false")), "2 warning bad_parameter"),
+    good("stream in quotes", row(body=body(stream="false")), "2 warning quoted_parameter"),
     good("both limits", row(body=body(max_completion_tokens=9)), "2 warning two_limits"),
     good("an unknown role", row(body=body(messages=[{"role": "usr", "content": "x"}])),
          "2 warning bad_message"),
@@ -323,7 +324,10 @@ WILL_FAIL = [
          "2 warning bad_tool_choice"),
     good("no tools in tools", row(body=body(tools=[])), "2 warning bad_tool"),
     good("a limit by the name of another url", row(body=body(max_output_tokens=5)),
-         "2 warning unknown_field"),
+         "2 warning field_of_another_endpoint"),
+    bad("an input by the name of another url",
+        row(url="/v1/embeddings", body={"model": EMBEDDER, "texts": ["x"]}),
+        "2 error misnamed_input"),
     good("a blank text to embed",
          row(url="/v1/embeddings", body={"model": EMBEDDER, "input": ["x", ""]}),
          "2 warning bad_input", "0 info mixed_models", "0 info mixed_urls"),

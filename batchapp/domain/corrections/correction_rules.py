@@ -21,6 +21,7 @@ class CorrectionKind(StrEnum):
     SET_METHOD_AND_URL = "set_method_and_url"
     SET_CUSTOM_ID = "set_custom_id"
     SET_MODEL = "set_model"
+    FIT_PARAMETERS = "fit_parameters"
     SET_MAX_TOKENS = "set_max_tokens"
     STRIP_STREAM = "strip_stream"
     SET_REASONING_EFFORT = "set_reasoning_effort"
@@ -128,6 +129,13 @@ CORRECTION_RULES = {
         ("missing_model", "model_not_text", "blank_model", "bad_model_name", "mixed_models"),
         ("request given the model {model}", "requests given the model {model}"),
         "model",
+    ),
+    CorrectionKind.FIT_PARAMETERS: CorrectionRule(
+        "Write parameters as the endpoint takes them",
+        "Renames fields of other endpoints, such as max_tokens to max_output_tokens, and takes "
+        "numbers, true and false out of their quotes.",
+        ("field_of_another_endpoint", "misnamed_input", "quoted_parameter", "bad_max_tokens"),
+        ("request with other parameters", "requests with other parameters"),
     ),
     CorrectionKind.SET_MAX_TOKENS: CorrectionRule(
         "Limit the length of answers",

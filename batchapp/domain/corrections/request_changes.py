@@ -3,6 +3,7 @@
 from typing import Any
 
 from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
+from batchapp.domain.corrections.parameters import fit_parameters
 from batchapp.domain.corrections.reasoning import set_reasoning_effort
 from batchapp.domain.request_files.formats import conversion
 from batchapp.domain.request_files.formats.lossless import CannotConvert
@@ -30,6 +31,7 @@ class RequestChanges:
             CorrectionKind.SET_METHOD_AND_URL: self._set_method_and_url,
             CorrectionKind.SET_CUSTOM_ID: _set_custom_id,
             CorrectionKind.SET_MODEL: self._set_model,
+            CorrectionKind.FIT_PARAMETERS: _fit_parameters,
             CorrectionKind.SET_MAX_TOKENS: self._set_max_tokens,
             CorrectionKind.STRIP_STREAM: _strip_stream,
             CorrectionKind.SET_REASONING_EFFORT: _set_reasoning_effort,
@@ -157,6 +159,10 @@ def _strip_stream(request: Request, _number: int) -> bool:
     del body["stream"]
     body.pop("stream_options", None)
     return True
+
+
+def _fit_parameters(request: Request, _number: int) -> bool:
+    return fit_parameters(request)
 
 
 def _set_reasoning_effort(request: Request, _number: int) -> bool:

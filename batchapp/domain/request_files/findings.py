@@ -37,7 +37,8 @@ SEVERITIES = {
         (
             *("bad_message", "bad_part", "bad_attachment", "blank_question", "no_question"),
             *("bad_input", "many_inputs", "many_inputs_in_all", "bad_parameter"),
-            *("missing_max_tokens", "two_limits", "bad_combination", "reasoning_model"),
+            *("quoted_parameter", "field_of_another_endpoint", "missing_max_tokens"),
+            *("two_limits", "bad_combination", "reasoning_model"),
             *("bad_tool", "bad_tool_choice", "bad_tool_call", "strict_schema"),
         ),
         Severity.WARNING,
@@ -63,7 +64,7 @@ PORTAL_ONLY_CODES = frozenset(
     {
         *("duplicate_custom_id", "blank_custom_id"),
         *("missing_messages", "messages_not_list", "empty_messages"),
-        *("missing_prompt", "missing_input", "input_beside_body"),
+        *("missing_prompt", "missing_input", "misnamed_input", "input_beside_body"),
     }
 )
 

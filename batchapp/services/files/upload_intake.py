@@ -201,13 +201,14 @@ def check_upload(upload: Upload) -> None:
 
 
 def _check_limits(upload: Upload) -> Limits:
-    """Return the limits of the connection, without its models for the file of an imported batch.
+    """Return the limits of the connection, with what the provider refuses of bodies and models.
 
-    Such a batch runs already, so that what is known of its models cannot make its file faulty.
+    An imported batch runs already, so that none of this can make its file faulty.
     """
     connection = upload.project.connection
-    is_imported = BatchImport.objects.filter(upload=upload).exists()
-    return connection.limits if is_imported else connection.check_limits()
+    if BatchImport.objects.filter(upload=upload).exists():
+        return msgspec.structs.replace(connection.limits, reasoning_effort_only=False)
+    return connection.check_limits()
 
 
 def check_again(upload: Upload, user: User) -> None:

@@ -503,3 +503,12 @@ def test_no_body_makes_the_sums_fail(url, value):
     if report.is_valid:
         assert [request.model for request in read_requests([data])] == ["m"]
         assert report.models["m"].input_tokens >= 0
+
+
+def test_the_id_of_a_line_that_cannot_be_read_is_shown_in_any_script():
+    line = json.dumps(make_request(custom_id="注文 1"), ensure_ascii=False)
+
+    (finding,) = check_bytes(line[:-1].encode()).findings
+
+    assert finding.code == "invalid_json"
+    assert finding.custom_id == "注文 1"

@@ -142,6 +142,41 @@ def test_a_batch_that_runs_is_imported_whatever_is_known_of_its_model(
     assert make_upload(project).status == Upload.Status.FAULTY
 
 
+def test_a_batch_with_fields_that_are_refused_by_now_is_imported(
+    provider: Provider, begin: Callable[[str], BatchImport], project: Project
+) -> None:
+    project.connection.reasoning_effort_only = True
+    project.connection.save()
+    message = {"role": "user", "content": "Hello"}
+    body = {"model": MODEL, "messages": [message], "thinking": {"type": "disabled"}}
+    content = request_line(1, body=body).encode()
+    remote = provider.run(content)
+
+    batch_of(run_import(begin(remote)))
+
+    assert make_upload(project, content=content + b"\n").status == Upload.Status.FAULTY
+
+
+def test_requests_with_ids_in_any_script_are_imported_with_their_results(
+    provider: Provider, begin: Callable[[str], BatchImport]
+) -> None:
+    ids = ["Zürich-1", "注文 2", "طلب\u2028😀"]
+    lines = [request_line(number, custom_id=name) for number, name in enumerate(ids)]
+    remote = provider.run("\n".join(lines).encode())
+    provider.finish(
+        [
+            answer_line(number).replace(f"row-{number}".encode(), name.encode())
+            for number, name in enumerate(ids)
+        ]
+    )
+
+    batch = follow(batch_of(run_import(begin(remote))))
+
+    assert (batch.status, batch.succeeded) == (Batch.Status.COMPLETED, 3)
+    assert batch.is_accounted_for
+    assert {row.custom_id for row in batch.results.all()} == set(ids)
+
+
 def test_nothing_is_created_changed_or_cancelled_at_the_provider(
     provider: Provider, begin: Callable[[str], BatchImport]
 ) -> None:

@@ -11,6 +11,9 @@ CACHED_BYTES = 64 * 1024  # a longer schema is not kept in the cache
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+FLAT_SHAPE = '{"type": "json_schema", "name": …, "schema": …}'
+NESTED_SHAPE = '{"type": "json_schema", "json_schema": {"name": …, "schema": …}}'
+SCHEMA_FIELDS = frozenset({"properties", "$defs", "items", "additionalProperties", "anyOf"})
 FORMATS = frozenset({"text", "json_object", "json_schema", "structural_tag", "grammar", "regex"})
 
 # Keywords of a schema whose value has schemas as its fields, has a list of schemas, or is one.
@@ -43,14 +46,24 @@ def _find_error(encoded: bytes, *, is_flat: bool) -> str:
 
 def _format_errors(answer_format: dict[str, Any], *, is_flat: bool) -> Iterator[str]:
     kind = answer_format.get("type")
-    if not isinstance(kind, str) or kind not in FORMATS:
-        yield "its type must be text, json_object or json_schema"
+    if isinstance(kind, str) and kind in FORMATS and kind != "json_schema":
         return
     if kind != "json_schema":
+        is_schema = not SCHEMA_FIELDS.isdisjoint(answer_format)
+        shape = FLAT_SHAPE if is_flat else NESTED_SHAPE
+        usual = "its type must be text, json_object or json_schema"
+        yield f"it is a schema alone; write {shape}" if is_schema else usual
         return
     holder = answer_format if is_flat else answer_format.get("json_schema")
+    if is_flat and "schema" not in answer_format and "json_schema" in answer_format:
+        yield f"json_schema belongs to chat completions; write {FLAT_SHAPE}"
+        return
     if not isinstance(holder, dict):
-        yield "json_schema is missing; it holds the name and the schema"
+        is_other_shape = "schema" in answer_format
+        usual = "json_schema is missing; it holds the name and the schema"
+        yield (
+            f"it has the shape of /v1/responses; write {NESTED_SHAPE}" if is_other_shape else usual
+        )
         return
     name = holder.get("name")
     if not isinstance(name, str) or not SCHEMA_NAME.fullmatch(name):

@@ -17,6 +17,7 @@ CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messag
 COMPLETIONS, EMBEDDINGS = "/v1/completions", "/v1/embeddings"
 
 MAX_ECHO = 12  # characters of a wrong value in a message; the shortest secret has more
+MAX_QUOTED = 40  # characters of a number or a truth value in quotes
 
 
 class Parameter(NamedTuple):
@@ -159,19 +160,38 @@ _HOLDERS = {
 
 def find_wrong_parameters(body: Mapping[str, Any], url: str) -> Iterator[RequestFinding]:
     """Yield a finding for each parameter of another type, or out of its range."""
-    table = PARAMETERS.get(url, {})
     for name, value in body.items():
-        if value is None or name not in table:
-            continue
-        parameter = table[name]
-        try:
-            msgspec.convert({"value": value}, _HOLDERS[id(parameter)])
-        except msgspec.ValidationError:
+        if not is_taken(name, value, url):
+            is_quoted = unquoted(name, value, url) is not value
             yield RequestFinding(
-                "bad_parameter",
-                f"{name} is {_shown(value)}, so this request will fail; use {parameter.words}, or "
-                "leave it out.",
+                "quoted_parameter" if is_quoted else "bad_parameter",
+                f"{name} is {_shown(value)}, so this request will fail; use "
+                f"{PARAMETERS[url][name].words}, or leave it out.",
             )
+
+
+def is_taken(name: str, value: object, url: str) -> bool:
+    """Return True if ``url`` takes the value; null and a field of no table always."""
+    parameter = PARAMETERS.get(url, {}).get(name)
+    if parameter is None or value is None:
+        return True
+    try:
+        msgspec.convert({"value": value}, _HOLDERS[id(parameter)])
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def unquoted(name: str, value: object, url: str) -> object:
+    """Return a number or truth value that stands in quotes where a text is not taken."""
+    if not isinstance(value, str) or len(value) > MAX_QUOTED or is_taken(name, value, url):
+        return value
+    try:
+        meant = msgspec.json.decode(value.strip().lower())
+    except msgspec.DecodeError:
+        return value
+    is_simple = isinstance(meant, int | float)
+    return meant if is_simple and is_taken(name, meant, url) else value
 
 
 def _shown(value: object) -> str:

@@ -108,6 +108,13 @@ def describe_type(value: object) -> str:
     return TYPE_NAMES.get(type(value), "of another kind")
 
 
+def is_text(value: object) -> bool:
+    """Return True for a text or a list of texts, which mean the same by every name."""
+    return isinstance(value, str) or (
+        isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
+    )
+
+
 def quote(text: str, max_length: int = 40) -> str:
     return f"“{presentable(text, max_length)}”"
 
@@ -196,10 +203,11 @@ def _check_input(body: dict[str, Any], url: str) -> RequestFinding | None:
     for field in fields:
         if body.get(field) is not None:
             return _check_messages(body["messages"]) if "messages" in fields else None
-    for name in body:
+    for name, value in body.items():
         if known_fields.field_meant(name, url) in fields:
             message = f"body has {name}, and {url} reads {fields[0]}; write that instead."
-            return RequestFinding(missing.code, message)
+            code = "misnamed_input" if is_text(value) else missing.code
+            return RequestFinding(code, message)
     return missing
 
 

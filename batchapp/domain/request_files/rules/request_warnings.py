@@ -60,7 +60,7 @@ def find_warnings(request: dict[str, Any], written: bytes, limits: Limits) -> li
         findings.extend(reasoning_rules.find_ignored_switch(body, url))
     findings += request_body.find_failures(body, url)
     if not body.keys() <= known_fields.KNOWN_FIELDS.get(url, body.keys()):
-        findings.append(_unknown_field(body, url))
+        findings.extend(_unknown_fields(body, url))
     if error := answer_schema.find_schema_error(body, url):
         findings.append(
             RequestFinding(
@@ -73,8 +73,8 @@ def find_warnings(request: dict[str, Any], written: bytes, limits: Limits) -> li
         findings.append(
             RequestFinding(
                 "strict_schema",
-                f"strict asks for {strict_error}, and OpenAI refuses the request without; add it, "
-                "or leave strict out.",
+                f"strict asks for {strict_error}, without which OpenAI refuses the request; write "
+                "that, or leave strict out.",
             )
         )
     if _has_insecure_image(body):
@@ -116,22 +116,30 @@ def _misplaced_fields(request: dict[str, Any], url: str) -> Iterator[RequestFind
         )
 
 
-def _unknown_field(body: dict[str, Any], url: str) -> RequestFinding:
+def _unknown_fields(body: dict[str, Any], url: str) -> Iterator[RequestFinding]:
+    """Yield a finding for fields of other endpoints, and one for fields that nobody knows."""
     unknown = [field for field in body if field not in known_fields.KNOWN_FIELDS[url]]
-    meant = (field for field in unknown if known_fields.field_meant(field, url))
-    field, more = next(meant, unknown[0]), len(unknown) - 1
-    if field in known_fields.CLIENT_ARGUMENTS:
+    named = [field for field in unknown if known_fields.field_meant(field, url)]
+    if named:
+        advice = f"write {known_fields.field_meant(named[0], url)}"
+        yield _unknown_field("field_of_another_endpoint", named, url, advice)
+    unknown = [field for field in unknown if field not in named]
+    if not unknown:
+        return
+    if unknown[0] in known_fields.CLIENT_ARGUMENTS:
         advice = "it is an argument of the Python client; leave it out"
-    elif name := known_fields.field_meant(field, url):
-        advice = f"write {name}"
-    elif guess := known_fields.guess_field(field[:40], url):
+    elif guess := known_fields.guess_field(unknown[0][:40], url):
         advice = f"perhaps {guess} is meant"
     else:
         advice = "leave it out unless you know that the model takes it"
-    suffix = f" (and {more:,} more)" if more else ""
+    yield _unknown_field("unknown_field", unknown, url, advice)
+
+
+def _unknown_field(code: str, fields: list[str], url: str, advice: str) -> RequestFinding:
+    suffix = f" (and {len(fields) - 1:,} more)" if len(fields) > 1 else ""
     return RequestFinding(
-        "unknown_field",
-        f"body has a field {quote(field)}{suffix} that {url} does not know: it is refused or "
+        code,
+        f"body has a field {quote(fields[0])}{suffix} that {url} does not know: it is refused or "
         f"ignored; {advice}.",
     )
 

@@ -13,7 +13,10 @@ from batchapp.domain.request_files.rules.answer_schema import CACHED_BYTES, inne
 
 
 def find_strict_error(body: dict[str, Any], url: str) -> str:
-    """Say what the first schema with ``strict`` in ``body`` lacks; "" if it lacks nothing."""
+    """Say what the first schema with ``strict`` in ``body`` lacks; "" if it lacks nothing.
+
+    The words go on after "strict asks for", and have the place.
+    """
     for name, schema in _strict_schemas(body, url):
         if error := describe_lack(schema):
             return f"{error} of {name}"
@@ -52,7 +55,7 @@ def _strict_schemas(body: dict[str, Any], url: str) -> Iterator[tuple[str, dict[
 
 def _lacks(root: dict[str, Any]) -> Iterator[str]:
     if root.get("type") != "object":
-        yield "an object at the top, and not an array or a choice,"
+        yield "an object, not an array or a choice, at the top"
     stack: list[tuple[str, Any]] = [("", root)]
     while stack:
         path, schema = stack.pop()

@@ -3,7 +3,7 @@ import pytest
 from batchapp.domain.request_files.check_file import Severity
 from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES, SEVERITIES
 from batchapp.domain.request_files.rules.request_warnings import find_secret
-from tests.domain.request_lines import check_bytes, codes, make_body, make_file, make_line
+from tests.domain.request_lines import CHAT, check_bytes, codes, make_body, make_file, make_line
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 STRICT = SCHEMA | {"additionalProperties": False}
@@ -24,6 +24,8 @@ def with_parts(*parts: object) -> dict:
         ({}, "its type must be"),
         ({"type": "json"}, "its type must be"),
         ({"type": "json_schema"}, "json_schema is missing"),
+        ({"type": "json_schema", "name": "x", "schema": SCHEMA}, "the shape of /v1/responses"),
+        (SCHEMA, "it is a schema alone"),
         (format_of(SCHEMA, name=""), "needs a name"),
         ({"type": "json_schema", "json_schema": {"name": "x"}}, "schema is missing"),
         (format_of([]), "schema is no schema"),
@@ -69,6 +71,9 @@ def test_the_responses_api_writes_its_format_flat():
     assert codes(make_line(url="/v1/responses", body=body | {"text": {"format": flat}})) == {
         "bad_response_format": 1
     }
+    nested = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
+    line = make_line(url="/v1/responses", body=body | {"text": {"format": nested}})
+    assert "belongs to chat completions" in check_bytes(line).findings[0].message
 
 
 @pytest.mark.parametrize(
@@ -91,11 +96,6 @@ def test_an_image_over_http_is_a_warning(body, totals):
         ("max_token", "perhaps max_tokens"),
         ("temprature", "perhaps temperature"),
         ("extra_body", "argument of the Python client"),
-        ("max_output_tokens", "write max_tokens."),
-        ("maxTokens", "write max_tokens."),
-        ("instructions", "write a message with the role system."),
-        ("text", "write response_format."),
-        ("stop_sequences", "write stop."),
         ("zzz", "leave it out unless"),
     ],
 )
@@ -109,26 +109,35 @@ def test_a_field_that_the_url_does_not_know_is_a_warning(field, words):
 @pytest.mark.parametrize(
     ("url", "fields", "words"),
     [
+        (CHAT, {"max_output_tokens": 5}, "write max_tokens."),
+        (CHAT, {"maxTokens": 5}, "write max_tokens."),
+        (CHAT, {"instructions": "a"}, "write a message with the role system."),
+        (CHAT, {"text": {}}, "write response_format."),
+        (CHAT, {"stop_sequences": ["a"]}, "write stop."),
         ("/v1/responses", {"input": "a", "max_tokens": 5}, "write max_output_tokens."),
         ("/v1/responses", {"input": "a", "max_completion_tokens": 5}, "write max_output_tokens."),
         ("/v1/responses", {"input": "a", "response_format": {}}, "write text.format."),
         ("/v1/responses", {"input": "a", "system": "b"}, "write instructions."),
         ("/v1/completions", {"prompt": "a", "max_output_tokens": 5}, "write max_tokens."),
         ("/v1/embeddings", {"input": "a", "texts": ["b"]}, "write input."),
-        ("/v1/messages", {"stop": ["a"], "zzz": 1}, "(and 1 more)"),
+        ("/v1/messages", {"stop": ["a"], "instructions": "a"}, "(and 1 more)"),
         ("/v1/messages", {"zzz": 1, "stop": ["a"]}, "write stop_sequences."),
         ("/v1/messages", {"response_format": {}}, "write output_config.format."),
     ],
 )
 def test_a_field_of_another_url_is_a_warning_that_names_the_field_to_write(url, fields, words):
     body = {"model": "m"} | fields
-    if url == "/v1/messages":
+    if url in {CHAT, "/v1/messages"}:
         body |= {"messages": [{"role": "user", "content": "a"}], "max_tokens": 5}
 
     report = check_bytes(make_line(url=url, body=body))
 
-    (finding,) = [finding for finding in report.findings if finding.code == "unknown_field"]
-    assert words in finding.message
+    (message,) = [
+        finding.message
+        for finding in report.findings
+        if finding.code == "field_of_another_endpoint"
+    ]
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,10 @@ def test_an_input_by_the_name_of_another_url_is_an_error_that_names_both(url, fi
     [
         (SCHEMA, "additionalProperties: false at the top of the schema"),
         (STRICT | {"required": []}, "a among the required at the top"),
-        ({"type": "array", "items": {"type": "string"}}, "an object at the top"),
+        (
+            {"type": "array", "items": {"type": "string"}},
+            "an object, not an array or a choice, at the top",
+        ),
         (STRICT | {"properties": {"a": SCHEMA}}, "additionalProperties: false in properties.a of"),
         (
             STRICT | {"properties": {"a": {"type": "array", "items": STRICT | {"required": []}}}},
