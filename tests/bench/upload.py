@@ -18,6 +18,7 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http.multipartparser import MultiPartParser
 
 from tests.bench import check_file
+from tests.bench.request_files import MODEL, make_lines
 from tests.processes.portal import PASSWORD, portal
 
 ROUNDS = 3
@@ -27,13 +28,12 @@ BEYOND = 1.0
 """Seconds that the page may come later than the check alone would let it."""
 
 
-def main(model: str = check_file.MODEL) -> None:
+def main(model: str = MODEL) -> None:
     settings.configure()
     with tempfile.TemporaryDirectory(prefix="batchapp-bench-") as folder:
         path = Path(folder) / "requests.jsonl"
         with path.open("wb") as file:
-            file.writelines(check_file.make_lines(model))
-        # Before the portal: beside its listening thread the check would start no second process.
+            file.writelines(make_lines("one program", model))
         parses = [_parsed(path) for _ in range(ROUNDS)]
         checks = [check_file.time_check(path) for _ in range(ROUNDS)]
         sends, waits = [], []

@@ -1,17 +1,14 @@
 """Check a request file of any size in one pass, and read the requests of a checked file."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import islice
 
 import msgspec
 
-from batchapp.domain.request_files.check_lines import check_block
-from batchapp.domain.request_files.fast import second_process
+from batchapp.domain.request_files.fast.counted_blocks import check_blocks
 from batchapp.domain.request_files.file_checker import FileChecker
 from batchapp.domain.request_files.findings import Finding, Severity
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.reading import file_type, gunzip, lines
 from batchapp.domain.request_files.report import ModelFacts, Report
 
@@ -58,14 +55,12 @@ def check(
     limits: Limits,
     *,
     progress: Callable[[int], None] | None = None,
-    with_second_process: bool = False,
 ) -> Report:
     """Read ``chunks`` of any size once, and report every finding.
 
     A gzip archive is unpacked on the way. The check keeps some lines in memory, and some dozen
     bytes per request. ``progress`` is called with the number of lines read, about every thousand
-    lines and at the end. With a second process the same report is made faster if there is a
-    second processor, see ``fast.second_process``.
+    lines and at the end.
     """
     unpacked = gunzip.UnpackedFile(chunks, limits)
     head, stream = lines.peek(unpacked, file_type.HEAD_BYTES)
@@ -75,8 +70,7 @@ def check(
     counted = lines.CountedChunks(stream)
     number = offset = last_progress = 0
     blocks = lines.iter_blocks(counted, lines.BLOCK_BYTES, limits.max_line_bytes)
-    checked = _check_blocks(blocks, limits, with_second_process=with_second_process)
-    with closing(checked) as checked_blocks:
+    with closing(check_blocks(blocks, limits)) as checked_blocks:
         for block, line_reports in checked_blocks:
             if unpacked.finding and block.is_open:
                 break  # the archive broke off in the middle of this line
@@ -90,21 +84,6 @@ def check(
     if progress and number > last_progress:
         progress(number)
     return checker.report(counted.size, unpacked.finding, is_gzip=unpacked.is_gzip)
-
-
-def _check_blocks(
-    blocks: Iterator[lines.Block], limits: Limits, *, with_second_process: bool
-) -> Generator[tuple[lines.Block, list[LineReport]], None, None]:
-    if with_second_process and second_process.is_possible():
-        # Check the first block before the fork: the vocabulary that it loads is then shared by
-        # both processes, not loaded twice.
-        for block in islice(blocks, 1):
-            yield block, check_block(block, limits)
-        with second_process.SecondProcess(limits) as process:
-            yield from process.check_blocks(blocks)
-    else:
-        for block in blocks:
-            yield block, check_block(block, limits)
 
 
 def read_requests(chunks: Iterable[bytes]) -> Iterator[Request]:

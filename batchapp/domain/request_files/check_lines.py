@@ -1,12 +1,13 @@
 """Check lines by themselves, so that the lines of a file can be checked in any order."""
 
 import re
+import sys
 from collections.abc import Iterator
 
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
 from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE, RequestFinding
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.line_report import LineReport
+from batchapp.domain.request_files.line_report import LineReport, count_tokens
 from batchapp.domain.request_files.reading import file_type, lines, meant_json
 from batchapp.domain.request_files.rules import inputs, model_rules, request_line, request_shape
 from batchapp.domain.tokens import counting
@@ -26,48 +27,70 @@ BLANK_LINES = re.compile(rb"(?m)^(?:[ \t\r\x0b\x0c]*+\n)++")
 
 
 def check_block(block: lines.Block, limits: Limits) -> list[LineReport]:
-    """Return the line reports of ``block``, of consecutive blank lines maybe a single report.
+    """Return the line reports of ``block`` quickly, to be completed by ``count_tokens``.
 
-    Broken JSON is explained in about as many lines as such findings are kept.
+    Several blank lines in a row may have a single report. Broken JSON is explained in about as
+    many lines as such findings are kept. Lines that fit a line template are not searched for
+    secrets, and no request is found to be too long for its model.
     """
-    if block.length or block.data.count(b"\n") < MANY_LINES:
-        return list(_check_all(block, limits))
-    return list(_check_with_blank_lines(block.data, limits))
+    return list(_check_all(block, limits, LineTemplates(limits)))
 
 
-def _check_with_blank_lines(data: bytes, limits: Limits) -> Iterator[LineReport]:
-    """Report consecutive blank lines together.
+def check_block_thoroughly(block: lines.Block, limits: Limits) -> list[LineReport]:
+    """Return the complete line reports of ``block``."""
+    return list(_check_all(block, limits, None))
 
-    A file of nothing but line endings would take minutes line by line.
-    """
+
+def _check_all(
+    block: lines.Block, limits: Limits, templates: LineTemplates | None
+) -> Iterator[LineReport]:
+    data = block.data
+    if block.length or data.count(b"\n") < MANY_LINES:
+        yield from _check_lines(block, limits, templates)
+        return
+    # Report consecutive blank lines together: a file of nothing but line endings would take
+    # minutes line by line.
     start = 0
     for blank in BLANK_LINES.finditer(data):
-        yield from _check_all(lines.Block(data[start : blank.start()]), limits)
+        yield from _check_lines(lines.Block(data[start : blank.start()]), limits, templates)
         start = blank.end()
         number = data.count(b"\n", blank.start(), start)
         yield LineReport(start - blank.start() - 1, is_blank=True, lines=number)
-    yield from _check_all(lines.Block(data[start:]), limits)
+    yield from _check_lines(lines.Block(data[start:]), limits, templates)
 
 
-def _check_all(block: lines.Block, limits: Limits) -> Iterator[LineReport]:
+def _check_lines(
+    block: lines.Block, limits: Limits, templates: LineTemplates | None
+) -> Iterator[LineReport]:
     explanations_left = FINDINGS_KEPT_PER_CODE
-    templates = LineTemplates(limits)
     for data, length in block.lines():
-        line_report = templates.check(data)
+        line_report = templates.check(data) if templates else None
         if line_report is None:
-            line_report, row = check_line(data, length, limits, explain=explanations_left > 0)
+            line_report, row = check_line(
+                data,
+                length,
+                limits,
+                explain=explanations_left > 0,
+                counts_later=templates is not None,
+            )
             explanations_left -= not (line_report.is_request or line_report.is_blank)
-            if row:
+            if row and templates:
                 templates.learn(data, row, line_report)
         yield line_report
 
 
 def check_line(
-    data: bytes, length: int, limits: Limits, *, explain: bool = True
+    data: bytes,
+    length: int,
+    limits: Limits,
+    *,
+    explain: bool = True,
+    counts_later: bool = False,
 ) -> tuple[LineReport, request_line.CheckedLine | None]:
     """Return the line report, and the checked line if it is a request without errors.
 
-    ``data`` may be only the start of the ``length`` bytes of a line that is too long.
+    ``data`` may be only the start of the ``length`` bytes of a line that is too long. A report
+    that ``counts_later`` is to be completed by ``count_tokens``.
     """
     if length > limits.max_line_bytes:
         data = data[: limits.max_line_bytes]
@@ -91,10 +114,14 @@ def check_line(
         )
         return line_report, None
     body, url = request["body"], request["url"]
-    size = counting.measure_input(body, url)
-    output = counting.estimate_output(body, url, size.tokens)
+    size = counting.read_input(body, url) if counts_later else counting.measure_input(body, url)
+    output = counting.limit_output(body, url)
+    most_tokens = None
     if card := limits.models.get(body["model"]):
         row.findings.extend(model_rules.find_model_warnings(body, url, card, size))
+        most_tokens = model_rules.most_prompt_tokens(body, url, card)
+        if not counts_later and (too_long := model_rules.find_too_long(body, url, card, size)):
+            row.findings.append(too_long)
     line_report = LineReport(
         length,
         is_request=True,
@@ -110,11 +137,17 @@ def check_line(
         attachments=size.attachments,
         assumed_attachments=size.assumed,
         is_exact=size.is_exact,
-        expected_output_tokens=output.expected,
-        max_output_tokens=output.limit,
-        shape="" if url == "/v1/embeddings" else request_shape.hash_shape(body, url),
+        answers=output.answers,
+        max_output_tokens=output.tokens,
+        shape=request_shape.hash_shape(body, url),
+        texts=size.texts,
+        repeated=size.repeated,
+        most_tokens=sys.maxsize if most_tokens is None else most_tokens,
+        vocabulary=size.vocabulary,
         inputs=inputs.count_inputs(body["input"]) if url == "/v1/embeddings" else 0,
     )
+    if not counts_later:
+        count_tokens([line_report])
     return line_report, row
 
 

@@ -1,20 +1,29 @@
 """The line report: everything that is known of one line without the other lines."""
 
+import sys
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
 from batchapp.domain.request_files.findings import RequestFinding
+from batchapp.domain.tokens import counting
+from batchapp.domain.tokens.vocabularies import Vocabulary
 
 
-class LineReport(msgspec.Struct, array_like=True, gc=False):
+class LineReport(msgspec.Struct, gc=False):
     """The result of the check of one line.
 
     ``is_request`` is False for a blank line and for a line that cannot be read. The fields from
-    ``body_hash`` to ``shape`` are filled in only for a request without errors. ``body_hash`` is
-    valid in this process and its forks only. ``max_output_tokens`` is None without a limit.
+    ``body_hash`` on, except for ``lines``, are filled in only for a request without errors.
+    ``body_hash`` is valid in this process only. ``max_output_tokens`` is None without a limit.
     ``lines`` is more than 1 only if the report stands for several blank lines in a row;
     ``length`` then excludes the last line ending only. ``text_break`` is "opens" if the line
     breaks off within a text, and "goes on" if an earlier line may have broken off there.
     ``inputs`` is the number of texts to embed.
+
+    Until ``count_tokens``, ``input_tokens`` excludes ``texts`` and ``repeated`` texts, which
+    ``vocabulary`` is to count, and ``expected_output_tokens`` is 0. Then, a request with more than
+    ``most_tokens`` may be too long for its model.
     """
 
     length: int
@@ -32,9 +41,49 @@ class LineReport(msgspec.Struct, array_like=True, gc=False):
     attachments: int = 0
     assumed_attachments: int = 0
     is_exact: bool = False
-    expected_output_tokens: int = 0
+    answers: int = 1
     max_output_tokens: int | None = None
     shape: str = ""
+    inputs: int = 0
+    texts: Sequence[str] = ()
+    repeated: Sequence[str] = ()
+    most_tokens: int = sys.maxsize
+    vocabulary: Vocabulary | None = None
+    expected_output_tokens: int = 0
     lines: int = 1
     text_break: str = ""
-    inputs: int = 0
+
+
+def count_tokens(line_reports: Iterable[LineReport]) -> None:
+    """Count the texts of all ``line_reports`` together, and repeated texts once."""
+    by_vocabulary: dict[Vocabulary | None, list[LineReport]] = {}
+    for line_report in line_reports:
+        if not line_report.has_error:
+            by_vocabulary.setdefault(line_report.vocabulary, []).append(line_report)
+    for vocabulary, requests in by_vocabulary.items():
+        if vocabulary:
+            _count_texts(requests, vocabulary)
+        for request in requests:
+            request.expected_output_tokens = counting.expected_output(
+                request.input_tokens, request.answers, request.max_output_tokens
+            )
+
+
+def _count_texts(requests: Sequence[LineReport], vocabulary: Vocabulary) -> None:
+    texts: list[str] = []
+    repeated: dict[str, int] = {}
+    for request in requests:
+        texts += request.texts
+        for text in request.repeated:
+            repeated[text] = 0
+    sums = vocabulary.count_sums([*texts, *repeated])
+    for number, text in enumerate(repeated, len(texts)):
+        repeated[text] = sums[number + 1] - sums[number]
+    end = 0
+    for request in requests:
+        start, end = end, end + len(request.texts)
+        request.input_tokens += sums[end] - sums[start]
+        for text in request.repeated:
+            request.input_tokens += repeated[text]
+        request.texts = request.repeated = ()
+        request.vocabulary = None

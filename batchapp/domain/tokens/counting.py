@@ -21,6 +21,9 @@ MAX_OUTPUT = (
     10_000_000  # tokens: no model writes more, so a larger ``max_tokens`` is a typing error
 )
 
+# URL -> field of the body that has one prompt or several.
+INPUT_FIELDS = {"/v1/completions": "prompt", "/v1/embeddings": "input"}
+
 # URL -> fields of the body that limit an answer, the field that takes precedence first.
 OUTPUT_LIMIT_FIELDS = {
     "/v1/chat/completions": ("max_completion_tokens", "max_tokens"),
@@ -30,26 +33,48 @@ OUTPUT_LIMIT_FIELDS = {
 }
 
 
-class Output(NamedTuple):
-    """Output tokens of all answers to one request; ``limit`` is None if the request sets none."""
+class OutputLimit(NamedTuple):
+    """The most ``tokens`` of all ``answers`` to one request; None if the request sets no limit."""
 
-    expected: int
-    limit: int | None
+    answers: int
+    tokens: int | None
 
 
 def measure_input(body: Mapping[str, Any], url: str) -> Size:
     """Return the size of the input of a request nested no deeper than ``MAX_DEPTH``."""
+    size = read_input(body, url)
+    if not size.vocabulary:
+        return size
+    tokens = size.tokens + size.vocabulary.count_sums([*size.texts, *size.repeated])[-1]
+    longest = _measure_longest(body, url) if size.is_exact else 0
+    return size._replace(tokens=tokens, longest=longest, texts=(), repeated=(), vocabulary=None)
+
+
+def _measure_longest(body: Mapping[str, Any], url: str) -> int:
+    """Return the tokens of the longest of several prompts; 0 if there is only one."""
+    field = INPUT_FIELDS.get(url, "")
+    inputs = body.get(field)
+    if not _is_several(inputs):
+        return 0
+    return max(measure_input({**body, field: item}, url).tokens for item in inputs)
+
+
+def read_input(body: Mapping[str, Any], url: str) -> Size:
+    """Return the same as ``measure_input`` before its texts are counted, without ``longest``.
+
+    The texts of many requests are counted faster together.
+    """
     model = body.get("model")
     family = model_families.family_of(model) if isinstance(model, str) else None
     if not family:
         return token_ratio.measure(body, url)
     try:
-        return _measure_exactly(body, url, family)
+        return _read_exactly(body, url, family)
     except UnfamiliarError:
         return token_ratio.measure(body, url, family.vocabulary(), family.image)
 
 
-def _measure_exactly(body: Mapping[str, Any], url: str, family: Family) -> Size:
+def _read_exactly(body: Mapping[str, Any], url: str, family: Family) -> Size:
     prompt = Prompt(family.vocabulary(), family.image)
     if url == "/v1/chat/completions" and family.template:
         family.template.write(body, prompt)
@@ -60,7 +85,15 @@ def _measure_exactly(body: Mapping[str, Any], url: str, family: Family) -> Size:
     else:
         raise UnfamiliarError
     is_exact = prompt.is_exact and body.keys() <= NEUTRAL_FIELDS
-    return Size(prompt.tokens, prompt.images, prompt.assumed_images, is_exact, prompt.longest)
+    return Size(
+        prompt.tokens,
+        prompt.images,
+        prompt.assumed_images,
+        is_exact,
+        texts=tuple(prompt.texts),
+        repeated=tuple(prompt.repeated),
+        vocabulary=prompt.vocabulary,
+    )
 
 
 def _add_inputs(inputs: object, prompt: Prompt, *, end: int) -> None:
@@ -68,11 +101,9 @@ def _add_inputs(inputs: object, prompt: Prompt, *, end: int) -> None:
 
     Source: https://platform.openai.com/docs/api-reference/embeddings/create, ``input``.
     """
-    if isinstance(inputs, list) and inputs and not _is_tokens(inputs):
+    if _is_several(inputs):
         for item in inputs:
-            before = prompt.tokens
             _add_input(item, prompt, end)
-            prompt.longest = max(prompt.longest, prompt.tokens - before)
     else:
         _add_input(inputs, prompt, end)
 
@@ -85,6 +116,10 @@ def _add_input(value: object, prompt: Prompt, end: int) -> None:
         prompt.tokens += len(value)
     else:
         raise UnfamiliarError
+
+
+def _is_several(inputs: object) -> TypeGuard[list[Any]]:
+    return isinstance(inputs, list) and bool(inputs) and not _is_tokens(inputs)
 
 
 def _is_tokens(value: object) -> TypeGuard[list[int]]:
@@ -101,19 +136,15 @@ def count_answers(body: Mapping[str, Any], url: str) -> int:
     return per_prompt
 
 
-def estimate_output(body: Mapping[str, Any], url: str, input_tokens: int) -> Output:
-    """Return the output expected without history: 1.1 times the input, within the request's limit.
+def limit_output(body: Mapping[str, Any], url: str) -> OutputLimit:
+    """Return the limit that a request sets on the tokens of its answers together.
 
     Embeddings, and endpoints that are not known here, answer with no text.
-
-    Source: the provider's own fallback, control-layer 10.13, ``GET /files/{id}/cost-estimate``.
     """
     if url not in OUTPUT_LIMIT_FIELDS:
-        return Output(0, 0)
-    answers = count_answers(body, url)
-    limit = answer_limit(body, url)
-    limit = limit and limit * answers
-    return Output(expected_output(input_tokens, answers, limit), limit)
+        return OutputLimit(1, 0)
+    answers, limit = count_answers(body, url), answer_limit(body, url)
+    return OutputLimit(answers, limit and limit * answers)
 
 
 def answer_limit(body: Mapping[str, Any], url: str) -> int | None:
@@ -131,7 +162,10 @@ def answer_limit_field(body: Mapping[str, Any], url: str) -> str:
 
 
 def expected_output(input_tokens: int, answers: int, limit: int | None) -> int:
-    """Return the output tokens expected of ``answers`` without history, at most ``limit``."""
+    """Return the output tokens expected without history: 1.1 times the input, at most ``limit``.
+
+    Source: the provider's own fallback, control-layer 10.13, ``GET /files/{id}/cost-estimate``.
+    """
     tokens = max(-(-input_tokens * 11 // 10), MIN_EXPECTED_OUTPUT) * answers
     return tokens if limit is None or tokens < limit else limit
 

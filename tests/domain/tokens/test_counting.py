@@ -2,7 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.tokens.counting import count_answers, estimate_output, measure_input
+from batchapp.domain.tokens.counting import (
+    count_answers,
+    expected_output,
+    limit_output,
+    measure_input,
+)
 from batchapp.domain.tokens.token_ratio import (
     PER_ATTACHMENT,
     PER_MESSAGE,
@@ -126,7 +131,9 @@ def test_a_request_may_ask_for_several_answers(body, url, number):
     ],
 )
 def test_output_is_expected_within_what_the_request_allows(body, url, input_tokens, expected):
-    assert estimate_output(body, url, input_tokens) == expected
+    answers, limit = limit_output(body, url)
+
+    assert (expected_output(input_tokens, answers, limit), limit) == expected
 
 
 def test_a_request_is_counted_however_deep_it_is():

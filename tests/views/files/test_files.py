@@ -10,7 +10,6 @@ from django.db.models.signals import pre_delete
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.domain.request_files.fast import second_process
 from batchapp.models import OfferedModel, Project, Upload, User
 from batchapp.services.files import upload_intake
 from tests.html import Page, page_of
@@ -214,10 +213,10 @@ def test_the_same_bytes_are_recognised_in_one_project_only(
     browser: Client, project: Project, user: User
 ) -> None:
     first = make_upload(project, user, name="tickets.jsonl")
-    second_process = make_upload(project, user, name="tickets (1).jsonl")
+    copy = make_upload(project, user, name="tickets (1).jsonl")
     other = make_upload(make_project(user), user)
 
-    page = Page(browser.get(second_process.get_absolute_url()))
+    page = Page(browser.get(copy.get_absolute_url()))
     assert "A file with the same content is here already" in page.text
     assert f'href="{first.get_absolute_url()}"' in page.html
     for each in (first, other):
@@ -524,25 +523,3 @@ def test_the_list_takes_as_many_queries_for_many_files_as_for_few(
 
 def fragment(browser: Client, upload: Upload) -> str:
     return browser.get(upload.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
-
-
-def test_a_large_file_is_checked_with_a_second_process_and_has_the_same_report(
-    project: Project, user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = request_file(2_000) + b"nonsense\n"
-    alone = make_upload(project, user, content=content)
-    begun: list[second_process.SecondProcess] = []
-    enter = second_process.SecondProcess.__enter__
-
-    def begin(made: second_process.SecondProcess) -> second_process.SecondProcess:
-        begun.append(made)
-        return enter(made)
-
-    monkeypatch.setattr(second_process.SecondProcess, "__enter__", begin)
-    monkeypatch.setattr(second_process, "is_possible", lambda: True)
-    monkeypatch.setattr(upload_intake, "SECOND_PROCESS_BYTES", len(content))
-
-    helped = make_upload(project, user, content=content)
-
-    assert helped.report_fields == alone.report_fields
-    assert len(begun) == 1

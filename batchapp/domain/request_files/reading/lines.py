@@ -16,7 +16,7 @@ WHITE_SPACE = (
 ASCII_WHITE_SPACE = b" \t\r\x0b\x0c"
 BEYOND_ASCII = 0x80
 REQUEST_START = re.compile(rb'\s*\{\s*"')
-BLOCK_BYTES = 256 * 1024  # lines are split and checked in blocks of about this size
+BLOCK_BYTES = 1024 * 1024  # lines are split and checked in blocks of about this size
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from batchapp.domain.request_files.limits import ALLOWED_URLS
 from batchapp.domain.tokens import counting, model_families, token_ratio
 from batchapp.domain.tokens.token_ratio import Size
 
-TOO_LONG = "too_long_for_model"  # the one finding that depends on the text of a question
+TOO_LONG = "too_long_for_model"
 
 # A count that is not exact is lowered to this share of it before a request is called too long.
 # With the model's own vocabulary only the text around messages is estimated. By characters, a
@@ -58,7 +58,7 @@ def find_kind_error(
 def find_model_warnings(
     body: Mapping[str, Any], url: str, card: ModelCard, size: Size
 ) -> Iterator[RequestFinding]:
-    """Yield what the model of a request cannot read or write; ``size`` is that of its input."""
+    """Yield what the model of a request cannot read or write, however long its texts are."""
     limit = counting.answer_limit(body, url)
     if card.max_new_tokens and limit and limit > card.max_new_tokens:
         yield RequestFinding(
@@ -69,8 +69,6 @@ def find_model_warnings(
         )
     if size.attachments and card.inputs:
         yield from _unreadable_inputs(body, card)
-    if too_long := _find_too_long(body, url, card, size, limit or 0):
-        yield too_long
 
 
 def most_prompt_tokens(body: Mapping[str, Any], url: str, card: ModelCard) -> int | None:
@@ -85,9 +83,11 @@ def most_prompt_tokens(body: Mapping[str, Any], url: str, card: ModelCard) -> in
     return card.context_tokens - (counting.answer_limit(body, url) or 1)
 
 
-def _find_too_long(
-    body: Mapping[str, Any], url: str, card: ModelCard, size: Size, limit: int
+def find_too_long(
+    body: Mapping[str, Any], url: str, card: ModelCard, size: Size
 ) -> RequestFinding | None:
+    """Return a warning if the input, whose texts are counted in ``size``, is too long."""
+    limit = counting.answer_limit(body, url) or 0
     most, context = most_prompt_tokens(body, url, card), card.context_tokens
     if most is None or context is None or size.tokens <= most:
         return None

@@ -5,21 +5,28 @@ from random import Random
 
 import pytest
 
-from batchapp.domain.request_files.check_lines import check_block, check_line
+from batchapp.domain.request_files.check_lines import check_line
+from batchapp.domain.request_files.fast.counted_blocks import check_blocks
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
-from batchapp.domain.request_files.line_report import LineReport
+from batchapp.domain.request_files.line_report import LineReport, count_tokens
 from batchapp.domain.request_files.reading.lines import Block
-from batchapp.domain.request_files.rules.request_line import check_request_line
 from tests.domain.request_lines import LIMITS, make_line
 from tests.fuzz.check_lines import mutated
 
 QWEN = "Qwen/Qwen3-14B-FP8"
-MODELS = (QWEN, "Qwen/Qwen3.5-9B", "Qwen/Qwen3-VL-8B-Instruct", "openai/gpt-oss-20b", "unknown")
+MODELS = (
+    *(QWEN, QWEN, "Qwen/Qwen3.5-9B", "Qwen/Qwen3-VL-8B-Instruct", "openai/gpt-oss-20b"),
+    *("Qwen/Qwen3-Embedding-8B", "unknown"),
+)
 # Texts that a template, a tokenizer or a check may treat in a special way.
 TEXTS = (
     *("", " ", "a", "b", "\n Hi ", '"', "\\", '\\"', "custom_id", "é", "文😀", "\u2028", "\x7f"),
     *("<|im_end|>", "</think>", "<tool_response>\nx\n</tool_response>", "data:,;base64,"),
     *('"model": "m"', "{[" * 99, "x" * 70_000, "sk-" + "aB3" * 16, "key: value\n" * 9),
+)
+URLS = (
+    *[("/v1/chat/completions", "messages")] * 5,
+    *(("/v1/completions", "prompt"), ("/v1/embeddings", "input"), ("/v1/responses", "input")),
 )
 IDS = ("a", "b", "r 2", "", " ", "é", '"', "\\", "\t", "x" * 64, "x" * 65, "POST", "custom_id")
 EXTRA = ({}, {"max_tokens": 5}, {"n": 2}, {"tools": []}, {"metadata": {"custom_id": "a"}})
@@ -40,17 +47,25 @@ def make_lines(chance: Random) -> list[bytes]:
     """Make lines that mostly share a line template, and some that nearly do."""
     model, extra = chance.choice(MODELS), chance.choice(EXTRA)
     system = chance.choice([None, "Be brief.", *TEXTS])
+    url, field = chance.choice(URLS)
+    earlier = chance.choice([[], [], ["assistant", "user"], ["tool"], ["user"], ["assistant"]])
+    own_system = chance.random() < 0.3
     is_ascii, is_last = chance.random() < 0.5, chance.random() < 0.1
     common = chance.choice(CHANGES) if chance.random() < 0.4 else (b"", b"")
     lines: list[bytes] = []
     for number in range(12):
         text = chance.choice([f"Question {number}", "Hi", *TEXTS])
         messages = [{"role": "user", "content": text}]
+        for role in earlier if chance.random() < 0.8 else earlier[:1]:
+            other = chance.choice([f"Text {number}", text, *TEXTS])
+            messages.insert(0, {"role": role, "content": other})
         if system is not None:
-            messages.insert(0, {"role": "system", "content": system})
-        body = {"model": model, "messages": messages, "stream": False, **extra}
+            own = chance.choice([system, system, *TEXTS]) if own_system else system
+            messages.insert(0, {"role": "system", "content": own})
+        inputs = {"messages": messages, "prompt": text, "input": text}
+        body = {"model": model, field: inputs[field], "stream": False, **extra}
         custom_id = chance.choice(IDS) if chance.random() < 0.2 else f"r-{number}"
-        fields = {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions"}
+        fields = {"custom_id": custom_id, "method": "POST", "url": url}
         fields["body"] = body
         if is_last:
             fields["custom_id"] = fields.pop("custom_id")
@@ -67,13 +82,17 @@ def check_alone(line: bytes) -> LineReport:
     return check_line(line, len(line), LIMITS)[0]
 
 
+def check_together(lines: list[bytes]) -> list[LineReport]:
+    [(_, line_reports)] = check_blocks([Block(b"".join(line + b"\n" for line in lines))], LIMITS)
+    return line_reports
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_line_among_others_has_the_same_report_as_alone(seed):
     for number in range(60):
         lines = make_lines(Random(f"{seed}/{number}"))
-        data = b"".join(line + b"\n" for line in lines)
 
-        assert check_block(Block(data), LIMITS) == [check_alone(line) for line in lines]
+        assert check_together(lines) == [check_alone(line) for line in lines]
 
 
 @pytest.mark.parametrize("system", ["a", "b", "the same"])
@@ -86,9 +105,8 @@ def test_texts_that_are_alike_are_told_apart(custom_id, question, system):
         return make_line(custom_id=texts[0], body={"model": QWEN, "messages": messages})
 
     lines = [line(custom_id, question, system), line("c", question, "x"), line("d", "y", "zz z")]
-    data = b"".join(line + b"\n" for line in lines)
 
-    assert check_block(Block(data), LIMITS) == [check_alone(line) for line in lines]
+    assert check_together(lines) == [check_alone(line) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -103,19 +121,48 @@ def test_texts_that_only_look_like_a_custom_id_or_a_question_are_neither(old, fi
     body = {"model": QWEN, "messages": [{"role": "user", "content": "Hi"}]}
     lines = [make_line(body=body).replace(old, new, 1) for new in (first, first, second, second)]
 
-    assert check_block(Block(b"".join(line + b"\n" for line in lines)), LIMITS) == [
-        check_alone(line) for line in lines
-    ]
+    assert check_together(lines) == [check_alone(line) for line in lines]
 
 
-def test_lines_that_differ_in_custom_id_and_question_alone_are_checked_by_a_line_template():
+def make_chat(number: int) -> bytes:
+    """Make a line with a system prompt and turns of its own."""
+    roles = ("system", "user", "assistant", "user")
+    messages = [{"role": role, "content": f'"{role} {number}"?'} for role in roles]
+    return make_line(custom_id=f"r-{number}", body={"model": QWEN, "messages": messages})
+
+
+def make_embedding(number: int) -> bytes:
+    body = {"model": "Qwen/Qwen3-Embedding-8B", "input": f"Text {number}"}
+    return make_line(custom_id=f"r-{number}", url="/v1/embeddings", body=body)
+
+
+@pytest.mark.parametrize("make", [make_chat, make_embedding])
+def test_lines_that_differ_in_custom_id_and_texts_alone_are_checked_by_a_line_template(make):
+    templates = LineTemplates(LIMITS)
+    line_report, row = check_line(make(1), len(make(1)), LIMITS, counts_later=True)
+    templates.learn(make(1), row, line_report)
+
+    line_report = templates.check(make(234))
+    count_tokens([line_report])
+
+    assert line_report == check_alone(make(234))
+    assert templates.check(make(5).replace(b"POST", b"GET")) is None
+
+
+def test_a_conversation_of_any_length_has_a_template_soon():
     def line(number: int) -> bytes:
-        messages = [{"role": "user", "content": f'"{number}"?'}]
+        roles = ["user", "assistant"] * (number % 3) + ["user"]
+        messages = [{"role": role, "content": f"Text {number}"} for role in roles]
         return make_line(custom_id=f"r-{number}", body={"model": QWEN, "messages": messages})
 
     templates = LineTemplates(LIMITS)
-    row = check_request_line(line(1), LIMITS)
-    templates.learn(line(1), row, check_alone(line(1)))
+    misses = 0
+    for number in range(60):
+        if templates.check(line(number)) is None:
+            misses += 1
+            data = line(number)
+            templates.learn(
+                data, *reversed(check_line(data, len(data), LIMITS, counts_later=True))
+            )
 
-    assert templates.check(line(234)) == check_alone(line(234))
-    assert templates.check(line(5).replace(b"POST", b"GET")) is None
+    assert misses < 12

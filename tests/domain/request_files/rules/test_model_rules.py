@@ -9,7 +9,8 @@ import pytest
 
 from batchapp.domain.model_cards import ModelCard
 from batchapp.domain.request_files.check_file import Limits
-from batchapp.domain.request_files.check_lines import check_block, check_line
+from batchapp.domain.request_files.check_lines import check_line
+from batchapp.domain.request_files.fast.counted_blocks import check_blocks
 from batchapp.domain.request_files.reading.lines import Block
 from tests.domain.request_lines import check_bytes, codes, make_file, make_line
 
@@ -243,6 +244,6 @@ def test_a_line_among_others_has_the_same_report_as_alone(seed: int) -> None:
         for _ in range(20)
     ]
 
-    reports = check_block(Block(make_file(*lines)), LIMITS)
+    [(_, reports)] = check_blocks([Block(make_file(*lines))], LIMITS)
 
     assert reports == [check_line(line, len(line), LIMITS)[0] for line in lines]

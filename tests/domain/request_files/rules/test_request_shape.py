@@ -5,7 +5,7 @@ import pytest
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.check_file import Limits
 from batchapp.domain.request_files.rules.request_shape import MAX_SHAPES_PER_MODEL, hash_shape
-from batchapp.domain.tokens.questions import find_question
+from batchapp.domain.tokens.plain_texts import find_texts
 
 CHAT = "/v1/chat/completions"
 BODY = {
@@ -69,7 +69,7 @@ def test_a_role_of_any_type_does_not_stop_the_check(model: str, role: object):
     report = check_file.check([json.dumps(line).encode()], Limits(max_bytes=10**8))
 
     assert report.requests == 1
-    assert find_question(body, CHAT) is None
+    assert find_texts(body, CHAT) == []
 
 
 def test_a_file_has_the_shape_that_most_of_its_requests_have():
