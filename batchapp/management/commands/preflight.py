@@ -1,10 +1,8 @@
 """``manage.py preflight``: check a file of requests before it is uploaded."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,23 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from batchapp.domain.money.estimate import Estimate
-from batchapp.domain.money.unit_prices import EXACT
 from batchapp.domain.request_files import check_file
-from batchapp.domain.request_files.check_file import Finding, Limits, Report
+from batchapp.domain.request_files.check_file import Limits, Report
+from batchapp.management.corrections import add_correction_arguments, write_corrected_file
 from batchapp.models import REALTIME, Connection, Project
 from batchapp.models.providers.connection import DOUBLEWORD_URL
+from batchapp.presenters.preflight_report import as_json, as_text
 from batchapp.services.orders import price_quotes
 
 CHUNK = 1024 * 1024
 STANDARD_INPUT = "-"
 USAGE, HAS_ERRORS = 2, 1  # exit statuses
-LINES_SHOWN = 5  # of each finding code, without --json
 
 
 class Command(BaseCommand):
     help = (
-        "Check a JSONL file of requests, plain or gzip, and estimate its cost. "
+        "Check a JSONL file of requests, plain or gzip, and estimate its cost. With --output, "
+        "write a corrected file, and check that. "
         "The exit status is 0 if it can be sent, 1 if it has errors, 2 if it cannot be read."
     )
     requires_system_checks: list[str] = []
@@ -36,6 +35,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="a .jsonl file, or - for standard input")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
+        add_correction_arguments(parser)
         source = parser.add_mutually_exclusive_group()
         source.add_argument(
             "--project",
@@ -52,14 +52,12 @@ class Command(BaseCommand):
         project = self._project(options["project"]) if options["project"] else None
         connection = project.connection if project else self._connection(options["connection"])
         limits = connection.check_limits() if connection else _default_limits()
-        try:
-            report = check_file.check(_chunks(options["file"]), limits)
-        except OSError as exc:
-            raise CommandError(
-                f"{options['file']} cannot be read: {exc.strerror or exc}.", returncode=USAGE
-            ) from exc
+        report = _check(options["file"], limits)
+        if options["output"]:
+            self.stderr.write(write_corrected_file(report, limits, options))
+            report = _check(options["output"], limits)
         quotes = _quotes(report, connection, project)
-        render = _as_json if options["json"] else _as_text
+        render = as_json if options["json"] else as_text
         self.stdout.write(render(report, quotes))
         if not report.is_valid:
             sys.exit(HAS_ERRORS)
@@ -96,6 +94,14 @@ class Command(BaseCommand):
         return connections[0] if len(connections) == 1 else None
 
 
+def _check(name: str, limits: Limits) -> Report:
+    try:
+        return check_file.check(_chunks(name), limits)
+    except OSError as exc:
+        message = f"{name} cannot be read: {exc.strerror or exc}."
+        raise CommandError(message, returncode=USAGE) from exc
+
+
 def _default_limits() -> Limits:
     return Connection().limits
 
@@ -116,129 +122,3 @@ def _quotes(
     now = timezone.now()
     histories = price_quotes.histories_for(report, project, None, now) if project else None
     return price_quotes.quote(report, connection, [*connection.windows, REALTIME], now, histories)
-
-
-def _unpriced(quotes: dict[str, Estimate]) -> list[str] | None:
-    """Return models without a price in some window; None if no prices are known at all."""
-    if not quotes:
-        return None
-    missing = [quotes[window].unpriced for window in quotes if window != REALTIME]
-    return sorted({model for models in missing for model in models})
-
-
-def _estimated_requests(report: Report) -> int:
-    """Count the requests without errors, which the estimates are of."""
-    return sum(facts.requests for facts in report.models.values())
-
-
-def _as_json(report: Report, quotes: dict[str, Estimate]) -> str:
-    content = {
-        "requests": report.requests,
-        "valid": report.is_valid,
-        "provider_batches": report.provider_batches,
-        "findings": [_finding(finding) for finding in report.findings],
-        "finding_totals": report.finding_totals,
-        "models": {
-            name: {
-                "requests": facts.requests,
-                "input_tokens": facts.input_tokens,
-                "exact": facts.exact,
-            }
-            for name, facts in report.models.items()
-        },
-        "estimated_requests": _estimated_requests(report),
-        "unpriced": _unpriced(quotes),
-        "estimate": {window: _amounts(estimate) for window, estimate in quotes.items()},
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False)
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "line": finding.line,
-        "custom_id": finding.custom_id,
-        "severity": finding.severity.value,
-        "code": finding.code,
-        "message": finding.message,
-        "other_line": finding.other_line or None,
-        "offset": finding.offset,
-        "portal_only": finding.is_portal_only,
-    }
-
-
-def _amounts(estimate: Estimate) -> dict[str, str | None]:
-    """Return the amounts of all requests, all unknown if a model has no price."""
-    if not estimate.is_complete:
-        return {"low_usd": None, "expected_usd": None, "ceiling_usd": None}
-    return {
-        "low_usd": _plain(estimate.low_usd),
-        "expected_usd": _plain(estimate.expected_usd),
-        "ceiling_usd": _plain(estimate.ceiling_usd),
-    }
-
-
-def _plain(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount.normalize(EXACT):f}"
-
-
-def _as_text(report: Report, quotes: dict[str, Estimate]) -> str:
-    lines = [f"{report.requests:,} requests, {report.bytes:,} bytes"]
-    for name, facts in report.models.items():
-        about = "" if facts.exact else "about "
-        lines.append(
-            f"  {name}: {facts.requests:,} requests, {about}{facts.input_tokens:,} input tokens"
-        )
-    lines.extend(_lines_of_findings(report))
-    lines.extend(_bases(quotes))
-    lines.extend(_costs(report, quotes))
-    errors = report.severities["error"]
-    failure = f"The file cannot be sent: errors to correct: {errors:,}."
-    lines.append("The file can be sent." if report.is_valid else failure)
-    return "\n".join(lines)
-
-
-def _lines_of_findings(report: Report) -> Iterator[str]:
-    """List each finding code with its first lines, errors first."""
-    rank = ["error", "warning", "info"].index
-    for code in sorted(
-        report.finding_totals, key=lambda code: rank(_first(report, code).severity)
-    ):
-        findings = [finding for finding in report.findings if finding.code == code]
-        total = report.finding_totals[code]
-        yield f"{findings[0].severity.value}: {code}, {total:,} in all"
-        for finding in findings[:LINES_SHOWN]:
-            position = f"line {finding.line:,}: " if finding.line else ""
-            yield f"  {position}{finding.message}"
-        if total > LINES_SHOWN and findings[0].line:
-            yield f"  … and {total - LINES_SHOWN:,} more"
-
-
-def _first(report: Report, code: str) -> Finding:
-    return next(finding for finding in report.findings if finding.code == code)
-
-
-def _bases(quotes: dict[str, Estimate]) -> Iterator[str]:
-    """Say how output tokens are estimated, which is the same for every window."""
-    for line in next(iter(quotes.values())).models if quotes else ():
-        yield f"  output tokens of {line.model}: about {line.output_expected:,}, {line.basis}"
-
-
-def _costs(report: Report, quotes: dict[str, Estimate]) -> Iterator[str]:
-    if not report.models or not quotes:
-        return
-    if not report.is_valid:
-        priced = _estimated_requests(report)
-        which = "1 request" if priced == 1 else f"{priced:,} requests"
-        yield f"for the {which} without errors:"
-    for window, estimate in quotes.items():
-        if window != REALTIME:
-            yield _cost(window, estimate)
-
-
-def _cost(window: str, estimate: Estimate) -> str:
-    expected, ceiling = _plain(estimate.expected_usd), _plain(estimate.ceiling_usd)
-    if estimate.unpriced:
-        without = f"no price for {', '.join(estimate.unpriced)}"
-        return f"{window}: " + (f"at least ${expected}, and {without}" if expected else without)
-    highest = f"at most about ${ceiling}" if ceiling else "no upper limit"
-    return f"{window}: about ${expected} expected, {highest}"

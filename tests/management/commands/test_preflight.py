@@ -163,7 +163,7 @@ def test_a_terminal_gets_lines_to_read(tmp_path, capsys):
     assert out.startswith("11 requests, ")
     assert f"{MODEL}: 2 requests" in out
     assert "error: invalid_json, 9 in all" in out
-    assert "line 3: " in out
+    assert "  lines 3, 4, 5, 6, 7: The line is not JSON" in out
     assert "… and 4 more" in out
     assert "24h: about $0.0" in out
     assert out.strip().endswith("errors to correct: 9.")
@@ -193,3 +193,85 @@ def test_wrong_arguments_end_with_two(capsys):
 
     assert end.value.code == 2
     assert "FILE" in capsys.readouterr().err
+
+
+ANTHROPIC = b"".join(
+    b'{"custom_id": "%d", "params": {"messages": [{"role": "user", "content": "%d?"}]}}\n'
+    % (number, number)
+    for number in range(7)
+)
+
+
+def test_a_format_is_named_once_with_its_correction(tmp_path, capsys):
+    status, out = run(capsys, write(tmp_path, ANTHROPIC))
+
+    assert status == 1
+    assert out.count("Anthropic") == 1
+    assert "  … and 6 more" in out
+    assert "  corrected by: convert_format, drop_bad_rows" in out
+
+    (finding,) = json.loads(run(capsys, write(tmp_path, ANTHROPIC), "--json")[1])["findings"]
+    assert finding["corrections"] == ["convert_format", "drop_bad_rows"]
+
+
+def test_the_same_sentence_is_printed_once_with_its_lines(tmp_path, capsys):
+    wrong = GOOD.replace(b'"url": "/v1/', b'"url": "/')
+
+    _, out = run(capsys, write(tmp_path, wrong))
+
+    assert "  lines 1, 2: url “/chat/completions” is not offered" in out
+
+
+def test_a_corrected_file_is_written_and_checked(tmp_path, capsys):
+    old, new = write(tmp_path, gzip.compress(ANTHROPIC)), tmp_path / "new.jsonl"
+
+    status, out = run(capsys, old, "-o", str(new), "--model", MODEL)
+
+    assert (status, out.splitlines()[-1]) == (0, "The file can be sent.")
+    assert [json.loads(line)["body"]["model"] for line in new.read_text().splitlines()] == (
+        [MODEL] * 7
+    )
+    assert gzip.decompress(old.read_bytes()) == ANTHROPIC
+    assert {path.name for path in tmp_path.iterdir()} == {"requests.jsonl", "new.jsonl"}
+
+
+def test_without_a_model_what_can_be_corrected_is_and_the_rest_is_said(tmp_path, capsys):
+    content = json.dumps([json.loads(line) for line in ANTHROPIC.splitlines()], indent=1)
+    new = tmp_path / "new.jsonl"
+
+    status, out = run(capsys, write(tmp_path, content.encode("utf-16")), "-o", str(new))
+
+    assert status == 1
+    assert "error: missing_model, 7 in all" in out
+
+
+def test_only_the_named_corrections_are_made(tmp_path, capsys):
+    new = tmp_path / "new.jsonl"
+    content = GOOD + b"nonsense\n# comment\n"
+
+    status, _ = run(capsys, write(tmp_path, content), "-o", str(new), "--correct", "drop_bad_rows")
+    kept, _ = run(capsys, write(tmp_path, content), "-o", f"{new}2")
+
+    assert (status, new.read_bytes()) == (0, GOOD)
+    assert (kept, Path(f"{new}2").read_bytes()) == (1, GOOD + b"nonsense\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("-", ["-o", "new"], "standard input can be read only once"),
+        ("requests.jsonl", ["-o", "requests.jsonl"], "exists already"),
+        ("requests.jsonl", ["-o", "nowhere/new"], "cannot be written"),
+        ("requests.jsonl", ["-o", "new", "--correct", "set_model"], "Say --model"),
+    ],
+)
+def test_a_correction_that_cannot_be_made_is_said(tmp_path, monkeypatch, name, options, says):
+    write(tmp_path, GOOD)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(GOOD)))
+
+    with pytest.raises(CommandError, match=says) as refusal:
+        call_command("preflight", name, *options)
+
+    assert refusal.value.returncode == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["requests.jsonl"]
