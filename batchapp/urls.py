@@ -20,7 +20,13 @@ from batchapp.views.prices import price_changes, price_import, price_list
 from batchapp.views.projects import members, projects
 from batchapp.views.reports import cost_report, estimate_accuracy
 from batchapp.views.results import result_list, unmatched_lines
-from batchapp.views.tables import prompt_templates, table_builder, table_preview
+from batchapp.views.tables import (
+    file_origins,
+    prompt_templates,
+    table_builder,
+    table_pages,
+    table_start,
+)
 
 
 class KindConverter:
@@ -70,7 +76,7 @@ urlpatterns = [
     page("projects/<slug:slug>/keys/", keys.key_list),
     page("projects/<slug:slug>/files/", files.file_list),
     page("projects/<slug:slug>/files/sample/", file_upload.file_add_sample),
-    page("projects/<slug:slug>/tables/new/", table_builder.table_add),
+    page("projects/<slug:slug>/tables/new/", table_start.table_add),
     page("projects/<slug:slug>/batches/", batch_list.project_batch_list),
     page("projects/<slug:slug>/batches/new/", order_steps.order_choose_file),
     page("projects/<slug:slug>/batches/import/", imports.import_list),
@@ -88,18 +94,16 @@ urlpatterns = [
     page("files/<uuid:pk>/correct/", file_correction.file_correct),
     page("files/<uuid:pk>/download/", files.file_download),
     page("files/<uuid:pk>/delete/", files.file_delete),
-    page("files/<uuid:pk>/origin/", table_preview.file_origin),
-    page("files/<uuid:pk>/origin/ids.csv", table_preview.file_id_map),
+    page("files/<uuid:pk>/origin/", file_origins.file_origin),
+    page("files/<uuid:pk>/origin/ids.csv", file_origins.file_id_map),
     page("files/<uuid:pk>/batch/", order_steps.order_check),
     page("files/<uuid:pk>/batch/window/", order_steps.order_choose_window),
     page("files/<uuid:pk>/batch/review/", order_review.order_review),
     page("files/<uuid:pk>/batch/ready/", order_readiness.order_readiness),
     # Tables and prompt templates
     page("tables/<uuid:pk>/", table_builder.table_detail),
-    page("tables/<uuid:pk>/read/", table_builder.table_read),
-    page("tables/<uuid:pk>/delete/", table_builder.table_delete),
-    page("tables/<uuid:pk>/preview/", table_preview.table_preview),
-    page("tables/<uuid:pk>/template/", table_preview.prompt_template_save),
+    page("tables/<uuid:pk>/read/", table_pages.table_read),
+    page("tables/<uuid:pk>/delete/", table_pages.table_delete),
     page("prompt-templates/<uuid:pk>/", prompt_templates.prompt_template_detail),
     page("prompt-templates/<uuid:pk>/delete/", prompt_templates.prompt_template_delete),
     # Batches

@@ -68,7 +68,6 @@ WRITERS = {
     "table_add",
     "table_detail",
     "table_delete",
-    "table_preview",
     "prompt_template_delete",
     "file_delete",
     "file_correct",

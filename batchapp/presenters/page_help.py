@@ -202,11 +202,12 @@ HELP = {
         FIRST_BATCH,
     ),
     "table_detail": Help(
-        "Columns and prompt",
-        "Here you write the prompt that each row of the table is put into.",
-        "Name a column in braces where its cell should stand, choose a model, and go on to the "
-        "preview.",
-        "Set a limit for the output tokens, because without one there is no highest price.",
+        "Prompt for a table",
+        "Here you write the prompt that each row of the table is put into, and say what form the "
+        "answers have.",
+        "Start with a prompt for a frequent task or name columns in braces, look at the first "
+        "rows, then create the requests.",
+        "Nothing is sent yet; the price is for all rows, if they are like the first ones.",
         COST,
     ),
     "table_delete": Help(
@@ -215,13 +216,6 @@ HELP = {
         "Save its prompt as a prompt template first if you want to use it again.",
         "Its prompt and settings go with it; files created from it stay.",
         FIRST_BATCH,
-    ),
-    "table_preview": Help(
-        "Preview",
-        "These are the first requests as they will be sent, with their tokens and their price.",
-        "Read some of them, then create the requests.",
-        "The price is for all rows if they are like the first ones, and nothing is sent yet.",
-        COST,
     ),
     "prompt_template_detail": Help(
         "Prompt template",

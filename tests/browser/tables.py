@@ -1,11 +1,16 @@
 """Tables in every state that the builder's pages show, and what was made of them."""
 
+import csv
 import io
 
+import msgspec
 from openpyxl import Workbook
 
 from batchapp import tasks
+from batchapp.domain.tables import starter_prompts
+from batchapp.domain.tables.answer_fields import AnswerField, FieldType, schema_of
 from batchapp.domain.tables.row_requests import PromptSettings
+from batchapp.domain.tables.starter_prompts import Starter
 from batchapp.models import Project, SourceTable, User
 from batchapp.services.tables import requests_from_table
 from tests import make
@@ -32,6 +37,22 @@ ROWS = [
 ]
 
 
+LABELS = msgspec.structs.replace(
+    starter_prompts.fill(Starter.CLASSIFY, ["id", "review"], [], make.MODEL),
+    prompt="Read this review of a product:\n\n{review}",
+    response_schema=schema_of(
+        [
+            AnswerField("label", FieldType.CHOICE, ("positive", "neutral", "negative")),
+            AnswerField("product"),
+            AnswerField("price", FieldType.NUMBER, is_required=False),
+            AnswerField("complaints", FieldType.LIST),
+        ]
+    ),
+)
+LONG_NAME = "Wie zufrieden waren Sie mit der Lieferung? " * 4
+HOSTILE = PromptSettings(model=make.MODEL, prompt="{<script>x</script>}\n\n{ملاحظات العميل}")
+
+
 def seed(project: Project, user: User) -> dict[str, str]:
     """Make the rows; the address of each by its name."""
     version = requests_from_table.save_template(project, user, "Kind of ticket", RECIPE)
@@ -46,6 +67,11 @@ def seed(project: Project, user: User) -> dict[str, str]:
         content=",".join(f"question {n}" for n in range(500)) + "\n" + ",".join(["yes"] * 500),
         name="survey.csv",
     )
+    new = make.make_table(project, user, content=_reviews(500), name="reviews.csv")
+    fields = make.make_table(project, user, content=_reviews(500), name="reviews to label.csv")
+    requests_from_table.save_settings(fields, user, LABELS, None)
+    hostile = make.make_table(project, user, content=_hostile(), name="<b>n</b>" * 25 + ".csv")
+    requests_from_table.save_settings(hostile, user, HOSTILE, None)
     unclosed = make.make_table(project, user, content="a,b\n", name="header only.csv")
     made = make.make_table(project, user, content=_workbook(ROWS), name="tickets-october.xlsx")
     requests_from_table.save_settings(made, user, RECIPE, version)
@@ -53,6 +79,7 @@ def seed(project: Project, user: User) -> dict[str, str]:
     tasks.run(made)
     states = {"reading": SourceTable.Status.READING, "making": SourceTable.Status.MAKING}
     paths = {"table": kept, "table_faulty": faulty, "table_wide": wide, "table_refused": unclosed}
+    paths |= {"table_new": new, "table_fields": fields, "table_hostile": hostile}
     for name, status in states.items():
         table = make.make_table(project, user, prompt_settings=RECIPE, name=f"{name}.csv")
         SourceTable.objects.filter(pk=table.pk).update(status=status)
@@ -71,3 +98,28 @@ def _workbook(rows: list[tuple[str, ...]]) -> bytes:
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
+
+
+def _reviews(number: int) -> str:
+    things = ["kettle", "desk lamp", "rucksack", "office chair"]
+    views = ["arrived late, and the lid is cracked", "does all I want of it", "is what it is"]
+    return _csv(
+        ["id", "review"],
+        *(
+            [f"r-{n}", f"The {things[n % 4]} {views[n % 3]}. I paid {20 + n % 60} euros."]
+            for n in range(number)
+        ),
+    )
+
+
+def _hostile() -> str:
+    """Return a table with long, repeated, blank and marked-up names, in several scripts."""
+    names = ["<script>x</script>", "", "ملاحظات العميل", "{braces} {{twice}}", "text", "text"]
+    cells = ["<img src=x onerror=y>", "x", "وصلت الطلبية متأخرة", "{a}", 60 * "🧾", ""]
+    return _csv([LONG_NAME, *names], *2 * [[300 * "word ", *cells]])
+
+
+def _csv(*rows: list[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

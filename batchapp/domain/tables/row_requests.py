@@ -36,6 +36,7 @@ class PromptSettings(msgspec.Struct, frozen=True):
     ``prompt`` and ``system`` are templates. ``id_column`` is None for ids by row number.
     ``image_column`` has addresses of images or data URLs, several in a cell if it is so; a blank
     cell sends no image.
+    ``reasoning_effort`` "none" turns the thinking of a model off that would think by default.
     ``response_schema`` is a JSON schema that the answer must follow. With the URL of embeddings
     the prompt is the text to embed, and settings for an answer are ignored.
 
@@ -51,6 +52,7 @@ class PromptSettings(msgspec.Struct, frozen=True):
     image_column: str | None = None
     max_tokens: int | None = None
     temperature: float | None = None
+    reasoning_effort: Literal["none"] | None = None
     response_schema: dict[str, Any] | None = None
     url: str = "/v1/chat/completions"
     empty: Literal["keep", "skip", "stop"] = "keep"
@@ -180,6 +182,8 @@ def _body(row: Mapping[str, str], settings: PromptSettings) -> dict[str, Any]:
         body["max_tokens"] = settings.max_tokens
     if settings.temperature is not None:
         body["temperature"] = settings.temperature
+    if settings.reasoning_effort is not None:
+        body["reasoning_effort"] = settings.reasoning_effort
     if settings.response_schema is not None:
         body["response_format"] = _response_format(settings.response_schema)
     return body

@@ -21,7 +21,6 @@ JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 # Files of other programs for tables; the reader of tables says how to save them.
 OTHER_TABLE_ENDINGS = (".xls", ".ods", ".numbers")
 
-READABLE_KINDS = {TableKind.WORKBOOK, TableKind.TEXT}
 GZIP_MAGIC, GZIP_WINDOW = b"\x1f\x8b", 31
 
 
@@ -61,8 +60,7 @@ class ReceivedFile:
 
         Text with separators under the name of a file of requests is a broken file of requests.
         """
-        kind = find_table_kind(self.head)
-        if kind in READABLE_KINDS:
-            return kind is TableKind.WORKBOOK or not self.ends_in(JSON_ENDINGS)
+        if kind := find_table_kind(self.head):
+            return kind is not TableKind.TEXT or not self.ends_in(JSON_ENDINGS)
         is_named_so = self.ends_in(TABLE_ENDINGS + OTHER_TABLE_ENDINGS)
         return is_named_so and not self.has_requests

@@ -14,7 +14,7 @@ from batchapp.models import SourceTable
 
 # A preview builds requests up to either limit; their tokens are counted well below a second.
 PREVIEW_ROWS, PREVIEW_BYTES = 1_000, 2 * 1024 * 1024
-MAX_EXAMPLES = 3
+ROWS_SHOWN = 3
 MAX_FINDINGS = 20
 TEXT_LENGTH = 4_000  # characters of one message that a page shows
 
@@ -46,15 +46,14 @@ class Example:
 class Preview:
     """The first ``rows`` rows as requests; ``report`` and all counts are of these rows alone.
 
-    ``chosen`` is the row that a person looks at.
+    ``shown`` are the rows that a person looks at.
     """
 
     rows: int
     requests: int
     skipped: int
     replaced: int
-    chosen: Example
-    examples: list[Example]
+    shown: list[Example]
     findings: list[tuple[int, str]]
     finding_total: int
     report: Report
@@ -66,9 +65,10 @@ def preview_requests(
 ) -> Preview:
     """Build the requests of the first rows of ``table``, or of all rows, and check them.
 
-    ``number`` is the row to look at; beyond the rows that were built, the nearest is taken.
+    ``number`` is the first row to look at; beyond the rows that were built, the last are taken.
     """
     rows = list(_first_rows(table, prompt_settings))
+    first = min(max(number, 1), max(len(rows) - ROWS_SHOWN + 1, 1)) - 1
     requests = [row for row in rows if row.line]
     findings = [(row.number, row.error) for row in rows if row.error]
     lines = (row.line + b"\n" for row in requests)
@@ -77,8 +77,7 @@ def preview_requests(
         requests=len(requests),
         skipped=len(rows) - len(requests) - len(findings),
         replaced=sum(bool(row.original) for row in requests),
-        chosen=_example(rows[min(max(number, 1), len(rows)) - 1]),
-        examples=[_example(row) for row in requests[:MAX_EXAMPLES]],
+        shown=[_example(row) for row in rows[first : first + ROWS_SHOWN]],
         findings=findings[:MAX_FINDINGS],
         finding_total=len(findings),
         report=check_file.check(lines, table.project.connection.check_limits()),

@@ -10,10 +10,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from batchapp.domain.request_files.check_file import Report
+from batchapp.domain.request_files.findings import Severity
 from batchapp.domain.results.conversation import turns
 from batchapp.forms.files.uploads import SAMPLES, UploadForm
 from batchapp.forms.orders import FindFileForm, OrderForm
-from batchapp.http import Request, render_partial, wants_fragment
+from batchapp.http import Request, redirect_page, render_partial, wants_fragment
 from batchapp.models import Upload
 from batchapp.presenters import order_wizard
 from batchapp.presenters.check_summary import check_summary, percent_checked
@@ -113,6 +115,8 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
     require_member(request, upload.project)
     query = order_query(request.GET.dict())
     project, report = upload.project, report_of(upload)
+    if _goes_on_by_itself(request, upload, report):
+        return redirect_page(request, step_url("order_choose_window", upload, request.GET.dict()))
     windows: dict[str, WindowChoice] = {}
     if report and upload.status == Upload.Status.READY:
         now = timezone.now()
@@ -137,6 +141,13 @@ def order_check(request: Request, pk: UUID) -> HttpResponse:
         groups = finding_groups(report)
         context["groups"] = with_excerpts(groups, upload, context["corrections"])
     return render_partial(request, "batchapp/orders/order_check.html", "live", context)
+
+
+def _goes_on_by_itself(request: Request, upload: Upload, report: Report | None) -> bool:
+    """Return True for requests of a table whose check has nothing to say."""
+    if request.GET.get("then") != "window" or upload.status != Upload.Status.READY or not report:
+        return False
+    return not report.severities.get(Severity.WARNING, 0)
 
 
 @require_safe

@@ -1,43 +1,52 @@
-"""Steps 1 and 2 from a table to a file of requests: the table, and the prompt."""
+"""Step 2 of a batch from a table: the prompt, with the requests of some rows beside it."""
 
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.contrib import messages
-from django.http import HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
 
 from batchapp.domain.refused import Refused
-from batchapp.domain.tables import row_requests
+from batchapp.domain.tables import row_requests, starter_prompts
 from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.domain.tables.read_options import SEPARATORS
-from batchapp.forms.files.uploads import PasteForm, UploadForm
-from batchapp.forms.tables import PromptSettingsForm, ReadingForm, TableForm
-from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import Batch, Project, SourceTable, StaleRow
+from batchapp.domain.tables.row_requests import EMBEDDINGS, PromptSettings
+from batchapp.domain.tables.starter_prompts import STARTERS, Starter
+from batchapp.forms.prompts import PromptSettingsForm, PromptTemplateForm
+from batchapp.forms.tables import ReadingForm
+from batchapp.http import Request, redirect_page, render_partial, wants_fragment
+from batchapp.models import SourceTable, StaleRow, Upload
 from batchapp.presenters import order_wizard
+from batchapp.presenters.file_report import finding_groups
+from batchapp.presenters.model_choices import (
+    ModelChoice,
+    find_choice,
+    first_choice,
+    model_choices,
+)
 from batchapp.presenters.order_wizard import Step
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.table_estimate import table_estimate
 from batchapp.presenters.table_notices import notice_texts
-from batchapp.presenters.upload_targets import upload_target
-from batchapp.services.tables import requests_from_table, table_import
-from batchapp.views.files.file_upload import is_script, receive, refuse
+from batchapp.services.tables import requests_from_table
+from batchapp.tasks import run, wake
 from batchapp.views.orders.order_page import order_page
-from batchapp.views.permissions import project_of, require_member
-from batchapp.views.project_page import project_page
-from batchapp.views.tables import table_intake
+from batchapp.views.tables.table_pages import BUSY, table_of
 
-TABLES_SHOWN = 10
 COLUMNS_SHOWN = 30  # with their first values; a page shows only the names of the others
 VALUES_SHOWN = 3
 VALUE_LENGTH = 60
 NAMES_SHOWN = 500
+ROWS_LOOKED_AT = 20  # to find the columns for a starter prompt
 
-BUSY = "The table is being read or used at this moment. Try again."
+# Buttons that change the form and save nothing.
+CHANGES = {"starter", "add_field", "remove_field", "leave_out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,76 +57,12 @@ class Column:
     values: list[str]
 
 
-def table_of(request: Request, pk: UUID) -> SourceTable:
-    """Return a table that the person may change."""
-    rows = SourceTable.objects.visible_to(request.user)
-    related = rows.select_related("project__connection", "template_version__template")
-    table: SourceTable = get_object_or_404(related, pk=pk)
-    require_member(request, table.project)
-    return table
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def table_add(request: Request, slug: str) -> HttpResponse:
-    """Step 1: upload or paste a table, or choose one of the stored tables."""
-    project = project_of(request, slug)
-    require_member(request, project)
-    if request.method == "POST":
-        form = TableForm(request.POST, request.FILES, project=project)
-        if form.is_valid() and (answer := _receive(request, project, form)):
-            return answer
-        if is_script(request):
-            return refuse(form)
-    else:
-        form = TableForm(project=project, initial={"template": request.GET.get("template")})
-    tables = project.tables.select_related("created_by").defer(
-        "findings", "prompt_settings_fields"
-    )
-    templates = project.templates.prefetch_related("versions__created_by").all()
-    context = order_page(request, project) | {
-        "steps": order_wizard.wizard_steps(Step.TABLE, project),
-        "sources": order_wizard.file_sources(project, order_wizard.TABLE),
-        "form": form,
-        "target": upload_target(project),
-        "tables": tables.order_by("-created_at")[:TABLES_SHOWN],
-        "templates": [(row, row.versions.all()[0]) for row in templates],
-    }
-    return render(request, "batchapp/tables/table_add.html", context)
-
-
-def _receive(request: Request, project: Project, form: TableForm) -> HttpResponse | None:
-    """Store what a valid form has, and lead to its page; None if the form now has an error.
-
-    A file of requests goes on to its check, as if it had been sent there.
-    """
-    if form.received.has_requests:
-        return _receive_requests(request, project, form)
-    template = form.cleaned_data["template"]
-    version = template.versions.select_related("template").first() if template else None
-    try:
-        table = table_intake.receive(request, project, form.received, version=version)
-    except Refused as exc:
-        form.add_error(None, refusal_text(exc))
-        return None
-    if is_script(request):
-        return JsonResponse({"files": [{"next": table.get_absolute_url()}]}, status=201)
-    return redirect(table)
-
-
-def _receive_requests(request: Request, project: Project, form: TableForm) -> HttpResponse | None:
-    data = {**request.POST.dict(), "then": "batch"}
-    kind = UploadForm if form.cleaned_data["file"] else PasteForm
-    sending = kind(data, request.FILES, connection=project.connection)
-    if sending.is_valid():
-        return receive(request, project, sending)
-    form.add_error(None, [str(error) for errors in sending.errors.values() for error in errors])
-    return None
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def table_detail(request: Request, pk: UUID) -> HttpResponse:
-    """Step 2: show the columns, and edit the prompt that names them."""
+    """Step 2: write the prompt that names the columns, and create the requests."""
     table = table_of(request, pk)
+    if request.method != "POST" and "made" in request.GET and (url := _check_url(table)):
+        return redirect_page(request, url)
     context = order_page(request, table.project) | {
         "table": table,
         "steps": order_wizard.wizard_steps(Step.PROMPT, table.project, table=table),
@@ -129,46 +74,127 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
     }
     if table.status != SourceTable.Status.KEPT:
         return render_partial(request, "batchapp/tables/table_detail.html", "live", context)
-    form = _form(request, table)
-    # A button shows another row, and a script the same row after a change: nothing is saved.
-    shows_row = request.method == "POST" and ("row" in request.POST or wants_fragment(request))
-    if request.method == "POST" and not shows_row and form.is_valid():
-        try:
-            requests_from_table.save_settings(
-                table, request.user, form.prompt_settings, table.template_version
-            )
-            return redirect("table_preview", table.pk)
-        except StaleRow:
-            form.add_error(None, BUSY)
-    context |= {"form": form, "missing": _missing(table), **_columns(table)}
-    if prompt_settings := _tried_settings(table, form):
-        row = request.POST.get("row") or request.POST.get("shown", "")
-        number = int(row[:9]) if row.isdecimal() else 1
-        context["estimate"] = table_estimate(table, prompt_settings, request.user, number)
-    partial = "request" if shows_row else "live"
+    choices = model_choices(table.project.connection)
+    form = _form(request, table, choices)
+    is_changed = not CHANGES.isdisjoint(request.POST)
+    # A button shows other rows, and a script the same rows after a change: nothing is saved.
+    shows_rows = not is_changed and ("row" in request.POST or wants_fragment(request))
+    goes_on = request.method == "POST" and not (is_changed or shows_rows)
+    if goes_on and form.is_valid() and (answer := _save(request, table, form)):
+        return answer
+    context |= _builder(request, table, form, choices)
+    partial = "builder" if is_changed else "request" if request.method == "POST" else "live"
     return render_partial(request, "batchapp/tables/table_detail.html", partial, context)
 
 
-def _tried_settings(
-    table: SourceTable, form: PromptSettingsForm
-) -> row_requests.PromptSettings | None:
-    """Return the settings to show a row with: those of the form, or those that are stored."""
-    if form.is_bound:
-        prompt_settings = None if form["prompt"].errors else form.prompt_settings
-    else:
-        prompt_settings = table.prompt_settings
+def _check_url(table: SourceTable) -> str:
+    """Return the address of the next step once the file of the table is there, else ""."""
+    if table.status != SourceTable.Status.KEPT or not table.upload_id:
+        return ""
+    return reverse("order_check", args=[table.upload_id]) + "?then=window"
+
+
+def _form(request: Request, table: SourceTable, choices: list[ModelChoice]) -> PromptSettingsForm:
+    """Return the form as it was sent, as a button changes it, or as it is stored."""
+    columns = table.columns
+    if request.method != "POST":
+        if prompt_settings := table.prompt_settings:
+            return PromptSettingsForm.showing(prompt_settings, columns)
+        model = first_choice(table.project, choices)
+        return PromptSettingsForm(columns=columns, initial={"model": model})
+    if (starter := request.POST.get("starter", "")) in set(Starter):
+        filled = _starter_settings(table, Starter(starter), choices, request.POST.get("model", ""))
+        return PromptSettingsForm.showing(filled, columns)
+    form = PromptSettingsForm(request.POST, columns=columns)
+    return form if CHANGES.isdisjoint(request.POST) else form.changed_by_button()
+
+
+def _starter_settings(
+    table: SourceTable, starter: Starter, choices: list[ModelChoice], model: str
+) -> PromptSettings:
+    """Fill a starter prompt; the chosen model stays if it answers at the endpoint."""
+    is_embedding = STARTERS[starter].url == EMBEDDINGS
+    if not model or find_choice(choices, model).is_embedding != is_embedding:
+        model = first_choice(table.project, choices, is_embedding=is_embedding)
+    rows = requests_from_table.first_rows(table, ROWS_LOOKED_AT)
+    filled = starter_prompts.fill(starter, table.columns, rows, model)
+    if filled.max_tokens and find_choice(choices, model).can_turn_thinking_off:
+        return msgspec.structs.replace(filled, reasoning_effort="none")
+    return filled
+
+
+def _save(request: Request, table: SourceTable, form: PromptSettingsForm) -> HttpResponse | None:
+    """Save a valid form, and create its requests; None if the form now has an error."""
+    prompt_settings, version = form.prompt_settings, table.template_version
+    template_form = PromptTemplateForm(request.POST)
+    try:
+        if "save_template" in request.POST:
+            if not template_form.is_valid():
+                form.add_error(None, [str(error) for error in template_form.errors["name"]])
+                return None
+            version = requests_from_table.save_template(
+                table.project, request.user, template_form.cleaned_data["name"], prompt_settings
+            )
+        requests_from_table.save_settings(table, request.user, prompt_settings, version)
+        if "save_template" in request.POST and version:
+            messages.success(request, f"Saved as {version.template}, version {version.number}.")
+            return redirect(table)
+        return _create_requests(request, table)
+    except Refused as exc:
+        form.add_error(None, refusal_text(exc))
+    except (StaleRow, ValueError):  # the file is being written already
+        form.add_error(None, BUSY)
+    return None
+
+
+def _create_requests(request: Request, table: SourceTable) -> HttpResponse:
+    """Create the file of a small table, and check it, within the request."""
+    requests_from_table.request_file(table, request.user)
+    if table.rows > requests_from_table.QUICK_ROWS:
+        wake(table)
+        return redirect(f"{table.get_absolute_url()}?made=1")
+    run(table)
+    if table.upload and table.upload.status == Upload.Status.CHECKING:
+        run(table.upload)
+    return redirect(_check_url(table) or f"{table.get_absolute_url()}?made=1")
+
+
+def _builder(
+    request: Request, table: SourceTable, form: PromptSettingsForm, choices: list[ModelChoice]
+) -> dict[str, Any]:
+    """Return what the page shows beside the table: the form, and the requests of some rows."""
+    version, prompt_settings = table.template_version, _tried_settings(table, form)
+    context = _columns(table) | {
+        "form": form,
+        "models": choices,
+        "starters": [(name.value, starter.name) for name, starter in STARTERS.items()],
+        "missing": _missing(table),
+        "template_form": PromptTemplateForm(
+            initial={"name": version.template.name if version else ""}
+        ),
+        "template_names": table.project.templates.values_list("name", flat=True),
+    }
+    if prompt_settings:
+        row = request.POST.get("row") or request.POST.get("shown", "")
+        number = int(row[:9]) if row.isdecimal() else 1
+        estimate = table_estimate(table, prompt_settings, request.user, number)
+        is_tried = bool(table.finding_total) and request.method != "POST"
+        preview = estimate.preview
+        context |= {
+            "estimate": estimate,
+            "model": find_choice(choices, prompt_settings.model),
+            "groups": finding_groups(preview.report) if preview.requests else [],
+            "findings": table.findings if is_tried else preview.findings,
+            "finding_total": table.finding_total if is_tried else preview.finding_total,
+        }
+    return context
+
+
+def _tried_settings(table: SourceTable, form: PromptSettingsForm) -> PromptSettings | None:
+    """Return the settings to show rows with, if they fit the table."""
+    prompt_settings = form.tried_settings
     fits = prompt_settings and not row_requests.settings_errors(prompt_settings, table.columns)
     return prompt_settings if fits else None
-
-
-def _form(request: Request, table: SourceTable) -> PromptSettingsForm:
-    facts: dict[str, Any] = {"connection": table.project.connection, "columns": table.columns}
-    if request.method == "POST":
-        return PromptSettingsForm(request.POST, **facts)
-    prompt_settings = table.prompt_settings
-    return PromptSettingsForm(
-        initial=PromptSettingsForm.values_of(prompt_settings) if prompt_settings else None, **facts
-    )
 
 
 def _missing(table: SourceTable) -> list[str]:
@@ -192,36 +218,3 @@ def _columns(table: SourceTable) -> dict[str, Any]:
 def _short(text: str) -> str:
     text = " ".join(text[: 4 * VALUE_LENGTH].split())
     return text if len(text) <= VALUE_LENGTH else text[: VALUE_LENGTH - 1] + "…"
-
-
-@require_POST
-def table_read(request: Request, pk: UUID) -> HttpResponse:
-    """Read a table again with another sheet, encoding, separator or header."""
-    table = table_of(request, pk)
-    form = ReadingForm(request.POST, table=table)
-    if not form.is_valid():
-        messages.error(request, "Choose one of the offered ways to read the table.")
-        return redirect(table)
-    try:
-        table = table_import.read_again(table, request.user, form.read_options)
-        table_intake.read(table)
-    except (StaleRow, ValueError):  # the table is being read, or its requests are being written
-        messages.info(request, BUSY)
-    return redirect(table)
-
-
-@require_http_methods(["GET", "POST"])
-def table_delete(request: Request, pk: UUID) -> HttpResponse:
-    """Ask for confirmation, then delete a table; files that were made of it stay."""
-    table = table_of(request, pk)
-    if request.method == "POST":
-        if table_import.delete_table(table, request.user):
-            messages.success(request, f"{table.name} is deleted.")
-            return redirect("table_add", table.project.slug)
-        messages.error(request, "The table stays: a batch was made from its rows.")
-        return redirect(table)
-    context = project_page(request, table.project, "file_list") | {
-        "table": table,
-        "used": Batch.objects.filter(upload__table=table).count(),
-    }
-    return render_partial(request, "batchapp/tables/table_delete.html", "dialog", context)

@@ -71,6 +71,8 @@ def test_a_file_is_kept_also_when_no_worker_can_be_told(
         ("reviews.csv", b"id;text\n1;Gut\n"),
         ("reviews.dat", b"id\ttext\n1\tGood\n"),
         ("one column.csv", b"text\nGood\n"),
+        ("reviews.jsonl", b'{"id": 1, "text": "Good"}\n{"id": 2, "text": "Bad"}\n'),
+        ("reviews.json", b'[{"id": 1, "text": "Good"}, {"id": 2, "text": "Bad"}]'),
         ("reviews.txt", "id,text\n1,Größe\n".encode("utf-16")),
         ("reviews.xlsx", workbook(Reviews=[["id", "text"], [1, "Good"]])),
         ("reviews", workbook(Reviews=[["id", "text"], [1, "Good"]])),

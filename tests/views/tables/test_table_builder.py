@@ -18,6 +18,7 @@ from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import (
     FileOrigin,
     LeasedRow,
+    OfferedModel,
     Project,
     PromptTemplate,
     SourceTable,
@@ -66,6 +67,12 @@ def table(project: Project, user: User) -> SourceTable:
     return make_table(project, user)
 
 
+def create_requests(browser: Client, table: SourceTable) -> Any:
+    """Press the button of the builder, with the fields as the page shows them."""
+    address = table.get_absolute_url()
+    return browser.post(address, page_of(browser, address).one("#recipe").values, follow=True)
+
+
 def requests_of(upload: Upload) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(upload.chunks()).splitlines()]
 
@@ -85,20 +92,18 @@ def test_a_script_that_sends_a_table_is_told_its_page(browser: Client, project: 
 
 
 def test_a_table_becomes_a_file_that_goes_on_to_its_check(
-    browser: Client, project: Project, woken: list[str], committed: Committed
+    browser: Client, project: Project, committed: Committed
 ) -> None:
     sent = SimpleUploadedFile("tickets.csv", "id;name;text\nt-1;Ana;Größe?\n".encode("cp1252"))
 
     mapping = browser.post(START, {"file": sent}, follow=True)
-    preview = browser.post(mapping.request["PATH_INFO"], FIELDS, follow=True)
     with committed(execute=True):
-        made = browser.post(preview.request["PATH_INFO"], follow=True)
+        made = browser.post(mapping.request["PATH_INFO"], FIELDS, follow=True)
 
     assert "{name}" in mapping.content.decode()
     assert "Windows-1252" in mapping.content.decode()
-    assert "Ticket of Ana:\nGröße?" in preview.content.decode()
     upload = project.uploads.get()
-    assert made.request["PATH_INFO"] == f"/files/{upload.pk}/batch/"
+    assert made.request["PATH_INFO"] == f"/files/{upload.pk}/batch/window/"
     assert requests_of(upload)[0] == {
         "custom_id": "t-1",
         "method": "POST",
@@ -113,7 +118,7 @@ def test_a_table_becomes_a_file_that_goes_on_to_its_check(
         },
     }
     assert upload.name == "tickets.jsonl"
-    assert str(upload.pk) in woken
+    assert upload.status == Upload.Status.READY
 
 
 def test_a_table_that_a_worker_took_first_shows_its_progress_and_goes_on(
@@ -141,9 +146,9 @@ def test_a_file_that_a_worker_makes_first_shows_its_progress_and_goes_on(
 
     monkeypatch.setattr(tasks, "run_step", claim_first)
 
-    page = Page(browser.post(f"/tables/{table.pk}/preview/", follow=True))
+    page = Page(create_requests(browser, table))
 
-    assert "The file is being created" in page.text
+    assert "The requests are being created" in page.text
     address = page.one("#live")["hx-get"]
     finish_claimed(claimed)
     made = browser.get(address, follow=True)
@@ -289,23 +294,26 @@ def test_a_recipe_that_does_not_fit_is_marked_where_it_is_wrong(
     assert table.prompt_settings is None
 
 
-def test_any_row_can_be_looked_at_before_the_prompt_is_saved(
+def test_any_rows_can_be_looked_at_before_the_prompt_is_saved(
     browser: Client, project: Project, user: User
 ) -> None:
-    content = "id,name,text\nt-1,Ana,Hello\nt-2,Bob,\nt-3,Cho,Bye\n"
-    table = make_table(project, user, content=content)
+    rows = "t-1,Ana,Hello\nt-2,Bob,\nt-3,Cho,Bye\nt-4,Dan,Why?\nt-5,Eve,How?\n"
+    table = make_table(project, user, content=f"id,name,text\n{rows}")
     address = table.get_absolute_url()
 
     first = Page(browser.post(address, FIELDS | {"row": "1"}))
-    second = Page(browser.post(address, FIELDS | {"row": "2"}))
+    second = Page(browser.post(address, FIELDS | {"row": "4"}))
     beyond = Page(browser.post(address, FIELDS | {"row": "99", "model": ""}))
     skipped = Page(browser.post(address, FIELDS | {"row": "2", "empty": "skip"}))
 
     assert "Ticket of Ana: Hello" in first.one("#request").text
+    assert "Ticket of Cho: Bye" in first.one("#request").text
+    assert "Dan" not in first.one("#request").text
     assert "disabled" in first.one("#row-left")
-    assert first.one("#row-right")["value"] == "2"
-    assert "Column “text” is empty." in second.one("#request").text
-    assert "Ticket of Cho: Bye" in beyond.one("#request").text
+    assert first.one("#row-right")["value"] == "4"
+    assert "Column “text” is empty." in first.one("#request").text
+    assert "Ticket of Eve: How?" in second.one("#request").text
+    assert "Ticket of Eve: How?" in beyond.one("#request").text
     assert "disabled" in beyond.one("#row-right")
     assert "Name the model to ask." in beyond.text
     assert "This row is left out" in skipped.one("#request").text
@@ -324,7 +332,7 @@ def test_a_script_gets_the_row_and_the_price_alone(browser: Client, table: Sourc
     assert shown.one("#price")["hx-swap-oob"] == "true"
     assert "~$" in shown.one("#price").text
     assert "~$" not in wrong.one("#price").text
-    assert shown.values == {"shown": "2"}
+    assert shown.values == {"shown": "1"}
     assert wrong.values == {"shown": "1"}
 
 
@@ -350,9 +358,22 @@ def test_the_preview_names_the_rows_that_give_no_request(
 
     page = Page(browser.post(table.get_absolute_url(), FIELDS, follow=True))
 
-    assert "Row 2 Column “text” is empty." in page.text
-    assert "Row 3 custom_id a is the id of row 1 too." in page.text
-    assert "Create requests" not in page.texts("button")
+    assert "2 rows give no request" in page.text
+    assert "Row 2: Column “text” is empty." in page.text
+    assert "Row 3: custom_id a is the id of row 1 too." in page.text
+    assert not project.uploads.exists()
+
+
+def test_rows_with_an_empty_cell_are_left_out_by_one_click(
+    browser: Client, project: Project, user: User
+) -> None:
+    table = make_table(project, user, content="id,name,text\na,Ana,x\nb,Bob,\n")
+
+    page = Page(browser.post(table.get_absolute_url(), FIELDS | {"leave_out": "1"}))
+    browser.post(table.get_absolute_url(), page.one("#recipe").values)
+
+    assert "1 row with an empty cell left out" in page.text
+    assert [line["custom_id"] for line in requests_of(project.uploads.get())] == ["a"]
 
 
 def test_a_file_is_made_of_all_rows_or_of_none(
@@ -361,20 +382,19 @@ def test_a_file_is_made_of_all_rows_or_of_none(
     content = "id,text\n" + 1_500 * "1,x\n" + "2,\n"
     table = make_table(project, user, content=content, prompt_settings=RECIPE)
 
-    page = Page(browser.post(f"/tables/{table.pk}/preview/", follow=True))
+    page = Page(create_requests(browser, table))
 
-    assert "No file was created: 1 row" in page.text
-    assert "Row 1,501 Column “text” is empty." in page.text
+    assert "No file was created. 1 row gives no request" in page.text
+    assert "Row 1,501: Column “text” is empty." in page.text
     assert not project.uploads.exists()
 
 
 def test_a_price_is_shown_for_each_window_and_none_is_invented(
     browser: Client, table: SourceTable
 ) -> None:
-    known = browser.post(table.get_absolute_url(), FIELDS, follow=True).content.decode()
-    unknown = browser.post(
-        table.get_absolute_url(), FIELDS | {"model": "somebody/else"}, follow=True
-    ).content.decode()
+    address, unpriced = table.get_absolute_url(), {"model": "somebody/else"}
+    known = browser.post(address, FIELDS | {"row": "1"}).content.decode()
+    unknown = Page(browser.post(address, FIELDS | unpriced | {"row": "1"})).one("#price").text
 
     assert "24 h" in known
     assert "~$" in known
@@ -390,14 +410,14 @@ def test_of_a_long_table_the_first_rows_stand_for_all(
     table = make_table(project, user, content=content, prompt_settings=RECIPE)
     seen = preview_requests.preview_requests(table, RECIPE)
 
-    page = page_of(browser, f"/tables/{table.pk}/preview/")
+    page = page_of(browser, table.get_absolute_url())
 
     facts = preview_requests.extrapolate_report(seen, rows).models[MODEL]
     assert facts.requests == rows
     assert facts.input_tokens == 3 * seen.report.models[MODEL].input_tokens
     assert not facts.exact
-    assert "the first 1,000 were tried" in page.text
-    assert "At most" not in page.text
+    assert "of the first 1,000 rows" in page.text
+    assert "about 3,000" in page.one("#request").text
 
 
 def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
@@ -407,7 +427,7 @@ def test_more_rows_than_the_provider_takes_in_one_file_are_made_into_one_here(
     project.connection.save()
     table = make_table(project, user, prompt_settings=RECIPE)
 
-    made = browser.post(f"/tables/{table.pk}/preview/", follow=True)
+    made = create_requests(browser, table)
     (upload,) = Upload.objects.all()
     advance(upload)
     upload.refresh_from_db()
@@ -433,14 +453,13 @@ def test_a_large_table_is_read_and_made_by_a_worker(
     table = project.tables.get()
     assert "being read" in page_of(browser, table.get_absolute_url()).text
     tasks.advance("sourcetable", woken.pop())
-    browser.post(table.get_absolute_url(), FIELDS)
     with committed(execute=True):
-        making = browser.post(f"/tables/{table.pk}/preview/", follow=True)
-    assert "The file is being created" in Page(making).text
+        making = browser.post(table.get_absolute_url(), FIELDS, follow=True)
+    assert "The requests are being created" in Page(making).text
     tasks.advance("sourcetable", woken.pop())
 
-    done = browser.get(f"/tables/{table.pk}/preview/?made=1", headers={"HX-Request": "true"})
-    assert done["HX-Redirect"] == f"/files/{project.uploads.get().pk}/batch/"
+    done = browser.get(f"/tables/{table.pk}/?made=1", headers={"HX-Request": "true"})
+    assert done["HX-Redirect"] == f"/files/{project.uploads.get().pk}/batch/?then=window"
 
 
 def test_a_workbook_that_unpacks_to_much_is_left_to_a_worker(
@@ -505,7 +524,7 @@ def test_pressing_twice_makes_one_file(
     requests_from_table.save_settings(table, table.created_by, RECIPE, None)
 
     for _ in range(2):
-        browser.post(f"/tables/{table.pk}/preview/")
+        create_requests(browser, table)
 
     assert project.uploads.count() == 1
     assert FileOrigin.objects.count() == 1
@@ -519,7 +538,7 @@ def test_a_file_says_what_made_it(browser: Client, project: Project, user: User)
     version = requests_from_table.save_template(project, user, "Sayings", prompt_settings)
     requests_from_table.save_settings(table, user, prompt_settings, version)
 
-    browser.post(f"/tables/{table.pk}/preview/")
+    create_requests(browser, table)
 
     upload = project.uploads.get()
     page = page_of(browser, f"/files/{upload.pk}/origin/")
@@ -535,10 +554,10 @@ def test_a_recipe_that_was_changed_is_not_called_the_template(
     browser: Client, project: Project, user: User, table: SourceTable
 ) -> None:
     version = requests_from_table.save_template(project, user, "Sayings", RECIPE)
-    changed = PromptSettings(model=MODEL, prompt="Repeat {text}")
+    changed = msgspec.structs.replace(RECIPE, prompt="Repeat {text}")
     requests_from_table.save_settings(table, user, changed, version)
 
-    browser.post(f"/tables/{table.pk}/preview/")
+    create_requests(browser, table)
 
     assert FileOrigin.objects.get().version is None
     assert FileOrigin.objects.get().prompt_settings == changed
@@ -548,8 +567,8 @@ def test_saving_under_a_name_makes_the_next_version(
     browser: Client, project: Project, table: SourceTable
 ) -> None:
     for prompt in ("One {text}", "Two {text}", "Two {text}"):
-        browser.post(table.get_absolute_url(), FIELDS | {"prompt": prompt})
-        browser.post(f"/tables/{table.pk}/template/", {"name": "Mine"})
+        saving = {"prompt": prompt, "name": "Mine", "save_template": "1"}
+        browser.post(table.get_absolute_url(), FIELDS | saving)
 
     template = project.templates.get()
     assert [each.number for each in template.versions.all()] == [2, 1]
@@ -570,8 +589,8 @@ def test_a_template_on_another_table_names_the_columns_that_are_missing(
 
     assert "There is no column text. Did you mean txet?" in html
     assert "Say {text}" in html
-    table = project.tables.get()
-    assert browser.get(f"/tables/{table.pk}/preview/").status_code == 302
+    create_requests(browser, project.tables.get())
+    assert not project.uploads.exists()
 
 
 def test_a_template_on_a_table_that_has_its_columns_leads_to_the_same_requests(
@@ -580,7 +599,7 @@ def test_a_template_on_a_table_that_has_its_columns_leads_to_the_same_requests(
     template = requests_from_table.save_template(project, user, "Mine", RECIPE).template
 
     browser.post(START, {"pasted": "text\nhello", "template": template.pk})
-    browser.post(f"/tables/{project.tables.get().pk}/preview/")
+    create_requests(browser, project.tables.get())
 
     (request,) = requests_of(project.uploads.get())
     assert request["body"]["messages"] == [{"role": "user", "content": "Say hello"}]
@@ -605,7 +624,7 @@ def test_a_deleted_template_leaves_the_files_it_made(
 ) -> None:
     version = requests_from_table.save_template(project, user, "Mine", RECIPE)
     requests_from_table.save_settings(table, user, RECIPE, version)
-    browser.post(f"/tables/{table.pk}/preview/")
+    create_requests(browser, table)
 
     browser.post(f"/prompt-templates/{version.template.pk}/delete/")
 
@@ -618,7 +637,7 @@ def test_a_table_is_deleted_on_demand_and_its_files_stay(
     browser: Client, project: Project, table: SourceTable
 ) -> None:
     requests_from_table.save_settings(table, table.created_by, RECIPE, None)
-    browser.post(f"/tables/{table.pk}/preview/")
+    create_requests(browser, table)
 
     assert "Keep the table" in page_of(browser, f"/tables/{table.pk}/delete/").text
     browser.post(f"/tables/{table.pk}/delete/")
@@ -632,7 +651,7 @@ def test_a_table_of_a_batch_is_not_deleted_and_says_why(
     browser: Client, project: Project, table: SourceTable
 ) -> None:
     requests_from_table.save_settings(table, table.created_by, RECIPE, None)
-    browser.post(f"/tables/{table.pk}/preview/")
+    create_requests(browser, table)
     upload = project.uploads.get()
     advance(upload)
     make_batch(upload=Upload.objects.get(pk=upload.pk))
@@ -669,7 +688,7 @@ def test_a_viewer_is_told_whom_to_ask(client: Client, project: Project) -> None:
     table = make_table(project)
     client.force_login(join(make_user(), project, VIEWER))
 
-    for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
+    for url in (START, table.get_absolute_url()):
         assert client.get(url).status_code == 403
     assert "builder/" not in page_of(client, "/projects/support/files/").html
 
@@ -680,7 +699,7 @@ def test_cells_cannot_become_markup(browser: Client, project: Project, user: Use
     table = make_table(project, user, content=content, name=f"{nasty}.csv")
     requests_from_table.save_settings(table, table.created_by, RECIPE, None)
 
-    for url in (START, table.get_absolute_url(), f"/tables/{table.pk}/preview/"):
+    for url in (START, table.get_absolute_url()):
         assert nasty not in page_of(browser, url).html
 
 
@@ -696,7 +715,7 @@ def test_five_hundred_columns_make_a_page_that_stays_small(
     assert len(response.content) < 80_000
 
 
-@pytest.mark.parametrize("url", [START, "/tables/{pk}/", "/tables/{pk}/preview/"])
+@pytest.mark.parametrize("url", [START, "/tables/{pk}/"])
 def test_the_pages_take_ten_queries_at_most(
     browser: Client,
     project: Project,
@@ -713,3 +732,157 @@ def test_the_pages_take_ten_queries_at_most(
         response = browser.get(url.format(pk=table.pk))
 
     assert response.status_code == 200
+
+
+def test_a_starter_fills_the_form_with_the_columns_and_saves_nothing(
+    browser: Client, table: SourceTable
+) -> None:
+    address = table.get_absolute_url()
+
+    page = Page(browser.post(address, {"starter": "classify", "model": MODEL}))
+    unknown = Page(browser.post(address, FIELDS | {"starter": "nonsense"}))
+
+    values = page.one("#recipe").values
+    assert "{text}" in values["prompt"]
+    assert (values["model"], values["answer"], values["max_tokens"]) == (MODEL, "fields", "60")
+    assert values["field-0-choices"] == "positive, neutral, negative"
+    assert "The link is broken" in page.one("#request").text
+    assert "~$" in page.one("#price").text
+    assert unknown.one("#id_prompt").text == "Ticket of {name}: {text}"
+    table.refresh_from_db()
+    assert table.prompt_settings is None
+
+
+def test_thinking_is_off_for_short_answers_of_a_model_that_can_do_without(
+    browser: Client, project: Project, table: SourceTable
+) -> None:
+    OfferedModel.objects.create(connection=project.connection, model=MODEL, thinking="switch")
+
+    page = Page(browser.post(table.get_absolute_url(), {"starter": "classify"}))
+    browser.post(table.get_absolute_url(), page.one("#recipe").values)
+
+    (request, _) = requests_of(project.uploads.get())
+    assert request["body"]["reasoning_effort"] == "none"
+
+
+ROW = {"name": "label", "type": "choice", "choices": "good, bad , ,good", "required": "on"}
+
+
+def rows(*fields: dict[str, str]) -> dict[str, str]:
+    """Return the values of a form that answers with these fields."""
+    values = {
+        "answer": "fields",
+        "field-TOTAL_FORMS": str(len(fields)),
+        "field-INITIAL_FORMS": "0",
+    }
+    for number, field in enumerate(fields):
+        values |= {f"field-{number}-{name}": value for name, value in field.items()}
+    return values
+
+
+def test_fields_of_the_answer_become_a_strict_schema(
+    browser: Client, project: Project, table: SourceTable
+) -> None:
+    fields = [ROW, {"name": "", "type": "text"}, {"name": "price", "type": "number"}]
+
+    browser.post(table.get_absolute_url(), FIELDS | rows(*fields))
+
+    answer_format = requests_of(project.uploads.get())[0]["body"]["response_format"]
+    assert answer_format["json_schema"]["schema"] == {
+        "type": "object",
+        "properties": {
+            "label": {"type": "string", "enum": ["good", "bad"]},
+            "price": {"type": ["number", "null"]},
+        },
+        "required": ["label", "price"],
+        "additionalProperties": False,
+    }
+    shown = page_of(browser, table.get_absolute_url()).one("#recipe").values
+    assert (shown["field-0-name"], shown["field-1-name"]) == ("label", "price")
+    assert "field-1-required" not in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ([], "Name at least one field"),
+        ([{"name": "", "type": "text"}], "Name at least one field"),
+        ([ROW, ROW], "Two fields are called label"),
+        ([ROW | {"choices": " , "}], "Name the choices"),
+        ([ROW | {"name": ""}], "Give the field a name"),
+        ([ROW | {"type": "nonsense"}], "Select a valid choice"),
+        ([ROW | {"name": "x" * 65}], "at most 64 characters"),
+        ([ROW | {"choices": ",".join(map(str, range(101)))}], "at most 100 choices"),
+        (51 * [{"name": "", "type": "text"}], "at most 50 forms"),
+    ],
+)
+def test_fields_that_make_no_schema_are_marked(
+    browser: Client, table: SourceTable, fields: list[dict[str, str]], says: str
+) -> None:
+    page = Page(browser.post(table.get_absolute_url(), FIELDS | rows(*fields)))
+
+    assert says in page.text
+    table.refresh_from_db()
+    assert table.prompt_settings is None
+
+
+def test_a_form_without_its_counters_is_answered_and_not_broken(
+    browser: Client, table: SourceTable
+) -> None:
+    response = browser.post(table.get_absolute_url(), FIELDS | {"answer": "fields"})
+
+    assert "Correct the fields of the answer" in response.content.decode()
+
+
+def test_fields_are_added_and_removed_by_buttons_and_what_was_typed_stays(
+    browser: Client, table: SourceTable
+) -> None:
+    address = table.get_absolute_url()
+    sent = FIELDS | rows(ROW, {"name": "price", "type": "number"})
+
+    more = Page(browser.post(address, sent | {"add_field": "1"})).one("#recipe").values
+    less = Page(browser.post(address, sent | {"remove_field": "0", "model": ""})).one("#recipe")
+    none_left = Page(browser.post(address, FIELDS | rows(ROW) | {"remove_field": "0"}))
+
+    assert [more[f"field-{n}-name"] for n in range(3)] == ["label", "price", ""]
+    assert more["field-TOTAL_FORMS"] == "3"
+    assert less.values["field-0-name"] == "price"
+    assert less.values["prompt"] == "Ticket of {name}: {text}"
+    assert "Name the model" not in less.text
+    assert none_left.one("#recipe").values["field-0-name"] == ""
+
+
+def test_a_schema_of_ones_own_is_kept_as_it_is(
+    browser: Client, project: Project, table: SourceTable
+) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}}
+
+    browser.post(
+        table.get_absolute_url(), FIELDS | {"answer": "schema", "schema": json.dumps(schema)}
+    )
+
+    answer_format = requests_of(project.uploads.get())[0]["body"]["response_format"]
+    assert answer_format["json_schema"]["schema"] == schema
+    shown = page_of(browser, table.get_absolute_url()).one("#recipe").values
+    assert (shown["answer"], json.loads(shown["schema"])) == ("schema", schema)
+
+
+def test_text_is_asked_for_also_if_a_schema_was_written_before(
+    browser: Client, project: Project, table: SourceTable
+) -> None:
+    browser.post(
+        table.get_absolute_url(), FIELDS | {"answer": "text", "schema": '{"type": "object"}'}
+    )
+
+    assert "response_format" not in requests_of(project.uploads.get())[0]["body"]
+
+
+def test_requests_with_warnings_stop_at_the_check(
+    browser: Client, project: Project, user: User
+) -> None:
+    table = make_table(project, user, content="id,name,text\n1,Ana,Hi\n2,Ana,Hi\n")
+
+    made = browser.post(table.get_absolute_url(), FIELDS, follow=True)
+
+    assert made.request["PATH_INFO"] == f"/files/{project.uploads.get().pk}/batch/"
+    assert "then=window" in made.request["QUERY_STRING"]
