@@ -124,6 +124,8 @@ PAGE_STATES = [
     PageState("file-anthropic", "/files/{anthropic}/"),
     PageState("file-correct-anthropic", "/files/{anthropic}/correct/"),
     PageState("file-results", "/files/{results}/"),
+    PageState("file-will-fail", "/files/{will_fail}/"),
+    PageState("file-correct-parameters", "/files/{will_fail}/correct/"),
     PageState("batch-check-array", "/files/{array}/batch/"),
     PageState("file-corrected", "/files/{corrected}/"),
     PageState("file-being-corrected", "/files/{correcting}/"),

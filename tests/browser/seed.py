@@ -81,7 +81,7 @@ def seed() -> dict[str, dict[str, str]]:
     alan = make.make_user("alan@example.com", first_name="Alan", last_name="Turing")
     newcomer = make.make_user("new@example.com")
     connection = Connection.objects.get(name="Doubleword")
-    Connection.objects.update(base_url=UNREACHABLE_URL)
+    Connection.objects.update(base_url=UNREACHABLE_URL, reasoning_effort_only=True)
     connection.refresh_from_db()
     for window, factor in [("24h", 1), ("1h", 2), (REALTIME, 4)]:
         make.make_price(connection, window, factor * Decimal("0.05"), factor * Decimal("0.20"))
@@ -206,6 +206,7 @@ def _extremes(project: Project, user: User) -> dict[str, Upload]:
         "array": _array(),
         "anthropic": _anthropic(),
         "results": _results(),
+        "will_fail": _will_fail(),
     }
     files = {
         name: make.make_upload(project, user, name=f"{name}.jsonl", content=content)
@@ -236,6 +237,24 @@ def _mixed() -> bytes:
     ]
     lines = [make.request_line(number % 3, body=body) for number, body in enumerate(bodies)]
     return "\n".join([*lines, "nonsense", ""]).encode()
+
+
+def _will_fail() -> bytes:
+    """Return requests that fail when they run, and some whose reasoning is refused before."""
+    ask = {"model": make.MODEL, "messages": [QUESTION], "max_tokens": 50}
+    picture = {"type": "image_url", "image_url": {"url": r"C:\scans\page 1.png"}}
+    changes: list[dict[str, Any]] = [
+        {"temperature": "0.2"},
+        {"temperature": 3},
+        {"max_output_tokens": 50},
+        {"messages": [{"role": "human", "content": "Hello"}]},
+        {"messages": [{"role": "user", "content": [picture]}]},
+        {"tools": [{"name": "look_up", "input_schema": {"type": "object"}}]},
+        {"chat_template_kwargs": {"enable_thinking": False}},
+        {"thinking": {"type": "enabled", "budget_tokens": 5_000}},
+    ]
+    lines = [make.request_line(number, body=ask | new) for number, new in enumerate(changes)]
+    return "\n".join(lines).encode()
 
 
 def _misspelt() -> bytes:

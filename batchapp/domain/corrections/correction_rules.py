@@ -135,7 +135,7 @@ CORRECTION_RULES = {
         "Renames fields of other endpoints, such as max_tokens to max_output_tokens, and takes "
         "numbers, true and false out of their quotes.",
         ("field_of_another_endpoint", "misnamed_input", "quoted_parameter", "bad_max_tokens"),
-        ("request with other parameters", "requests with other parameters"),
+        ("request with parameters rewritten", "requests with parameters rewritten"),
     ),
     CorrectionKind.SET_MAX_TOKENS: CorrectionRule(
         "Limit the length of answers",

@@ -15,7 +15,11 @@ def fit_parameters(request: dict[str, Any]) -> bool:
     body, url = request.get("body"), request.get("url")
     if not isinstance(body, dict) or not isinstance(url, str) or url not in KNOWN_FIELDS:
         return False
-    new = {_new_name(name, body, url): value for name, value in body.items()}
+    new = {
+        _new_name(name, body, url): value
+        for name, value in body.items()
+        if not _is_repeated(name, body, url)
+    }
     for name, value in new.items():
         if name not in body and name == "stop_sequences" and isinstance(value, str):
             new[name] = [value]
@@ -25,6 +29,12 @@ def fit_parameters(request: dict[str, Any]) -> bool:
         return False
     request["body"] = new
     return True
+
+
+def _is_repeated(name: str, body: dict[str, Any], url: str) -> bool:
+    """Return True if the field says again what the field that ``url`` knows says."""
+    meant = field_meant(name, url)
+    return meant in KNOWN_FIELDS[url] and body.get(meant) == body[name] is not None
 
 
 def _new_name(name: str, body: dict[str, Any], url: str) -> str:

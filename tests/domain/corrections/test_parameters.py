@@ -33,6 +33,7 @@ def corrected(url: str, body: dict[str, Any]) -> dict[str, Any] | None:
         (CHAT, {"temperature": "0.5", "seed": " 7 "}, {"temperature": 0.5, "seed": 7}),
         (CHAT, {"stream": "False", "logprobs": "TRUE"}, {"stream": False, "logprobs": True}),
         (CHAT, {"max_tokens": 100.0}, {"max_tokens": 100}),
+        (CHAT, {"max_tokens": 5, "max_output_tokens": 5}, {"max_tokens": 5}),
         (CHAT, {"max_tokens": "100"}, {"max_tokens": 100}),
     ],
 )

@@ -121,7 +121,8 @@ def _unknown_fields(body: dict[str, Any], url: str) -> Iterator[RequestFinding]:
     unknown = [field for field in body if field not in known_fields.KNOWN_FIELDS[url]]
     named = [field for field in unknown if known_fields.field_meant(field, url)]
     if named:
-        advice = f"write {known_fields.field_meant(named[0], url)}"
+        meant = known_fields.field_meant(named[0], url)
+        advice = f"leave it out, since {meant} is set" if meant in body else f"write {meant}"
         yield _unknown_field("field_of_another_endpoint", named, url, advice)
     unknown = [field for field in unknown if field not in named]
     if not unknown:

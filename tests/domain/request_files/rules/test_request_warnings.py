@@ -109,8 +109,9 @@ def test_a_field_that_the_url_does_not_know_is_a_warning(field, words):
 @pytest.mark.parametrize(
     ("url", "fields", "words"),
     [
-        (CHAT, {"max_output_tokens": 5}, "write max_tokens."),
-        (CHAT, {"maxTokens": 5}, "write max_tokens."),
+        (CHAT, {"max_output_tokens": 5}, "leave it out, since max_tokens is set."),
+        (CHAT, {"max_tokens": ..., "max_output_tokens": 5}, "write max_tokens."),
+        (CHAT, {"max_tokens": ..., "maxTokens": 5}, "write max_tokens."),
         (CHAT, {"instructions": "a"}, "write a message with the role system."),
         (CHAT, {"text": {}}, "write response_format."),
         (CHAT, {"stop_sequences": ["a"]}, "write stop."),
@@ -119,7 +120,7 @@ def test_a_field_that_the_url_does_not_know_is_a_warning(field, words):
         ("/v1/responses", {"input": "a", "response_format": {}}, "write text.format."),
         ("/v1/responses", {"input": "a", "system": "b"}, "write instructions."),
         ("/v1/completions", {"prompt": "a", "max_output_tokens": 5}, "write max_tokens."),
-        ("/v1/embeddings", {"input": "a", "texts": ["b"]}, "write input."),
+        ("/v1/embeddings", {"input": "a", "texts": ["b"]}, "since input is set."),
         ("/v1/messages", {"stop": ["a"], "instructions": "a"}, "(and 1 more)"),
         ("/v1/messages", {"zzz": 1, "stop": ["a"]}, "write stop_sequences."),
         ("/v1/messages", {"response_format": {}}, "write output_config.format."),
@@ -128,7 +129,7 @@ def test_a_field_that_the_url_does_not_know_is_a_warning(field, words):
 def test_a_field_of_another_url_is_a_warning_that_names_the_field_to_write(url, fields, words):
     body = {"model": "m"} | fields
     if url in {CHAT, "/v1/messages"}:
-        body |= {"messages": [{"role": "user", "content": "a"}], "max_tokens": 5}
+        body = make_body(**fields)
 
     report = check_bytes(make_line(url=url, body=body))
 
