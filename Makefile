@@ -88,6 +88,7 @@ bench: .venv/developing # speed, as ratios and medians of one run; takes some mi
 	$(EMBEDDED) $(BIN)/python -m tests.bench.upload
 	$(EMBEDDED) $(BIN)/python -m tests.bench.watch_many
 	$(EMBEDDED) $(BIN)/python -m tests.bench.interactions
+	$(EMBEDDED) $(BIN)/python -m tests.bench.hostile_files
 
 soak: .venv/developing # 200 kills and every boundary of the steps, on both stacks; takes an hour; SEED=, KILLS=, STACK=team, PART=kills
 	$(if $(PART),,$(EMBEDDED) $(BIN)/python -m tests.faults.broker_storm $(if $(SEED),--seed $(SEED)))

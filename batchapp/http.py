@@ -1,10 +1,12 @@
 """Requests and responses of the pages: fragments, downloads, and the limit of a body."""
 
 import csv
+import errno
 from collections.abc import Callable, Iterable
-from typing import IO, Any
+from contextlib import suppress
+from typing import Any
 
-from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
@@ -19,6 +21,8 @@ from django_htmx.middleware import HtmxDetails
 from batchapp.models import User
 
 MIB = 1024 * 1024
+# The disk, or the share of it that a person or a process may use, has no room.
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -32,6 +36,10 @@ class Request(HttpRequest):
 
 class BodyTooLarge(MultiPartParserError):
     """The body is larger than the portal reads; the message is a sentence for the person."""
+
+
+class NoRoom(MultiPartParserError):
+    """The disk has no room for what was sent; the message is a sentence for the person."""
 
 
 def wants_fragment(request: Request) -> bool:
@@ -110,34 +118,39 @@ class PageCompression(GZipMiddleware):
         return compressed
 
 
-class BoundedUploadHandler(TemporaryFileUploadHandler):
-    """Write files to disk, and refuse a body beyond ``MAX_UPLOAD_MIB`` by its announced length.
+class UploadHandler(TemporaryFileUploadHandler):
+    """Write files to disk, and leave nothing there of a file that did not arrive whole."""
 
-    WSGI servers pass on no more than was announced, so the length is all there is to check. As
-    much again is read and dropped before we respond: a browser that is cut off while it sends
-    shows a broken connection instead of our sentence.
-    """
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        try:
+            super().receive_data_chunk(raw_data, start)
+        except OSError as exc:
+            self.discard()
+            raise (no_room() if exc.errno in DISK_FULL else exc) from exc
 
-    def handle_raw_input(
-        self,
-        input_data: IO[bytes],
-        META: dict[str, str],  # noqa: N803  # Django's name
-        content_length: int,
-        boundary: str,
-        encoding: str | None = None,
-    ) -> None:
-        # Django parses a form for its CSRF token before any view checks who sends it.
-        is_signed_in = self.request is not None and self.request.user.is_authenticated
-        if content_length > MIB and not is_signed_in:
-            raise BodyTooLarge("Sign in first: until then the portal takes no files.")
-        limit = settings.MAX_UPLOAD_MIB * MIB
-        if content_length <= limit:
-            return
-        for _ in range(settings.MAX_UPLOAD_MIB):
-            if not input_data.read(MIB):
-                break
-        raise BodyTooLarge(
-            f"What you sent has {content_length / MIB:,.0f} MiB, and the portal takes at most "
-            f"{settings.MAX_UPLOAD_MIB:,} MiB at once. Send fewer files at once, or split the "
-            "file into smaller ones."
-        )
+    def file_complete(self, file_size: int) -> "UploadedFile[bytes] | None":
+        try:
+            file: UploadedFile[bytes] | None = super().file_complete(file_size)
+        except OSError as exc:  # the last bytes are written only now
+            self.discard()
+            raise (no_room() if exc.errno in DISK_FULL else exc) from exc
+        self._is_whole = True
+        return file
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        self._is_whole = False
+        super().new_file(*args, **kwargs)
+
+    def discard(self) -> None:
+        """Delete the file that has not arrived whole, if there is one."""
+        if not getattr(self, "_is_whole", True):
+            self._is_whole = True
+            with suppress(OSError):  # bytes that wait to be written are lost as well
+                self.file.close()
+
+
+def no_room() -> NoRoom:
+    return NoRoom(
+        "The portal's disk has no room for this. Nothing of it was stored, and all that was here "
+        "before is still here. Tell the operator, and send it again when there is room."
+    )

@@ -6,13 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from batchapp.access import NotAllowed, can_see
-from batchapp.http import BodyTooLarge
+from batchapp.http import BodyTooLarge, NoRoom
 from batchapp.views.permissions import refusal_text
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, BodyTooLarge):
         return render(request, "413.html", {"sentence": str(exception)}, status=413)
+    if isinstance(exception, NoRoom):
+        return render(request, "507.html", {"sentence": str(exception)}, status=507)
     if isinstance(exception, TooManyFilesSent):
         sentence = (
             f"The portal takes at most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files at once. "

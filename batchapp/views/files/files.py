@@ -42,11 +42,13 @@ from batchapp.views.files import file_upload
 from batchapp.views.files.conversion import correction_context
 from batchapp.views.permissions import can_write, project_of, require_member, upload_of
 from batchapp.views.project_page import project_page
+from batchapp.views.upload_doors import require_writer, takes_files
 
 PAGE_SIZE = 25
 BATCHES_SHOWN = 10
 
 
+@takes_files(require_writer)
 @require_http_methods(["GET", "HEAD", "POST"])
 def file_list(request: Request, slug: str) -> HttpResponse:
     """List the files of a project, and receive new ones."""

@@ -55,10 +55,12 @@ from batchapp.views.files.files import file_list
 from batchapp.views.orders.order_page import order_page
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
 from batchapp.views.permissions import memberships_of, project_of, require_member, upload_of
+from batchapp.views.upload_doors import require_writer_somewhere, takes_files
 
 PAGE_SIZE = 25
 
 
+@takes_files(require_writer_somewhere)
 @require_http_methods(["GET", "HEAD", "POST"])
 def order_start(request: Request) -> HttpResponse:
     """Choose the project of a new batch; skip the page if only one is possible.

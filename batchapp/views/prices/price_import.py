@@ -27,6 +27,7 @@ from batchapp.providers.tariffs import management_url
 from batchapp.services.prices import price_lists, tariffs
 from batchapp.templatetags.words import count
 from batchapp.views.prices.price_list import require_staff
+from batchapp.views.upload_doors import takes_files
 
 SALT = "batchapp.price-list"
 CONFIRM_WITHIN = timedelta(hours=1)  # a comparison that is older must be made again
@@ -51,6 +52,7 @@ class Proposal:
         return signing.dumps([str(request.user.pk), *value], salt=SALT, compress=True)
 
 
+@takes_files(require_staff)
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def price_import(request: Request) -> HttpResponse:

@@ -17,10 +17,12 @@ from batchapp.views.files.file_upload import is_script, receive, refuse
 from batchapp.views.orders.order_page import order_page
 from batchapp.views.permissions import project_of, require_member
 from batchapp.views.tables import table_intake
+from batchapp.views.upload_doors import require_writer, takes_files
 
 TABLES_SHOWN = 10
 
 
+@takes_files(require_writer)
 @require_http_methods(["GET", "HEAD", "POST"])
 def table_add(request: Request, slug: str) -> HttpResponse:
     """Step 1: upload or paste a table, or choose one of the stored tables."""
