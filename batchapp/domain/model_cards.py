@@ -30,7 +30,7 @@ INPUTS = ("text", "image", "audio", "video")
 
 # Kind -> the urls at which such a model answers. Source: the provider's server, control-layer
 # 10.13, which serves chat models at all urls but that of embeddings.
-URLS = {
+URLS: dict[str, frozenset[str]] = {
     Kind.CHAT: frozenset(
         {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"}
     ),
@@ -60,7 +60,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     @property
     def urls(self) -> frozenset[str] | None:
         """Return the urls at which the model answers; None if its kind is not known."""
-        return URLS[Kind(self.kind)] if self.kind else None
+        return URLS.get(self.kind)
 
     def takes(self, kind_of_input: str) -> bool:
         """Return False only if it is known that the model cannot read this kind of input."""

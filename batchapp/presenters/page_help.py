@@ -432,7 +432,7 @@ HELP = {
     "offered_model_edit": Help(
         "Edit a model",
         "The facts of one model can be changed here; its name stays.",
-        "Check the files again that should be compared with the new facts.",
+        "Upload a file again if it should be compared with the new facts.",
         "A wrong endpoint makes the check refuse files that the provider would take.",
         FAILURES,
     ),
