@@ -128,7 +128,8 @@ def _least_prompt_tokens(body: Mapping[str, Any], url: str, size: Size) -> int:
 def _unreadable_inputs(body: Mapping[str, Any], card: ModelCard) -> Iterator[RequestFinding]:
     found = {kind for kind in _inputs(body) if not card.takes(kind)}
     for kind in (name for name in NOUNS if name in found):
-        known = " and ".join(name for name in card.inputs)
+        *others, last = card.inputs
+        known = f"{', '.join(others)} and {last}" if others else last
         yield RequestFinding(
             f"model_reads_no_{kind}",
             f"The request holds {NOUNS[kind]}, and {presentable(card.model)} reads {known} only: "

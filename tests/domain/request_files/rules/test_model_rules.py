@@ -133,6 +133,17 @@ def test_an_image_is_found_however_deep_and_at_every_url() -> None:
     )
 
 
+def test_what_the_model_reads_instead_is_told_as_a_list() -> None:
+    model = ModelCard("acme/eyes", "chat", ("text", "image", "video"))
+    line = chat([SOUND], model="acme/eyes")
+
+    [finding] = check_bytes(
+        make_file(line), Limits(max_bytes=10**8, models={"acme/eyes": model})
+    ).findings[:1]
+
+    assert "acme/eyes reads text, image and video only" in finding.message
+
+
 # What it writes
 
 
