@@ -92,7 +92,7 @@ class ReadingForm(forms.Form):
         min_value=1,
         max_value=MAX_HEADER_ROW,
         label="Row of the header",
-        help_text="As the file counts it; empty to detect.",
+        widget=forms.NumberInput(attrs={"placeholder": "Detect"}),
     )
 
     empty_words = forms.ChoiceField(

@@ -136,6 +136,7 @@ PAGE_STATES = [
     PageState("builder-mapping", "/tables/{table}/"),
     PageState("builder-reading", "/tables/{table_reading}/"),
     PageState("builder-refused", "/tables/{table_refused}/"),
+    PageState("builder-text", "/tables/{table_text}/"),
     PageState("builder-wide", "/tables/{table_wide}/"),
     PageState("builder-new", "/tables/{table_new}/"),
     PageState("builder-fields", "/tables/{table_fields}/"),

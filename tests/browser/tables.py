@@ -52,6 +52,12 @@ LABELS = msgspec.structs.replace(
 LONG_NAME = "Wie zufrieden waren Sie mit der Lieferung? " * 4
 HOSTILE = PromptSettings(model=make.MODEL, prompt="{<script>x</script>}\n\n{ملاحظات العميل}")
 
+# A text with titles above its header, words for nothing, and a short row.
+TEXT = (
+    "Tickets;;\nOf November;;\n;;\nticket;text;team\n1,23457E+11;Where is it?;NULL\n"
+    "1,23458E+11;N/A;EMEA\nT-3;Too late\n"
+)
+
 
 def seed(project: Project, user: User) -> dict[str, str]:
     """Make the rows; the address of each by its name."""
@@ -72,6 +78,7 @@ def seed(project: Project, user: User) -> dict[str, str]:
     requests_from_table.save_settings(fields, user, LABELS, None)
     hostile = make.make_table(project, user, content=_hostile(), name="<b>n</b>" * 25 + ".csv")
     requests_from_table.save_settings(hostile, user, HOSTILE, None)
+    text = make.make_table(project, user, content=TEXT, name="support tickets of November.csv")
     unclosed = make.make_table(project, user, content="a,b\n", name="header only.csv")
     made = make.make_table(project, user, content=_workbook(ROWS), name="tickets-october.xlsx")
     requests_from_table.save_settings(made, user, RECIPE, version)
@@ -80,6 +87,7 @@ def seed(project: Project, user: User) -> dict[str, str]:
     states = {"reading": SourceTable.Status.READING, "making": SourceTable.Status.MAKING}
     paths = {"table": kept, "table_faulty": faulty, "table_wide": wide, "table_refused": unclosed}
     paths |= {"table_new": new, "table_fields": fields, "table_hostile": hostile}
+    paths["table_text"] = text
     for name, status in states.items():
         table = make.make_table(project, user, prompt_settings=RECIPE, name=f"{name}.csv")
         SourceTable.objects.filter(pk=table.pk).update(status=status)

@@ -14,6 +14,7 @@ from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbook_archive
 from batchapp.domain.tables.read_options import ReadOptions
+from batchapp.domain.tables.read_process import TableHead
 from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
 from batchapp.models.files.source_table import PROGRESS_ROWS, RETENTION
 from batchapp.models.files.upload import NAME_LENGTH
@@ -111,19 +112,21 @@ def read_table(table: SourceTable) -> None:
     """
     table.renew_lease(leases=SILENT_LEASES)
     renew_lease = table.lease_renewer()
+    head: TableHead | None = None
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
         try:
             with table.blob.open("rb") as blob, open_table(blob, table.read_options) as reader:
+                head = reader.head
                 for rows, line in enumerate(reader.json_rows(), start=1):
                     content.write(line)
                     if rows % PROGRESS_ROWS == 0:
                         renew_lease(rows)
         except Refused as exc:
-            _refuse(table, exc.problem)
+            _refuse(table, exc.problem, head)
             return
-        head, totals = reader.head, reader.totals
+        totals = reader.totals
         if not totals.rows:
-            _refuse(table, Problem(ProblemCode.TABLE_WITHOUT_ROWS))
+            _refuse(table, Problem(ProblemCode.TABLE_WITHOUT_ROWS), head)
             return
         old_cells = table.cells.name or ""
         content.seek(0)
@@ -150,8 +153,12 @@ def read_table(table: SourceTable) -> None:
         table.cells.storage.delete(old_cells)
 
 
-def _refuse(table: SourceTable, problem: Problem) -> None:
-    table.move_to(SourceTable.Status.REFUSED, **SourceTable.restart_retention(), problem=problem)
+def _refuse(table: SourceTable, problem: Problem, head: TableHead | None = None) -> None:
+    """End the reading; how the table was read is kept, if that is known, to be changed."""
+    facts = {"read_as": list(head.read_as), "sheets": head.sheets} if head else {}
+    table.move_to(
+        SourceTable.Status.REFUSED, **SourceTable.restart_retention(), problem=problem, **facts
+    )
 
 
 def read_again(table: SourceTable, user: User, options: ReadOptions) -> SourceTable:

@@ -191,6 +191,21 @@ def test_what_was_detected_is_shown_and_can_be_changed(browser: Client, project:
     assert table.read_options == ReadOptions("utf-8-sig", ";", "", 1, "double")
 
 
+def test_a_table_that_is_refused_shows_how_it_was_read(browser: Client, project: Project) -> None:
+    sent = SimpleUploadedFile("a.csv", b"id;text\n1;Oslo; Norway\n")
+    page = Page(browser.post(START, {"file": sent}, follow=True))
+    shown = page.one("form[action$='/read/']").values
+
+    read = browser.post(
+        f"/tables/{project.tables.get().pk}/read/", shown | {"separator": "\x1f"}, follow=True
+    )
+
+    assert "Line 2 has 3 cells, but the header (line 1) names 2 columns." in page.text
+    assert (shown["separator"], shown["header_row"]) == (";", "1")
+    assert project.tables.get().columns == ["id;text"]
+    assert "1 row of 1 column" in Page(read).text
+
+
 def test_another_separator_finds_the_header_again(browser: Client, project: Project) -> None:
     browser.post(START, {"pasted": "Tickets;;\nid;text;team\n1;a,b;c"})
     table = project.tables.get()
