@@ -96,7 +96,7 @@ class PromptSettingsForm(forms.Form):
         label="Column with images",
         required=False,
         widget=forms.TextInput(attrs={"list": "columns", "autocomplete": "off"}),
-        help_text="An address or data URL in each cell; empty to send text alone.",
+        help_text="An address or data URL in each cell, or several; empty to send text alone.",
     )
     empty = forms.ChoiceField(
         label="A row with an empty cell in the prompt",

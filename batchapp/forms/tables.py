@@ -50,7 +50,7 @@ class TableForm(forms.Form):
         cleaned: dict[str, Any] = self.cleaned_data
         file, pasted = cleaned.get("file"), cleaned.get("pasted", "")
         if not file and not pasted.strip():
-            raise ValidationError("Choose a table first, or paste one: CSV, TSV or .xlsx.")
+            raise ValidationError("Choose a table first, or paste one: CSV, TSV, .xlsx or JSON.")
         if file and pasted.strip():
             raise ValidationError("Send a file or what you pasted, not both: clear one of them.")
         if file and not file.size:
@@ -94,7 +94,6 @@ class ReadingForm(forms.Form):
         label="Row of the header",
         widget=forms.NumberInput(attrs={"placeholder": "Detect"}),
     )
-
     empty_words = forms.ChoiceField(
         required=False,
         label="Cells that say NULL, NaN or N/A",

@@ -195,8 +195,8 @@ HELP = {
     ),
     "table_add": Help(
         "New batch from a table",
-        "Each row of a CSV, TSV or Excel table becomes one request.",
-        "Upload a table whose first row holds the names of the columns.",
+        "Each row of a CSV, TSV or Excel table, or of a data set as JSON, becomes one request.",
+        "Upload a table as it is; its encoding, separator and header are detected.",
         "Nothing is sent; a table is kept with its batches, and deleted after seven days without "
         "one.",
         FIRST_BATCH,

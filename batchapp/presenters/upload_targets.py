@@ -44,7 +44,7 @@ class UploadTarget:
     @property
     def table_hint(self) -> str:
         most = size(self.facts["tables"]["max_bytes"])
-        return f"CSV, TSV or Excel (.xlsx), at most {most}. Macros are never run."
+        return f"CSV, TSV, Excel (.xlsx) or JSON, at most {most}. Macros are never run."
 
     @property
     def endings(self) -> str:
@@ -53,7 +53,7 @@ class UploadTarget:
 
     @property
     def table_endings(self) -> str:
-        return ",".join((*TABLE_ENDINGS, ".txt", ".jsonl", ".ndjson"))
+        return ",".join((*TABLE_ENDINGS, ".txt", ".json", ".jsonl", ".ndjson"))
 
 
 def upload_target(project: Project) -> UploadTarget:

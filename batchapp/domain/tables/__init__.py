@@ -1,1 +1,1 @@
-"""Tables of people (CSV, TSV, workbooks), and the requests built from their rows."""
+"""Tables of people (CSV, TSV, workbooks, JSON), and the requests built from their rows."""

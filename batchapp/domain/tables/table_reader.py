@@ -1,4 +1,4 @@
-"""Read tables of people, CSV, TSV or a workbook: named columns and rows of text."""
+"""Read tables of people, CSV, TSV, JSON or a workbook: named columns and rows of text."""
 
 import re
 from collections import Counter

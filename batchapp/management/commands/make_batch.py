@@ -29,7 +29,7 @@ SETTINGS_OPTIONS = (  # options that set the prompt setting of the same name
 
 
 class Command(BaseCommand):
-    help = "Turn each row of a CSV, TSV or .xlsx table into a request line of a JSONL file."
+    help = "Turn each row of a table into a request: CSV, TSV, .xlsx, or JSON objects."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("table", metavar="TABLE", type=Path)
