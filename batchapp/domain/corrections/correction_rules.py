@@ -23,6 +23,7 @@ class CorrectionKind(StrEnum):
     SET_MODEL = "set_model"
     FIT_PARAMETERS = "fit_parameters"
     SET_MAX_TOKENS = "set_max_tokens"
+    LOWER_MAX_TOKENS = "lower_max_tokens"
     STRIP_STREAM = "strip_stream"
     SET_REASONING_EFFORT = "set_reasoning_effort"
     SUFFIX_DUPLICATES = "suffix_duplicates"
@@ -143,6 +144,12 @@ CORRECTION_RULES = {
         ("no_max_tokens", "bad_max_tokens", "missing_max_tokens"),
         ("answer limited to {max_tokens:,} tokens", "answers limited to {max_tokens:,} tokens"),
         "max_tokens",
+    ),
+    CorrectionKind.LOWER_MAX_TOKENS: CorrectionRule(
+        "Lower the limit to what the model writes",
+        "Writes the most new tokens of the model where a request allows more.",
+        ("too_many_new_tokens",),
+        ("limit of an answer lowered", "limits of answers lowered"),
     ),
     CorrectionKind.STRIP_STREAM: CorrectionRule(
         "Remove stream",

@@ -10,7 +10,7 @@ from batchapp.domain.request_files.formats.lossless import CannotConvert
 from batchapp.domain.request_files.formats.recognise import recognise_format
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.rules import envelope, request_rules
-from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count
+from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count, token_limit
 
 Request = dict[str, Any]
 
@@ -33,6 +33,7 @@ class RequestChanges:
             CorrectionKind.SET_MODEL: self._set_model,
             CorrectionKind.FIT_PARAMETERS: _fit_parameters,
             CorrectionKind.SET_MAX_TOKENS: self._set_max_tokens,
+            CorrectionKind.LOWER_MAX_TOKENS: self._lower_max_tokens,
             CorrectionKind.STRIP_STREAM: _strip_stream,
             CorrectionKind.SET_REASONING_EFFORT: _set_reasoning_effort,
         }
@@ -116,6 +117,18 @@ class RequestChanges:
         if wrong == filled:
             body[wrong[0] if wrong else fields[-1]] = self._choice.max_tokens
         return True
+
+    def _lower_max_tokens(self, request: Request, _number: int) -> bool:
+        body, url = request.get("body"), request.get("url")
+        model = body.get("model") if isinstance(body, dict) else None
+        card = self._limits.models.get(model) if isinstance(model, str) else None
+        most = card.max_new_tokens if card else None
+        if most is None or not isinstance(body, dict) or not isinstance(url, str):
+            return False
+        fields = OUTPUT_LIMIT_FIELDS.get(url, ())
+        too_high = [field for field in fields if (token_limit(body.get(field)) or 0) > most]
+        body |= dict.fromkeys(too_high, most)
+        return bool(too_high)
 
 
 def _replace(request: Request, other: Request) -> None:

@@ -1,8 +1,12 @@
+import json
+
+import msgspec
 import pytest
 
 from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
 from batchapp.domain.corrections.request_changes import RequestChanges
-from tests.domain.request_lines import CHAT, LIMITS, make_body, make_request
+from batchapp.domain.model_cards import ModelCard
+from tests.domain.request_lines import CHAT, LIMITS, codes, make_body, make_request
 
 K = CorrectionKind
 
@@ -98,3 +102,34 @@ def test_a_url_that_is_another_one_stays():
     request = make_request(url="/v1/rerank")
 
     assert changed(request, K.SET_METHOD_AND_URL, url=CHAT)["url"] == "/v1/rerank"
+
+
+def test_a_limit_is_lowered_to_what_the_model_writes_and_no_other():
+    cards = {"m": ModelCard("m", max_new_tokens=100), "other": ModelCard("other")}
+    limits = msgspec.structs.replace(LIMITS, models=cards)
+    changes = RequestChanges(Choice(frozenset({K.LOWER_MAX_TOKENS})), limits)
+
+    def lowered(**fields) -> dict:
+        request = make_request(body=make_body(**fields))
+        assert changes.make(request, 1) == [K.LOWER_MAX_TOKENS]
+        return request["body"]
+
+    assert lowered(max_tokens=101) == make_body(max_tokens=100)
+    assert lowered(max_tokens=5, max_completion_tokens=400.0) == make_body(
+        max_tokens=5, max_completion_tokens=100
+    )
+    for fields in ({"max_tokens": 100}, {"max_tokens": "many"}, {"model": "other"}, {"model": []}):
+        request = make_request(body=make_body(**fields))
+        assert changes.make(request, 1) == []
+        assert request["body"] == make_body(**fields)
+
+
+def test_a_limit_that_was_lowered_is_found_no_more():
+    cards = {"m": ModelCard("m", max_new_tokens=100)}
+    limits = msgspec.structs.replace(LIMITS, models=cards)
+    request = make_request(body=make_body(max_tokens=500))
+    assert "too_many_new_tokens" in codes(json.dumps(request).encode(), limits)
+
+    RequestChanges(Choice(frozenset({K.LOWER_MAX_TOKENS})), limits).make(request, 1)
+
+    assert codes(json.dumps(request).encode(), limits) == {}
