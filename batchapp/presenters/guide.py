@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FOLDER = settings.BASE_DIR / "docs/guide"
-NAMES = ("first-batch", "cost", "failures")  # in the order to read them in
+NAMES = ("first-batch", "from-a-spreadsheet", "cost", "failures")  # in the order to read them in
 
 # The name of a page in an article, in bold type -> the page, which the console links there.
 PAGES = {

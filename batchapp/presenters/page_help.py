@@ -8,6 +8,7 @@ from django.urls import reverse
 register = template.Library()
 
 FIRST_BATCH, COST, FAILURES = "first-batch", "cost", "failures"  # articles of the guide
+SPREADSHEET = "from-a-spreadsheet"
 
 
 class Help(NamedTuple):
@@ -22,7 +23,7 @@ class Help(NamedTuple):
 
 GUIDE = Help(
     "The guide",
-    "The guide explains the portal in three short articles and a list of terms.",
+    "The guide explains the portal in four short articles and a list of terms.",
     "Begin with the first batch, or open the article that your question is about.",
     "Nothing that you read or open here costs or changes anything.",
     FIRST_BATCH,
@@ -191,7 +192,7 @@ HELP = {
         "This page shows the table and the prompt that a file was created from.",
         "Use it to see which prompt an answer belongs to.",
         "The prompt is kept with the file, also if its prompt template or its table is deleted.",
-        FIRST_BATCH,
+        SPREADSHEET,
     ),
     "table_add": Help(
         "New batch from a table",
@@ -199,7 +200,7 @@ HELP = {
         "Upload a table as it is; its encoding, separator and header are detected.",
         "Nothing is sent; a table is kept with its batches, and deleted after seven days without "
         "one.",
-        FIRST_BATCH,
+        SPREADSHEET,
     ),
     "table_detail": Help(
         "Prompt for a table",
@@ -208,14 +209,14 @@ HELP = {
         "Start with a prompt for a frequent task or name columns in braces, look at the first "
         "rows, then create the requests.",
         "Nothing is sent yet; the price is for all rows, if they are like the first ones.",
-        COST,
+        SPREADSHEET,
     ),
     "table_delete": Help(
         "Delete a table",
         "A table that is no longer needed can be deleted.",
         "Save its prompt as a prompt template first if you want to use it again.",
-        "Its prompt and settings go with it; files created from it stay.",
-        FIRST_BATCH,
+        "Its prompt and settings go with it; a table that a batch was made of stays.",
+        SPREADSHEET,
     ),
     "prompt_template_detail": Help(
         "Prompt template",

@@ -1,5 +1,6 @@
 """The main job as a person does it: sign in, upload, look, submit, watch, read, download."""
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,59 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     expect(drawer.get_by_role("heading", level=1)).not_to_have_text("classify-3.40.1-note-01")
     press(drawer.get_by_role("button", name="Close"))
     expect(drawer).to_be_hidden()
+    assert page.evaluate(OVERFLOW) == 0
+
+
+def reviews(folder: Path, number: int) -> Path:
+    """Write a spreadsheet of invented reviews, as an analyst exports it."""
+    things = ["kettle", "desk lamp", "rucksack", "office chair", "Teekanne", "чайник"]
+    views = ["broke, after a week", 'is "great"; I am happy', "does what it says", "är för dyr"]
+    path = folder / "product reviews.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(["Review no.", "Text of the review"])
+        writer.writerows(
+            [n, f"The {things[n % 6]} (no. {n}) {views[n % 4]}."] for n in range(1, number + 1)
+        )
+    return path
+
+
+def test_from_a_spreadsheet_to_labels_in_six_clicks(
+    screen: Page, running_portal: Portal, tmp_path: Path
+) -> None:
+    page, clicks = screen, 0
+
+    def click(target: Locator) -> None:
+        nonlocal clicks
+        press(target)
+        clicks += 1
+
+    page.goto("/sign-in/")
+    page.get_by_label("E-mail").fill("ana@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    press(page.get_by_role("button", name="Sign in"))
+    page.wait_for_url("/")
+
+    click(page.get_by_role("link", name="New batch").first)
+    page.wait_for_url("/projects/demo/batches/new/")
+    with page.expect_file_chooser() as chooser:
+        click(page.get_by_text("Choose a table"))
+    chooser.value.set_files(reviews(tmp_path, 500))
+    page.wait_for_url(re.compile(r"/tables/[0-9a-f-]{36}/$"))
+    click(page.get_by_role("button", name="Classify"))
+    expect(page.locator("#request")).to_contain_text("The desk lamp (no. 1) is")
+    click(page.get_by_role("button", name="Create the requests"))
+    page.wait_for_url(re.compile(r"/batch/window/"))
+    click(page.get_by_role("button", name="Continue to the review"))
+    click(page.get_by_role("button", name=re.compile(r"^Submit 500 requests")))
+    page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
+
+    assert clicks == 6
+    answered = page.get_by_role("main").get_by_text("All 500 requests answered.")
+    expect(answered).to_be_visible(timeout=120_000)
+    press(page.get_by_role("link", name="Browse results"))
+    label = re.compile(r"^\W*(label)?\W*(positive|neutral|negative)\W*$")
+    expect(page.locator("#rows td:visible", has_text=label).first).to_be_visible()
     assert page.evaluate(OVERFLOW) == 0
 
 

@@ -27,11 +27,11 @@ def test_the_guide_lists_its_articles(client: Client) -> None:
 def test_articles_lead_from_one_to_the_next(client: Client) -> None:
     onward = "article > [aria-label=Articles] a"
 
-    assert opened(client, "/guide/first-batch/").texts(onward) == [
-        "Guide",
-        "What it costs and why",
+    assert opened(client, "/guide/first-batch/").texts(onward) == ["Guide", "From a spreadsheet"]
+    assert opened(client, "/guide/cost/").texts(onward) == [
+        "From a spreadsheet",
+        "When things fail",
     ]
-    assert opened(client, "/guide/cost/").texts(onward) == ["Your first batch", "When things fail"]
     assert opened(client, "/guide/failures/").texts(onward) == ["What it costs and why", "Terms"]
 
 
