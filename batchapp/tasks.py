@@ -5,7 +5,6 @@ A lost, repeated or late message costs one tick; a worker that dies costs one le
 
 import time
 
-from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,13 +13,14 @@ from batchapp.models.fields.leased_row import WAKE_INTERVAL
 from batchapp.pipeline.runner import run_step
 from batchapp.pipeline.states import ROW_STATES, step_of
 from batchapp.services.health import portal_health
+from config.celery import app
 
 WAIT_SECONDS = 0.2  # between two looks at a row that another worker has
 ROWS_PER_TICK = 500  # per kind of row
 MODELS = {model._meta.model_name: model for model in ROW_STATES}
 
 
-@shared_task
+@app.task
 def tick() -> None:
     """Wake every due row, and settle batches whose last provider batch ended unnoticed.
 
@@ -40,7 +40,7 @@ def tick() -> None:
     portal_health.record_tick()
 
 
-@shared_task
+@app.task
 def advance(kind: str, pk: str) -> None:
     """Run the step that one row is due for, and wake the rows that are due then."""
     row = MODELS[kind].objects.filter(pk=pk).first()

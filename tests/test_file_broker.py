@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from kombu import Connection, Exchange, Queue
 
-from config import celery_app
+from config.celery import app
 from config.file_broker import MAX_WRITE_SECONDS
 from tests.faults.broker_storm import small_disk
 
@@ -57,11 +57,11 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_the_portal_uses_it_for_the_embedded_stack() -> None:
-    if not celery_app.conf.broker_url.startswith("filesystem"):
+    if not app.conf.broker_url.startswith("filesystem"):
         pytest.skip("this stack has a broker of its own")
 
-    assert celery_app.connection().transport_cls == "config.file_broker:Transport"
-    assert celery_app.connection().transport.driver_type == "filesystem"
+    assert app.connection().transport_cls == "config.file_broker:Transport"
+    assert app.connection().transport.driver_type == "filesystem"
 
 
 def test_each_message_is_taken_once_and_the_oldest_first(connect: Any, tmp_path: Path) -> None:

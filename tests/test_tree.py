@@ -47,6 +47,7 @@ COVERS = {
     },
     "domain/tables/test_workbooks.py": {"domain/tables/workbook_archive.py"},
     "domain/tokens/test_counting.py": {"domain/tokens/token_ratio.py"},
+    "domain/tokens/test_vocabularies.py": {"domain/tokens/qwen3_5_vocabulary.py"},
     "domain/tokens/test_model_prompt.py": {
         *("domain/tokens/harmony_prompt.py", "domain/tokens/qwen_prompt.py"),
         "domain/tokens/tool_prompts.py",

