@@ -38,7 +38,8 @@ class FileChecker:
             self.log.add(_byte_order_mark(number), number, offset)
         if line_report.is_blank or self._broken_text.has_part(line_report):
             return
-        self._log_broken_text()
+        if self._broken_text.line_report:
+            self._log_broken_text()
         self.requests += 1
         self._splitter.add(offset, line_report.length)
         if line_report.is_request:

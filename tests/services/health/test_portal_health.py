@@ -149,7 +149,7 @@ def test_a_cache_that_keeps_nothing_is_named(age: Age, settings: LazySettings) -
 def test_a_broker_that_is_away_is_named(age: Age, monkeypatch: pytest.MonkeyPatch) -> None:
     age(0)
     away = Celery(broker=NOBODY_LISTENS, set_as_current=False)
-    monkeypatch.setattr(portal_health, "current_app", away)
+    monkeypatch.setattr(portal_health, "app", away)
 
     assert troubles() == {"broker": "does not answer"}
 

@@ -10,9 +10,11 @@ in texts, and texts too long for their model, are found in the block as a whole,
 ``counted_blocks``.
 """
 
+import operator
 import re
 from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -58,6 +60,8 @@ class LineTemplates:
                     return None
                 if line_report := template.report(data, body, strings):
                     self._hits += 1
+                    if narrower := template.narrow(strings):
+                        self._templates.insert(0, narrower)
                     return line_report
         return None
 
@@ -101,6 +105,7 @@ class LineTemplate:
         request: dict[str, Any],
         texts: IndependentTexts,
     ) -> None:
+        self._learned, self._is_narrowed = (data, layout, line_report), False
         starts = [0, *(end for _, end in layout.strings)]
         ends = [*(start for start, _ in layout.strings), len(data)]
         self._head, *self._between, self._tail = (
@@ -176,6 +181,28 @@ class LineTemplate:
             learned.most_tokens,
             prompt.vocabulary,
         )
+
+    def narrow(self, strings: Sequence[bytes]) -> "LineTemplate | None":
+        """Return a template that expects the texts again that ``strings`` share with its line.
+
+        Such texts, mostly the system prompt, are then compared and not decoded. They are told at
+        the second line of a kind; therefore None is returned for all further lines.
+        """
+        (data, layout, line_report), is_first = self._learned, not self._is_narrowed
+        self._is_narrowed = True
+        pairs = list(zip(layout.strings[1:], strings[1:], strict=True)) if is_first else []
+        is_own = [data[start - 1 : end + 1] != string for (start, end), string in pairs]
+        if not any(is_own) or all(is_own):
+            return None
+        request = _decode(data)
+        texts = _find_independent_texts(request["body"], line_report)
+        if not texts:
+            return None
+        for place in compress(texts.places, map(operator.not_, is_own)):
+            texts.add(place.role, place.text, texts.other)
+        texts = texts._replace(places=list(compress(texts.places, is_own)))
+        own_layout = Layout(list(compress(layout.strings, [True, *is_own])), layout.body)
+        return LineTemplate(data, own_layout, line_report, request, texts)
 
     def _hash_shape(self, texts: Sequence[str]) -> str:
         """Return the shape of a request with ``texts``, whose instructions are mostly the same."""
