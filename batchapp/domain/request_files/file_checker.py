@@ -38,8 +38,7 @@ class FileChecker:
             self.log.add(_byte_order_mark(number), number, offset)
         if line_report.is_blank or self._broken_text.has_part(line_report):
             return
-        if self._broken_text.line_report:
-            self._log_broken_text()
+        self._log_broken_text()
         self.requests += 1
         self._splitter.add(offset, line_report.length)
         if line_report.is_request:
@@ -89,8 +88,9 @@ class FileChecker:
 
     def _log_broken_text(self) -> None:
         """Log the finding of the last line that broke off within a text, if there is one."""
-        broken, self._broken_text = self._broken_text, BrokenText()
+        broken = self._broken_text
         if broken.line_report:
+            self._broken_text = BrokenText()
             self._log(broken.findings, broken.line_report, broken.number, broken.offset)
 
     def _log(

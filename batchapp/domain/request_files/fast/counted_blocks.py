@@ -5,7 +5,7 @@ takes anyway; one after the other takes nearly twice as long.
 
 Only one thread runs Python at a time, but the tokenizer lets the others run while it counts. A
 whole block is counted by one call, because a thread may wait some milliseconds for its next turn.
-A block in which something may have been missed is checked again, line by line.
+A block that may have secrets or requests too long for their model is checked line by line.
 """
 
 from collections import deque
@@ -39,8 +39,11 @@ def check_blocks(
     waiting_bytes = 0
     try:
         for block in blocks:
-            line_reports = check_block(block, limits)
-            tasks.append((block, line_reports, executor.submit(_count, block, line_reports)))
+            if _may_have_secret(block):
+                line_reports = check_block_thoroughly(block, limits)
+            else:
+                line_reports = check_block(block, limits)
+            tasks.append((block, line_reports, executor.submit(_count, line_reports)))
             waiting_bytes += len(block.data)
             while tasks and (waiting_bytes > MAX_WAITING_BYTES or tasks[0][2].done()):
                 waiting_bytes -= len(tasks[0][0].data)
@@ -51,11 +54,7 @@ def check_blocks(
         executor.shutdown(cancel_futures=True)
 
 
-def _count(block: Block, line_reports: list[LineReport]) -> bool:
-    """Count the tokens of ``line_reports``; return True if a finding may have been missed."""
-    count_tokens(line_reports)
-    if any(line_report.input_tokens > line_report.most_tokens for line_report in line_reports):
-        return True
+def _may_have_secret(block: Block) -> bool:
     if block.length:  # a single line, which fits no template
         return False
     if len(block.data) < MIN_BLOCK_BYTES:
@@ -65,8 +64,14 @@ def _count(block: Block, line_reports: list[LineReport]) -> bool:
     return may_have_secret(block.data)
 
 
+def _count(line_reports: list[LineReport]) -> bool:
+    """Count the tokens of ``line_reports``; return True if a request may be too long."""
+    count_tokens(line_reports)
+    return any(line_report.input_tokens > line_report.most_tokens for line_report in line_reports)
+
+
 def _finish(task: Task, limits: Limits) -> tuple[Block, list[LineReport]]:
-    block, line_reports, is_incomplete = task
-    if is_incomplete.result():
+    block, line_reports, has_long = task
+    if has_long.result():
         line_reports = check_block_thoroughly(block, limits)
     return block, line_reports

@@ -1,23 +1,21 @@
-"""Tell whether a block of lines may have a secret, without stopping other threads.
+"""Tell whether a block of lines may have a secret.
 
-Gain: a MiB takes 1 ms beside the checking thread; searching its lines one by one takes 2.6 ms of
-that thread.
+Gain: a MiB takes 0.9 ms; searching its lines one by one takes 2.6 ms.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from batchapp.domain.request_files.rules.request_warnings import ANY_SECRET, PRIVATE_KEY, SECRETS
 
-# Bytes that are searched at a time, so that intermediate results stay in the processor's cache.
-WINDOW = 128 * 1024
+WINDOW = 128 * 1024  # bytes; larger intermediate results are slow to allocate
 
-# Shifts that turn "is a word character" into "is the first of 20 word characters in a row".
-SHIFTS = (1, 2, 4, 8, 4)
-LETTERS, DIGITS = 26, 10
-LONG_WORD = 1 + sum(SHIFTS)  # characters that the shortest secret has
+# Bytes are searched in groups of four. The 20 characters that a secret has at least cover four
+# whole groups in a row, the first of which begins at most three bytes after the secret.
+GROUP, GROUPS = 4, 4
+WHOLE_GROUP = int.from_bytes(b"\1" * GROUP)
+STEPS_BACK = np.arange(GROUP)
 
 # True for the first two bytes of a secret, read as one number.
 IS_PREFIX = np.zeros(1 << 16, np.bool_)
@@ -32,22 +30,18 @@ def may_have_secret(data: bytes) -> bool:
 
 
 def _find_candidates(data: bytes) -> Iterator[int]:
-    """Yield the positions of words as long as a secret that begin like a secret."""
+    """Yield the positions of long words that begin like a secret, maybe of other words too."""
     for offset in range(0, len(data), WINDOW):
-        values = np.frombuffer(data[offset : offset + WINDOW + LONG_WORD], np.uint8)
-        is_long = _is_word_character(values)
-        for shift in SHIFTS:
-            is_long = is_long[:-shift] & is_long[shift:]
-        starts = np.flatnonzero(is_long)
+        window = data[offset : offset + WINDOW + GROUP * (GROUPS + 1)]
+        values = np.frombuffer(window + b" " * (2 * GROUP - len(window) % GROUP), np.uint8)
+        # Word characters, and some more: all of ASCII from "/" on. Other bytes are negative.
+        is_word = values.view(np.int8) > ord(".")
+        is_word |= values == ord("-")
+        is_group = is_word.view(np.uint32) == WHOLE_GROUP
+        is_long = is_group[: 1 - GROUPS].copy()
+        for number in range(1, GROUPS):
+            is_long &= is_group[number : number + len(is_long)]
+        groups = np.flatnonzero(is_long) * GROUP
+        starts = np.maximum(groups[:, None] - STEPS_BACK, 0).ravel()
         prefixes = values[starts].astype(np.uint16) << 8 | values[starts + 1]
         yield from (starts[IS_PREFIX[prefixes]] + offset).tolist()
-
-
-def _is_word_character(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Return True for the letters and digits of ASCII, the underscore and the hyphen."""
-    # A difference below zero wraps around, and is then large.
-    is_word: npt.NDArray[np.bool_] = (values | 32) - ord("a") < LETTERS
-    is_word |= values - ord("0") < DIGITS
-    is_word |= values == ord("_")
-    is_word |= values == ord("-")
-    return is_word
