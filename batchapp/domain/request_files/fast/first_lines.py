@@ -1,7 +1,7 @@
 """A compact map from hashes to the line where each was first seen.
 
 Gain: an entry takes some 20 bytes, a fifth of a dictionary's memory; the check of a 2 GB file
-needs 94 MiB in total over the idle process.
+needs 172 MiB more than that of one line, 60 MiB of which are the vocabulary.
 """
 
 from array import array
