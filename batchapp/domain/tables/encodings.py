@@ -56,6 +56,7 @@ FOREIGN_BYTE = re.compile(rb"[\x80-\xff]")
 LATIN_LETTER = re.compile(
     rb"[A-Za-z][\x80-\xff]+|[\x80-\xff]+[A-Za-z]|(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])"
 )
+UNREADABLE = "\ufffd"
 KANA = re.compile("[\u3041-\u30ff]")
 FOREIGN = re.compile(rb"[\x80-\xff]+")
 # Encoding of a Latin script -> letters that are frequent in it, at places where the usual encoding
@@ -124,13 +125,17 @@ def _find_east_asian(sample: bytes) -> str:
         text = sample.decode(encoding, errors="replace")
         if encoding == "euc_jp" and not KANA.search(text):
             continue  # without syllables it is more likely Chinese
-        codes = [char.encode(encoding, errors="replace") for char in text if char > "\x7f"]
+        foreign = [char for char in text if char > "\x7f"]
+        codes = [char.encode(encoding, errors="replace") for char in foreign if char != UNREADABLE]
+        # Codes of four bytes are signs of other scripts, and say nothing.
+        codes = [code for code in codes if len(code) < 4]
+        total = len(codes) + foreign.count(UNREADABLE)
         common = sum(
             len(code) == 2 and any(low <= code[0] <= high for low, high in ranges)
             for code in codes
         )
-        if codes and common / len(codes) > best[0]:
-            best = (common / len(codes), encoding)
+        if total and common / total > best[0]:
+            best = (common / total, encoding)
     return best[1]
 
 

@@ -13,7 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests
-from batchapp.domain.tables.read_options import QUOTINGS, ReadOptions
+from batchapp.domain.tables.encodings import ENCODING_NAMES
+from batchapp.domain.tables.read_options import QUOTINGS, SEPARATORS, ReadOptions
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import PromptTemplate
 from batchapp.presenters.refusal_text import refusal_text
@@ -118,6 +119,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {refusal_text(exc)}") from exc
         totals = table.totals
         self.stdout.write(f"{options['output']}: {requests:,} requests")
+        self.stdout.write(_reading_text(table.head.read_as))
         for notice in notice_texts(totals.notices):
             self.stdout.write(f"notice: {notice}")
         if left_out:
@@ -133,6 +135,19 @@ class Command(BaseCommand):
                 f"warning: {totals.error_cells:,} cells show an error such as #N/A, or a formula "
                 "whose value was not saved, and counted as empty"
             )
+
+
+def _reading_text(read_as: ReadOptions) -> str:
+    """Say how the table was read, in the words of its page."""
+    parts = [f"sheet {read_as.sheet}"] if read_as.sheet else []
+    if read_as.encoding:
+        parts.append(ENCODING_NAMES.get(read_as.encoding, read_as.encoding))
+    if read_as.separator:
+        separator = SEPARATORS.get(read_as.separator, read_as.separator)
+        parts.append(f"cells separated by {separator}")
+    if read_as.header_row:
+        parts.append(f"header in row {read_as.header_row:,}")
+    return f"read as {', '.join(parts)}"
 
 
 def _prompt_settings(options: dict[str, Any]) -> PromptSettings:

@@ -57,6 +57,30 @@ def test_semicolons_and_other_encodings_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("Titel;\nid;text\n1;größer\n".encode("cp1252"), "Windows-1252 (Western Europe), cells"),
+        ("id\ttext\r\n1\tgrößer\r\n".encode("utf-16-le"), "UTF-16 (little endian), cells"),
+        ("id,text\n1,größer\n2,请退款 谢谢\n".encode("gb18030"), "GB 18030"),
+        ('[{"text": "größer"}]'.encode(), "read as UTF-8\n"),
+    ],
+)
+def test_how_the_table_was_read_is_found_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: bytes, says: str
+) -> None:
+    path = make(tmp_path, table)
+
+    assert bodies(path)[0]["messages"][0]["content"] == "Say größer"
+    assert says in capsys.readouterr().out
+
+
+def test_the_row_of_the_header_can_be_chosen(tmp_path: Path) -> None:
+    path = make(tmp_path, "a,b\n1,2\ntext,c\nHello,3\n", header_row=3)
+
+    assert [body["messages"][0]["content"] for body in bodies(path)] == ["Say Hello"]
+
+
+@pytest.mark.parametrize(
     ("table", "options", "complaint"),
     [
         (
