@@ -256,7 +256,7 @@ def parts_of_texts(lines: list[bytes]) -> set[int]:
     parts, is_open = set(), False
     for number, line in enumerate(lines, start=1):
         report, _ = check_line(line, len(line), LIMITS, explain=False)
-        if is_open and report.text_break == "goes on":
+        if is_open and report.text_break == "continues":
             parts.add(number)
         elif not report.is_blank:
             is_open = report.text_break == "opens"

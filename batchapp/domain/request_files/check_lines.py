@@ -154,6 +154,6 @@ def check_line(
 def _find_text_break(data: bytes, findings: list[RequestFinding]) -> str:
     """Tell how an unreadable line may belong to a text with a line break in it."""
     if not lines.begins_request(data):
-        return "goes on" if findings[0].code in CODES_WITHIN_TEXTS else ""
+        return "continues" if findings[0].code in CODES_WITHIN_TEXTS else ""
     is_open = findings[0].code == "invalid_json" and meant_json.ends_in_text(data)
     return "opens" if is_open else ""

@@ -18,7 +18,7 @@ class LineReport(msgspec.Struct, gc=False):
     ``body_hash`` is valid in this process only. ``max_output_tokens`` is None without a limit.
     ``lines`` is more than 1 only if the report stands for several blank lines in a row;
     ``length`` then excludes the last line ending only. ``text_break`` is "opens" if the line
-    breaks off within a text, and "goes on" if an earlier line may have broken off there.
+    breaks off within a text, and "continues" if an earlier line may have broken off there.
     ``inputs`` is the number of texts to embed.
 
     Until ``count_tokens``, ``input_tokens`` excludes ``texts`` and ``repeated`` texts, which

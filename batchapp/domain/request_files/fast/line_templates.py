@@ -34,7 +34,8 @@ HITS_PER_TEMPLATE = 4  # hits that pay for the making of one more template, afte
 MAX_TEXTS = 100  # in a template; a longer conversation is checked by itself
 MAX_LINE_BYTES = 64 * 1024  # of a template; a longer line gains little
 
-PLAIN_ID = re.compile(rb'"[!#-[\]-~][ !#-[\]-~]{0,63}"')  # a valid custom_id without escapes
+# A custom_id without escapes, which is valid unless it is blank.
+PLAIN_ID = re.compile(rb'"[!#-[\]-~\x80-\xff][ !#-[\]-~\x80-\xff]{0,63}"')
 TEXT = re.compile(rb'"(?:content|prompt|input)"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
 
 ByteRange = tuple[int, int]  # start and end of some bytes of a line
@@ -149,6 +150,8 @@ class LineTemplate:
         try:
             custom_id, *texts = map(_decode_text, strings)
         except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if is_blank(custom_id):
             return None
         learned, prompt = self._line_report, self._prompt
         prompt.tokens = self._other.tokens

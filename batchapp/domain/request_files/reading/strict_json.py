@@ -17,8 +17,7 @@ KEYS = (b'"custom_id"', b'"method"', b'"url"', b'"body"')
 BODY_KEYS = (b'"model"', b'"messages"', b'"max_tokens"')
 BARE_ENVELOPE_BYTES = len(b'{"custom_id":"","method":"","url":"","body":}')
 SHORTEST_FIELD_BYTES = len(b',"url":0')
-VISIBLE_ID = re.compile(rb'"custom_id"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,64})"')
-ANY_VISIBLE_ID = re.compile(rb'"custom_id"\s*:\s*"([^\x00-\x1f"\\\x7f]{1,64})"')
+VISIBLE_ID = re.compile(rb'"custom_id"\s*:\s*"([^\x00-\x1f"\\\x7f]{1,64})"')
 TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 DEPTH_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
@@ -118,7 +117,7 @@ def encode_compact(value: object) -> bytes:
 
 def find_custom_id(data: bytes) -> str:
     """Return a custom_id that is visible near the start of an unreadable line, else ""."""
-    visible_id = ANY_VISIBLE_ID.search(data[:4096])
+    visible_id = VISIBLE_ID.search(data[:4096])
     return visible_id[1].decode(errors="replace") if visible_id else ""
 
 

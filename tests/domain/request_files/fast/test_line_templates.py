@@ -28,7 +28,10 @@ URLS = (
     *[("/v1/chat/completions", "messages")] * 5,
     *(("/v1/completions", "prompt"), ("/v1/embeddings", "input"), ("/v1/responses", "input")),
 )
-IDS = ("a", "b", "r 2", "", " ", "é", '"', "\\", "\t", "x" * 64, "x" * 65, "POST", "custom_id")
+IDS = (
+    *("a", "b", "r 2", "", " ", '"', "\\", "\t", "x" * 64, "x" * 65, "POST", "custom_id"),
+    *("é", "注文 1", "\u3000", "\u2028x", "é" * 32, "é" * 33, "\x7f", "é\x7f"),
+)
 EXTRA = ({}, {"max_tokens": 5}, {"n": 2}, {"tools": []}, {"metadata": {"custom_id": "a"}})
 # Replacements of bytes in an encoded line.
 CHANGES: tuple[tuple[bytes, bytes], ...] = (
@@ -136,7 +139,14 @@ def make_embedding(number: int) -> bytes:
     return make_line(custom_id=f"r-{number}", url="/v1/embeddings", body=body)
 
 
-@pytest.mark.parametrize("make", [make_chat, make_embedding])
+def make_order(number: int) -> bytes:
+    """Make a line with a custom_id in another script, written as it is."""
+    body = {"model": QWEN, "messages": [{"role": "user", "content": f"Order {number}"}]}
+    request = json.loads(make_line(custom_id=f"注文 {number}", body=body))
+    return json.dumps(request, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("make", [make_chat, make_embedding, make_order])
 def test_lines_that_differ_in_custom_id_and_texts_alone_are_checked_by_a_line_template(make):
     templates = LineTemplates(LIMITS)
     line_report, row = check_line(make(1), len(make(1)), LIMITS, counts_later=True)
