@@ -2,7 +2,7 @@
 
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.windows import spaced
-from batchapp.presenters.sentences import Data, Sentence, make_sentence
+from batchapp.presenters.sentences import Data, Sentence, make_sentence, named
 from batchapp.templatetags.words import count
 
 MIB = 1024 * 1024
@@ -49,6 +49,10 @@ def _key_in_use(data: Data) -> str:
     batches = data["batches"]
     need = "1 unfinished batch needs" if batches == 1 else f"{batches:,} unfinished batches need"
     return f"{need} this key. Wait for the end, or cancel first."
+
+
+def _workbook_sheet_missing(data: Data) -> str:
+    return f"The workbook has no sheet {data['sheet']}. It has: {named(data['sheets'], 20)}."
 
 
 def _workbook_file_too_large(data: Data) -> str:
@@ -266,7 +270,7 @@ SENTENCES: dict[Refusal, Sentence] = {
         "The sheet {sheet} is damaged and cannot be read to its end. Save it anew in your "
         "spreadsheet program, or as CSV."
     ),
-    Refusal.WORKBOOK_SHEET_MISSING: "The workbook has no sheet {sheet}. It has: {sheets}.",
+    Refusal.WORKBOOK_SHEET_MISSING: _workbook_sheet_missing,
     Refusal.WORKBOOK_SHEETS_TOO_MANY: (
         "The workbook has more than {limit:,} sheets. Save the one with the table on its own."
     ),

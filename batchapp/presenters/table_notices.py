@@ -15,7 +15,10 @@ def notice_texts(notices: Iterable[Sequence[Any]]) -> list[str]:
 
 def _hidden_rows_sent(data: Data) -> str:
     verb = "is" if data["rows"] == 1 else "are"
-    return f"{count(data['rows'], 'hidden row')} {verb} sent, too. You can leave them out."
+    return (
+        f"{count(data['rows'], 'hidden row')} {verb} sent, too. To leave them out, change how the "
+        "table is read."
+    )
 
 
 def _hidden_rows_left_out(data: Data) -> str:

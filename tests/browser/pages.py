@@ -138,6 +138,7 @@ PAGE_STATES = [
     PageState("builder-refused", "/tables/{table_refused}/"),
     PageState("builder-text", "/tables/{table_text}/"),
     PageState("builder-wide", "/tables/{table_wide}/"),
+    PageState("builder-notices", "/tables/{table_noticed}/"),
     PageState("builder-new", "/tables/{table_new}/"),
     PageState("builder-fields", "/tables/{table_fields}/"),
     PageState("builder-hostile", "/tables/{table_hostile}/"),

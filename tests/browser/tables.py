@@ -80,6 +80,7 @@ def seed(project: Project, user: User) -> dict[str, str]:
     requests_from_table.save_settings(hostile, user, HOSTILE, None)
     text = make.make_table(project, user, content=TEXT, name="support tickets of November.csv")
     unclosed = make.make_table(project, user, content="a,b\n", name="header only.csv")
+    noticed = make.make_table(project, user, content=_noticed(), name="orders by region.xlsx")
     made = make.make_table(project, user, content=_workbook(ROWS), name="tickets-october.xlsx")
     requests_from_table.save_settings(made, user, RECIPE, version)
     requests_from_table.request_file(made, user)
@@ -87,7 +88,7 @@ def seed(project: Project, user: User) -> dict[str, str]:
     states = {"reading": SourceTable.Status.READING, "making": SourceTable.Status.MAKING}
     paths = {"table": kept, "table_faulty": faulty, "table_wide": wide, "table_refused": unclosed}
     paths |= {"table_new": new, "table_fields": fields, "table_hostile": hostile}
-    paths["table_text"] = text
+    paths |= {"table_text": text, "table_noticed": noticed}
     for name, status in states.items():
         table = make.make_table(project, user, prompt_settings=RECIPE, name=f"{name}.csv")
         SourceTable.objects.filter(pk=table.pk).update(status=status)
@@ -103,6 +104,25 @@ def _workbook(rows: list[tuple[str, ...]]) -> bytes:
     for row in [("ticket", "customer", "sent", "text"), *rows]:
         sheet.append(row)
     book.create_sheet("Notes")
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def _noticed() -> bytes:
+    """Return a workbook with a cover, long names, and a sheet that hides, merges and formats."""
+    book = Workbook()
+    book.active.title = "Cover"
+    book.active.append(["Orders of the year"])
+    sheet = book.create_sheet("Aufträge nach Region und Monat")
+    sheet.append(["region", "postcode", "share", "text"])
+    for number in range(8):
+        sheet.append(["North", 1_067 + number, number / 8, f"Order {number} came late."])
+        sheet.cell(number + 2, 2).number_format = "00000"
+        sheet.cell(number + 2, 3).number_format = "# ?/?"
+    sheet.merge_cells("A2:A9")
+    sheet.row_dimensions[4].hidden = sheet.row_dimensions[5].hidden = True
+    sheet.column_dimensions["C"].hidden = True
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()

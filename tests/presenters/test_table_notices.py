@@ -13,7 +13,7 @@ def test_every_code_has_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("code", "data", "says"),
     [
-        ("hidden_rows_sent", {"rows": 1}, "1 hidden row is sent, too. You can leave them out."),
+        ("hidden_rows_sent", {"rows": 1}, "1 hidden row is sent, too. To leave them out, "),
         ("hidden_rows_sent", {"rows": 1_200}, "1,200 hidden rows are sent, too. "),
         ("hidden_rows_left_out", {"rows": 2}, "2 hidden rows are left out."),
         ("hidden_columns_sent", {"columns": 1}, "The sheet hides 1 column. "),

@@ -181,7 +181,11 @@ def read_table(source: BinaryIO, options: ReadOptions = DETECT_ALL) -> Table:
             without_hidden=options.without_hidden,
             empty_words=options.empty_words,
         )
-        return Table(read_as, sheet.rows, sheet.sheets, sheet_facts=sheet.facts)
+        try:
+            return Table(read_as, sheet.rows, sheet.sheets, sheet_facts=sheet.facts)
+        except Refused as exc:
+            exc.data["sheets"] = sheet.sheets  # of which a person may choose another
+            raise
     if kind == "json":
         read_as, rows, keys = text_tables.read_json(source, options)
         return Table(read_as, rows, [], keys)

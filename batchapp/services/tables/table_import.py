@@ -1,6 +1,7 @@
 """Receive a table, read its rows, and delete the table when nobody uses it any more."""
 
 import tempfile
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, BinaryIO, cast
 
@@ -122,7 +123,7 @@ def read_table(table: SourceTable) -> None:
                     if rows % PROGRESS_ROWS == 0:
                         renew_lease(rows)
         except Refused as exc:
-            _refuse(table, exc.problem, head)
+            _refuse(table, exc.problem, head, exc.data.get("sheets", []))
             return
         totals = reader.totals
         if not totals.rows:
@@ -153,9 +154,19 @@ def read_table(table: SourceTable) -> None:
         table.cells.storage.delete(old_cells)
 
 
-def _refuse(table: SourceTable, problem: Problem, head: TableHead | None = None) -> None:
-    """End the reading; how the table was read is kept, if that is known, to be changed."""
-    facts = {"read_as": list(head.read_as), "sheets": head.sheets} if head else {}
+def _refuse(
+    table: SourceTable,
+    problem: Problem,
+    head: TableHead | None = None,
+    sheets: Sequence[str] = (),
+) -> None:
+    """End the reading; how the table was read is kept, if that is known, to be changed.
+
+    ``sheets`` are known also of a workbook whose head is not.
+    """
+    facts: dict[str, Any] = {"sheets": list(sheets)} if sheets else {}
+    if head:
+        facts = {"read_as": list(head.read_as), "sheets": head.sheets}
     table.move_to(
         SourceTable.Status.REFUSED, **SourceTable.restart_retention(), problem=problem, **facts
     )

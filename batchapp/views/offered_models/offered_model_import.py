@@ -24,11 +24,13 @@ from batchapp.services.offered_models import model_table, told_models
 from batchapp.services.offered_models.model_table import Written
 from batchapp.templatetags.words import count
 from batchapp.views.offered_models.offered_model_list import require_operator
+from batchapp.views.upload_doors import takes_files
 
 TIMEOUT_SECONDS = 10  # for all pages of the lists: a person waits
 MAX_LISTED = 20  # bad lines that the page shows; all are counted
 
 
+@takes_files(require_operator)
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def offered_model_import(request: Request) -> HttpResponse:

@@ -524,6 +524,26 @@ def test_another_sheet_can_be_chosen_and_the_first_table_is_guessed(
     assert table.columns == ["id", "note"]
 
 
+def test_another_sheet_can_be_chosen_where_one_cannot_be_read(
+    browser: Client, project: Project
+) -> None:
+    content = workbook(Reviews=[["id", "text"], [1, "a"]], Empty=[["only", "a header"]], None_=[])
+
+    browser.post(START, {"file": SimpleUploadedFile("a.xlsx", content)})
+    table = project.tables.get()
+    for sheet in ("Empty", "None_"):
+        browser.post(f"/tables/{table.pk}/read/", {"sheet": sheet})
+        table.refresh_from_db()
+        page = page_of(browser, table.get_absolute_url())
+        assert table.status == SourceTable.Status.REFUSED
+        assert page.all("select[name=sheet]")
+        assert not page.all("select[name=encoding]")
+
+    browser.post(f"/tables/{table.pk}/read/", {"sheet": "Reviews"})
+    table.refresh_from_db()
+    assert table.status == SourceTable.Status.KEPT
+
+
 def test_the_list_of_ids_holds_no_formula() -> None:
     origin = FileOrigin()
     origin.ids = zlib.compress(requests_from_table._id_map_csv([("cmd-1", "=cmd|' /C calc'!A1")]))
