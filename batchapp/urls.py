@@ -96,6 +96,7 @@ urlpatterns = [
     page("files/<uuid:pk>/delete/", files.file_delete),
     page("files/<uuid:pk>/origin/", file_origins.file_origin),
     page("files/<uuid:pk>/origin/ids.csv", file_origins.file_id_map),
+    page("files/<uuid:pk>/table/", table_start.file_open_as_table),
     page("files/<uuid:pk>/batch/", order_steps.order_check),
     page("files/<uuid:pk>/batch/window/", order_steps.order_choose_window),
     page("files/<uuid:pk>/batch/review/", order_review.order_review),

@@ -11,6 +11,7 @@ from batchapp.services.files import upload_intake
 from batchapp.templatetags.words import count
 
 LEAST_SHARE = 2  # per cent of the bar, so that one line among a million is seen
+TABLE_CODES = {"csv", "spreadsheet"}  # findings of a file that is a table
 MAX_PERCENT = 99  # of an estimate: whether it is all is known at the end
 
 
@@ -20,7 +21,8 @@ class CheckSummary:
 
     ``is_complete`` is False if more lines than ``warned`` may have warnings, since a report keeps
     only the first findings of each code. ``figures`` are numbers, each with its unit.
-    ``says_next_step`` is True if the headline is the sentence of a finding.
+    ``says_next_step`` is True if the headline is the sentence of a finding. ``is_table`` is True
+    if the file has rows that can become requests.
     """
 
     headline: str
@@ -30,6 +32,7 @@ class CheckSummary:
     is_complete: bool
     figures: list[tuple[str, str]]
     says_next_step: bool = False
+    is_table: bool = False
 
     @property
     def ready(self) -> int:
@@ -85,6 +88,7 @@ def check_summary(report: Report) -> CheckSummary:
         is_complete,
         _figures(report),
         says_next_step=bool(sentence),
+        is_table=not TABLE_CODES.isdisjoint(report.finding_totals),
     )
 
 

@@ -19,7 +19,7 @@ from batchapp.http import wants_fragment
 # URL names that accept only POST: a GET, such as the redirect after sign-in, shows an empty page.
 POST_ONLY = {
     *("logout", "key_test", "file_check", "file_add_sample", "webhook_receive", "table_read"),
-    *("import_try_again", "import_dismiss"),
+    *("import_try_again", "import_dismiss", "file_open_as_table"),
 }
 
 

@@ -1,10 +1,15 @@
 """Step 1 of a batch from a table: upload or paste a table, or choose one that is stored."""
 
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.files.base import File
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from batchapp.domain.refused import Refused
+from batchapp.forms.files.received_file import ReceivedFile
 from batchapp.forms.files.uploads import PasteForm, UploadForm
 from batchapp.forms.tables import TableForm
 from batchapp.http import Request
@@ -15,7 +20,7 @@ from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.views.files.file_upload import is_script, receive, refuse
 from batchapp.views.orders.order_page import order_page
-from batchapp.views.permissions import project_of, require_member
+from batchapp.views.permissions import project_of, require_member, upload_of
 from batchapp.views.tables import table_intake
 from batchapp.views.upload_doors import require_writer, takes_files
 
@@ -78,3 +83,19 @@ def _receive_requests(request: Request, project: Project, form: TableForm) -> Ht
         return receive(request, project, sending)
     form.add_error(None, [str(error) for errors in sending.errors.values() for error in errors])
     return None
+
+
+@require_POST
+def file_open_as_table(request: Request, pk: UUID) -> HttpResponse:
+    """Make a table of a file that was uploaded as requests; the file stays."""
+    upload = upload_of(request, pk)
+    require_member(request, upload.project)
+    try:
+        with upload.blob.open("rb") as blob:
+            file = ReceivedFile(upload.name, File(blob, upload.name))
+            return redirect(table_intake.receive(request, upload.project, file))
+    except Refused as exc:
+        messages.error(request, refusal_text(exc))
+    except OSError:
+        messages.error(request, "The bytes of the file cannot be read. Upload it again.")
+    return redirect(upload)

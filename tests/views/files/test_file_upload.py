@@ -120,6 +120,25 @@ def test_a_broken_file_of_requests_is_checked_and_no_table(
     assert not SourceTable.objects.exists()
 
 
+def test_a_table_that_came_in_as_requests_is_opened_as_a_table_by_one_button(
+    browser: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user, content=b"id,text\n1,Good\n", name="reviews.jsonl")
+    other = make_upload(project, user)
+
+    for url in (upload.get_absolute_url(), f"/files/{upload.pk}/batch/"):
+        assert "Make requests from its rows" in browser.get(url).content.decode()
+    assert "from its rows" not in browser.get(other.get_absolute_url()).content.decode()
+    opened = browser.post(f"/files/{upload.pk}/table/")
+    refused = browser.post(f"/files/{other.pk}/table/", follow=True)
+
+    table = SourceTable.objects.get()
+    assert opened["Location"] == table.get_absolute_url()
+    assert (table.columns, table.rows) == (["id", "text"], 1)
+    assert Upload.objects.filter(pk=upload.pk).exists()
+    assert "requests" in refused.content.decode()
+
+
 def test_a_table_and_requests_sent_together_are_both_stored(
     browser: Client, project: Project
 ) -> None:
