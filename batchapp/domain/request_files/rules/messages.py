@@ -69,7 +69,7 @@ RULES = {
             "input_audio": "input_audio",
         },
         {
-            "text": "input_text",
+            "text": "input_text, or output_text in an answer",
             **dict.fromkeys(("image_url", "image"), "input_image"),
             **dict.fromkeys(("file", "document"), "input_file"),
         },
@@ -103,7 +103,14 @@ RULES = {
     ),
 }
 # Fields of an assistant's message that stand in for a content.
-INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content")
+INSTEAD_OF_CONTENT = (
+    "tool_calls",
+    "function_call",
+    "refusal",
+    "audio",
+    "reasoning_content",
+    "reasoning",
+)
 SUFFIX_OF_RESULTS = "_tool_result"  # of the types of parts that Anthropic's own tools give
 
 

@@ -168,8 +168,9 @@ def _refusal(field: str, value: object, url: str, provider: str) -> RequestFindi
     else:
         kind = "effort" if field == "reasoning_effort" else field
         advice = _advice(meaning_of(kind, value), name) or f"write {name} instead"
+    subject = provider[:1].upper() + provider[1:]
     return RequestFinding(
-        "unsupported_reasoning", f"{provider} refuses {field} at {url}; {advice}."
+        "unsupported_reasoning", f"{subject} refuses {field} at {url}; {advice}."
     )
 
 

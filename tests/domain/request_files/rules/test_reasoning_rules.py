@@ -37,6 +37,12 @@ def test_a_refused_field_is_an_error_that_names_the_effort_to_write(
     assert next(iter(fields)) in finding.message
 
 
+def test_a_sentence_begins_with_a_capital_whoever_the_provider_is():
+    (finding,) = check_bytes(make_line(body=make_body(thinking=False))).findings
+
+    assert finding.message.startswith("The provider refuses thinking")
+
+
 def test_the_responses_api_takes_the_effort_in_an_object():
     def message(**fields: Any) -> str:
         line = make_line(url="/v1/responses", body=RESPONSES | fields)
