@@ -23,7 +23,10 @@ def guess_header(rows: Sequence[Row]) -> Row | None:
     width = max(extents, key=lambda extent: (extents[extent], extent))
     for index, (number, cells) in enumerate(filled[:-1]):
         if not _is_title(cells, width):
-            return (number, cells) if not index or _can_name(cells, width) else filled[0]
+            # Directly above a table of two columns, a lone name may be that of the first column.
+            is_lone = index == 1 and width == 2 and filled[0][0] + 1 == number
+            is_header = not index or (_can_name(cells, width) and not is_lone)
+            return (number, cells) if is_header else filled[0]
     return filled[0]
 
 

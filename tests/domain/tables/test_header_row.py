@@ -25,6 +25,8 @@ from tests.sentences import refused
         ("text\nHello, world\nBye, then\n", 1, ["text"]),
         ("text\nA, b, and c\nD, e, and f\nG, h, and i\n", 1, ["text"]),
         ("Tickets,,\n1,a,b\n2,c,d\n", 1, None),
+        ("Tickets,\n,\nid,text\n1,a\n", 3, ["id", "text"]),
+        ("name,\nAna,\nBob,\n", 1, ["name"]),
         ("only a header,of two\n", 1, None),
     ],
 )
@@ -35,6 +37,11 @@ def test_the_header_is_the_first_row_that_can_name_the_columns(
 
     assert table.read_as.header_row == row
     assert columns is None or table.columns == columns
+
+
+def test_a_lone_name_above_two_columns_is_no_title() -> None:
+    with refused("Line 2 has text in column 2, which has no name in the header .line 1."):
+        list(read_table(io.BytesIO(b"name,\nAna,Hello\nBob,Bye\n")))
 
 
 def test_another_row_can_be_chosen_as_the_header() -> None:
