@@ -13,6 +13,7 @@ from batchapp.templatetags.words import count, usd
 
 NONE = Decimal(0)  # also where nothing was estimated
 FAR_OFF = Decimal("0.2")  # share of the estimate; a larger difference is marked
+AS_ESTIMATED = Decimal(100)  # per cent of the estimate
 FROM_TIMES = Decimal("1.95")  # a larger ratio is said as "3.7 times", a smaller one in per cent
 
 
@@ -31,8 +32,8 @@ def summary(lines: Sequence[Line], batches: int, inside: int) -> Summary | None:
     total = estimate_accuracy.overall(lines)
     return Summary(
         _inside(batches, inside),
-        f"Taken together, the estimates were {_ratio(total.estimated_usd, total.cost_usd)}: "
-        f"{usd(total.estimated_usd)} against {usd(total.cost_usd)}.",
+        f"Taken together, they cost {_ratio(total.estimated_usd, total.cost_usd)}: "
+        f"{usd(total.cost_usd)} against {usd(total.estimated_usd)}.",
     )
 
 
@@ -52,9 +53,10 @@ def distribution(percentages: Sequence[Decimal]) -> Chart | None:
     return histogram(
         percentages,
         "batch,batches",
-        title="How many batches cost what share of the estimate; 100 % is as estimated",
+        title="Cost as a share of the estimate",
         column="Batches",
         show=lambda percent: f"{percent:,.0f} %",
+        mark=AS_ESTIMATED,
     )
 
 
@@ -74,16 +76,16 @@ def _inside(batches: int, inside: int) -> str:
 
 
 def _ratio(estimated: Decimal, cost: Decimal) -> str:
-    """Say how ``estimated`` compares with ``cost``."""
-    if not cost:
-        return "more than the cost" if estimated else "the cost"
-    ratio = estimated / cost
+    """Say how ``cost`` compares with ``estimated``, as the column of differences does."""
+    if not estimated:
+        return "more than estimated" if cost else "as much as estimated"
+    ratio = cost / estimated
     if ratio >= FROM_TIMES:
-        return f"{ratio:,.1f} times the cost"
+        return f"{ratio:,.1f} times the estimates"
     percent = round(100 * (ratio - 1))
     if not percent:
-        return "as high as the cost"
-    return f"{abs(percent)} % {'above' if percent > 0 else 'below'} the cost"
+        return "as much as estimated"
+    return f"{abs(percent)} % {'more' if percent > 0 else 'less'} than estimated"
 
 
 def _rail(line: Line) -> Rail | None:

@@ -8,11 +8,11 @@ from batchapp.services.reports import cost_report
 from batchapp.services.reports.cost_report import Line, Scope
 from batchapp.templatetags.words import usd
 
-UP, DOWN = "\u25b2", "\u25bc"
+MINUS = "\u2212"
 
 
 class Change(NamedTuple):
-    """``text`` is short, such as "▲ 12 % on October"; ``title`` names the amount before."""
+    """``text`` is short, such as "+12 % against October"; ``title`` names the amount before."""
 
     text: str
     title: str
@@ -32,7 +32,7 @@ def change_since_month_before(scope: Scope, now: Line) -> Change | None:
     title = f"{usd(before.cost_usd)} in {name}"
     if not percent:
         return Change(f"as in {name}", title)
-    return Change(f"{UP if percent > 0 else DOWN} {abs(percent):,} % on {name}", title)
+    return Change(f"{'+' if percent > 0 else MINUS}{abs(percent):,} % against {name}", title)
 
 
 def month_before(scope: Scope) -> Scope | None:

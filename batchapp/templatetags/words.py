@@ -83,6 +83,15 @@ def count(number: int, noun: str) -> str:
 
 
 @register.filter
+def in_column(number: int) -> str:
+    """Show a count, one of at least a million as "59.3 M"; the cell has all of it in its title."""
+    for unit, power in (("B", 10**9), ("M", 10**6)):
+        if number >= power:
+            return f"{number / power:,.1f} {unit}"
+    return f"{number:,}"
+
+
+@register.filter
 def size(number: int) -> str:
     """Show a number of bytes as file managers do."""
     if number < 1024:

@@ -97,5 +97,4 @@ def _month(request: Request) -> dict[str, Any]:
         "sum": total,
         "change": change_since_month_before(month, total),
         "sparkline": spending_sparkline(days, unit),
-        "days": SPARKLINE_DAYS,
     }

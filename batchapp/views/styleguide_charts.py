@@ -3,7 +3,6 @@
 from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 
-from batchapp.presenters.charts.bars import SMALL_HEIGHT
 from batchapp.presenters.charts.histogram import histogram
 from batchapp.presenters.charts.rail import rail
 from batchapp.presenters.charts.spending import cost_chart, spending_sparkline
@@ -54,7 +53,7 @@ CHARTS = [
         "One giant bar, and a price that is missing",
         cost_chart(_month(["0.2", "0.7", "900"], {2}), "day"),
     ),
-    ("A month with one large day, small", cost_chart(SPIKE, "day", height=SMALL_HEIGHT)),
+    ("A month with one large day", cost_chart(SPIKE, "day")),
     ("Tiny amounts", cost_chart(_month(["0.000001", "0", "0.000002"]), "day")),
     ("Large amounts", cost_chart(_month(["1000000", "400000", "650000.5"]), "day")),
     ("Nothing but costs without a price", cost_chart(_month(["0", "0"], {1}), "day")),
@@ -67,6 +66,17 @@ CHARTS = [
             title="Output tokens of a request",
             column="Requests",
             show=lambda value: f"{value:,}",
+        ),
+    ),
+    (
+        "Distribution with a value to compare with",
+        histogram(
+            [Decimal(n * 7 % 60) for n in range(50)],
+            "batch,batches",
+            title="Cost as a share of the estimate",
+            column="Batches",
+            show=lambda value: f"{value:,} %",
+            mark=Decimal(100),
         ),
     ),
 ]

@@ -42,18 +42,20 @@ def test_the_headline_counts_batches_inside_the_range(
 @pytest.mark.parametrize(
     ("estimated", "cost", "said"),
     [
-        ("370.44", "99.99", "3.7 times the cost: $370.44 against $99.99."),
-        ("1.17", "1", "17 % above the cost: $1.17 against $1.00."),
-        ("0.83", "1", "17 % below the cost: $0.83 against $1.00."),
-        ("1.001", "1", "as high as the cost: $1.00 against $1.00."),
-        ("1", "0", "more than the cost: $1.00 against $0.00."),
+        ("370.44", "99.99", "73 % less than estimated: $99.99 against $370.44."),
+        ("1", "3.7", "3.7 times the estimates: $3.70 against $1.00."),
+        ("1.17", "1", "15 % less than estimated: $1.00 against $1.17."),
+        ("0.83", "1", "20 % more than estimated: $1.00 against $0.83."),
+        ("1.001", "1", "as much as estimated: $1.00 against $1.00."),
+        ("1", "0", "100 % less than estimated: $0.00 against $1.00."),
+        ("0", "1", "more than estimated: $1.00 against $0.00."),
     ],
 )
 def test_the_second_sentence_compares_the_sums(estimated: str, cost: str, said: str) -> None:
     sentences = summary([line(estimated, cost)], 1, 1)
 
     assert sentences
-    assert sentences.together == f"Taken together, the estimates were {said}"
+    assert sentences.together == f"Taken together, they cost {said}"
 
 
 def test_without_batches_nothing_is_said() -> None:

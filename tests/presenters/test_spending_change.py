@@ -43,10 +43,10 @@ def test_a_month_is_compared_with_the_same_days_of_the_one_before(
 @pytest.mark.parametrize(
     ("earlier", "now", "last", "said"),
     [
-        ("10", "11.2", 30, "\u25b2 12 % on October"),
-        ("10", "9", 30, "\u25bc 10 % on October"),
+        ("10", "11.2", 30, "+12 % against October"),
+        ("10", "9", 30, "\u221210 % against October"),
         ("10", "10", 30, "as in October"),
-        ("10", "20", 28, "\u25b2 100 % on 1\u201328 October"),
+        ("10", "20", 28, "+100 % against 1\u201328 October"),
         ("0", "20", 30, None),
         ("10", None, 30, None),
         (None, "10", 30, None),

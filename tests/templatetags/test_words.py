@@ -30,6 +30,14 @@ def test_money_keeps_the_digits_that_say_something(amount: str | None, shown: st
 
 
 @pytest.mark.parametrize(
+    ("number", "shown"),
+    [(0, "0"), (999_999, "999,999"), (59_292_000, "59.3 M"), (4_000_000_000, "4.0 B")],
+)
+def test_a_large_count_is_short_in_a_column(number: int, shown: str) -> None:
+    assert words.in_column(number) == shown
+
+
+@pytest.mark.parametrize(
     ("low", "high", "shown"),
     [
         ("0.002", "0.01", ("$0.0020", "$0.0100")),

@@ -65,7 +65,7 @@ ADVICE = {  # in the order of the form
         "No credits left",
         "The account had no credits left (HTTP 402): add credits, then run it again.",
     ),
-    Ending.MISSING: Advice("No result", "No result came back for it."),
+    Ending.MISSING: Advice("No result", "The provider returned nothing."),
     Ending.EXPIRED: Advice("Expired", "The completion window ended before it was its turn."),
     Ending.CANCELLED: Advice("Cancelled", "It was not tried before the batch was cancelled."),
     Ending.TRUNCATED: Advice(

@@ -23,6 +23,9 @@ SAME_LIMIT = (
 )
 NO_TEMPERATURE = "Give a number from 0 to 2, or leave it empty to keep what the requests say."
 
+UNCHANGED = "Unchanged"
+FACTORS = {2: "Double"}  # the factors that have a word of their own
+
 
 class RetryForm(SubmissionForm):
     """Offer the requests of ``counts``."""
@@ -40,8 +43,11 @@ class RetryForm(SubmissionForm):
         label="max_tokens",
         required=False,
         choices=[
-            (1, "as it is"),
-            *((factor, f"{factor} times as much") for factor in MAX_TOKENS_FACTORS),
+            (1, UNCHANGED),
+            *(
+                (factor, FACTORS.get(factor, f"{factor} times as much"))
+                for factor in MAX_TOKENS_FACTORS
+            ),
         ],
         help_text="The longest answer, of those cut short.",
     )
@@ -55,7 +61,7 @@ class RetryForm(SubmissionForm):
         max_value=MAX_TEMPERATURE,
         error_messages=dict.fromkeys(["invalid", "min_value", "max_value"], NO_TEMPERATURE),
         widget=forms.TextInput(
-            attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": "as it is"}
+            attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": UNCHANGED}
         ),
     )
 
@@ -67,7 +73,7 @@ class RetryForm(SubmissionForm):
         choices = {
             "endings": [(ending.value, ADVICE[ending].label) for ending in counts.endings],
             "error_code": [("", "any"), *((code, code) for code in counts.error_codes)],
-            "model": [("", "as it is"), *((model, model) for model in models)],
+            "model": [("", UNCHANGED), *((model, model) for model in models)],
         }
         for name, offered in choices.items():
             field = self.fields[name]

@@ -15,7 +15,7 @@ MAX_ROWS = 6
 
 # Where the provider gave no message.
 REASONS = {
-    Ending.MISSING: "No result came back",
+    Ending.MISSING: "The provider returned nothing",
     Ending.EXPIRED: "The completion window ended before it was its turn",
     Ending.CANCELLED: "Not tried before the batch was cancelled",
     Ending.TRUNCATED: "Reached its max_tokens",

@@ -99,7 +99,7 @@ def _waiting_text(summary: Summary) -> str:
 
 def _paused_text(summary: Summary) -> str:
     if summary.was_sent:  # the figures below say how many
-        return "Paused. What waits is not run."
+        return "Paused. Waiting requests run once it is resumed."
     rest = summary.batch.requests - summary.progress.done
     return f"Paused. {count(rest, 'request')} {'waits' if rest == 1 else 'wait'}."
 
@@ -146,14 +146,10 @@ def kept_text(summary: Summary) -> str:
     if not (summary.was_sent or summary.progress.done):
         none = "It is not sent yet, so nothing is paid."
         return f"{none} {count(rest, 'request')} will not run."
-    are = "is" if answered == 1 else "are"
-    kept = "No answer is counted yet"
-    if answered:
-        kept = f"{count(answered, 'answer')} {are} kept and paid"
-    late = f"what {batch.connection} answers until it stops is kept and paid"
-    return (
-        f"{kept}; {late}{' too' if answered else ''}. Up to {count(rest, 'request')} will not run."
-    )
+    kept = f"{count(answered, 'answer')} and any that still arrive"
+    if not answered:
+        kept = "any answer that still arrives; none is counted yet"
+    return f"You keep and pay for {kept}. Up to {count(rest, 'request')} will not run."
 
 
 def facts_of(summary: Summary) -> list[str]:

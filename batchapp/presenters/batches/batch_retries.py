@@ -75,7 +75,7 @@ def retry_price(batch: Batch, selection: Selection, number: int) -> RetryPrice |
         basis = f"{basis}; more where answers get longer"
     amount = total / requests * number
     if amount < SMALLEST_IN_COLUMN:
-        return RetryPrice(f"under {usd(SMALLEST_IN_COLUMN)}", basis)
+        return RetryPrice(f"<${SMALLEST_IN_COLUMN}", basis)
     return RetryPrice(f"~{usd(amount)}", basis)
 
 

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from batchapp.presenters.charts.axis import Label, Tick, lines_up_to, middle_of, width_of
 
-HEIGHT, SMALL_HEIGHT = 160, 96  # pixels from the base line to the highest line
+HEIGHT = 160  # pixels from the base line to the highest line
 HEAD = 22  # pixels above the highest line for the value of the highest bar
 BEYOND = 26  # pixels by which a broken bar ends above the highest line
 MAX_RATIO = 4  # a bar that is more times as high as the next one is broken
@@ -102,7 +102,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``label`` says in a sentence what the bars show; ``column`` is the head of their values."""
+    """``label`` says in a sentence what the bars show; ``column`` is the head of their values.
+
+    ``mark_x`` is where a line marks a value to compare with, in per cent; "" without one.
+    """
 
     title: str
     label: str
@@ -116,6 +119,7 @@ class Chart:
     top: int
     base: int
     is_dense: bool
+    mark_x: str = ""
 
     @property
     def label_x(self) -> int:
@@ -155,6 +159,7 @@ def draw(
     column: str,
     height: int = HEIGHT,
     is_dense: bool = False,
+    mark_x: str = "",
 ) -> Chart:
     """Draw ``data``; one bar of more than four times the next is broken, to keep the others.
 
@@ -188,6 +193,7 @@ def draw(
         top=top,
         base=base,
         is_dense=is_dense,
+        mark_x=mark_x,
     )
 
 

@@ -1,15 +1,13 @@
 """The cost of batches over time as bars, stacked by project, person or model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from batchapp.presenters.charts.axis import money_label, time_ticks
 from batchapp.presenters.charts.bars import (
-    HEIGHT,
     MAX_COLOURS,
     OTHERS,
-    SMALL_HEIGHT,
     Chart,
     Datum,
     Series,
@@ -30,7 +28,6 @@ def spending_chart(
     link: Link | None = None,
     *,
     by: str = "",
-    is_small: bool = False,
 ) -> Chart | None:
     """Return None if no batch finished in ``scope``.
 
@@ -40,11 +37,10 @@ def spending_chart(
     unit, lines = cost_report.sum_over_time(scope)
     if not any(line.batches for line in lines):
         return None
-    height = SMALL_HEIGHT if is_small else HEIGHT
     colours = styles(groups, by)
     if scope.project and not groups:
         colours = {"": str(project_colour(scope.project))}
-    return cost_chart(lines, unit, groups, colours=colours, link=link, height=height)
+    return cost_chart(lines, unit, groups, colours=colours, link=link)
 
 
 def spending_sparkline(lines: Sequence[Line], unit: str) -> Sparkline:
@@ -54,6 +50,17 @@ def spending_sparkline(lines: Sequence[Line], unit: str) -> Sparkline:
     return sparkline([line.cost_usd for line in lines], label)
 
 
+def spending_sparklines(scope: cost_report.Scope) -> dict[str, Sparkline]:
+    """Return the line of each project with costs in ``scope``, a range of days, by its slug."""
+    days = [scope.first + timedelta(days=n) for n in range((scope.last - scope.first).days + 1)]
+    lines = {}
+    for group in cost_report.groups_over_time(scope, "project"):
+        costs = [group.costs.get(day.isoformat(), Decimal(0)) for day in days]
+        total = usd(sum(costs, Decimal(0)))
+        lines[group.key] = sparkline(costs, f"Cost per day, the last {len(days)} days: {total}")
+    return lines
+
+
 def cost_chart(
     lines: Sequence[Line],
     unit: str,
@@ -61,7 +68,6 @@ def cost_chart(
     *,
     colours: Mapping[str, str] | None = None,
     link: Link | None = None,
-    height: int = HEIGHT,
 ) -> Chart:
     """Draw a bar for every line, of the shares that ``groups`` have in it.
 
@@ -83,7 +89,6 @@ def cost_chart(
         f"{cost_text(total, unpriced)} in all.{peak}",
         unit=unit,
         column="Cost",
-        height=height,
     )
 
 

@@ -1,10 +1,12 @@
 """Pages of projects: the list, a new project, the page of a project, its settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from django.contrib import messages
 from django.db import IntegrityError
-from django.db.models import Count, Max, OuterRef, Q, Subquery
+from django.db.models import Count, F, Max, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,7 +16,8 @@ from batchapp.forms.projects import NamedForm, ProjectForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Membership, Project
 from batchapp.presenters.batches.batch_summary import summarise, with_details
-from batchapp.presenters.charts.spending import cost_text, spending_chart
+from batchapp.presenters.charts.sparkline import Sparkline
+from batchapp.presenters.charts.spending import cost_text, spending_chart, spending_sparklines
 from batchapp.presenters.spending_change import change_since_month_before
 from batchapp.services.projects import projects
 from batchapp.services.reports import cost_report
@@ -22,15 +25,20 @@ from batchapp.views.permissions import memberships_of, project_of, require_admin
 from batchapp.views.project_page import project_page
 
 RECENT = 5
+SPARKLINE_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """A project in the list, with the reader's role and what was paid for it this month."""
+    """A project in the list, with the reader's role and what was paid for it this month.
+
+    ``sparkline`` is the cost of the latest days, None if no batch finished in them.
+    """
 
     project: Project
     role: str
     cost: str
+    sparkline: Sparkline | None
 
 
 @require_safe
@@ -40,22 +48,25 @@ def project_list(request: Request) -> HttpResponse:
     rows = (
         Project.objects.visible_to(request.user)
         .select_related("connection")
-        .order_by("name", "slug")
         .annotate(
             running=Count("batches", filter=under_way),
             last_run=Max("batches__created_at"),
             people=Subquery(people.annotate(n=Count("pk")).values("n")),
         )
+        .order_by(F("last_run").desc(nulls_last=True), "name", "slug")
     )
     roles = {row.project_id: row.get_role_display() for row in memberships_of(request)}
     today = timezone.localdate()
-    month = cost_report.Scope(today.replace(day=1), today, request.user).model_costs()
+    month = cost_report.Scope(today.replace(day=1), today, request.user)
+    latest = replace(month, first=today - timedelta(days=SPARKLINE_DAYS - 1))
+    lines = spending_sparklines(latest)
     costs = {
         line.key: cost_text(line.cost_usd, line.unpriced)
-        for line in cost_report.sum_by(month, "project")
+        for line in cost_report.sum_by(month.model_costs(), "project")
     }
     projects_shown = [
-        ProjectRow(row, roles.get(row.pk, ""), costs.get(row.slug, "\u2013")) for row in rows
+        ProjectRow(row, roles.get(row.pk, ""), costs.get(row.slug, "\u2013"), lines.get(row.slug))
+        for row in rows
     ]
     context = {"rows": projects_shown, "nav": "projects"}
     return render(request, "batchapp/projects/project_list.html", context)
@@ -106,8 +117,10 @@ def project_detail(request: Request, slug: str) -> HttpResponse:
         )[:RECENT],
         "month": month,
         "change": change_since_month_before(scope, month),
-        "chart": spending_chart(scope, is_small=True),
-        "under_way": project.batches.unfinished().count(),
+        "chart": spending_chart(scope),
+        "under_way": project.batches.unfinished().aggregate(
+            batches=Count("pk"), requests=Coalesce(Sum("requests"), 0)
+        ),
         "is_moving": any(summary.is_moving for summary in summaries),
     }
     return render_partial(request, "batchapp/projects/project_detail.html", "live", context)

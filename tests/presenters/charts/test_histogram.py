@@ -50,3 +50,24 @@ def test_labels_stand_at_the_edges_of_the_bars_and_are_few() -> None:
 
 def test_without_values_there_is_no_chart() -> None:
     assert histogram([], "request", title="", column="", show=str) is None
+
+
+def test_a_value_to_compare_with_is_always_on_the_axis() -> None:
+    for values in ((20, 30, 40), (150, 990), range(80, 130), (100,)):
+        drawn = histogram(
+            [Decimal(value) for value in values],
+            "batch,batches",
+            title="Share",
+            column="Batches",
+            show=lambda percent: f"{percent:,.0f} %",
+            mark=Decimal(100),
+        )
+
+        assert drawn
+        assert [tick.x for tick in drawn.ticks if tick.text == "100 %"] == [drawn.mark_x]
+        assert 0 < float(drawn.mark_x) <= 100
+        assert len(drawn.ticks) <= 10
+
+
+def test_without_a_value_to_compare_with_nothing_is_marked() -> None:
+    assert chart(1, 2, 3).mark_x == ""

@@ -96,7 +96,9 @@ def test_a_batch_is_paused_and_resumed_from_its_page(browser: Client, running: B
 def test_a_paused_batch_says_so_and_rests(browser: Client, paused: Batch) -> None:
     page = page_of(browser, paused.get_absolute_url())
 
-    assert page.one(".headline").text.startswith("Paused. What waits is not run.")
+    assert page.one(".headline").text.startswith(
+        "Paused. Waiting requests run once it is resumed."
+    )
     assert page.one("#answered").text == "1 answered"
     assert page.one("#resume")["href"] == f"/batches/{paused.pk}/resume/"
     assert page.one("#cancel")["href"] == f"/batches/{paused.pk}/cancel/"

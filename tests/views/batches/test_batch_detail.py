@@ -184,8 +184,8 @@ def test_cancelling_names_the_consequences_and_needs_a_second_click(
     batch.refresh_from_db()
 
     assert "Cancel “Dear one”?" in question.text
-    late = f"what {batch.connection} answers until it stops is kept and paid too"
-    assert f"1 answer is kept and paid; {late}. Up to 2 requests will not run." in question.text
+    kept = "You keep and pay for 1 answer and any that still arrive."
+    assert f"{kept} Up to 2 requests will not run." in question.text
     assert batch.cancel_requested_at is None
     assert "<html" not in fragment_of(browser, f"/batches/{batch.pk}/cancel/").html
 

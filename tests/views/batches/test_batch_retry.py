@@ -77,7 +77,7 @@ def test_the_page_ticks_what_is_worth_it_and_says_why(browser: Client, parent: B
     assert "it most often works the next time" in page.text
     assert "4 requests will be run again." in page.text
     chosen = page.one("select[name=max_tokens_factor] option[selected]")
-    assert (chosen["value"], chosen.text) == ("2", "2 times as much")
+    assert (chosen["value"], chosen.text) == ("2", "Double")
     assert page_of(browser, parent.get_absolute_url()).one("#retry")["href"] == address(parent)
 
 

@@ -374,11 +374,27 @@ def test_a_project_says_what_it_spent_this_month(
 ) -> None:
     finish(make_batch(project, user))
     finish(make_batch(make_project(user), user))
+    make_batch(project, user)
 
     stats = page_of(browser, "/projects/support/").texts(".stat")
 
     assert "Spent this month $0.0006" in stats
-    assert "Batches finished1" in stats
+    assert "Batches finished1 3 requests" in stats
+    assert "Under way13 requests" in stats
+
+
+def test_projects_are_listed_by_their_last_run_with_the_cost_of_each_day(
+    browser: Client, project: Project, user: User
+) -> None:
+    never, earlier = make_project(user, name="A new one"), make_project(user, name="Earlier")
+    make_batch(earlier, user)
+    finish(make_batch(project, user))
+
+    rows = page_of(browser, "/projects/").all("tbody tr")
+
+    assert [row.one(".lead").text for row in rows] == [str(project), "Earlier", str(never)]
+    assert [len(row.all(".sparkline")) for row in rows] == [1, 0, 0]
+    assert rows[0].one(".sparkline")["aria-label"] == "Cost per day, the last 30 days: $0.0006"
 
 
 def test_a_sandbox_is_called_one_on_every_page_of_its_project(

@@ -268,7 +268,7 @@ def test_periods_are_links_that_keep_the_rest_and_one_of_them_is_current(
     )
     assert periods.texts("[aria-current]") == ["This month"]
     own = page_of(operator, "/report/", first="2020-01-01", last="2020-01-02")
-    assert own.one(".filters .chips").texts("[aria-current]") == ["Own…"]
+    assert own.one(".filters .chips").texts("[aria-current]") == ["Custom…"]
     assert own.one(".filters .chips").values["first"] == "2020-01-01"
     grouping = page.one("[aria-label='Group by']")
     assert grouping.texts("[aria-current]") == ["Person"]

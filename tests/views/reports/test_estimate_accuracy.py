@@ -51,10 +51,10 @@ def test_each_project_and_model_has_its_error(
 
     said = page.text
     assert page.one(".headline").text == "0 of 3 batches stayed inside the range shown"
-    assert "Taken together, the estimates were 25 % above the cost: $1.50 against $1.20." in said
+    assert "Taken together, they cost 20 % less than estimated: $1.20 against $1.50." in said
     assert "Team 1 Qwen/Qwen3-30B 1 0 ~$0.50 $0.40 20 % less" in said
     assert page.one(".rails .range svg")["aria-label"].endswith("expected $1.50, cost $1.20")
-    assert page.one(".chart .bars")["aria-label"].endswith("3 batches. Most are at 80 % to 85 %.")
+    assert page.one(".chart .bars")["aria-label"].endswith("3 batches. Most are at 80 % to 90 %.")
 
 
 def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> None:
