@@ -13,6 +13,7 @@ from typing import IO, BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from batchapp.domain.refused import Refusal, Refused
+from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables.number_formats import NumberFormat, number_format
 
 MIB = 1024 * 1024
@@ -23,6 +24,7 @@ MAX_TEXT_BYTES = 128 * MIB  # of the texts of all cells, unpacked; they are kept
 MAX_FILE_BYTES = 16 * MIB  # of any other file that is read, unpacked
 MAX_FILES = 10_000  # in the archive
 MAX_SHEETS = 1_000  # a page lists them
+NAME_LENGTH = 100  # characters of a sheet's name; a sheet allows 31
 MAX_STYLES = 65_490  # more than any sheet can have
 MAX_TEXT_LENGTH = 1_000_000  # characters of one cell; a sheet allows 32,767
 DAYS_FROM_1900_TO_1904 = 1462
@@ -128,17 +130,18 @@ class WorkbookArchive:
         paths = self._paths(self._book)
         sheets: list[SheetEntry] = []
 
-        def start(name: str, attributes: Attributes) -> None:
-            if name == "sheet":
+        def start(element: str, attributes: Attributes) -> None:
+            if element == "sheet":
                 rid = next((v for k, v in attributes.items() if k.endswith(":id")), "")
                 path = paths.get(rid, "")
                 if "/chartsheets/" in path or "/dialogsheets/" in path or "/macrosheets/" in path:
                     return
                 is_visible = attributes.get("state", "visible") == "visible"
-                sheets.append(SheetEntry(attributes.get("name", ""), path, is_visible))
+                name = presentable(attributes.get("name", "")[:NAME_LENGTH], NAME_LENGTH)
+                sheets.append(SheetEntry(name, path, is_visible))
                 if len(sheets) > MAX_SHEETS:
                     raise Refused(Refusal.WORKBOOK_SHEETS_TOO_MANY, limit=MAX_SHEETS)
-            elif name == "workbookPr":
+            elif element == "workbookPr":
                 self._counts_from_1904 = attributes.get("date1904") in {"1", "true"}
 
         with self.open(self._book) as content:

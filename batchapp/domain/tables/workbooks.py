@@ -42,7 +42,6 @@ GUESS_ROWS = 50  # of a sheet, to see whether it has a table
 GUESS_SHEETS = 20
 TABLE_RANK = 2  # of a sheet with a table; the sheets with less have 1 or 0
 MERGED_SHOWN = 3  # ranges that are named
-NAME_LENGTH = 100  # characters of a sheet's name; a sheet allows 31
 GENERAL_FORMAT = NumberFormat(GENERAL)
 
 # Errors of damaged archives and documents.
@@ -73,7 +72,7 @@ def read_sheet(source: BinaryIO, sheet: str = "", *, without_hidden: bool = Fals
     """
     try:
         archive = WorkbookArchive(source)
-        names = [presentable(entry.name, NAME_LENGTH) for entry in archive.sheets]
+        names = [entry.name for entry in archive.sheets]
         if not names:
             raise Refused(Refusal.WORKBOOK_WITHOUT_SHEETS)
         if sheet and sheet not in names:
@@ -134,8 +133,7 @@ class _Reader:
                 for _ in parse_xml(content, parser.start, parser.end, parser.add_text):
                     yield from parser.take_rows()
         except DAMAGE as exc:
-            name = presentable(entry.name, NAME_LENGTH)
-            raise Refused(Refusal.WORKBOOK_SHEET_DAMAGED, sheet=name) from exc
+            raise Refused(Refusal.WORKBOOK_SHEET_DAMAGED, sheet=entry.name) from exc
 
 
 class _SheetParser:
