@@ -139,7 +139,7 @@ def check_line(
         is_exact=size.is_exact,
         answers=output.answers,
         max_output_tokens=output.tokens,
-        shape=request_shape.hash_shape(body, url),
+        shape=request_shape.write_shape(body, url),
         texts=size.texts,
         repeated=size.repeated,
         most_tokens=sys.maxsize if most_tokens is None else most_tokens,

@@ -19,7 +19,7 @@ class LineReport(msgspec.Struct, gc=False):
     ``lines`` is more than 1 only if the report stands for several blank lines in a row;
     ``length`` then excludes the last line ending only. ``text_break`` is "opens" if the line
     breaks off within a text, and "continues" if an earlier line may have broken off there.
-    ``inputs`` is the number of texts to embed.
+    ``inputs`` is the number of texts to embed, and ``shape`` is as ``write_shape`` returns it.
 
     Until ``count_tokens``, ``input_tokens`` excludes ``texts`` and ``repeated`` texts, which
     ``vocabulary`` is to count, and ``expected_output_tokens`` is 0. Then, a request with more than

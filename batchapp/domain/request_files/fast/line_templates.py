@@ -177,7 +177,7 @@ class LineTemplate:
             learned.is_exact,
             learned.answers,
             learned.max_output_tokens,
-            self._hash_shape(texts) if self._instructions else learned.shape,
+            self._write_shape(texts) if self._instructions else learned.shape,
             learned.inputs,
             prompt.texts,
             prompt.repeated,
@@ -207,7 +207,7 @@ class LineTemplate:
         own_layout = Layout(list(compress(layout.strings, [True, *is_own])), layout.body)
         return LineTemplate(data, own_layout, line_report, request, texts)
 
-    def _hash_shape(self, texts: Sequence[str]) -> str:
+    def _write_shape(self, texts: Sequence[str]) -> str:
         """Return the shape of a request with ``texts``, whose instructions are mostly the same."""
         is_changed = False
         for number, holder, field in self._instructions:
@@ -215,7 +215,7 @@ class LineTemplate:
                 holder[field] = texts[number]
                 is_changed = True
         if is_changed:
-            self._shape = request_shape.hash_shape(self._body, self._line_report.url)
+            self._shape = request_shape.write_shape(self._body, self._line_report.url)
         return self._shape
 
 

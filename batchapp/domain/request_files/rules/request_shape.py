@@ -3,10 +3,11 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 LENGTH = 16  # hexadecimal digits of a shape
+
+MAX_WRITTEN = 4_096  # characters of a shape that is kept as it is written
 
 # In one file. A shape that most requests share is rarely only the seventeenth to appear.
 MAX_SHAPES_PER_MODEL = 16
@@ -23,18 +24,25 @@ FIELDS = (
 
 
 def hash_shape(body: Mapping[str, Any], url: str) -> str:
-    """Hash the url, the instructions and ``FIELDS``, but not the question.
+    """Hash the url, the instructions and ``FIELDS``, but not the question; "" for embeddings."""
+    return _hash(write_shape(body, url))
+
+
+def write_shape(body: Mapping[str, Any], url: str) -> str:
+    """Write what ``hash_shape`` hashes; a long text is hashed at once, so that it is not kept.
 
     Embeddings have no answer, and therefore the shape "".
     """
     if url == "/v1/embeddings":
         return ""
     parts = [url, *_instructions(body), *((name, body[name]) for name in FIELDS if name in body)]
-    return _hash(repr(parts))
+    written = repr(parts)
+    return written if len(written) <= MAX_WRITTEN else _hash(written)
 
 
-@lru_cache(maxsize=64)  # the requests of a file mostly share one shape
 def _hash(written: str) -> str:
+    if len(written) <= LENGTH:  # nothing, or a hash already: the url alone is longer
+        return written
     data = written.encode(errors="surrogatepass")
     return hashlib.blake2b(data, digest_size=LENGTH // 2).hexdigest()
 
@@ -68,5 +76,5 @@ class ShapeCounts:
         """Return the shape that more than half of the ``requests`` have; "" if there is none."""
         for shape, count in self._counts.get(model, Counter()).most_common(1):
             if 2 * count > requests:
-                return shape
+                return _hash(shape)
         return ""
