@@ -32,6 +32,7 @@ from batchapp.domain.request_files.findings import (
     most_kept,
 )
 from batchapp.domain.request_files.limits import ALLOWED_URLS
+from batchapp.domain.request_files.reading.file_type import BOM
 from batchapp.domain.request_files.reading.lines import trim
 from batchapp.sandbox.api.errors import ApiError
 from batchapp.sandbox.files.validation import check_line as sandbox_check
@@ -223,10 +224,14 @@ def compare(data: bytes, chance: random.Random) -> int:
     report = check(cut(chance, data), LIMITS)
     lines = data.split(b"\n")
     expected: Counter[tuple[int, str]] = Counter()
-    parts = parts_of_texts(lines)
+    is_open = False
     for number, line in enumerate(lines, start=1):
         codes = codes_of(line)
-        is_part = number in parts
+        text_break = text_break_of(line)
+        is_part = is_open and text_break == "continues"
+        if not is_part and trim(line.removeprefix(BOM)):
+            # By its code as well: brackets that are too deep here may be read further up.
+            is_open = text_break == "opens" and "invalid_json" in codes
         expected.update(
             (number, code) for code in codes if not is_part or code == "byte_order_mark"
         )
@@ -251,16 +256,9 @@ def compare(data: bytes, chance: random.Random) -> int:
     return len(lines)
 
 
-def parts_of_texts(lines: list[bytes]) -> set[int]:
-    """Return the numbers of the lines that go on with a text that an earlier line broke off."""
-    parts, is_open = set(), False
-    for number, line in enumerate(lines, start=1):
-        report, _ = check_line(line, len(line), LIMITS, explain=False)
-        if is_open and report.text_break == "continues":
-            parts.add(number)
-        elif not report.is_blank:
-            is_open = report.text_break == "opens"
-    return parts
+def text_break_of(line: bytes) -> str:
+    """Return how a line may belong to a text with a line break in it."""
+    return check_line(line, len(line), LIMITS, explain=False)[0].text_break
 
 
 def correct_everything(data: bytes, chance: random.Random) -> None:

@@ -10,6 +10,8 @@ import msgspec
 
 # The quotation marks of word processors, where JSON needs a straight one.
 CURLY = "[\u201c\u201d\u201e\u201f]"
+CURLY_START = "\u201c".encode()[:2]
+MAX_QUOTES = 200_000  # of a line; requests have some dozen, and long conversations some thousand
 OPENING_CURLY = re.compile(f"([{{\\[,:]\\s*){CURLY}")
 CLOSING_CURLY = re.compile(f"{CURLY}(?=\\s*[,:}}\\]])")
 CURLY_KEY = re.compile(f"\\{{\\s*{CURLY}")
@@ -81,6 +83,8 @@ def drop_comma(data: bytes) -> bytes:
 
 def straighten_quotes(data: bytes) -> bytes:
     """Write straight quotation marks around the texts; curly ones within them stay."""
+    if CURLY_START not in data or has_too_many_texts(data):
+        return b""
     try:
         text = data.rstrip(AFTER_OBJECT).decode()
     except UnicodeDecodeError:
@@ -97,13 +101,20 @@ def is_curly(data: bytes) -> bool:
 def escape_controls(data: bytes) -> bytes:
     r"""Write line breaks and other control characters within texts as \n, \t and so on."""
     data = data.rstrip(AFTER_OBJECT)
+    if not CONTROL.search(data):
+        return b""
     escaped = escape_texts(data)
     return escaped if escaped != data and is_object(escaped) else b""
 
 
 def escape_texts(data: bytes) -> bytes:
     """Write the control characters within texts as JSON does, whatever stands around them."""
-    return STRING.sub(_escape_text, data)
+    return data if has_too_many_texts(data) else STRING.sub(_escape_text, data)
+
+
+def has_too_many_texts(data: bytes) -> bool:
+    """Return True for a line that would take hundreds of MiB to be written anew."""
+    return data.count(b'"') + data.count(b"'") + data.count(CURLY_START) > MAX_QUOTES
 
 
 def _escape_text(text: re.Match[bytes]) -> bytes:
@@ -121,7 +132,7 @@ def is_python(data: bytes) -> bool:
 
 def python_to_json(data: bytes) -> bytes:
     """Write a dict as Python prints it in JSON; a tuple, a set or a date has no such form."""
-    if not is_python(data):
+    if not is_python(data) or has_too_many_texts(data):
         return b""
     try:
         written = PYTHON_TOKEN.sub(_python_token, data.rstrip(AFTER_OBJECT))

@@ -119,6 +119,13 @@ def test_the_end_of_a_first_object_is_found():
     assert end_of_object(b'{"a": 1}') == end_of_object(b"x") == end_of_object(b"") == 0
 
 
+def test_a_line_of_more_texts_than_any_request_has_stays_as_it_is():
+    texts = b",".join([b'"a\tb"'] * 150_000)
+
+    assert escape_controls(b'{"a": [' + texts + b"]}") == b""
+    assert python_to_json(b"{'a': [" + texts + b"]}") == b""
+
+
 HOSTILE = [
     b'{"' + b'\\"' * 500_000,
     b"{'" + b"\\'" * 500_000,
