@@ -63,7 +63,7 @@ def test_a_starter_fills_the_prompt_and_shows_the_rows_and_their_price(
 
     page.get_by_role("button", name="Classify").click()
 
-    expect(page.get_by_label("Prompt", exact=True)).to_have_value(re.compile(r"\{review\}$"))
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(re.compile(r"^\{review\}"))
     expect(page.locator("#request")).to_contain_text("The kettle arrived late")
     expect(page.locator("#price")).to_contain_text("~$")
     expect(page.get_by_label("Choices").first).to_have_value("positive, neutral, negative")

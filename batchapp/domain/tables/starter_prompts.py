@@ -21,7 +21,10 @@ class Starter(StrEnum):
 
 
 class StarterPrompt(msgspec.Struct, frozen=True):
-    """``prompt`` has <text> for the column with the longest text, and <other> for another one."""
+    """``prompt`` has <text> for the column with the longest text, and <other> for another one.
+
+    The text comes first: so a list of results shows what differs, and models heed what comes last.
+    """
 
     name: str
     prompt: str
@@ -34,15 +37,15 @@ class StarterPrompt(msgspec.Struct, frozen=True):
 STARTERS = {
     Starter.CLASSIFY: StarterPrompt(
         "Classify",
-        "Which of the labels positive, neutral or negative fits this text?\n\n{<text>}",
+        "{<text>}\n\nWhich label fits this text: positive, neutral or negative?",
         system="You label texts. Choose the one label that fits best.",
         max_tokens=60,
         fields=(AnswerField("label", FieldType.CHOICE, ("positive", "neutral", "negative")),),
     ),
     Starter.EXTRACT: StarterPrompt(
         "Extract fields",
-        "Extract from this text: the product, the problem, and the amount that is named.\n\n"
-        "{<text>}",
+        "{<text>}\n\nExtract from this text: the product, the problem, and the amount that is "
+        "named.",
         system="You extract facts. Take them from the text alone, and give null for what it does "
         "not say.",
         max_tokens=300,
@@ -54,19 +57,19 @@ STARTERS = {
     ),
     Starter.SUMMARISE: StarterPrompt(
         "Summarise",
-        "Summarise this text in at most two sentences.\n\n{<text>}",
+        "{<text>}\n\nSummarise this text in at most two sentences.",
         system="You summarise texts in their own language, and add nothing.",
         max_tokens=200,
     ),
     Starter.TRANSLATE: StarterPrompt(
         "Translate",
-        "Translate this text into English.\n\n{<text>}",
+        "{<text>}\n\nTranslate this text into English.",
         system="You are a translator. Answer with the translation alone.",
         max_tokens=1000,
     ),
     Starter.ANSWER: StarterPrompt(
         "Answer from text",
-        "Answer the question from the text below.\n\nQuestion: {<other>}\n\nText:\n{<text>}",
+        "{<text>}\n\nAnswer from this text: {<other>}",
         system="Answer from the text alone. If it does not say, answer: not in the text.",
         max_tokens=300,
     ),
