@@ -217,7 +217,9 @@ def _write(
             else:
                 left_out += 1
         if findings or not requests:
-            raise CommandError(_errors_text(findings) if findings else _no_request_text(left_out))
+            reason = _errors_text(findings) if findings else _no_request_text(left_out)
+            notices = [f"notice: {text}" for text in notice_texts(table.totals.notices)]
+            raise CommandError("\n".join([reason, *notices]))
     if id_map:
         with id_map.open("w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file).writerows(row_requests.id_map_rows(replaced))

@@ -251,3 +251,12 @@ def test_what_a_sheet_hides_is_said_and_can_be_left_out(
 
     assert len(bodies(make(tmp_path, content, without_hidden="1"))) == 2
     assert "notice: 1 hidden row is left out." in capsys.readouterr().out
+
+
+def test_merged_cells_are_named_where_they_leave_others_empty(tmp_path: Path) -> None:
+    content = workbook(S=[["group", "text"], ["A", "one"], [None, "two"]])
+    merged = b'</sheetData><mergeCells count="1"><mergeCell ref="A2:A3"/></mergeCells>'
+    content = replaced(content, "sheet1.xml", b"</sheetData>", merged)
+
+    with pytest.raises(CommandError, match="merges cells: A2:A3"):
+        make(tmp_path, content, prompt="{group}: {text}")
