@@ -1,7 +1,7 @@
 """``manage.py make_batch``: create a file of requests from the rows of a table."""
 
 import csv
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,8 +87,9 @@ class Command(BaseCommand):
         parser.add_argument(
             *("--separator", "--delimiter"),
             default="",
-            help="between cells; else it is detected",
+            help='between cells, one character or "tab"; else it is detected',
             metavar="CHAR",
+            type=_separator,
         )
         parser.add_argument(
             "--quoting",
@@ -135,6 +136,13 @@ class Command(BaseCommand):
                 f"warning: {totals.error_cells:,} cells show an error such as #N/A, or a formula "
                 "whose value was not saved, and counted as empty"
             )
+
+
+def _separator(value: str) -> str:
+    separator = {"tab": "\t", "\\t": "\t"}.get(value, value)
+    if len(separator) > 1 or separator in {'"', "\\", "\r", "\n"}:
+        raise ArgumentTypeError('give one character that is no quotation mark, or "tab"')
+    return separator
 
 
 def _reading_text(read_as: ReadOptions) -> str:

@@ -59,7 +59,7 @@ def test_semicolons_and_other_encodings_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ("Titel;\nid;text\n1;größer\n".encode("cp1252"), "Windows-1252 (Western Europe), cells"),
+        ("Titel;\n;\nid;text\n1;größer\n".encode("cp1252"), "Windows-1252 (Western Europe)"),
         ("id\ttext\r\n1\tgrößer\r\n".encode("utf-16-le"), "UTF-16 (little endian), cells"),
         ("id,text\n1,größer\n2,请退款 谢谢\n".encode("gb18030"), "GB 18030"),
         ('[{"text": "größer"}]'.encode(), "read as UTF-8\n"),
@@ -72,6 +72,16 @@ def test_how_the_table_was_read_is_found_and_told(
 
     assert bodies(path)[0]["messages"][0]["content"] == "Say größer"
     assert says in capsys.readouterr().out
+
+
+def test_a_separator_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("id,text\ta,b\n1\tHello, you\n")
+    target = tmp_path / "out.jsonl"
+    options = ["--prompt", "{a,b}", "--model", "m", "-o", str(target), "--separator", "tab"]
+
+    call_command("make_batch", str(tmp_path / "table.csv"), *options)
+
+    assert bodies(target)[0]["messages"][0]["content"] == "Hello, you"
 
 
 def test_the_row_of_the_header_can_be_chosen(tmp_path: Path) -> None:
@@ -154,6 +164,8 @@ def test_no_list_of_ids_holds_a_formula(tmp_path: Path) -> None:
         (["--temperature", "nan"], "temperature must be"),
         (["--temperature", "2.5"], "temperature must be"),
         (["--model", " "], "model is blank"),
+        (["--separator", ",,"], "one character"),
+        (["--separator", '"'], "one character"),
     ],
 )
 def test_what_cannot_run_is_not_written(tmp_path: Path, asked: list[str], says: str) -> None:
