@@ -108,6 +108,7 @@ TEMPLATES = [
                 "batchapp.templatetags.marks",
                 "batchapp.templatetags.terms",
                 "batchapp.presenters.accounting_text",
+                "batchapp.presenters.batches.batch_due",
                 "batchapp.presenters.event_text",
                 "batchapp.presenters.page_help",
                 "batchapp.presenters.problem_text",

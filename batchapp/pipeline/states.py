@@ -226,6 +226,11 @@ class BatchState:
     next_step: str
     condition: Q
 
+    @property
+    def is_calm(self) -> bool:
+        """Return True if the batch is over and not without answers: lists show it quietly."""
+        return self.waits_for is WaitsFor.NOBODY and self.tone != "bad"
+
 
 def _provider_batches(*conditions: Q) -> Exists:
     rows = ProviderBatch.objects.filter(batch=OuterRef("pk")).exclude(

@@ -16,7 +16,7 @@ from batchapp.presenters.batches.batch_summary import Summary, summarise
 from batchapp.presenters.charts.spending import spending_sparkline
 from batchapp.presenters.first_steps import first_steps, sandbox_url
 from batchapp.presenters.guide import articles
-from batchapp.presenters.home_text import DueIn, due_in, home_headline
+from batchapp.presenters.home_text import home_headline
 from batchapp.presenters.spending_change import change_since_month_before
 from batchapp.services.reports import cost_report
 from batchapp.views.batches.batch_controls import can_try_again, may_spend
@@ -33,12 +33,6 @@ class WaitingBatch:
 
     summary: Summary
     may_try_again: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RunningBatch:
-    summary: Summary
-    due_in: DueIn
 
 
 @require_safe
@@ -62,7 +56,7 @@ def home(request: Request) -> HttpResponse:
         for row in summaries
         if row.status is ATTENTION
     ]
-    running = [RunningBatch(row, due_in(row)) for row in summaries if row.status is not ATTENTION]
+    running = [row for row in summaries if row.status is not ATTENTION]
     steps = first_steps(request.user)
     context = {
         "headline": home_headline(waiting, running, is_new=bool(steps)),

@@ -344,7 +344,8 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
         "paused": order("Tickets of the first quarter"),
         "stuck": order("Tickets of the second quarter"),
     }
-    make.answer(batches["running"], _answers(1, 8))
+    for name in ("running", "paused"):
+        make.answer(batches[name], _answers(1, 8))
     at_provider = {"submitted_at": now, "polled_at": now, "expires_at": now + timedelta(hours=24)}
     at_provider |= {"ended_at": None}
     for name, completed, failed in [("running", 140, 2), ("cancelling", 60, 0)]:

@@ -45,7 +45,7 @@ def figures_of(summary: Summary) -> list[Figure]:
     """Return how many requests ended in which way; none if the headline says it all."""
     batch, progress = summary.batch, summary.progress
     good = progress.answered - progress.doubtful
-    if (batch.is_over and good == batch.requests) or not (batch.is_over or summary.was_sent):
+    if not (batch.is_over or summary.was_sent):
         return []
     figures = [Figure(good, "answered", "answered", "good" if good else "")]
     if progress.doubtful:
@@ -139,6 +139,15 @@ def accounting_of(summary: Summary) -> str:
     return accounting_text(counts, batch.requests, has_doubtful=doubtful > 0)
 
 
+def balance_of(summary: Summary) -> str:
+    """Return the sum without its terms, which are the figures above; all of it if it is wrong."""
+    batch = summary.batch
+    if batch.succeeded + batch.failed + batch.cancelled + batch.missing != batch.requests:
+        return accounting_of(summary)
+    total = f"{count(batch.requests, 'request')} in"
+    return f"{total}, all accounted for" if batch.is_accounted_for else total
+
+
 def kept_text(summary: Summary) -> str:
     """Say what a cancellation now keeps, and how many requests will not run."""
     batch, answered = summary.batch, summary.progress.answered
@@ -183,7 +192,7 @@ def next_steps(summary: Summary, *, can_try_again: bool, can_resume: bool) -> li
         return steps if can_try_again else []
     if status == PAUSED:
         steps = [
-            "Once it is resumed, the requests that wait run. Answers are not paid again.",
+            "Answers are not paid again.",
             "The completion window runs on meanwhile: a pause does not change when it is due.",
         ]
         return steps if can_resume else []

@@ -69,7 +69,7 @@ def retry_price(batch: Batch, selection: Selection, number: int) -> RetryPrice |
         total, requests = batch.actual_cost_usd, batch.succeeded
     if not total or selection.model:
         return None
-    basis = "at what a request of this batch costs"
+    basis = "expected, at what a request of this batch costs"
     is_raised = selection.max_tokens_factor > 1 and Ending.TRUNCATED in selection.endings
     if is_raised:
         basis = f"{basis}; more where answers get longer"

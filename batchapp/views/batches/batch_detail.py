@@ -16,7 +16,7 @@ from batchapp.presenters.batches.batch_actions import ActionFacts, actions_of, a
 from batchapp.presenters.batches.batch_causes import causes_of
 from batchapp.presenters.batches.batch_cost import estimate_rail
 from batchapp.presenters.batches.batch_headline import (
-    accounting_of,
+    balance_of,
     facts_of,
     figures_of,
     headline,
@@ -57,13 +57,12 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
     is_for_good = not can_spend and (is_paused or (summary.needs_person and not may_go_on))
     controls = allowed_controls_of(summary, may_spend=can_spend)
     figures = figures_of(summary)
-    has_sum = batch.is_over and (bool(figures) or not batch.is_accounted_for)
     context = {
         "batch": batch,
         "summary": summary,
         "headline": headline(summary),
         "figures": figures,
-        "accounting": accounting_of(summary) if has_sum else "",
+        "accounting": balance_of(summary) if batch.is_over else "",
         "facts": facts_of(summary) if batch.is_over else [],
         "next_steps": next_steps(
             summary, can_try_again=may_go_on, can_resume=may_write and controls.resume

@@ -65,6 +65,7 @@ def result_list(request: Request, pk: UUID) -> HttpResponse:
     context = head | {
         "form": form,
         "page": page,
+        "is_fragment": wants_fragment(request),
         "page_text": _page_text(page, chips, text) if page.rows else "",
         "chips": chips,
         "no_match": no_match("request", "custom_id", text, has_other_filters=bool(outcome))

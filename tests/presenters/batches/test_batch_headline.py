@@ -8,6 +8,7 @@ from django.utils import timezone
 from batchapp.models import Batch, ProviderBatch
 from batchapp.presenters.batches.batch_headline import (
     accounting_of,
+    balance_of,
     facts_of,
     figures_of,
     headline,
@@ -35,15 +36,19 @@ def test_the_sentence_the_figures_and_the_accounting_have_every_request() -> Non
 
     assert headline(summary) == "1 of 3 requests answered, 1 failed, 1 came back without a result."
     assert accounting_of(summary) == "3 in = 1 answered + 1 failed + 1 no result"
+    assert balance_of(summary) == "3 requests in"
     assert figures(summary) == {"answered": 1, "failed": 1, "no result": 1}
+    summary.batch.missing = 0
+    assert balance_of(summary) == "3 in ≠ 1 answered + 1 failed (1 unaccounted for)"
 
 
-def test_a_batch_without_a_failure_needs_no_figures() -> None:
+def test_a_batch_without_a_failure_has_one_figure() -> None:
     summary = summary_of(finish(make_batch()))
 
     assert headline(summary) == "All 3 requests answered."
     assert accounting_of(summary) == "3 in = 3 answered"
-    assert figures(summary) == {}
+    assert balance_of(summary) == "3 requests in, all accounted for"
+    assert figures(summary) == {"answered": 3}
 
 
 def test_doubtful_answers_are_told_from_good_ones_and_the_sum_stays_true() -> None:
@@ -194,6 +199,6 @@ def test_what_happens_next_is_said_only_where_it_is_known() -> None:
     assert said(can_try_again=False) == ""
     Batch.objects.filter(pk=batch.pk).update(pause_requested_at=timezone.now())
     set_state(batch, parked_reason=ProviderBatch.Parked.PAUSED)
-    assert said().startswith("Once it is resumed, the requests that wait run.")
+    assert said().startswith("Answers are not paid again.")
     assert said(can_resume=False) == ""
     assert next_steps(summary_of(finish(make_batch())), can_try_again=True, can_resume=True) == []

@@ -138,7 +138,8 @@ def test_htmx_gets_the_rows_alone(browser: Client, batch: Batch) -> None:
     fragment = fragment_of(browser, f"/batches/{batch.pk}/results/")
 
     assert "<html" not in fragment.html
-    assert fragment.one("body > *")["id"] == "rows"
+    assert [part["id"] for part in fragment.all("body > *")] == ["rows", "chips"]
+    assert fragment.one("#chips")["hx-swap-oob"] == "true"
 
 
 def test_a_result_is_shown_beside_its_request_with_its_neighbours(
@@ -185,9 +186,8 @@ def test_an_error_stands_in_the_place_of_the_answer(browser: Client, batch: Batc
 def test_the_drawer_has_one_column(browser: Client, batch: Batch) -> None:
     url = f"/batches/{batch.pk}/results/3/"
 
-    for columns in (".with-rail", ".columns"):
-        assert page_of(browser, url).all(columns)
-        assert not fragment_of(browser, url).all(columns)
+    assert page_of(browser, url).all(".with-rail")
+    assert not fragment_of(browser, url).all(".with-rail")
 
 
 def test_neighbours_are_those_of_the_filter(browser: Client, batch: Batch) -> None:
