@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from batchapp.domain.problem import ProblemCode
 from batchapp.domain.progress import TimeLeft
 from batchapp.models import Batch, ProviderBatch
 from batchapp.pipeline.states import BatchState, state_of
@@ -21,6 +22,8 @@ from batchapp.presenters.batches.waiting_reasons import (
 )
 from batchapp.templatetags.words import short_length
 
+# Host of a provider's batches -> the page where credits are added. Source: its API reference.
+ACCOUNT_PAGES = {"api.doubleword.ai": "https://app.doubleword.ai"}
 MIN_PART = 2  # percent of the bar, so that a few among many requests are seen
 
 
@@ -155,6 +158,14 @@ class Summary:
     @property
     def attention_reason(self) -> str:
         return "" if self.batch.is_over else attention_reason(self.provider_batches)
+
+    @property
+    def account_url(self) -> str:
+        """Return where credits are added, if the batch stopped for want of them; "" if unknown."""
+        problems = [row.problem for row in self.provider_batches if needs_attention(row)]
+        if not any(one and one.code == ProblemCode.NO_CREDIT for one in problems):
+            return ""
+        return ACCOUNT_PAGES.get(self.batch.connection.address[0], "")
 
     @property
     def trouble_tone(self) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from batchapp.models import Batch, ProviderBatch
+from batchapp.domain.problem import Problem, ProblemCode
+from batchapp.models import Batch, Connection, ProviderBatch
 from batchapp.presenters.batches.batch_headline import headline
 from batchapp.presenters.batches.batch_summary import Progress, Summary, summarise
 from tests.make import (
@@ -183,3 +184,24 @@ def test_a_cost_whose_terms_are_all_known_is_their_sum() -> None:
     Batch.objects.filter(pk=batch.pk).update(actual_cost_usd=None)
 
     assert summary_of(batch).cost.text == "$0.0006"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "code", "page"),
+    [
+        ("https://api.doubleword.ai/v1", ProblemCode.NO_CREDIT, "https://app.doubleword.ai"),
+        ("https://api.doubleword.ai", ProblemCode.GONE, ""),
+        ("https://llm.example.com", ProblemCode.NO_CREDIT, ""),
+    ],
+)
+def test_where_credits_are_added_is_told_only_where_it_is_known(
+    base_url: str, code: ProblemCode, page: str
+) -> None:
+    batch = make_batch()
+    Connection.objects.filter(pk=batch.connection_id).update(base_url=base_url)
+    problem = Problem(code, {"connection": "Acme", "is_sent": False})
+    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, problem=problem)
+
+    assert summary_of(batch).account_url == page
+    set_state(batch, parked_reason="")
+    assert summary_of(batch).account_url == ""
