@@ -20,7 +20,7 @@ class CheckSummary:
     """The lines of a checked file: ``faulty`` have errors, ``warned`` have warnings alone.
 
     ``is_complete`` is False if more lines than ``warned`` may have warnings, since a report keeps
-    only the first findings of each code. ``figures`` are numbers, each with its unit.
+    only the first findings of each code. ``figures`` are numbers with their units.
     ``says_next_step`` is True if the headline is the sentence of a finding. ``is_table`` is True
     if the file has rows that can become requests.
     """
@@ -30,7 +30,7 @@ class CheckSummary:
     faulty: int
     warned: int
     is_complete: bool
-    figures: list[tuple[str, str]]
+    figures: list[str]
     says_next_step: bool = False
     is_table: bool = False
 
@@ -139,16 +139,18 @@ def percent_checked(upload: Upload) -> int | None:
     return min(MAX_PERCENT, 100 * upload.lines_checked // total) if total else None
 
 
-def _figures(report: Report) -> list[tuple[str, str]]:
-    """Return the size of the work beside the number of requests, which the headline has.
+def _figures(report: Report) -> list[str]:
+    """Return what the check counted beside the number of requests, which the headline has.
 
     A file that cannot be sent has none.
     """
     if not report.is_valid:
         return []
     models = report.models.values()
+    ids = "1 custom_id" if report.requests == 1 else f"{report.requests:,} unique custom_ids"
     sign = "" if all(facts.exact for facts in models) else "~"
-    return [(f"{sign}{sum(facts.input_tokens for facts in models):,}", "tokens in")]
+    tokens = sum(facts.input_tokens for facts in models)
+    return [ids, count(len(models), "model"), f"{sign}{tokens:,} tokens in"]
 
 
 def _warned_lines(report: Report) -> tuple[int, bool]:

@@ -49,9 +49,16 @@ class Conversion:
 
 
 def conversion_of(options: CorrectionOptions, urls: tuple[str, ...]) -> Conversion | None:
-    """Return the conversion of a file of which no line can be sent as it is, else None."""
+    """Return the conversion of a file of which no line can be sent as it is.
+
+    None if a line can, or if errors are left that keep the first lines from being requests.
+    """
     plan, report = options.plan, options.report
     if plan is None or (report.models and TO_CONVERT.isdisjoint(report.finding_totals)):
+        return None
+    requests = [row for row in map(_first_request, plan.requests) if row]
+    remarks = _remarks(plan.report)
+    if remarks and not requests:  # the button would promise what the corrections cannot make
         return None
     kinds = [kind for kind in CORRECTION_RULES if kind in plan.corrections]
     asks_model = plan.asks_model and bool(options.models)
@@ -63,8 +70,8 @@ def conversion_of(options: CorrectionOptions, urls: tuple[str, ...]) -> Conversi
         label="Turn into requests" if is_other_format else "Correct the file",
         steps=[CORRECTION_RULES[kind].title for kind in kinds],
         corrections=names,
-        requests=[row for row in map(_first_request, plan.requests) if row],
-        remarks=_remarks(plan.report),
+        requests=requests,
+        remarks=remarks,
         endpoints=_endpoints(plan, urls),
         asks_model=asks_model,
     )

@@ -1,5 +1,7 @@
 """The sentence, the figures and the bar of a checked file."""
 
+import re
+
 import pytest
 
 from batchapp.domain.request_files import check_file
@@ -22,7 +24,9 @@ def test_a_file_without_findings_has_one_sentence_and_its_figures() -> None:
     summary = summary_of(asked(1), asked(2), asked(3))
 
     assert summary.headline == "All 3 requests are ready to be sent."
-    assert [unit for _, unit in summary.figures] == ["tokens in"]
+    ids, models, tokens = summary.figures
+    assert (ids, models) == ("3 unique custom_ids", "1 model")
+    assert re.fullmatch(r"~?\d+ tokens in", tokens)
     assert (summary.ready_share, summary.legend) == (100, [("check", "3 ready")])
     assert not summary.has_parts
 

@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.access import NotAllowed, Right
 from batchapp.models import Project, User
 from batchapp.views import errors, home
+from tests.html import Page
 from tests.make import VIEWER, finish, join, make_batch, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,9 @@ def test_what_is_not_there_gets_a_sentence_and_a_way_back(browser: Client) -> No
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
     assert 'href="/"' in response.content.decode()
+    page = Page(response)
+    assert page.one("main code").text == "/no/such/page/"
+    assert page.one("main form[role=search]")["action"] == "/palette/"
 
 
 def test_a_viewer_who_tries_to_write_is_told_whom_to_ask(client: Client) -> None:

@@ -119,6 +119,21 @@ def test_an_endpoint_that_no_body_tells_is_asked_for(
     assert requests_of(made)[0]["url"] == "/v1/responses"
 
 
+def test_lines_that_stay_bad_offer_the_corrections_and_repeat_no_finding(
+    browser: Client, project: Project, user: User
+) -> None:
+    content = b'{"custom_id": "1", "url": "/v1/responses"}\nnot JSON\n'
+    upload = make_upload(project, user, content=content)
+
+    page = page_of(browser, upload.get_absolute_url())
+    step = page_of(browser, f"/files/{upload.pk}/batch/")
+
+    assert not page.all("#convert")
+    assert not step.all("#convert")
+    assert page.text.count("The line is not JSON") == 1
+    assert step.one(".foot .main")["id"] == "correct"
+
+
 def test_a_line_of_which_something_would_be_lost_is_said_and_stays(
     browser: Client, project: Project, user: User
 ) -> None:
