@@ -11,6 +11,7 @@ from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.money.unit_prices import EXACT
 from batchapp.domain.request_files.check_file import Finding, Report
 from batchapp.models import REALTIME
+from batchapp.templatetags.words import count
 
 LINES_SHOWN = 5  # of each finding code, without --json
 
@@ -80,11 +81,12 @@ def _plain(amount: Decimal | None) -> str | None:
 
 
 def as_text(report: Report, quotes: dict[str, Estimate]) -> str:
-    lines = [f"{report.requests:,} requests, {report.bytes:,} bytes"]
+    lines = [f"{count(report.requests, 'request')}, {report.bytes:,} bytes"]
     for name, facts in report.models.items():
         about = "" if facts.exact else "about "
         lines.append(
-            f"  {name}: {facts.requests:,} requests, {about}{facts.input_tokens:,} input tokens"
+            f"  {name}: {count(facts.requests, 'request')}, "
+            f"{about}{facts.input_tokens:,} input tokens"
         )
     lines.extend(_lines_of_findings(report))
     lines.extend(_bases(quotes))

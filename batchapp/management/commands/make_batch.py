@@ -15,11 +15,13 @@ from batchapp.domain.refused import Refused
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.domain.tables.read_options import QUOTINGS, SEPARATORS, ReadOptions
+from batchapp.domain.tables.read_process import TableTotals
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import PromptTemplate
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.table_notices import notice_texts
 from batchapp.services.tables.open_table import OpenTable, open_table
+from batchapp.templatetags.words import count
 
 FINDINGS_SHOWN = 20
 
@@ -119,23 +121,15 @@ class Command(BaseCommand):
         except Refused as exc:
             raise CommandError(f"{path}: {refusal_text(exc)}") from exc
         totals = table.totals
-        self.stdout.write(f"{options['output']}: {requests:,} requests")
+        self.stdout.write(f"{options['output']}: {count(requests, 'request')}")
         self.stdout.write(_reading_text(table.head.read_as))
         for notice in notice_texts(totals.notices):
             self.stdout.write(f"notice: {notice}")
         if left_out:
-            self.stdout.write(f"{left_out:,} rows with an empty cell were left out")
-        if totals.ragged:
-            self.stdout.write(
-                f"warning: {totals.ragged:,} rows have more cells than the header; the cells "
-                "after the last column were left out. Perhaps another character separates the "
-                "cells: --separator"
-            )
-        if totals.error_cells:
-            self.stdout.write(
-                f"warning: {totals.error_cells:,} cells show an error such as #N/A, or a formula "
-                "whose value was not saved, and counted as empty"
-            )
+            verb = "was" if left_out == 1 else "were"
+            self.stdout.write(f"{count(left_out, 'row')} with an empty cell {verb} left out")
+        for warning in _warnings(totals):
+            self.stdout.write(f"warning: {warning}")
 
 
 def _separator(value: str) -> str:
@@ -156,6 +150,23 @@ def _reading_text(read_as: ReadOptions) -> str:
     if read_as.header_row:
         parts.append(f"header in row {read_as.header_row:,}")
     return f"read as {', '.join(parts)}"
+
+
+def _warnings(totals: TableTotals) -> Iterator[str]:
+    """Yield a sentence for each kind of cell whose content is not in the requests."""
+    if totals.ragged:
+        verb = "has" if totals.ragged == 1 else "have"
+        yield (
+            f"{count(totals.ragged, 'row')} {verb} more cells than the header; the cells after "
+            "the last column were left out. Perhaps another character separates the cells: "
+            "--separator"
+        )
+    if totals.error_cells:
+        verb = "shows" if totals.error_cells == 1 else "show"
+        yield (
+            f"{count(totals.error_cells, 'cell')} {verb} an error such as #N/A, or a formula "
+            "whose value was not saved, and counted as empty"
+        )
 
 
 def _prompt_settings(options: dict[str, Any]) -> PromptSettings:
@@ -227,7 +238,8 @@ def _write(
         if findings or not requests:
             reason = _errors_text(findings) if findings else _no_request_text(left_out)
             notices = [f"notice: {text}" for text in notice_texts(table.totals.notices)]
-            raise CommandError("\n".join([reason, *notices]))
+            warnings = [f"warning: {text}" for text in _warnings(table.totals)]
+            raise CommandError("\n".join([reason, *notices, *warnings]))
     if id_map:
         with id_map.open("w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file).writerows(row_requests.id_map_rows(replaced))

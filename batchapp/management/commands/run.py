@@ -27,6 +27,7 @@ from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import place_order
 from batchapp.services.results import browse
+from batchapp.templatetags.words import count
 
 CHECK_EVERY = 0.5  # seconds between two reads of the batch
 WARN_WITHOUT_WORKER_AFTER = 20  # seconds in which no worker has claimed the batch
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         project = project_of(options["project"])
         user = member_of(project, options["user"])
         upload = _upload(project, user, options["file"])
-        self._note(f"{upload.name}: {upload.requests:,} requests, no errors")
+        self._note(f"{upload.name}: {count(upload.requests or 0, 'request')}, no errors")
         batch = _place_order(project, user, upload, options)
         self._note(f"submitted as {batch.pk}")
         paths: dict[str, str | None] = {"output_path": None, "error_path": None}

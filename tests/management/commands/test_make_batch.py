@@ -195,8 +195,18 @@ def test_what_was_lost_of_the_table_is_said(
     make(tmp_path, workbook(Sheet=[["text", "x"], ["a", "#N/A"], ["b", "=A1"]]))
 
     told = capsys.readouterr().out
-    assert "warning: 1 rows have more cells than the header" in told
+    assert "warning: 1 row has more cells than the header" in told
     assert "warning: 2 cells show an error" in told
+
+
+def test_a_column_of_formulas_without_values_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        make(tmp_path, workbook(Sheet=[["text"], ["=A1"], ["=A2"]]))
+
+    assert "row 1: Column “text” is empty." in str(caught.value)
+    assert "2 cells show an error such as #N/A, or a formula whose value was not" in str(
+        caught.value
+    )
 
 
 def test_a_name_that_was_there_gets_the_number_of_its_row(tmp_path: Path) -> None:

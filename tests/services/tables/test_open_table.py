@@ -139,6 +139,7 @@ def measurements() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.processes
+@pytest.mark.skipif("DATABASE_URL" in os.environ, reason="reading a file needs no database")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_answered_within_the_memory(

@@ -128,7 +128,8 @@ def _unknown_fields(body: dict[str, Any], url: str) -> Iterator[RequestFinding]:
     if not unknown:
         return
     if unknown[0] in known_fields.CLIENT_ARGUMENTS:
-        advice = "it is an argument of the Python client; leave it out"
+        next_step = "write its fields into body" if unknown[0] == "extra_body" else "leave it out"
+        advice = f"it is an argument of the Python client; {next_step}"
     elif guess := known_fields.guess_field(unknown[0][:40], url):
         advice = f"perhaps {guess} is meant"
     else:

@@ -95,7 +95,7 @@ def test_an_image_over_http_is_a_warning(body, totals):
     [
         ("max_token", "perhaps max_tokens"),
         ("temprature", "perhaps temperature"),
-        ("extra_body", "argument of the Python client"),
+        ("extra_body", "argument of the Python client; write its fields into body"),
         ("zzz", "leave it out unless"),
     ],
 )
