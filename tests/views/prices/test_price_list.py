@@ -302,7 +302,7 @@ def test_a_list_is_compared_then_written_by_who_agreed(
     done = agree(staff, page)
 
     shown = Page(page).text
-    assert f"{MODEL} 24 h $1.00 $5.00 +400 % $2.00 $6.00 +200 %" in shown
+    assert f"{MODEL} 24 h $1.00 → $5.00 +400 % $2.00 → $6.00 +200 %" in shown
     assert "From now" in shown
     assert "2 prices stay as they are" in shown
     assert before == 3
@@ -322,7 +322,7 @@ def test_a_comparison_that_was_overtaken_is_refused_and_made_anew(
     assert late.status_code == 409
     shown = Page(late).text
     assert "The prices changed since this comparison was made, so nothing was written." in shown
-    assert f"{MODEL} 24 h $7.00 $5.00 \u221229 % $8.00 $6.00 \u221225 %" in shown
+    assert f"{MODEL} 24 h $7.00 → $5.00 \u221229 % $8.00 → $6.00 \u221225 %" in shown
     assert connection.prices.filter(window="24h").count() == 2
 
 
