@@ -39,8 +39,6 @@ if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     settings.DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that is not there
 django.setup()
-# A worker of pytest-xdist inherits this environment, and must come to the lines above first.
-del os.environ["DJANGO_SETTINGS_MODULE"]
 
 # By the clock an example takes long whenever the machine is busy; pytest-timeout ends what hangs.
 hypothesis.settings.register_profile(
@@ -73,3 +71,7 @@ def _may_differ_by_stack(item: pytest.Item) -> bool:
 
 # Fixtures import models, so the settings above must be loaded first.
 from tests.fixtures import browser, clock, project, provider, running, user, woken  # noqa: E402, F401
+
+# A worker of pytest-xdist inherits this environment, and must name its own folder first. Celery's
+# configuration, which the fixtures import, sets the variable again.
+del os.environ["DJANGO_SETTINGS_MODULE"]
