@@ -22,7 +22,6 @@ COVERS = {
         *("domain/request_files/check_lines.py", "domain/request_files/file_checker.py"),
         *("domain/request_files/findings.py", "domain/request_files/limits.py"),
         *("domain/request_files/line_report.py", "domain/request_files/report.py"),
-        "domain/request_files/reading/strict_json.py",
         "domain/request_files/reading/json_errors.py",
         "domain/request_files/rules/request_line.py",
         "domain/request_files/rules/request_rules.py",

@@ -36,7 +36,7 @@ MAX_LINE_BYTES = 64 * 1024  # of a template; a longer line gains little
 
 # A custom_id without escapes, which is valid unless it is blank.
 PLAIN_ID = re.compile(rb'"[!#-[\]-~\x80-\xff][ !#-[\]-~\x80-\xff]{0,63}"')
-TEXT = re.compile(rb'"(?:content|prompt|input)"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
+TEXT = re.compile(rb'"(?:content|prompt|input)"\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")')
 
 ByteRange = tuple[int, int]  # start and end of some bytes of a line
 

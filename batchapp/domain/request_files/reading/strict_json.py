@@ -18,7 +18,7 @@ BODY_KEYS = (b'"model"', b'"messages"', b'"max_tokens"')
 BARE_ENVELOPE_BYTES = len(b'{"custom_id":"","method":"","url":"","body":}')
 SHORTEST_FIELD_BYTES = len(b',"url":0')
 VISIBLE_ID = re.compile(rb'"custom_id"\s*:\s*"([^\x00-\x1f"\\\x7f]{1,64})"')
-TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 DEPTH_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 TOO_DEEP = RequestFinding(
@@ -57,6 +57,9 @@ def read_object(data: bytes, *, explain: bool) -> dict[str, Any] | RequestFindin
     except RecursionError:
         return TOO_DEEP
     except (UnicodeDecodeError, msgspec.DecodeError):
+        # With less of the stack left, the decoder would give up before it comes to the mistake.
+        if _count_brackets(data) > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+            return TOO_DEEP
         return _explain_unreadable(data, explain=explain)
     if isinstance(value, str) and meant_json.decode_twice(data):
         return ENCODED_TWICE
@@ -209,8 +212,13 @@ def _is_too_deep_where_repeated(value: dict[str, Any], data: bytes) -> bool:
     """
     if _count_brackets(encode_compact(value)) == _count_brackets(data):
         return False
+    return _depth(data) > MAX_DEPTH
+
+
+def _depth(data: bytes) -> int:
+    """Return how many brackets outside of texts are open at once at most."""
     brackets = TEXT.sub(b"", data).translate(None, NO_BRACKETS)
-    return max(accumulate(map(DEPTH_STEPS.__getitem__, brackets))) > MAX_DEPTH
+    return max(accumulate(map(DEPTH_STEPS.__getitem__, brackets)), default=0)
 
 
 def _count_brackets(data: bytes) -> int:
