@@ -74,7 +74,7 @@ def test_each_model_has_its_facts_and_what_is_not_known_is_a_dash(
     page = page_of(staff, "/models/")
 
     eyes, unknown = page.all("tbody tr")
-    assert eyes.text.startswith("acme/eyes context 131,072 new 8,192 text, image Chat 24h")
+    assert eyes.text.startswith("acme/eyes context 131,072 new 8,192 text, image Chat 24 h")
     assert eyes.links["acme.test/eyes"] == "https://acme.test/eyes"
     assert unknown.text.startswith(f"{LONG} context {DASH} new {DASH} {DASH} {DASH} all not noted")
 

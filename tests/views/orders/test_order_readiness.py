@@ -91,7 +91,7 @@ def test_the_review_is_there_before_anybody_is_asked(
     assert ready["hx-get"].startswith(f"/files/{upload.pk}/batch/ready/?")
     assert ready["hx-trigger"] == "load"
     assert ready.one("#ready-now")["href"] == ready["hx-get"]
-    assert page.one("#submit").text == "Submit 3 requests"
+    assert page.one("#submit").text == "Submit 3 requests, ~$0.0006"
 
 
 def test_the_fragment_says_what_was_found_and_has_the_button(

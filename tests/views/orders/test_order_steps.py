@@ -627,7 +627,7 @@ def test_the_review_shows_all_that_will_happen(
         "Name Tickets of May",
         "Window 1 h Due by to",
         f"Paid by {key}, of the project",
-        "$0.000072 to $0.001272 Submit 3 requests Back to the window",
+        "$0.000072 to $0.001272 Submit 3 requests, ~$0.0013 Back to the window",
         "output tokens: no history: 1.1 times the input, at least 100 tokens",
         "Input tokens are exact.",
         "1 h, in / out",
