@@ -78,7 +78,7 @@ class CardForm(forms.Form):
         help_text="None ticked means not known.",
     )
     context_tokens = TokensField("Context, tokens", "Of a prompt and its answer together.")
-    max_new_tokens = TokensField("Most new tokens", "Of an answer alone.")
+    max_new_tokens = TokensField("Max output tokens", "Of an answer alone.")
     thinking = forms.ChoiceField(
         required=False, choices=UNKNOWN + OfferedModel.THINKING, label="Thinking"
     )
