@@ -51,7 +51,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         project = self._project(options["project"]) if options["project"] else None
         connection = project.connection if project else self._connection(options["connection"])
-        limits = connection.check_limits() if connection else _default_limits()
+        limits = connection.check_limits if connection else _default_limits()
         report = _check(options["file"], limits)
         if options["output"]:
             self.stderr.write(write_corrected_file(report, limits, options))

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
+from django.utils.functional import cached_property
 
 from batchapp.domain.request_files.limits import ALLOWED_URLS, Limits
 from batchapp.models.fields.encryption import seal, unseal
@@ -144,8 +145,9 @@ class Connection(models.Model):
         """
         return unseal(self.platform_ciphertext) if self.platform_ciphertext else ""
 
+    @cached_property
     def check_limits(self) -> Limits:
-        """Return the limits with what is known of the models, with one query."""
+        """The limits with what is known of the models, by one query for each loaded row."""
         return msgspec.structs.replace(self.limits, models=self.offered_models.cards())
 
     @property

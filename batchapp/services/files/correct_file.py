@@ -78,7 +78,7 @@ def plan_corrections(original: Upload, report: Report) -> Plan | None:
     if report.is_valid or report.is_gzip:
         return None
     head, is_whole = _read_head(original, PLAN_BYTES)
-    limits = original.project.connection.check_limits()
+    limits = original.project.connection.check_limits
     return make_plan(head, report.finding_totals, limits, is_whole=is_whole)
 
 
@@ -100,7 +100,7 @@ def try_correction(original: Upload, choice: Choice) -> Trial:
         OSError: the bytes of the file cannot be read.
     """
     head, is_whole = _read_head(original, PREVIEW_BYTES)
-    limits = original.project.connection.check_limits()
+    limits = original.project.connection.check_limits
     return Trial(preview(head, choice, limits, is_whole=is_whole), is_whole)
 
 
@@ -119,7 +119,7 @@ def first_example(original: Upload, choice: Choice, finding: Finding | None) -> 
         if b"\n" in chunk:
             break
     data = bytes(line.partition(b"\n")[0])
-    examples = preview(data, choice, original.project.connection.check_limits()).examples
+    examples = preview(data, choice, original.project.connection.check_limits).examples
     return msgspec.structs.replace(examples[0], line=finding.line) if examples else None
 
 
@@ -133,7 +133,7 @@ def write_corrected_file(upload: Upload) -> bool:
     if original is None or correction is None:
         upload.move_to(Upload.Status.FAILED, problem=Problem(ProblemCode.ORIGINAL_DELETED))
         return False
-    corrector = Corrector(correction.choice, upload.project.connection.check_limits())
+    corrector = Corrector(correction.choice, upload.project.connection.check_limits)
     renew_lease = upload.lease_renewer()
 
     def chunks() -> Iterator[bytes]:

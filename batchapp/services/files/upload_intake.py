@@ -206,7 +206,7 @@ def _check_limits(upload: Upload) -> Limits:
     connection = upload.project.connection
     if BatchImport.objects.filter(upload=upload).exists():
         return msgspec.structs.replace(connection.limits, reasoning_effort_only=False)
-    return connection.check_limits()
+    return connection.check_limits
 
 
 def check_again(upload: Upload, user: User) -> None:

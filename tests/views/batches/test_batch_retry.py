@@ -92,7 +92,7 @@ def test_the_count_follows_the_choice(browser: Client, parent: Batch) -> None:
 
 def test_the_price_follows_the_choice(browser: Client, parent: Batch) -> None:
     Batch.objects.filter(pk=parent.pk).update(actual_cost_usd="0.70")
-    basis = "at what a request of this batch costs"
+    basis = "expected, at what a request of this batch costs"
 
     def price_of(*endings: str) -> Element:
         asked = ask(*endings) | {"preview": "1"}
