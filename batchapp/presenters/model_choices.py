@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from batchapp.domain.model_cards import Kind, ModelCard, Thinking
+from batchapp.domain.windows import spaced
 from batchapp.models import Connection, Project
 from batchapp.templatetags.words import rate
 
@@ -43,7 +44,7 @@ class ModelChoice:
             price = "no price"
         else:
             into, out = (rate(amount) for amount in self.amounts)
-            price = f"{into} in, {out} out per 1M in {self.window}"
+            price = f"{into} in, {out} out per 1M in {spaced(self.window)}"
         context = self.card.context_tokens
         return f"{price} · {_thousands(context)} context" if context else price
 

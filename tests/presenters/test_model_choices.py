@@ -35,10 +35,10 @@ def test_price_and_context_are_shown_as_far_as_they_are_known(connection: Connec
 
     assert notes == {
         "free/of-price": "no price",
-        MODEL: "$1.00 in, $2.00 out per 1M in 24h",
-        "small/chat": "$0.02 in, $0.20 out per 1M in 24h · 262K context",
-        "small/embedder": "$0.01 in, $0.00 out per 1M in 24h · 900 context",
-        "tiny/OCR-1": "$0.01 in, $0.01 out per 1M in 24h",
+        MODEL: "$1.00 in, $2.00 out per 1M in 24 h",
+        "small/chat": "$0.02 in, $0.20 out per 1M in 24 h · 262K context",
+        "small/embedder": "$0.01 in, $0.00 out per 1M in 24 h · 900 context",
+        "tiny/OCR-1": "$0.01 in, $0.01 out per 1M in 24 h",
     }
 
 
