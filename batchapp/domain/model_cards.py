@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 
 class Thinking(StrEnum):
-    """Whether a model thinks before it answers, and whether a request can turn that on or off."""
+    """A model thinks before it answers never, always, or as the request says."""
 
     NEVER = "never"
     ALWAYS = "always"
@@ -41,7 +41,7 @@ URLS: dict[str, frozenset[str]] = {
 
 
 class ModelCard(msgspec.Struct, frozen=True):
-    """What is known of one model by its exact name in requests.
+    """The known facts of one model, by its exact name in requests.
 
     ``inputs`` are of ``INPUTS``. ``context_tokens`` limits the prompt and the answer together,
     ``max_new_tokens`` the answer alone. ``windows`` are the completion windows of its batches; ()

@@ -36,6 +36,28 @@ class SecretForm(forms.Form):
         return secret
 
 
+class OptionalSecretForm(SecretForm):
+    """A key for one question to a provider; without one, the connection must have a platform key.
+
+    A form of this kind has the field ``connection``. The key is not stored.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["secret"].required = False
+
+    def clean_secret(self) -> str:
+        return super().clean_secret() if self.cleaned_data["secret"] else ""
+
+    def clean(self) -> None:
+        super().clean()
+        connection = self.cleaned_data.get("connection")
+        is_empty = self.cleaned_data.get("secret") == ""
+        if connection and is_empty and not connection.platform_ciphertext:
+            label = str(self.fields["secret"].label).lower()
+            self.add_error("secret", f"Paste a {label}: none is stored with {connection}.")
+
+
 class WebhookForm(forms.Form):
     """The secret with which a provider signs its webhooks, in the form of Standard Webhooks."""
 

@@ -44,13 +44,13 @@ class ValueSplitter:
 
     def unwrap(self, head: bytes) -> bytes:
         """Enter the list of an object ``{"requests": […]}``; fields before the list stay."""
-        found = file_type.REQUESTS_OBJECT.match(head)
-        if not found:
+        match = file_type.REQUESTS_OBJECT.match(head)
+        if not match:
             return head
         self._depth = self._base = 2
-        fields = found[1].strip(SEPARATORS)
+        fields = match[1].strip(SEPARATORS)
         self._pieces += b"{" + fields + b"}" if fields else b""
-        return head[found.end() :]
+        return head[match.end() :]
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the values that end in ``data``, the next bytes of the file."""

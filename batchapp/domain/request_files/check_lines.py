@@ -15,7 +15,7 @@ from batchapp.domain.tokens import counting
 # Lines of one block. Requests are longer, so a block with as many lines has blank lines.
 MANY_LINES = 4_096
 
-# What the later lines of a text are taken for, if they are read by themselves.
+# Findings of the later lines of a text that has line breaks, if each is read by itself.
 CODES_WITHIN_TEXTS = frozenset(
     {
         *("invalid_json", "not_an_object", "comment_line", "several_values", "curly_quotes"),

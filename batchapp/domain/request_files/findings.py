@@ -32,7 +32,7 @@ SEVERITIES = {
     "unknown_field": Severity.WARNING,
     "bad_response_format": Severity.WARNING,
     "ignored_thinking": Severity.WARNING,
-    # What fails when the request runs; the provider does not look into a body before.
+    # The request fails when it runs; the provider does not look into a body before.
     **dict.fromkeys(
         (
             *("bad_message", "bad_part", "bad_attachment", "blank_question", "no_question"),

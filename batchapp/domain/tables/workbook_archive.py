@@ -29,6 +29,9 @@ MAX_STYLES = 65_490  # more than any sheet can have
 MAX_TEXT_LENGTH = 1_000_000  # characters of one cell; a sheet allows 32,767
 DAYS_FROM_1900_TO_1904 = 1462
 
+# Errors by which zipfile refuses bytes that are no archive, or none that it can read.
+NO_ARCHIVE = (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError)
+
 Attributes = dict[str, str]
 
 
@@ -51,7 +54,7 @@ class WorkbookArchive:
         try:
             self._archive = zipfile.ZipFile(source)
             self._files = {file.filename: file for file in self._archive.infolist()}
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as exc:
+        except (*NO_ARCHIVE, OSError) as exc:
             raise Refused(Refusal.TABLE_IS_ARCHIVE) from exc
         if len(self._files) > MAX_FILES:
             raise Refused(Refusal.TABLE_IS_ARCHIVE)
@@ -188,7 +191,7 @@ def unpacked_size(source: BinaryIO) -> int:
     try:
         with zipfile.ZipFile(source) as archive:
             return sum(file.file_size for file in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+    except NO_ARCHIVE:
         return sys.maxsize
     finally:
         source.seek(0)

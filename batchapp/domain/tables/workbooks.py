@@ -44,7 +44,9 @@ TABLE_RANK = 2  # of a sheet with a table; the sheets with less have 1 or 0
 MERGED_SHOWN = 3  # ranges that are named
 GENERAL_FORMAT = NumberFormat(GENERAL)
 
-# Errors of damaged archives and documents.
+# Errors of damaged archives and documents: zipfile raises RuntimeError for an encrypted file and
+# NotImplementedError for a compression that it does not know; the others come from cells and parts
+# that are not as the format says.
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, OSError, UnicodeError),
     *(RuntimeError, NotImplementedError, KeyError, ValueError, OverflowError),

@@ -8,7 +8,7 @@ from django import forms
 from batchapp.domain import model_card_csv
 from batchapp.domain.model_cards import INPUTS, ModelCard
 from batchapp.forms.fields import CsvField
-from batchapp.forms.keys import SecretForm
+from batchapp.forms.keys import OptionalSecretForm
 from batchapp.forms.prices.prices import ConnectionField, offer
 from batchapp.models import Connection, OfferedModel
 
@@ -133,7 +133,7 @@ class CsvForm(forms.Form):
     )
 
 
-class ToldForm(SecretForm):
+class ToldForm(OptionalSecretForm):
     """A key that asks the provider for its models; a typed key is used once and not stored."""
 
     connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
@@ -141,21 +141,10 @@ class ToldForm(SecretForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["secret"].required = False
         self.fields["secret"].help_text = (
             "Used once, and not stored. A platform key of Doubleword is told most. Leave it empty "
             "to use the platform key that operators have stored with the connection."
         )
-
-    def clean_secret(self) -> str:
-        return super().clean_secret() if self.cleaned_data["secret"] else ""
-
-    def clean(self) -> None:
-        super().clean()
-        connection = self.cleaned_data.get("connection")
-        is_empty = self.cleaned_data.get("secret") == ""
-        if connection and is_empty and not connection.platform_ciphertext:
-            self.add_error("secret", f"Paste a key: none is stored with {connection}.")
 
 
 class ShippedForm(forms.Form):

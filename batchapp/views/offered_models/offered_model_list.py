@@ -44,14 +44,14 @@ def offered_model_list(request: Request) -> HttpResponse:
     form = FilterForm(request.GET, connections=connections)
     rows = form.models()
     matching = set(rows.order_by().values_list("connection", flat=True).distinct())
-    found = [row for row in connections if row.pk in matching]
-    connection = min(found, key=lambda row: (row.is_sandbox, row.name), default=None)
+    shown = [row for row in connections if row.pk in matching]
+    connection = min(shown, key=lambda row: (row.is_sandbox, row.name), default=None)
     models = rows.filter(connection=connection).order_by(Lower("model"), "pk")
     context = {
         "form": form,
         "is_narrow": bool(request.GET.get("q") or request.GET.get("connection")),
         "connection": connection,
-        "matching": len(found),
+        "matching": len(shown),
         "page": Paginator(models, PAGE_SIZE).get_page(request.GET.get("page")),
         "parameters": request.GET.urlencode(),
         "nav": "prices",

@@ -57,8 +57,8 @@ def end_of_object(data: bytes) -> int:
     try:
         _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        found = TRAILING.search(str(error))
-        return len(data[: int(found[1]) - 1].rstrip(WHITE_SPACE)) if found else 0
+        match = TRAILING.search(str(error))
+        return len(data[: int(match[1]) - 1].rstrip(WHITE_SPACE)) if match else 0
     except RecursionError:
         pass
     return 0

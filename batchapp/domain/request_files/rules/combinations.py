@@ -14,7 +14,7 @@ LIMITS[RESPONSES] = "max_output_tokens"
 
 # Models of OpenAI that always reason. gpt-oss is none of them.
 REASONING_MODEL = re.compile(r"(?:.*/)?(?:o[1-9](?:-.*)?|gpt-5(?:-mini|-nano)?(?:-\d.*)?)")
-# What those models refuse, unless it has this value.
+# Parameters that reasoning models refuse, unless the parameter has this value.
 # Source: https://platform.openai.com/docs/guides/reasoning
 REFUSED_BY_REASONING_MODELS = {
     "temperature": 1,

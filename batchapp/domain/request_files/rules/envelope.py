@@ -1,4 +1,4 @@
-"""What is meant by an envelope that is written otherwise: its names, its url, its body.
+"""Read an envelope whose names, url or body are written otherwise than the provider takes them.
 
 The envelope of a request is ``custom_id``, ``method``, ``url`` and ``body``.
 """

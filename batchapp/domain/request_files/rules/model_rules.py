@@ -126,8 +126,8 @@ def _least_prompt_tokens(body: Mapping[str, Any], url: str, size: Size) -> int:
 
 
 def _unreadable_inputs(body: Mapping[str, Any], card: ModelCard) -> Iterator[RequestFinding]:
-    found = {kind for kind in _inputs(body) if not card.takes(kind)}
-    for kind in (name for name in NOUNS if name in found):
+    unread = {kind for kind in _inputs(body) if not card.takes(kind)}
+    for kind in (name for name in NOUNS if name in unread):
         *others, last = card.inputs
         known = f"{', '.join(others)} and {last}" if others else last
         yield RequestFinding(
