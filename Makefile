@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --strip-extras
-EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL
+EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL -u STORAGE_URL
 UNIT := $(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
 GALLERY := $(PYTEST) -m "gallery" -n 2 --dist worksteal
 # A file's tests share a portal, and wait more than they work.
@@ -86,19 +86,30 @@ types: .venv/developing # mypy, strict
 bench: .venv/developing # speed, as ratios and medians of one run; takes some minutes
 	$(EMBEDDED) $(BIN)/python -m tests.bench.check_file
 	$(EMBEDDED) $(BIN)/python -m tests.bench.upload
+	$(BIN)/python -m tests.stack $(BIN)/python -m tests.bench.write_results
 	$(EMBEDDED) $(BIN)/python -m tests.bench.watch_many
+	$(EMBEDDED) $(BIN)/python -m tests.bench.tell_many
 	$(EMBEDDED) $(BIN)/python -m tests.bench.interactions
+	$(EMBEDDED) $(BIN)/python -m tests.bench.pages
+	$(EMBEDDED) $(BIN)/python -m tests.bench.web_server
+	$(EMBEDDED) $(BIN)/python -m tests.bench.portal_api
+	$(EMBEDDED) $(BIN)/python -m tests.bench.portal_streams
+	$(EMBEDDED) $(BIN)/python -m tests.bench.explore_results
 	$(EMBEDDED) $(BIN)/python -m tests.bench.hostile_files
+	$(EMBEDDED) $(BIN)/python -m tests.bench.export_results
 
-soak: .venv/developing # 200 kills and every boundary of the steps, on both stacks; takes an hour; SEED=, KILLS=, STACK=team, PART=kills
+soak: .venv/developing # 200 kills, every boundary of the steps, 10,000 orders on budgets; takes an hour; SEED=, KILLS=, STACK=team, GUISE=openai, PART=kills or budgets
 	$(if $(PART),,$(EMBEDDED) $(BIN)/python -m tests.faults.broker_storm $(if $(SEED),--seed $(SEED)))
-	$(EMBEDDED) $(BIN)/python -m tests.faults.soak $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(STACK),--stack $(STACK)) $(if $(PART),--part $(PART))
+	$(if $(filter-out budgets,$(PART)),,$(BIN)/python -m tests.stack $(BIN)/python -m tests.faults.budget_race $(if $(SEED),--seed $(SEED)) $(if $(SUBMITS),--submits $(SUBMITS)))
+	$(if $(filter budgets,$(PART)),,$(EMBEDDED) $(BIN)/python -m tests.faults.soak $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(STACK),--stack $(STACK)) $(if $(GUISE),--guise $(GUISE)) $(if $(PART),--part $(PART)))
 
 pictures: .venv/developing # every page in every state, both themes, in DATA_DIR/pictures; the README's too
 	$(EMBEDDED) $(BIN)/python -m tests.browser.pictures
 
-states: .venv/developing # write what the documents say of states from the list of states
+states: .venv/developing # write what the documents say of states, roles and kinds from the code
 	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python -m tests.state_document
+	$(EMBEDDED) DATA_DIR=var/check $(BIN)/python -m tests.role_document
+	$(BIN)/python -m tests.kind_document
 
 lock: .venv/developing # compile requirements/*.in to pins with hashes; UPGRADE=--upgrade moves them
 	$(COMPILE) $(UPGRADE) requirements/base.in --output-file requirements/base.txt

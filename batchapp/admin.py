@@ -1,21 +1,20 @@
-"""The admin for operators: people, projects and connections; other rows are read-only."""
+"""Django's admin, for administrators who help: all rows are read-only, but names and addresses."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from django import forms
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
 
-from batchapp.domain.request_files.limits import ALLOWED_URLS
-from batchapp.forms.people import AdminSignInForm
 from batchapp.models import (
-    REALTIME,
+    AuditEvent,
+    AuditKind,
     Batch,
     Connection,
     Membership,
@@ -24,11 +23,12 @@ from batchapp.models import (
     Project,
     ProviderBatch,
     ProviderKey,
-    SourceTable,
     Upload,
     User,
 )
+from batchapp.models.fields.encryption import SecretField
 from batchapp.presenters.problem_text import problem_text
+from batchapp.services.people import accounts
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -37,13 +37,14 @@ if TYPE_CHECKING:
 else:
     Admin, Inline, PeopleAdmin = admin.ModelAdmin, admin.TabularInline, UserAdmin
 
-admin.site.site_header = admin.site.site_title = "Batchapp: operators"
-admin.site.index_title = "People, projects, connections, prices"
-admin.site.login_form = AdminSignInForm
-admin.site.unregister(Group)  # roles are per project
+# The sign-in of the portal leads to the admin too, so that a second factor is asked for there.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
-URL_PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)  # compared with the url of a request exactly
+def _plain_columns(model: type[Model]) -> list[str]:
+    """Return the columns that hold no secret, in the order of the model."""
+    columns = model._meta.concrete_fields
+    return [row.name for row in columns if not isinstance(row, SecretField)]
 
 
 class ReadOnly:
@@ -75,125 +76,87 @@ class OfConnection(ReadOnly):
 
 @admin.register(User)
 class UserPage(PeopleAdmin):
+    """Names and addresses are corrected here; the console invites, gives roles and deactivates."""
+
     ordering = ["email"]
-    list_display = ["email", "first_name", "last_name", "is_active", "is_staff", "last_login"]
-    list_filter = ["is_staff", "is_superuser", "is_active"]
+    list_display = ["email", "first_name", "last_name", "is_active", "is_superuser", "last_login"]
+    list_filter = ["is_superuser", "is_auditor", "is_active"]
     search_fields = ["email", "first_name", "last_name"]
     filter_horizontal = ()
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = [
+        *("is_active", "is_staff", "is_superuser", "is_auditor", "last_login", "date_joined"),
+    ]
     fieldsets = [
-        (None, {"fields": ["email", "password", "first_name", "last_name"]}),
-        ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "user_permissions"]}),
+        (None, {"fields": ["email", "first_name", "last_name"]}),
+        ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "is_auditor"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
-    add_fieldsets = [
-        (None, {"fields": ["email", "usable_password", "password1", "password2"]}),
-    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """People who did something are deactivated: what they did keeps their name."""
+        return False
+
+    def user_change_password(self, *_args: Any, **_options: Any) -> HttpResponse:
+        """Let nobody sign in as somebody else: the console sends a link instead."""
+        raise PermissionDenied
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: User,
+        form: Any,
+        change: bool,  # noqa: FBT001  # Django's signature
+    ) -> None:
+        """Vouch for the address: the person can sign in with it at once."""
+        before = form.initial["email"]
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            if obj.email != before:
+                accounts.verify_address(obj)
+                AuditEvent.objects.record(
+                    AuditKind.ADDRESS_CHANGED,
+                    request.user,
+                    person=before,
+                    before=before,
+                    after=obj.email,
+                )
 
 
-class MembershipInline(Inline):
+class MembershipInline(ReadOnly, Inline):
     model = Membership
-    autocomplete_fields = ["user"]
-    extra = 1
+    extra = 0
 
 
 @admin.register(Project)
-class ProjectPage(Admin):
+class ProjectPage(ReadOnly, Admin):
+    """The console changes projects: there it is recorded, and the members see who joined."""
+
     list_display = ["name", "slug", "connection", "created_at"]
     list_filter = ["connection"]
     search_fields = ["name", "slug"]
-    prepopulated_fields = {"slug": ["name"]}
+    fields = ["name", "slug", "connection", "cost_centre", "colour", "archived_at", "deleted_at"]
     inlines = [MembershipInline]
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Project | None = None
-    ) -> tuple[str, ...]:
-        """A project keeps its connection: its batches, keys and prices belong to it."""
-        return ("connection",) if obj else ()
-
-    def delete_model(self, request: HttpRequest, obj: Project) -> None:
-        """Delete the tables of a project with their bytes before the database drops the rows."""
-        obj.tables.all().delete_with_content()
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Project]") -> None:
-        SourceTable.objects.filter(project__in=queryset).delete_with_content()
-        super().delete_queryset(request, queryset)
-
-
-class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    def clean_windows(self) -> list[str]:
-        windows: list[str] = self.cleaned_data["windows"]
-        longest = Batch._meta.get_field("window").max_length or 0
-        is_list = isinstance(windows, list) and len(windows) > 0
-        if not is_list or not all(
-            isinstance(name, str) and name.strip() == name and 0 < len(name) <= longest
-            for name in windows
-        ):
-            raise ValidationError(
-                'Write a list of texts of at most %(longest)d characters, such as ["24h", "1h"].',
-                params={"longest": longest},
-            )
-        if REALTIME in windows or len(set(windows)) < len(windows):
-            raise ValidationError(
-                'Name each window once, and do not name "%(realtime)s": windows are compared '
-                "with it.",
-                params={"realtime": REALTIME},
-            )
-        return windows
-
-    def clean_extra_urls(self) -> list[str]:
-        urls: list[str] = self.cleaned_data["extra_urls"] or []
-        longest = Batch._meta.get_field("endpoint").max_length or 0
-        if not isinstance(urls, list) or not all(
-            isinstance(url, str) and len(url) <= longest and URL_PATH.fullmatch(url)
-            for url in urls
-        ):
-            raise ValidationError(
-                "Write a list of paths of at most %(longest)d characters, such as "
-                '["/v1/rerank", "/v1/score"].',
-                params={"longest": longest},
-            )
-        return [url for url in dict.fromkeys(urls) if url not in ALLOWED_URLS]
-
-
-class KeyedConnectionForm(ConnectionForm):
-    """The form for superusers, with the platform key, which is stored and never shown."""
-
-    platform_key = forms.CharField(
-        max_length=500,
-        required=False,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
-        help_text="Asks for the balance before a batch, and for prices. It cannot run batches. "
-        "Stored encrypted; leave it empty to keep the stored key.",
-    )
-    forget_platform_key = forms.BooleanField(required=False)
-
-    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002  # Django's signature
-        if secret := self.cleaned_data["platform_key"].strip():
-            self.instance.set_platform_key(secret)
-        elif self.cleaned_data["forget_platform_key"]:
-            self.instance.set_platform_key("")
-        return super().save(commit)
 
 
 @admin.register(Connection)
-class ConnectionPage(Admin):
-    form = ConnectionForm
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Connection | None = None,
-        change: bool = False,  # noqa: FBT001, FBT002  # Django's signature
-        **kwargs: Any,
-    ) -> type[forms.ModelForm]:  # type: ignore[type-arg]
-        if isinstance(request.user, User) and request.user.is_superuser:
-            kwargs["form"] = KeyedConnectionForm
-        return super().get_form(request, obj, change, **kwargs)
+class ConnectionPage(ReadOnly, Admin):
+    """The console changes connections: there a new address gets no key of the old one."""
 
     list_display = ["name", "base_url", "windows", "is_sandbox"]
     search_fields = ["name"]
+
+    def get_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[Any]:
+        return ["console_link", *(name for name in _plain_columns(Connection))]
+
+    readonly_fields = ["console_link"]
+
+    @admin.display(description="to change it")
+    def console_link(self, connection: Connection) -> str:
+        url = reverse("connection_detail", args=[connection.pk])
+        return format_html('<a href="{}">{} in the console</a>', url, connection)
 
 
 @admin.register(OfferedModel)

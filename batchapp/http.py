@@ -2,25 +2,38 @@
 
 import csv
 import errno
+import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.multipartparser import MultiPartParserError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    QueryDict,
+    StreamingHttpResponse,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.datastructures import MultiValueDict
 from django.utils.http import content_disposition_header
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from batchapp.models import User
+from batchapp.models.audit.origin import AuditSource, coming_from
 
 MIB = 1024 * 1024
+BOM = "\ufeff"  # the first character of a CSV, by which Excel knows UTF-8
 # The disk, or the share of it that a person or a process may use, has no room.
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -61,6 +74,13 @@ def render_partial(
     return response
 
 
+def etag_for(request: HttpRequest, version: str) -> str:
+    """Return the ETag of a fragment for this browser: its token for forms is in the fragment."""
+    browser = [request.COOKIES.get(name) for name in (settings.CSRF_COOKIE_NAME, "theme")]
+    text = repr((version, request.get_full_path(), browser))
+    return f'"{hashlib.sha256(text.encode()).hexdigest()}"'
+
+
 def redirect_page(request: Request, url: str) -> HttpResponse:
     """Redirect to another page, also from a request for a fragment."""
     return HttpResponseClientRedirect(url) if wants_fragment(request) else redirect(url)
@@ -85,8 +105,24 @@ class _Echo:
 
 
 def download_csv(rows: Iterable[Iterable[Any]], filename: str) -> StreamingHttpResponse:
-    writer = csv.writer(_Echo())
-    return download(map(writer.writerow, rows), filename, "text/csv; charset=utf-8")
+    """Stream ``rows`` as a CSV that Excel reads as UTF-8."""
+    lines = map(csv.writer(_Echo()).writerow, rows)
+    return download(chain([BOM], lines), filename, "text/csv; charset=utf-8")
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the network address of the person, as far as proxies are trusted."""
+    return str(get_adapter(request).get_client_ip(request))[:45]
+
+
+def note_origin(get_response: GetResponse) -> GetResponse:
+    """Middleware that lets the audit know from where a request came."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        with coming_from(AuditSource.PAGE, client_address(request)):
+            return get_response(request)
+
+    return respond
 
 
 def private(get_response: GetResponse) -> GetResponse:
@@ -118,6 +154,18 @@ class PageCompression(GZipMiddleware):
         return compressed
 
 
+class CountedBody:
+    """The body of a request, and how many bytes of it were received so far."""
+
+    def __init__(self, body: Any) -> None:
+        self._body, self.received = body, 0
+
+    def read(self, size: int) -> bytes:
+        chunk: bytes = self._body.read(size)
+        self.received += len(chunk)
+        return chunk
+
+
 class UploadHandler(TemporaryFileUploadHandler):
     """Write files to disk, and leave nothing there of a file that did not arrive whole."""
 
@@ -141,6 +189,30 @@ class UploadHandler(TemporaryFileUploadHandler):
         self._is_whole = False
         super().new_file(*args, **kwargs)
 
+    def handle_raw_input(
+        self,
+        input_data: Any,
+        META: dict[str, Any],  # noqa: N803 (the name in Django)
+        content_length: int,
+        boundary: str,
+        encoding: str | None = None,
+    ) -> tuple[QueryDict, MultiValueDict[str, Any]] | None:
+        """Read the body and count its bytes: Django takes what arrived for the whole.
+
+        Raises:
+            UnreadablePostError: the body ended before its announced length.
+        """
+        if isinstance(input_data, CountedBody):  # the parser below asks as well
+            return None
+        body: Any = CountedBody(input_data)  # of which the parser calls nothing but ``read``
+        post, files = MultiPartParser(META, body, [self], encoding).parse()
+        # The length of a body in chunks is a limit: reading one that breaks off has raised.
+        if "HTTP_TRANSFER_ENCODING" not in META and body.received < content_length:
+            for file in chain.from_iterable(each for _, each in files.lists()):
+                file.close()
+            raise UnreadablePostError("The body ended before its announced length.")
+        return post, files
+
     def discard(self) -> None:
         """Delete the file that has not arrived whole, if there is one."""
         if not getattr(self, "_is_whole", True):
@@ -152,5 +224,5 @@ class UploadHandler(TemporaryFileUploadHandler):
 def no_room() -> NoRoom:
     return NoRoom(
         "The portal's disk has no room for this. Nothing of it was stored, and all that was here "
-        "before is still here. Tell the operator, and send it again when there is room."
+        "before is still here. tell the administrator, and send it again when there is room."
     )

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -27,6 +28,14 @@ def text(name: str, default: str) -> str:
 def words(name: str, default: str = "") -> list[str]:
     """Return the comma-separated items of ``$NAME``."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Return the networks of ``$NAME``, such as ``10.0.0.0/8``, separated by commas."""
+    try:
+        return [ip_network(word) for word in words(name)]
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name}: {exc}") from exc
 
 
 def integer(name: str, default: int, *, minimum: int = 1) -> int:

@@ -5,9 +5,11 @@ backing services are those of the environment: the same suite runs on PostgreSQL
 """
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,13 @@ import hypothesis
 import pytest
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.db import connection
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
+from django.template import Template
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.installed import migrated_database
 
 # Every worker process of pytest-xdist comes through here and gets a folder of its own.
 DATA_DIR = Path(tempfile.mkdtemp(prefix="batchapp-tests-"))
@@ -31,12 +38,11 @@ os.environ.setdefault("LOG_LEVEL", "WARNING")
 if DATA_DIR.resolve() != settings.DATA_DIR:
     raise RuntimeError("the settings were loaded before the tests could name their folder")
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+settings.EVEN_ANSWER_SECONDS = 0
 settings.STORAGES["staticfiles"] = {
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }
-if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # In memory, threads would share one connection's cache and not wait for each other's locks.
-    settings.DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
+_render = Template._render  # the test environment of Django replaces it
 settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that is not there
 django.setup()
 
@@ -47,6 +53,37 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Copy a migrated database for the tests of this process.
+
+    On SQLite it is a file: in memory, threads would share one connection's cache and not wait for
+    each other's locks.
+    """
+    server = os.environ.get("DATABASE_URL")
+    name = f"test_{os.getpid()}" if server else str(DATA_DIR / "test.sqlite3")
+    if server:
+        from tests import postgres  # noqa: PLC0415  # takes a quarter of a second to import
+
+        postgres.create_database(server, name)
+    else:
+        shutil.copy(migrated_database(), name)
+    connection.settings_dict["NAME"] = name  # of every thread
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+    if server:
+        postgres.drop_database(server, name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _render_as_the_portal_does(django_test_environment: None) -> None:
+    """Spare every page the copies of its contexts, which Django keeps for tests that read them."""
+    Template._render = _render
+
+
 @receiver(post_migrate)
 def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
     """A test with transactions of its own leaves the database empty to whichever comes next."""
@@ -55,22 +92,50 @@ def _bring_back_what_migrations_wrote(sender: AppConfig, **_: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, where a second database is tested, the tests that touch no database."""
+    """Leave out, where a second database is tested, the tests that cannot differ there."""
     if "DATABASE_URL" not in os.environ:
         return
-    chosen = [item for item in items if _may_differ_by_stack(item)]
+    tests = config.rootpath / "tests"
+    chosen = [item for item in items if _may_differ_by_stack(item, tests)]
     config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
     items[:] = chosen
 
 
-def _may_differ_by_stack(item: pytest.Item) -> bool:
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the objects of ten thousand collected tests, which all stay."""
+    gc.collect()
+    gc.freeze()
+
+
+# What these show they read by services and models, whose tests run on both databases, as does
+# tests/test_access.py, which opens every page. The marker ``both_databases`` is for the others.
+ONLY_SHOW = ("api", "presenters", "templatetags", "views")
+
+
+def _may_differ_by_stack(item: pytest.Item, tests: Path) -> bool:
+    if any(item.get_closest_marker(name) for name in ("processes", "browser", "both_databases")):
+        return True
+    database = item.get_closest_marker("django_db")
     fixtures = set(getattr(item, "fixturenames", ()))
-    marked = any(item.get_closest_marker(name) for name in ("django_db", "processes", "browser"))
-    return marked or bool(fixtures & {"db", "transactional_db"})
+    if (database and database.kwargs.get("transaction")) or "transactional_db" in fixtures:
+        return True
+    only_shows = any(item.path.is_relative_to(tests / folder) for folder in ONLY_SHOW)
+    return not only_shows and (database is not None or "db" in fixtures)
 
 
 # Fixtures import models, so the settings above must be loaded first.
-from tests.fixtures import browser, clock, project, provider, running, user, woken  # noqa: E402, F401
+from tests.fixtures import (  # noqa: E402
+    browser,  # noqa: F401
+    clock,  # noqa: F401
+    local_receivers,  # noqa: F401
+    module_rows,  # noqa: F401
+    own_cache,  # noqa: F401
+    project,  # noqa: F401
+    provider,  # noqa: F401
+    running,  # noqa: F401
+    user,  # noqa: F401
+    woken,  # noqa: F401
+)
 
 # A worker of pytest-xdist inherits this environment, and must name its own folder first. Celery's
 # configuration, which the fixtures import, sets the variable again.

@@ -1,12 +1,19 @@
 """Fixtures that tests of several folders use."""
 
+import itertools
+import os
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
+from pytest_django.plugin import DjangoDbBlocker
 
 from batchapp import tasks
 from batchapp.models import Project, ProviderBatch, User
@@ -15,6 +22,29 @@ from batchapp.services.lifecycle import prepare
 from tests.make import make_batch, make_project, make_user
 from tests.provider import Provider
 from tests.steps import advance, make_due
+
+
+@pytest.fixture(scope="module")
+def module_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the fixtures of a module that ask for this one create rows, once for all its tests.
+
+    Each test begins with these rows, whatever the tests before it changed. Not for a module with
+    ``transactional_db``; and a test that does not ask for the rows may find them, too.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+_tests = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def own_cache() -> None:
+    """Each test has an empty cache, on a Redis that all tests share as well."""
+    prefix = f"{os.getpid()}-{next(_tests)}"
+    settings.CACHES["default"]["KEY_PREFIX"] = prefix  # of threads that the test starts
+    cache.key_prefix = prefix
 
 
 @pytest.fixture
@@ -58,6 +88,12 @@ def running(provider: Provider) -> ProviderBatch:
     prepare.prepare(provider_batch)
     advance(provider_batch)
     return make_due(provider_batch)
+
+
+@pytest.fixture
+def local_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the operator allow webhooks to this machine, where the receivers of tests are."""
+    monkeypatch.setattr(settings, "WEBHOOK_PRIVATE_NETWORKS", [ip_network("127.0.0.0/8")])
 
 
 class Clock:

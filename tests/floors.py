@@ -17,6 +17,7 @@ from slipcover import FileMatcher, ImportManager, Slipcover
 FLOORS = {
     "batchapp/domain/*": 95,
     "batchapp/providers/*": 95,
+    "batchapp/outbound/*": 95,
     "batchapp/services/*": 95,
     "batchapp/pipeline/*": 95,
     "batchapp/tasks.py": 95,

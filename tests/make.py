@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,39 +17,58 @@ from django.utils import timezone
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.models import (
     REALTIME,
+    ApprovalRequest,
     Batch,
     BatchImport,
+    Budget,
     Connection,
+    Invitation,
     Membership,
+    PortalKey,
     Price,
     Project,
     ProviderBatch,
     ProviderKey,
+    ResultColumns,
     SourceTable,
     Upload,
     User,
 )
-from batchapp.providers.client import ProviderClient
+from batchapp.models.audit.origin import AuditSource, coming_from
+from batchapp.pipeline import steps
+from batchapp.providers.base import Provider
 from batchapp.services.files import upload_intake
 from batchapp.services.imports import start_import
-from batchapp.services.lifecycle import prepare, settle
+from batchapp.services.lifecycle import prepare
 from batchapp.services.lifecycle.harvest import fetch_results
 from batchapp.services.orders import place_order
-from batchapp.services.results import merge
+from batchapp.services.people import invitations
+from batchapp.services.portal_keys import portal_keys
+from batchapp.services.portal_keys.portal_keys import KeySettings, NewSecret
+from batchapp.services.results.columns import build, freshness
 from batchapp.services.tables import requests_from_table, table_import
 
 MODEL = "Qwen/Qwen3-30B"
 SANDBOX_MODEL = "Qwen/Qwen3.5-9B"
 PASSWORD = "correct horse battery"
-ADMIN, MEMBER, VIEWER = Membership.Role.ADMIN, Membership.Role.MEMBER, Membership.Role.VIEWER
+OWNER, EDITOR, VIEWER = Membership.Role.OWNER, Membership.Role.EDITOR, Membership.Role.VIEWER
 
 _numbers = itertools.count(1)
 
 
 def make_user(email: str = "", **fields: Any) -> User:
+    fields.setdefault("last_seen_at", timezone.now())  # else the first page notes it
     return User.objects.create_user(
         email or f"person{next(_numbers)}@example.com", PASSWORD, **fields
     )
+
+
+def make_administrator(email: str = "", **fields: Any) -> User:
+    return make_user(email, is_staff=True, is_superuser=True, **fields)
+
+
+def make_auditor(email: str = "", **fields: Any) -> User:
+    return make_user(email, is_auditor=True, **fields)
 
 
 def make_connection(**fields: Any) -> Connection:
@@ -57,6 +76,7 @@ def make_connection(**fields: Any) -> Connection:
     number = next(_numbers)
     fields.setdefault("name", f"Provider {number}")
     fields.setdefault("base_url", f"https://provider{number}.test")
+    fields.setdefault("kind", "doubleword")
     connection = Connection.objects.create(**fields)
     for window, factor in [("24h", 1), ("1h", 2), (REALTIME, 2)]:
         make_price(connection, window, Decimal(factor), Decimal(2 * factor))
@@ -70,18 +90,18 @@ def make_price(
     output_usd: Decimal,
     model: str = MODEL,
 ) -> Price:
-    since = timezone.now().replace(year=2025)
+    later = timedelta(seconds=next(_numbers))  # than every row before
     return Price.objects.create(
         connection=connection,
         model=model,
         window=window,
         input_usd=input_usd,
         output_usd=output_usd,
-        effective_from=since,
+        effective_from=datetime(2025, 1, 1, tzinfo=UTC) + later,
     )
 
 
-def make_project(*members: User, role: str = MEMBER, **fields: Any) -> Project:
+def make_project(*members: User, role: str = EDITOR, **fields: Any) -> Project:
     """A project of ``members``, all in ``role``."""
     number = next(_numbers)
     fields.setdefault("name", f"Project {number}")
@@ -93,7 +113,7 @@ def make_project(*members: User, role: str = MEMBER, **fields: Any) -> Project:
     return project
 
 
-def join(user: User, project: Project, role: str = MEMBER) -> User:
+def join(user: User, project: Project, role: str = EDITOR) -> User:
     Membership.objects.create(user=user, project=project, role=role)
     return user
 
@@ -104,6 +124,18 @@ def writer_in(project: Project, user: User | None = None) -> User:
     if not project.memberships.filter(user=user).exists():
         join(user, project)
     return user
+
+
+def make_invitation(
+    project: Project | None, *, invitee: User | None = None, inviter: User | None = None
+) -> Invitation:
+    """An invitation by an owner of ``project``, or to the portal by an administrator."""
+    email = invitee.email if invitee else f"invited{next(_numbers)}@example.com"
+    if project is None:
+        inviter = inviter or make_administrator()
+        return invitations.invite_to_portal(inviter, email=email, days=7)[0]
+    inviter = inviter or join(make_user(), project, OWNER)
+    return invitations.invite_to_project(project, inviter, role=EDITOR, email=email, days=7)[0]
 
 
 def make_key(
@@ -124,6 +156,35 @@ def make_key(
     key.secret_set_at = timezone.now() - timedelta(hours=1)  # every replica knows the key
     key.save()
     return key
+
+
+def make_portal_key(
+    user: User, project: Project, *, scope: str = "read", **fields: Any
+) -> NewSecret:
+    """Make a key by which ``user``, who is in ``project``, acts there; overwrite ``fields``."""
+    chosen = KeySettings(f"Script {next(_numbers)}", PortalKey.Scope(scope))
+    return _with_fields(portal_keys.create(project, user, chosen), fields)
+
+
+def make_service_key(
+    project: Project, owner: User | None = None, *, scope: str = "read", **fields: Any
+) -> NewSecret:
+    """Make a service key by ``owner``, by default a new one."""
+    owner = owner or join(make_user(), project, OWNER)
+    chosen = KeySettings(f"Server {next(_numbers)}", PortalKey.Scope(scope))
+    return _with_fields(portal_keys.create_service_key(project, owner, chosen), fields)
+
+
+def _with_fields(made: NewSecret, fields: dict[str, Any]) -> NewSecret:
+    if fields:
+        PortalKey.objects.filter(pk=made.key.pk).update(**fields)
+        made.key.refresh_from_db()
+    return made
+
+
+def bearer(secret: str) -> dict[str, str]:
+    """Return the header that sends ``secret``."""
+    return {"Authorization": f"Bearer {secret}"}
 
 
 def request_line(number: int, *, model: str = MODEL, **changes: Any) -> str:
@@ -156,7 +217,8 @@ def make_upload(
     """Upload a file of three valid requests by default, and check it if ``is_checked``."""
     project = project or make_project()
     file = ContentFile(request_file() if content is None else content, name)
-    upload = upload_intake.receive_file(project, writer_in(project, user), file, name=name)
+    with coming_from(AuditSource.PAGE):
+        upload = upload_intake.receive_file(project, writer_in(project, user), file, name=name)
     if is_checked:
         upload_intake.check_upload(upload)
     return upload
@@ -212,6 +274,45 @@ def make_batch(
     return batch
 
 
+def make_budget(
+    project: Project, usd: str | Decimal, subject: User | PortalKey | str = "", **fields: Any
+) -> Budget:
+    """A monthly budget of ``project``, or of a person, a portal key or a model in it."""
+    if isinstance(subject, User):
+        fields |= {"kind": Budget.Kind.PERSON, "person": subject}
+    elif isinstance(subject, PortalKey):
+        fields |= {"kind": Budget.Kind.PORTAL_KEY, "portal_key": subject}
+    elif subject:
+        fields |= {"kind": Budget.Kind.MODEL, "model": subject}
+    return Budget.objects.create(
+        project=project, amount_usd=Decimal(usd), name=str(subject), **fields
+    )
+
+
+def make_approval(batch: Batch, **fields: Any) -> ApprovalRequest:
+    """Store that ``batch`` was approved, or what ``fields`` say, without a decision of anybody."""
+    usual = {
+        "state": ApprovalRequest.State.APPROVED,
+        "reasons": [],
+        "file_sha256": batch.upload.sha256,
+        "expires_at": timezone.now() + timedelta(days=7),
+    }
+    return ApprovalRequest.objects.create(batch=batch, **usual | fields)
+
+
+def ask_approval(
+    project: Project | None = None, user: User | None = None, **fields: Any
+) -> ApprovalRequest:
+    """Order a batch that waits for approval, in a project that has no policy otherwise."""
+    project = project or make_project()
+    rows = Project.objects.filter(pk=project.pk)
+    usual = project.approval_above_usd
+    rows.update(approval_above_usd=0)
+    batch = make_batch(project, user, **fields)
+    rows.update(approval_above_usd=usual)
+    return ApprovalRequest.objects.get(batch=batch)
+
+
 def make_import(project: Project, user: User | None = None, **fields: Any) -> BatchImport:
     """Request an import, then overwrite ``fields``."""
     user = writer_in(project, user)
@@ -240,14 +341,19 @@ def set_state(batch: Batch, **fields: Any) -> ProviderBatch:
     return ProviderBatch.objects.select_related("batch__connection").get(batch=batch)
 
 
-def answer_line(number: int, *, text: str = "", tokens: tuple[int, int] = (100, 50)) -> bytes:
-    """Return the output line of a provider for request ``row-<number>``."""
+def answer_line(
+    number: int, *, text: str = "", tokens: tuple[int, int] = (100, 50), **usage: Any
+) -> bytes:
+    """Return the output line of a provider for request ``row-<number>``.
+
+    ``usage`` has further fields of its usage, or other values of the usual ones.
+    """
     body = {
         "model": MODEL,
         "choices": [
             {"message": {"content": text or f"Answer {number}."}, "finish_reason": "stop"}
         ],
-        "usage": {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]},
+        "usage": {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]} | usage,
     }
     line = {
         "id": f"line-{number}",
@@ -302,7 +408,7 @@ def answer(batch: Batch, output: Iterable[bytes], errors: Iterable[bytes] = ()) 
         ended_at=timezone.now(),
         rereads=fetch_results.MAX_REREADS,
     )
-    fetch_results.harvest(provider_batch, cast(ProviderClient, provider))
+    fetch_results.harvest(provider_batch, cast(Provider, provider))
     return provider_batch
 
 
@@ -314,7 +420,33 @@ def finish(
     answer(batch, lines, errors)
     ProviderBatch.objects.start_settling(pk=batch.pk)
     batch.refresh_from_db()
-    merge.merge_answers(batch)
-    settle.settle(batch)
+    steps.settle_batch(batch)
     batch.refresh_from_db()
     return batch
+
+
+def build_columns(batch: Batch) -> ResultColumns:
+    """Build the columns file of ``batch`` as a worker does, if it is not up to date."""
+    freshness.require_columns(batch)
+    columns = ResultColumns.objects.claim(batch.pk, ResultColumns.Status.BUILDING)
+    if columns:
+        build.build_columns(columns)
+    return ResultColumns.objects.select_related("batch__project").get(batch=batch)
+
+
+def replace_columns(columns: ResultColumns, content: bytes) -> None:
+    """Let ``columns`` name a file with another content, as if theirs were damaged."""
+    columns.blob.save("columns.duckdb", ContentFile(content), save=False)
+    ResultColumns.objects.filter(pk=columns.pk).update(blob=columns.blob.name)
+
+
+def ended_batch(project: Project, requests: int, minutes: int) -> ProviderBatch:
+    """Make a batch that the provider has run in so many minutes."""
+    batch = make_batch(project=project, upload=make_upload(project))
+    Batch.objects.filter(pk=batch.pk).update(requests=requests)
+    now = timezone.now()
+    row, _ = ProviderBatch.objects.update_or_create(batch=batch, number=1)
+    ProviderBatch.objects.filter(pk=row.pk).update(
+        submitted_at=now - timedelta(minutes=minutes), ended_at=now
+    )
+    return row

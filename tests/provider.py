@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 
-from batchapp.providers.client import ProviderClient, connect
+from batchapp.providers import base
+from tests.doubleword import connect, connect_management
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -35,8 +36,14 @@ class Provider:
     before: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
     after: Callable[[str, httpx.Request], httpx.Response | None] = lambda call, request: None
 
-    def client(self, *_: object, **__: object) -> ProviderClient:
+    def client(self, *_: object, **__: object) -> base.Provider:
         return connect("https://provider.test", "sk-test", transport=httpx.MockTransport(self))
+
+    def management(self) -> base.Management:
+        transport = httpx.MockTransport(self)
+        client = connect_management("https://provider.test", "dw-test", transport=transport)
+        assert client
+        return client
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         request.read()

@@ -1,6 +1,6 @@
-"""Runs a command with a real PostgreSQL and a real Redis, both on loopback, only for that long.
+"""Runs a command with a real PostgreSQL, Redis and S3 server, all on loopback, only for that long.
 
-python -m tests.stack pytest        the command sees DATABASE_URL, BROKER_URL and CACHE_URL
+python -m tests.stack pytest        the command sees the URL of each, as a host would set it
 python -m tests.stack --check       only whether all that the suite needs is installed
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import redis
 
@@ -74,7 +75,7 @@ class Server:
             )
         deadline = time.monotonic() + PATIENCE
         while process.poll() is None and time.monotonic() < deadline:
-            with suppress(psycopg.OperationalError, redis.ConnectionError):
+            with suppress(psycopg.OperationalError, redis.ConnectionError, httpx.HTTPError):
                 self.answer()
                 return
             time.sleep(0.05)
@@ -96,13 +97,14 @@ class Server:
 class Servers:
     postgres: Server
     redis: Server
+    objects: Server
     urls: dict[str, str]
     """What the portal's environment needs to use them."""
 
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """A PostgreSQL and a Redis with nothing in them, for as long as the block takes."""
+    """A PostgreSQL, a Redis and an S3 server with nothing in them, while the block runs."""
     programs, redis_server = _installed()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="batchapp-stack-")))
@@ -115,12 +117,16 @@ def servers() -> Iterator[Servers]:
         store, address = _redis(redis_server, folder)
         stack.callback(store.stop)
         store.start()
+        objects, bucket = _objects(folder)
+        stack.callback(objects.stop)
+        objects.start()
         urls = {
             "DATABASE_URL": f"{database}/batchapp",
             "BROKER_URL": f"{address}/0",
             "CACHE_URL": f"{address}/1",
+            "STORAGE_URL": bucket,
         }
-        yield Servers(postgres, store, urls)
+        yield Servers(postgres, store, objects, urls)
 
 
 def _installed() -> tuple[Path, str]:
@@ -202,6 +208,19 @@ def _redis(program: str, folder: Path) -> tuple[Server, str]:
         signal.SIGTERM,
         redis.Redis(port=port).ping,
     ), f"redis://127.0.0.1:{port}"
+
+
+def _objects(folder: Path) -> tuple[Server, str]:
+    """An S3 server that keeps its objects in memory, and so forgets them when it ends."""
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    return Server(
+        [sys.executable, "-m", "moto.server", *("--host", "127.0.0.1", "--port", str(port))],
+        folder / "objects.log",
+        signal.SIGTERM,
+        # It answers when it has made the bucket. It takes any key, and requests without one.
+        lambda: httpx.put(f"http://{address}/batchapp", trust_env=False).raise_for_status(),
+    ), f"s3+http://key:secret@{address}/batchapp"
 
 
 def _user(*names: str) -> pwd.struct_passwd:

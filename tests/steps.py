@@ -33,7 +33,7 @@ def make_due(provider_batch: ProviderBatch) -> ProviderBatch:
 
 def advance(row: LeasedRow) -> None:
     """Do as the worker that gets the message of ``row``."""
-    tasks.advance(row.kind, str(row.pk))
+    tasks.advance(row.row_kind, str(row.pk))
 
 
 def exhaust_patience() -> None:

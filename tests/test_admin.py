@@ -5,8 +5,16 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from batchapp.models import Connection, Project, ProviderKey, Upload
-from tests.make import make_batch, make_connection, make_project, make_table, make_user
+from batchapp.models import AuditEvent, AuditKind, Connection, Project, ProviderKey, Upload, User
+from batchapp.presenters.audit_text import audit_text
+from tests.make import (
+    PASSWORD,
+    make_administrator,
+    make_batch,
+    make_connection,
+    make_table,
+    make_user,
+)
 from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
@@ -14,164 +22,109 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def desk(client: Client) -> Client:
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.force_login(make_administrator())
     return client
 
 
-def connection_form(windows: str) -> dict[str, str]:
-    return {
-        "name": "New",
-        "base_url": "https://new.test",
-        "windows": windows,
-        "max_file_bytes": "1000",
-        "max_requests": "",
-        "max_body_bytes": "1000",
-        "max_upload_bytes": "2000000",
-        "poll_seconds": "1",
-        "stall_minutes": "45",
-        "alarm_percent": "20",
-        "create_grace_seconds": "60",
-    }
-
-
-@pytest.mark.parametrize(
-    "windows",
-    [
-        "[]",
-        '"24h"',
-        '{"24h": 1}',
-        "[24]",
-        '[""]',
-        '[" 24h"]',
-        '["24h", "24h"]',
-        '["realtime"]',
-        f'["{"w" * 21}"]',
-    ],
-)
-def test_windows_that_no_batch_could_be_ordered_in_are_refused(desk: Client, windows: str) -> None:
-    desk.post(reverse("admin:batchapp_connection_add"), connection_form(windows))
-
-    assert not Connection.objects.filter(name="New").exists()
-
-
-def test_windows_in_order_are_taken(desk: Client) -> None:
-    desk.post(reverse("admin:batchapp_connection_add"), connection_form('["1h", "24h"]'))
-
-    assert Connection.objects.get(name="New").windows == ["1h", "24h"]
-
-
-@pytest.mark.parametrize(
-    "urls",
-    [
-        '"/v1/rerank"',
-        "[1]",
-        '["v1/rerank"]',
-        '["/v1/rerank/"]',
-        '["/v1/a b"]',
-        '["/' + "a" * 100 + '"]',
-    ],
-)
-def test_endpoints_that_no_request_could_name_are_refused(desk: Client, urls: str) -> None:
-    form = connection_form('["24h"]') | {"extra_urls": urls}
-
-    answer = desk.post(reverse("admin:batchapp_connection_add"), form)
-
-    assert "Write a list of paths" in answer.content.decode()
-    assert not Connection.objects.filter(name="New").exists()
-
-
-@pytest.mark.parametrize(
-    ("urls", "stored"),
-    [
-        ('["/v1/rerank", "/v1/embeddings", "/v1/rerank"]', ["/v1/rerank"]),
-        ("", []),
-        ("null", []),
-    ],
-)
-def test_endpoints_are_stored_once_without_the_usual_ones(
-    desk: Client, urls: str, stored: list[str]
-) -> None:
-    form = connection_form('["24h"]') | {"extra_urls": urls, "reasoning_effort_only": "true"}
-
-    desk.post(reverse("admin:batchapp_connection_add"), form)
-
-    connection = Connection.objects.get(name="New")
-    assert connection.extra_urls == stored
-    assert connection.reasoning_effort_only is True
-
-
-def test_a_platform_key_is_stored_encrypted_kept_and_forgotten_and_never_shown(
-    desk: Client,
-) -> None:
-    add, form = reverse("admin:batchapp_connection_add"), connection_form('["24h"]')
-    desk.post(add, form | {"platform_key": "dw-platform-123"})
-    connection = Connection.objects.get(name="New")
+def test_a_connection_is_only_read_here_and_changed_in_the_console(desk: Client) -> None:
+    connection = make_connection(name="Acme")
+    connection.set_platform_key("dw-platform-123")
+    connection.save()
     url = reverse("admin:batchapp_connection_change", args=[connection.pk])
+    before = Connection.objects.filter(pk=connection.pk).values().get()
 
-    assert connection.platform_key() == "dw-platform-123"
-    assert "dw-platform-123" not in connection.platform_ciphertext
     html = desk.get(url).content.decode()
+    answers = [
+        desk.post(url, {"base_url": "https://evil.test", "name": "x", "windows": "[]"}),
+        desk.post(
+            reverse("admin:batchapp_connection_delete", args=[connection.pk]), {"post": "yes"}
+        ),
+        desk.post(reverse("admin:batchapp_connection_add"), {"name": "New"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert Connection.objects.filter(pk=connection.pk).values().get() == before
+    assert reverse("connection_detail", args=[connection.pk]) in html
     assert "dw-platform-123" not in html
     assert connection.platform_ciphertext not in html
 
-    desk.post(url, form | {"platform_key": ""})
-    connection.refresh_from_db()
-    assert connection.platform_key() == "dw-platform-123"
 
-    desk.post(url, form | {"forget_platform_key": "on"})
-    connection.refresh_from_db()
-    assert connection.platform_key() == ""
+@pytest.mark.parametrize("is_staff", [False, True])
+def test_lesser_rights_lead_nowhere_here(client: Client, *, is_staff: bool) -> None:
+    person = make_user(is_staff=is_staff)
+    person.user_permissions.set(Permission.objects.all())
+    client.force_login(person)
+    url = reverse("admin:batchapp_user_change", args=[person.pk])
 
+    answers = [client.get("/admin/"), client.get(url), client.post(url, {"is_superuser": "on"})]
 
-def test_only_superusers_set_a_platform_key(client: Client) -> None:
-    operator = make_user(is_staff=True)
-    rights = Permission.objects.filter(codename__in=["change_connection", "view_connection"])
-    operator.user_permissions.set(rights)
-    client.force_login(operator)
-    connection = make_connection()
-    url = reverse("admin:batchapp_connection_change", args=[connection.pk])
-
-    assert "platform_key" not in client.get(url).content.decode()
-    client.post(url, connection_form('["24h"]') | {"platform_key": "dw-platform-123"})
-
-    connection.refresh_from_db()
-    assert (connection.name, connection.platform_key()) == ("New", "")
+    assert {answer.status_code for answer in answers} <= {302, 403}
+    person.refresh_from_db()
+    assert not person.is_superuser
 
 
-def test_a_project_stays_with_its_connection(desk: Client) -> None:
-    project, other = make_project(), make_connection()
-    data = {
-        "name": "Renamed",
-        "slug": project.slug,
-        "connection": other.pk,
-        "memberships-TOTAL_FORMS": "0",
-        "memberships-INITIAL_FORMS": "0",
-    }
+def test_roles_in_the_portal_are_not_given_here(desk: Client) -> None:
+    person = make_user()
+    url = reverse("admin:batchapp_user_change", args=[person.pk])
 
-    desk.post(reverse("admin:batchapp_project_change", args=[project.pk]), data)
+    desk.post(url, {"email": person.email, "is_superuser": "on", "is_auditor": "on"})
+    deleted = desk.post(reverse("admin:batchapp_user_delete", args=[person.pk]), {"post": "yes"})
 
-    before = project.connection_id
-    project.refresh_from_db()
-    assert (project.name, project.connection_id) == ("Renamed", before)
+    person.refresh_from_db()
+    assert (person.is_superuser, person.is_staff, person.is_auditor) == (False, False, False)
+    assert (person.is_active, deleted.status_code) == (True, 403)
 
 
-@pytest.mark.parametrize("is_from_list", [False, True])
-def test_a_project_is_deleted_with_the_bytes_of_its_tables(
-    desk: Client, is_from_list: bool
+def test_the_admin_has_the_name_and_the_colours_of_the_portal(desk: Client) -> None:
+    html = desk.get("/admin/").content.decode()
+
+    assert "Django administration" not in html
+    assert "batchapp/css/admin" in html
+    assert 'class="logo"' in html
+    assert ">Batches</a>" in html
+    for other in ("Social", "Sessions", "Groups", "E-mail addresses"):
+        assert other not in html
+
+
+def test_people_and_projects_are_changed_in_the_console_where_it_is_recorded(
+    desk: Client,
 ) -> None:
     table = make_table()
+    project, person = table.project, make_user("bob@example.com")
+    inline = {"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "0"}
+    member = {"memberships-0-user": person.pk, "memberships-0-role": "owner"}
+    form = {"name": "Renamed", "slug": "renamed", "colour": "1", **inline, **member}
+    password = {"password1": "chosen by another", "password2": "chosen by another"}
     change_list = reverse("admin:batchapp_project_changelist")
-    chosen = {"_selected_action": [table.project_id], "action": "delete_selected"}
+    chosen = {"_selected_action": [project.pk], "action": "delete_selected", "post": "yes"}
 
-    if is_from_list:
-        desk.post(change_list, chosen | {"post": "yes"})
-    else:
-        url = reverse("admin:batchapp_project_delete", args=[table.project_id])
-        desk.post(url, {"post": "yes"})
+    answers = [
+        desk.post(reverse("admin:batchapp_project_change", args=[project.pk]), form),
+        desk.post(reverse("admin:batchapp_project_delete", args=[project.pk]), {"post": "yes"}),
+        desk.post(change_list, chosen),
+        desk.post(reverse("admin:batchapp_user_add"), {"email": "x@example.com", **password}),
+        desk.post(reverse("admin:auth_user_password_change", args=[person.pk]), password),
+    ]
 
-    assert not Project.objects.exists()
-    for content in (table.blob, table.cells):
-        assert not content.storage.exists(content.name)
+    assert {answer.status_code for answer in answers} <= {200, 302, 403}
+    assert Project.objects.get(pk=project.pk).name != "Renamed"
+    assert not person.memberships.exists()
+    assert not User.objects.filter(email="x@example.com").exists()
+    person.refresh_from_db()
+    assert person.check_password(PASSWORD)
+
+
+def test_an_address_that_is_corrected_here_counts_and_is_recorded(desk: Client) -> None:
+    person = make_user("bob@exmaple.com")
+    url = reverse("admin:batchapp_user_change", args=[person.pk])
+
+    desk.post(url, {"email": "Bob@Example.com"})
+
+    person.refresh_from_db()
+    assert (person.email, person.has_verified_address) == ("bob@example.com", True)
+    (event,) = AuditEvent.objects.filter(kind=AuditKind.ADDRESS_CHANGED)
+    assert audit_text(event) == "Changed the e-mail address with which bob@exmaple.com signed in."
+    assert event.data["after"] == "bob@example.com"
 
 
 def test_operators_read_the_problems_of_rows_as_sentences(desk: Client) -> None:

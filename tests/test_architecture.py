@@ -10,8 +10,12 @@ from xml.etree import ElementTree
 import pytest
 from django.apps import apps
 
+from batchapp import access
 from batchapp.models import Batch, LeasedRow, Upload
+from batchapp.providers import kinds
+from tests import kind_document, role_document
 from tests.documents import links, section, table_rows
+from tests.make import OWNER
 from tests.state_document import ARCHITECTURE, STATES, documents
 from tests.variables import ROOT
 
@@ -35,6 +39,21 @@ def test_a_change_in_the_document_of_states_is_noticed(monkeypatch: pytest.Monke
 
     for document, text in documents().items():
         assert text != document.read_text()
+
+
+def test_the_page_of_roles_says_what_access_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert role_document.role_document() == role_document.PAGE.read_text(), "run make states"
+
+    monkeypatch.setattr(access, "WRITERS", frozenset({OWNER}))
+    assert role_document.role_document() != role_document.PAGE.read_text()
+
+
+def test_the_page_of_kinds_says_what_each_kind_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kind_document.kind_document() == kind_document.PAGE.read_text(), "run make states"
+    assert not kind_document.undocumented()
+
+    monkeypatch.delitem(kinds.KINDS, "groq")
+    assert kind_document.kind_document() != kind_document.PAGE.read_text()
 
 
 @pytest.mark.parametrize("model", LeasedRow.__subclasses__(), ids=lambda model: model.__name__)
@@ -87,7 +106,7 @@ def test_the_picture_has_the_layers_of_the_contract_one_below_the_other() -> Non
 
 
 def test_what_the_picture_names_is_in_the_code() -> None:
-    services = next(text for _, text in texts("note") if " · " in text)
+    services = " · ".join(text for _, text in texts("note small"))
     folders = {path.parent.name for path in Path(ROOT / "batchapp/services").glob("*/__init__.py")}
 
     assert set(services.split(" · ")) == folders

@@ -19,6 +19,7 @@ TEXT_ON = [
 ]
 BARS = ["good-bar", "bad-bar", "warn-bar", "rest-bar"]
 SERIES = [f"series-{number}" for number in range(1, 7)]
+MARKS = [*SERIES, *[f"mark-{number}" for number in (7, 8, 9)]]
 LEAST_DISTANCE = 15  # CIE 1976; 2.3 is just noticeable side by side, bars are far apart and small
 
 # What an eye without one of its three cones sees of linear RGB, at full severity.
@@ -117,6 +118,12 @@ def test_bars_stand_out_from_their_card_and_from_their_track(theme: str) -> None
 @pytest.mark.parametrize("name", [*SERIES, "series-other"])
 def test_the_colours_of_charts_could_be_those_of_text(theme: str, name: str) -> None:
     assert contrast(colour(name, theme), colour("card", theme)) >= 4.5
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", MARKS)
+def test_the_initials_can_be_read_on_the_mark_of_a_project(theme: str, name: str) -> None:
+    assert contrast(colour(name, theme), colour("on-series", theme)) >= 4.5
 
 
 @pytest.mark.parametrize("theme", THEMES)

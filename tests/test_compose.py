@@ -54,7 +54,7 @@ def test_a_service_sets_only_what_the_code_reads(name):
 
 
 def test_together_the_services_set_every_variable_of_an_operator():
-    elsewhere = {"DATA_DIR", "DEBUG", "DEMO_EXIT", "DEMO_PASSWORD"}
+    elsewhere = {"BOOTSTRAP_PASSWORD", "DATA_DIR", "DEBUG", "DEMO_EXIT", "DEMO_PASSWORD"}
 
     assert {name for service in OURS.values() for name in service["environment"]} == (
         read_by_code() - elsewhere

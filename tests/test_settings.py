@@ -1,6 +1,7 @@
 """The environment as the only place to set anything: misread nowhere, secrets made once."""
 
 import os
+import runpy
 import stat
 import subprocess
 import sys
@@ -124,6 +125,12 @@ def test_a_secret_is_made_once_and_only_we_can_read_it(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_networks_are_read_one_by_one(variable):
+    variable("10.1.0.0/16, fd00::/8")
+
+    assert [str(network) for network in env.networks("COLOUR")] == ["10.1.0.0/16", "fd00::/8"]
+
+
 def test_a_given_secret_leaves_no_file(variable, tmp_path):
     variable("blue")
 
@@ -175,17 +182,35 @@ def test_secrets_may_come_from_files(tmp_path):
         ("DATABASE_URL", "portal"),
         ("BROKER_URL", "amqp://localhost"),
         ("CACHE_URL", "memcached://localhost"),
+        ("EMAIL_URL", "pigeon://post"),
+        ("EMAIL_URL", "smtp://"),
+        ("TRUSTED_PROXIES", "all"),
+        ("OIDC_URL", "login.example.com"),
         ("LOG_LEVEL", "LOUD"),
         ("TIME_ZONE", "Mars/Olympus"),
+        ("WEBHOOK_PRIVATE_NETWORKS", "10.0.0.0/8,intranet"),
+        ("WEBHOOK_PRIVATE_NETWORKS", "10.0.0.1/8"),
+        ("PROJECT_FOUNDERS", "nobody"),
         ("ENCRYPTION_KEYS", "short"),
     ],
 )
-def test_a_malformed_value_stops_the_process_and_is_named(tmp_path, name, value):
-    process = _start(tmp_path, **{name: value})
+def test_a_malformed_value_is_named(monkeypatch, tmp_path, name, value):
+    for known in read_by_code():
+        monkeypatch.delenv(known, raising=False)
+        monkeypatch.delenv(f"{known}_FILE", raising=False)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ImproperlyConfigured, match=f"^{name}: "):
+        runpy.run_path(str(ROOT / "config/settings.py"))
+
+
+def test_a_malformed_value_stops_the_process(tmp_path):
+    process = _start(tmp_path, DEBUG="maybe")
     _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert f"ImproperlyConfigured: {name}: " in err.splitlines()[-1]
+    assert "ImproperlyConfigured: DEBUG: " in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -206,3 +231,61 @@ def test_both_deployments_load(tmp_path, variables, engine):
     )
 
     assert engine in process.stdout
+
+
+# --- Strict transport security -------------------------------------------------------------------
+
+HSTS = (
+    "from config import settings as s; "
+    "print(s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD)"
+)
+
+
+def _hsts(data_dir, **variables):
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name.partition("_FILE")[0] not in read_by_code()
+    }
+    return subprocess.run(
+        [sys.executable, "-c", HSTS],
+        cwd=ROOT,
+        env={**clean, "DATA_DIR": str(data_dir), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "values"),
+    [
+        ({}, "0 False False"),
+        ({"PUBLIC_URL": "https://portal.example.com"}, "31536000 False False"),
+        (
+            {
+                "PUBLIC_URL": "https://portal.example.com",
+                "HSTS_SECONDS": "63072000",
+                "HSTS_INCLUDE_SUBDOMAINS": "yes",
+                "HSTS_PRELOAD": "yes",
+            },
+            "63072000 True True",
+        ),
+        ({"PUBLIC_URL": "https://portal.example.com", "HSTS_SECONDS": "0"}, "0 False False"),
+    ],
+)
+def test_subdomains_and_preload_are_bound_only_when_asked_for(tmp_path, variables, values):
+    assert _hsts(tmp_path, **variables).stdout.strip() == values
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [{}, {"HSTS_INCLUDE_SUBDOMAINS": "yes", "HSTS_SECONDS": "60"}],
+)
+def test_a_preload_that_browsers_would_not_accept_is_refused(tmp_path, lacking):
+    public = {"PUBLIC_URL": "https://portal.example.com"}
+
+    process = _hsts(tmp_path, HSTS_PRELOAD="yes", **public, **lacking)
+
+    assert process.returncode
+    assert "HSTS_PRELOAD: browsers accept it only with" in process.stderr

@@ -4,22 +4,27 @@ import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.utils import timezone
 
 from batchapp import tasks
-from batchapp.models import Batch, ProviderBatch, Upload
+from batchapp.models import Batch, Notice, ProviderBatch, Upload
 from batchapp.pipeline import provider_access
+from batchapp.pipeline.runner import STORAGE_PAUSE
 from batchapp.providers.http import SLOW_CALL_FACTOR
 from batchapp.services.lifecycle import prepare, submit
-from tests.make import finish, make_batch, make_upload, set_state
+from config.storage_url import storage_backend
+from tests.make import finish, make_batch, make_project, make_upload, set_state
 from tests.provider import Provider
 from tests.steps import advance
 from tests.variables import ROOT
+
+NOBODY_LISTENS = "s3+http://key:secret@127.0.0.1:1/batchapp"
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +51,22 @@ def test_a_tick_wakes_what_is_due_and_only_once(woken: Woken) -> None:
         ("providerbatch", str(provider_batch.pk)),
         ("upload", str(upload.pk)),
     ]
+
+
+def test_steps_of_batches_wait_behind_few_notices_however_many_are_due(woken: Woken) -> None:
+    project = make_project()
+    Notice.objects.bulk_create(Notice(kind="key_refused", project=project) for _ in range(60))
+    tasks.tick()
+    make_upload(is_checked=False)
+    for _ in range(2):
+        tasks.tick()
+    assert [kind for kind, _ in woken] == ["notice"] * 25 + ["upload"]
+
+    for _, pk in woken[:15]:
+        tasks.advance("notice", pk)
+    tasks.tick()
+
+    assert [kind for kind, _ in woken[26:]] == ["notice"] * 15
 
 
 def test_a_message_that_was_lost_is_sent_again(woken: Woken) -> None:
@@ -101,7 +122,29 @@ def test_a_finished_batch_is_not_woken(woken: Woken) -> None:
 
     tasks.tick()
 
-    assert woken == []
+    assert [kind for kind, _ in woken] == ["notice"]
+
+
+def test_a_step_waits_while_the_storage_is_away(
+    settings: LazySettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    upload, storages = make_upload(is_checked=False), settings.STORAGES
+    settings.STORAGES = {"default": storage_backend(NOBODY_LISTENS, copies_dir=tmp_path)}
+
+    advance(upload)
+
+    upload.refresh_from_db()
+    assert (upload.status, upload.leased_until, upload.claims) == (Upload.Status.CHECKING, None, 0)
+    assert upload.next_check_at
+    assert timedelta() < upload.next_check_at - timezone.now() <= STORAGE_PAUSE
+    assert "The object storage cannot be used" in caplog.text
+
+    settings.STORAGES = storages
+    Upload.objects.update(next_check_at=timezone.now())
+    advance(upload)
+
+    upload.refresh_from_db()
+    assert upload.status == Upload.Status.READY
 
 
 def test_a_step_wakes_the_next_one(

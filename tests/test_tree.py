@@ -7,13 +7,32 @@ from tests.variables import ROOT
 PACKAGE, TESTS = ROOT / "batchapp", ROOT / "tests"
 PACKAGE_FOLDERS = {
     *("services", "domain", "providers", "models", "views", "forms", "presenters", "pipeline"),
-    *("templatetags", "management", "sandbox", "migrations"),
+    *("api", "templatetags", "management", "sandbox", "migrations", "storage", "outbound"),
 }
 WHOLE_SYSTEM_FOLDERS = {"journeys", "faults", "browser", "bench", "corpus", "fuzz", "processes"}
 SHORT = 60  # lines of a module that may go without tests of its own
 
 # A test module -> the modules of services and domain that it covers beside its own.
 COVERS = {
+    "services/reports/test_cross_tab.py": {
+        *("services/reports/dimensions.py", "services/reports/line.py"),
+    },
+    "api/test_files.py": {
+        *("services/files/checked_upload.py", "services/results/result_files.py"),
+    },
+    "services/statements/test_closing.py": {"services/statements/unstated.py"},
+    "views/statements/test_statement_pages.py": {
+        *("services/statements/statement_lines.py", "services/statements/sums.py"),
+    },
+    "pipeline/test_rebuild_batch.py": {"services/lifecycle/harvest/rebuild_results.py"},
+    "domain/answer_lengths/test_expectation.py": {"domain/answer_lengths/length.py"},
+    "journeys/test_first_requests.py": {"services/lifecycle/first_requests.py"},
+    "views/notifications/test_inbox.py": {"services/notifications/inbox.py"},
+    "views/notifications/test_preferences.py": {"services/notifications/preferences.py"},
+    "views/batches/test_saved_views.py": {"services/saved_views/saved_views.py"},
+    "views/projects/test_budgets.py": {"services/budgets/budget_use.py"},
+    "views/people/test_sessions.py": {"services/people/sessions.py"},
+    "views/people/test_first_run.py": {"services/people/first_administrator.py"},
     "domain/corrections/test_corrector.py": {"domain/corrections/correction_rules.py"},
     "domain/request_files/formats/test_conversion.py": {
         *("domain/request_files/formats/bedrock.py", "domain/request_files/formats/gemini.py"),
@@ -36,6 +55,12 @@ COVERS = {
         *("domain/request_files/rules/messages.py", "domain/request_files/rules/parameters.py"),
         *("domain/request_files/rules/combinations.py", "domain/request_files/rules/tools.py"),
     },
+    "services/webhooks/test_fan_out.py": {"services/webhooks/payload.py"},
+    "services/reuse/test_reduced_file.py": {
+        *("domain/reuse/reuse_plan.py", "services/reuse/digested_files.py"),
+        *("services/reuse/find_answers.py", "services/reuse/offers.py"),
+        *("services/reuse/reused_results.py", "services/results/reused_answers.py"),
+    },
     "domain/results/test_outcome.py": {
         "domain/results/answer_bodies.py",
         "domain/results/error_messages.py",
@@ -51,6 +76,9 @@ COVERS = {
         *("domain/tokens/harmony_prompt.py", "domain/tokens/qwen_prompt.py"),
         "domain/tokens/tool_prompts.py",
     },
+    "services/audit/test_seal_events.py": {
+        *("services/audit/delete_old_events.py", "services/audit/verify_seals.py"),
+    },
     "services/imports/test_start_import.py": {
         "services/imports/fetch_file.py",
         "services/imports/import_batch.py",
@@ -61,16 +89,35 @@ COVERS = {
     },
     "services/lifecycle/test_submit.py": {"services/lifecycle/find_created_batch.py"},
     "services/lifecycle/test_poll_key.py": {"services/providers/circuit_breaker.py"},
-    "services/results/test_retry_file.py": {"services/results/merge.py"},
+    "services/results/test_retry_file.py": {
+        *("services/results/chunk_files.py", "services/results/merge.py"),
+    },
     "services/tables/test_open_table.py": {"domain/tables/read_process.py"},
+    "views/direct/test_request_list.py": {"services/direct/request_list.py"},
     "views/files/test_file_correction.py": {"services/files/correct_file.py"},
     "views/files/test_files.py": {"services/files/upload_intake.py"},
-    "views/keys/test_keys.py": {"services/providers/provider_keys.py"},
-    "views/reports/test_cost_report.py": {"services/reports/cost_report.py"},
+    "views/reports/test_cost_report.py": {
+        *("services/reports/cost_report.py", "services/reports/cost_rows.py"),
+        "services/reports/scope.py",
+    },
     "views/reports/test_estimate_accuracy.py": {"services/reports/estimate_accuracy.py"},
     "views/results/test_unmatched_lines.py": {"services/results/browse.py"},
     "views/tables/test_table_builder.py": {
         *("services/tables/preview_requests.py", "services/tables/requests_from_table.py"),
+    },
+    "services/results/columns/test_compare_columns.py": {
+        "services/results/columns/compare_accuracy.py",
+        "services/results/columns/compare_index.py",
+    },
+    "services/results/columns/test_open_columns.py": {
+        *("services/results/columns/build.py", "services/results/columns/freshness.py"),
+        *("services/results/columns/schema.py", "services/results/columns/source_rows.py"),
+        *("services/results/columns/columns_reader.py", "domain/results/result_filter.py"),
+    },
+    "services/results/exports/test_formats.py": {
+        *("services/results/exports/content.py", "services/results/exports/csv.py"),
+        *("services/results/exports/export_columns.py", "services/results/exports/parquet.py"),
+        *("services/results/exports/joined_jsonl.py", "services/results/exports/xlsx.py"),
     },
 }
 

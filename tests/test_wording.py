@@ -90,12 +90,12 @@ def test_a_page_calls_things_by_the_name_the_glossary_gives_them(path: Path) -> 
 
 @functools.cache
 def names_in_code() -> frozenset[str]:
-    """Return modules, models with fields, classes of the domain, and values of enums."""
+    """Return modules, models with fields, classes beside them, and values of enums."""
     modules = [info.name for info in pkgutil.walk_packages(batchapp.__path__, "batchapp.")]
     models = list(apps.get_app_config("batchapp").get_models())
     classes = [*models, *(each for model in models for each in vars(model).values())]
     for module in modules:
-        if module.startswith("batchapp.domain."):
+        if module.startswith(("batchapp.domain.", "batchapp.models.")):
             classes += vars(import_module(module)).values()
     names = {module.rpartition(".")[2] for module in modules}
     names |= {

@@ -1,4 +1,4 @@
-"""Lists that operators exchange as CSV: their rows, and the quoting of formulas."""
+"""Lists that administrators exchange as CSV: their rows, and the quoting of formulas."""
 
 import csv
 import io
@@ -7,7 +7,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 MAX_LINES = 5000
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Spreadsheets in Chinese and Japanese read the full-width signs, the last four, as the others.
+FORMULA_STARTS = (
+    *("=", "+", "-", "@", "\t", "\r", "\n"),
+    *("\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}"),
+    *("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}"),
+)
 QUOTE = "'"
 
 

@@ -13,12 +13,47 @@ from batchapp.domain.problem import Problem
 class Refusal(StrEnum):
     """The codes of all refusals, by the noun that they are about."""
 
+    # Labels
+    COST_CENTRE_INVALID = "cost_centre_invalid"
+    COST_CENTRE_TOO_LONG = "cost_centre_too_long"
+    TAG_INVALID = "tag_invalid"
+    TAG_TOO_LONG = "tag_too_long"
+    TAGS_TOO_MANY = "tags_too_many"
+
+    # Budgets
+    BUDGET_COST_UNKNOWN = "budget_cost_unknown"
+    BUDGET_EXISTS = "budget_exists"
+    REQUEST_NEEDS_APPROVAL = "request_needs_approval"
+    OVER_BUDGET = "over_budget"
+
+    # Saved views
+    VIEW_NAME_TAKEN = "view_name_taken"
+    VIEWS_TOO_MANY = "views_too_many"
+
+    # Stored content
+    BATCH_AT_WORK = "batch_at_work"
+    BATCH_PURGED = "batch_purged"
+    EXPORT_EXPIRED = "export_expired"
+    EXPORT_LOST = "export_lost"
+    EXPORT_REPLACED = "export_replaced"
+    FILE_PURGED = "file_purged"
+
+    # Orders by scripts
+    ENDPOINT_NOT_IN_FILE = "endpoint_not_in_file"
+    IDEMPOTENCY_KEY_USED = "idempotency_key_used"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    NO_PROVIDER_KEY = "no_provider_key"
+
     # Orders
+    APPROVAL_DECIDED = "approval_decided"
+    APPROVAL_FILE_CHANGED = "approval_file_changed"
+    APPROVAL_PRICES_CHANGED = "approval_prices_changed"
     FALLBACK_NOT_LONGER = "fallback_not_longer"
     FALLBACK_NOT_OFFERED = "fallback_not_offered"
     FILE_NOT_READY = "file_not_ready"
     FILE_OF_OTHER_PROJECT = "file_of_other_project"
     FORM_USED = "form_used"
+    KEPT_ANSWERS_DELETED = "kept_answers_deleted"
     KEY_REMOVED = "key_removed"
     PRICES_CHANGED = "prices_changed"
     RETRIED_IN_PLACE = "retried_in_place"
@@ -34,6 +69,9 @@ class Refusal(StrEnum):
     IMPORT_KEY_REMOVED = "import_key_removed"
     IMPORT_ROWS_REMOVED = "import_rows_removed"
     IN_PORTAL_ALREADY = "in_portal_already"
+    PROJECT_ARCHIVED = "project_archived"
+    PROJECT_ON_HOLD = "project_on_hold"
+    PROJECT_RUNS = "project_runs"
     REMOTE_BATCH_RENAMED = "remote_batch_renamed"
     REMOTE_BATCH_UNKNOWN = "remote_batch_unknown"
     REMOTE_FILE_DELETED = "remote_file_deleted"
@@ -41,12 +79,44 @@ class Refusal(StrEnum):
     REMOTE_FILE_TOO_LARGE = "remote_file_too_large"
     REQUESTER_LEFT = "requester_left"
 
+    # Connections
+    CONNECTION_ARCHIVED = "connection_archived"
+    CONNECTION_USED = "connection_used"
+    RETRY_IN_USE = "retry_in_use"
+    WINDOWS_IN_USE = "windows_in_use"
+
     # Keys
     KEY_IN_USE = "key_in_use"
+    KEY_NAME_TAKEN = "key_name_taken"
+    PORTAL_KEY_CHANGED = "portal_key_changed"
+    PORTAL_KEY_NAME_TAKEN = "portal_key_name_taken"
+    SERVICE_KEY_MANAGES = "service_key_manages"
+
+    # Webhooks
+    WEBHOOK_ADDRESS_INVALID = "webhook_address_invalid"
+    WEBHOOK_CHANGED = "webhook_changed"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    WEBHOOK_NAME_TAKEN = "webhook_name_taken"
+    WEBHOOK_TEST_WAITS = "webhook_test_waits"
+    WEBHOOKS_TOO_MANY = "webhooks_too_many"
+
+    # People
+    ADDRESS_NOT_CONFIRMED = "address_not_confirmed"
+    LAST_ADMINISTRATOR = "last_administrator"
+    OWN_ACCOUNT = "own_account"
+    OWN_SECOND_FACTOR = "own_second_factor"
+
+    # Statements
+    MONTH_BEFORE_OPEN = "month_before_open"
+    MONTH_NOT_OVER = "month_not_over"
+    RECIPIENT_EXISTS = "recipient_exists"
+    RECIPIENTS_NEED_MAIL_SERVER = "recipients_need_mail_server"
+    RECIPIENTS_TOO_MANY = "recipients_too_many"
 
     # Models
     MODEL_INVALID = "model_invalid"
     MODELS_OF_DOUBLEWORD = "models_of_doubleword"
+    PRICES_OF_DOUBLEWORD = "prices_of_doubleword"
 
     # Prices
     COMPARISON_OUTDATED = "comparison_outdated"

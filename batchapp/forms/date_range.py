@@ -22,7 +22,10 @@ class Preset:
 
 
 def presets(today: date, first: str, last: str) -> list[Preset]:
-    """Return the ranges on offer, of which ``first`` to ``last`` is chosen."""
+    """Return the ranges on offer, of which ``first`` to ``last`` is chosen.
+
+    In January this year is this month, and the month is current.
+    """
     month = today.replace(day=1)
     before = month - timedelta(days=1)
     ranges = [
@@ -32,7 +35,8 @@ def presets(today: date, first: str, last: str) -> list[Preset]:
         ("Last 90 days", (today - timedelta(days=89)).isoformat(), today.isoformat()),
         ("This year", today.replace(month=1, day=1).isoformat(), today.isoformat()),
     ]
-    return [Preset(*days, is_current=days[1:] == (first, last)) for days in ranges]
+    current = next((days for days in ranges if days[1:] == (first, last)), None)
+    return [Preset(*days, is_current=days == current) for days in ranges]
 
 
 class DayInput(forms.DateInput):
@@ -44,6 +48,8 @@ class DayInput(forms.DateInput):
 
 class DaysForm(forms.Form):
     """Both days are included in the range, and both are optional."""
+
+    days_label = "Created"  # what happened on them
 
     first = forms.DateField(label="From", required=False, widget=DayInput)
     last = forms.DateField(label="To", required=False, widget=DayInput)

@@ -36,6 +36,22 @@ class SecretForm(forms.Form):
         return secret
 
 
+class StoredSecretForm(SecretForm):
+    """A provider key to store. ``store_anyway`` is shown once the provider has refused it."""
+
+    store_anyway = forms.BooleanField(label="Store it anyway", required=False)
+    is_refused = False
+
+    def refuse(self, provider: str) -> None:
+        """Say that ``provider`` refused the key, and offer to store it anyway."""
+        self.is_refused = True
+        self.add_error(
+            "secret",
+            f"{provider} refuses this key, and nothing was stored. Paste the right one. If it was "
+            "made a minute ago, wait and try again, or paste it again and tick “Store it anyway”.",
+        )
+
+
 class OptionalSecretForm(SecretForm):
     """A key for one question to a provider; without one, the connection must have a platform key.
 
@@ -84,7 +100,7 @@ class WebhookForm(forms.Form):
         return secret
 
 
-class KeyForm(SecretForm):
+class KeyForm(StoredSecretForm):
     name = forms.CharField(
         max_length=100,
         required=False,
@@ -92,7 +108,7 @@ class KeyForm(SecretForm):
         widget=forms.TextInput(attrs={"dir": "auto"}),
         error_messages={"max_length": "Use at most 100 characters."},
     )
-    field_order = ["connection", "name", "secret"]
+    field_order = ["connection", "name", "secret", "store_anyway"]
 
 
 class OwnKeyForm(KeyForm):

@@ -9,9 +9,12 @@ from django.db.models import F
 
 from batchapp.domain import windows
 from batchapp.forms.fields import RowField
+from batchapp.forms.labels import CostCentreField, TagsField
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
+from batchapp.services.labels.batch_labels import tags_of_project
 from batchapp.services.orders import place_order, readiness
 from batchapp.services.orders.model_windows import closed_windows
+from batchapp.services.orders.order_labels import inherited_labels
 
 
 class KeyField(RowField):
@@ -68,11 +71,14 @@ class OrderForm(forms.Form):
             "invalid_choice": "Choose one of the completion windows on offer to fall back to.",
         },
     )
+    sends_first = forms.BooleanField(required=False)
     key = KeyField(
         label="Provider key",
         empty_label=None,
         error_messages={"invalid_choice": "Choose one of the provider keys on offer."},
     )
+    tags = TagsField(help_text="Short words, with commas between them. New words become tags.")
+    cost_centre = CostCentreField(label="Cost centre")
 
     def __init__(
         self,
@@ -113,6 +119,22 @@ class OrderForm(forms.Form):
         self._refuse_closed(fallback)
         is_longer = windows.is_longer(fallback, self.cleaned_data.get("window", ""))
         return fallback if is_longer else ""
+
+    def clean_tags(self) -> tuple[str, ...]:
+        """Return the tags of the form; without the field, those that the batch inherits."""
+        tags: tuple[str, ...] = self.cleaned_data["tags"]
+        return tags if "tags" in self.data else inherited_labels(self.upload).tags
+
+    def clean_cost_centre(self) -> str:
+        cost_centre: str = self.cleaned_data["cost_centre"]
+        inherited = inherited_labels(self.upload).cost_centre
+        return cost_centre if "cost_centre" in self.data else inherited
+
+    def propose_tags(self) -> None:
+        """Offer the tags of the project in the field for tags."""
+        field = self.fields["tags"]
+        if isinstance(field, TagsField):
+            field.propose(tags_of_project(self.upload.project), list_id="proposed-tags")
 
     def _refuse_closed(self, window: str) -> None:
         if model := self.closed.get(window):

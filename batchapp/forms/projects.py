@@ -41,6 +41,20 @@ class NamedForm(forms.Form):
         return name
 
 
+class LookForm(NamedForm):
+    """The name of a project and the colour of its mark."""
+
+    colour = forms.TypedChoiceField(
+        choices=Project.Colour,
+        coerce=int,
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose one of the colours.",
+            "invalid_choice": "Choose one of the colours.",
+        },
+    )
+
+
 class ProjectForm(NamedForm):
     """The name and the connection of a new project; sandboxes are listed first.
 
@@ -49,7 +63,7 @@ class ProjectForm(NamedForm):
     """
 
     connection = forms.ModelChoiceField(
-        queryset=Connection.objects.order_by("-is_sandbox", "name"),
+        queryset=Connection.objects.in_use().order_by("-is_sandbox", "name"),
         empty_label=None,
         widget=forms.RadioSelect,
         help_text="Its batches run there, and the account behind the key pays for them. "
@@ -59,7 +73,7 @@ class ProjectForm(NamedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        connections = list(Connection.objects.all())
+        connections = list(Connection.objects.in_use())
         self.has_connections = bool(connections)
         real = [connection for connection in connections if not connection.is_sandbox]
         for choices in (connections, real):
@@ -79,32 +93,6 @@ class ProjectForm(NamedForm):
         return Project(name=name, slug=slug, connection=self.cleaned_data["connection"])
 
 
-class MemberForm(forms.Form):
-    """A person with an account, named by e-mail address."""
-
-    email = forms.EmailField(
-        label="E-mail address",
-        error_messages={"required": "Enter the e-mail address of the person to add."},
-    )
-    role = forms.ChoiceField(choices=Membership.Role, initial=Membership.Role.MEMBER)
-
-    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.project = project
-
-    def clean_email(self) -> User:
-        email = self.cleaned_data["email"].strip().lower()
-        user = User.objects.filter(email=email, is_active=True).first()
-        if user is None:
-            raise ValidationError(
-                "Nobody with this address has an account. Check the spelling, or ask an operator "
-                "to add the person."
-            )
-        if Membership.objects.filter(project=self.project, user=user).exists():
-            raise ValidationError(f"{user} is in the project already. Change the role below.")
-        return user
-
-
 class RoleForm(forms.Form):
     membership = forms.ModelChoiceField(queryset=Membership.objects.none())
     role = forms.ChoiceField(
@@ -119,4 +107,80 @@ class RoleForm(forms.Form):
         super().__init__(*args, **kwargs)
         membership = self.fields["membership"]
         if isinstance(membership, forms.ModelChoiceField):
-            membership.queryset = project.memberships.select_related("user")
+            membership.queryset = project.memberships.of_people().select_related("user")
+
+
+class OwnRoleForm(forms.Form):
+    """The lower role that an owner takes."""
+
+    role = forms.ChoiceField(
+        choices=[
+            choice for choice in Membership.Role.choices if choice[0] != Membership.Role.OWNER
+        ],
+        initial=Membership.Role.EDITOR,
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose one of the roles.",
+            "invalid_choice": "Choose one of the roles.",
+        },
+    )
+
+
+class MemberField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not at run time
+    """A choice among members, each with the present role."""
+
+    def label_from_instance(self, obj: Membership) -> str:
+        return f"{obj.user} ({obj.get_role_display()})"
+
+
+class TransferForm(forms.Form):
+    """The member who becomes an owner, and what becomes of the person who gives it away."""
+
+    LEAVE = "leave"
+
+    membership = MemberField(
+        queryset=Membership.objects.none(),
+        label="New owner",
+        empty_label="Choose a member",
+        error_messages={
+            "required": "Choose the member who becomes the owner.",
+            "invalid_choice": "This person is no longer a member. Choose another.",
+        },
+    )
+    own_role = forms.ChoiceField(
+        label="You",
+        choices=[
+            (Membership.Role.EDITOR, "stay as an editor"),
+            (Membership.Role.VIEWER, "stay as a viewer"),
+            (LEAVE, "leave the project"),
+        ],
+        initial=Membership.Role.EDITOR,
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, *args: Any, project: Project, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        membership = self.fields["membership"]
+        if isinstance(membership, forms.ModelChoiceField):
+            others = project.memberships.of_people().filter(user__is_active=True)
+            membership.queryset = others.exclude(user=user).select_related("user")
+
+
+class DeletionForm(forms.Form):
+    """The name of the project, typed by hand, so that nobody deletes one by a slip."""
+
+    name = forms.CharField(
+        label="Name of the project",
+        widget=forms.TextInput(attrs={"dir": "auto", "autocomplete": "off"}),
+        error_messages={"required": "Type the name of the project."},
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.project = project
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if name.strip() != self.project.name.strip():
+            raise ValidationError("This is not the name of the project. Type it as it is above.")
+        return name

@@ -23,6 +23,7 @@ from batchapp.domain.request_files.reading.gunzip import UnpackedFile
 CHUNK = 1024 * 1024
 PLANNED_BYTES = 256 * 1024  # at the start of the file
 USAGE = 2  # exit status
+NEEDS_PRICES = frozenset({CorrectionKind.MARK_SHARED_PROMPT})
 
 
 def add_correction_arguments(parser: ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def add_correction_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--correct",
         action="append",
-        choices=[kind.value for kind in CorrectionKind],
+        choices=[kind.value for kind in CORRECTION_RULES if kind not in NEEDS_PRICES],
         metavar="CORRECTION",
         help="make this correction, maybe among others; by default those that keep every request",
     )

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 
 from batchapp.domain.problem import Problem
-from batchapp.models import Batch, Event, EventKind, ProviderBatch
+from batchapp.models import Batch, Event, EventKind, Notice, NoticeKind, ProviderBatch
 
 
 def stop_for_person(provider_batch: ProviderBatch, problem: Problem) -> None:
@@ -21,11 +21,29 @@ def stop_for_person(provider_batch: ProviderBatch, problem: Problem) -> None:
         if not uncancelled.update(status=F("status")):
             close_cancelled(provider_batch, problem)
             return
+        _tell(provider_batch, problem)
         provider_batch.park(ProviderBatch.Parked.NEEDS_ATTENTION, problem=problem)
         Event.objects.create(
             batch_id=provider_batch.batch_id,
             kind=EventKind.NEEDS_ATTENTION,
             data={"problem": asdict(problem)},
+        )
+
+
+def _tell(provider_batch: ProviderBatch, problem: Problem) -> None:
+    """Record that the batch needs a person, unless another of its provider batches does already.
+
+    The row of the batch is locked, so that of two provider batches only the first records it.
+    """
+    batch = provider_batch.batch
+    stuck = batch.provider_batches.filter(parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+    if not stuck.exclude(pk=provider_batch.pk).exists():
+        Notice.objects.record(
+            NoticeKind.BATCH_NEEDS_ATTENTION,
+            batch.project,
+            batch=batch,
+            name=batch.name,
+            problem=asdict(problem),
         )
 
 

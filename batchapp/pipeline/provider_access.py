@@ -1,12 +1,15 @@
 """Give steps access to a provider: its key, its client and the circuit breaker."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import TypeVar
 
 from django.conf import settings
+from django.core.cache import cache
 from django.utils import timezone
 
 from batchapp.access import NotAllowed
@@ -21,11 +24,13 @@ from batchapp.models import (
 )
 from batchapp.pipeline.retry_policy import Policy
 from batchapp.pipeline.runner import DueRows
-from batchapp.providers.client import ProviderClient, connect
+from batchapp.providers.base import Management, Provider
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable
-from batchapp.providers.tariffs import management_url
+from batchapp.providers.kinds import connect, connect_management
 from batchapp.services.providers import circuit_breaker, provider_keys
 
+ASK_FOR_KIND_EVERY = 24 * 3600  # seconds, of a provider whose kind is not known
+NO_KEY = "none"  # sent where only an answer is wanted, so that nobody's key is
 Row = TypeVar("Row", ProviderBatch, BatchImport, KeyPoll, Batch)
 
 # Longest ordinary call, in total. A lease must last longer, or another worker would claim the row
@@ -33,40 +38,88 @@ Row = TypeVar("Row", ProviderBatch, BatchImport, KeyPoll, Batch)
 CALL_TIMEOUT = min(timedelta(seconds=60), settings.LEASE * 3 / 4)
 
 
-def provider_client(key: ProviderKey, *, timeout: timedelta | None = None) -> ProviderClient:
+def provider_client(key: ProviderKey, *, timeout: timedelta | None = None) -> Provider:
     """Return a client for the provider of ``key``. No other code connects to a provider.
 
     All calls together have ``timeout``, for a person who waits; else each has ``CALL_TIMEOUT``.
 
     Raises:
-        UnreadableKey: the stored key cannot be decrypted.
+        UnreadableKey: the stored key cannot be decrypted, or was entered for another address.
     """
+    connection = key.connection
     return connect(
-        key.connection.base_url,
+        connection.provider_kind,
+        connection.base_url,
         key.secret(),
         timeout_seconds=(timeout or CALL_TIMEOUT).total_seconds(),
         session_seconds=timeout.total_seconds() if timeout else None,
     )
 
 
-def platform_client(connection: Connection, *, timeout: timedelta) -> ProviderClient | None:
-    """Return a client for the management API; None without a readable key for it.
+def platform_client(connection: Connection, *, timeout: timedelta) -> Management | None:
+    """Return a client for the management API; None without a readable key, or such an API.
 
     ``timeout`` is that of all calls together.
     """
     try:
         secret = connection.platform_key()
-        address = management_url(connection.base_url)
+        if not secret:
+            return None
+        return connect_management(
+            connection.provider_kind,
+            connection.base_url,
+            secret,
+            timeout_seconds=timeout.total_seconds(),
+            session_seconds=timeout.total_seconds(),
+        )
     except (UnreadableKey, ValueError):
         return None
-    seconds = timeout.total_seconds()
-    if not secret:
-        return None
-    return connect(address, secret, timeout_seconds=seconds, session_seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of asking a provider once for its models.
+
+    ``error`` says why there was no usable answer; ``status`` is that of a refusal, and ``models``
+    how many models were listed. ``address`` is the address of the API that was asked.
+    """
+
+    seconds: float
+    had_key: bool
+    models: int | None = None
+    status: int = 0
+    error: str = ""
+    address: str = ""
+
+
+def try_connection(connection: Connection) -> Trial:
+    """Ask for the models with the platform key, or with none that any provider accepts.
+
+    Nothing is recorded: a person tests the address, and not the keys of others.
+    """
+    timeout, address = timedelta(seconds=10), ""
+    started = time.monotonic()
+    platform = platform_client(connection, timeout=timeout)
+    trial = partial(Trial, had_key=platform is not None)
+    try:
+        if platform:
+            with platform:
+                address = platform.address
+                models = len(platform.describe_managed_models())
+        else:
+            kind, seconds = connection.provider_kind, timeout.total_seconds()
+            with connect(kind, connection.base_url, NO_KEY, session_seconds=seconds) as provider:
+                address = provider.address
+                models = len(provider.list_models())
+    except ProviderRejected as exc:
+        return trial(time.monotonic() - started, status=exc.status, address=address)
+    except ProviderUnavailable as exc:
+        return trial(time.monotonic() - started, error=str(exc), address=address)
+    return trial(time.monotonic() - started, models=models, address=address)
 
 
 @contextmanager
-def open_provider(key: ProviderKey) -> Iterator[ProviderClient]:
+def open_provider(key: ProviderKey) -> Iterator[Provider]:
     """Open a client for ``key``, and record on the key and the connection how it went.
 
     A block that calls nothing records nothing.
@@ -91,7 +144,7 @@ def open_provider(key: ProviderKey) -> Iterator[ProviderClient]:
 
 
 def with_provider(
-    step: Callable[[Row, ProviderClient], DueRows], policy: Policy[Row]
+    step: Callable[[Row, Provider], DueRows], policy: Policy[Row]
 ) -> Callable[[Row], DueRows]:
     """Give ``step`` a client for the key of its row; ``policy`` decides if the provider fails."""
 
@@ -103,8 +156,8 @@ def with_provider(
         try:
             with open_provider(row.key) as provider:
                 return step(row, provider)
-        except UnreadableKey:
-            policy.unreadable_key(row)
+        except UnreadableKey as exc:
+            policy.unreadable_key(row, exc)
         except NotAllowed:
             if policy.unpaid is None:
                 raise
@@ -118,10 +171,15 @@ def with_provider(
     return attempt
 
 
-def _note_contact(key: ProviderKey, provider: ProviderClient) -> None:
+def _note_contact(key: ProviderKey, provider: Provider) -> None:
     same_secret = ProviderKey.objects.filter(pk=key.pk, ciphertext=key.ciphertext)
     same_secret.update(last_used_at=timezone.now())
-    if key.is_refused or not key.tested_at:
+    is_first = key.is_refused or not key.tested_at
+    if is_first:
         provider_keys.record_success(key)
     if provider.is_sandbox != key.connection.is_sandbox:
         Connection.objects.filter(pk=key.connection_id).update(is_sandbox=provider.is_sandbox)
+    # Connections of an older version have keys that were tested before kinds were asked for.
+    name = f"kind of connection {key.connection_id}"
+    if is_first or (not key.connection.kind and cache.add(name, 1, ASK_FOR_KIND_EVERY)):
+        provider_keys.find_out_kind(key, provider)

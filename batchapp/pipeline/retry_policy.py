@@ -10,7 +10,15 @@ from django.db.models import Max
 from django.utils import timezone
 
 from batchapp.domain.problem import Problem, ProblemCode
-from batchapp.models import Batch, BatchImport, KeyPoll, LeasedRow, ProviderBatch, ProviderKey
+from batchapp.models import (
+    Batch,
+    BatchImport,
+    KeyPoll,
+    LeasedRow,
+    ProviderBatch,
+    ProviderKey,
+    UnreadableKey,
+)
 from batchapp.pipeline.attention import close_cancelled, stop_for_person
 from batchapp.pipeline.runner import MAX_RETRY_PAUSE
 from batchapp.providers.errors import (
@@ -35,8 +43,6 @@ GIVE_UP_AFTER = timedelta(minutes=15)
 PATIENCE = timedelta(minutes=20)
 MAX_RECHECK_FAILURES = 20  # in a row, in more than an hour
 
-UNREADABLE_KEY = Problem(ProblemCode.KEY_UNREADABLE)
-
 
 @dataclass(frozen=True, slots=True)
 class Policy(Generic[Row]):
@@ -47,7 +53,7 @@ class Policy(Generic[Row]):
     """
 
     wait: Callable[[Row, timedelta], object]
-    unreadable_key: Callable[[Row], object]
+    unreadable_key: Callable[[Row, UnreadableKey], object]
     rejected: Callable[[Row, ProviderRejected], object]
     no_answer: Callable[[Row, ProviderUnavailable], object]
     unpaid: Callable[[Row], object] | None = None  # rows of most kinds spend nothing
@@ -81,7 +87,7 @@ def reject_provider_batch(provider_batch: ProviderBatch, exc: ProviderRejected) 
     is_sent = bool(provider_batch.remote_id)
     problem = rejections.rejection_problem(exc, connection, is_sent=is_sent)
     if exc.reason in KEY_REASONS:
-        provider_keys.record_problem(provider_batch.key, problem, is_refused=True)
+        provider_keys.record_refusal(provider_batch.key, problem, provider_batch.batch.project)
     provider_batch.batch.refresh_from_db(fields=["cancel_requested_at"])
     is_harvesting = provider_batch.status == ProviderBatch.Status.HARVESTING
     if is_harvesting and provider_batch.batch.cancel_requested_at:
@@ -107,10 +113,12 @@ def handle_no_answer(provider_batch: ProviderBatch, exc: ProviderUnavailable) ->
     """
     if isinstance(exc, NoCapacity) and fallback_window.fall_back(provider_batch):
         provider_batch.postpone(timedelta(), **ProviderBatch.NO_PROBLEM)
-    elif exc.about is not About.PROVIDER:
+    elif exc.about in rejections.FINAL_CODES:
         if _is_patient(provider_batch):
             _try_later(provider_batch, exc, backoff(provider_batch), slot_assigned_at=None)
         else:
+            if exc.about is About.FILE_NOT_READY:  # a person who tries again sends it anew
+                provider_batch.renew_lease(remote_file_id="", upload_attempted_at=None)
             problem = rejections.final_problem(exc, provider_batch.connection)
             stop_for_person(provider_batch, problem)
     elif isinstance(exc, NoCapacity):
@@ -158,13 +166,15 @@ def _try_later(
         close_cancelled(provider_batch, Problem(ProblemCode.NO_ANSWER_AND_CLOSED, data))
         return
     now = timezone.now()
-    is_silence = isinstance(exc, ProviderUnavailable) and exc.about is About.PROVIDER
+    is_silence = isinstance(exc, ProviderUnavailable) and exc.about not in rejections.FINAL_CODES
     refused_since = None if is_silence else provider_batch.refused_since or now
     if provider_batch.batch.cancel_requested_at:
         code = ProblemCode.NO_ANSWER_TO_CANCEL
         data["minutes"] = _give_up_after(provider_batch) // timedelta(minutes=1)
     elif refused_since:
         code = ProblemCode.REFUSED_FOR_NOW
+        if isinstance(exc, ProviderUnavailable) and exc.about is About.FILE_NOT_READY:
+            code = ProblemCode.FILE_UNREADY
         # The first refusal after that asks a person, so not before the next attempt.
         data["until"] = max(refused_since + PATIENCE, now + wait).isoformat()
     elif now - _last_answered_at(provider_batch) > GIVE_UP_AFTER:
@@ -269,32 +279,36 @@ def _reject_recheck(provider_batch: ProviderBatch, exc: ProviderRejected) -> Non
 
 PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
     wait=_wait_for_provider,
-    unreadable_key=lambda row: stop_for_person(row, UNREADABLE_KEY),
+    unreadable_key=lambda row, exc: stop_for_person(
+        row, rejections.unreadable_problem(exc, row.connection)
+    ),
     rejected=reject_provider_batch,
     no_answer=handle_no_answer,
     unpaid=_stop_for_payer,
 )
 ENDED_PROVIDER_BATCH: Policy[ProviderBatch] = Policy(
     wait=lambda row, wait: row.postpone(with_jitter(wait)),
-    unreadable_key=lambda row: row.rest(failures=0),
+    unreadable_key=lambda row, _: row.rest(failures=0),
     rejected=_reject_recheck,
     no_answer=_recheck_later,
 )
 BATCH_IMPORT: Policy[BatchImport] = Policy(
     wait=_wait_unrefused,
-    unreadable_key=lambda row: start_import.fail_import(row, UNREADABLE_KEY),
+    unreadable_key=lambda row, exc: start_import.fail_import(
+        row, rejections.unreadable_problem(exc, row.connection)
+    ),
     rejected=_reject_import,
     no_answer=lambda row, exc: _try_import_later(row, exc, exc.retry_after or backoff(row)),
 )
 KEY_POLL: Policy[KeyPoll] = Policy(
     wait=lambda row, wait: row.postpone(with_jitter(wait)),
-    unreadable_key=lambda row: row.postpone(MAX_RETRY_PAUSE),
+    unreadable_key=lambda row, _: row.postpone(MAX_RETRY_PAUSE),
     rejected=lambda row, exc: row.postpone(MAX_RETRY_PAUSE),
     no_answer=_pause_polling,
 )
 ENDED_BATCH: Policy[Batch] = Policy(
     wait=lambda row, wait: row.postpone(with_jitter(wait)),
-    unreadable_key=billed_cost.stop_asking,
+    unreadable_key=lambda row, _: billed_cost.stop_asking(row),
     rejected=_reject_after_end,
     no_answer=lambda row, exc: billed_cost.postpone(row),
 )

@@ -8,18 +8,34 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from batchapp.models import (
     Batch,
     BatchImport,
+    Export,
     KeyPoll,
     LeasedRow,
+    Mailbox,
+    MonthClosing,
+    Notice,
     ProviderBatch,
+    Purge,
+    ResultColumns,
+    RetentionRule,
     SourceTable,
+    StatementRecipient,
     Upload,
+    WebhookEndpoint,
 )
-from batchapp.pipeline import poll_steps, steps
+from batchapp.pipeline import (
+    month_steps,
+    notice_steps,
+    poll_steps,
+    statement_mail_steps,
+    steps,
+    webhook_steps,
+)
 from batchapp.pipeline.provider_access import with_provider
 from batchapp.pipeline.retry_policy import (
     BATCH_IMPORT,
@@ -29,8 +45,12 @@ from batchapp.pipeline.retry_policy import (
     PROVIDER_BATCH,
 )
 from batchapp.pipeline.runner import Step
+from batchapp.services.archive import purge
 from batchapp.services.lifecycle import billed_cost, retry_in_place, submit
 from batchapp.services.lifecycle.harvest import fetch_results
+from batchapp.services.results.columns import build
+from batchapp.services.results.exports import export_files
+from batchapp.services.statements import closing as month_closing
 from batchapp.services.tables import table_import
 
 
@@ -58,7 +78,7 @@ class RowState:
 
 
 def _provider_batch_step(run: Any, before: Any = None) -> Step:
-    return Step(run, steps.give_up_provider_batch, before, after=steps.settle_or_assign_slot)
+    return Step(run, steps.give_up_provider_batch, before, after=steps.follow_up)
 
 
 _follow = _provider_batch_step(with_provider(poll_steps.poll_provider_batch, PROVIDER_BATCH))
@@ -82,6 +102,9 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
         Upload.Status.FAILED: RowState(
             "it could not be checked; a person may try again", WaitsFor.PERSON
         ),
+        Upload.Status.PURGED: RowState(
+            "its requests were deleted together with the answers to them", WaitsFor.NOBODY
+        ),
     },
     ProviderBatch: {
         ProviderBatch.Status.PREPARING: RowState(
@@ -90,10 +113,10 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
             _provider_batch_step(steps.prepare_provider_batch, steps.stop_unsent),
         ),
         ProviderBatch.Status.WAITING: RowState(
-            "it waits for a slot, is uploaded and created at the provider",
+            "it waits for its turn and for a slot, is uploaded and created at the provider",
             WaitsFor.WORKER,
             _provider_batch_step(
-                with_provider(submit.submit, PROVIDER_BATCH), steps.stop_unsent_or_wait_for_slot
+                with_provider(submit.submit, PROVIDER_BATCH), steps.stop_unsent_or_wait
             ),
             holds_slot="once sent",
         ),
@@ -114,7 +137,7 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
             WaitsFor.WORKER,
             _provider_batch_step(
                 with_provider(retry_in_place.retry_in_place, PROVIDER_BATCH),
-                steps.stop_unsent_or_wait_for_slot,
+                steps.stop_unsent_or_wait,
             ),
             holds_slot="once sent",
         ),
@@ -126,6 +149,11 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
         ),
     },
     Batch: {
+        Batch.Status.AWAITING_APPROVAL: RowState(
+            "an owner of the project must approve it; it is cancelled if nobody does in time",
+            WaitsFor.PERSON,
+            Step(steps.expire_approval, steps.postpone_row),
+        ),
         Batch.Status.RUNNING: RowState(
             "at least one of its provider batches is not over: these are moved", WaitsFor.WORKER
         ),
@@ -156,9 +184,9 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
     },
     SourceTable: {
         SourceTable.Status.READING: RowState(
-            "its rows are read",
+            "its rows are read, from a file or from the results of a batch",
             WaitsFor.WORKER,
-            Step(table_import.read_table, table_import.give_up),
+            Step(steps.read_source_table, table_import.give_up),
         ),
         SourceTable.Status.KEPT: RowState(
             "it can be made into a file; it is deleted after a week without use or batches",
@@ -194,6 +222,109 @@ ROW_STATES: dict[type[LeasedRow], dict[str, RowState]] = {
             "it cannot be imported, or not now; a person may try again", WaitsFor.PERSON
         ),
     },
+    ResultColumns: {
+        ResultColumns.Status.BUILDING: RowState(
+            "the columns of a batch's results are built for search and distributions",
+            WaitsFor.WORKER,
+            Step(build.build_columns, steps.give_up_columns),
+        ),
+        ResultColumns.Status.READY: RowState(
+            "the columns can be read; they are deleted after a month without a reader",
+            WaitsFor.NOBODY,
+            Step(build.delete_if_unused, ResultColumns.rest),
+        ),
+        ResultColumns.Status.DELETED: RowState(
+            "nobody used the columns; they are built again when a person wants them",
+            WaitsFor.PERSON,
+        ),
+        ResultColumns.Status.FAILED: RowState(
+            "the columns could not be built; results are shown without them", WaitsFor.PERSON
+        ),
+    },
+    Export: {
+        Export.Status.WRITING: RowState(
+            "the file of chosen results is written, once their columns are built",
+            WaitsFor.WORKER,
+            Step(steps.write_export, steps.give_up_export),
+        ),
+        Export.Status.READY: RowState(
+            "the file can be downloaded; it is deleted after a week",
+            WaitsFor.PERSON,
+            Step(export_files.expire, Export.rest),
+        ),
+        Export.Status.FAILED: RowState(
+            "the file could not be written; a person may try again", WaitsFor.PERSON
+        ),
+        Export.Status.EXPIRED: RowState(
+            "the file was deleted; it can be written again", WaitsFor.PERSON
+        ),
+    },
+    RetentionRule: {
+        RetentionRule.Status.WATCHING: RowState(
+            "batches and files that its project has kept long enough are looked for every hour",
+            WaitsFor.WORKER,
+            Step(purge.purge_outdated, steps.postpone_row),
+        ),
+    },
+    Purge: {
+        Purge.Status.DELETING: RowState(
+            "no page shows the requests and answers of its batch, and they are deleted",
+            WaitsFor.WORKER,
+            Step(purge.delete_content, steps.postpone_row),
+        ),
+        Purge.Status.DONE: RowState("they are deleted", WaitsFor.NOBODY),
+    },
+    Notice: {
+        Notice.Status.DELIVERING: RowState(
+            "the people whom it concerns get it",
+            WaitsFor.WORKER,
+            Step(notice_steps.deliver_notice, steps.postpone_row),
+        ),
+        Notice.Status.DELIVERED: RowState("all of them have it", WaitsFor.NOBODY),
+    },
+    Mailbox: {
+        Mailbox.Status.WAITING: RowState(
+            "e-mails of notices to one person are written, at once or as a digest",
+            WaitsFor.WORKER,
+            Step(notice_steps.write_emails, steps.postpone_row),
+        ),
+    },
+    WebhookEndpoint: {
+        WebhookEndpoint.Status.ACTIVE: RowState(
+            "messages that are due are sent, one after another",
+            WaitsFor.WORKER,
+            Step(webhook_steps.deliver_messages, steps.postpone_row, webhook_steps.wait_for_turn),
+        ),
+        WebhookEndpoint.Status.DISABLED: RowState(
+            "nothing is sent; an owner of the project may enable it again", WaitsFor.PERSON
+        ),
+    },
+    MonthClosing: {
+        MonthClosing.Status.OPEN: RowState(
+            "the month goes on, or late costs are waited for; every hour its time is looked at",
+            WaitsFor.WORKER,
+            Step(month_closing.close_when_due, steps.postpone_row),
+        ),
+        MonthClosing.Status.CLOSING: RowState(
+            "the statements of all projects are made",
+            WaitsFor.WORKER,
+            Step(month_steps.close_month, steps.postpone_row),
+        ),
+        MonthClosing.Status.CLOSED: RowState("its statements stay as they are", WaitsFor.NOBODY),
+    },
+    StatementRecipient: {
+        StatementRecipient.Status.ASKED: RowState(
+            "nothing is mailed to the address before its reader confirms it", WaitsFor.PERSON
+        ),
+        StatementRecipient.Status.CONFIRMED: RowState(
+            "the statement of each month that is closed is mailed to the address",
+            WaitsFor.WORKER,
+            Step(statement_mail_steps.mail_statement, steps.postpone_row),
+        ),
+        StatementRecipient.Status.STOPPED: RowState(
+            "its reader wants no statements; nothing is mailed", WaitsFor.PERSON
+        ),
+    },
 }
 
 PARKED_MEANINGS = {
@@ -227,6 +358,11 @@ class BatchState:
     condition: Q
 
     @property
+    def tail(self) -> str:
+        """Return what follows "Completed" in the label, for phones; "" if nothing does."""
+        return self.label.partition("Completed ")[2]
+
+    @property
     def is_calm(self) -> bool:
         """Return True if the batch is over and not without answers: lists show it quietly."""
         return self.waits_for is WaitsFor.NOBODY and self.tone != "bad"
@@ -252,7 +388,13 @@ _UNCANCELLED = _RUNNING & Q(cancel_requested_at=None) & ~_STUCK
 _GOING_ON = _UNCANCELLED & Q(pause_requested_at=None) & _OPEN
 _PAUSE_REQUESTED = _UNCANCELLED & Q(pause_requested_at__isnull=False) & _OPEN
 _HAS_ERRORS = Q(failed__gt=0) | Q(missing__gt=0)
+_HAS_DOUBTS = Q(usable__lt=F("succeeded"))
 
+AWAITING_APPROVAL = BatchState(
+    *("awaiting_approval", "Awaiting approval", "warn", "hold", WaitsFor.PERSON),
+    "An owner of the project approves or denies it; nothing is sent before.",
+    Q(status=Batch.Status.AWAITING_APPROVAL),
+)
 QUEUED = BatchState(
     *("queued", "Queued", "quiet", "clock", WaitsFor.WORKER),
     "The portal prepares its requests.",
@@ -301,7 +443,12 @@ ATTENTION = BatchState(
 COMPLETED = BatchState(
     *("completed", "Completed", "good", "check", WaitsFor.NOBODY),
     "Use its results.",
-    Q(status=Batch.Status.COMPLETED) & ~_HAS_ERRORS,
+    Q(status=Batch.Status.COMPLETED) & ~_HAS_ERRORS & ~_HAS_DOUBTS,
+)
+WITH_DOUBTS = BatchState(
+    *("with_doubts", "Completed with doubts", "warn", "alert", WaitsFor.NOBODY),
+    "Look at the answers that are cut short, refused, empty or not as the schema asks.",
+    Q(status=Batch.Status.COMPLETED) & ~_HAS_ERRORS & _HAS_DOUBTS,
 )
 WITH_ERRORS = BatchState(
     *("with_errors", "Completed with errors", "warn", "alert", WaitsFor.NOBODY),
@@ -319,10 +466,12 @@ CANCELLED = BatchState(
     Q(status=Batch.Status.CANCELLED),
 )
 BATCH_STATES = (
-    *(QUEUED, WAITING, RUNNING, FETCHING, ADDING_UP, PAUSING, PAUSED, CANCELLING, ATTENTION),
-    *(COMPLETED, WITH_ERRORS, FAILED, CANCELLED),
+    *(AWAITING_APPROVAL, QUEUED, WAITING, RUNNING, FETCHING, ADDING_UP),
+    *(PAUSING, PAUSED, CANCELLING, ATTENTION),
+    *(COMPLETED, WITH_DOUBTS, WITH_ERRORS, FAILED, CANCELLED),
 )
-_AFTER_RUNNING = {
+_NOT_RUNNING = {
+    Batch.Status.AWAITING_APPROVAL: AWAITING_APPROVAL,
     Batch.Status.SETTLING: ADDING_UP,
     Batch.Status.FAILED: FAILED,
     Batch.Status.CANCELLED: CANCELLED,
@@ -332,9 +481,9 @@ _AFTER_RUNNING = {
 def state_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> BatchState:
     """Return the state of ``batch``, of which ``provider_batches`` are all; without a query."""
     if batch.status == Batch.Status.COMPLETED:
-        return WITH_ERRORS if batch.failed or batch.missing else COMPLETED
+        return _completed_state(batch)
     if batch.status != Batch.Status.RUNNING:
-        return _AFTER_RUNNING[Batch.Status(batch.status)]
+        return _NOT_RUNNING[Batch.Status(batch.status)]
     open_batches = [row for row in provider_batches if row.status not in ProviderBatch.OVER]
     parked = {row.parked_reason for row in open_batches}
     if _Parked.NEEDS_ATTENTION in parked:
@@ -344,6 +493,12 @@ def state_of(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> BatchSt
     if batch.pause_requested_at and open_batches:
         return PAUSED if parked == {_Parked.PAUSED} else PAUSING
     return _slowest_state(open_batches)
+
+
+def _completed_state(batch: Batch) -> BatchState:
+    if batch.failed or batch.missing:
+        return WITH_ERRORS
+    return WITH_DOUBTS if batch.doubtful else COMPLETED
 
 
 def _slowest_state(open_batches: list[ProviderBatch]) -> BatchState:

@@ -15,20 +15,67 @@ from batchapp.models import (
     BatchImport,
     Event,
     EventKind,
+    Export,
     LeasedRow,
     ProviderBatch,
+    Reservation,
+    ResultColumns,
     SourceTable,
     Upload,
 )
 from batchapp.pipeline.attention import stop_for_person
 from batchapp.pipeline.runner import MAX_RETRY_PAUSE, DueRows
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
+from batchapp.services.approvals import decisions
 from batchapp.services.files import correct_file, upload_intake
 from batchapp.services.imports import fetch_file, import_batch, start_import
-from batchapp.services.lifecycle import prepare, settle, slots
+from batchapp.services.lifecycle import first_requests, prepare, settle, slots
 from batchapp.services.orders import place_order, price_quotes
-from batchapp.services.results import merge, retry_file
-from batchapp.services.tables import requests_from_table
+from batchapp.services.results import merge, newest_answers, outcome_counts, problems, retry_file
+from batchapp.services.results.columns import answer_rows, freshness, open_columns
+from batchapp.services.results.exports import export_files
+from batchapp.services.reuse import offers, reduced_file, reused_results
+from batchapp.services.statements import closing as month_closing
+from batchapp.services.tables import answer_tables, requests_from_table, table_import
+from batchapp.storage.blob_storage import StorageUnavailable
+
+COLUMNS_PAUSE = timedelta(seconds=2)  # before a table looks again for the columns of its results
+BUILT_AT_ONCE = 5_000  # requests; the columns of fewer are built faster than a page is read
+
+
+def read_source_table(table: SourceTable) -> DueRows:
+    """Read the rows of one table: of the file that was sent, or of the results of a batch."""
+    if not table.is_from_answers:
+        table_import.read_table(table)
+        return ()
+    batch, user = table.answers_of, table.created_by
+    if batch is None or batch.purged_at:
+        table_import.refuse(table, Problem(ProblemCode.ANSWERS_DELETED))
+        return ()
+    if not access.can_write(user, table.project):
+        problem = Problem(ProblemCode.TABLE_REQUESTER_LEFT, {"person": str(user)})
+        table_import.refuse(table, problem)
+        return ()
+    newest_chunk = newest_answers.newest_chunk(batch)  # later results count as newer
+    columns = freshness.require_columns(batch)
+    if columns.status == ResultColumns.Status.BUILDING:
+        table.postpone(COLUMNS_PAUSE)
+        return [columns]
+    chosen = answer_tables.filter_of(table)
+    try:
+        with open_columns.open_columns(columns, user, own=chosen.own) as reader:
+            if reader is None and columns.status != ResultColumns.Status.FAILED:
+                table.postpone(COLUMNS_PAUSE)  # the file was replaced just now, or is built anew
+                return ()
+            if reader is None:
+                raise FileNotFoundError(f"batch {batch.pk}: no columns file")
+            rows = answer_rows.read_rows(reader, chosen)
+            answer_tables.store_rows(table, *rows, newest_chunk=newest_chunk)
+    except StorageUnavailable:  # the step is run again
+        raise
+    except (OSError, KeyError):  # the file, or a column that the filter names, is not there
+        table_import.refuse(table, Problem(ProblemCode.ANSWERS_NOT_READABLE))
+    return ()
 
 
 def make_requests_from_table(table: SourceTable) -> DueRows:
@@ -53,17 +100,32 @@ def make_requests_from_table(table: SourceTable) -> DueRows:
 
 
 def check_upload(upload: Upload) -> None:
-    """Check a file, and write its content first if it is a correction or a retry."""
-    is_retry = upload.selection is not None
-    write = retry_file.write_retry_file if is_retry else correct_file.write_corrected_file
-    if not upload.lacks_content or write(upload):
-        upload_intake.check_upload(upload)
+    """Check a file, and write its content first if it is made from another.
+
+    With the check goes the comparison with what the project has answered already.
+    """
+    if not upload.lacks_content or _write_content(upload):
+        upload_intake.check_upload(upload, offers.offer_fields)
+
+
+def _write_content(upload: Upload) -> bool:
+    """Write a retry file, a file of what is new, or a correction; False if that failed."""
+    if upload.selection is not None:
+        return retry_file.write_retry_file(upload)
+    if upload.reuse_fields is not None:
+        return reduced_file.write_reduced_file(upload)
+    return correct_file.write_corrected_file(upload)
 
 
 def prepare_provider_batch(provider_batch: ProviderBatch) -> DueRows:
-    """Split the file of the batch if that is not done yet, and write the pending results."""
+    """Split the file of the batch if that is not done yet, and write the pending results.
+
+    The last provider batch adds the results of the requests that are not sent. If this worker dies
+    before, the settling adds them.
+    """
     created = prepare.split_file(provider_batch)
     prepare.prepare(provider_batch)
+    reused_results.write_reused_results(provider_batch.batch)
     return created
 
 
@@ -84,10 +146,17 @@ def stop_unsent(provider_batch: ProviderBatch) -> DueRows:
     return None
 
 
-def stop_unsent_or_wait_for_slot(provider_batch: ProviderBatch) -> DueRows:
-    """Do as ``stop_unsent``; otherwise let the provider batch wait if it has no slot."""
-    if (due_rows := stop_unsent(provider_batch)) is not None or slots.has_slot(provider_batch):
+def stop_unsent_or_wait(provider_batch: ProviderBatch) -> DueRows:
+    """Do as ``stop_unsent``; otherwise let the provider batch wait for its turn.
+
+    It may have to wait for the first requests of its batch, and for a slot.
+    """
+    if (due_rows := stop_unsent(provider_batch)) is not None:
         return due_rows
+    if first_requests.wait_for_first(provider_batch):
+        return ()
+    if slots.has_slot(provider_batch):
+        return None
     assigned = slots.assign_free_slots(provider_batch.connection)
     if slots.has_slot(provider_batch):
         return None
@@ -95,9 +164,14 @@ def stop_unsent_or_wait_for_slot(provider_batch: ProviderBatch) -> DueRows:
     return assigned
 
 
-def settle_or_assign_slot(provider_batch: ProviderBatch) -> list[LeasedRow]:
-    """Settle the batch after its last provider batch; give a slot that was left to another one."""
-    due_rows: list[LeasedRow] = []
+def follow_up(provider_batch: ProviderBatch) -> list[LeasedRow]:
+    """Let others go on that have waited for this provider batch.
+
+    1. The provider batches that wait for the first requests of their batch.
+    2. The batch, which is settled after its last provider batch.
+    3. The provider batch that gets the slot of this one.
+    """
+    due_rows: list[LeasedRow] = [*first_requests.wake_others(provider_batch)]
     is_over = provider_batch.status in ProviderBatch.OVER
     if is_over:
         ProviderBatch.objects.start_settling(pk=provider_batch.batch_id)
@@ -108,13 +182,51 @@ def settle_or_assign_slot(provider_batch: ProviderBatch) -> list[LeasedRow]:
     return due_rows
 
 
-def settle_batch(batch: Batch) -> None:
-    """Merge the answers of a retry into the batches it retries, then settle the batch."""
+def settle_batch(batch: Batch) -> DueRows:
+    """Merge the answers of a retry into the batches it retries, then settle the batch.
+
+    Many results are counted, their columns are built and many failures are grouped at once; few,
+    when a person wants them.
+    """
+    reused_results.write_reused_results(batch)
     merge.merge_answers(batch)
     settle.settle(batch)
+    Reservation.objects.tell(batch.project)
+    outcome_counts.store_at_end(batch)
+    problems.group_at_end(batch)
+    month_closing.begin(batch)
+    if batch.requests + batch.reused < BUILT_AT_ONCE:
+        return None
+    return [freshness.require_columns(batch)]
 
 
-def fetch_import_file(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
+def expire_approval(batch: Batch) -> DueRows:
+    return decisions.expire(batch)
+
+
+def give_up_columns(columns: ResultColumns) -> None:
+    """Stop building; the file is built again when the batch has other results."""
+    columns.move_to(ResultColumns.Status.FAILED, built_from=freshness.state_of(columns.batch))
+
+
+def write_export(export: Export) -> DueRows:
+    """Write the file of an export as soon as the columns of its batch are there."""
+    columns = freshness.require_columns(export.batch)
+    if columns.status == ResultColumns.Status.BUILDING:
+        export.postpone(export_files.WAIT_FOR_COLUMNS)
+        return [columns]
+    if columns.status == ResultColumns.Status.FAILED:
+        export_files.fail(export, Problem(ProblemCode.EXPORT_WITHOUT_COLUMNS))
+        return ()
+    export_files.write_file(export, columns)
+    return ()
+
+
+def give_up_export(export: Export) -> None:
+    export_files.fail(export, Problem(ProblemCode.EXPORT_BROKE_OFF))
+
+
+def fetch_import_file(batch_import: BatchImport, provider: Provider) -> DueRows:
     """Fetch the file of an imported batch; the same bytes give the same upload."""
     try:
         with fetch_file.fetch_file(batch_import, provider) as content:
@@ -145,7 +257,7 @@ def wait_for_check(batch_import: BatchImport) -> DueRows:
     return ()
 
 
-def enter_import_batch(batch_import: BatchImport, provider: ProviderClient) -> DueRows:
+def enter_import_batch(batch_import: BatchImport, provider: Provider) -> DueRows:
     """Write the imported batch and the end of its import, or neither."""
     try:
         upload = start_import.get_checked_upload(batch_import)

@@ -6,8 +6,8 @@ from typing import Any
 from django import template
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.domain.results.reconciliation import GROUPS, GROUPS_WITH_DOUBTFUL
 from batchapp.models import Batch
+from batchapp.presenters.outcome_text import outcome_counts
 from batchapp.templatetags.words import count
 
 register = template.Library()
@@ -15,18 +15,13 @@ register = template.Library()
 MAX_DISCREPANCIES = 5  # provider batches whose counts are described one by one
 
 
-def accounting_text(
-    counts: Mapping[Outcome, int], total: int, *, has_doubtful: bool = False
-) -> str:
-    """Return the accounting of ``total`` requests: "10,000 in = 9,871 answered + 129 failed".
+def accounting_text(counts: Mapping[Outcome, int], total: int) -> str:
+    """Return the accounting of ``total`` requests: "10,000 in = 9,871 answered + 129 refused".
 
-    If the sum differs, the sign is ≠ and the last words give the difference. ``has_doubtful``
-    splits the answers into good and doubtful ones.
+    If the sum differs, the sign is ≠ and the last words give the difference.
     """
-    groups = GROUPS_WITH_DOUBTFUL if has_doubtful else GROUPS
-    sums = [(sum(counts.get(outcome, 0) for outcome in group), name) for name, group in groups]
-    terms = " + ".join(f"{number:,} {name}" for number, name in sums if number) or "0 answered"
-    missing = total - sum(number for number, _ in sums)
+    terms = " + ".join(outcome_counts(counts)) or "0 answered"
+    missing = total - sum(counts.values())
     if not missing:
         return f"{total:,} in = {terms}"
     problem = f"{missing:,} unaccounted for" if missing > 0 else f"{-missing:,} too many"

@@ -9,6 +9,7 @@ from batchapp.presenters.charts.histogram import histogram
 from batchapp.presenters.charts.rail import Rail, rail
 from batchapp.services.reports import estimate_accuracy
 from batchapp.services.reports.estimate_accuracy import Line
+from batchapp.templatetags.settlement import compared
 from batchapp.templatetags.words import count, usd
 
 NONE = Decimal(0)  # also where nothing was estimated
@@ -29,12 +30,20 @@ def summary(lines: Sequence[Line], batches: int, inside: int) -> Summary | None:
     """Return None without batches to compare."""
     if not lines:
         return None
-    total = estimate_accuracy.overall(lines)
     return Summary(
         _inside(batches, inside),
-        f"Taken together, they cost {_ratio(total.estimated_usd, total.cost_usd)}: "
-        f"{usd(total.cost_usd)} against {usd(total.estimated_usd)}.",
+        f"Taken together, they cost {_comparison(estimate_accuracy.overall(lines))}.",
     )
+
+
+def together(total: Line | None) -> str:
+    """Return one sentence on all batches of a report; "" if none can be compared."""
+    return f"Answered requests cost {_comparison(total)}." if total else ""
+
+
+def _comparison(total: Line) -> str:
+    ratio = _ratio(total.estimated_usd, total.cost_usd)
+    return f"{ratio}: {usd(total.cost_usd)} against {usd(total.estimated_usd)}"
 
 
 def rails(lines: Sequence[Line]) -> list[tuple[Line, Rail | None]]:
@@ -42,11 +51,14 @@ def rails(lines: Sequence[Line]) -> list[tuple[Line, Rail | None]]:
     return [(line, _rail(line)) for line in lines]
 
 
-def by_difference(lines: Sequence[Line]) -> list[tuple[Line, bool]]:
-    """Return the lines whose estimates were the furthest off first, and whether that is far."""
+def by_difference(lines: Sequence[Line]) -> list[tuple[Line, str, bool]]:
+    """Return each line with its difference in words, and whether that is far; the furthest first.
+
+    The difference is "" where nothing was estimated.
+    """
     shares = [(abs(_share_off(line)), line) for line in lines]
     ordered = sorted(shares, key=lambda pair: -pair[0])
-    return [(line, share > FAR_OFF) for share, line in ordered]
+    return [(line, _difference(line), share > FAR_OFF) for share, line in ordered]
 
 
 def distribution(percentages: Sequence[Decimal]) -> Chart | None:
@@ -65,6 +77,13 @@ def _share_off(line: Line) -> Decimal:
     return (
         (line.cost_usd - line.estimated_usd) / line.estimated_usd if line.estimated_usd else NONE
     )
+
+
+def _difference(line: Line) -> str:
+    ratio = line.cost_usd / line.estimated_usd if line.estimated_usd else NONE
+    if ratio >= FROM_TIMES:
+        return f"{ratio:,.1f} times"
+    return compared(line.estimated_usd, line.cost_usd)
 
 
 def _inside(batches: int, inside: int) -> str:

@@ -85,7 +85,7 @@ def options_for(upload: Upload, report: Report) -> CorrectionOptions:
         models=priced_models(connection, report, now),
         unpriced=unpriced_models(quotes),
         plan=plan_for(upload, report),
-        saving=repeated.cost if repeated and repeated.is_priced else "",
+        saving=repeated.saving if repeated else "",
     )
 
 

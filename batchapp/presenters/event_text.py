@@ -1,6 +1,7 @@
 """The sentences of a batch's timeline."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from django import template
 from django.utils import timezone
@@ -11,9 +12,10 @@ from batchapp.domain.windows import spaced
 from batchapp.models import Event, ResultChunk
 from batchapp.models.batches.event import EventKind
 from batchapp.presenters.accounting_text import accounting_text, discrepancy_text
+from batchapp.presenters.approval_text import reasons_text
 from batchapp.presenters.problem_text import problem_text
 from batchapp.presenters.sentences import Data, Sentence, make_stored_sentence
-from batchapp.templatetags.words import count
+from batchapp.templatetags.words import count, usd
 
 register = template.Library()
 
@@ -29,7 +31,28 @@ def _ordered(data: Data) -> str:
     text = f"Submitted, {spaced(data['window'])} window"
     if data["fallback"]:
         text += f", or {spaced(data['fallback'])} if there is no room in it"
+    if first := data.get("sent_first"):
+        text += f"; {count(first, 'request')} first, to write the shared prompt to the cache"
     return f"{text}."
+
+
+def _above_reservation(data: Data) -> str:
+    cost, reserved = (usd(Decimal(data[name])) for name in ("cost", "reserved"))
+    return f"It cost {cost}, more than the {reserved} that it had reserved. All of it counts."
+
+
+def _labelled(data: Data) -> str:
+    sentences = []
+    for verb, tags in (("Added", data["added"]), ("Removed", data["removed"])):
+        if tags:
+            sentences.append(
+                f"{verb} the {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}."
+            )
+    if (cost_centre := data["cost_centre"]) is not None:
+        change = f"is now {cost_centre}" if cost_centre else "was removed"
+        before = f", before it was {data['before']}" if data["before"] else ""
+        sentences.append(f"The cost centre {change}{before}.")
+    return " ".join(sentences)
 
 
 def _try_again_requested(data: Data) -> str:
@@ -115,10 +138,43 @@ def _too_many_results(data: Data) -> str:
     )
 
 
+def _purged(data: Data) -> str:
+    text = "Its requests and answers were deleted"
+    if data["days"] is None:
+        return f"{text}."
+    return f"{text}: the project keeps them for {count(data['days'], 'day')}."
+
+
+def _split(data: Data) -> str:
+    done = "Divided by model" if data.get("by_model") else "Split"  # old events lack it
+    return f"{done} into {data['provider_batches']:,} provider batches."
+
+
+def _approval_asked(data: Data) -> str:
+    return f"Waits for approval. {reasons_text(data['reasons'])}"
+
+
+def _approved(data: Data) -> str:
+    text = "Approved"
+    before, after = (data[name]["expected_usd"] for name in ("before", "after"))
+    if before != after:
+        text += f" at new prices: {_amount(after)} instead of {_amount(before)}"
+    return f"{text}: {data['note']}" if data["note"] else f"{text}."
+
+
+def _amount(amount: str | None) -> str:
+    return "an unknown cost" if amount is None else usd(Decimal(amount))
+
+
 SENTENCES: dict[EventKind, Sentence] = {
     EventKind.NOTE: "{text}",
+    EventKind.APPROVED: _approved,
     EventKind.CANCEL_REQUESTED: "Asked to cancel.",
     EventKind.CANCEL_REQUESTED_AGAIN: "Asked to cancel again.",
+    EventKind.DENIED: "Denied: {note}",
+    EventKind.HELD: "Put on hold: its requests and answers are not deleted.",
+    EventKind.HOLD_ENDED: "No longer on hold: its content is kept as long as that of others.",
+    EventKind.LABELLED: _labelled,
     EventKind.ORDERED: _ordered,
     EventKind.PAUSE_REQUESTED: "Asked to pause.",
     EventKind.RESUME_REQUESTED: "Asked to resume.",
@@ -127,15 +183,19 @@ SENTENCES: dict[EventKind, Sentence] = {
         "Asked to retry {requests:count failed or cancelled request} in place."
     ),
     EventKind.TRY_AGAIN_REQUESTED: _try_again_requested,
+    EventKind.ABOVE_RESERVATION: _above_reservation,
+    EventKind.APPROVAL_ASKED: _approval_asked,
+    EventKind.APPROVAL_EXPIRED: "Nobody approved it in time, so it is cancelled.",
     EventKind.CLOSED_HERE: _closed_here,
     EventKind.FELL_BACK: _fell_back,
     EventKind.FINISHED: _finished,
     EventKind.IMPORTED: _imported,
     EventKind.NEEDS_ATTENTION: _needs_attention,
+    EventKind.PURGED: _purged,
     EventKind.SETTLING_BROKE_OFF: (
         "Adding up broke off several times. The portal keeps trying; its log says why."
     ),
-    EventKind.SPLIT: "Split into {provider_batches:,} provider batches.",
+    EventKind.SPLIT: _split,
     EventKind.UNMATCHED_LINES: _unmatched_lines,
     EventKind.ACCEPTED: "Accepted by {connection} as {remote_id}.",
     EventKind.CANCEL_REFUSED: "{connection} did not cancel it ({said}).",
@@ -152,6 +212,10 @@ SENTENCES: dict[EventKind, Sentence] = {
     ),
     EventKind.ENDED_AT_PROVIDER: _ended_at_provider,
     EventKind.LATE_ANSWERS: _late_answers,
+    EventKind.MONEY_LACKED: (
+        "{connection} took it as {remote_id}, but ran nothing for want of credits: {said} Nothing "
+        "is charged."
+    ),
     EventKind.NEVER_BEGUN: (
         "{connection} was told to stop it before it had begun, and will never run it. Retry its "
         "requests as a new batch."
@@ -160,6 +224,10 @@ SENTENCES: dict[EventKind, Sentence] = {
     EventKind.PAUSED_AT_PROVIDER: "Stopped for the pause at {connection}.",
     EventKind.RETRY_IN_PLACE_REFUSED: "{connection} did not retry it in place ({said}).",
     EventKind.RETRY_IN_PLACE_STARTED: "{connection} runs these requests again in place.",
+    EventKind.ROOM_LACKED: (
+        "{connection} took it as {remote_id}, but ran nothing for want of room: {said} It waits, "
+        "and is sent again."
+    ),
     EventKind.RUNS_AGAIN: "{connection} runs this batch again; the portal follows it again.",
     EventKind.STILL_RUNS: "{connection} still runs this batch; it is cancelled there now.",
     EventKind.TOO_MANY_RESULTS: _too_many_results,

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from batchapp.domain.corrections.correction_rules import (
     CORRECTION_RULES,
     CorrectionKind,
     corrections_for,
 )
 from batchapp.domain.money.calibration import History
-from batchapp.domain.money.estimate import Estimate, estimate
+from batchapp.domain.money.estimate import Estimate, ModelEstimate, estimate
+from batchapp.domain.money.unit_prices import total
 from batchapp.domain.request_files.check_file import Finding, Report, Severity
 from batchapp.domain.request_files.findings import PORTAL_ONLY_CODES
 from batchapp.models import REALTIME, Connection, Project, Upload, User
@@ -194,11 +197,11 @@ class Offer:
 
     @property
     def low(self) -> str:
-        """The least that the batch may cost: by past batches, else the cost of its input."""
+        """The least that the batch may cost: its input, and the shortest answers to expect."""
         if self.estimate.low_usd is None or self.estimate.unpriced:
             return "not known"
-        has_history = any(line.has_history for line in self.estimate.models)
-        return f"{'' if self.is_exact and not has_history else '~'}{self._ends[0]}"
+        has_guess = any(line.output_low for line in self.estimate.models)
+        return f"{'' if self.is_exact and not has_guess else '~'}{self._ends[0]}"
 
     @property
     def _ends(self) -> tuple[str, str]:
@@ -207,10 +210,15 @@ class Offer:
 
     @property
     def likely(self) -> str:
-        """The cost that nine of ten past batches stayed below; "" if a ceiling is known."""
+        """The cost that nine of ten batches stay below; "" if a ceiling is known instead."""
         if self.estimate.ceiling_usd is not None or self.estimate.high_usd is None:
             return ""
         return f"~{usd(self.estimate.high_usd)}"
+
+    @property
+    def is_by_past_runs(self) -> bool:
+        """Return True if the expected output of every model comes from past batches."""
+        return all(line.has_history for line in self.estimate.models)
 
     @property
     def bounds(self) -> str:
@@ -218,7 +226,9 @@ class Offer:
         if self.estimate.low_usd is None or self.estimate.unpriced:
             return ""
         if self.likely:
-            return f"from {self.low}, by past runs {self.likely} at most"
+            if self.is_by_past_runs:
+                return f"from {self.low}, by past runs {self.likely} at most"
+            return f"{self.low} to {self.likely}, hardly more"
         if self.estimate.ceiling_usd is None:
             return f"from {self.low}, without a limit"
         return "" if self.low == self.ceiling else f"{self.low} to {self.ceiling}"
@@ -248,12 +258,24 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """The cost of the requests that repeat an earlier request word for word."""
+    """The cost of the requests that repeat an earlier request word for word.
+
+    ``has_cached_prompts`` if markers change that cost. Without the repeats, others would write the
+    prompts that some of them write, so that they save no more than they cost.
+    """
 
     requests: int
     cost: str
     window: str
     is_priced: bool = True
+    has_cached_prompts: bool = False
+
+    @property
+    def saving(self) -> str:
+        """Say how much less the file would cost without the repeats; "" if this is not known."""
+        if not self.is_priced:
+            return ""
+        return f"at most {self.cost}" if self.has_cached_prompts else self.cost
 
 
 def title_of(code: str) -> str:
@@ -288,7 +310,8 @@ def with_excerpts(
     secret = {row.line for group in groups if group.code == "secret" for row in group.findings}
     findings = [finding for group in groups for finding in group.line_findings[:PLACES_SHOWN]]
     lines = {line for row in findings for line in (row.line, row.other_line)} - secret - {0}
-    texts = upload_intake.read_excerpts(upload, lines) if lines else {}
+    offsets = {row.line: row.offset for row in findings if row.offset and row.line in lines}
+    texts = upload_intake.read_excerpts(upload, lines, offsets) if lines else {}
     return [replace(group, texts=texts, offered=offered) for group in groups]
 
 
@@ -305,7 +328,7 @@ def quotes_for(
     With a project and a user, batches that ended before ``at`` tell the expected output.
     """
     histories = price_quotes.histories_for(report, project, user, at) if project and user else None
-    return quotes_from_histories(report, connection, at, histories)
+    return quotes_from_histories(report, connection, at, histories, project)
 
 
 def quotes_from_histories(
@@ -313,8 +336,10 @@ def quotes_from_histories(
     connection: Connection,
     at: datetime,
     histories: Mapping[str, History] | None,
+    project: Project | None = None,
 ) -> dict[str, Estimate]:
-    return price_quotes.quote(report, connection, [*connection.windows, REALTIME], at, histories)
+    windows = [*connection.windows, REALTIME]
+    return price_quotes.quote(report, connection, windows, at, histories, project=project)
 
 
 def offers(quotes: dict[str, Estimate], *, is_exact: bool = False) -> list[Offer]:
@@ -359,9 +384,28 @@ def repetition(
     window, quote = next(iter(quotes.items()))
     if not requests:
         return None
-    prices = {line.model: line.price for line in quote.models if line.price}
+    lines = {line.model: line for line in quote.models}
+    prices = {name: line.price for name, line in lines.items() if line.price}
     repeated = estimate(report.repeated, prices, window, histories)
-    return Repetition(requests, _expected(repeated), window, is_priced=bool(prices))
+    cached = [row for row in repeated.models if lines[row.model].has_cached_prompts]
+    if cached:
+        amounts = [_as_marked(row, lines[row.model]) for row in repeated.models]
+        repeated = msgspec.structs.replace(repeated, expected_usd=total(amounts))
+    return Repetition(
+        requests,
+        _expected(repeated),
+        window,
+        is_priced=bool(prices),
+        has_cached_prompts=bool(cached),
+    )
+
+
+def _as_marked(repeated: ModelEstimate, whole: ModelEstimate) -> Decimal | None:
+    """Return the cost of repeated requests, changed by markers as that of the ``whole`` model."""
+    amount, plain, marked = repeated.expected_usd, whole.unmarked_usd, whole.expected_usd
+    if amount is None or marked is None or not plain:
+        return amount
+    return amount * marked / plain
 
 
 def _ranges(lines: list[int]) -> list[str]:
@@ -380,7 +424,7 @@ def _expected(estimate: Estimate, *, is_exact: bool = False) -> str:
         return "no price"
     if estimate.unpriced:
         return minimum_cost(estimate.expected_usd, len(estimate.unpriced))
-    is_certain = is_exact and estimate.low_usd == estimate.ceiling_usd  # no output at all
+    is_certain = is_exact and not any(line.output_expected for line in estimate.models)
     return f"{'' if is_certain else '~'}{usd(estimate.expected_usd)}"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from django.db.models import Q
 from django.urls import reverse
 
+from batchapp import access
 from batchapp.models import Batch, Connection, Membership, Project, ProviderKey, Upload, User
 
 
@@ -38,7 +39,7 @@ def first_steps(user: User) -> list[Step]:
 
 def sandbox_url(user: User) -> str:
     """Return the page that creates a project at a sandbox; "" without one, or for a member."""
-    if user.memberships.exists():
+    if user.memberships.exists() or not access.can_create(user):
         return ""
     sandbox = Connection.objects.filter(is_sandbox=True).first()
     return f"{reverse('project_add')}?connection={sandbox.pk}" if sandbox else ""
@@ -47,7 +48,7 @@ def sandbox_url(user: User) -> str:
 def _steps(user: User, project: Project | None) -> list[Step]:
     if project is None:
         return [
-            Step("Get into a project", PROJECT_PURPOSE, reverse("project_add")),
+            _first_project_step(user),
             Step("Add a provider key", _key_purpose(None), reverse("profile_edit") + "#keys"),
             Step("Upload a file", _file_purpose(None), reverse("project_list")),
             Step("Submit a batch", BATCH_PURPOSE, reverse("project_list")),
@@ -70,10 +71,17 @@ def _steps(user: User, project: Project | None) -> list[Step]:
     ]
 
 
+def _first_project_step(user: User) -> Step:
+    if access.can_create(user):
+        return Step("Get into a project", PROJECT_PURPOSE, reverse("project_add"))
+    return Step("Get into a project", INVITED_PURPOSE, reverse("project_list"))
+
+
 FILE_KINDS = "Excel, CSV or JSONL (one request on each line)."
 PROJECT_PURPOSE = (
-    "It keeps the files and batches of a team. Create one, or ask an admin of one to add you."
+    "It keeps the files and batches of a team. Create one, or ask an owner of one to invite you."
 )
+INVITED_PURPOSE = "It keeps the files and batches of a team. Ask an owner of one to add you."
 BATCH_PURPOSE = (
     "Choose how long it may take and see what it will cost; nothing is sent before you submit it."
 )
@@ -99,7 +107,7 @@ def _has_key(user: User) -> bool:
 
 
 def _keys_url(user: User, project: Project) -> str:
-    """Lead an admin to the keys of the project, which serve everybody in it."""
-    if user.memberships.filter(project=project, role=Membership.Role.ADMIN).exists():
+    """Lead an owner to the keys of the project, which serve everybody in it."""
+    if user.memberships.filter(project=project, role=Membership.Role.OWNER).exists():
         return reverse("key_list", args=[project.slug])
     return reverse("profile_edit") + "#keys"

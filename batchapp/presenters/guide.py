@@ -14,16 +14,29 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FOLDER = settings.BASE_DIR / "docs/guide"
-NAMES = ("first-batch", "from-a-spreadsheet", "cost", "failures")  # in the order to read them in
+# In the order to read them in.
+NAMES = (
+    *("first-batch", "from-a-spreadsheet", "cost", "budgets", "approvals"),
+    *("failures", "notifications", "scripts", "clients", "single-requests"),
+    *("people", "reports", "audit", "webhooks"),
+)
+
+# In the articles, the console shows the address of this portal instead, ready to be copied.
+EXAMPLE_ADDRESS = "https://portal.example.com"
 
 # The name of a page in an article, in bold type -> the page, which the console links there.
 PAGES = {
     "Home": "home",
+    "Approvals": "approval_list",
     "Batches": "batch_list",
     "Projects": "project_list",
     "New project": "project_add",
     "New batch": "order_start",
     "Profile": "profile_edit",
+    "Inbox": "inbox_list",
+    "Notifications": "notice_preferences",
+    "Portal keys": "portal_key_list",
+    "Statements": "statement_list",
 }
 
 
@@ -53,7 +66,8 @@ def articles() -> Mapping[str, Article]:
 def _read(name: str) -> Article:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("fence", _code_block)
-    tokens = markdown.parse((FOLDER / f"{name}.md").read_text())
+    text = (FOLDER / f"{name}.md").read_text().replace(EXAMPLE_ADDRESS, settings.PUBLIC_URL)
+    tokens = markdown.parse(text)
     sections = []
     for number, token in enumerate(tokens):
         if token.type == "heading_open":

@@ -1,8 +1,13 @@
-"""The sentence at the top of the home page."""
+"""The sentences of the home page."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from batchapp.templatetags.words import count
+from django.db.models import Count, Q, Sum
+from django.utils import timezone
+
+from batchapp.models.batches.batch import BatchQuerySet
+from batchapp.templatetags.words import count, usd
 
 
 def home_headline(waiting: Sequence[object], running: Sequence[object], *, is_new: bool) -> str:
@@ -14,3 +19,21 @@ def home_headline(waiting: Sequence[object], running: Sequence[object], *, is_ne
     if running:
         return f"{count(len(running), 'batch,batches')} under way"
     return "Welcome to Batchapp" if is_new else "Nothing is under way"
+
+
+def missed_text(batches: BatchQuerySet, since: datetime) -> str:
+    """Return how many batches ended since then, how many requests are usable, and the cost."""
+    sums = batches.order_by().aggregate(
+        number=Count("pk"),
+        requests=Sum("requests"),
+        usable=Sum("usable"),
+        cost=Sum("actual_cost_usd"),
+        unpriced=Count("pk", filter=Q(actual_cost_usd=None)),
+    )
+    local = timezone.localtime(since)
+    text = f"{count(sums['number'], 'batch,batches')} since {local:%a %-d %b, %H:%M}: "
+    text += f"{sums['usable'] or 0:,} of {count(sums['requests'] or 0, 'request')} usable"
+    if sums["cost"] is None:
+        return f"{text}."
+    at_least = "at least " if sums["unpriced"] else ""
+    return f"{text}, {at_least}{usd(sums['cost'])}."

@@ -1,7 +1,9 @@
 """The sentences of a list of rows on its filters and on the page that it shows."""
 
+from decimal import Decimal
+
 from batchapp.presenters.pagination import ListPage
-from batchapp.templatetags.words import count
+from batchapp.templatetags.words import count, usd
 
 MAX_SHOWN = 60  # characters of a text that was searched
 TO = "\u2013"  # the dash of a range
@@ -21,6 +23,14 @@ def page_text(page: ListPage, total: int) -> str:
     """Return which rows of ``total`` the page shows, "0 of 34" where none is left."""
     shown = f"{page.start:,}{TO}{page.end:,}" if page.start < page.end else f"{page.end:,}"
     return f"{shown} of {total:,}"
+
+
+def small_batches_text(number: int, cost: Decimal | None, *, unpriced: int) -> str:
+    """Return the number and cost of small batches, ``unpriced`` of which have no known cost."""
+    text = count(number, "small batch,small batches") if number else ""
+    if not number or cost is None:
+        return text
+    return f"{text}, {'at least ' if unpriced else ''}{usd(cost)}"
 
 
 def lines_text(first: int, last: int, total: int | None) -> str:

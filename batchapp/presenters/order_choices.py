@@ -12,11 +12,12 @@ from batchapp.forms.orders import KeyField, OrderForm
 from batchapp.models import ProviderKey
 from batchapp.presenters.charts.rail import Rail, rail
 from batchapp.presenters.file_report import Offer, offers
+from batchapp.presenters.key_text import unreadable_key_text
 from batchapp.presenters.problem_text import problem_text
 from batchapp.presenters.sentences import named
-from batchapp.templatetags.words import count
+from batchapp.services.orders.window_times import WindowTime
+from batchapp.templatetags.words import count, decimal_length
 
-UNREADABLE = "The stored key cannot be read any more. Replace it to use it again."
 REJECTED = "The provider rejected it at the last test."
 
 
@@ -24,12 +25,14 @@ REJECTED = "The provider rejected it at the last test."
 class WindowChoice:
     """``due`` is None if the name of the window gives no length.
 
-    ``closed_for`` is a model of the file that does not run in the window, "" if all do.
+    ``closed_for`` is a model of the file that does not run in the window, "" if all do. ``time``
+    is how long past batches took; None if these are too few.
     """
 
     offer: Offer
     due: datetime | None
     closed_for: str = ""
+    time: WindowTime | None = None
 
     @property
     def window(self) -> str:
@@ -39,6 +42,15 @@ class WindowChoice:
     def title(self) -> str:
         words = windows.in_words(self.window)
         return f"Within {words}" if words else self.window
+
+    @property
+    def took(self) -> str:
+        """Say how long past batches really took in this window; "" if that is not known."""
+        if self.time is None:
+            return ""
+        usual, longest = decimal_length(self.time.usual), decimal_length(self.time.longest)
+        batches = count(self.time.batches, "batch,batches")
+        return f"usually {usual}, at most {longest}, {batches}"
 
     @property
     def unpriced(self) -> str:
@@ -68,7 +80,11 @@ class WindowChoice:
         unbounded, likely = self.offer.unbounded_requests, self.offer.likely
         if not unbounded:
             return ""
-        past = f" Nine of ten past runs stayed below {likely}." if likely else ""
+        past = ""
+        if likely and self.offer.is_by_past_runs:
+            past = f" Nine of ten past runs stayed below {likely}."
+        elif likely:
+            past = f" More than {likely} is unlikely."
         verb = "sets" if unbounded == 1 else "set"
         return (
             f"No limit: {count(unbounded, 'request')} {verb} no max_tokens, so nothing bounds the "
@@ -119,16 +135,23 @@ class ModelRow:
 
 
 def window_choices(
-    quotes: Mapping[str, Estimate], at: datetime, closed: Mapping[str, str] | None = None
+    quotes: Mapping[str, Estimate],
+    at: datetime,
+    closed: Mapping[str, str] | None = None,
+    times: Mapping[str, WindowTime] | None = None,
 ) -> dict[str, WindowChoice]:
     """Return the windows on offer by their name; realtime is only there to compare with.
 
-    ``closed`` are the windows in which a model of the file does not run.
+    ``closed`` are the windows in which a model of the file does not run, and ``times`` how long
+    past batches took in a window.
     """
-    closed = closed or {}
+    closed, times = closed or {}, times or {}
     return {
         offer.window: WindowChoice(
-            offer, windows.due(offer.window, at), closed.get(offer.window, "")
+            offer,
+            windows.due(offer.window, at),
+            closed.get(offer.window, ""),
+            times.get(offer.window),
         )
         for offer in offers(dict(quotes))
         if not offer.is_realtime
@@ -170,8 +193,8 @@ def key_choices(form: OrderForm) -> list[KeyChoice]:
 
 
 def key_choice(key: ProviderKey) -> KeyChoice:
-    if not key.is_readable:
-        return KeyChoice(key, is_readable=False, trouble=UNREADABLE)
+    if error := key.reading_error():
+        return KeyChoice(key, is_readable=False, trouble=unreadable_key_text(error))
     trouble = problem_text(key.problem) or (REJECTED if key.is_refused else "")
     return KeyChoice(key, is_readable=True, trouble=trouble)
 

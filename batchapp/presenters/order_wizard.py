@@ -27,7 +27,8 @@ SHARED_STEPS = [Step.CHECK, Step.WINDOW, Step.REVIEW]
 
 UPLOAD, FILES, TABLE, PASTE, SAMPLE = "upload", "files", "table", "paste", "sample"
 
-CHOICES = ("window", "fallback", "key", "name")
+CHOICES = ("window", "fallback", "sends_first", "key", "name", "tags", "cost_centre")
+LABELS = frozenset({"tags", "cost_centre"})
 QUERY_FIELDS = (*CHOICES, "submission")
 
 

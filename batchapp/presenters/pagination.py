@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Lower
 
 from batchapp.models import Batch, ProviderBatch
@@ -36,11 +36,15 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of batches in order; ``start`` is the number of the first one, from 1."""
+    """A page of batches in order; ``start`` is the number of the first one, from 1.
+
+    ``total`` counts the batches of all pages, if it was counted with ``start``.
+    """
 
     cursors: list[Cursor]
     start: int = 1
     has_more: bool = False
+    total: int | None = None
 
     @property
     def keys(self) -> list[UUID]:
@@ -115,6 +119,8 @@ def list_page(
         page = _read(rows.filter(order.beyond(cursor, backwards=True)).reverse())[::-1]
         if len(page) > PAGE_SIZE:  # else it is the first page, which is shown in full
             return _numbered(rows, order, page[1:], has_more=True)
+        if len(page) == PAGE_SIZE:  # the whole first page; the cursor is on the next one
+            return ListPage(page, has_more=True)
     elif cursor := _parse(after, cursors):
         page = _read(rows.filter(order.beyond(cursor)))
         if page:
@@ -142,5 +148,6 @@ def _read(rows: "QuerySet[Batch]") -> list[Cursor]:
 def _numbered(
     rows: "QuerySet[Batch]", order: Order, page: list[Cursor], *, has_more: bool
 ) -> ListPage:
-    earlier = rows.filter(order.beyond(page[0], backwards=True)).count()
-    return ListPage(page, start=earlier + 1, has_more=has_more)
+    earlier = order.beyond(page[0], backwards=True)
+    counts = rows.order_by().aggregate(earlier=Count("pk", filter=earlier), total=Count("pk"))
+    return ListPage(page, counts["earlier"] + 1, has_more=has_more, total=counts["total"])

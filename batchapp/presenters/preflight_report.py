@@ -9,8 +9,12 @@ from typing import Any
 from batchapp.domain.corrections.correction_rules import corrections_for
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.money.unit_prices import EXACT
+from batchapp.domain.prompt_cache.prompt_facts import PromptFacts
 from batchapp.domain.request_files.check_file import Finding, Report
-from batchapp.models import REALTIME
+from batchapp.models import REALTIME, Connection
+from batchapp.presenters.division_text import division_sentence, model_shares
+from batchapp.presenters.shared_prompt_text import shared_sentences
+from batchapp.services.orders.division import provider_batches_by_model
 from batchapp.templatetags.words import count
 
 LINES_SHOWN = 5  # of each finding code, without --json
@@ -29,11 +33,15 @@ def _estimated_requests(report: Report) -> int:
     return sum(facts.requests for facts in report.models.values())
 
 
-def as_json(report: Report, quotes: dict[str, Estimate]) -> str:
+def as_json(
+    report: Report, quotes: dict[str, Estimate], connection: Connection | None = None
+) -> str:
+    """Return the report as JSON; a file is divided by model only if ``connection`` wants that."""
+    by_model = provider_batches_by_model(report, connection) if connection else {}
     content = {
         "requests": report.requests,
         "valid": report.is_valid,
-        "provider_batches": report.provider_batches,
+        "provider_batches": sum(by_model.values()) or report.provider_batches,
         "findings": [_finding(finding) for finding in report.findings],
         "finding_totals": report.finding_totals,
         "models": {
@@ -41,6 +49,8 @@ def as_json(report: Report, quotes: dict[str, Estimate]) -> str:
                 "requests": facts.requests,
                 "input_tokens": facts.input_tokens,
                 "exact": facts.exact,
+                "provider_batches": by_model.get(name),
+                "shared_prompts": _shared_prompts(report, name),
             }
             for name, facts in report.models.items()
         },
@@ -49,6 +59,20 @@ def as_json(report: Report, quotes: dict[str, Estimate]) -> str:
         "estimate": {window: _amounts(estimate) for window, estimate in quotes.items()},
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _shared_prompts(report: Report, model: str) -> dict[str, Any]:
+    """Return the beginnings of prompts that requests share, those of the most requests first."""
+    facts = report.prompts.get(model) or PromptFacts()
+    rows = sorted(facts.shared, key=lambda row: -row.requests)
+    return {
+        "repeated_input_tokens": facts.repeated_tokens,
+        "is_partial": facts.is_partial,
+        "marked_requests": facts.marked,
+        "prompts": [
+            {"tokens": row.tokens, "requests": row.requests, "alike": row.alike} for row in rows
+        ],
+    }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -80,7 +104,9 @@ def _plain(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount.normalize(EXACT):f}"
 
 
-def as_text(report: Report, quotes: dict[str, Estimate]) -> str:
+def as_text(
+    report: Report, quotes: dict[str, Estimate], connection: Connection | None = None
+) -> str:
     lines = [f"{count(report.requests, 'request')}, {report.bytes:,} bytes"]
     for name, facts in report.models.items():
         about = "" if facts.exact else "about "
@@ -88,13 +114,26 @@ def as_text(report: Report, quotes: dict[str, Estimate]) -> str:
             f"  {name}: {count(facts.requests, 'request')}, "
             f"{about}{facts.input_tokens:,} input tokens"
         )
+    lines.extend(f"  {sentence}" for sentence in shared_sentences(report))
     lines.extend(_lines_of_findings(report))
     lines.extend(_bases(quotes))
     lines.extend(_costs(report, quotes))
+    lines.extend(_division(report, quotes, connection))
     errors = report.severities["error"]
     failure = f"The file cannot be sent: errors to correct: {errors:,}."
     lines.append("The file can be sent." if report.is_valid else failure)
     return "\n".join(lines)
+
+
+def _division(
+    report: Report, quotes: dict[str, Estimate], connection: Connection | None
+) -> Iterator[str]:
+    """Say how the file is divided by model, with the costs of the usual window."""
+    quote = quotes.get(connection.window_names[0]) if connection and quotes else None
+    shares = model_shares(report, connection, quote) if connection else []
+    if connection and shares:
+        yield division_sentence(connection, shares)
+        yield from (f"  {share.model}: {share.text}" for share in shares)
 
 
 def _lines_of_findings(report: Report) -> Iterator[str]:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import Price
+from batchapp.presenters.price_parts import price_parts
 from batchapp.services.prices.price_lists import Difference
 from batchapp.templatetags.words import rate
 
@@ -38,6 +39,12 @@ class PriceChange:
             (_shown(before), _shown(after), _share(before, after))
             for before, after in zip(old, new, strict=True)
         ]
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """Return the other parts of the price before and after, each "" if there are none."""
+        before = price_parts(self.before) if self.before else ""
+        return before, price_parts(self.after) if self.after else ""
 
 
 def kept_prices(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batchapp.models import Price
+from batchapp.presenters.price_parts import parts_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class ModelPrices:
     @property
     def is_pattern(self) -> bool:
         return any(price.is_pattern for price in self.prices)
+
+    @property
+    def parts_label(self) -> str:
+        """Return that a price has more parts than input and output, "" if none has."""
+        labels = [parts_label(price.unit_price) for price in self.prices if price.components]
+        return next(iter(labels), "")
 
     @property
     def since(self) -> datetime:

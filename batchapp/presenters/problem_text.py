@@ -39,6 +39,8 @@ def problem_text(problem: Problem | None) -> str:
 
 register.filter(split_cause)
 
+MAX_REASONS = 3  # of a batch that failed as a whole; the timeline has all
+
 
 def problem_facts(problem: Problem | None) -> dict[str, Any] | None:
     """Return what JSON says of a problem: code and data, and the sentence beside them."""
@@ -82,10 +84,22 @@ def _key_test_unclear(data: Data) -> str:
     """Explain a rejected test; the usual advice is about files and batches, not about tests."""
     said = f": {data['said']}" if data["said"] else ""
     return (
-        f"{data['connection']} answered, but neither accepted nor rejected the key. Batches may "
-        "work with it; if not, ask an operator to check the connection. "
+        f"{data['connection']} answered{_asked_at(data)}, but neither accepted nor rejected the "
+        "key. Batches may work with it; if not, ask an administrator to check the connection. "
         f"(HTTP {data['status']}{said})"
     )
+
+
+def _key_test_unanswered(data: Data) -> str:
+    return (
+        f"{data['connection']} gave no usable answer{_asked_at(data)}, which says nothing about "
+        "the key. Try again in a minute, or ask an administrator to check the connection. "
+        f"({data['error']})"
+    )
+
+
+def _asked_at(data: Data) -> str:
+    return f" at {data['address']}" if data.get("address") else ""
 
 
 def _key_pays_no_more(data: Data) -> str:
@@ -134,6 +148,17 @@ def _import_file_unchecked(data: Data) -> str:
     return make_sentence(refusal_text.SENTENCES, Refusal.IMPORT_FILE_UNCHECKED, data)
 
 
+def _failed_as_a_whole(data: Data) -> str:
+    errors = data["errors"]
+    more = len(errors) - MAX_REASONS
+    text = f"{data['connection']} ran nothing of it. It said: {' '.join(errors[:MAX_REASONS])}"
+    return f"{text} And {count(more, 'more reason')}, in the timeline." if more > 0 else text
+
+
+def _file_unready(data: Data) -> str:
+    return f"{data['connection']} cannot use the file yet ({data['error']}). {KEEPS_TRYING}"
+
+
 SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
     Refusal.IMPORT_FILE_UNCHECKED: _import_file_unchecked,
     ProblemCode.TEXT: "{text}",
@@ -141,6 +166,20 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
     ProblemCode.CORRECTION_NOT_WRITTEN: (
         "The corrected file could not be written: {file} could not be read, or the disk is full "
         f"({{reason}}). Try again; {TELL_OPERATOR}"
+    ),
+    ProblemCode.EXPORT_BROKE_OFF: f"Writing the file broke off several times. {AGAIN}",
+    ProblemCode.EXPORT_COLUMN_GONE: (
+        "The results have no column “{column}” any more. Choose the columns anew."
+    ),
+    ProblemCode.EXPORT_NOT_WRITTEN: (
+        "The file could not be written: a stored file could not be read, or the disk is full "
+        f"({{reason}}). Try again; {TELL_OPERATOR}"
+    ),
+    ProblemCode.EXPORT_REQUESTER_LEFT: (
+        "{person} may not see this project any more. Export again to have the file yourself."
+    ),
+    ProblemCode.EXPORT_WITHOUT_COLUMNS: (
+        f"The results could not be prepared. Download them as JSONL; {TELL_OPERATOR}"
     ),
     ProblemCode.FILE_UNREADABLE: (
         "The stored file could not be read ({reason}). Try again; if it happens again, upload the "
@@ -150,6 +189,10 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         "No request of {batch} is left to retry: each of those selected has an answer now. "
         "Check its results, and delete this entry."
     ),
+    ProblemCode.NOTHING_NEW: (
+        "Every request of {file} has an answer already, so there is nothing to send. Delete this "
+        "entry."
+    ),
     ProblemCode.ORIGINAL_DELETED: (
         "The file to be corrected was deleted. Delete this entry, and upload the file again."
     ),
@@ -157,6 +200,17 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
     ProblemCode.RETRY_NOT_WRITTEN: (
         "The requests of {batch} could not be written: {file} could not be read, or the disk is "
         f"full ({{reason}}). Try again; {TELL_OPERATOR}"
+    ),
+    ProblemCode.ANSWERS_DELETED: (
+        "The answers of the batch were deleted: no table can be made of them. Delete this one."
+    ),
+    ProblemCode.ANSWERS_NOT_READABLE: (
+        "The results of the batch could not be read. Delete this table, and make it anew from the "
+        f"results; {TELL_OPERATOR}"
+    ),
+    ProblemCode.NO_SUCH_ANSWERS: (
+        "The batch has no such results, so there are no rows. Go back to its results and choose "
+        "others."
     ),
     ProblemCode.ALL_ROWS_SKIPPED: "Every row was skipped: no request was created.",
     ProblemCode.TABLE_BROKE_OFF: (
@@ -181,13 +235,24 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         f"{KEEPS_TRYING} If no answer comes for {{minutes:count minute}}, the batch is closed "
         "here."
     ),
+    ProblemCode.FAILED_AS_A_WHOLE: _failed_as_a_whole,
+    ProblemCode.FILE_UNREADY: _file_unready,
     ProblemCode.NO_CAPACITY: _no_capacity,
     ProblemCode.NO_SLOT: _no_slot,
     ProblemCode.PAUSE_REFUSED: "{connection} did not stop it ({said}). The portal keeps asking.",
     ProblemCode.PROVIDER_SILENT: "{connection} has not answered for a long time.",
     ProblemCode.REFUSED_FOR_NOW: _refused_for_now,
+    ProblemCode.STATUS_UNKNOWN: (
+        "{connection} calls the batch “{word}”, a word that this portal does not know: it cannot "
+        "tell whether the batch is over, and keeps asking. If {connection} shows it as ended, "
+        "tell whoever runs this portal."
+    ),
     ProblemCode.STEP_BROKE_OFF: f"This step broke off several times. {AGAIN}",
     ProblemCode.UNCONFIRMED: _unconfirmed,
+    ProblemCode.WAITS_FOR_FIRST: (
+        "Waiting for the answer to {requests:count request} sent first, to read the shared prompt "
+        "from the cache."
+    ),
     ProblemCode.FORBIDDEN: _rejected(
         "{connection} does not offer this to the key. Correct the model in the file and upload it "
         "again, or choose a key that may use it and try again.",
@@ -197,6 +262,10 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
     ProblemCode.GONE: _rejected(
         "{connection} has deleted this for good. Cancel to close the batch; what was fetched so "
         "far is kept."
+    ),
+    ProblemCode.UNREADABLE: _rejected(
+        "{connection} was asked to run this, but no answer names a batch that can be followed. "
+        "The batch may run there: look at the provider before you try again, or cancel."
     ),
     ProblemCode.INVALID: _rejected(
         "{connection} did not accept the request. Correct the file and upload it again, or "
@@ -229,15 +298,21 @@ SENTENCES: dict[Any, Sentence] = refusal_text.SENTENCES | {
         "{connection} keeps refusing one line of the file. Correct the line and upload the file "
         "again, or try again if what the line names can be reached now."
     ),
+    ProblemCode.FILE_STAYS_UNREADY: _rejected(
+        "{connection} has had the file for 20 minutes, and still cannot use it. Try again to send "
+        "the file anew, or ask the provider."
+    ),
     ProblemCode.OVER_ACCOUNT_LIMIT: _rejected(
         "The file is larger than the account at {connection} may send. Have the limit raised "
         "there and try again, or split the file into smaller ones."
     ),
-    ProblemCode.KEY_PAYS_NO_MORE: _key_pays_no_more,
-    ProblemCode.KEY_TEST_UNANSWERED: (
-        "{connection} gave no usable answer, which says nothing about the key. Try again in a "
-        "minute, or ask an operator to check the connection. ({error})"
+    ProblemCode.KEY_MOVED: (
+        "The address of {connection} was changed, and the provider key is sent to no address that "
+        "it was not entered for. If the new address is right, enter the key again, then try "
+        "again; if not, tell an administrator."
     ),
+    ProblemCode.KEY_PAYS_NO_MORE: _key_pays_no_more,
+    ProblemCode.KEY_TEST_UNANSWERED: _key_test_unanswered,
     ProblemCode.KEY_TEST_UNCLEAR: _key_test_unclear,
     ProblemCode.KEY_UNREADABLE: (
         "The provider key cannot be read any more: it was removed, or the portal's encryption key "

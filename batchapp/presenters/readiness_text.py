@@ -100,9 +100,16 @@ SENTENCES: dict[CheckCode, Sentence] = {
         "{connection} does not tell this key its balance. Check there that it is enough."
     ),
     CheckCode.BALANCE_SPENT: _balance_spent,
+    CheckCode.CONNECTION_ARCHIVED: (
+        "{connection} is archived: nothing new begins there. Ask an administrator to use it again."
+    ),
     CheckCode.IDS_ONLY_COUNT: (
         "The custom_ids only count (“{custom_id}”). An id that names its subject, such as an "
         "order number, tells you later what an answer is about."
+    ),
+    CheckCode.KEY_MOVED: (
+        "The address of {connection} was changed after the key was entered, and the key is not "
+        "sent there. Replace the key, or choose another one."
     ),
     CheckCode.KEY_REFUSED: _quoting(
         "{connection} refuses the key. Choose another one, or replace it."
@@ -123,7 +130,11 @@ SENTENCES: dict[CheckCode, Sentence] = {
     ),
     CheckCode.NOT_ASKED: (
         "{connection} was not asked, as its address or the key is malformed. Choose another "
-        "key, or have an operator correct the address."
+        "key, or have an administrator correct the address."
+    ),
+    CheckCode.DIVIDED: (
+        "It is divided by model into {provider_batches:,} provider batches, since {connection} "
+        "takes one model in a file. They stay one batch here."
     ),
     CheckCode.SPLIT: (
         "It is sent as {provider_batches:,} provider batches, since {connection} takes {limits} a "

@@ -1,7 +1,13 @@
 """The sentences of refusals, each with the next step for the person."""
 
+from datetime import datetime
+
+from django.utils import timezone
+
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.windows import spaced
+from batchapp.forms import labels
+from batchapp.presenters import approval_text, budget_text
 from batchapp.presenters.sentences import Data, Sentence, make_sentence, named
 from batchapp.templatetags.words import count
 
@@ -12,10 +18,62 @@ def refusal_text(refused: Refused) -> str:
     return make_sentence(SENTENCES, refused.code, refused.data)
 
 
+def _batch_purged(data: Data) -> str:
+    why = ""
+    if data["days"] is not None:
+        why = f", since the project keeps them for {count(data['days'], 'day')}"
+    elif data["person"]:
+        why = f" by {data['person']}"
+    return (
+        f"The requests and answers of {data['batch']} were deleted on {_day(data)}{why}. "
+        "Its counts, tokens and cost are kept."
+    )
+
+
+def _file_purged(data: Data) -> str:
+    return (
+        f"The requests of {data['file']} were deleted on {_day(data)}, together with the answers "
+        "to them. Upload the file again to use it."
+    )
+
+
+def _export_expired(data: Data) -> str:
+    return (
+        f"The file of this export was kept until {_day(data)}. Export it again: that writes a "
+        f"file of the results that {data['batch']} has now."
+    )
+
+
+def _request_needs_approval(data: Data) -> str:
+    return (
+        f"This request would need approval in {data['project']}. "
+        f"{approval_text.reasons_text(data['reasons'])} Nobody can approve a single request: "
+        "order a batch of it, or set a lower max_tokens."
+    )
+
+
+def _day(data: Data) -> str:
+    return f"{timezone.localtime(datetime.fromisoformat(data['at'])):%-d %B %Y}"
+
+
+def _month_before_open(data: Data) -> str:
+    if data["month"] is None:
+        return "No batch was paid so far, so there is nothing to close."
+    return f"{_month(data)} is still open. Close it first: months are closed in their order."
+
+
+def _month_not_over(data: Data) -> str:
+    return f"{_month(data)} is not over. A month can be closed from the first day after it on."
+
+
+def _month(data: Data) -> str:
+    return f"{datetime.fromisoformat(data['month']):%B %Y}"
+
+
 def _remote_file_too_large(data: Data) -> str:
     return (
         f"Its file is larger than the portal takes: {data['limit_bytes'] / MIB:,.0f} MiB. Ask an "
-        "operator to raise the connection's limit, then try again."
+        "administrator to raise the connection's limit, then try again."
     )
 
 
@@ -49,6 +107,26 @@ def _key_in_use(data: Data) -> str:
     batches = data["batches"]
     need = "1 unfinished batch needs" if batches == 1 else f"{batches:,} unfinished batches need"
     return f"{need} this key. Wait for the end, or cancel first."
+
+
+def _project_on_hold(data: Data) -> str:
+    batches = data["batches"]
+    are = "1 batch is" if batches == 1 else f"{batches:,} batches are"
+    return f"{are} on hold. End the hold first."
+
+
+def _project_runs(data: Data) -> str:
+    batches = data["batches"]
+    are = "1 batch is" if batches == 1 else f"{batches:,} batches are"
+    return f"{are} under way. Wait for the end, or cancel first."
+
+
+def _webhook_address_invalid(data: Data) -> str:
+    schemes = "https:// or http://" if data["takes_http"] else "https://"
+    return (
+        f"This is no address that the portal sends to. It begins with {schemes}, names a host, "
+        "and has no user, no password, and no port of another service."
+    )
 
 
 def _workbook_sheet_missing(data: Data) -> str:
@@ -85,23 +163,86 @@ def _table_row_too_wide(data: Data) -> str:
     )
 
 
+APPROVAL_ENDS = {
+    "approved": "approved",
+    "denied": "denied",
+    "withdrawn": "withdrawn",
+    "void": "cancelled",
+}
+
+
+def _approval_decided(data: Data) -> str:
+    if end := APPROVAL_ENDS.get(data["state"]):
+        by = f" by {data['person']}" if data["person"] else ""
+        return f"This batch was {end}{by} before."
+    if data["state"] == "expired":
+        return "Nobody approved this batch in time: it is being cancelled. Order it again."
+    return "Somebody else decides at this very moment. Look again."
+
+
 SENTENCES: dict[Refusal, Sentence] = {
+    **labels.SENTENCES,
+    Refusal.BUDGET_COST_UNKNOWN: budget_text.cost_unknown,
+    Refusal.BUDGET_EXISTS: "There is such a budget already. Change that one.",
+    Refusal.REQUEST_NEEDS_APPROVAL: _request_needs_approval,
+    Refusal.OVER_BUDGET: budget_text.over_budget,
+    Refusal.VIEW_NAME_TAKEN: "There is a view called {name} already. Choose another name.",
+    Refusal.VIEWS_TOO_MANY: (
+        "You have {limit:,} views of this list, which is the most. Delete one first."
+    ),
+    Refusal.BATCH_AT_WORK: (
+        "{batch} is under way, or a worker has it at this moment. Try again once it is over."
+    ),
+    Refusal.BATCH_PURGED: _batch_purged,
+    Refusal.FILE_PURGED: _file_purged,
+    Refusal.EXPORT_EXPIRED: _export_expired,
+    Refusal.EXPORT_LOST: (
+        "The file of this export is not in the storage any more. Export it again: the results of "
+        "{batch} are still here."
+    ),
+    Refusal.EXPORT_REPLACED: (
+        "This link is to an earlier file: the export of {batch} was written again since. Ask for "
+        "a new link, or open its exports."
+    ),
     Refusal.FALLBACK_NOT_LONGER: "A fallback window must be longer than {window}.",
     Refusal.FALLBACK_NOT_OFFERED: (
         "{connection} does not offer the {window} window to fall back to. "
         "Choose one of: {windows}."
     ),
+    Refusal.ENDPOINT_NOT_IN_FILE: (
+        "No request of the file goes to {endpoint}; they go to {urls}. Name one of these as the "
+        "endpoint."
+    ),
     Refusal.FILE_NOT_READY: (
         "This file is not ready: it is still being checked, or it has errors."
     ),
     Refusal.FILE_OF_OTHER_PROJECT: "This file belongs to another project.",
+    Refusal.APPROVAL_DECIDED: _approval_decided,
+    Refusal.APPROVAL_FILE_CHANGED: (
+        "The file is not the one that was ordered. Deny the batch, and order it again."
+    ),
+    Refusal.APPROVAL_PRICES_CHANGED: (
+        "The prices changed since this page was opened. Check the new cost, then approve."
+    ),
+    Refusal.IDEMPOTENCY_KEY_USED: (
+        "This Idempotency-Key came with another request before. Send the same request again to "
+        "get what it made, or another key to make something new."
+    ),
     Refusal.FORM_USED: (
         "This form was used before, or its file or key was removed just now. Start the order "
         "again."
     ),
+    Refusal.NO_PROVIDER_KEY: (
+        "Neither {project} nor {person} has a provider key for {connection}. An owner of the "
+        "project adds one under Settings, Keys."
+    ),
     Refusal.KEY_REMOVED: "This key was removed. Choose another.",
     Refusal.PRICES_CHANGED: (
         "The prices changed since this page was opened. Check them, then submit."
+    ),
+    Refusal.KEPT_ANSWERS_DELETED: (
+        "Answers that this file keeps were deleted with {batches}. Choose again from "
+        "{original} what is new."
     ),
     Refusal.RETRIED_IN_PLACE: (
         "The failed requests of {batch} were retried in place after this file was created. "
@@ -125,6 +266,11 @@ SENTENCES: dict[Refusal, Sentence] = {
     Refusal.IMPORT_KEY_REMOVED: "The provider key was removed. Import the batch with another key.",
     Refusal.IMPORT_ROWS_REMOVED: "Its file or its key was removed from the portal. Try again.",
     Refusal.IN_PORTAL_ALREADY: "This batch is in the portal already. Dismiss this import.",
+    Refusal.PROJECT_ARCHIVED: (
+        "The project was archived before the batch was here. Restore the project, then try again."
+    ),
+    Refusal.PROJECT_ON_HOLD: _project_on_hold,
+    Refusal.PROJECT_RUNS: _project_runs,
     Refusal.REMOTE_BATCH_RENAMED: (
         "{connection} calls this batch {remote_id}. Dismiss this import, and import that id."
     ),
@@ -146,11 +292,74 @@ SENTENCES: dict[Refusal, Sentence] = {
         "{person}, who asked for this import, works in the project no more. Dismiss it, and "
         "import the batch again."
     ),
+    Refusal.CONNECTION_ARCHIVED: (
+        "{connection} is archived: nothing new begins there. Use a project of another connection, "
+        "or ask an administrator to restore it."
+    ),
+    Refusal.CONNECTION_USED: (
+        "A project, a key or a batch uses {connection}, so it was not removed. Archive it instead."
+    ),
+    Refusal.RETRY_IN_USE: (
+        "There is {batches:count paused batch,paused batches}, and to resume needs the retry in "
+        "place. Switch it off when none is paused."
+    ),
+    Refusal.WINDOWS_IN_USE: (
+        "Under way: {batches:count batch,batches}, which may run in {windows:window}. Keep this "
+        "window until they have ended."
+    ),
     Refusal.KEY_IN_USE: _key_in_use,
+    Refusal.KEY_NAME_TAKEN: "Another of these keys is called “{name}”. Choose another name.",
+    Refusal.PORTAL_KEY_CHANGED: (
+        "The key was rotated or revoked meanwhile, or has expired. Nothing was changed now."
+    ),
+    Refusal.PORTAL_KEY_NAME_TAKEN: (
+        "Another portal key in this project is called “{name}”. Choose another name, or revoke "
+        "that key first."
+    ),
+    Refusal.SERVICE_KEY_MANAGES: (
+        "A service key reads and submits. What owners decide is for people."
+    ),
+    Refusal.WEBHOOK_ADDRESS_INVALID: _webhook_address_invalid,
+    Refusal.WEBHOOK_CHANGED: (
+        "The secret was changed a moment ago, so this form did nothing. Begin again."
+    ),
+    Refusal.WEBHOOK_DISABLED: "{name} is disabled. Enable it first.",
+    Refusal.WEBHOOK_NAME_TAKEN: ("There is a webhook called {name} already. Choose another name."),
+    Refusal.WEBHOOK_TEST_WAITS: "A test is on its way already. Look at the log.",
+    Refusal.WEBHOOKS_TOO_MANY: (
+        "The project has {limit:,} webhooks, which is the most. Delete one first."
+    ),
+    Refusal.ADDRESS_NOT_CONFIRMED: (
+        "First open the link that was sent to {email}: it proves that the address is yours."
+    ),
+    Refusal.LAST_ADMINISTRATOR: (
+        "The portal needs an administrator. Make somebody else one first."
+    ),
+    Refusal.OWN_ACCOUNT: "This is your own account. Ask another administrator to deactivate it.",
+    Refusal.OWN_SECOND_FACTOR: (
+        "This is your own account. Remove your second factors in your profile."
+    ),
+    Refusal.MONTH_BEFORE_OPEN: _month_before_open,
+    Refusal.MONTH_NOT_OVER: _month_not_over,
+    Refusal.RECIPIENT_EXISTS: "{email} is in the list already. Remove it first to ask once more.",
+    Refusal.RECIPIENTS_NEED_MAIL_SERVER: (
+        "The portal has no mail server, so it cannot mail statements. Ask an administrator."
+    ),
+    Refusal.RECIPIENTS_TOO_MANY: (
+        "The list has {limit:,} addresses, which is the most. Remove one first."
+    ),
     Refusal.MODEL_INVALID: "{messages}",
+    Refusal.MODEL_NOT_ALLOWED: (
+        "This portal key does not allow {models}. Use a key that does, or ask for the model to be "
+        "added to the key."
+    ),
     Refusal.MODELS_OF_DOUBLEWORD: (
         "{connection} is not Doubleword, and may serve the same models with other limits. Ask the "
         "provider, import a CSV, or add them one by one."
+    ),
+    Refusal.PRICES_OF_DOUBLEWORD: (
+        "{connection} is not Doubleword, and has prices of its own. Ask the provider, import a "
+        "CSV, or add them one by one."
     ),
     Refusal.COMPARISON_OUTDATED: (
         "The prices changed since this comparison was made, so nothing was written. Compare again."

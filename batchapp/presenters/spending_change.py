@@ -1,57 +1,80 @@
-"""How the cost of a month compares with the same days of the month before."""
+"""How a cost compares with that of the period before."""
 
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 from batchapp.services.reports import cost_report
-from batchapp.services.reports.cost_report import Line, Scope
+from batchapp.services.reports.line import Line
+from batchapp.services.reports.scope import Scope
 from batchapp.templatetags.words import usd
 
+AS_BEFORE = "as before"
 MINUS = "\u2212"
+MOST_PERCENT = 1000  # beyond this, a percentage says less than the two amounts
 
 
 class Change(NamedTuple):
-    """``text`` is short, such as "+12 % against October"; ``title`` names the amount before."""
+    """``text`` is short, such as "+12 % against October"; ``title`` names the amount before.
+
+    ``amount`` is the difference, such as "+$1.20", and ``percent`` alone "+12 %" or "as before".
+    """
 
     text: str
     title: str
+    amount: str = ""
+    percent: str = ""
 
 
-def change_since_month_before(scope: Scope, now: Line) -> Change | None:
-    """Compare ``now``, the sum of ``scope``; None if that is no month, or nothing can be told.
+def change_since_before(scope: Scope, now: Line, today: date) -> Change | None:
+    """Compare ``now``, the sum of ``scope``; None if nothing can be told.
 
-    A month that is not over is compared with as many days, which the text then names.
+    A period that is not over is compared with as many days, which the text then names.
     """
-    earlier = month_before(scope)
-    before = earlier and cost_report.sum_all(earlier.model_costs())
+    earlier = scope.before(today)
+    before = earlier and cost_report.sum_all(earlier[0])
     if not earlier or not before or not before.cost_usd or before.unpriced or now.unpriced:
         return None
-    percent = round(100 * (now.cost_usd - before.cost_usd) / before.cost_usd)
-    name = _name(earlier)
-    title = f"{usd(before.cost_usd)} in {name}"
-    if not percent:
-        return Change(f"as in {name}", title)
-    return Change(f"{'+' if percent > 0 else MINUS}{abs(percent):,} % against {name}", title)
+    name = earlier[1]
+    running = "; today is not over" if scope.last >= today else ""
+    title = f"{usd(before.cost_usd)} in {name}{running}"
+    percent = _percent(now.cost_usd, before.cost_usd)
+    amount = signed_usd(now.cost_usd - before.cost_usd)
+    text = f"{percent} against {name}" if percent else f"as in {name}"
+    return Change(text, title, amount, percent or AS_BEFORE)
 
 
-def month_before(scope: Scope) -> Scope | None:
-    """Return the same days of the month before; None if ``scope`` is no month from its first day.
+def changes_of(lines: list[Line], earlier: Mapping[str, Line]) -> dict[str, Change]:
+    """Return the change of each line by its key, against the line that had the key before.
 
-    A whole month is compared with a whole month, however many days each of them has.
+    A line with an unknown cost, now or before, has none.
     """
-    following = (scope.first + timedelta(days=31)).replace(day=1)
-    if scope.first.day != 1 or scope.last >= following:
-        return None
-    end = scope.first - timedelta(days=1)
-    is_whole = scope.last + timedelta(days=1) == following
-    last = end if is_whole else end.replace(day=min(scope.last.day, end.day))
-    return replace(scope, first=end.replace(day=1), last=last)
+    changes = {}
+    for line in lines:
+        before = earlier.get(line.key)
+        if line.unpriced or (before and before.unpriced):
+            continue
+        if before is None or not before.cost_usd:
+            changes[line.key] = Change("", "Nothing was spent before", percent="new")
+            continue
+        percent = _percent(line.cost_usd, before.cost_usd) or AS_BEFORE
+        amount = signed_usd(line.cost_usd - before.cost_usd)
+        changes[line.key] = Change("", f"{usd(before.cost_usd)} before", amount, percent)
+    return changes
 
 
-def _name(month: Scope) -> str:
-    """Return "October", or "1\u201328 October" if that is not all of it."""
-    if (month.last + timedelta(days=1)).day == 1:
-        return f"{month.first:%B}"
-    days = f"1\u2013{month.last.day}" if month.last.day > 1 else "1"
-    return f"{days} {month.first:%B}"
+def signed_usd(amount: Decimal) -> str:
+    """Show a difference with its sign."""
+    sign = "+" if amount > 0 else MINUS if amount else ""
+    return f"{sign}{usd(abs(amount))}"
+
+
+def _percent(now: Decimal, before: Decimal) -> str:
+    """Return the change in whole per cent, "" if there is none."""
+    percent = round(100 * (now - before) / before)
+    if not percent:
+        return ""
+    if percent > MOST_PERCENT:
+        return f"{now / before:,.0f} times as much"
+    return f"{'+' if percent > 0 else MINUS}{abs(percent):,} %"

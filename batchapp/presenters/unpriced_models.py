@@ -56,7 +56,7 @@ def unpriced_group(
         names.append(f"{unnamed:,} more")
     message = (
         f"{connection} has no price on file for {', '.join(names)}. Unknown is not free: if the "
-        "name is right, ask an operator to enter the price."
+        "name is right, ask an administrator to enter the price."
     )
     finding = Finding(0, "", Severity.WARNING, NO_PRICE, message)
     total = sum(report.models[model].requests for model in unpriced)

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     GONE = "gone"
     TOO_LARGE = "too_large"
     WINDOW_UNSUPPORTED = "window_unsupported"  # here, or for a model; another window may do
+    UNREADABLE = "unreadable"  # accepted, by its status, but with an answer that names nothing
     INVALID = "invalid"
 
     @classmethod
@@ -39,13 +40,18 @@ class About(StrEnum):
 
     PROVIDER: waiting helps. FILE: a line is refused, such as an image whose address never answers,
     so the file is refused again unless that address comes back. ACCOUNT: the limit is smaller than
-    the request, or there is no quota, so waiting never helps; a longer completion window may have
-    a larger limit.
+    the request, so waiting never helps; a longer completion window may have a larger limit.
+    UNREADABLE: a create was taken, but its answer names no batch, so that a person has to decide
+    whether it is made again. ROOM: other batches have to end first. FILE_NOT_READY: the provider
+    still works on the file.
     """
 
     PROVIDER = "provider"
     FILE = "file"
     ACCOUNT = "account"
+    UNREADABLE = "unreadable"
+    ROOM = "room"
+    FILE_NOT_READY = "file_not_ready"
 
 
 KEY_REASONS = frozenset({Reason.KEY_REFUSED, Reason.NO_CREDIT})  # for any request with this key
@@ -66,6 +72,8 @@ class ProviderError(Exception):
 
 class ProviderUnavailable(ProviderError):
     """No answer, 408, 409, 429, 5xx, a redirect, or an answer that does not follow the API.
+
+    So is a 4xx whose words say that it passes: no room, or a file that is not ready.
 
     Attributes:
         retry_after: the wait that the provider asks for, one second to one hour, or None.
@@ -117,7 +125,9 @@ class TooMuchContent(ProviderUnavailable):
 
 
 class ProviderRejected(ProviderError):
-    """The provider refused the request: a 4xx other than 408, 409 and 429.
+    """The provider refused the request: a 4xx other than 408, 409 and 429, or for want of money.
+
+    So is a create that was answered 2xx, but with an error.
 
     Attributes:
         reason: the meaning of ``status``, the HTTP status, and for some of the message.
@@ -136,3 +146,14 @@ class ProviderRejected(ProviderError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def file_not_ready(refusal: ProviderRejected) -> ProviderUnavailable:
+    """Return ``refusal`` as the word that the provider does not know a new file yet."""
+    return ProviderUnavailable(
+        str(refusal),
+        maybe_done=False,
+        status=refusal.status,
+        message=refusal.message,
+        about=About.FILE_NOT_READY,
+    )

@@ -27,6 +27,7 @@ CONNECT_SECONDS = 10.0
 # Ordinary calls' time that a create may take, or the answer to an upload, since the provider works
 # before it answers; and all pages of one list.
 SLOW_CALL_FACTOR = 5
+_VERSION = re.compile(r"v\d+[a-z0-9.-]*", re.IGNORECASE)  # a part of a path
 USER_AGENT = f"batchapp/{__version__}"
 PACKING = {"Accept-Encoding": "gzip"}  # which ``responses.pieces`` unpacks within bounds
 
@@ -41,7 +42,7 @@ Row = TypeVar("Row", bound=Identified)
 
 
 def open_http(
-    base_url: str, key: str, transport: httpx.BaseTransport | None = None
+    address: httpx.URL, key: str, transport: httpx.BaseTransport | None = None
 ) -> httpx.Client:
     """Return a client for one host and one key, the only place where ``Authorization`` is set.
 
@@ -52,7 +53,7 @@ def open_http(
     if not re.fullmatch(r"[\x21-\x7e]+", key):  # httpx would quote the key in its error
         raise ProviderRejected("connecting: the key is empty or holds odd characters", 401)
     return httpx.Client(
-        base_url=_root(base_url),
+        base_url=address,
         headers={"Authorization": f"Bearer {key}", "User-Agent": USER_AGENT, **PACKING},
         transport=transport or TimedTransport(),
         follow_redirects=False,
@@ -60,8 +61,12 @@ def open_http(
     )
 
 
-def _root(base_url: str) -> httpx.URL:
-    """Return the address to which ``/v1/…`` is appended."""
+def root_url(base_url: str) -> httpx.URL:
+    """Return ``base_url`` without ``/v1`` at its end, which is equal for all its spellings.
+
+    Raises:
+        ProviderUnavailable: ``base_url`` is no plain http(s) address.
+    """
     try:
         url = httpx.URL(base_url.strip())
         host = url.raw_host.decode("ascii").encode("idna")  # as the socket does
@@ -79,10 +84,36 @@ def _root(base_url: str) -> httpx.URL:
     return url.copy_with(path=path or "/", query=None, fragment=None)
 
 
+def api_url(base_url: str) -> httpx.URL:
+    """Return the address of the API: with ``/v1``, unless the path names another version.
+
+    Raises:
+        ProviderUnavailable: ``base_url`` is no plain http(s) address.
+    """
+    root = root_url(base_url)
+    given = base_url.strip().rstrip("/")
+    if _names_version(root.path) and not given.endswith("/v1"):
+        return root
+    return root.copy_with(path=f"{root.path.rstrip('/')}/v1")
+
+
+def tidy_url(base_url: str) -> str:
+    """Return an address as it is stored, without a ``/v1`` that is appended anyway."""
+    url = base_url.strip().rstrip("/")
+    shorter = url.removesuffix("/v1")
+    return url if _names_version(shorter.partition("://")[2]) else shorter
+
+
+def _names_version(path: str) -> bool:
+    """Return True if a part of the path is a version, such as ``v4`` or ``v1beta``."""
+    return any(_VERSION.fullmatch(part) for part in path.split("/"))
+
+
 class Exchange:
     """Requests to one provider. Every error text begins with ``action``.
 
     Attributes:
+        address: the address below which the API is asked.
         is_sandbox: True if the last answer came from the local sandbox; None before any answer.
     """
 
@@ -90,6 +121,7 @@ class Exchange:
         self, http: httpx.Client, timeout_seconds: float, session_seconds: float | None = None
     ) -> None:
         self._http = http
+        self.address = str(http.base_url).rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._session_until = time.monotonic() + (session_seconds or float("inf"))
         self.is_sandbox: bool | None = None
@@ -135,19 +167,30 @@ class Exchange:
         return self.request(action, "GET", path, read_page, params=query, until=until)
 
     def request(
-        self, action: str, method: str, path: str, read: Callable[[object], Answer], **options: Any
+        self,
+        action: str,
+        method: str,
+        path: str,
+        read: Callable[[object], Answer],
+        *,
+        is_create: bool = False,
+        **options: Any,
     ) -> Answer:
-        """Send one request, and ``read`` the JSON of the answer."""
-        with self.open(action, method, path, **options) as response:
+        """Send one request, and ``read`` the JSON of the answer.
+
+        A request that ``is_create`` has the time of a slow call, and must not be made twice.
+        """
+        with self.open(action, method, path, is_slow=is_create, **options) as response:
             try:
                 body = responses.read_body(response, action)
             except httpx.RequestError as exc:
                 raise responses.no_answer(action, exc) from None
-            status = response.status_code
             try:
                 return read(responses.decode_json(response, body, action))
             except json_values.MalformedError as exc:
-                raise responses.malformed(action, str(exc), status) from exc
+                raise responses.unreadable(
+                    response, body, action, str(exc), is_create=is_create
+                ) from exc
 
     @contextmanager
     def open(

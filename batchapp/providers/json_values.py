@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-MAX_ID_LENGTH = 200  # characters; known ids have 36 (Doubleword) to 40 (OpenAI)
+# Bytes of an id that an index of PostgreSQL can hold. Known ids have 36 characters (Doubleword) to
+# some hundreds: a proxy such as LiteLLM writes the way of the request into its ids.
+MAX_ID_LENGTH = 2_000
 MAX_MONEY = 10**8  # USD; a column holds the sum of 900 provider batches that cost as much
 # Later moments have no local time east of Greenwich: 31 December 9999 ends sooner there.
 LAST_SECOND = datetime(9999, 12, 1, tzinfo=UTC).timestamp()
-MAX_SENTENCES = 100  # errors stored of one batch; OpenAI may send one for each line of its file
 
 
 class MalformedError(ValueError):
@@ -39,7 +40,8 @@ def identifier(entry: dict[str, Any], what: str) -> str:
 def reference(value: object) -> str | None:
     """Return an id, or None if no request could name it."""
     identifier = text(value)
-    return identifier if identifier.strip(" .") and len(identifier) <= MAX_ID_LENGTH else None
+    is_short = len(identifier.encode(errors="replace")) <= MAX_ID_LENGTH
+    return identifier if identifier.strip(" .") and is_short else None
 
 
 def text(value: object) -> str:
@@ -80,18 +82,19 @@ def decimal(value: object) -> Decimal | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Return a moment from Unix seconds; None for 0 and null, which mean never."""
+    """Return a moment from Unix seconds or ISO text; None for 0 and null, which mean never."""
+    if isinstance(value, str):
+        parsed = iso_moment(value)
+        return parsed if parsed and 0 < parsed.timestamp() < LAST_SECOND else None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     return datetime.fromtimestamp(float(value), tz=UTC) if 0 < value < LAST_SECOND else None
 
 
-def error_sentences(value: object) -> tuple[str, ...]:
-    """Return the messages of a batch's ``errors``, each with its line number if it has one."""
-    sentences = []
-    rows = entries(value.get("data")) if isinstance(value, dict) else []
-    for row in rows[:MAX_SENTENCES]:
-        if isinstance(row, dict) and (message := text(row.get("message"))):
-            line = count(row.get("line"))
-            sentences.append(f"Line {line}: {message[:500]}" if line else message[:500])
-    return tuple(sentences)
+def iso_moment(value: object) -> datetime | None:
+    """Return a moment from a text such as 2026-01-31T00:00:00Z, UTC by default; else None."""
+    try:
+        parsed = datetime.fromisoformat(text(value))
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

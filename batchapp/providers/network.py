@@ -8,7 +8,7 @@ httpcore hands the ``timeout`` of a request to every connect, read and write; he
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import httpcore
@@ -95,21 +95,36 @@ class CallTimer:
         self._window_left, self._window_bytes = WINDOW_SECONDS, 0
 
 
-class TimedTransport(httpx.HTTPTransport):
-    """httpx's transport on sockets that obey a ``CallTimer``. Every request must carry one."""
+CheckAddresses = Callable[[str, Sequence[str]], None]
 
-    def __init__(self) -> None:
-        context = httpx.create_ssl_context(trust_env=False)
+
+class TimedTransport(httpx.HTTPTransport):
+    """httpx's transport on sockets that obey a ``CallTimer``. Every request must carry one.
+
+    ``check_addresses`` is called with each host and with its network addresses, and stops the
+    request by raising. The connection then goes to these very addresses: the name is not looked up
+    again. The certificate must still be for the name. ``ssl_context`` says whom to trust.
+    """
+
+    def __init__(
+        self,
+        check_addresses: CheckAddresses | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        context = ssl_context or httpx.create_ssl_context(trust_env=False)
         super().__init__(verify=context, trust_env=False)
         # httpx has no argument for the network backend.
         self._pool = httpcore.ConnectionPool(
-            ssl_context=context, keepalive_expiry=5.0, network_backend=_TimedBackend()
+            ssl_context=context,
+            keepalive_expiry=5.0,
+            network_backend=_TimedBackend(check_addresses),
         )
 
 
 class _TimedBackend(httpcore.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, check_addresses: CheckAddresses | None) -> None:
         self._backend = httpcore.SyncBackend()
+        self._check_addresses = check_addresses
 
     def connect_tcp(
         self,
@@ -129,6 +144,8 @@ class _TimedBackend(httpcore.NetworkBackend):
         except OSError as exc:
             raise httpcore.ConnectError(str(exc)) from exc
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        if self._check_addresses:
+            self._check_addresses(host, addresses)
         connect_until = time.monotonic() + timer.left(httpcore.ConnectTimeout, is_connect=True)
         for number, address in enumerate(addresses):
             left = connect_until - time.monotonic()

@@ -10,13 +10,18 @@ Source of the sentences: ``dwctl/src/api/handlers`` of control-layer 10.13 (``ba
 import re
 from typing import Any
 
+from batchapp.domain.results.no_credit import is_about_money
 from batchapp.providers.errors import About, Reason
+from batchapp.providers.refusal_words import is_about_room, is_about_unready_file
 
 WINDOW = "completion_window"
-QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})  # OpenAI's
 
 _LINE = re.compile(r"\W*line\s+\d+\s*(?:\([^)]{0,300}\))?\s*:", re.IGNORECASE)
 _QUOTED = re.compile(r"'([^']{0,300})'|`([^`]{0,300})`|\"([^\"]{0,300})\"")
+_QUOTED_STATE = re.compile(
+    r"(['`\"])(pending|uploaded|processing|processed|validating|running|importing|ready)\1",
+    re.IGNORECASE,
+)
 _NAMES_WINDOW = re.compile(r"\bcompletion[ _-]?window\b", re.IGNORECASE)
 _REFUSES_VALUE = re.compile(
     r"\b(?:unsupported|not\s+(?:supported|support|allowed|available|offered|valid)|invalid|"
@@ -38,9 +43,33 @@ _WANTED = re.compile(
 )
 
 
+def passing_subject(message: str, error: dict[str, Any]) -> About | None:
+    """Return the subject of a refusal that passes by itself although its status says otherwise.
+
+    Providers say with 400, 403, 404 or 422 that the file is not ready yet, or that there is no
+    room for another batch. None if the refusal is final.
+    """
+    if _LINE.match(message):
+        return None
+    words = _without_names(message)
+    if is_about_unready_file(words, error):
+        return About.FILE_NOT_READY
+    if is_about_room(words, error):
+        return About.ACCOUNT if _wants_more_than_the_limit(message) else About.ROOM
+    return None
+
+
+def wants_money(message: str, error: dict[str, Any]) -> bool:
+    """Return True if the account pays for nothing more, whatever the status."""
+    codes = error.get("code"), error.get("type")
+    return not _LINE.match(message) and is_about_money(_without_names(message), *codes)
+
+
 def reason_of(status: int, message: str, error: dict[str, Any]) -> Reason:
     """Return the reason of a rejection; ``error`` is the JSON object that names a ``param``."""
     reason = Reason.of(status)
+    if reason is not Reason.KEY_REFUSED and wants_money(message, error):
+        return Reason.NO_CREDIT
     if reason is Reason.INVALID and _is_about_window(message, error.get("param")):
         return Reason.WINDOW_UNSUPPORTED
     return reason
@@ -53,11 +82,16 @@ def about(status: int, message: str, error: dict[str, Any]) -> About:
     """
     if _LINE.match(message):
         return About.FILE
-    code = error.get("code")
-    has_quota_code = isinstance(code, str) and code in QUOTA_CODES
-    if status == 429 and (has_quota_code or _wants_more_than_the_limit(message)):
+    if status == 429 and _wants_more_than_the_limit(message):
         return About.ACCOUNT
+    if status in {409, 425} and is_about_unready_file(_without_names(message), error):
+        return About.FILE_NOT_READY
     return About.PROVIDER
+
+
+def _without_names(message: str) -> str:
+    """Return the words of a provider, without what stands in quotes unless that is a state."""
+    return _QUOTED.sub(" … ", _QUOTED_STATE.sub(r"\2", message))
 
 
 def _is_about_window(message: str, param: object) -> bool:
@@ -79,7 +113,7 @@ def _wants_more_than_the_limit(message: str) -> bool:
 
     Every limit that is named counts, since the smallest one refuses the request.
     """
-    words = _QUOTED.sub(" … ", message)
+    words = _without_names(message)
     limits = [_whole(number) for number in _LIMIT.findall(words)]
     wanted = [_whole(number) for number in _WANTED.findall(words)]
     return bool(limits and wanted) and max(wanted) > min(limits)

@@ -9,33 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Generic, Self, TypeVar
 
-from batchapp.providers import json_values
+from batchapp.providers import json_values, remote_errors
+from batchapp.providers.remote_errors import WholeRefusal
+from batchapp.providers.remote_status import OVER, RemoteStatus, read_status
 
 logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
-
-
-class RemoteStatus(StrEnum):
-    """OpenAI's eight statuses, and UNKNOWN for any other, which counts as still running."""
-
-    VALIDATING = "validating"
-    IN_PROGRESS = "in_progress"
-    FINALIZING = "finalizing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    EXPIRED = "expired"  # never from Doubleword, whose overdue batches keep running
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
-    UNKNOWN = "unknown"
-
-
-OVER = frozenset(
-    {RemoteStatus.COMPLETED, RemoteStatus.FAILED, RemoteStatus.EXPIRED, RemoteStatus.CANCELLED}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +80,7 @@ class RemoteBatch:
 
     id: str
     status: RemoteStatus = RemoteStatus.UNKNOWN
-    raw_status: str = ""
+    status_word: str = ""  # that of ``status``, or the provider's own if we do not know the word
     endpoint: str = ""
     input_file_id: str = ""  # "" once the input file was deleted
     output_file_id: str | None = None
@@ -114,6 +96,7 @@ class RemoteBatch:
     metadata: dict[str, str] = field(default_factory=dict)  # the provider adds its own keys
     has_unreadable_metadata: bool = False  # metadata of another type than an object
     errors: tuple[str, ...] = ()
+    refusal: WholeRefusal | None = None  # by the words of ``errors`` alone
 
     @property
     def is_over(self) -> bool:
@@ -135,17 +118,25 @@ class RemoteBatch:
         """Return True if it failed before any request ran, as after a create with a 500."""
         return self.status is RemoteStatus.FAILED and not self.completed and not self.failed
 
+    @property
+    def whole_refusal(self) -> WholeRefusal | None:
+        """Return why nothing of a failed batch was run that would be run later, if that is so."""
+        return self.refusal if self.never_ran and not self.output_file_id else None
+
     @classmethod
     def from_json(cls, value: object) -> Self:
         entry = json_values.mapping(value, "a batch")
         identifier = json_values.identifier(entry, "a batch")
-        raw_status = json_values.text(entry.get("status"))[:50]
+        status, word = read_status(entry)
+        if status is RemoteStatus.UNKNOWN:
+            logger.warning("batch %s: unknown status %r, taken as running", identifier, word)
+        errors = remote_errors.read_errors(entry, is_over=status in OVER)
         counts = entry.get("request_counts")
         counts = counts if isinstance(counts, dict) else {}
         return cls(
             id=identifier,
-            status=_status(identifier, raw_status),
-            raw_status=raw_status,
+            status=status,
+            status_word=word,
             endpoint=json_values.text(entry.get("endpoint")),
             input_file_id=json_values.text(entry.get("input_file_id")),
             output_file_id=json_values.reference(entry.get("output_file_id")),
@@ -160,16 +151,9 @@ class RemoteBatch:
             failed=json_values.count(counts.get("failed")),
             metadata=json_values.texts(entry.get("metadata")),
             has_unreadable_metadata=not isinstance(entry.get("metadata"), dict | None),
-            errors=json_values.error_sentences(entry.get("errors")),
+            errors=tuple(error.sentence for error in errors),
+            refusal=remote_errors.whole_refusal(errors),
         )
-
-
-def _status(identifier: str, raw: str) -> RemoteStatus:
-    try:
-        return RemoteStatus(raw)
-    except ValueError:
-        logger.warning("batch %s: unknown status %r, taken as running", identifier, raw)
-        return RemoteStatus.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +162,15 @@ class Analytics:
 
     ``requests`` counts executions that ended with a status 2xx: 0 if all failed, and more than the
     requests if the provider crashed and ran some again. ``total_cost`` is the billed amount in
-    USD; None means not known yet, never free of charge.
+    USD; None means not known yet, never free of charge. ``total_list_cost`` is the amount before
+    discounts and surcharges for cached prompts.
     """
 
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     total_cost: Decimal | None = None
+    total_list_cost: Decimal | None = None
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -194,4 +180,5 @@ class Analytics:
             input_tokens=json_values.count(entry.get("total_prompt_tokens")),
             output_tokens=json_values.count(entry.get("total_completion_tokens")),
             total_cost=json_values.money(entry.get("total_cost")),
+            total_list_cost=json_values.money(entry.get("total_list_cost")),
         )

@@ -13,7 +13,13 @@ import msgspec
 
 from batchapp.domain.results.web_pages import HEAD, is_web_page, page_words
 from batchapp.providers import refusals
-from batchapp.providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from batchapp.providers.errors import (
+    About,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnavailable,
+    Reason,
+)
 from batchapp.providers.json_values import text
 
 # A hundred batches with 80 KiB of metadata each. As Python objects, JSON takes up to thirty times
@@ -164,23 +170,56 @@ def error_for(response: httpx.Response, body: bytes, action: str) -> ProviderErr
     status = response.status_code
     if response.is_redirect or status < 400:
         return _redirected(response, action)
-    message = _message(response, body)
+    message, fields = _message(response, body), _error_fields(body)
     sentence = f"{action}: HTTP {status}: {message or _default_message(response, body)}"
+    if status == 429 and refusals.wants_money(message, fields):
+        return ProviderRejected(sentence, status, message, Reason.NO_CREDIT)
     if status in {408, 409, 429} or status >= 500:
+        about = refusals.about(status, message, fields)
         return ProviderUnavailable(
             sentence,
             retry_after=_retry_after(response, body),
             # Also after a 503: Doubleword's database may fail after the batch was written.
-            maybe_done=status != 429,
+            maybe_done=status != 429 and about is not About.FILE_NOT_READY,
             status=status,
             message=message,
-            about=refusals.about(status, message, _error_fields(body)),
+            about=about,
         )
     if status in {404, 410} and is_html(response, body):
         # A proxy's page does not mean that the batch is gone; a rejection would end the batch.
         return not_the_api(action, f"an HTML page (HTTP {status})", status)
-    reason = refusals.reason_of(status, message, _error_fields(body))
+    return _rejection(sentence, status, message, fields)
+
+
+def _rejection(sentence: str, status: int, message: str, fields: dict[str, Any]) -> ProviderError:
+    """Return the error for a refusal; one that passes by itself is no rejection."""
+    reason = refusals.reason_of(status, message, fields)
+    about = refusals.passing_subject(message, fields)
+    if about and reason in {Reason.INVALID, Reason.FORBIDDEN, Reason.NOT_FOUND}:
+        return ProviderUnavailable(
+            sentence, maybe_done=False, status=status, message=message, about=about
+        )
     return ProviderRejected(sentence, status, message, reason)
+
+
+def unreadable(
+    response: httpx.Response, body: bytes, action: str, problem: str, *, is_create: bool
+) -> ProviderError:
+    """Return the error for a 2xx whose JSON lacks what is required; ``problem`` names that.
+
+    Many proxies answer 200 with an error. A create that was answered so is a rejection, so that
+    people read the error, and the create is not made again and again.
+    """
+    status, fields = response.status_code, _error_fields(body)
+    message = _message(response, body) if any(_messages(_json_or_none(body))) else ""
+    content = f"an error: {message}" if message else problem
+    if not is_create:
+        return malformed(action, content, status)
+    if not message:
+        sentence = f"{action}: the provider answered with {problem}"
+        return ProviderUnavailable(sentence, status=status, about=About.UNREADABLE)
+    sentence = f"{action}: the provider answered HTTP {status} with {content}"
+    return _rejection(sentence, status, message, fields)
 
 
 def _redirected(response: httpx.Response, action: str) -> ProviderUnavailable:
@@ -225,8 +264,9 @@ def _messages(value: object) -> Iterator[str]:
     if not isinstance(value, dict):
         return
     error = value.get("error")
-    inner = error.get("message") if isinstance(error, dict) else None
-    for candidate in (value.get("message"), inner, value.get("detail"), error):
+    inner = error if isinstance(error, dict) else {}
+    said = (value.get("message"), inner.get("message"), value.get("detail"), inner.get("detail"))
+    for candidate in (*said, error):
         if text(candidate):
             yield text(candidate)
 

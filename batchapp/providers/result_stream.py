@@ -1,5 +1,6 @@
 """Stream the lines of a result file."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -54,7 +55,7 @@ class Content:
         """
         pending = bytearray()
         received = 0
-        for chunk in self._chunks():
+        for chunk in _without_mark(self._chunks()):
             received += len(chunk)
             if max_bytes is not None and received > max_bytes:
                 raise TooMuchContent(f"{self._action}: more than {max_bytes} bytes")
@@ -104,3 +105,15 @@ class Content:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise responses.malformed(self._action, "content that ends within a line") from None
         return line
+
+
+def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield ``chunks`` without the byte order mark with which some servers begin a file."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= len(BOM_UTF8) or not BOM_UTF8.startswith(start):
+            yield start.removeprefix(BOM_UTF8)
+            yield from chunks
+            return
+    yield start

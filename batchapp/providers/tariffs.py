@@ -6,11 +6,13 @@ The management API has its own host, and takes platform keys, which cannot run b
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, Self, TypeVar
 
 import httpx
 
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.providers import json_values
 from batchapp.providers.errors import ProviderUnavailable
 from batchapp.providers.http import MAX_PAGES, PAGE_SIZE, Exchange
@@ -36,6 +38,7 @@ class Tariff:
     input: Decimal
     output: Decimal
     is_active: bool
+    currency: str = ""
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -50,7 +53,45 @@ class Tariff:
             input=(input_price * PER_MILLION).normalize(),
             output=(output_price * PER_MILLION).normalize(),
             is_active=entry.get("is_active") is not False,
+            currency=json_values.text(entry.get("currency")),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTariff:
+    """The prices of cached tokens as multiples of the input price, None for one not offered.
+
+    ``min_prefix_tokens`` is the shortest prefix that is cached. The prices are valid from one
+    moment until another; None is without a limit.
+    """
+
+    read: Decimal | None
+    write_5m: Decimal | None
+    write_1h: Decimal | None
+    write_24h: Decimal | None
+    min_prefix_tokens: int | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+    @classmethod
+    def from_json(cls, value: object) -> Self | None:
+        """Return the tariff, or None if the model has none."""
+        entry = value if isinstance(value, dict) else {}
+        if entry.get("enabled") is not True:
+            return None
+        return cls(
+            read=json_values.money(entry.get("read_multiplier")),
+            write_5m=json_values.money(entry.get("write_multiplier_5m")),
+            write_1h=json_values.money(entry.get("write_multiplier_1h")),
+            write_24h=json_values.money(entry.get("write_multiplier_24h")),
+            min_prefix_tokens=json_values.count(entry.get("min_prefix_tokens")) or None,
+            valid_from=json_values.iso_moment(entry.get("valid_from")),
+            valid_until=json_values.iso_moment(entry.get("valid_until")),
+        )
+
+    def is_valid(self, at: datetime) -> bool:
+        is_early = self.valid_from is not None and at < self.valid_from
+        return not is_early and (self.valid_until is None or at < self.valid_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +99,13 @@ class ModelTariffs:
     """One model by its name in requests, with all its tariffs.
 
     ``windows`` are the completion windows of its batches, () if the provider names none.
+    ``cache`` is None if cached tokens cost as much as others.
     """
 
     model: str
     tariffs: tuple[Tariff, ...]
     windows: tuple[str, ...] = ()
+    cache: CacheTariff | None = None
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -72,7 +115,12 @@ class ModelTariffs:
             raise json_values.MalformedError("a model without a name")
         tariffs = map(Tariff.from_json, json_values.entries(entry.get("tariffs")))
         windows = json_values.entries(entry.get("allowed_batch_completion_windows"))
-        return cls(model, tuple(tariffs), tuple(filter(None, map(json_values.text, windows))))
+        return cls(
+            model,
+            tuple(tariffs),
+            tuple(filter(None, map(json_values.text, windows))),
+            CacheTariff.from_json(entry.get("cache_pricing")),
+        )
 
     def price(self, window: str) -> Tariff | None:
         """Return the current tariff of ``window``, or of "realtime"; None if there is none."""
@@ -81,6 +129,26 @@ class ModelTariffs:
             return next((tariff for tariff in active if tariff.purpose == REALTIME), None)
         batch = {tariff.window: tariff for tariff in active if tariff.purpose == BATCH}
         return batch.get(window) or batch.get("")
+
+    def unit_price(self, tariff: Tariff, at: datetime) -> UnitPrice:
+        """Return ``tariff`` as a price, with the prices of cached tokens that are valid then."""
+        cache = self.cache if self.cache and self.cache.is_valid(at) else None
+        if cache is None:
+            return UnitPrice(tariff.input, tariff.output)
+
+        def times_input(multiplier: Decimal | None) -> Decimal | None:
+            return None if multiplier is None else tariff.input * multiplier
+
+        return UnitPrice(
+            tariff.input,
+            tariff.output,
+            cached_read=times_input(cache.read),
+            write_5m=times_input(cache.write_5m),
+            write_1h=times_input(cache.write_1h),
+            write_24h=times_input(cache.write_24h),
+            min_prefix_tokens=cache.min_prefix_tokens,
+            cached_until=cache.valid_until,
+        )
 
 
 class Named(Protocol):

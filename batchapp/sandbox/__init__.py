@@ -30,6 +30,11 @@ Faults. A key may contain switches, each after a ``~``: ``sk-ana~lost-reply/crea
 loses the response to the first create and sends every response two seconds late. The command line
 and the control API accept the same switches for all keys (see ``faults.switches``).
 
+Direct requests. ``/v1/chat/completions``, ``/v1/embeddings`` and ``/v1/responses`` answer at once,
+streamed, or for responses in the background. ``sandbox:break`` ends a stream in the middle.
+
+Prompt cache. ``--prompt-cache`` bills marked prompts as the provider does (see ``prompt_cache``).
+
 Ledger. ``GET /_sandbox/ledger``, from this host only, or ``--data FOLDER --ledger`` shows every
 batch that was ever created and its cost, with sums for each metadata value.
 

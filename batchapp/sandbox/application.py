@@ -1,5 +1,8 @@
 """The ASGI application of the sandbox: routes, error handlers and middleware."""
 
+import time
+from collections.abc import Callable
+
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -20,10 +23,12 @@ from batchapp.sandbox.api.errors import (
 from batchapp.sandbox.batches import batch_list, create, results
 from batchapp.sandbox.batches import endpoints as batches
 from batchapp.sandbox.context import Sandbox
+from batchapp.sandbox.direct import endpoints as direct
 from batchapp.sandbox.faults.middleware import FaultMiddleware
 from batchapp.sandbox.faults.registry import FaultRegistry
 from batchapp.sandbox.files import content, upload
 from batchapp.sandbox.files import endpoints as files
+from batchapp.sandbox.guise import OPENAI, OpenAIGuise
 from batchapp.sandbox.server import ServerControl
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import Store
@@ -47,6 +52,10 @@ BATCH_ROUTES: list[BaseRoute] = [
     Route("/batches/{batch_id}/retry-requests", batches.retry_requests, methods=["POST"]),
     Route("/batches/{batch_id}/results", results.list_results),
     Route("/batches/{batch_id}/analytics", costs.batch_analytics),
+    Route("/chat/completions", direct.answer, methods=["POST"]),
+    Route("/embeddings", direct.answer, methods=["POST"]),
+    Route("/responses", direct.answer, methods=["POST"]),
+    Route("/responses/{response_id}", direct.get_response),
 ]
 
 MANAGEMENT_ROUTES: list[BaseRoute] = [
@@ -87,8 +96,14 @@ def healthz(_request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def make_application(settings: Settings) -> "SandboxApplication":
-    """Return the ASGI application; the caller closes its ``store``."""
+def make_application(
+    settings: Settings, clock: Callable[[], float] = time.time
+) -> "SandboxApplication":
+    """Return the ASGI application; the caller closes its ``store``.
+
+    ``clock`` returns Unix seconds. A test may give a clock of its own and so see the end of a
+    batch without waiting.
+    """
     store = Store(settings.data)
     app = Starlette(
         routes=[
@@ -107,7 +122,7 @@ def make_application(settings: Settings) -> "SandboxApplication":
         },
     )
     app.router.redirect_slashes = False
-    sandbox = Sandbox(settings, store, FaultRegistry(store, settings.seed))
+    sandbox = Sandbox(settings, store, FaultRegistry(store, settings.seed), clock)
     app.state.sandbox = sandbox
     app.state.uploads = 0
     app.state.deliveries = Deliveries(sandbox)
@@ -122,7 +137,8 @@ class SandboxApplication:
         self.faults = sandbox.faults
         self.server_control = ServerControl()
         self.deliveries = deliveries
-        self._app = FaultMiddleware(app, sandbox, self.server_control)
+        disguised = OpenAIGuise(app) if sandbox.settings.guise == OPENAI else app
+        self._app = FaultMiddleware(disguised, sandbox, self.server_control)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_header(message: Message) -> None:

@@ -3,20 +3,26 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from batchapp.sandbox.api.catalogue import CHAT_MODELS
 from batchapp.sandbox.application import make_application
-from batchapp.sandbox.context import now
 from batchapp.sandbox.faults.switches import Rule, RuleSpec, SwitchError, parse_rule
+from batchapp.sandbox.guise import DOUBLEWORD, GUISES
 from batchapp.sandbox.ledger import ledger as make_ledger
+from batchapp.sandbox.prompt_cache.tariffs import CacheSettings
 from batchapp.sandbox.server import RESTART_PORT_VARIABLE, SandboxServer, open_listener
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import open_read_only
 
-NAMES = ("host", "port", "data", "speed", "seed", "fault", "faults", "ledger")
+NAMES = (
+    *("host", "port", "data", "guise", "speed", "seed", "fault", "faults", "prompt_cache"),
+    "ledger",
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, help="data folder; created if it does not exist"
     )
+    parser.add_argument("--guise", choices=GUISES, default=DOUBLEWORD, help="whose API it speaks")
     parser.add_argument(
         "--speed", type=_speed, default=1.0, help="divides all simulated durations (default 1)"
     )
@@ -41,6 +48,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="seed of random faults (default 1)")
     parser.add_argument(
+        "--prompt-cache",
+        action="store_true",
+        help="turn on the prompt cache, with a cache tariff for every chat model",
+    )
+    parser.add_argument(
         "--ledger",
         action="store_true",
         help="print every batch in --data and its cost as JSON, and exit",
@@ -52,10 +64,12 @@ def run(
     host: str,
     port: int | None,
     data: Path,
+    guise: str,
     speed: float,
     seed: int | None,
     fault: Sequence[Rule],
     faults: Sequence[Rule],
+    prompt_cache: bool,
     ledger: bool,
 ) -> int:
     """Execute the command line; return the exit status of the process."""
@@ -64,7 +78,13 @@ def run(
     if port is None:
         sys.stderr.write("sandbox: --port is needed to listen\n")
         return 2
-    settings = Settings(data=data, speed=speed, seed=1 if seed is None else seed)
+    settings = Settings(
+        data=data,
+        guise=guise,
+        speed=speed,
+        seed=1 if seed is None else seed,
+        cache=CacheSettings.for_models(CHAT_MODELS) if prompt_cache else CacheSettings(),
+    )
     has_fault_options = seed is not None or bool(fault) or bool(faults)
     return serve(settings, host, port, [*fault, *faults], has_fault_options=has_fault_options)
 
@@ -75,7 +95,7 @@ def print_ledger(settings: Settings) -> int:
         sys.stderr.write(f"sandbox: there is no sandbox in {settings.data}\n")
         return 1
     with open_read_only(settings.data) as connection:
-        content = make_ledger(connection, now(), settings)
+        content = make_ledger(connection, time.time(), settings)
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(content)).decode() + "\n")
     return 0
 
@@ -96,7 +116,7 @@ def serve(
         return 1
     url = f"http://{host}:{listener.getsockname()[1]}"
     app = make_application(settings)
-    app.faults.set_options(rules, now())
+    app.faults.set_options(rules, time.time())
 
     def print_address() -> None:
         data, speed = settings.data, settings.speed

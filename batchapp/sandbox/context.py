@@ -1,6 +1,6 @@
-"""The objects that every endpoint uses, and the current time."""
+"""The objects that every endpoint uses, among them the clock."""
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -15,13 +15,10 @@ class Sandbox:
     settings: Settings
     store: Store
     faults: FaultRegistry
+    # Returns Unix seconds; each call reads it once, so that its response is consistent.
+    now: Callable[[], float]
 
 
 def sandbox_of(request: Request) -> Sandbox:
     sandbox: Sandbox = request.app.state.sandbox
     return sandbox
-
-
-def now() -> float:
-    """Return Unix seconds; each request calls this once, so that its response is consistent."""
-    return time.time()

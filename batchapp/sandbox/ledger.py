@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from batchapp.sandbox.api.catalogue import MODELS
 from batchapp.sandbox.api.costs import decimal_text
 from batchapp.sandbox.batches.create import RESERVED_METADATA
 from batchapp.sandbox.batches.progress import Batch, request_counts
+from batchapp.sandbox.billing import bills
 from batchapp.sandbox.settings import Settings
 
 
@@ -21,9 +21,9 @@ def ledger(
 
     A batch is paid as soon as one of its requests has succeeded.
     """
-    costs = _costs(connection, moment)
+    cost_by_batch = bills(connection, moment)
     batches = [
-        _entry(connection, row, moment, settings, costs.get(row["pk"], Decimal(0)))
+        _entry(connection, row, moment, settings, cost_by_batch[row["pk"]].cost)
         for row in connection.execute(
             "SELECT batches.*, files.id AS input_file_id, files.filename, files.bytes"
             " FROM batches JOIN files ON files.pk = batches.file"
@@ -63,25 +63,6 @@ def _entry(
         "is_paid": counts.completed > 0,
         "cost_usd": decimal_text(cost),
     }
-
-
-def _costs(connection: sqlite3.Connection, moment: float) -> dict[int, Decimal]:
-    """Return the USD of each batch for the requests that succeeded until ``moment``."""
-    costs: dict[int, Decimal] = defaultdict(Decimal)
-    for row in connection.execute(
-        "SELECT batches.pk AS pk, completion_window, model,"
-        " SUM(prompt_tokens) AS prompt, SUM(completion_tokens) AS completion"
-        " FROM batches JOIN requests ON requests.batch = batches.pk"
-        " JOIN lines ON lines.file = batches.file AND lines.number = requests.line"
-        " WHERE has_failed = 0 AND settles_at <= ? GROUP BY batches.pk, model",
-        (moment,),
-    ):
-        if row["model"] in MODELS:
-            tariff = MODELS[row["model"]].tariff(row["completion_window"])
-            costs[row["pk"]] += tariff.cost(
-                input_tokens=row["prompt"], output_tokens=row["completion"]
-            )
-    return costs
 
 
 def _by_metadata(batches: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

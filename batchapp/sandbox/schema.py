@@ -32,6 +32,15 @@ CREATE TABLE IF NOT EXISTS lines (
     PRIMARY KEY (file, number)
 ) WITHOUT ROWID;
 
+-- The cache markers of the lines that have any.
+CREATE TABLE IF NOT EXISTS marked_prompts (
+    file INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    error TEXT NOT NULL,                 -- why the markers are invalid, or empty
+    prompt TEXT NOT NULL,                -- positions, lifetimes and digests, as JSON
+    PRIMARY KEY (file, line)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS file_models (
     file INTEGER NOT NULL,
     model TEXT NOT NULL,
@@ -69,13 +78,51 @@ CREATE INDEX IF NOT EXISTS batches_by_file ON batches (file);
 CREATE TABLE IF NOT EXISTS requests (
     batch INTEGER NOT NULL,
     line INTEGER NOT NULL,
-    status INTEGER NOT NULL,             -- HTTP status of the result, 0 for a timeout
+    status INTEGER NOT NULL,             -- HTTP status, 0 for a timeout, 1 for an invalid marker
     has_failed INTEGER NOT NULL,
     settles_at REAL,                     -- NULL if cancelled
     PRIMARY KEY (batch, line)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS requests_by_outcome
     ON requests (batch, has_failed, settles_at, line);
+
+-- The input tokens of a request that its model read from the prompt cache, and wrote to it for
+-- each lifetime. Requests whose model had no cache have no row.
+CREATE TABLE IF NOT EXISTS cached_tokens (
+    batch INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    cache_5m INTEGER NOT NULL,
+    cache_1h INTEGER NOT NULL,
+    cache_24h INTEGER NOT NULL,
+    PRIMARY KEY (batch, line)
+) WITHOUT ROWID;
+
+-- The multipliers of the input price at the creation of a batch, as decimal texts.
+CREATE TABLE IF NOT EXISTS batch_cache_tariffs (
+    batch INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    write_5m TEXT NOT NULL,
+    write_1h TEXT NOT NULL,
+    write_24h TEXT NOT NULL,
+    read TEXT NOT NULL,
+    PRIMARY KEY (batch, model)
+) WITHOUT ROWID;
+
+-- The requests that wrote or read a marked prompt; the latest that has ended decides how long the
+-- prompt is kept. Requests that end at the same time share a row.
+CREATE TABLE IF NOT EXISTS cache_uses (
+    owner TEXT NOT NULL,
+    model TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    ends_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    ttl TEXT NOT NULL,
+    tokens INTEGER NOT NULL,
+    batch INTEGER NOT NULL,
+    PRIMARY KEY (owner, model, digest, ends_at)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cache_uses_by_batch ON cache_uses (batch, ends_at);
 
 -- The fault rules; rules in a key are added at the first call that they match.
 CREATE TABLE IF NOT EXISTS faults (
@@ -123,4 +170,14 @@ CREATE TABLE IF NOT EXISTS webhook_events (
     delivered_at REAL,
     UNIQUE (webhook, batch, settled_at)
 );
+
+-- A response that was asked for in the background, and is ready later.
+CREATE TABLE IF NOT EXISTS responses (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    model TEXT NOT NULL,
+    service_tier TEXT NOT NULL,
+    content BLOB NOT NULL,
+    ready_at REAL NOT NULL
+) WITHOUT ROWID;
 """

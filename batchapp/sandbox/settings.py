@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batchapp.sandbox.prompt_cache.tariffs import CacheSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -14,6 +16,7 @@ class Settings:
     """
 
     data: Path
+    guise: str = "doubleword"  # whose API it speaks: see ``guise.GUISES``
     speed: float = 1.0
     seed: int = 1  # selects the calls and lines of random faults
     validating_seconds: float = 0.3
@@ -45,6 +48,11 @@ class Settings:
         "/v1/responses",
         "/v1/messages",
     )
+
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    # Requests that a model answers at the same time; this decides what the cache can save.
+    concurrency: int = 10
+    model_concurrency: Mapping[str, int] = field(default_factory=dict)
 
     def scaled_seconds(self, seconds: float) -> float:
         return seconds / self.speed

@@ -103,7 +103,8 @@ class Store:
         """Delete uploads that were interrupted when the process was killed."""
         unfinished = "SELECT pk FROM files WHERE state = 'receiving'"
         with self.write_transaction() as connection:
-            connection.execute(f"DELETE FROM lines WHERE file IN ({unfinished})")  # noqa: S608
+            for table in ("lines", "marked_prompts"):
+                connection.execute(f"DELETE FROM {table} WHERE file IN ({unfinished})")  # noqa: S608
             rows = connection.execute("SELECT id FROM files WHERE state = 'receiving'").fetchall()
             connection.execute("DELETE FROM files WHERE state = 'receiving'")
         for row in rows:

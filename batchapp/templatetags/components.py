@@ -1,16 +1,19 @@
 """Parts of pages that need code: icons, breadcrumbs, sortable columns, query strings."""
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
 from django.template import RequestContext
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from batchapp import icons
+from batchapp.domain.results.word_diff import Piece
 
 register = template.Library()
 
@@ -18,6 +21,12 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Return an icon for use beside a word that says the same; screen readers skip it."""
+    return _icon(name, get_script_prefix())
+
+
+@cache  # a page has a hundred icons
+def _icon(name: str, prefix: str) -> SafeString:
+    """Return an icon of the portal below ``prefix``, which ``reverse`` puts first."""
     if name not in icons.DRAWINGS:
         raise LookupError(f"there is no icon {name!r}")
     return format_html(
@@ -35,6 +44,16 @@ def crumbs(*pairs: str) -> SafeString:
         '<nav class="crumbs" aria-label="Breadcrumbs"><ol>{}</ol></nav>',
         format_html_join("", '<li><a href="{1}">{0}</a></li>', steps),
     )
+
+
+@register.filter
+def marked(pieces: Iterable[Piece]) -> SafeString:
+    """Return the pieces of a text, with a mark around those that differ from another text."""
+    texts = (
+        (format_html("<mark>{}</mark>", piece.text) if piece.differs else piece.text,)
+        for piece in pieces
+    )
+    return format_html_join("", "{}", texts)
 
 
 @register.simple_block_tag
@@ -75,7 +94,16 @@ def sort(context: RequestContext, field: str, label: str, first: str = "", kind:
 
 @register.simple_tag(takes_context=True)
 def query(context: RequestContext, **changes: Any) -> str:
-    """Return the address of this page with changed parameters, without empty ones."""
-    values = {**context["request"].GET.dict(), **changes}
-    parameters = {name: value for name, value in values.items() if value not in {"", None}}
+    """Return the address of this page with changed parameters, without empty ones.
+
+    A parameter that occurs several times keeps all of its values, unless it is changed.
+    """
+    given = context["request"].GET.lists()
+    values = dict(given) | {name: [value] for name, value in changes.items()}
+    parameters = [
+        (name, value)
+        for name, several in values.items()
+        for value in several
+        if value not in {"", None}
+    ]
     return f"?{urlencode(parameters)}" if parameters else context["request"].path

@@ -15,7 +15,7 @@ from batchapp.models import Project, User
 
 register = template.Library()
 
-COLOURS = 6  # in the style sheet, --series-1 and the following
+COLOURS = 6  # automatic ones: in the style sheet, --series-1 and the following
 LONGEST = 16  # code points of one letter; more are marks piled up to overflow
 
 SEPARATOR = regex.compile(r"[\s\-_/]+")
@@ -24,17 +24,26 @@ CHARACTER = regex.compile(r"\X")  # as people count: a letter with its accents i
 NON_JOINER = "\u200c"  # else Arabic letters join
 
 
-def project_colour(slug: str) -> int:
-    """Return the number of the colour of a project; it comes of its slug, so it never changes."""
+def automatic_colour(slug: str) -> int:
+    """Return the number of the automatic colour, which follows from the slug and never changes."""
     return hashlib.sha256(slug.encode()).digest()[0] % COLOURS + 1
 
 
+def mark_colour(project: Project) -> int:
+    """Return the number of the colour that the owners chose, else the automatic one."""
+    return project.colour or automatic_colour(project.slug)
+
+
 @register.simple_tag
-def project_mark(project: Project) -> SafeString:
-    """Return the mark of ``project``, in its colour."""
+def project_mark(project: Project, colour: int | None = None) -> SafeString:
+    """Return the mark of ``project`` in ``colour``, by default in the one that its owners chose.
+
+    The colour 0 is the automatic one.
+    """
+    number = project.colour if colour is None else colour
     return format_html(
         '<span class="initials" data-colour="{}" data-initials="{}" aria-hidden="true"></span>',
-        project_colour(project.slug),
+        number or automatic_colour(project.slug),
         initials(project.name),
     )
 

@@ -1,6 +1,6 @@
 """The comparison of the estimate, the cost and the bill of a batch, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -8,9 +8,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 
 from batchapp.models import Batch, ModelCost
-from batchapp.templatetags.words import count, rate, usd
+from batchapp.services.reports.waste import Waste, waste_of
+from batchapp.templatetags.words import count, rate, usd, usd_range
 
 register = template.Library()
+
+MINUS = "\u2212"  # as wide as a plus
 
 # Share of the cost; with a larger difference the provider uses other prices or counts otherwise.
 MAX_BILL_DIFFERENCE = Decimal("0.02")
@@ -38,17 +41,22 @@ class Settlement:
     """``estimate`` says how far the cost is from it, and ``billed`` is the bill of the provider.
 
     ``realtime`` is the cost at realtime prices, and ``saving`` how much less the batch cost.
+    ``cached`` says how many input tokens were cached, and what that changed.
 
-    Each text is "" if it is unknown. ``is_off`` means that the bill differs from the cost, and
-    ``billed_too_many`` says so if more answers were billed than came.
+    Each text is "" if it is unknown. ``is_off`` means that the bill differs from the cost, with
+    ``advice`` whom to ask, and ``billed_too_many`` says so if more answers were billed than came.
+    ``waste`` has a sentence for each thing that was paid for nothing of use.
     """
 
     estimate: str
     realtime: str
     saving: str
+    cached: str
     billed: str
     is_off: bool
+    advice: str
     billed_too_many: str
+    waste: list[str]
     prices_of: datetime | None
     models: list[ModelLine]
 
@@ -62,12 +70,45 @@ def settlement(batch: Batch, model_costs: Iterable[ModelCost]) -> Settlement:
         estimate=_estimate(batch) if batch.is_over else "",
         realtime=usd(realtime) if realtime else "",
         saving=compared(realtime, actual),
-        billed=_billed(actual, billed),
+        cached=_cached(costs),
+        billed=_billed(batch, costs),
         is_off=_is_off(actual, billed),
+        advice=_advice(batch, costs),
         billed_too_many=_billed_too_many(batch),
-        prices_of=max((row.price_since for row in costs if row.price_since), default=None),
+        waste=list(_waste(waste_of(batch, costs))),
+        prices_of=_prices_of(costs),
         models=[_model_line(row, is_over=batch.is_over) for row in costs],
     )
+
+
+def _waste(waste: Waste) -> Iterator[str]:
+    if waste.cut_short:
+        yield f"{_were(waste.cut_short, 'answer')} cut short{_about(waste.cut_short_usd)}."
+    if waste.repeated:
+        verb = "repeats" if waste.repeated == 1 else "repeat"
+        requests = count(waste.repeated, "request")
+        yield f"{requests} {verb} an earlier one{_about(waste.repeated_usd)}."
+    if waste.unmatched:
+        lines = _were(waste.unmatched, "unmatched line")
+        yield f"{lines} returned; whether that was billed is not known."
+    if waste.retries:
+        batches = count(waste.retries, "batch,batches")
+        amount = "not known" if waste.retries_usd is None else f"{usd(waste.retries_usd)} more"
+        yield f"Cost of retries, {batches}: {amount}."
+
+
+def _were(number: int, noun: str) -> str:
+    return f"{count(number, noun)} {'was' if number == 1 else 'were'}"
+
+
+def _about(amount: Decimal | None) -> str:
+    return "" if amount is None else f": about {usd(amount)} of the cost"
+
+
+def _prices_of(costs: list[ModelCost]) -> datetime | None:
+    """Return since when the newest of the prices was in force."""
+    prices = [row.unit_price for row in costs if row.unit_price]
+    return max((price.since for price in prices if price.since), default=None)
 
 
 def _estimate(batch: Batch) -> str:
@@ -90,17 +131,23 @@ def _model_line(row: ModelCost, *, is_over: bool) -> ModelLine:
         tokens = row.estimated_input_tokens, row.estimated_output_tokens
         mark, amount = "~", row.estimated_cost_usd
     silent = row.answers_without_usage
+    is_beyond_reason = is_over and row.unit_price and row.cost_usd is None and row.answers
     prices = "no price"
-    if row.input_price is not None and row.output_price is not None:
-        prices = f"{rate(row.input_price)} / {rate(row.output_price)} per million"
+    if price := row.unit_price:
+        prices = f"{rate(price.input)} / {rate(price.output)} per million"
+        if price.cached_read is not None and row.cached_tokens:
+            prices += f", {rate(price.cached_read)} read from the cache"
     notes = []
     if row.basis:
         notes.append(f"Output tokens estimated: ~{row.estimated_output_tokens:,}, {row.basis}.")
     if silent:
         notes.append(
-            f"{count(silent, 'answer')} of {row.model} came without a token count, so the cost is "
-            "at least what is shown."
+            f"{count(silent, 'answer')} of {row.model} came without a token count, or with one "
+            "that cannot be true, so the cost is at least what is shown."
         )
+    if is_beyond_reason:
+        reason = row.usage.problem() or "So many tokens cannot be true, so the cost is unknown."
+        notes.append(f"{row.model}: {reason}")
     return ModelLine(
         model=row.model,
         requests=row.requests,
@@ -130,11 +177,59 @@ def _known_sum(amounts: list[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if amounts and len(known) == len(amounts) else None
 
 
-def _billed(actual: Decimal | None, billed: Decimal | None) -> str:
+def _cached(costs: list[ModelCost]) -> str:
+    """Return how many tokens were cached, and how much more or less the batch cost for it."""
+    read = sum(row.cached_tokens for row in costs)
+    written = sum(row.written_tokens for row in costs)
+    if not read and not written:
+        return ""
+    text = (
+        f"{read:,} of {sum(row.input_tokens for row in costs):,} input tokens read from the cache"
+    )
+    if written:
+        text += f", {written:,} written to it"
+    at_list, actual = _list_cost(costs), _known_sum([row.cost_usd for row in costs])
+    if not at_list or actual is None:
+        return text
+    percent = int((100 * (actual - at_list) / at_list).to_integral_value(ROUND_HALF_UP))
+    change = f"{percent:+,} %".replace("-", MINUS) if percent else "the same cost"
+    return f"{text}: {change}, {usd_range(actual, at_list)[1]} without it"
+
+
+def _list_cost(costs: list[ModelCost]) -> Decimal | None:
+    return _known_sum([row.list_cost_usd for row in costs])
+
+
+def _billed(batch: Batch, costs: list[ModelCost]) -> str:
+    billed, at_list = batch.billed_cost_usd, batch.billed_list_cost_usd
     if billed is None:
         return ""
-    difference = compared(actual, billed) if _is_off(actual, billed) else ""
+    if not _is_off(batch.actual_cost_usd, billed):
+        return usd(billed)
+    if _is_off_by_cache(batch, costs):
+        kind = "discount" if at_list and billed < at_list else "surcharge"
+        difference = compared(at_list, billed)
+        return f"{usd(billed)}, {difference} than its list price: a {kind} for cached prompts"
+    difference = compared(batch.actual_cost_usd, billed)
     return f"{usd(billed)}, {difference} than by these prices" if difference else usd(billed)
+
+
+def _is_off_by_cache(batch: Batch, costs: list[ModelCost]) -> bool:
+    """Return True if the bill is as by these prices but for what cached prompts changed."""
+    at_list, ours = batch.billed_list_cost_usd, _list_cost(costs)
+    if at_list is None or ours is None or _is_off(ours, at_list):
+        return False
+    return _is_off(at_list, batch.billed_cost_usd)
+
+
+def _advice(batch: Batch, costs: list[ModelCost]) -> str:
+    if not _is_off_by_cache(batch, costs):
+        return "Ask an administrator whether the price table is out of date."
+    if any(row.unit_price and row.unit_price.has_cache_prices for row in costs):
+        return "Ask an administrator whether its prices of cached prompts are out of date."
+    return (
+        "The batch was ordered without prices of cached prompts: an administrator can fetch them."
+    )
 
 
 def _billed_too_many(batch: Batch) -> str:

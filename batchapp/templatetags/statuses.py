@@ -6,7 +6,8 @@ from django import template
 
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import BatchImport, SourceTable, Upload
-from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
+from batchapp.providers.remote_objects import RemoteBatch
+from batchapp.providers.remote_status import RemoteStatus
 from batchapp.services.orders.readiness import Level
 
 register = template.Library()
@@ -22,7 +23,11 @@ class Status:
 
 
 GOOD, BAD, BUSY = ("good", "check"), ("bad", "cross"), ("busy", "clock")
-UPLOAD_PILLS = {Upload.Status.READY: GOOD, Upload.Status.CHECKING: BUSY}
+UPLOAD_PILLS = {
+    Upload.Status.READY: GOOD,
+    Upload.Status.CHECKING: BUSY,
+    Upload.Status.PURGED: ("quiet", "trash"),
+}
 TABLE_PILLS = {SourceTable.Status.KEPT: GOOD, SourceTable.Status.REFUSED: BAD}
 REMOTE_PILLS = {RemoteStatus.COMPLETED: GOOD, RemoteStatus.FAILED: BAD}
 
@@ -32,8 +37,9 @@ def upload_status(upload: Upload) -> Status:
     status = Upload.Status(upload.status)
     label = status.label
     if upload.lacks_content and status == Upload.Status.CHECKING:
-        label = "Being written" if upload.selection else "Being corrected"
-    elif upload.lacks_content:
+        is_correction = not (upload.selection or upload.reuse_fields)
+        label = "Being corrected" if is_correction else "Being written"
+    elif upload.lacks_content and status != Upload.Status.PURGED:
         label = "Could not be written"
     return Status(label, *UPLOAD_PILLS.get(status, BAD))
 
@@ -87,7 +93,7 @@ def import_status(batch_import: BatchImport) -> Status:
 def remote_status(remote: RemoteBatch) -> Status:
     """Return the status in the provider's own word, as a label."""
     other = ("quiet", "stop") if remote.is_over else ("busy", "play")
-    label = remote.raw_status.replace("_", " ").capitalize()
+    label = remote.status_word.replace("_", " ").capitalize()
     return Status(label, *REMOTE_PILLS.get(remote.status, other))
 
 

@@ -36,6 +36,11 @@ TERMS = {
         "A provider that a project sends its batches to, with its address, limits and prices."
     ),
     "provider key": "The secret that a connection is used with. The account behind it pays.",
+    "portal key": (
+        "A secret from this portal with which a script uses one project, in place of a person "
+        "who signs in."
+    ),
+    "service key": "A portal key that belongs to a project, and goes on whoever leaves.",
     "sandbox": "A stand-in for a provider: the answers are made up, and nothing is paid.",
     "completion window": "How long the provider may take. A longer window usually costs less.",
     "fall back": (
@@ -44,6 +49,7 @@ TERMS = {
     "estimate": (
         "What a batch may cost, worked out before it is sent: at least, expected and at most."
     ),
+    "hold": "A batch on hold keeps its requests and answers until an owner ends the hold.",
     "realtime": "The price of the same requests if you sent them one by one, for comparison.",
     "max_tokens": (
         "The limit that a request sets on its answer. Without one there is no highest price."
@@ -51,6 +57,9 @@ TERMS = {
     "no price": "The price table does not know the model. The cost is unknown, not zero.",
     "cost": "The tokens that were used, at the prices of the time when the batch was submitted.",
     "batch": "A file of requests that was submitted: sent once and paid once.",
+    "tag": "A short word that your project gives to batches, to find them and add up their cost.",
+    "budget": "What may be spent in each month. An order reserves its expected cost from it.",
+    "cost centre": "Who bears the cost of a batch. Reports add up what each cost centre spends.",
     "provider batch": (
         "One of the batches at the provider that make up a batch here. A large file needs several."
     ),
@@ -64,6 +73,7 @@ TERMS = {
     "unmatched line": (
         "A line of a result file that answers no request. It is kept, and counts for nothing."
     ),
+    "seal": "A digest of events of the audit. Whoever changes an event breaks its seal.",
     "retry": "A new batch of requests that got no good answer. It has its own price.",
     "retry in place": (
         "Running what failed or was cancelled again, in the same batch at the provider."

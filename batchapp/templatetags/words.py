@@ -173,6 +173,17 @@ def short_length(length: timedelta) -> str:
     return f"{round(seconds / 3600)} h" if seconds < 36 * 3600 else f"{round(seconds / 86400)} d"
 
 
+def decimal_length(length: timedelta) -> str:
+    """Show a length of time with one decimal if that is short: "2.1 h", "12 min", "3 d"."""
+    seconds = length.total_seconds()
+    if seconds < 90 * 60:
+        return f"{max(1, round(seconds / 60))} min"
+    number, unit = (seconds / 3600, "h") if seconds < 36 * 3600 else (seconds / 86400, "d")
+    return (
+        f"{number:.1f}".removesuffix(".0") + f" {unit}" if number < 10 else f"{number:.0f} {unit}"
+    )
+
+
 def _relative(age: timedelta, day: date) -> str:
     seconds = round(age.total_seconds())
     for limit, unit, noun in [(60, 1, ""), (3600, 60, "minute"), (86400, 3600, "hour")]:

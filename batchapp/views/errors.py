@@ -3,11 +3,38 @@
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from batchapp.access import NotAllowed, can_see
-from batchapp.http import BodyTooLarge, NoRoom
-from batchapp.views.permissions import refusal_text
+from batchapp.domain.refused import Refusal, Refused
+from batchapp.http import BodyTooLarge, GetResponse, NoRoom
+from batchapp.presenters.refusal_text import refusal_text
+from batchapp.presenters.right_text import right_text
+
+DELETED = {
+    Refusal.BATCH_PURGED,
+    Refusal.FILE_PURGED,
+    Refusal.EXPORT_EXPIRED,
+    Refusal.EXPORT_LOST,
+    Refusal.EXPORT_REPLACED,
+}
+
+
+class DeletedContent:
+    """Middleware: a page of requests or answers that were deleted says when, and why."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
+        if not isinstance(exc, Refused) or exc.code not in DELETED:
+            return None
+        context = {"sentence": refusal_text(exc), "exports_of": exc.data.get("exports_of")}
+        return render(request, "410.html", context, status=410)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -33,5 +60,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
         project, user = exception.project, request.user
         if project and not can_see(user, project):
             return render(request, "404.html", status=404)
-        sentence = refusal_text(exception)
+        sentence = right_text(exception)
     return render(request, "403.html", {"sentence": sentence}, status=403)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    return render(request, "429.html", status=429)

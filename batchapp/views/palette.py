@@ -10,29 +10,43 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from batchapp import access
 from batchapp.forms.palette import PaletteForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Batch, Project, ProviderBatch, Upload
 from batchapp.pipeline.states import BatchState, state_of
+from batchapp.views.permissions import memberships_of
 
 Row = TypeVar("Row", Batch, Upload)
 
+# Of an entry and of the mark of its project; whole rows of files are large.
+UPLOAD_FIELDS = ("name", "project__name", "project__slug", "project__colour")
 MAX_ENTRIES = 5  # of each kind; the lists have all
 
+REPORT = ("Report", "cost_report", "chart")
+NEW_PROJECT = ("New project", "project_add", "folder")
 PAGES = [
     ("Home", "home", "home"),
     ("Batches", "batch_list", "stack"),
     ("Projects", "project_list", "folder"),
-    ("New project", "project_add", "folder"),
+    REPORT,
+    NEW_PROJECT,
     ("Profile and provider keys", "profile_edit", "person"),
+    ("Portal keys", "portal_key_list", "key"),
     ("Change the password", "password_change", "person"),
     ("Guide", "guide_list", "help"),
     ("Terms", "guide_terms", "list"),
 ]
-STAFF_PAGES = [
-    ("Report", "cost_report", "chart"),
+ADMINISTRATION_PAGES = [
     ("Prices", "price_list", "money"),
-    ("Admin", "admin:index", "gear"),
+    ("E-mail", "mail_show", "mail"),
+    ("Models", "offered_model_list", "money"),
+    ("Connections", "connection_list", "external"),
+    ("People", "person_list", "users"),
+    ("All projects", "portal_project_list", "list"),
+    ("System", "system_status", "gear"),
+    ("What rules would delete", "retention_preview", "trash"),
+    ("Django admin", "admin:index", "gear"),
 ]
 
 
@@ -80,10 +94,15 @@ def palette(request: Request) -> HttpResponse:
 
 def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
     """Find the entries with one query for each kind of row, and one for the states of batches."""
-    pages = [*PAGES, *(STAFF_PAGES if request.user.is_staff else [])]
+    memberships_of(request)  # read once for all that follows
+    closed = set() if access.can_create(request.user) else {NEW_PROJECT}
+    closed |= set() if access.can_read_costs(request.user) else {REPORT}
+    pages = [page for page in PAGES if page not in closed]
+    pages += ADMINISTRATION_PAGES if access.can_administer(request.user) else []
     matches = [page for page in pages if text.lower() in page[0].lower()][:MAX_ENTRIES]
     yield "Pages", [Entry(name, reverse(url), icon) for name, url, icon in matches]
-    projects = Project.objects.visible_to(request.user).filter(name__icontains=text)[:MAX_ENTRIES]
+    projects = Project.objects.visible_to(request.user).filter(name__icontains=text)
+    projects = projects.filter(archived_at=None)[:MAX_ENTRIES]
     yield "Projects", [Entry(row.name, row.get_absolute_url(), project=row) for row in projects]
     yield (
         "Batches",
@@ -94,8 +113,8 @@ def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
             for row, state in _newest_batches(request, text)
         ],
     )
-    uploads = Upload.objects.visible_to(request.user).filter(name__icontains=text)
-    uploads = uploads.only("name", "project__name", "project__slug")  # rows of files are large
+    uploads = Upload.objects.visible_to(request.user).with_content().filter(name__icontains=text)
+    uploads = uploads.only(*UPLOAD_FIELDS)
     yield (
         "Files",
         [Entry(row.name, row.get_absolute_url(), "file", row.project) for row in _newest(uploads)],

@@ -7,20 +7,8 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
 from batchapp import access
-from batchapp.access import NotAllowed, Right
 from batchapp.http import Request
 from batchapp.models import Batch, Membership, Project, ProviderKey, Upload, User
-
-SENTENCES = {
-    Right.SEE: "You are not in {project}. Ask one of its admins to add you.",
-    Right.WRITE: "You may look at everything in {project}, but not change it. Ask one of its "
-    "admins to make you a member.",
-    Right.MANAGE: "Only admins of {project} may do this. Ask one of them.",
-    Right.SPEND: "You may not use this provider key in {project}. Choose one of your own or one "
-    "of the project's.",
-    Right.CREATE: "Your account is deactivated. Ask an operator.",
-    Right.OPERATE: "Only operators of the portal may do this. Ask one of them.",
-}
 
 
 def memberships_of(request: HttpRequest) -> list[Membership]:
@@ -41,14 +29,40 @@ def project_of(request: Request, slug: str) -> Project:
 
 def upload_of(request: Request, pk: UUID) -> Upload:
     rows = Upload.objects.visible_to(_person(request))
-    return get_object_or_404(rows.select_related("project__connection", "uploaded_by"), pk=pk)
+    rows = rows.select_related("project__connection", "uploaded_by", "portal_key")
+    return get_object_or_404(rows, pk=pk)
 
 
 def batch_of(request: Request, pk: UUID) -> Batch:
     rows = Batch.objects.visible_to(_person(request))
     return get_object_or_404(
-        rows.select_related("project", "connection", "key", "upload", "created_by"), pk=pk
+        rows.select_related(
+            *("project", "connection", "key", "upload", "created_by"), "approval__decided_by"
+        ),
+        pk=pk,
     )
+
+
+def upload_with_content(request: Request, pk: UUID) -> Upload:
+    """Return a file whose requests are there.
+
+    Raises:
+        Refused: they were deleted; the page that is shown instead says when.
+    """
+    upload = upload_of(request, pk)
+    upload.require_content()
+    return upload
+
+
+def batch_with_content(request: Request, pk: UUID) -> Batch:
+    """Return a batch whose requests and answers are there.
+
+    Raises:
+        Refused: they were deleted; the page that is shown instead says when, and why.
+    """
+    batch = batch_of(request, pk)
+    batch.require_content()
+    return batch
 
 
 def key_of(request: Request, pk: UUID) -> ProviderKey:
@@ -65,23 +79,20 @@ def can_write(request: Request, project: Project) -> bool:
     return access.can_write(_person(request), project)
 
 
+def can_stop(request: Request, project: Project) -> bool:
+    return access.can_stop(_person(request), project)
+
+
 def can_manage(request: Request, project: Project) -> bool:
     return access.can_manage(_person(request), project)
 
 
-def require_member(request: Request, project: Project) -> None:
+def require_editor(request: Request, project: Project) -> None:
     access.require_write(_person(request), project)
 
 
-def require_admin(request: Request, project: Project) -> None:
+def require_owner(request: Request, project: Project) -> None:
     access.require_manage(_person(request), project)
-
-
-def refusal_text(refusal: NotAllowed) -> str:
-    """Return a sentence with the next step."""
-    if refusal.project is None and refusal.key:
-        return "This provider key belongs to another person."
-    return SENTENCES[refusal.right].format(project=refusal.project)
 
 
 def _person(request: Request) -> User:

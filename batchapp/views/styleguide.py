@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from batchapp import icons
+from batchapp.access import can_administer
 from batchapp.domain.results.outcome import Outcome
 from batchapp.forms.date_range import DaysForm
 from batchapp.http import Request
@@ -17,7 +18,7 @@ from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches import batch_cost
 from batchapp.presenters.batches.batch_cost import Cost
 from batchapp.presenters.batches.batch_summary import Progress
-from batchapp.views.styleguide_charts import CHARTS, RAILS, SPARKLINES
+from batchapp.views.styleguide_charts import BUDGETS, CHARTS, RAILS, SPARKLINES
 
 COLOURS = [
     *("page", "card", "sunken", "line", "edge", "text", "quiet", "accent", "accent-solid"),
@@ -79,8 +80,8 @@ class ChoicesForm(forms.Form):
 
 @require_safe
 def styleguide(request: Request) -> HttpResponse:
-    if not request.user.is_staff:
-        raise PermissionDenied("The style page is for those who build the portal: its staff.")
+    if not can_administer(request.user):
+        raise PermissionDenied("The style page is for administrators.")
     if "message" in request.GET:
         messages.success(request, "A message after an action: it goes away by itself.")
     context = {
@@ -99,6 +100,7 @@ def styleguide(request: Request) -> HttpResponse:
         "steps": STEPS,
         "charts": CHARTS,
         "rails": RAILS,
+        "budgets": BUDGETS,
         "sparklines": SPARKLINES,
         "form": SampleForm(),
         "choices": ChoicesForm(),

@@ -3,10 +3,13 @@
 from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 
+from batchapp.domain.money.budgets import Limit, Use
+from batchapp.presenters.budget_meter import meter_of
 from batchapp.presenters.charts.histogram import histogram
 from batchapp.presenters.charts.rail import rail
 from batchapp.presenters.charts.spending import cost_chart, spending_sparkline
-from batchapp.services.reports.cost_report import Group, Line
+from batchapp.services.reports.cost_report import Group
+from batchapp.services.reports.line import Line
 
 NAMES = ["Qwen/Qwen3.5-4B", "Qwen/Qwen3-VL-30B", "نموذج/لغوي", f"long/{'model-' * 20}", "b", "c"]
 
@@ -21,6 +24,7 @@ def _month(costs: Iterable[str], unpriced: Container[int] = ()) -> list[Line]:
             requests=1,
             input_tokens=1,
             output_tokens=1,
+            cached_tokens=0,
             cost_usd=Decimal(cost),
             realtime_usd=Decimal(0),
             saving_usd=Decimal(0),
@@ -90,4 +94,14 @@ RAILS = [
 ]
 SPARKLINES = [
     spending_sparkline(lines, "day") for lines in (MONTH, SPIKE, _month(["0", "0"]), MONTH[:1])
+]
+BUDGETS = [
+    (label, meter_of(Limit(Decimal(100), Use(Decimal(spent), Decimal(reserved), unknown))))
+    for label, spent, reserved, unknown in (
+        ("Nothing used", "0", "0", 0),
+        ("Half used, of which a part is reserved", "30", "20", 0),
+        ("Nearly used", "82.40", "14", 0),
+        ("Exceeded", "104", "31.5", 0),
+        ("With a cost that is not known", "12.3", "4", 2),
+    )
 ]

@@ -1,14 +1,14 @@
 """Decide who may send how much before anything of it is read.
 
 A form is parsed for its CSRF token before any view sees it, and a file in it is on disk by then.
-The middleware here comes first: it answers by the length that the request announces.
+The middleware here comes first: it answers by the length that the request announces, and gives a
+body that comes in chunks, whose length nobody knows, a limit at which reading it ends.
 """
 
 import logging
 import shutil
-import time
 from collections.abc import Callable
-from contextlib import suppress
+from io import IOBase
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -18,14 +18,14 @@ from django.shortcuts import render
 
 from batchapp import access
 from batchapp.http import DISK_FULL, MIB, BodyTooLarge, GetResponse, no_room
+from batchapp.storage.blob_storage import StorageUnavailable
 from batchapp.views.permissions import memberships_of, project_of
 
 logger = logging.getLogger(__name__)
 
 FORM_BYTES = MIB  # a body up to this size is a form: it is read before anything is decided
 RESERVE_BYTES = 16 * MIB  # of the disk, which uploads leave to the database
-DRAIN_SECONDS = 30  # longest time that a body is read and dropped after its refusal
-DRAIN_BYTES = 64 * 1024  # that are read at once
+NO_FILES = "This page takes no files. Upload them under New batch or Files."
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 Require = Callable[..., object]
@@ -56,7 +56,10 @@ def require_writer_somewhere(request: Any) -> None:
 
 
 class UploadDoors:
-    """Middleware that refuses a large body by its length, its sender or the room on the disk."""
+    """Middleware that refuses a large body by its length, its sender or the room on the disk.
+
+    The web server reads and drops the rest of a body that was refused.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -65,10 +68,6 @@ class UploadDoors:
         response = self.get_response(request)
         for handler in getattr(request, "_upload_handlers", ()):
             handler.discard()
-        if _announced_bytes(request) > FORM_BYTES and "wsgi.input" in request.META:
-            # A browser that is cut off while it sends shows a broken connection instead of our
-            # sentence, so the rest is read and dropped once the response was sent.
-            response._resource_closers.append(lambda: _drain(request))  # type: ignore[attr-defined]
         return response
 
     def process_view(
@@ -82,49 +81,83 @@ class UploadDoors:
         """
         if request.method != "POST":
             return None
-        if "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META:
-            return render(request, "411.html", status=411)
         length = _announced_bytes(request)
-        if length <= FORM_BYTES:
+        if length is not None and length <= FORM_BYTES:
             return None
         if not request.user.is_authenticated:
             raise BodyTooLarge("Sign in first: until then the portal takes no files.")
-        if require := getattr(view, "require_sender", None):
+        require = getattr(view, "require_sender", None)
+        if require:
             try:
                 require(request, **kwargs)
             except Http404:  # the handler of this error would read the form for its token
                 return render(request, "404.html", status=404)
-        elif length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise BodyTooLarge("This page takes no files. Upload them under New batch or Files.")
-        if length > settings.MAX_UPLOAD_MIB * MIB:
-            raise BodyTooLarge(
-                f"What you sent has {length / MIB:,.0f} MiB, and the portal takes at most "
-                f"{settings.MAX_UPLOAD_MIB:,} MiB at once. Send fewer files at once, or split the "
-                "file into smaller ones."
-            )
-        if length + RESERVE_BYTES > shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free:
+        limit = settings.MAX_UPLOAD_MIB * MIB if require else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if length is None:
+            size = f"more than {settings.MAX_UPLOAD_MIB:,}"
+            _let_in_chunks(request, limit, _too_large(size) if require else NO_FILES)
+            return None
+        if length > limit:
+            raise BodyTooLarge(_too_large(f"{length / MIB:,.0f}") if require else NO_FILES)
+        if length + RESERVE_BYTES > _free_bytes():
             raise no_room()
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer with a sentence if the disk is full while a view stores what was sent."""
+        """Answer with a sentence if a view finds the disk full, or the storage away."""
         if isinstance(exception, OSError) and exception.errno in DISK_FULL:
             logger.error("The disk is full: %s", exception)
             return render(request, "507.html", {"sentence": str(no_room())}, status=507)
+        if isinstance(exception, StorageUnavailable):
+            logger.error("The storage is away: %s", exception)
+            return render(request, "503.html", status=503)
         return None
 
 
-def _announced_bytes(request: HttpRequest) -> int:
+class LimitedBody(IOBase):
+    """A body that comes in chunks, read to its end or to ``limit``, in bytes."""
+
+    def __init__(self, body: Any, limit: int, sentence: str) -> None:
+        self._body, self._left, self._sentence = body, limit, sentence
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, and none after the last.
+
+        Raises:
+            BodyTooLarge, NoRoom: there is a sentence for the person.
+            OSError: the body does not come whole.
+        """
+        most = self._left + 1
+        chunk: bytes = self._body.read(most if size < 0 else min(size, most))
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise BodyTooLarge(self._sentence)
+        if chunk and _free_bytes() < RESERVE_BYTES:
+            raise no_room()
+        return chunk
+
+
+def _let_in_chunks(request: HttpRequest, limit: int, sentence: str) -> None:
+    """Let Django read a body in chunks, which it takes for empty, up to ``limit`` bytes."""
+    request.META["CONTENT_LENGTH"] = str(limit)
+    request._stream = LimitedBody(request.META["wsgi.input"], limit, sentence)  # type: ignore[assignment]
+
+
+def _announced_bytes(request: HttpRequest) -> int | None:
+    """Return the length of the body; None if it comes in chunks, and the server ends it."""
     length = request.META.get("CONTENT_LENGTH") or "0"
+    if length == "0" and "HTTP_TRANSFER_ENCODING" in request.META:
+        return None if request.META.get("wsgi.input_terminated") else 0
     return int(length) if length.isdecimal() else 0
 
 
-def _drain(request: HttpRequest) -> None:
-    """Read and drop the rest of the body, within limits of its size and of time."""
-    stream = request.META["wsgi.input"]
-    ends_at = time.monotonic() + DRAIN_SECONDS
-    left = min(_announced_bytes(request), settings.MAX_UPLOAD_MIB * MIB)
-    with suppress(Exception):  # the sender has gone, and nobody reads an answer any more
-        while left > 0 and time.monotonic() < ends_at:
-            chunk = stream.read(min(DRAIN_BYTES, left))
-            left = left - len(chunk) if chunk else 0
+def _free_bytes() -> int:
+    return shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free
+
+
+def _too_large(size: str) -> str:
+    return (
+        f"What you sent has {size} MiB, and the portal takes at most "
+        f"{settings.MAX_UPLOAD_MIB:,} MiB at once. Send fewer files at once, or split the "
+        "file into smaller ones."
+    )

@@ -1,6 +1,6 @@
 """How long a page takes from a key or a click to the next paint.
 
-python -m tests.bench.interactions
+python -m tests.bench.interactions [ROUNDS]
 """
 
 import statistics
@@ -12,20 +12,18 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import launched
-from tests.browser.pages import PLACES, Gallery, gallery
+from tests.browser.pages import PAGE_STATES, Gallery, gallery
 
-TARGET = 200
-"""Milliseconds: what the web's own measure calls good."""
-
+TARGET = 200  # milliseconds: what the web's own measure calls good
 ROUNDS = 7
 
+# Browsers do not report shorter interactions; they count as 16 milliseconds.
 WATCH = """
     window.took = [];
     new PerformanceObserver((list) => list.getEntries().forEach((each) => {
         if (each.interactionId) took.push(each.duration);
     })).observe({type: "event", durationThreshold: 16, buffered: true});
 """
-"""Shorter ones are not reported by browsers; they count as 16."""
 
 
 def _palette(page: Page) -> None:
@@ -69,15 +67,15 @@ STEPS: list[tuple[str, str, Callable[[Page], None]]] = [
 ]
 
 
-def main() -> None:
+def main(rounds: str = str(ROUNDS)) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="batchapp-bench-") as data,
         gallery(Path(data)) as portal,
         launched() as browser,
     ):
         slowest = 0.0
-        for label, place, step in STEPS:
-            worst = [_worst(portal, browser, place, step) for _ in range(ROUNDS)]
+        for label, name, step in STEPS:
+            worst = [_worst(portal, browser, name, step) for _ in range(int(rounds))]
             median = statistics.median(worst)
             slowest = max(slowest, median)
             sys.stdout.write(f"{label:40} {median:5.0f} ms (worst {max(worst):.0f})\n")
@@ -85,12 +83,12 @@ def main() -> None:
         sys.stdout.write(f"target: {TARGET} ms to the next paint, {verdict}\n")
 
 
-def _worst(portal: Gallery, browser: Browser, place: str, step: Callable[[Page], None]) -> float:
-    """The slowest interaction of one round, in a browser that has the page's files."""
-    found = next(each for each in PLACES if each.name == place)
-    with portal.enter(browser, found) as context:
+def _worst(portal: Gallery, browser: Browser, name: str, step: Callable[[Page], None]) -> float:
+    """Return the milliseconds of the slowest interaction of one round, in a new browser."""
+    page_state = next(page_state for page_state in PAGE_STATES if page_state.name == name)
+    with portal.enter(browser, page_state) as context:
         page = context.new_page()
-        portal.visit(page, found)
+        portal.visit(page, page_state)
         page.evaluate(WATCH)
         step(page)
         page.wait_for_timeout(300)
@@ -98,4 +96,4 @@ def _worst(portal: Gallery, browser: Browser, place: str, step: Callable[[Page],
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -14,10 +14,7 @@ from typing import Any
 import httpx
 
 BATCHES, PAGE, ROUNDS = 10_000, 100, 5
-NEWS = 0.02
-"""Share of the batches of which a round has something to tell."""
-
-TARGET = BATCHES // PAGE
+NEWS = 0.02  # share of the batches of which a round has something to tell
 
 
 def main() -> None:
@@ -29,49 +26,50 @@ def main() -> None:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        _measure()
+        sys.stdout.write(measure(BATCHES, ROUNDS))
 
 
-def _measure() -> None:
+def measure(batches: int, rounds: int) -> str:
+    """Poll so many running batches of one key, and return what a round takes, as a sentence."""
     from django.db import connection  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
     from batchapp.models import KeyPoll, ProviderBatch  # noqa: PLC0415
-    from batchapp.pipeline import poll_steps, provider_access  # noqa: PLC0415
-    from batchapp.providers.client import connect  # noqa: PLC0415
+    from batchapp.pipeline import poll_steps  # noqa: PLC0415
+    from tests.doubleword import connect  # noqa: PLC0415
 
-    key_id, ids = _seed()
+    key_id, ids = _seed(batches)
     pages = _Pages(ids)
-    provider_access.provider_client = lambda *_: connect(
-        "https://provider.test", "sk-x", transport=httpx.MockTransport(pages)
-    )
+    transport = httpx.MockTransport(pages)
     requests, cpu, written = [], [], []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         ProviderBatch.objects.update(completed=0)
-        pages.tell(number)
+        news = pages.tell(number)
         KeyPoll.objects.update_or_create(key_id=key_id, defaults={"next_check_at": timezone.now()})
         key_poll = KeyPoll.objects.claim(key_id, KeyPoll.Status.POLLING)
         assert key_poll
         asked, said = pages.asked, _said(connection)
         started = time.process_time()
-        poll_steps.poll_running_batches_of_key(key_poll)
+        with connect("https://provider.test", "sk-x", transport=transport) as provider:
+            poll_steps.poll_running_batches_of_key(key_poll, provider)
         cpu.append(time.process_time() - started)
         told = ProviderBatch.objects.filter(completed=1).count()
-        assert told == int(BATCHES * NEWS), told
+        assert told == news, f"{told} of {news} changes were seen"
         requests.append(pages.asked - asked)
         written.append(_said(connection) - said)
-    sys.stdout.write(
-        f"{BATCHES:,} running batches of one key, news of {NEWS:.0%}: "
-        f"{statistics.median(requests):.0f} list requests a round (target {TARGET}), "
+    return (
+        f"{batches:,} running batches of one key, news of {NEWS:.0%}: "
+        f"{statistics.median(requests):.0f} list requests a round (target {batches // PAGE}), "
         f"{statistics.median(cpu):.2f} s of CPU, {statistics.median(written):.0f} rows written\n"
     )
 
 
 def _said(connection: Any) -> int:
-    return int(connection.connection.total_changes)
+    """Return the number of rows written so far, which only SQLite counts."""
+    return int(getattr(connection.connection, "total_changes", 0))
 
 
-def _seed() -> tuple[int, list[str]]:
+def _seed(number: int) -> tuple[int, list[str]]:
     from django.utils import timezone  # noqa: PLC0415
 
     from batchapp.models import Batch, ProviderBatch  # noqa: PLC0415
@@ -84,9 +82,9 @@ def _seed() -> tuple[int, list[str]]:
         if field.attname not in {"id", "submission", "name", "created_at"}
     }
     first.provider_batches.all().delete()
-    batches = [Batch(**same, name=f"Batch {n}") for n in range(BATCHES)]
+    batches = [Batch(**same, name=f"Batch {n}") for n in range(number)]
     Batch.objects.bulk_create(batches, batch_size=500)
-    ids = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(BATCHES)]
+    ids = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(number)]
     provider_batches = [
         ProviderBatch(
             batch=batch,
@@ -112,14 +110,15 @@ class _Pages:
         self.ids, self.asked = ids, 0
         self.bodies: dict[str, bytes] = {}
 
-    def tell(self, round_number: int) -> None:
-        """Some batches got further since the last round."""
-        told = range(round_number, BATCHES, int(1 / NEWS))
+    def tell(self, round_number: int) -> int:
+        """Let some batches get further since the last round, and return their number."""
+        told = range(round_number, len(self.ids), int(1 / NEWS))
         rows = [_row(n, each, completed=int(n in told)) for n, each in enumerate(self.ids)]
-        for start in range(0, BATCHES, PAGE):
-            page = {"data": rows[start : start + PAGE], "has_more": start + PAGE < BATCHES}
+        for start in range(0, len(rows), PAGE):
+            page = {"data": rows[start : start + PAGE], "has_more": start + PAGE < len(rows)}
             after = rows[start - 1]["id"] if start else ""
             self.bodies[after] = json.dumps(page).encode()
+        return len(told)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1

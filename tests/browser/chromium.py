@@ -1,6 +1,7 @@
 """Debian's Chromium without a window, as the browser tests and the pictures use it."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ ON_ONE_STACK = pytest.mark.skipif(
     reason="no page looks different on another database; the embedded stack covers it",
 )
 """What the browser sees rather than what the portal does; the journeys run on both stacks."""
+
+LONGEST_WAIT = 60_000  # milliseconds for an action or an expectation, beside other test runs
 
 PROGRAM = "chromium-headless-shell"
 """Quicker than `chromium --headless`, and closes a tab that is just opening a page."""
@@ -39,3 +42,8 @@ def launched() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
+
+
+def answered_text(requests: int) -> re.Pattern[str]:
+    """Return what a page says of a finished batch; the sandbox may cut some answers short."""
+    return re.compile(rf"^(All|[\d,]+ of) {requests:,} requests answered")

@@ -1,16 +1,16 @@
 """A real Chromium in front of real processes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import launched
-from tests.browser.pages import Gallery, gallery
+from tests.browser.chromium import LONGEST_WAIT, launched
+from tests.browser.pages import Gallery, PageState, gallery
 from tests.processes.portal import PASSWORD, Portal, portal
 
-# As long as an action may take: five seconds, the default, are too short beside other test runs.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=LONGEST_WAIT)
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,27 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def tab_of(showroom: Gallery, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Return the tab of a person; each has one, as a new tab costs more than most pages."""
+    tabs: dict[tuple[Any, ...], Page] = {}
+
+    def tab(page_state: PageState, **options: Any) -> Page:
+        key = (page_state.person, *options.items())
+        if key not in tabs:
+            tabs[key] = showroom.enter(chromium, page_state, **options).new_page()
+        return tabs[key]
+
+    yield tab
+    for page in tabs.values():
+        page.context.close()
+
+
 @pytest.fixture
 def page(chromium: Browser, running_portal: Portal) -> Iterator[Page]:
     """A page of the console; a script error or a refused resource fails the test."""
     context = chromium.new_context(base_url=running_portal.url)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_WAIT)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from batchapp.models import Batch, ModelCost, Project, User
+from batchapp.models import Batch, ModelCost, Project, Reservation, User
 
 MODELS = [
     "Qwen/Qwen3.5-4B",
@@ -57,6 +57,7 @@ def add_history(example: Batch, projects: list[Project], people: list[User]) -> 
             "created_by_id": people[number % len(people)].pk,
             "requests": requests,
             "succeeded": requests - failed,
+            "usable": requests - failed,
             "failed": failed,
             "finished_at": finished,
             "estimated_cost_usd": paid * Decimal("1.08"),
@@ -90,6 +91,8 @@ def add_history(example: Batch, projects: list[Project], people: list[User]) -> 
     for batch, created in batches:
         batch.created_at = created
     Batch.objects.bulk_update([batch for batch, _ in batches], ["created_at"])
+    for (batch, _), cost in zip(batches, costs, strict=True):
+        Reservation.objects.settle(batch, [cost])  # budgets count these batches as well
 
 
 def _fields(row: Any) -> dict[str, Any]:

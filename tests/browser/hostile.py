@@ -56,7 +56,7 @@ def names() -> None:
 def _project(kind: str, name: str, person: User) -> dict[str, str]:
     connection = make.make_connection(name=f"{name[:80]} ({kind})")
     project = make.make_project(
-        person, role=make.ADMIN, name=name[:100], slug=kind, connection=connection
+        person, role=make.OWNER, name=name[:100], slug=kind, connection=connection
     )
     colleague = make.join(
         make.make_user(f"{kind}@example.com", first_name=name, last_name=name), project
@@ -146,7 +146,7 @@ def crowd() -> None:
     person = make.make_user("crowd@example.com")
     connection = Connection.objects.get(name="Doubleword")
     project = make.make_project(
-        person, role=make.ADMIN, name="Crowd", slug="crowd", connection=connection
+        person, role=make.OWNER, name="Crowd", slug="crowd", connection=connection
     )
     model = make.finish(make.make_batch(project, person, name="Large"))
     one = make.finish(
@@ -160,7 +160,7 @@ def crowd() -> None:
         )
     )
     Result.objects.bulk_create(_copies(model), batch_size=5_000)
-    Batch.objects.filter(pk=model.pk).update(requests=LARGE, succeeded=LARGE)
+    Batch.objects.filter(pk=model.pk).update(requests=LARGE, succeeded=LARGE, usable=LARGE)
     Upload.objects.filter(pk=model.upload_id).update(requests=LARGE)
     fields = _fields(model)
     Batch.objects.bulk_create(

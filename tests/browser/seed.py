@@ -18,39 +18,64 @@ import msgspec
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC  # noqa: E402
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret  # noqa: E402
+from allauth.usersessions.models import UserSession  # noqa: E402
 from django.conf import settings  # noqa: E402  # only a set up Django lets us import models
+from django.core.mail import send_mail  # noqa: E402
+from django.db import transaction  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from batchapp.access import OPERATOR  # noqa: E402
+from batchapp.domain.batch_labels import Labels  # noqa: E402
 from batchapp.domain.corrections.correction_rules import (  # noqa: E402
     Choice,
     CorrectionKind,
 )
+from batchapp.domain.money.budgets import Part  # noqa: E402
 from batchapp.domain.money.unit_prices import UnitPrice  # noqa: E402
 from batchapp.domain.problem import Problem, ProblemCode  # noqa: E402
-from batchapp.domain.results.retry_selection import Ending, Selection  # noqa: E402
+from batchapp.domain.request_files.check_file import Limits, check  # noqa: E402
+from batchapp.domain.results.retry_selection import Outcome, Selection  # noqa: E402
+from batchapp.domain.reuse.reuse_plan import ReuseChoice  # noqa: E402
 from batchapp.models import (  # noqa: E402
     REALTIME,
+    ApprovalRequest,
     Batch,
+    Budget,
     Connection,
     Event,
     EventKind,
+    Export,
+    Invitation,
     OfferedModel,
+    PortalKey,
     Project,
     ProviderBatch,
     ProviderKey,
+    Reservation,
     Upload,
     User,
 )
+from batchapp.models.budgets.month import month_of  # noqa: E402
+from batchapp.services.approvals import decisions  # noqa: E402
+from batchapp.services.archive import purge, retention  # noqa: E402
 from batchapp.services.files import correct_file, upload_intake  # noqa: E402
-from batchapp.services.lifecycle import prepare  # noqa: E402
+from batchapp.services.labels import batch_labels  # noqa: E402
+from batchapp.services.lifecycle import controls, prepare  # noqa: E402
 from batchapp.services.offered_models import model_table  # noqa: E402
+from batchapp.services.orders import order_approval  # noqa: E402
+from batchapp.services.people import invitations  # noqa: E402
+from batchapp.services.portal_keys import portal_keys  # noqa: E402
+from batchapp.services.portal_keys.authenticate import authenticate  # noqa: E402
 from batchapp.services.prices import price_table  # noqa: E402
 from batchapp.services.providers import provider_keys  # noqa: E402
 from batchapp.services.results import retry_file  # noqa: E402
-from tests import make  # noqa: E402
-from tests.browser import tables  # noqa: E402
+from batchapp.services.saved_views import saved_views  # noqa: E402
+from tests import make, reuse  # noqa: E402
+from tests.answered import answer_table, make_export  # noqa: E402
+from tests.browser import compared, months, scripted, tables, told, troubles, webhooks  # noqa: E402
 from tests.browser.history import add_history  # noqa: E402
 from tests.sentences import problem  # noqa: E402
 
@@ -76,7 +101,7 @@ LONG_NAME = "tickets of November, copied by hand 🧾 " + 9 * "and once more " +
 
 def seed() -> dict[str, dict[str, str]]:
     """Create the rows; return the parts of their addresses and a session for each person."""
-    ada = make.make_user("ada@example.com", first_name="Ada", last_name="Lovelace", is_staff=True)
+    ada = make.make_administrator("ada@example.com", first_name="Ada", last_name="Lovelace")
     grace = make.make_user("grace@example.com", first_name="Grace", last_name="Hopper")
     alan = make.make_user("alan@example.com", first_name="Alan", last_name="Turing")
     newcomer = make.make_user("new@example.com")
@@ -86,26 +111,55 @@ def seed() -> dict[str, dict[str, str]]:
     for window, factor in [("24h", 1), ("1h", 2), (REALTIME, 4)]:
         make.make_price(connection, window, factor * Decimal("0.05"), factor * Decimal("0.20"))
     support = make.make_project(
-        ada, role=make.ADMIN, name="Support tickets", slug="support", connection=connection
+        ada, role=make.OWNER, name="Support tickets", slug="support", connection=connection
     )
     make.join(grace, support)
-    make.make_project(ada, role=make.ADMIN, name="Release notes", slug="empty")
+    make.make_project(ada, role=make.OWNER, name="Release notes", slug="empty")
+    edith = make.make_user("edith@example.com", first_name="Edith", last_name="Clarke")
+    TOTP.activate(edith, generate_totp_secret())
+    make.join(
+        edith,
+        make.make_project(
+            ada, role=make.OWNER, name="Translated reviews", slug="shared", connection=connection
+        ),
+        make.OWNER,
+    )
+    make.make_project(
+        ada,
+        role=make.OWNER,
+        name="Winter campaign 2024",
+        slug="former",
+        connection=connection,
+        colour=7,
+        archived_at=timezone.now() - timedelta(days=40),
+    )
     contracts = make.make_project(ada, role=make.VIEWER, name="Contracts", slug="contracts")
     key = make.make_key(ada, connection)
     project_key = make.make_key(support)
 
     paths = {"key": str(key.pk), "key_of_project": str(project_key.pk)}
+    paths |= {"portal_key": str(_portal_keys(support, ada, grace).pk)}
+    paths |= {"connection": str(connection.pk), "ada": str(ada.pk)}
+    paths |= {"foreign_project": str(contracts.pk)}
+    paths |= {"invitation": _invitations(support, ada, grace), "grace_person": str(grace.pk)}
+    paths |= {"edith_person": str(edith.pk)} | _addresses(alan)
     paths |= {"foreign": str(make.make_upload(contracts, grace).pk)}
     paths |= {name: str(row.pk) for name, row in _files(support, ada).items()}
     paths |= tables.seed(support, ada)
+    paths |= compared.seed(contracts, grace)
     batches = _batches(support, ada, grace)
+    _labels(support, ada)
+    paths |= {name: str(row.pk) for name, row in _reused(support, ada).items()}
+    paths |= {name: str(row.pk) for name, row in _shared_prompts(support).items()}
     paths |= {name: str(row.pk) for name, row in _retries(support, ada).items()}
     paths |= {name: str(row.pk) for name, row in batches.items()}
     split = _split(support, ada)
     paths |= {"split": str(split.pk), "split_file": str(split.upload_id)}
     paths |= {"submission": str(batches["completed"].submission)}
     _imports(batches["errors"])
+    paths |= {"export": str(_exports(batches["completed"], ada, grace).pk)}
     _deliveries(key, batches["completed"])
+    paths |= webhooks.seed(support, ada, batches["completed"], batches["errors"])
     keyless = make.make_project(
         grace, name="Translations", slug="translations", connection=connection
     )
@@ -114,27 +168,42 @@ def seed() -> dict[str, dict[str, str]]:
     paths |= {"grace": str(support.memberships.get(user=grace).pk)}
     paths |= _prices(connection, keyless, grace) | _models(support, ada)
     insight = make.make_project(
-        ada, role=make.ADMIN, name="Customer insight", slug="insight", connection=connection
+        ada, role=make.OWNER, name="Customer insight", slug="insight", connection=connection
     )
     make.join(grace, insight)
     paths |= {name: str(row.pk) for name, row in _extremes(insight, ada).items()}
+    paths |= {name: str(row.pk) for name, row in _kept(insight, ada).items()}
+    paths |= _approvals(connection, ada, grace) | _orders_on_budgets(connection, ada)
     add_history(batches["completed"], [support, insight], [ada, grace])
+    paths |= months.seed(batches["completed"])
+    paths |= {"budget": str(_budgets(support, insight, grace).pk)}
     used_at = timezone.now() - timedelta(minutes=4)
     ProviderKey.objects.filter(pk=project_key.pk).update(tested_at=used_at, last_used_at=used_at)
     # The page of the project shows only the newest batches, and the running batch polls.
     Batch.objects.filter(pk=batches["running"].pk).update(created_at=timezone.now())
+    paths |= scripted.seed(insight, ada)
+    paths |= told.seed(support, ada, batches)
+    paths |= troubles.seed(ada)
+    send_mail("You are invited to Support tickets", "A link", None, ["barbara@example.com"])
     people = {"ada": ada, "grace": grace, "alan": alan, "new": newcomer}
     people |= {"edsger": _broken()}
     return {"paths": paths, "sessions": {name: _session(user) for name, user in people.items()}}
 
 
 def _prices(connection: Connection, project: Project, user: User) -> dict[str, str]:
-    """Create a pattern, an announced, an ending and an ended price, and a model without one."""
+    """Create a pattern, an announced, an outcome and an ended price, and a model without one."""
     now = timezone.now()
     pattern = make.make_price(
         connection, "24h", Decimal("0.15"), Decimal("0.60"), model="meta-llama/*"
     )
-    higher = UnitPrice(input=Decimal("0.18"), output=Decimal(0))
+    higher = UnitPrice(
+        input=Decimal("0.18"),
+        output=Decimal(0),
+        cached_read=Decimal("0.018"),
+        write_5m=Decimal("0.225"),
+        write_1h=Decimal("0.36"),
+        min_prefix_tokens=1024,
+    )
     announced = price_table.correct(pattern, OPERATOR, higher, since=now + timedelta(days=30))
     small = connection.prices.filter(model="Qwen/Qwen3.5-4B")
     price_table.end(small.get(window="1h"), OPERATOR, now + timedelta(days=3))
@@ -337,6 +406,8 @@ def _batches(project: Project, ada: User, grace: User) -> dict[str, Batch]:
             [make.error_line(n) for n in range(281, 296)],
         ),
         "doubtful": make.finish(order("Tickets of August"), _doubtful()),
+        "problems": make.finish(order("Tickets of July"), *_problems()),
+        "structured": answer_table(project, ada, *_reviews(), key=key, name="Reviews of October"),
         "cancelled": order("Wrong prompt", grace, small, "1h"),
         "queued": order("Tickets of today", grace, small, "1h"),
         "running": order("Tickets of the third quarter"),
@@ -443,6 +514,30 @@ def _split(project: Project, user: User) -> Batch:
     return batch
 
 
+def _portal_keys(project: Project, owner: User, colleague: User) -> PortalKey:
+    """Make keys in every state, and return the key that is being rotated."""
+    rotated = make.make_portal_key(owner, project, name="Nightly report")
+    authenticate(rotated.secret, "192.0.2.17")
+    current = rotated.key.secrets.get().pk
+    portal_keys.rotate(rotated.key, owner, hours=24, current=current)
+    now = timezone.now()
+    make.make_portal_key(owner, project, scope="manage", expires_at=now + timedelta(days=5))
+    make.make_portal_key(
+        owner,
+        project,
+        name="Notebook of the migration from the former tool",
+        expires_at=now - timedelta(days=5),
+        model_names=[make.MODEL],
+    )
+    make.make_portal_key(colleague, project, scope="submit")
+    server = make.make_service_key(project, owner, scope="submit")
+    authenticate(server.secret, "2001:db8:85a3:8d3:1319:8a2e:370:7348")
+    old = [make.make_portal_key(owner, project, name="Laptop of last year").key]
+    old += [make.make_service_key(project, owner, name="Former server").key]
+    portal_keys.revoke(old, owner)
+    return rotated.key
+
+
 def _deliveries(key: ProviderKey, batch: Batch) -> None:
     """Enable webhooks for ``key``, with some deliveries."""
     provider_keys.set_webhook_secret(key, OPERATOR, "whsec_" + 32 * "A")
@@ -485,6 +580,68 @@ def _imports(batch: Batch) -> None:
         make.make_import(batch.project, batch.created_by, key=key, **fields)
 
 
+def _exports(batch: Batch, ada: User, grace: User) -> Export:
+    """Store an export of ``batch`` in each state, and return the one whose file is there."""
+    ready = make_export(batch, ada)
+    make_export(batch, grace, "parquet")
+    expired = {"status": Export.Status.EXPIRED, **Export.NO_FILE}
+    make_export(batch, grace, "xlsx", **expired)
+    problem = Problem(ProblemCode.EXPORT_NOT_WRITTEN, {"reason": "No space left"})
+    make_export(batch, ada, "raw", **expired | {"status": Export.Status.FAILED}, problem=problem)
+    states = {"status": Export.Status.WRITING, "rows": 34_000, "total": 126_000}
+    Export.objects.filter(pk=ready.pk).update(created_at=timezone.now() - timedelta(hours=3))
+    make_export(batch, ada, "joined", **(expired | states))
+    return ready
+
+
+def _reused(project: Project, user: User) -> dict[str, Batch | Upload]:
+    """Create a grown file with an offer, and the batch of what was new in it."""
+    key = project.provider_keys.get()
+    words = [f"Review {number}: the box was open." for number in range(1, 13)]
+    first = reuse.checked_upload(project, reuse.question_file(words))
+    reuse.run(first, key=key, name="Reviews, week 48")
+    content = reuse.question_file(["Review 0: it was late.", *words, "Thank you!", "Thank you!"])
+    grown = reuse.checked_upload(project, content, "reviews-week-49.jsonl")
+    choice = ReuseChoice(keep=True, once=True)
+    reduced = reuse.reduced_upload(grown, choice, user)
+    return {"grown": grown, "reused": reuse.run(reduced, key=key, name="Reviews, week 49")}
+
+
+def _shared_prompts(project: Project) -> dict[str, Upload]:
+    """Create a file whose requests share a prompt, and two with markers of the cache."""
+    for price in project.connection.prices.filter(model=make.MODEL):
+        tenth, quarter = price.input_usd / 10, price.input_usd / 4
+        price.unit_price = msgspec.structs.replace(
+            price.unit_price, cached_read=tenth, write_5m=price.input_usd + quarter
+        )
+        price.save()
+    rules = {"type": "text", "text": f"{QUESTIONS} " * 90}
+    marker = {"cache_control": {"type": "ephemeral"}}
+    uploads = {}
+    for name, block, fields in [
+        ("shared", rules, {}),
+        ("marked", rules | marker, {}),
+        ("costly", rules, marker),
+    ]:
+        content = b"".join(
+            reuse.request_line(
+                f"ticket-{number}",
+                "",
+                messages=[
+                    {"role": "system", "content": [block]},
+                    {"role": "user", "content": f"Ticket {number}: {QUESTIONS}"},
+                ],
+                **fields,
+            )
+            for number in range(1, 201)
+        )
+        upload = reuse.checked_upload(project, content, f"tickets-{name}.jsonl")
+        report = check([content], Limits(max_bytes=10**9))  # as for Doubleword's own address
+        Upload.objects.filter(pk=upload.pk).update(report_fields=msgspec.to_builtins(report))
+        uploads[name] = upload
+    return uploads
+
+
 def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
     """Create a batch with a retry, and a second retry file that is being written."""
     key = project.provider_keys.get()
@@ -494,13 +651,13 @@ def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
     errors = [make.error_line(n) for n in range(291, 297)]
     batch = make.finish(batch, [*_answers(1, 280), *cut], errors)
 
-    def request(*endings: Ending) -> Upload:
-        choice = Selection(frozenset(endings), max_tokens_factor=2)
+    def request(*outcomes: Outcome) -> Upload:
+        choice = Selection(frozenset(outcomes), max_tokens_factor=2)
         return retry_file.request_retry_file(batch, user, choice, submission=uuid.uuid4())
 
     retry_upload, writing = (
-        request(Ending.PROVIDER_ERROR, Ending.MISSING),
-        request(Ending.TRUNCATED),
+        request(Outcome.PROVIDER_ERROR, Outcome.MISSING),
+        request(Outcome.TRUNCATED),
     )
     retry_file.write_retry_file(retry_upload)
     upload_intake.check_upload(retry_upload)
@@ -510,6 +667,148 @@ def _retries(project: Project, user: User) -> dict[str, Batch | Upload]:
     )
     retry = make.finish(retry, _answers(291, 298), [make.error_line(299)])
     return {"retried": batch, "retry": retry, "retry_file": retry_upload, "retry_begun": writing}
+
+
+def _budgets(support: Project, insight: Project, person: User) -> Budget:
+    """Set budgets that are half used, nearly used and exceeded."""
+    used = sum((part.use.total for part in _parts(support)), Decimal(0))
+    budget = make.make_budget(support, (used * 2).quantize(Decimal(1)) + 5)
+    own = sum((part.use.total for part in _parts(support) if part.person_id == person.pk), used)
+    make.make_budget(support, own * Decimal("1.1"), person, when_over=Budget.Over.TELL)
+    script = PortalKey.objects.filter(project=support).earliest("created_at")
+    make.make_budget(support, 25, script, when_over=Budget.Over.APPROVAL)
+    make.make_budget(support, 400, "Qwen/Qwen3-235B-A22B-Instruct-2507", alert_levels=[100])
+    used = sum((part.use.total for part in _parts(insight)), Decimal(0))
+    make.make_budget(insight, used / 2, when_over=Budget.Over.TELL)
+    return budget
+
+
+def _parts(project: Project) -> list[Part]:
+    return Reservation.objects.parts(project, month_of())
+
+
+def _approvals(connection: Connection, ada: User, grace: User) -> dict[str, str]:
+    """Create batches that wait for approval, or waited, in a project that asks for it."""
+    project = make.make_project(
+        ada,
+        role=make.OWNER,
+        name="Product research",
+        slug="research",
+        connection=connection,
+        approval_above_usd=Decimal("0.001"),
+        approval_if_unbounded=True,
+    )
+    make.join(grace, project)
+    key = make.make_key(project)
+    ask = [QUESTION]
+    lines = [
+        make.request_line(number, body={"model": make.MODEL, "messages": ask})
+        for number in range(400)
+    ]
+    unbounded = make.make_upload(
+        project, grace, name="interviews.jsonl", content="\n".join(lines).encode()
+    )
+    limited = make.make_upload(
+        project, grace, name="survey-2026.jsonl", content=make.request_file(900)
+    )
+
+    def waiting(user: User, upload: Upload, name: str) -> ApprovalRequest:
+        batch = make.make_batch(project, user, upload=upload, key=key, name=name)
+        return ApprovalRequest.objects.get(batch=batch)
+
+    asked = waiting(grace, unbounded, "Interviews of November, by topic and tone")
+    dearer = waiting(grace, limited, "Survey of 2026")
+    ApprovalRequest.objects.filter(pk=dearer.pk).update(
+        price_tag="before",
+        expected_usd=Decimal("0.0042"),
+        most_usd=Decimal("0.01"),
+        reasons=[reason | {"amount": "0.0042"} for reason in dearer.reasons],
+    )
+    own = waiting(ada, limited, "Survey of 2026, in French")
+    denied = waiting(grace, limited, "Survey of 2026, twice")
+    decisions.deny(denied, ada, note="We have these answers: see Survey of 2026.")
+    withdrawn = waiting(grace, limited, 20 * "Long name ")
+    controls.request_cancel(withdrawn.batch, grace)
+    approved = waiting(grace, limited, "Survey of 2025")
+    tag = approved.price_tag
+    order_approval.approve(approved, ada, shown_prices=tag, note="For the report of the board.")
+    ProviderBatch.objects.filter(batch=approved.batch).update(next_check_at=None)
+    expired = waiting(grace, limited, "Survey of 2024")
+    with transaction.atomic():
+        expired.close(ApprovalRequest.State.EXPIRED)
+    used = sum((part.use.total for part in _parts(project)), Decimal(0))
+    make.make_budget(project, used * Decimal("0.9"), when_over=Budget.Over.APPROVAL)
+    make.make_budget(project, used * 2, grace)
+    return {
+        "withdrawn": str(withdrawn.pk),
+        "approved": str(approved.pk),
+        "expired_approval": str(expired.pk),
+        "asked": str(asked.pk),
+        "dearer": str(dearer.pk),
+        "own_asked": str(own.pk),
+        "denied": str(denied.pk),
+        "research_file": str(limited.pk),
+        "research_key": str(key.pk),
+    }
+
+
+def _orders_on_budgets(connection: Connection, owner: User) -> dict[str, str]:
+    """Create a project where an order goes over its budget, and one where little is left."""
+    paths = {}
+    for name, share in (("over", Decimal("0.4")), ("nearly", Decimal("1.03"))):
+        project = make.make_project(
+            owner,
+            role=make.OWNER,
+            name=f"Field notes, {name}",
+            slug=f"notes-{name}",
+            connection=connection,
+        )
+        key = make.make_key(project)
+        upload = make.make_upload(project, owner, content=make.request_file(900))
+        batch = make.make_batch(project, owner, upload=upload, key=key)
+        reserved = batch.reservations.get().reserved_usd or Decimal(0)
+        batch.delete()
+        make.make_budget(project, reserved * share)
+        make.make_budget(project, reserved * 3, owner, when_over=Budget.Over.APPROVAL)
+        make.make_budget(project, reserved * share * 2, make.MODEL, when_over=Budget.Over.TELL)
+        paths |= {f"{name}_file": str(upload.pk), f"{name}_key": str(key.pk)}
+    return paths
+
+
+def _kept(project: Project, user: User) -> dict[str, Batch | Upload]:
+    """Create batches that are old enough to be deleted: one that was, and one on hold."""
+    key = make.make_key(project)
+    retention.set_rule(project, user, 30)
+    names = {"purged": "Survey of spring", "held": "Survey of summer", "old": "Survey of autumn"}
+    batches = {
+        name: make.finish(
+            make.make_batch(
+                project, user, upload=make.make_upload(project, user), key=key, name=title
+            ),
+            [make.answer_line(1), make.answer_line(2)],
+            [make.error_line(3)],
+        )
+        for name, title in names.items()
+    }
+    ago = timezone.now() - timedelta(days=20)
+    Batch.objects.filter(pk__in=[batch.pk for batch in batches.values()]).update(finished_at=ago)
+    purge.purge_now(batches["purged"], user)
+    purge.hold(batches["held"], user)
+    return batches | {"purged_file": batches["purged"].upload}
+
+
+def _labels(project: Project, user: User) -> None:
+    """Give some batches tags and a cost centre, and save two views of them."""
+    labels = [
+        Labels(("urgent",), "CC 4711"),
+        Labels(("customers", "north", "quarter-4"), "CC 4711"),
+        Labels(("a-very-long-tag-of-nearly-forty-letters",), ""),
+    ]
+    for batch, given in zip(project.batches.order_by("created_at")[:3], labels, strict=True):
+        batch_labels.set_labels(batch, user, given)
+    late = {"status": "late"}
+    saved_views.save_view(user, project, "Late ones", late, is_shared=True)
+    saved_views.save_view(user, project, "Urgent", {"tag": "urgent"})
 
 
 def _playground(user: User) -> Batch:
@@ -558,6 +857,60 @@ def _answers(first: int, last: int) -> list[bytes]:
     return [make.answer_line(n, text=ANSWER, tokens=(61, 24)) for n in range(first, last + 1)]
 
 
+def _problems() -> tuple[list[bytes], list[bytes]]:
+    """Return the results and errors of a batch with a group of each kind."""
+    endings = {"length": range(201, 226), "content_filter": range(226, 228)}
+    answers = _answers(1, 200)
+    for reason, lines in endings.items():
+        marked = f'"{reason}"'.encode()
+        found = _answers(lines[0], lines[-1])
+        answers += [line.replace(b'"stop"', marked) for line in found]
+    errors = [
+        *(make.error_line(n, f"Request {n} timed out after {n} s") for n in range(228, 240)),
+        *(make.error_line(n, "The model is overloaded") for n in range(240, 246)),
+        *(
+            _refused_line(
+                n, f"Error fetching image https://img.example/{n}.png: HTTP 403 Forbidden"
+            )
+            for n in range(246, 270)
+        ),
+        *(
+            _refused_line(
+                n, f"This model's maximum context length is 8192 tokens, but you sent {8_000 + n}"
+            )
+            for n in range(270, 290)
+        ),
+        *(_refused_line(n, "Ein Fehler ist aufgetreten.") for n in range(290, 296)),
+    ]
+    return answers, errors
+
+
+def _refused_line(number: int, message: str) -> bytes:
+    """Return the error line of a request that the model refused with HTTP 400."""
+    details = {"status": 400, "body": json.dumps({"error": {"message": message}})}
+    error = json.dumps({"type": "NonRetriableHttpStatus", "details": details})
+    return make.error_line(number, error)
+
+
+def _reviews() -> tuple[str, str, list[str | None]]:
+    """Return a table of reviews, a prompt, and answers in JSON of which some are not usable."""
+    products, words = ["kettle", "office chair", "rucksack", "lamp"], ["late", "broken", "fine"]
+    rows, answers = ["product,stars,review"], list[str | None]()
+    for n in range(1, 121):
+        product, word = products[n * n % 4], words[n * 7 % 3]
+        rows.append(f"{product},{n % 5 + 1},It was {word} and I am not sure what to think. {n}")
+        fields = {
+            "sentiment": word,
+            "score": n * 37 % 100 / 10,
+            "reason": f"They say {word}, {n}.",
+        }
+        text = json.dumps(fields | {"urgent": n % 7 == 0})
+        answers.append(
+            None if n % 40 == 0 else "I'm sorry, I cannot judge." if n % 17 == 0 else text
+        )
+    return "\n".join(rows), "Judge this review of a {product}: {review}", answers
+
+
 def _doubtful() -> list[bytes]:
     """Return results with unmatched lines, and one result of another model."""
     unmatched = [
@@ -589,7 +942,52 @@ def _age(batch: Batch) -> None:
         Event.objects.filter(pk=event.pk).update(at=at)
 
 
+def _addresses(person: User) -> dict[str, str]:
+    """Return the keys of links that prove the address of an account, and another of ``person``."""
+    nell = User.objects.create_user(
+        "nell@example.com", "a longer secret", is_verified=False, first_name="Nell"
+    )
+    another = EmailAddress.objects.create(user=person, email="turing@example.com")
+    own = EmailAddress.objects.get(user=nell)
+    return {
+        "unproven": EmailConfirmationHMAC(own).key,
+        "another_address": EmailConfirmationHMAC(another).key,
+    }
+
+
+def _invitations(support: Project, ada: User, grace: User) -> str:
+    """Invite people in every state; return the token of a link that still counts."""
+    mailed, _ = invitations.invite_to_project(
+        support, ada, role=make.EDITOR, email="barbara.liskov@example.com", days=7
+    )
+    invitations.mark_mailed(mailed, ada)
+    expired, _ = invitations.invite_to_project(
+        support, ada, role=make.VIEWER, email="john@example.com", days=1
+    )
+    Invitation.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
+    release_notes = Project.objects.get(slug="empty")
+    invitations.invite_to_project(release_notes, ada, role=make.EDITOR, email=grace.email, days=30)
+    invitations.invite_to_portal(ada, email="", days=7)
+    _, token = invitations.invite_to_project(support, ada, role=make.EDITOR, email="", days=30)
+    return token
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1"
+
+
 def _session(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
+    for session_key, user_agent in ((key, FIREFOX), (_other_session(user), PHONE)):
+        UserSession.objects.create(
+            user=user, session_key=session_key, ip="192.0.2.7", user_agent=user_agent
+        )
+    return key
+
+
+def _other_session(user: User) -> str:
     client = Client()
     client.force_login(user)
     return client.cookies[settings.SESSION_COOKIE_NAME].value

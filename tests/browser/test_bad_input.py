@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import ON_ONE_STACK
+from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK
 from tests.browser.hostile import LARGE, MANY, NAMES
 from tests.browser.pages import Gallery
 from tests.browser.test_pages import OVERFLOW
@@ -35,7 +35,7 @@ def crowd(showroom: Gallery) -> dict[str, Any]:
 
 def enter(chromium: Browser, showroom: Gallery, session: str, **options: Any) -> Page:
     context = chromium.new_context(base_url=showroom.url, **options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_WAIT)
     context.add_cookies([{"name": "sessionid", "value": session, "url": showroom.url}])
     return context.new_page()
 

@@ -74,7 +74,7 @@ def test_a_click_opens_a_hint_also_if_the_pointer_has_opened_it(page: Page) -> N
 @pytest.mark.parametrize(
     ("name", "word", "width"),
     [
-        ("results", "custom_id", 1280),
+        ("unmatched", "custom_id", 1280),
         ("batch-window", "completion-window", 1280),
         ("batch-window", "provider-key", 390),
         ("keys", "provider-key", 390),

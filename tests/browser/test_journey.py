@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.chromium import LONGEST_WAIT, answered_text
 from tests.browser.test_pages import OVERFLOW
 from tests.processes.portal import PASSWORD, Portal
 
@@ -34,7 +35,7 @@ def screen(
 ) -> Iterator[Page]:
     """A device; a script error or a refused resource fails the test."""
     context = chromium.new_context(base_url=running_portal.url, **SCREENS[request.param])
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_WAIT)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -64,7 +65,11 @@ def open_project(page: Page, name: str) -> None:
     menu = page.get_by_role("button", name="Menu")
     if menu.is_visible():
         press(menu)
-    press(page.get_by_role("navigation", name="Main").get_by_role("link", name="Projects"))
+    press(
+        page.get_by_role("navigation", name="Main").get_by_role(
+            "link", name="Projects", exact=True
+        )
+    )
     press(page.get_by_role("link", name=name, exact=True))
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
@@ -101,11 +106,12 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
     # Counts move without a reload: this mark would be gone after one.
     page.evaluate("window.notReloaded = true")
     expect(page.get_by_role("progressbar").first).to_be_visible()
-    answered = page.get_by_role("main").get_by_text("All 300 requests answered.")
+    answered = page.get_by_role("main").get_by_text(answered_text(300))
     expect(answered).to_be_visible(timeout=90_000)
     assert page.evaluate("window.notReloaded") is True
 
     with page.expect_download() as download:
+        press(page.locator("#downloads-button"))
         press(page.get_by_role("link", name="Download results"))
     assert download.value.path().read_bytes().count(b"\n") == 300
 
@@ -123,7 +129,10 @@ def test_from_a_file_to_its_results(screen: Page) -> None:
 
 
 def reviews(folder: Path, number: int) -> Path:
-    """Write a spreadsheet of invented reviews, as an analyst exports it."""
+    """Write a spreadsheet of invented reviews, as an analyst exports it.
+
+    Each folder has texts of its own: answers to the same ones would be offered to be kept.
+    """
     things = ["kettle", "desk lamp", "rucksack", "office chair", "Teekanne", "чайник"]
     views = ["broke, after a week", 'is "great"; I am happy', "does what it says", "är för dyr"]
     path = folder / "product reviews.csv"
@@ -131,7 +140,8 @@ def reviews(folder: Path, number: int) -> Path:
         writer = csv.writer(file, delimiter=";")
         writer.writerow(["Review no.", "Text of the review"])
         writer.writerows(
-            [n, f"The {things[n % 6]} (no. {n}) {views[n % 4]}."] for n in range(1, number + 1)
+            [n, f"The {things[n % 6]} (no. {n}) {views[n % 4]}. Shop {folder.name}."]
+            for n in range(1, number + 1)
         )
     return path
 
@@ -167,7 +177,7 @@ def test_from_a_spreadsheet_to_labels_in_six_clicks(
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
 
     assert clicks == 6
-    answered = page.get_by_role("main").get_by_text("All 500 requests answered.")
+    answered = page.get_by_role("main").get_by_text(answered_text(500))
     expect(answered).to_be_visible(timeout=120_000)
     press(page.get_by_role("link", name="Browse results"))
     label = re.compile(r"^\W*(label)?\W*(positive|neutral|negative)\W*$")
@@ -198,10 +208,10 @@ def test_without_javascript_the_job_is_done_all_the_same(signed_in: Page) -> Non
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
     for _ in range(120):
         page.reload()
-        if page.get_by_text("All 20 requests answered.").first.is_visible():
+        if page.get_by_text(answered_text(20)).first.is_visible():
             break
         page.wait_for_timeout(500)
-    expect(page.get_by_text("All 20 requests answered.").first).to_be_visible()
+    expect(page.get_by_text(answered_text(20)).first).to_be_visible()
     context.close()
 
 

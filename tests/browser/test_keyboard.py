@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.chromium import ON_ONE_STACK
+from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK, answered_text
 from tests.processes.portal import PASSWORD, Portal
 
 FILES = ["apples.jsonl", "pears.jsonl", "plums.jsonl"]
@@ -47,9 +47,7 @@ def session(
     page.get_by_role("link", name="Continue").click()
     page.get_by_role("button", name="Continue to the review").click()
     page.get_by_role("button", name=re.compile(r"^Submit \d")).click()
-    expect(page.get_by_role("main").get_by_text("All 3 requests answered.")).to_be_visible(
-        timeout=60_000
-    )
+    expect(page.get_by_role("main").get_by_text(answered_text(3))).to_be_visible(timeout=60_000)
     state = page.context.storage_state()
     page.context.close()
     return state
@@ -65,7 +63,7 @@ def upload(page: Page, *files: Path) -> None:
 @pytest.fixture
 def page(chromium: Browser, running_portal: Portal, session: Any) -> Iterator[Page]:
     context = chromium.new_context(base_url=running_portal.url, storage_state=session)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_WAIT)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -119,11 +117,12 @@ def test_keys_go_places(page: Page) -> None:
 
 
 def test_results_are_leafed_through(page: Page) -> None:
+    page.set_viewport_size({"width": 1200, "height": 800})  # a wider window has a pane instead
     page.goto("/batches/")
     press(page, "j", "Enter")
     page.get_by_role("link", name="Browse results").click()
     heading = page.get_by_role("heading", level=1)
-    page.get_by_role("link", name="plums-1").wait_for()
+    page.get_by_role("link", name="plums-1", exact=True).wait_for()
     page.wait_for_load_state()
     press(page, "j", "Enter")
     drawer = page.get_by_role("dialog", name="Details")
@@ -136,7 +135,7 @@ def test_results_are_leafed_through(page: Page) -> None:
     expect(inside).to_have_text("plums-1")
     press(page, "Escape")
     expect(drawer).to_be_hidden()
-    expect(page.get_by_role("link", name="plums-1")).to_be_focused()
+    expect(page.get_by_role("link", name="plums-1", exact=True)).to_be_focused()
 
     press(page, "Enter")
     drawer.get_by_role("link", name="Permalink").click()
@@ -151,7 +150,7 @@ def test_what_is_opened_while_the_drawer_closes_is_shown(page: Page) -> None:
     page.goto("/batches/")
     press(page, "j", "Enter")
     page.get_by_role("link", name="Browse results").click()
-    page.get_by_role("link", name="plums-1").click()
+    page.get_by_role("link", name="plums-1", exact=True).click()
     inside = page.get_by_role("dialog", name="Details").get_by_role("heading", level=1)
     expect(inside).to_have_text("plums-1")
 
@@ -171,7 +170,7 @@ def test_a_result_opens_in_a_tab_of_its_own_with_ctrl(page: Page) -> None:
     page.get_by_role("link", name="Browse results").click()
 
     with page.context.expect_page() as opened:
-        page.get_by_role("link", name="plums-1").click(modifiers=["Control"])
+        page.get_by_role("link", name="plums-1", exact=True).click(modifiers=["Control"])
 
     expect(opened.value.get_by_role("heading", level=1)).to_have_text("plums-1")
     assert page.locator("dialog[open]").count() == 0
@@ -187,8 +186,8 @@ def test_a_code_block_is_copied_and_good_news_leaves_by_itself(page: Page) -> No
     assert page.evaluate("navigator.clipboard.readText()") in page.url
 
     page.goto("/profile/")
-    page.get_by_role("button", name="Save the name").click()
-    toast = page.get_by_text("Your name is saved.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    toast = page.get_by_text("Your name and time zone are saved.")
     expect(toast).to_be_visible()
     expect(toast).to_have_count(0, timeout=15_000)
 

@@ -113,3 +113,16 @@ def test_a_choice_changes_the_panel_the_address_and_nothing_else(
 
 def price(page: Page) -> str:
     return page.locator("#price b").inner_text()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["javascript", "no javascript"])
+def test_an_order_that_a_budget_stops_has_a_button_that_does_nothing(
+    showroom: Gallery, chromium: Browser, script: bool
+) -> None:
+    state = STEPS["batch-review-over-budget"]
+    with showroom.enter(chromium, state, java_script_enabled=script) as context:
+        page = context.new_page()
+        showroom.visit(page, state)
+
+        expect(page.locator("#stop")).to_be_visible()
+        expect(page.locator("#submit")).to_be_disabled()

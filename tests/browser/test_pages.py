@@ -1,10 +1,12 @@
 """Every page is small, fits every screen, prints, says nothing in the console, needs no script."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from tests.browser.axe import found_by_axe
 from tests.browser.chromium import ON_ONE_STACK
@@ -54,8 +56,9 @@ IMPORT = "from batchapp.models import ProviderBatch"
 PROGRESS = "ProviderBatch.objects.filter(batch='{}').update(completed={}, failed={})"
 
 
-def received_by(page: Page) -> list[int]:
-    """The sizes of all answers but fonts that the page is about to get, as they come."""
+@contextmanager
+def received_by(page: Page) -> Iterator[list[int]]:
+    """Yield the sizes of all answers but fonts that the page gets, while it keeps none of them."""
     sizes: list[int] = []
     fonts: set[str] = set()
 
@@ -71,7 +74,28 @@ def received_by(page: Page) -> list[int]:
     devtools.on("Network.responseReceived", received)
     devtools.on("Network.loadingFinished", finished)
     devtools.send("Network.enable")
-    return sizes
+    devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    yield sizes
+    devtools.detach()
+
+
+@contextmanager
+def heard_from(page: Page) -> Iterator[tuple[list[ConsoleMessage], list[str]]]:
+    """Yield what the page writes to the console, and the errors that its scripts raise."""
+    messages: list[ConsoleMessage] = []
+    errors: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        messages.append(message)
+
+    def broke(error: Error) -> None:
+        errors.append(str(error))
+
+    page.on("console", said)
+    page.on("pageerror", broke)
+    yield messages, errors
+    page.remove_listener("console", said)
+    page.remove_listener("pageerror", broke)
 
 
 def beyond_the_edge(page: Page) -> dict[str, Any]:
@@ -94,29 +118,27 @@ def beyond_the_edge(page: Page) -> dict[str, Any]:
 
 @pytest.mark.parametrize("page_state", PAGE_STATES, ids=str)
 def test_a_page_is_small_and_fits_every_screen_and_person(
-    showroom: Gallery, chromium: Browser, page_state: PageState
+    showroom: Gallery, tab_of: Callable[..., Page], page_state: PageState
 ) -> None:
-    context = showroom.enter(chromium, page_state, color_scheme="light", reduced_motion="reduce")
-    page = context.new_page()
-    said: list[tuple[str, str, Any]] = []
-    broke: list[str] = []
-    page.on("console", lambda message: said.append((message.type, message.text, message.location)))
-    page.on("pageerror", lambda error: broke.append(str(error)))
-    sizes = received_by(page)
+    page = tab_of(page_state, reduced_motion="reduce")
+    page.emulate_media(media="screen", color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 720})
 
-    status = showroom.visit(page, page_state)
-    transferred = sum(sizes)
-    overflows = beyond_the_edge(page)
-    violations = found_by_axe(page)
-    page.emulate_media(media="print")
-    printed = page.locator("nav:visible, .button:visible").count()
-    # Chromium itself says that a page was answered with an error.
-    errors = [
-        text
-        for kind, text, where in said
-        if kind in {"error", "warning"} and (page_state.status < 400 or where["url"] != page.url)
-    ]
-    context.close()
+    with received_by(page) as sizes, heard_from(page) as (messages, broke):
+        status = showroom.visit(page, page_state)
+        transferred = sum(sizes)
+        overflows = beyond_the_edge(page)
+        violations = found_by_axe(page)
+        page.emulate_media(media="print")
+        printed = page.locator("nav:visible, .button:visible").count()
+        # Chromium itself says that a page was answered with an error.
+        errors = [
+            message.text
+            for message in messages
+            if message.type in {"error", "warning"}
+            and (page_state.status < 400 or message.location["url"] != page.url)
+        ]
+        page.evaluate("localStorage.clear(), sessionStorage.clear()")
 
     assert status == page_state.status
     assert (overflows, errors, broke) == ({}, [], [])
@@ -127,15 +149,13 @@ def test_a_page_is_small_and_fits_every_screen_and_person(
 
 @pytest.mark.parametrize("page_state", PAGES, ids=str)
 def test_a_page_is_whole_without_javascript(
-    showroom: Gallery, chromium: Browser, page_state: PageState
+    showroom: Gallery, tab_of: Callable[..., Page], page_state: PageState
 ) -> None:
-    context = showroom.enter(chromium, page_state, java_script_enabled=False)
-    page = context.new_page()
+    page = tab_of(page_state, java_script_enabled=False)
 
     assert showroom.visit(page, page_state) == page_state.status
     assert page.get_by_role("main").count() == 1
     assert page.locator("h1").count() == 1
-    context.close()
 
 
 def test_nothing_jumps_when_a_fragment_arrives(showroom: Gallery, chromium: Browser) -> None:

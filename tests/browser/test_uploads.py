@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.axe import RULES, RUN
-from tests.browser.chromium import ON_ONE_STACK
+from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK
 from tests.make import request_file
 from tests.processes.portal import PASSWORD, Portal
 
@@ -74,7 +74,7 @@ def session(chromium: Browser, running_portal: Portal) -> Any:
 def page(chromium: Browser, running_portal: Portal, session: Any) -> Iterator[Page]:
     """A page of the console; a script that breaks fails the test. Lost requests are the test's."""
     context = chromium.new_context(base_url=running_portal.url, storage_state=session)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_WAIT)
     context.add_init_script(LISTEN)
     page = context.new_page()
     errors: list[str] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, Page, Route, expect
 
-from tests.browser.chromium import FLAGS, ON_ONE_STACK
+from tests.browser.chromium import FLAGS, LONGEST_WAIT, ON_ONE_STACK
 from tests.browser.pages import PAGE_STATES, Gallery
 
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
@@ -20,7 +20,7 @@ ADA = next(page_state for page_state in PAGE_STATES if page_state.name == "batch
 @pytest.fixture
 def page(chromium: Browser, showroom: Gallery) -> Iterator[Page]:
     context = showroom.enter(chromium, ADA, reduced_motion="reduce")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_WAIT)
     page = context.new_page()
     broke: list[str] = []
     page.on("pageerror", lambda error: broke.append(str(error)))
@@ -166,7 +166,7 @@ def test_a_portal_that_restarts_is_told_of_and_so_is_its_return(
     showroom.stop()
     try:
         expect(banner).to_be_visible()
-        expect(page.locator("#answered")).to_be_visible()
+        expect(page.locator("#count-ok")).to_be_visible()
     finally:
         showroom.start()
 
@@ -208,7 +208,7 @@ def test_signing_out_in_one_tab_is_seen_in_the_others_and_nothing_private_comes_
         each.wait_for_url("**/profile/")
     page.goto("/profile/")
 
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url("**/sign-in/")
     other.wait_for_url("**/sign-in/?next=/profile/")
     page.go_back()

@@ -27,6 +27,11 @@ class Case:
     totals: dict[str, int] | None = None  # given if not every finding is kept
     differs: str = ""
 
+    @property
+    def is_gzip(self) -> bool:
+        """Return what the check says of the file, without the time of a check."""
+        return self.data.startswith(b"\x1f\x8b")
+
 
 def row(custom_id: Any = "a", **changes: Any) -> bytes:
     """Make a valid line with a question of its own; a change of ... removes a field."""
@@ -63,6 +68,13 @@ def bad(name: str, second: bytes, *findings: str, differs: str = "") -> Case:
 def good(name: str, second: bytes, *findings: str, differs: str = "") -> Case:
     """Make a file of a valid first line and this second line, without errors."""
     return Case(name, file(row("first"), second), 2, findings, differs=differs)
+
+
+def marked(kind: str) -> list[dict[str, Any]]:
+    """Make messages of which the first is to be cached."""
+    rules = {"type": "text", "text": "Rules", "cache_control": {"type": kind}}
+    question = {"role": "user", "content": "Question a"}
+    return [{"role": "system", "content": [rules]}, question]
 
 
 def replaced(old: bytes, new: bytes, line: bytes = row()) -> bytes:
@@ -338,6 +350,11 @@ WILL_FAIL = [
          row(body=body(response_format={"type": "json_schema", "json_schema": {
              "name": "x", "strict": True, "schema": {"type": "object"}}})),
          "2 warning strict_schema"),
+    good("a marker of the cache on a shared block", row(body=body(messages=marked("ephemeral")))),
+    bad("a marker of the cache of an unknown type", row(body=body(messages=marked("session"))),
+        "2 error bad_cache_marker"),
+    good("a marker of the cache beside the messages",
+         row(body=body(cache_control={"type": "ephemeral"})), "2 warning costly_cache_marker"),
 ]  # fmt: skip
 
 PACKED = [

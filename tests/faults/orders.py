@@ -14,9 +14,14 @@ from uuid import UUID
 
 import httpx
 
+from batchapp.providers import kinds
 from tests.faults.management_shell import ManagementShell
 from tests.faults.person import Person, patiently
-from tests.faults.provider_faults import FAULTS_BESIDE_SLOTS, NO_ROOM_FAULTS
+from tests.faults.provider_faults import (
+    FAULTS_BESIDE_SLOTS,
+    FAULTS_OF_EVERY_FILE,
+    NO_ROOM_FAULTS,
+)
 from tests.processes.portal import PASSWORD, Portal, until
 
 EMAIL = "ana@example.com"
@@ -75,9 +80,25 @@ ACTIONS = {
 
 STOPS = {"cancel", "pause"}
 
+
+def actions_in(guise: str) -> list[str]:
+    """Return the actions that are offered for a provider of this kind."""
+    can = kinds.kind_named(guise).capabilities
+    needs = {"pause": can.pause, "resume": can.pause, "retry-in-place": can.retry_in_place}
+    return [
+        name for name, steps in ACTIONS.items() if all(needs.get(step, True) for step in steps)
+    ]
+
+
+# While the sandbox refuses keys, the portal does not learn that it is one, and loads no prices.
 SET_CONNECTION = """
+from batchapp.access import OPERATOR
 from batchapp.models import Connection
-Connection.objects.filter(name="%s").update(create_grace_seconds=4, max_requests=%s, max_active=%s)
+from batchapp.services.prices import price_table
+rows = Connection.objects.filter(name="%s")
+rows.update(create_grace_seconds=4, max_requests=%s, max_active=%s, is_sandbox=True, kind="%s")
+if not rows.get().prices.exists():
+    price_table.load_doubleword_list(rows.get(), OPERATOR)
 """
 KEY = """
 from batchapp.models import ProviderKey
@@ -137,7 +158,8 @@ class Mix:
         shape_name = self.draw("shapes", self.shapes, number)
         shape, chance = SHAPES[shape_name], self.chance(number)
         own_faults = [line for line in shape.faults if line in self.faults] or shape.faults[:1]
-        common_faults = [line for line in self.faults if line not in NO_ROOM_FAULTS]
+        unfit = NO_ROOM_FAULTS + (FAULTS_OF_EVERY_FILE if shape.is_imported else [])
+        common_faults = [line for line in self.faults if line not in unfit]
         name = f"storm{number}"
         faults = self.draw(shape_name, own_faults or common_faults, number // len(self.shapes))
         least, most = self.requests
@@ -280,12 +302,12 @@ class Customer:
         if shape.max_active is None:
             connection += f" {sum(project.encode()) % CONNECTIONS}"
         self.shell.run_again(
-            *("bootstrap", "--email", EMAIL, "--password", PASSWORD, "--project", project),
+            *("bootstrap", "--email", EMAIL, "--project", project),
             *("--connection", connection, "--base-url", self.portal.sandbox_url),
             *("--provider-key", key or order.key, "--poll-seconds", "1"),
         )
         limits = order.max_requests or 50_000, shape.max_active
-        self.shell.execute(SET_CONNECTION % (connection, *limits))
+        self.shell.execute(SET_CONNECTION % (connection, *limits, self.portal.guise))
 
     def _register_webhook(self, order: Order) -> None:
         """Have the provider deliver to the key of the project.

@@ -38,10 +38,14 @@ class Person(ConsoleClient):
 
         def request() -> UUID | None:
             page = self._get(f"/batches/{batch}/retry/").text
-            endings = [value for name, value in _chosen_fields(page) if name == "endings"]
-            if not endings:
+            outcomes = [value for name, value in _chosen_fields(page) if name == "outcomes"]
+            if not outcomes:
                 return None
-            fields = {"submission": str(submission), "endings": endings, "max_tokens_factor": "2"}
+            fields = {
+                "submission": str(submission),
+                "outcomes": outcomes,
+                "max_tokens_factor": "2",
+            }
             answer = self._post(f"/batches/{batch}/retry/", data=fields)
             found = re.match(rf"/files/({UUID_PATTERN})/", answer.url.path)
             if not found:

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 TOKEN_KEY = "portal_submission"
 # Outcomes that are answers and paid, the better ones first.
 ANSWERS = ("ok", "truncated", "invalid_schema", "refused", "empty")
-FAILURES = ("http_error", "provider_error", "expired")
+FAILURES = ("invalid_request", "provider_error", "unpaid", "expired")
 OVER = {"done", "cancelled"}
 STOPPED = {"cancelled", "cancelling"}  # the second for ever, if it had not begun
 ROUNDING = Decimal("0.00000001")  # USD, of each stored amount

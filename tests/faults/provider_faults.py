@@ -52,6 +52,9 @@ PASSING_REFUSALS = [
 # Faults beside which a provider runs a batch only if the portal has asked for it.
 FAULTS_BESIDE_SLOTS = [line for line in FAULTS + PASSING_REFUSALS if "reopen" not in line]
 
+# Faults beside which no batch can be imported: its own file is never as long as it should be.
+FAULTS_OF_EVERY_FILE = [line for line in FAULTS if "~repeat=20~" in line]
+
 KINDS = {
     re.split("[=/#]", switch)[0]
     for line in FAULTS + NO_ROOM_FAULTS + PASSING_REFUSALS

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.faults.provider_faults import KINDS
+from tests.faults.orders import Mix
+from tests.faults.provider_faults import FAULTS, KINDS
 from tests.variables import ROOT
 
 DOCUMENT = (ROOT / "docs/reliability.md").read_text()
@@ -23,3 +24,13 @@ def test_every_test_that_the_document_names_exists() -> None:
 
     assert len(named) > 8
     assert [test for test, file in named if f"def {test}(" not in (ROOT / file).read_text()] == []
+
+
+def test_the_file_of_an_imported_batch_is_whole_at_some_time() -> None:
+    mix = Mix(seed=107, requests=(1, 1), faults=FAULTS)
+    orders = [mix.order(number) for number in range(300)]
+
+    imported = {order.key for order in orders if order.shape == "imported"}
+    assert imported
+    assert not any("repeat" in key for key in imported)
+    assert any("repeat" in order.key for order in orders)

@@ -32,8 +32,8 @@ SECRET = "sk-pausing-000001"
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """A sandbox that takes about two seconds for a batch."""
-    with sandbox_thread(Settings(data=tmp_path, speed=5.0)) as url:
+    """A sandbox that takes five seconds for a batch; a busy machine stops it in time."""
+    with sandbox_thread(Settings(data=tmp_path, speed=2.0)) as url:
         yield url
 
 

@@ -46,7 +46,7 @@ class Kept:
 
     def says(self, pattern, times=1):
         """Wait until a line matches ``pattern``; return the last match's group."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(found := re.findall(pattern, self.said)) < times:
             assert time.monotonic() < deadline, f"never said {pattern!r}:\n{self.said}"
             self.said += os.read(self.process.stdout.fileno(), 65536).decode()
@@ -84,7 +84,7 @@ def _is_alive(pid):
 
 
 def _dies(pid):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while _is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not _is_alive(pid)
@@ -167,7 +167,7 @@ def test_output_that_nobody_reads_ends_every_process(keep):
 def test_output_may_go_to_files(keep, tmp_path):
     kept = keep(str(tmp_path / "logs"), web=SLEEPER)
     kept.says("web: started")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (log := tmp_path / "logs/web.log").exists() or not log.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)

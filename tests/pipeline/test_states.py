@@ -36,6 +36,7 @@ DONE = [{"status": Status.DONE} | ENDED]
 
 # Code of a state -> rows in this state.
 EXAMPLES: dict[str, Rows] = {
+    "awaiting_approval": ({"status": Batch.Status.AWAITING_APPROVAL}, []),
     "queued": ({}, [{"status": Status.PREPARING}]),
     "waiting": ({}, [WAITING, {"status": Status.PREPARING}]),
     "running": ({}, [WAITING, {"status": Status.RUNNING}]),
@@ -48,7 +49,8 @@ EXAMPLES: dict[str, Rows] = {
     ),
     "cancelling": ({"cancel_requested_at": NOW}, [{"status": Status.RUNNING}]),
     "needs_attention": ({"cancel_requested_at": NOW}, [{"status": Status.RUNNING} | STUCK]),
-    "completed": ({"status": Batch.Status.COMPLETED, "succeeded": 3}, DONE),
+    "completed": ({"status": Batch.Status.COMPLETED, "succeeded": 3, "usable": 3}, DONE),
+    "with_doubts": ({"status": Batch.Status.COMPLETED, "succeeded": 3, "usable": 2}, DONE),
     "with_errors": ({"status": Batch.Status.COMPLETED, "succeeded": 2, "failed": 1}, DONE),
     "failed": ({"status": Batch.Status.FAILED, "failed": 3}, DONE),
     "cancelled": ({"status": Batch.Status.CANCELLED, "cancelled": 3}, DONE),
@@ -157,6 +159,7 @@ def test_any_mix_of_rows_is_in_the_one_state_whose_condition_it_meets() -> None:
             "pause_requested_at": sometimes(NOW),
             "failed": sometimes(1) or 0,
             "missing": sometimes(1) or 0,
+            "succeeded": sometimes(1) or 0,
         }
         return fields, [provider_batch() for _ in range(chance.randrange(4))]
 
@@ -198,6 +201,8 @@ def test_a_row_that_waits_for_the_portal_has_a_step(model: type[LeasedRow]) -> N
 @each_model
 def test_every_state_of_a_row_can_be_reached(model: type[LeasedRow]) -> None:
     reached = {model._meta.get_field("status").get_default()}
+    if model is Batch:
+        reached.add(Batch.Status.AWAITING_APPROVAL)  # in which a large batch is stored
     for _ in ROW_STATES[model]:
         reached |= set().union(*(model.TRANSITIONS.get(status, set()) for status in reached))
 

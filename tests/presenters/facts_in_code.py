@@ -32,14 +32,19 @@ def members_used(enum: str, *, outside: str = "presenters") -> set[str]:
     return {
         node.attr
         for node in nodes(outside=outside)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name | ast.Attribute)
-        and ast.unparse(node.value).split(".")[-1] == enum
+        if isinstance(node, ast.Attribute) and _last_name(node.value) == enum
     }
 
 
 def calls(function: str) -> Iterator[ast.Call]:
     """Yield the calls of a function of this name."""
     for node in nodes():
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == function:
+        if isinstance(node, ast.Call) and _last_name(node.func) == function:
             yield node
+
+
+def _last_name(node: ast.expr) -> str:
+    """Return ``c`` of ``a.b.c``, and "" of what has no name."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""

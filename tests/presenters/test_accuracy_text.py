@@ -75,13 +75,13 @@ def test_each_model_has_its_range_if_it_was_shown() -> None:
 
 
 def test_the_estimates_that_were_the_furthest_off_come_first_and_are_marked() -> None:
-    lines = [line("10", "10.5"), line("10", "7"), line("10", "12"), line("0", "1")]
+    lines = [line("10", "10.5"), line("10", "37.3"), line("10", "7"), line("0", "1")]
 
     ordered = by_difference(lines)
 
-    assert [(str(row.cost_usd), is_far) for row, is_far in ordered] == [
-        ("7", True),
-        ("12", False),
-        ("10.5", False),
-        ("1", False),
+    assert [(str(row.cost_usd), said, is_far) for row, said, is_far in ordered] == [
+        ("37.3", "3.7 times", True),
+        ("7", "30 % less", True),
+        ("10.5", "5 % more", False),
+        ("1", "", False),
     ]

@@ -27,8 +27,21 @@ NEVER = (
     "new batch."
 )
 
+
+def usd(amount: str | None) -> dict[str, str | None]:
+    return {"expected_usd": amount}
+
+
+ABOVE = "It is expected to cost $61.20, and the project asks for approval above $50.00."
+
 SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
     EventKind.NOTE: [({"text": "As it was written."}, "As it was written.")],
+    EventKind.ABOVE_RESERVATION: [
+        (
+            {"reserved": "1.20000000", "cost": "1.50000000"},
+            "It cost $1.50, more than the $1.20 that it had reserved. All of it counts.",
+        )
+    ],
     EventKind.CANCEL_REQUESTED: [({}, "Asked to cancel.")],
     EventKind.CANCEL_REQUESTED_AGAIN: [({}, "Asked to cancel again.")],
     EventKind.ORDERED: [
@@ -38,7 +51,55 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
             "Submitted, 1 h window, or 24 h if there is no room in it.",
         ),
     ],
+    EventKind.HELD: [({}, "Put on hold: its requests and answers are not deleted.")],
+    EventKind.HOLD_ENDED: [
+        ({}, "No longer on hold: its content is kept as long as that of others.")
+    ],
+    EventKind.LABELLED: [
+        (
+            {"added": ["urgent"], "removed": [], "cost_centre": None, "before": ""},
+            "Added the tag urgent.",
+        ),
+        (
+            {"added": ["a", "b"], "removed": ["c"], "cost_centre": "2", "before": "1"},
+            "Added the tags a, b. Removed the tag c. The cost centre is now 2, before it was 1.",
+        ),
+        (
+            {"added": [], "removed": [], "cost_centre": "", "before": "CC 1"},
+            "The cost centre was removed, before it was CC 1.",
+        ),
+    ],
     EventKind.PAUSE_REQUESTED: [({}, "Asked to pause.")],
+    EventKind.APPROVAL_ASKED: [
+        (
+            {
+                "expected": "61.2",
+                "reasons": [
+                    {
+                        "reason": "above_amount",
+                        "limit": "50",
+                        "amount": "61.2",
+                        "by_most": False,
+                    },
+                    {"reason": "unbounded", "requests": 1},
+                ],
+            },
+            f"Waits for approval. {ABOVE} Nothing limits its cost: 1 request sets no max_tokens.",
+        ),
+    ],
+    EventKind.APPROVED: [
+        ({"note": "", "before": usd("61.2"), "after": usd("61.2")}, "Approved."),
+        (
+            {"note": "Go on.", "before": usd("61.2"), "after": usd("70")},
+            "Approved at new prices: $70.00 instead of $61.20: Go on.",
+        ),
+        (
+            {"note": "", "before": usd("61.2"), "after": usd(None)},
+            "Approved at new prices: an unknown cost instead of $61.20.",
+        ),
+    ],
+    EventKind.DENIED: [({"note": "Too dear."}, "Denied: Too dear.")],
+    EventKind.APPROVAL_EXPIRED: [({}, "Nobody approved it in time, so it is cancelled.")],
     EventKind.RESUME_REQUESTED: [({}, "Asked to resume.")],
     EventKind.RETRIED: [
         (
@@ -53,6 +114,13 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
     EventKind.TRY_AGAIN_REQUESTED: [
         ({"key": None}, "Asked to try again."),
         ({"key": "Team (…abcd)"}, "Asked to try again, on the key Team (…abcd)."),
+    ],
+    EventKind.PURGED: [
+        ({"days": None}, "Its requests and answers were deleted."),
+        (
+            {"days": 30},
+            "Its requests and answers were deleted: the project keeps them for 30 days.",
+        ),
     ],
     EventKind.CLOSED_HERE: [
         (
@@ -102,7 +170,13 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
     EventKind.SETTLING_BROKE_OFF: [
         ({}, "Adding up broke off several times. The portal keeps trying; its log says why.")
     ],
-    EventKind.SPLIT: [({"provider_batches": 3}, "Split into 3 provider batches.")],
+    EventKind.SPLIT: [
+        ({"provider_batches": 3}, "Split into 3 provider batches."),
+        (
+            {"provider_batches": 2, "by_model": True},
+            "Divided by model into 2 provider batches.",
+        ),
+    ],
     EventKind.UNMATCHED_LINES: [
         (
             {"lines": 1, "limit": None},
@@ -149,11 +223,26 @@ SAMPLES: dict[EventKind, list[tuple[dict[str, Any], str]]] = {
             "Acme has answered 1,200 requests that were running when the batch was cancelled.",
         ),
     ],
+    EventKind.MONEY_LACKED: [
+        (
+            SAID | {"remote_id": "b7", "number": 1},
+            "Acme took it as b7, but ran nothing for want of credits: No. Nothing is charged.",
+        )
+    ],
     EventKind.NEVER_BEGUN: [(ACME, NEVER)],
     EventKind.PAUSE_REFUSED: [(SAID, "Acme did not stop it (No.).")],
     EventKind.PAUSED_AT_PROVIDER: [(ACME, "Stopped for the pause at Acme.")],
     EventKind.RETRY_IN_PLACE_REFUSED: [(SAID, "Acme did not retry it in place (No.).")],
     EventKind.RETRY_IN_PLACE_STARTED: [(ACME, "Acme runs these requests again in place.")],
+    EventKind.ROOM_LACKED: [
+        (
+            SAID | {"remote_id": "b7", "number": 1},
+            (
+                "Acme took it as b7, but ran nothing for want of room: No. It waits, and is sent "
+                "again."
+            ),
+        )
+    ],
     EventKind.RUNS_AGAIN: [(ACME, "Acme runs this batch again; the portal follows it again.")],
     EventKind.STILL_RUNS: [(ACME, "Acme still runs this batch; it is cancelled there now.")],
     EventKind.TOO_MANY_RESULTS: [

@@ -9,7 +9,7 @@ from batchapp.models import Project, User
 from batchapp.presenters import guide
 from tests.html import Page
 from tests.make import (
-    ADMIN,
+    OWNER,
     VIEWER,
     join,
     make_batch,
@@ -78,7 +78,7 @@ def test_a_key_of_another_provider_is_no_key_for_the_project(
 
 
 def test_an_admin_adds_the_key_to_the_project(browser: Client, project: Project) -> None:
-    project.memberships.update(role=ADMIN)
+    project.memberships.update(role=OWNER)
 
     assert steps(browser)[1][2] == "/projects/support/keys/"
 

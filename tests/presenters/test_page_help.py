@@ -12,9 +12,16 @@ from batchapp.views.people.sign_in import POST_ONLY
 # Addresses that are no pages: for monitors and browsers, fragments of a page, and files to save.
 NO_PAGES = POST_ONLY | {
     *("healthz", "readyz", "icons", "file_state", "import_progress"),
+    *("result_facets", "administration_home", "inbox_badge"),
+    *("openid_connect_login", "openid_connect_callback"),
+    *("mfa_login_webauthn", "mfa_download_recovery_codes"),
     *("file_download", "file_id_map", "batch_download", "batch_download_merged"),
     *("unmatched_line_download", "cost_report_csv", "price_list_csv"),
-    "offered_model_csv",
+    "direct_request_csv",
+    *("audit_csv", "project_audit_csv"),
+    *("cross_tab_csv", "skill_show"),
+    *("statement_month_csv", "statement_csv"),
+    *("batch_compare_csv", "offered_model_csv", "export_download"),
 }
 
 

@@ -16,12 +16,23 @@ FACTS_ONLY = ("models/", "services/", "pipeline/", "tasks.py", "access.py")
 WITH_SENTENCES = {
     "models/providers/price.py": "validation, which Django shows beside the fields of a form",
     "pipeline/states.py": "the labels and next steps of the only list of states",
+    "services/mail/outbox.py": "the e-mail that tests the mail server",
+    "services/results/exports/xlsx.py": "the notes of a workbook, which people read in the file",
     "services/prices/price_lists.py": "the reasons of bad lines, which are shown and not stored",
 }
 TEXT_COLUMNS = {
+    "auditevent.names": "names of people and things, in lower case",
+    "cacheentry.value": "what Django keeps in the cache",
     "connection.platform_ciphertext": "encrypted",
+    "outgoingattachment.content": "a table for a program",
+    "outgoingemail.sealed_text": "encrypted",
     "providerkey.ciphertext": "encrypted",
     "providerkey.webhook_ciphertext": "encrypted",
+    "webhookendpoint.sealed_address": "bytes that are encrypted",
+    "webhookendpoint.sealed_old_secret": "bytes that are encrypted",
+    "webhookendpoint.sealed_secret": "bytes that are encrypted",
+    "webhookattempt.answer": "the words of the receiver",
+    "webhookmessage.body": "the message as it is sent",
     "result.error_message": "the provider's own words, or the first mismatch with a schema",
 }
 # Words of libraries, which give no other sign of what is wrong.

@@ -6,11 +6,15 @@ from decimal import Decimal
 import pytest
 
 from batchapp.models import Batch, ModelCost, Project, User
-from batchapp.presenters.spending_change import change_since_month_before, month_before
-from batchapp.services.reports.cost_report import Scope, sum_all
+from batchapp.presenters.spending_change import change_since_before, changes_of
+from batchapp.services.reports.cost_report import sum_all
+from batchapp.services.reports.line import Line
+from batchapp.services.reports.scope import Scope
 from tests.make import make_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+TODAY = date(2026, 12, 24)
 
 
 def spend(project: Project, day: date, amount: str | None) -> None:
@@ -19,25 +23,6 @@ def spend(project: Project, day: date, amount: str | None) -> None:
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     Batch.objects.filter(pk=batch.pk).update(status=Batch.Status.COMPLETED, finished_at=noon)
     ModelCost.objects.filter(batch=batch).update(cost_usd=amount and Decimal(amount))
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "before"),
-    [
-        (date(2026, 11, 1), date(2026, 11, 29), (date(2026, 10, 1), date(2026, 10, 29))),
-        (date(2026, 11, 1), date(2026, 11, 30), (date(2026, 10, 1), date(2026, 10, 31))),
-        (date(2026, 3, 1), date(2026, 3, 30), (date(2026, 2, 1), date(2026, 2, 28))),
-        (date(2026, 1, 1), date(2026, 1, 1), (date(2025, 12, 1), date(2025, 12, 1))),
-        (date(2026, 11, 2), date(2026, 11, 30), None),
-        (date(2026, 11, 1), date(2026, 12, 1), None),
-    ],
-)
-def test_a_month_is_compared_with_the_same_days_of_the_one_before(
-    user: User, first: date, last: date, before: tuple[date, date] | None
-) -> None:
-    earlier = month_before(Scope(first, last, user))
-
-    assert (earlier and (earlier.first, earlier.last)) == before
 
 
 @pytest.mark.parametrize(
@@ -60,7 +45,25 @@ def test_the_difference_is_said_where_both_months_are_known(
     spend(project, date(2026, 10, 30), "0")
     spend(project, date(2026, 11, 5), now)
 
-    change = change_since_month_before(scope, sum_all(scope.model_costs()))
+    change = change_since_before(scope, sum_all(scope), TODAY)
 
     assert (change and change.text) == said
     assert not change or change.title.startswith("$10.00 in ")
+
+
+def line(key: str, cost: str, unpriced: int = 0) -> Line:
+    return Line(key, key, 1, 1, 1, 1, 0, Decimal(cost), Decimal(0), Decimal(0), unpriced)
+
+
+def test_each_group_is_compared_with_itself_where_both_costs_are_known() -> None:
+    now = [line("a", "12"), line("b", "10"), line("c", "5"), line("d", "1", 1), line("e", "90")]
+    before = [line("a", "10"), line("b", "10"), line("d", "3"), line("e", "1")]
+
+    changes = changes_of(now, {one.key: one for one in before})
+
+    assert {key: (change.amount, change.percent) for key, change in changes.items()} == {
+        "a": ("+$2.00", "+20 %"),
+        "b": ("$0.00", "as before"),
+        "c": ("", "new"),
+        "e": ("+$89.00", "90 times as much"),
+    }

@@ -1,6 +1,5 @@
-"""The portal as an operator runs it: real processes, a real sandbox, either stack."""
+"""The portal as an administrator runs it: real processes, a real sandbox, either stack."""
 
-import atexit
 import json
 import os
 import re
@@ -8,23 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
-import psycopg
 import redis
 
+from tests.installed import manage, migrated_database, static_files
+from tests.postgres import create_database, drop_database, is_migrated
 from tests.stack import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,6 +39,7 @@ class Portal:
         self.env = env
         self.url = f"http://localhost:{port}"
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+        self.guise = "doubleword"  # of the sandbox
         self.started: dict[str, int] = {}
         self.started_at: dict[str, float] = {}
         self.log: list[str] = []
@@ -62,7 +61,7 @@ class Portal:
     def bootstrap(self, *extra: str, key: str = KEY, project: str = "Demo") -> dict[str, Any]:
         done = self.manage(
             "bootstrap",
-            *("--email", "ana@example.com", "--password", PASSWORD, "--project", project),
+            *("--email", "ana@example.com", "--project", project),
             *("--connection", "Sandbox", "--base-url", self.sandbox_url),
             *("--provider-key", key, "--poll-seconds", "1", *extra),
         )
@@ -161,30 +160,34 @@ def portal(
     data_dir: Path,
     *,
     speed: float = 1.0,
+    guise: str = "doubleword",
     urls: dict[str, str] | None = None,
     keeper: Sequence[str] = ("manage.py", "serve"),
     **settings: str,
 ) -> Iterator[Portal]:
     """Start everything on an empty database; end everything.
 
-    ``urls`` name services of the caller's instead of those of the environment; ``keeper`` takes
-    the arguments of `serve` and may start other processes than it.
+    The sandbox speaks the API of ``guise``. ``urls`` name services of the caller's instead of
+    those of the environment; ``keeper`` takes the arguments of `serve` and may start other
+    processes than it.
     """
     port, sandbox_port = free_port(), free_port()
     sandbox = (
         f"{sys.executable} manage.py sandbox --port {sandbox_port} "
-        f"--data {data_dir / 'sandbox'} --speed {speed}"
+        f"--data {data_dir / 'sandbox'} --speed {speed} --guise {guise}"
     )
     with nullcontext(urls) if urls is not None else stack() as services:
         env = os.environ | services | settings
         env |= {
             "DATA_DIR": str(data_dir),
             "PORT": str(port),
-            "PUBLIC_URL": f"http://localhost:{port}",
+            "PUBLIC_URL": settings.get("PUBLIC_URL", f"http://localhost:{port}"),
             "LEASE_SECONDS": "5",
-            "LOG_LEVEL": "INFO",
+            "BOOTSTRAP_PASSWORD": PASSWORD,
+            "LOG_LEVEL": settings.get("LOG_LEVEL", "INFO"),
         }
         it = Portal(env, port, sandbox_port)
+        it.guise = guise
         install(env)
         with subprocess.Popen(
             [sys.executable, *keeper, "--with", f"sandbox={sandbox}"],
@@ -207,32 +210,13 @@ def portal(
 
 
 def install(env: dict[str, str]) -> None:
-    """Bring the database and the static files of ``env`` up to date, as `make install` does.
-
-    Static files and SQLite's database are made once for this process, and copied from then on.
-    """
-    data_dir, ready = Path(env["DATA_DIR"]), _installed_embedded()
-    shutil.copytree(ready / "static", data_dir / "static")
-    if "DATABASE_URL" in env:
-        _manage(env, "migrate")
-    else:
-        shutil.copy(ready / "portal.sqlite3", data_dir)
-
-
-@cache
-def _installed_embedded() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="batchapp-installed-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    env["DATA_DIR"] = str(folder)
-    _manage(env, "migrate")
-    _manage(env, "collectstatic", "--noinput")
-    return folder
-
-
-def _manage(env: dict[str, str], *args: str) -> None:
-    command = [sys.executable, "manage.py", *args, "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=env, check=True)
+    """Bring the database and the static files of ``env`` up to date, as `make install` does."""
+    data_dir = Path(env["DATA_DIR"])
+    shutil.copytree(static_files(), data_dir / "static")
+    if "DATABASE_URL" not in env:
+        shutil.copy(migrated_database(), data_dir)
+    elif not is_migrated(env["DATABASE_URL"]):
+        manage(env, "migrate")
 
 
 @contextmanager
@@ -247,18 +231,14 @@ def stack() -> Iterator[dict[str, str]]:
     first = 2 + 100 * worker + 2 * next(_stacks)  # of a thousand; the first two are the suite's
     broker = _numbered(os.environ["BROKER_URL"], first)
     cache = _numbered(os.environ["CACHE_URL"], first + 1)
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
+    database = create_database(server, name)
     for url in (broker, cache):
         with redis.Redis.from_url(url) as store:
             store.flushdb()
     try:
-        provider_batches = urlsplit(server)
-        database = urlunsplit(provider_batches._replace(path=f"/{name}"))
         yield {"DATABASE_URL": database, "BROKER_URL": broker, "CACHE_URL": cache}
     finally:
-        with psycopg.connect(server, autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        drop_database(server, name)
 
 
 def _numbered(url: str, number: int) -> str:

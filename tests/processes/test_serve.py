@@ -63,6 +63,24 @@ def test_a_web_server_of_its_own_ends_on_a_signal(
         assert web.wait(20) == 0
 
 
+def test_an_empty_portal_prints_the_link_that_makes_its_administrator(tmp_path: Path) -> None:
+    with portal(tmp_path) as empty, httpx.Client(trust_env=False) as client:
+        notices = [line for line in empty.log if "Make the administrator at" in line]
+        link = notices[0].rpartition(" ")[2]
+        with empty.running("serve", "web") as web:  # as in a container of its own
+            assert web.stdout
+            assert link in web.stdout.readline()
+        asked = client.get(f"{empty.url}/projects/", follow_redirects=True)
+
+        page = client.get(link)
+
+        assert asked.url.path == "/first-run/"
+        assert link.startswith(empty.url)
+        assert "Make the administrator" in page.text
+        empty.bootstrap()
+        assert client.get(link).status_code == 404
+
+
 def _is_well(portal: Portal) -> bool:
     return _answers(f"{portal.url}/healthz")
 
@@ -80,6 +98,11 @@ def test_what_a_killed_web_server_had_half_received_is_removed_at_the_next_start
     uploading = tmp_path / "uploading"
     uploading.mkdir()
     (uploading / "tmp123.upload.jsonl").write_bytes(b"half a file")
+    old, young = uploading / "old-export", uploading / "young-export"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "results.parquet").write_bytes(b"half an export")
+    os.utime(old, (0, 0))
 
     with portal(tmp_path):
-        assert list(uploading.iterdir()) == []
+        assert list(uploading.iterdir()) == [young]

@@ -23,8 +23,13 @@ DOORS = [
     ("/projects/demo/files/", "demo"),
     ("/projects/demo/tables/new/", "demo"),
     ("/batches/new/", "any project"),
-    ("/prices/import/", "operators"),
+    ("/prices/import/", "administrators"),
 ]
+
+REQUEST = (
+    b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": '
+    b'{"model": "Qwen/Qwen3.5-9B", "messages": [{"role": "user", "content": "Hello"}]}}'
+)
 
 # One person for each role; prints the key of a session for each.
 PEOPLE = """
@@ -35,7 +40,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from batchapp.models import Membership, Project, User
 project = Project.objects.get(slug="demo")
 sessions = {}
-for name, role in (("member", "member"), ("viewer", "viewer"), ("outsider", None)):
+for name, role in (("editor", "editor"), ("viewer", "viewer"), ("outsider", None)):
     user = User.objects.create_user(email=f"{name}@example.com", password="x")
     if role:
         Membership.objects.create(project=project, user=user, role=role)
@@ -91,7 +96,7 @@ def test_who_may_not_send_is_told_before_the_body(
     if person == "nobody":
         assert (status, "Sign in first" in page) == (413, True)
     else:
-        assert status == (404 if person == "outsider" and room != "operators" else 403)
+        assert status == (404 if person == "outsider" and room != "administrators" else 403)
 
 
 @pytest.mark.parametrize(("path", "room"), DOORS[:3])
@@ -99,7 +104,7 @@ def test_a_body_that_is_too_large_is_told_before_the_body(
     running_portal: Portal, sessions: dict[str, str], path: str, room: str
 ) -> None:
     length = {"Content-Length": str(3_000 * MIB)}
-    with sending(running_portal.url, path, sessions["member"], length) as connection:
+    with sending(running_portal.url, path, sessions["editor"], length) as connection:
         status, page = answer(connection)
 
     assert status == 413
@@ -108,24 +113,49 @@ def test_a_body_that_is_too_large_is_told_before_the_body(
 
 def test_a_page_without_files_takes_none(running_portal: Portal, sessions: dict[str, str]) -> None:
     length = {"Content-Length": str(100 * MIB)}
-    with sending(running_portal.url, "/sign-out/", sessions["member"], length) as connection:
+    with sending(running_portal.url, "/sign-out/", sessions["editor"], length) as connection:
         status, page = answer(connection)
 
     assert status == 413
     assert "This page takes no files" in page
 
 
-def test_a_body_without_a_length_is_told_to_have_one(
+def test_a_large_body_in_chunks_waits_at_the_same_doors(
     running_portal: Portal, sessions: dict[str, str]
 ) -> None:
     chunked = {"Transfer-Encoding": "chunked"}
-    path = "/projects/demo/files/"
-    with sending(running_portal.url, path, sessions["member"], chunked) as connection:
-        connection.send(b"1000\r\n" + 0x1000 * b"x" + b"\r\n")
-        status, page = answer(connection)
+    for path, person, expected in (
+        ("/projects/demo/files/", "viewer", 403),
+        ("/projects/demo/files/", "outsider", 404),
+        ("/projects/demo/files/", "nobody", 413),
+        ("/batches/new/", "viewer", 403),
+    ):
+        session = sessions.get(person, "")
+        with sending(running_portal.url, path, session, chunked) as connection:
+            connection.send(chunk(2 * MIB * b"x"))
+            status, _ = answer(connection)
 
-    assert status == 411
-    assert "Content-Length" in page
+        assert status == expected, (path, person)
+
+
+def test_a_form_in_chunks_is_read_like_any_other(
+    running_portal: Portal, sessions: dict[str, str]
+) -> None:
+    large = json.dumps(json.loads(REQUEST) | {"custom_id": "large"}).encode() + 2 * MIB * b" "
+    for content in (REQUEST, REQUEST + b"\n" + large):
+        body = (
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"'
+            f"\r\n\r\n{32 * 'c'}\r\n"
+        ).encode()
+        body += upload_begin() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+        path, chunked = "/projects/demo/files/", {"Transfer-Encoding": "chunked"}
+        with sending(running_portal.url, path, sessions["editor"], chunked) as connection:
+            connection.send(b"".join(chunk(body[n : n + MIB]) for n in range(0, len(body), MIB)))
+            connection.send(b"0\r\n\r\n")
+            status, _ = answer(connection)
+
+        assert status == 302, len(content)
+    assert not uploading(running_portal)
 
 
 def test_the_answer_arrives_also_if_the_sender_goes_on(
@@ -139,7 +169,7 @@ def test_the_answer_arrives_also_if_the_sender_goes_on(
         status, page = answer(connection)
 
     assert status == 403
-    assert "Ask one of its admins" in page
+    assert "Ask one of its owners" in page
 
 
 def test_nothing_of_an_upload_that_breaks_off_stays(
@@ -147,7 +177,7 @@ def test_nothing_of_an_upload_that_breaks_off_stays(
 ) -> None:
     length = {"Content-Length": str(40 * MIB)}
     path = "/projects/demo/files/"
-    with sending(running_portal.url, path, sessions["member"], length) as connection:
+    with sending(running_portal.url, path, sessions["editor"], length) as connection:
         connection.send(upload_begin() + 8 * MIB * b"x")
         until(lambda: uploading(running_portal), "the file that is being received")
         assert connection.sock
@@ -175,7 +205,7 @@ def test_a_full_disk_is_said_and_keeps_no_half_of_a_file(
             body = upload_begin() + 16 * MIB * b"x" + f"\r\n--{BOUNDARY}--\r\n".encode()
             length = {"Content-Length": str(len(body))}
             path = "/projects/demo/files/"
-            with sending(url, path, sessions["member"], length) as connection:
+            with sending(url, path, sessions["editor"], length) as connection:
                 connection.send(body)
                 status, page = answer(connection)
             assert status == 507
@@ -189,6 +219,10 @@ def test_a_full_disk_is_said_and_keeps_no_half_of_a_file(
 
 def limit_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (8 * MIB, 8 * MIB))
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def upload_begin() -> bytes:

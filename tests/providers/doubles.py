@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import ProviderError
 
 KEY = "sk-secret-0123456789"
@@ -52,7 +52,7 @@ class Listing:
         return httpx.Response(200, json=body | ({"last_id": data[-1]["id"]} if data else {}))
 
 
-def failure(client: ProviderClient) -> ProviderError:
+def failure(client: Provider) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         client.create_batch("f", endpoint="/v1/chat/completions", window="24h", metadata={})
     return caught.value

@@ -211,7 +211,7 @@ def test_an_unreadable_wait_counts_as_none(client_of, seconds):
         ({"json": {"id": ""}}, "a batch without an id"),
         ({"json": {"id": 7}}, "a batch without an id"),
         ({"json": {"id": ".."}}, "a batch without an id"),
-        ({"json": {"id": "x" * 1000}}, "a batch without an id"),
+        ({"json": {"id": "x" * 2001}}, "a batch without an id"),
         ({"headers": {"Content-Encoding": "gzip"}, "content": iter([b"no gzip"])}, "garbled"),
     ],
 )
@@ -221,6 +221,23 @@ def test_a_malformed_success_may_have_created_a_batch(client_of, answer, says):
     assert isinstance(error, ProviderUnavailable)
     assert error.maybe_done
     assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["no deployment of m", {"message": "no deployment of m", "code": 404}, {"detail": "no m"}],
+)
+def test_a_create_that_is_answered_200_with_an_error_is_rejected(client_of, error):
+    rejection = failure(client_of(200, json={"error": error, "object": "error"}))
+
+    assert isinstance(rejection, ProviderRejected)
+    assert (rejection.status, rejection.reason) == (200, Reason.INVALID)
+    assert rejection.message in str(rejection)
+
+
+def test_another_call_that_is_answered_200_with_an_error_is_made_again(client_of):
+    with pytest.raises(ProviderUnavailable, match="answered with an error: busy"):
+        client_of(200, json={"error": {"message": "busy"}}).retrieve_batch("b1")
 
 
 def test_an_answer_without_end_is_abandoned(client_of, monkeypatch):
@@ -286,7 +303,8 @@ def test_errors_survive_a_queue(error):
 
 def test_every_4xx_has_a_reason():
     assert {Reason.of(status) for status in range(400, 500)} == set(Reason) - {
-        Reason.WINDOW_UNSUPPORTED  # only the message says so
+        Reason.WINDOW_UNSUPPORTED,  # only the message says so
+        Reason.UNREADABLE,  # of a 2xx
     }
 
 

@@ -7,17 +7,29 @@ import tracemalloc
 
 import pytest
 
-from batchapp.providers.client import connect
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
+from tests.doubleword import connect
 
 CREATE = {"endpoint": "/v1/chat/completions", "window": "24h", "metadata": {}}
 LINE = b'{"id":"batch_req_1","custom_id":"a"}\n'
 
 
+def receive(connection: socket.socket, size: int = 65536) -> bytes:
+    """Return the next bytes.
+
+    Raises:
+        ConnectionError: the client has hung up; a thread that read on would never end.
+    """
+    received = connection.recv(size)
+    if not received:
+        raise ConnectionError("the client has hung up")
+    return received
+
+
 def receive_head(connection: socket.socket) -> bytes:
     head = b""
     while b"\r\n\r\n" not in head:
-        head += connection.recv(65536)
+        head += receive(connection)
     return head
 
 
@@ -25,7 +37,7 @@ def receive_all(connection: socket.socket) -> bytes:
     head, _, body = receive_head(connection).partition(b"\r\n\r\n")
     length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
     while len(body) < length:
-        body += connection.recv(65536)
+        body += receive(connection)
     return head + b"\r\n\r\n" + body
 
 
@@ -142,7 +154,7 @@ def test_a_large_upload_takes_little_memory(on_socket, tmp_path):
         length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
         count = len(body)
         while count < length:
-            count += len(connection.recv(65536))
+            count += len(receive(connection))
         received.append(length)
         connection.sendall(b'HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{"id":"f"}')
 

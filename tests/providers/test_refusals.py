@@ -101,13 +101,13 @@ def test_only_a_429_speaks_of_the_limit_of_an_account(client_of):
 @pytest.mark.parametrize(
     ("code", "about"),
     [
-        ("insufficient_quota", About.ACCOUNT),
         ("rate_limit_exceeded", About.PROVIDER),
         (["insufficient_quota"], About.PROVIDER),
+        (7, About.PROVIDER),
         (None, About.PROVIDER),
     ],
 )
-def test_the_code_of_an_openai_error_tells_an_empty_account(client_of, code, about):
+def test_another_code_at_429_is_waited_out(client_of, code, about):
     error = failure(client_of(429, json={"error": {"message": "Quota.", "code": code}}))
 
     assert error.about is about
@@ -192,3 +192,70 @@ def test_a_hostile_message_is_read_at_once(client_of, status, message):
     failure(client_of(status, content=json.dumps({"message": message})))
 
     assert time.process_time() - began < 0.5
+
+
+NO_MONEY = [
+    (429, {"message": "Quota.", "code": "insufficient_quota"}),
+    (429, {"message": "Quota.", "type": "insufficient_quota", "code": None}),
+    (429, {"message": "You exceeded your current quota, please check your plan and billing."}),
+    (400, {"message": "Billing hard limit has been reached.", "code": None}),
+    (400, {"message": "Stop.", "code": "billing_hard_limit_reached"}),
+    (400, {"message": "Insufficient Balance", "type": "unknown_error"}),
+    (403, {"message": "Your credit balance is too low to access the API.", "type": "x"}),
+    (403, {"message": "The account is out of credits. Buy more credits to go on."}),
+    (422, {"message": "Not enough credits", "code": "InsufficientCredits"}),
+    (402, {"message": "anything"}),
+    (400, {"message": "\u4f59\u989d\u4e0d\u8db3"}),
+    (200, {"message": "Insufficient account balance", "code": 1113}),
+]
+NO_ROOM = [
+    (400, {"message": "Too many batches in progress: at most 1 allowed.", "code": None}),
+    (400, {"message": "Stop.", "code": "too_many_batches"}),
+    (403, {"message": "The maximum of 4 concurrent jobs is used."}),
+    (400, {"message": "Enqueued token limit reached for m in organization o."}),
+    (422, {"message": "Please try again once some batches have ended."}),
+    (200, {"message": "Please retry later.", "code": "busy"}),
+]
+FILE_NOT_READY = [
+    (400, {"message": "The input file must be in processed state; its status is pending."}),
+    (400, {"message": "File f-1 is still being processed. Try again later."}),
+    (404, {"message": "The file has not been processed yet."}),
+    (409, {"message": "Input file state: uploading is not finished; file not ready."}),
+    (400, {"message": "No.", "code": "file_not_ready"}),
+]
+FINAL = [
+    (400, {"message": "Invalid value for max_tokens: the limit is 4096."}),
+    (400, {"message": "Unknown model 'credits insufficient, too many batches'."}),
+    (404, {"message": "No such File object: f-1"}),
+    (400, {"message": "The file must have at most 50,000 lines."}),
+    (403, {"message": "Line 3: Model 'm' has not been configured; add credits"}),
+]
+
+
+@pytest.mark.parametrize(("status", "error"), NO_MONEY)
+def test_no_money_is_told_in_many_forms_and_never_waited_out(client_of, status, error):
+    refusal = failure(client_of(status, json={"error": error}))
+
+    assert isinstance(refusal, ProviderRejected)
+    assert refusal.reason is Reason.NO_CREDIT
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "about"),
+    [(*row, About.ROOM) for row in NO_ROOM]
+    + [(*row, About.FILE_NOT_READY) for row in FILE_NOT_READY],
+)
+def test_what_passes_by_itself_is_waited_out_whatever_its_status(client_of, status, error, about):
+    refusal = failure(client_of(status, json={"error": error}))
+
+    assert isinstance(refusal, ProviderUnavailable)
+    assert refusal.about is about
+    assert not refusal.maybe_done
+
+
+@pytest.mark.parametrize(("status", "error"), FINAL)
+def test_other_refusals_stay_final(client_of, status, error):
+    refusal = failure(client_of(status, json={"error": error}))
+
+    assert isinstance(refusal, ProviderRejected)
+    assert refusal.reason is Reason.of(status)

@@ -6,11 +6,10 @@ import pytest
 
 from batchapp.domain.model_cards import ModelCard
 from batchapp.providers import json_values
-from batchapp.providers.client import connect
 from batchapp.providers.errors import ProviderRejected
 from batchapp.providers.remote_models import read_cards, read_managed_page
-from batchapp.providers.tariffs import management_url
 from batchapp.sandbox.settings import Settings
+from tests.doubleword import connect, connect_management
 from tests.sandbox.processes import sandbox_thread
 
 
@@ -97,12 +96,12 @@ def test_the_sandbox_tells_what_doubleword_tells(tmp_path_factory: Any) -> None:
         data=tmp_path_factory.mktemp("sandbox"), model_windows={"openai/gpt-oss-20b": ("24h",)}
     )
     with sandbox_thread(settings) as url:
-        with connect(management_url(f"{url}/ai/v1"), "dw-platform-1") as client:
+        with connect_management(f"{url}/ai/v1", "dw-platform-1") as client:
             managed = {card.model: card for card in client.describe_managed_models()}
         with connect(url, "sk-inference") as client:
             own = {card.model: card for card in client.describe_models()}
-            with pytest.raises(ProviderRejected):
-                client.describe_managed_models()
+        with connect_management(url, "sk-inference") as client, pytest.raises(ProviderRejected):
+            client.describe_managed_models()
 
     assert len(managed) == len(own) == 12
     assert managed["openai/gpt-oss-20b"] == ModelCard(

@@ -62,21 +62,21 @@ def test_a_batch_is_read_in_full():
 def test_every_status_of_openai_is_known(status, is_over):
     batch = RemoteBatch.from_json({"id": "a", "status": status})
 
-    assert (batch.status, batch.raw_status, batch.is_over) == (status, status, is_over)
+    assert (batch.status, batch.status_word, batch.is_over) == (status, status, is_over)
 
 
 @pytest.mark.parametrize(("status", "raw"), [("paused", "paused"), (None, ""), (7, "")])
 def test_an_unknown_status_is_taken_as_running_and_logged(status, raw, caplog):
     batch = RemoteBatch.from_json({"id": "a", "status": status})
 
-    assert (batch.status, batch.raw_status, batch.is_over) == (RemoteStatus.UNKNOWN, raw, False)
+    assert (batch.status, batch.status_word, batch.is_over) == (RemoteStatus.UNKNOWN, raw, False)
     assert "batch a: unknown status" in caplog.text
 
 
 @pytest.mark.parametrize("odd", [None, "", 0, -1, True, "x", [], {}, 1.5, 2**70, {"data": 7}])
 def test_odd_values_count_as_absent(odd):
     names = ["endpoint", "input_file_id", "output_file_id", "completion_window", "metadata"]
-    names += ["errors", "created_at", "expires_at"]
+    names += ["created_at", "expires_at"]
     value = {"id": "a", "status": "completed"} | dict.fromkeys(names, odd)
     value["request_counts"] = {"total": odd, "completed": odd, "failed": odd}
 

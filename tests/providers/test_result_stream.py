@@ -20,8 +20,13 @@ def read(client, **options) -> list[bytes]:
         [b'{"a"', b":1}", b'\n{"b":2', b"}", b"\n"],
         [b'{"a":1}\n{"b":2}'],
         [bytes([byte]) for byte in b'{"a":1}\r\n{"b":2}'],
+        [b'\xef\xbb\xbf{"a":1}\n{"b":2}\n'],
+        [b"\xef", b"\xbb\xbf", b'{"a":1}\n{"b":2}\n'],
     ],
-    ids=["plain", "crlf", "blank lines", "in pieces", "no last newline", "byte by byte"],
+    ids=[
+        *("plain", "crlf", "blank lines", "in pieces", "no last newline", "byte by byte"),
+        *("byte order mark", "byte order mark in pieces"),
+    ],
 )
 def test_lines_are_complete_however_the_transfer_cuts_them(client_of, chunks):
     assert read(client_of(200, content=iter(chunks))) == [b'{"a":1}', b'{"b":2}']

@@ -1,15 +1,17 @@
 """The provider's prices, which a platform key can read."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import httpx
 import pytest
 
-from batchapp.providers.client import connect
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 from batchapp.providers.tariffs import ModelTariffs, management_url
 from batchapp.sandbox.settings import Settings
+from tests.doubleword import connect_management
 from tests.sandbox.processes import sandbox_thread
 
 MODEL = "Qwen/Qwen3.5-9B"
@@ -22,7 +24,7 @@ def sandbox(tmp_path_factory) -> Iterator[str]:
 
 
 def test_a_platform_key_reads_every_tariff_of_the_sandbox(sandbox: str) -> None:
-    with connect(management_url(f"{sandbox}/ai/v1"), "dw-platform-1") as client:
+    with connect_management(f"{sandbox}/ai/v1", "dw-platform-1") as client:
         models = {model.model: model for model in client.list_tariffs()}
 
     assert len(models) == 12
@@ -37,7 +39,7 @@ def test_a_platform_key_reads_every_tariff_of_the_sandbox(sandbox: str) -> None:
 
 def test_a_key_for_batches_is_rejected(sandbox: str) -> None:
     with (
-        connect(management_url(sandbox), "sk-inference") as client,
+        connect_management(sandbox, "sk-inference") as client,
         pytest.raises(ProviderRejected) as caught,
     ):
         client.list_tariffs()
@@ -60,7 +62,7 @@ def tariff(**changes: object) -> dict[str, object]:
     return fields | changes
 
 
-def test_pages_are_read_until_all_models_are_listed(client_of) -> None:
+def test_pages_are_read_until_all_models_are_listed(management_of) -> None:
     names = [f"model-{number}" for number in range(7)]
     queries = []
 
@@ -70,18 +72,18 @@ def test_pages_are_read_until_all_models_are_listed(client_of) -> None:
         rows = [model(name, tariff()) for name in names[skip : skip + 3]]
         return httpx.Response(200, json={"data": rows, "total_count": len(names)})
 
-    models = client_of(answer).list_tariffs()
+    models = management_of(answer).list_tariffs()
 
     assert [model.model for model in models] == names
     assert [query["skip"] for query in queries] == ["0", "3", "6"]
     assert {query["include"] for query in queries} == {"pricing"}
 
 
-def test_a_list_that_ends_early_is_not_complete(client_of) -> None:
+def test_a_list_that_ends_early_is_not_complete(management_of) -> None:
     answer = {"data": [model("a", tariff())], "total_count": 2}
 
     with pytest.raises(ProviderUnavailable, match="ended early"):
-        client_of(200, json=answer).list_tariffs()
+        management_of(200, json=answer).list_tariffs()
 
 
 @pytest.mark.parametrize(
@@ -94,9 +96,9 @@ def test_a_list_that_ends_early_is_not_complete(client_of) -> None:
         {"data": [model("a", tariff(output_price_per_token="-1"))], "total_count": 1},
     ],
 )
-def test_an_answer_without_prices_is_none(client_of, answer: object) -> None:
+def test_an_answer_without_prices_is_none(management_of, answer: object) -> None:
     with pytest.raises(ProviderUnavailable):
-        client_of(200, json=answer).list_tariffs()
+        management_of(200, json=answer).list_tariffs()
 
 
 def test_the_tariff_of_the_window_counts_before_the_tariff_of_all_windows() -> None:
@@ -126,3 +128,51 @@ def test_the_tariff_of_the_window_counts_before_the_tariff_of_all_windows() -> N
 )
 def test_prices_are_read_at_the_management_api(base_url, management) -> None:
     assert management_url(base_url) == management
+
+
+CACHE = {
+    "enabled": True,
+    "write_multiplier_5m": "1.2500",
+    "write_multiplier_1h": None,
+    "read_multiplier": 0,
+    "min_prefix_tokens": 1024,
+}
+MAY, JUNE = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def cached_price(at: datetime, **changes: object) -> UnitPrice:
+    tariffs = ModelTariffs.from_json(model("a", tariff()) | {"cache_pricing": CACHE | changes})
+    of_batches = tariffs.price("24h")
+    assert of_batches
+    return tariffs.unit_price(of_batches, at)
+
+
+def test_a_cache_tariff_is_a_multiple_of_the_input_price() -> None:
+    price = cached_price(JUNE)
+
+    assert (price.cached_read, price.write_5m) == (0, Decimal("0.0625"))
+    assert price.write_1h is price.write_24h is None  # not offered
+    assert price.min_prefix_tokens == 1024
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"enabled": False},
+        {"enabled": None},
+        {"valid_from": "2026-06-01T00:00:00.001Z"},
+        {"valid_until": "2026-06-01T00:00:00Z"},
+        {"read_multiplier": "-1", "write_multiplier_5m": "much", "min_prefix_tokens": "x"},
+    ],
+)
+def test_without_a_valid_cache_tariff_cached_tokens_have_no_price(
+    changes: dict[str, object],
+) -> None:
+    assert not cached_price(JUNE, **changes).has_cache_prices
+
+
+def test_a_cache_tariff_is_valid_from_its_first_moment_to_its_last() -> None:
+    limits = {"valid_from": "2026-05-01T00:00:00Z", "valid_until": "2026-06-01T00:00:00Z"}
+
+    assert cached_price(MAY, **limits).has_cache_prices
+    assert not cached_price(JUNE, **limits).has_cache_prices

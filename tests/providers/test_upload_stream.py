@@ -7,8 +7,8 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.providers.client import connect
 from batchapp.providers.upload_stream import FileSlice
+from tests.doubleword import connect
 
 DATA = bytes(range(256))
 

@@ -91,3 +91,22 @@ def test_a_project_keeps_its_colour_under_a_new_name_and_every_colour_has_a_styl
     assert set(colours.values()) == {str(number) for number in range(1, COLOURS + 1)}
     for number in set(colours.values()):
         assert f'[data-colour="{number}"] {{ background: var(--series-{number}); }}' in styles
+
+
+@pytest.mark.parametrize("colour", [value for value in Project.Colour if value])
+def test_a_mark_has_the_colour_that_was_chosen_and_every_colour_has_a_style(colour: int) -> None:
+    styles = (ROOT / "batchapp/static/batchapp/css/components.css").read_text()
+    project = Project(name="Support", slug="support", colour=colour)
+
+    assert mark_of("project_mark project", project=project)["data-colour"] == str(colour)
+    assert f'.initials[data-colour="{colour}"] {{' in styles
+
+
+def test_a_choice_of_colours_shows_the_automatic_one_too() -> None:
+    chosen = Project(name="Support", slug="support", colour=9)
+    automatic = mark_of("project_mark project", project=Project(name="Support", slug="support"))
+
+    assert (
+        mark_of("project_mark project 0", project=chosen)["data-colour"]
+        == (automatic["data-colour"])
+    )

@@ -54,6 +54,8 @@ def test_pages_use_terms_that_there_are():
     assert used <= set(TERMS)
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("user")
 def test_the_list_of_terms_is_open_to_all(client):
     html = client.get(reverse("guide_terms")).content.decode()
 

@@ -16,6 +16,7 @@ from tests.make import (
     error_line,
     finish,
     join,
+    make_administrator,
     make_batch,
     make_key,
     make_project,
@@ -110,7 +111,7 @@ def test_a_head_turns_its_sort_and_starts_at_the_first_page(
 
 
 def test_the_style_page_is_for_staff_and_shows_every_state(client: Client) -> None:
-    client.force_login(make_user("ada@example.com", is_staff=True))
+    client.force_login(make_administrator("ada@example.com"))
     page = page_of(client, "/styleguide/")
     for provider_batch in (
         "Completed with errors",
@@ -162,23 +163,39 @@ PAGES = [
 
 
 MOST_QUERIES = {
-    # Both compare the cost of the month with that of the same days a month before.
-    "/": 11,
-    "/projects/support/": 11,
-    # Outcomes are counted, and the causes and the first answers are read.
-    "/batches/{batch}/": 12,
+    # Both compare the cost of the month with that of the same days a month before. Here and in
+    # lists of batches, tags are read at once; invitations wait here for an answer, and the budgets
+    # of the person's projects are read. Single requests are added up apart for both months, for
+    # each day, and for the words beside the sum.
+    "/": 19,
+    # The batches that need attention are searched apart; budgets and single requests are read.
+    "/projects/support/": 19,
+    # The views that are saved are read.
+    "/batches/": 12,
+    "/batches/?q=batch&status=active&project=support": 12,
+    "/projects/support/batches/": 12,
+    # Outcomes are counted; causes, the first answers and the batches made from them are read, and
+    # what was paid for little; tags of the batch and of its retries; unread notices of it.
+    "/batches/{batch}/": 20,
+    # It says how long windows took, and what other models would cost.
+    "/files/{upload}/batch/window/?submission=00000000-0000-4000-8000-000000000000": 14,
+    "/files/{upload}/": 12,
+    # The state of the columns is compared with that of the batch and its retries.
+    "/batches/{batch}/results/": 14,
+    "/batches/{batch}/results/1/": 12,
 }
 
 
 @pytest.mark.parametrize("url", PAGES)
-def test_a_page_takes_ten_queries_at_most_or_says_why(
+def test_a_page_takes_eleven_queries_at_most_or_says_why(
     browser: Client, busy: Project, url: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     batch = busy.batches.get(name="Batch 1")
     faulty = make_upload(busy, content=b"{}\n")
     address = url.format(batch=batch.pk, upload=batch.upload_id, faulty=faulty.pk)
+    browser.get(address)  # the first view of results builds their columns
 
-    with django_assert_max_num_queries(MOST_QUERIES.get(url, 10)):
+    with django_assert_max_num_queries(MOST_QUERIES.get(url, 11)):
         response = browser.get(address)
 
     assert response.status_code == 200

@@ -1,8 +1,10 @@
 """Pages for what cannot be shown."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -11,8 +13,18 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.access import NotAllowed, Right
 from batchapp.models import Project, User
 from batchapp.views import errors, home
+from config.storage_url import storage_backend
 from tests.html import Page
-from tests.make import VIEWER, finish, join, make_batch, make_project, make_user
+from tests.make import (
+    VIEWER,
+    finish,
+    join,
+    make_administrator,
+    make_batch,
+    make_project,
+    make_upload,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -35,12 +47,12 @@ def test_a_viewer_who_tries_to_write_is_told_whom_to_ask(client: Client) -> None
     response = client.post("/projects/support/files/")
 
     assert response.status_code == 403
-    assert "Ask one of its admins to make you a member." in response.content.decode()
+    assert "Ask one of its owners to make you an editor." in response.content.decode()
 
 
 @pytest.mark.parametrize(
     ("role", "status", "sentence"),
-    [(VIEWER, 403, "Ask one of its admins to make you a member."), ("", 404, "Page not found")],
+    [(VIEWER, 403, "Ask one of its owners to make you an editor."), ("", 404, "Page not found")],
 )
 def test_a_service_that_refuses_gets_the_same_pages(
     rf: RequestFactory, role: str, status: int, sentence: str
@@ -55,6 +67,19 @@ def test_a_service_that_refuses_gets_the_same_pages(
 
     assert response.status_code == status
     assert sentence in response.content.decode()
+
+
+def test_a_page_whose_storage_is_away_says_so(
+    browser: Client, project: Project, settings: LazySettings, tmp_path: Path
+) -> None:
+    upload = make_upload(project)
+    url = "s3+http://key:secret@127.0.0.1:1/batchapp"
+    settings.STORAGES = settings.STORAGES | {"default": storage_backend(url, copies_dir=tmp_path)}
+
+    response = browser.get(f"/files/{upload.pk}/download/")
+
+    assert response.status_code == 503
+    assert Page(response).one("h1").text == "The files cannot be reached"
 
 
 def test_a_form_without_its_token_gets_a_page(user: User) -> None:
@@ -118,15 +143,13 @@ def test_pages_need_nothing_that_the_content_policy_forbids(browser: Client, url
     assert '"includeIndicatorStyles":false' in html
 
 
-def test_the_operators_desk_opens_every_page(client: Client) -> None:
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+def test_the_admin_of_django_opens_every_page(client: Client) -> None:
+    client.force_login(make_administrator())
     finish(make_batch())
 
     for model in ("user", "project", "connection", "price", "providerkey", "batch", "upload"):
         assert client.get(reverse(f"admin:batchapp_{model}_changelist")).status_code == 200
-    for model in ("user", "project", "connection"):
-        assert client.get(reverse(f"admin:batchapp_{model}_add")).status_code == 200
-    for model in ("price", "providerkey", "batch", "upload"):
+    for model in ("user", "project", "connection", "price", "providerkey", "batch", "upload"):
         assert client.get(reverse(f"admin:batchapp_{model}_add")).status_code == 403
 
 

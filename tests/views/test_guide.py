@@ -1,5 +1,7 @@
 """The pages of the guide, and the help in a drawer or as a page."""
 
+from itertools import pairwise
+
 import pytest
 from django.test import Client
 
@@ -7,7 +9,7 @@ from batchapp.models import Project
 from batchapp.presenters import guide
 from tests.html import Page
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("user")]  # a portal in use
 
 
 def opened(client: Client, url: str, **headers: str) -> Page:
@@ -28,11 +30,25 @@ def test_articles_lead_from_one_to_the_next(client: Client) -> None:
     onward = "article > [aria-label=Articles] a"
 
     assert opened(client, "/guide/first-batch/").texts(onward) == ["Guide", "From a spreadsheet"]
-    assert opened(client, "/guide/cost/").texts(onward) == [
-        "From a spreadsheet",
-        "When things fail",
+    articles = [
+        ("from-a-spreadsheet", "From a spreadsheet"),
+        ("cost", "What it costs and why"),
+        ("budgets", "Budgets"),
+        ("approvals", "Approval of batches"),
+        ("failures", "When things fail"),
+        ("notifications", "Notifications"),
+        ("scripts", "Use the portal from a script"),
+        ("clients", "Run batches from a script"),
+        ("single-requests", "Send one request at a time"),
+        ("people", "Invite people and run the portal"),
+        ("reports", "Reports and statements"),
+        ("audit", "Who did what"),
+        ("webhooks", "Tell other programs"),
     ]
-    assert opened(client, "/guide/failures/").texts(onward) == ["What it costs and why", "Terms"]
+    before = "Your first batch"
+    for (name, title), following in pairwise([*articles, ("terms", "Terms")]):
+        assert opened(client, f"/guide/{name}/").texts(onward) == [before, following[1]]
+        before = title
 
 
 def test_the_article_that_is_read_is_marked_in_the_list(client: Client) -> None:

@@ -7,9 +7,17 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.models import Project, ProviderBatch, User
 from batchapp.pipeline.states import ATTENTION, COMPLETED
 from tests.html import fragment_of
-from tests.make import finish, make_batch, make_project, make_upload, make_user, set_state
+from tests.make import (
+    finish,
+    make_administrator,
+    make_batch,
+    make_project,
+    make_upload,
+    make_user,
+    set_state,
+)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def listed(browser: Client, text: str = "", *, is_fragment: bool = True) -> str:
@@ -49,7 +57,7 @@ def test_nothing_of_other_teams_is_in_it(browser: Client) -> None:
 
 def test_a_superuser_without_a_membership_finds_no_more(client: Client) -> None:
     make_project(make_user(), name="Secret project")
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.force_login(make_administrator())
 
     assert "Secret project" not in listed(client)
     assert 'href="/report/"' in listed(client, "report")
@@ -81,7 +89,7 @@ def test_it_asks_the_database_once_for_each_kind(
         upload = make_upload(make_project(user), user, name=f"{number}.jsonl")
         make_batch(upload=upload, user=user)
 
-    with django_assert_num_queries(6):  # session, person, projects, batches, their states, files
+    with django_assert_num_queries(7):  # session, person, roles, projects, batches, states, files
         listed(browser)
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.html import page_of
-from tests.make import make_user
+from tests.make import make_administrator
 from tests.variables import ROOT
 
 DRAWINGS = sorted((ROOT / "templates/batchapp/drawings").iterdir())
@@ -16,7 +16,7 @@ MOST_BYTES = 1500  # a drawing is sent with each page that shows it
 
 @pytest.mark.django_db
 def test_it_shows_every_drawing(client: Client) -> None:
-    client.force_login(make_user(is_staff=True))
+    client.force_login(make_administrator())
 
     page = page_of(client, "/styleguide/")
 

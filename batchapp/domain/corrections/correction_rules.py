@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from batchapp.domain.prompt_cache.choice import Marking
 from batchapp.domain.request_files.findings import FILE_CODES, Severity, severity_of
 
 
@@ -26,9 +27,11 @@ class CorrectionKind(StrEnum):
     LOWER_MAX_TOKENS = "lower_max_tokens"
     STRIP_STREAM = "strip_stream"
     SET_REASONING_EFFORT = "set_reasoning_effort"
+    REMOVE_MARKERS = "remove_markers"
     SUFFIX_DUPLICATES = "suffix_duplicates"
     DROP_REPEATED = "drop_repeated"
     DROP_BAD_ROWS = "drop_bad_rows"
+    MARK_SHARED_PROMPT = "mark_shared_prompt"
 
 
 class CorrectionRule(NamedTuple):
@@ -165,6 +168,13 @@ CORRECTION_RULES = {
         ("unsupported_reasoning", "bad_reasoning_effort", "ignored_thinking"),
         ("reasoning effort set", "reasoning efforts set"),
     ),
+    CorrectionKind.REMOVE_MARKERS: CorrectionRule(
+        "Remove wrong cache markers",
+        "Removes cache_control where the request would fail, where it only costs, and where it is "
+        "not read. The other markers stay.",
+        ("bad_cache_marker", "costly_cache_marker", "ignored_cache_marker"),
+        ("request with markers removed", "requests with markers removed"),
+    ),
     CorrectionKind.SUFFIX_DUPLICATES: CorrectionRule(
         "Number repeated custom_ids",
         "The first request keeps its custom_id; those after it get -2, -3 and so on.",
@@ -184,6 +194,14 @@ CORRECTION_RULES = {
         "Drops every line that cannot be sent and that no other correction here corrects.",
         (),  # every error of a line, see corrections_for
         ("line dropped", "lines dropped"),
+    ),
+    CorrectionKind.MARK_SHARED_PROMPT: CorrectionRule(
+        "Mark the shared prompt",
+        "Writes cache_control on the last block that requests share.",
+        (),  # of no finding, see ``prompt_marks``
+        ("request marked for the cache", "requests marked for the cache"),
+        "marking",
+        is_default=False,
     ),
 }
 
@@ -216,8 +234,10 @@ def corrections_for(code: str) -> list[CorrectionKind]:
 class Choice(msgspec.Struct, frozen=True):
     """The corrections that a person chose, and the values to write.
 
-    ``every_model`` also replaces the models that requests name already. ``url`` is the endpoint
-    of requests that do not tell theirs, and of those that can be written for several.
+    ``every_model`` also replaces the models that requests name already, and ``every_marker`` also
+    removes markers that are not wrong. ``url`` is the endpoint
+    of requests that do not tell theirs, and of those that can be written for several. ``marking``
+    is made alone, by ``PromptMarker``.
     """
 
     corrections: frozenset[CorrectionKind]
@@ -225,3 +245,5 @@ class Choice(msgspec.Struct, frozen=True):
     max_tokens: int = 0
     every_model: bool = False
     url: str = ""
+    marking: Marking | None = None
+    every_marker: bool = False

@@ -10,6 +10,7 @@ from batchapp.domain.request_files.formats.lossless import CannotConvert
 from batchapp.domain.request_files.formats.recognise import recognise_format
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.rules import envelope, request_rules
+from batchapp.domain.request_files.rules.cache_markers import FIELD, all_markers, wrong_markers
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count, token_limit
 
 Request = dict[str, Any]
@@ -36,6 +37,7 @@ class RequestChanges:
             CorrectionKind.LOWER_MAX_TOKENS: self._lower_max_tokens,
             CorrectionKind.STRIP_STREAM: _strip_stream,
             CorrectionKind.SET_REASONING_EFFORT: _set_reasoning_effort,
+            CorrectionKind.REMOVE_MARKERS: self._remove_markers,
         }
         self._steps = {kind: step for kind, step in steps.items() if kind in choice.corrections}
 
@@ -129,6 +131,16 @@ class RequestChanges:
         too_high = [field for field in fields if (token_limit(body.get(field)) or 0) > most]
         body |= dict.fromkeys(too_high, most)
         return bool(too_high)
+
+    def _remove_markers(self, request: Request, _number: int) -> bool:
+        body = request.get("body")
+        if not isinstance(body, dict):
+            return False
+        choose = all_markers if self._choice.every_marker else wrong_markers
+        markers = choose(body, request.get("url"))
+        for marker in markers:
+            marker.holder.pop(FIELD, None)
+        return bool(markers)
 
 
 def _replace(request: Request, other: Request) -> None:

@@ -19,6 +19,7 @@ VARIATION = Decimal("0.25")  # share by which a run may differ from a single ear
 # With fewer batches or one project, the average would disclose the figures of a single team.
 MIN_PORTAL_BATCHES, MIN_PORTAL_PROJECTS = 3, 2
 
+# Of a file that was checked before the check read what the requests ask for.
 NO_HISTORY = "no history: 1.1 times the input, at least 100 tokens"
 NO_OUTPUT = "embeddings have no output"
 

@@ -1,34 +1,48 @@
 """Read price lists from CSV, line by line, with the errors of bad lines."""
 
-import re
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 
 from batchapp.domain.csv_list import BadLine, UnreadableList, read_cells, read_rows
 from batchapp.domain.money import model_patterns
+from batchapp.domain.money.price_cells import COMPONENTS, parse_amount, parse_components
 from batchapp.domain.money.unit_prices import UnitPrice
 
 REQUIRED_COLUMNS = ["model", "window", "input_usd", "output_usd"]
-COLUMNS = ["connection", *REQUIRED_COLUMNS, "effective_from", "effective_to", "source"]
+COLUMNS = [
+    *("connection", *REQUIRED_COLUMNS, *COMPONENTS),
+    *("effective_from", "effective_to", "source"),
+]
 MAX_PATTERNS = 200
-MAX_LENGTHS = dict.fromkeys(COLUMNS, 1_000) | {"model": 200, "window": 20, "source": 200}
-AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+MAX_LENGTHS = dict.fromkeys([*COLUMNS, "currency"], 1_000) | {
+    "model": 200,
+    "window": 20,
+    "source": 200,
+}
 
 
 class PriceLine(msgspec.Struct, frozen=True):
-    """One price of a list; ``number`` is its line, from 1, or 0 if it has no line."""
+    """One price of a list; ``number`` is its line, from 1, or 0 if it has no line.
+
+    ``unnamed`` are the fields of the price for which the list has no column.
+    """
 
     number: int
     model: str
     window: str
     price: UnitPrice
     source: str = ""
+    unnamed: tuple[str, ...] = ()
 
     @property
     def kind(self) -> tuple[str, str]:
         return self.model, self.window
+
+    def completed(self, current: UnitPrice) -> "PriceLine":
+        """Return the line with the parts of ``current`` that its list has no column for."""
+        kept = {field: getattr(current, field) for field in self.unnamed}
+        return msgspec.structs.replace(self, price=msgspec.structs.replace(self.price, **kept))
 
 
 class ParsedPriceList(msgspec.Struct):
@@ -39,27 +53,10 @@ class ParsedPriceList(msgspec.Struct):
     skipped: int = 0
 
 
-def parse_amount(text: str, side: str) -> Decimal:
-    """Return an amount of USD per million tokens; ``side`` is "input" or "output".
-
-    Raises:
-        ValueError: ``text`` is empty or no amount; the message is a sentence for the person.
-    """
-    text = text.strip()
-    if not text:
-        raise ValueError(f"There is no {side} price. Write 0 if it costs nothing.")
-    if not AMOUNT.fullmatch(text):
-        raise ValueError(
-            f"The {side} price “{text[:30]}” is no amount in USD. Write it like 0.25, with at "
-            "most 6 digits on each side of the point."
-        )
-    return Decimal(text)
-
-
 def read_price_list(text: str, connection: str, at: datetime) -> ParsedPriceList:
     """Return the prices of ``connection`` at ``at`` in a CSV, and its bad lines.
 
-    Columns may come in any order; columns not in ``COLUMNS`` are ignored.
+    Columns may come in any order; columns not in ``COLUMNS``, beside "currency", are ignored.
 
     Raises:
         UnreadableList: the text as a whole cannot be used.
@@ -91,15 +88,17 @@ def _line(number: int, row: dict[str, str], connection: str, at: datetime) -> Pr
     model, window = model_patterns.merge_wildcards(cells["model"]), cells["window"]
     if not model or not window:
         raise ValueError(f"There is no {'window' if model else 'model'}.")
+    unnamed = tuple(field for column, (field, _) in COMPONENTS.items() if column not in row)
     price = UnitPrice(
         input=parse_amount(cells["input_usd"], "input"),
         output=parse_amount(cells["output_usd"], "output"),
+        **parse_components(cells),
     )
     since, until = _moment(cells["effective_from"], at), _moment(cells["effective_to"], at)
     is_ours = cells["connection"] in {"", connection}
     if not is_ours or (since and since > at) or (until and until <= at):
         return None
-    return PriceLine(number, model, window, price, cells["source"])
+    return PriceLine(number, model, window, price, cells["source"], unnamed)
 
 
 def _moment(text: str, at: datetime) -> datetime | None:

@@ -4,6 +4,9 @@ import re
 import sys
 from collections.abc import Iterator
 
+from batchapp.domain.answer_lengths.asked_answers import expect_answers
+from batchapp.domain.prompt_cache import blocks
+from batchapp.domain.request_files.fast.answer_sample import AnswerSample
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
 from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE, RequestFinding
 from batchapp.domain.request_files.limits import Limits
@@ -26,14 +29,18 @@ CODES_WITHIN_TEXTS = frozenset(
 BLANK_LINES = re.compile(rb"(?m)^(?:[ \t\r\x0b\x0c]*+\n)++")
 
 
-def check_block(block: lines.Block, limits: Limits) -> list[LineReport]:
+def check_block(block: lines.Block, limits: Limits, templates: LineTemplates) -> list[LineReport]:
     """Return the line reports of ``block`` quickly, to be completed by ``count_tokens``.
+
+    ``templates`` are of the blocks before it. A single line has too little to change them.
 
     Several blank lines in a row may have a single report. Broken JSON is explained in about as
     many lines as such findings are kept. Lines that fit a line template are not searched for
     secrets, and no request is found to be too long for its model.
     """
-    return list(_check_all(block, limits, LineTemplates(limits)))
+    if not block.length:
+        templates.start_block()
+    return list(_check_all(block, limits, templates))
 
 
 def check_block_thoroughly(block: lines.Block, limits: Limits) -> list[LineReport]:
@@ -71,7 +78,7 @@ def _check_lines(
                 length,
                 limits,
                 explain=explanations_left > 0,
-                counts_later=templates is not None,
+                answers=templates.answers if templates else None,
             )
             explanations_left -= not (line_report.is_request or line_report.is_blank)
             if row and templates:
@@ -85,13 +92,14 @@ def check_line(
     limits: Limits,
     *,
     explain: bool = True,
-    counts_later: bool = False,
+    answers: AnswerSample | None = None,
 ) -> tuple[LineReport, request_line.CheckedLine | None]:
     """Return the line report, and the checked line if it is a request without errors.
 
-    ``data`` may be only the start of the ``length`` bytes of a line that is too long. A report
-    that ``counts_later`` is to be completed by ``count_tokens``.
+    ``data`` may be only the start of the ``length`` bytes of a line that is too long. With
+    ``answers`` of its block, the report is to be completed by ``count_tokens``.
     """
+    counts_later = answers is not None
     if length > limits.max_line_bytes:
         data = data[: limits.max_line_bytes]
     has_mark = data.startswith(file_type.BOM)
@@ -117,7 +125,8 @@ def check_line(
     size = counting.read_input(body, url) if counts_later else counting.measure_input(body, url)
     output = counting.limit_output(body, url)
     most_tokens = None
-    if card := limits.models.get(body["model"]):
+    card = limits.models.get(body["model"])
+    if card:
         row.findings.extend(model_rules.find_model_warnings(body, url, card, size))
         most_tokens = model_rules.most_prompt_tokens(body, url, card)
         if not counts_later and (too_long := model_rules.find_too_long(body, url, card, size)):
@@ -137,13 +146,18 @@ def check_line(
         attachments=size.attachments,
         assumed_attachments=size.assumed,
         is_exact=size.is_exact,
-        answers=output.answers,
+        expectation=expect_answers(
+            *(body, url, output, card),
+            thinks=limits.thinks,
+            read=answers.read_length if answers else None,
+        ),
         max_output_tokens=output.tokens,
-        shape=request_shape.write_shape(body, url),
+        shape=request_shape.read_shape(body, url),
         texts=size.texts,
         repeated=size.repeated,
         most_tokens=sys.maxsize if most_tokens is None else most_tokens,
         vocabulary=size.vocabulary,
+        prompt_start=blocks.read_start(body, url) if limits.reads_cache_markers else None,
         inputs=inputs.count_inputs(body["input"]) if url == "/v1/embeddings" else 0,
     )
     if not counts_later:

@@ -1,8 +1,12 @@
 """The state of one check: receives the line reports in order, and makes the report of the file."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from batchapp.domain.answer_lengths.expectation import OutputSums
+from batchapp.domain.prompt_cache.prefix_tree import PrefixTree
+from batchapp.domain.prompt_cache.prompt_facts import PromptFacts
+from batchapp.domain.prompt_cache.prompt_summary import summarise_prompts
 from batchapp.domain.request_files.broken_text import BrokenText
 from batchapp.domain.request_files.duplicates import Duplicates
 from batchapp.domain.request_files.findings import FindingLog, RequestFinding
@@ -11,7 +15,7 @@ from batchapp.domain.request_files.line_report import LineReport
 from batchapp.domain.request_files.report import ModelFacts, Report
 from batchapp.domain.request_files.rules import request_shape
 from batchapp.domain.request_files.rules.inputs import MAX_INPUTS_PER_BATCH
-from batchapp.domain.request_files.splitting import Splitter
+from batchapp.domain.request_files.splitting import ModelSplitter, Splitter
 
 MAX_MODELS = 1_000  # per file; more than any provider offers, so the names belong elsewhere
 
@@ -27,18 +31,19 @@ class FileChecker:
         self.repeated: dict[str, ModelFacts] = {}
         self.urls: Counter[str] = Counter()
         self._inputs = 0
+        self._outputs, self._repeated_outputs = OutputSums(), OutputSums()
         self._shapes = request_shape.ShapeCounts()
-        self._splitter = Splitter(limits)
+        self._splitter, self._by_model = Splitter(limits), ModelSplitter(limits)
         self._duplicates = Duplicates()
         self._broken_text = BrokenText()
+        self._prompts = PrefixTree()
 
     def add_line(self, line_report: LineReport, number: int, offset: int) -> None:
         """Add the next line, which begins at byte ``offset``."""
         if line_report.has_byte_order_mark:
             self.log.add(_byte_order_mark(number), number, offset)
-        if line_report.is_blank or self._broken_text.has_part(line_report):
+        if line_report.is_blank or (self._broken_text.line_report and self._goes_on(line_report)):
             return
-        self._log_broken_text()
         self.requests += 1
         self._splitter.add(offset, line_report.length)
         if line_report.is_request:
@@ -58,7 +63,7 @@ class FileChecker:
         identical = self._duplicates.find_body(line_report.body_hash, number)
         if identical:
             self._log(identical, line_report, number, offset)
-        self._count(line_report, number, is_repeated=bool(identical))
+        self._count(line_report, number, offset, is_repeated=bool(identical))
 
     def report(
         self, size: int, finding: RequestFinding | None = None, *, is_gzip: bool = False
@@ -71,8 +76,13 @@ class FileChecker:
         for file_finding in (finding,) if finding else self._check_size(size):
             self.log.add(file_finding)
         self._check_mixture()
+        prompts = summarise_prompts(self._prompts)
+        self._check_marked_prompts(prompts)
         for model, facts in self.models.items():
             facts.shape = self._shapes.most_common(model, facts.requests)
+            facts.provider_batches = self._by_model.span_counts[model]
+        _set_outputs(self.models, self._outputs)
+        _set_outputs(self.repeated, self._repeated_outputs)
         return Report(
             requests=self.requests,
             bytes=size,
@@ -84,7 +94,15 @@ class FileChecker:
             repeated=self.repeated,
             is_gzip=is_gzip,
             provider_batches=self._count_provider_batches(size),
+            prompts=prompts,
         )
+
+    def _goes_on(self, line_report: LineReport) -> bool:
+        """Return True for a part of the broken text, whose finding is logged at another line."""
+        if self._broken_text.has_part(line_report):
+            return True
+        self._log_broken_text()
+        return False
 
     def _log_broken_text(self) -> None:
         """Log the finding of the last line that broke off within a text, if there is one."""
@@ -99,7 +117,9 @@ class FileChecker:
         for finding in findings:
             self.log.add(finding, number, offset, line_report.custom_id)
 
-    def _count(self, line_report: LineReport, number: int, *, is_repeated: bool) -> None:
+    def _count(
+        self, line_report: LineReport, number: int, offset: int, *, is_repeated: bool
+    ) -> None:
         """Add one request without errors to the facts of its model."""
         model = line_report.model
         facts = self.models.get(model)
@@ -113,16 +133,22 @@ class FileChecker:
                 self.log.add(finding, number, custom_id=line_report.custom_id)
                 return
             facts = self.models[model] = ModelFacts(embeddings=True, exact=True)
+        self._by_model.add(model, offset, line_report.length)
         self.urls[line_report.url] += 1
         self._inputs += line_report.inputs
         if line_report.shape:
             self._shapes.add(model, line_report.shape)
+        self._outputs.add(model, line_report.expectation, line_report.input_tokens)
         _add(line_report, facts)
         facts.exact = facts.exact and line_report.is_exact
         facts.embeddings = facts.embeddings and line_report.url == "/v1/embeddings"
+        if start := line_report.prompt_start:
+            own_text, tokens = line_report.own_text, line_report.input_tokens
+            self._prompts.add(start, own_text, facts.requests - 1, tokens)
         if is_repeated:
             repeated = self.repeated.setdefault(model, ModelFacts())
             repeated.embeddings, repeated.exact = facts.embeddings, facts.exact
+            self._repeated_outputs.add(model, line_report.expectation, line_report.input_tokens)
             _add(line_report, repeated)
 
     def _check_size(self, size: int) -> Iterator[RequestFinding]:
@@ -192,17 +218,37 @@ class FileChecker:
             )
             self.log.add(RequestFinding("mixed_urls", message))
 
+    def _check_marked_prompts(self, prompts: Mapping[str, PromptFacts]) -> None:
+        by_least = Counter[int]()
+        for model, facts in prompts.items():
+            least = self.limits.least_cached(model)
+            by_least[least] += facts.short_marked(least)
+        for least, short in sorted((+by_least).items()):
+            requests = "1 request marks" if short == 1 else f"{short:,} requests mark"
+            message = (
+                f"{requests} a prompt of less than {least:,} tokens with cache_control, and that "
+                "is too short to be cached; leave the marker out."
+            )
+            self.log.add(RequestFinding("short_cached_prompt", message), count=short)
+
 
 def _add(line_report: LineReport, facts: ModelFacts) -> None:
     facts.requests += 1
     facts.input_tokens += line_report.input_tokens
     facts.attachments += line_report.attachments
     facts.assumed_attachments += line_report.assumed_attachments
-    facts.expected_output_tokens += line_report.expected_output_tokens
     if line_report.max_output_tokens is None:
         facts.unbounded_requests += 1
     else:
         facts.max_output_tokens += line_report.max_output_tokens
+
+
+def _set_outputs(models: dict[str, ModelFacts], sums: OutputSums) -> None:
+    for model, output in sums.by_model().items():
+        facts = models[model]
+        facts.expected_low_tokens, facts.expected_high_tokens = output.low, output.high
+        facts.expected_output_tokens = output.expected
+        facts.output_basis, facts.says_length = output.basis, output.is_said
 
 
 def _byte_order_mark(number: int) -> RequestFinding:

@@ -51,6 +51,9 @@ SEVERITIES = {
     "model_reads_no_video": Severity.WARNING,
     "secret": Severity.WARNING,
     "identical_body": Severity.WARNING,
+    "costly_cache_marker": Severity.WARNING,
+    "ignored_cache_marker": Severity.WARNING,
+    "short_cached_prompt": Severity.INFO,
     "carriage_return": Severity.INFO,
     "no_max_tokens": Severity.INFO,
     "mixed_models": Severity.INFO,
@@ -65,6 +68,7 @@ PORTAL_ONLY_CODES = frozenset(
         *("duplicate_custom_id", "blank_custom_id"),
         *("missing_messages", "messages_not_list", "empty_messages"),
         *("missing_prompt", "missing_input", "misnamed_input", "input_beside_body"),
+        "bad_cache_marker",
     }
 )
 
@@ -75,7 +79,7 @@ FILE_CODES = frozenset(
         *("compressed", "spreadsheet", "binary", "utf16", "json_array", "pretty_printed_json"),
         "requests_object",
         *("markup", "csv", "plain_text", "no_max_tokens", "mixed_models", "mixed_urls"),
-        *("several_provider_batches", "many_inputs_in_all"),
+        *("several_provider_batches", "many_inputs_in_all", "short_cached_prompt"),
         *("gzip_truncated", "gzip_damaged", "gzip_too_large", "gzip_bomb"),
     }
 )

@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from batchapp.domain.model_cards import ModelCard
+from batchapp.domain.money.model_patterns import ModelNames
 
 # Compared exactly: no host, no trailing slash.
 # Source: the server's default configuration, control-layer 10.13.
@@ -40,7 +41,7 @@ class Limits(msgspec.Struct, frozen=True):
     ``max_bytes`` and ``max_requests`` apply to one file at the ``provider``: a larger upload is
     sent in several provider batches. ``max_upload_bytes`` is the largest file that the portal
     accepts. ``max_gzip_ratio`` is unpacked bytes per packed byte. ``models`` has what is known of
-    the connection's models, by name.
+    the connection's models, by name. In a sandbox no model ``thinks`` before it answers.
     """
 
     max_bytes: int
@@ -51,7 +52,15 @@ class Limits(msgspec.Struct, frozen=True):
     urls: tuple[str, ...] = ALLOWED_URLS
     # The provider refuses every other field for reasoning, as Doubleword does.
     reasoning_effort_only: bool = True
+    # The provider reads ``cache_control``, and refuses a request with a wrong one.
+    reads_cache_markers: bool = True
+    # The least tokens of a prompt that is cached, unless a price of the model says otherwise.
+    # Source: the server's default, control-layer 10.13: 1,024 are cached and 1,023 are not.
+    min_cached_tokens: int = 1_024
+    # By the names or patterns of prices, of which some say the least tokens.
+    min_cached_by_model: dict[str, int | None] = {}
     models: dict[str, ModelCard] = {}
+    thinks: bool = True
     # Deflate reaches 1,032 at most, with one byte repeated; requests that share a long prompt
     # reach some hundreds.
     max_gzip_ratio: int = 1_000
@@ -60,6 +69,12 @@ class Limits(msgspec.Struct, frozen=True):
     def max_line_bytes(self) -> int:
         """Return the bytes of a line that are kept in memory; a longer line is only measured."""
         return self.max_body_bytes + ENVELOPE_BYTES
+
+    def least_cached(self, model: str) -> int:
+        """Return the length from which a prompt to ``model`` is cached, in tokens."""
+        name = ModelNames(self.min_cached_by_model).best_match(model)
+        least = self.min_cached_by_model[name] if name else None
+        return self.min_cached_tokens if least is None else least
 
     def fits_one_batch(self, size: int, requests: int) -> bool:
         """Return True if a file of ``size`` bytes can be sent as a single provider batch."""

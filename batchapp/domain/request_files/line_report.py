@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from batchapp.domain.answer_lengths.expectation import NO_OUTPUT, Expectation
+from batchapp.domain.prompt_cache.blocks import PromptStart
 from batchapp.domain.request_files.findings import RequestFinding
-from batchapp.domain.tokens import counting
+from batchapp.domain.request_files.rules.request_shape import AnyShape
 from batchapp.domain.tokens.vocabularies import Vocabulary
 
 
@@ -19,11 +21,12 @@ class LineReport(msgspec.Struct, gc=False):
     ``lines`` is more than 1 only if the report stands for several blank lines in a row;
     ``length`` then excludes the last line ending only. ``text_break`` is "opens" if the line
     breaks off within a text, and "continues" if an earlier line may have broken off there.
-    ``inputs`` is the number of texts to embed, and ``shape`` is as ``write_shape`` returns it.
+    ``inputs`` is the number of texts to embed, and ``shape`` is as ``read_shape`` returns it.
+    ``prompt_start`` may belong to several lines, which differ in their ``own_text``.
 
     Until ``count_tokens``, ``input_tokens`` excludes ``texts`` and ``repeated`` texts, which
-    ``vocabulary`` is to count, and ``expected_output_tokens`` is 0. Then, a request with more than
-    ``most_tokens`` may be too long for its model.
+    ``vocabulary`` is to count. Then, a request with more than ``most_tokens`` may be too long for
+    its model.
     """
 
     length: int
@@ -41,15 +44,16 @@ class LineReport(msgspec.Struct, gc=False):
     attachments: int = 0
     assumed_attachments: int = 0
     is_exact: bool = False
-    answers: int = 1
+    expectation: Expectation = NO_OUTPUT
     max_output_tokens: int | None = None
-    shape: str = ""
+    shape: AnyShape = ""
     inputs: int = 0
     texts: Sequence[str] = ()
     repeated: Sequence[str] = ()
     most_tokens: int = sys.maxsize
     vocabulary: Vocabulary | None = None
-    expected_output_tokens: int = 0
+    prompt_start: PromptStart | None = None
+    own_text: str = ""
     lines: int = 1
     text_break: str = ""
 
@@ -63,10 +67,6 @@ def count_tokens(line_reports: Iterable[LineReport]) -> None:
     for vocabulary, requests in by_vocabulary.items():
         if vocabulary:
             _count_texts(requests, vocabulary)
-        for request in requests:
-            request.expected_output_tokens = counting.expected_output(
-                request.input_tokens, request.answers, request.max_output_tokens
-            )
 
 
 def _count_texts(requests: Sequence[LineReport], vocabulary: Vocabulary) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from batchapp.domain.prompt_cache.prompt_facts import PromptFacts
 from batchapp.domain.request_files.findings import Finding, Severity
 
 
@@ -13,14 +14,22 @@ class ModelFacts(msgspec.Struct):
     could not be seen. A report stored before ``exact`` existed is not exact.
 
     ``max_output_tokens`` sums ``max_tokens`` of the requests that set it, ``unbounded_requests``
-    counts the requests that do not, and ``expected_output_tokens`` covers both. ``embeddings`` is
-    True if all requests are for embeddings. ``shape`` is shared by most of the requests, see
-    ``request_shape``; "" if there is no such shape.
+    counts the requests that do not. ``expected_output_tokens``, and a low and a high figure, cover
+    both; ``output_basis`` says in words what they come from, and ``says_length`` that the requests
+    themselves do. A report stored before these were known has an empty basis and no high figure.
+    ``embeddings`` is True if all requests are for embeddings. ``shape`` is shared by most of the
+    requests, see ``request_shape``; "" if there is no such shape. ``provider_batches`` is how many
+    files its requests fill if no other model may be in them, for a report stored before it was
+    counted 1.
     """
 
     requests: int = 0
     input_tokens: int = 0
     expected_output_tokens: int = 0
+    expected_low_tokens: int = 0
+    expected_high_tokens: int | None = None
+    output_basis: str = ""
+    says_length: bool = False
     max_output_tokens: int = 0
     unbounded_requests: int = 0
     attachments: int = 0
@@ -28,6 +37,7 @@ class ModelFacts(msgspec.Struct):
     exact: bool = False
     assumed_attachments: int = 0
     shape: str = ""
+    provider_batches: int = 1
 
 
 class Report(msgspec.Struct):
@@ -38,6 +48,8 @@ class Report(msgspec.Struct):
     the true counts. ``models`` and ``urls`` (request url -> count) cover only the lines without
     errors. ``repeated`` is the share of ``models`` of requests whose body is identical to that of
     an earlier line. ``bytes`` of a gzip archive are the bytes of its unpacked content.
+    ``prompts`` says which beginnings of prompts requests share, by model; a model without any is
+    absent, and so are all models of a report stored before it existed.
     """
 
     requests: int
@@ -50,6 +62,7 @@ class Report(msgspec.Struct):
     repeated: dict[str, ModelFacts] = {}
     is_gzip: bool = False
     provider_batches: int = 1
+    prompts: dict[str, PromptFacts] = {}
 
     @property
     def is_valid(self) -> bool:

@@ -11,22 +11,25 @@ from batchapp.domain.request_files.reading import lines
 class Span(msgspec.Struct, frozen=True):
     """Consecutive whole lines: ``size`` bytes from byte ``start``, with so many requests.
 
-    A span begins and ends with a request. Blank lines between two spans belong to neither.
+    A span begins and ends with a request. Blank lines between two spans belong to neither. With a
+    ``model``, only the lines of that model belong to the span, which other spans then overlap.
     """
 
     start: int
     size: int
     requests: int
+    model: str = ""
 
 
 class Splitter:
     """Receives the lines of all requests in order, and puts as many into a span as allowed.
 
     The same file is therefore always split in the same way. A line that is larger than a file
-    may be gets a span of its own.
+    may be gets a span of its own. The first span has ``sent_first`` requests, if that is not 0.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, sent_first: int = 0) -> None:
+        self._sent_first = sent_first
         self._max_bytes = limits.max_bytes
         self._max_requests = limits.max_requests or 0
         self._start = self._end = self._requests = 0
@@ -46,7 +49,9 @@ class Splitter:
         complete_span = None
         end = start + length + 1
         if self._requests and (
-            end - self._start > self._max_bytes or self._requests == self._max_requests
+            end - self._start > self._max_bytes
+            or self._requests == self._max_requests
+            or (self._requests == self._sent_first and not self._complete_spans)
         ):
             complete_span = self.current_span()
             self._complete_spans += 1
@@ -65,12 +70,76 @@ class Splitter:
         return Span(self._start, self._end - self._start, self._requests)
 
 
-def split_file(chunks: Iterable[bytes], limits: Limits) -> Iterator[Span]:
-    """Yield the spans of a file that passed the check, in file order, all within ``limits``."""
-    splitter, counted = Splitter(limits), lines.CountedChunks(chunks)
+def split_file(chunks: Iterable[bytes], limits: Limits, sent_first: int = 0) -> Iterator[Span]:
+    """Yield the spans of a file that passed the check, in file order, all within ``limits``.
+
+    The first span has ``sent_first`` requests, if that is not 0.
+    """
+    splitter, counted = Splitter(limits, sent_first), lines.CountedChunks(chunks)
     for line in lines.split(counted):
         if lines.trim(line.data) and (span := splitter.add(line.offset, line.length)):
             yield span
     if last := splitter.current_span():
         # The last line may have no ending, which `Splitter.add` counts.
         yield Span(last.start, min(last.size, counted.size - last.start), last.requests)
+
+
+class ModelLines:
+    """The lines of one model that belong to a span so far; ``size`` is without other lines."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self.size = self.requests = 0
+
+    def add(self, start: int, length: int) -> None:
+        self.end = start + length
+        self.size += length + 1
+        self.requests += 1
+
+    def span(self, model: str) -> Span:
+        return Span(self.start, self.end - self.start, self.requests, model)
+
+
+class ModelSplitter:
+    """Receives the lines of all requests in order, and keeps those of each model apart.
+
+    ``span_counts`` has the number of spans of each model so far, with the incomplete ones.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: dict[str, ModelLines] = {}
+        self.span_counts: dict[str, int] = {}
+
+    def add(self, model: str, start: int, length: int) -> Span | None:
+        """Add a line; return the span of the model before the line if that is complete."""
+        complete_span, current = None, self._open.get(model)
+        if current is None:
+            current = self._open[model] = ModelLines(start)
+            self.span_counts[model] = 1
+        elif (
+            current.requests == self._limits.max_requests
+            or current.size + length + 1 > self._limits.max_bytes
+        ):
+            complete_span = current.span(model)
+            current = self._open[model] = ModelLines(start)
+            self.span_counts[model] += 1
+        current.add(start, length)
+        return complete_span
+
+    def current_spans(self) -> Iterator[Span]:
+        """Yield the incomplete span of each model."""
+        for model, current in self._open.items():
+            yield current.span(model)
+
+
+def split_by_model(requests: Iterable[tuple[str, int, int]], limits: Limits) -> Iterator[Span]:
+    """Yield spans of one model each, all within ``limits``.
+
+    ``requests`` are the model, the first byte and the length of each line, in file order.
+    """
+    splitter = ModelSplitter(limits)
+    for model, start, length in requests:
+        if span := splitter.add(model, start, length):
+            yield span
+    yield from splitter.current_spans()

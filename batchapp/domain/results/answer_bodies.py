@@ -1,8 +1,9 @@
-"""Read the text, finish reason and token counts of an answer's body, in any known shape."""
+"""Read the text and the finish reason of an answer's body, in any known shape."""
 
 import base64
 import binascii
 import json
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -10,7 +11,10 @@ import msgspec
 
 CUT_SHORT = {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
 DECLINED = {"content_filter", "refusal"}
-MAX_TOKENS = 2**31 - 1  # a larger count is no real count, and does not fit a 32-bit column
+GEMINI_REASONS = {
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII"), "content_filter"),
+}
 
 
 class Content(NamedTuple):
@@ -43,49 +47,12 @@ def content(body: object) -> Content:
     return NOTHING if not body or fields.get("error") else Content(as_json(body))
 
 
-def usage(body: object) -> tuple[int | None, int | None]:
-    """Return all input and output tokens, cached input included; None without such a count.
-
-    ``prompt_tokens``, and ``input_tokens`` of the responses API, include cached input, also where
-    fields in Anthropic's style stand beside them; ``input_tokens`` of the messages API leaves it
-    out. Source: https://platform.openai.com/docs/guides/prompt-caching and
-    https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching
-    """
-    fields = mapping(body)
-    counts = mapping(fields.get("usage"))
-    input_tokens = token_count(counts.get("prompt_tokens"))
-    if input_tokens is None and "prompt_tokens" not in counts:
-        input_tokens = token_count(counts.get("input_tokens"))
-        is_other_api = fields.keys() & {"choices", "output", "data"}
-        if input_tokens is not None and not is_other_api and "input_tokens_details" not in counts:
-            input_tokens += _cached_apart(counts)
-    output_tokens = token_count(counts.get("completion_tokens", counts.get("output_tokens")))
-    if output_tokens is None and input_tokens is not None and "data" in fields:
-        output_tokens = 0  # an embedding has no output, and its body no count of output
-    return token_count(input_tokens), output_tokens
-
-
-def _cached_apart(counts: Mapping[str, Any]) -> int:
-    """Return the cached input tokens that the messages API counts beside ``input_tokens``."""
-    fields = ("cache_creation_input_tokens", "cache_read_input_tokens")
-    return sum(token_count(counts.get(field)) or 0 for field in fields)
-
-
 def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def text_of(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def token_count(value: object) -> int | None:
-    """Return a whole number that fits a column, also if it is written as 12.0; else None."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
-        return value
-    return None
 
 
 def as_json(value: object) -> str:
@@ -102,16 +69,31 @@ def as_json(value: object) -> str:
 
 def _of_choices(body: Mapping[str, Any]) -> Content:
     """Read a body of chat completions or completions."""
-    first = mapping(_first(body["choices"]))
+    choices = body["choices"]  # an object where a server has one choice, or names them
+    first = mapping(_first([choices] if _is_choice(choices) else choices))
     reason = text_of(first.get("finish_reason"))
     if isinstance(first.get("text"), str):
         return Content(first["text"], reason)
     message = mapping(first.get("message"))
     refusal = text_of(message.get("refusal"))
-    texts = [_of_parts(message.get("content")) or refusal]
+    spoken = text_of(mapping(message.get("audio")).get("transcript"))
+    texts = [_of_parts(message.get("content")) or refusal or spoken]
     calls = [*_list(message.get("tool_calls")), {"function": message.get("function_call")}]
     texts.extend(_call(mapping(mapping(call).get("function"))) for call in calls)
     return Content(" ".join(filter(None, texts)), reason, is_refusal=bool(refusal))
+
+
+def _is_choice(value: object) -> bool:
+    return bool({"message", "text", "delta"} & mapping(value).keys())
+
+
+def _of_candidates(body: Mapping[str, Any]) -> Content:
+    """Read a body of Gemini."""
+    first = mapping(_first(body["candidates"]))
+    reason = GEMINI_REASONS.get(text_of(first.get("finishReason")), "stop")
+    parts = _list(mapping(first.get("content")).get("parts"))
+    texts = [part for part in parts if not mapping(part).get("thought")]
+    return Content(_of_parts(texts), reason)
 
 
 def _of_response(body: Mapping[str, Any]) -> Content:
@@ -176,12 +158,36 @@ def _of_embeddings(body: Mapping[str, Any]) -> Content:
     return Content(numbers if len(data) == 1 else f"{len(data):,} lists of {numbers}")
 
 
+def embeddings(body: object) -> list[list[float]]:
+    """Return the numbers of each embedding of a body; none if it is not one of embeddings."""
+    lists = [mapping(item).get("embedding") for item in _list(mapping(body).get("data"))]
+    numbers = [
+        _floats(embedding) if isinstance(embedding, str) else _list(embedding)
+        for embedding in lists
+    ]
+    are_numbers = all(
+        isinstance(number, int | float) and not isinstance(number, bool)
+        for embedding in numbers
+        for number in embedding
+    )
+    return numbers if are_numbers and all(numbers) else []
+
+
 def _floats_in(text: str) -> int:
     """Return the count of 32-bit floats in base64, the form of ``encoding_format: base64``."""
+    return len(_bytes(text)) // 4
+
+
+def _floats(text: str) -> list[float]:
+    content = _bytes(text)
+    return list(struct.unpack(f"<{len(content) // 4}f", content[: len(content) // 4 * 4]))
+
+
+def _bytes(text: str) -> bytes:
     try:
-        return len(base64.b64decode(text, validate=True)) // 4
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return 0
+        return b""
 
 
 def _list(value: object) -> list[Any]:
@@ -189,12 +195,13 @@ def _list(value: object) -> list[Any]:
 
 
 def _first(value: object) -> object:
-    return next(iter(_list(value)), None)
+    return next(iter(value.values() if isinstance(value, dict) else _list(value)), None)
 
 
 # The field that shows a body's shape -> its reader.
 READERS: dict[str, Callable[[Mapping[str, Any]], Content]] = {
     "choices": _of_choices,
+    "candidates": _of_candidates,
     "output": _of_response,
     "content": _of_message,
     "data": _of_embeddings,

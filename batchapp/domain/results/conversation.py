@@ -4,8 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from batchapp.domain.results.answer_bodies import mapping, text_of
 
+ASKING = {"user", "input", "message", ""}  # roles of turns in which a question may be
 NOT_TEXT = "[{}]"  # replaces a part of a message that is no text, with the part's type
 
 
@@ -14,6 +17,23 @@ class Turn(NamedTuple):
 
     role: str
     text: str
+
+
+class _Message(msgspec.Struct):
+    role: str
+    content: str
+    tool_calls: msgspec.Raw | None = None
+
+
+class _Body(msgspec.Struct):
+    messages: list[_Message]
+
+
+class _Request(msgspec.Struct):
+    body: _Body
+
+
+_decode_plain = msgspec.json.Decoder(_Request).decode
 
 
 def turns(line: bytes) -> list[Turn]:
@@ -36,8 +56,14 @@ def turns(line: bytes) -> list[Turn]:
 
 def last_question(line: bytes) -> str:
     """Return what the user said last in a request line; "" if it cannot be told."""
-    asked = [turn.text for turn in turns(line) if turn.role in {"user", "input", "message"}]
-    return asked[-1] if asked else ""
+    try:  # most requests have texts only, and are read in a third of the time
+        for message in reversed(_decode_plain(line).body.messages):
+            if message.role in ASKING and message.content and message.tool_calls is None:
+                return message.content
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    questions = [turn.text for turn in turns(line) if turn.role in ASKING]
+    return questions[-1] if questions else ""
 
 
 def _are_turns(values: list[object]) -> bool:

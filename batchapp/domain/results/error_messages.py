@@ -57,6 +57,9 @@ def find_failure(error: object) -> Failure:
 
 
 def http_status(value: object) -> int | None:
+    """Return a status, also one that a lenient gateway writes as text; else None."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) == 3:
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 999:
         return value
     return None

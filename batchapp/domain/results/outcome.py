@@ -1,11 +1,17 @@
 """Read one line of a result file, and decide how its request ended."""
 
 import json
+import re
+from collections.abc import Callable
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
-from batchapp.domain.results import answer_bodies, error_messages
+from batchapp.domain.results import answer_bodies, error_messages, usual_lines
+from batchapp.domain.results.answer_usage import CacheTokens, read_usage
+from batchapp.domain.results.envelopes import Envelope, custom_id_of, open_envelope
+from batchapp.domain.results.no_credit import is_about_money
 
 PREVIEW_LENGTH = 200
 # Of one line, whose values as Python objects may take twenty times its bytes. A thousand
@@ -15,7 +21,12 @@ MAX_VALUES, MAX_OBJECTS = 5_000_000, 1_000_000
 
 
 class Outcome(StrEnum):
-    """The end of a request; each request has exactly one outcome, PENDING until it ends."""
+    """The end of a request; each request has exactly one outcome, PENDING until it ends.
+
+    INVALID_REQUEST is a failure that the same request would meet again, PROVIDER_ERROR one that
+    says nothing about the request, and UNPAID one for want of credits. REUSED is the
+    outcome of a request that was not sent, since another result has its answer.
+    """
 
     PENDING = "pending"
     OK = "ok"
@@ -23,11 +34,13 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     EMPTY = "empty"
     INVALID_SCHEMA = "invalid_schema"
-    HTTP_ERROR = "http_error"
+    INVALID_REQUEST = "invalid_request"
     PROVIDER_ERROR = "provider_error"
+    UNPAID = "unpaid"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     MISSING = "missing"
+    REUSED = "reused"
 
     @property
     def label(self) -> str:
@@ -50,19 +63,38 @@ LABELS = {
     Outcome.REFUSED: "Refused",
     Outcome.EMPTY: "Empty answer",
     Outcome.INVALID_SCHEMA: "Not as the schema asks",
-    Outcome.HTTP_ERROR: "Model error",
+    Outcome.INVALID_REQUEST: "Invalid request",
     Outcome.PROVIDER_ERROR: "Provider error",
+    Outcome.UNPAID: "No credits left",
     Outcome.EXPIRED: "Expired",
     Outcome.CANCELLED: "Cancelled",
     Outcome.MISSING: "No result",
+    Outcome.REUSED: "Answer deleted",  # as long as it is there, its own outcome is shown
 }
 
 SUCCEEDED = frozenset(
     {Outcome.OK, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY, Outcome.INVALID_SCHEMA}
 )
 DOUBTFUL = SUCCEEDED - {Outcome.OK}  # answers that are paid for, but may not be of use
-FAILED = frozenset({Outcome.HTTP_ERROR, Outcome.PROVIDER_ERROR, Outcome.EXPIRED})
+FAILED = frozenset(
+    {Outcome.INVALID_REQUEST, Outcome.PROVIDER_ERROR, Outcome.UNPAID, Outcome.EXPIRED}
+)
 GROUPS = {"answered": SUCCEEDED, "doubtful": DOUBTFUL, "failed": FAILED}  # as filters name them
+
+# HTTP statuses from 400 to 499 that may not come again: timeouts and load pass, a missing model
+# (404) may be back, and a broken connection (499) is made again.
+PASSING_STATUSES = frozenset({404, 408, 409, 425, 429, 499})
+NO_CREDIT = 402
+# Failures whose words may tell that no money was left, and what they quote of the request.
+MAY_BE_UNPAID = frozenset({Outcome.INVALID_REQUEST, Outcome.PROVIDER_ERROR})
+QUOTED = re.compile(r"'[^']{0,300}'|`[^`]{0,300}`|\"[^\"]{0,300}\"")
+STOP = "stop"  # the finish reason of nearly all answers: the model came to its end
+
+# Of an answer in a form that is not known, which is paid and kept as JSON.
+UNKNOWN_FORM = "unknown_form"
+UNKNOWN_FORM_SENTENCE = (
+    "The answer came in a form that this portal does not know; here is its JSON."
+)
 
 # Error code of a request that was never tried, OpenAI's or the provider's -> outcome.
 UNTRIED_CODES = {
@@ -76,7 +108,7 @@ class MalformedLine(ValueError):
     """A result line is not JSON, names no request, or has more values than an answer."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The content of a result line; texts are "" and numbers None if the line has none.
 
     No text holds a NUL or half a surrogate pair, which databases refuse. ``status_code`` of an
@@ -91,6 +123,7 @@ class Answer(msgspec.Struct, frozen=True):
     model: str
     input_tokens: int | None
     output_tokens: int | None
+    cache: CacheTokens | None
     error_code: str
     error_message: str
     preview: str
@@ -102,11 +135,53 @@ def read_answer(line: bytes) -> Answer:
     Raises:
         MalformedLine: the line names no request; store it as an unmatched line.
     """
+    if usual := usual_lines.decode_usual(line):
+        return _usual(usual, storable_text if usual_lines.ESCAPE in line else str)
+    return read_any_answer(line)
+
+
+class AnswerEnd(NamedTuple):
+    """What a result line says of its request, without the texts: see ``Answer``."""
+
+    custom_id: str
+    outcome: Outcome
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+def read_end(line: bytes) -> AnswerEnd:
+    """Do as ``read_answer``, but without the texts, in half of the time for a usual line.
+
+    Raises:
+        MalformedLine: as ``read_answer``.
+    """
+    usual = usual_lines.decode_usual(line)
+    if not usual or usual.response.body.choices[0].finish_reason != STOP:
+        answer = read_answer(line)
+        return AnswerEnd(
+            answer.custom_id, answer.outcome, answer.input_tokens, answer.output_tokens
+        )
+    usage = usual.response.body.usage
+    custom_id = storable_text(usual.custom_id)
+    return AnswerEnd(custom_id, Outcome.OK, usage.prompt_tokens, usage.completion_tokens)
+
+
+def read_any_answer(line: bytes) -> Answer:
+    """Do as ``read_answer``, with the rules for lines of every shape."""
     fields = _decode(line)
-    response, error = fields.get("response"), fields.get("error")
-    if isinstance(response, dict) and (response or not error):
-        return _answered(fields, response, error)
-    return _failed(fields, error)
+    envelope = open_envelope(fields)
+    if envelope.body is None and envelope.status is None:
+        return _failed(fields, envelope.error)
+    return _answered(fields, envelope)
+
+
+def failure_outcome(status_code: int | None) -> Outcome:
+    """Return whether the request, the account or the provider is the reason of a failure."""
+    if status_code == NO_CREDIT:
+        return Outcome.UNPAID
+    if status_code is None or not 400 <= status_code < 500 or status_code in PASSING_STATUSES:
+        return Outcome.PROVIDER_ERROR
+    return Outcome.INVALID_REQUEST
 
 
 def answer_text(line: bytes) -> str:
@@ -115,31 +190,75 @@ def answer_text(line: bytes) -> str:
     Raises:
         MalformedLine: as ``read_answer``.
     """
-    response = answer_bodies.mapping(_decode(line).get("response"))
-    if not _is_success(error_messages.http_status(response.get("status_code"))):
-        return ""
-    return storable_text(answer_bodies.content(_unwrapped(response.get("body"))).text)
+    return storable_text(answer_bodies.content(_body(line)).text)
 
 
-def _answered(fields: dict[str, object], response: dict[str, object], error: object) -> Answer:
+def answer_embeddings(line: bytes) -> list[list[float]]:
+    """Return the numbers of each embedding of the answer; none if it has none.
+
+    Raises:
+        MalformedLine: as ``read_answer``.
+    """
+    return answer_bodies.embeddings(_body(line))
+
+
+def _body(line: bytes) -> object:
+    """Return the body of a successful answer, else None."""
+    envelope = open_envelope(_decode(line))
+    return _unwrapped(envelope.body) if _is_success(envelope.status) else None
+
+
+def _usual(line: usual_lines.UsualLine, storable: Callable[[str], str]) -> Answer:
+    body = line.response.body
+    choice = body.choices[0]
+    text, reason = choice.message.content, choice.finish_reason
+    is_complete = reason == STOP
+    return Answer(
+        line_id=storable(line.id),
+        custom_id=storable(line.custom_id),
+        outcome=Outcome.OK if is_complete else _outcome(answer_bodies.Content(text, reason)),
+        status_code=line.response.status_code,
+        finish_reason=storable(reason),
+        model=storable(body.model),
+        input_tokens=body.usage.prompt_tokens,
+        output_tokens=body.usage.completion_tokens,
+        cache=body.usage.cache,
+        error_code="",
+        error_message="",
+        preview=preview(text),
+    )
+
+
+def _answered(fields: dict[str, object], envelope: Envelope) -> Answer:
     # The status decides, and not the file: providers put HTTP errors into output files as well.
-    status, body = error_messages.http_status(response.get("status_code")), response.get("body")
+    status, body, error, is_known = envelope
     if status is None and error:
         return _failed(fields, error)
     if not _is_success(status):
         failure = error_messages.find_failure(error or body)
-        return _failed_line(fields, Outcome.HTTP_ERROR, failure, status)
+        return _failed_line(fields, failure_outcome(status), failure, status)
     body = _unwrapped(body)
     content = answer_bodies.content(body)
     if not content.text and (problem := answer_bodies.mapping(body).get("error") or error):
         return _failed(fields, problem, status)
-    return _line(fields, _outcome(content), status_code=status, body=body, content=content)
+    if not is_known:
+        content = answer_bodies.Content(answer_bodies.as_json(body))
+    return _line(
+        fields,
+        _outcome(content),
+        status_code=status,
+        body=body,
+        content=content,
+        error_code="" if is_known else UNKNOWN_FORM,
+        error_message="" if is_known else UNKNOWN_FORM_SENTENCE,
+    )
 
 
 def _failed(fields: dict[str, object], error: object, status: int | None = None) -> Answer:
     failure = error_messages.find_failure(error)
-    outcome = UNTRIED_CODES.get(failure.code, Outcome.PROVIDER_ERROR)
-    return _failed_line(fields, outcome, failure, failure.status or status)
+    status = failure.status or status
+    outcome = UNTRIED_CODES.get(failure.code) or failure_outcome(status)
+    return _failed_line(fields, outcome, failure, status)
 
 
 def _failed_line(
@@ -148,6 +267,8 @@ def _failed_line(
     failure: error_messages.Failure,
     status: int | None,
 ) -> Answer:
+    if outcome in MAY_BE_UNPAID and is_about_money(QUOTED.sub("…", failure.message), failure.code):
+        outcome = Outcome.UNPAID
     no_reason = f"HTTP status {status}, without a reason." if status else "No reason was given."
     message = failure.message or no_reason
     return _line(
@@ -173,16 +294,17 @@ def _line(
     error_code: str = "",
     error_message: str = "",
 ) -> Answer:
-    input_tokens, output_tokens = answer_bodies.usage(body)
+    usage = read_usage(body)
     return Answer(
         line_id=storable_text(answer_bodies.text_of(fields.get("id"))),
-        custom_id=storable_text(answer_bodies.text_of(fields.get("custom_id"))),
+        custom_id=storable_text(custom_id_of(fields) or ""),
         outcome=outcome,
         status_code=status_code,
         finish_reason=storable_text(content.finish_reason),
         model=storable_text(answer_bodies.text_of(answer_bodies.mapping(body).get("model"))),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache=usage.cache,
         error_code=storable_text(error_code),
         error_message=storable_text(error_message),
         preview=preview(content.text),
@@ -191,7 +313,12 @@ def _line(
 
 def preview(text: str) -> str:
     """Return the beginning of ``text`` on one line."""
-    return storable_text(" ".join(text.lstrip()[: 8 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH])
+    start = text.lstrip()[: 8 * PREVIEW_LENGTH]
+    # Usually twice the length is enough, and four times less to split.
+    words = " ".join(start[: 2 * PREVIEW_LENGTH].split())
+    if len(words) < PREVIEW_LENGTH:
+        words = " ".join(start.split())
+    return storable_text(words[:PREVIEW_LENGTH])
 
 
 def _decode(line: bytes) -> dict[str, object]:
@@ -210,7 +337,7 @@ def _decode(line: bytes) -> dict[str, object]:
             raise MalformedLine(f"not a line of JSON: {error}") from error
     if not isinstance(value, dict):
         raise MalformedLine("not a JSON object")
-    if not isinstance(value.get("custom_id"), str):
+    if custom_id_of(value) is None:
         raise MalformedLine("no custom_id")
     return value
 
@@ -234,4 +361,4 @@ def storable_text(text: str) -> str:
     """Replace characters that a database cannot store: NUL, and half a surrogate pair."""
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
-    return text.replace("\0", "�")
+    return text.replace("\0", "�") if "\0" in text else text

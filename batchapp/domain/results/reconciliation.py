@@ -3,22 +3,6 @@
 import re
 from typing import NamedTuple
 
-from batchapp.domain.results.outcome import DOUBTFUL, FAILED, SUCCEEDED, Outcome
-
-GROUPS = (
-    ("answered", SUCCEEDED),
-    ("failed", FAILED - {Outcome.EXPIRED}),
-    ("expired", frozenset({Outcome.EXPIRED})),
-    ("cancelled", frozenset({Outcome.CANCELLED})),
-    ("no result", frozenset({Outcome.MISSING})),
-    ("waiting", frozenset({Outcome.PENDING})),
-)
-GROUPS_WITH_DOUBTFUL = (
-    ("good", frozenset({Outcome.OK})),
-    ("doubtful", DOUBTFUL),
-    *GROUPS[1:],
-)
-
 # The date at the end of a snapshot's name: "gpt-4o" answers as "gpt-4o-2024-08-06".
 SNAPSHOT_DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 

@@ -1,19 +1,14 @@
 """Choose the requests of a batch that a retry runs again, and change them."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 
 from batchapp.domain.request_files.reading.strict_json import encode_compact
-from batchapp.domain.results.outcome import FAILED
+from batchapp.domain.results.outcome import FAILED, Outcome
+from batchapp.domain.results.problem_groups import ProblemKind
 from batchapp.domain.tokens.counting import MAX_OUTPUT, OUTPUT_LIMIT_FIELDS, is_count
-
-# HTTP statuses from 400 to 499 that may not come again: timeouts and load pass, a missing model
-# (404) may be back, and a broken connection (499) is made again.
-RETRYABLE_STATUSES = frozenset({404, 408, 409, 425, 429, 499})
-NO_CREDIT = 402
 
 MAX_TOKENS_FACTORS = (2, 4, 8)  # offered for the limit of an answer's length; the first by default
 
@@ -23,123 +18,91 @@ MAX_TEMPERATURE = 2.0
 WITHOUT_TEMPERATURE = frozenset({"/v1/embeddings"})
 
 
-class Ending(StrEnum):
-    """The end of a request that can be run again: its outcome, with failures told apart.
+class Advice(NamedTuple):
+    """Why a request with an outcome may end better when it is run again, or may not.
 
-    ``LASTING`` is a failure that the same request would meet again; ``UNPAID`` is a failure for
-    want of credit.
+    If ``is_default``, such requests are selected unless a person objects.
     """
 
-    PROVIDER_ERROR = "provider_error"
-    HTTP_ERROR = "http_error"
-    UNPAID = "unpaid"
-    MISSING = "missing"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    TRUNCATED = "truncated"
-    INVALID_SCHEMA = "invalid_schema"
-    EMPTY = "empty"
-    REFUSED = "refused"
-    LASTING = "lasting"
-
-
-class Advice(NamedTuple):
-    """Advice for an ending; if ``is_default``, it is selected unless a person objects."""
-
-    label: str
     reason: str
     is_default: bool = True
 
 
 ADVICE = {  # in the order of the form
-    Ending.PROVIDER_ERROR: Advice(
-        "Provider error",
-        "The provider failed, not the request: it most often works the next time.",
+    Outcome.PROVIDER_ERROR: Advice(
+        "The provider failed, not the request: it was overloaded or interrupted, or missed the "
+        "model (HTTP 404, 408, 429, 499 or 5xx). It most often works the next time.",
     ),
-    Ending.HTTP_ERROR: Advice(
-        "Model error",
-        "The model was overloaded, missing or interrupted (HTTP 404, 408, 429, 499 or "
-        "5xx), which passes.",
-    ),
-    Ending.UNPAID: Advice(
-        "No credits left",
+    Outcome.UNPAID: Advice(
         "The account had no credits left (HTTP 402): add credits, then run it again.",
     ),
-    Ending.MISSING: Advice("No result", "The provider returned nothing."),
-    Ending.EXPIRED: Advice("Expired", "The completion window ended before it was its turn."),
-    Ending.CANCELLED: Advice("Cancelled", "It was not tried before the batch was cancelled."),
-    Ending.TRUNCATED: Advice(
-        "Cut short", "It reached its max_tokens and would do so again, so max_tokens is raised."
+    Outcome.MISSING: Advice("The provider returned nothing."),
+    Outcome.EXPIRED: Advice("The completion window ended before it was its turn."),
+    Outcome.CANCELLED: Advice("It was not tried before the batch was cancelled."),
+    Outcome.TRUNCATED: Advice(
+        "It reached its max_tokens and would do so again, so max_tokens is raised."
     ),
-    Ending.INVALID_SCHEMA: Advice(
-        "Not as the schema asks",
+    Outcome.INVALID_SCHEMA: Advice(
         "It is an answer, and was paid for. Another model may follow the schema better.",
         is_default=False,
     ),
-    Ending.EMPTY: Advice(
-        "Empty answer", "The model most likely answers with nothing again.", is_default=False
+    Outcome.EMPTY: Advice("The model most likely answers with nothing again.", is_default=False),
+    Outcome.REFUSED: Advice(
+        "The model most likely refuses the same request again.", is_default=False
     ),
-    Ending.REFUSED: Advice(
-        "Refused", "The model most likely refuses the same request again.", is_default=False
-    ),
-    Ending.LASTING: Advice(
-        "Invalid request",
+    Outcome.INVALID_REQUEST: Advice(
         "The request itself was rejected (such as HTTP 400, or too long for the model): "
         "the same request fails again. Choose another model, or correct the file.",
         is_default=False,
     ),
 }
 
-DEFAULT_ENDINGS = frozenset(ending for ending, advice in ADVICE.items() if advice.is_default)
+DEFAULT_OUTCOMES = frozenset(outcome for outcome, advice in ADVICE.items() if advice.is_default)
 
-# Endings without an answer, as the provider knows: a retry in place runs these again.
-RETRYABLE_IN_PLACE = frozenset(
-    {Ending.PROVIDER_ERROR, Ending.HTTP_ERROR, Ending.UNPAID, Ending.LASTING}
-    | {Ending.CANCELLED, Ending.EXPIRED}
-)
+# Outcomes without an answer, as the provider knows: a retry in place runs these again.
+RETRYABLE_IN_PLACE = FAILED | {Outcome.CANCELLED}
 
 
-def is_lasting(status_code: int | None) -> bool:
-    """Return True if a request that failed with this HTTP status would fail again unchanged."""
-    return (
-        status_code is not None
-        and 400 <= status_code < 500
-        and status_code not in RETRYABLE_STATUSES | {NO_CREDIT}
-    )
+class RetryScope(NamedTuple):
+    """The ``number`` requests of a retry of one problem, or of one line.
 
+    ``about`` names them on a page: the message that all have in common, or the line.
+    """
 
-def ending_of(outcome: str, status_code: int | None) -> Ending | None:
-    """Return the ending of a request; None while it waits, and if a retry would not help."""
-    if outcome in FAILED and status_code == NO_CREDIT:
-        return Ending.UNPAID
-    if outcome in FAILED and is_lasting(status_code):
-        return Ending.LASTING
-    return Ending(outcome) if outcome in ADVICE else None
+    outcome: Outcome
+    about: str
+    number: int = 1
+    problem: ProblemKind | None = None
+    line: int | None = None
 
 
 class Selection(msgspec.Struct, frozen=True):
     """The requests that a retry runs again, and the changes in them.
 
     ``max_tokens_factor`` raises the limit of requests that were cut short; 1 leaves it. ``model``
-    "" and ``temperature`` None keep the request's own. ``parent`` is the name of the batch.
-    ``counts`` has the requests of each ending, and ``unlimited`` those cut short without a limit
+    "" and ``temperature`` None keep the request's own. ``problem`` leaves only requests of one
+    kind, and ``line`` only one request; its outcome is the one of ``outcomes``. ``parent`` is the
+    name of the batch.
+    ``counts`` has the requests of each outcome, and ``unlimited`` those cut short without a limit
     that could be raised; both are set once the retry file is written.
     """
 
-    endings: frozenset[Ending]
+    outcomes: frozenset[Outcome]
     error_code: str = ""
+    problem: ProblemKind | None = None
+    line: int | None = None
     max_tokens_factor: int = 1
     model: str = ""
     temperature: float | None = None
     parent: str = ""
-    counts: dict[Ending, int] | None = None
+    counts: dict[Outcome, int] | None = None
     unlimited: int = 0
 
     @property
     def changes(self) -> list[str]:
         """Return the changes in words: "model m", "temperature 0.2"."""
         changes = []
-        if self.max_tokens_factor > 1 and Ending.TRUNCATED in self.endings:
+        if self.max_tokens_factor > 1 and Outcome.TRUNCATED in self.outcomes:
             changes.append(f"{self.max_tokens_factor} times max_tokens where cut short")
         if self.model:
             changes.append(f"model {self.model}")
@@ -153,11 +116,13 @@ class Selection(msgspec.Struct, frozen=True):
         if self.counts is None:
             return ""
         counts = [
-            f"{advice.label.lower()}: {number:,}"
-            for ending, advice in ADVICE.items()
-            if (number := self.counts.get(ending, 0))
+            f"{outcome.label.lower()}: {number:,}"
+            for outcome in ADVICE
+            if (number := self.counts.get(outcome, 0))
         ]
-        return "; ".join(filter(None, [", ".join(counts), ", ".join(self.changes)]))
+        kind = f"only “{self.problem.signature}”" if self.problem else ""
+        line = f"only line {self.line:,}" if self.line else ""
+        return "; ".join(filter(None, [", ".join(counts), kind, line, ", ".join(self.changes)]))
 
 
 class RequestChanger:
@@ -167,14 +132,14 @@ class RequestChanger:
         self.unlimited = 0
         self._selection = selection
 
-    def change(self, line: bytes, ending: Ending) -> bytes:
+    def change(self, line: bytes, outcome: Outcome) -> bytes:
         """Return ``line``, a checked request, with the changes of the selection.
 
         A request without changes keeps every byte; a changed request loses only the white space
         between its fields. No limit is added to a request that sets none.
         """
         selection = self._selection
-        is_raised = selection.max_tokens_factor > 1 and ending is Ending.TRUNCATED
+        is_raised = selection.max_tokens_factor > 1 and outcome is Outcome.TRUNCATED
         if not is_raised and not selection.model and selection.temperature is None:
             return line
         request = _fields(line)

@@ -28,6 +28,8 @@ NAME_LENGTH = 100  # characters of a sheet's name; a sheet allows 31
 MAX_STYLES = 65_490  # more than any sheet can have
 MAX_TEXT_LENGTH = 1_000_000  # characters of one cell; a sheet allows 32,767
 DAYS_FROM_1900_TO_1904 = 1462
+# Elements that are open at once, as far as the signs of a chunk tell; a workbook has about ten.
+MAX_DEPTH = 100_000
 
 # Errors by which zipfile refuses bytes that are no archive, or none that it can read.
 NO_ARCHIVE = (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError)
@@ -244,7 +246,8 @@ def parse_xml(
     Elements with another prefix than the outermost one belong to extensions; they keep it.
 
     Raises:
-        Refused: a document type is declared, which no workbook needs and entities could abuse.
+        Refused: a document type is declared, which no workbook needs and entities could abuse, or
+            elements lie deeper in each other than in any workbook, which takes memory and time.
     """
 
     def start_outermost(name: str, attributes: Attributes) -> None:
@@ -263,8 +266,12 @@ def parse_xml(
     parser.StartElementHandler = start_outermost
     parser.CharacterDataHandler = text
     parser.StartDoctypeDeclHandler = _refuse_doctype
+    depth = 0
     try:
         while chunk := content.read(CHUNK_BYTES):
+            depth += chunk.count(b"<") - 2 * chunk.count(b"</") - chunk.count(b"/>")
+            if depth > MAX_DEPTH:
+                raise Refused(Refusal.TABLE_IS_ARCHIVE)
             parser.Parse(chunk, False)  # noqa: FBT003  # takes no keyword
             yield
         parser.Parse(b"", True)  # noqa: FBT003

@@ -1,4 +1,4 @@
-"""Count the input tokens of a request, and limit and expect its output tokens.
+"""Count the input tokens of a request, and limit its output tokens.
 
 The input is counted exactly for models whose tokenizer and chat template are known, and by
 stated ratios for all others.
@@ -11,8 +11,6 @@ from batchapp.domain.tokens import model_families, token_ratio
 from batchapp.domain.tokens.model_families import Family
 from batchapp.domain.tokens.model_prompt import NEUTRAL_FIELDS, Prompt, UnfamiliarError
 from batchapp.domain.tokens.token_ratio import Size
-
-MIN_EXPECTED_OUTPUT = 100  # tokens: even a short question is answered with a paragraph
 
 # Source: https://platform.openai.com/docs/api-reference/chat/create, ``n``.
 MAX_ANSWERS = 128
@@ -159,15 +157,6 @@ def answer_limit_field(body: Mapping[str, Any], url: str) -> str:
     """Return the field that sets ``answer_limit``; "" without a limit."""
     fields = OUTPUT_LIMIT_FIELDS.get(url, ())
     return next((field for field in fields if token_limit(body.get(field))), "")
-
-
-def expected_output(input_tokens: int, answers: int, limit: int | None) -> int:
-    """Return the output tokens expected without history: 1.1 times the input, at most ``limit``.
-
-    Source: the provider's own fallback, control-layer 10.13, ``GET /files/{id}/cost-estimate``.
-    """
-    tokens = max(-(-input_tokens * 11 // 10), MIN_EXPECTED_OUTPUT) * answers
-    return tokens if limit is None or tokens < limit else limit
 
 
 def token_limit(value: object) -> int | None:

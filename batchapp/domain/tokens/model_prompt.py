@@ -25,6 +25,7 @@ NEUTRAL_FIELDS = frozenset(
         *("structured_outputs", "parallel_tool_calls", "stream", "stream_options", "user"),
         *("store", "metadata", "priority", "service_tier", "background", "safety_identifier"),
         *("prompt_cache_key", "encoding_format", "dimensions", "reasoning_effort"),
+        "cache_control",
     }
 )
 

@@ -40,7 +40,12 @@ class Qwen3:
     def add_text(self, role: str, text: str, prompt: Prompt) -> bool:
         if "<" in text and ("</think>" in text or "<tool_response>" in text):
             return False
-        _add_turn(role, self._trim(text), prompt)
+        text = self._trim(text)
+        if "<" in text or text[:1].isspace():
+            _add_turn(role, text, prompt)
+        else:  # Do the same as ``_add_turn``. Gain: 0.3 µs for each text of each line.
+            prompt.tokens += TURN_TOKENS
+            (prompt.repeated if role == "system" else prompt.texts).append(text)
         return True
 
     def _write_system(self, text: str | None, tools: Sequence[str], prompt: Prompt) -> None:

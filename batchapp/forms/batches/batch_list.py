@@ -10,15 +10,24 @@ from uuid import UUID
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
+from django.forms.utils import ErrorList
 from django.utils import timezone
 
 from batchapp.domain.windows import spaced
 from batchapp.forms.date_range import DaysForm
-from batchapp.models import Batch, Project, ProviderBatch
+from batchapp.models import Batch, BatchTag, Project, ProviderBatch
+from batchapp.models.batches.small_batches import small_batches
+from batchapp.services.labels.list_choices import people_and_tags
 
+FILTER_FIELDS = (  # in the address of a list, in the order of the page
+    *("q", "status", "project", "person", "tag", "window"),
+    *("source", "first", "last", "active_first"),
+)
 ACTIVE = "active"
 LATE = "late"
 STATUSES = [("", "Any status"), (ACTIVE, "Under way"), (LATE, "Late")]
+PAGES, API, SMALL = "pages", "api", "small"
+SOURCES = [("", "Any source"), (PAGES, "Made here"), (API, "By API"), (SMALL, "Small, by API")]
 MIN_ID_LENGTH = 8  # characters; shorter words are not searched as the beginning of an id
 
 
@@ -61,15 +70,25 @@ class BatchFilterForm(DaysForm):
     )
     status = forms.ChoiceField(required=False)
     window = forms.ChoiceField(required=False)
+    person = forms.ChoiceField(
+        required=False,
+        error_messages={"invalid_choice": "Nobody here has ordered a batch by that id."},
+    )
+    tag = forms.ChoiceField(
+        required=False,
+        error_messages={"invalid_choice": "No batch here has this tag any more. Choose another."},
+    )
+    source = forms.ChoiceField(required=False, choices=SOURCES)
     active_first = forms.BooleanField(required=False, widget=Switch)
 
-    field_order = ["q", "status", "project", "window", "first", "last", "active_first"]
+    field_order = list(FILTER_FIELDS)
 
     def __init__(
         self, *args: Any, projects: list[Project], states: Sequence[State], **kwargs: Any
     ) -> None:
         """Offer ``projects``, each with its connection, their windows, and ``states``."""
         super().__init__(*args, **kwargs)
+        self._projects = projects
         self._project_names = {row.slug: row.name for row in projects}
         self._conditions = {state.code: state.condition for state in states}
         status = self.fields["status"]
@@ -80,6 +99,14 @@ class BatchFilterForm(DaysForm):
         names = dict.fromkeys(itertools.chain.from_iterable(offered))
         if isinstance(window, forms.ChoiceField):
             window.choices = [("", "Any window"), *((name, spaced(name)) for name in names)]
+        people, tags = people_and_tags(projects)
+        for name, all_of_them, choices in (
+            ("person", "Anybody", people),
+            ("tag", "Any tag", [(tag, tag) for tag in tags]),
+        ):
+            field = self.fields[name]
+            if isinstance(field, forms.ChoiceField):
+                field.choices = [("", all_of_them), *choices]
         if isinstance(project, forms.ChoiceField):
             project.choices = [("", "All projects"), *self._project_names.items()]
 
@@ -87,6 +114,12 @@ class BatchFilterForm(DaysForm):
     def choices(self) -> list[forms.BoundField]:
         """Return the fields beside the range of days and the switch."""
         return [field for field in self if field.name not in {"first", "last", "active_first"}]
+
+    @property
+    def choice_errors(self) -> ErrorList:
+        """Return what is wrong with the fields beside the range of days, without repeats."""
+        texts = [str(text) for field in self.choices for text in field.errors]
+        return ErrorList(list(dict.fromkeys(texts)))
 
     @property
     def is_narrow(self) -> bool:
@@ -108,6 +141,14 @@ class BatchFilterForm(DaysForm):
     def wants_active_first(self) -> bool:
         return self.data.get("active_first") != "no"
 
+    @property
+    def groups_small(self) -> bool:
+        """Return True if the list tells small batches of programs in one line.
+
+        It shows them once a person searches, or filters by anything that may be about them.
+        """
+        return not any(self.data.get(name) for name in ("q", "source", "tag", "status"))
+
     def narrow(self, batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
         """Filter ``batches``; an invalid form leaves none."""
         if not self.is_valid():
@@ -115,6 +156,13 @@ class BatchFilterForm(DaysForm):
         cleaned = self.cleaned_data
         if cleaned.get("project"):
             batches = batches.filter(project__slug=cleaned["project"])
+        if person := cleaned["person"]:
+            batches = batches.filter(created_by=int(person))
+        if tag := cleaned["tag"]:
+            tagged = BatchTag.objects.filter(tag__name=tag, tag__project__in=self._projects)
+            batches = batches.filter(pk__in=tagged.values("batch"))
+        if source := cleaned["source"]:
+            batches = batches.filter(_SOURCES[source]())
         if window := cleaned["window"]:
             batches = batches.filter(window=window)
         if first := cleaned["first"]:
@@ -128,13 +176,20 @@ class BatchFilterForm(DaysForm):
     def _in_status(self, batches: "QuerySet[Batch]", status: str) -> "QuerySet[Batch]":
         """Filter by a state as pages name it, which says more than the status of the row."""
         if status == ACTIVE:
-            return batches.exclude(status__in=Batch.OVER)
+            return batches.filter(status__in=Batch.UNFINISHED)
         if status == LATE:
             late = ProviderBatch.objects.filter(
                 batch=OuterRef("pk"), expires_at__lt=Coalesce("ended_at", timezone.now())
             )
             return batches.filter(Exists(late))
         return batches.filter(self._conditions[status]) if status else batches
+
+
+_SOURCES = {
+    PAGES: lambda: Q(portal_key=None),
+    API: lambda: Q(portal_key__isnull=False),
+    SMALL: small_batches,
+}
 
 
 def _midnight(day: date) -> datetime:

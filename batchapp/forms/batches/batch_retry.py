@@ -5,17 +5,18 @@ from typing import Any
 
 from django import forms
 
+from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import (
-    ADVICE,
     MAX_TEMPERATURE,
     MAX_TOKENS_FACTORS,
-    Ending,
+    RetryScope,
     Selection,
 )
+from batchapp.forms.batches.results import HIGHEST_LINE
 from batchapp.forms.fields import SubmissionForm
 from batchapp.services.results.retry_file import RetryableCounts
 
-NO_ENDING = "Tick at least one kind of request."
+NO_OUTCOME = "Tick at least one kind of request."
 NONE_LEFT = "No request is left by this choice. Choose another error code, or tick more kinds."
 SAME_LIMIT = (
     "With the same max_tokens these answers would be cut short again. Raise it, choose another "
@@ -27,12 +28,19 @@ UNCHANGED = "Unchanged"
 FACTORS = {2: "Double"}  # the factors that have a word of their own
 
 
-class RetryForm(SubmissionForm):
-    """Offer the requests of ``counts``."""
+class RetryScopeForm(forms.Form):
+    """The key of a problem, or a line, to which a retry is narrowed."""
 
-    endings = forms.MultipleChoiceField(
+    problem = forms.CharField(required=False, max_length=64)
+    line = forms.IntegerField(required=False, min_value=1, max_value=HIGHEST_LINE)
+
+
+class RetryForm(SubmissionForm):
+    """Offer the requests of ``counts``, or those of ``scope`` alone."""
+
+    outcomes = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": NO_ENDING, "invalid_choice": NO_ENDING},
+        error_messages={"required": NO_OUTCOME, "invalid_choice": NO_OUTCOME},
     )
     error_code = forms.ChoiceField(
         label="Only those with the error code",
@@ -66,12 +74,18 @@ class RetryForm(SubmissionForm):
     )
 
     def __init__(
-        self, *args: Any, counts: RetryableCounts, models: Sequence[str], **kwargs: Any
+        self,
+        *args: Any,
+        counts: RetryableCounts,
+        models: Sequence[str],
+        scope: RetryScope | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._counts = counts
+        self._counts, self.scope = counts, scope
+        self.offered_outcomes = [scope.outcome] if scope else counts.outcomes
         choices = {
-            "endings": [(ending.value, ADVICE[ending].label) for ending in counts.endings],
+            "outcomes": [(outcome.value, outcome.label) for outcome in self.offered_outcomes],
             "error_code": [("", "any"), *((code, code) for code in counts.error_codes)],
             "model": [("", UNCHANGED), *((model, model) for model in models)],
         }
@@ -82,22 +96,29 @@ class RetryForm(SubmissionForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
-        if not self.errors and not self._counts.total(self.choice):
+        if not self.errors and not self.total:
             self.add_error(None, NONE_LEFT)
         is_same = cleaned.get("max_tokens_factor") in {"", "1"} and not cleaned.get("model")
-        if Ending.TRUNCATED.value in cleaned.get("endings", []) and is_same:
+        if Outcome.TRUNCATED.value in cleaned.get("outcomes", []) and is_same:
             self.add_error("max_tokens_factor", SAME_LIMIT)
         return cleaned
 
     @property
+    def total(self) -> int:
+        """Return how many requests the choice of a valid form covers."""
+        return self.scope.number if self.scope else self._counts.total(self.choice)
+
+    @property
     def choice(self) -> Selection:
         cleaned = self.cleaned_data
-        endings = frozenset(Ending(value) for value in cleaned["endings"])
+        outcomes = frozenset(Outcome(value) for value in cleaned["outcomes"])
         factor = int(cleaned["max_tokens_factor"] or 1)
         return Selection(
-            endings,
+            outcomes,
             error_code=cleaned["error_code"],
-            max_tokens_factor=factor if Ending.TRUNCATED in endings else 1,
+            problem=self.scope.problem if self.scope else None,
+            line=self.scope.line if self.scope else None,
+            max_tokens_factor=factor if Outcome.TRUNCATED in outcomes else 1,
             model=cleaned["model"],
             temperature=cleaned["temperature"],
         )

@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from batchapp.forms.fields import SubmissionForm
 from batchapp.forms.files.received_file import ENDINGS, TABLE_ENDINGS, ReceivedFile
 from batchapp.models import Connection, Upload
+from batchapp.models.audit.origin import AuditSource
 
 MIB = 1024 * 1024
 
@@ -163,6 +164,15 @@ class FileFilterForm(forms.Form):
     status = forms.ChoiceField(
         required=False, choices=[("", "Any status"), *Upload.Status.choices]
     )
+    source = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "Any source"),
+            (AuditSource.PAGE.value, "Console"),
+            (AuditSource.KEY.value, "By API"),
+            (AuditSource.COMMAND.value, "By command"),
+        ],
+    )
 
     ORDERS: ClassVar[dict[str, Expression | F]] = {
         "name": Lower("name"),
@@ -188,8 +198,12 @@ class FileFilterForm(forms.Form):
             return files.none()
         if text := self.cleaned_data["q"]:
             files = files.filter(name__icontains=text)
+        if source := self.cleaned_data["source"]:
+            files = files.filter(source=source)
         if status := self.cleaned_data["status"]:
             files = files.filter(status=status)
+        else:
+            files = files.filter(purged_at=None)
         column = OrderBy(
             self.ORDERS[self.sort.removeprefix("-")],
             descending=self.sort.startswith("-"),

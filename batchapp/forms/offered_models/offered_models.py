@@ -143,7 +143,7 @@ class ToldForm(OptionalSecretForm):
         super().__init__(*args, **kwargs)
         self.fields["secret"].help_text = (
             "Used once, and not stored. A platform key of Doubleword is told most. Leave it empty "
-            "to use the platform key that operators have stored with the connection."
+            "to use the platform key that administrators have stored with the connection."
         )
 
 

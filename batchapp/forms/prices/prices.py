@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from batchapp.domain.money import model_patterns, price_list_csv
+from batchapp.domain.money import model_patterns, price_cells
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.windows import spaced
 from batchapp.forms.date_range import EARLIEST, LATEST
 from batchapp.forms.fields import CsvField
 from batchapp.models import REALTIME, Connection, Price
+from batchapp.models.providers.price import price_columns
 from batchapp.services.prices.price_lists import offered_windows
 
 SHOWN = {"": "In force", "announced": "Announced", "all": "All, with history"}
@@ -35,9 +35,68 @@ class AmountField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         try:
-            return price_list_csv.parse_amount(super().clean(value), self.side)
+            return price_cells.parse_amount(super().clean(value), self.side)
         except ValueError as exc:
             raise ValidationError(str(exc)) from exc
+
+
+class ComponentField(forms.CharField):
+    """A part of the price that most prices do not have; empty means that there is none."""
+
+    def __init__(self, column: str, label: str, help_text: str = "") -> None:
+        self.column = column
+        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        if column in {"tiers", "cached_until"}:
+            widget = forms.TextInput(attrs={"autocomplete": "off"})
+        super().__init__(
+            label=label, max_length=1_000, widget=widget, required=False, help_text=help_text
+        )
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return price_cells.parse_component(self.column, super().clean(value))
+        except ValueError as exc:
+            raise ValidationError(str(exc)) from exc
+
+
+class ComponentsForm(forms.Form):
+    """Input and output of a price, and behind a disclosure the parts that few prices have."""
+
+    input_usd = AmountField("input")
+    output_usd = AmountField("output")
+    cached_read_usd = ComponentField("cached_read_usd", "Input read from the cache")
+    write_5m_usd = ComponentField("write_5m_usd", "Input written for 5 minutes")
+    write_1h_usd = ComponentField("write_1h_usd", "Input written for 1 hour")
+    write_24h_usd = ComponentField("write_24h_usd", "Input written for 24 hours")
+    min_prefix_tokens = ComponentField("min_prefix_tokens", "Shortest cached prefix, in tokens")
+    cached_until = ComponentField(
+        "cached_until",
+        "End of the cached prices",
+        "Such as 2026-12-31T00:00Z, if the provider says so. Batches of later have none.",
+    )
+    per_request_usd = ComponentField("per_request_usd", "USD for each answered request")
+    tiers = ComponentField(
+        "tiers",
+        "Prices of long requests",
+        "For each limit of input tokens, such as: above 272000: input 4, output 15",
+    )
+
+    def plain_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name not in price_cells.COMPONENTS]
+
+    def component_fields(self) -> list[forms.BoundField]:
+        return [self[column] for column in price_cells.COMPONENTS]
+
+    @property
+    def has_components(self) -> bool:
+        """Return True if the disclosure must be open, as something is in it."""
+        fields = self.component_fields()
+        return any(field.value() or field.errors for field in fields)
+
+    def unit_price(self) -> UnitPrice:
+        cleaned = self.cleaned_data
+        parts = {field: cleaned[name] for name, (field, _) in price_cells.COMPONENTS.items()}
+        return UnitPrice(cleaned["input_usd"], cleaned["output_usd"], **parts)
 
 
 class MomentField(forms.DateTimeField):
@@ -117,7 +176,7 @@ class TryForm(forms.Form):
         offer(self, connections)
 
 
-class PriceForm(forms.Form):
+class PriceForm(ComponentsForm):
     connection = forms.ModelChoiceField(queryset=Connection.objects.all(), empty_label=None)
     model = forms.CharField(
         max_length=200,
@@ -127,12 +186,11 @@ class PriceForm(forms.Form):
         error_messages={"required": "Type the model's name, or a pattern."},
     )
     window = forms.ChoiceField(label="Completion window")
-    input_usd = AmountField("input")
-    output_usd = AmountField("output")
     since = MomentField("From")
     source = forms.CharField(
         max_length=200, required=False, help_text="Where the figure is from, such as an address."
     )
+    field_order = ["connection", "model", "window", "input_usd", "output_usd"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -154,13 +212,12 @@ class PriceForm(forms.Form):
 
     def unsaved_price(self) -> Price:
         """Return the price without ``since``."""
-        names = ["connection", "model", "window", "input_usd", "output_usd", "source"]
-        return Price(**{name: self.cleaned_data[name] for name in names})
+        names = ["connection", "model", "window", "source"]
+        fields = {name: self.cleaned_data[name] for name in names}
+        return Price(**fields, **price_columns(self.unit_price()))
 
 
-class CorrectForm(forms.Form):
-    input_usd = AmountField("input")
-    output_usd = AmountField("output")
+class CorrectForm(ComponentsForm):
     since = MomentField("From")
     source = forms.CharField(
         max_length=200, required=False, help_text="Where the figure is from, such as an address."
@@ -170,13 +227,9 @@ class CorrectForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.initial = {
             name: f"{getattr(price, name).normalize():f}" for name in ("input_usd", "output_usd")
-        }
+        } | price_cells.component_cells(price.unit_price)
         if price.state(timezone.now()) == "announced":
             del self.fields["since"]  # an announced price keeps its date
-
-    def unit_price(self) -> UnitPrice:
-        amounts: list[Decimal] = [self.cleaned_data[f"{side}_usd"] for side in ("input", "output")]
-        return UnitPrice(input=amounts[0], output=amounts[1])
 
 
 class EndForm(forms.Form):
@@ -204,6 +257,7 @@ class ListForm(forms.Form):
 class CsvForm(ListForm):
     csv = CsvField(
         help_text="Its first line names the columns: model, window, input_usd, output_usd, and "
-        "source if you like. Amounts are USD per million tokens.",
+        "source if you like; the CSV of this page shows those of cached tokens. Amounts are USD "
+        "per million tokens.",
     )
     field_order = ["connection", "csv", "since", "ends_missing"]

@@ -15,6 +15,6 @@ class TariffForm(OptionalSecretForm, ListForm):
         super().__init__(*args, **kwargs)
         self.fields["secret"].label = "Platform key"
         self.fields["secret"].help_text = (
-            "Used once, and not stored. Leave it empty to use the key that operators have stored "
-            "with the connection. Batches run on other keys."
+            "Used once, and not stored. Leave it empty to use the key that administrators have "
+            "stored with the connection. Batches run on other keys."
         )

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             help="the provider key, by its name or its last four characters; by default the "
             "project's newest, else the person's",
         )
-        parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
+        parser.add_argument("--user", metavar="EMAIL", help="by default the project's first owner")
 
     def handle(self, **options: Any) -> None:
         project = project_of(options["project"])

@@ -1,29 +1,36 @@
-"""``manage.py make_batch``: create a file of requests from the rows of a table."""
+"""``manage.py make_batch``: create a file of requests from the rows of a table, or of answers."""
 
-import csv
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp.domain.refused import Refused
+from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.encodings import ENCODING_NAMES
 from batchapp.domain.tables.read_options import QUOTINGS, SEPARATORS, ReadOptions
 from batchapp.domain.tables.read_process import TableTotals
 from batchapp.domain.tables.row_requests import PromptSettings
+from batchapp.domain.tables.table_reader import name_columns
+from batchapp.management.options import batch_of, reader_of
+from batchapp.management.request_file import RequestFile
+from batchapp.management.results import (
+    EVERY,
+    OUTCOMES,
+    add_filter_options,
+    filter_of,
+    open_answers,
+)
 from batchapp.models import PromptTemplate
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.table_notices import notice_texts
-from batchapp.services.tables.open_table import OpenTable, open_table
+from batchapp.services.audit.downloads import record_download
+from batchapp.services.tables.open_table import open_table
 from batchapp.templatetags.words import count
-
-FINDINGS_SHOWN = 20
 
 SETTINGS_OPTIONS = (  # options that set the prompt setting of the same name
     *("model", "prompt", "system", "url", "max_tokens", "temperature"),
@@ -32,10 +39,15 @@ SETTINGS_OPTIONS = (  # options that set the prompt setting of the same name
 
 
 class Command(BaseCommand):
-    help = "Turn each row of a table into a request: CSV, TSV, .xlsx, or JSON objects."
+    help = (
+        "Turn each row of a table into a request: CSV, TSV, .xlsx, or JSON objects; or each "
+        "answer of a batch, with its question, the fields of a JSON answer, and its table's row."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("table", metavar="TABLE", type=Path)
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("table", metavar="TABLE", type=Path, nargs="?")
+        source.add_argument("--from-batch", metavar="BATCH", help="the id of a batch that is over")
         parser.add_argument("--prompt", help='for example "Summarise: {text}"')
         parser.add_argument("--system", help="system message, with {column}s as well")
         parser.add_argument("--model")
@@ -101,35 +113,59 @@ class Command(BaseCommand):
             "are; else it is detected",
         )
         parser.add_argument("--encoding", default="", help="else it is detected")
+        parser.add_argument(
+            "--outcome",
+            choices=[EVERY, *OUTCOMES],
+            default=Outcome.OK.value,
+            metavar="OUTCOME",
+            help="of a batch: results that ended so, by default usable answers; every for all",
+        )
+        add_filter_options(parser)
+        parser.add_argument(
+            "--person", metavar="E-MAIL", help="who reads them, by default the first owner"
+        )
 
     def handle(self, **options: Any) -> None:
         prompt_settings = _prompt_settings(options)
         if findings := row_requests.value_errors(prompt_settings):
             raise CommandError(" ".join(findings))
+        try:
+            if options["from_batch"]:
+                self._read_answers(prompt_settings, options)
+            else:
+                self._read_table(prompt_settings, options)
+        except Refused as exc:
+            name = options["table"] or options["from_batch"]
+            raise CommandError(f"{name}: {refusal_text(exc)}") from exc
+
+    def _read_table(self, prompt_settings: PromptSettings, options: dict[str, Any]) -> None:
         read_options = ReadOptions(**{name: options[name] for name in ReadOptions._fields})
         path = options["table"]
         try:
             with path.open("rb") as source, open_table(source, read_options) as table:
-                columns = table.head.columns
-                if findings := row_requests.settings_errors(prompt_settings, columns):
-                    raise CommandError(" ".join(findings))
-                requests, left_out = _write(
-                    table, prompt_settings, options["output"], options["id_map"]
-                )
+                file = RequestFile(table.head.columns, prompt_settings, options)
+                file.write(table, more=lambda: _table_texts(table.totals))
         except OSError as exc:
             raise CommandError(f"{path}: {exc}.") from exc
-        except Refused as exc:
-            raise CommandError(f"{path}: {refusal_text(exc)}") from exc
-        totals = table.totals
-        self.stdout.write(f"{options['output']}: {count(requests, 'request')}")
-        self.stdout.write(_reading_text(table.head.read_as))
-        for notice in notice_texts(totals.notices):
-            self.stdout.write(f"notice: {notice}")
-        if left_out:
-            verb = "was" if left_out == 1 else "were"
-            self.stdout.write(f"{count(left_out, 'row')} with an empty cell {verb} left out")
-        for warning in _warnings(totals):
-            self.stdout.write(f"warning: {warning}")
+        self._say(file, _reading_text(table.head.read_as), *_table_texts(table.totals))
+
+    def _read_answers(self, prompt_settings: PromptSettings, options: dict[str, Any]) -> None:
+        batch = batch_of(options["from_batch"])
+        user = reader_of(batch.project, options["person"])
+        record_download(None, "results", batch=batch, parameters="make_batch")
+        with open_answers(batch, user, filter_of(options)) as (header, rows):
+            file = RequestFile(name_columns(header)[0], prompt_settings, options)
+            file.write(rows)
+        self._say(file, f"from the answers of {batch.name}")
+
+    def _say(self, file: RequestFile, read_as: str, *texts: str) -> None:
+        self.stdout.write(f"{file.target}: {count(file.requests, 'request')}")
+        self.stdout.write(read_as)
+        for text in texts:
+            self.stdout.write(text)
+        if file.left_out:
+            verb = "was" if file.left_out == 1 else "were"
+            self.stdout.write(f"{count(file.left_out, 'row')} with an empty cell {verb} left out")
 
 
 def _separator(value: str) -> str:
@@ -150,6 +186,12 @@ def _reading_text(read_as: ReadOptions) -> str:
     if read_as.header_row:
         parts.append(f"header in row {read_as.header_row:,}")
     return f"read as {', '.join(parts)}"
+
+
+def _table_texts(totals: TableTotals) -> list[str]:
+    """Return the notices and warnings of a table that was read."""
+    notices = [f"notice: {text}" for text in notice_texts(totals.notices)]
+    return notices + [f"warning: {text}" for text in _warnings(totals)]
 
 
 def _warnings(totals: TableTotals) -> Iterator[str]:
@@ -212,62 +254,3 @@ def _template(name: str, slug: str | None) -> PromptSettings:
             f"Several projects have a prompt template {name}. Name a --project: {slugs}."
         )
     return templates[0].versions.order_by("-number")[0].prompt_settings
-
-
-def _write(
-    table: OpenTable,
-    prompt_settings: PromptSettings,
-    target: Path,
-    id_map: Path | None,
-) -> tuple[int, int]:
-    """Write all requests or none: the file appears only if no row has an error."""
-    requests = left_out = 0
-    findings: list[str] = []
-    replaced: list[tuple[str, str]] = []
-    with _new_file(target) as file:
-        rows = (dict(zip(table.head.columns, row, strict=True)) for row in table)
-        for request in row_requests.build_requests(rows, prompt_settings):
-            if request.error:
-                findings.append(f"row {request.number}: {request.error}")
-            elif request.line:
-                requests += 1
-                file.write(request.line + b"\n")
-                replaced += [(request.custom_id, request.original)] if request.original else []
-            else:
-                left_out += 1
-        if findings or not requests:
-            reason = _errors_text(findings) if findings else _no_request_text(left_out)
-            notices = [f"notice: {text}" for text in notice_texts(table.totals.notices)]
-            warnings = [f"warning: {text}" for text in _warnings(table.totals)]
-            raise CommandError("\n".join([reason, *notices, *warnings]))
-    if id_map:
-        with id_map.open("w", encoding="utf-8-sig", newline="") as file:
-            csv.writer(file).writerows(row_requests.id_map_rows(replaced))
-    return requests, left_out
-
-
-@contextmanager
-def _new_file(target: Path) -> Iterator[IO[bytes]]:
-    """Open a file that becomes ``target`` at the end, or is deleted after an error."""
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-", delete=False) as file:
-        partial = Path(file.name)
-        try:
-            yield file
-        except BaseException:
-            partial.unlink()
-            raise
-    partial.chmod(0o644)
-    partial.replace(target)
-
-
-def _no_request_text(left_out: int) -> str:
-    if left_out:
-        return f"Nothing was written: all {left_out:,} rows have an empty cell."
-    return "The table has no rows."
-
-
-def _errors_text(findings: list[str]) -> str:
-    shown = "\n".join(f"  {finding}" for finding in findings[:FINDINGS_SHOWN])
-    more = len(findings) - FINDINGS_SHOWN
-    and_more = f"\n  and {more:,} more" if more > 0 else ""
-    return f"Nothing was written:\n{shown}{and_more}"

@@ -14,8 +14,9 @@ from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.check_file import Limits, Report
 from batchapp.management.corrections import add_correction_arguments, write_corrected_file
-from batchapp.models import REALTIME, Connection, Project
+from batchapp.models import Connection, Project
 from batchapp.models.providers.connection import DOUBLEWORD_URL
+from batchapp.presenters.file_report import quotes_from_histories
 from batchapp.presenters.preflight_report import as_json, as_text
 from batchapp.services.orders import price_quotes
 
@@ -58,13 +59,13 @@ class Command(BaseCommand):
             report = _check(options["output"], limits)
         quotes = _quotes(report, connection, project)
         render = as_json if options["json"] else as_text
-        self.stdout.write(render(report, quotes))
+        self.stdout.write(render(report, quotes, connection))
         if not report.is_valid:
             sys.exit(HAS_ERRORS)
 
     def _project(self, slug: str) -> Project:
         try:
-            return Project.objects.select_related("connection").get(slug=slug)
+            return Project.objects.select_related("connection").get(slug=slug, deleted_at=None)
         except Project.DoesNotExist:
             message = f"There is no project with the slug {slug}."
         except DatabaseError as exc:
@@ -121,4 +122,4 @@ def _quotes(
         return {}
     now = timezone.now()
     histories = price_quotes.histories_for(report, project, None, now) if project else None
-    return price_quotes.quote(report, connection, [*connection.windows, REALTIME], now, histories)
+    return quotes_from_histories(report, connection, now, histories, project)

@@ -4,25 +4,25 @@ import uuid
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from batchapp import tasks
 from batchapp.access import NotAllowed
 from batchapp.domain.refused import Refused
+from batchapp.domain.results.outcome import Outcome
 from batchapp.domain.results.retry_selection import (
     ADVICE,
-    DEFAULT_ENDINGS,
+    DEFAULT_OUTCOMES,
     MAX_TEMPERATURE,
-    Ending,
     Selection,
 )
-from batchapp.management.options import member_of
-from batchapp.models import Batch, Upload
+from batchapp.management.options import add_label_options, batch_of, labels_of, member_of
+from batchapp.models import Upload
+from batchapp.presenters.approval_text import waiting_text
 from batchapp.presenters.problem_text import problem_text
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.orders import place_order
-from batchapp.services.results import retry_file
+from batchapp.services.results import outcome_counts, retry_file
 from batchapp.services.results.retry_file import RetryableCounts
 
 
@@ -35,7 +35,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("batch", metavar="BATCH", help="its id")
         parser.add_argument(
-            "--outcomes", nargs="+", choices=[ending.value for ending in ADVICE], metavar="OUTCOME"
+            "--outcomes",
+            nargs="+",
+            choices=[outcome.value for outcome in ADVICE],
+            metavar="OUTCOME",
         )
         parser.add_argument("--error-code", default="", help="only requests that failed with it")
         parser.add_argument(
@@ -43,20 +46,23 @@ class Command(BaseCommand):
         )
         parser.add_argument("--model", default="", help="instead of the requests' own")
         parser.add_argument("--temperature", type=float, help="instead of the requests' own")
-        parser.add_argument("--user", metavar="EMAIL", help="by default the project's first admin")
+        add_label_options(parser)
+        parser.add_argument("--user", metavar="EMAIL", help="by default the project's first owner")
         parser.add_argument("--submit", action="store_true", help="with the batch's provider key")
         parser.add_argument(
             "--window", default="", help="completion window, by default the window of the batch"
         )
 
     def handle(self, **options: Any) -> None:
-        batch = _batch(options["batch"])
+        batch = batch_of(options["batch"])
         user = member_of(batch.project, options["user"])
-        counts = retry_file.retryable_counts(batch)
+        counts = outcome_counts.retryable_counts(batch)
         selection = _selection(options, counts)
-        for ending in counts.endings:
-            mark = "+" if ending in selection.endings else "-"
-            self.stderr.write(f"{mark} {counts.count(ending):,} {ending}: {ADVICE[ending].reason}")
+        for outcome in counts.outcomes:
+            mark = "+" if outcome in selection.outcomes else "-"
+            self.stderr.write(
+                f"{mark} {counts.count(outcome):,} {outcome}: {ADVICE[outcome].reason}"
+            )
         if not counts.total(selection):
             raise CommandError("No request matches this choice; no file was written.")
         upload = retry_file.request_retry_file(batch, user, selection, submission=uuid.uuid4())
@@ -74,6 +80,7 @@ class Command(BaseCommand):
                     upload,
                     batch.key,
                     window=options["window"] or batch.window,
+                    labels=labels_of(options, batch.labels),
                     submission=uuid.uuid4(),
                 )
             except NotAllowed as exc:
@@ -86,14 +93,8 @@ class Command(BaseCommand):
             for provider_batch in retry.provider_batches.all():
                 tasks.wake(provider_batch)
             self.stdout.write(f"batch: {retry.pk}")
-
-
-def _batch(text: str) -> Batch:
-    rows = Batch.objects.select_related("project__connection", "upload", "key")
-    try:
-        return rows.get(pk=text)
-    except (Batch.DoesNotExist, ValidationError) as exc:
-        raise CommandError(f"There is no batch {text!r}.") from exc
+            if text := waiting_text(retry):
+                self.stderr.write(text)
 
 
 def _selection(options: dict[str, Any], counts: RetryableCounts) -> Selection:
@@ -103,15 +104,15 @@ def _selection(options: dict[str, Any], counts: RetryableCounts) -> Selection:
         raise CommandError("--max-tokens-factor is 1 or more.")
     if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
         raise CommandError("--temperature is a number from 0 to 2.")
-    endings = frozenset(DEFAULT_ENDINGS)
+    outcomes = frozenset(DEFAULT_OUTCOMES)
     if factor == 1 and not options["model"]:
-        endings -= {Ending.TRUNCATED}
-    if outcomes := options["outcomes"]:
-        endings = frozenset(map(Ending, outcomes))
+        outcomes -= {Outcome.TRUNCATED}
+    if options["outcomes"]:
+        outcomes = frozenset(map(Outcome, options["outcomes"]))
     else:
-        endings &= frozenset(counts.endings)
+        outcomes &= frozenset(counts.outcomes)
     return Selection(
-        endings,
+        outcomes,
         error_code=options["error_code"],
         max_tokens_factor=factor,
         model=options["model"],

@@ -15,6 +15,7 @@ from batchapp.models.people.project import Project
 from batchapp.models.people.user import AnyUser, User
 from batchapp.models.providers.connection import Connection
 from batchapp.models.providers.provider_key import ProviderKey
+from batchapp.providers.json_values import MAX_ID_LENGTH
 from batchapp.providers.remote_objects import RemoteBatch
 
 
@@ -89,7 +90,7 @@ class BatchImport(LeasedRow):
     connection = models.ForeignKey(Connection, models.PROTECT, related_name="+")
     key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="+")
     requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    remote_id = models.CharField(max_length=200)
+    remote_id = models.CharField(max_length=MAX_ID_LENGTH)
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=10, choices=Status, default=Status.FETCHING)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, related_name="+")

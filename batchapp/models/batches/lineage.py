@@ -1,6 +1,6 @@
 """Find the retries of a batch, and the batches that it retries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from batchapp.models.batches.batch import Batch
@@ -19,6 +19,16 @@ def batch_and_retries(batch: Batch) -> list[Batch]:
     root = _root(batch.pk, parents)
     pks = [pk for pk in parents if _root(pk, parents) == root]
     return list(batches.filter(pk__in=[root, *pks]).order_by("created_at", "pk"))
+
+
+def families(batches: Iterable[Batch]) -> list[list[Batch]]:
+    """Group ``batches``, which are all of a project, with their retries and those they retry."""
+    batches = list(batches)
+    parents = {batch.pk: batch.parent_id for batch in batches}
+    by_root: dict[UUID, list[Batch]] = {}
+    for batch in batches:
+        by_root.setdefault(_root(batch.pk, parents), []).append(batch)
+    return list(by_root.values())
 
 
 def ancestors(batch: Batch, among: list[Batch]) -> list[Batch]:

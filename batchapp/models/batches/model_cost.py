@@ -1,25 +1,32 @@
 """Estimated and actual cost of a batch, model by model."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+import msgspec
 from django.db import models
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 
 from batchapp.domain.money import calibration
+from batchapp.domain.money.cache_forecast import least_cached_tokens
 from batchapp.domain.money.calibration import History, HistorySource, Run
-from batchapp.domain.money.unit_prices import UnitPrice
+from batchapp.domain.money.concurrency import CachedRun, Concurrency, learn_concurrency
+from batchapp.domain.money.unit_prices import Usage, cost
+from batchapp.domain.prompt_cache.prompt_facts import PromptFacts
 from batchapp.domain.request_files.check_file import ModelFacts
 from batchapp.models.batches.batch import Batch
-from batchapp.models.fields.money_field import MoneyField
+from batchapp.models.batches.provider_batch import ProviderBatch
+from batchapp.models.fields.money_field import MoneyField, rounded_or_unknown
+from batchapp.models.fields.unit_price_field import UnitPriceField
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import User
 
 MAX_HISTORY_RUNS = 50  # newest runs per history source: prompts and models change over time
+MAX_CACHED_RUNS = 20  # newest rows with cached prompts, whose reports are read
 MAX_HISTORY_MODELS = 8  # models of one file with the most requests; the others have no history
 
 
@@ -57,35 +64,90 @@ class ModelCostQuerySet(models.QuerySet["ModelCost"]):
         models = [model for model in largest if not facts[model].embeddings][:MAX_HISTORY_MODELS]
         measured = self.measured(before=before, is_sandbox=project.connection.is_sandbox)
         newest = measured.order_by("-measured_at", "-pk")
+        by_model = self._read_measured(
+            rows
+            for model in models
+            for rows in _of_project(newest.filter(model=model), facts[model], project)
+        )
+        # Only then: a project that has all batches of a model would have them all read in vain.
+        by_model |= self._read_measured(
+            rows
+            for model in models
+            if model not in by_model
+            for rows in _elsewhere(newest.filter(model=model), project, user)
+        )
+        person = user.pk if user else None
+        histories = {
+            model: _history(by_model[model], facts[model].shape, project.pk, person)
+            for model in models
+            if model in by_model
+        }
+        return {model: history for model, history in histories.items() if history}
+
+    def concurrency(self, models: Iterable[str], before: datetime) -> dict[str, Concurrency]:
+        """Return, by model, the requests at once that the newest batches with caches show.
+
+        One query. A batch counts if it ended before then, in one go and with an answer to each
+        request.
+        """
+        rows = self.filter(
+            model__in=models,
+            measured_at__lt=before,
+            cached_tokens__gt=0,
+            answers=F("requests"),
+            answers_without_usage=0,
+            batch__reused=0,
+        )
+        again = ProviderBatch.objects.filter(
+            Q(number__gt=1) | Q(retried_in_place_at__isnull=False), batch=OuterRef("batch")
+        )
+        rows = rows.exclude(Exists(again)).order_by("-measured_at", "-pk")
+        prompts = F("batch__upload__report_fields__prompts")
+        runs: defaultdict[str, list[CachedRun]] = defaultdict(list)
+        for row in rows.annotate(prompts=prompts)[:MAX_CACHED_RUNS]:
+            if run := _cached_run(row):
+                runs[row.model].append(run)
+        return {model: learn_concurrency(of_model) for model, of_model in runs.items()}
+
+    def _read_measured(self, sources: Iterable[Self]) -> dict[str, list[_Measured]]:
+        """Return, by model, the newest rows of each of ``sources``; one query."""
         columns = ("pk", "model", "shape", "batch__project_id", "batch__created_by_id")
         queries = [
             self.filter(pk__in=rows[:MAX_HISTORY_RUNS].values("pk"))
             .order_by()
             .values_list(*columns, F("answers") - F("answers_without_usage"), "output_tokens")
-            for model in models
-            for rows in _by_source(newest.filter(model=model), facts[model], project, user)
+            for rows in sources
         ]
-        if not queries:
-            return {}
         by_model: defaultdict[str, list[_Measured]] = defaultdict(list)
-        for row in queries[0].union(*queries[1:]).order_by():
-            by_model[row[1]].append(_Measured(*row))
-        person = user.pk if user else None
-        histories = {
-            model: _history(by_model[model], facts[model].shape, project.pk, person)
-            for model in models
-        }
-        return {model: history for model, history in histories.items() if history}
+        if queries:
+            for row in queries[0].union(*queries[1:]).order_by():
+                by_model[row[1]].append(_Measured(*row))
+        return dict(by_model)
 
 
-def _by_source(
-    newest: ModelCostQuerySet, facts: ModelFacts, project: Project, user: User | None
+def _cached_run(row: Any) -> CachedRun | None:
+    """Return the run of a row with the stored ``prompts`` of its file; None without its price."""
+    stored = row.prompts.get(row.model) if isinstance(row.prompts, dict) else None
+    if stored is None or row.unit_price is None:
+        return None
+    prompts = msgspec.convert(stored, PromptFacts)
+    return CachedRun(prompts, row.usage, least_cached_tokens(row.unit_price))
+
+
+def _of_project(
+    newest: ModelCostQuerySet, facts: ModelFacts, project: Project
 ) -> Iterator[ModelCostQuerySet]:
-    """Return one query per source of history, all for one model."""
+    """Return one query per source of history in ``project``, all for one model."""
     own = newest.filter(batch__project=project)
     if facts.shape:
         yield own.filter(shape=facts.shape)
     yield own
+
+
+def _elsewhere(
+    newest: ModelCostQuerySet, project: Project, user: User | None
+) -> Iterator[ModelCostQuerySet]:
+    """Return one query per source of history in other projects, all for one model."""
     elsewhere = newest.exclude(batch__project=project)
     if user:
         yield elsewhere.filter(batch__created_by=user)
@@ -119,28 +181,16 @@ def _is_anonymous(rows: list[_Measured]) -> bool:
 class ModelCost(models.Model):
     """One model of one batch: its prices at the time of the order, its estimated and actual cost.
 
-    Prices are USD per million tokens, and null if the price table had none. A cost without a price
-    is null, because unknown is not free. The estimate stays as the order page showed it.
+    A price is null if the price table had none. A cost without a price is null, because unknown is
+    not free. The estimate stays as the order page showed it.
     """
 
-    batch = models.ForeignKey(Batch, models.CASCADE, related_name="model_costs")
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="model_costs", db_index=False)
     model = models.CharField(max_length=200)
     requests = models.PositiveIntegerField()
-    input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    realtime_input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    realtime_output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    price_row = models.PositiveBigIntegerField(
-        null=True, help_text="Id of the row in the price table, which may be deleted by now."
-    )
-    price_since = models.DateTimeField(null=True)
-    realtime_price_row = models.PositiveBigIntegerField(null=True)
-    realtime_price_since = models.DateTimeField(null=True)
-
-    fallback_input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    fallback_output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    fallback_price_row = models.PositiveBigIntegerField(null=True)
-    fallback_price_since = models.DateTimeField(null=True)
+    unit_price = UnitPriceField(null=True)
+    realtime_price = UnitPriceField(null=True)
+    fallback_price = UnitPriceField(null=True, help_text="The price in the fallback window.")
 
     shape = models.CharField(
         max_length=16,
@@ -161,10 +211,22 @@ class ModelCost(models.Model):
 
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
+    cached_tokens = models.PositiveBigIntegerField(
+        default=0, help_text="Those of the input that were read from the provider's cache."
+    )
+    written_5m_tokens = models.PositiveBigIntegerField(
+        default=0, help_text="Those of the input that were written to the cache for 5 minutes."
+    )
+    written_1h_tokens = models.PositiveBigIntegerField(default=0)
+    written_24h_tokens = models.PositiveBigIntegerField(default=0)
     answers = models.PositiveIntegerField(default=0)
     answers_without_usage = models.PositiveIntegerField(
-        default=0, help_text="Answers without a token count: the actual cost is higher."
+        default=0, help_text="Answers without a possible token count: the cost is higher."
     )
+    cut_short = models.PositiveIntegerField(
+        default=0, help_text="Answers that ended at their limit."
+    )
+    cut_short_usd = MoneyField(null=True, help_text="The part of the cost that these are.")
     cost_usd = MoneyField(null=True)
     realtime_cost_usd = MoneyField(null=True, help_text="The same tokens at the realtime price.")
 
@@ -179,6 +241,14 @@ class ModelCost(models.Model):
         constraints = [models.UniqueConstraint("batch", "model", name="one_cost_per_model")]
         indexes = [
             models.Index(fields=["model", "-measured_at"], name="cost_history"),
+            models.Index(
+                # The figures of reports, so that the sum over thousands of batches reads no rows.
+                fields=[
+                    *("batch", "cost_usd", "realtime_cost_usd"),
+                    *("requests", "input_tokens", "output_tokens"),
+                ],
+                name="cost_sums",
+            ),
             models.Index(fields=["model", "shape", "-measured_at"], name="cost_history_by_shape"),
         ]
 
@@ -186,20 +256,25 @@ class ModelCost(models.Model):
         return f"{self.batch}: {self.model}"
 
     @property
-    def unit_price(self) -> UnitPrice | None:
-        return _unit_price(self.input_price, self.output_price)
+    def usage(self) -> Usage:
+        """Return the tokens of all answers whose token count is known."""
+        return Usage(
+            self.answers,
+            self.input_tokens,
+            self.output_tokens,
+            self.cached_tokens,
+            self.written_5m_tokens,
+            self.written_1h_tokens,
+            self.written_24h_tokens,
+        )
 
     @property
-    def fallback_price(self) -> UnitPrice | None:
-        """Return the price in the fallback window at the time of the order."""
-        return _unit_price(self.fallback_input_price, self.fallback_output_price)
+    def written_tokens(self) -> int:
+        """Return the tokens that were written to the provider's cache, for any lifetime."""
+        return self.written_5m_tokens + self.written_1h_tokens + self.written_24h_tokens
 
     @property
-    def realtime_price(self) -> UnitPrice | None:
-        return _unit_price(self.realtime_input_price, self.realtime_output_price)
-
-
-def _unit_price(input_price: Decimal | None, output_price: Decimal | None) -> UnitPrice | None:
-    if input_price is None or output_price is None:
-        return None
-    return UnitPrice(input=input_price, output=output_price)
+    def list_cost_usd(self) -> Decimal | None:
+        """Return what the tokens would cost if none were cached; None if this is unknown."""
+        usage = Usage(self.answers, self.input_tokens, self.output_tokens)
+        return rounded_or_unknown(cost(usage, self.unit_price)) if self.unit_price else None

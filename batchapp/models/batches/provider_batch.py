@@ -13,6 +13,7 @@ from batchapp.models.fields.leased_row import LeasedRow, LeasedRowQuerySet
 from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.providers.connection import Connection
 from batchapp.models.providers.provider_key import ProviderKey
+from batchapp.providers.json_values import MAX_ID_LENGTH
 
 # The metadata entry in which a batch at the provider carries the token of its provider batch.
 TOKEN_KEY = "portal_submission"  # noqa: S105  # no secret
@@ -99,7 +100,7 @@ class ProviderBatch(LeasedRow):
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         Status.PREPARING: {Status.WAITING, Status.RUNNING, Status.CANCELLED},
         Status.WAITING: {Status.RUNNING, Status.CANCELLED},
-        Status.RUNNING: {Status.HARVESTING, Status.CANCELLED},
+        Status.RUNNING: {Status.HARVESTING, Status.CANCELLED, Status.WAITING},
         Status.HARVESTING: {
             *(Status.RUNNING, Status.DONE, Status.RETRYING_IN_PLACE, Status.CANCELLED)
         },
@@ -140,16 +141,24 @@ class ProviderBatch(LeasedRow):
     size = models.PositiveBigIntegerField(
         null=True, help_text="In bytes; empty until the file is split."
     )
+    only_model = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="Of the lines of its part of the file, only those of this model; empty: all.",
+    )
     slot_assigned_at = models.DateTimeField(
         null=True, help_text="When a slot at the provider was assigned."
     )
 
-    remote_file_id = models.CharField(max_length=200, blank=True)
-    remote_id = models.CharField(max_length=200, blank=True, db_index=True)
+    remote_file_id = models.CharField(max_length=MAX_ID_LENGTH, blank=True)
+    remote_id = models.CharField(max_length=MAX_ID_LENGTH, blank=True, db_index=True)
     upload_attempted_at = models.DateTimeField(null=True)
     create_attempted_at = models.DateTimeField(null=True)
     may_have_duplicate = models.BooleanField(
         default=False, help_text="An earlier create was never confirmed, and its batch never seen."
+    )
+    is_create_unreadable = models.BooleanField(
+        default=False, help_text="A create was answered as done, but without a batch to follow."
     )
     cancel_sent_at = models.DateTimeField(null=True)
     pause_sent_at = models.DateTimeField(null=True)
@@ -163,8 +172,8 @@ class ProviderBatch(LeasedRow):
         null=True, help_text="When we saw that the provider had finished."
     )
     remote_status = models.CharField(max_length=50, blank=True)
-    output_file_id = models.CharField(max_length=200, blank=True)
-    error_file_id = models.CharField(max_length=200, blank=True)
+    output_file_id = models.CharField(max_length=MAX_ID_LENGTH, blank=True)
+    error_file_id = models.CharField(max_length=MAX_ID_LENGTH, blank=True)
 
     total = models.PositiveIntegerField(default=0)
     completed = models.PositiveBigIntegerField(default=0, help_text="By the provider's count.")

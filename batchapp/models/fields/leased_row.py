@@ -1,7 +1,7 @@
 """Base class of the rows that workers move: a lease keeps two workers from moving one row."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -52,6 +52,15 @@ class LeasedRowQuerySet(models.QuerySet[Row]):
             return None
         return row
 
+    def lease(self, pk: Any, statuses: Iterable[str]) -> Row | None:
+        """Lease a row that is in one of ``statuses`` for work outside its steps, due or not.
+
+        Returns None if the row is gone, moved or leased.
+        """
+        now = timezone.now()
+        free = self.filter(self._free(now), pk=pk, status__in=list(statuses))
+        return self.get(pk=pk) if free.update(leased_until=now + settings.LEASE) else None
+
     def _free(self, now: datetime) -> Q:
         """Match the rows without a valid lease."""
         is_expired = Q(leased_until__lt=now) | Q(leased_until__gt=now + MAX_LEASE)
@@ -99,7 +108,7 @@ class LeasedRow(models.Model):
         abstract = True
 
     @property
-    def kind(self) -> str:
+    def row_kind(self) -> str:
         """Return the name of the model, by which a message names the kind of a row."""
         return self._meta.model_name or ""
 
@@ -146,14 +155,25 @@ class LeasedRow(models.Model):
         """
         self.record(leased_until=timezone.now() + leases * settings.LEASE, **fields)
 
-    def lease_renewer(self) -> Callable[[int], None]:
-        """Return a progress callback that renews the lease, every two seconds at most."""
+    def end_lease(self) -> None:
+        """Return the lease, and change nothing else.
+
+        Raises:
+            StaleRow: see ``record``.
+        """
+        self.record(leased_until=None)
+
+    def lease_renewer(self, progress_field: str = "") -> Callable[[int], None]:
+        """Return a progress callback that renews the lease, every two seconds at most.
+
+        With ``progress_field``, it also writes what it is called with.
+        """
         renewed = time.monotonic()
 
-        def renew(_done: int) -> None:
+        def renew(done: int) -> None:
             nonlocal renewed
             if time.monotonic() - renewed > RENEWAL_SECONDS:
-                self.renew_lease()
+                self.renew_lease(**({progress_field: done} if progress_field else {}))
                 renewed = time.monotonic()
 
         return renew

@@ -21,6 +21,10 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(UNIT, rounding=ROUND_HALF_EVEN)
 
 
+def rounded_or_unknown(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else rounded(amount)
+
+
 def total_or_unknown(amounts: list[Decimal | None]) -> Decimal | None:
     """Return the sum, or None if any amount is unknown: unknown is not free."""
     known = [amount for amount in amounts if amount is not None]

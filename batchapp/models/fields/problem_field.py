@@ -15,6 +15,15 @@ class ProblemField(models.JSONField):
     def get_prep_value(self, value: Any) -> Any:
         return super().get_prep_value(asdict(value) if isinstance(value, Problem) else value)
 
+    def value_to_string(self, obj: models.Model) -> Any:
+        """Return what ``dumpdata`` writes: the JSON of the column."""
+        problem = self.value_from_object(obj)
+        return asdict(problem) if isinstance(problem, Problem) else problem
+
+    def to_python(self, value: Any) -> Any:
+        """Return what ``loaddata`` stores."""
+        return Problem(**value) if isinstance(value, dict) else value
+
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         stored = super().from_db_value(value, expression, connection)
         if stored is None or isinstance(expression, KeyTransform):

@@ -31,8 +31,8 @@ class SourceTableQuerySet(LeasedRowQuerySet["SourceTable"]):
         return self.filter(project__in=Project.objects.visible_to(user))
 
     def without_batches(self) -> Self:
-        """Leave out the tables of batches, whose results refer to the rows."""
-        batches = Batch.objects.filter(upload__table=OuterRef("pk"))
+        """Leave out the tables of batches, whose results refer to the rows while they are kept."""
+        batches = Batch.objects.filter(upload__table=OuterRef("pk"), purged_at=None)
         return self.filter(~Exists(batches))
 
     def resume_retention(self) -> int:
@@ -69,6 +69,10 @@ class SourceTable(LeasedRow):
     read. While the table waits for a person, ``next_check_at`` is the time of its deletion: a
     table is deleted after ``RETENTION`` without use. A table of a batch is kept, with the rows as
     the batch has them, for as long as the batch with its results is.
+
+    A table of answers has no ``blob``: ``answers_of`` is the batch, ``answer_filter`` says which
+    of its results are the rows, and ``newest_chunk`` is the primary key of the newest stored
+    results that it was made from.
     """
 
     class Status(models.TextChoices):
@@ -98,7 +102,9 @@ class SourceTable(LeasedRow):
     name = models.CharField(max_length=255)
     blob = models.FileField(upload_to=sent_name)
     cells = models.FileField(upload_to=rows_name, blank=True)
-    size = models.PositiveBigIntegerField(help_text="In bytes.")
+    size = models.PositiveBigIntegerField(help_text="Of ``blob``, in bytes.")
+    sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    cells_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.READING)
     read_as = models.JSONField(default=list, help_text="Encoding, delimiter and sheet.")
     sheets = models.JSONField(default=list)
@@ -120,6 +126,11 @@ class SourceTable(LeasedRow):
     findings = models.JSONField(default=list, help_text="Of the last run: row and sentence.")
     finding_total = models.PositiveIntegerField(default=0)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, related_name="+")
+    answers_of = models.ForeignKey(
+        Batch, models.SET_NULL, null=True, editable=False, related_name="answer_tables"
+    )
+    answer_filter = models.JSONField(null=True, editable=False)
+    newest_chunk = models.PositiveBigIntegerField(null=True, editable=False)
     used_at = models.DateTimeField(default=timezone.now)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -141,8 +152,13 @@ class SourceTable(LeasedRow):
         return {"used_at": now, "next_check_at": now + RETENTION}
 
     @property
+    def is_from_answers(self) -> bool:
+        """Return True if the table was made from the results of a batch, which may be gone."""
+        return self.answer_filter is not None
+
+    @property
     def has_batches(self) -> bool:
-        return Batch.objects.filter(upload__table=self).exists()
+        return Batch.objects.filter(upload__table=self, purged_at=None).exists()
 
     @property
     def read_options(self) -> ReadOptions:
@@ -154,9 +170,9 @@ class SourceTable(LeasedRow):
         return prompt_settings_from(fields) if fields else None
 
     def open_rows(self) -> Iterator[dict[str, str]]:
-        """Yield column -> cell for each row, in order."""
+        """Yield column -> cell for each row, in order; several readers may read at once."""
         decode = msgspec.json.Decoder(list[str]).decode
-        with self.cells.open("rb") as rows:
+        with self.cells.storage.open(str(self.cells), "rb") as rows:
             for line in rows:
                 yield dict(zip(self.columns, decode(line), strict=True))
 

@@ -1,22 +1,48 @@
 """Connections to the providers that run batches."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Self
 from urllib.parse import urlsplit
 
 import msgspec
 from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.functional import cached_property
 
 from batchapp.domain.request_files.limits import ALLOWED_URLS, Limits
-from batchapp.models.fields.encryption import seal, unseal
+from batchapp.models.fields.encryption import (
+    SecretField,
+    UnreadableKey,
+    seal_for,
+    unseal_for,
+)
 from batchapp.models.fields.leased_row import MAX_DELAY
+from batchapp.providers import kinds
+from batchapp.providers.base import Capabilities
+from batchapp.providers.errors import ProviderUnavailable
+from batchapp.providers.http import api_url
 
 DOUBLEWORD_URL = "https://api.doubleword.ai"
 
 
 def default_windows() -> list[str]:
     return ["24h", "1h"]
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def in_use(self) -> Self:
+        """Return the connections on which projects may be created and batches ordered."""
+        return self.filter(archived_at=None)
+
+    def lock_in_use(self, pk: int) -> bool:
+        """Keep a connection from being archived until the end of the transaction.
+
+        Returns False if the connection is archived already.
+        """
+        # SQLite has no row locks and needs none, because only one transaction writes at a time.
+        return bool(self.in_use().filter(pk=pk).select_for_update(no_key=True))
 
 
 class Connection(models.Model):
@@ -27,7 +53,13 @@ class Connection(models.Model):
         "base URL",
         max_length=300,
         validators=[URLValidator(schemes=["http", "https"])],
-        help_text="Without /v1, for example https://api.doubleword.ai",
+        help_text="For example https://api.doubleword.ai; /v1 is appended unless the path names "
+        "another version",
+    )
+    kind = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="What kind of provider answers there; empty until that is found out.",
     )
     windows = models.JSONField(
         default=default_windows, help_text="Completion windows on offer, the usual one first."
@@ -67,11 +99,16 @@ class Connection(models.Model):
         "created again.",
     )
     has_partial_results = models.BooleanField(
-        default=True, help_text="Results can be read while the batch runs, resumed with ?skip="
+        null=True,
+        blank=True,
+        help_text="Results can be read while the batch runs, resumed with ?skip=; unknown: as the "
+        "kind of provider can",
     )
     has_retry = models.BooleanField(
-        default=True,
-        help_text="A batch that ended can be retried in place with /retry; a pause needs this.",
+        null=True,
+        blank=True,
+        help_text="A batch that ended can be retried in place with /retry; a pause needs this. "
+        "Unknown: as the kind of provider can",
     )
     reasoning_effort_only = models.BooleanField(
         null=True,
@@ -89,7 +126,11 @@ class Connection(models.Model):
         default=False, help_text="A simulated provider: answers are made up and nothing is paid."
     )
 
-    platform_ciphertext = models.TextField(blank=True, editable=False)
+    archived_at = models.DateTimeField(
+        null=True, editable=False, help_text="Nothing new begins on the connection since then."
+    )
+
+    platform_ciphertext = SecretField()
 
     failures = models.PositiveIntegerField(
         default=0, editable=False, help_text="Calls in a row without a usable answer."
@@ -99,11 +140,18 @@ class Connection(models.Model):
         null=True, editable=False, help_text="No calls to the provider until then."
     )
 
+    objects = ConnectionQuerySet.as_manager()
+
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def window_names(self) -> list[str]:
+        """Return the completion windows; none where something else was written, past all forms."""
+        return self.windows if isinstance(self.windows, list) else []
 
     @property
     def address(self) -> tuple[str, int | None, str]:
@@ -121,8 +169,56 @@ class Connection(models.Model):
         return [row for row in connections if row.address == self.address]
 
     @property
-    def is_doubleword(self) -> bool:
-        return self.address == Connection(base_url=DOUBLEWORD_URL).address
+    def provider_kind(self) -> kinds.Kind:
+        """Return the kind that was chosen or found out, or that is known by the address."""
+        if self.kind:
+            return kinds.kind_named(self.kind)
+        # A connection without an address yet stands for Doubleword, see ``preflight``; the sandbox
+        # stands in for Doubleword until its answers show another kind.
+        if self.is_sandbox or not self.base_url:
+            return kinds.DOUBLEWORD
+        return kinds.kind_at(self.base_url)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what the kind of provider offers, changed where the connection says otherwise."""
+        known = self.provider_kind.capabilities
+        partial_results, retry = self.has_partial_results, self.has_retry
+        return replace(
+            known,
+            partial_results=known.partial_results if partial_results is None else partial_results,
+            retry_in_place=known.retry_in_place if retry is None else retry,
+        )
+
+    @property
+    def api_address(self) -> str:
+        """Return the address below which the API is asked; the base URL if it is no address."""
+        try:
+            return str(api_url(self.base_url))
+        except ProviderUnavailable:
+            return self.base_url
+
+    @property
+    def has_shipped_lists(self) -> bool:
+        """Return True if the prices and models that the portal ships are those of the connection.
+
+        They are published for the provider's own address, and the sandbox simulates them; another
+        server of the same kind has its own.
+        """
+        kind = self.provider_kind
+        return self.is_sandbox or (kind.has_shipped_lists and kind.is_at(self.base_url))
+
+    @property
+    def account_page(self) -> str:
+        """Return the page where credits are added; "" if the connection is to another server."""
+        kind = self.provider_kind
+        return kind.account_page if kind.is_at(self.base_url) else ""
+
+    @property
+    def keys_page(self) -> str:
+        """Return the page where keys are made; "" if the connection is to another server."""
+        kind = self.provider_kind
+        return kind.keys_page if kind.is_at(self.base_url) else ""
 
     @property
     def create_grace(self) -> timedelta:
@@ -133,22 +229,45 @@ class Connection(models.Model):
         """Return how long a provider batch waits for a key poll before it is polled by itself."""
         return min(timedelta(seconds=3 * self.poll_seconds), MAX_DELAY)
 
+    @property
+    def has_platform_key(self) -> bool:
+        """Return True if a platform key is stored, can be read, and is for the present address."""
+        try:
+            return bool(self.platform_key())
+        except UnreadableKey:
+            return False
+
     def set_platform_key(self, secret: str) -> None:
         """Encrypt the key of the provider's management API into this row, unsaved."""
-        self.platform_ciphertext = seal(secret) if secret else ""
+        self.platform_ciphertext = seal_for(self.base_url, secret) if secret else ""
 
     def platform_key(self) -> str:
         """Return the decrypted key of the management API, "" if there is none.
 
         Raises:
+            MovedKey: ``base_url`` was changed since the key was entered.
             UnreadableKey: no key of ``ENCRYPTION_KEYS`` decrypts it.
         """
-        return unseal(self.platform_ciphertext) if self.platform_ciphertext else ""
+        if not self.platform_ciphertext:
+            return ""
+        return unseal_for(self.base_url, self.platform_ciphertext)
+
+    @cached_property
+    def preview_limits(self) -> Limits:
+        """The limits with what is known of the models, by one query for each loaded row."""
+        return msgspec.structs.replace(self.limits, models=self.offered_models.cards())
 
     @cached_property
     def check_limits(self) -> Limits:
-        """The limits with what is known of the models, by one query for each loaded row."""
-        return msgspec.structs.replace(self.limits, models=self.offered_models.cards())
+        """The same with the lengths from which prompts are cached, by another query.
+
+        Requests of a table have no markers, so that its preview does not need it.
+        """
+        limits = self.preview_limits
+        if not limits.reads_cache_markers:
+            return limits
+        least = self.prices.min_cached_tokens(timezone.now())
+        return msgspec.structs.replace(limits, min_cached_by_model=least)
 
     @property
     def limits(self) -> Limits:
@@ -158,13 +277,13 @@ class Connection(models.Model):
             max_body_bytes=self.max_body_bytes,
             max_upload_bytes=self.max_upload_bytes,
             provider=self.name,
-            urls=(*ALLOWED_URLS, *self.extra_urls),
+            urls=(*(self.capabilities.endpoints or ALLOWED_URLS), *self.extra_urls),
+            thinks=not self.is_sandbox,
             reasoning_effort_only=self._takes_reasoning_effort_only(),
+            reads_cache_markers=self.is_sandbox or self.capabilities.cache_markers,
         )
 
     def _takes_reasoning_effort_only(self) -> bool:
         if self.reasoning_effort_only is not None:
             return self.reasoning_effort_only
-        host = self.address[0]
-        # A connection without an address yet stands for Doubleword, see ``preflight``.
-        return self.is_sandbox or not host or f".{host}".endswith(".doubleword.ai")
+        return self.is_sandbox or self.capabilities.reasoning_effort_only

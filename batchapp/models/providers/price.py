@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Self
+from decimal import Decimal
+from typing import Any, Self
 
+import msgspec
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
@@ -27,6 +29,13 @@ def changing_prices(connection: Connection) -> Iterator[datetime]:
         yield timezone.now()
 
 
+def price_columns(price: UnitPrice) -> dict[str, Any]:
+    """Return the columns of a ``Price`` that store ``price``; its origin is the row itself."""
+    components = msgspec.to_builtins(price.without_origin())
+    del components["input"], components["output"]
+    return {"input_usd": price.input, "output_usd": price.output, "components": components}
+
+
 class PriceQuerySet(models.QuerySet["Price"]):
     def in_force(self, at: datetime) -> Self:
         return self.not_over(at).filter(effective_from__lte=at)
@@ -43,6 +52,21 @@ class PriceQuerySet(models.QuerySet["Price"]):
         return self.filter(
             connection_id=price.connection_id, model=price.model, window=price.window
         )
+
+    def min_cached_tokens(self, at: datetime) -> dict[str, int | None]:
+        """Return model or pattern -> the shortest prompt that is cached; None if not said.
+
+        One query. A model may have prices in several windows, of which some say it.
+        """
+        rows = self.in_force(at).only(
+            "connection", "model", "input_usd", "output_usd", "components"
+        )
+        least: dict[str, int | None] = {}
+        for row in rows.order_by("pk"):
+            model, tokens = row.model, row.unit_price.at(at).min_prefix_tokens
+            known = [number for number in (least.get(model), tokens) if number is not None]
+            least[model] = min(known, default=None)
+        return least
 
     def match_models(
         self, names: Iterable[str], windows: Iterable[str], at: datetime
@@ -91,6 +115,11 @@ class Price(models.Model):
         decimal_places=6,
         validators=[MinValueValidator(0)],
     )
+    components = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Other parts of the price, such as those of cached tokens, by name.",
+    )
     effective_from = models.DateTimeField(default=timezone.now)
     effective_to = models.DateTimeField(null=True, blank=True)
     source = models.CharField(max_length=200, blank=True, help_text="Where the figure is from.")
@@ -118,7 +147,14 @@ class Price(models.Model):
 
     @property
     def unit_price(self) -> UnitPrice:
-        return UnitPrice(input=self.input_usd, output=self.output_usd)
+        """Return the whole price, without its row and start."""
+        amounts = {"input": self.input_usd, "output": self.output_usd}
+        return msgspec.convert(amounts | self.components, UnitPrice)
+
+    @unit_price.setter
+    def unit_price(self, price: UnitPrice) -> None:
+        for column, value in price_columns(price).items():
+            setattr(self, column, value)
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -142,7 +178,11 @@ class Price(models.Model):
         return starts_before and ends_after
 
     def clean(self) -> None:
-        """Refuse a price that overlaps another of its kind, or a pattern that is ambiguous."""
+        """Refuse a price that overlaps another of its kind, or a pattern that is ambiguous.
+
+        Components must be those of a ``UnitPrice``, with amounts of at least zero.
+        """
+        self._clean_components()
         self.model = model_patterns.merge_wildcards(self.model.strip())
         overlapping = [price for price in self._possible_conflicts() if self.overlaps(price)]
         if any(price.model == self.model for price in overlapping):
@@ -155,6 +195,18 @@ class Price(models.Model):
                     f"{self.model} and {price.model} could both mean the same model, and neither "
                     "says more of its name. Write one of them longer."
                 )
+
+    def _clean_components(self) -> None:
+        message = "Write each part by its name, with amounts of at least zero as text."
+        if not isinstance(self.components, dict) or self.components.keys() & {"input", "output"}:
+            raise ValidationError({"components": message})
+        components = {"input": Decimal(0), "output": Decimal(0)} | self.components
+        try:
+            price = msgspec.convert(components, UnitPrice)
+        except msgspec.ValidationError:
+            raise ValidationError({"components": message}) from None
+        if not price.is_possible:
+            raise ValidationError({"components": message})
 
     def _possible_conflicts(self) -> PriceQuerySet:
         """Return the prices, not over at the start of this price, that may conflict with it."""

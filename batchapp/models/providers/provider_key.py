@@ -2,16 +2,25 @@
 
 import uuid
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from batchapp.models.fields.encryption import UnreadableKey, reseal, seal, unseal
+from batchapp.domain.refused import Refusal, Refused
+from batchapp.models.fields.encryption import (
+    SecretField,
+    UnreadableKey,
+    seal,
+    seal_for,
+    unseal,
+    unseal_for,
+)
 from batchapp.models.fields.problem_field import ProblemField
 from batchapp.models.people.project import Project
 from batchapp.models.people.user import User
+from batchapp.models.prepared_query import Parameter, PreparedQuery
 from batchapp.models.providers.connection import Connection
 
 NEW_KEY_PERIOD = timedelta(minutes=3)  # after that all replicas of a provider know a new key
@@ -20,9 +29,28 @@ NEW_KEY_PERIOD = timedelta(minutes=3)  # after that all replicas of a provider k
 class ProviderKeyQuerySet(models.QuerySet["ProviderKey"]):
     def usable_by(self, user: User, project: Project) -> Self:
         """Return the keys of ``user`` and of ``project``, on which they may run a batch."""
-        return self.filter(
-            Q(user=user) | Q(project=project), connection_id=project.connection_id
-        ).exclude(ciphertext="")
+        return self._owned(user.pk, project.pk, project.connection_id)
+
+    def _owned(self, user: Any, project: Any, connection: Any) -> Self:
+        owned = Q(user=user) | Q(project=project)
+        keys = self.filter(owned, connection=connection).exclude(ciphertext="")
+        return keys.select_related("connection")  # a key is read for the connection's address
+
+    def for_scripts(self, user: User, project: Project) -> "ProviderKey":
+        """Return the key for calls of a portal key: the newest of the project, or of ``user``.
+
+        Raises:
+            Refused: neither has a key.
+        """
+        keys = _usable_keys.all(user=user.pk, project=project.pk, connection=project.connection_id)
+        if not keys:
+            raise Refused(
+                Refusal.NO_PROVIDER_KEY,
+                project=project.name,
+                person=str(user),
+                connection=project.connection.name,
+            )
+        return ([key for key in keys if key.project_id] or keys)[-1]
 
 
 class ProviderKey(models.Model):
@@ -42,8 +70,8 @@ class ProviderKey(models.Model):
         Project, models.CASCADE, null=True, blank=True, related_name="provider_keys"
     )
     name = models.CharField(max_length=100)
-    ciphertext = models.TextField(blank=True, editable=False)
-    webhook_ciphertext = models.TextField(blank=True, editable=False)
+    ciphertext = SecretField()
+    webhook_ciphertext = SecretField()
     last_four = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     secret_set_at = models.DateTimeField(null=True, editable=False)
@@ -59,15 +87,29 @@ class ProviderKey(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(user=None) ^ Q(project=None), name="key_has_one_owner"
-            )
+            ),
+            # A removed key keeps its name, and another key may have the same.
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                condition=~Q(ciphertext="") & Q(project=None),
+                name="one_stored_key_of_a_name_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=["project", "name"],
+                condition=~Q(ciphertext="") & Q(user=None),
+                name="one_stored_key_of_a_name_per_project",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} (…{self.last_four})"
 
     def set_secret(self, secret: str) -> None:
-        """Encrypt ``secret`` into this row, unsaved, and clear the result of the last test."""
-        self.ciphertext = seal(secret)
+        """Encrypt ``secret`` into this row, unsaved, and clear the result of the last test.
+
+        The secret is for the present address of the connection, and is sent to no other.
+        """
+        self.ciphertext = seal_for(self.connection.base_url, secret)
         self.last_four = secret[-4:]
         self.tested_at, self.is_refused, self.problem = None, False, None
         self.last_used_at, self.secret_set_at = None, timezone.now()
@@ -76,9 +118,10 @@ class ProviderKey(models.Model):
         """Return the decrypted key, for the provider's client only.
 
         Raises:
+            MovedKey: the address of the connection was changed since the key was entered.
             UnreadableKey: no key of ``ENCRYPTION_KEYS`` decrypts it, or the key was removed.
         """
-        return unseal(self.ciphertext)
+        return unseal_for(self.connection.base_url, self.ciphertext)
 
     def set_webhook_secret(self, secret: str) -> None:
         """Encrypt the secret with which the provider signs webhooks into this row, unsaved."""
@@ -104,15 +147,23 @@ class ProviderKey(models.Model):
 
     @property
     def is_readable(self) -> bool:
-        """Return True if a key of ``ENCRYPTION_KEYS`` decrypts the secret."""
+        """Return True if the secret can be decrypted, and sent to the connection's address."""
+        return self.reading_error() is None
+
+    def reading_error(self) -> UnreadableKey | None:
+        """Return why the secret cannot be used; None if it can."""
         try:
             self.secret()
-        except UnreadableKey:
-            return False
-        return True
+        except UnreadableKey as exc:
+            return exc
+        return None
 
-    def rotate(self) -> None:
-        """Encrypt the secrets again with the first of ``ENCRYPTION_KEYS``, unsaved."""
-        self.ciphertext = reseal(self.ciphertext)
-        if self.webhook_ciphertext:
-            self.webhook_ciphertext = reseal(self.webhook_ciphertext)
+
+# Scripts make this query with each order and each single request.
+_usable_keys = PreparedQuery(
+    lambda: ProviderKey.objects.all()._owned(
+        Parameter("user", User._meta.pk),
+        Parameter("project", Project._meta.pk),
+        Parameter("connection", Connection._meta.pk),
+    )
+)

@@ -3,6 +3,7 @@
 from django.db import models
 
 from batchapp.models.providers.provider_key import ProviderKey
+from batchapp.providers.json_values import MAX_ID_LENGTH
 
 
 class WebhookDelivery(models.Model):
@@ -20,7 +21,7 @@ class WebhookDelivery(models.Model):
     key = models.ForeignKey(ProviderKey, models.CASCADE, related_name="deliveries")
     message_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=100)
-    remote_id = models.CharField(max_length=200, blank=True)
+    remote_id = models.CharField(max_length=MAX_ID_LENGTH, blank=True)
     effect = models.CharField(max_length=20, choices=Effect, blank=True)
     received_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,14 +1,16 @@
 """The sentence, the figures and the accounting at the top of a batch's page, and what is next."""
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from batchapp.domain.problem import ProblemCode
 from batchapp.domain.progress import TimeLeft
-from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch
+from batchapp.domain.results.outcome import DOUBTFUL, FAILED, Outcome
 from batchapp.pipeline.states import (
     ADDING_UP,
     ATTENTION,
+    AWAITING_APPROVAL,
     CANCELLING,
     FETCHING,
     PAUSED,
@@ -19,6 +21,8 @@ from batchapp.pipeline.states import (
 )
 from batchapp.presenters.accounting_text import accounting_text
 from batchapp.presenters.batches.batch_summary import Summary
+from batchapp.presenters.outcome_text import outcome_counts, outcome_words
+from batchapp.presenters.problem_text import problem_text
 from batchapp.templatetags.words import (
     ago_or_in,
     count,
@@ -42,23 +46,33 @@ class Figure:
 
 
 def figures_of(summary: Summary) -> list[Figure]:
-    """Return how many requests ended in which way; none if the headline says it all."""
-    batch, progress = summary.batch, summary.progress
-    good = progress.answered - progress.doubtful
+    """Return how many requests ended in which way; none if the headline says it all.
+
+    While the provider works, its own count of failures is not told apart.
+    """
+    batch, progress, outcomes = summary.batch, summary.progress, summary.outcomes
     if not (batch.is_over or summary.was_sent):
         return []
-    figures = [Figure(good, "answered", "answered", "good" if good else "")]
-    if progress.doubtful:
-        figures = [Figure(good, "good", Outcome.OK, "good" if good else "")]
-        figures += [Figure(progress.doubtful, "doubtful", "doubtful", "warn")]
-    ended = progress.done + batch.cancelled + batch.missing
-    rest = [
-        (0 if batch.is_over else batch.requests - ended, "waiting", "", ""),
-        (progress.failed, "failed", "failed", "bad"),
-        (batch.cancelled, "cancelled", Outcome.CANCELLED, ""),
-        (batch.missing, "no result", Outcome.MISSING, "bad"),
-    ]
-    return figures + [Figure(number, *words) for number, *words in rest if number > 0]
+    good = progress.usable
+    figures = [Figure(good, "answered", Outcome.OK, "good" if good else "")]
+    figures += _figures(outcomes, DOUBTFUL, "warn")
+    if not batch.is_over:
+        rest = [
+            Figure(batch.requests - progress.done, "waiting"),
+            Figure(progress.failed, "failed", "failed", "bad"),
+        ]
+        return figures + [figure for figure in rest if figure.number > 0]
+    figures += _figures(outcomes, FAILED | {Outcome.MISSING}, "bad")
+    figures += _figures(outcomes, {Outcome.CANCELLED}, "")
+    return figures
+
+
+def _figures(
+    outcomes: Mapping[Outcome, int], among: Collection[Outcome], tone: str
+) -> Iterator[Figure]:
+    for outcome, number in outcomes.items():
+        if outcome in among and number:
+            yield Figure(number, outcome_words(outcome, number), outcome, tone)
 
 
 def headline(summary: Summary) -> str:
@@ -68,8 +82,9 @@ def headline(summary: Summary) -> str:
     """
     batch = summary.batch
     if batch.is_over:
-        return _final_headline(batch)
+        return _final_headline(summary)
     sentences = {
+        AWAITING_APPROVAL: "It waits for approval. Nothing is sent or paid before.",
         ATTENTION: "",
         CANCELLING: "It is being cancelled. Answers that come in meanwhile are kept.",
         PAUSING: "It is being paused. Answers that come in meanwhile are kept.",
@@ -111,7 +126,8 @@ def _split_text(summary: Summary) -> str:
     running = f"Provider batch {numbers[0]} of {total:,} is running"
     if len(numbers) > 1:
         running = f"{len(numbers):,} of {total:,} provider batches are running"
-    return f"{running}; the next waits for room."
+    is_first = summary.batch.sent_first and numbers == ["1"]
+    return f"{running}; the next waits for {'its answer' if is_first else 'room'}."
 
 
 def _pace_text(summary: Summary, left: TimeLeft) -> str:
@@ -128,21 +144,13 @@ def _pace_text(summary: Summary, left: TimeLeft) -> str:
 
 def accounting_of(summary: Summary) -> str:
     """Say how all requests of a finished batch ended, as a sum."""
-    batch, doubtful = summary.batch, summary.progress.doubtful
-    counts = {
-        Outcome.OK: batch.succeeded - doubtful,
-        Outcome.TRUNCATED: doubtful,
-        Outcome.PROVIDER_ERROR: batch.failed,
-        Outcome.CANCELLED: batch.cancelled,
-        Outcome.MISSING: batch.missing,
-    }
-    return accounting_text(counts, batch.requests, has_doubtful=doubtful > 0)
+    return accounting_text(summary.outcomes, summary.batch.requests)
 
 
 def balance_of(summary: Summary) -> str:
     """Return the sum without its terms, which are the figures above; all of it if it is wrong."""
     batch = summary.batch
-    if batch.succeeded + batch.failed + batch.cancelled + batch.missing != batch.requests:
+    if sum(summary.outcomes.values()) != batch.requests:
         return accounting_of(summary)
     total = f"{count(batch.requests, 'request')} in"
     return f"{total}, all accounted for" if batch.is_accounted_for else total
@@ -171,7 +179,12 @@ def facts_of(summary: Summary) -> list[str]:
         for field in ("input_tokens", "output_tokens")
     )
     if tokens_in or tokens_out:
-        facts += [f"{least}{tokens_in:,} tokens in", f"{least}{tokens_out:,} tokens out"]
+        cached = sum(row.cached_tokens for row in models)
+        from_cache = f", {cached:,} from the cache" if cached else ""
+        facts += [
+            f"{least}{tokens_in:,} tokens in{from_cache}",
+            f"{least}{tokens_out:,} tokens out",
+        ]
     if batch.actual_cost_usd and batch.succeeded:
         price = usd(1000 * batch.actual_cost_usd / batch.succeeded)
         facts.append(f"{least}{price} per 1,000 answers")
@@ -200,7 +213,7 @@ def next_steps(summary: Summary, *, can_try_again: bool, can_resume: bool) -> li
     if not is_on_its_way or (summary.troubles and not summary.is_queueing):
         return []
     source = f"each time {batch.connection} has finished a provider batch"
-    if batch.connection.has_partial_results:
+    if batch.connection.capabilities.partial_results:
         source = f"as {batch.connection} gives them"
     elif not summary.is_split:
         source = f"once {batch.connection} has finished all requests"
@@ -212,14 +225,20 @@ def next_steps(summary: Summary, *, can_try_again: bool, can_resume: bool) -> li
     ]
 
 
-def _final_headline(batch: Batch) -> str:
+def _final_headline(summary: Summary) -> str:
+    batch, usable = summary.batch, summary.progress.usable
     total = count(batch.requests, "request")
-    if batch.succeeded == batch.requests:
+    if usable == batch.requests:
         return f"All {total} answered." if batch.requests > 1 else "The only request is answered."
-    endings = [
-        (batch.failed, "failed"),
-        (batch.cancelled, "cancelled"),
-        (batch.missing, "came back without a result"),
-    ]
-    unanswered = ", ".join(f"{number:,} {words}" for number, words in endings if number)
-    return f"{batch.succeeded:,} of {total} answered, {unanswered or 'the rest unknown'}."
+    rest = ", ".join(outcome_counts({**summary.outcomes, Outcome.OK: 0}))
+    text = f"{usable:,} of {total} answered, {rest or 'the rest unknown'}."
+    return " ".join([text, *reasons_of_failure(summary)])
+
+
+def reasons_of_failure(summary: Summary) -> list[str]:
+    """Return why the provider ran nothing of the batch, or of some of its provider batches."""
+    if not summary.batch.is_over:
+        return []
+    problems = (row.problem for row in summary.provider_batches if row.problem)
+    whole = (row for row in problems if row.code == ProblemCode.FAILED_AS_A_WHOLE)
+    return list(dict.fromkeys(map(problem_text, whole)))

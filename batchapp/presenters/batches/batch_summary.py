@@ -1,15 +1,17 @@
 """The status, progress and cost of a batch as pages show them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from batchapp.domain.problem import ProblemCode
 from batchapp.domain.progress import TimeLeft
+from batchapp.domain.results.outcome import DOUBTFUL, Outcome
 from batchapp.models import Batch, ProviderBatch
 from batchapp.pipeline.states import BatchState, state_of
 from batchapp.presenters.batches.batch_alerts import Alert, alerts_of, time_left_of
@@ -22,8 +24,9 @@ from batchapp.presenters.batches.waiting_reasons import (
 )
 from batchapp.templatetags.words import short_length
 
-# Host of a provider's batches -> the page where credits are added. Source: its API reference.
-ACCOUNT_PAGES = {"api.doubleword.ai": "https://app.doubleword.ai"}
+if TYPE_CHECKING:
+    from batchapp.presenters.batches.batch_actions import Action
+
 MIN_PART = 2  # percent of the bar, so that a few among many requests are seen
 
 
@@ -39,7 +42,7 @@ class Part(NamedTuple):
 class Progress:
     """Counts of requests; ``percent`` is 100 only when every request has ended.
 
-    ``doubtful`` ones are answered as well.
+    ``doubtful`` ones are answered as well, and are not ``usable``.
     """
 
     total: int
@@ -55,10 +58,14 @@ class Progress:
         return self.answered + self.failed
 
     @property
+    def usable(self) -> int:
+        return self.answered - self.doubtful
+
+    @property
     def parts(self) -> list[Part]:
         """Return the parts of the bar; the largest takes what rounding leaves of a full bar."""
         counts = {
-            "answered": self.answered - self.doubtful,
+            "answered": self.usable,
             "doubtful": self.doubtful,
             "failed": self.failed,
             "cancelled": self.cancelled,
@@ -79,7 +86,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The facts that lists and the page of a batch show, made from a row of ``with_details``."""
+    """The facts that lists and the page of a batch show, made from a row of ``with_details``.
+
+    ``outcomes`` are the counts of the results, which only the page of a batch needs: while the
+    batch runs, of the doubtful answers alone. ``menu`` is what the row of a list offers.
+    """
 
     batch: Batch
     provider_batches: list[ProviderBatch]
@@ -91,6 +102,16 @@ class Summary:
     duration: timedelta | None
     time_left: TimeLeft | None = None
     alerts: tuple[Alert, ...] = ()
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    menu: "Sequence[Action]" = ()
+
+    @property
+    def has_problems(self) -> bool:
+        """Return True if requests have ended without a good answer."""
+        progress = self.progress
+        if self.batch.is_over:
+            return progress.usable < progress.total
+        return progress.failed + progress.doubtful > 0
 
     @property
     def pill(self) -> Alert | None:
@@ -100,7 +121,7 @@ class Summary:
     @property
     def is_moving(self) -> bool:
         """A page that shows a moving batch reloads soon."""
-        if self.batch.is_over:
+        if self.batch.is_over or self.batch.status == Batch.Status.AWAITING_APPROVAL:
             return False
         rows = self.provider_batches
         return not rows or any(not row.parked_reason for row in rows)
@@ -125,6 +146,8 @@ class Summary:
 
     @property
     def can_be_cancelled(self) -> bool:
+        if self.batch.status == Batch.Status.AWAITING_APPROVAL:
+            return True
         if self.batch.status != Batch.Status.RUNNING:
             return False
         is_requested = self.batch.cancel_requested_at is not None
@@ -165,7 +188,7 @@ class Summary:
         problems = [row.problem for row in self.provider_batches if needs_attention(row)]
         if not any(one and one.code == ProblemCode.NO_CREDIT for one in problems):
             return ""
-        return ACCOUNT_PAGES.get(self.batch.connection.address[0], "")
+        return self.batch.connection.account_page
 
     @property
     def trouble_tone(self) -> str:
@@ -183,9 +206,9 @@ class Summary:
 
 
 def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
-    """Load all that a summary needs, in three queries however many batches there are."""
+    """Load all that a summary needs, in four queries however many batches there are."""
     rows = batches.select_related("project", "connection", "created_by")
-    return rows.prefetch_related("provider_batches", "model_costs")
+    return rows.prefetch_related("provider_batches", "model_costs", "tags")
 
 
 def summarise(batch: Batch) -> Summary:
@@ -209,10 +232,18 @@ def summarise(batch: Batch) -> Summary:
     )
 
 
-def with_doubtful(summary: Summary, number: int) -> Summary:
-    """Return ``summary`` with ``number`` of its answers counted as doubtful."""
-    progress = replace(summary.progress, doubtful=min(number, summary.progress.answered))
-    return replace(summary, progress=progress)
+def with_outcomes(summary: Summary, outcomes: Mapping[Outcome, int]) -> Summary:
+    """Return ``summary`` with the counts of its results.
+
+    Requests that were cancelled before they were prepared have no result, but are counted.
+    """
+    batch, progress = summary.batch, summary.progress
+    if batch.is_over:
+        ends = {Outcome.CANCELLED: batch.cancelled, Outcome.MISSING: batch.missing}
+        return replace(summary, outcomes={**outcomes, **ends})
+    doubtful = sum(number for outcome, number in outcomes.items() if outcome in DOUBTFUL)
+    progress = replace(progress, doubtful=min(doubtful, progress.answered))
+    return replace(summary, outcomes=outcomes, progress=progress)
 
 
 def _duration(batch: Batch, now: datetime) -> timedelta | None:
@@ -245,5 +276,6 @@ def _progress(batch: Batch, provider_batches: list[ProviderBatch]) -> Progress:
         failed=failed,
         percent=100 if batch.is_accounted_for else min(percent, 99),
         cancelled=batch.cancelled if batch.is_over else 0,
+        doubtful=batch.doubtful if batch.is_over else 0,
         missing=batch.missing if batch.is_over else 0,
     )

@@ -51,8 +51,8 @@ def portal_delay(batch: Batch, provider_batches: Sequence[ProviderBatch]) -> str
 
 def _delay_text(fact: str, connection: Connection) -> str:
     return (
-        f"The portal {fact}: it is late, not {connection}. If this stays, tell the operator that "
-        "no worker runs."
+        f"The portal {fact}: it is late, not {connection}. If this stays, tell the administrator "
+        "that no worker runs."
     )
 
 

@@ -1,9 +1,11 @@
-"""The cost of batches over time as bars, stacked by project, person or model."""
+"""The cost over time as bars, stacked by project, person or model."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
+from batchapp.models import Project
 from batchapp.presenters.charts.axis import money_label, time_ticks
 from batchapp.presenters.charts.bars import (
     MAX_COLOURS,
@@ -14,32 +16,33 @@ from batchapp.presenters.charts.bars import (
     draw,
 )
 from batchapp.presenters.charts.sparkline import Sparkline, sparkline
+from batchapp.presenters.report_text import contents_text
 from batchapp.services.reports import cost_report
-from batchapp.services.reports.cost_report import Group, Line
-from batchapp.templatetags.marks import project_colour
+from batchapp.services.reports.cost_report import Group
+from batchapp.services.reports.line import Line
+from batchapp.services.reports.scope import Scope
+from batchapp.templatetags.marks import automatic_colour
 from batchapp.templatetags.words import count, short, usd
 
 Link = Callable[[Line], str]
 
 
 def spending_chart(
-    scope: cost_report.Scope,
-    groups: Sequence[Group] = (),
+    scope: Scope,
+    sums: cost_report.Sums | None = None,
     link: Link | None = None,
     *,
-    by: str = "",
+    colours: dict[str, str] | None = None,
 ) -> Chart | None:
-    """Return None if no batch finished in ``scope``.
+    """Return None if nothing in ``scope`` cost anything.
 
-    The bars are stacked by ``groups``, each a value of ``by``. Without groups they have the
-    colour of the project of ``scope``. ``link`` returns the address of a bar, "" for none.
+    The bars are stacked by the groups of ``sums``, each in its colour as from ``styles``. Without
+    groups ``colours`` has one under the key "". ``link`` returns the address of a bar, or "".
     """
-    unit, lines = cost_report.sum_over_time(scope)
-    if not any(line.batches for line in lines):
+    unit, lines = (sums.unit, sums.periods) if sums else cost_report.sum_over_time(scope)
+    groups = sums.groups if sums else []
+    if all(line.is_empty for line in lines):
         return None
-    colours = styles(groups, by)
-    if scope.project and not groups:
-        colours = {"": str(project_colour(scope.project))}
     return cost_chart(lines, unit, groups, colours=colours, link=link)
 
 
@@ -50,11 +53,11 @@ def spending_sparkline(lines: Sequence[Line], unit: str) -> Sparkline:
     return sparkline([line.cost_usd for line in lines], label)
 
 
-def spending_sparklines(scope: cost_report.Scope) -> dict[str, Sparkline]:
+def spending_sparklines(scope: Scope) -> dict[str, Sparkline]:
     """Return the line of each project with costs in ``scope``, a range of days, by its slug."""
     days = [scope.first + timedelta(days=n) for n in range((scope.last - scope.first).days + 1)]
     lines = {}
-    for group in cost_report.groups_over_time(scope, "project"):
+    for group in cost_report.sum_up(scope, "project").groups:
         costs = [group.costs.get(day.isoformat(), Decimal(0)) for day in days]
         total = usd(sum(costs, Decimal(0)))
         lines[group.key] = sparkline(costs, f"Cost per day, the last {len(days)} days: {total}")
@@ -101,13 +104,18 @@ def cost_text(known: Decimal, unpriced: int) -> str:
 
 
 def stats(total: Line, *, with_sandbox: bool) -> list[tuple[str, str]]:
-    """Return each figure of a report with its label; of sandbox batches nothing was paid."""
+    """Return each figure of a report with its label; to a sandbox nothing was paid."""
     paid = f"{'≥ ' if total.unpriced else ''}{usd(total.cost_usd)}"
     missing = f", {count(total.unpriced, 'cost')} without a price" if total.unpriced else ""
-    saved = f"saved against realtime, {total.saving_percent} %"
+    saved = "saved by batches"
+    if total.saving_usd:
+        saved = f"{saved}, {total.saving_percent} %"
     return [
         (paid, f"{'cost' if with_sandbox else 'paid'}{missing}"),
-        (usd(total.saving_usd), saved if total.saving_usd else "saved against realtime"),
+        (
+            usd(total.saving_usd),
+            saved if total.saving_usd else "saved by batches",
+        ),
         (f"{total.batches:,}", "batch" if total.batches == 1 else "batches"),
         (f"{total.requests:,}", "request" if total.requests == 1 else "requests"),
     ]
@@ -119,13 +127,20 @@ def styles(groups: Sequence[Group], by: str = "") -> dict[str, str]:
     A project has the colour of its mark, unless a larger project has the same one; then it has
     the first colour that is free, as all other groups have.
     """
+    marks = _marks([group.key for group in groups[:MAX_COLOURS]]) if by == "project" else {}
     free = [str(number) for number in range(1, MAX_COLOURS + 1)]
     shown = {}
     for group in groups[:MAX_COLOURS]:
-        mark = str(project_colour(group.key)) if by == "project" else ""
+        mark = marks.get(group.key, "")
         shown[group.key] = mark if mark in free else free[0]
         free.remove(shown[group.key])
     return shown | {group.key: OTHERS for group in groups[MAX_COLOURS:]}
+
+
+def _marks(slugs: Sequence[str]) -> dict[str, str]:
+    """Return the colour of the mark of each project, as the style sheet calls it."""
+    chosen = dict(Project.objects.filter(slug__in=slugs).values_list("slug", "colour"))
+    return {slug: str(chosen.get(slug) or automatic_colour(slug)) for slug in slugs}
 
 
 def _shares(groups: Sequence[Group]) -> list[tuple[str, Mapping[str, Decimal]]]:
@@ -135,11 +150,10 @@ def _shares(groups: Sequence[Group]) -> list[tuple[str, Mapping[str, Decimal]]]:
     ]
     others = groups[MAX_COLOURS:]
     if others:
-        periods = {period for group in others for period in group.costs}
-        sums = {
-            period: sum((group.costs.get(period, Decimal(0)) for group in others), Decimal(0))
-            for period in periods
-        }
+        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for group in others:
+            for period, cost in group.costs.items():
+                sums[period] += cost
         shares.append((count(len(others), "other"), sums))
     return shares
 
@@ -153,10 +167,10 @@ def _datum(line: Line, shares: Sequence[Mapping[str, Decimal]], link: Link | Non
     cost = cost_text(line.cost_usd, line.unpriced)
     return Datum(
         name=line.name,
-        text=f"{cost}, {count(line.batches, 'batch,batches')}" if line.batches else cost,
+        text=cost if line.is_empty else f"{cost}, {contents_text(line)}",
         values=values,
         texts=tuple(usd(value) if value else "" for value in values),
         figure=f"{'≥ ' if line.unpriced else ''}{usd(line.cost_usd)}",
-        url=link(line) if link and line.batches else "",
+        url=link(line) if link and not line.is_empty else "",
         is_unpriced=line.unpriced > 0,
     )

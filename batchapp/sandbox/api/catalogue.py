@@ -145,3 +145,4 @@ MODELS: dict[str, Model] = {
         ),
     )
 }
+CHAT_MODELS = tuple(alias for alias, model in MODELS.items() if model.kind == "CHAT")

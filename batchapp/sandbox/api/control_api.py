@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from batchapp.sandbox.accounts import account_id, bearer_key
 from batchapp.sandbox.api.errors import ApiError, json_response
 from batchapp.sandbox.api.parameters import json_body
-from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.context import sandbox_of
 from batchapp.sandbox.faults.kinds import KINDS
 from batchapp.sandbox.faults.switches import RuleSpec, SwitchError, parse_rule
 from batchapp.sandbox.ledger import ledger
@@ -31,7 +31,7 @@ def show_ledger(request: Request) -> Response:
     sandbox, key = sandbox_of(request), bearer_key(request)
     with sandbox.store.read_transaction() as connection:
         account = account_id(key) if key else None
-        return json_response(ledger(connection, now(), sandbox.settings, account))
+        return json_response(ledger(connection, sandbox.now(), sandbox.settings, account))
 
 
 def list_faults(request: Request) -> Response:
@@ -49,7 +49,7 @@ async def add_faults(request: Request) -> Response:
         rules = [parse_rule(spec) for spec in new_faults.faults]
     except SwitchError as exc:
         raise ApiError(PlainTextResponse(str(exc), 400)) from exc
-    await run_in_threadpool(sandbox.faults.add, rules, now())
+    await run_in_threadpool(sandbox.faults.add, rules, sandbox.now())
     return json_response({"added": [rule.id for rule in rules]}, 201)
 
 

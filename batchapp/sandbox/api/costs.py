@@ -13,7 +13,8 @@ from batchapp.sandbox.api.errors import json_response
 from batchapp.sandbox.api.parameters import path_id
 from batchapp.sandbox.batches.objects import find_batch
 from batchapp.sandbox.batches.progress import Batch
-from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.billing import bill_of
+from batchapp.sandbox.context import sandbox_of
 from batchapp.sandbox.files.endpoints import find_file
 from batchapp.sandbox.language_model.conversation import CHARACTERS_PER_TOKEN
 from batchapp.sandbox.settings import Settings
@@ -30,8 +31,9 @@ def cost_estimate(request: Request) -> Response:
     """
     owner, file_id = inference_account(request), path_id(request, "file_id")
     window = request.query_params.get("completion_window", "24h")
-    moment = now()
-    with sandbox_of(request).store.read_transaction() as connection:
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
+    with sandbox.store.read_transaction() as connection:
         file = find_file(connection, file_id, owner.id)
         models = [
             _model_estimate(connection, row, window, moment)
@@ -62,7 +64,7 @@ def batch_analytics(request: Request) -> Response:
     sandbox = sandbox_of(request)
     with sandbox.store.read_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
-        return json_response(analytics(connection, batch, now(), sandbox.settings))
+        return json_response(analytics(connection, batch, sandbox.now(), sandbox.settings))
 
 
 def analytics(
@@ -71,35 +73,22 @@ def analytics(
     """Return tokens and USD as of ``analytics_seconds`` ago; without answers there is no cost.
 
     Only answers count: at the provider ``total_requests`` is the number of billed requests.
+    ``total_list_cost`` is the cost without the prompt cache; the tokens do not show its use.
     """
     counted_until = moment - settings.scaled_seconds(settings.analytics_seconds)
-    requests = prompt_tokens = completion_tokens = 0
-    cost = Decimal(0)
-    for row in connection.execute(
-        "SELECT model, COUNT(*) AS requests,"
-        " SUM(prompt_tokens) AS prompt, SUM(completion_tokens) AS completion"
-        " FROM requests JOIN lines ON lines.file = ? AND lines.number = requests.line"
-        " WHERE batch = ? AND has_failed = 0 AND settles_at <= ? GROUP BY model",
-        (batch.file, batch.pk, counted_until),
-    ):
-        requests += row["requests"]
-        prompt_tokens += row["prompt"]
-        completion_tokens += row["completion"]
-        if row["model"] in MODELS:
-            tariff = MODELS[row["model"]].tariff(batch.completion_window)
-            cost += tariff.cost(input_tokens=row["prompt"], output_tokens=row["completion"])
+    bill = bill_of(connection, batch.pk, counted_until)
     totals: dict[str, Any] = {
-        "total_requests": requests,
-        "total_prompt_tokens": prompt_tokens,
-        "total_completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
+        "total_requests": bill.requests,
+        "total_prompt_tokens": bill.prompt_tokens,
+        "total_completion_tokens": bill.completion_tokens,
+        "total_tokens": bill.prompt_tokens + bill.completion_tokens,
     }
-    if requests:
+    if bill.requests:
         totals |= {
-            "avg_duration_ms": round(350 + 12 * (completion_tokens / requests), 1),
+            "avg_duration_ms": round(350 + 12 * (bill.completion_tokens / bill.requests), 1),
             "avg_ttfb_ms": 350.0,
-            "total_cost": decimal_text(cost),
-            "total_list_cost": decimal_text(cost),
+            "total_cost": decimal_text(bill.cost),
+            "total_list_cost": decimal_text(bill.list_cost),
         }
     return totals
 

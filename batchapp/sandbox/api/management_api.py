@@ -13,7 +13,13 @@ from batchapp.sandbox.api.costs import decimal_text
 from batchapp.sandbox.api.errors import json_response
 from batchapp.sandbox.api.parameters import integer
 from batchapp.sandbox.context import sandbox_of
+from batchapp.sandbox.prompt_cache.tariffs import CacheTariff
+from batchapp.sandbox.webhooks.events import rfc3339
 
+_CACHE_PRICES = (
+    *("write_multiplier_5m", "write_multiplier_1h", "write_multiplier_24h", "read_multiplier"),
+    *("min_prefix_tokens", "valid_from", "valid_until"),
+)
 CREATED = 1_767_225_600  # 2026-01-01 as Unix seconds, the same for all models
 
 
@@ -41,9 +47,16 @@ def list_priced_models(request: Request) -> Response:
     ]
     skip, limit = max(integer(request, "skip") or 0, 0), integer(request, "limit") or 10
     included = query.get("include", "").split(",")
-    windows = sandbox_of(request).settings.model_windows
+    sandbox = sandbox_of(request)
+    settings, moment = sandbox.settings, sandbox.now()
     data = [
-        _model(model, windows.get(model.alias), included) for model in models[skip : skip + limit]
+        _model(
+            model,
+            settings.model_windows.get(model.alias),
+            settings.cache.tariff(model.alias, moment),
+            included,
+        )
+        for model in models[skip : skip + limit]
     ]
     return json_response({"data": data, "total_count": len(models), "skip": skip, "limit": limit})
 
@@ -69,7 +82,12 @@ def configuration(request: Request) -> Response:
     return json_response({"batches": batches, "ai_api_base_url": base_url})
 
 
-def _model(model: Model, windows: Sequence[str] | None, included: Sequence[str]) -> dict[str, Any]:
+def _model(
+    model: Model,
+    windows: Sequence[str] | None,
+    cache_tariff: CacheTariff | None,
+    included: Sequence[str],
+) -> dict[str, Any]:
     """Return a model; ``windows`` is None for a model that supports all completion windows."""
     content: dict[str, Any] = {"alias": model.alias, "model_type": model.kind}
     abilities = {"vision": model.reads_images, "reasoning": bool(model.efforts)}
@@ -82,6 +100,7 @@ def _model(model: Model, windows: Sequence[str] | None, included: Sequence[str])
         content["allowed_batch_completion_windows"] = list(windows)
     if "pricing" in included:
         content["tariffs"] = [_tariff(tariff) for tariff in model.tariffs]
+        content["cache_pricing"] = _cache_pricing(cache_tariff)
     return content
 
 
@@ -105,6 +124,20 @@ def _tariff(tariff: Tariff) -> dict[str, Any]:
     if not is_realtime:
         content["completion_window"] = tariff.window
     return content
+
+
+def _cache_pricing(tariff: CacheTariff | None) -> dict[str, Any]:
+    """Return the cache tariff that is valid now; it does not say whether the cache is on."""
+    if tariff is None:
+        return {"enabled": False} | dict.fromkeys(_CACHE_PRICES)
+    until = tariff.valid_until
+    prices = (
+        *(f"{multiplier:.4f}" for multiplier in tariff.multipliers),
+        tariff.min_prefix_tokens,
+        rfc3339(tariff.valid_from),
+        None if until is None else rfc3339(until),
+    )
+    return {"enabled": True} | dict(zip(_CACHE_PRICES, prices, strict=True))
 
 
 def _per_token(usd_per_million: Decimal) -> str:

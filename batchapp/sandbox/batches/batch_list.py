@@ -13,7 +13,7 @@ from batchapp.sandbox.api.errors import json_response, text_error
 from batchapp.sandbox.api.parameters import cursor_id, flag, page_size, timestamp
 from batchapp.sandbox.batches.objects import batch_object
 from batchapp.sandbox.batches.progress import TERMINAL, Batch
-from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.context import sandbox_of
 from batchapp.sandbox.files.endpoints import MEMBER_ID_TEXT, list_object
 from batchapp.sandbox.settings import Settings
 
@@ -33,7 +33,8 @@ def list_batches(request: Request) -> Response:
     With ``active_first``, pages shift when a batch finishes, as at the provider.
     """
     owner = inference_account(request)
-    sandbox, moment = sandbox_of(request), now()
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
     limit = page_size(request) or 1
     has_status = _status_filter(request, moment, sandbox.settings)
     is_active_first = flag(request, "active_first")

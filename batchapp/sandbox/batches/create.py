@@ -21,10 +21,15 @@ from batchapp.sandbox.batches.create_checks import (
 )
 from batchapp.sandbox.batches.objects import batch_object
 from batchapp.sandbox.batches.progress import Batch, schedule
-from batchapp.sandbox.context import Sandbox, now, sandbox_of
+from batchapp.sandbox.context import Sandbox, sandbox_of
 from batchapp.sandbox.faults.kinds import CREATE_REFUSALS_KEY
 from batchapp.sandbox.files.endpoints import file_not_found
-from batchapp.sandbox.language_model.outcomes import NO_CREDIT_STATUS, NO_CREDIT_TEXT
+from batchapp.sandbox.language_model.outcomes import (
+    INVALID_MARKER,
+    NO_CREDIT_STATUS,
+    NO_CREDIT_TEXT,
+)
+from batchapp.sandbox.prompt_cache.runs import freeze_tariffs, marker_errors, use_cache
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import insert_row
 
@@ -65,7 +70,7 @@ async def create_batch(request: Request) -> Response:
 def _create(
     sandbox: Sandbox, owner: Account, new_batch: NewBatch, agent: str, refusals: Refusals
 ) -> dict[str, Any]:
-    settings, moment = sandbox.settings, now()
+    settings, moment = sandbox.settings, sandbox.now()
     _check_fields(new_batch, settings)
     file_id = _parse_file_id(new_batch)
     if owner.balance_usd < 0:
@@ -88,7 +93,8 @@ def _create(
         window = new_batch.completion_window
         check_models(connection, file["pk"], window, settings, refusals)
         if "unverified" in refusals:
-            check_volume(connection, file, window, settings, float(refusals["unverified"] or 0))
+            rate = float(refusals["unverified"] or 0)
+            check_volume(connection, file, window, settings, rate, moment=moment)
         if "capacity" in refusals:
             raise no_capacity(connection, file["pk"], window)
         batch = _insert_batch(connection, file["pk"], columns, settings)
@@ -145,10 +151,11 @@ def _insert_batch(
         start=columns["populated_at"],
         settings=settings,
     )
+    invalid_lines = marker_errors(connection, file_pk, settings)
     statuses = {
         line["number"]: line["first_status"] if columns["has_credit"] else NO_CREDIT_STATUS
         for line in lines
-    }
+    } | dict.fromkeys(invalid_lines, INVALID_MARKER)
     columns |= {
         "file": file_pk,
         "settled_at": max(settles_at.values()),
@@ -165,7 +172,10 @@ def _insert_batch(
         ],
     )
     row = connection.execute("SELECT * FROM batches WHERE pk = ?", (pk,)).fetchone()
-    return Batch.from_row(row)
+    batch = Batch.from_row(row)
+    freeze_tariffs(connection, batch, settings)
+    use_cache(connection, batch, list(statuses), batch.populated_at, settings)
+    return batch
 
 
 def _insert_virtual_files(connection: sqlite3.Connection, batch: Batch) -> None:

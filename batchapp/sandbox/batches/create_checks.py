@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from batchapp.sandbox.api.catalogue import MODELS
 from batchapp.sandbox.api.errors import ApiError, text_error, too_many_requests
-from batchapp.sandbox.context import now
 from batchapp.sandbox.settings import Settings
 
 # The values of the faults that refuse a create, by fault.
@@ -48,6 +47,8 @@ def check_volume(
     window: str,
     settings: Settings,
     requests_per_hour: float,
+    *,
+    moment: float,
 ) -> None:
     """Check the limit of an account that is not verified, which grows with the window.
 
@@ -59,7 +60,7 @@ def check_volume(
     current = connection.execute(
         "SELECT COALESCE(SUM(total), 0) FROM batches WHERE owner = ? AND completion_window = ?"
         " AND created_at >= ? AND deleted_at IS NULL",
-        (file["owner"], window, now() - seconds),
+        (file["owner"], window, moment - seconds),
     ).fetchone()[0]
     requested = connection.execute(
         "SELECT SUM(requests) FROM file_models WHERE file = ?", (file["pk"],)

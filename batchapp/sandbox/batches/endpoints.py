@@ -20,14 +20,15 @@ from batchapp.sandbox.batches.transitions import (
     retry_lines,
     unsuccessful_lines,
 )
-from batchapp.sandbox.context import Sandbox, now, sandbox_of
+from batchapp.sandbox.context import Sandbox, sandbox_of
 from batchapp.sandbox.faults.kinds import EARLY_CANCEL_KEY
 
 
 def get_batch(request: Request) -> Response:
     """Return one batch. If the batch has ended, the call records this, as at the provider."""
     owner, batch_id = inference_account(request), path_id(request, "batch_id")
-    sandbox, moment = sandbox_of(request), now()
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
     with sandbox.store.read_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
         content = batch_object(connection, batch, moment, sandbox.settings, has_context=True)
@@ -52,7 +53,8 @@ def _record_end(connection: sqlite3.Connection, batch: Batch, moment: float) -> 
 def cancel_batch(request: Request) -> Response:
     """Cancel a batch; 200 in any state, and a finished batch becomes ``cancelled``."""
     owner, batch_id = inference_account(request), path_id(request, "batch_id")
-    sandbox, moment = sandbox_of(request), now()
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
     is_early = request.scope.get(EARLY_CANCEL_KEY, False)
     with sandbox.store.write_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
@@ -67,7 +69,8 @@ def retry_batch(request: Request) -> Response:
     A cancelled batch whose requests have all succeeded is ``completed`` at once.
     """
     owner, batch_id = inference_account(request), path_id(request, "batch_id")
-    sandbox, moment = sandbox_of(request), now()
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
     with sandbox.store.write_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
         lines = unsuccessful_lines(connection, batch, moment)
@@ -108,7 +111,7 @@ def _retry_requests(
         except ValueError:
             continue
         lines.setdefault(prefix, []).append(line)
-    moment = now()
+    moment = sandbox.now()
     with sandbox.store.write_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
         if not lines:
@@ -132,7 +135,8 @@ def _retry_requests(
 def delete_batch(request: Request) -> Response:
     """Hide a batch and cancel its running requests; 204. The input file remains."""
     owner, batch_id = inference_account(request), path_id(request, "batch_id")
-    sandbox, moment = sandbox_of(request), now()
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
     with sandbox.store.write_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
         if batch.status(moment, sandbox.settings) not in TERMINAL | {"finalizing"}:

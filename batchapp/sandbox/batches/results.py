@@ -13,9 +13,11 @@ from batchapp.sandbox.api.errors import text_error
 from batchapp.sandbox.api.parameters import path_id
 from batchapp.sandbox.batches.objects import find_batch
 from batchapp.sandbox.batches.progress import Batch
-from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.context import sandbox_of
 from batchapp.sandbox.files.content import (
+    CACHE_JOINS,
     LINES_PER_BLOCK,
+    RESULT_COLUMNS,
     LineRange,
     ndjson_response,
     response_body,
@@ -41,7 +43,8 @@ def list_results(request: Request) -> Response:
     Unlike the other downloads, the empty response of a validating batch is called complete.
     """
     owner, batch_id = inference_account(request), path_id(request, "batch_id")
-    store, line_range, moment = sandbox_of(request).store, LineRange.of(request), now()
+    sandbox, line_range = sandbox_of(request), LineRange.of(request)
+    store, moment = sandbox.store, sandbox.now()
     with store.read_transaction() as connection:
         batch = find_batch(connection, batch_id, owner.id)
         is_page = line_range.limit is not None
@@ -86,9 +89,10 @@ def _rows(
     if line_range.search is not None:
         condition += search_condition(line_range)[0].replace("?", ":search")
     return connection.execute(
-        "SELECT line, status, has_failed, settles_at FROM requests"  # noqa: S608
+        f"SELECT {RESULT_COLUMNS} FROM requests"  # noqa: S608
         " JOIN lines ON lines.file = :file AND lines.number = requests.line"
-        f" WHERE batch = :batch{condition} ORDER BY line LIMIT :limit OFFSET :skip",
+        f"{CACHE_JOINS} WHERE requests.batch = :batch{condition}"
+        " ORDER BY requests.line LIMIT :limit OFFSET :skip",
         values,
     ).fetchall()
 
@@ -124,8 +128,11 @@ def _result_line(batch: Batch, row: sqlite3.Row, line: RequestLine, moment: floa
         "status": "pending",
     }
     if is_settled and row["has_failed"]:
-        content |= {"status": "failed", "error": failure_reason(line, row["status"])}
+        content |= {
+            "status": "failed",
+            "error": failure_reason(line, row["status"], row["marker_error"]),
+        }
     elif is_settled:
-        body = response_body(line, request_id, row["settles_at"])
+        body = response_body(line, request_id, row)
         content |= {"status": "completed", "response_body": msgspec.Raw(body)}
     return msgspec.json.encode(content) + b"\n"

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from batchapp.sandbox.batches.progress import Batch, schedule
-from batchapp.sandbox.language_model.outcomes import NO_CREDIT_STATUS
+from batchapp.sandbox.language_model.outcomes import INVALID_MARKER, NO_CREDIT_STATUS
+from batchapp.sandbox.prompt_cache.runs import forget_unfinished, marker_errors, use_cache
 from batchapp.sandbox.settings import Settings
 
 NEVER = float("inf")
@@ -31,6 +32,7 @@ def cancel_requests(
         (batch.pk, now),
     )
     connection.execute("UPDATE batches SET cancelled_at = ? WHERE pk = ?", (now, batch.pk))
+    forget_unfinished(connection, batch.pk, now)
 
 
 def _has_results(connection: sqlite3.Connection, batch: Batch, now: float) -> bool:
@@ -74,21 +76,26 @@ def retry_lines(
             "SELECT number, later_status, is_slow FROM lines WHERE file = ?", (batch.file,)
         )
     }
+    start = max(now, batch.populated_at)
     settles_at = schedule(
         [(line, outcomes[line][1]) for line in lines],
         seed=f"{batch.id} again at {now}",
-        start=max(now, batch.populated_at),
+        start=start,
         settings=settings,
     )
+    invalid_lines = marker_errors(connection, batch.file, settings)
     rows = []
     for line, moment in settles_at.items():
         status = outcomes[line][0] if batch.has_credit else NO_CREDIT_STATUS
+        if line in invalid_lines:
+            status = INVALID_MARKER
         rows.append((status, status != 200, moment, batch.pk, line))
     connection.executemany(
         "UPDATE requests SET status = ?, has_failed = ?, settles_at = ?"
         " WHERE batch = ? AND line = ?",
         rows,
     )
+    use_cache(connection, batch, lines, start, settings)
     connection.execute(
         "UPDATE batches SET cancelled_at = NULL, finalized_at = NULL,"
         " settled_at = (SELECT MAX(settles_at) FROM requests WHERE batch = pk),"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from batchapp.sandbox.batches.progress import Batch
 from batchapp.sandbox.batches.transitions import retry_lines, unsuccessful_lines
-from batchapp.sandbox.context import Sandbox, now
+from batchapp.sandbox.context import Sandbox
 from batchapp.sandbox.faults.switches import Rule
 
 LATE_RESULTS_SECONDS = 2.0  # time after a cancel in which late results arrive
@@ -16,7 +16,7 @@ def apply_batch_faults(sandbox: Sandbox, rules: Mapping[str, Rule], path: str) -
     ids = path.removeprefix("/ai").split("/")[3:]
     if not {"reopen", "late-landing"} & rules.keys() or not ids:
         return
-    moment = now()
+    moment = sandbox.now()
     with sandbox.store.write_transaction() as connection:
         row = connection.execute(
             "SELECT * FROM batches WHERE id = ? AND deleted_at IS NULL", (ids[0],)

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from batchapp.sandbox.api.costs import decimal_text
 from batchapp.sandbox.api.errors import json_response
-from batchapp.sandbox.context import now
+from batchapp.sandbox.context import Sandbox
 from batchapp.sandbox.faults.kinds import JSON_FAULTS
 from batchapp.sandbox.faults.switches import Rule
 
@@ -19,9 +19,9 @@ Json = dict[str, Any]
 class JsonFaults:
     """The JSON faults among ``rules``, for one call of ``path``."""
 
-    def __init__(self, rules: Mapping[str, Rule], seed: int, path: str) -> None:
+    def __init__(self, rules: Mapping[str, Rule], sandbox: Sandbox, path: str) -> None:
         self._rules = {fault: rule for fault, rule in rules.items() if fault in JSON_FAULTS}
-        self._seed = seed
+        self._sandbox = sandbox
         self._path = path
 
     def replacement(self, status: int, body: bytes) -> Response | None:
@@ -55,9 +55,11 @@ class JsonFaults:
     def _is_visible(self, row: Json) -> bool:
         lag, vanish = self._rules.get("lag"), self._rules.get("vanish")
         # created_at is rounded down to seconds, so the row may be up to a second younger.
-        if lag is not None and row.get("created_at", 0) + 1 > now() - lag.amount:
+        if lag is not None and row.get("created_at", 0) + 1 > self._sandbox.now() - lag.amount:
             return False
-        return vanish is None or not vanish.selects_item(self._seed, str(row.get("id")))
+        return vanish is None or not vanish.selects_item(
+            self._sandbox.faults.seed, str(row.get("id"))
+        )
 
     def _change(self, row: Json) -> None:
         if "billed-twice" in self._rules:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchapp.sandbox.accounts import account_id, bearer_key
 from batchapp.sandbox.api.errors import service_unavailable
-from batchapp.sandbox.context import Sandbox, now
+from batchapp.sandbox.context import Sandbox
 from batchapp.sandbox.faults.batch_faults import apply_batch_faults
 from batchapp.sandbox.faults.json_faults import JsonFaults
 from batchapp.sandbox.faults.kinds import (
@@ -63,7 +63,8 @@ class FaultMiddleware:
             return
         account = account_id(key)
         matching = [rule for rule in rules if rule.matches(scope["method"], path, account)]
-        applied = await run_in_threadpool(faults.count_call, matching, now()) if matching else []
+        moment = self._sandbox.now()
+        applied = await run_in_threadpool(faults.count_call, matching, moment) if matching else []
         rules_by_fault = {rule.fault: rule for rule in applied}
         if not await self._reject(rules_by_fault, scope, receive, send):
             await self._serve(rules_by_fault, scope, receive, send)
@@ -94,7 +95,7 @@ class FaultMiddleware:
             fault: rules[fault].value for fault in CREATE_REFUSALS if fault in rules
         }
         scope[EARLY_CANCEL_KEY] = "cancel-before-population" in rules
-        response = _FaultyResponse(rules, self._sandbox.faults.seed, scope, receive, send)
+        response = _FaultyResponse(rules, self._sandbox, scope, receive, send)
         app_receive = receive
         if "late-request" in rules:
             app_receive = await _buffer(receive)
@@ -113,13 +114,13 @@ class _FaultyResponse:
     """Pass the messages of the application through the faults that change responses."""
 
     def __init__(
-        self, rules: RulesByFault, seed: int, scope: Scope, receive: Receive, send: Send
+        self, rules: RulesByFault, sandbox: Sandbox, scope: Scope, receive: Receive, send: Send
     ) -> None:
         self._rules = rules
         self._scope, self._receive, self._send = scope, receive, send
         self._buffer: list[Message] = []
         self._is_buffered = not BUFFERING_FAULTS.isdisjoint(rules)
-        self._json_faults = JsonFaults(rules, seed, scope["path"])
+        self._json_faults = JsonFaults(rules, sandbox, scope["path"])
         for fault in ("cut", "cut-announced", "cut-clean"):
             if fault in rules:
                 self._send = Cut(
@@ -133,7 +134,7 @@ class _FaultyResponse:
             self._send = Endless(receive, self._send)
         line_rules = [rule for fault, rule in rules.items() if fault in LINE_FAULTS]
         if line_rules:
-            self._send = LineFaults(line_rules, seed, scope, self._send)
+            self._send = LineFaults(line_rules, sandbox.faults.seed, scope, self._send)
 
     async def send(self, message: Message) -> None:
         if self._is_buffered:

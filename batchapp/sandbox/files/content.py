@@ -12,15 +12,32 @@ from starlette.responses import Response, StreamingResponse
 from batchapp.sandbox.accounts import inference_account
 from batchapp.sandbox.api.parameters import integer, page_size, path_id
 from batchapp.sandbox.batches.progress import Batch
-from batchapp.sandbox.context import Sandbox, now, sandbox_of
+from batchapp.sandbox.context import Sandbox, sandbox_of
 from batchapp.sandbox.files.endpoints import find_file
 from batchapp.sandbox.files.lines import read_lines
 from batchapp.sandbox.files.validation import RequestLine
-from batchapp.sandbox.language_model.outcomes import failure_reason, parse_directive
+from batchapp.sandbox.language_model.outcomes import (
+    INVALID_MARKER,
+    failure_reason,
+    parse_directive,
+)
 from batchapp.sandbox.language_model.responses import make_response
+from batchapp.sandbox.prompt_cache.runs import cached_tokens
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import Store
 
+# What a result line says of a request, and where that is.
+RESULT_COLUMNS = (
+    "requests.line AS line, status, has_failed, settles_at, cache_read, cache_5m, cache_1h,"
+    " cache_24h, error AS marker_error"
+)
+CACHE_JOINS = (
+    " LEFT JOIN cached_tokens"
+    " ON cached_tokens.batch = requests.batch AND cached_tokens.line = requests.line"
+    " LEFT JOIN marked_prompts"
+    " ON marked_prompts.file = lines.file AND marked_prompts.line = requests.line"
+    f" AND status = {INVALID_MARKER}"
+)
 LINES_PER_BLOCK = 50  # generated at a time; one embedding has about 50 kB
 
 
@@ -120,13 +137,13 @@ def _result_lines(
     *,
     has_failed: bool,
 ) -> Response:
-    moment = now()
+    moment = sandbox.now()
     condition, values = search_condition(line_range)
     rows = connection.execute(
-        "SELECT line, status, settles_at FROM requests"  # noqa: S608
+        f"SELECT {RESULT_COLUMNS} FROM requests"  # noqa: S608
         " JOIN lines ON lines.file = ? AND lines.number = requests.line"
-        f" WHERE batch = ? AND has_failed = ? AND settles_at <= ?{condition}"
-        " ORDER BY settles_at, line LIMIT ? OFFSET ?",
+        f"{CACHE_JOINS} WHERE requests.batch = ? AND has_failed = ? AND settles_at <= ?{condition}"
+        " ORDER BY settles_at, requests.line LIMIT ? OFFSET ?",
         (
             batch.file,
             batch.pk,
@@ -173,16 +190,22 @@ def result_line(batch: Batch, row: sqlite3.Row, request: RequestLine) -> bytes:
     if row["status"] == 200:
         return b'%s"response":{"status_code":200,"request_id":null,"body":%s},"error":null}\n' % (
             head,
-            response_body(request, request_id, row["settles_at"]),
+            response_body(request, request_id, row),
         )
-    reason = failure_reason(request, row["status"])
+    reason = failure_reason(request, row["status"], row["marker_error"])
     return b'%s"response":null,"error":{"code":null,"message":%s}}\n' % (
         head,
         msgspec.json.encode(reason),
     )
 
 
-def response_body(request: RequestLine, request_id: str, settles_at: float) -> bytes:
+def response_body(request: RequestLine, request_id: str, row: sqlite3.Row) -> bytes:
     directive = parse_directive(request.body)
     response_id = request_id.replace("-", "")
-    return make_response(request, directive, response_id=response_id, created=int(settles_at))
+    return make_response(
+        request,
+        directive,
+        response_id=response_id,
+        created=int(row["settles_at"]),
+        cached=cached_tokens(row),
+    )

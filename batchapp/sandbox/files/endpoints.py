@@ -11,7 +11,7 @@ from batchapp.sandbox.api.errors import ApiError, json_response, text_error
 from batchapp.sandbox.api.parameters import cursor_id, page_size, path_id
 from batchapp.sandbox.batches.progress import TERMINAL, Batch, request_counts
 from batchapp.sandbox.batches.transitions import cancel_requests
-from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.context import sandbox_of
 from batchapp.sandbox.faults.kinds import EARLY_CANCEL_KEY
 
 MEMBER_ID_TEXT = (
@@ -22,7 +22,8 @@ RESULT_BYTES = 600  # estimated size of a result line
 
 def list_files(request: Request) -> Response:
     owner = inference_account(request)
-    sandbox, moment = sandbox_of(request), now()
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
     conditions, values = _listing_conditions(request, owner.id)
     limit = page_size(request) or 1
     order = _order(request)
@@ -43,15 +44,17 @@ def list_files(request: Request) -> Response:
 def get_file(request: Request) -> Response:
     owner = inference_account(request)
     file_id = path_id(request, "file_id")
-    with sandbox_of(request).store.read_transaction() as connection:
+    sandbox = sandbox_of(request)
+    with sandbox.store.read_transaction() as connection:
         row = find_file(connection, file_id, owner.id)
-        return json_response(_list_item(connection, row, now()))
+        return json_response(_list_item(connection, row, sandbox.now()))
 
 
 def delete_file(request: Request) -> Response:
     """Hide a file and cancel the running batches that use the file."""
     owner = inference_account(request)
-    sandbox, moment = sandbox_of(request), now()
+    sandbox = sandbox_of(request)
+    moment = sandbox.now()
     file_id = path_id(request, "file_id")
     is_early = request.scope.get(EARLY_CANCEL_KEY, False)
     with sandbox.store.write_transaction() as connection:

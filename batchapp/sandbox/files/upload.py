@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 from uuid import uuid4
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, State, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -14,10 +15,11 @@ from starlette.responses import Response
 
 from batchapp.sandbox.accounts import Account, inference_account
 from batchapp.sandbox.api.errors import json_response, text_error, too_many_requests
-from batchapp.sandbox.context import Sandbox, now, sandbox_of
+from batchapp.sandbox.context import Sandbox, sandbox_of
 from batchapp.sandbox.files.endpoints import file_object
 from batchapp.sandbox.files.validation import CheckedLine, body_size_error, check_line
 from batchapp.sandbox.language_model.outcomes import plan_outcome
+from batchapp.sandbox.prompt_cache.markers import marked_prompt
 from batchapp.sandbox.settings import Settings
 from batchapp.sandbox.store import insert_row
 
@@ -97,7 +99,7 @@ def _store(sandbox: Sandbox, owner: Account, form: FormData) -> dict[str, object
     part = form.get("file")
     if not isinstance(part, UploadFile):
         raise text_error(400, "No file field found in multipart upload")
-    file_id, received_at = str(uuid4()), now()
+    file_id, received_at = str(uuid4()), sandbox.now()
     columns = {
         "id": file_id,
         "owner": owner.id,
@@ -142,17 +144,20 @@ def _store_lines(
     """Check and store all lines; return the requests and the body bytes of each model."""
     models: dict[str, tuple[int, int]] = {}
     rows: list[tuple[object, ...]] = []
+    prompts: list[tuple[object, ...]] = []
     number = offset = 0
     for number, raw in enumerate(_lines(source, sandbox.settings), start=1):
         line = check_line(raw, number, sandbox.settings)
         target.write(line.stored)
         rows.append((pk, number, *_index_columns(line, offset)))
         offset += len(line.stored)
+        if b'"cache_control"' in line.stored:
+            prompts += _marker_columns(line, pk, number, sandbox.settings)
         requests, body_bytes = models.get(line.model, (0, 0))
         models[line.model] = requests + 1, body_bytes + line.body_bytes
         if len(rows) == LINES_PER_WRITE:
-            _insert_lines(sandbox, rows)
-    _insert_lines(sandbox, rows)
+            _insert_lines(sandbox, rows, prompts)
+    _insert_lines(sandbox, rows, prompts)
     limit = sandbox.settings.requests_per_file
     if number == 0:
         raise text_error(400, "File contains no valid request templates")
@@ -203,7 +208,19 @@ def _strip(raw: bytes) -> bytes:
         return line
 
 
-def _insert_lines(sandbox: Sandbox, rows: list[tuple[object, ...]]) -> None:
+def _marker_columns(
+    line: CheckedLine, pk: int, number: int, settings: Settings
+) -> list[tuple[object, ...]]:
+    """Return the row of ``marked_prompts``, or none; invalid markers fail only at the run."""
+    prompt = marked_prompt(line.request.url, line.request.body, settings.cache)
+    if prompt is None:
+        return []
+    return [(pk, number, prompt.error, msgspec.json.encode(prompt).decode())]
+
+
+def _insert_lines(
+    sandbox: Sandbox, rows: list[tuple[object, ...]], prompts: list[tuple[object, ...]]
+) -> None:
     with sandbox.store.write_transaction() as connection:
         connection.executemany(
             "INSERT INTO lines (file, number, offset, length, custom_id, model, first_status,"
@@ -211,11 +228,16 @@ def _insert_lines(sandbox: Sandbox, rows: list[tuple[object, ...]]) -> None:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
+        connection.executemany(
+            "INSERT INTO marked_prompts (file, line, error, prompt) VALUES (?, ?, ?, ?)", prompts
+        )
     rows.clear()
+    prompts.clear()
 
 
 def _delete(sandbox: Sandbox, pk: int, file_id: str) -> None:
     with sandbox.store.write_transaction() as connection:
-        connection.execute("DELETE FROM lines WHERE file = ?", (pk,))
+        for table in ("lines", "marked_prompts"):
+            connection.execute(f"DELETE FROM {table} WHERE file = ?", (pk,))  # noqa: S608
         connection.execute("DELETE FROM files WHERE pk = ?", (pk,))
     sandbox.store.content_path(file_id).unlink(missing_ok=True)

@@ -3,11 +3,46 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 JsonObject = dict[str, Any]
 
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_IMAGE = 765
+
+
+@dataclass(slots=True)
+class PromptSize:
+    """The parts of a prompt, or of its beginning, that its tokens depend on."""
+
+    characters: int = 0
+    messages: int = 0
+    images: int = 0
+
+    @property
+    def tokens(self) -> int:
+        text = -(-self.characters // CHARACTERS_PER_TOKEN)
+        return text + self.messages * TOKENS_PER_MESSAGE + self.images * TOKENS_PER_IMAGE
+
+    def add_part(self, part: object) -> None:
+        """Add a part of a message's content: a text, an image, or the result of a tool."""
+        text = part if isinstance(part, str) else _object(part).get("text")
+        kind = str(_object(part).get("type", ""))
+        if isinstance(text, str):
+            self.characters += len(text)
+        elif "image" in kind:
+            self.images += 1
+        elif kind == "tool_use":
+            self.add_json(_object(part).get("input"))
+        elif kind == "tool_result":
+            content = _object(part).get("content")
+            for item in content if isinstance(content, list) else [content]:
+                self.add_part(item)
+
+    def add_json(self, value: object) -> None:
+        """Add a value that the model receives as JSON, such as the definition of a tool."""
+        self.characters += len(msgspec.json.encode(value))
 
 
 @dataclass(slots=True)
@@ -21,20 +56,13 @@ class Conversation:
     system: str = ""
     prompt: str = ""  # the last message of the user
     last_role: str = "user"
-    characters: int = 0
-    messages: int = 0
-    images: int = 0
+    size: PromptSize = field(default_factory=PromptSize)
     tools: list[Tool] = field(default_factory=list)
     required_tool: str | None = None
     schema: JsonObject | None = None  # the JSON schema of the answer
     wants_json: bool = False
     max_tokens: int | None = None
     choices: int = 1
-
-    @property
-    def prompt_tokens(self) -> int:
-        text = -(-self.characters // CHARACTERS_PER_TOKEN)
-        return text + self.messages * TOKENS_PER_MESSAGE + self.images * TOKENS_PER_IMAGE
 
 
 def parse_conversation(url: str, body: JsonObject) -> Conversation:
@@ -100,6 +128,9 @@ def _read_messages(conversation: Conversation, messages: object) -> None:
         if item.get("type") == "function_call_output":
             role = "tool"
         _read_message(conversation, role if isinstance(role, str) else "user", item.get("content"))
+        calls = item.get("tool_calls")
+        for call in calls if role == "assistant" and isinstance(calls, list) else []:
+            conversation.size.add_json(without_marker(call))
 
 
 def _read_message(conversation: Conversation, role: str, content: object) -> None:
@@ -107,16 +138,13 @@ def _read_message(conversation: Conversation, role: str, content: object) -> Non
     texts = []
     for part in parts:
         text = part if isinstance(part, str) else _object(part).get("text")
-        kind = str(_object(part).get("type", ""))
         if isinstance(text, str):
             texts.append(text)
-        elif "image" in kind:
-            conversation.images += 1
-        elif kind == "tool_result":
+        elif _object(part).get("type") == "tool_result":
             role = "tool"
+        conversation.size.add_part(part)
     text = "\n".join(texts)
-    conversation.characters += len(text)
-    conversation.messages += 1
+    conversation.size.messages += 1
     conversation.last_role = role
     if role in {"system", "developer"}:
         conversation.system = text
@@ -134,6 +162,8 @@ def _read_format(
 
 
 def _read_tools(conversation: Conversation, body: JsonObject, tools: list[Any]) -> None:
+    for tool in tool_list(body):
+        conversation.size.add_json(without_marker(tool))
     choice = body.get("tool_choice")
     if choice == "none" or _object(choice).get("type") == "none":
         return
@@ -143,6 +173,25 @@ def _read_tools(conversation: Conversation, body: JsonObject, tools: list[Any]) 
             conversation.tools.append(Tool(tool["name"], _object(parameters)))
     required = _object(choice).get("name", _object(_object(choice).get("function")).get("name"))
     conversation.required_tool = required if isinstance(required, str) else None
+
+
+def tool_list(body: JsonObject) -> list[Any]:
+    return _list(body.get("tools"))
+
+
+def message_list(url: str, body: JsonObject) -> list[JsonObject]:
+    """Return the messages of a chat request; ``system`` of ``/v1/messages`` becomes the first."""
+    messages = [_object(message) for message in _list(body.get("messages"))]
+    if url == "/v1/messages" and body.get("system"):
+        return [{"role": "system", "content": body["system"]}, *messages]
+    return messages
+
+
+def without_marker(value: Any) -> Any:
+    """Return a block or tool as the model receives it: without the marker for the cache."""
+    if not isinstance(value, dict):
+        return value
+    return {name: item for name, item in value.items() if name != "cache_control"}
 
 
 def _object(value: object) -> JsonObject:

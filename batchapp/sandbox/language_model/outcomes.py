@@ -13,7 +13,8 @@ from batchapp.sandbox.language_model.body_checks import body_error
 from batchapp.sandbox.language_model.responses import token_usage
 
 DIRECTIVE_PREFIX = "sandbox:"
-NO_RESPONSE = 0  # stored instead of an HTTP status if the model never responded
+# Stored instead of an HTTP status: the model never responded, and a 400 of the prompt cache.
+NO_RESPONSE, INVALID_MARKER = 0, 1
 # The provider retries these and every 5xx until the deadline.
 RETRIABLE_STATUSES = {404, 408, 429, 499}
 NO_CREDIT_STATUS = 402
@@ -56,16 +57,22 @@ def plan_outcome(line: RequestLine) -> PlannedOutcome:
     )
 
 
-def failure_reason(line: RequestLine, status: int) -> str:
-    """Return the reason as error files contain it: JSON inside a string."""
+def failure_reason(line: RequestLine, status: int, marker_error: str | None = None) -> str:
+    """Return the reason as error files contain it: JSON inside a string.
+
+    ``marker_error`` says why the markers for the prompt cache are invalid, if they are.
+    """
     reason: dict[str, Any]
     if status == NO_RESPONSE:
         error = "error sending request: operation timed out after 600s"
         reason = {"type": "Timeout", "details": {"error": error}}
     else:
+        body = _failure_body(line, status)
+        if status == INVALID_MARKER:
+            status, body = 400, _marker_failure(line.url, marker_error or "")
         is_retriable = status >= 500 or status in RETRIABLE_STATUSES
         kind = "RetriableHttpStatus" if is_retriable else "NonRetriableHttpStatus"
-        details = {"status": status, "body": _failure_body(line, status)}
+        details = {"status": status, "body": body}
         reason = {"type": kind, "details": details}
     return msgspec.json.encode(reason).decode()
 
@@ -81,6 +88,14 @@ def _failure_body(line: RequestLine, status: int) -> str:
         "param": None,
         "code": status,
     }
+    return msgspec.json.encode({"error": error}).decode()
+
+
+def _marker_failure(url: str, message: str) -> str:
+    error = {"message": message, "type": "invalid_request_error"}
+    if url == "/v1/messages":
+        return msgspec.json.encode({"type": "error", "error": error}).decode()
+    error |= {"code": "invalid_cache_control", "param": "cache_control"}
     return msgspec.json.encode({"error": error}).decode()
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from batchapp.sandbox.prompt_cache.reuse import CachedTokens
+
 
 @dataclass(slots=True)
 class Choice:
@@ -16,6 +18,7 @@ class Choice:
     is_refusal: bool = False
     tool: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    thoughts: str = ""  # of a model that thinks before it answers
 
 
 @dataclass(slots=True)
@@ -23,6 +26,8 @@ class Reply:
     choices: list[Choice]
     prompt_tokens: int
     completion_tokens: int
+    reasoning_tokens: int | None = None  # part of the completion; None without thoughts
+    cached: CachedTokens | None = None
 
     @property
     def total_tokens(self) -> int:
@@ -49,7 +54,7 @@ def _chat_completion(reply: Reply, model: str, response_id: str, created: int) -
         "created": created,
         "model": model,
         "choices": choices,
-        "usage": _usage(reply),
+        "usage": _usage(reply) | _cached_usage(reply.cached),
     }
 
 
@@ -61,6 +66,8 @@ def _chat_message(choice: Choice, call_id: str) -> dict[str, Any]:
         function = {"name": choice.tool, "arguments": _encode(choice.arguments)}
         call = {"id": f"call_{call_id}", "type": "function", "function": function}
         message.update(content=None, tool_calls=[call])
+    if choice.thoughts:
+        message["reasoning_content"] = choice.thoughts
     return message
 
 
@@ -112,11 +119,7 @@ def _response(reply: Reply, model: str, response_id: str, created: int) -> dict[
         "status": "incomplete" if choice.is_truncated else "completed",
         "incomplete_details": {"reason": "max_output_tokens"} if choice.is_truncated else None,
         "output": [output],
-        "usage": {
-            "input_tokens": reply.prompt_tokens,
-            "output_tokens": reply.completion_tokens,
-            "total_tokens": reply.total_tokens,
-        },
+        "usage": _response_usage(reply),
     }
 
 
@@ -139,7 +142,7 @@ def _message(reply: Reply, model: str, response_id: str, _created: int) -> dict[
         "content": [content],
         "stop_reason": stop_reason,
         "stop_sequence": None,
-        "usage": {"input_tokens": reply.prompt_tokens, "output_tokens": reply.completion_tokens},
+        "usage": _message_usage(reply),
     }
 
 
@@ -161,9 +164,58 @@ def _encode(arguments: dict[str, Any]) -> str:
     return msgspec.json.encode(arguments).decode()
 
 
-def _usage(reply: Reply) -> dict[str, int]:
-    return {
+def _usage(reply: Reply) -> dict[str, Any]:
+    usage: dict[str, Any] = {
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,
         "total_tokens": reply.total_tokens,
+    }
+    if reply.reasoning_tokens is not None:
+        usage["completion_tokens_details"] = {"reasoning_tokens": reply.reasoning_tokens}
+    return usage
+
+
+def _response_usage(reply: Reply) -> dict[str, Any]:
+    usage: dict[str, Any] = {
+        "input_tokens": reply.prompt_tokens,
+        "output_tokens": reply.completion_tokens,
+        "total_tokens": reply.total_tokens,
+    }
+    if reply.reasoning_tokens is not None:
+        usage["output_tokens_details"] = {"reasoning_tokens": reply.reasoning_tokens}
+    return usage
+
+
+def _cached_usage(cached: CachedTokens | None) -> dict[str, Any]:
+    """Return the fields of the prompt cache, also with the value 0; the prompt includes them."""
+    if cached is None:
+        return {}
+    return {
+        "prompt_tokens_details": {"cached_tokens": cached.read},
+        "cache_read_input_tokens": cached.read,
+        "cache_creation_input_tokens": cached.written,
+        "cache_creation": _written_by_lifetime(cached),
+    }
+
+
+def _message_usage(reply: Reply) -> dict[str, Any]:
+    """Return tokens as ``/v1/messages`` counts them: what was cached is not in the input."""
+    cached = reply.cached or CachedTokens()
+    written = {name: tokens for name, tokens in _written_by_lifetime(cached).items() if tokens}
+    fields = {
+        "cache_read_input_tokens": cached.read,
+        "cache_creation_input_tokens": cached.written,
+        "cache_creation": written,
+    }
+    return {
+        "input_tokens": reply.prompt_tokens - cached.read - cached.written,
+        "output_tokens": reply.completion_tokens,
+    } | {name: value for name, value in fields.items() if value}
+
+
+def _written_by_lifetime(cached: CachedTokens) -> dict[str, int]:
+    return {
+        "ephemeral_5m_input_tokens": cached.written_5m,
+        "ephemeral_1h_input_tokens": cached.written_1h,
+        "ephemeral_24h_input_tokens": cached.written_24h,
     }

@@ -14,9 +14,13 @@ from batchapp.sandbox.language_model.conversation import (
     Tool,
     parse_conversation,
 )
+from batchapp.sandbox.language_model.facts import words_of
+from batchapp.sandbox.language_model.reasoning import thinks, thoughts
 from batchapp.sandbox.language_model.response_formats import FORMATTERS, Choice, Reply
 from batchapp.sandbox.language_model.structured_output import StructuredOutput
-from batchapp.sandbox.language_model.text import MAX_PROMPT_CHARACTERS, REFUSAL, generate_text
+from batchapp.sandbox.language_model.task import MAX_PROMPT_CHARACTERS
+from batchapp.sandbox.language_model.text import REFUSAL, generate_text
+from batchapp.sandbox.prompt_cache.reuse import CachedTokens
 from batchapp.sandbox.seeded_random import SeededRandom
 
 EMBEDDINGS_URL = "/v1/embeddings"
@@ -32,26 +36,49 @@ def token_usage(line: RequestLine, directive: str) -> tuple[int, int]:
     return reply.prompt_tokens, reply.completion_tokens
 
 
-def make_response(line: RequestLine, directive: str, *, response_id: str, created: int) -> bytes:
-    """Return the response body as JSON with its keys in alphabetical order."""
+def make_response(
+    line: RequestLine,
+    directive: str,
+    *,
+    response_id: str,
+    created: int,
+    cached: CachedTokens | None = None,
+) -> bytes:
+    """Return the response body as JSON with its keys in alphabetical order.
+
+    ``cached`` are the tokens to report of the prompt cache, None for a model without one.
+    """
     if directive == "non-json":
         return msgspec.json.encode("<html><body>upstream connect error</body></html>")
     if line.url == EMBEDDINGS_URL:
         body = embeddings.embeddings_response(line.body)
     else:
         formatter = FORMATTERS[line.url]
-        body = formatter(_reply(line, directive), line.body["model"], response_id, created)
+        reply = _reply(line, directive)
+        reply.cached = cached
+        body = formatter(reply, line.body["model"], response_id, created)
     return msgspec.json.encode(body, order="sorted")
 
 
 def _reply(line: RequestLine, directive: str) -> Reply:
     conversation = parse_conversation(line.url, line.body)
     seed = f"{line.custom_id}\0{line.body['model']}\0{conversation.prompt[:500]}"
-    choices = [
-        _choice(conversation, line.body["model"], directive, SeededRandom(f"{seed}\0{index}"))
-        for index in range(conversation.choices)
-    ]
-    return Reply(choices, conversation.prompt_tokens, sum(map(_choice_tokens, choices)))
+    is_thinking = thinks(line.url, line.body) and directive not in {"refuse", "empty"}
+    choices = []
+    for index in range(conversation.choices):
+        random = SeededRandom(f"{seed}\0{index}")
+        choice = _choice(conversation, line.body["model"], directive, random)
+        if is_thinking:
+            choice.thoughts = thoughts(conversation, line.body, _billed_text(choice), random)
+        choices.append(choice)
+    reasoning_tokens = sum(_tokens(choice.thoughts) for choice in choices)
+    return Reply(
+        choices,
+        prompt_tokens=conversation.size.tokens,
+        completion_tokens=reasoning_tokens
+        + sum(_tokens(_billed_text(choice)) for choice in choices),
+        reasoning_tokens=reasoning_tokens if is_thinking else None,
+    )
 
 
 def _choice(
@@ -61,7 +88,7 @@ def _choice(
         return Choice(text=REFUSAL, is_refusal=True)
     if directive == "empty":
         return Choice(text="")
-    tool = _tool_to_call(conversation, random)
+    tool = _tool_to_call(conversation)
     if tool is not None:
         arguments = StructuredOutput(tool.parameters, conversation, random).generate()
         if not isinstance(arguments, dict):
@@ -76,14 +103,18 @@ def _choice(
     return Choice(text=text[:end], is_truncated=end < len(text) or directive == "length")
 
 
-def _tool_to_call(conversation: Conversation, random: SeededRandom) -> Tool | None:
-    """Return the tool to call; None without tools or if a tool has just returned its result."""
+def _tool_to_call(conversation: Conversation) -> Tool | None:
+    """Return the tool whose name has most words of the prompt, or else the first one.
+
+    There is none without tools or if a tool has just returned its result.
+    """
     if not conversation.tools or conversation.last_role in {"tool", "function"}:
         return None
     for tool in conversation.tools:
         if tool.name == conversation.required_tool:
             return tool
-    return random.choice(conversation.tools)
+    words = set(words_of(conversation.prompt[:MAX_PROMPT_CHARACTERS]))
+    return max(conversation.tools, key=lambda tool: len(words.intersection(words_of(tool.name))))
 
 
 def _text(conversation: Conversation, model: str, random: SeededRandom) -> str:
@@ -105,8 +136,11 @@ def _schema_of_quoted_names(conversation: Conversation) -> JsonObject:
     return {"type": "object", "properties": properties}
 
 
-def _choice_tokens(choice: Choice) -> int:
-    text = choice.text
-    if choice.tool is not None:
-        text = f"{choice.tool}{msgspec.json.encode(choice.arguments).decode()}"
+def _billed_text(choice: Choice) -> str:
+    if choice.tool is None:
+        return choice.text
+    return f"{choice.tool}{msgspec.json.encode(choice.arguments).decode()}"
+
+
+def _tokens(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_TOKEN)

@@ -1,26 +1,25 @@
-"""Values that are valid against a JSON schema, built from the words of the prompt.
+"""Values that are valid against a JSON schema, taken from the text of the request.
 
 Only the keywords that structured outputs may use are supported.
 Source: https://json-schema.org/draft/2020-12.
 """
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 from batchapp.sandbox.language_model.conversation import Conversation
+from batchapp.sandbox.language_model.field_values import FieldValues
+from batchapp.sandbox.language_model.labels import choose_label
 from batchapp.sandbox.language_model.patterns import matching_text
-from batchapp.sandbox.language_model.text import (
-    choose_label,
-    find_subject,
-    first_words,
-    subject_words,
-)
+from batchapp.sandbox.language_model.task import Task
 from batchapp.sandbox.seeded_random import SeededRandom
 
 REQUIRED_ONLY_DEPTH = 6  # from here on only required members, so that recursive schemas end
 MAX_DEPTH = 40  # deeper values are plain texts, whatever their schema
 
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _FORMAT_EXAMPLES = {
     "date": "2026-03-14",
     "time": "09:26:53Z",
@@ -46,8 +45,10 @@ _IMPLIED_TYPES = {
 class StructuredOutput:
     def __init__(self, root: Any, conversation: Conversation, random: SeededRandom) -> None:
         self._root = root
-        self._conversation = conversation
+        self._task = Task(conversation)
+        self._values = FieldValues(self._task, random)
         self._random = random
+        self._is_from_text = True  # False for another value than the text suggests
 
     def generate(self) -> Any:
         return self._value(self._root, "", 0)
@@ -73,7 +74,10 @@ class StructuredOutput:
             if keyword == "$ref":
                 return _merged(self._resolved(schema["$ref"]), rest)
             if keyword != "allOf":
-                return _merged(rest, self._option(schema[keyword], depth))
+                option = self._option(schema[keyword], depth)
+                if any(_is_null(item) for item in schema[keyword]) and isinstance(option, dict):
+                    option = _nullable(option)
+                return _merged(rest, option)
             for part in schema["allOf"]:
                 reference = part.get("$ref") if isinstance(part, dict) else None
                 rest = _merged(rest, self._resolved(reference) if reference else part)
@@ -84,9 +88,9 @@ class StructuredOutput:
         generators: dict[str, Callable[[], Any]] = {
             "object": lambda: self._object(schema, depth),
             "array": lambda: self._array(schema, name, depth),
-            "integer": lambda: int(self._number(schema, name, step=1)),
+            "integer": lambda: self._number(schema, name, step=1),
             "number": lambda: self._number(schema, name, step=0),
-            "boolean": lambda: self._random.randbelow(2) == 0,
+            "boolean": lambda: self._values.truth(name),
             "null": lambda: None,
         }
         kind = _type_of(schema, is_deep=depth >= REQUIRED_ONLY_DEPTH)
@@ -111,6 +115,10 @@ class StructuredOutput:
         if depth < REQUIRED_ONLY_DEPTH:
             length = max(least, 1 + self._random.randbelow(3))
         length = min(length, schema.get("maxItems", length))
+        if schema.get("items") == {"type": "string"} and not schema.get("prefixItems"):
+            texts: list[Any] = self._values.items(name, length)
+            if len(texts) >= least:
+                return texts
         first = schema.get("prefixItems") or []
         schemas = [*first, *[schema.get("items", {})] * (length - len(first))][:length]
         if not schema.get("uniqueItems"):
@@ -123,17 +131,30 @@ class StructuredOutput:
         for item in schemas:
             choices = item.get("enum", []) if isinstance(item, dict) else []
             unused = [choice for choice in choices if choice not in values]
-            for _attempt in range(50 if len(values) < least else 5):
+            for attempt in range(50 if len(values) < least else 5):
+                self._is_from_text = attempt == 0
                 value = unused[0] if unused else self._value(item, "", depth + 1)
                 if value not in values:
                     values.append(value)
                     break
+        self._is_from_text = True
         return values
 
-    def _number(self, schema: dict[str, Any], name: str, *, step: float) -> float:
+    def _number(self, schema: dict[str, Any], name: str, *, step: float) -> float | None:
+        """Return a number of the text, or any; null if the text has none and null is allowed."""
         step = schema.get("multipleOf", step)
         low = schema.get("minimum", schema.get("exclusiveMinimum"))
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
+        number = self._values.number(name, low, high) if self._is_from_text else None
+        if number is not None and _is_allowed(number, schema, step):
+            return int(number) if number == int(number) else number
+        if _allows_null(schema):
+            return None
+        return self._any_number(schema, name, step, low, high)
+
+    def _any_number(
+        self, schema: dict[str, Any], name: str, step: float, low: Any, high: Any
+    ) -> float:
         usual_low, usual_high = _usual_range(name)
         if low is None:
             low = usual_low if high is None else high - 10
@@ -141,37 +162,39 @@ class StructuredOutput:
             high = max(usual_high, low + 10)
         if not step:
             fraction = (1 + self._random.randbelow(99)) / 100
-            return round(low + (high - low) * fraction, 4) if high > low else low
+            return float(round(low + (high - low) * fraction, 4) if high > low else low)
         first = math.ceil(low / step) + (low == schema.get("exclusiveMinimum"))
         last = math.floor(high / step) - (high == schema.get("exclusiveMaximum"))
-        product: float = (first + self._random.randbelow(max(int(last - first), 0) + 1)) * step
-        return product
+        product = (first + self._random.randbelow(max(int(last - first), 0) + 1)) * step
+        return int(product) if product == int(product) else float(product)
 
-    def _string(self, schema: dict[str, Any], name: str) -> str:
+    def _string(self, schema: dict[str, Any], name: str) -> str | None:
+        """Return a text that the request names, or any; null if it names none and may be null."""
+        least = schema.get("minLength", 0)
+        text = self._values.text(name, schema) if self._is_from_text else None
+        if text is not None and len(text) >= least:
+            return text[: schema.get("maxLength", len(text))]
+        if _allows_null(schema):
+            return None
         if schema.get("format") in _FORMAT_EXAMPLES:
             return _FORMAT_EXAMPLES[schema["format"]]
         if isinstance(schema.get("pattern"), str):
             text = matching_text(schema["pattern"], self._random)
             if text is not None:
                 return text
-        is_long = any(
-            word in name.lower() for word in ("summary", "description", "reason", "text")
-        )
-        subject = find_subject(self._conversation)
-        text = first_words(subject, words=20) if is_long else self._phrase(3)
-        least = schema.get("minLength", 0)
+        text = self._values.keyword()
         while len(text) < least:
             text += f" {self._phrase(3)}"
         return text[: max(least, schema.get("maxLength", len(text)))]
 
     def _phrase(self, words: int) -> str:
-        available = subject_words(self._conversation)
+        available = _WORD.findall(self._task.material[:600]) or ["sample", "value", "text"]
         start = self._random.randbelow(len(available))
         return " ".join(available[start : start + words])
 
     def _enum_member(self, choices: list[Any]) -> Any:
         if all(isinstance(choice, str) for choice in choices):
-            return choose_label(choices, self._conversation, self._random)
+            return choose_label(choices, self._task.material, self._random)
         return self._random.choice(choices)
 
     def _option(self, options: list[Any], depth: int) -> Any:
@@ -214,6 +237,24 @@ def _type_of(schema: dict[str, Any], *, is_deep: bool) -> str:
         if any(keyword in schema for keyword in keywords):
             return kind
     return "string"
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    kind = schema.get("type")
+    return (
+        {**schema, "type": [kind, "null"]} if kind in {"string", "number", "integer"} else schema
+    )
+
+
+def _allows_null(schema: dict[str, Any]) -> bool:
+    kinds = schema.get("type")
+    return isinstance(kinds, list) and "null" in kinds
+
+
+def _is_allowed(number: float, schema: dict[str, Any], step: float) -> bool:
+    """Return whether ``number`` is a multiple of ``step`` and not an excluded bound."""
+    is_bound = number in {schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")}
+    return not is_bound and (not step or number % step == 0)
 
 
 def _is_null(schema: Any) -> bool:

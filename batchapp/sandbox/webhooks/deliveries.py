@@ -10,7 +10,7 @@ from operator import attrgetter
 import httpx
 from starlette.concurrency import run_in_threadpool
 
-from batchapp.sandbox.context import Sandbox, now
+from batchapp.sandbox.context import Sandbox
 from batchapp.sandbox.webhooks.events import (
     Event,
     due_events,
@@ -56,7 +56,7 @@ class Deliveries:
                 )
 
     def _due_events(self) -> list[Event]:
-        moment = now()
+        moment = self._sandbox.now()
         with self._sandbox.store.write_transaction() as connection:
             record_new_events(connection, moment, self._settings)
             return due_events(connection, moment)
@@ -69,7 +69,7 @@ class Deliveries:
                 continue
             is_delivered = False
             for _copy in range(copies):
-                is_delivered = await send(http, event, int(now()))
+                is_delivered = await send(http, event, int(self._sandbox.now()))
             await run_in_threadpool(self._record_attempt, event, is_delivered)
 
     def _copies_to_send(self, event: Event) -> int | None:
@@ -80,11 +80,12 @@ class Deliveries:
             for rule in (*faults.rules, *event.rules)
             if rule.matches("HOOK", "/webhook", event.owner)
         ]
-        applied = {rule.fault: rule for rule in (faults.count_call(rules, now()) if rules else [])}
+        struck = faults.count_call(rules, self._sandbox.now()) if rules else []
+        applied = {rule.fault: rule for rule in struck}
         late, disorder = applied.get("webhook-late"), applied.get("webhook-disorder")
         if late is not None and faults.mark_once(late, event.id):
             with self._sandbox.store.write_transaction() as connection:
-                postpone_event(connection, event, now() + late.amount)
+                postpone_event(connection, event, self._sandbox.now() + late.amount)
             return None
         if disorder is not None and faults.mark_once(disorder, event.id):
             with self._sandbox.store.write_transaction() as connection:
@@ -96,7 +97,9 @@ class Deliveries:
 
     def _record_attempt(self, event: Event, is_delivered: bool) -> None:  # noqa: FBT001
         with self._sandbox.store.write_transaction() as connection:
-            record_attempt(connection, event, now(), self._settings, is_delivered=is_delivered)
+            record_attempt(
+                connection, event, self._sandbox.now(), self._settings, is_delivered=is_delivered
+            )
 
 
 async def send(http: httpx.AsyncClient, event: Event, timestamp: int) -> bool:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from batchapp.sandbox.accounts import linked_account_id, linked_inference_key, platform_account
 from batchapp.sandbox.api.errors import json_response, text_error
 from batchapp.sandbox.api.parameters import json_body, path_id
-from batchapp.sandbox.context import now, sandbox_of
+from batchapp.sandbox.context import sandbox_of
 from batchapp.sandbox.faults.switches import parse_key_rules
 from batchapp.sandbox.store import insert_row
 from batchapp.sandbox.webhooks.events import COMPLETED, FAILED, rfc3339
@@ -59,7 +59,7 @@ async def create_webhook(request: Request) -> Response:
         "secret": new_secret(),
         "is_enabled": True,
         "failures": 0,
-        "created_at": now(),
+        "created_at": sandbox.now(),
     }
 
     def insert() -> sqlite3.Row:

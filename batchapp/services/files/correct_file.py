@@ -18,6 +18,8 @@ from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.request_files.check_file import Finding, Report
 from batchapp.models import Upload, User
 from batchapp.models.files.upload import numbered_name
+from batchapp.services.files.marked_file import MarkedFile
+from batchapp.storage.blob_storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +52,21 @@ def request_correction(
         f"{original.pk} {user.pk} {sorted(choice.corrections)} {choice.model!r} "
         f"{choice.max_tokens} {choice.every_model} {choice.url}"
     )
+    if choice.marking:
+        seed += f" {choice.marking}"
+    if choice.every_marker:
+        seed += " every marker"
     number = original.versions.filter(selection__isnull=True).count() + 1
     return Upload.objects.insert_once(
         Upload(
             pk=uuid5(submission, seed),
             project=original.project,
             uploaded_by=user,
-            name=numbered_name(OTHER_ENDING.sub("", original.name), "-corrected", number),
+            name=numbered_name(
+                OTHER_ENDING.sub("", original.name),
+                "-marked" if choice.marking else "-corrected",
+                number,
+            ),
             size=0,
             made_from=original,
             retry_of=original.retry_of,
@@ -128,12 +138,15 @@ def write_corrected_file(upload: Upload) -> bool:
 
     Raises:
         StaleRow: another worker has the row now; the bytes of this worker are dropped.
+        StorageUnavailable: nothing was stored; write the file again later.
     """
     original, correction = upload.made_from, upload.correction
     if original is None or correction is None:
         upload.move_to(Upload.Status.FAILED, problem=Problem(ProblemCode.ORIGINAL_DELETED))
         return False
-    corrector = Corrector(correction.choice, upload.project.connection.check_limits)
+    limits, marking = upload.project.connection.check_limits, correction.choice.marking
+    marked = MarkedFile(marking, limits) if marking else None
+    corrector = marked or Corrector(correction.choice, limits)
     renew_lease = upload.lease_renewer()
 
     def chunks() -> Iterator[bytes]:
@@ -147,6 +160,8 @@ def write_corrected_file(upload: Upload) -> bool:
 
     try:
         upload.write_content(corrector.run(chunks), final_fields)
+    except StorageUnavailable:  # the step is run again
+        raise
     except OSError as exc:
         logger.exception("upload %s: cannot be written from %s", upload.pk, original.pk)
         data = {"file": original.name, "reason": exc.strerror or str(exc)}

@@ -14,14 +14,14 @@ from django.core.files.base import File
 from batchapp import access
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import BatchImport
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import KEY_REASONS, ProviderRejected, TooMuchContent
 from batchapp.providers.remote_objects import RemoteBatch, RemoteFile
 
 NAME_LENGTH = 200  # characters of an import's name; the end of a longer file name is kept
 
 
-def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -> RemoteBatch:
+def retrieve_remote_batch(batch_import: BatchImport, provider: Provider) -> RemoteBatch:
     """Retrieve the provider's batch as it is now.
 
     Raises:
@@ -53,11 +53,15 @@ def retrieve_remote_batch(batch_import: BatchImport, provider: ProviderClient) -
 
 
 def requester_left(batch_import: BatchImport) -> Refused:
+    """Return why the person may not import any more: the project is archived, or they left."""
+    batch_import.project.refresh_from_db(fields=["archived_at"])
+    if batch_import.project.archived_at:
+        return Refused(Refusal.PROJECT_ARCHIVED)
     return Refused(Refusal.REQUESTER_LEFT, person=str(batch_import.requested_by))
 
 
 @contextmanager
-def fetch_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterator[File[bytes]]":
+def fetch_file(batch_import: BatchImport, provider: Provider) -> "Iterator[File[bytes]]":
     """Yield the input file of the provider's batch, under its name at the provider.
 
     Raises:
@@ -82,9 +86,7 @@ def fetch_file(batch_import: BatchImport, provider: ProviderClient) -> "Iterator
         yield File(content, name=name)
 
 
-def _input_file(
-    batch_import: BatchImport, remote: RemoteBatch, provider: ProviderClient
-) -> RemoteFile:
+def _input_file(batch_import: BatchImport, remote: RemoteBatch, provider: Provider) -> RemoteFile:
     deleted = Refused(Refusal.REMOTE_FILE_DELETED, connection=batch_import.connection.name)
     if not remote.input_file_id:
         raise deleted
@@ -100,7 +102,7 @@ def _input_file(
 
 
 def _download(
-    batch_import: BatchImport, file: RemoteFile, provider: ProviderClient, content: IO[bytes]
+    batch_import: BatchImport, file: RemoteFile, provider: Provider, content: IO[bytes]
 ) -> int:
     """Write the requests of ``file`` to ``content``, and return their number."""
     lines = size = 0

@@ -19,6 +19,7 @@ from batchapp.models import (
     KeyPoll,
     ModelCost,
     ProviderBatch,
+    Reservation,
     Upload,
 )
 from batchapp.providers.remote_objects import RemoteBatch
@@ -52,6 +53,8 @@ def enter_batch(
         return batch
     if report is None:
         raise Refused(Refusal.FILE_NOT_READY)
+    if project.archived_at:
+        raise Refused(Refusal.PROJECT_ARCHIVED)
     if not key.ciphertext or not access.can_choose_key(batch_import.requested_by, key, project):
         raise Refused(Refusal.IMPORT_KEY_REMOVED)
     batch = Batch(
@@ -62,6 +65,7 @@ def enter_batch(
         created_by=batch_import.requested_by,
         submission=batch_import.pk,
         name=name,
+        cost_centre=project.cost_centre,
         endpoint=remote.endpoint[:ENDPOINT_LENGTH] or report.most_used_url,
         window=remote.window[:WINDOW_LENGTH] or project.connection.windows[0],
         requests=report.requests,
@@ -70,7 +74,10 @@ def enter_batch(
     created_at = min(remote.created_at or now, now)
     try:
         with transaction.atomic():
+            access.require_open(project)
             _save_batch(batch, remote, created_at, model_costs_at(batch, report, created_at))
+    except access.NotAllowed as exc:  # archived at this very moment
+        raise Refused(Refusal.PROJECT_ARCHIVED) from exc
     except IntegrityError as exc:
         raise Refused(Refusal.IMPORT_ROWS_REMOVED) from exc
     return batch
@@ -94,13 +101,14 @@ def _save_batch(
         raise Refused(Refusal.IN_PORTAL_ALREADY)
     batch.save(force_insert=True)
     ModelCost.objects.bulk_create(model_costs)
+    Reservation.objects.count_in(batch, model_costs)
     ProviderBatch.objects.create(
         batch=batch,
         total=batch.requests,
         size=batch.upload.size,
         remote_id=remote.id,
         remote_file_id=remote.input_file_id,
-        remote_status=remote.raw_status,
+        remote_status=remote.status_word,
         output_file_id=remote.output_file_id or "",
         error_file_id=remote.error_file_id or "",
         create_attempted_at=created_at,

@@ -25,7 +25,7 @@ from batchapp.models import (
     Upload,
     User,
 )
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import ProviderError
 from batchapp.providers.remote_objects import RemoteBatch
 
@@ -60,7 +60,7 @@ class StartedImports(NamedTuple):
 
 
 def list_candidates(
-    project: Project, user: User, key: ProviderKey, provider: ProviderClient, after: str = ""
+    project: Project, user: User, key: ProviderKey, provider: Provider, after: str = ""
 ) -> Candidates:
     """Return a page of the batches of ``key`` that are not in the portal, the newest first.
 
@@ -94,6 +94,8 @@ def request_imports(
     access.require_choose_key(user, key, project)
     if not ProviderKey.objects.filter(pk=key.pk).exclude(ciphertext="").exists():
         raise Refused(Refusal.KEY_REMOVED)
+    if key.connection.archived_at:
+        raise Refused(Refusal.CONNECTION_ARCHIVED, connection=key.connection.name)
     remote_ids = list(dict.fromkeys(ids))
     provider_batches = ProviderBatch.objects.filter(
         batch__connection__in=key.connection.same_provider(), remote_id__in=remote_ids
@@ -189,7 +191,7 @@ def _request_import(
     return batch_import if is_ours and batch_import.status != BatchImport.Status.DONE else None
 
 
-def _file_names(provider: ProviderClient) -> dict[str, str]:
+def _file_names(provider: Provider) -> dict[str, str]:
     """Return file id -> name of the newest files; empty if the list cannot be read."""
     try:
         return {file.id: file.name for file in provider.list_files().data}

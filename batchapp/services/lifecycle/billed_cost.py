@@ -3,11 +3,13 @@
 from datetime import timedelta
 from decimal import Decimal
 
+from django.db import transaction
 from django.utils import timezone
 
 from batchapp.domain.results.outcome import SUCCEEDED
-from batchapp.models import Batch
-from batchapp.providers.client import ProviderClient
+from batchapp.models import Batch, Reservation
+from batchapp.models.fields.money_field import total_or_unknown
+from batchapp.providers.base import Provider
 
 # Time after the end of a batch. A provider without a sum by then does not report sums.
 MAX_WAIT = timedelta(days=1)
@@ -15,17 +17,23 @@ MAX_ANSWERS = 2**63 - 1  # of a column; several provider batches may claim more 
 MIN_PAUSE = timedelta(minutes=1)  # between two requests
 
 
-def fetch_billed_cost(batch: Batch, provider: ProviderClient) -> None:
+def fetch_billed_cost(batch: Batch, provider: Provider) -> None:
     """Record the billed cost as soon as the provider has added up all answers of ``batch``.
 
     The number of billed answers is recorded as well: after a crash the provider may have billed
-    more than came.
+    more than came. So is the cost before discounts for cached prompts, if the provider names it.
+    From then on budgets count what was billed. A provider of a kind that tells no usage is not
+    asked.
 
     Raises:
         StaleRow: another worker has the row; nothing was written.
         ProviderError: nothing was written.
     """
+    if not batch.connection.capabilities.analytics:
+        stop_asking(batch)
+        return
     total, answers = Decimal(0), 0
+    list_costs: list[Decimal | None] = []
     for provider_batch in batch.provider_batches.exclude(remote_id=""):
         usage = provider.analytics(provider_batch.remote_id)
         answered = provider_batch.results.filter(outcome__in=SUCCEEDED)
@@ -33,15 +41,21 @@ def fetch_billed_cost(batch: Batch, provider: ProviderClient) -> None:
             postpone(batch)
             return
         total += usage.total_cost or Decimal(0)
+        if usage.requests:
+            list_costs.append(usage.total_list_cost)
         answers += usage.requests
     if answers < batch.succeeded:
         postpone(batch)
     else:
-        stop_asking(
-            batch,
-            billed_cost_usd=total if answers else None,
-            billed_answers=min(answers, MAX_ANSWERS) or None,
-        )
+        with transaction.atomic():
+            stop_asking(
+                batch,
+                billed_cost_usd=total if answers else None,
+                billed_list_cost_usd=total_or_unknown(list_costs) if answers else None,
+                billed_answers=min(answers, MAX_ANSWERS) or None,
+            )
+            if answers:
+                Reservation.objects.book_billed(batch, total)
 
 
 def postpone(batch: Batch) -> None:

@@ -1,12 +1,24 @@
 """Cancel, pause, resume and try again: people request these, and workers carry them out."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from batchapp import access
-from batchapp.models import Batch, Event, EventKind, ProviderBatch, ProviderKey, User
+from batchapp.models import (
+    ApprovalRequest,
+    Batch,
+    Event,
+    EventKind,
+    ProviderBatch,
+    ProviderKey,
+    StaleRow,
+    User,
+)
 
 Status, Parked = ProviderBatch.Status, ProviderBatch.Parked
 
@@ -15,18 +27,40 @@ def request_cancel(batch: Batch, user: User) -> bool:
     """Request that ``batch`` is cancelled; False if it is over or is being cancelled already.
 
     Answered requests stay answered, and paid. A stopped provider batch that is not at the provider
-    is cancelled at once; one that may be there goes back to the workers. A provider that was told
-    to cancel but still runs the batch is told again.
+    is cancelled at once; one that may be there goes back to the workers. A batch that waits for
+    approval waits no more. A provider that was told to cancel but still runs the batch is told
+    again.
 
     Raises:
         NotAllowed: nothing was written.
         StaleRow: a row changed at this moment; nothing was written.
     """
-    access.require_write(user, batch.project)
+    access.require_stop(user, batch.project)
+    return _request_cancel(batch, user)
+
+
+def cancel_batches_paid_by(person: User, actor: User) -> tuple[int, int]:
+    """Request that all batches on personal keys of ``person`` are cancelled.
+
+    Returns how many are being cancelled now, and how many changed at this moment and go on.
+
+    Raises:
+        NotAllowed: ``actor`` is no administrator; nothing was written.
+    """
+    access.require_administer(actor)
+    cancelled = failed = 0
+    for batch in Batch.objects.unfinished().filter(key__user=person).iterator():
+        try:
+            cancelled += _request_cancel(batch, actor)
+        except StaleRow:
+            failed += 1
+    return cancelled, failed
+
+
+def _request_cancel(batch: Batch, user: User) -> bool:
     with transaction.atomic():
-        is_new = Batch.objects.filter(
-            pk=batch.pk, cancel_requested_at=None, status=Batch.Status.RUNNING
-        ).update(cancel_requested_at=timezone.now(), pause_requested_at=None)
+        is_new = _mark_cancelled(batch, timezone.now())
+        is_new = is_new or ApprovalRequest.objects.cancel(batch, user)
         if not is_new and not _reset_ignored_cancels(batch):
             return False
         kind = EventKind.CANCEL_REQUESTED if is_new else EventKind.CANCEL_REQUESTED_AGAIN
@@ -37,6 +71,40 @@ def request_cancel(batch: Batch, user: User) -> bool:
     return True
 
 
+def request_cancels(batches: Sequence[Batch], user: User) -> list[Batch]:
+    """Request that many batches are cancelled, and return those for which that is new.
+
+    As with ``request_cancel``, only requests are written here, and workers carry them out. A batch
+    of which a row changes at this moment is left out, and goes on.
+
+    Raises:
+        NotAllowed: in the project of one of the batches ``user`` may stop nothing; nothing was
+            written.
+    """
+    for project in {batch.project for batch in batches}:
+        access.require_stop(user, project)
+    pks = [batch.pk for batch in batches]
+    parked = ProviderBatch.objects.filter(batch__in=pks).exclude(parked_reason="")
+    apart = set(parked.values_list("batch", flat=True))
+    apart |= {row.pk for row in batches if row.status == Batch.Status.AWAITING_APPROVAL}
+    with transaction.atomic():
+        now = timezone.now()
+        # One by one, so that of two people at once each batch counts for one of them.
+        others = [batch for batch in batches if batch.pk not in apart]
+        cancelled = [batch for batch in others if _mark_cancelled(batch, now)]
+        kind = EventKind.CANCEL_REQUESTED
+        Event.objects.bulk_create(Event(batch=batch, actor=user, kind=kind) for batch in cancelled)
+        unparked = ProviderBatch.objects.filter(
+            batch__in=[batch.pk for batch in cancelled], parked_reason=""
+        )
+        unparked.exclude(next_check_at=None).update(next_check_at=now)
+    for batch in (batch for batch in batches if batch.pk in apart):
+        with suppress(StaleRow):
+            if request_cancel(batch, user):
+                cancelled.append(batch)
+    return cancelled
+
+
 def request_pause(batch: Batch, user: User) -> bool:
     """Request a pause; False if ``batch`` is over, is being stopped, or could not be resumed.
 
@@ -44,7 +112,7 @@ def request_pause(batch: Batch, user: User) -> bool:
         NotAllowed: nothing was written.
     """
     access.require_write(user, batch.project)
-    if not batch.connection.has_retry:
+    if not batch.connection.capabilities.pause:
         return False
     with transaction.atomic():
         is_new = Batch.objects.filter(
@@ -68,10 +136,13 @@ def resume(batch: Batch, user: User) -> bool:
 
     Raises:
         NotAllowed: also if the batch's key pays for nothing more; nothing was written.
+        Refused: the portal key of ``user`` does not allow a model of it; nothing was written.
         StaleRow: a row changed at this moment; nothing was written.
     """
     access.require_spend(user, batch.key, batch.project)
+    batch.require_allowed_models(user)
     with transaction.atomic():
+        access.require_open(batch.project)
         was_paused = Batch.objects.filter(
             pk=batch.pk,
             status=Batch.Status.RUNNING,
@@ -101,6 +172,7 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
     if key and key.pk != batch.key_id:
         access.require_choose_key(user, key, batch.project)
     with transaction.atomic():
+        access.require_open(batch.project)
         rows = list(batch.provider_batches.all())
         stuck = [row for row in rows if row.parked_reason == Parked.NEEDS_ATTENTION]
         changes: dict[str, Any] = {}
@@ -126,6 +198,12 @@ def try_again(batch: Batch, user: User, key: ProviderKey | None = None) -> int:
                 batch=batch, actor=user, kind=EventKind.TRY_AGAIN_REQUESTED, data=data
             )
     return len(stuck)
+
+
+def _mark_cancelled(batch: Batch, now: datetime) -> bool:
+    """Request that ``batch`` is cancelled; False if it does not run, or is being cancelled."""
+    rows = Batch.objects.filter(pk=batch.pk, cancel_requested_at=None, status=Batch.Status.RUNNING)
+    return bool(rows.update(cancel_requested_at=now, pause_requested_at=None))
 
 
 def _cancel_parked(provider_batch: ProviderBatch) -> None:

@@ -6,10 +6,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from batchapp.domain.money.unit_prices import cost, output_tokens
+from batchapp.domain.money.unit_prices import Usage, cost, output_tokens
 from batchapp.models import Batch, Event, EventKind, ModelCost, ProviderBatch
 from batchapp.models.batches.provider_batch import maybe_at_provider
-from batchapp.models.fields.money_field import rounded, total_or_unknown
+from batchapp.models.fields.money_field import rounded_or_unknown, total_or_unknown
 
 
 def fall_back(provider_batch: ProviderBatch, *, is_offered: bool = True) -> bool:
@@ -45,8 +45,7 @@ def _switch_window(batch: Batch, *, is_offered: bool) -> None:
     model_costs = list(batch.model_costs.all())
     for model_cost in model_costs:
         _reprice(model_cost)
-    fields = ["input_price", "output_price", "price_row", "price_since"]
-    fields += ["estimated_low_usd", "estimated_cost_usd", "estimated_ceiling_usd"]
+    fields = ["unit_price", "estimated_low_usd", "estimated_cost_usd", "estimated_ceiling_usd"]
     ModelCost.objects.bulk_update(model_costs, fields)
     Event.objects.create(
         batch=batch,
@@ -65,18 +64,39 @@ def _switch_window(batch: Batch, *, is_offered: bool) -> None:
 
 def _reprice(model_cost: ModelCost) -> None:
     """Estimate the same tokens at the fallback price; without that price, costs are unknown."""
+    if _has_cached_prompts(model_cost):
+        _scale(model_cost)
+        model_cost.unit_price = model_cost.fallback_price
+        return
     model_cost.estimated_low_usd = _at_fallback_price(model_cost.estimated_low_usd, model_cost)
     model_cost.estimated_ceiling_usd = _at_fallback_price(
         model_cost.estimated_ceiling_usd, model_cost
     )
     model_cost.estimated_cost_usd = None
     if price := model_cost.fallback_price:
-        tokens = model_cost.estimated_input_tokens, model_cost.estimated_output_tokens
-        model_cost.estimated_cost_usd = rounded(cost(*tokens, price))
-    model_cost.input_price = model_cost.fallback_input_price
-    model_cost.output_price = model_cost.fallback_output_price
-    model_cost.price_row = model_cost.fallback_price_row
-    model_cost.price_since = model_cost.fallback_price_since
+        usage = _estimated_usage(model_cost, model_cost.estimated_output_tokens)
+        model_cost.estimated_cost_usd = rounded_or_unknown(cost(usage, price))
+    model_cost.unit_price = model_cost.fallback_price
+
+
+def _has_cached_prompts(model_cost: ModelCost) -> bool:
+    """Return True if the estimate is not the cost of its tokens, as markers change the cost."""
+    usage = _estimated_usage(model_cost, model_cost.estimated_output_tokens)
+    price, estimated = model_cost.unit_price, model_cost.estimated_cost_usd
+    if price is None or estimated is None or not price.has_cache_prices:
+        return False
+    return rounded_or_unknown(cost(usage, price)) != estimated
+
+
+def _scale(model_cost: ModelCost) -> None:
+    """Change the estimates as the cost of the same tokens without a cache changes."""
+    usage = _estimated_usage(model_cost, model_cost.estimated_output_tokens)
+    prices = model_cost.unit_price, model_cost.fallback_price
+    old, new = (cost(usage, price) if price else None for price in prices)
+    for name in ("estimated_low_usd", "estimated_cost_usd", "estimated_ceiling_usd"):
+        amount = getattr(model_cost, name)
+        is_known = amount is not None and old and new is not None
+        setattr(model_cost, name, rounded_or_unknown(amount * new / old) if is_known else None)
 
 
 def _at_fallback_price(amount: Decimal | None, model_cost: ModelCost) -> Decimal | None:
@@ -84,8 +104,14 @@ def _at_fallback_price(amount: Decimal | None, model_cost: ModelCost) -> Decimal
     old_price, new_price = model_cost.unit_price, model_cost.fallback_price
     if amount is None or old_price is None or new_price is None:
         return None
-    sent = model_cost.estimated_input_tokens
-    received = output_tokens(amount, sent, old_price)
-    if received is None or rounded(cost(sent, received, old_price)) != amount:
+    received = output_tokens(amount, _estimated_usage(model_cost, 0), old_price)
+    if received is None:
         return None
-    return rounded(cost(sent, received, new_price))
+    usage = _estimated_usage(model_cost, received)
+    if rounded_or_unknown(cost(usage, old_price)) != amount:
+        return None
+    return rounded_or_unknown(cost(usage, new_price))
+
+
+def _estimated_usage(model_cost: ModelCost, output: int) -> Usage:
+    return Usage(model_cost.requests, model_cost.estimated_input_tokens, output)

@@ -7,23 +7,28 @@ from django.utils import timezone
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.models import BatchImport, Event, EventKind, ProviderBatch
 from batchapp.models.batches.provider_batch import TOKEN_KEY
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import ProviderRejected
-from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
+from batchapp.providers.remote_objects import RemoteBatch
+from batchapp.providers.remote_status import RemoteStatus
 
 # longest search for an unconfirmed batch that must be cancelled or paused
 CREATE_SEARCH_LIMIT = timedelta(minutes=30)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def cancel_duplicates(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+def cancel_duplicates(provider_batch: ProviderBatch, provider: Provider) -> None:
     """Cancel all other batches with our token, which appeared after we stopped searching.
 
-    A duplicate that somebody has imported is a batch of its own, and stays.
+    A duplicate that somebody has imported is a batch of its own, and stays. A provider that makes
+    no second batch, or lists none, is not asked.
 
     Raises:
         ProviderUnavailable: the duplicates found so far are cancelled; call again.
     """
+    capabilities = provider_batch.connection.capabilities
+    if capabilities.idempotency or not capabilities.list:
+        return
     duplicates = [
         remote
         for remote in _batches_with_token(provider_batch, provider)
@@ -39,14 +44,15 @@ def cancel_duplicates(provider_batch: ProviderBatch, provider: ProviderClient) -
             _cancel_duplicate(provider_batch, duplicate, provider)
 
 
-def find_created_batch(
-    provider_batch: ProviderBatch, provider: ProviderClient
-) -> RemoteBatch | None:
+def find_created_batch(provider_batch: ProviderBatch, provider: Provider) -> RemoteBatch | None:
     """Return the oldest batch that earlier attempts created, and cancel its duplicates.
 
-    A batch that never ran does not count.
+    A batch that never ran does not count. A provider is not asked that makes no second batch,
+    since the same create returns the first, nor one that lists no batches.
     """
-    if provider_batch.create_attempted_at is None:
+    if provider_batch.create_attempted_at is None or _is_safe_to_repeat(provider_batch):
+        return None
+    if not provider_batch.connection.capabilities.list:
         return None
     remotes = _batches_with_token(provider_batch, provider)
     for duplicate in remotes[1:]:
@@ -61,7 +67,7 @@ def time_until_next_search(provider_batch: ProviderBatch) -> timedelta:
     A batch that must be stopped is searched for longer, at growing intervals: if we missed it,
     nobody would notice that it runs.
     """
-    if provider_batch.create_attempted_at is None:
+    if provider_batch.create_attempted_at is None or _is_safe_to_repeat(provider_batch):
         return timedelta()
     elapsed = timezone.now() - provider_batch.create_attempted_at
     grace = provider_batch.connection.create_grace
@@ -72,6 +78,12 @@ def time_until_next_search(provider_batch: ProviderBatch) -> timedelta:
     return timedelta()
 
 
+def _is_safe_to_repeat(provider_batch: ProviderBatch) -> bool:
+    """Return True if a repeated create returns the batch of the first, and nobody stops it."""
+    is_stopped = provider_batch.batch.is_stop_requested
+    return provider_batch.connection.capabilities.idempotency and not is_stopped
+
+
 def unconfirmed_problem(provider_batch: ProviderBatch) -> Problem:
     """Return that the batch is searched for, ``minutes`` long if it must be stopped."""
     is_stopped = provider_batch.batch.is_stop_requested
@@ -80,9 +92,7 @@ def unconfirmed_problem(provider_batch: ProviderBatch) -> Problem:
     return Problem(ProblemCode.UNCONFIRMED, data)
 
 
-def _batches_with_token(
-    provider_batch: ProviderBatch, provider: ProviderClient
-) -> list[RemoteBatch]:
+def _batches_with_token(provider_batch: ProviderBatch, provider: Provider) -> list[RemoteBatch]:
     since = provider_batch.batch.created_at
     if since > timezone.now():
         # A clock that ran ahead wrote this time, and our batch is older: search all batches.
@@ -92,7 +102,7 @@ def _batches_with_token(
 
 
 def _cancel_duplicate(
-    provider_batch: ProviderBatch, duplicate: RemoteBatch, provider: ProviderClient
+    provider_batch: ProviderBatch, duplicate: RemoteBatch, provider: Provider
 ) -> None:
     """Cancel a batch that nobody follows; the timeline tells people if the provider refuses."""
     if duplicate.status in {RemoteStatus.CANCELLING, RemoteStatus.CANCELLED}:
@@ -101,7 +111,7 @@ def _cancel_duplicate(
     kind = EventKind.DUPLICATE_CANCELLED
     if duplicate.is_over:
         kind = EventKind.DUPLICATE_ENDED
-        data["remote_status"] = duplicate.raw_status
+        data["remote_status"] = duplicate.status_word
     else:
         try:
             provider.cancel_batch(duplicate.id)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from batchapp.domain.results.outcome import Outcome
 from batchapp.models import Batch, Event, EventKind, ProviderBatch
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.remote_objects import RemoteBatch
 
 
@@ -19,7 +19,7 @@ class LateResults:
     running: list[ProviderBatch] = field(default_factory=list)
 
 
-def find_late_results(batch: Batch, provider: ProviderClient) -> LateResults:
+def find_late_results(batch: Batch, provider: Provider) -> LateResults:
     """Poll the cancelled provider batches, and follow those with more answers again.
 
     All of these are followed again or none; the batch is then settled again. Provider batches that

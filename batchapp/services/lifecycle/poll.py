@@ -8,14 +8,16 @@ from django.utils import timezone
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.domain.progress import with_mark
 from batchapp.models import Batch, Event, EventKind, KeyPoll, ProviderBatch
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import ProviderRejected, Reason
-from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
+from batchapp.providers.remote_objects import RemoteBatch
+from batchapp.providers.remote_status import RemoteStatus
+from batchapp.services.lifecycle import refused_batch
 
 HARVESTS_PER_BATCH = 20  # at most, before a batch has ended
 
 
-def poll(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+def poll(provider_batch: ProviderBatch, provider: Provider) -> None:
     """Read the state of one provider batch, and apply it."""
     apply_remote_state(provider_batch, provider.retrieve_batch(provider_batch.remote_id), provider)
     if provider_batch.status == ProviderBatch.Status.RUNNING:
@@ -23,7 +25,7 @@ def poll(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
 
 
 def apply_remote_state(
-    provider_batch: ProviderBatch, remote: RemoteBatch, provider: ProviderClient
+    provider_batch: ProviderBatch, remote: RemoteBatch, provider: Provider
 ) -> None:
     """Record the progress, forward a requested stop, and start harvesting if results are ready.
 
@@ -41,13 +43,18 @@ def apply_remote_state(
     if remote.is_over and (lag := provider_batch.replica_lag):
         provider_batch.postpone(lag, polled_at=timezone.now(), **ProviderBatch.NO_PROBLEM)
         return
+    if remote.is_over and refused_batch.return_to_queue(provider_batch, remote):
+        return
     ended_at, problem = provider_batch.ended_at, None
-    if not remote.is_over:
+    if remote.is_over:
+        problem = _failure_as_a_whole(provider_batch, remote)
+    else:
         ended_at = None  # the provider may have resumed a batch that had ended
         remote, problem = _forward_requested_stop(provider_batch, remote, provider)
+        problem = problem or _unknown_status(provider_batch, remote)
     now = timezone.now()
     state = {
-        "remote_status": remote.raw_status,
+        "remote_status": remote.status_word,
         "output_file_id": remote.output_file_id or provider_batch.output_file_id,
         "error_file_id": remote.error_file_id or provider_batch.error_file_id,
         "expires_at": remote.expires_at or provider_batch.expires_at,
@@ -86,6 +93,22 @@ def apply_remote_state(
         provider_batch.postpone(delay, ended_at=None, **state)
 
 
+def _failure_as_a_whole(provider_batch: ProviderBatch, remote: RemoteBatch) -> Problem | None:
+    """Return why the provider ran nothing of the batch; None if it ran some, or does not say."""
+    if not remote.never_ran or not remote.errors:
+        return None
+    data = {"connection": provider_batch.connection.name, "errors": list(remote.errors)}
+    return Problem(ProblemCode.FAILED_AS_A_WHOLE, data)
+
+
+def _unknown_status(provider_batch: ProviderBatch, remote: RemoteBatch) -> Problem | None:
+    """Return that the provider calls the state by a word that is not known, so that people see."""
+    if remote.status is not RemoteStatus.UNKNOWN or not remote.status_word:
+        return None
+    data = {"connection": provider_batch.connection.name, "word": remote.status_word}
+    return Problem(ProblemCode.STATUS_UNKNOWN, data)
+
+
 def is_over_unstarted(
     remote: RemoteBatch, stop_sent_at: datetime | None, grace: timedelta
 ) -> bool:
@@ -103,7 +126,7 @@ def _end_unstarted(provider_batch: ProviderBatch, remote: RemoteBatch) -> None:
     now = timezone.now()
     provider_batch.move_to(
         ProviderBatch.Status.CANCELLED,
-        remote_status=remote.raw_status,
+        remote_status=remote.status_word,
         ended_at=now,
         polled_at=now,
         **ProviderBatch.NO_PROBLEM,
@@ -116,7 +139,7 @@ def _end_unstarted(provider_batch: ProviderBatch, remote: RemoteBatch) -> None:
 
 
 def _forward_requested_stop(
-    provider_batch: ProviderBatch, remote: RemoteBatch, provider: ProviderClient
+    provider_batch: ProviderBatch, remote: RemoteBatch, provider: Provider
 ) -> tuple[RemoteBatch, Problem | None]:
     """Tell the provider once to cancel, which is also the way to pause.
 
@@ -174,13 +197,13 @@ def _has_enough_new_results(provider_batch: ProviderBatch, remote: RemoteBatch) 
     # A provider that counts more results than there are requests is not read for ever.
     ended = min(remote.completed + remote.failed, provider_batch.total)
     is_enough = ended - harvested >= max(1, provider_batch.total // HARVESTS_PER_BATCH)
-    return is_enough and provider_batch.connection.has_partial_results
+    return is_enough and provider_batch.connection.capabilities.partial_results
 
 
 def _ending(provider_batch: ProviderBatch, remote: RemoteBatch) -> dict[str, Any]:
     return {
         "connection": provider_batch.connection.name,
-        "remote_status": remote.raw_status,
+        "remote_status": remote.status_word,
         "completed": remote.completed,
         "failed": remote.failed,
         "total": remote.total,

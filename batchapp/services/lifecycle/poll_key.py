@@ -1,4 +1,7 @@
-"""Poll all running batches of one provider key with one list request per hundred batches."""
+"""Poll all running batches of one provider key with one list request per hundred batches.
+
+Of a provider that lists no batches, each batch is asked for by itself.
+"""
 
 import random
 from dataclasses import dataclass, field
@@ -10,8 +13,9 @@ from django.utils import timezone
 from batchapp.models import KeyPoll, ProviderBatch
 from batchapp.models.batches.batch import must_send_pause
 from batchapp.models.batches.provider_batch import TOKEN_KEY, provider_batch_id_of
-from batchapp.providers.client import ProviderClient
-from batchapp.providers.remote_objects import RemoteBatch, RemoteStatus
+from batchapp.providers.base import Provider
+from batchapp.providers.remote_objects import RemoteBatch
+from batchapp.providers.remote_status import RemoteStatus
 from batchapp.services.lifecycle.poll import is_over_unstarted
 
 Status = ProviderBatch.Status
@@ -53,7 +57,7 @@ class PollRound:
     duplicated: list[ProviderBatch] = field(default_factory=list)
 
 
-def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
+def poll_key(key_poll: KeyPoll, provider: Provider) -> PollRound:
     """Read the list once, and compare it with the running provider batches of the key.
 
     1. Provider batches without news are noted as polled.
@@ -79,7 +83,9 @@ def poll_key(key_poll: KeyPoll, provider: ProviderClient) -> PollRound:
     if not unlisted and not lately_ended.exists():
         key_poll.rest()
         return PollRound()
-    poll_round = _read_list(key_poll, provider, unlisted)
+    # Where nothing can be listed, each running batch is polled singly.
+    has_list = key.connection.capabilities.list
+    poll_round = _read_list(key_poll, provider, unlisted) if has_list else PollRound()
     _note_polled(poll_round.unchanged, key.connection.key_poll_timeout)
     if poll_round.other_tokens:
         _match_other_batches(key_poll, poll_round)
@@ -119,13 +125,14 @@ def _match_other_batches(key_poll: KeyPoll, poll_round: PollRound) -> None:
     poll_round.duplicated = list(by_token)
 
 
-def _read_list(key_poll: KeyPoll, provider: ProviderClient, unlisted: dict[str, Row]) -> PollRound:
+def _read_list(key_poll: KeyPoll, provider: Provider, unlisted: dict[str, Row]) -> PollRound:
     """Page through the list, and remove from ``unlisted`` the batches that it names."""
     poll_round = PollRound()
     grace = key_poll.key.connection.create_grace
+    can_order = key_poll.key.connection.capabilities.list_filters
     after = None
     for _ in range(len(unlisted) // PAGE + 1 + EXTRA_PAGES):
-        page = provider.list_batches(active_first=True, limit=PAGE, after=after)
+        page = provider.list_batches(active_first=can_order, limit=PAGE, after=after)
         for remote in page.data:
             if remote.status is RemoteStatus.FINALIZING:
                 continue  # only a request for the batch itself makes the provider end it
@@ -163,7 +170,7 @@ def _has_news(row: Row, remote: RemoteBatch, grace: timedelta) -> bool:
         or must_pause
         or {remote.output_file_id, remote.error_file_id} - known_files
         or (row["remote_status"], row["completed"], row["failed"])
-        != (remote.raw_status, remote.completed, remote.failed)
+        != (remote.status_word, remote.completed, remote.failed)
     )
 
 

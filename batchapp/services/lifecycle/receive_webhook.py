@@ -16,7 +16,8 @@ from batchapp.models import ProviderBatch, ProviderKey, UnreadableKey, WebhookDe
 
 MAX_DELIVERIES = 200  # stored per key
 MAX_ID_LENGTH = 200  # characters of a message id
-END_EVENTS = {"batch.completed", "batch.failed"}
+REMOTE_ID_LENGTH = WebhookDelivery._meta.get_field("remote_id").max_length or 0
+END_EVENTS = {"batch.completed", "batch.failed", "batch.expired", "batch.cancelled"}
 
 Effect = WebhookDelivery.Effect
 
@@ -82,11 +83,11 @@ def _event_fields(body: bytes) -> tuple[str, str, tuple[Any, Any]]:
         event = _mapping(json.loads(body))
     except (ValueError, RecursionError):
         event = {}
-    data = _mapping(event.get("data"))
+    data = _mapping(event.get("data"))  # ``id`` at OpenAI, ``batch_id`` at Doubleword
     counts = _mapping(data.get("request_counts"))
     return (
         _text(event.get("type"), 100),
-        _text(data.get("batch_id"), 200),
+        _text(data.get("batch_id") or data.get("id"), REMOTE_ID_LENGTH),
         (counts.get("completed"), counts.get("failed")),
     )
 

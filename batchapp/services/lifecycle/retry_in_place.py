@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count, F
 from django.utils import timezone
 
 from batchapp import access
@@ -14,11 +15,12 @@ from batchapp.models import (
     EventKind,
     KeyPoll,
     ProviderBatch,
+    Reservation,
     Result,
     ResultChunk,
     User,
 )
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable, Reason
 
 # Outcomes that the provider runs again. Truncated and refused answers count as answers there.
@@ -41,7 +43,12 @@ def count_retryable(batch: Batch, user: User) -> int:
     A retry in place needs the key that the batch ran on, since the provider shows the batch to no
     other key, and ``user`` must be allowed to spend on it.
     """
-    can_retry = batch.is_over and batch.connection.has_retry and batch.key.is_readable
+    can_retry = (
+        batch.is_over
+        and not batch.purged_at
+        and batch.connection.capabilities.retry_in_place
+        and batch.key.is_readable
+    )
     if not can_retry or not access.can_spend(user, batch.key, batch.project):
         return 0
     if not all(row.can_retry_in_place for row in batch.provider_batches.all()):
@@ -57,14 +64,20 @@ def request_retry_in_place(batch: Batch, user: User) -> int:
 
     Raises:
         NotAllowed: also if the batch's key pays for nothing more; nothing was written.
+        Refused: the requests and answers of the batch were deleted, a budget has too little left,
+            or the portal key of ``user`` does not allow a model of it; nothing was written.
         StaleRow: somebody did the same at this moment; nothing was written.
     """
     access.require_spend(user, batch.key, batch.project)
+    batch.require_allowed_models(user)
+    batch.require_content()
     with transaction.atomic():
+        access.require_open(batch.project)
         number = count_retryable(batch, user)
         if not number:
             return 0
         batch.return_to_running(cancel_requested_at=None)
+        Reservation.objects.hold_again(batch, _count_by_model(batch))
         for provider_batch in batch.provider_batches.filter(
             results__outcome__in=UNANSWERED
         ).distinct():
@@ -78,7 +91,13 @@ def request_retry_in_place(batch: Batch, user: User) -> int:
     return number
 
 
-def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+def _count_by_model(batch: Batch) -> dict[str, int]:
+    """Return model -> the requests that are paid once more if they are answered now."""
+    unanswered = batch.results.filter(outcome__in=UNANSWERED).order_by()
+    return dict(unanswered.values_list("model").annotate(Count("pk")))
+
+
+def retry_in_place(provider_batch: ProviderBatch, provider: Provider) -> None:
     """Make the provider run the failed and cancelled requests again, and follow the batch.
 
     After a lost reply we simply ask again, which is harmless: the provider runs only requests
@@ -102,7 +121,7 @@ def retry_in_place(provider_batch: ProviderBatch, provider: ProviderClient) -> N
     state: dict[str, Any] = {}
     try:
         remote = provider.retry_batch(provider_batch.remote_id)
-        state = {"remote_status": remote.raw_status}
+        state = {"remote_status": remote.status_word}
         state |= {"completed": remote.completed, "failed": remote.failed}
         kind, data = EventKind.RETRY_IN_PLACE_STARTED, {"connection": connection.name}
     except ProviderUnavailable as exc:
@@ -125,8 +144,8 @@ def follow_again(provider_batch: ProviderBatch) -> bool:
     """Follow a provider batch that is over here but runs at the provider, where it was retried.
 
     A requested cancel that never reached the provider stays, and reaches it now. Returns False and
-    writes nothing if the provider batch is not over, if it ended so recently that the provider's
-    reply may be outdated, or if its batch is being settled.
+    writes nothing if the provider batch is not over, if its content was deleted here, if it ended
+    so recently that the provider's reply may be outdated, or if its batch is being settled.
 
     Raises:
         StaleRow: the row or its batch has changed since it was read; nothing was written.
@@ -134,6 +153,8 @@ def follow_again(provider_batch: ProviderBatch) -> bool:
     batch = provider_batch.batch
     ended_at = provider_batch.ended_at or batch.finished_at
     if provider_batch.status not in ProviderBatch.OVER or not provider_batch.remote_id:
+        return False
+    if batch.purged_at or batch.project.deleted_at:  # nobody could see the new answers
         return False
     # A time ahead does not count: a clock that ran ahead wrote it.
     if ended_at and timedelta() <= timezone.now() - ended_at < batch.connection.create_grace:
@@ -170,8 +191,15 @@ def _resume_following(provider_batch: ProviderBatch, **fields: Any) -> None:
         **NOT_ENDED,
         **fields,
     )
-    unanswered = Result.objects.filter(provider_batch=provider_batch, outcome__in=UNANSWERED)
-    unanswered.update(**Result.NO_ANSWER)
+    clear_failures(provider_batch)
+    chunks = provider_batch.result_chunks.all()
+    chunks.update(retries_after=F("retries_after") + 1)
     errors = provider_batch.result_chunks.filter(kind=ResultChunk.Kind.ERROR)
     errors.update(kind=ResultChunk.Kind.PAST)
     KeyPoll.objects.poll_soon(provider_batch.batch.key)
+
+
+def clear_failures(provider_batch: ProviderBatch) -> None:
+    """Reset the results that the provider runs again to pending."""
+    unanswered = Result.objects.filter(provider_batch=provider_batch, outcome__in=UNANSWERED)
+    unanswered.update(**Result.NO_ANSWER)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from batchapp.domain.problem import Problem, ProblemCode
 from batchapp.models import Connection, ProviderBatch
 from batchapp.models.batches.provider_batch import maybe_at_provider
+from batchapp.services.lifecycle.first_requests import waits_for_first
 
 Status = ProviderBatch.Status
 
@@ -144,12 +145,14 @@ def _count_used_slots(connection: Connection) -> int:
 def _waiting_for_slot(connection: Connection) -> Sequence[WaitingBatch]:
     """Return the provider batches that could take a slot now, those of the oldest batch first.
 
-    A provider batch that the provider turned away is left out until its pause is over.
+    A provider batch that the provider turned away is left out until its pause is over, and one
+    that waits for the first requests of its batch until these are answered.
     """
     now = timezone.now()
     waiting = ProviderBatch.objects.filter(
         Q(failures=0) | Q(next_check_at__lte=now) | Q(leased_until__gt=now),
         _needs_slot(connection),
+        ~waits_for_first(),
         batch__connection=connection,
         batch__cancel_requested_at=None,
         batch__pause_requested_at=None,

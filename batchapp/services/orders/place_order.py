@@ -1,6 +1,7 @@
 """Order a batch of the requests of a file, at the prices of this instant."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,32 +11,55 @@ from django.db.models import Q
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.batch_labels import Labels, clean_cost_centre, clean_tags
+from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.request_files.check_file import Report
-from batchapp.domain.windows import is_longer
 from batchapp.models import (
     REALTIME,
     Batch,
-    Connection,
+    BatchTag,
     Event,
     EventKind,
     ModelCost,
     Project,
     ProviderBatch,
     ProviderKey,
+    Reservation,
     Upload,
     User,
 )
-from batchapp.services.orders.model_windows import closed_windows
+from batchapp.models.people.user import portal_key_of
+from batchapp.services.orders.order_approval import (
+    ask_approval,
+    expiry_of,
+    over_budget,
+    reasons_for,
+)
+from batchapp.services.orders.order_checks import (
+    checked_report,
+    keep_answers,
+    keep_file,
+    refuse_closed,
+    refuse_deleted_answers,
+    refuse_fallback,
+    refuse_unfit,
+    require_connection_in_use,
+)
+from batchapp.services.orders.order_labels import inherited_labels
 from batchapp.services.orders.price_quotes import (
     frozen_model_costs,
     histories_for,
     price_tag,
     quote,
+    sending_first,
     total_cost,
 )
 
 NAME_LENGTH = 200  # characters of a batch's name; a file's name may be longer
+POLICY_FIELDS = [
+    *("approval_above_usd", "approval_by_most", "approval_if_unbounded", "approval_days"),
+]
 NUMBER_LENGTH = len(" (9999)")
 
 
@@ -47,87 +71,140 @@ def place_order(
     *,
     window: str,
     fallback: str = "",
+    sends_first: bool = False,
     name: str = "",
     submission: UUID,
+    labels: Labels | None = None,
     shown_prices: str = "",
     shown_at: datetime | None = None,
+    endpoint: str = "",
+    metadata: dict[str, str] | None = None,
 ) -> Batch:
     """Order a batch of ``upload`` at the prices of this instant, and queue it for the workers.
 
+    A batch that needs approval waits instead: it has no provider batch, so that nothing is sent.
+
     ``submission`` is the id of the order form: the same id always names the same batch, so a
-    second click orders nothing. All rows or none are written.
+    second click orders nothing, and ``was_ordered_before`` is set. All rows or none are written.
 
     ``shown_prices`` is the ``price_tag`` of the page on which the person decided, of all windows
     and realtime; "" without a page. ``shown_at`` is the time of that page: batches that ended
     later do not change the estimate, and an order of the same requests after that time is refused
-    once. ``fallback`` is the longer window to use if ``window`` has no room.
+    once. ``fallback`` is the longer window to use if ``window`` has no room. If ``sends_first``,
+    some requests go before the others where that saves money, because these then read their
+    prompts from the provider's cache. Without ``labels`` the batch has those of
+    ``inherited_labels``. ``endpoint``, by default the url of most requests, is one of the urls of
+    the file. ``metadata`` is kept as a script sent it.
 
     Raises:
         NotAllowed: nothing was written.
         Refused: nothing was written.
     """
     access.require_write(user, project)
-    if batch := Batch.objects.filter(submission=submission, project=project).first():
+    if batch := _ordered_before(project, submission):
         return batch
-    report = _checked_report(upload)
-    _refuse_fallback(project.connection, window, fallback)
+    report = checked_report(upload)
+    labels = inherited_labels(upload) if labels is None else labels
+    tags = clean_tags(labels.tags)
+    refuse_fallback(project.connection, window, fallback)
     access.require_choose_key(user, key, project)
-    _refuse_unfit(project, upload, key, window)
-    _refuse_closed(project.connection, report, window, fallback)
+    if portal_key := portal_key_of(user):
+        portal_key.require_models(report.models)
+    if upload.project_id != project.pk:
+        raise Refused(Refusal.FILE_OF_OTHER_PROJECT)
+    refuse_unfit(project.connection, upload, key, window)
+    refuse_deleted_answers(upload)
+    refuse_closed(project.connection, report, window, fallback)
     now = timezone.now()
     windows = [*project.connection.windows, REALTIME]
-    histories = histories_for(report, project, user, min(shown_at or now, now))
-    prices = quote(report, project.connection, windows, now, histories)
+    before = min(shown_at or now, now)
+    histories = histories_for(report, project, user, before)
+    prices = quote(
+        report, project.connection, windows, now, histories, project=project, before=before
+    )
     if shown_prices and shown_prices != price_tag(prices):
         raise Refused(Refusal.PRICES_CHANGED)
+    if sends_first:
+        prices = sending_first(prices)
     batch = Batch(
         project=project,
         connection=project.connection,
         key=key,
         upload=upload,
         created_by=user,
+        portal_key=portal_key,
         submission=submission,
         name=name.strip()[:NAME_LENGTH] or default_name(upload),
-        endpoint=report.most_used_url,
+        endpoint=endpoint or report.most_used_url,
+        metadata=metadata,
+        cost_centre=clean_cost_centre(labels.cost_centre),
         window=window,
         fallback_window=fallback,
         parent_id=upload.retry_of_id,
         requests=report.requests,
+        sent_first=prices[window].sent_first if sends_first else 0,
+        reused=upload.reuse.total if upload.reuse else 0,
         estimated_cost_usd=total_cost(prices[window]),
     )
     try:
-        with transaction.atomic():
-            if shown_at:
-                _refuse_unseen(batch, shown_at)
-            batch.save(force_insert=True)
-            ModelCost.objects.bulk_create(frozen_model_costs(batch, report, prices))
-            ProviderBatch.objects.create(batch=batch, total=report.requests, next_check_at=now)
-            data: dict[str, Any] = {"window": window, "fallback": fallback}
-            Event.objects.create(batch=batch, actor=user, kind=EventKind.ORDERED, data=data)
-            if batch.parent_id:
-                data = {"batch": batch.name, "batch_id": str(batch.pk)}
-                data["requests"] = report.requests
-                Event.objects.create(
-                    batch_id=batch.parent_id, actor=user, kind=EventKind.RETRIED, data=data
-                )
+        _store(batch, report, prices, tags, shown_at)
     except IntegrityError as exc:
         # Another process may have received the same form at the same instant.
-        if stored := Batch.objects.filter(submission=submission, project=project).first():
+        if stored := _ordered_before(project, submission):
             return stored
         raise Refused(Refusal.FORM_USED) from exc
     return batch
 
 
-def _checked_report(upload: Upload) -> Report:
-    """Return the report of a file without errors.
+def _ordered_before(project: Project, submission: UUID) -> Batch | None:
+    batch = Batch.objects.filter(submission=submission, project=project).first()
+    if batch:
+        batch.was_ordered_before = True
+    return batch
 
-    Raises:
-        Refused: the file is not checked yet, or has errors.
-    """
-    report = upload.report
-    if report is None or upload.status != Upload.Status.READY:
-        raise Refused(Refusal.FILE_NOT_READY)
-    return report
+
+def _store(
+    batch: Batch,
+    report: Report,
+    prices: Mapping[str, Estimate],
+    tags: Sequence[str],
+    shown_at: datetime | None,
+) -> None:
+    """Store ``batch`` with its costs; it is queued for the workers, or waits for approval."""
+    project, user = batch.project, batch.created_by
+    with transaction.atomic():
+        access.require_open(project)
+        require_connection_in_use(batch.connection)
+        if shown_at:
+            _refuse_unseen(batch, shown_at)
+        keep_file(batch.upload)
+        keep_answers(batch.upload)
+        # As it is stored: the policy may have changed since a script read the project.
+        project.refresh_from_db(fields=POLICY_FIELDS)
+        model_costs = frozen_model_costs(batch, report, prices)
+        reasons = reasons_for(project, prices, batch.window, batch.fallback_window)
+        reasons += over_budget(Reservation.objects.require_room(batch, model_costs))
+        now = timezone.now()
+        expires_at = expiry_of(project, now)
+        if reasons:
+            batch.status, batch.next_check_at = Batch.Status.AWAITING_APPROVAL, expires_at
+        batch.save(force_insert=True)
+        BatchTag.objects.add([batch], tags)
+        ModelCost.objects.bulk_create(model_costs)
+        Reservation.objects.hold(batch, model_costs)
+        data: dict[str, Any] = {"window": batch.window, "fallback": batch.fallback_window}
+        data |= {"sent_first": batch.sent_first} if batch.sent_first else {}
+        Event.objects.create(batch=batch, actor=user, kind=EventKind.ORDERED, data=data)
+        if reasons:
+            ask_approval(batch, user, reasons, prices, expires_at)
+        else:
+            ProviderBatch.objects.create(batch=batch, total=report.requests, next_check_at=now)
+        if batch.parent_id:
+            data = {"batch": batch.name, "batch_id": str(batch.pk)}
+            data["requests"] = report.requests
+            Event.objects.create(
+                batch_id=batch.parent_id, actor=user, kind=EventKind.RETRIED, data=data
+            )
 
 
 def same_file_batches(upload: Upload, window: str) -> Q:
@@ -153,56 +230,3 @@ def _refuse_unseen(batch: Batch, shown_at: datetime) -> None:
     batches = batch.project.batches.filter(same).exclude(submission=batch.submission)
     if batches.filter(created_at__gt=shown_at).exists():
         raise Refused(Refusal.SAME_FILE_ORDERED, window=batch.window)
-
-
-def _refuse_fallback(connection: Connection, window: str, fallback: str) -> None:
-    if fallback and fallback not in connection.windows:
-        raise Refused(
-            Refusal.FALLBACK_NOT_OFFERED,
-            connection=connection.name,
-            window=fallback,
-            windows=connection.windows,
-        )
-    if fallback and not is_longer(fallback, window):
-        raise Refused(Refusal.FALLBACK_NOT_LONGER, window=window)
-
-
-def _refuse_unfit(project: Project, upload: Upload, key: ProviderKey, window: str) -> None:
-    if upload.project_id != project.pk:
-        raise Refused(Refusal.FILE_OF_OTHER_PROJECT)
-    if window not in project.connection.windows:
-        raise Refused(
-            Refusal.WINDOW_NOT_OFFERED,
-            connection=project.connection.name,
-            window=window,
-            windows=project.connection.windows,
-        )
-    if not ProviderKey.objects.filter(pk=key.pk).exclude(ciphertext="").exists():
-        raise Refused(Refusal.KEY_REMOVED)
-    _refuse_stale(upload)
-
-
-def _refuse_closed(connection: Connection, report: Report, *windows: str) -> None:
-    """Refuse a window in which a model of the file does not run; the provider would, too."""
-    closed = closed_windows(report, connection)
-    for window in windows:
-        if window in closed:
-            raise Refused(
-                Refusal.WINDOW_NOT_FOR_MODEL,
-                model=closed[window],
-                window=window,
-                windows=[name for name in connection.windows if name not in closed],
-            )
-
-
-def _refuse_stale(upload: Upload) -> None:
-    parent = upload.retry_of
-    if parent is None:
-        return
-    # A retry in place after the retry file was requested runs the same requests: they would be
-    # paid twice.
-    is_retried_in_place = Q(status=ProviderBatch.Status.RETRYING_IN_PLACE) | Q(
-        retried_in_place_at__gt=upload.created_at
-    )
-    if parent.provider_batches.filter(is_retried_in_place).exists():
-        raise Refused(Refusal.RETRIED_IN_PLACE, batch=parent.name)

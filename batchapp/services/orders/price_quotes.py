@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+
+import msgspec
 
 from batchapp.domain.money.calibration import History
+from batchapp.domain.money.concurrency import Concurrency
 from batchapp.domain.money.estimate import Estimate, estimate
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import Report
@@ -20,17 +22,53 @@ def quote(
     windows: Iterable[str],
     at: datetime,
     histories: Mapping[str, History] | None = None,
+    *,
+    project: Project | None = None,
+    before: datetime | None = None,
 ) -> dict[str, Estimate]:
     """Return window -> estimated cost of the checked file, at the prices in force at ``at``.
 
     ``histories`` are those of ``histories_for``; without them, the output is estimated from the
-    input.
+    input. Batches of ``project`` that ended ``before``, by default until ``at``, tell how many
+    requests are answered at once; without them, the usual number is assumed.
     """
-    estimates = {}
-    for window, rows in connection.prices.match_models(report.models, windows, at).items():
-        prices = {model: _unit_price(row) for model, row in rows.items()}
-        estimates[window] = estimate(report.models, prices, window, histories)
-    return estimates
+    matches = connection.prices.match_models(report.models, windows, at)
+    prices = {
+        window: {model: _unit_price(row, at) for model, row in rows.items()}
+        for window, rows in matches.items()
+    }
+    concurrency: dict[str, Concurrency] = {}
+    if project and (models := _cached_models(report, prices.values())):
+        costs = ModelCost.objects.filter(batch__project=project, batch__connection=connection)
+        concurrency = costs.concurrency(models, before or at)
+    return {
+        window: estimate(
+            report.models,
+            by_model,
+            window,
+            histories,
+            prompts=report.prompts,
+            concurrency=concurrency,
+        )
+        for window, by_model in prices.items()
+    }
+
+
+def _cached_models(report: Report, prices: Iterable[Mapping[str, UnitPrice]]) -> set[str]:
+    """Return the models of which requests share prompts, and cached tokens have a price."""
+    priced = {model for row in prices for model in row if row[model].has_cache_prices}
+    return priced & report.prompts.keys()
+
+
+def sending_first(quotes: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Return ``quotes`` for an order that sends some requests first, where that saves money.
+
+    A comparison with realtime stays as it is.
+    """
+    return {
+        window: quote if window == REALTIME else quote.sending_first()
+        for window, quote in quotes.items()
+    }
 
 
 def histories_for(
@@ -43,7 +81,7 @@ def histories_for(
 def price_tag(quotes: Mapping[str, Estimate]) -> str:
     """Return a hash of all prices in ``quotes``, which tells if any price changed since."""
     prices = [
-        (window, line.model, line.price and (f"{line.price.input:f}", f"{line.price.output:f}"))
+        (window, line.model, line.price and str(line.price.without_origin()))
         for window, quote in quotes.items()
         for line in quote.models
     ]
@@ -62,9 +100,9 @@ def frozen_model_costs(
             batch=batch,
             model=line.model,
             requests=line.requests,
-            **_frozen(line.price, ""),
-            **_frozen(realtime.get(line.model), "realtime_"),
-            **_frozen(longer.get(line.model), "fallback_"),
+            unit_price=line.price,
+            realtime_price=realtime.get(line.model),
+            fallback_price=longer.get(line.model),
             shape=report.models[line.model].shape,
             basis=line.basis,
             unbounded_requests=line.unbounded_requests,
@@ -84,7 +122,8 @@ def model_costs_at(batch: Batch, report: Report, at: datetime) -> list[ModelCost
     The costs are not saved. The batch has no fallback window.
     """
     histories = histories_for(report, batch.project, batch.created_by, at)
-    quotes = quote(report, batch.connection, [batch.window, REALTIME], at, histories)
+    windows = [batch.window, REALTIME]
+    quotes = quote(report, batch.connection, windows, at, histories, project=batch.project)
     batch.estimated_cost_usd = total_cost(quotes[batch.window])
     return frozen_model_costs(batch, report, quotes)
 
@@ -96,16 +135,6 @@ def total_cost(quote: Estimate) -> Decimal | None:
     return sum((rounded(line.expected_usd or Decimal(0)) for line in quote.models), Decimal(0))
 
 
-def _unit_price(row: Price) -> UnitPrice:
-    return UnitPrice(row.input_usd, row.output_usd, row=row.pk, since=row.effective_from)
-
-
-def _frozen(price: UnitPrice | None, prefix: str) -> dict[str, Any]:
-    if price is None:
-        return {}
-    return {
-        f"{prefix}input_price": price.input,
-        f"{prefix}output_price": price.output,
-        f"{prefix}price_row": price.row,
-        f"{prefix}price_since": price.since,
-    }
+def _unit_price(row: Price, at: datetime) -> UnitPrice:
+    price = row.unit_price.at(at)
+    return msgspec.structs.replace(price, row=row.pk, since=row.effective_from)

@@ -12,13 +12,14 @@ from batchapp import access
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files import check_file
 from batchapp.models import REALTIME, Connection, Upload, User
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Management, Provider
 from batchapp.providers.errors import (
     KEY_REASONS,
     ProviderError,
     ProviderRejected,
     ProviderUnavailable,
 )
+from batchapp.services.orders import division
 
 CHECKED_IDS = 50  # at the start of a file; most often all custom_ids are of one kind
 
@@ -45,7 +46,10 @@ class CheckCode(StrEnum):
     BALANCE_NOT_COMPARED = "balance_not_compared"
     BALANCE_NOT_TOLD = "balance_not_told"
     BALANCE_SPENT = "balance_spent"
+    CONNECTION_ARCHIVED = "connection_archived"
+    DIVIDED = "divided"
     IDS_ONLY_COUNT = "ids_only_count"
+    KEY_MOVED = "key_moved"
     KEY_REFUSED = "key_refused"
     KEY_TAKEN = "key_taken"
     KEY_UNREADABLE = "key_unreadable"
@@ -75,11 +79,11 @@ class Check:
 def check_readiness(
     upload: Upload,
     user: User,
-    provider: ProviderClient,
+    provider: Provider,
     quotes: Mapping[str, Estimate],
     window: str,
     *,
-    platform: ProviderClient | None = None,
+    platform: Management | None = None,
 ) -> list[Check]:
     """Check whether ``provider`` would run ``upload``, and find what could be improved.
 
@@ -92,6 +96,8 @@ def check_readiness(
     """
     access.require_write(user, upload.project)
     connection, quote = upload.project.connection, quotes[window]
+    if connection.archived_at:
+        return [_check(Level.BLOCKER, CheckCode.CONNECTION_ARCHIVED, connection)]
     checks = [*_provider_checks(connection, provider, quote, platform)]
     has_answer = checks[0].level is Level.PASSED
     checks.append(_window_check(connection, quote, window, platform if has_answer else None))
@@ -106,9 +112,9 @@ def find_improvements(upload: Upload, quotes: Mapping[str, Estimate], window: st
 
 def _provider_checks(
     connection: Connection,
-    provider: ProviderClient,
+    provider: Provider,
     quote: Estimate,
-    platform: ProviderClient | None,
+    platform: Management | None,
 ) -> Iterator[Check]:
     try:
         offered = provider.list_models()
@@ -121,7 +127,7 @@ def _provider_checks(
     yield _check(Level.PASSED, CheckCode.KEY_TAKEN, connection)
     yield from _model_checks(connection, offered, quote)
     if not connection.is_sandbox:
-        level, code, data = _balance_result(platform or provider, quote)
+        level, code, data = _balance_result(platform, quote)
         yield _check(level, code, connection, is_of_platform_key=platform is not None, **data)
 
 
@@ -154,7 +160,7 @@ def _model_checks(connection: Connection, offered: list[str], quote: Estimate) -
 
 
 def _window_check(
-    connection: Connection, quote: Estimate, window: str, platform: ProviderClient | None
+    connection: Connection, quote: Estimate, window: str, platform: Management | None
 ) -> Check:
     if window not in connection.windows:
         windows = list(connection.windows)
@@ -182,7 +188,7 @@ def _window_check(
     return _check(Level.PASSED, CheckCode.WINDOW_BY_SETTING, connection, window=window)
 
 
-def _windows(platform: ProviderClient) -> dict[str, tuple[str, ...]]:
+def _windows(platform: Management) -> dict[str, tuple[str, ...]]:
     """Return model -> windows of its batches, for the models whose windows the provider lists."""
     try:
         tariffs = platform.list_tariffs()
@@ -192,10 +198,10 @@ def _windows(platform: ProviderClient) -> dict[str, tuple[str, ...]]:
 
 
 def _balance_result(
-    provider: ProviderClient, quote: Estimate
+    platform: Management | None, quote: Estimate
 ) -> tuple[Level, CheckCode, dict[str, Any]]:
     try:
-        balance = provider.balance()
+        balance = platform.balance() if platform else None
     except ProviderError:
         balance = None
     expected, most = quote.expected_usd, quote.ceiling_usd
@@ -247,8 +253,9 @@ def _cheaper_hint(quotes: Mapping[str, Estimate], window: str) -> Check | None:
 def _split_hint(upload: Upload) -> Check | None:
     """Return a hint if the file becomes several provider batches."""
     report, connection = upload.report, upload.project.connection
-    if report is None or report.provider_batches < 2:
+    if report is None or (number := division.count_provider_batches(report, connection)) < 2:
         return None
+    if division.provider_batches_by_model(report, connection):
+        return _check(Level.HINT, CheckCode.DIVIDED, connection, provider_batches=number)
     limits = connection.limits.exceeded_limits(upload.size, report.requests) or "less"
-    number = report.provider_batches
     return _check(Level.HINT, CheckCode.SPLIT, connection, provider_batches=number, limits=limits)

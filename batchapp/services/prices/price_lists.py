@@ -11,11 +11,14 @@ from batchapp import access
 from batchapp.access import Actor
 from batchapp.domain import csv_list
 from batchapp.domain.csv_list import BadLine
-from batchapp.domain.money import model_patterns, price_list_csv
+from batchapp.domain.money import model_patterns, price_cells, price_list_csv
 from batchapp.domain.money.price_list_csv import ParsedPriceList, PriceLine
 from batchapp.domain.refused import Refusal, Refused
-from batchapp.models import REALTIME, Connection, Price
-from batchapp.models.providers.price import changing_prices
+from batchapp.models import REALTIME, AuditEvent, AuditKind, Connection, Price, User
+from batchapp.models.providers.price import changing_prices, price_columns
+from batchapp.services.prices.price_facts import amounts_of
+
+MOST_RECORDED = 500  # changed prices of one import whose amounts are kept; all are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def compare(connection: Connection, text: str, at: datetime) -> Difference:
     current = {row.kind: row for row in rows if row.effective_from <= at}
     later = [row for row in rows if row.effective_from > at]
     named = {line.kind for line in price_list.lines}
-    pairs = [(current.get(line.kind), line) for line in price_list.lines]
+    pairs = [_pair(current.get(line.kind), line) for line in price_list.lines]
     bad = [
         *price_list.bad,
         *_unknown_windows(connection, price_list, rows),
@@ -97,11 +100,11 @@ def apply(
     for lines without a source. Prices that were in force keep their amounts and end.
 
     Raises:
-        NotAllowed: the person is no operator.
+        NotAllowed: the person is no administrator.
         Refused: the prices changed since, a line is bad, or ``since`` is past.
         UnreadableList: the text is no price list.
     """
-    access.require_operate(actor)
+    access.require_administer(actor)
     with changing_prices(connection) as now:
         if since and since < now:
             raise Refused(Refusal.PRICE_TIME_PAST)
@@ -111,7 +114,31 @@ def apply(
         if difference.bad:
             raise Refused(Refusal.PRICE_LINES_BAD)
         _write(connection, difference, source, ends_missing=ends_missing)
+        _record(connection, actor, difference, ends_missing=ends_missing)
     return difference
+
+
+def _record(
+    connection: Connection, actor: Actor, difference: Difference, *, ends_missing: bool
+) -> None:
+    """Record the import, with the amounts before and after of what it changed."""
+    changed = difference.changed[:MOST_RECORDED]
+    AuditEvent.objects.record(
+        AuditKind.PRICES_IMPORTED,
+        actor if isinstance(actor, User) else None,
+        connection=connection.name,
+        added=len(difference.new),
+        changed=len(difference.changed),
+        ended=len(difference.missing) if ends_missing else 0,
+        since=difference.at,
+        before={f"{row.model}, {row.window}": amounts_of(row.unit_price) for row, _ in changed},
+        after={f"{line.model}, {line.window}": amounts_of(line.price) for _, line in changed},
+    )
+
+
+def _pair(row: Price | None, line: PriceLine) -> tuple[Price | None, PriceLine]:
+    """Return the line with the parts of the stored price that its list has no column for."""
+    return row, line.completed(row.unit_price) if row else line
 
 
 def _write(
@@ -131,8 +158,7 @@ def _write(
             connection=connection,
             model=line.model,
             window=line.window,
-            input_usd=line.price.input,
-            output_usd=line.price.output,
+            **price_columns(line.price),
             effective_from=at,
             effective_to=until,
             source=line.source or source,
@@ -151,6 +177,7 @@ def csv_rows(prices: QuerySet[Price]) -> Iterator[list[str]]:
             csv_list.escape_formula(price.window),
             f"{price.input_usd:f}",
             f"{price.output_usd:f}",
+            *price_cells.component_cells(price.unit_price).values(),
             price.effective_from.isoformat(),
             price.effective_to.isoformat() if price.effective_to else "",
             csv_list.escape_formula(price.source),

@@ -1,6 +1,6 @@
 """Load the built-in price list, and add, correct, end or withdraw one price.
 
-Only operators may: for others each of these raises ``NotAllowed``, and nothing is written.
+Only administrators may: for others each of these raises ``NotAllowed``, and nothing is written.
 """
 
 import csv
@@ -9,14 +9,23 @@ from decimal import Decimal
 from importlib.resources import files
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from batchapp import access
 from batchapp.access import Actor
-from batchapp.domain.money import model_patterns
 from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.refused import Refusal, Refused
-from batchapp.models import REALTIME, Connection, ModelCost, Price
-from batchapp.models.providers.price import changing_prices
+from batchapp.models import (
+    REALTIME,
+    AuditEvent,
+    AuditKind,
+    Connection,
+    ModelCost,
+    Price,
+    User,
+)
+from batchapp.models.providers.price import changing_prices, price_columns
+from batchapp.services.prices.price_facts import facts_of, record_price
 
 LIST_DATE = datetime(2026, 4, 13, tzinfo=UTC)  # of publication; older prices are unknown
 
@@ -25,8 +34,13 @@ def load_doubleword_list(connection: Connection, actor: Actor) -> int:
     """Add Doubleword's list prices to ``connection``, and return how many were added.
 
     A model and window with any price is skipped, so that people's changes stay.
+
+    Raises:
+        Refused: the connection is to another provider, whose prices are unknown.
     """
-    access.require_operate(actor)
+    access.require_administer(actor)
+    if not connection.has_shipped_lists:
+        raise Refused(Refusal.PRICES_OF_DOUBLEWORD, connection=connection.name)
     priced = set(connection.prices.values_list("model", "window"))
     rows = [
         Price(
@@ -41,7 +55,14 @@ def load_doubleword_list(connection: Connection, actor: Actor) -> int:
         for row in _list()
         if (row["model"], row["window"]) not in priced
     ]
-    return len(Price.objects.bulk_create(rows))
+    with transaction.atomic():
+        added = len(Price.objects.bulk_create(rows))
+        if added:
+            person = actor if isinstance(actor, User) else None
+            AuditEvent.objects.record(
+                AuditKind.PRICES_LOADED, person, connection=connection.name, added=added
+            )
+    return added
 
 
 def _list() -> list[dict[str, str]]:
@@ -55,13 +76,14 @@ def add(price: Price, actor: Actor, since: datetime | None = None) -> Price:
     Raises:
         Refused: another price is in force then, or two patterns are ambiguous.
     """
-    access.require_operate(actor)
+    access.require_administer(actor)
     with changing_prices(price.connection) as now:
         price.effective_from = _not_past(since, now)
         rows = Price.objects.of_kind(price)
         following = rows.announced(price.effective_from).order_by("effective_from").first()
         price.effective_to = following.effective_from if following else None
         _save(price)
+        record_price(AuditKind.PRICE_ADDED, actor, price, after=facts_of(price))
     return price
 
 
@@ -81,26 +103,29 @@ def correct(
     Raises:
         Refused: the price is over by then, or was changed or removed meanwhile.
     """
-    access.require_operate(actor)
+    access.require_administer(actor)
     with changing_prices(price.connection) as now:
         old = _reload(price)
         if old.effective_from > now:
-            old.input_usd, old.output_usd, old.source = unit_price.input, unit_price.output, source
+            before = facts_of(old)
+            old.unit_price, old.source = unit_price, source
             _save(old)
+            record_price(AuditKind.PRICE_CORRECTED, actor, old, before=before, after=facts_of(old))
             return old
         start = _not_past(since, now)
         new = Price(
             connection=old.connection,
             model=old.model,
             window=old.window,
-            input_usd=unit_price.input,
-            output_usd=unit_price.output,
+            **price_columns(unit_price),
             effective_from=start,
             effective_to=old.effective_to,
             source=source,
         )
+        before = facts_of(old)
         _end_at(old, start)
         _save(new)
+        record_price(AuditKind.PRICE_CORRECTED, actor, new, before=before, after=facts_of(new))
     return new
 
 
@@ -110,12 +135,14 @@ def end(price: Price, actor: Actor, at: datetime | None = None) -> Price:
     Raises:
         Refused: the price is not in force yet, ends before, or was changed meanwhile.
     """
-    access.require_operate(actor)
+    access.require_administer(actor)
     with changing_prices(price.connection) as now:
         old = _reload(price)
         if old.effective_from > now:
             raise Refused(Refusal.PRICE_NOT_IN_FORCE)
+        before = facts_of(old)
         _end_at(old, _not_past(at, now))
+        record_price(AuditKind.PRICE_ENDED, actor, old, before=before, after=facts_of(old))
     return old
 
 
@@ -125,12 +152,13 @@ def withdraw(price: Price, actor: Actor) -> Price | None:
     Raises:
         Refused: the price is in force by now, so a batch may have been ordered at it.
     """
-    access.require_operate(actor)
+    access.require_administer(actor)
     with changing_prices(price.connection) as now:
         row = _reload(price)
         if row.effective_from <= now:
             raise Refused(Refusal.PRICE_IN_FORCE)
         previous = predecessor(row)
+        record_price(AuditKind.PRICE_WITHDRAWN, actor, row, before=facts_of(row))
         row.delete()
         if previous:
             previous.effective_to = row.effective_to
@@ -145,19 +173,14 @@ def predecessor(price: Price) -> Price | None:
 
 def batches_with(price: Price) -> int:
     """Return how many batches were ordered at ``price``; they keep the price they have."""
-    amounts = {"input_price": price.input_usd, "output_price": price.output_usd}
     costs = ModelCost.objects.filter(
         batch__connection=price.connection_id, batch__created_at__gte=price.effective_from
     ).order_by()
     if price.window == REALTIME:
-        costs = costs.filter(**{f"realtime_{name}": usd for name, usd in amounts.items()})
+        costs = costs.filter(realtime_price__row=price.pk)
     else:
-        costs = costs.filter(batch__window=price.window, **amounts)
-    if price.effective_to:
-        costs = costs.filter(batch__created_at__lt=price.effective_to)
-    names = costs.values_list("model", flat=True).distinct()
-    models = [name for name in names if model_patterns.matches(price.model, name)]
-    return costs.filter(model__in=models).values("batch").distinct().count()
+        costs = costs.filter(unit_price__row=price.pk)
+    return costs.values("batch").distinct().count()
 
 
 def _reload(price: Price) -> Price:

@@ -1,12 +1,13 @@
 """Keep as a problem of a row that its provider, or the owner of its key, lets nothing more run."""
 
 from batchapp.domain.problem import Problem, ProblemCode
-from batchapp.models import Connection, Project, ProviderKey
+from batchapp.models import Connection, MovedKey, Project, ProviderKey, UnreadableKey
 from batchapp.providers.errors import About, ProviderRejected, ProviderUnavailable
 
 FINAL_CODES = {
     About.FILE: ProblemCode.LINE_REFUSED,
     About.ACCOUNT: ProblemCode.OVER_ACCOUNT_LIMIT,
+    About.FILE_NOT_READY: ProblemCode.FILE_STAYS_UNREADY,
 }
 
 
@@ -25,6 +26,13 @@ def final_problem(refusal: ProviderUnavailable, connection: Connection) -> Probl
     """Return the facts of a refusal that is about the file or the account, and does not pass."""
     data = {"connection": connection.name, "said": refusal.message, "is_sent": False}
     return Problem(FINAL_CODES[refusal.about], data)
+
+
+def unreadable_problem(error: UnreadableKey, connection: Connection) -> Problem:
+    """Return the facts of a stored key that cannot be read, or must not be sent."""
+    if isinstance(error, MovedKey):
+        return Problem(ProblemCode.KEY_MOVED, {"connection": connection.name})
+    return Problem(ProblemCode.KEY_UNREADABLE)
 
 
 def owner_problem(

@@ -6,12 +6,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from batchapp import access
-from batchapp.models import ModelCost, User
+from batchapp.models import ModelCost, Project, User
 from batchapp.models.fields.money_field import MoneyField
 
 MONTHS = 12
@@ -42,17 +42,19 @@ class Line:
 def comparable_model_costs(user: User, since: datetime) -> QuerySet[ModelCost]:
     """Return the costs with answers, all of which have a token count and a price.
 
-    Raises:
-        NotAllowed: ``user`` is no operator.
+    Administrators and auditors get those of all projects, others those of their own.
     """
-    access.require_operate(user)
-    return ModelCost.objects.measured(before=timezone.now(), is_sandbox=False).filter(
-        measured_at__gte=since,
-        answers__gt=0,
-        answers_without_usage=0,
-        cost_usd__isnull=False,
-        estimated_cost_usd__isnull=False,
-    )
+    rows = ModelCost.objects.measured(before=timezone.now(), is_sandbox=False)
+    if not access.can_audit(user):
+        rows = rows.filter(batch__project__in=Project.objects.visible_to(user))
+    return rows.filter(_COMPARABLE, measured_at__gte=since)
+
+
+def overall_of(model_costs: QuerySet[ModelCost]) -> Line | None:
+    """Return the sum of those of ``model_costs`` that can be compared; None without any."""
+    rows = model_costs.filter(_COMPARABLE, measured_at__isnull=False).order_by()
+    sums = rows.aggregate(**_SUMS)
+    return _line("", "", sums) if sums["batches"] else None
 
 
 def by_project_and_model(model_costs: QuerySet[ModelCost]) -> list[Line]:
@@ -84,23 +86,34 @@ def overall(lines: Sequence[Line]) -> Line:
     )
 
 
-def count_inside(model_costs: QuerySet[ModelCost]) -> tuple[int, int]:
+def count_inside(model_costs: QuerySet[ModelCost], lines: Sequence[Line]) -> tuple[int, int]:
     """Return how many batches there are, and how many cost with no model more or less than shown.
 
-    A line counts a batch once for each of its models, so its figures do not add up to these.
+    ``lines`` are those of ``model_costs``, which count a batch once for each of its models.
     """
-    counts = model_costs.order_by().aggregate(
-        batches=Count("batch", distinct=True),
-        outside=Count("batch", distinct=True, filter=_UNDER | _OVER),
-    )
-    return counts["batches"], counts["batches"] - counts["outside"]
+    batches = sum(line.batches for line in lines)
+    outside = batches - sum(line.inside for line in lines)
+    # Only the batches of several models are looked at: to count all of them takes much longer.
+    costs = ModelCost.objects.order_by().values("batch").annotate(number=Count("*"))
+    several = costs.filter(number__gt=1).values("batch")
+    rows = model_costs.filter(batch__in=several).order_by().values_list("batch")
+    for _, number, number_outside in rows.annotate(
+        Count("pk"), outside=Count("pk", filter=_UNDER | _OVER)
+    ):
+        batches -= number - 1
+        outside -= max(0, number_outside - 1)
+    return batches, batches - outside
 
 
 def percentages(model_costs: QuerySet[ModelCost]) -> list[Decimal]:
     """Return the costs in per cent of their estimates, of the newest batches and their models."""
-    rows = model_costs.order_by("-measured_at", "-pk").annotate(estimate=_ESTIMATED)
-    pairs = rows.values_list("cost_usd", "estimate")[:MAX_PERCENTAGES]
-    return [100 * Decimal(cost or 0) / Decimal(share) for cost, share in pairs if share]
+    rows = model_costs.order_by("-measured_at", "-pk").annotate(
+        cost=ExpressionWrapper(F("cost_usd"), output_field=BigIntegerField()),
+        estimate=ExpressionWrapper(_ESTIMATED, output_field=BigIntegerField()),
+    )
+    # Of whole numbers as they are stored: an amount of each would be made in vain.
+    pairs = rows.values_list("cost", "estimate")[:MAX_PERCENTAGES]
+    return [Decimal(100 * cost) / share for cost, share in pairs if share]
 
 
 def first_day(today: date) -> date:
@@ -117,6 +130,13 @@ def _answered(amount: str) -> Combinable:
     return ExpressionWrapper(share, output_field=MoneyField())
 
 
+# With answers, all of which have a token count and a price.
+_COMPARABLE = Q(
+    answers__gt=0,
+    answers_without_usage=0,
+    cost_usd__isnull=False,
+    estimated_cost_usd__isnull=False,
+)
 _ESTIMATED = _answered("estimated_cost_usd")
 _UNDER = Q(cost_usd__lt=_answered("estimated_low_usd"))
 _OVER = Q(cost_usd__gt=_answered("estimated_ceiling_usd"))

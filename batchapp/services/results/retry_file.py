@@ -9,52 +9,57 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from batchapp import access
 from batchapp.domain.problem import Problem, ProblemCode
+from batchapp.domain.results.outcome import FAILED, Outcome
+from batchapp.domain.results.problem_groups import ProblemKind, kind_of
 from batchapp.domain.results.retry_selection import (
     ADVICE,
-    Ending,
     RequestChanger,
     Selection,
-    ending_of,
 )
 from batchapp.models import Batch, ProviderBatch, Result, Upload, User
 from batchapp.models.batches.result import ResultQuerySet
 from batchapp.models.files.upload import ENDING, numbered_name
+from batchapp.storage.blob_storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2_000
+KIND_COLUMNS = ("outcome", "status_code", "error_code", "error_message")
 MARK = re.compile(r"-retry(-\d+)?$")
 
-# Outcomes that can be retried. Two endings are no outcomes: their requests failed like others.
-OUTCOMES = [ending.value for ending in ADVICE if ending not in {Ending.LASTING, Ending.UNPAID}]
+OUTCOMES = [outcome.value for outcome in ADVICE]  # that can be retried
 
 
 @dataclass(frozen=True, slots=True)
 class RetryableCounts:
     """Counts of the requests of a batch that have ended without an answer."""
 
-    numbers: "Counter[tuple[Ending, str]]"
+    numbers: "Counter[tuple[Outcome, str]]"
 
-    def count(self, ending: Ending, error_code: str = "") -> int:
+    @property
+    def all(self) -> int:
+        return sum(self.numbers.values())
+
+    def count(self, outcome: Outcome, error_code: str = "") -> int:
         return sum(
             number
             for key, number in self.numbers.items()
-            if key[0] is ending and error_code in {"", key[1]}
+            if key[0] is outcome and error_code in {"", key[1]}
         )
 
     def total(self, selection: Selection) -> int:
         """Return how many requests ``selection`` covers."""
-        return sum(self.count(ending, selection.error_code) for ending in selection.endings)
+        return sum(self.count(outcome, selection.error_code) for outcome in selection.outcomes)
 
     @property
-    def endings(self) -> list[Ending]:
-        """Return the endings that occur, in the order of ``ADVICE``."""
-        return [ending for ending in ADVICE if self.count(ending)]
+    def outcomes(self) -> list[Outcome]:
+        """Return the outcomes that occur, in the order of ``ADVICE``."""
+        return [outcome for outcome in ADVICE if self.count(outcome)]
 
     @property
     def error_codes(self) -> list[str]:
@@ -65,28 +70,35 @@ class RetryableCounts:
         return [code for code, _ in codes.most_common() if code]
 
 
-def retryable_counts(batch: Batch) -> RetryableCounts:
-    """Count the requests of ``batch`` that can be retried and that no retry has answered."""
-    rows = retryable_results(batch).order_by().values_list("outcome", "status_code", "error_code")
-    numbers: Counter[tuple[Ending, str]] = Counter()
-    for outcome, status_code, error_code, number in rows.annotate(Count("pk")):
-        if ending := ending_of(outcome, status_code):
-            numbers[ending, error_code] += number
-    return RetryableCounts(numbers)
-
-
 def has_retryable(batch: Batch) -> bool:
     return retryable_results(batch).exists()
+
+
+def is_retryable(result: Result) -> bool:
+    if result.outcome not in OUTCOMES:
+        return False
+    return retryable_results(result.batch).filter(pk=result.pk).exists()
 
 
 def retryable_results(batch: Batch) -> ResultQuerySet:
     """Return the results that a retry can run again, and that no retry has answered."""
     # Paused requests, and those being retried in place, run again without a retry file.
     rows = Result.objects.filter(batch=batch, outcome__in=OUTCOMES, retried=None)
+    if batch.purged_at:
+        return rows.none()
     return rows.exclude(
         Q(provider_batch__parked_reason=ProviderBatch.Parked.PAUSED)
         | Q(provider_batch__status=ProviderBatch.Status.RETRYING_IN_PLACE)
     )
+
+
+def results_of_kind(batch: Batch, kind: ProblemKind) -> ResultQuerySet:
+    """Return the retryable results with the outcome and status of ``kind``.
+
+    Only their messages can tell whether they are of this kind.
+    """
+    rows = retryable_results(batch).filter(outcome=kind.outcome)
+    return rows.filter(status_code=kind.status_code) if kind.outcome in FAILED else rows
 
 
 def request_retry_file(
@@ -98,12 +110,13 @@ def request_retry_file(
 
     Raises:
         NotAllowed: nothing was written.
+        Refused: the requests of ``batch`` were deleted; nothing was written.
     """
     access.require_write(user, batch.project)
-    seed = sorted(selection.endings), selection.error_code, selection.changes
+    batch.require_content()
     return Upload.objects.insert_once(
         Upload(
-            pk=uuid5(submission, f"{batch.pk} {user.pk} {seed!r}"),
+            pk=retry_file_id(batch, user, selection, submission=submission),
             project=batch.project,
             uploaded_by=user,
             name=_name(batch),
@@ -117,6 +130,16 @@ def request_retry_file(
     )
 
 
+def retry_file_id(batch: Batch, user: User, selection: Selection, *, submission: UUID) -> UUID:
+    """Return the id of the file that ``request_retry_file`` makes of the same arguments."""
+    seed: tuple[object, ...] = sorted(selection.outcomes), selection.error_code, selection.changes
+    if selection.problem:
+        seed += (selection.problem.key,)
+    if selection.line:
+        seed += (selection.line,)
+    return uuid5(submission, f"{batch.pk} {user.pk} {seed!r}")
+
+
 def write_retry_file(upload: Upload) -> bool:
     """Write the bytes of a requested retry file; return False if the row failed instead.
 
@@ -124,14 +147,15 @@ def write_retry_file(upload: Upload) -> bool:
 
     Raises:
         StaleRow: another worker has the row now; the bytes of this worker are dropped.
+        StorageUnavailable: nothing was stored; write the file again later.
     """
     batch, selection = upload.retry_of, upload.retry_selection
     if batch is None or selection is None:
         return _fail(upload, Problem(ProblemCode.RETRIED_BATCH_DELETED))
-    if not retryable_counts(batch).total(selection):
+    if not _has_any(batch, selection):
         problem = Problem(ProblemCode.NOTHING_LEFT_TO_RETRY, {"batch": batch.name})
         return _fail(upload, problem)
-    counts: Counter[Ending] = Counter()
+    counts: Counter[Outcome] = Counter()
     changer = RequestChanger(selection)
 
     def final_fields() -> dict[str, Any]:
@@ -142,6 +166,8 @@ def write_retry_file(upload: Upload) -> bool:
 
     try:
         upload.write_content(_lines(batch, selection, changer, counts), final_fields)
+    except StorageUnavailable:  # the step is run again
+        raise
     except OSError as exc:
         logger.exception("upload %s: cannot be written from batch %s", upload.pk, batch.pk)
         data = {"batch": batch.name, "file": batch.upload.name}
@@ -150,31 +176,48 @@ def write_retry_file(upload: Upload) -> bool:
     return True
 
 
+def _has_any(batch: Batch, selection: Selection) -> bool:
+    rows, kind = _selected_results(batch, selection), selection.problem
+    if kind is None:
+        return rows.exists()
+    endings = rows.values_list(*KIND_COLUMNS).iterator()
+    return any(kind_of(*ending) == kind for ending in endings)
+
+
+def _selected_results(batch: Batch, selection: Selection) -> ResultQuerySet:
+    """Return the results that ``selection`` covers; of a problem, only messages can tell."""
+    rows = retryable_results(batch).filter(outcome__in=selection.outcomes)
+    if selection.problem:
+        rows = results_of_kind(batch, selection.problem)
+    if selection.error_code:
+        rows = rows.filter(error_code=selection.error_code)
+    return rows.filter(line=selection.line) if selection.line else rows
+
+
 def _fail(upload: Upload, problem: Problem) -> bool:
     upload.move_to(Upload.Status.FAILED, problem=problem)
     return False
 
 
 def _lines(
-    batch: Batch, selection: Selection, changer: RequestChanger, counts: "Counter[Ending]"
+    batch: Batch, selection: Selection, changer: RequestChanger, counts: "Counter[Outcome]"
 ) -> Iterator[bytes]:
     """Yield the selected requests in the order of their file, changed, and count them."""
-    rows = retryable_results(batch)
-    if selection.error_code:
-        rows = rows.filter(error_code=selection.error_code)
-    columns = ("line", "request_at", "request_bytes", "outcome", "status_code")
+    kind = selection.problem
+    rows = _selected_results(batch, selection)
+    columns = ("line", "request_at", "request_bytes", *KIND_COLUMNS)
     with batch.upload.blob.open("rb") as blob:
         for block in rows.blocks(ROWS_AT_ONCE):
-            for line, start, length, outcome, status_code in list(block.values_list(*columns)):
-                ending = ending_of(outcome, status_code)
-                if ending is None or ending not in selection.endings:
+            for line, start, length, *ending in list(block.values_list(*columns)):
+                outcome = Outcome(ending[0])
+                if kind and kind_of(*ending) != kind:
                     continue
                 blob.seek(start)
                 request = blob.read(length)
                 if len(request) < length:
                     raise OSError(f"the file ends before line {line}")
-                counts[ending] += 1
-                yield changer.change(request, ending) + b"\n"
+                counts[outcome] += 1
+                yield changer.change(request, outcome) + b"\n"
 
 
 def _name(batch: Batch) -> str:

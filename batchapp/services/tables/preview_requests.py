@@ -80,7 +80,7 @@ def preview_requests(
         shown=[_example(row) for row in rows[first : first + ROWS_SHOWN]],
         findings=findings[:MAX_FINDINGS],
         finding_total=len(findings),
-        report=check_file.check(lines, table.project.connection.check_limits),
+        report=check_file.check(lines, table.project.connection.preview_limits),
         is_whole=len(rows) == table.rows,
     )
 

@@ -21,6 +21,8 @@ from batchapp.domain.refused import Refusal, Refused
 from batchapp.domain.tables import row_requests
 from batchapp.domain.tables.row_requests import PromptSettings, RowRequest
 from batchapp.models import (
+    AuditEvent,
+    AuditKind,
     FileOrigin,
     Project,
     PromptTemplate,
@@ -210,4 +212,12 @@ def delete_template(template: PromptTemplate, user: User) -> None:
         NotAllowed: nothing was deleted.
     """
     access.require_write(user, template.project)
-    template.delete()
+    with transaction.atomic():
+        AuditEvent.objects.record(
+            AuditKind.PROMPT_TEMPLATE_DELETED,
+            user,
+            template.project,
+            name=template.name,
+            versions=template.versions.count(),
+        )
+        template.delete()

@@ -1,5 +1,6 @@
 """Receive a table, read its rows, and delete the table when nobody uses it any more."""
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.base import File
+from django.db import transaction
 from django.utils import timezone
 
 from batchapp import access
@@ -16,10 +18,18 @@ from batchapp.domain.request_files.findings import presentable
 from batchapp.domain.tables import table_reader, workbook_archive
 from batchapp.domain.tables.read_options import ReadOptions
 from batchapp.domain.tables.read_process import TableHead
-from batchapp.models import Project, PromptTemplateVersion, SourceTable, User
+from batchapp.models import (
+    AuditEvent,
+    AuditKind,
+    Project,
+    PromptTemplateVersion,
+    SourceTable,
+    User,
+)
 from batchapp.models.files.source_table import PROGRESS_ROWS, RETENTION
-from batchapp.models.files.upload import NAME_LENGTH
+from batchapp.models.files.upload import NAME_LENGTH, sha256_of
 from batchapp.services.tables.open_table import open_table
+from batchapp.storage import blobs
 
 MAX_TABLE_MIB = 100  # as sent; the rows of a workbook may take several times as much
 
@@ -62,6 +72,7 @@ def _store(
         created_by=user,
         name=presentable(name[-NAME_LENGTH:].strip(), NAME_LENGTH) or "table.csv",
         size=content.size or 0,
+        sha256=sha256_of(content),
         next_check_at=timezone.now(),
         **{"read_as": list(ReadOptions())} | fields,
     )
@@ -95,6 +106,8 @@ def max_mib() -> int:
 
 def is_quick_to_read(table: SourceTable) -> bool:
     """Return True if a person can wait for ``read_table``."""
+    if table.is_from_answers:
+        return False
     with table.blob.open("rb") as blob:
         kind = table_reader.detect_kind(blob.read(table_reader.HEAD_BYTES))
         is_quick = table.size <= QUICK_BYTES[kind]
@@ -114,29 +127,32 @@ def read_table(table: SourceTable) -> None:
     table.renew_lease(leases=SILENT_LEASES)
     renew_lease = table.lease_renewer()
     head: TableHead | None = None
+    digest = hashlib.sha256()
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
         try:
-            with table.blob.open("rb") as blob, open_table(blob, table.read_options) as reader:
+            with (
+                blobs.local_path(table.blob) as path,
+                path.open("rb") as sent,
+                open_table(sent, table.read_options) as reader,
+            ):
                 head = reader.head
                 for rows, line in enumerate(reader.json_rows(), start=1):
                     content.write(line)
+                    digest.update(line)
                     if rows % PROGRESS_ROWS == 0:
                         renew_lease(rows)
         except Refused as exc:
-            _refuse(table, exc.problem, head, exc.data.get("sheets", []))
+            refuse(table, exc.problem, head, exc.data.get("sheets", []))
             return
         totals = reader.totals
         if not totals.rows:
-            _refuse(table, Problem(ProblemCode.TABLE_WITHOUT_ROWS), head)
+            refuse(table, Problem(ProblemCode.TABLE_WITHOUT_ROWS), head)
             return
-        old_cells = table.cells.name or ""
         content.seek(0)
-        table.cells.save("rows", File(content), save=False)
-    try:
-        table.move_to(
-            SourceTable.Status.KEPT,
-            **SourceTable.restart_retention(),
-            cells=table.cells.name,
+        keep_rows(
+            table,
+            File(content),
+            cells_sha256=digest.hexdigest(),
             read_as=list(head.read_as),
             sheets=head.sheets,
             columns=head.columns,
@@ -145,7 +161,24 @@ def read_table(table: SourceTable) -> None:
             ragged=totals.ragged,
             error_cells=totals.error_cells,
             notices=totals.notices,
+        )
+
+
+def keep_rows(table: SourceTable, content: "File[bytes]", **fields: Any) -> None:
+    """End the reading: store the rows, a JSON list a line, and delete those from before.
+
+    Raises:
+        StaleRow: another worker has the row now; the rows of this worker are dropped.
+    """
+    old_cells = table.cells.name or ""
+    table.cells.save("rows", content, save=False)
+    try:
+        table.move_to(
+            SourceTable.Status.KEPT,
+            **SourceTable.restart_retention(),
+            cells=table.cells.name,
             problem=None,
+            **fields,
         )
     except BaseException:
         table.cells.delete(save=False)
@@ -154,7 +187,7 @@ def read_table(table: SourceTable) -> None:
         table.cells.storage.delete(old_cells)
 
 
-def _refuse(
+def refuse(
     table: SourceTable,
     problem: Problem,
     head: TableHead | None = None,
@@ -176,7 +209,7 @@ def read_again(table: SourceTable, user: User, options: ReadOptions) -> SourceTa
     """Queue ``table`` to be read again with other options, and return the table to read.
 
     The rows of which a file was made stay as they are, since results refer to them; a copy of the
-    table is queued instead.
+    table is queued instead. A table of answers is made of the present answers.
 
     Raises:
         NotAllowed: nothing was written.
@@ -196,6 +229,19 @@ def read_again(table: SourceTable, user: User, options: ReadOptions) -> SourceTa
 
 
 def _copy(table: SourceTable, user: User, options: ReadOptions) -> SourceTable:
+    if table.is_from_answers:
+        return SourceTable.objects.create(
+            project=table.project,
+            created_by=user,
+            name=table.name,
+            size=0,
+            read_as=list(options),
+            prompt_settings_fields=table.prompt_settings_fields,
+            template_version=table.template_version,
+            answers_of=table.answers_of,
+            answer_filter=table.answer_filter,
+            next_check_at=timezone.now(),
+        )
     with table.blob.open("rb") as blob:
         return _store(
             table.project,
@@ -236,14 +282,24 @@ def delete_table(table: SourceTable, user: User) -> bool:
     """
     access.require_write(user, table.project)
     tables = SourceTable.objects.filter(pk=table.pk).without_batches()
-    return bool(tables.delete_with_content())
+    contents = [content for row in tables for content in (row.blob, row.cells)]
+    with transaction.atomic():
+        is_deleted = bool(tables.delete()[0])
+        if is_deleted:
+            AuditEvent.objects.record(
+                AuditKind.TABLE_DELETED, user, table.project, table=str(table.pk), name=table.name
+            )
+    if is_deleted:  # and committed: a row that stayed would still need its bytes
+        for content in contents:
+            content.delete(save=False)
+    return is_deleted
 
 
 def give_up(table: SourceTable) -> None:
     """Stop the work on a table after repeated crashes, with a sentence for the person."""
     problem = Problem(ProblemCode.TABLE_BROKE_OFF)
     if table.status == SourceTable.Status.READING:
-        _refuse(table, problem)
+        refuse(table, problem)
     elif table.status == SourceTable.Status.MAKING:
         table.move_to(SourceTable.Status.KEPT, **SourceTable.restart_retention(), problem=problem)
     else:

@@ -45,20 +45,26 @@
   }
   function enhanceText(field) {
     const { list: datalist } = field;
+    const isMany = "many" in field.dataset; // commas between values: the last one is being typed
+    const before = () => (isMany ? field.value.slice(0, field.value.lastIndexOf(",") + 1) : "");
+    const typed = () => field.value.slice(before().length).trim();
+    const isTaken = (option) => before().split(",").some((value) => value.trim() === option.value);
     const { list, input } = createBox(field, field.labels[0]);
     for (const { name, value } of input.attributes) if (name !== "type") field.setAttribute(name, value);
     field.removeAttribute("list");
     input.replaceWith(field);
     connect(field, list, {
-      options: () => datalist.options, isChosen: (option) => option.value === field.value, isFree: true,
+      options: () => [...datalist.options].filter((option) => !isMany || !isTaken(option)),
+      isChosen: (option) => option.value === typed(), isFree: true, typed,
       choose: (option) => {
-        field.value = option.value;
+        const others = before();
+        field.value = isMany ? `${others}${others && " "}${option.value}, ` : option.value;
         for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
       },
     });
   }
 
-  function connect(input, list, { options, isChosen, choose, showValue, isFree }) {
+  function connect(input, list, { options, isChosen, choose, showValue, isFree, typed }) {
     let active = null; // the row that Enter chooses
     let isChoosing = false;
     const isOpen = () => list.matches(":popover-open");
@@ -119,7 +125,7 @@
     if (!isFree) input.addEventListener("focus", () => input.select());
     input.addEventListener("click", () => { if (!isOpen()) open(); });
     input.addEventListener("blur", close);
-    input.addEventListener("input", () => { if (!isChoosing && document.activeElement === input) open(input.value.trim()); });
+    input.addEventListener("input", () => { if (!isChoosing && document.activeElement === input) open(typed ? typed() : input.value.trim()); });
     input.addEventListener("keydown", (event) => {
       const act = keys[event.key];
       if (!act || (!isOpen() && !event.key.startsWith("Arrow"))) return;

@@ -8,6 +8,7 @@
   const isDialog = (element) => element.matches("#dialog, #drawer");
   let lastRequest = null; // a response to an earlier request must not replace the response to this one
   let opener = null;
+  const wide = matchMedia("(min-width: 80rem)");
   document.addEventListener("htmx:beforeSend", (event) => {
     if (isDialog(event.detail.target)) lastRequest = event.detail.xhr;
   });
@@ -24,7 +25,10 @@
 
   function open(dialog) {
     opener = document.activeElement;
-    dialog.showModal();
+    const isDocked = dialog.id === "drawer" && wide.matches && opener.closest(".results") !== null;
+    dialog.classList.toggle("docked", isDocked); // then the page beside it stays in use
+    if (isDocked) dialog.show();
+    else dialog.showModal();
     dialog.scrollTop = 0;
   }
   function showOther(dialog) { // for example the next result
@@ -51,7 +55,8 @@
 
   document.addEventListener("click", (event) => {
     const dialog = event.target.closest("dialog");
-    if (dialog && (event.target === dialog || event.target.closest("[data-close]"))) {
+    const isBackdrop = event.target === dialog && !dialog?.matches(".docked");
+    if (dialog && (isBackdrop || event.target.closest("[data-close]"))) {
       event.preventDefault();
       if (isDialog(dialog)) lastRequest = null;
       dialog.close();
@@ -95,14 +100,14 @@
     if (event.detail.boosted && event.detail.xhr.status >= 400) event.detail.shouldSwap = true;
   });
 
-  /* A form is sent once; coming Back makes it whole again. */
+  /* A form is sent once; coming Back makes it whole again, but for what the page itself has disabled. */
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "post" || event.target.matches("[data-upload]")) return;
     setTimeout(() => event.target.querySelectorAll("button").forEach((each) => { each.disabled = true; }));
   });
   addEventListener("pageshow", () => {
     revealControls();
-    document.querySelectorAll("form button[disabled]").forEach((each) => { each.disabled = false; });
+    document.querySelectorAll("form button[disabled]:not([data-impossible])").forEach((each) => { each.disabled = false; });
   });
 
   /* A form in a row shows its button once there is something to save. */

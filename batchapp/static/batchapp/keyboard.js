@@ -87,7 +87,7 @@
   function actionFor(event, afterG) {
     const arrow = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const isStep = "jk".includes(event.key);
-    if (first("#drawer[open]") && !isStep) return null; // the page behind the drawer takes no keys
+    if (first("#drawer[open]:not(.docked)") && !isStep) return null; // the page behind the drawer takes no keys
     if (event.repeat && !arrow && !isStep) return null;
     if (arrow && !event.shiftKey && links().includes(event.target)) return () => move(arrow);
     if (event.key === "g") return () => { gPressedAt = event.timeStamp; };

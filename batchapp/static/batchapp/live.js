@@ -19,8 +19,11 @@
   for (const [kind, value] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
     document.addEventListener(kind, () => { isPressed = value; }, true);
   }
+  // In a hidden tab the inbox alone is polled, so that the browser can show what is new.
+  const showsNews = (element) => element.id === "inbox-count" && window.Notification?.permission === "granted";
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (isPolling(event.detail.elt) && (document.hidden || isPressed)) event.preventDefault();
+    const { elt } = event.detail;
+    if (isPolling(elt) && ((document.hidden && !showsNews(elt)) || isPressed)) event.preventDefault();
   });
   function pollNow() {
     isPressed = false;

@@ -23,14 +23,15 @@ from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, retry_in_place
 from batchapp.services.providers import rejections
 from batchapp.tasks import wake
-from batchapp.views.permissions import batch_of, require_member
+from batchapp.views.permissions import batch_of, require_editor
 
 CHANGED_MEANWHILE = "The batch changed at this very moment, so nothing was done. Try it again."
 
 
 @require_http_methods(["GET", "POST"])
 def batch_cancel(request: Request, pk: UUID) -> HttpResponse:
-    batch = _writable_batch(request, pk)
+    batch = batch_of(request, pk)
+    access.require_stop(request.user, batch.project)
     if request.method != "POST":
         return _dialog(request, batch, "cancel", kept=kept_text(summarise(batch)))
     try:
@@ -68,6 +69,8 @@ def _why_no_pause(batch: Batch) -> str:
     batch.refresh_from_db()
     if batch.cancel_requested_at and not batch.is_over:
         return "It is being cancelled, so it cannot be paused."
+    if batch.status == Batch.Status.AWAITING_APPROVAL:
+        return "It is not approved yet, so there is nothing to pause."
     if batch.status != Batch.Status.RUNNING:
         return "There is nothing to pause: it is over."
     if batch.pause_requested_at:
@@ -177,6 +180,8 @@ def can_try_again(provider_batches: Sequence[ProviderBatch], *, can_spend: bool)
 
 def foreign_key_text(batch: Batch) -> str:
     """Explain why ``batch`` cannot go on with its key, and what to do."""
+    if batch.project.archived_at:
+        return "The project is archived. Restore it to let the batch go on, or cancel the batch."
     problem = rejections.owner_problem(
         batch.key, batch.project, is_sent=True, is_over=batch.is_over
     )
@@ -200,7 +205,7 @@ def _refuse_key(request: Request, batch: Batch, refusal: NotAllowed) -> HttpResp
 
 def _writable_batch(request: Request, pk: UUID) -> Batch:
     batch = batch_of(request, pk)
-    require_member(request, batch.project)
+    require_editor(request, batch.project)
     return batch
 
 

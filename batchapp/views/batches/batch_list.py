@@ -1,18 +1,26 @@
 """The lists of all batches and of the batches of one project."""
 
+from dataclasses import replace
 from typing import Any
 
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from batchapp import access
+from batchapp.domain.results.comparison import MAX_BATCHES
 from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, Project
+from batchapp.models import Batch, Project, SavedView
+from batchapp.models.batches.small_batches import small_batches
 from batchapp.pipeline.states import BATCH_STATES
-from batchapp.presenters.batches.batch_summary import summarise, with_details
-from batchapp.presenters.list_text import no_match, page_text
+from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
+from batchapp.presenters.batches.row_actions import row_actions
+from batchapp.presenters.batches.view_chips import view_chips
+from batchapp.presenters.list_text import no_match, page_text, small_batches_text
 from batchapp.presenters.pagination import NEWEST_FIRST, SORTS, Order, list_page
-from batchapp.views.permissions import memberships_of, project_of
+from batchapp.views.batches.list_address import filter_values
+from batchapp.views.permissions import can_write, memberships_of, project_of
 from batchapp.views.project_page import project_page
 
 
@@ -39,7 +47,10 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in SORTS:
         sort = NEWEST_FIRST
-    matching = form.narrow(rows)
+    is_selecting = "select" in request.GET
+    has_groups = form.groups_small and not is_selecting
+    wanted = form.narrow(rows)
+    matching = wanted.exclude(small_batches()) if has_groups else wanted
     page = list_page(
         matching,
         Order(sort, active_first=form.wants_active_first),
@@ -48,7 +59,20 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
         before=request.GET.get("before", ""),
     )
     batches = with_details(Batch.objects.visible_to(request.user)).in_bulk(page.keys)
-    summaries = [summarise(batches[key]) for key in page.keys if key in batches]
+    small_text = ""
+    if page.total is not None:
+        number = page.total
+    elif has_groups:
+        small_text, number = _grouped(wanted)
+    else:
+        number = matching.count()
+    values = filter_values(request)
+    if project:
+        values.pop("project", None)
+    views = SavedView.objects.visible_to(request.user).filter(project=project)
+    chips = view_chips(list(views.select_related("project")), values, request.GET.get("view", ""))
+    current = next((chip for chip in chips if chip.is_current), None)
+    summaries = [_with_menu(request, batches[key]) for key in page.keys if key in batches]
     context |= {
         "form": form,
         "no_match": no_match(
@@ -60,12 +84,44 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
         "searched": _searched(form, project, rows.count()) if not summaries else "",
         "total": rows.count,
         "page": page,
-        "page_text": page_text(page, matching.count()),
+        "page_text": page_text(page, number),
         "sort": sort,
         "summaries": summaries,
-        "is_moving": any(summary.is_moving for summary in summaries),
+        "small_batches": small_text,
+        "is_moving": not is_selecting and any(summary.is_moving for summary in summaries),
+        "is_selecting": is_selecting,
+        "has_menus": not is_selecting,
+        "kept_filter": values.items(),
+        "chips": chips,
+        "current_view": current and current.view,
+        "may_change_view": current and access.can_change_view(request.user, current.view),
+        "can_save_view": bool(values) and (current is None or current.is_changed),
+        "number_matching": number,
+        "most_compared": MAX_BATCHES,
+        "may_change": any(can_write(request, row.project) for row in memberships_of(request))
+        if project is None
+        else can_write(request, project),
     }
     return render_partial(request, "batchapp/batches/batch_list.html", "rows", context)
+
+
+def _with_menu(request: Request, batch: Batch) -> Summary:
+    summary = summarise(batch)
+    menu = row_actions(summary, can_write=can_write(request, batch.project))
+    return replace(summary, menu=menu)
+
+
+def _grouped(rows: "QuerySet[Batch]") -> tuple[str, int]:
+    """Return how many small batches of programs there are and their cost, and how many others."""
+    is_small = small_batches()
+    sums = rows.order_by().aggregate(
+        number=Count("pk"),
+        small=Count("pk", filter=is_small),
+        unpriced=Count("pk", filter=is_small & Q(actual_cost_usd=None)),
+        cost=Sum("actual_cost_usd", filter=is_small),
+    )
+    text = small_batches_text(sums["small"], sums["cost"], unpriced=sums["unpriced"])
+    return text, sums["number"] - sums["small"]
 
 
 def _searched(form: BatchFilterForm, project: Project | None, total: int) -> str:

@@ -29,7 +29,7 @@ from batchapp.presenters.unpriced_models import NO_PRICE
 from batchapp.services.files import correct_file
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
-from batchapp.views.permissions import require_member, upload_of
+from batchapp.views.permissions import require_editor, upload_with_content
 
 # Findings of lines that may not tell their endpoint, or that several can take.
 URL_LEFT_OPEN = frozenset(
@@ -61,8 +61,8 @@ class CorrectionChoice:
 @require_http_methods(["GET", "HEAD", "POST"])
 def file_correct(request: Request, pk: UUID) -> HttpResponse:
     """Choose corrections, preview their changes, and request a corrected version."""
-    upload = upload_of(request, pk)
-    require_member(request, upload.project)
+    upload = upload_with_content(request, pk)
+    require_editor(request, upload.project)
     report = report_of(upload)
     options = options_for(upload, report) if report else None
     if options is None or not (offered := options.corrections):

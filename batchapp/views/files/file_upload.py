@@ -21,7 +21,7 @@ from batchapp.services.tables import table_import
 from batchapp.tasks import wake
 from batchapp.templatetags.statuses import upload_status
 from batchapp.templatetags.words import count
-from batchapp.views.permissions import project_of, require_member
+from batchapp.views.permissions import project_of, require_editor
 from batchapp.views.tables import table_intake
 
 
@@ -110,7 +110,7 @@ def state(upload: Upload) -> JsonResponse:
 def file_add_sample(request: Request, slug: str) -> HttpResponse:
     """Add a sample file to a project on a sandbox, where running it costs nothing."""
     project = project_of(request, slug)
-    require_member(request, project)
+    require_editor(request, project)
     form = SampleForm(request.POST)
     if not project.connection.is_sandbox:
         messages.error(

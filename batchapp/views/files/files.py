@@ -1,13 +1,13 @@
 """Pages of files: the list, the page of one file, its check, download and deletion."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import IntegrityError
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import FileResponse, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -31,16 +31,27 @@ from batchapp.presenters.file_report import (
     repetition,
     with_excerpts,
 )
+from batchapp.presenters.keeping_text import purged_text
 from batchapp.presenters.list_text import no_match
 from batchapp.presenters.order_choices import model_rows
+from batchapp.presenters.prompt_cache_card import prompt_cache_card
+from batchapp.presenters.reuse_text import reuse_card
 from batchapp.presenters.unpriced_models import unpriced_group, unpriced_models
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.services.files import upload_intake
 from batchapp.services.orders import price_quotes
 from batchapp.tasks import wake
+from batchapp.views.audit.note_download import note_download
 from batchapp.views.files import file_upload
 from batchapp.views.files.conversion import correction_context
-from batchapp.views.permissions import can_write, project_of, require_member, upload_of
+from batchapp.views.files.next_page import redirect_to_next
+from batchapp.views.permissions import (
+    can_write,
+    project_of,
+    require_editor,
+    upload_of,
+    upload_with_content,
+)
 from batchapp.views.project_page import project_page
 from batchapp.views.upload_doors import require_writer, takes_files
 
@@ -54,7 +65,7 @@ def file_list(request: Request, slug: str) -> HttpResponse:
     """List the files of a project, and receive new ones."""
     project = project_of(request, slug)
     if request.method == "POST":
-        require_member(request, project)
+        require_editor(request, project)
         form = file_upload.form_of(request, project)
         if form.is_valid() and (answer := file_upload.receive(request, project, form)):
             return answer
@@ -70,7 +81,9 @@ def file_list(request: Request, slug: str) -> HttpResponse:
 def _list(request: Request, project: Project, form: SendingForm) -> dict[str, Any]:
     is_file = isinstance(form, UploadForm)
     filters = FileFilterForm(request.GET)
-    rows = project.uploads.select_related("uploaded_by").annotate(times_used=Count("batches"))
+    times_used = Batch.objects.count_for("upload")
+    rows = project.uploads.select_related("uploaded_by", "portal_key")
+    rows = rows.annotate(times_used=times_used)
     page = Paginator(filters.narrow(rows), PAGE_SIZE).get_page(request.GET.get("page"))
     return project_page(request, project, "file_list") | {
         "form": form if is_file else UploadForm(connection=project.connection),
@@ -82,7 +95,7 @@ def _list(request: Request, project: Project, form: SendingForm) -> dict[str, An
             "file",
             "name",
             request.GET.get("q", ""),
-            has_other_filters=bool(request.GET.get("status")),
+            has_other_filters=bool(request.GET.get("status") or request.GET.get("source")),
         ),
         "sort": filters.sort,
         "page": page,
@@ -106,6 +119,9 @@ def file_detail(request: Request, pk: UUID) -> HttpResponse:
     }
     if upload.status == Upload.Status.CHECKING:
         context["percent"] = percent_checked(upload)
+    if upload.purged_at:
+        context |= {"purged": purged_text(upload), "duplicate": None}
+        return render_partial(request, "batchapp/files/file_detail.html", "live", context)
     try:
         if report := upload.report:
             context |= _report_context(request, report, upload)
@@ -123,24 +139,22 @@ def file_state(request: Request, pk: UUID) -> JsonResponse:
 @require_POST
 def file_check(request: Request, pk: UUID) -> HttpResponse:
     """Check a file again if its check failed, or if another version wrote the report."""
-    upload = upload_of(request, pk)
-    require_member(request, upload.project)
+    upload = upload_with_content(request, pk)
+    require_editor(request, upload.project)
     try:
         if upload.status == Upload.Status.FAILED or not _is_readable(upload):
             upload_intake.check_again(upload, request.user)
             wake(upload)
     except StaleRow:
         messages.info(request, "The file is being checked again already.")
-    if request.POST.get("then") == "batch":
-        return redirect("order_check", upload.pk)
-    return redirect(upload)
+    return redirect_to_next(request, upload)
 
 
 @require_http_methods(["GET", "POST"])
 def file_delete(request: Request, pk: UUID) -> HttpResponse:
     """Ask for confirmation, then delete a file that no batch uses."""
     upload = upload_of(request, pk)
-    require_member(request, upload.project)
+    require_editor(request, upload.project)
     if request.method != "POST":
         context = {"upload": upload, "project": upload.project, "used": upload.batches.count()}
         return render_partial(request, "batchapp/files/file_delete.html", "dialog", context)
@@ -158,10 +172,11 @@ def file_delete(request: Request, pk: UUID) -> HttpResponse:
 @require_safe
 def file_download(request: Request, pk: UUID) -> HttpResponseBase:
     """Download the bytes of the file as they were sent."""
-    upload = upload_of(request, pk)
+    upload = upload_with_content(request, pk)
     if upload.lacks_content:
         messages.info(request, f"{upload.name} is still being written. Download it afterwards.")
         return redirect(upload)
+    note_download(request, "file", upload.project, name=upload.name)
     return FileResponse(
         upload.blob.open("rb"),
         as_attachment=True,
@@ -187,7 +202,7 @@ def _related_files(upload: Upload) -> tuple[Upload | None, list[Any]]:
     duplicate = Q(pk=None)
     if not upload.lacks_content:
         alike = upload.project.uploads.filter(
-            sha256=upload.sha256, created_at__lt=upload.created_at
+            sha256=upload.sha256, purged_at=None, created_at__lt=upload.created_at
         ).order_by("created_at", "pk")
         duplicate = Q(pk=Subquery(alike.values("pk")[:1]))
     rows = Upload.objects.filter(
@@ -205,7 +220,7 @@ def _report_context(request: Request, report: Report, upload: Upload) -> dict[st
     project, now = upload.project, timezone.now()
     connection = project.connection
     histories = price_quotes.histories_for(report, project, request.user, now)
-    quotes = quotes_from_histories(report, connection, now, histories)
+    quotes = quotes_from_histories(report, connection, now, histories, project)
     unpriced = unpriced_models(quotes)
     price_groups = [unpriced_group(report, unpriced, connection, now)] if unpriced else []
     context: dict[str, Any] = {
@@ -226,4 +241,7 @@ def _report_context(request: Request, report: Report, upload: Upload) -> dict[st
         context["cheapest"] = cheapest_window(context["offers"])
         context["turns"] = turns(upload_intake.read_first_request(upload))
         context["repetition"] = repetition(report, quotes, histories)
+        if can_write(request, project):
+            context |= {"reuse": reuse_card(upload, report, quotes), "submission": uuid4()}
+            context["prompt_cache"] = prompt_cache_card(upload, report, quotes)
     return context

@@ -18,6 +18,7 @@ from batchapp.forms.batches.batch_imports import BatchImportForm
 from batchapp.http import Request
 from batchapp.models import BatchImport, Project, ProviderKey, StaleRow, UnreadableKey
 from batchapp.pipeline import provider_access
+from batchapp.presenters.key_text import unreadable_key_text
 from batchapp.presenters.order_choices import KeyChoice, default_key, key_choice
 from batchapp.presenters.problem_text import problem_text
 from batchapp.presenters.refusal_text import refusal_text
@@ -27,8 +28,8 @@ from batchapp.services.imports.start_import import Candidates
 from batchapp.services.providers import provider_keys, rejections
 from batchapp.tasks import wake
 from batchapp.templatetags.words import count
-from batchapp.views.keys.try_key import TIMEOUT, UNREADABLE
-from batchapp.views.permissions import project_of, require_member
+from batchapp.views.keys.try_key import TIMEOUT
+from batchapp.views.permissions import project_of, require_editor
 from batchapp.views.project_page import project_page
 
 PAGE = "batchapp/imports/import_list.html"
@@ -53,7 +54,7 @@ class RemoteBatches:
 def import_list(request: Request, slug: str) -> HttpResponse:
     """List the batches that a key can see and the imports so far, and request imports."""
     project = project_of(request, slug)
-    require_member(request, project)
+    require_editor(request, project)
     keys = [key_choice(key) for key in _keys(request, project)]
     key = _chosen_key(request, keys)
     form = BatchImportForm(request.POST if request.method == "POST" else None)
@@ -77,7 +78,7 @@ def import_list(request: Request, slug: str) -> HttpResponse:
 def import_progress(request: Request, slug: str) -> HttpResponse:
     """Render how far the imports are, as a fragment, without asking the provider."""
     project = project_of(request, slug)
-    require_member(request, project)
+    require_editor(request, project)
     if not request.htmx:
         return redirect("import_list", slug)
     return render(request, f"{PAGE}#live", _progress(request, project))
@@ -108,7 +109,7 @@ def import_dismiss(request: Request, pk: UUID) -> HttpResponse:
 def _writable_import(request: Request, pk: UUID) -> BatchImport:
     rows = BatchImport.objects.visible_to(request.user).select_related("project", "key")
     batch_import = get_object_or_404(rows, pk=pk)
-    require_member(request, batch_import.project)
+    require_editor(request, batch_import.project)
     return batch_import
 
 
@@ -160,12 +161,16 @@ def _request_imports(request: Request, project: Project, key: ProviderKey, ids: 
 def _list_remote(
     request: Request, project: Project, key: ProviderKey, after: str
 ) -> RemoteBatches:
+    if not key.connection.capabilities.list:
+        return RemoteBatches(
+            trouble=f"{key.connection} does not list its batches. Import those whose id you know."
+        )
     try:
         with provider_access.provider_client(key, timeout=TIMEOUT) as provider:
             candidates = start_import.list_candidates(project, request.user, key, provider, after)
             return RemoteBatches(candidates)
-    except UnreadableKey:
-        return RemoteBatches(trouble=UNREADABLE)
+    except UnreadableKey as exc:
+        return RemoteBatches(trouble=unreadable_key_text(exc))
     except ProviderRejected as exc:
         if exc.reason in KEY_REASONS:
             problem = rejections.rejection_problem(exc, key.connection)

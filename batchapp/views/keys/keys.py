@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,21 +12,20 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from batchapp.domain.refused import Refused
-from batchapp.forms.keys import KeyForm, SecretForm
+from batchapp.forms.keys import KeyForm, OwnKeyForm, StoredSecretForm
 from batchapp.http import Request, render_partial
-from batchapp.models import Batch, ProviderKey
+from batchapp.models import Batch, Connection, Project, ProviderKey, User
 from batchapp.presenters.refusal_text import refusal_text
-from batchapp.providers.tariffs import MANAGEMENT_HOSTS
 from batchapp.services.providers import provider_keys
-from batchapp.views.keys.try_key import UNTESTED, key_status, report_key_test
-from batchapp.views.permissions import key_of, project_of, require_admin
+from batchapp.views.keys.try_key import UNTESTED, key_status, report_key_test, store_tested
+from batchapp.views.permissions import key_of, project_of, require_owner
 from batchapp.views.project_page import project_page
 from batchapp.views.return_link import back_context, with_return_url
 
 
 def list_keys(keys: "QuerySet[ProviderKey]") -> dict[str, Any]:
     """Return the context of a table of ``keys``, without removed keys."""
-    under_way = Count("batches", filter=~Q(batches__status__in=Batch.OVER))
+    under_way = Batch.objects.unfinished().count_for("key")
     stored = keys.exclude(ciphertext="").select_related("connection").order_by("created_at")
     rows = [(key, key_status(key)) for key in stored.annotate(under_way=under_way)]
     return {"keys": rows, "has_untested": any(status is UNTESTED for _, status in rows)}
@@ -39,17 +38,14 @@ def key_list(request: Request, slug: str) -> HttpResponse:
     project = project_of(request, slug)
     form = KeyForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        require_admin(request, project)
+        require_owner(request, project)
         if form.is_valid():
-            name, secret = form.cleaned_data["name"], form.cleaned_data["secret"]
-            key = provider_keys.store(
-                project.connection, request.user, secret, name=name, owner=project
-            )
-            report_key_test(request, key, prefix="The key is stored, encrypted. ")
-            return redirect(list_url_of(request, key))
+            key = add_key(request, form, project.connection, project)
+            if key:
+                return redirect(list_url_of(request, key))
     context = (
         project_page(request, project, "key_list")
-        | {"form": form, "console": MANAGEMENT_HOSTS.get(project.connection.address[0])}
+        | {"form": form, "keys_page": project.connection.keys_page}
         | list_keys(project.provider_keys.all())
         | back_context(request)
     )
@@ -61,11 +57,8 @@ def key_list(request: Request, slug: str) -> HttpResponse:
 def key_replace(request: Request, pk: UUID) -> HttpResponse:
     """Replace the secret of a key."""
     key = key_of(request, pk)
-    form = SecretForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        provider_keys.replace(key, request.user, form.cleaned_data["secret"])
-        prefix = "The key is replaced, and batches under way go on with the new key. "
-        report_key_test(request, key, prefix=prefix)
+    form = StoredSecretForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid() and _replaced(request, form, key):
         return redirect(list_url_of(request, key))
     context = {
         "form": form,
@@ -94,6 +87,36 @@ def key_test(request: Request, pk: UUID) -> HttpResponse:
     key = key_of(request, pk)
     report_key_test(request, key)
     return redirect(list_url_of(request, key))
+
+
+def add_key(
+    request: Request, form: KeyForm, connection: Connection, owner: User | Project
+) -> ProviderKey | None:
+    """Test and store the key of a valid form; None, and the reason in the form, if not stored."""
+    name, secret = form.cleaned_data["name"], form.cleaned_data["secret"]
+    try:
+        key = provider_keys.draft(connection, request.user, secret, name=name, owner=owner)
+    except Refused as exc:
+        form.add_error("name", refusal_text(exc))
+        return None
+    prefix = "The key is stored, encrypted. "
+    return key if store_tested(request, form, key, provider_keys.insert, prefix=prefix) else None
+
+
+def add_own_key(request: Request, form: OwnKeyForm) -> ProviderKey | None:
+    """Do as ``add_key`` does, for a key of the person."""
+    return add_key(request, form, form.cleaned_data["connection"], request.user)
+
+
+def _replaced(request: Request, form: StoredSecretForm, key: ProviderKey) -> bool:
+    """Test and store the new secret of a valid form; the reason is in the form if not stored."""
+    try:
+        new = provider_keys.draft_replacement(key, request.user, form.cleaned_data["secret"])
+    except Refused as exc:
+        form.add_error(None, refusal_text(exc))
+        return False
+    prefix = "The key is replaced, and batches under way go on with the new key. "
+    return store_tested(request, form, new, provider_keys.store_replacement, prefix=prefix)
 
 
 def list_url_of(request: Request, key: ProviderKey) -> str:

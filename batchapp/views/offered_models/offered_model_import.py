@@ -1,5 +1,6 @@
 """The import of models: from a CSV, from the provider, or from the list of the portal."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import messages
@@ -16,26 +17,28 @@ from batchapp.domain.refused import Refused
 from batchapp.forms.offered_models.offered_models import CsvForm, ShippedForm, ToldForm
 from batchapp.http import Request
 from batchapp.models import Connection, UnreadableKey
+from batchapp.presenters.key_text import unreadable_platform_key_text
 from batchapp.presenters.refusal_text import refusal_text
-from batchapp.providers.client import ProviderClient, connect
 from batchapp.providers.errors import ProviderError, ProviderRejected
-from batchapp.providers.tariffs import management_url
+from batchapp.providers.kinds import connect, connect_management
 from batchapp.services.offered_models import model_table, told_models
 from batchapp.services.offered_models.model_table import Written
 from batchapp.templatetags.words import count
-from batchapp.views.offered_models.offered_model_list import require_operator
+from batchapp.views.offered_models.offered_model_list import require_administrator
+from batchapp.views.portal_time import in_portal_time
 from batchapp.views.upload_doors import takes_files
 
 TIMEOUT_SECONDS = 10  # for all pages of the lists: a person waits
 MAX_LISTED = 20  # bad lines that the page shows; all are counted
 
 
-@takes_files(require_operator)
+@in_portal_time
+@takes_files(require_administrator)
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def offered_model_import(request: Request) -> HttpResponse:
     """Write the models of a list into the table of a connection."""
-    require_operator(request)
+    require_administrator(request)
     action = request.POST.get("action", "") if request.method == "POST" else ""
     initial = {"connection": request.GET.get("connection", "")}
     data, files = (request.POST, request.FILES) if action == "csv" else (None, None)
@@ -87,13 +90,15 @@ def _ask(connection: Connection, secret: str) -> list[ModelCard]:
     """
     try:
         key = secret or connection.platform_key()
+        kind, address, seconds = connection.provider_kind, connection.base_url, TIMEOUT_SECONDS
+        platform_client = connect_management(kind, address, key, session_seconds=seconds)
         with (
-            _client(management_url(connection.base_url), key) as platform,
-            _client(connection.base_url, key) as provider,
+            platform_client or nullcontext() as platform,
+            connect(kind, address, key, session_seconds=seconds) as provider,
         ):
             return told_models.fetch(connection, platform, provider, timezone.localtime())
     except UnreadableKey as exc:
-        raise UnreadableList("The stored platform key cannot be read any more. Paste it.") from exc
+        raise UnreadableList(unreadable_platform_key_text(exc)) from exc
     except ProviderRejected as exc:
         raise UnreadableList(
             f"{connection} does not list its models for this key. Use another key, or import a "
@@ -103,10 +108,6 @@ def _ask(connection: Connection, secret: str) -> list[ModelCard]:
         raise UnreadableList(
             f"{connection} gave no list of models. Try again in a minute, or import a CSV. ({exc})"
         ) from exc
-
-
-def _client(address: str, key: str) -> ProviderClient:
-    return connect(address, key, timeout_seconds=TIMEOUT_SECONDS, session_seconds=TIMEOUT_SECONDS)
 
 
 def _said(written: Written) -> str:

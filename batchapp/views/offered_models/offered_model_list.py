@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from batchapp.access import can_operate
+from batchapp.access import can_administer
 from batchapp.domain import model_card_csv
 from batchapp.domain.refused import Refused
 from batchapp.forms.offered_models.offered_models import CardForm, FilterForm, ModelForm
@@ -26,10 +26,10 @@ PAGE_SIZE = 30
 METHODS = ["GET", "HEAD", "POST"]
 
 
-def require_operator(request: Request) -> None:
-    if not can_operate(request.user):
+def require_administrator(request: Request) -> None:
+    if not can_administer(request.user):
         raise PermissionDenied(
-            "The models are for operators. What a file's models cannot do is on its own page."
+            "The models are for administrators. What a file's models cannot do is on its own page."
         )
 
 
@@ -39,7 +39,7 @@ def offered_model_list(request: Request) -> HttpResponse:
 
     The connection is the chosen one, else the first with a match, real ones before sandboxes.
     """
-    require_operator(request)
+    require_administrator(request)
     connections = list(Connection.objects.all())
     form = FilterForm(request.GET, connections=connections)
     rows = form.models()
@@ -63,7 +63,7 @@ def offered_model_list(request: Request) -> HttpResponse:
 @require_safe
 def offered_model_csv(request: Request) -> HttpResponseBase:
     """Download the filtered models in the form that an import reads."""
-    require_operator(request)
+    require_administrator(request)
     rows = FilterForm(request.GET, connections=Connection.objects.all()).models()
     cards = (row.card for row in rows.order_by("connection__name", "model"))
     return download_csv(model_card_csv.rows_of(cards), f"models-{timezone.now():%Y-%m-%d}.csv")
@@ -72,7 +72,7 @@ def offered_model_csv(request: Request) -> HttpResponseBase:
 @require_http_methods(METHODS)
 def offered_model_add(request: Request) -> HttpResponse:
     """Add a model of a connection."""
-    require_operator(request)
+    require_administrator(request)
     initial = {name: request.GET.get(name, "") for name in ("connection", "model")}
     form = ModelForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid() and (row := _save(request, form, OfferedModel())):
@@ -130,7 +130,7 @@ def _save(request: Request, form: CardForm, row: OfferedModel) -> OfferedModel |
 
 def _row(request: Request) -> OfferedModel:
     """Return the model that the address names."""
-    require_operator(request)
+    require_administrator(request)
     pk = request.GET.get("model", "")
     rows = OfferedModel.objects.select_related("connection")
     row = rows.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None

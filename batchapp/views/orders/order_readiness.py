@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from batchapp.domain.request_files.check_file import Report
 from batchapp.forms.orders import OrderForm
 from batchapp.http import Request
-from batchapp.models import UnreadableKey, Upload
+from batchapp.models import MovedKey, UnreadableKey, Upload
 from batchapp.pipeline import provider_access
 from batchapp.presenters.file_report import quotes_for
 from batchapp.presenters.order_wizard import report_of_ready, step_url
@@ -21,14 +21,14 @@ from batchapp.services.orders.readiness import Check, CheckCode, Level
 from batchapp.views.keys.try_key import TIMEOUT
 from batchapp.views.orders import order_review
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
-from batchapp.views.permissions import require_member, upload_of
+from batchapp.views.permissions import require_editor, upload_with_content
 
 
 @require_safe
 def order_readiness(request: Request, pk: UUID) -> HttpResponse:
     """Show the review with the checks at the provider; as a fragment, or whole without htmx."""
-    upload = upload_of(request, pk)
-    require_member(request, upload.project)
+    upload = upload_with_content(request, pk)
+    require_editor(request, upload.project)
     report = report_of_ready(upload)
     if report is None:
         return redirect(step_url("order_check", upload, request.GET.dict()))
@@ -58,6 +58,9 @@ def _checks(request: Request, upload: Upload, report: Report, form: OrderForm) -
             return readiness.check_readiness(
                 upload, request.user, provider, quotes, window, platform=platform
             )
+    except MovedKey:
+        data = {"connection": project.connection.name}
+        return [Check(Level.BLOCKER, CheckCode.KEY_MOVED, data)]
     except UnreadableKey:
         return [Check(Level.BLOCKER, CheckCode.KEY_UNREADABLE)]
     except ProviderError as exc:  # the address or the key is malformed: nothing was sent

@@ -1,5 +1,6 @@
 """The last step to a batch: the review, and the submission that spends money."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,14 +15,21 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from batchapp.domain.batch_labels import Labels
+from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.refused import Refused
 from batchapp.domain.request_files.check_file import Report
+from batchapp.forms.labels import typed
 from batchapp.forms.orders import OrderForm, SubmitForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Upload
 from batchapp.presenters import order_wizard
+from batchapp.presenters.approval_text import approvers_text, reasons_text
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
+from batchapp.presenters.budget_meter import after_rows
+from batchapp.presenters.division_text import division_sentence, model_shares
 from batchapp.presenters.file_report import assumed_attachments, quotes_for
+from batchapp.presenters.first_requests_text import first_requests_order
 from batchapp.presenters.order_choices import key_choice, model_rows, window_choices
 from batchapp.presenters.order_summary import order_summary
 from batchapp.presenters.order_wizard import (
@@ -30,12 +38,15 @@ from batchapp.presenters.order_wizard import (
     step_url,
 )
 from batchapp.presenters.refusal_text import refusal_text
-from batchapp.services.orders import place_order, price_quotes
+from batchapp.services.approvals.policy import approvers_of
+from batchapp.services.budgets import budget_use
+from batchapp.services.orders import order_approval, place_order, price_quotes
+from batchapp.services.orders.division import count_provider_batches
 from batchapp.services.orders.readiness import Check, Level
 from batchapp.tasks import wake
 from batchapp.views.orders.order_page import order_page
 from batchapp.views.orders.submission_id import redirect_with_new_id, submission_in
-from batchapp.views.permissions import require_member, upload_of
+from batchapp.views.permissions import require_editor, upload_with_content
 
 MAX_SAME_FILE_BATCHES = 3  # batches of the same file that the page names
 
@@ -63,8 +74,8 @@ class ReadinessReport:
 @require_http_methods(["GET", "HEAD", "POST"])
 def order_review(request: Request, pk: UUID) -> HttpResponse:
     """Step 4: review the order, then submit it."""
-    upload = upload_of(request, pk)
-    require_member(request, upload.project)
+    upload = upload_with_content(request, pk)
+    require_editor(request, upload.project)
     report = report_of_ready(upload)
     if report is None:
         return redirect(step_url("order_check", upload, request.GET.dict()))
@@ -98,6 +109,8 @@ def _submit(request: Request, upload: Upload, report: Report) -> HttpResponse:
 def redirect_to_window_step(request: Request, upload: Upload, form: OrderForm) -> HttpResponse:
     """Redirect to the window step, which shows the errors at each field."""
     values = {name: form.data.get(name, "") for name in order_wizard.CHOICES}
+    for name in order_wizard.LABELS - form.data.keys():
+        del values[name]  # the step shows those that the batch inherits
     if submission := submission_in(request):
         values["submission"] = str(submission)
     return redirect(step_url("order_choose_window", upload, values))
@@ -105,8 +118,6 @@ def redirect_to_window_step(request: Request, upload: Upload, form: OrderForm) -
 
 def _place_order(request: Request, upload: Upload, form: SubmitForm) -> Batch | None:
     cleaned = form.cleaned_data
-    previous = Batch.objects.visible_to(request.user).filter(submission=cleaned["submission"])
-    is_repeated = previous.exists()
     try:
         batch = place_order.place_order(
             upload.project,
@@ -115,7 +126,9 @@ def _place_order(request: Request, upload: Upload, form: SubmitForm) -> Batch | 
             cleaned["key"],
             window=cleaned["window"],
             fallback=cleaned["fallback"],
+            sends_first=cleaned["sends_first"],
             name=cleaned["name"],
+            labels=Labels(cleaned["tags"], cleaned["cost_centre"]),
             submission=cleaned["submission"],
             shown_prices=cleaned["shown"],
             shown_at=cleaned["seen"],
@@ -123,7 +136,7 @@ def _place_order(request: Request, upload: Upload, form: SubmitForm) -> Batch | 
     except Refused as exc:
         form.add_error(None, refusal_text(exc))
         return None
-    if is_repeated:
+    if batch.was_ordered_before:
         messages.info(request, "This form was submitted before; here is its batch.")
     for provider_batch in batch.provider_batches.all():
         wake(provider_batch)
@@ -145,13 +158,22 @@ def page(
     """
     cleaned, project, now = form.cleaned_data, upload.project, timezone.now()
     window, key = cleaned["window"], cleaned["key"]
-    values = {"window": window, "key": str(key.pk), "name": cleaned["name"]}
+    labels = Labels(cleaned["tags"], cleaned["cost_centre"])
+    values = {"window": window, "key": str(key.pk), "name": cleaned["name"], **typed(labels)}
     if cleaned["fallback"]:
         values["fallback"] = cleaned["fallback"]
+    if cleaned["sends_first"]:
+        values["sends_first"] = "on"
     query = values | {"submission": str(submission)}
     quotes = quotes_for(report, project.connection, now, project=project, user=request.user)
+    if cleaned["sends_first"]:
+        quotes = price_quotes.sending_first(quotes)
     windows = window_choices(quotes, now)
+    order = Batch(project=project, window=window, fallback_window=cleaned["fallback"])
+    model_costs = price_quotes.frozen_model_costs(order, report, quotes)
+    room = budget_use.room_for(project, request.user, model_costs)
     related = _related_batches(upload, window, cleaned["name"], submission)
+    shares = model_shares(report, project.connection, quotes[window])
     context: dict[str, Any] = order_page(request, project) | {
         "upload": upload,
         "steps": order_wizard.wizard_steps(
@@ -159,6 +181,7 @@ def page(
         ),
         "refusals": form.non_field_errors(),
         "values": query,
+        "labels": labels,
         "shown": price_quotes.price_tag(quotes),
         "seen": now.isoformat(),
         "readiness_report": readiness_report,
@@ -168,18 +191,51 @@ def page(
         "panel": order_summary(upload, report, windows, window, key_choice(key)),
         "offer": windows[window].offer,
         "models": model_rows(report, quotes, window),
+        "provider_batches": count_provider_batches(report, project.connection),
+        "model_shares": shares,
+        "division": division_sentence(project.connection, shares),
         "assumed_attachments": assumed_attachments(report),
         "fallback": windows.get(cleaned["fallback"]),
+        "sent_first": first_requests_order(report, quotes[window]),
+        "approval": _approval_notice(
+            request, upload, quotes, cleaned, room.to_approve if room else []
+        ),
         "submitted": related.submitted,
         "same_file": related.same_file[:MAX_SAME_FILE_BATCHES],
         "has_more_same_file": len(related.same_file) > MAX_SAME_FILE_BATCHES,
         "same_name_count": related.same_name_count,
+        "after": after_rows(room.budgets) if room else [],
+        "stop": refusal_text(room.refusal) if room and room.refusal else "",
         "change_url": step_url("order_choose_window", upload, query),
         "new_order_url": step_url(
             "order_choose_window", upload, {"window": window, "key": values["key"]}
         ),
     }
     return render_partial(request, "batchapp/orders/order_review.html", "ready", context)
+
+
+def _approval_notice(
+    request: Request,
+    upload: Upload,
+    quotes: Mapping[str, Estimate],
+    cleaned: dict[str, Any],
+    short: Sequence[Mapping[str, Any]],
+) -> dict[str, Any] | None:
+    """Say why this order will wait for approval, and by whom; None if it will not.
+
+    ``short`` has the facts of the budgets that ask for approval.
+    """
+    project = upload.project
+    reasons = order_approval.reasons_for(project, quotes, cleaned["window"], cleaned["fallback"])
+    reasons = [*reasons, *order_approval.over_budget(short)]
+    if not reasons:
+        return None
+    approvers = approvers_of(project, request.user)
+    return {
+        "reasons": reasons_text(reasons),
+        "approvers": approvers_text(approvers),
+        "is_possible": bool(approvers),
+    }
 
 
 @dataclass(frozen=True, slots=True)

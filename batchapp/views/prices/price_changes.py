@@ -15,11 +15,13 @@ from batchapp.http import Request, render_partial
 from batchapp.models import Price
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.prices import price_table
+from batchapp.views.portal_time import in_portal_time
 from batchapp.views.prices.price_list import require_staff
 
 METHODS = ["GET", "HEAD", "POST"]
 
 
+@in_portal_time
 @require_http_methods(METHODS)
 def price_add(request: Request) -> HttpResponse:
     """Add a price for a model and window without one at that time."""
@@ -39,6 +41,7 @@ def price_add(request: Request) -> HttpResponse:
     return render(request, "batchapp/prices/price_add.html", {"form": form, "nav": "prices"})
 
 
+@in_portal_time
 @require_http_methods(METHODS)
 def price_correct(request: Request) -> HttpResponse:
     """Change the amounts from now or from a date on; placed orders keep their amounts."""
@@ -62,6 +65,7 @@ def price_correct(request: Request) -> HttpResponse:
     return render_partial(request, "batchapp/prices/price_correct.html", "dialog", context)
 
 
+@in_portal_time
 @require_http_methods(METHODS)
 def price_end(request: Request) -> HttpResponse:
     """End a price now or at a date."""
@@ -79,6 +83,7 @@ def price_end(request: Request) -> HttpResponse:
     return render_partial(request, "batchapp/prices/price_end.html", "dialog", context)
 
 
+@in_portal_time
 @require_http_methods(METHODS)
 def price_withdraw(request: Request) -> HttpResponse:
     """Delete a price that is announced and not in force yet."""

@@ -19,13 +19,14 @@ from batchapp.forms.prices.prices import CsvForm
 from batchapp.forms.prices.tariffs import TariffForm
 from batchapp.http import Request
 from batchapp.models import Connection, UnreadableKey
+from batchapp.presenters.key_text import unreadable_platform_key_text
 from batchapp.presenters.price_comparison import kept_prices, price_changes
 from batchapp.presenters.refusal_text import refusal_text
-from batchapp.providers.client import connect
 from batchapp.providers.errors import ProviderError, ProviderRejected
-from batchapp.providers.tariffs import management_url
+from batchapp.providers.kinds import connect_management
 from batchapp.services.prices import price_lists, tariffs
 from batchapp.templatetags.words import count
+from batchapp.views.portal_time import in_portal_time
 from batchapp.views.prices.price_list import require_staff
 from batchapp.views.upload_doors import takes_files
 
@@ -52,6 +53,7 @@ class Proposal:
         return signing.dumps([str(request.user.pk), *value], salt=SALT, compress=True)
 
 
+@in_portal_time
 @takes_files(require_staff)
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -95,14 +97,22 @@ def _read_list(request: Request, cleaned: dict[str, Any]) -> tuple[str, str]:
         return cleaned["csv"], f"CSV of {today:%-d %B %Y}, by {request.user.email}"[:200]
     connection: Connection = cleaned["connection"]
     try:
-        address = management_url(connection.base_url)
         secret = cleaned["secret"] or connection.platform_key()
-        with connect(
-            address, secret, timeout_seconds=TIMEOUT_SECONDS, session_seconds=TIMEOUT_SECONDS
-        ) as provider:
-            return tariffs.fetch(connection, provider, timezone.localtime()), ""
+        platform = connect_management(
+            connection.provider_kind,
+            connection.base_url,
+            secret,
+            timeout_seconds=TIMEOUT_SECONDS,
+            session_seconds=TIMEOUT_SECONDS,
+        )
+        if platform is None:
+            raise UnreadableList(
+                f"{connection} tells no prices: providers of its kind have no list. Import a CSV."
+            )
+        with platform:
+            return tariffs.fetch(connection, platform, timezone.localtime()), ""
     except UnreadableKey as exc:
-        raise UnreadableList("The stored platform key cannot be read any more. Paste it.") from exc
+        raise UnreadableList(unreadable_platform_key_text(exc)) from exc
     except ProviderRejected as exc:
         raise UnreadableList(_refusal(exc, connection)) from exc
     except (ProviderError, ValueError) as exc:

@@ -13,13 +13,14 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp.access import can_operate
+from batchapp.access import can_administer
 from batchapp.forms.prices.prices import FilterForm, TryForm
 from batchapp.http import Request, download_csv
 from batchapp.models import Connection, Price
 from batchapp.models.providers.price import PriceQuerySet
 from batchapp.presenters.price_matrix import price_matrix
 from batchapp.services.prices import price_calendar, price_lists, unpriced_models
+from batchapp.views.portal_time import in_portal_time
 
 PAGE_SIZE = 30
 MAX_CHANGES_SHOWN = 5  # changes to come that the page names; its filter finds the others
@@ -34,12 +35,13 @@ ORDERS = {
 
 
 def require_staff(request: Request) -> None:
-    if not can_operate(request.user):
+    if not can_administer(request.user):
         raise PermissionDenied(
-            "The price table is for operators. What a file would cost is on its own page."
+            "The price table is for administrators. What a file would cost is on its own page."
         )
 
 
+@in_portal_time
 @require_safe
 def price_list(request: Request) -> HttpResponse:
     """List prices in force first, the changes to come, and the price that a model would get."""
@@ -119,6 +121,7 @@ def _history(request: Request, form: FilterForm, now: datetime) -> dict[str, Any
     return {"page": page, "rows": rows, "sort": sort}
 
 
+@in_portal_time
 @require_safe
 def price_list_csv(request: Request) -> HttpResponseBase:
     """Download the filtered prices in the form that an import reads."""
@@ -132,6 +135,7 @@ def price_list_csv(request: Request) -> HttpResponseBase:
     return download_csv(price_lists.csv_rows(rows), f"prices-{now:%Y-%m-%d}.csv")
 
 
+@in_portal_time
 @require_safe
 def unpriced_model_list(request: Request) -> HttpResponse:
     """List the models that files and batches name and no price covers."""

@@ -1,1 +1,1 @@
-"""The operators' reports on costs and on the accuracy of estimates."""
+"""The reports of all projects, on costs and on the accuracy of estimates."""

@@ -1,31 +1,42 @@
-"""The operators' page on the cost of batches, and its CSV."""
+"""The page on costs, and its CSVs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from batchapp.access import can_operate
-from batchapp.forms.reports import GROUP_NAMES, ReportForm
+from batchapp.forms.reports import ACROSS_NAMES, BY, GROUP_NAMES, ReportForm
 from batchapp.http import Request, download_csv
-from batchapp.models import Batch, Project
-from batchapp.presenters.batches.batch_cost import Cost, cost_of_models
+from batchapp.models import Project
+from batchapp.presenters.accuracy_text import together
 from batchapp.presenters.charts import spending
-from batchapp.presenters.spending_change import change_since_month_before
-from batchapp.services.reports import cost_report
+from batchapp.presenters.cross_tab_table import cross_tab_table
+from batchapp.presenters.direct_text import direct_text
+from batchapp.presenters.forecast_text import forecast_card
+from batchapp.presenters.report_json import cross_tab_rows
+from batchapp.presenters.report_text import group_name
+from batchapp.presenters.spending_change import change_since_before, changes_of
+from batchapp.services.reports import cost_report, cost_rows, estimate_accuracy
+from batchapp.services.reports.cost_report import Sums, portal_today
+from batchapp.services.reports.cross_tab import TIME, cross_tab
+from batchapp.services.reports.dimensions import DIMENSIONS
+from batchapp.services.reports.direct_sums import direct_requests, direct_sum
+from batchapp.services.reports.line import Line
+from batchapp.services.reports.month_forecast import month_forecast
+from batchapp.services.reports.scope import Scope
+from batchapp.views.audit.note_download import note_download
 from batchapp.views.permissions import memberships_of
+from batchapp.views.portal_time import in_portal_time
+from batchapp.views.reports import addresses, report_batches, report_page
 
-PAGE_SIZE = 20
-DRILL_DOWN = {"project": "model", "user": "model", "model": "project"}  # by what a group opens
-ORDERS: dict[str, Callable[[cost_report.Line], Any]] = {
+MAX_LINES = 25  # of the table of groups; the address asks for all of them
+ORDERS: dict[str, Callable[[Line], Any]] = {
     "name": lambda line: line.name.casefold(),
     "batches": lambda line: line.batches,
     "requests": lambda line: line.requests,
@@ -37,92 +48,166 @@ ORDERS: dict[str, Callable[[cost_report.Line], Any]] = {
 LARGEST_FIRST = "-cost"
 
 
+@in_portal_time
 @require_safe
 def cost_report_show(request: Request) -> HttpResponse:
-    """Show sums by project, person or model over a range of days, down to the batches."""
-    _require_staff(request)
-    form = _form(request)
-    scope = form.scope(timezone.localdate(), request.user)
-    model_costs = scope.model_costs()
-    by = form.cleaned_data.get("by") or "project"
-    total = cost_report.sum_all(model_costs)
-    groups = cost_report.groups_over_time(scope, by)
-    styles = spending.styles(groups, by)
-    page = _batches(request, scope, total.batches)
-    sort = _sort(request)
-    sandbox = cost_report.sum_all(scope.sandbox_model_costs())
-    context = {
-        "form": form,
-        "scope": scope,
-        "narrowed_to": _narrowed_to(request, scope),
+    """Show sums by project, person, model or label over a range of days, down to the batches."""
+    report_page.require_costs(request)
+    form = report_page.report_form(request)
+    today = portal_today()
+    scope = form.scope(today, request.user)
+    by, across = _groups(form)
+    sums = _named(cost_report.sum_up(scope, by), by)
+    styles = spending.styles(sums.groups, by)
+    context = report_page.head(request, form, scope) | {
+        "report_tab": "cost",
         "by": by,
+        "across": across,
         "groupings": GROUP_NAMES,
+        "columns_on_offer": {"": "Figures"}
+        | {name: label for name, label in ACROSS_NAMES.items() if name != by},
         "by_label": GROUP_NAMES[by],
-        "total": total,
-        "change": change_since_month_before(scope, total),
-        "stats": spending.stats(total, with_sandbox=scope.with_sandbox),
-        "lines": [
-            (line, styles.get(line.key), _address(request, **{by: line.key, "by": DRILL_DOWN[by]}))
-            for line in _sorted(cost_report.sum_by(model_costs, by), sort)
-        ],
-        "sort": sort,
+        "total": sums.total,
+        "direct": direct_text(direct_sum(scope)),
+        "requests_url": _requests_url(request, scope),
+        "change": change_since_before(scope, sums.total, today),
+        "forecast": forecast_card(month_forecast(scope, sums.total, today), today),
+        "accuracy": together(estimate_accuracy.overall_of(scope.model_costs())),
+        "stats": spending.stats(sums.total, with_sandbox=scope.with_sandbox),
         "chart": spending.spending_chart(
-            scope, groups, lambda line: _link(request, scope, line), by=by
+            scope,
+            sums,
+            lambda line: addresses.period_address(request, scope, line),
+            colours=styles,
         ),
-        "sandbox": sandbox,
-        "sandbox_cost": spending.cost_text(sandbox.cost_usd, sandbox.unpriced),
-        "page": page,
-        "rows": [(batch, _models(batch), _cost(batch, scope)) for batch in page],
-        "visible": _visible(request, page.object_list),
-        "parameters": request.GET.urlencode(),
-        "nav": "report",
     }
+    context |= report_batches.page_of(request, scope, sums.total.batches)
+    context |= (
+        _table(request, scope, sums, by, across)
+        if across
+        else _lines(request, scope, sums, by, styles)
+    )
     return render(request, "batchapp/reports/cost_report.html", context)
 
 
+@in_portal_time
 @require_safe
 def cost_report_csv(request: Request) -> HttpResponseBase:
-    """Download one row for each batch and model; their sums are the figures of the report."""
-    _require_staff(request)
-    form = _form(request)
-    if not form.is_valid():  # the page shows the errors; a file with other figures would hide them
-        return redirect(f"{reverse('cost_report')}?{request.GET.urlencode()}")
-    scope = form.scope(timezone.localdate(), request.user)
-    name = f"batches-{scope.first:%Y-%m-%d}-to-{scope.last:%Y-%m-%d}.csv"
-    return download_csv(cost_report.csv_rows(scope.model_costs()), name)
+    """Download one row for each batch and model, and rows of single requests.
+
+    Their sums are the figures of the report.
+
+    A portal key downloads the rows of its project.
+    """
+    report_page.require_costs(request)
+    form = report_page.report_form(request)
+    if not form.is_valid():
+        return _errors(request)
+    scope = form.scope(portal_today(), request.user)
+    note_download(request, "report")
+    rows = cost_rows.csv_rows(scope.model_costs(), direct_requests(scope))
+    return download_csv(rows, f"costs-{_days(scope)}.csv")
 
 
-def _require_staff(request: Request) -> None:
-    if not can_operate(request.user):
-        raise PermissionDenied(
-            "The report is for operators. What your projects spent is on their own pages."
-        )
+@in_portal_time
+@require_safe
+def cross_tab_csv(request: Request) -> HttpResponseBase:
+    """Download the table of the page, by default over the months of the range."""
+    report_page.require_costs(request)
+    form = report_page.report_form(request)
+    if not form.is_valid():
+        return _errors(request)
+    scope = form.scope(portal_today(), request.user)
+    by, across = _groups(form)
+    table = cross_tab(scope, by, across or TIME)
+    note_download(request, "report")
+    return download_csv(cross_tab_rows(table), f"report-by-{by}-{_days(scope)}.csv")
 
 
-def _narrowed_to(request: Request, scope: cost_report.Scope) -> list[tuple[str, str, str]]:
-    """Return kind, name and the address without it, of each group that the report is of."""
-    slug = scope.project
-    project = slug and Project.objects.filter(slug=slug).values_list("name", flat=True).first()
-    values = {"project": project or slug, "user": scope.user, "model": scope.model}
-    return [
-        (GROUP_NAMES[kind], value, _address(request, **{kind: ""}))
-        for kind, value in values.items()
-        if value
-    ]
+def _requests_url(request: Request, scope: Scope) -> str:
+    """Return the address of the single requests of the one project of the report, else "".
 
-
-def _link(request: Request, scope: cost_report.Scope, line: cost_report.Line) -> str:
-    """Return the address of the report on the period of ``line`` alone, "" if it is this page."""
-    first, last = cost_report.period_of(scope, line)
-    if (first, last) == (scope.first, scope.last):
+    Their list is for members, and has the days on which requests were sent, not those on which
+    they ended.
+    """
+    if scope.project not in {row.project.slug for row in memberships_of(request)}:
         return ""
-    return _address(request, first=first, last=last)
+    names = {"q": scope.model, "portal_key": scope.portal_key, "first": scope.first}
+    chosen = {name: value for name, value in (names | {"last": scope.last}).items() if value}
+    return f"{reverse('direct_request_list', args=[scope.project])}?{urlencode(chosen)}"
 
 
-def _address(request: Request, **changes: object) -> str:
-    """Return the address of the first page of this report with ``changes``."""
-    values: dict[str, object] = request.GET.dict() | changes | {"page": ""}
-    return f"?{urlencode({name: value for name, value in values.items() if value})}"
+def _errors(request: Request) -> HttpResponse:
+    """Go to the page, which shows the errors; a file with other figures would hide them."""
+    return redirect(f"{reverse('cost_report')}?{request.GET.urlencode()}")
+
+
+def _days(scope: Scope) -> str:
+    return f"{scope.first:%Y-%m-%d}-to-{scope.last:%Y-%m-%d}"
+
+
+def _groups(form: ReportForm) -> tuple[str, str]:
+    """Return the groups of the rows and, "" for the figures, of the columns."""
+    cleaned = form.cleaned_data if form.is_valid() else {}
+    return cleaned.get("by") or BY, cleaned.get("across") or ""
+
+
+def _named(sums: Sums, by: str) -> Sums:
+    """Return ``sums`` with the names of groups as people read them, as in "No tag"."""
+    groups = [replace(group, name=group_name(by, group.name)) for group in sums.groups]
+    lines = [replace(line, name=group_name(by, line.name)) for line in sums.lines]
+    return replace(sums, groups=groups, lines=lines)
+
+
+def _table(request: Request, scope: Scope, sums: Sums, by: str, across: str) -> dict[str, Any]:
+    table = cross_tab(scope, by, across, sums)
+    shown = cross_tab_table(
+        table,
+        lambda row, column: addresses.cell_address(request, scope, table, row, column),
+        with_all=bool(request.GET.get("all")),
+    )
+    return {"table": shown, "across_label": ACROSS_NAMES[across], "hidden": shown.hidden}
+
+
+def _lines(
+    request: Request, scope: Scope, sums: Sums, by: str, styles: dict[str, str]
+) -> dict[str, Any]:
+    """Return the rows of the table of groups: line, name, colour, address, change."""
+    earlier = scope.before(portal_today())
+    before = cost_report.sum_groups(earlier[0], by) if earlier else {}
+    sort = _sort(request)
+    lines = _sorted(sums.lines, sort)
+    shown = lines if request.GET.get("all") else lines[:MAX_LINES]
+    changes = changes_of(shown, before) if before else {}
+    return {
+        "sort": sort,
+        "compared_with": earlier[1] if earlier and before else "",
+        "hidden": len(lines) - len(shown),
+        "overlap": _overlap(sums, by),
+        "deleted": _deleted(shown) if by == "project" else {},
+        "lines": [
+            (
+                line,
+                styles.get(line.key),
+                addresses.group_address(request, scope, by, line),
+                changes.get(line.key),
+            )
+            for line in shown
+        ],
+    }
+
+
+def _deleted(lines: Sequence[Line]) -> set[str]:
+    """Return the keys of those lines whose projects are deleted: two may have one name."""
+    slugs = [line.key for line in lines]
+    rows = Project.objects.filter(slug__in=slugs, deleted_at__isnull=False)
+    return set(rows.values_list("slug", flat=True))
+
+
+def _overlap(sums: Sums, by: str) -> bool:
+    """Return True if the lines add up to more than the total."""
+    counted = sum(line.batches for line in sums.lines)
+    return DIMENSIONS[by].costs_overlap and counted > sums.total.batches
 
 
 def _sort(request: Request) -> str:
@@ -131,46 +216,6 @@ def _sort(request: Request) -> str:
     return sort if sort.removeprefix("-") in ORDERS else LARGEST_FIRST
 
 
-def _sorted(lines: list[cost_report.Line], sort: str) -> list[cost_report.Line]:
+def _sorted(lines: list[Line], sort: str) -> list[Line]:
     """Sort ``lines``; lines that are equal in that column stay in the order of their names."""
     return sorted(lines, key=ORDERS[sort.removeprefix("-")], reverse=sort.startswith("-"))
-
-
-def _form(request: Request) -> ReportForm:
-    """Return the form of the address; without days it is about this month so far."""
-    today = timezone.localdate()
-    month = {"first": today.replace(day=1).isoformat(), "last": today.isoformat()}
-    values = {name: value for name, value in request.GET.dict().items() if value}
-    return ReportForm(month | values)
-
-
-def _models(batch: Batch) -> list[str]:
-    """Return the models of the batch, the most frequent first."""
-    return [row.model for row in sorted(batch.model_costs.all(), key=lambda row: -row.requests)]
-
-
-def _cost(batch: Batch, scope: cost_report.Scope) -> Cost:
-    """Return the cost of the batch, or of the one model that the report is about."""
-    rows = [row for row in batch.model_costs.all() if scope.model in {"", row.model}]
-    return cost_of_models([row.cost_usd for row in rows])
-
-
-def _batches(request: Request, scope: cost_report.Scope, batches: int) -> Any:
-    """Return a page of the batches in ``scope``, of which there are ``batches``."""
-    chosen = scope.model_costs().order_by().values("batch")
-    rows = Batch.objects.filter(pk__in=chosen).order_by("-finished_at", "pk")
-    rows = rows.select_related("project", "created_by", "connection").prefetch_related(
-        "model_costs"
-    )
-    paginator = Paginator(rows, PAGE_SIZE)
-    paginator.count = batches
-    return paginator.get_page(request.GET.get("page"))
-
-
-def _visible(request: Request, batches: Iterable[Batch]) -> set[Any]:
-    """Return the ids of the batches whose pages the person may open.
-
-    A report shows sums of all projects, but not the results of other teams.
-    """
-    projects = {membership.project_id for membership in memberships_of(request)}
-    return {batch.pk for batch in batches if batch.project_id in projects}

@@ -11,6 +11,8 @@ from batchapp.domain.results.outcome import Outcome
 from batchapp.http import Request
 from batchapp.models import Batch, ResultChunk
 from batchapp.presenters.batches.batch_actions import (
+    ANSWERS_AS_TABLE,
+    EXPORT,
     Action,
     ActionFacts,
     actions_of,
@@ -19,7 +21,10 @@ from batchapp.presenters.batches.batch_actions import (
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.services.results import browse, retry_file
 from batchapp.views.batches.batch_controls import may_spend
-from batchapp.views.permissions import can_write
+from batchapp.views.permissions import can_stop, can_write
+
+# Parameters of the address of results that say which of them a page shows.
+NOT_A_FILTER = ("page", "line", "rows", "sort", "after", "before")
 
 
 def head_of(
@@ -40,6 +45,7 @@ def head_of(
         can_retry = not set(retry_file.OUTCOMES).isdisjoint(outcomes)
     facts = ActionFacts(
         can_write=may_write,
+        can_stop=can_stop(request, batch.project),
         can_retry=may_write and can_retry,
         can_try_again=False,  # that button stands beside the reason
         has_output=lines.get(ResultChunk.Kind.OUTPUT, 0) > 0,
@@ -47,15 +53,28 @@ def head_of(
     )
     controls = allowed_controls_of(summary, may_spend=may_spend(request, batch))
     actions = actions_of(summary, controls, facts)
-    downloads = actions.downloads
+    buttons, downloads, menu = (
+        [_filtered(request, action) for action in group]
+        for group in (actions.buttons, actions.downloads, actions.menu)
+    )
     if has_retries:
         url = reverse("batch_download_merged", args=[batch.pk])
-        downloads = [Action("get-merged", "Download merged results", "down", url), *downloads]
-    buttons = [action for action in actions.buttons if action.id != "browse-results"]
+        downloads.append(Action("get-merged", "Download merged results", "down", url))
+    buttons = [action for action in buttons if action.id != "browse-results"]
     return {
         "batch": batch,
         "summary": summary,
-        "actions": replace(actions, buttons=buttons, downloads=downloads),
+        "actions": replace(actions, buttons=buttons, menu=menu, downloads=downloads),
         "unmatched_lines": unmatched_lines,
         "nav": "batches",
     }
+
+
+def _filtered(request: Request, action: Action) -> Action:
+    """Return the action, with the filter of the page if it uses the results that are shown."""
+    query = request.GET.copy()
+    for name in NOT_A_FILTER:
+        query.pop(name, None)
+    if action.id not in {EXPORT, ANSWERS_AS_TABLE} or not query:
+        return action
+    return replace(action, url=f"{action.url}?{query.urlencode()}")

@@ -1,187 +1,125 @@
-"""The list of results, and one request beside its answer."""
+"""The table of results: a page of them, their distributions, and what narrows them."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import msgspec
-from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from batchapp.domain.results.conversation import turns
-from batchapp.domain.results.outcome import MalformedLine, Outcome, answer_text
-from batchapp.domain.results.reconciliation import is_same_model
-from batchapp.forms.batches.results import ResultFilterForm
+from batchapp.domain.results.outcome import Outcome
+from batchapp.domain.results.result_filter import BY_LINE, PAGE_SIZES, ResultView
+from batchapp.forms.batches.results import ResultFilterForm, address, parameters
 from batchapp.http import Request, render_partial, wants_fragment
-from batchapp.models import Batch, Result, User
 from batchapp.presenters.batches.batch_retries import retry_labels
-from batchapp.presenters.list_text import lines_text, no_match
-from batchapp.presenters.result_chips import Chip, result_chips
-from batchapp.services.results import browse, merge
-from batchapp.views.permissions import batch_of
+from batchapp.presenters.list_text import no_match
+from batchapp.presenters.result_chips import result_chips
+from batchapp.presenters.results.active_filters import active_filters
+from batchapp.presenters.results.facet_charts import FacetChart
+from batchapp.presenters.results.result_columns import heads
+from batchapp.services.results.columns.columns_reader import ColumnsReader
+from batchapp.services.results.columns.open_columns import open_columns
+from batchapp.views.permissions import batch_with_content
+from batchapp.views.results.columns_file import ColumnsState, columns_state_of
 from batchapp.views.results.head import head_of
+from batchapp.views.results.result_page import (
+    ResultPage,
+    columns_of,
+    database_page,
+    facets_of,
+    file_page,
+    filter_form,
+    kept_address,
+    unknown_column,
+)
 
-PAGE_SIZE = 50
-MAX_INDENTED_LENGTH = 4 * browse.MAX_TEXT_BYTES  # bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the batch with the result that counts.
-
-    ``attempt`` names the retry it is from, and ``question`` is the beginning of what was asked.
-    """
-
-    line: int
-    shown: Result
-    attempt: str
-    question: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Results in line order; ``previous`` and ``next`` are the lines to go on from."""
-
-    rows: list[Row]
-    previous: int | None
-    next: int | None
+PAGE = "batchapp/results/result_list.html"
 
 
 @require_safe
 def result_list(request: Request, pk: UUID) -> HttpResponse:
-    batch = batch_of(request, pk)
+    batch = batch_with_content(request, pk)
     retries = retry_labels(batch)
-    form = ResultFilterForm(request.GET, has_retries=bool(retries))
-    rows = form.narrow(Result.objects.filter(batch=batch).order_by("line"))
-    cleaned: dict[str, Any] = form.cleaned_data if form.is_valid() else {}
-    after, before = cleaned.get("after"), cleaned.get("before")
-    page = _page(batch, request.user, rows, retries, after=after, before=before)
-    text, outcome = request.GET.get("q", ""), request.GET.get("outcome", "")
-    counts = browse.count_outcomes(batch, with_retries=form.is_merged)
-    chips = result_chips(counts, outcome)
-    head = head_of(request, batch, has_retries=bool(retries), outcomes=counts)
-    context = head | {
-        "form": form,
-        "page": page,
-        "is_fragment": wants_fragment(request),
-        "page_text": _page_text(page, chips, text) if page.rows else "",
-        "chips": chips,
-        "no_match": no_match("request", "custom_id", text, has_other_filters=bool(outcome))
-        if text or outcome
-        else "There are no more results",
-        "is_filtered": any(cleaned.get(name) for name in ("q", "outcome", "attempts")),
-        "is_all": not any(request.GET.values()),
-        "has_other_outcomes": any(each != Outcome.OK for each in counts),
-        "missing": counts.get(Outcome.MISSING, 0),
-    }
-    return render_partial(request, "batchapp/results/result_list.html", "rows", context)
+    form = filter_form(request, batch, retries)
+    view = form.view or ResultView()
+    state = columns_state_of(request, batch)
+    with open_columns(state.columns, request.user, own=view.chosen.own) as reader:
+        usable = reader if state.is_usable else None
+        if state.is_usable and not reader:  # it is built again when the page asks once more
+            state = replace(state, is_usable=False, percent=0)
+        if usable and form.is_valid() and (line := form.cleaned_data["line"]):
+            return redirect(request.path + _address_of_line(usable, view, line))
+        page = (
+            file_page(
+                batch,
+                usable,
+                view,
+                retries,
+                is_valid=form.is_valid(),
+                wants_facets="distributions" in request.GET,
+            )
+            if usable
+            else database_page(batch, request.user, form, retries)
+        )
+        filters = active_filters(view, usable)
+    is_merged = bool(retries or batch.reused)
+    head = head_of(request, batch, has_retries=is_merged, outcomes=page.counts)
+    context = head | _context(request, form, view, page, state) | {"active_filters": filters}
+    return render_partial(request, PAGE, "rows", context)
 
 
 @require_safe
-def result_detail(request: Request, pk: UUID, line: int) -> HttpResponse:
-    """Show one request and its answer, with their raw JSON."""
-    batch = batch_of(request, pk)
-    retries = retry_labels(batch)
-    form = ResultFilterForm(request.GET, has_retries=bool(retries))
-    rows = form.narrow(Result.objects.filter(batch=batch).order_by("line"))
-    result = get_object_or_404(batch.results.select_related("result_chunk"), line=line)
-    result.batch = batch
-    attempts = [result]
-    if retries:
-        attempts += merge.list_attempts(batch, request.user, result.custom_id, retries)
-    shown = result
-    if form.is_merged:
-        shown = next((row for row in attempts if row.pk == result.retried_id), result)
-    texts = browse.read_texts(shown, request.user)
-    text = _answer_text(texts.answer)
-    context = {
-        "batch": batch,
-        "result": result,
-        "shown": shown,
-        "attempt": retries.get(shown.batch_id, ""),
-        "attempts": [
-            Row(row.line, row, retries.get(row.batch_id, "This batch")) for row in attempts
+def result_facets(request: Request, pk: UUID) -> HttpResponse:
+    """Show the distributions alone, for the head of a table that is shown already."""
+    batch = batch_with_content(request, pk)
+    view = filter_form(request, batch, retry_labels(batch)).view
+    state = columns_state_of(request, batch)
+    facets: list[FacetChart] = []
+    own = bool(view and view.chosen.own)
+    with open_columns(state.columns, request.user, own=own) as reader:
+        if reader and view and state.is_usable and unknown_column(reader, view) is None:
+            facets = facets_of(reader, columns_of(reader, view)[0], view)
+    return render(request, "batchapp/results/_facets.html", {"facets": facets})
+
+
+def _address_of_line(reader: ColumnsReader, view: ResultView, line: int) -> str:
+    """Return the parameters of the page with ``line``, in the order of the lines."""
+    if unknown_column(reader, view) is not None:
+        return address(view)
+    place = min(reader.place_of(line, view.chosen), max(0, reader.count(view.chosen) - 1))
+    shown = address(view, sorting=BY_LINE, page=place // view.size + 1)
+    return f"{shown}#line-{line}"
+
+
+def _context(
+    request: Request,
+    form: ResultFilterForm,
+    view: ResultView,
+    page: ResultPage,
+    state: ColumnsState,
+) -> dict[str, Any]:
+    chosen = view.chosen
+    is_narrowed = not chosen.is_empty
+    where = "custom_id, question or answer" if page.pager else "custom_id"
+    has_others = bool(chosen.outcome or chosen.column_names)
+    return {
+        "form": form,
+        "view": view,
+        "page": page,
+        "state": state,
+        "heads": heads(page.columns, view) if page.pager else [],
+        "chips": result_chips(page.counts, view),
+        "is_fragment": wants_fragment(request),
+        "is_all": not is_narrowed and form.is_valid() and not request.GET.get("after"),
+        "no_match": page.problem
+        or no_match("request", where, request.GET.get("q", ""), has_other_filters=has_others),
+        "filter": kept_address(view),
+        "search_parameters": parameters(view, without={"q", "attempts", "page"}),
+        "column_parameters": parameters(view, without={"columns", "page"}),
+        "line_parameters": parameters(view, without={"page", "sort"}),
+        "size_urls": [
+            (size, address(view, size=size, page=1), size == view.size) for size in PAGE_SIZES
         ],
-        "outcome": Outcome(shown.outcome),
-        "is_other_model": not is_same_model(shown.model, shown.answer_model),
-        "cost": browse.cost_of(shown),
-        "texts": texts,
-        "request_json": _pretty(texts.request),
-        "answer_json": _pretty(texts.answer),
-        "turns": turns(texts.request.encode()),
-        "answer_text": text,
-        "structured": _structured(text),
-        "previous": rows.filter(line__lt=line)
-        .order_by("-line")
-        .values_list("line", flat=True)
-        .first(),
-        "next": rows.filter(line__gt=line).values_list("line", flat=True).first(),
-        "filter": request.GET.urlencode(),
-        "in_drawer": wants_fragment(request),
-        "nav": "batches",
+        "missing": page.counts.get(Outcome.MISSING, 0),
     }
-    return render_partial(request, "batchapp/results/result_detail.html", "detail", context)
-
-
-def _page(
-    batch: Batch,
-    user: User,
-    rows: "QuerySet[Result]",
-    retries: dict[UUID, str],
-    *,
-    after: int | None,
-    before: int | None,
-) -> Page:
-    """Page by line number: this is as fast at the end of a large file as at its start."""
-    if before is not None:
-        page = list(rows.filter(line__lt=before).order_by("-line")[: PAGE_SIZE + 1])[::-1]
-        shown = page[-PAGE_SIZE:]
-        has_previous, has_next = len(page) > PAGE_SIZE, True
-    else:
-        page = list(rows.filter(line__gt=after or 0)[: PAGE_SIZE + 1])
-        shown = page[:PAGE_SIZE]
-        has_previous, has_next = bool(after), len(page) > PAGE_SIZE
-    questions = browse.read_questions(batch, user, shown) if shown else {}
-    return Page(
-        rows=[_row(row, retries, questions.get(row.line, "")) for row in shown],
-        previous=shown[0].line if shown and has_previous else None,
-        next=shown[-1].line if shown and has_next else None,
-    )
-
-
-def _page_text(page: Page, chips: list[Chip], text: str) -> str:
-    total = next((chip.number for chip in chips if chip.is_current), None)
-    return lines_text(page.rows[0].line, page.rows[-1].line, None if text else total)
-
-
-def _row(result: Result, retries: dict[UUID, str], question: str) -> Row:
-    """Return ``result`` with the result that counts, if the query chose one among retries."""
-    shown = result.best if hasattr(result, "merged") else result
-    return Row(result.line, shown, retries.get(shown.batch_id, ""), question)
-
-
-def _pretty(text: str) -> str:
-    """Indent JSON and keep every number as it is written.
-
-    Text that is no JSON, was cut, or would become enormous by indenting stays as it is.
-    """
-    try:
-        indented = msgspec.json.format(text.encode(), indent=2)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return text
-    return text if len(indented) > MAX_INDENTED_LENGTH else indented.decode()
-
-
-def _answer_text(answer: str) -> str:
-    try:
-        return answer_text(answer.encode())
-    except (MalformedLine, UnicodeError):
-        return ""
-
-
-def _structured(text: str) -> str:
-    """Return an answer that is JSON, indented; "" for any other."""
-    pretty = _pretty(text)
-    return pretty if text.lstrip().startswith(("{", "[")) and pretty != text else ""

@@ -13,7 +13,8 @@ from batchapp.http import Request, download
 from batchapp.presenters.batches.batch_retries import retry_labels
 from batchapp.services.results import browse
 from batchapp.templatetags.words import count
-from batchapp.views.permissions import batch_of
+from batchapp.views.audit.note_download import note_download
+from batchapp.views.permissions import batch_with_content
 from batchapp.views.results.head import head_of
 
 PAGE_SIZE = 50
@@ -22,7 +23,7 @@ PAGE_SIZE = 50
 @require_safe
 def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
     """List the unmatched lines in the order in which they arrived."""
-    batch = batch_of(request, pk)
+    batch = batch_with_content(request, pk)
     form = UnmatchedLinePageForm(request.GET)
     after = form.cleaned_data["after"] if form.is_valid() else None
     rows = browse.read_unmatched_excerpts(
@@ -41,8 +42,9 @@ def unmatched_line_list(request: Request, pk: UUID) -> HttpResponse:
 
 @require_safe
 def unmatched_line_download(request: Request, pk: UUID) -> HttpResponseBase:
-    batch = batch_of(request, pk)
+    batch = batch_with_content(request, pk)
     filename = f"{slugify(batch.name) or 'batch'}-unmatched.jsonl"
+    note_download(request, "unmatched", batch=batch)
     return download(
         browse.download_unmatched(batch, request.user), filename, "application/octet-stream"
     )

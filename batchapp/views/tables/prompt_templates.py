@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from batchapp.http import Request, render_partial
 from batchapp.models import PromptTemplate
 from batchapp.services.tables import requests_from_table
-from batchapp.views.permissions import require_member
+from batchapp.views.permissions import require_editor
 from batchapp.views.project_page import project_page
 
 VERSIONS_SHOWN = 20
@@ -39,7 +39,7 @@ def prompt_template_delete(request: Request, pk: UUID) -> HttpResponse:
     Files keep a copy of the settings that made them.
     """
     prompt_template = prompt_template_of(request, pk)
-    require_member(request, prompt_template.project)
+    require_editor(request, prompt_template.project)
     if request.method == "POST":
         requests_from_table.delete_template(prompt_template, request.user)
         messages.success(request, f"The prompt template {prompt_template.name} is deleted.")

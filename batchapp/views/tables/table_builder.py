@@ -23,6 +23,7 @@ from batchapp.forms.tables import ReadingForm
 from batchapp.http import Request, redirect_page, render_partial, wants_fragment
 from batchapp.models import SourceTable, StaleRow, Upload
 from batchapp.presenters import order_wizard
+from batchapp.presenters.batches.batch_chain import newer_text
 from batchapp.presenters.file_report import finding_groups
 from batchapp.presenters.model_choices import (
     ModelChoice,
@@ -70,6 +71,7 @@ def table_detail(request: Request, pk: UUID) -> HttpResponse:
         "reading": ReadingForm(table=table),
         "notices": notice_texts(table.notices),
         "encoding": ENCODING_NAMES.get(table.read_options.encoding, table.read_options.encoding),
+        "newer_text": newer_text(table, request.user),
         "separator": SEPARATORS.get(table.read_options.separator, ""),
     }
     if table.status != SourceTable.Status.KEPT:

@@ -11,9 +11,9 @@ from batchapp.forms.tables import ReadingForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, SourceTable, StaleRow
 from batchapp.services.tables import table_import
-from batchapp.views.permissions import require_member
+from batchapp.views.permissions import require_editor
 from batchapp.views.project_page import project_page
-from batchapp.views.tables import table_intake
+from batchapp.views.tables import answer_tables, table_intake
 
 BUSY = "The table is being read or used at this moment. Try again."
 
@@ -21,9 +21,11 @@ BUSY = "The table is being read or used at this moment. Try again."
 def table_of(request: Request, pk: UUID) -> SourceTable:
     """Return a table that the person may change."""
     rows = SourceTable.objects.visible_to(request.user)
-    related = rows.select_related("project__connection", "template_version__template")
+    related = rows.select_related(
+        "project__connection", "template_version__template", "answers_of__project"
+    )
     table: SourceTable = get_object_or_404(related, pk=pk)
-    require_member(request, table.project)
+    require_editor(request, table.project)
     return table
 
 
@@ -37,7 +39,10 @@ def table_read(request: Request, pk: UUID) -> HttpResponse:
         return redirect(table)
     try:
         table = table_import.read_again(table, request.user, form.read_options)
-        table_intake.read(table)
+        if table.is_from_answers:
+            answer_tables.read_answers(table, request.user)
+        else:
+            table_intake.read(table)
     except (StaleRow, ValueError):  # the table is being read, or its requests are being written
         messages.info(request, BUSY)
     return redirect(table)

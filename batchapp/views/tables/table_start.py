@@ -20,7 +20,7 @@ from batchapp.presenters.refusal_text import refusal_text
 from batchapp.presenters.upload_targets import upload_target
 from batchapp.views.files.file_upload import is_script, receive, refuse
 from batchapp.views.orders.order_page import order_page
-from batchapp.views.permissions import project_of, require_member, upload_of
+from batchapp.views.permissions import project_of, require_editor, upload_with_content
 from batchapp.views.tables import table_intake
 from batchapp.views.upload_doors import require_writer, takes_files
 
@@ -32,7 +32,7 @@ TABLES_SHOWN = 10
 def table_add(request: Request, slug: str) -> HttpResponse:
     """Step 1: upload or paste a table, or choose one of the stored tables."""
     project = project_of(request, slug)
-    require_member(request, project)
+    require_editor(request, project)
     if request.method == "POST":
         form = TableForm(request.POST, request.FILES, project=project)
         if form.is_valid() and (answer := _receive(request, project, form)):
@@ -88,8 +88,8 @@ def _receive_requests(request: Request, project: Project, form: TableForm) -> Ht
 @require_POST
 def file_open_as_table(request: Request, pk: UUID) -> HttpResponse:
     """Make a table of a file that was uploaded as requests; the file stays."""
-    upload = upload_of(request, pk)
-    require_member(request, upload.project)
+    upload = upload_with_content(request, pk)
+    require_editor(request, upload.project)
     try:
         with upload.blob.open("rb") as blob:
             file = ReceivedFile(upload.name, File(blob, upload.name))

@@ -1,12 +1,12 @@
 from decimal import Decimal
-from fractions import Fraction
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchapp.domain.money.calibration import NO_HISTORY, HistorySource, Run, learn_history
 from batchapp.domain.money.estimate import Estimate, estimate
-from batchapp.domain.money.unit_prices import UnitPrice, cost
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.domain.request_files.check_file import ModelFacts
 
 PRICE = UnitPrice(input=Decimal("0.05"), output=Decimal("0.20"))
@@ -22,22 +22,7 @@ UNBOUNDED = ModelFacts(
 EMBEDDINGS = ModelFacts(requests=5, input_tokens=3_000_000, embeddings=True)
 
 
-def test_cost_is_tokens_times_price_per_million():
-    assert cost(1_000_000, 500_000, PRICE) == Decimal("0.15")
-    assert cost(1, 0, PRICE) == Decimal("0.00000005")
-    assert cost(0, 0, PRICE) == 0
-
-
-PRICES = st.decimals(min_value=0, max_value=10**6, places=8)
-TOKENS = st.integers(0, 10**18)
-
-
-@given(TOKENS, TOKENS, PRICES, PRICES)
-def test_cost_is_exact(input_tokens, output_tokens, input_price, output_price):
-    amount = cost(input_tokens, output_tokens, UnitPrice(input_price, output_price))
-
-    exact = input_tokens * Fraction(input_price) + output_tokens * Fraction(output_price)
-    assert Fraction(amount) == exact / 1_000_000
+PRICES = st.decimals(min_value=0, max_value=1_000, places=8)
 
 
 def test_a_priced_model_has_a_range():
@@ -48,6 +33,43 @@ def test_a_priced_model_has_a_range():
     assert result.expected_usd == Decimal("0.15")
     assert result.ceiling_usd == Decimal("0.45")
     assert result.is_complete
+
+
+def test_the_range_without_history_is_that_of_the_answers_that_are_asked_for():
+    facts = ModelFacts(
+        requests=10,
+        input_tokens=1_000_000,
+        expected_low_tokens=100_000,
+        expected_output_tokens=500_000,
+        expected_high_tokens=3_000_000,
+        max_output_tokens=2_000_000,
+        output_basis="from the answers",
+    )
+
+    [asked] = estimate({"m": facts}, {"m": PRICE}, "24h").models
+    [old] = estimate({"m": BOUNDED}, {"m": PRICE}, "24h").models
+
+    assert (asked.output_low, asked.output_expected) == (100_000, 500_000)
+    assert asked.output_high == 2_000_000
+    assert (asked.low_usd, asked.high_usd) == (Decimal("0.07"), Decimal("0.45"))
+    assert asked.basis == "from the answers"
+    assert (old.output_low, old.output_high, old.basis) == (0, None, NO_HISTORY)
+
+
+def test_requests_that_name_a_length_know_better_than_other_prompts_but_not_than_their_own():
+    facts = msgspec.structs.replace(
+        BOUNDED, expected_output_tokens=20, output_basis="from the answers", says_length=True
+    )
+
+    def basis(source, facts=facts):
+        history = learn_history(source, [Run(10, 1_000)])
+        [model] = estimate({"m": facts}, {"m": PRICE}, "24h", {"m": history}).models
+        return model.basis
+
+    assert basis(HistorySource.PROJECT) == "from the answers"
+    assert basis(HistorySource.SHAPE) == "from 1 past run, 10 requests"
+    unsure = msgspec.structs.replace(facts, says_length=False)
+    assert "other prompts" in basis(HistorySource.PROJECT, unsure)
 
 
 def test_without_a_limit_there_is_no_ceiling():

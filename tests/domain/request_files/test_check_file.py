@@ -358,13 +358,49 @@ def test_facts_are_summed_per_model_over_the_lines_without_errors():
         "m": ModelFacts(
             requests=3,
             input_tokens=27,
-            expected_output_tokens=7 + 15 + 100,
+            expected_output_tokens=226,
+            expected_low_tokens=22,
+            expected_high_tokens=1_022,
+            output_basis="the requests do not say how long an answer is; about 75 tokens each, as "
+            "in public chats",
             max_output_tokens=7 + 15,
             unbounded_requests=1,
         ),
         "e": ModelFacts(requests=1, input_tokens=10, embeddings=True),
     }
     assert report.requests == 5
+
+
+def test_requests_say_what_answers_they_ask_for():
+    def make(model, number, **body):
+        messages = [{"role": "system", "content": "Answer yes or no."}]
+        messages.append({"role": "user", "content": f"Is {number} prime?"})
+        return make_line(
+            custom_id=f"{number}", body=make_body(model=model, messages=messages, **body)
+        )
+
+    facts = check_bytes(make_file(*(make("m", number) for number in range(50)))).models["m"]
+    data = make_file(*(make("openai/gpt-oss-20b", number, max_tokens=...) for number in (1, 2)))
+    [thinking] = check_bytes(data).models.values()
+    [sandbox] = check_bytes(data, msgspec.structs.replace(LIMITS, thinks=False)).models.values()
+
+    assert facts.output_basis == "from the answers that the requests ask for: yes or no"
+    assert (facts.expected_low_tokens, facts.expected_output_tokens) == (50, 75)
+    assert facts.expected_high_tokens == 300
+    assert facts.says_length
+    assert thinking.expected_output_tokens > 100
+    assert "thinking" in thinking.output_basis
+    assert sandbox.expected_output_tokens == 3
+
+
+def test_a_report_stored_before_answers_were_expected_can_be_read():
+    stored = msgspec.to_builtins(check_bytes(make_file(make_line())))
+    for field in ("expected_low_tokens", "expected_high_tokens", "output_basis", "says_length"):
+        del stored["models"]["m"][field]
+
+    facts = msgspec.convert(stored, Report).models["m"]
+
+    assert (facts.expected_high_tokens, facts.output_basis) == (None, "")
 
 
 def test_the_number_of_models_is_bounded():

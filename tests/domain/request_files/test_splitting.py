@@ -1,13 +1,15 @@
 """A file is split into as few spans as its order allows."""
 
+from collections import Counter
 from itertools import chain
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchapp.domain.request_files.check_file import Limits, read_requests
 from batchapp.domain.request_files.limits import MAX_PROVIDER_BATCHES
-from batchapp.domain.request_files.splitting import Span, split_file
+from batchapp.domain.request_files.splitting import Span, split_by_model, split_file
 from tests.domain.request_lines import check_bytes, make_body, make_file, make_line
 
 LINES = st.lists(st.integers(0, 40), min_size=1, max_size=30)
@@ -96,3 +98,61 @@ def test_too_many_provider_batches_or_a_line_larger_than_a_file_are_errors() -> 
     }
     small = Limits(max_bytes=50, max_requests=1)
     assert "too_many_bytes" in check_bytes(make_file(row(1)), small).finding_totals
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 40)), min_size=1),
+    st.integers(1, 5),
+    st.integers(41, 120),
+)
+def test_each_request_is_in_one_span_of_its_model_and_no_span_exceeds_the_limits(
+    lines: list[tuple[str, int]], most: int, max_bytes: int
+) -> None:
+    starts = [sum(length + 1 for _, length in lines[:number]) for number in range(len(lines))]
+    requests = [(model, start, size) for (model, size), start in zip(lines, starts, strict=True)]
+
+    spans = list(split_by_model(requests, Limits(max_requests=most, max_bytes=max_bytes)))
+
+    for model, start, size in requests:
+        owners = [
+            span
+            for span in spans
+            if span.model == model and span.start <= start < span.start + span.size
+        ]
+        assert len(owners) == 1
+        assert start + size <= owners[0].start + owners[0].size
+    for span in spans:
+        own = [
+            size
+            for model, start, size in requests
+            if model == span.model and span.start <= start < span.start + span.size
+        ]
+        assert len(own) == span.requests <= most
+        assert sum(size + 1 for size in own) <= max_bytes
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(max_bytes=10_000, max_requests=3),
+        Limits(max_bytes=10_000, max_requests=1),
+        Limits(max_bytes=500),
+        Limits(max_bytes=10_000_000),
+    ],
+)
+def test_the_report_has_the_provider_batches_of_each_model_as_they_are_split_later(
+    limits: Limits,
+) -> None:
+    models = ["m-1", "m-2", "m-1", "m-1", "m-3", "m-1", "m-2"]
+    data = make_file(
+        *(
+            make_line(custom_id=f"row-{number}", body=make_body(model=model))
+            for number, model in enumerate(models)
+        )
+    )
+
+    report = check_bytes(data, limits)
+
+    lines = ((line.model, line.offset, line.length) for line in read_requests([data]))
+    spans = Counter(span.model for span in split_by_model(lines, limits))
+    assert {model: facts.provider_batches for model, facts in report.models.items()} == spans

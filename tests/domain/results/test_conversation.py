@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchapp.domain.results.conversation import Turn, last_question, turns
+from batchapp.domain.results.conversation import ASKING, Turn, last_question, turns
 
 
 def line(**body: Any) -> bytes:
@@ -108,3 +108,22 @@ def test_a_line_that_is_no_request_has_no_turns(cut: bytes) -> None:
 )
 def test_the_question_is_what_the_user_said_last(body: dict[str, Any], asked: str) -> None:
     assert last_question(line(**body)) == asked
+
+
+MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {"content": st.sampled_from(["", "one", "zwei", None])},
+        optional={
+            "role": st.sampled_from(["user", "assistant", "system", "", "input", 1]),
+            "tool_calls": st.sampled_from([None, [], [{"function": {"name": "f"}}]]),
+        },
+    )
+)
+
+
+@given(MESSAGES)
+def test_the_quick_way_to_the_question_finds_the_same_as_the_turns(messages: list[Any]) -> None:
+    request = line(messages=messages)
+    asked = [turn.text for turn in turns(request) if turn.role in ASKING]
+
+    assert last_question(request) == (asked[-1] if asked else "")

@@ -12,6 +12,7 @@ from batchapp.domain.results.outcome import (
     MalformedLine,
     Outcome,
     answer_text,
+    failure_outcome,
     read_answer,
 )
 
@@ -52,6 +53,7 @@ def test_a_chat_answer_is_read_whole():
         model="m",
         input_tokens=9,
         output_tokens=3,
+        cache=None,
         error_code="",
         error_message="",
         preview="The answer is 4.",
@@ -224,11 +226,11 @@ OPENAI_CACHED = {"prompt_tokens_details": {"cached_tokens": 2000}}
         ({"content": [], "usage": {"input_tokens": 0} | CACHED}, 2300),
         (
             {"content": [], "usage": {"input_tokens": 5, "cache_read_input_tokens": "2000"}},
-            5,
+            None,
         ),
         (
             {"content": [], "usage": {"input_tokens": 5, "cache_read_input_tokens": -7}},
-            5,
+            None,
         ),
         (
             {"content": [], "usage": {"input_tokens": 2, "cache_read_input_tokens": 2**31 - 1}},
@@ -311,7 +313,7 @@ OPENAI = {"error": {"message": "Too long.", "type": "invalid_request", "code": "
 def test_the_sentence_of_an_error_line_is_found(line, status, code, message):
     answer = read_answer(line)
 
-    assert answer.outcome == Outcome.PROVIDER_ERROR
+    assert answer.outcome == failure_outcome(status)
     assert answer.outcome in FAILED
     assert answer.status_code == status
     assert code is None or answer.error_code == code
@@ -348,23 +350,40 @@ def test_a_request_whose_time_was_up_has_expired():
         (400, None, {"message": "outside"}, "outside"),
         (302, None, None, "HTTP status 302, without a reason."),
         (0, None, None, "No reason was given."),
-        (None, make_chat(), None, None),
-        ("200", make_chat(), None, None),
-        (True, make_chat(), None, None),
-        (2**70, make_chat(), None, None),
     ],
 )
 def test_the_status_decides_even_when_error_is_null(status, body, error, message):
     answer = read_answer(make_result(body, status=status, error=error))
 
-    assert answer.outcome == Outcome.HTTP_ERROR
+    is_status = isinstance(status, int) and status < 1_000
+    assert answer.outcome == failure_outcome(status if is_status else None)
     assert message is None or answer.error_message == message
     assert answer.error_message
 
 
-def test_a_status_that_is_absent_is_an_http_error():
-    assert read_answer(make_result(response={"body": {}})).outcome == Outcome.HTTP_ERROR
-    assert read_answer(make_result(response={})).outcome == Outcome.HTTP_ERROR
+@pytest.mark.parametrize("status", [None, "200", True, 2**70])
+def test_an_answer_without_a_readable_status_is_an_answer(status):
+    assert read_answer(make_result(make_chat(), status=status)).outcome == Outcome.OK
+
+
+def test_a_status_that_is_absent_is_an_error_of_the_provider():
+    assert read_answer(make_result(response={"body": {}})).outcome == Outcome.PROVIDER_ERROR
+    assert read_answer(make_result(response={})).outcome == Outcome.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("outcome", "statuses"),
+    [
+        (Outcome.INVALID_REQUEST, (400, 401, 403, 413, 422)),
+        (Outcome.PROVIDER_ERROR, (None, 200, 302, 404, 408, 409, 425, 429, 499, 500, 503, 529)),
+        (Outcome.UNPAID, (402,)),
+    ],
+)
+def test_the_status_tells_a_faulty_request_from_trouble_at_the_provider(outcome, statuses):
+    assert {failure_outcome(status) for status in statuses} == {outcome}
+    for status in filter(None, statuses):
+        details = {"type": "NonRetriableHttpStatus", "details": {"status": status, "body": "No."}}
+        assert read_answer(make_error(json.dumps(details))).outcome == outcome
 
 
 @pytest.mark.parametrize(
@@ -375,7 +394,7 @@ def test_a_status_that_is_absent_is_an_http_error():
         b"[]",
         b'"a"',
         b"{}",
-        b'{"custom_id": 5}',
+        b'{"custom_id": 5.5}',
         b'{"custom_id": null}',
         b'{"custom_id": "\xff"}',
         b'{"custom_id": "a", "x": ' + b"[" * 100_000,

@@ -4,19 +4,14 @@ import json
 import random
 from typing import Any
 
-import pytest
-
 from batchapp.domain.results.best_attempt import ANSWERS, outcomes_at_least_as_good
 from batchapp.domain.results.outcome import SUCCEEDED, Outcome
 from batchapp.domain.results.retry_selection import (
     ADVICE,
-    DEFAULT_ENDINGS,
+    DEFAULT_OUTCOMES,
     RETRYABLE_IN_PLACE,
-    Ending,
     RequestChanger,
     Selection,
-    ending_of,
-    is_lasting,
 )
 from batchapp.domain.tokens.counting import MAX_OUTPUT
 
@@ -28,8 +23,8 @@ def line(body: dict[str, Any], url: str = CHAT, **layout: Any) -> bytes:
     return json.dumps(request, **layout).encode()
 
 
-def change(data: bytes, ending: Ending = Ending.TRUNCATED, **changes: Any) -> bytes:
-    return RequestChanger(Selection(frozenset(Ending), **changes)).change(data, ending)
+def change(data: bytes, outcome: Outcome = Outcome.TRUNCATED, **changes: Any) -> bytes:
+    return RequestChanger(Selection(frozenset(Outcome), **changes)).change(data, outcome)
 
 
 def body_of(data: bytes) -> dict[str, Any]:
@@ -37,49 +32,21 @@ def body_of(data: bytes) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize(
-    ("status", "lasts"),
-    [
-        *[(status, True) for status in (400, 401, 403, 413, 422)],
-        *[(status, False) for status in (None, 200, 404, 408, 409, 425, 429, 499)],
-        *[(status, False) for status in (500, 502, 503, 529)],
-    ],
-)
-def test_a_failure_lasts_when_the_request_itself_was_rejected(
-    status: int | None, lasts: bool
-) -> None:
-    assert is_lasting(status) is lasts
-    for outcome in ("http_error", "provider_error"):
-        assert ending_of(outcome, status) == (Ending.LASTING if lasts else Ending(outcome))
-
-
 def test_a_request_that_failed_for_want_of_credits_is_run_again_by_default() -> None:
-    ending = ending_of("http_error", 402)
-
-    assert ending is Ending.UNPAID
-    assert ending in DEFAULT_ENDINGS & RETRYABLE_IN_PLACE
-    assert "add credits, then run it again" in ADVICE[ending].reason
-    assert ending_of("ok", 402) is None
-
-
-def test_a_waiting_or_answered_request_is_not_run_again() -> None:
-    assert ending_of("pending", None) is None
-    assert ending_of("ok", 200) is None
+    assert Outcome.UNPAID in DEFAULT_OUTCOMES & RETRYABLE_IN_PLACE
+    assert "add credits, then run it again" in ADVICE[Outcome.UNPAID].reason
 
 
 def test_every_other_outcome_can_be_run_again_and_says_why_or_why_not() -> None:
-    for outcome in Outcome:
-        if outcome not in {Outcome.OK, Outcome.PENDING}:
-            assert ending_of(outcome, None) == Ending(outcome.value)
-    assert ADVICE.keys() == set(Ending)
+    assert ADVICE.keys() == set(Outcome) - {Outcome.OK, Outcome.PENDING, Outcome.REUSED}
     assert all(advice.reason for advice in ADVICE.values())
 
 
 def test_a_request_that_would_end_the_same_is_not_run_again_by_default() -> None:
-    assert set(Ending) - DEFAULT_ENDINGS == {
-        *(Ending.LASTING, Ending.REFUSED, Ending.EMPTY, Ending.INVALID_SCHEMA)
+    assert ADVICE.keys() - DEFAULT_OUTCOMES == {
+        *(Outcome.INVALID_REQUEST, Outcome.REFUSED, Outcome.EMPTY, Outcome.INVALID_SCHEMA)
     }
-    assert not RETRYABLE_IN_PLACE & {Ending.TRUNCATED, Ending.REFUSED, Ending.EMPTY}
+    assert not RETRYABLE_IN_PLACE & {Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY}
 
 
 def test_the_limit_of_a_cut_short_answer_is_raised_whatever_its_name() -> None:
@@ -96,9 +63,9 @@ def test_the_limit_of_a_cut_short_answer_is_raised_whatever_its_name() -> None:
 
 def test_no_limit_is_invented_and_none_is_raised_beyond_all_models() -> None:
     without = line({"model": "m", "max_tokens": None})
-    changer = RequestChanger(Selection(frozenset(Ending), max_tokens_factor=2))
+    changer = RequestChanger(Selection(frozenset(Outcome), max_tokens_factor=2))
 
-    assert changer.change(without, Ending.TRUNCATED) == without
+    assert changer.change(without, Outcome.TRUNCATED) == without
     assert changer.unlimited == 1
     highest = change(line({"model": "m", "max_tokens": MAX_OUTPUT - 1}), max_tokens_factor=8)
     assert body_of(highest)["max_tokens"] == MAX_OUTPUT
@@ -107,8 +74,8 @@ def test_no_limit_is_invented_and_none_is_raised_beyond_all_models() -> None:
 def test_a_limit_is_raised_for_nothing_else() -> None:
     data = line({"model": "m", "max_tokens": 100})
 
-    for ending in set(Ending) - {Ending.TRUNCATED}:
-        assert change(data, ending, max_tokens_factor=8) == data
+    for outcome in set(Outcome) - {Outcome.TRUNCATED}:
+        assert change(data, outcome, max_tokens_factor=8) == data
 
 
 def test_embeddings_get_no_temperature() -> None:
@@ -142,17 +109,17 @@ def test_in_any_request_only_the_requested_values_change() -> None:
         data = line(body, indent=None, separators=dice.choice([(",", ":"), (", ", ": ")]))
         changes: dict[str, Any] = {}
         expected = dict(body)
-        ending = dice.choice(list(Ending))
+        outcome = dice.choice(list(Outcome))
         if dice.random() < 0.5:
             changes["max_tokens_factor"] = 2
-            if ending is Ending.TRUNCATED and "max_tokens" in body:
+            if outcome is Outcome.TRUNCATED and "max_tokens" in body:
                 expected["max_tokens"] = 2 * body["max_tokens"]
         if dice.random() < 0.5:
             changes["model"] = expected["model"] = dice.choice(["m", "n"])
         if dice.random() < 0.5:
             changes["temperature"] = expected["temperature"] = dice.choice([0.0, 0.7])
 
-        changed = change(data, ending, **changes)
+        changed = change(data, outcome, **changes)
 
         assert json.loads(changed) == json.loads(data) | {"body": expected}
         if expected == body:
@@ -174,10 +141,10 @@ def _any_body(dice: random.Random) -> dict[str, Any]:
 
 def test_the_summary_has_counts_and_changes() -> None:
     selection = Selection(
-        frozenset({Ending.MISSING, Ending.TRUNCATED}),
+        frozenset({Outcome.MISSING, Outcome.TRUNCATED}),
         max_tokens_factor=2,
         model="n",
-        counts={Ending.TRUNCATED: 3, Ending.MISSING: 1_200},
+        counts={Outcome.TRUNCATED: 3, Outcome.MISSING: 1_200},
     )
 
     assert selection.summary == (

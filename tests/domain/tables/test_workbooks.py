@@ -227,3 +227,12 @@ def test_a_binary_workbook_is_named() -> None:
 
     with refused("binary one .* Save it as \\.xlsx"):
         read(packed(sheet_of([["a"]]), {"_rels/.rels": relations}))
+
+
+def test_elements_deeper_in_each_other_than_in_any_workbook_are_refused() -> None:
+    file, tags = "xl/worksheets/sheet1.xml", 200_000
+    nested = b"<a>" * tags + b"</a>" * tags
+    content = replaced(sheet_of([["a", "b"]]), file, b"<sheetData>", nested + b"<sheetData>")
+
+    with refused("not an Excel workbook that can be read"):
+        read(content)

@@ -24,7 +24,7 @@ from batchapp.models import (
 )
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
-from tests.make import ADMIN, make_connection, make_key, make_price, make_project, make_user
+from tests.make import OWNER, make_connection, make_key, make_price, make_project, make_user
 from tests.sandbox.api_client import CHAT_MODEL, Api, lines
 from tests.sandbox.processes import sandbox_thread
 from tests.steps import advance, faster_worker, finish_claimed
@@ -42,7 +42,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 def project(url: str) -> Project:
     connection = make_connection(base_url=url, poll_seconds=1)
     make_price(connection, "24h", Decimal(1), Decimal(2), model=CHAT_MODEL)
-    return make_project(make_user("ada@example.com"), role=ADMIN, connection=connection)
+    return make_project(make_user("ada@example.com"), role=OWNER, connection=connection)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def adopt(project: Project, *ids: str, **options: str) -> list[str]:
 
 
 def follow(batch: Batch) -> Batch:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (
         batch.provider_batches.exclude(status__in=ProviderBatch.OVER)
         and time.monotonic() < deadline

@@ -11,10 +11,12 @@ from django.core.management import CommandError, call_command
 
 from batchapp.domain.request_files.check_file import Limits, check
 from batchapp.domain.tables.row_requests import PromptSettings
-from batchapp.models import Project
+from batchapp.models import Batch, Project, User
+from batchapp.services.archive import purge
 from batchapp.services.tables import requests_from_table
+from tests.answered import answer_table
 from tests.domain.tables.sample_workbooks import replaced
-from tests.make import make_project, writer_in
+from tests.make import MODEL, make_project, writer_in
 from tests.views.sample_tables import workbook
 
 
@@ -282,3 +284,63 @@ def test_merged_cells_are_named_where_they_leave_others_empty(tmp_path: Path) ->
 
     with pytest.raises(CommandError, match="merges cells: A2:A3"):
         make(tmp_path, content, prompt="{group}: {text}")
+
+
+@pytest.fixture
+def answered(project: Project, user: User) -> Batch:
+    table = "review,sku\nlate,007\nred,008\nnone,009\n"
+    answers = ['{"label": "bad", "answer": 1}', '{"label": "good", "answer": 2}', None]
+    return answer_table(project, user, table, "Judge {review}", answers)
+
+
+def make_from_batch(tmp_path: Path, batch: Batch, prompt: str, **options: Any) -> list[str]:
+    """Return the prompts of the file that is made."""
+    target = tmp_path / "second.jsonl"
+    fixed = {"from_batch": str(batch.pk), "prompt": prompt, "model": MODEL, "output": target}
+    call_command("make_batch", **fixed | options)
+    return [body["messages"][0]["content"] for body in bodies(target)]
+
+
+@pytest.mark.django_db
+def test_answers_of_a_batch_are_a_table_as_on_its_page(tmp_path: Path, answered: Batch) -> None:
+    prompt = "{custom_id} {sku} {question} {label} {answer (2)} {outcome}"
+
+    prompts = make_from_batch(tmp_path, answered, prompt)
+
+    ids = list(answered.results.order_by("line").values_list("custom_id", flat=True))
+    assert prompts == [
+        f"{ids[0]} 007 Judge late bad 1 Answered",
+        f"{ids[1]} 008 Judge red good 2 Answered",
+    ]
+
+
+@pytest.mark.django_db
+def test_the_answers_are_chosen_as_on_the_page(tmp_path: Path, answered: Batch) -> None:
+    assert make_from_batch(tmp_path, answered, "{sku}", search="red") == ["008"]
+    assert make_from_batch(tmp_path, answered, "{sku}", outcome="missing") == ["009"]
+    assert make_from_batch(tmp_path, answered, "{sku}", outcome="every", own=True) == [
+        *("007", "008", "009"),
+    ]
+
+
+@pytest.mark.django_db
+def test_answers_that_cannot_be_used_are_refused(tmp_path: Path, answered: Batch) -> None:
+    with pytest.raises(CommandError, match="price"):
+        make_from_batch(tmp_path, answered, "{price}")
+    with pytest.raises(CommandError, match="may not see"):
+        make_from_batch(tmp_path, answered, "{sku}", person="stranger@example.com")
+    Batch.objects.update(status=Batch.Status.RUNNING)
+    with pytest.raises(CommandError, match="still runs"):
+        make_from_batch(tmp_path, answered, "{sku}")
+    Batch.objects.update(status=Batch.Status.COMPLETED)
+    purge.start_purge([answered])
+    with pytest.raises(CommandError, match="were deleted on"):
+        make_from_batch(tmp_path, answered, "{sku}")
+
+
+@pytest.mark.django_db
+def test_a_table_or_a_batch_must_be_named_and_not_both(tmp_path: Path, answered: Batch) -> None:
+    with pytest.raises(CommandError, match="required"):
+        call_command("make_batch", output=tmp_path / "out.jsonl")
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("make_batch", "table.csv", "--from-batch", str(answered.pk), "-o", "x")

@@ -52,11 +52,13 @@ def test_a_good_file_is_one_json_object_with_what_it_costs(tmp_path, capsys):
     assert list(told["models"]) == [MODEL]
     assert told["models"][MODEL]["requests"] == 2
     assert told["models"][MODEL]["exact"] in {True, False}
+    assert told["models"][MODEL]["shared_prompts"]["is_partial"] is False
     sent = told["models"][MODEL]["input_tokens"]
-    assert told["estimate"]["24h"]["low_usd"] == f"{sent / 1_000_000:.6f}"
+    # Answers may end at a quarter of their limit.
+    assert told["estimate"]["24h"]["low_usd"] == f"{(sent + 2 * 50) / 1_000_000:.6f}"
     assert told["estimate"]["24h"]["ceiling_usd"] == f"{(sent + 2 * 200) / 1_000_000:.6f}"
     assert list(told["estimate"]) == ["24h", "1h", "realtime"]
-    assert told["estimate"]["realtime"]["low_usd"] == f"{2 * sent / 1_000_000:.6f}"
+    assert told["estimate"]["realtime"]["low_usd"] == (f"{(2 * sent + 4 * 50) / 1_000_000:.6f}")
     assert (told["estimated_requests"], told["unpriced"]) == (2, [])
 
 
@@ -117,6 +119,22 @@ def test_the_limits_of_the_connection_named_are_kept(tmp_path, capsys):
 
     assert run(capsys, path, "--connection", "small")[0] == 1
     assert run(capsys, path, "--connection", "large")[0] == 0
+
+
+def test_a_file_that_the_provider_wants_divided_by_model_is_told_with_its_costs(tmp_path, capsys):
+    make_connection(name="one model", kind="openai")
+    make_connection(name="all models", kind="doubleword")
+    lines = [request_line(n, model=MODEL if n else "m-2") for n in range(3)]
+    path = write(tmp_path, "\n".join(lines).encode())
+
+    out = run(capsys, path, "--connection", "one model")[1]
+    as_json = json.loads(run(capsys, path, "--connection", "one model", "--json")[1])
+
+    assert "divided by model into 2 provider batches; they stay one batch here." in out
+    assert f"  {MODEL}: 1 provider batch, 2 requests, ~$0.0" in out
+    assert as_json["provider_batches"] == 2
+    assert as_json["models"]["m-2"]["provider_batches"] == 1
+    assert "divided" not in run(capsys, path, "--connection", "all models")[1]
 
 
 def test_a_file_of_more_requests_than_one_may_have_can_be_sent_in_parts(tmp_path, capsys):

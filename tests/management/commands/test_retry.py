@@ -10,9 +10,11 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from batchapp.domain.batch_labels import Labels
 from batchapp.models import Batch, Upload, User
+from batchapp.services.labels import batch_labels
 from tests.make import (
-    ADMIN,
+    OWNER,
     answer_line,
     error_line,
     finish,
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.django_db
 def batch() -> Batch:
     """Three requests: one cut short, one failed, one without a result."""
     user = make_user()
-    project = make_project(user, role=ADMIN)
+    project = make_project(user, role=OWNER)
     cut = answer_line(1).replace(b'"stop"', b'"length"')
     made = make_batch(project, user, upload=make_upload(project, user))
     return finish(made, [cut], [error_line(2)])
@@ -74,6 +76,17 @@ def test_it_is_submitted_when_that_is_asked_for(batch: Batch) -> None:
     assert f"batch: {child.pk}" in said
     assert (child.requests, child.window, child.key) == (1, "1h", batch.key)
     assert b'"max_tokens":200' in b"".join(child.upload.chunks())
+
+
+def test_it_has_the_labels_of_its_batch_unless_options_say_otherwise(batch: Batch) -> None:
+    batch_labels.set_labels(batch, batch.created_by, Labels(("north",), "CC 1"))
+    options = ["--outcomes", "provider_error", "--submit"]
+
+    retry(batch.pk, *options)
+    retry(batch.pk, *options, "--tag", "late")
+
+    labels = [child.labels for child in batch.retries.order_by("created_at")]
+    assert labels == [Labels(("north",), "CC 1"), Labels(("late",), "CC 1")]
 
 
 def test_it_is_not_submitted_on_the_key_of_another_person(batch: Batch) -> None:

@@ -12,6 +12,7 @@ from batchapp.access import OPERATOR
 from batchapp.models import Connection, Price
 from batchapp.services.prices.price_table import load_doubleword_list
 from tests.make import MODEL, make_connection, make_price
+from tests.sentences import refused
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +41,15 @@ def test_loading_the_list_again_leaves_edits_alone() -> None:
 
     assert doubleword.prices.count() == 33
     assert set(doubleword.prices.filter(window="24h").values_list("input_usd", flat=True)) == {7}
+
+
+def test_prices_of_doubleword_are_no_prices_of_another_provider() -> None:
+    connection = make_connection(name="Elsewhere")
+
+    with refused("Elsewhere is not Doubleword, and has prices of its own."):
+        load_doubleword_list(connection, OPERATOR)
+
+    assert connection.prices.count() == 3
 
 
 def test_a_price_holds_from_its_first_instant_until_its_last() -> None:
@@ -130,3 +140,38 @@ def test_patterns_that_nothing_decides_between_are_refused() -> None:
 
     with pytest.raises(ValidationError, match="Write one of them longer"):
         rival.full_clean()
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        *([], {"input": "1"}, {"cached_read": "-1"}, {"cached_read": "NaN"}, {"write_5m": "x"}),
+        {"tiers": [{"input": "1", "output": "1", "above": above} for above in (2, 1)]},
+    ],
+)
+def test_components_are_those_of_a_price_with_amounts_of_at_least_zero(components: object) -> None:
+    price = Price(
+        connection=make_connection(), model="New", window="24h", input_usd=1, output_usd=1
+    )
+    price.components = {"cached_read": "0.1", "min_prefix_tokens": 1024}
+    price.full_clean()
+    assert price.unit_price.cached_read == Decimal("0.1")
+    price.components = components
+
+    with pytest.raises(ValidationError) as error:
+        price.full_clean()
+
+    assert "components" in error.value.message_dict
+
+
+def test_the_check_learns_from_prices_in_force_from_which_length_prompts_are_cached() -> None:
+    connection = make_connection(base_url="https://api.doubleword.ai/v1")
+    connection.prices.filter(window="24h").update(components={"min_prefix_tokens": 512})
+    over = make_price(connection, "24h", Decimal(1), Decimal(2), "over")
+    Price.objects.filter(pk=over.pk).update(
+        components={"min_prefix_tokens": 256}, effective_to=timezone.now()
+    )
+
+    assert connection.check_limits.min_cached_by_model == {MODEL: 512}
+    assert connection.check_limits.least_cached(MODEL) == 512
+    assert connection.check_limits.least_cached("over") == 1_024

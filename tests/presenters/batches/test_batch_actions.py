@@ -17,7 +17,12 @@ from tests.make import answer_line, error_line, finish, make_batch, set_state
 
 pytestmark = pytest.mark.django_db
 ALL_FACTS = ActionFacts(
-    can_write=True, can_retry=True, can_try_again=True, has_output=True, has_errors=True
+    can_write=True,
+    can_stop=True,
+    can_retry=True,
+    can_try_again=True,
+    has_output=True,
+    has_errors=True,
 )
 
 
@@ -47,6 +52,9 @@ def running() -> Batch:
     return batch
 
 
+USES = ["compare", "answers-as-table"]  # always in the menu
+
+
 @pytest.fixture
 def ended() -> Batch:
     return finish(make_batch(), [answer_line(1)], [error_line(2)])
@@ -56,7 +64,7 @@ def test_while_a_batch_runs_its_controls_come_first(running: Batch) -> None:
     assert ids(running) == (
         ["pause", "cancel"],
         [],
-        ["get-output", "get-error", "retry"],
+        ["export", "get-output", "get-error", "retry"],
     )
 
 
@@ -69,8 +77,8 @@ def test_what_waits_for_a_person_is_not_paused_but_cancelled(running: Batch) -> 
 def test_when_a_batch_is_over_its_results_and_the_retry_come_first(ended: Batch) -> None:
     assert ids(ended) == (
         ["browse-results", "retry"],
-        ["get-output", "get-error"],
-        ["retry-in-place", "run-again"],
+        ["export", "get-output", "get-error"],
+        ["retry-in-place", "run-again", "compare", "answers-as-table"],
     )
 
 
@@ -78,14 +86,20 @@ def test_actions_that_fit_beside_the_others_need_no_menu(ended: Batch) -> None:
     set_state(ended, remote_id="")
     facts = replace(ALL_FACTS, can_retry=False, has_errors=False)
 
-    assert ids(ended, facts) == (["browse-results", "run-again"], ["get-output"], [])
+    assert ids(ended, facts) == (["browse-results", "run-again"], ["export", "get-output"], USES)
 
 
 def test_a_viewer_is_offered_the_results(running: Batch, ended: Batch) -> None:
-    facts = replace(ALL_FACTS, can_write=False, can_retry=False, can_try_again=False)
+    facts = replace(
+        ALL_FACTS, can_write=False, can_stop=False, can_retry=False, can_try_again=False
+    )
 
-    assert ids(running, facts) == ([], [], ["get-output", "get-error"])
-    assert ids(ended, facts) == (["browse-results"], ["get-output", "get-error"], [])
+    assert ids(running, facts) == ([], [], ["export", "get-output", "get-error"])
+    assert ids(ended, facts) == (
+        ["browse-results"],
+        ["export", "get-output", "get-error"],
+        ["compare"],
+    )
 
 
 def test_results_are_offered_once_there_is_an_answer(running: Batch) -> None:

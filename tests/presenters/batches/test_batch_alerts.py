@@ -248,7 +248,7 @@ def test_alerts_of_many_batches_take_no_query_of_their_own(
     for _ in range(3):
         running(make_batch(project, user), (52, 0), (0, 0))
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         summaries = [summarise(each) for each in with_details(Batch.objects.all())]
 
     assert [each.pill.label for each in summaries if each.pill] == ["Stalled"] * 3
@@ -263,7 +263,7 @@ def test_in_every_state_it_is_said_that_the_portal_is_late(status: str) -> None:
     set_state(batch, next_check_at=now - timedelta(hours=3))
     late = (
         f"The portal was to go on with it 3 hours ago: it is late, not {batch.connection}. "
-        "If this stays, tell the operator that no worker runs."
+        "If this stays, tell the administrator that no worker runs."
     )
     assert summary_of(batch).troubles == [late]
 
@@ -306,7 +306,7 @@ def test_whose_fault_a_silence_is_is_said() -> None:
     assert summary_of(batch).troubles == [
         (
             f"The portal last looked 12 minutes ago: it is late, not {batch.connection}. If this "
-            "stays, tell the operator that no worker runs."
+            "stays, tell the administrator that no worker runs."
         )
     ]
 

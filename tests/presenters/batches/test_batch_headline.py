@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from batchapp.domain.results.outcome import DOUBTFUL
 from batchapp.models import Batch, ProviderBatch
 from batchapp.presenters.batches.batch_headline import (
     accounting_of,
@@ -15,31 +16,41 @@ from batchapp.presenters.batches.batch_headline import (
     kept_text,
     next_steps,
 )
-from batchapp.presenters.batches.batch_summary import Summary, summarise, with_doubtful
-from tests.make import answer_line, error_line, finish, make_batch, set_state
+from batchapp.presenters.batches.batch_summary import Summary, summarise, with_outcomes
+from batchapp.services.results.outcome_counts import count_outcomes
+from tests.make import answer, answer_line, error_line, finish, make_batch, set_state
 from tests.sentences import problem
 
 pytestmark = pytest.mark.django_db
 Step = ProviderBatch.Status
 
 
-def summary_of(batch: Batch, doubtful: int = 0) -> Summary:
-    return with_doubtful(summarise(Batch.objects.get(pk=batch.pk)), doubtful)
+def summary_of(batch: Batch) -> Summary:
+    batch = Batch.objects.get(pk=batch.pk)
+    among = None if batch.is_over else DOUBTFUL
+    outcomes = count_outcomes(batch, with_retries=False, among=among)
+    return with_outcomes(summarise(batch), outcomes)
 
 
 def figures(summary: Summary) -> dict[str, int]:
     return {figure.label: figure.number for figure in figures_of(summary)}
 
 
+def cut_line(number: int) -> bytes:
+    return answer_line(number).replace(b'"stop"', b'"length"')
+
+
 def test_the_sentence_the_figures_and_the_accounting_have_every_request() -> None:
     summary = summary_of(finish(make_batch(), output=[answer_line(1)], errors=[error_line(2)]))
 
-    assert headline(summary) == "1 of 3 requests answered, 1 failed, 1 came back without a result."
-    assert accounting_of(summary) == "3 in = 1 answered + 1 failed + 1 no result"
+    assert headline(summary) == "1 of 3 requests answered, 1 provider error, 1 no result."
+    assert accounting_of(summary) == "3 in = 1 answered + 1 provider error + 1 no result"
     assert balance_of(summary) == "3 requests in"
-    assert figures(summary) == {"answered": 1, "failed": 1, "no result": 1}
-    summary.batch.missing = 0
-    assert balance_of(summary) == "3 in ≠ 1 answered + 1 failed (1 unaccounted for)"
+    assert figures(summary) == {"answered": 1, "provider error": 1, "no result": 1}
+    summary.batch.requests = 4
+    assert balance_of(summary) == (
+        "4 in ≠ 1 answered + 1 provider error + 1 no result (1 unaccounted for)"
+    )
 
 
 def test_a_batch_without_a_failure_has_one_figure() -> None:
@@ -51,22 +62,32 @@ def test_a_batch_without_a_failure_has_one_figure() -> None:
     assert figures(summary) == {"answered": 3}
 
 
-def test_doubtful_answers_are_told_from_good_ones_and_the_sum_stays_true() -> None:
-    summary = summary_of(
-        finish(make_batch(), output=[answer_line(1), answer_line(2)], errors=[error_line(3)]), 1
-    )
+def test_only_usable_answers_are_said_to_be_answered() -> None:
+    refused = answer_line(3).replace(b'"stop"', b'"content_filter"')
+    summary = summary_of(finish(make_batch(), output=[answer_line(1), cut_line(2), refused]))
 
-    assert figures(summary) == {"good": 1, "doubtful": 1, "failed": 1}
-    assert accounting_of(summary) == "3 in = 1 good + 1 doubtful + 1 failed"
-    assert summary.progress.answered == 2
+    assert headline(summary) == "1 of 3 requests answered, 1 cut short, 1 refused."
+    assert figures(summary) == {"answered": 1, "cut short": 1, "refused": 1}
+    assert accounting_of(summary) == "3 in = 1 answered + 1 cut short + 1 refused"
+    assert (summary.progress.answered, summary.progress.usable) == (3, 1)
+    assert [part.kind for part in summary.progress.parts] == ["answered", "doubtful"]
+    assert summary.status.label == "Completed with doubts"
 
 
 def test_figures_link_to_the_results_that_they_count() -> None:
-    batch = finish(make_batch(), output=[answer_line(1), answer_line(2)], errors=[error_line(3)])
+    batch = finish(make_batch(), output=[answer_line(1), cut_line(2)], errors=[error_line(3)])
 
-    links = [figure.outcome for figure in figures_of(summary_of(batch, 1))]
+    links = [figure.outcome for figure in figures_of(summary_of(batch))]
 
-    assert links == ["ok", "doubtful", "failed"]
+    assert links == ["ok", "truncated", "provider_error"]
+
+
+def test_a_running_batch_tells_the_doubtful_answers_that_are_here_from_the_others() -> None:
+    batch = make_batch()
+    answer(batch, [answer_line(1), cut_line(2)])
+    set_state(batch, status=Step.RUNNING, remote_id="there", completed=2, ended_at=None)
+
+    assert figures(summary_of(batch)) == {"answered": 1, "cut short": 1, "waiting": 1}
 
 
 def test_a_running_batch_counts_what_waits_and_one_that_is_not_sent_counts_nothing() -> None:
@@ -153,6 +174,19 @@ def test_a_batch_of_which_a_part_waits_for_room_says_which_part_runs() -> None:
     parts[0].status, parts[0].remote_id, parts[0].problem = Step.RUNNING, "there-too", None
     parts[0].save()
     assert headline(summary_of(batch)).startswith("2 of 3 provider batches are running;")
+
+
+def test_a_batch_that_sends_a_request_first_says_what_the_others_wait_for() -> None:
+    batch = make_batch(requests=4, sent_first=1)
+    set_state(batch, status=Step.RUNNING, remote_id="there", total=1)
+    waiting = problem("Waiting for the answer to 1 request sent first.")
+    ProviderBatch.objects.create(
+        batch=batch, number=2, total=3, status=Step.WAITING, problem=waiting
+    )
+
+    summary = summary_of(batch)
+
+    assert headline(summary) == "Provider batch 1 of 2 is running; the next waits for its answer."
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def summary_of(batch: Batch) -> Summary:
         ),
         ({"status": Step.DONE}, {}, "Adding up"),
         ({"status": Step.DONE}, {"status": "settling"}, "Adding up"),
-        ({"status": Step.DONE}, {"status": "completed", "succeeded": 3}, "Completed"),
+        ({"status": Step.DONE}, {"status": "completed", "succeeded": 3, "usable": 3}, "Completed"),
+        ({"status": Step.DONE}, {"status": "completed", "succeeded": 3}, "Completed with doubts"),
         ({"status": Step.DONE}, {"status": "completed", "failed": 1}, "Completed with errors"),
         ({"status": Step.DONE}, {"status": "completed", "missing": 1}, "Completed with errors"),
         ({"status": Step.DONE}, {"status": "failed", "failed": 3}, "Failed"),
@@ -119,8 +120,18 @@ def test_a_cost_known_in_part_says_what_is_missing_from_it() -> None:
     batch = make_batch(upload=make_upload(content=request_file() + others))
     assert summary_of(batch).cost.text == "≥ $0.0006 + 1 model without a price"
 
-    finish(batch, output=[answer_line(n) for n in (1, 2, 3)])
+    answers = [answer_line(n) for n in (1, 2, 3)]
+    finish(batch, output=[*answers, answer_line(1).replace(b"row-", b"new-")])
     assert summary_of(batch).cost.text == "≥ $0.0006 + 1 model without a price"
+
+
+def test_a_model_that_answered_nothing_costs_nothing_whatever_its_price() -> None:
+    others = request_file(2, model="new/model").replace(b"row-", b"new-")
+    batch = make_batch(upload=make_upload(content=request_file() + others))
+
+    finish(batch, output=[answer_line(n) for n in (1, 2, 3)])
+
+    assert summary_of(batch).cost.text == "$0.0006"
 
 
 def test_answers_without_a_token_count_make_the_cost_a_floor() -> None:

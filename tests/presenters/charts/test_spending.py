@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from batchapp.presenters.charts.spending import cost_chart, spending_sparkline, stats, styles
-from batchapp.services.reports.cost_report import Group, Line
-from batchapp.templatetags.marks import project_colour
+from batchapp.services.reports.cost_report import Group
+from batchapp.services.reports.line import Line
+from batchapp.templatetags.marks import automatic_colour
 
 
 def line(day: int, cost: str, unpriced: int = 0, batches: int = 1) -> Line:
@@ -14,8 +15,9 @@ def line(day: int, cost: str, unpriced: int = 0, batches: int = 1) -> Line:
         key=f"2026-11-{day:02}",
         name=f"{day} Nov 2026",
         batches=batches,
-        requests=1,
+        requests=batches,
         input_tokens=1,
+        cached_tokens=0,
         output_tokens=1,
         cost_usd=Decimal(cost),
         realtime_usd=Decimal(4),
@@ -86,9 +88,10 @@ def test_a_single_group_is_no_stack() -> None:
     assert len(cost_chart([line(1, "2")], "day", [group("one", "2")]).series) == 1
 
 
+@pytest.mark.django_db
 def test_projects_have_the_colours_of_their_marks_as_far_as_these_differ() -> None:
-    slugs = {project_colour(slug): slug for slug in map(str, range(100))}
-    twin = next(slug for slug in map(str, range(100, 200)) if project_colour(slug) == 3)
+    slugs = {automatic_colour(slug): slug for slug in map(str, range(100))}
+    twin = next(slug for slug in map(str, range(100, 200)) if automatic_colour(slug) == 3)
 
     colours = styles([group(slugs[3], "3"), group(twin, "2"), group(slugs[5], "1")], "project")
 
@@ -119,7 +122,7 @@ def test_figures_say_paid_only_of_what_was_paid(
 
     assert figures == [
         first,
-        ("$1.00", "saved against realtime, 25 %"),
+        ("$1.00", "saved by batches, 25 %"),
         ("1", "batch"),
         ("1", "request"),
     ]

@@ -73,7 +73,7 @@ def test_a_cut_stream_can_look_complete(output):
 
 
 def assert_still_serves(api: Api) -> None:
-    assert api.http.get("/v1/batches", timeout=5).status_code == 200
+    assert api.http.get("/v1/batches").status_code == 200
 
 
 def test_a_dripping_body_comes_byte_by_byte(account):
@@ -116,7 +116,7 @@ def test_a_result_file_may_have_no_end(output, query):
     ids = {json.loads(row)["custom_id"] for row in rows}
     assert "Content-Length" not in response.headers
     assert 100 <= len(ids) <= 200
-    assert len(rows) > 10 * len(ids)
+    assert len(rows) > 4 * len(ids)
     assert_still_serves(api)
     assert len(api.rows(file_id)) == 200
 

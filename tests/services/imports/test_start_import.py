@@ -245,8 +245,9 @@ def test_prices_are_those_of_the_time_when_the_batch_was_created(
     batch = batch_of(run_import(begin(remote)))
 
     model_cost = batch.model_costs.get()
-    assert (model_cost.model, model_cost.input_price, model_cost.output_price) == (MODEL, 1, 2)
-    assert model_cost.realtime_input_price == 2
+    price = model_cost.unit_price
+    assert (model_cost.model, price.input, price.output) == (MODEL, 1, 2)
+    assert model_cost.realtime_price.input == 2
 
 
 def test_a_window_that_the_connection_does_not_offer_is_kept_without_a_price(

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
+from batchapp.domain.money.unit_prices import UnitPrice
 from batchapp.models import REALTIME, Batch, Event, Project, ProviderBatch
 from batchapp.models.fields.money_field import rounded
 from batchapp.presenters.problem_text import problem_text
@@ -103,8 +104,8 @@ def test_it_runs_in_the_longer_window_at_the_price_of_when_it_was_ordered(
     fell_back = f"{batch.connection} has no room for 1 h: it runs in 24 h, as was decided."
     assert fell_back in timeline(batch)
     model_cost = batch.model_costs.get()
-    assert (model_cost.input_price, model_cost.output_price) == (1, 2)
-    assert model_cost.price_row == price.pk
+    assert (model_cost.unit_price.input, model_cost.unit_price.output) == (1, 2)
+    assert model_cost.unit_price.row == price.pk
 
 
 def test_the_estimate_is_the_one_that_an_order_of_the_longer_window_would_have_had(
@@ -122,6 +123,32 @@ def test_the_estimate_is_the_one_that_an_order_of_the_longer_window_would_have_h
         assert getattr(switched, field) == getattr(ordered, field)
     assert switched.estimated_ceiling_usd
     assert batch.estimated_cost_usd == straight.estimated_cost_usd == switched.estimated_cost_usd
+
+
+def test_the_estimate_keeps_what_markers_of_cached_prompts_change(provider: Provider) -> None:
+    project = make_project()
+    for window, factor in {"24h": 1, "1h": 2, REALTIME: 2}.items():
+        row = project.connection.prices.get(window=window)
+        read, write = Decimal("0.1"), Decimal("1.25")
+        row.unit_price = UnitPrice(
+            *(Decimal(factor), Decimal(2 * factor)),
+            cached_read=factor * read,
+            write_5m=factor * write,
+        )
+        row.save()
+    block = {"type": "text", "text": "word " * 2_000, "cache_control": {"type": "ephemeral"}}
+    body = {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": [block]}]}
+    content = "\n".join(request_line(n, body=body) for n in range(30)).encode()
+    batch = order(project, content=content)
+    straight = order(project, window="24h", fallback="", content=content)
+    no_room_in(provider, "1h")
+
+    submit(batch.provider_batches.get())
+
+    switched, ordered = batch.model_costs.get(), straight.model_costs.get()
+    for field in ("estimated_low_usd", "estimated_cost_usd", "estimated_ceiling_usd"):
+        assert getattr(switched, field) == getattr(ordered, field)
+    assert ordered.estimated_low_usd
 
 
 def test_what_is_paid_is_the_price_of_the_window_it_ran_in(provider: Provider) -> None:
@@ -173,7 +200,7 @@ def test_a_batch_of_several_models_is_repriced_model_by_model(provider: Provider
 
     submit(batch.provider_batches.get())
 
-    prices = {model_cost.model: model_cost.input_price for model_cost in batch.model_costs.all()}
+    prices = {row.model: row.unit_price.input for row in batch.model_costs.all()}
     assert prices == {MODEL: 1, "other/model": 3}
     batch.refresh_from_db()
     assert batch.estimated_cost_usd == sum(
@@ -304,7 +331,7 @@ def test_all_of_the_switch_is_written_or_nothing(
 
     batch.refresh_from_db()
     assert batch.window == "1h"
-    assert batch.model_costs.get().input_price == 2
+    assert batch.model_costs.get().unit_price.input == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from batchapp.domain.results.outcome import Outcome
-from batchapp.models import Batch, ProviderBatch, Result
+from batchapp.models import Batch, ProviderBatch, Result, StaleRow, bulk_rows
 from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.results import browse, retry_file
@@ -20,6 +20,8 @@ from tests.make import (
     make_project,
     make_upload,
     request_file,
+    request_line,
+    set_state,
 )
 from tests.provider import Provider
 from tests.sentences import told
@@ -163,9 +165,12 @@ def test_provider_batches_that_end_at_different_times_wait_for_the_last(
 def test_a_worker_that_dies_after_the_split_leaves_the_same_provider_batches(
     provider: Provider, batch: Batch, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    function = {"divided": "_lines_before", "written": "_pending_result"}[moment]
+    module, function = {
+        "divided": (prepare, "pending_rows"),
+        "written": (bulk_rows, "insert_new"),
+    }[moment]
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, function, die)
+        patch.setattr(module, function, die)
         with pytest.raises(Killed):
             work(batch)
     before = list(batch.provider_batches.values_list("pk", "number", "starts_at", "size", "total"))
@@ -179,6 +184,31 @@ def test_a_worker_that_dies_after_the_split_leaves_the_same_provider_batches(
     assert len(provider_batches) == 3
     assert batch.results.count() == 5
     assert len(provider.batches) == 3
+
+
+def test_preparing_again_writes_what_is_missing_and_changes_nothing_else() -> None:
+    provider_batch = make_batch().provider_batches.get()
+    prepare.prepare(provider_batch)
+    answered = Result.objects.get(line=1)
+    Result.objects.filter(pk=answered.pk).update(outcome=Outcome.OK)
+    Result.objects.filter(line=3).delete()
+
+    prepare.prepare(set_state(provider_batch.batch, status=Status.PREPARING))
+
+    rows = Result.objects.order_by("line").values_list("line", "custom_id", "outcome")
+    assert list(rows) == [(1, "row-1", "ok"), (2, "row-2", "pending"), (3, "row-3", "pending")]
+    assert Result.objects.get(line=1).pk == answered.pk
+
+
+def test_a_worker_whose_lease_is_gone_writes_no_further_results() -> None:
+    provider_batch = make_batch().provider_batches.get()
+    prepare.split_file(provider_batch)
+    set_state(provider_batch.batch, leased_until=timezone.now())
+
+    with pytest.raises(StaleRow):
+        prepare.prepare(provider_batch)
+
+    assert not Result.objects.exists()
 
 
 def test_a_worker_that_dies_before_the_split_leaves_nothing_of_it(
@@ -315,3 +345,30 @@ def test_a_provider_batch_without_a_size_is_the_whole_file(provider: Provider) -
     )
     (remote,) = provider.batches.values()
     assert "portal_provider_batch" not in remote["metadata"]
+
+
+def test_a_provider_of_one_model_a_file_gets_a_file_for_each_model(provider: Provider) -> None:
+    models = ["small", "large", "small", "large", "small", "small"]
+    content = "\n".join(
+        request_line(number, model=model) for number, model in enumerate(models, start=1)
+    )
+    project = make_project(connection=make_connection(kind="openai", max_requests=3))
+    batch = make_batch(upload=make_upload(project, content=content.encode()))
+
+    parts = sent_to(batch)
+
+    assert [numbers_in(provider, part) for part in parts] == [[1, 3, 5], [6], [2, 4]]
+    assert [part.only_model for part in parts] == ["small", "small", "large"]
+    assert [part.total for part in parts] == [3, 1, 2]
+    rows = batch.results.order_by("line").values_list("line", "model", "provider_batch__number")
+    assert [row[:2] for row in rows] == list(enumerate(models, start=1))
+    assert [row[2] for row in rows] == [1, 3, 1, 3, 1, 2]
+
+
+def test_a_file_of_one_model_is_sent_as_it_is(provider: Provider) -> None:
+    project = make_project(connection=make_connection(kind="openai"))
+    batch = make_batch(upload=make_upload(project, content=request_file(3)))
+
+    (part,) = sent_to(batch)
+
+    assert (part.only_model, numbers_in(provider, part)) == ("", [1, 2, 3])

@@ -28,7 +28,7 @@ from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare, retry_in_place
 from batchapp.services.providers import provider_keys
-from batchapp.services.reports import cost_report
+from batchapp.services.reports.scope import Scope
 from batchapp.services.results import browse
 from tests.make import (
     answer_line,
@@ -131,7 +131,7 @@ def test_a_batch_retried_in_place_is_reported_and_learnt_from_once(
     batch = run_steps(provider_batch)
 
     today = timezone.localdate()
-    scope = cost_report.Scope(
+    scope = Scope(
         first=today - timedelta(days=1),
         last=today + timedelta(days=1),
         viewer=batch.created_by,

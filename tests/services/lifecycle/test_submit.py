@@ -503,6 +503,9 @@ def test_a_file_the_provider_no_longer_has_is_sent_again(
         return httpx.Response(404, text="File with ID x not found")
 
     provider.before = forget
+    submit(waiting)
+    # A file that was sent just now may only not be known yet.
+    ProviderBatch.objects.update(upload_attempted_at=timezone.now() - timedelta(hours=1))
     provider_batch = submit(waiting)
     assert (provider_batch.status, provider_batch.parked_reason) == (Status.WAITING, "")
 

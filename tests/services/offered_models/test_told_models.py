@@ -7,9 +7,10 @@ import pytest
 
 from batchapp.domain.model_cards import ModelCard
 from batchapp.models import Connection
-from batchapp.providers.client import ProviderClient, connect
+from batchapp.providers.base import Management, Provider
 from batchapp.providers.errors import ProviderRejected, ProviderUnavailable
 from batchapp.services.offered_models import told_models
+from tests.doubleword import connect, connect_management
 
 AT = datetime(2026, 5, 4, tzinfo=UTC)
 SOURCE = "Acme, its own list of 4 May 2026"
@@ -26,8 +27,14 @@ class Lists:
         self.asked.append(name)
         return self.answers[name]
 
-    def client(self) -> ProviderClient:
+    def client(self) -> Provider:
         return connect("https://acme.test", "sk-1", transport=httpx.MockTransport(self))
+
+    def management(self) -> Management:
+        transport = httpx.MockTransport(self)
+        client = connect_management("https://acme.test", "dw-1", transport=transport)
+        assert client
+        return client
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def common() -> httpx.Response:
 
 def fetch(lists: Lists) -> list[ModelCard]:
     connection = Connection(name="Acme", base_url="https://acme.test")
-    with lists.client() as platform, lists.client() as provider:
+    with lists.management() as platform, lists.client() as provider:
         return told_models.fetch(connection, platform, provider, AT)
 
 

@@ -11,6 +11,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from batchapp.access import OPERATOR
+from batchapp.domain.money.unit_prices import Tier, UnitPrice
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import REALTIME, Connection, Price
 from batchapp.services.prices import price_lists, price_table
@@ -132,6 +133,51 @@ def test_what_is_exported_is_imported_without_a_change(connection: Connection) -
     assert not [*difference.new, *difference.changed, *difference.missing, *difference.bad]
     assert len(difference.unchanged) == 10
     assert difference.skipped == 1
+
+
+CACHED = UnitPrice(
+    Decimal("0.03"),
+    Decimal("0.29"),
+    cached_read=Decimal("0.003"),
+    write_5m=Decimal("0.0375"),
+    min_prefix_tokens=1024,
+    per_request=Decimal("0.000000001"),
+    tiers=(Tier(Decimal(4), Decimal(15), write_1h=Decimal(8), above=272_000),),
+)
+
+
+def test_every_part_of_a_price_is_exported_and_imported(connection: Connection) -> None:
+    price_table.correct(connection.prices.get(window="24h"), OPERATOR, CACHED)
+    text = exported(connection)
+
+    unchanged = price_lists.compare(connection, text, timezone.now()).unchanged
+    other = make_connection(name="Other")
+    write(other, text.replace(connection.name, other.name))
+
+    assert CACHED in [price.unit_price for price in unchanged]
+    assert other.prices.get(window="24h", effective_to=None).unit_price == CACHED
+
+
+def test_a_list_without_columns_for_them_leaves_the_other_parts(connection: Connection) -> None:
+    price_table.correct(connection.prices.get(window="24h"), OPERATOR, CACHED)
+
+    write(connection, LIST)
+
+    changed = connection.prices.get(window="24h", model=MODEL, effective_to=None).unit_price
+    assert (changed.input, changed.cached_read) == (5, CACHED.cached_read)
+    assert connection.prices.get(model="Qwen/*").unit_price.cached_read is None
+
+
+def test_a_list_with_empty_columns_takes_the_other_parts_away(connection: Connection) -> None:
+    price_table.correct(connection.prices.get(window="24h"), OPERATOR, CACHED)
+    columns = {"cached_read_usd": "", "write_5m_usd": "0.04", "tiers": ""}
+    head = ",".join(["model", "window", "input_usd", "output_usd", *columns])
+
+    write(connection, f"{head}\n{MODEL},24h,0.03,0.29,{','.join(columns.values())}\n")
+
+    changed = connection.prices.get(window="24h", effective_to=None).unit_price
+    assert (changed.cached_read, changed.write_5m, changed.tiers) == (None, Decimal("0.04"), ())
+    assert changed.min_prefix_tokens == 1024
 
 
 def test_an_export_holds_no_formula(connection: Connection) -> None:

@@ -53,8 +53,8 @@ def test_a_batch_keeps_the_price_it_was_ordered_at(connection: Connection) -> No
 
     price_table.correct(row(connection), OPERATOR, FIVE)
 
-    assert batch.model_costs.get().input_price == 1
-    assert make_batch(batch.project).model_costs.get().input_price == 5
+    assert batch.model_costs.get().unit_price.input == 1
+    assert make_batch(batch.project).model_costs.get().unit_price.input == 5
 
 
 def test_a_correction_for_later_holds_from_then_on(connection: Connection) -> None:

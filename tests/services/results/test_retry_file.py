@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from batchapp.domain.corrections.correction_rules import Choice, CorrectionKind
 from batchapp.domain.results.outcome import Outcome
-from batchapp.domain.results.retry_selection import Ending, Selection
+from batchapp.domain.results.retry_selection import ADVICE, Selection
 from batchapp.models import Batch, ProviderBatch, Result, Upload
 from batchapp.models.batches import lineage
 from batchapp.presenters.problem_text import problem_text
 from batchapp.services.files import correct_file
 from batchapp.services.lifecycle import retry_in_place, settle
-from batchapp.services.results import merge, retry_file
+from batchapp.services.results import merge, outcome_counts, retry_file
 from tests.make import (
     answer,
     answer_line,
@@ -55,8 +55,8 @@ def parent() -> Batch:
     )
 
 
-def select(*endings: Ending, **changes: Any) -> Selection:
-    return Selection(frozenset(endings), **changes)
+def select(*outcomes: Outcome, **changes: Any) -> Selection:
+    return Selection(frozenset(outcomes), **changes)
 
 
 def begin(batch: Batch, selection: Selection, submission: uuid.UUID | None = None) -> Upload:
@@ -65,9 +65,9 @@ def begin(batch: Batch, selection: Selection, submission: uuid.UUID | None = Non
     )
 
 
-def made(batch: Batch, *endings: Ending, **changes: Any) -> Upload:
+def made(batch: Batch, *outcomes: Outcome, **changes: Any) -> Upload:
     """The file of a retry, as a worker makes and checks it."""
-    upload = begin(batch, select(*endings, **changes))
+    upload = begin(batch, select(*outcomes, **changes))
     advance(upload)
     upload.refresh_from_db()
     return upload
@@ -81,9 +81,9 @@ def ids(upload: Upload) -> list[str]:
     return [request["custom_id"] for request in requests_of(upload)]
 
 
-def retried(batch: Batch, *endings: Ending, **changes: Any) -> Batch:
+def retried(batch: Batch, *outcomes: Outcome, **changes: Any) -> Batch:
     """A retry that is ordered and listed, but not answered yet."""
-    upload = made(batch, *endings, **changes)
+    upload = made(batch, *outcomes, **changes)
     return make_batch(upload=upload, key=batch.key, user=batch.created_by)
 
 
@@ -100,31 +100,31 @@ def lines_of(batch: Batch) -> list[dict[str, Any]]:
 
 def test_requests_without_credits_are_retried(parent: Batch) -> None:
     failed = Result.objects.filter(batch=parent, outcome=Outcome.PROVIDER_ERROR, status_code=None)
-    assert failed.update(outcome=Outcome.HTTP_ERROR, status_code=402)
+    assert failed.update(outcome=Outcome.UNPAID, status_code=402)
 
-    upload = made(parent, Ending.UNPAID)
+    upload = made(parent, Outcome.UNPAID)
 
     assert upload.retry_selection
     assert upload.retry_selection.counts == {
-        Ending.UNPAID: retry_file.retryable_counts(parent).count(Ending.UNPAID)
+        Outcome.UNPAID: outcome_counts.retryable_counts(parent).count(Outcome.UNPAID)
     }
 
 
 def test_retryable_requests_are_counted_by_whether_a_retry_would_help(parent: Batch) -> None:
-    counts = retry_file.retryable_counts(parent)
+    counts = outcome_counts.retryable_counts(parent)
 
-    assert {each: counts.count(each) for each in counts.endings} == {
-        Ending.PROVIDER_ERROR: 2,
-        Ending.MISSING: 2,
-        Ending.TRUNCATED: 2,
-        Ending.LASTING: 1,
+    assert {each: counts.count(each) for each in counts.outcomes} == {
+        Outcome.PROVIDER_ERROR: 2,
+        Outcome.MISSING: 2,
+        Outcome.TRUNCATED: 2,
+        Outcome.INVALID_REQUEST: 1,
     }
 
 
 def test_a_retry_has_the_requests_that_were_chosen_byte_for_byte_in_the_files_order(
     parent: Batch,
 ) -> None:
-    upload = made(parent, Ending.PROVIDER_ERROR, Ending.MISSING)
+    upload = made(parent, Outcome.PROVIDER_ERROR, Outcome.MISSING)
 
     lines = request_file(10).splitlines(keepends=True)
     assert b"".join(upload.chunks()) == b"".join(lines[n - 1] for n in (6, 8, 9, 10))
@@ -132,30 +132,30 @@ def test_a_retry_has_the_requests_that_were_chosen_byte_for_byte_in_the_files_or
     assert upload.name == "questions-retry.jsonl"
     assert (upload.retry_of, upload.made_from) == (parent, parent.upload)
     assert upload.retry_selection
-    assert upload.retry_selection.counts == {Ending.PROVIDER_ERROR: 2, Ending.MISSING: 2}
+    assert upload.retry_selection.counts == {Outcome.PROVIDER_ERROR: 2, Outcome.MISSING: 2}
 
 
 def test_only_truncated_requests_get_more_tokens(parent: Batch) -> None:
-    upload = made(parent, Ending.MISSING, Ending.TRUNCATED, max_tokens_factor=4)
+    upload = made(parent, Outcome.MISSING, Outcome.TRUNCATED, max_tokens_factor=4)
 
     limits = {each["custom_id"]: each["body"]["max_tokens"] for each in requests_of(upload)}
     assert limits == {"row-4": 400, "row-5": 400, "row-9": 100, "row-10": 100}
 
 
 def test_a_choice_can_be_narrowed_to_one_error_code(parent: Batch) -> None:
-    assert ids(made(parent, Ending.PROVIDER_ERROR, error_code="500")) == ["row-8"]
+    assert ids(made(parent, Outcome.PROVIDER_ERROR, error_code="500")) == ["row-8"]
 
 
 def test_the_same_form_makes_one_file_and_another_choice_another(parent: Batch) -> None:
     submission = uuid.uuid4()
-    first = begin(parent, select(Ending.MISSING), submission)
+    first = begin(parent, select(Outcome.MISSING), submission)
 
-    assert begin(parent, select(Ending.MISSING), submission) == first
-    assert begin(parent, select(Ending.TRUNCATED), submission).name == "questions-retry-2.jsonl"
+    assert begin(parent, select(Outcome.MISSING), submission) == first
+    assert begin(parent, select(Outcome.TRUNCATED), submission).name == "questions-retry-2.jsonl"
 
 
 def test_a_choice_that_nothing_is_left_of_fails_with_a_sentence(parent: Batch) -> None:
-    upload = made(parent, Ending.REFUSED)
+    upload = made(parent, Outcome.REFUSED)
 
     assert upload.status == Upload.Status.FAILED
     assert "is left to retry" in problem_text(upload.problem)
@@ -164,7 +164,7 @@ def test_a_choice_that_nothing_is_left_of_fails_with_a_sentence(parent: Batch) -
 def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None:
     parent.upload.blob.storage.delete(parent.upload.blob.name)
 
-    upload = made(parent, Ending.MISSING)
+    upload = made(parent, Outcome.MISSING)
 
     assert upload.status == Upload.Status.FAILED
     assert "could not be read" in problem_text(upload.problem)
@@ -172,7 +172,7 @@ def test_a_batch_whose_file_is_lost_fails_with_a_sentence(parent: Batch) -> None
 
 
 def test_a_deleted_batch_fails_with_a_sentence(parent: Batch) -> None:
-    upload = begin(parent, select(Ending.MISSING))
+    upload = begin(parent, select(Outcome.MISSING))
     parent.delete()
 
     advance(upload)
@@ -187,11 +187,11 @@ def test_of_a_batch_that_still_runs_only_what_has_ended_is_taken() -> None:
     answer(batch, [answer_line(1)], [error_line(2)])
     set_state(batch, status=ProviderBatch.Status.RUNNING)
 
-    assert ids(made(batch, *Ending)) == ["row-2"]
+    assert ids(made(batch, *Outcome)) == ["row-2"]
 
 
 def test_a_retry_is_a_child_of_the_batch_whose_requests_it_runs(parent: Batch) -> None:
-    child = retried(parent, Ending.MISSING)
+    child = retried(parent, Outcome.MISSING)
 
     assert child.parent == parent
     assert child.project == parent.project
@@ -202,20 +202,20 @@ def test_a_retry_is_a_child_of_the_batch_whose_requests_it_runs(parent: Batch) -
 def test_answers_of_a_retry_count_for_the_batch_and_its_failures_change_nothing(
     parent: Batch,
 ) -> None:
-    child = retried(parent, *Ending, max_tokens_factor=2)
+    child = retried(parent, *ADVICE, max_tokens_factor=2)
 
     finish(child, [answer_line(4), answer_line(6), answer_line(9)], [error_line(7, "Again.")])
 
     expected = dict.fromkeys([f"row-{n}" for n in (1, 2, 3, 4, 6, 9)], "ok")
-    expected |= {"row-5": "truncated", "row-7": "provider_error", "row-8": "provider_error"}
+    expected |= {"row-5": "truncated", "row-7": "invalid_request", "row-8": "provider_error"}
     assert merged(parent) == expected | {"row-10": "missing"}
-    assert merge.count_recovered(parent) == 2
+    assert merge.count_recovered(parent) == 3
     parent.refresh_from_db()
     assert (parent.succeeded, parent.failed, parent.missing) == (5, 3, 2)
 
 
 def test_a_worse_answer_does_not_take_the_place_of_a_better_one(parent: Batch) -> None:
-    child = retried(parent, Ending.TRUNCATED, max_tokens_factor=2)
+    child = retried(parent, Outcome.TRUNCATED, max_tokens_factor=2)
 
     finish(child, [answer_line(4).replace(b'"stop"', b'"content_filter"'), cut_line(5)])
 
@@ -225,9 +225,9 @@ def test_a_worse_answer_does_not_take_the_place_of_a_better_one(parent: Batch) -
 
 
 def test_a_retry_of_a_retry_answers_for_both(parent: Batch) -> None:
-    child = retried(parent, Ending.MISSING, Ending.PROVIDER_ERROR)
+    child = retried(parent, Outcome.MISSING, Outcome.PROVIDER_ERROR)
     finish(child, [answer_line(9)], [error_line(6)])
-    grandchild = retried(child, Ending.PROVIDER_ERROR, Ending.MISSING)
+    grandchild = retried(child, Outcome.PROVIDER_ERROR, Outcome.MISSING)
     assert ids(grandchild.upload) == ["row-6", "row-8", "row-10"]
     assert grandchild.upload.name == "questions-retry-2.jsonl"
 
@@ -245,8 +245,8 @@ def test_a_retry_of_a_retry_answers_for_both(parent: Batch) -> None:
 def test_the_newest_of_two_equal_answers_counts_in_whatever_order_they_come(
     parent: Batch,
 ) -> None:
-    older = retried(parent, Ending.MISSING)
-    newer = retried(parent, Ending.MISSING)
+    older = retried(parent, Outcome.MISSING)
+    newer = retried(parent, Outcome.MISSING)
 
     for batch in (newer, older):
         finish(batch, [answer_line(9), answer_line(10)])
@@ -256,14 +256,14 @@ def test_the_newest_of_two_equal_answers_counts_in_whatever_order_they_come(
 
 
 def test_requests_that_a_retry_answered_are_not_retried(parent: Batch) -> None:
-    finish(retried(parent, Ending.MISSING), [answer_line(9)])
+    finish(retried(parent, Outcome.MISSING), [answer_line(9)])
 
-    assert retry_file.retryable_counts(parent).count(Ending.MISSING) == 1
-    assert ids(made(parent, Ending.MISSING)) == ["row-10"]
+    assert outcome_counts.retryable_counts(parent).count(Outcome.MISSING) == 1
+    assert ids(made(parent, Outcome.MISSING)) == ["row-10"]
 
 
 def test_merging_again_changes_nothing(parent: Batch) -> None:
-    child = retried(parent, Ending.MISSING)
+    child = retried(parent, Outcome.MISSING)
     finish(child, [answer_line(9)])
     before = list(Result.objects.order_by("pk").values())
 
@@ -276,7 +276,7 @@ def test_merging_again_changes_nothing(parent: Batch) -> None:
 def test_a_worker_that_dies_between_merging_and_settling_merges_again(
     parent: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child = retried(parent, Ending.MISSING)
+    child = retried(parent, Outcome.MISSING)
     answer(child, [answer_line(9)])
     ProviderBatch.objects.start_settling(pk=child.pk)
 
@@ -300,7 +300,7 @@ def test_an_answer_that_a_batch_gets_after_its_retry_is_not_replaced_by_a_worse_
     batch = make_batch(upload=make_upload(content=request_file(2)))
     answer(batch, [], [error_line(1), error_line(2)])
     set_state(batch, status=ProviderBatch.Status.RUNNING)
-    child = retried(batch, Ending.PROVIDER_ERROR)
+    child = retried(batch, Outcome.PROVIDER_ERROR)
     finish(child, [cut_line(1), answer_line(2)])
 
     finish(batch, [answer_line(1)], [])
@@ -312,7 +312,7 @@ def test_an_answer_that_a_batch_gets_after_its_retry_is_not_replaced_by_a_worse_
 def test_the_merged_download_has_one_line_for_each_request_the_best_there_is(
     parent: Batch,
 ) -> None:
-    child = retried(parent, *Ending, max_tokens_factor=2)
+    child = retried(parent, *ADVICE, max_tokens_factor=2)
     finish(
         child, [answer_line(4, text="Whole."), answer_line(9)], [error_line(7, "Failed again.")]
     )
@@ -350,7 +350,7 @@ def test_retries_stay_within_their_project(parent: Batch) -> None:
 def test_a_large_retry_is_merged_and_downloaded_in_few_queries(
     parent: Batch, django_assert_max_num_queries: Any
 ) -> None:
-    child = retried(parent, Ending.MISSING)
+    child = retried(parent, Outcome.MISSING)
     finish(child, [answer_line(9), answer_line(10)])
 
     with django_assert_max_num_queries(12):
@@ -360,7 +360,7 @@ def test_a_large_retry_is_merged_and_downloaded_in_few_queries(
 
 
 def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch) -> None:
-    upload = made(parent, Ending.MISSING)
+    upload = made(parent, Outcome.MISSING)
     choice = Choice(frozenset({CorrectionKind.SET_MODEL}), model="other", every_model=True)
 
     corrected = correct_file.request_correction(
@@ -375,7 +375,7 @@ def test_a_corrected_version_of_a_retrys_file_still_makes_a_retry(parent: Batch)
 
 
 def test_the_timeline_of_a_batch_shows_its_retries(parent: Batch) -> None:
-    child = retried(parent, Ending.MISSING)
+    child = retried(parent, Outcome.MISSING)
 
     texts = timeline(parent)
     assert texts[-1] == f"Retried as {child.name}: 2 requests."
@@ -395,11 +395,11 @@ def test_requests_that_are_retried_in_place_are_not_retried_in_a_file(
     set_state(parent, **state)
 
     assert not retry_file.has_retryable(parent)
-    assert made(parent, Ending.PROVIDER_ERROR).status == Upload.Status.FAILED
+    assert made(parent, Outcome.PROVIDER_ERROR).status == Upload.Status.FAILED
 
 
 def test_a_file_from_before_a_retry_in_place_is_not_ordered(parent: Batch) -> None:
-    upload = made(parent, Ending.PROVIDER_ERROR)
+    upload = made(parent, Outcome.PROVIDER_ERROR)
     retry_in_place.request_retry_in_place(parent, parent.created_by)
     with refused("retried in place after"):
         make_batch(upload=upload)
@@ -408,5 +408,5 @@ def test_a_file_from_before_a_retry_in_place_is_not_ordered(parent: Batch) -> No
     with refused("retried in place after"):
         make_batch(upload=upload)
 
-    again = made(parent, Ending.PROVIDER_ERROR)
+    again = made(parent, Outcome.PROVIDER_ERROR)
     assert make_batch(upload=again).parent == parent

@@ -61,8 +61,8 @@ def test_a_refusal_comes_with_its_facts() -> None:
 
 
 def test_a_table_that_needs_more_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MEMORY_BYTES", 96 * bombs.MIB)
-    texts = workbook_of(bombs.texts(bombs.random_texts(1_500_000)))
+    monkeypatch.setattr(module, "MEMORY_BYTES", 32 * bombs.MIB)
+    texts = workbook_of(bombs.texts(bombs.random_texts(400_000)))
 
     with refused("more than the portal has memory for"), open_table(texts) as table:
         list(table)

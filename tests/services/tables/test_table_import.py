@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from batchapp.domain.results.retry_selection import Ending, Selection
+from batchapp.domain.results.retry_selection import Outcome, Selection
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.domain.tables.table_reader import ReadOptions
 from batchapp.models import SourceTable, Upload
@@ -135,7 +135,7 @@ def test_a_retry_keeps_the_table_of_its_batch(table: SourceTable) -> None:
     retry = retry_file.request_retry_file(
         batch,
         table.created_by,
-        Selection(endings=frozenset({Ending.PROVIDER_ERROR}), parent=batch.name),
+        Selection(outcomes=frozenset({Outcome.PROVIDER_ERROR}), parent=batch.name),
         submission=table.pk,
     )
 

@@ -1,6 +1,9 @@
 """One batch's page, and what can be done about it."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
@@ -66,12 +69,12 @@ def test_a_finished_batch_shows_proof_cost_and_downloads_and_rests(
 
     page = page_of(browser, batch.get_absolute_url())
 
-    assert page.texts(".hero .figure") == ["1 answered", "1 failed", "1 no result"]
+    assert page.texts(".hero .figure") == ["1 answered", "1 provider error", "1 no result"]
     assert "3 requests in" in page.text
     assert "$0.0002" in page.text
     assert f"/batches/{batch.pk}/output.jsonl" in page.html
     assert f"/batches/{batch.pk}/error.jsonl" in page.html
-    assert 'hx-trigger="every' not in page.html
+    assert not page.all("main [hx-trigger^=every]")
     assert "Cancel…" not in page.html
 
 
@@ -245,23 +248,24 @@ def test_a_finished_batch_says_why_not_all_are_good_and_what_helps(
     page = page_of(browser, batch.get_absolute_url())
 
     assert page.texts(".figure") == [
-        "1 good",
-        "1 doubtful",
-        "1 failed",
+        "1 answered",
+        "1 cut short",
+        "1 provider error",
         page.one("#cost .figure").text,
     ]
     assert "3 requests in, all accounted for" in page.text
     causes = page.one("#causes")
     assert causes.one("h2").text == "Why 2 need a look"
-    assert set(causes.texts(".button")) == {"Retry", "Raise max_tokens"}
-    ticked = page_of(browser, causes.links["Raise max_tokens"]).all("[name=endings][checked]")
-    assert [box["value"] for box in ticked] == ["truncated"]
+    assert causes.texts(".button") == ["More tokens", "Retry"]
+    retry = page_of(browser, causes.all(".button")[0]["href"])
+    assert retry.one("[name=outcomes]")["value"] == "truncated"
+    assert "1 request will be run again." in retry.text
 
 
-def test_doubtful_answers_can_be_listed(browser: Client, project: Project, user: User) -> None:
+def test_each_count_opens_its_rows(browser: Client, project: Project, user: User) -> None:
     cut_short = answer_line(2).replace(b'"stop"', b'"length"')
     batch = finish(make_batch(project, user), [answer_line(1), cut_short], [error_line(3)])
-    address = page_of(browser, batch.get_absolute_url()).one("#doubtful")["href"]
+    address = page_of(browser, batch.get_absolute_url()).one("#count-truncated")["href"]
 
     rows = page_of(browser, address).texts("#rows tbody tr")
 
@@ -292,7 +296,7 @@ def test_a_batch_of_doubtful_answers_shows_those(
     page = page_of(browser, batch.get_absolute_url())
 
     assert page.texts("#answers .lead") == ["row-1", "row-2", "row-3"]
-    assert page.texts("main .hero .figure") == ["0 good", "3 doubtful"]
+    assert page.texts("main .hero .figure") == ["0 answered", "3 cut short"]
 
 
 def test_while_a_batch_runs_its_newest_answers_come_first(
@@ -385,7 +389,49 @@ def test_a_page_takes_no_more_queries_for_more_provider_batches_and_events(
         for _ in range(40)
     )
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(14):
         page = page_of(browser, stuck.get_absolute_url())
 
     assert page.text.count("Asked to pause.") == 40
+
+
+def test_the_page_of_a_running_batch_is_rendered_again_only_after_a_change(
+    client, django_assert_max_num_queries
+):
+    user = make_user()
+    batch = make_batch(user=user)
+    provider_batch = set_state(batch, status=ProviderBatch.Status.RUNNING, total=3)
+    client.force_login(user)
+    htmx = {"HX-Request": "true"}
+
+    with time_machine.travel(timezone.now(), tick=False):
+        tag = client.get(batch.get_absolute_url(), headers=htmx)["ETag"]
+        known = htmx | {"If-None-Match": tag}
+        with django_assert_max_num_queries(4):  # session, person, its last use, and the version
+            same = client.get(batch.get_absolute_url(), headers=known)
+        whole = client.get(batch.get_absolute_url(), headers={"If-None-Match": tag})
+        ProviderBatch.objects.filter(pk=provider_batch.pk).update(completed=1)
+        changed = client.get(batch.get_absolute_url(), headers=known)
+        known["If-None-Match"] = changed["ETag"]
+        batch.project.memberships.filter(user=user).delete()
+        outside = client.get(batch.get_absolute_url(), headers=known)
+
+    assert same.status_code == 304
+    assert (whole.status_code, changed.status_code, outside.status_code) == (200, 200, 404)
+    assert changed["ETag"] != tag
+
+
+def test_the_page_of_a_running_batch_is_rendered_again_after_half_a_minute(client):
+    batch = make_batch(user=(user := make_user()))
+    set_state(batch, status=ProviderBatch.Status.RUNNING)
+    client.force_login(user)
+    now = timezone.now()
+
+    with time_machine.travel(now, tick=False):
+        tag = client.get(batch.get_absolute_url(), headers={"HX-Request": "true"})["ETag"]
+    with time_machine.travel(now + timedelta(seconds=30), tick=False):
+        later = client.get(
+            batch.get_absolute_url(), headers={"HX-Request": "true", "If-None-Match": tag}
+        )
+
+    assert later.status_code == 200

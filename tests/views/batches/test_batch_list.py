@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import Batch, Project, ProviderBatch, User
+from batchapp.models import Batch, BatchTag, Project, ProviderBatch, User
 from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.pagination import PAGE_SIZE
 from tests.html import Page, page_of
@@ -28,7 +28,7 @@ from tests.make import (
 )
 from tests.sentences import problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 URL = "/projects/support/batches/"
 
 
@@ -49,7 +49,8 @@ def many(project: Project, user: User, number: int, **fields: Any) -> None:
         for field in Batch._meta.concrete_fields
         if field.attname not in {"id", "submission", "name", "created_at"}
     }
-    same |= {"status": Batch.Status.COMPLETED, "succeeded": 3, "next_check_at": None} | fields
+    same |= {"status": Batch.Status.COMPLETED, "succeeded": 3, "usable": 3}
+    same |= {"next_check_at": None} | fields
     first.delete()
     Batch.objects.bulk_create(Batch(**same, name=f"Batch {n}") for n in range(1, number + 1))
 
@@ -187,6 +188,18 @@ def test_what_matches_nothing_can_be_cleared(
     assert f"Searched in {project.name}, this month." in page.text
 
 
+def test_a_batch_with_doubtful_answers_is_not_called_completed_alone(
+    browser: Client, project: Project, user: User
+) -> None:
+    cut_short = answer_line(2).replace(b'"stop"', b'"length"')
+    finish(make_batch(project, user), [answer_line(1), cut_short, answer_line(3)])
+
+    page = page_of(browser, "/batches/?status=with_doubts")
+
+    assert page.one("#rows tbody .pill.warn").text == "Completed with doubts"
+    assert "2 of 3" in page.one("#rows tbody tr").text
+
+
 def test_active_ones_come_first_unless_the_switch_is_off(
     browser: Client, project: Project, user: User
 ) -> None:
@@ -256,29 +269,36 @@ def test_a_page_stays_where_it_is_while_batches_arrive(
     assert "1\u201325 of " in start.text
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["x", "1-2", "1-x-y", f"1-{'9' * 40}-{'0' * 32}", f"0-{'9' * 5000}-{'0' * 32}", "0-0-\0"],
-)
 def test_a_place_that_nobody_made_leads_to_the_start(
-    browser: Client, project: Project, user: User, place: str
+    browser: Client, project: Project, user: User
 ) -> None:
     make_batch(project, user, name="Here")
+    places = [
+        "x",
+        "1-2",
+        "1-x-y",
+        f"1-{'9' * 40}-{'0' * 32}",
+        f"0-{'9' * 5000}-{'0' * 32}",
+        "0-0-\0",
+    ]
 
-    assert names(page_of(browser, "/batches/", after=place)) == ["Here"]
-    assert names(page_of(browser, "/batches/", before=place)) == ["Here"]
+    for place in places:
+        for side in ("after", "before"):
+            page = page_of(browser, "/batches/", {side: place})
+            assert names(page) == ["Here"], (side, place)
 
 
-def test_ten_thousand_batches_take_ten_queries_and_an_index(
+def test_many_batches_take_thirteen_queries_and_an_index(
     browser: Client,
     project: Project,
     user: User,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    many(project, user, 10_000)
+    many(project, user, 200)
+    browser.get("/batches/")  # the first page of a session reads and writes more
 
     def look(address: str, wanted: str = "SEARCH batchapp_batch USING INDEX") -> Page:
-        with django_assert_max_num_queries(10) as seen:
+        with django_assert_max_num_queries(13) as seen:
             page = page_of(browser, address)
         for plan in plans([query["sql"] for query in seen]):
             assert wanted in plan, plan
@@ -292,6 +312,12 @@ def test_ten_thousand_batches_take_ten_queries_and_an_index(
             address = f"/batches/{link(page, label)}"
     for state in BATCH_STATES:
         look(f"/batches/?status={state.code}")
+    batches = list(Batch.objects.all())
+    BatchTag.objects.add(batches, ["everywhere"])
+    BatchTag.objects.add(batches[:40], ["rare"])
+    for tag in ("everywhere", "rare"):
+        assert len(names(look(f"/batches/?tag={tag}", "batches_of_tag"))) == PAGE_SIZE
+    look(f"/batches/?person={user.pk}")
 
 
 def plans(queries: list[str]) -> list[str]:
@@ -348,25 +374,63 @@ def test_failed_requests_are_counted_beside_the_bar(
     assert "1 failed" in page_of(browser, "/batches/").text
 
 
-@pytest.mark.parametrize("sort", ["name", "-name", "requests", "-requests", "created", "-created"])
 def test_every_sort_leads_through_all_rows_and_back(
-    browser: Client, project: Project, user: User, sort: str
+    browser: Client, project: Project, user: User
 ) -> None:
     many(project, user, PAGE_SIZE + 7)
     Batch.objects.filter(name__endswith="3").update(requests=90)
-    field, sign = sort.removeprefix("-"), sort[: sort.startswith("-")]
-    fields = {"created": "created_at", "name": "name", "requests": "requests"}
-    rows = Batch.objects.order_by(f"{sign}{fields[field]}", f"{sign}pk")
-    expected = list(rows.values_list("name", flat=True))
 
-    first = page_of(browser, "/batches/", sort=sort, active_first="no")
-    second = page_of(browser, f"/batches/{link(first, 'Next')}")
-    again = page_of(browser, f"/batches/{link(second, 'Previous')}")
+    for field, column in (("name", "name"), ("requests", "requests"), ("created", "created_at")):
+        for sign, direction in (("", "ascending"), ("-", "descending")):
+            sort = f"{sign}{field}"
+            rows = Batch.objects.order_by(f"{sign}{column}", f"{sign}pk")
+            expected = list(rows.values_list("name", flat=True))
 
-    assert names(first) + names(second) == expected
-    assert names(again) == names(first)
-    direction = "descending" if sign else "ascending"
-    assert first.one("[aria-sort]")["aria-sort"] == direction
+            first = page_of(browser, "/batches/", sort=sort, active_first="no")
+            second = page_of(browser, f"/batches/{link(first, 'Next')}")
+            again = page_of(browser, f"/batches/{link(second, 'Previous')}")
+
+            assert names(first) + names(second) == expected, sort
+            assert names(again) == names(first), sort
+            assert first.one("[aria-sort]")["aria-sort"] == direction, sort
+
+
+def test_batches_are_ticked_in_the_list_and_compared(
+    browser: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user)
+    pair = [finish(make_batch(upload=upload, name=f"Model {name}")) for name in "AB"]
+    unanswered = make_batch(project, user, name="Not over")
+    page = page_of(browser, f"{URL}?q=o")
+
+    page = page_of(browser, URL + page.one("#select-batches")["href"])
+
+    assert len(page.all("#select input[name=b]")) == 3
+    assert page.one("#filters input[name=select]")["value"] == "on"
+    assert page.one("#stop-selecting")["href"] == "?q=o"
+    address = page.one("#select button[formaction]")["formaction"]
+    ticked = page_of(browser, address, b=[str(batch.pk) for batch in pair])
+    assert ticked.one("h1").text == "Compare 2 batches"
+    for ids, says in (
+        ([], "Tick 2 to 4 batches."),
+        ([pair[0].pk, unanswered.pk], "Not over has no answers to compare."),
+    ):
+        nothing = page_of(browser, address, b=[str(pk) for pk in ids])
+        assert says in nothing.text
+        assert nothing.all("#select input[name=b]")
+
+
+@pytest.mark.parametrize("url", ["/batches/", "/projects/support/batches/"])
+def test_a_list_without_rows_offers_no_selection(
+    browser: Client, project: Project, user: User, url: str
+) -> None:
+    assert not page_of(browser, url).all("#select-batches")
+    make_batch(project, user, name="Letters")
+
+    assert page_of(browser, url).all("#select-batches")
+    assert not page_of(browser, url, q="none-such").all("#select-batches")
+    # Whoever is selecting already can go back.
+    assert page_of(browser, url, q="none-such", select="on").all("#stop-selecting")
 
 
 def test_a_sort_that_nobody_offered_is_the_usual_one(

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -291,8 +292,7 @@ def test_an_original_that_cannot_be_read_is_said_and_can_be_tried_again(
     assert not page.all("#download")
     assert "cannot be read" in page_of(browser, address(faulty)).text
 
-    with storage.open(name, "wb") as blob:
-        blob.write(TWICE)
+    faulty.blob.save("requests.jsonl", ContentFile(TWICE))
     browser.post(reverse("file_check", args=[fresh.pk]))
 
     assert work(fresh).status == Upload.Status.READY
@@ -354,7 +354,7 @@ def test_a_worker_that_lost_its_lease_leaves_no_bytes_behind(
     row.refresh_from_db()
     assert row.lacks_content
     _, files = faulty.blob.storage.listdir(f"uploads/{faulty.project_id}")
-    assert files == [f"{faulty.pk}.jsonl"]
+    assert [name[:36] for name in files] == [str(faulty.pk)]
 
 
 def test_a_rule_of_ours_is_told_from_one_of_the_provider(browser: Client, faulty: Upload) -> None:
@@ -438,7 +438,7 @@ def test_the_pages_take_few_queries(
     fresh = work(version_of(faulty))
 
     for url in (address(faulty), faulty.get_absolute_url(), fresh.get_absolute_url()):
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(12):
             assert browser.get(url).status_code == 200
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.storage import Storage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
@@ -78,10 +78,21 @@ def test_a_file_is_kept_also_when_no_worker_can_be_told(
         ("reviews", workbook(Reviews=[["id", "text"], [1, "Good"]])),
     ],
 )
+def test_a_table_of_any_format_opens_the_builder(
+    browser: Client, project: Project, name: str, content: bytes
+) -> None:
+    response = browser.post(URL, {"file": sent(content, name)})
+
+    assert response["Location"] == SourceTable.objects.get(status="kept").get_absolute_url()
+    assert not Upload.objects.exists()
+
+
 @pytest.mark.parametrize("url", [URL, "/projects/support/tables/new/"])
 def test_a_table_opens_the_builder_wherever_it_is_sent(
-    browser: Client, project: Project, url: str, name: str, content: bytes
+    browser: Client, project: Project, url: str
 ) -> None:
+    name, content = "reviews.csv", b"id;text\n1;Gut\n"
+
     by_form = browser.post(url, {"file": sent(content, name)})
     by_script = browser.post(url, {"file": sent(content, name)}, headers=JSON)
 
@@ -382,7 +393,7 @@ def test_two_that_come_at_one_instant_are_one(
 ) -> None:
     submission = uuid4()
     first: list[Upload] = []
-    save = FileSystemStorage.save
+    save = Storage.save
 
     def receive() -> Upload:
         file = SimpleUploadedFile("a.jsonl", request_file())
@@ -391,11 +402,11 @@ def test_two_that_come_at_one_instant_are_one(
         )
 
     def overtaken(*args: Any, **kwargs: Any) -> str:
-        monkeypatch.setattr(FileSystemStorage, "save", save)
+        monkeypatch.setattr(Storage, "save", save)
         first.append(receive())
         return save(*args, **kwargs)
 
-    monkeypatch.setattr(FileSystemStorage, "save", overtaken)
+    monkeypatch.setattr(Storage, "save", overtaken)
     second = receive()
 
     assert second == first[0]

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import OfferedModel, Project, Upload, User
+from batchapp.models.audit.origin import AuditSource, coming_from
 from batchapp.services.files import upload_intake
 from tests.html import Page, page_of
 from tests.make import (
@@ -21,6 +22,7 @@ from tests.make import (
     make_batch,
     make_connection,
     make_key,
+    make_portal_key,
     make_price,
     make_project,
     make_upload,
@@ -30,7 +32,7 @@ from tests.make import (
 )
 from tests.sentences import problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 URL = "/projects/support/files/"
 DASH = "\u2013"
@@ -112,6 +114,18 @@ def test_a_line_inside_an_archive_is_shown_as_it_is_there(
     upload = make_upload(project, user, name="questions.jsonl.gz", content=content)
 
     assert upload_intake.read_excerpts(upload, {2}) == {2: "nonsense"}
+
+
+def test_a_wrong_line_far_from_the_start_is_shown_without_reading_what_lies_before(
+    browser: Client, project: Project, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = f"{request_line(1)}\n{request_line(2)}\nnonsense, far away\n"
+    upload = make_upload(project, user, content=content.encode())
+    monkeypatch.setattr(upload_intake, "EXCERPT_CHUNKS", 0)
+
+    page = page_of(browser, upload.get_absolute_url())
+
+    assert "nonsense, far away" in [code.text for code in page.all('code[dir="ltr"]')]
 
 
 def test_what_is_packed_is_kept_unpacked_since_providers_take_nothing_else(
@@ -236,7 +250,7 @@ def test_a_file_leads_to_its_batches_with_their_status(
     assert f'href="/files/{upload.pk}/batch/"' in html
 
 
-def test_the_page_of_a_file_takes_at_most_ten_queries(
+def test_the_page_of_a_file_takes_at_most_thirteen_queries(
     browser: Client,
     project: Project,
     user: User,
@@ -247,7 +261,7 @@ def test_the_page_of_a_file_takes_at_most_ten_queries(
     for name in ("one", "two", "three"):
         make_batch(project, user, upload=upload, key=key, name=name)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(13):
         browser.get(upload.get_absolute_url())
 
 
@@ -523,3 +537,36 @@ def test_the_list_takes_as_many_queries_for_many_files_as_for_few(
 
 def fragment(browser: Client, upload: Upload) -> str:
     return browser.get(upload.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
+
+
+def test_the_list_and_the_page_say_where_a_file_comes_from(
+    browser: Client, project: Project, user: User
+) -> None:
+    content = ContentFile(request_file(1))
+    script = join(make_user(), project)
+    script.portal_key = make_portal_key(script, project, name="Nightly job", scope="submit").key
+    uploads = {}
+    for name, sender, source in [
+        ("console.jsonl", user, AuditSource.PAGE),
+        ("command.jsonl", user, AuditSource.COMMAND),
+        ("script.jsonl", script, AuditSource.PAGE),
+    ]:
+        with coming_from(source):
+            uploads[name] = upload_intake.receive_file(project, sender, content, name=name)
+
+    pages = {name: page_of(browser, upload.get_absolute_url()) for name, upload in uploads.items()}
+    listed = page_of(browser, URL)
+    of_scripts = page_of(browser, f"{URL}?source=key")
+
+    assert {name: page.one("#source").text for name, page in pages.items()} == {
+        "console.jsonl": "Console",
+        "command.jsonl": "Command on the server",
+        "script.jsonl": "API, by the portal key Nightly job",
+    }
+    assert sorted(text.split()[0] for text in listed.texts("td.lead")) == [
+        "API",
+        "Command",
+        "console.jsonl",
+    ]
+    assert listed.one("td.lead .tag[title*='Nightly job']").text == "API"
+    assert [text.split()[-1] for text in of_scripts.texts("td.lead")] == ["script.jsonl"]

@@ -8,7 +8,10 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp.models import Batch, BatchImport, Project, ProviderKey, Upload, User
+from batchapp.models import Batch, BatchImport, Connection, Project, ProviderKey, Upload, User
+from batchapp.providers import kinds
+from batchapp.providers.base import Capabilities
+from batchapp.providers.openai import OpenAIProvider
 from batchapp.services.imports import start_import
 from tests.html import page_of
 from tests.make import (
@@ -298,3 +301,19 @@ def test_what_a_colleague_asked_for_on_a_key_of_their_own_leads_back_to_the_page
     response = browser.post(f"/imports/{batch_import.pk}/{verb}/", follow=True)
 
     assert (response.status_code, response.redirect_chain) == (200, [(URL, 302)])
+
+
+def test_a_provider_that_lists_no_batches_is_not_asked_and_ids_are_imported_all_the_same(
+    browser: Client, provider: Provider, key: ProviderKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlisted = kinds.Kind("unlisted", "Unlisted", Capabilities(list=False), OpenAIProvider)
+    monkeypatch.setitem(kinds.KINDS, "unlisted", unlisted)
+    Connection.objects.filter(pk=key.connection_id).update(kind="unlisted")
+    remote = provider.run(request_file(3))
+
+    html = text(browser.get(URL))
+
+    assert "does not list its batches. Import those whose id you know." in html
+    assert provider.calls == []
+    import_batch(browser, key, ids=remote)
+    assert BatchImport.objects.get().remote_id == remote

@@ -11,11 +11,21 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.access import OPERATOR
-from batchapp.models import Batch, Connection, Project, ProviderBatch, ProviderKey, User
+from batchapp.domain.refused import Refusal, Refused
+from batchapp.models import (
+    AuditEvent,
+    AuditKind,
+    Batch,
+    Connection,
+    Project,
+    ProviderBatch,
+    ProviderKey,
+    User,
+)
 from batchapp.services.providers import provider_keys
 from tests.html import Page, page_of
 from tests.make import (
-    ADMIN,
+    OWNER,
     join,
     make_batch,
     make_connection,
@@ -141,7 +151,7 @@ def test_a_key_that_batches_need_stays(browser: Client, user: User, project: Pro
 def test_a_project_key_is_added_by_an_admin_and_serves_its_members(
     browser: Client, user: User, project: Project
 ) -> None:
-    project.memberships.update(role=ADMIN)
+    project.memberships.update(role=OWNER)
 
     browser.post("/projects/support/keys/", {"name": "Team", "secret": SECRET})
 
@@ -161,7 +171,7 @@ def test_a_key_is_tried_out_at_the_provider(
     key = make_key(user)
     html = browser.post(f"/keys/{key.pk}/test/", follow=True).content.decode()
 
-    assert f"{key.connection} accepts the key …1234: 2 models." in html
+    assert f"{key.connection} accepts the key …1234: 2 models, asked at" in html
 
 
 @pytest.mark.parametrize(
@@ -169,8 +179,8 @@ def test_a_key_is_tried_out_at_the_provider(
     [
         (401, "refused the key"),
         (402, "no credits left"),
-        (404, "ask an operator to check the connection"),
-        (422, "ask an operator to check the connection"),
+        (404, "ask an administrator to check the connection"),
+        (422, "ask an administrator to check the connection"),
         (503, "says nothing about the key"),
     ],
 )
@@ -190,7 +200,7 @@ def test_a_key_that_fails_its_test_is_met_with_advice(
 
 
 def test_no_page_holds_a_key(browser: Client, user: User, project: Project) -> None:
-    project.memberships.update(role=ADMIN)
+    project.memberships.update(role=OWNER)
     key = make_key(project, secret=SECRET)
     batch = make_batch(project, user, key=key)
     user.is_staff = user.is_superuser = True
@@ -215,13 +225,12 @@ def test_no_page_holds_a_key(browser: Client, user: User, project: Project) -> N
     ("status", "label", "is_refused", "sentence"),
     [
         (200, "Works", False, "The key is stored, encrypted."),
-        (401, "Rejected", True, "Replace the key or choose another"),
         (402, "Rejected", True, "Add credits there"),
-        (404, "Not certain", False, "ask an operator to check the connection"),
+        (404, "Not certain", False, "ask an administrator to check the connection"),
         (503, "Not certain", False, "Try again in a minute"),
     ],
 )
-def test_a_new_key_is_tried_at_once_and_stored_whatever_comes_of_it(
+def test_a_new_key_is_tried_at_once_and_stored_unless_the_provider_does_not_know_it(
     browser: Client, provider: Provider, status: int, label: str, is_refused: bool, sentence: str
 ) -> None:
     answers(provider, status)
@@ -235,6 +244,118 @@ def test_a_new_key_is_tried_at_once_and_stored_whatever_comes_of_it(
     assert "The key is stored, encrypted." in html
     assert f"</svg> {label}</span>" in html
     assert sentence in html
+
+
+def test_a_refused_key_is_stored_only_if_that_is_asked_for(
+    browser: Client, user: User, provider: Provider
+) -> None:
+    answers(provider, 401)
+    connection = make_connection(name="Acme")
+
+    refused = add(browser, connection.pk)
+
+    assert "Acme refuses this key, and nothing was stored." in refused
+    assert "Store it anyway" in refused
+    assert SECRET not in refused
+    assert not user.provider_keys.exists()
+
+    stored = add(browser, connection.pk, store_anyway="on")
+
+    assert user.provider_keys.get().is_refused
+    assert "Rejected</span>" in stored
+    assert "Replace the key or choose another" in stored
+
+
+def test_a_refused_key_replaces_no_key_unless_that_is_asked_for(
+    browser: Client, user: User, provider: Provider
+) -> None:
+    key = make_key(user, secret="sk-good-000000001234")
+    answers(provider, 401)
+
+    refused = Page(browser.post(f"/keys/{key.pk}/replace/", {"secret": SECRET}))
+
+    key.refresh_from_db()
+    assert "and nothing was stored" in refused.text
+    assert (key.secret(), key.is_refused, key.tested_at) == ("sk-good-000000001234", False, None)
+
+    browser.post(f"/keys/{key.pk}/replace/", {"secret": SECRET, "store_anyway": "on"})
+
+    key.refresh_from_db()
+    assert (key.secret(), key.is_refused) == (SECRET, True)
+
+
+def test_a_name_is_taken_once_by_each_owner(
+    browser: Client, user: User, project: Project, provider: Provider
+) -> None:
+    connection = project.connection
+    add(browser, connection.pk, name="Main")
+    project.memberships.update(role=OWNER)
+
+    again = add(browser, connection.pk, name="Main")
+    of_project = browser.post(
+        "/projects/support/keys/", {"name": "Main", "secret": SECRET}, follow=True
+    )
+
+    assert "Another of these keys is called “Main”. Choose another name." in again
+    assert "The key is stored, encrypted." in of_project.content.decode()
+    assert list(user.provider_keys.values_list("name", flat=True)) == ["Main"]
+
+
+def test_the_name_of_a_removed_key_is_free_again(browser: Client, user: User) -> None:
+    connection = make_connection()
+    add(browser, connection.pk, name="Main")
+    provider_keys.remove(user.provider_keys.get(), OPERATOR)
+
+    add(browser, connection.pk, name="Main")
+
+    assert user.provider_keys.filter(name="Main").count() == 2
+
+
+def test_keys_without_a_name_get_different_names(browser: Client, user: User) -> None:
+    connection = make_connection(name="c" * 100)
+
+    for _ in range(3):
+        add(browser, connection.pk, name="")
+
+    names = sorted(user.provider_keys.values_list("name", flat=True))
+    assert names == [f"{'c' * 90} 2", f"{'c' * 90} 3", "c" * 100]
+
+
+def test_two_forms_at_once_store_one_key_of_a_name(user: User) -> None:
+    drafts = [
+        provider_keys.draft(make_connection(), user, SECRET, name="Main", owner=user)
+        for _ in range(2)
+    ]
+
+    provider_keys.insert(drafts[0], user)
+    with pytest.raises(Refused) as refusal:
+        provider_keys.insert(drafts[1], user)
+
+    assert refusal.value.code == Refusal.KEY_NAME_TAKEN
+
+
+def test_a_removed_key_gets_no_secret_again(browser: Client, user: User) -> None:
+    key = make_key(user)
+    replacement = provider_keys.draft_replacement(key, user, SECRET)
+    provider_keys.remove(key, user)
+
+    with pytest.raises(Refused):
+        provider_keys.store_replacement(replacement, user)
+    html = browser.post(f"/keys/{key.pk}/replace/", {"secret": SECRET}).content.decode()
+
+    key.refresh_from_db()
+    assert "This key was removed. Choose another." in html
+    assert key.ciphertext == ""
+
+
+def test_the_form_says_who_may_spend_on_the_key(
+    browser: Client, user: User, project: Project
+) -> None:
+    project.memberships.update(role=OWNER)
+
+    assert "Only you can start batches on it." in page_of(browser, "/profile/").text
+    of_project = page_of(browser, "/projects/support/keys/").text
+    assert "Every owner and editor of the project may spend on it." in of_project
 
 
 def test_the_sentence_of_a_rejected_key_stands_below_its_row_also_on_a_phone(
@@ -272,18 +393,24 @@ def test_the_table_of_keys_says_how_many_batches_run_on_each(
 
 
 @pytest.mark.parametrize(
-    ("address", "is_known"),
-    [("https://api.doubleword.ai/v1", True), ("https://provider.test", False)],
+    ("kind", "address", "keys_page"),
+    [
+        ("doubleword", "https://api.doubleword.ai/v1", "https://app.doubleword.ai"),
+        ("", "https://api.openai.com", "https://platform.openai.com/api-keys"),
+        ("groq", "https://api.groq.com/openai", "https://console.groq.com/keys"),
+        ("doubleword", "https://provider.test", None),
+        ("", "https://provider.test", None),
+    ],
 )
 def test_only_where_it_is_known_a_page_leads_to_where_keys_come_from(
-    browser: Client, project: Project, address: str, is_known: bool
+    browser: Client, project: Project, kind: str, address: str, keys_page: str | None
 ) -> None:
-    project.memberships.update(role=ADMIN)
-    Connection.objects.filter(pk=project.connection_id).update(base_url=address)
+    project.memberships.update(role=OWNER)
+    Connection.objects.filter(pk=project.connection_id).update(kind=kind, base_url=address)
 
     links = page_of(browser, "/projects/support/keys/").links
 
-    assert ("Where do I get a key?" in links) is is_known
+    assert links.get("Where do I get a key?") == keys_page
 
 
 def test_the_form_for_a_key_is_closed_where_there_is_one_and_open_where_it_was_refused(
@@ -367,7 +494,7 @@ def test_the_only_provider_of_ones_projects_is_chosen_beforehand(
 def test_after_a_key_is_added_there_is_a_way_back_to_the_batch(
     browser: Client, project: Project, of_project: bool
 ) -> None:
-    project.memberships.update(role=ADMIN)
+    project.memberships.update(role=OWNER)
     batch = make_batch(project)
     url = "/projects/support/keys/" if of_project else "/profile/"
     back = f'<a id="back" href="{batch.get_absolute_url()}">Back to the batch</a>'
@@ -414,7 +541,7 @@ def test_no_page_of_keys_takes_more_queries_for_more_keys(
     project: Project,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    project.memberships.update(role=ADMIN)
+    project.memberships.update(role=OWNER)
     for _ in range(4):
         make_project(user)
         make_key(user)
@@ -429,3 +556,21 @@ def test_no_page_of_keys_takes_more_queries_for_more_keys(
     ):
         with django_assert_max_num_queries(10):
             assert browser.get(url).status_code == 200
+
+
+def test_what_is_done_to_a_key_is_recorded_without_its_secret(browser: Client, user: User) -> None:
+    add(browser, make_connection(name="Acme").pk, name="Main")
+    key = user.provider_keys.get()
+    browser.post(f"/keys/{key.pk}/replace/", {"secret": f"{SECRET}-new"})
+    browser.post(f"/keys/{key.pk}/remove/")
+
+    events = list(AuditEvent.objects.order_by("pk"))
+    assert [event.kind for event in events] == [
+        AuditKind.PROVIDER_KEY_ADDED,
+        AuditKind.PROVIDER_KEY_REPLACED,
+        AuditKind.PROVIDER_KEY_REMOVED,
+    ]
+    assert {event.actor for event in events} == {user}
+    assert events[0].data["name"] == "Main"
+    assert events[0].data["connection"] == "Acme"
+    assert SECRET not in str([event.data for event in events])

@@ -18,7 +18,7 @@ from batchapp.services.lifecycle import receive_webhook
 from batchapp.services.providers import provider_keys
 from tests.html import Page
 from tests.make import (
-    ADMIN,
+    OWNER,
     finish,
     join,
     make_batch,
@@ -30,7 +30,7 @@ from tests.make import (
 )
 from tests.webhooks import SECRET, deliver, ended, post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 OTHER_SECRET = "whsec_" + base64.b64encode(b"the secret of quite another key").decode()
 HOUR = timedelta(hours=1)
 
@@ -449,7 +449,7 @@ def test_a_secret_without_its_padding_is_the_same(
 def test_deliveries_are_listed_with_the_batches_that_the_person_may_see(
     browser: Client, client: Client, user: User
 ) -> None:
-    mine, foreign = make_project(user, role=ADMIN), make_project(make_user())
+    mine, foreign = make_project(user, role=OWNER), make_project(make_user())
     foreign.connection = mine.connection
     foreign.save()
     key = make_key(mine)
@@ -481,7 +481,7 @@ def test_an_address_that_no_provider_can_reach_is_pointed_out(
 
 def test_the_webhooks_of_a_project_are_its_admins_to_set(client: Client, project: Project) -> None:
     key = make_key(project)
-    client.force_login(join(make_user(), project, ADMIN))
+    client.force_login(join(make_user(), project, OWNER))
 
     client.post(f"/keys/{key.pk}/webhook/", {"secret": SECRET})
 
@@ -497,3 +497,40 @@ def test_a_removed_key_forgets_its_webhook_too(user: User) -> None:
 
     key.refresh_from_db()
     assert key.webhook_secret() == ""
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "expired", "cancelled"])
+def test_a_webhook_in_the_form_of_openai_has_its_batch_polled(
+    provider_client: Client, running: ProviderBatch, end: str
+) -> None:
+    """Source: https://platform.openai.com/docs/api-reference/webhook-events"""
+    key = running.batch.key
+    provider_keys.set_webhook_secret(key, OPERATOR, SECRET)
+    event = {"object": "event", "id": "evt_1", "type": f"batch.{end}", "created_at": 1_719_168_000}
+
+    status = deliver(provider_client, key, event | {"data": {"id": running.remote_id}})
+
+    assert status == 202
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.remote_id, delivery.effect) == (running.remote_id, "polled")
+
+
+def test_a_webhook_names_a_batch_whose_id_is_long(provider_client: Client) -> None:
+    key = make_key(make_project())
+    provider_keys.set_webhook_secret(key, OPERATOR, SECRET)
+    event = {"type": "batch.completed", "data": {"id": "b" * 420}}
+
+    deliver(provider_client, key, event)
+
+    assert WebhookDelivery.objects.get().remote_id == "b" * 420
+
+
+@pytest.mark.parametrize(("kind", "is_offered"), [("openai", True), ("groq", False), ("", False)])
+def test_webhooks_are_offered_where_the_kind_of_provider_sends_them(
+    browser: Client, user: User, kind: str, *, is_offered: bool
+) -> None:
+    key = make_key(user, make_connection(kind=kind))
+
+    assert ("Webhook…" in Page(browser.get("/profile/")).text) == is_offered
+    provider_keys.set_webhook_secret(key, OPERATOR, SECRET)
+    assert "Webhook…" in Page(browser.get("/profile/")).text  # to remove the secret

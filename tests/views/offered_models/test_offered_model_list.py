@@ -1,4 +1,4 @@
-"""The pages about models: for operators, and nothing is said that no source states."""
+"""The pages about models: for administrators, and nothing is said that no source states."""
 
 import csv
 import io
@@ -9,14 +9,15 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.domain.model_cards import ModelCard
+from batchapp.http import BOM
 from batchapp.models import Connection, OfferedModel
 from batchapp.sandbox.settings import Settings
 from batchapp.urls import urlpatterns
 from tests.html import Page, fragment_of, page_of
-from tests.make import make_connection, make_project, make_user
+from tests.make import make_administrator, make_connection, make_project, make_user
 from tests.sandbox.processes import sandbox_thread
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 ADDRESSES = [f"/{each.pattern}" for each in urlpatterns if str(each.pattern).startswith("models/")]
 DASH = "\N{EN DASH}"
@@ -31,7 +32,7 @@ def connection() -> Connection:
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    user = make_user("ops@example.com", is_staff=True)
+    user = make_administrator("ops@example.com")
     make_project(user, name="Operations")
     client.force_login(user)
     return client
@@ -46,7 +47,7 @@ def cards(connection: Connection) -> dict[str, ModelCard]:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_only_operators_see_the_models(client: Client, address: str) -> None:
+def test_only_administrators_see_the_models(client: Client, address: str) -> None:
     user = make_user()
     make_project(user)
     client.force_login(user)
@@ -191,7 +192,10 @@ def test_what_is_downloaded_can_be_imported_again(staff: Client, connection: Con
 
     page = upload(staff, connection, text)
 
-    assert [row[0] for row in csv.reader(io.StringIO(text))] == ["model", "'=acme"]
+    assert [row[0] for row in csv.reader(io.StringIO(text.removeprefix(BOM)))] == [
+        "model",
+        "'=acme",
+    ]
     assert "1 model added, 0 models changed." in page.text
     assert cards(connection) == before
     assert (

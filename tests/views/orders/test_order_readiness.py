@@ -10,7 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, Project, ProviderKey, Upload, User
 from batchapp.pipeline import provider_access
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Management
+from batchapp.providers.kinds import Kind
 from tests.html import Page, fragment_of, page_of
 from tests.make import MODEL, make_key, make_upload
 from tests.provider import Provider
@@ -57,13 +58,16 @@ def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
     connection.base_url = "https://api.doubleword.ai"
     connection.set_platform_key("dw-platform-123")
     connection.save()
+    key.connection = connection
+    key.set_secret("sk-for-this-address")
+    key.save()
     asked: list[tuple[str, str]] = []
 
-    def connect(url: str, secret: str, **_: object) -> ProviderClient:
+    def connect(kind: Kind, url: str, secret: str, **_: object) -> Management:
         asked.append((url, secret))
-        return provider.client()
+        return provider.management()
 
-    monkeypatch.setattr(provider_access, "connect", connect)
+    monkeypatch.setattr(provider_access, "connect_management", connect)
     balance = httpx.Response(200, json={"credit_balance": "0.0001"})
     models = httpx.Response(200, json={"data": [{"id": MODEL}]})
     answers = {MODELS: models, "GET /admin/api/v1/users/current": balance}
@@ -71,7 +75,7 @@ def test_the_balance_is_asked_at_the_management_address_with_the_stored_key(
 
     page = page_of(browser, address(upload, key))
 
-    assert asked == [("https://app.doubleword.ai/", "dw-platform-123")]
+    assert asked == [("https://api.doubleword.ai", "dw-platform-123")]
     assert "has $0.0001, which is below the expected cost of ~$0.0006." in page.text
 
 
@@ -200,7 +204,7 @@ def test_a_file_that_is_not_ready_is_checked_first(
     assert response["Location"].startswith(f"/files/{upload.pk}/batch/?")
 
 
-def test_to_ask_takes_no_more_than_eleven_queries(
+def test_to_ask_takes_no_more_than_fourteen_queries(
     browser: Client,
     upload: Upload,
     key: ProviderKey,
@@ -209,5 +213,5 @@ def test_to_ask_takes_no_more_than_eleven_queries(
 ) -> None:
     offers(provider, MODEL)
 
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(14):
         browser.get(address(upload, key), headers=HTMX)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -19,6 +20,7 @@ from batchapp.urls import urlpatterns
 from tests.html import Page, fragment_of, page_of
 from tests.make import (
     MODEL,
+    make_administrator,
     make_batch,
     make_connection,
     make_price,
@@ -29,7 +31,7 @@ from tests.make import (
 )
 from tests.sandbox.processes import sandbox_thread
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 DAY = timedelta(days=1)
 ADDRESSES = [f"/{each.pattern}" for each in urlpatterns if str(each.pattern).startswith("prices/")]
@@ -44,7 +46,7 @@ def connection() -> Connection:
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    user = make_user("ops@example.com", is_staff=True)
+    user = make_administrator("ops@example.com")
     make_project(user, name="Operations")
     client.force_login(user)
     return client
@@ -216,9 +218,33 @@ def test_a_price_is_added_with_who_did_it(staff: Client, connection: Connection)
     assert added.source == "Entered by ops@example.com"
 
 
+def test_the_prices_of_cached_tokens_are_typed_shown_and_corrected(
+    staff: Client, connection: Connection
+) -> None:
+    known = {"connection": connection.pk, "model": "new", "window": "24h"}
+    parts = {"cached_read_usd": "0.01", "write_5m_usd": "0.125", "min_prefix_tokens": "1024"}
+    staff.post("/prices/add/", known | {"input_usd": "0.10", "output_usd": "0"} | parts)
+    added = connection.prices.get(model="new")
+    address = f"/prices/correct/?price={added.pk}"
+
+    shown = page_of(staff, "/prices/", q="new", show="all").text
+    form = page_of(staff, address)
+    staff.post(address, {name: form.values[name] for name in form.values} | {"input_usd": "0.20"})
+
+    assert "new cache prices" in page_of(staff, "/prices/", q="new").text
+    assert "24 h: cached $0.01 · writes $0.125 for 5 min · from 1,024 tokens" in shown
+    assert form.one("details[open] [name=cached_read_usd]")["value"] == "0.01"
+    corrected = connection.prices.get(model="new", effective_to=None).unit_price
+    assert (corrected.input, corrected.cached_read) == (Decimal("0.2"), Decimal("0.01"))
+    plain = page_of(staff, f"/prices/correct/?price={row(connection).pk}")
+    assert not plain.all("details[open]")
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"cached_read_usd": "-1"}, "The cached read price “-1” is no amount in USD"),
+        ({"tiers": "x"}, "The tier “x” cannot be read."),
         ({"input_usd": ""}, "There is no input price. Write 0 if it costs nothing."),
         ({"output_usd": "-1"}, "is no amount in USD"),
         ({"output_usd": "1e3"}, "is no amount in USD"),
@@ -292,6 +318,19 @@ def test_a_price_that_is_none_is_not_found(staff: Client, verb: str, pk: str) ->
     assert staff.get(f"/prices/{verb}/", {"price": pk}).status_code == 404
 
 
+def test_a_comparison_shows_the_changes_of_other_parts_and_refuses_other_currencies(
+    staff: Client, connection: Connection
+) -> None:
+    head = "model,window,input_usd,output_usd,cached_read_usd,currency\n"
+
+    page = Page(compare(staff, connection, f"{head}{MODEL},24h,1,2,0.1,USD\n"))
+    refused = Page(compare(staff, connection, f"{head}{MODEL},24h,1,2,0.1,EUR\n"))
+
+    assert "cached $0.10" in page.text
+    assert "Save 1 change" in page.text
+    assert "Line 2 The price is in EUR. Prices must be in USD" in refused.text
+
+
 def test_a_list_is_compared_then_written_by_who_agreed(
     staff: Client, connection: Connection
 ) -> None:
@@ -330,7 +369,7 @@ def test_what_somebody_else_compared_or_wrote_by_hand_is_not_written(
     staff: Client, connection: Connection
 ) -> None:
     page = compare(staff, connection, f"{HEAD}{MODEL},24h,5,6\n")
-    staff.force_login(make_user(is_staff=True))
+    staff.force_login(make_administrator())
 
     for answer in (
         agree(staff, page),
@@ -433,7 +472,7 @@ def test_models_without_a_price_are_listed_without_whose_they_are(
 
 
 def test_the_admin_shows_prices_and_writes_none(client: Client, connection: Connection) -> None:
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.force_login(make_administrator())
     price = row(connection)
     address = f"/admin/batchapp/price/{price.pk}"
 
@@ -452,9 +491,9 @@ def test_the_admin_shows_prices_and_writes_none(client: Client, connection: Conn
 def test_a_connection_that_nothing_runs_at_goes_with_its_prices(
     client: Client, connection: Connection
 ) -> None:
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.force_login(make_administrator())
 
-    client.post(f"/admin/batchapp/connection/{connection.pk}/delete/", {"post": "yes"})
+    client.post(reverse("connection_remove", args=[connection.pk]))
 
     assert not Price.objects.filter(connection=connection.pk).exists()
     assert not Connection.objects.filter(pk=connection.pk).exists()

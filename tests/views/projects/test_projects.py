@@ -7,18 +7,31 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.forms.projects import ProjectForm
-from batchapp.models import Batch, Connection, Membership, Price, Project, User
+from batchapp.models import (
+    Batch,
+    Connection,
+    Membership,
+    PortalKey,
+    Price,
+    Project,
+    ProviderBatch,
+    User,
+)
+from batchapp.services.portal_keys import portal_keys
+from batchapp.services.portal_keys.portal_keys import KeySettings
 from tests.html import Page, fragment_of, page_of
 from tests.make import (
-    ADMIN,
-    MEMBER,
+    EDITOR,
+    OWNER,
     VIEWER,
     finish,
     join,
+    make_administrator,
     make_batch,
     make_key,
     make_project,
     make_user,
+    set_state,
 )
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +40,8 @@ URL = "/projects/support/members/"
 
 @pytest.fixture
 def managed(user: User, project: Project) -> Project:
-    """The project, ``user`` being its only admin."""
-    project.memberships.update(role=ADMIN)
+    """The project, ``user`` being its only owner."""
+    project.memberships.update(role=OWNER)
     return project
 
 
@@ -44,7 +57,7 @@ def test_who_founds_a_project_is_its_admin(browser: Client, user: User) -> None:
     project = Project.objects.get()
     assert response["Location"] == "/projects/ete-2026/"
     assert (project.name, project.connection) == ("Été 2026!", connection)
-    assert roles(project) == {"ada@example.com": "admin"}
+    assert roles(project) == {"ada@example.com": "owner"}
 
 
 @pytest.mark.parametrize(
@@ -142,19 +155,20 @@ def test_without_a_connection_it_is_said_who_can_add_one(browser: Client) -> Non
     Price.objects.all().delete()
     Connection.objects.all().delete()
 
-    assert "Ask an operator to add a connection." in page_of(browser, "/projects/new/").text
+    assert "Ask an administrator to add a connection." in page_of(browser, "/projects/new/").text
 
 
 def test_an_admin_gives_a_project_another_name_at_the_same_address(
     browser: Client, managed: Project
 ) -> None:
     html = browser.post(
-        "/projects/support/settings/", {"name": "תמיכה 🚀"}, follow=True
+        "/projects/support/settings/", {"name": "תמיכה 🚀", "colour": 7}, follow=True
     ).content.decode()
 
     managed.refresh_from_db()
-    assert (managed.name, managed.slug) == ("תמיכה 🚀", "support")
-    assert "The project has its new name." in html
+    assert (managed.name, managed.slug, managed.colour) == ("תמיכה 🚀", "support", 7)
+    assert "The settings are saved. The address stays the same." in html
+    assert 'data-colour="7"' in html
     assert "<h1>תמיכה 🚀</h1>" in html
 
 
@@ -164,14 +178,14 @@ def test_a_member_looks_at_the_settings_and_does_not_change_them(
     page = Page(browser.get("/projects/support/settings/"))
     response = browser.post("/projects/support/settings/", {"name": "Mine now"})
 
-    assert "Rename the project" not in page.text
-    assert "Its admins can give it another name." in page.text
+    assert not page.all("main input[name=name], #danger")
+    assert "Its owners can give it another name and colour." in page.text
     assert response.status_code == 403
     project.refresh_from_db()
     assert project.name == "Support tickets"
 
 
-def test_no_page_of_projects_takes_more_than_eleven_queries(
+def test_no_page_of_projects_takes_more_than_sixteen_queries(
     browser: Client,
     user: User,
     managed: Project,
@@ -192,7 +206,7 @@ def test_no_page_of_projects_takes_more_than_eleven_queries(
         URL,
         f"{URL}{one}/remove/",
     ):
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(19):
             assert browser.get(url).status_code == 200
 
 
@@ -222,66 +236,36 @@ def test_a_project_needs_a_name(browser: Client) -> None:
     )
 
 
-def test_an_admin_adds_people_by_address(browser: Client, managed: Project) -> None:
-    make_user("bob@example.com")
-
-    browser.post(URL, {"action": "add", "email": "Bob@example.com", "role": VIEWER})
-
-    assert roles(managed) == {"ada@example.com": "admin", "bob@example.com": "viewer"}
-
-
-@pytest.mark.parametrize(
-    ("email", "sentence"),
-    [
-        ("nobody@example.com", "Nobody with this address has an account."),
-        ("ada@example.com", "is in the project already"),
-        ("no address", "Enter a valid email address."),
-    ],
-)
-def test_who_cannot_be_added_is_said(
-    browser: Client, managed: Project, email: str, sentence: str
-) -> None:
-    html = browser.post(URL, {"action": "add", "email": email, "role": MEMBER}).content.decode()
-
-    assert sentence in html
-    assert managed.memberships.count() == 1
-
-
 def test_an_admin_changes_roles_and_takes_people_out(browser: Client, managed: Project) -> None:
     join(make_user("bob@example.com"), managed)
     bob = Membership.objects.get(user__email="bob@example.com")
 
-    browser.post(URL, {"action": "role", "membership": bob.pk, "role": ADMIN})
-    assert roles(managed)["bob@example.com"] == "admin"
+    browser.post(URL, {"action": "role", "membership": bob.pk, "role": OWNER})
+    assert roles(managed)["bob@example.com"] == "owner"
 
     browser.post(f"{URL}{bob.pk}/remove/")
-    assert roles(managed) == {"ada@example.com": "admin"}
+    assert roles(managed) == {"ada@example.com": "owner"}
 
 
-def test_a_project_keeps_an_admin(browser: Client, managed: Project) -> None:
-    mine = managed.memberships.get()
-    change = {"action": "role", "role": VIEWER, "membership": mine.pk}
-
+def test_a_project_keeps_an_owner(browser: Client, managed: Project) -> None:
     for response in (
-        browser.post(URL, change, follow=True),
-        browser.post(f"{URL}{mine.pk}/remove/", follow=True),
+        browser.post(f"{URL}own-role/", {"role": VIEWER}, follow=True),
+        browser.post("/projects/support/leave/", follow=True),
     ):
-        assert "A project needs an admin." in response.content.decode()
-    assert roles(managed) == {"ada@example.com": "admin"}
+        assert "A project needs an owner." in response.content.decode()
+    assert roles(managed) == {"ada@example.com": "owner"}
 
 
 def test_an_admin_who_is_deactivated_does_not_keep_a_project(
     browser: Client, managed: Project
 ) -> None:
-    gone = join(make_user("bob@example.com", is_active=False), managed, ADMIN)
+    gone = join(make_user("bob@example.com", is_active=False), managed, OWNER)
 
-    response = browser.post(
-        f"{URL}{managed.memberships.get(user__email='ada@example.com').pk}/remove/", follow=True
-    )
+    response = browser.post("/projects/support/leave/", follow=True)
 
-    assert "A project needs an admin." in response.content.decode()
+    assert "A project needs an owner." in response.content.decode()
     browser.post(f"{URL}{gone.memberships.get().pk}/remove/")
-    assert roles(managed) == {"ada@example.com": "admin"}
+    assert roles(managed) == {"ada@example.com": "owner"}
 
 
 def test_nobody_is_taken_out_by_a_look_at_the_question(browser: Client, managed: Project) -> None:
@@ -317,27 +301,49 @@ def test_batches_on_the_keys_of_who_is_taken_out_go_on_and_that_is_said(
     assert batch.key.secret()
 
 
+def test_service_keys_that_a_person_knows_are_named_before_the_person_goes(
+    browser: Client, managed: Project
+) -> None:
+    """Their secrets go on, whoever leaves: an owner has to rotate them."""
+    bob = join(make_user("bob@example.com"), managed, OWNER)
+    for name in ("Nightly", "Old"):
+        chosen = KeySettings(name, PortalKey.Scope.READ)
+        key = portal_keys.create_service_key(managed, bob, chosen).key
+    portal_keys.revoke([key], bob)
+
+    page = page_of(browser, f"{URL}{bob.memberships.get().pk}/remove/")
+
+    told = "Service keys go on whose secret this person was shown: Nightly."
+    assert told in page.text
+    client = Client()
+    client.force_login(make_administrator())
+    before = page_of(client, f"/administration/people/{bob.pk}/deactivate/")
+    assert "this person was shown: Nightly of Support tickets." in before.text
+
+
 def test_who_takes_themselves_out_is_told_what_it_means_and_sent_to_the_list(
     browser: Client, managed: Project
 ) -> None:
-    join(make_user("bob@example.com"), managed, ADMIN)
+    join(make_user("bob@example.com"), managed, OWNER)
     mine = managed.memberships.get(user__email="ada@example.com")
 
-    page = page_of(browser, f"{URL}{mine.pk}/remove/")
-    response = browser.post(f"{URL}{mine.pk}/remove/", follow=True)
+    assert browser.get(f"{URL}{mine.pk}/remove/")["Location"] == "/projects/support/leave/"
+    page = page_of(browser, "/projects/support/leave/")
+    response = browser.post("/projects/support/leave/", follow=True)
 
-    assert "Remove yourself from Support tickets?" in page.text
-    assert "another admin has to add you again" in page.text
+    assert "Leave Support tickets?" in page.text
+    assert "an owner has to add you again" in page.text
     assert response.redirect_chain == [("/projects/", 302)]
     assert "You are no longer a member of Support tickets." in response.content.decode()
-    assert roles(managed) == {"bob@example.com": "admin"}
+    assert roles(managed) == {"bob@example.com": "owner"}
 
 
 def test_the_only_admin_is_not_offered_to_go(browser: Client, managed: Project) -> None:
-    page = Page(browser.get(f"{URL}{managed.memberships.get().pk}/remove/"))
+    page = Page(browser.get("/projects/support/leave/"))
 
-    assert "only admin, and it needs one" in page.text
-    assert "Remove" not in page.texts("button")
+    assert "only owner, and it needs one" in page.text
+    assert "Leave the project" not in page.texts("button")
+    assert page.links["Transfer the project…"] == "/projects/support/transfer/"
 
 
 @pytest.mark.parametrize(
@@ -366,7 +372,7 @@ def test_people_of_another_project_cannot_be_reached_through_ones_own(
     assert browser.post(f"{URL}{pk}/remove/").status_code == 404
     change = {"action": "role", "role": VIEWER, "membership": pk}
     assert browser.post(URL, change).status_code == 404
-    assert set(roles(other).values()) == {MEMBER}
+    assert set(roles(other).values()) == {EDITOR}
 
 
 def test_a_project_says_what_it_spent_this_month(
@@ -381,6 +387,17 @@ def test_a_project_says_what_it_spent_this_month(
     assert "Spent this month $0.0006" in stats
     assert "Batches finished1 3 requests" in stats
     assert "Under way13 requests" in stats
+
+
+def test_a_batch_that_needs_attention_comes_before_newer_ones(
+    browser: Client, project: Project, user: User
+) -> None:
+    stuck, *newer = [make_batch(project, user, name=f"Batch {number}") for number in range(7)]
+    set_state(stuck, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+
+    names = page_of(browser, "/projects/support/").texts(".card.flush .lead")
+
+    assert names[:5] == ["Batch 0", *(batch.name for batch in newer[:-5:-1])]
 
 
 def test_projects_are_listed_by_their_last_run_with_the_cost_of_each_day(

@@ -1,10 +1,12 @@
-"""Estimates against costs: on the report's page for operators, and on each batch's own."""
+"""Estimates against costs: on the report's page, and on each batch's own."""
 
 import re
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, ModelCost, Project, User
@@ -13,6 +15,8 @@ from tests.make import (
     answer_line,
     error_line,
     finish,
+    join,
+    make_administrator,
     make_batch,
     make_project,
     make_upload,
@@ -20,19 +24,25 @@ from tests.make import (
     request_line,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 PAGE = "/report/accuracy/"
 
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    client.force_login(make_user(is_staff=True))
+    client.force_login(make_administrator())
     return client
 
 
-def test_the_page_is_for_operators(browser: Client) -> None:
-    assert browser.get(PAGE).status_code == 403
+def test_members_see_the_accuracy_of_their_own_projects_alone(client: Client) -> None:
+    own, _ = (finish(make_batch(make_project(name=name))) for name in ("Own", "Foreign"))
+    join(person := make_user(), own.project)
+    client.force_login(person)
+
+    page = page_of(client, PAGE)
+
+    assert page.texts("td.lead.strong") == ["Own"]
 
 
 def test_without_a_batch_to_compare_it_says_what_is_missing(staff: Client) -> None:
@@ -52,8 +62,11 @@ def test_each_project_and_model_has_its_error(
     said = page.text
     assert page.one(".headline").text == "0 of 3 batches stayed inside the range shown"
     assert "Taken together, they cost 20 % less than estimated: $1.20 against $1.50." in said
-    assert "Team 1 Qwen/Qwen3-30B 1 0 ~$0.50 $0.40 20 % less" in said
-    assert page.one(".rails .range svg")["aria-label"].endswith("expected $1.50, cost $1.20")
+    assert "Team 1 Qwen/Qwen3-30B 1 0 of 1 ~$0.50 $0.40 20 % less" in said
+    assert "Qwen/Qwen3-30B inside the range: 0 of 3" in page.one(".rails").text
+    assert page.one(".rails .range svg[role=img]")["aria-label"].endswith(
+        "expected $1.50, cost $1.20"
+    )
     assert page.one(".chart .bars")["aria-label"].endswith("3 batches. Most are at 80 % to 90 %.")
 
 
@@ -70,7 +83,7 @@ def test_a_failure_leaves_the_rest_of_the_estimate_to_compare(staff: Client) -> 
     said = page_of(staff, PAGE).text
 
     assert "The one batch stayed inside the range shown" in said
-    assert "Team Qwen/Qwen3-30B 1 1 ~$200,000 $250,000 25 % more" in said
+    assert "Team Qwen/Qwen3-30B 1 1 of 1 ~$200,000 $250,000 25 % more" in said
 
 
 def test_a_batch_of_two_models_is_one_batch_and_one_line_for_each(staff: Client) -> None:
@@ -87,6 +100,15 @@ def test_a_batch_of_two_models_is_one_batch_and_one_line_for_each(staff: Client)
     assert sorted(page.texts(".rails bdi")) == ["Qwen/Qwen3-30B", "other/model"]
 
 
+def test_only_the_batches_of_several_models_are_counted_one_by_one(staff: Client) -> None:
+    finish(make_batch(make_project(name="Team")))
+
+    with CaptureQueriesContext(connection) as queries:
+        page_of(staff, PAGE)
+
+    assert "DISTINCT" not in "".join(query["sql"] for query in queries)
+
+
 def test_the_report_leads_to_it(staff: Client) -> None:
     assert PAGE in page_of(staff, "/report/").links.values()
 
@@ -100,8 +122,8 @@ def test_a_batch_says_how_far_its_estimate_was_off(browser: Client, project: Pro
 
     assert "$0.38 actual" in said
     assert "10 % under the estimate (~$0.42)" in said
-    assert "no history: 1.1 times the input, at least 100 tokens" in said
-    range_label = page.one("#cost .range svg")["aria-label"]
+    assert "the requests do not say how long an answer is" in said
+    range_label = page.one("#cost .range svg[role=img]")["aria-label"]
     assert re.fullmatch(r"From \$\S+ to \$\S+, expected \$0.42, cost \$0.38", range_label)
     assert re.search(r"Prices of \d+ \w+ 2025, kept as they were", said)
 
@@ -137,7 +159,7 @@ def test_a_batch_without_a_limit_says_so(browser: Client, project: Project, user
     [
         ("0.3876", "billed $0.39.", False),
         ("0.3724", "billed $0.37.", False),
-        ("0.39", "billed $0.39, 3 % more than by these prices. Ask an operator", True),
+        ("0.39", "billed $0.39, 3 % more than by these prices. Ask an administrator", True),
         ("0.19", "billed $0.19, 50 % less than by these prices.", True),
     ],
 )

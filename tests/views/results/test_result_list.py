@@ -1,21 +1,30 @@
 """Results: row by row, and one beside its request."""
 
-import pytest
-from django.test import Client
+import json
 
-from batchapp.models import Batch, Project, User
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from batchapp.models import Batch, Project, ResultChunk, User
+from batchapp.views.results import result_page
+from tests.answered import answer_table
 from tests.html import Page, fragment_of, page_of
 from tests.make import (
+    answer,
     answer_line,
+    build_columns,
     error_line,
     finish,
     make_batch,
     make_upload,
+    replace_columns,
     request_file,
     request_line,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture
@@ -38,13 +47,21 @@ def rows(page: Page) -> list[int]:
 def test_results_are_in_the_order_of_the_file_and_paged(browser: Client, batch: Batch) -> None:
     first = results(browser, batch)
     assert rows(first) == list(range(1, 51))
-    assert first.one(".pager").links == {"Next": "?after=50"}
+    assert first.one(".pager nav").links == {"Next": "?page=2", "Last": "?page=2"}
+    assert "1\u201350 of 60 results, page 1 of 2" in first.text
 
-    second = results(browser, batch, after="50")
+    second = results(browser, batch, page="2")
     assert rows(second) == list(range(51, 61))
-    assert second.one(".pager").links == {"Previous": "?before=51"}
+    assert second.one(".pager nav").links == {"First": "?", "Previous": "?"}
 
-    assert rows(results(browser, batch, before="51")) == list(range(1, 51))
+    assert rows(results(browser, batch, page="99")) == list(range(51, 61))
+    assert rows(results(browser, batch, rows="100")) == list(range(1, 61))
+
+
+def test_a_line_leads_to_its_page(browser: Client, batch: Batch) -> None:
+    response = browser.get(f"/batches/{batch.pk}/results/", {"line": "55", "q": "row"})
+
+    assert response["Location"] == f"/batches/{batch.pk}/results/?q=row&page=2#line-55"
 
 
 def test_results_are_filtered_by_outcome_and_found_by_custom_id(
@@ -56,7 +73,10 @@ def test_results_are_filtered_by_outcome_and_found_by_custom_id(
     assert rows(results(browser, batch, outcome="missing")) == [60]
     assert rows(results(browser, batch, q="W-59")) == [59]
     nowhere = results(browser, batch, q="nowhere").text
-    assert "No request has “nowhere” in its custom_id" in nowhere
+    assert "No request has “nowhere” in its custom_id, question or answer" in nowhere
+    assert rows(results(browser, batch, q="question 7?")) == [7]
+    assert rows(results(browser, batch, q="ANSWER 59.")) == [59]
+    assert rows(results(browser, batch, q="out of memory")) == [2]
     assert rows(results(browser, batch, outcome="nonsense")) == []
 
 
@@ -73,25 +93,23 @@ def test_chips_count_the_outcomes_that_occur_and_lead_to_them(
         "No result 1": "?q=row&outcome=missing",
     }
     assert list(chips(outcome="answered", after="1"))[:2] == ["All 60", "All answers 58"]
-    assert "Provider error 1" in chips(outcome="http_error")  # the outcomes beside that one
+    assert "Provider error 1" in chips(outcome="invalid_request")  # the outcomes beside that one
     page = results(browser, batch, outcome="refused")
     assert page.one(".chip[aria-current]").text == "Refused 0"
     assert page.one("#filters").values["outcome"] == "refused"
+    assert page.one("#filters").values["q"] == ""
 
 
 def test_a_row_has_its_outcome_question_and_answer(browser: Client, batch: Batch) -> None:
     page = results(browser, batch)
 
     first, second = (row.texts("td")[2:] for row in page.all("tbody tr")[:2])
-    assert first == ["Answered", "Question 1?", "Answer 1.", "100", "50"]
-    assert second == ["Provider error", "Question 2?", "Out of memory.", "\u2013", "\u2013"]
-    assert "Lines 1\u201350, 60 requests in all" in page.text
-    assert "Line 2, 1 request in all" in results(browser, batch, outcome="failed").text
+    assert first == ["Question 1?", "Answer 1.", "100", "50"]
+    assert second == ["Question 2?", "Provider error Out of memory.", "\u2013", "\u2013"]
+    assert "1 result" in results(browser, batch, outcome="failed").one(".pager").text
 
 
-def test_where_all_are_answered_no_column_repeats_it(
-    browser: Client, project: Project, user: User
-) -> None:
+def test_a_plain_answer_has_no_status(browser: Client, project: Project, user: User) -> None:
     page = results(browser, finish(make_batch(project, user)))
 
     assert page.all("tbody tr")[0].texts("td")[2:] == ["Question 1?", "Answer 1.", "100", "50"]
@@ -117,6 +135,8 @@ def test_results_and_overview_have_one_head(browser: Client, batch: Batch) -> No
         assert each.one(".tabs").links == {
             "Overview": batch.get_absolute_url(),
             "Results": f"/batches/{batch.pk}/results/",
+            "Problems": f"/batches/{batch.pk}/problems/",
+            "Exports": f"/batches/{batch.pk}/exports/",
         }
         assert each.one(".title .pill").text == "Completed with errors"
         assert each.all("#downloads #get-output")
@@ -138,7 +158,8 @@ def test_htmx_gets_the_rows_alone(browser: Client, batch: Batch) -> None:
     fragment = fragment_of(browser, f"/batches/{batch.pk}/results/")
 
     assert "<html" not in fragment.html
-    assert [part["id"] for part in fragment.all("body > *")] == ["rows", "chips"]
+    parts = [part["id"] for part in fragment.all("body > *")]
+    assert parts == ["rows", "chips", "tools", "actions"]
     assert fragment.one("#chips")["hx-swap-oob"] == "true"
 
 
@@ -164,7 +185,7 @@ def test_a_result_says_what_it_took_and_cost(browser: Client, batch: Batch) -> N
 
 
 @pytest.mark.parametrize(
-    ("changed", "line"), [({"output_price": None}, 3), ({"model": "other"}, 3), ({}, 2)]
+    ("changed", "line"), [({"unit_price": None}, 3), ({"model": "other"}, 3), ({}, 2)]
 )
 def test_a_cost_that_is_not_known_is_left_out(
     browser: Client, batch: Batch, changed: dict[str, str | None], line: int
@@ -261,3 +282,231 @@ def test_deep_nesting_does_not_blow_a_page_up(
 
     assert "1,1,1" in response.content.decode()
     assert len(response.content) < 1024 * 1024
+
+
+@pytest.fixture
+def reviews(project: Project, user: User) -> Batch:
+    """Return a batch of a table whose answers are JSON, one hostile, one that is none."""
+    answers = [
+        json.dumps({"label": "late", "score": 10}),
+        json.dumps({"label": "<script>alert(1)</script>", "score": 9}),
+        json.dumps({"label": "late", "score": 2}),
+        "I cannot judge this.",
+        None,
+    ]
+    table = "review,stars\na,5\n=1+1,4\nc,3\nd,2\ne,1"
+    return answer_table(project, user, table, "Judge {review}", answers)
+
+
+def test_answers_in_json_are_columns_and_an_answer_that_is_none_takes_their_room(
+    browser: Client, reviews: Batch
+) -> None:
+    page = results(browser, reviews)
+
+    heads = ["Line", "custom_id", "Question", "label", "score", "Tokens in", "Tokens out"]
+    assert page.texts("thead th") == heads
+    cells = [row.texts("td")[3:5] for row in page.all("tbody tr")]
+    assert cells[0] == ["late", "10"]
+    assert cells[1] == ["<script>alert(1)</script>", "9"]
+    assert cells[3] == ["I cannot judge this.", "100"]
+    assert page.all("tbody tr")[3].one("td[colspan]")["colspan"] == "2"
+    assert cells[4][0] == "No result"
+    stacked = [cell["data-label"] for cell in page.all("tbody tr")[0].all("[data-line='3']")]
+    assert stacked == ["label", "score"]  # where the screen is narrow
+    assert "<script>alert" not in page.html
+
+
+def test_columns_are_chosen_by_a_form_that_keeps_the_filter(
+    browser: Client, reviews: Batch
+) -> None:
+    page = results(browser, reviews, q="judge", columns="source:stars")
+
+    assert page.texts("thead th") == ["Line", "custom_id", "stars"]
+    form = page.one("#columns form")
+    assert form.values["q"] == "judge"
+    assert form.values["columns"] == "source:stars"
+    assert form.texts("legend") == ["Results", "Fields of the answers", "Columns of the table"]
+    as_json = results(browser, reviews).one("#as-json")["href"]
+    page = page_of(browser, f"/batches/{reviews.pk}/results/{as_json}")
+    assert "Answer" in page.texts("thead th")
+    assert "label" not in page.texts("thead th")
+
+
+def test_a_value_in_the_head_of_a_column_filters_and_a_chip_takes_it_back(
+    browser: Client, reviews: Batch
+) -> None:
+    link = results(browser, reviews).one(".facets a[title=late]")
+    assert link["aria-label"] == "label late: 2 results, 40 %"
+
+    page = page_of(browser, f"/batches/{reviews.pk}/results/{link['href']}")
+
+    assert link["href"] == "?is.field:label=late"
+    assert [row.texts("td")[0] for row in page.all("tbody tr")] == ["1", "3"]
+    assert page.one("#rows .chips").links == {"label: late Remove this filter": "?"}
+
+
+def test_a_press_on_a_head_sorts_and_a_second_one_the_other_way_round(
+    browser: Client, reviews: Batch
+) -> None:
+    page = results(browser, reviews)
+    first = page.one("thead th:nth-child(5) a")["href"]
+    assert first == "?sort=-field:score"
+
+    page = page_of(browser, f"/batches/{reviews.pk}/results/{first}")
+
+    assert page.one("th[aria-sort]")["aria-sort"] == "descending"
+    assert page.one("th[aria-sort] a")["href"] == "?sort=field:score"
+    scores = [row.texts("td")[4] for row in page.all("tbody tr")][:3]
+    assert scores == ["10", "9", "2"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"sort": "nothing"},
+        {"is.nothing": "x"},
+        {"range.nothing": "1..2"},
+        {"range.cost_usd": "x"},
+        {"columns": "nothing"},
+        {"page": "-1"},
+        {"sort": "line; DROP TABLE results"},
+    ],
+)
+def test_parameters_that_say_nothing_are_a_page_all_the_same(
+    browser: Client, reviews: Batch, query: dict[str, str]
+) -> None:
+    page = results(browser, reviews, **query)
+
+    assert page.all("tbody tr") or page.links["Clear filters"] == f"/batches/{reviews.pk}/results/"
+
+
+def test_a_large_batch_shows_its_rows_while_search_is_prepared(
+    browser: Client, batch: Batch, woken: list[str]
+) -> None:
+    Batch.objects.filter(pk=batch.pk).update(requests=50_000)
+
+    page = results(browser, batch, q="row-3")
+
+    assert rows(page)[:2] == [3, 30]
+    assert "Preparing search and distributions: 0 %" in page.one("#preparing").text
+    assert page.one("#rows")["hx-trigger"] == "every 2s"
+    assert not page.all(".facets")
+
+    assert not rows(narrowed := results(browser, batch, **{"is.error_code": "500"}))
+    assert "Filters on columns need the prepared table" in narrowed.text
+
+    build_columns(batch)
+
+    page = results(browser, batch, q="Answer 3.")
+    assert rows(page) == [3]
+    assert not page.all("#preparing")
+    assert "hx-trigger" not in page.one("#rows")
+
+
+def test_a_running_batch_shows_what_it_has_so_far(
+    browser: Client, project: Project, user: User
+) -> None:
+    batch = make_batch(upload=make_upload(project, user, content=request_file(3)))
+    answer(batch, [answer_line(1, text="first")])
+
+    page = results(browser, batch, q="first")
+
+    assert rows(page) == [1]
+    assert page.one("#as-of").text.endswith("newer ones follow by themselves.")
+    assert page.one("#rows")["hx-trigger"] == "every 10s"
+
+
+def test_the_distributions_of_many_results_come_after_the_page(
+    browser: Client, reviews: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_page, "FACETS_AT_ONCE", 1)
+
+    page = results(browser, reviews, q="judge")
+    later = page.one(".facets")
+    assert later["hx-get"] == f"/batches/{reviews.pk}/results/distributions/?q=judge"
+    assert later.links == {"Show distributions": "?q=judge&distributions=on"}
+
+    assert len(page_of(browser, later["hx-get"]).all("a[title=late]")) == 1
+    assert results(browser, reviews, q="judge").all("a[title=late]")  # they are kept
+
+
+def test_a_page_of_many_results_asks_the_database_as_often_as_one_of_few(
+    browser: Client, batch: Batch, reviews: Batch
+) -> None:
+    for each in (batch, reviews):
+        results(browser, each)
+        with CaptureQueriesContext(connection) as queries:
+            results(browser, each)
+        assert len(queries) <= 26
+
+
+def test_images_are_shown_from_data_alone_and_an_address_is_a_link(
+    browser: Client, project: Project, user: User
+) -> None:
+    png = "data:image/png;base64,iVBORw0KGgo="
+    urls = [png, "https://x.test/a.png", "data:image/svg+xml;base64,PHN2Zz4="]
+    content = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    line = json.loads(request_line(1))
+    line["body"]["messages"] = [{"role": "user", "content": content}]
+    upload = make_upload(project, user, content=json.dumps(line).encode())
+    batch = finish(make_batch(upload=upload), [answer_line(1)])
+
+    page = page_of(browser, f"/batches/{batch.pk}/results/1/")
+
+    assert [image["src"] for image in page.all("img")] == [png]
+    (link,) = page.all(".images a")
+    assert (link["href"], link["rel"]) == ("https://x.test/a.png", "noreferrer noopener nofollow")
+
+
+def test_a_page_whose_prepared_file_is_damaged_has_it_prepared_again(
+    browser: Client, batch: Batch
+) -> None:
+    replace_columns(build_columns(batch), b"damaged")
+
+    first, second = results(browser, batch), results(browser, batch, q="Answer 3.")
+
+    assert rows(first)[0] == 1
+    assert first.one("#rows")["hx-trigger"] == "every 2s"
+    assert rows(second) == [3]
+
+
+def test_a_search_renews_the_link_to_an_export_in_the_head(browser: Client, batch: Batch) -> None:
+    page = fragment_of(browser, f"/batches/{batch.pk}/results/", q="row-3")
+
+    assert page.one("#actions[hx-swap-oob] #export")["href"].endswith("/exports/?q=row-3")
+
+
+def test_a_field_without_a_name_can_be_sorted_and_filtered(
+    browser: Client, project: Project, user: User
+) -> None:
+    upload = make_upload(project, user, content=request_file(2))
+    lines = [answer_line(number, text='{"": "x", "\\u202e": 1}') for number in (1, 2)]
+    batch = finish(make_batch(upload=upload), lines)
+
+    page = results(browser, batch)
+
+    assert page.texts("thead th")[3] == "(no name)"
+    shown = page_of(
+        browser, f"/batches/{batch.pk}/results/{page.one('.facets a[title=x]')['href']}"
+    )
+    assert shown.one(".table-note .chip").text.startswith("(no name): x")
+    assert rows(shown) == [1, 2]
+
+
+@pytest.mark.parametrize("ends", ["0..1e300", "-1e308..1e308", "1e21.."])
+def test_absurd_ranges_are_a_page_all_the_same(browser: Client, batch: Batch, ends: str) -> None:
+    for column in ("cost_usd", "input_tokens", "line"):
+        page = results(browser, batch, **{f"range.{column}": ends})
+        assert len(page.one(".table-note .chip").text) < 120
+
+
+def test_a_result_whose_stored_file_is_gone_says_so(browser: Client, batch: Batch) -> None:
+    for chunk in ResultChunk.objects.filter(provider_batch__batch=batch):
+        chunk.blob.storage.delete(chunk.blob.name or "")
+
+    page = page_of(browser, f"/batches/{batch.pk}/results/2/")
+    exports = page_of(browser, f"/batches/{batch.pk}/exports/")
+
+    assert "A stored file of this batch is gone" in page.one("#lost").text
+    assert "Question 2?" in page.text
+    assert exports.all("#make-export")

@@ -751,7 +751,7 @@ def test_five_hundred_columns_make_a_page_that_stays_small(
 
 
 @pytest.mark.parametrize("url", [START, "/tables/{pk}/"])
-def test_the_pages_take_ten_queries_at_most(
+def test_the_pages_take_twelve_queries_at_most(
     browser: Client,
     project: Project,
     user: User,
@@ -763,7 +763,7 @@ def test_the_pages_take_ten_queries_at_most(
         table = make_table(project, user)
         requests_from_table.save_settings(table, user, RECIPE, version)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         response = browser.get(url.format(pk=table.pk))
 
     assert response.status_code == 200

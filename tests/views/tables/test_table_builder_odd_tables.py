@@ -14,7 +14,7 @@ from batchapp.models import Project, SourceTable
 from tests.html import Page, page_of
 from tests.make import MODEL
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 START = "/projects/support/tables/new/"
 LARGEST_PAGE = 120_000  # bytes

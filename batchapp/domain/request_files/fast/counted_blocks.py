@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from batchapp.domain.request_files.check_lines import check_block, check_block_thoroughly
+from batchapp.domain.request_files.fast.line_templates import LineTemplates
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.line_report import LineReport, count_tokens
 from batchapp.domain.request_files.reading.lines import Block
@@ -35,6 +36,7 @@ def check_blocks(
 ) -> Generator[tuple[Block, list[LineReport]], None, None]:
     """Yield every block with its line reports, in the order of ``blocks``."""
     executor = ThreadPoolExecutor(THREADS, "count-tokens")
+    templates = LineTemplates(limits)
     tasks: deque[Task] = deque()
     waiting_bytes = 0
     try:
@@ -42,7 +44,7 @@ def check_blocks(
             if _may_have_secret(block):
                 line_reports = check_block_thoroughly(block, limits)
             else:
-                line_reports = check_block(block, limits)
+                line_reports = check_block(block, limits, templates)
             tasks.append((block, line_reports, executor.submit(_count, line_reports)))
             waiting_bytes += len(block.data)
             while tasks and (waiting_bytes > MAX_WAITING_BYTES or tasks[0][2].done()):

@@ -1,12 +1,17 @@
 """A compact map from hashes to the line where each was first seen.
 
-Gain: an entry takes some 20 bytes, a fifth of a dictionary's memory; the check of a 2 GB file
-needs 172 MiB more than that of one line, 60 MiB of which are the vocabulary.
+Gain: an entry takes 24 to 32 bytes, a quarter of a dictionary's memory; the check of a 2 GB file
+needs 181 MiB more than that of one line, 60 MiB of which are the vocabulary.
 """
 
 from array import array
 
 INITIAL_SLOTS = 1024  # must be a power of two, and stays one
+
+# A table of fewer slots grows by a factor of four, because filling the slots again takes time; a
+# larger one by two, because of its memory. At least half of the slots stay free. Gain of both: an
+# entry takes 0.55 µs; with factors of two and a third of the slots free it takes 0.9 µs.
+SMALL = 1 << 20
 
 
 class FirstLines:
@@ -43,12 +48,13 @@ class FirstLines:
         hashes.append(key)
         self._lines.append(line)
         slots[slot] = len(hashes)
-        if len(hashes) * 3 > len(slots) * 2:
+        if len(hashes) * 2 > mask:
             self._grow()
         return line
 
     def _grow(self) -> None:
-        mask = len(self._slots) * 2 - 1
+        factor = 4 if len(self._slots) < SMALL else 2
+        mask = len(self._slots) * factor - 1
         slots = self._slots = array("I", bytes(4 * (mask + 1)))
         for index, key in enumerate(self._hashes, 1):
             slot = key & mask

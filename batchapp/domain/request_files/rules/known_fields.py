@@ -40,7 +40,7 @@ CHAT = frozenset(
         *("tool_choice", "parallel_tool_calls", "functions", "function_call", "modalities"),
         *("response_format", "audio", "prediction", "store", "reasoning_effort", "reasoning"),
         *("include_reasoning", "thinking_token_budget", "verbosity", "web_search_options"),
-        *("thinking", "enable_thinking"),
+        *("thinking", "enable_thinking", "cache_control"),
     }
 )
 COMPLETIONS = frozenset({"prompt", "suffix", "max_tokens", "response_format"})

@@ -7,7 +7,12 @@ import msgspec
 from batchapp.domain.request_files.findings import SEVERITIES, RequestFinding
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.reading import json_errors, strict_json
-from batchapp.domain.request_files.rules import model_rules, request_rules, request_warnings
+from batchapp.domain.request_files.rules import (
+    cache_markers,
+    model_rules,
+    request_rules,
+    request_warnings,
+)
 from batchapp.domain.request_files.rules.envelope_findings import find_what_is_meant
 
 MIB = 1024 * 1024
@@ -43,6 +48,9 @@ def check_request_line(data: bytes, limits: Limits, *, explain: bool = True) -> 
     has_error = bool(findings) and any(finding.code not in SEVERITIES for finding in findings)
     if has_error and not repeated:
         findings = find_what_is_meant(request, findings, limits, _check_rules)
+    elif not has_error and limits.reads_cache_markers and cache_markers.may_have_markers(body):
+        bad_markers = list(cache_markers.find_bad_markers(request["body"], request["url"]))
+        findings, has_error = findings + bad_markers, bool(bad_markers)
     if len(body) > limits.max_body_bytes and (large := _check_body_size(request, limits)):
         findings, has_error = [*findings, large], True
     if not has_error:

@@ -8,6 +8,7 @@ from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.limits import Limits
 from batchapp.domain.request_files.rules import (
     answer_schema,
+    cache_markers,
     known_fields,
     reasoning_rules,
     request_body,
@@ -77,6 +78,8 @@ def find_warnings(request: dict[str, Any], written: bytes, limits: Limits) -> li
                 "that, or leave strict out.",
             )
         )
+    if limits.reads_cache_markers and cache_markers.may_have_markers(written):
+        findings.extend(cache_markers.find_useless_markers(body, url))
     if _has_insecure_image(body):
         findings.append(INSECURE_IMAGE)
     if secret := find_secret(written):

@@ -1,6 +1,7 @@
 """Harvest: fetch result lines as they arrive, store their bytes, and write the results."""
 
 import contextlib
+import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,12 +14,15 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from batchapp.models import ProviderBatch, Result, ResultChunk, StaleRow
-from batchapp.providers.client import ProviderClient
+from batchapp.domain.problem import ProblemCode
+from batchapp.domain.results.outcome import Outcome
+from batchapp.models import ProviderBatch, ResultChunk, StaleRow
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import ProviderError, ProviderRejected, TooMuchContent
-from batchapp.services.lifecycle.harvest.match_lines import SortedLines
+from batchapp.services.lifecycle.harvest.match_lines import SortedLines, write_answers
 from batchapp.services.lifecycle.harvest.reading_limits import ReadingLimits
 from batchapp.services.lifecycle.harvest.schema_check import SchemaChecker
+from batchapp.services.lifecycle.harvest.stored_results import StoredResults
 from batchapp.services.lifecycle.harvest.unmatched_lines import UnmatchedLines
 
 logger = logging.getLogger(__name__)
@@ -29,13 +33,16 @@ LINES_PER_CHUNK = 2_000
 BYTES_PER_CHUNK = 16 * 1024 * 1024
 
 MAX_REREADS = 3
+REREAD_AFTER, UNNAMED_REREAD_AFTER = timedelta(seconds=5), timedelta(seconds=30)
+# Some providers name the files of a batch only some time after its end.
+FILES_UNNAMED_FOR = timedelta(minutes=10)
 MAX_TORN_READS = 2  # failures in a row before a file that ends within a line counts as complete
 
 FROM_FIRST_LINE = {"output_lines": 0, "error_lines": 0}
 LINE_COUNTERS = {ResultChunk.Kind.OUTPUT: "output_lines", ResultChunk.Kind.ERROR: "error_lines"}
 
 
-def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+def harvest(provider_batch: ProviderBatch, provider: Provider) -> None:
     """Fetch the new results; after the end, make sure that none is missing.
 
     The provider writes output in order of completion, but two of its workers can commit out of
@@ -66,7 +73,8 @@ def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         logger.info("provider batch %s: results do not match the counts", provider_batch.pk)
         provider_batch.rereads += 1
         now = timezone.now()
-        next_check_at = now + timedelta(seconds=min(connection.poll_seconds, 5))
+        wait = REREAD_AFTER if provider_batch.rereads <= MAX_REREADS else UNNAMED_REREAD_AFTER
+        next_check_at = now + min(timedelta(seconds=connection.poll_seconds), wait)
         # Polling comes first, since the counts and the ids of the files may have changed.
         provider_batch.move_to(
             Status.RUNNING,
@@ -78,7 +86,7 @@ def harvest(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
         _finish(provider_batch)
 
 
-def harvest_vanished(provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+def harvest_vanished(provider_batch: ProviderBatch, provider: Provider) -> None:
     """Fetch the new results of a batch that the provider no longer knows, if its files exist.
 
     Raises:
@@ -100,19 +108,25 @@ def _finish(provider_batch: ProviderBatch) -> None:
     If people have resumed the batch in the meantime, the stopped requests are retried in place.
     """
     batch = provider_batch.batch
+    stopped = provider_batch.results.filter(outcome__in={Outcome.PENDING, Outcome.CANCELLED})
     has_open_requests = (
         provider_batch.completed + provider_batch.failed < provider_batch.total
-        and provider_batch.results.pending().exists()
+        and provider_batch.connection.capabilities.pause
+        and stopped.exists()
     )
     was_stopped = provider_batch.remote_status == "cancelled" and has_open_requests
     if was_stopped and provider_batch.pause():
         return
     batch.reload_requested_stops()
-    status, fields = Status.DONE, {}
+    status = Status.DONE
+    fields: dict[str, Any] = {}
     if was_stopped and provider_batch.pause_sent_at and not batch.cancel_requested_at:
         status = Status.RETRYING_IN_PLACE
         fields = {"retried_in_place_at": None, "ended_at": None}
-    provider_batch.move_to(status, **ProviderBatch.NO_PROBLEM, **fields)
+    problem = provider_batch.problem  # the reason of a failure as a whole is shown ever after
+    is_final = problem is not None and problem.code == ProblemCode.FAILED_AS_A_WHOLE
+    fields |= ProviderBatch.NO_PROBLEM | ({"problem": problem} if is_final else {})
+    provider_batch.move_to(status, **fields)
 
 
 def _fields_to_reread(provider_batch: ProviderBatch) -> dict[str, Any] | None:
@@ -125,12 +139,21 @@ def _fields_to_reread(provider_batch: ProviderBatch) -> dict[str, Any] | None:
     answered = provider_batch.results.exclude(answer_at=None).count()
     counted = provider_batch.completed + provider_batch.failed
     is_short = answered < counted
-    if not provider_batch.rereads and provider_batch.connection.has_partial_results:
+    if not provider_batch.rereads and provider_batch.connection.capabilities.partial_results:
         is_incomplete = provider_batch.remote_status in ProviderBatch.INCOMPLETE_ENDS
         is_short = is_short or (answered < provider_batch.total and not is_incomplete)
     if is_short:
-        return FROM_FIRST_LINE if provider_batch.rereads < MAX_REREADS else None
+        return FROM_FIRST_LINE if _may_reread(provider_batch) else None
     return {} if 0 < counted < answered and not provider_batch.rereads else None
+
+
+def _may_reread(provider_batch: ProviderBatch) -> bool:
+    """Return True if the results may be read once more, or their files named yet."""
+    if provider_batch.rereads < MAX_REREADS:
+        return True
+    is_named = provider_batch.output_file_id or provider_batch.error_file_id
+    ended_at = provider_batch.ended_at
+    return not is_named and ended_at is not None and timezone.now() - ended_at < FILES_UNNAMED_FOR
 
 
 class StoredSize(NamedTuple):
@@ -152,9 +175,10 @@ def _stored_size(provider_batch: ProviderBatch, kind: ResultChunk.Kind) -> Store
 class _ResultReader:
     """Reads the result files of a provider batch from where the last harvest stopped."""
 
-    def __init__(self, provider_batch: ProviderBatch, provider: ProviderClient) -> None:
+    def __init__(self, provider_batch: ProviderBatch, provider: Provider) -> None:
         self._provider_batch = provider_batch
         self._provider = provider
+        self._stored_results = StoredResults(provider_batch)
         self._unmatched_lines = UnmatchedLines(provider_batch)
         self._schema_checker = SchemaChecker(provider_batch.batch.upload)
         self._stored = StoredSize(0, 0)
@@ -186,7 +210,7 @@ class _ResultReader:
             raise TooMuchContent("reading the results: there is too much already")
         provider_batch = self._provider_batch
         lines_read: int = getattr(provider_batch, LINE_COUNTERS[kind])
-        skip = start = lines_read if provider_batch.connection.has_partial_results else 0
+        skip = start = lines_read if provider_batch.connection.capabilities.partial_results else 0
         keep_torn = bool(provider_batch.ended_at) and provider_batch.failures >= MAX_TORN_READS
         with self._provider.open_content(
             file_id, skip=skip, on_progress=provider_batch.lease_renewer()
@@ -211,11 +235,13 @@ class _ResultReader:
         A stored line counts as progress: a step that is interrupted again and again ends at last.
         """
         provider_batch, counter = self._provider_batch, LINE_COUNTERS[kind]
-        news = SortedLines(provider_batch, lines, self._unmatched_lines, self._schema_checker)
+        news = SortedLines(provider_batch, lines, self._stored_results, self._unmatched_lines)
         if not news.lines:
             provider_batch.renew_lease(**{counter: cursor})
             return
-        body = b"".join(line + b"\n" for line in news.lines)
+        answers = news.answers
+        self._schema_checker.check(answers)
+        body = b"\n".join([*news.lines, b""])
         directory = f"results/{provider_batch.batch_id}/{provider_batch.pk}"
         name = default_storage.save(
             f"{directory}/{kind}-{cursor:09d}-{get_random_string(8)}.jsonl", ContentFile(body)
@@ -228,8 +254,9 @@ class _ResultReader:
                     blob=name,
                     lines=len(news.lines),
                     size=len(body),
+                    sha256=hashlib.sha256(body).hexdigest(),
                 )
-                _save_results(news.results, result_chunk)
+                write_answers(answers, result_chunk)
                 self._unmatched_lines.save(news.unmatched_lines, result_chunk)
                 provider_batch.renew_lease(claims=0, **{counter: cursor})
         except StaleRow:
@@ -238,15 +265,6 @@ class _ResultReader:
         self._stored = StoredSize(
             self._stored.lines + len(news.lines), self._stored.bytes + len(body)
         )
-
-
-def _save_results(results: list[Result], result_chunk: ResultChunk) -> None:
-    for result in results:
-        result.result_chunk = result_chunk
-    fields = list(Result.NO_ANSWER)
-    Result.objects.bulk_create(
-        results, update_conflicts=True, unique_fields=["id"], update_fields=fields
-    )
 
 
 def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

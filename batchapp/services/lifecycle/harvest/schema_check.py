@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from uuid import UUID
 
-from django.core.files.base import File
-
 from batchapp.domain.results import answer_schemas
 from batchapp.domain.results.outcome import Outcome, answer_text
 from batchapp.models import Result, Upload
+from batchapp.services.lifecycle.harvest.match_lines import NewAnswer
+from batchapp.storage import blobs
 
 
 class SchemaChecker:
@@ -17,31 +17,24 @@ class SchemaChecker:
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
 
-    def check(self, results: Iterable[tuple[Result, bytes]]) -> None:
-        """Mark successful results whose answer does not match the schema; nothing is saved.
-
-        ``results`` are unsaved results, each with its result line.
-        """
-        successes = [(result, line) for result, line in results if result.outcome == Outcome.OK]
+    def check(self, answers: Iterable[NewAnswer]) -> None:
+        """Mark successful answers that do not match the schema; nothing is saved."""
+        successes = {answer.pk: answer for answer in answers if answer.outcome == Outcome.OK}
         if not successes or not _has_schemas(self._upload.pk):
             return
-        successes.sort(key=lambda pair: pair[0].request_at)
-        with self._upload.blob.open("rb") as blob:
-            for result, line in successes:
-                if schema := answer_schemas.requested_schema(_request_body(blob, result)):
-                    _check_answer(result, line, schema)
+        positions = Result.objects.filter(pk__in=list(successes)).order_by("request_at")
+        # The requests of one block of answers may lie all over the file.
+        with blobs.local_path(self._upload.blob) as path, path.open("rb") as requests:
+            for pk, start, length in positions.values_list("pk", "request_at", "request_bytes"):
+                requests.seek(start)
+                if schema := answer_schemas.requested_schema(requests.read(length)):
+                    _check_answer(successes[pk], schema)
 
 
-def _check_answer(result: Result, line: bytes, schema: answer_schemas.RequestedSchema) -> None:
-    if error := answer_schemas.schema_error(schema, answer_text(line)):
-        result.outcome = Outcome.INVALID_SCHEMA
-        result.error_message = error.replace("\0", "�")
-
-
-def _request_body(blob: "File[bytes]", result: Result) -> bytes:
-    blob.seek(result.request_at)
-    request: bytes = blob.read(result.request_bytes)
-    return request
+def _check_answer(answer: NewAnswer, schema: answer_schemas.RequestedSchema) -> None:
+    if error := answer_schemas.schema_error(schema, answer_text(answer.line)):
+        answer.outcome = Outcome.INVALID_SCHEMA.value
+        answer.error_message = error.replace("\0", "�")
 
 
 @lru_cache(maxsize=1000)

@@ -1,11 +1,15 @@
 """Line templates give each line the same report as a check of that line alone."""
 
 import json
+from collections import Counter
 from random import Random
 
+import msgspec
 import pytest
 
+from batchapp.domain.prompt_cache import blocks
 from batchapp.domain.request_files.check_lines import check_line
+from batchapp.domain.request_files.fast.answer_sample import READ_EVERY, AnswerSample
 from batchapp.domain.request_files.fast.counted_blocks import check_blocks
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
 from batchapp.domain.request_files.line_report import LineReport, count_tokens
@@ -81,13 +85,31 @@ def make_lines(chance: Random) -> list[bytes]:
     return lines
 
 
-def check_alone(line: bytes) -> LineReport:
+def report_alone(line: bytes) -> LineReport:
     return check_line(line, len(line), LIMITS)[0]
 
 
-def check_together(lines: list[bytes]) -> list[LineReport]:
+def report_together(lines: list[bytes]) -> list[LineReport]:
     [(_, line_reports)] = check_blocks([Block(b"".join(line + b"\n" for line in lines))], LIMITS)
     return line_reports
+
+
+def check_alone(line: bytes) -> LineReport:
+    return without_start(report_alone(line))
+
+
+def check_together(lines: list[bytes]) -> list[LineReport]:
+    return [without_start(line_report) for line_report in report_together(lines)]
+
+
+def without_start(line_report: LineReport) -> LineReport:
+    """Leave out the start of the prompt, which the lines of a template have together."""
+    return msgspec.structs.replace(line_report, prompt_start=None, own_text="")
+
+
+def start_blocks(line_report: LineReport) -> list[blocks.Block]:
+    start = line_report.prompt_start
+    return [*start.blocks, *start.read_further(line_report.own_text)] if start else []
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -96,6 +118,17 @@ def test_a_line_among_others_has_the_same_report_as_alone(seed):
         lines = make_lines(Random(f"{seed}/{number}"))
 
         assert check_together(lines) == [check_alone(line) for line in lines]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_line_among_others_begins_its_prompt_as_alone(seed):
+    for number in range(60):
+        lines = make_lines(Random(f"{seed}/{number}"))
+
+        for line, line_report in zip(lines, report_together(lines), strict=True):
+            start, alone = start_blocks(line_report), start_blocks(report_alone(line))
+            assert start == alone[: len(start)]
+            assert bool(start) == bool(alone)
 
 
 @pytest.mark.parametrize("system", ["a", "b", "the same"])
@@ -149,13 +182,13 @@ def make_order(number: int) -> bytes:
 @pytest.mark.parametrize("make", [make_chat, make_embedding, make_order])
 def test_lines_that_differ_in_custom_id_and_texts_alone_are_checked_by_a_line_template(make):
     templates = LineTemplates(LIMITS)
-    line_report, row = check_line(make(1), len(make(1)), LIMITS, counts_later=True)
+    line_report, row = check_line(make(1), len(make(1)), LIMITS, answers=AnswerSample())
     templates.learn(make(1), row, line_report)
 
     line_report = templates.check(make(234))
     count_tokens([line_report])
 
-    assert line_report == check_alone(make(234))
+    assert without_start(line_report) == check_alone(make(234))
     assert templates.check(make(5).replace(b"POST", b"GET")) is None
 
 
@@ -172,7 +205,75 @@ def test_a_conversation_of_any_length_has_a_template_soon():
             misses += 1
             data = line(number)
             templates.learn(
-                data, *reversed(check_line(data, len(data), LIMITS, counts_later=True))
+                data, *reversed(check_line(data, len(data), LIMITS, answers=AnswerSample()))
             )
 
     assert misses < 12
+
+
+def test_the_answers_that_lines_ask_for_are_read_from_their_texts_from_time_to_time():
+    def make(number):
+        question = "Answer yes or no." if number < 2_000 else "Answer in two sentences."
+        messages = [{"role": "user", "content": f"Is {number} prime? {question}"}]
+        body = {"model": QWEN, "messages": messages, "max_tokens": 50}
+        return make_line(custom_id=f"r{number}", body=body)
+
+    block = Block(b"\n".join(make(number) for number in range(4_000)))
+
+    [(_, line_reports)] = check_blocks([block], LIMITS)
+
+    words = Counter(line_report.expectation.length.words for line_report in line_reports)
+    assert words.keys() == {"yes or no", "2 sentences"}
+    assert words["yes or no"] == pytest.approx(2_000, abs=READ_EVERY)
+
+
+def learn(templates: LineTemplates, data: bytes) -> LineReport:
+    line_report, row = check_line(data, len(data), LIMITS, answers=AnswerSample())
+    templates.learn(data, row, line_report)
+    return line_report
+
+
+def test_a_template_is_kept_for_the_blocks_after_it_while_their_lines_fit():
+    templates = LineTemplates(LIMITS)
+    learn(templates, make_chat(1))
+
+    for number in range(2, 5):
+        templates.start_block()
+        assert templates.check(make_chat(number))
+    for _ in range(2):
+        templates.start_block()
+
+    assert templates.check(make_chat(5)) is None
+
+
+def test_a_report_whose_tokens_are_counted_meanwhile_changes_no_template():
+    def line(number: int) -> bytes:
+        messages = [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": f"Text {number}"},
+        ]
+        return make_line(custom_id=f"r-{number}", body={"model": QWEN, "messages": messages})
+
+    templates = LineTemplates(LIMITS)
+    learn(templates, line(1)).input_tokens += 7
+    templates.check(line(2))
+
+    line_report = templates.check(line(3))
+    count_tokens([line_report])
+
+    assert without_start(line_report) == check_alone(line(3))
+
+
+def test_the_answers_that_instructions_of_their_own_ask_for_are_read_from_time_to_time():
+    def line(number: int) -> bytes:
+        system = f"Case {number}. Answer in {20 if number < READ_EVERY else 50} words."
+        messages = [
+            {"role": "system", "content": system},
+            {"role": "user", "content": f"{number}"},
+        ]
+        return make_line(custom_id=f"r-{number}", body={"model": QWEN, "messages": messages})
+
+    line_reports = report_together([line(number) for number in range(3 * READ_EVERY)])
+
+    words = Counter(line_report.expectation.length.words for line_report in line_reports)
+    assert words["50 words"] == pytest.approx(2 * READ_EVERY, abs=5)

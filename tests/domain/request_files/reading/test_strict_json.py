@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from batchapp.domain.request_files.fast import line_templates
+from batchapp.domain.request_files.fast import line_layout
 from batchapp.domain.request_files.findings import RequestFinding
 from batchapp.domain.request_files.reading import strict_json
 
@@ -43,7 +43,7 @@ def test_a_text_of_escaped_quotes_needs_no_memory_of_its_own() -> None:
     tracemalloc.start()
     try:
         assert strict_json.TEXT.fullmatch(text)
-        assert line_templates.TEXT.fullmatch(field)
+        assert line_layout.TEXT.fullmatch(field)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -55,6 +55,17 @@ def test_a_field_that_forms_the_answer_makes_another_shape(changed: dict[str, ob
     assert hash_shape(BODY, CHAT) != hash_shape(changed, CHAT)
 
 
+def test_a_shape_is_hashed_as_those_of_earlier_batches_were():
+    parts = [{"type": "text", "text": "Be brief."}]
+    first = [
+        {"role": "system", "content": 'Say "it\'s" so.\n\ud83d'},
+        {"role": "developer", "content": parts},
+    ]
+    body = BODY | {"tools": [{"type": "function"}], "messages": [*first, BODY["messages"][1]]}
+
+    assert hash_shape(body, CHAT) == "108e328596cbc261"
+
+
 def test_half_a_character_has_a_shape_too():
     assert hash_shape(with_system("\ud83d"), CHAT) != hash_shape(with_system("\ud83e"), CHAT)
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from batchapp.domain.results.outcome import MalformedLine, Outcome, read_answer
 from batchapp.models import Batch, ProviderBatch, ResultChunk, UnmatchedLine, Upload
-from batchapp.providers.client import ProviderClient
+from batchapp.providers.base import Provider
 from batchapp.providers.errors import ProviderUnavailable
 from batchapp.services.lifecycle import prepare
 from batchapp.services.lifecycle import settle as settle_service
-from batchapp.services.lifecycle.harvest import fetch_results
+from batchapp.services.lifecycle.harvest import fetch_results, stored_results
 from batchapp.services.results import browse
 from tests.make import answer_line, error_line, make_batch, make_upload, set_state
 
@@ -86,11 +86,18 @@ def named(lines: list[bytes]) -> set[str]:
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(reads=READS, ignores_skip=st.booleans(), at_once=st.integers(1, 5))
+@given(
+    reads=READS, ignores_skip=st.booleans(), at_once=st.integers(1, 5), max_named=st.integers(0, 3)
+)
 def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
-    upload: Upload, reads: list[tuple[list[bytes], int | None]], ignores_skip: bool, at_once: int
+    upload: Upload,
+    reads: list[tuple[list[bytes], int | None]],
+    ignores_skip: bool,
+    at_once: int,
+    max_named: int,
 ) -> None:
-    usual, fetch_results.LINES_PER_CHUNK = fetch_results.LINES_PER_CHUNK, at_once
+    usual = fetch_results.LINES_PER_CHUNK, stored_results.MAX_NAMED
+    fetch_results.LINES_PER_CHUNK, stored_results.MAX_NAMED = at_once, max_named
     batch = make_batch(upload=upload)
     prepare.prepare(batch.provider_batches.get())
     provider_batch = set_state(batch, output_file_id="out", remote_id="there")
@@ -101,7 +108,7 @@ def test_any_sequence_of_reads_ends_in_one_outcome_a_request_and_each_line_once(
             harvest(batch, Stream(sent, cut, ignores_skip=ignores_skip))
         harvest(batch, Stream(sent, None, ignores_skip=True), output_lines=0)
     finally:
-        fetch_results.LINES_PER_CHUNK = usual
+        fetch_results.LINES_PER_CHUNK, stored_results.MAX_NAMED = usual
     settle(batch)
 
     check(batch, provider_batch, sent)
@@ -117,7 +124,7 @@ def harvest(batch: Batch, stream: Stream, **fields: Any) -> None:
         **fields,
     )
     try:
-        fetch_results.harvest(provider_batch, cast(ProviderClient, stream))
+        fetch_results.harvest(provider_batch, cast(Provider, stream))
     except ProviderUnavailable:
         return
 

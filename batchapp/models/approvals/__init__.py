@@ -1,0 +1,1 @@
+"""Approval of batches: who asked for what, and who decided."""

@@ -1,0 +1,1 @@
+"""The audit: events that nobody changes, and the seals that prove them."""

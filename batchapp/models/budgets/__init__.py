@@ -1,0 +1,1 @@
+"""Budgets of projects, and what batches reserve and spend of them."""

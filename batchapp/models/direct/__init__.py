@@ -1,0 +1,1 @@
+"""Requests outside of batches that the portal has passed on."""

@@ -1,0 +1,1 @@
+"""What people are told of: notices, and who gets them."""

@@ -1,0 +1,1 @@
+"""The statements of months, their lines, and the closing that freezes them."""

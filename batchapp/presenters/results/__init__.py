@@ -1,0 +1,1 @@
+"""The parts of pages of results: columns, distributions, rows and chips."""

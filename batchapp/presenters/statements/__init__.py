@@ -1,0 +1,1 @@
+"""Say what a statement holds, and how far a month is."""

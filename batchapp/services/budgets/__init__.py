@@ -1,0 +1,1 @@
+"""Set, change and remove budgets, and tell what is left of them."""

@@ -1,0 +1,1 @@
+"""Requests outside of batches: what they may cost, and what they have cost."""

@@ -1,0 +1,1 @@
+"""Tell people what happened: who gets which notice, their inboxes, e-mails and preferences."""

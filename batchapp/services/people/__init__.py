@@ -1,0 +1,1 @@
+"""Make people, invite them, and deactivate them."""

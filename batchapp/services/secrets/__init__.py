@@ -1,0 +1,1 @@
+"""The secrets that are stored encrypted, wherever they are."""

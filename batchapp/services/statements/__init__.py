@@ -1,0 +1,1 @@
+"""Close months, and read the statements of projects."""

@@ -1,0 +1,1 @@
+"""Messages to other programs: their endpoints, what they say, and how they are delivered."""

@@ -1,0 +1,1 @@
+"""The pages of statements, and the close of a month."""

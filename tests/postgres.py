@@ -1,0 +1,39 @@
+"""Databases of PostgreSQL for tests, each a copy of one that was migrated once on that server."""
+
+import os
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from tests.installed import DATABASE_SOURCES, fingerprint, locked, manage
+
+
+def create_database(server: str, name: str) -> str:
+    """Create a migrated database beside the database at ``server``, and return its URL."""
+    template = f"portal_{fingerprint(DATABASE_SOURCES)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        with locked():
+            known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template])
+            if not known.fetchone():
+                new = f"{template}_{os.getpid()}"
+                admin.execute(f"CREATE DATABASE {new}")
+                manage(os.environ | {"DATABASE_URL": _beside(server, new)}, "migrate")
+                admin.execute(f"ALTER DATABASE {new} RENAME TO {template}")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return _beside(server, name)
+
+
+def drop_database(server: str, name: str) -> None:
+    """Remove the database ``name`` beside ``server``, if there is one, and end its connections."""
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def is_migrated(url: str) -> bool:
+    with psycopg.connect(url) as database:
+        row = database.execute("SELECT to_regclass('django_migrations')").fetchone()
+    return row is not None and row[0] is not None
+
+
+def _beside(server: str, name: str) -> str:
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
