@@ -22,7 +22,7 @@ import httpx
 
 from tests.bench.load import WARM_UP
 from tests.bench.request_files import make_lines
-from tests.processes.portal import ROOT, install, is_up, until
+from tests.processes.portal import ROOT, install, is_up, stack, until
 from tests.stack import free_port
 
 PAGES, EVERY = 200, 2.0
@@ -183,7 +183,21 @@ def web_server(
     cores: Collection[int] = (),
     **settings: str,
 ) -> Iterator[WebServer]:
-    """Run a web process with the rows that the module ``seed`` makes, on ``cores`` or on all."""
+    """Run a web process with the rows that the module ``seed`` makes, on ``cores`` or on all.
+
+    It has a database of its own, as the rows of another would be in the way of the same seed.
+    """
+    with stack() as services:
+        yield from _run(folder, command, seed, cores, services | settings)
+
+
+def _run(
+    folder: Path,
+    command: str,
+    seed: Sequence[str],
+    cores: Collection[int],
+    settings: dict[str, str],
+) -> Iterator[WebServer]:
     port = free_port()
     env = os.environ | {
         "DATA_DIR": str(folder),
@@ -200,7 +214,7 @@ def web_server(
         cwd=ROOT,
         env=env,
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     argv = (
