@@ -1,11 +1,13 @@
 """Read a request outside of batches, and follow its answer for the usage that it reports."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from batchapp.domain.results.answer_usage import UNKNOWN, AnswerUsage, read_usage
+from batchapp.domain.tokens.counting import limit_output
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
@@ -16,7 +18,9 @@ BYTES_PER_TOKEN = 3  # of a body; English has about four, so the input is rather
 USUAL_OUTPUT_TOKENS = 1_000  # of an answer without a limit
 MAX_ANSWER_BYTES = 64 * 1024 * 1024  # of an answer that is read for its usage
 MAX_ID_BYTES = 2_000  # of a response, as of a batch of the provider
+LONGEST_NAME = 64  # characters of a field that an error repeats
 PENDING = frozenset({"queued", "in_progress"})  # of a response in the background
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)  # what decoders raise
 _USAGE_OPTION = b',"stream_options":{"include_usage":true}}'
 
 
@@ -68,12 +72,16 @@ def read_call(endpoint: str, body: bytes) -> DirectCall:
     """Return the request in ``body``.
 
     Raises:
-        InvalidCall: the body is no JSON object with a model.
+        InvalidCall: the body is no JSON object with a model, or names a field twice.
     """
     try:
         fields = msgspec.json.decode(body)
-    except msgspec.DecodeError as exc:
-        raise InvalidCall("The body is not valid JSON.") from exc
+        repeated = _find_repeated(body)
+    except _UNREADABLE as exc:
+        raise InvalidCall("The body is not valid JSON, or is nested too deeply.") from exc
+    if repeated:
+        name = repeated[:LONGEST_NAME]
+        raise InvalidCall(f"The body has {name!r} twice; keep the one that is meant.", name)
     model = fields.get("model") if isinstance(fields, dict) else None
     if not isinstance(model, str) or not 0 < len(model) <= 200 or not model.isprintable():
         raise InvalidCall("The body must be an object with the name of a model.", "model")
@@ -89,20 +97,28 @@ def read_call(endpoint: str, body: bytes) -> DirectCall:
         is_streamed=is_streamed,
         hides_usage=hides_usage,
         tier=tier[:20] if isinstance(tier, str) and tier.isprintable() else "",
-        max_output_tokens=_max_output(fields),
+        max_output_tokens=limit_output(fields, endpoint).tokens,
     )
 
 
-def _max_output(fields: dict[str, Any]) -> int | None:
-    """Return the most tokens of all answers together; None without a limit."""
-    names = ("max_completion_tokens", "max_tokens", "max_output_tokens")
-    limits = [fields[name] for name in names if _is_count(fields.get(name))]
-    choices = fields["n"] if _is_count(fields.get("n")) else 1
-    return min(limits) * choices if limits else None
+def _find_repeated(body: bytes) -> str:
+    """Return a name that the outermost object in ``body`` has twice; "" without one.
 
+    The provider may read another of the two than the portal, and run another model, or without
+    the limit that was reserved. Some servers read names in any case of their letters.
+    """
+    names: list[str] = []
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9
+    def remember(pairs: list[tuple[str, object]]) -> None:
+        names[:] = [name for name, _value in pairs]  # the outermost object comes last
+
+    json.loads(body, object_pairs_hook=remember)
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            return name
+        seen.add(name.casefold())
+    return ""
 
 
 class AnswerReader:
@@ -175,8 +191,16 @@ def is_response_id(text: str) -> bool:
 
 
 def _decoded(data: bytes) -> dict[str, Any]:
+    """Return the object in ``data``; {} if there is none.
+
+    An answer may have what no strict reader takes, such as half of a surrogate pair or NaN, and
+    its usage counts all the same.
+    """
     try:
         fields = msgspec.json.decode(data)
-    except msgspec.DecodeError:
-        return {}
+    except _UNREADABLE:
+        try:
+            fields = json.loads(data.decode(errors="replace"))
+        except (ValueError, RecursionError):
+            return {}
     return fields if isinstance(fields, dict) else {}

@@ -51,6 +51,82 @@ def test_a_body_without_a_model_is_refused(body: bytes) -> None:
         read_call(CHAT, body)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"m","user":"\xff"}',
+        b'{"model":"m","metadata":' + 50_000 * b"[" + 50_000 * b"]" + b"}",
+        b'{"model":"m","user":"\\udfff"}',
+        b'{"model":"m","seed":' + 6_000 * b"7" + b"}",
+    ],
+    ids=["not UTF-8", "deep", "half a pair", "a long number"],
+)
+def test_a_body_that_no_strict_reader_takes_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidCall):
+        read_call(CHAT, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b'{"model":"dear","messages":[],"model":"cheap"}', "model"),
+        (b'{"model":"cheap","\\u006dodel":"dear"}', "model"),
+        (b'{"model":"cheap","Model":"dear"}', "Model"),
+        (b'{"model":"m","max_tokens":9,"n":1,"max_tokens":90000}', "max_tokens"),
+        (b'{"model":"m","%s":1,"%s":1}' % (99 * b"x", 99 * b"x"), 64 * "x"),
+    ],
+)
+def test_a_field_that_the_provider_may_read_otherwise_is_refused(body: bytes, name: str) -> None:
+    with pytest.raises(InvalidCall) as refused:
+        read_call(CHAT, body)
+
+    assert refused.value.param == name
+    assert len(str(refused.value)) < 150
+
+
+def test_a_name_may_come_again_inside_of_another_field() -> None:
+    body = b'{"model":"m","tools":[{"model":"a"},{"model":"b"}],"metadata":{"n":"1"},"n":2}'
+
+    assert read_call(CHAT, body).model == "m"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "limits", "most"),
+    [
+        (CHAT, {"max_tokens": 1, "max_completion_tokens": 70_000}, 70_000),
+        (CHAT, {"max_output_tokens": 1}, None),
+        (CHAT, {"max_tokens": 40.0, "n": 2}, 80),
+        (CHAT, {"max_tokens": 0}, None),
+        (RESPONSES, {"max_tokens": 1, "max_completion_tokens": 1}, None),
+        (RESPONSES, {"max_tokens": 1, "max_output_tokens": 900}, 900),
+    ],
+)
+def test_only_the_limit_that_the_endpoint_reads_limits_the_cost(
+    endpoint: str, limits: dict[str, object], most: int | None
+) -> None:
+    call = read_call(endpoint, json.dumps({"model": "m"} | limits).encode())
+
+    assert (call.max_output_tokens, call.is_unbounded) == (most, most is None)
+
+
+@pytest.mark.parametrize("text", [b'"\\udc00"', b'"\xfe"', b"NaN", 20_000 * b"[" + 20_000 * b"]"])
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_an_odd_answer_arrives_and_its_usage_counts_where_it_can_be_read(
+    text: bytes, *, is_stream: bool
+) -> None:
+    answer = b'{"choices":[{"delta":%s}],"usage":%s}' % (text, json.dumps(USAGE).encode())
+    sent = b"data: " + answer + b"\n\n" if is_stream else answer
+    reader = AnswerReader(is_stream=is_stream)
+
+    received = reader.feed(sent) + reader.finish()
+
+    assert received == sent
+    is_deep = text.startswith(b"[")
+    assert (reader.usage.input_tokens, reader.usage.output_tokens) == (
+        (None, None) if is_deep else (7, 2)
+    )
+
+
 def test_the_usage_of_a_stream_is_read_and_hidden_whatever_the_pieces() -> None:
     delta = {"choices": [{"index": 0, "delta": {"content": "Hi"}}], "usage": None}
     shown = event(**delta) + event(**delta)
