@@ -65,9 +65,9 @@ class DirectApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            user, project = await self._in_thread(_authenticate, scope)
+            await self._in_thread(_authenticate, scope)
             body = await _read_body(scope, receive)
-            opened = await self._in_thread(_open, scope, body, user, project)
+            opened = await self._in_thread(_open, scope, body)
         except Exception as exc:  # noqa: BLE001  # each becomes an answer
             await _send_response(await self._in_thread(_answer_to, scope, exc), send)
             return
@@ -205,12 +205,14 @@ def _authenticate(scope: Scope) -> tuple[User, Project]:
     return user, user.portal_key.project
 
 
-def _open(scope: Scope, body: bytes, user: User, project: Project) -> _Opened:
+def _open(scope: Scope, body: bytes) -> _Opened:
     """Return the request that may be sent.
 
     Raises:
-        ApiError, NotAllowed, Refused: it may not.
+        ApiError, NotAllowed, Refused, _Answered: it may not.
     """
+    # Again, since a body may come for hours, and the key may have ended meanwhile.
+    user, project = _authenticate(scope)
     path = scope["path"]
     try:
         if scope["method"] == "GET":

@@ -24,6 +24,16 @@ made = create(Project.objects.get(slug="demo"), User.objects.get(email="ana@exam
               KeySettings("Script", PortalKey.Scope.SUBMIT))
 print(made.secret)
 """
+IS_USED = """
+from batchapp.models import PortalKeySecret
+secrets = PortalKeySecret.objects.filter(key__name="Slow script")
+print(secrets.exclude(last_used_at=None).exists())
+"""
+REVOKE = """
+from batchapp.models import PortalKey, User
+keys = PortalKey.objects.filter(name="Slow script")
+print(keys.revoke(User.objects.get(email="ana@example.com")))
+"""
 ROWS = """
 import json
 from batchapp.models import DirectRequest
@@ -92,10 +102,16 @@ def test_what_may_not_be_sent_is_an_error_in_the_envelope(api: httpx.Client) -> 
     nobody = httpx.post(f"{api.base_url}/v1/chat/completions", json=CHAT, trust_env=False)
     broken = api.post("/v1/chat/completions", content=b"{")
     foreign = api.get("/v1/responses/resp_0")
+    odd = [
+        api.post("/v1/chat/completions", content=b'{"model":"m","user":' + part + b"}")
+        for part in (b'"\xff"', 30_000 * b"[" + 30_000 * b"]", b'1,"model":"n"')
+    ]
 
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "missing_api_key")
     assert (broken.status_code, broken.json()["error"]["code"]) == (400, "invalid_request")
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (404, "not_found")
+    assert [answer.status_code for answer in odd] == [400, 400, 400]
+    assert {answer.json()["error"]["code"] for answer in odd} == {"invalid_request"}
 
 
 def test_a_body_is_read_only_for_a_key_and_up_to_its_limit(
@@ -114,6 +130,29 @@ def test_a_body_is_read_only_for_a_key_and_up_to_its_limit(
     assert answered("", 100) == b"HTTP/1.1 401"
     assert answered("Authorization: Bearer ba_wrong\r\n", 100) == b"HTTP/1.1 401"
     assert answered(key, 33 * 1024 * 1024) == b"HTTP/1.1 413"
+
+
+def test_a_key_that_is_revoked_while_the_body_comes_sends_nothing(
+    running_portal: Portal, api: httpx.Client
+) -> None:
+    before = len(_rows(running_portal))
+    secret = _shell(running_portal, MAKE_KEY.replace('"Script"', '"Slow script"'))
+    body = json.dumps(CHAT).encode()
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {secret}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    address = urlsplit(running_portal.url)
+
+    with socket.create_connection(("127.0.0.1", address.port or 80), timeout=60) as connection:
+        connection.sendall(head.encode() + body[:-1])
+        until(lambda: _shell(running_portal, IS_USED) == "True", "the key to be seen")
+        _shell(running_portal, REVOKE)
+        connection.sendall(body[-1:])
+        answer = connection.recv(12)
+
+    assert answer == b"HTTP/1.1 401"
+    assert len(_rows(running_portal)) == before
 
 
 def test_names_that_no_database_stores_are_refused(api: httpx.Client) -> None:
