@@ -86,6 +86,9 @@ def store(
     """Store the bytes, then a row that is to be checked; see ``receive_file``.
 
     With ``leased_until`` the caller has the lease of a new row.
+
+    Raises:
+        NotAllowed: the project was archived or deleted meanwhile; nothing was stored.
     """
     # The end of a long name tells more files apart than its beginning.
     name = presentable(name[-NAME_LENGTH:].strip(), NAME_LENGTH) or "requests.jsonl"
@@ -108,7 +111,10 @@ def store(
     upload.blob.save("requests.jsonl", content, save=False)
     stored = None
     try:
-        stored = Upload.objects.insert_once(upload)
+        with transaction.atomic():
+            # What comes after a deletion would stay for good: no rule looks at the project again.
+            access.require_open(project)
+            stored = Upload.objects.insert_once(upload)
     finally:
         if stored is not upload:
             upload.blob.delete(save=False)

@@ -1,9 +1,11 @@
 """A deleted project is gone for people, with all that was stored, and its costs stay."""
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from batchapp.access import NotAllowed
@@ -27,6 +29,9 @@ from batchapp.models import (
     User,
 )
 from batchapp.services.archive import project_deletion
+from batchapp.services.files.checked_upload import receive_checked_file
+from batchapp.services.files.upload_intake import receive_file
+from batchapp.services.projects import projects
 from batchapp.services.reports import cost_report
 from batchapp.services.reports.scope import Scope
 from batchapp.services.tables import requests_from_table
@@ -45,6 +50,7 @@ from tests.make import (
     make_table,
     make_upload,
     make_user,
+    request_file,
 )
 from tests.steps import advance, race
 
@@ -185,3 +191,35 @@ def test_an_order_at_the_moment_of_a_deletion_keeps_the_project_or_is_refused(
     team.refresh_from_db()
     assert bool(team.deleted_at) != Batch.objects.exists()
     assert len(refused) == 1
+
+
+class LongFile(ContentFile):  # type: ignore[type-arg]
+    """A file that takes so long to read that something else happens meanwhile."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__(request_file(7), "long.jsonl")
+        self._meanwhile: Callable[[], object] | None = meanwhile
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        if meanwhile := self._meanwhile:
+            self._meanwhile = None
+            meanwhile()
+        return super().chunks(chunk_size)
+
+
+@pytest.mark.parametrize("receive", [receive_file, receive_checked_file])
+@pytest.mark.parametrize("end", [project_deletion.delete_project, projects.archive])
+def test_a_file_that_arrives_after_the_end_of_its_project_is_not_kept(
+    team: Project,
+    owner: User,
+    stored: Path,
+    receive: Callable[..., Upload],
+    end: Callable[[Project, User], object],
+) -> None:
+    file = LongFile(lambda: end(team, owner))
+
+    with pytest.raises(NotAllowed):
+        receive(team, owner, file, name="long.jsonl")
+
+    assert not Upload.objects.exists()
+    assert not [path for path in stored.rglob("*") if path.is_file()]
