@@ -1,7 +1,7 @@
 """Select the batches of a list of the API, and put them in order."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
@@ -10,6 +10,7 @@ from django.utils import timezone
 from ninja import Schema
 from pydantic import Field
 
+from batchapp.api.errors import invalid
 from batchapp.api.ids import parse_batch_id
 from batchapp.api.pages import DEFAULT_LIMIT, page_size, unknown_cursor
 from batchapp.api.schemas.batches import LONGEST_SEARCH, Status
@@ -32,14 +33,21 @@ class BatchFilters(Schema):
     include: str = Field("", description="Lists what else is told: analytics.")
 
     def narrow(self, rows: "QuerySet[Batch]") -> "QuerySet[Batch]":
+        """Return those of ``rows`` that the parameters select.
+
+        Raises:
+            ApiError: a moment is none that the database compares.
+        """
         if self.status:
             rows = rows.filter(CONDITIONS[self.status]())
         if text := storable_text(self.search):
             rows = _searched(rows, text)
         if self.created_after:
-            rows = rows.filter(created_at__gte=_aware(self.created_after))
+            since = _moment(self.created_after, "created_after")
+            rows = rows.filter(created_at__gte=since)
         if self.created_before:
-            rows = rows.filter(created_at__lte=_aware(self.created_before))
+            until = _moment(self.created_before, "created_before")
+            rows = rows.filter(created_at__lte=until)
         if self.completion_window:
             rows = rows.filter(window__in=storable_text(self.completion_window).split(","))
         return rows
@@ -103,5 +111,13 @@ def _searched(rows: "QuerySet[Batch]", text: str) -> "QuerySet[Batch]":
     return rows.filter(match | Q(pk=pk) if pk else match)
 
 
-def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo else timezone.make_aware(time)
+def _moment(time: datetime, param: str) -> datetime:
+    """Return ``time``, which is in the portal's time zone if it names none.
+
+    Raises:
+        ApiError: the moment is before the first year or after the last, as databases count.
+    """
+    try:
+        return (time if time.tzinfo else timezone.make_aware(time)).astimezone(UTC)
+    except OverflowError:
+        raise invalid(f"{param} is not within the years 1 to 9999.", param) from None

@@ -11,6 +11,7 @@ from ninja import Field, Schema
 from batchapp.api.file_object import PURPOSES, result_file_object, upload_object
 from batchapp.api.ids import parse_file_id
 from batchapp.api.pages import DEFAULT_LIMIT, Position, page_size, rows_after, unknown_cursor
+from batchapp.domain.results.outcome import storable_text
 from batchapp.http import Request
 from batchapp.models import Batch, ResultChunk, Upload
 from batchapp.services.results.result_files import result_file_sizes
@@ -67,8 +68,8 @@ def _uploads(
         return
     rows = Upload.objects.visible_to(request.user).with_content().defer("report_fields")
     rows = rows.select_related("uploaded_by", "project")
-    if filters.search:
-        rows = rows.filter(name__icontains=filters.search)
+    if search := storable_text(filters.search):
+        rows = rows.filter(name__icontains=search)
     position = Position(after.created_at, after.pk) if after else None
     is_ascending = filters.order == "asc"
     for row in rows_after(rows, position, limit=filters.limit, oldest_first=is_ascending):

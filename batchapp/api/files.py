@@ -20,7 +20,7 @@ from batchapp.api.file_list import FileFilters, file_page, result_file
 from batchapp.api.file_object import error_findings, estimate_object, upload_object
 from batchapp.api.idempotency import idempotency_key
 from batchapp.api.ids import FileId, parse_file_id
-from batchapp.api.pages import list_object
+from batchapp.api.pages import LARGEST_SKIP, list_object
 from batchapp.api.responses import json_response, unchanged_or_json
 from batchapp.api.schemas.files import CostEstimate, DeletedFile, FileList, FileObject
 from batchapp.api.scopes import Scope, key_of, needs
@@ -38,7 +38,6 @@ from batchapp.storage.pieces import Piece, byte_range, end_of_lines
 router = Router(tags=["Files"])
 
 CONTENT = {"application/x-ndjson": {"schema": {"type": "string"}}}
-LARGEST_SKIP = 10**9  # lines; no file has as many
 
 
 class Lines(Schema):

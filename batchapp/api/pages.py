@@ -12,6 +12,7 @@ from batchapp.api.errors import ApiError, invalid
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100  # a larger ``limit`` gets as many
+LARGEST_SKIP = 10**9  # lines; no file has as many, and every database counts so far
 
 Row = TypeVar("Row", bound=Model)
 

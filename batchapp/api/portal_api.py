@@ -1,5 +1,6 @@
 """The API as a whole: its routers, and what it answers to each failure."""
 
+import json
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +11,7 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
+from ninja.parser import Parser
 
 from batchapp import access
 from batchapp.access import NotAllowed, Right
@@ -33,6 +35,16 @@ REFUSED = {
 }
 
 
+class JsonParser(Parser):
+    """Read a body of JSON, without texts that no answer can repeat and no database stores."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Return the body; django-ninja answers whatever is raised here as invalid JSON."""
+        fields = super().parse_body(request)
+        json.dumps(fields, ensure_ascii=False).encode()  # fails for half of a surrogate pair
+        return fields
+
+
 class PortalApi(NinjaAPI):
     """The API of the portal; each operation has the name of its function."""
 
@@ -47,6 +59,7 @@ api = PortalApi(
     urls_namespace=NAMESPACE,
     openapi_url=None,  # urls.py serves the document
     docs_url=None,
+    parser=JsonParser(),
 )
 api.add_router("", files.router)
 api.add_router("", models.router)

@@ -186,11 +186,23 @@ def test_an_odd_order_orders_nothing(post: Post, project: Project) -> None:
     sound = json.dumps(order).encode()
     metadata = {"10,000 entries": {str(n): "x" for n in range(10_000)}, "a list": [1], "text": "x"}
     metadata |= {"a number": {"n": 1}, "a long text": {"n": 513 * "x"}, "a NUL": {"n": "\0"}}
+    metadata |= {"half a pair": {"n": "\ud800"}, "a name of half a pair": {"\udbff": "x"}}
     cases: dict[str, tuple[Any, set[int]]] = {
         name: (post("/v1/batches", json.dumps(order | {"metadata": value}).encode(), JSON), {400})
         for name, value in metadata.items()
     }
     cases |= {
+        f"half a pair as {name}": (
+            post("/v1/batches", json.dumps(order | {name: "\ud83d"}).encode(), JSON),
+            {400},
+        )
+        for name in (*order, "a member that the portal does not know")
+    }
+    cases |= {
+        "a key with a NUL": (
+            post("/v1/batches", sound, JSON, HTTP_IDEMPOTENCY_KEY="a\0b"),
+            {400},
+        ),
         "cut off": (post("/v1/batches", sound[:-1], JSON, len(sound)), {400}),
         "the sender is gone": (
             post(

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
+from batchapp.api.pages import LARGEST_SKIP
+
 Status = Literal[
     "validating",
     "in_progress",
@@ -128,7 +130,7 @@ class BatchList(Schema):
 class ResultPart(Schema):
     """The parameters that choose a part of the results."""
 
-    skip: int = Field(0, ge=0)
+    skip: int = Field(0, ge=0, le=LARGEST_SKIP)
     limit: int | None = Field(None, ge=1)
     search: str = Field("", max_length=LONGEST_SEARCH, description="A part of the custom_id.")
     status: LineStatus | None = None
