@@ -29,11 +29,12 @@ def parse_address(text: str, private_networks: Sequence[Network]) -> httpx.URL:
         raise BadAddress("too long")
     try:
         url = httpx.URL(text.strip())
-        host = url.raw_host.decode("ascii").encode("idna")  # as the socket does
+        # As the socket does, and as pages show it: some names are only valid for one of both.
+        host = url.host and url.raw_host.decode("ascii").encode("idna")
     except (httpx.InvalidURL, UnicodeError) as exc:
         raise BadAddress("not an address") from exc
     schemes = {"https", "http"} if private_networks else {"https"}
-    if url.scheme not in schemes or not host or b"%" in host or url.userinfo:
+    if url.scheme not in schemes or not host or b"%" in url.raw_host or url.userinfo:
         raise BadAddress("not a plain address")
     default = HTTPS_PORT if url.scheme == "https" else HTTP_PORT
     port = default if url.port is None else url.port
@@ -46,9 +47,10 @@ def shown_address(text: str) -> str:
     """Return what pages show of an address, whose path and query may hold a secret."""
     try:
         url = httpx.URL(text.strip())
-    except httpx.InvalidURL:
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError):
         return "…"
     port = f":{url.port}" if url.port else ""
     path = url.raw_path.decode("ascii", "replace")
     end = path[-SHOWN:] if len(path) >= LONG_ENOUGH else ""
-    return f"{url.scheme}://{url.host}{port}" + (f"/…{end}" if path != "/" else "")
+    return f"{url.scheme}://{host}{port}" + (f"/…{end}" if path != "/" else "")

@@ -113,6 +113,9 @@ class Sender:
             return outcome(AttemptError.ADDRESS_FORBIDDEN)
         except httpx.TimeoutException:
             return outcome(AttemptError.TOO_SLOW)
+        except (httpx.InvalidURL, UnicodeError):
+            # httpx reads where a redirect leads, also if nobody follows it.
+            return outcome(AttemptError.REDIRECTED)
         except httpx.RequestError as exc:
             return outcome(*_reason(exc))
         try:
@@ -195,7 +198,7 @@ def _retry_after(response: httpx.Response) -> timedelta | None:
         return timedelta(seconds=min(int(value[:9]), 10**6))
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for numbers that are far too large
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

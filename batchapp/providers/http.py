@@ -224,6 +224,9 @@ class Exchange:
             response = self._http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as exc:
             raise responses.no_answer(action, exc) from None
+        except (httpx.InvalidURL, UnicodeError):
+            # httpx reads where a redirect leads, also if nobody follows it.
+            raise responses.redirected_nowhere(action) from None
         try:
             self.is_sandbox = response.headers.get("X-Batchapp-Sandbox", "").lower() == "true"
             if not response.is_success:

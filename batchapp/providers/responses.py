@@ -241,6 +241,13 @@ def _redirected(response: httpx.Response, action: str) -> ProviderUnavailable:
     )
 
 
+def redirected_nowhere(action: str) -> ProviderUnavailable:
+    """Return the error for a redirect to what is no address; its status is not known."""
+    return ProviderUnavailable(
+        f"{action}: the provider redirects to what is no address; {_WRONG_ADDRESS}"
+    )
+
+
 def _message(response: httpx.Response, body: bytes) -> str:
     """Return the provider's own sentence, safe to show; Doubleword's is mostly plain text."""
     if is_html(response, body):

@@ -46,6 +46,8 @@ def test_a_plain_https_address_is_taken(text: str) -> None:
         "https://example.com/" + "a" * 2000,
         "https://[fe80::1%25eth0]/",
         "gopher://127.0.0.1:6379/_x",
+        "https://xn--2xh.example/hook",  # the code of no letter
+        "https://xn--.example/hook",
         "https://example.com\r\nHost: internal/",
     ],
 )
@@ -64,6 +66,7 @@ def test_pages_show_the_host_and_the_end_of_an_address_and_no_token_in_it() -> N
     assert shown_address(slack) == "https://hooks.slack.com/…abcd"
     assert shown_address("https://example.com:8443") == "https://example.com:8443"
     assert shown_address("https://example.com/secret") == "https://example.com/…"
+    assert shown_address("https://xn--2xh.example/secret") == "…"
     assert shown_address("https://example.com/x?token=sixteen-letters!") == (
         "https://example.com/…ers!"
     )

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,80 @@ def test_a_redirect_is_not_followed_also_where_it_leads_to_itself(receiver: Rece
 
     assert outcome.error == AttemptError.REDIRECTED
     assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_into_the_own_network_reaches_nobody_there(
+    receiver: Receiver, status: int
+) -> None:
+    with receiving() as inside:
+        receiver.status, receiver.headers = status, {"Location": inside.url}
+
+        outcome = post(receiver.url)
+
+    assert (outcome.status, outcome.error) == (status, AttemptError.REDIRECTED)
+    assert inside.connections == 0
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("http://[", "http://exa mple/", "//", "http://:99999/", "\xff\xfe", "x" * 50_000),
+        *("data:,", "mailto:ada@example.com", "http://xn--2xh/", "http://xn--/"),
+    ],
+)
+def test_a_redirect_to_what_is_no_address_is_an_error_like_any_other(
+    receiver: Receiver, location: str
+) -> None:
+    receiver.status, receiver.headers = 302, {"Location": location}
+
+    outcome = post(receiver.url)
+
+    assert outcome.error in {AttemptError.REDIRECTED, AttemptError.BROKE_OFF}
+    assert len(receiver.received) == 1
+
+
+def test_of_an_answer_of_five_gigabytes_the_receiver_gets_rid_of_a_few_buffers() -> None:
+    sent, is_over = 0, threading.Event()
+
+    def pour(connection: socket.socket) -> None:
+        nonlocal sent
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\n")
+            while sent < 5_000_000_000:
+                sent += connection.send(b"g" * 65_536)
+        finally:
+            is_over.set()
+
+    with ends_soon(), answering(pour) as url:
+        outcome = post(url)
+        assert is_over.wait(MUCH_LATER)
+
+    assert outcome.is_delivered
+    assert outcome.answer == "g" * MAX_ANSWER_BYTES
+    assert sent < 50_000_000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; expires=\x80\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 500_000 + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+        b"\r\n" * 1000,
+        b"",
+    ],
+)
+def test_no_answer_stops_the_worker(said: bytes) -> None:
+    with ends_soon(), answering(lambda connection: connection.sendall(said)) as url:
+        outcome = post(url)
+
+    assert isinstance(outcome, Outcome)
+    assert outcome.is_delivered == (outcome.status == 200)
 
 
 def test_of_a_huge_answer_only_the_beginning_is_read(receiver: Receiver) -> None:
@@ -336,6 +411,9 @@ def test_messages_to_one_host_share_a_connection(receiver: Receiver) -> None:
         (500, "120", None),
         (429, "soon", None),
         (429, "-5", None),
+        (429, "Mon, 01 Jan 99999999999999 00:00:00 GMT", None),
+        (503, "Mon, 01 Jan 2029 99999999999:00:00 GMT", None),
+        (503, "Mon, 01 Jan 2029 00:00:00 +99999999999999999999", None),
     ],
 )
 def test_a_receiver_may_ask_for_a_wait(

@@ -34,6 +34,15 @@ def test_a_redirect_to_nowhere_is_reported_too(client_of):
     assert "redirects" in str(failure(client_of(304)))
 
 
+@pytest.mark.parametrize("location", ["data:,", "mailto:ada@example.com", "http://xn--2xh/"])
+def test_a_redirect_to_what_is_no_address_is_no_crash(client_of, location):
+    error = failure(client_of(302, headers={"Location": location}))
+
+    assert isinstance(error, ProviderUnavailable)
+    assert error.maybe_done
+    assert "redirects to what is no address" in str(error)
+
+
 def test_the_key_is_removed_from_the_providers_message(client_of, caplog):
     caplog.set_level(0)
     client = client_of(401, json={"error": {"message": f"Incorrect API key provided: {KEY}."}})
