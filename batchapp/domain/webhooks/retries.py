@@ -39,10 +39,14 @@ def wait_after(attempts: int, requested: timedelta | None = None) -> timedelta |
     return max(wait, min(requested or timedelta(), LONGEST_REQUESTED_WAIT))
 
 
-def pause_after(failures: int) -> timedelta:
-    """Return how long an endpoint is left alone after so many failed attempts in a row."""
+def pause_after(failures: int, requested: timedelta | None = None) -> timedelta:
+    """Return how long an endpoint is left alone after so many failed attempts in a row.
+
+    ``requested`` is the wait that the receiver asked for; up to ``LONGEST_PAUSE``, the answer is
+    no shorter.
+    """
     doublings = min(failures - 1, 20)
-    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+    return min(max(FIRST_PAUSE * (1 << doublings), requested or timedelta()), LONGEST_PAUSE)
 
 
 def is_given_up(failures: int, failing_for: timedelta) -> bool:

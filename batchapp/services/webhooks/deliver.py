@@ -60,7 +60,7 @@ def deliver_due(endpoint: WebhookEndpoint) -> Notice | None:
     as long as the step took, so that a slow receiver keeps a worker busy half of the time at most;
     after a failure, for longer and longer.
     """
-    began = time.monotonic()
+    began, requested = time.monotonic(), None
     due = list(endpoint.messages.due(timezone.now())[:MESSAGES_PER_STEP])
     if not due:
         _clean_up(endpoint)
@@ -71,10 +71,11 @@ def deliver_due(endpoint: WebhookEndpoint) -> Notice | None:
             if not outcome.is_delivered:
                 if reason := _reason_to_disable(endpoint, outcome):
                     return _disable(endpoint, reason, outcome)
+                requested = outcome.retry_after
                 break
             if time.monotonic() - began > STEP_SECONDS:
                 break
-    _postpone(endpoint, timedelta(seconds=time.monotonic() - began))
+    _postpone(endpoint, timedelta(seconds=time.monotonic() - began), requested)
     return None
 
 
@@ -168,14 +169,15 @@ def stop_waiting(endpoint: WebhookEndpoint) -> int:
     return waiting.update(status=Status.FAILED, next_attempt_at=None, is_urgent=False)
 
 
-def _postpone(endpoint: WebhookEndpoint, took: timedelta) -> None:
+def _postpone(endpoint: WebhookEndpoint, took: timedelta, requested: timedelta | None) -> None:
     """Return the lease until a message is due, the pause is over and ``took`` has passed.
 
-    There is no pause before a message that a person waits for.
+    A receiver that ``requested`` a wait gets no other message meanwhile. There is no pause before
+    a message that a person waits for.
     """
     next_at = _next_attempt_at(endpoint)
     delay = next_at - timezone.now() if next_at else IDLE_PAUSE
-    pause = retries.pause_after(endpoint.failures) if endpoint.failures else took
+    pause = retries.pause_after(endpoint.failures, requested) if endpoint.failures else took
     if _is_awaited(endpoint):
         pause = took
     endpoint.postpone(min(max(delay, pause), IDLE_PAUSE))

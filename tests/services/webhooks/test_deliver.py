@@ -28,6 +28,7 @@ from batchapp.models import (
 from batchapp.models.webhooks.webhook_endpoint import LONGEST_REST
 from batchapp.outbound.sender import Sender
 from batchapp.services.webhooks import deliver, endpoints, messages
+from tests.fixtures import Clock
 from tests.make import OWNER, join, make_project, make_user
 from tests.outbound.receiver import Receiver, answering, receiving
 from tests.steps import Killed, advance, die
@@ -233,6 +234,75 @@ def test_a_failing_endpoint_is_left_alone_for_longer_and_longer(
     assert WebhookAttempt.objects.values("message").distinct().count() == 14
     assert pauses == sorted(pauses)
     assert 3000 < pauses[-1] <= 3600
+
+
+def test_a_receiver_that_asks_for_a_wait_gets_no_other_message_meanwhile(
+    endpoint: WebhookEndpoint, receiver: Receiver, clock: Clock
+) -> None:
+    receiver.statuses, receiver.headers = [429], {"Retry-After": "600"}
+    waiting = notify(endpoint, 4)
+
+    send(endpoint)
+    notify(endpoint)
+    endpoint.refresh_from_db()
+    pause = (endpoint.next_check_at or timezone.now()) - timezone.now()
+    clock.advance(seconds=580)
+    advance(endpoint)
+    meanwhile = len(receiver.received)
+    clock.advance(seconds=30)
+    advance(endpoint)
+
+    assert timedelta(seconds=580) < pause <= timedelta(seconds=600)
+    assert meanwhile == 1
+    assert len(receiver.received) == 6
+    assert not endpoint.messages.exclude(status=Sent.DELIVERED).exists()
+    assert attempts_of(waiting[0])[0].status == 429
+
+
+def test_a_person_who_tests_an_endpoint_waits_for_no_receiver(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    receiver.statuses, receiver.headers = [503], {"Retry-After": "3600"}
+    notify(endpoint)
+    send(endpoint)
+
+    messages.send_test(endpoint, join(make_user(), endpoint.project, OWNER), "{}")
+    advance(endpoint)
+
+    assert len(receiver.received) == 2
+
+
+@pytest.mark.parametrize("asked", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_wait_of_years_is_one_of_an_hour_for_the_endpoint_and_of_two_for_the_message(
+    endpoint: WebhookEndpoint, receiver: Receiver, asked: str
+) -> None:
+    receiver.status, receiver.headers = 429, {"Retry-After": asked}
+    (message,) = notify(endpoint)
+    began = timezone.now()
+
+    send(endpoint)
+
+    message.refresh_from_db()
+    assert endpoint.next_check_at
+    assert message.next_attempt_at
+    assert timedelta(minutes=59) < endpoint.next_check_at - began < timedelta(minutes=61)
+    assert timedelta(minutes=119) < message.next_attempt_at - began < timedelta(minutes=121)
+
+
+def test_a_wait_that_no_calendar_has_is_an_attempt_that_failed_and_nothing_more(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    """An error here would send the message again and again, with no attempt in the log."""
+    receiver.status = 429
+    receiver.headers = {"Retry-After": "Mon, 01 Jan 99999999999999 00:00:00 GMT"}
+    (message,) = notify(endpoint)
+
+    send(endpoint)
+
+    message.refresh_from_db()
+    assert (message.attempts, message.status) == (1, Sent.WAITING)
+    assert attempts_of(message)[0].status == 429
+    assert (endpoint.claims, endpoint.leased_until) == (0, None)
 
 
 def test_a_notice_wakes_no_endpoint_that_failed_before_its_pause_is_over(
