@@ -63,16 +63,19 @@ def plan(mailbox: Mailbox) -> Plan:
     """
     now, person = timezone.now(), mailbox.person
     due = WaitingEmail.objects.filter(mailbox=mailbox, due_at__lte=now)
-    all_pks = list(due.values_list("pk", flat=True))
-    due = due.filter(visible_notices(person, "notice__"))
-    rows = list(due.values_list("pk", "notice", "digest", "is_held")) if person.is_active else []
+    # What is delivered between these two queries waits for the next plan: a letter that is not
+    # in ``all_rows`` would be written, and written again.
+    all_rows = list(due.values_list("pk", "notice", "digest", "is_held"))
+    visible = due.filter(visible_notices(person, "notice__")).values_list("pk", flat=True)
+    shown = set(visible) if person.is_active else set()
+    rows = [row for row in all_rows if row[0] in shown]
     result = Plan(hour_began_at=mailbox.hour_began_at, sent_in_hour=mailbox.sent_in_hour)
     for digest in (Digest.DAILY, Digest.WEEKLY):
         if notices := [notice for _, notice, its, _ in rows if its == digest]:
             result.letters.append(_summary(person, notices, digest))
     _plan_single(result, person, [row for row in rows if row[2] == Digest.AT_ONCE], now)
     held = set(result.held)
-    result.done = [pk for pk in all_pks if pk not in held]
+    result.done = [pk for pk, *_ in all_rows if pk not in held]
     return result
 
 

@@ -1,12 +1,15 @@
 """E-mails of notices: few as they are, many folded into one, and none lost or doubled."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.db import connection
 from django.utils import timezone
 
 from batchapp.models import (
@@ -26,7 +29,7 @@ from batchapp.models.notifications.preferences import Channels
 from batchapp.pipeline import notice_steps
 from batchapp.services.mail import outbox
 from batchapp.services.notifications import mailboxes, preferences
-from batchapp.services.notifications.mailboxes import MAX_PER_HOUR
+from batchapp.services.notifications.mailboxes import IDS_AT_ONCE, MAX_PER_HOUR
 from tests.fixtures import Clock
 from tests.mail import Letters, smtp_server
 from tests.make import make_administrator, make_batch, make_user
@@ -133,6 +136,95 @@ def test_what_is_delivered_while_a_worker_ends_its_step_is_not_forgotten(batch: 
     due_at = Mailbox.objects.get().next_check_at
     assert due_at is not None
     assert due_at <= timezone.now()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("woken")
+@pytest.mark.parametrize("digest", ["at_once", "daily"])
+def test_a_notice_that_comes_while_e_mails_are_planned_is_written_once(
+    batch: Batch, user: User, digest: str
+) -> None:
+    """In PostgreSQL each query of a transaction sees what others committed before that query."""
+    preferences.save_settings(user, digest=digest, quiet_below=0)
+    advance(record_end(batch, name="Early"))
+    late = record_end(batch, name="Late")
+    let_digests_be_due()
+    comes = threading.Thread(target=deliver_late, args=[late])
+
+    def after_the_first_query(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        result = execute(sql, params, many, context)
+        if sql.startswith("SELECT") and "waitingemail" in sql and comes.ident is None:
+            comes.start()
+            comes.join(1)  # on SQLite it waits until the letters are kept
+        return result
+
+    with connection.execute_wrapper(after_the_first_query):
+        write_emails()
+    comes.join()
+    let_digests_be_due()
+    write_emails()
+
+    texts = [email.text for email in emails_to(user)]
+    assert [sum(name in text for text in texts) for name in ("Early is", "Late is")] == [1, 1]
+    assert not WaitingEmail.objects.exists()
+
+
+def deliver_late(notice: Notice) -> None:
+    try:
+        advance(notice)
+        let_digests_be_due()
+    finally:
+        connection.close()
+
+
+def let_digests_be_due() -> None:
+    WaitingEmail.objects.update(due_at=timezone.now())
+    Mailbox.objects.update(next_check_at=timezone.now())
+
+
+def test_of_thousands_of_notices_a_daily_digest_is_one_e_mail(batch: Batch, user: User) -> None:
+    number = 2 * IDS_AT_ONCE + 7
+    mailbox = Mailbox.objects.create(person=user, next_check_at=timezone.now())
+    notices = Notice.objects.bulk_create(
+        Notice(
+            kind=NoticeKind.BATCH_FINISHED,
+            project=batch.project,
+            batch=batch,
+            data=ENDED | {"name": f"Run {n}"},
+            status=Notice.Status.DELIVERED,
+            next_check_at=None,
+        )
+        for n in range(number)
+    )
+    WaitingEmail.objects.bulk_create(
+        WaitingEmail(mailbox=mailbox, notice=row, digest="daily", due_at=timezone.now())
+        for row in notices
+    )
+
+    write_emails()
+    write_emails()
+
+    (email,) = emails_to(user)
+    assert email.subject == "1,007 notices of the last day"
+    assert f"Run {number - 1} is completed" in email.text
+    assert "Run 0 is" not in email.text
+    assert "And 957 more, which are in your inbox." in email.text
+    assert not WaitingEmail.objects.exists()
+
+
+def test_a_row_of_small_batches_ends_in_silence_for_who_wants_that(
+    batch: Batch, user: User
+) -> None:
+    preferences.save_settings(user, digest="at_once", quiet_below=100)
+    for _ in range(20):
+        deliver(record_end(batch, requests=99))
+
+    assert not InboxItem.objects.exists()
+    assert not WaitingEmail.objects.exists()
+    deliver(record_end(batch, requests=100))
+    assert InboxItem.objects.count() == len(emails_to(user)) == 1
 
 
 def test_above_ten_in_an_hour_the_rest_is_one_summary(
