@@ -59,8 +59,9 @@ def cancel_batches_paid_by(person: User, actor: User) -> tuple[int, int]:
 
 def _request_cancel(batch: Batch, user: User) -> bool:
     with transaction.atomic():
-        is_new = _mark_cancelled(batch, timezone.now())
-        is_new = is_new or ApprovalRequest.objects.cancel(batch, user)
+        # In this order: a batch that is approved at this moment runs when it is looked at again.
+        is_new = ApprovalRequest.objects.cancel(batch, user)
+        is_new = is_new or _mark_cancelled(batch, timezone.now())
         if not is_new and not _reset_ignored_cancels(batch):
             return False
         kind = EventKind.CANCEL_REQUESTED if is_new else EventKind.CANCEL_REQUESTED_AGAIN
