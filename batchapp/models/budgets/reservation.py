@@ -111,15 +111,20 @@ class ReservationManager(_Manager["Reservation"]):
         """Reserve for ``batch`` at the new ``model_costs`` instead of those of its order.
 
         Call this after ``access.require_open``. An owner has approved the batch, so budgets that
-        ask for approval are not asked again.
+        ask for approval are not asked again. A batch that needs no more than it has reserved is
+        not compared with any budget: one that was lowered meanwhile stops new orders alone.
 
         Raises:
             Refused: a budget that stops has too little left; roll back.
         """
-        self.filter(batch=batch).delete()
-        costs = list(model_costs)
-        self.require_room(batch, costs)
-        self.hold(batch, costs)
+        batch.project.refresh_from_db(fields=POLICY_FIELDS)
+        amounts = amounts_to_reserve(batch.project, model_costs)
+        rows = self.filter(batch=batch)
+        reserved = dict(rows.values_list("model", "reserved_usd"))
+        rows.delete()
+        if any(_is_more(amount, reserved.get(model)) for model, amount in amounts.items()):
+            self._require_room(batch, amounts)
+        self.reserve(batch, amounts)
 
     def hold_again(self, batch: Batch, requests: Mapping[str, int]) -> None:
         """Reserve more for ``batch``, of which so many ``requests`` by model run once more.
@@ -330,6 +335,11 @@ def _of_dearer_window(row: ModelCost, amount: Decimal | None) -> Decimal | None:
     if first is None or longer is None or longer <= first:
         return amount
     return rounded(amount * longer / first) if first else rounded(longer)
+
+
+def _is_more(amount: Decimal | None, reserved: Decimal | None) -> bool:
+    """Return True unless both amounts are known, and ``reserved`` is enough for ``amount``."""
+    return amount is None or reserved is None or amount > reserved
 
 
 def _share(amount: Decimal | None, requests: int, total: int) -> Decimal | None:

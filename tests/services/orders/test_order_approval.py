@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,9 +29,12 @@ from batchapp.models import (
 from batchapp.services.approvals import decisions
 from batchapp.services.lifecycle import controls
 from batchapp.services.orders import order_approval, place_order
+from batchapp.services.reports import cost_report
+from batchapp.services.reports.scope import Scope
 from tests.make import (
     MODEL,
     OWNER,
+    finish,
     join,
     make_batch,
     make_budget,
@@ -67,8 +71,12 @@ def approve(request: ApprovalRequest, user: User, **fields: Any) -> None:
 
 
 def double_prices(project: Project) -> None:
+    multiply_prices(project, Decimal(2))
+
+
+def multiply_prices(project: Project, factor: Decimal) -> None:
     for price in project.connection.prices.all():
-        price.input_usd, price.output_usd = 2 * price.input_usd, 2 * price.output_usd
+        price.input_usd, price.output_usd = factor * price.input_usd, factor * price.output_usd
         price.save()
 
 
@@ -408,6 +416,118 @@ def test_of_two_decisions_at_once_exactly_one_counts(
         kinds = ["approved", "denied", "approval_expired"]
         decided = Event.objects.filter(batch=batch, kind__in=kinds).count()
         assert decided == 1 or (rival == "cancel" and not is_approved)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancellation_at_the_moment_of_an_approval_is_never_lost(
+    project: Project, user: User, owner: User
+) -> None:
+    """Whoever cancels learns that the batch goes on, or it does not go on."""
+    request = asked(project, user)
+    approves = threading.Thread(target=results_of_all, args=[[lambda: approve(request, owner)]])
+
+    def after_the_first_query(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        result = execute(sql, params, many, context)
+        is_about_it = "batchapp_batch" in sql or "approvalrequest" in sql
+        if connection.in_atomic_block and is_about_it and approves.ident is None:
+            approves.start()
+            approves.join(1)  # on SQLite it waits until the cancellation is stored
+        return result
+
+    with connection.execute_wrapper(after_the_first_query):
+        try:
+            is_requested = controls.request_cancel(request.batch, user)
+        except StaleRow:
+            is_requested = None
+    approves.join()
+
+    batch = Batch.objects.get()
+    assert is_requested is not False
+    assert bool(batch.cancel_requested_at) == bool(is_requested)
+    if is_requested is None:  # the page says: cancel it again
+        assert controls.request_cancel(batch, user)
+    assert run_steps(batch.provider_batches.get()).status == Batch.Status.CANCELLED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_price_that_changes_while_an_owner_approves_is_charged_only_if_it_was_seen(
+    project: Project, user: User, owner: User
+) -> None:
+    for _ in range(4):
+        request = asked(project, user)
+        seen, before = request.price_tag, request.expected_usd
+        assert before
+
+        results = results_of_all(
+            [
+                partial(approve, request, owner, shown_prices=seen),
+                lambda: double_prices(project),
+            ]
+        )
+
+        batch = Batch.objects.get(pk=request.pk)
+        cost = batch.model_costs.get()
+        assert cost.estimated_cost_usd == batch.estimated_cost_usd == before
+        assert Reservation.objects.get(batch=batch).reserved_usd == before * Decimal("1.2")
+        if results[0] is None:
+            assert batch.provider_batches.count() == 1
+        else:
+            assert isinstance(results[0], Refused)
+            assert results[0].code is Refusal.APPROVAL_PRICES_CHANGED
+            assert not batch.provider_batches.exists()
+
+
+@pytest.mark.django_db
+def test_a_price_that_falls_below_the_amount_unblocks_nothing_and_is_charged_once(
+    project: Project, user: User, owner: User
+) -> None:
+    Project.objects.filter(pk=project.pk).update(approval_above_usd=Decimal("0.0001"))
+    request = asked(project, user)
+    before = request.expected_usd
+    assert before
+    multiply_prices(project, Decimal("0.1"))
+    Batch.objects.update(next_check_at=timezone.now())
+
+    advance(request.batch)
+    waiting = Batch.objects.get()
+    was_waiting = waiting.status == Batch.Status.AWAITING_APPROVAL
+    had_parts = waiting.provider_batches.exists()
+    approve(request, owner)
+    multiply_prices(project, Decimal(50))
+    batch = finish(Batch.objects.get())
+
+    assert was_waiting
+    assert not had_parts
+    assert before * Decimal("0.1") < Decimal("0.0001")
+    assert batch.estimated_cost_usd == before * Decimal("0.1")
+    cost = batch.model_costs.get()
+    assert cost.unit_price
+    assert cost.unit_price.input == Decimal("0.1")
+    assert batch.actual_cost_usd == cost.cost_usd == Decimal("0.00006")
+    spent = Reservation.objects.get()
+    assert (spent.is_open, spent.spent_usd) == (False, cost.cost_usd)
+    total = cost_report.sum_all(Scope(date(2000, 1, 1), date(2100, 1, 1), owner))
+    assert total.cost_usd == cost.cost_usd
+
+
+@pytest.mark.django_db
+def test_a_batch_that_needs_less_than_it_reserved_is_approved_under_a_lowered_budget(
+    project: Project, user: User, owner: User
+) -> None:
+    request = asked(project, user)
+    before = Reservation.objects.get().reserved_usd
+    assert before
+    make_budget(project, before / 4)
+    multiply_prices(project, Decimal("0.5"))
+
+    approve(request, owner)
+
+    assert Batch.objects.get().status == Batch.Status.RUNNING
+    assert Reservation.objects.get().reserved_usd == before / 2
+    with pytest.raises(Refused):
+        make_batch(project, user)
 
 
 @pytest.mark.django_db

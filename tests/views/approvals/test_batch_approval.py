@@ -3,6 +3,7 @@
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.conf import LazySettings
@@ -11,7 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from batchapp.models import ApprovalRequest, Batch, Budget, Notice, Project, Upload, User
+from batchapp.models import (
+    ApprovalRequest,
+    AuditEvent,
+    Batch,
+    Budget,
+    Notice,
+    Project,
+    Upload,
+    User,
+)
 from batchapp.presenters.notice_text import notice_path
 from batchapp.templatetags.words import usd
 from tests.html import page_of
@@ -29,7 +39,7 @@ from tests.make import (
 )
 from tests.notices import deliver, emails_to
 from tests.ordering import order_form, reviewed, step, submit
-from tests.steps import advance
+from tests.steps import advance, race
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +117,42 @@ def test_a_double_click_approves_once_and_says_so(
 
     assert "This batch was approved by ada@example.com before." in page.text
     assert Batch.objects.get().provider_batches.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("rival", ["approve", "deny"])
+def test_owners_who_click_twice_at_once_decide_once_at_the_new_price(
+    project: Project, user: User, waiting: ApprovalRequest, woken: list[str], rival: str
+) -> None:
+    second = join(make_user("second@example.com"), project, OWNER)
+    for price in project.connection.prices.all():
+        price.input_usd, price.output_usd = 3 * price.input_usd, 3 * price.output_usd
+        price.save()
+    clicks, answers = [], []
+    for person, decision in ((user, "approve"), (second, rival)):
+        for _ in range(2):
+            client = Client()
+            client.force_login(person)
+            sent = form_of(client, waiting) | {"decision": decision, "note": "Looked at it."}
+            clicks.append(partial(client.post, url_of(waiting), sent))
+
+    race(*(lambda click=click: answers.append(click()) for click in clicks))
+
+    batch, request = Batch.objects.get(), ApprovalRequest.objects.get()
+    assert [answer.status_code for answer in answers] == [302] * 4
+    led_to = [answer["Location"] for answer in answers]
+    assert led_to.count(batch.get_absolute_url()) == 1
+    assert led_to.count(url_of(waiting)) == 3
+    assert batch.provider_batches.count() == batch.model_costs.count() == 1
+    assert set(woken) == {str(batch.provider_batches.get().pk)}
+    is_approved = request.state == State.APPROVED
+    assert is_approved == (batch.cancel_requested_at is None)
+    assert waiting.expected_usd
+    expected = waiting.expected_usd * (3 if is_approved else 1)
+    assert batch.estimated_cost_usd == expected
+    assert batch.reservations.get().reserved_usd == expected * Decimal("1.2")
+    assert AuditEvent.objects.filter(kind__in=["batch_approved", "batch_denied"]).count() == 1
+    assert Notice.objects.filter(kind="approval_decided").count() == 1
 
 
 def test_a_denial_needs_a_note_which_the_asker_reads(
