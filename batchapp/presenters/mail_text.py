@@ -1,6 +1,9 @@
 """Why an e-mail was not sent, in a sentence with the next step."""
 
+from django.utils import timezone
+
 from batchapp.models import OutgoingEmail
+from batchapp.services.mail.outbox import KEPT
 
 Trouble = OutgoingEmail.Trouble
 SENTENCES = {
@@ -21,3 +24,15 @@ def trouble_text(trouble: str, said: str) -> str:
         return ""
     sentence = SENTENCES[Trouble(trouble)]
     return f"{sentence} (It said: {said})" if said else sentence
+
+
+def email_text(email: OutgoingEmail) -> str:
+    """Say why ``email`` was not sent, and when it is tried again or until when it is kept."""
+    if not email.trouble:
+        return "It is on its way."
+    trouble = trouble_text(email.trouble, email.server_said)
+    if email.next_attempt_at:
+        at = f"{timezone.localtime(email.next_attempt_at):%-d %B, %H:%M}"
+        return f"{trouble} The next attempt is on {at}."
+    until = f"{timezone.localtime(email.created_at + KEPT):%-d %B, %H:%M}"
+    return f"{trouble} It is not tried again by itself, and kept until {until}."

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from batchapp.access import Actor, require_administer
@@ -28,6 +28,7 @@ KEPT = timedelta(days=7)
 # a day, is given up.
 WAITS = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720, 720)]
 PER_RUN = 50
+SHOWN = 100  # e-mails that the page about e-mail lists
 RUN_SECONDS = 5.0  # after which a run begins no further attempt, so that other work goes on
 PROBE_PAUSE = timedelta(minutes=1)  # at most, before an e-mail that is new tries a silent server
 # Keeps programs that answer e-mails, such as those of people on leave, from answering ours.
@@ -144,9 +145,19 @@ def _let_others_wait(email: OutgoingEmail) -> None:
 
 
 def unsent(actor: Actor) -> list[OutgoingEmail]:
-    """Return the e-mails of the last week that the mail server has not taken, newest first."""
+    """Return the newest ``SHOWN`` e-mails of the last week that the mail server has not taken."""
     require_administer(actor)
-    return list(OutgoingEmail.objects.filter(created_at__gt=timezone.now() - KEPT)[:100])
+    return list(_of_last_week()[:SHOWN])
+
+
+def count_unsent(actor: Actor) -> int:
+    """Count the e-mails of the last week that the mail server has not taken."""
+    require_administer(actor)
+    return _of_last_week().count()
+
+
+def _of_last_week() -> QuerySet[OutgoingEmail]:
+    return OutgoingEmail.objects.filter(created_at__gt=timezone.now() - KEPT)
 
 
 def read(actor: User, pk: UUID) -> OutgoingEmail:
@@ -169,9 +180,8 @@ def try_again(actor: User) -> int:
     if not settings.EMAIL_SERVER:
         return 0
     now = timezone.now()
-    waiting = OutgoingEmail.objects.filter(created_at__gt=now - KEPT)
     # What is under way may be taken at this moment, and would be sent twice.
-    waiting = waiting.exclude(claimed_until__gt=now)
+    waiting = _of_last_week().exclude(claimed_until__gt=now)
     return waiting.update(next_attempt_at=now, attempts=0)
 
 
@@ -232,6 +242,8 @@ def _send(
         raise NotSent(Trouble.REFUSED, _said(exc.smtp_error), is_final=is_final) from exc
     except smtplib.SMTPException as exc:  # such as a server without TLS
         raise NotSent(Trouble.REFUSED, str(exc), is_final=False) from exc
+    except UnicodeError as exc:  # the address cannot be written, so no server is asked
+        raise NotSent(Trouble.RECIPIENT_REFUSED, "", is_final=True) from exc
     except OSError as exc:
         raise NotSent(Trouble.UNREACHABLE, exc.strerror or str(exc), is_final=False) from exc
     finally:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from batchapp.http import Request
 from batchapp.models import OutgoingEmail
-from batchapp.presenters.mail_text import trouble_text
+from batchapp.presenters.mail_text import email_text, trouble_text
 from batchapp.services.mail import outbox
 
 
@@ -27,7 +27,8 @@ def mail_show(request: Request) -> HttpResponse:
             _send_test(request)
         return redirect("mail_show")
     context: dict[str, Any] = {
-        "emails": [(email, trouble_text(email.trouble, email.server_said)) for email in emails],
+        "emails": [(email, email_text(email)) for email in emails],
+        "number": outbox.count_unsent(request.user),
         "server": settings.EMAIL_SERVER,
         "sender": settings.DEFAULT_FROM_EMAIL,
         "nav": "mail",
@@ -51,5 +52,5 @@ def mail_read(request: Request, pk: UUID) -> HttpResponse:
         email = outbox.read(request.user, pk)
     except OutgoingEmail.DoesNotExist as exc:
         raise Http404 from exc
-    context = {"email": email, "trouble": trouble_text(email.trouble, email.server_said)}
+    context = {"email": email, "state": email_text(email)}
     return render(request, "batchapp/administration/mail_read.html", context | {"nav": "mail"})

@@ -16,6 +16,7 @@ from batchapp.services.mail.outbox import NotSent, Trouble
 from tests.fixtures import Clock
 from tests.mail import Letters, hanging_up, smtp_server
 from tests.make import make_administrator
+from tests.processes.portal import free_port
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +152,50 @@ def test_a_recipient_that_is_refused_for_good_is_not_tried_again(letters: Letter
         "No such person here",
     )
     assert email.next_attempt_at is None
+
+
+def test_an_address_that_cannot_be_written_holds_up_no_other_e_mail(letters: Letters) -> None:
+    """The name of its host is longer than a name may be; no server is asked for it."""
+    write("ada@" + "\u00e4" * 70 + ".example")
+    write("grace@example.com")
+
+    outbox.send_due()
+
+    assert [letter.rcpt_tos for letter in letters.taken] == [["grace@example.com"]]
+    email = OutgoingEmail.objects.get()
+    assert (email.trouble, email.next_attempt_at) == (Trouble.RECIPIENT_REFUSED, None)
+
+
+def test_ten_hours_of_e_mails_for_a_closed_port_all_arrive_once_and_cost_one_call_a_minute(
+    settings: LazySettings, clock: Clock
+) -> None:
+    clock.stop()
+    port = free_port()
+    settings.EMAIL_SERVER = {"host": "127.0.0.1", "port": port, "timeout": 5}
+    people = [f"person{n}@example.com" for n in range(120)]
+    runs = 0
+    for number, person in enumerate(people):
+        write(person)
+        for _ in range(5 if number % 10 == 0 else 1):
+            clock.advance(minutes=1)
+            while outbox.is_due():
+                outbox.send_due()
+                runs += 1
+    clock.advance(hours=10)
+    while outbox.is_due():
+        outbox.send_due()
+        runs += 1
+    assert OutgoingEmail.objects.exclude(next_attempt_at=None).count() == len(people)
+
+    with smtp_server() as (taken, port):
+        settings.EMAIL_SERVER = {"host": "127.0.0.1", "port": port, "timeout": 5}
+        clock.advance(hours=12)
+        while outbox.is_due():
+            outbox.send_due()
+
+    assert sorted(letter.rcpt_tos[0] for letter in taken.taken) == sorted(people)
+    assert not OutgoingEmail.objects.exists()
+    assert runs < 250
 
 
 def test_a_recipient_that_is_refused_for_now_is_tried_again(letters: Letters) -> None:

@@ -3,9 +3,12 @@
 import pytest
 from django.conf import LazySettings
 from django.test import Client
+from django.utils import timezone
 
 from batchapp.models import OutgoingEmail, User
 from batchapp.services.mail import outbox
+from tests.fixtures import Clock
+from tests.html import page_of
 from tests.mail import smtp_server
 from tests.make import make_administrator
 
@@ -37,6 +40,48 @@ def test_what_was_not_sent_is_listed_without_its_link(
     assert "ada@example.com" in page
     assert "does not answer" in page
     assert "/password/reset/" not in page
+
+
+def test_the_page_says_when_an_e_mail_is_tried_again_and_when_no_more(
+    email: OutgoingEmail, administrator: Client, clock: Clock
+) -> None:
+    """The server is a port on which nobody listens, for the whole day and longer."""
+    clock.stop()
+    said = []
+    while True:
+        page = page_of(administrator, "/administration/mail/")
+        said.append(page.one("ul.items").text)
+        email.refresh_from_db()
+        if email.next_attempt_at is None:
+            break
+        clock.advance(seconds=(email.next_attempt_at - timezone.now()).total_seconds())
+        outbox.send_due()
+
+    assert len(said) == 1 + len(outbox.WAITS)
+    assert all("The mail server does not answer." in text for text in said)
+    assert all("The next attempt is on " in text for text in said[:-1])
+    kept_until = timezone.localtime(email.created_at + outbox.KEPT)
+    until = f"{kept_until:%-d %B, %H:%M}"
+    assert f"It is not tried again by itself, and kept until {until}." in said[-1]
+    one = page_of(administrator, f"/administration/mail/{email.pk}/")
+    assert f"kept until {until}." in one.text
+    administrator.post("/administration/mail/", {"action": "again"})
+    assert "The next attempt is on " in page_of(administrator, "/administration/mail/").text
+
+
+def test_of_many_e_mails_the_newest_are_listed_and_all_are_counted(
+    email: OutgoingEmail, administrator: Client, django_assert_max_num_queries
+) -> None:
+    OutgoingEmail.objects.bulk_create(
+        OutgoingEmail(recipient=f"person{n}@example.com", subject="Told", trouble="unreachable")
+        for n in range(1233)
+    )
+
+    with django_assert_max_num_queries(8):
+        page = page_of(administrator, "/administration/mail/")
+
+    assert len(page.all("ul.items li")) == outbox.SHOWN
+    assert page.one("#more").text == "The newest 100 of 1,234"
 
 
 def test_an_administrator_can_pass_the_link_on(
