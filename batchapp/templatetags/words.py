@@ -104,6 +104,12 @@ def size(number: int) -> str:
     return f"{amount:,.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
 
 
+@register.simple_tag
+def portal_zone() -> str:
+    """Return the name of the time zone by whose days and months money is counted."""
+    return timezone.get_default_timezone_name()
+
+
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
     """Show how long ago a moment was, as ``<time>`` with the exact moment in its title."""

@@ -7,7 +7,6 @@ from django.core.paginator import Paginator
 from django.db.models import F, OuterRef, Prefetch, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from batchapp.forms.administration import ProjectsFilterForm
@@ -53,7 +52,7 @@ def portal_project_list(request: Request) -> HttpResponse:
         rows = rows.filter(connection=filters["connection"])
     for word in (filters["q"] or "").split():
         rows = rows.filter(name__icontains=word)
-    today = timezone.localdate()
+    today = cost_report.portal_today()
     month = Scope(today.replace(day=1), today, request.user)
     costs = {
         line.key: cost_text(line.cost_usd, line.unpriced)

@@ -12,6 +12,7 @@ from django.db.models.functions import Concat
 from django.utils import timezone
 
 from batchapp.domain.money.statement_changes import LineKind
+from batchapp.domain.months import month_after
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import (
     AuditEvent,
@@ -29,10 +30,13 @@ from batchapp.models import (
 )
 from batchapp.presenters.notice_text import notice_lines, notice_path
 from batchapp.services.archive import project_deletion
+from batchapp.services.reports import cost_report
+from batchapp.services.reports.scope import Scope
 from batchapp.services.statements import calendar, closing, unstated
 from tests.make import (
     OWNER,
     finish,
+    join,
     make_administrator,
     make_batch,
     make_project,
@@ -276,6 +280,14 @@ def test_a_batch_of_a_closed_month_that_no_statement_has_comes_as_an_adjustment(
     assert statement_of(FEBRUARY).lines.get().earlier is None
 
 
+def report_of(project: Project, month: date) -> Decimal:
+    """Return what the report says was paid in the month."""
+    last = month_after(month) - timedelta(days=1)
+    reader = make_user()
+    join(reader, project)
+    return cost_report.sum_all(Scope(month, last, reader)).cost_usd
+
+
 class TestTheTimeOfTheClose:
     def test_is_some_days_after_the_end_in_the_time_zone_of_the_portal(
         self, paid: PaidBatches, settings: Any
@@ -298,6 +310,43 @@ class TestTheTimeOfTheClose:
             close_due_months()
 
         assert statement_of(MARCH).cost_usd == 6
+
+    @pytest.mark.parametrize(
+        ("zone", "month", "begins", "ends"),
+        [
+            ("Pacific/Kiritimati", date(2026, 1, 1), utc(2025, 12, 31, 10), utc(2026, 1, 31, 10)),
+            ("Pacific/Pago_Pago", date(2026, 1, 1), utc(2026, 1, 1, 11), utc(2026, 2, 1, 11)),
+            # On the first of October the clock goes from 00:00 to 01:00.
+            ("America/Asuncion", date(2023, 9, 1), utc(2023, 9, 1, 4), utc(2023, 10, 1, 4)),
+            # On the first of November it goes from 01:00 back to 00:00.
+            ("America/Havana", date(2026, 10, 1), utc(2026, 10, 1, 4), utc(2026, 11, 1, 4)),
+        ],
+    )
+    def test_and_its_batches_are_those_of_the_portal_at_each_end_of_the_world(
+        self,
+        paid: PaidBatches,
+        project: Project,
+        settings: Any,
+        zone: str,
+        month: date,
+        begins: datetime,
+        ends: datetime,
+    ) -> None:
+        settings.TIME_ZONE, settings.STATEMENT_CLOSING_DAYS = zone, 0
+        second = timedelta(seconds=1)
+        for cost, moment in enumerate((begins - second, begins, ends - second, ends)):
+            paid.make(moment, 10**cost)
+        with timezone.override("America/Los_Angeles"):  # of whoever asks
+            with at(ends - second):
+                close_due_months()
+                closed_before = Statement.objects.closed().filter(month=month).exists()
+                reported = report_of(project, month)
+            with at(ends):
+                close_due_months()
+
+        assert not closed_before
+        assert statement_of(month).cost_usd == reported == 110
+        assert Statement.objects.closed().latest("month").month == month
 
     def test_follows_the_setting(self, paid: PaidBatches, settings: Any) -> None:
         settings.STATEMENT_CLOSING_DAYS = 0

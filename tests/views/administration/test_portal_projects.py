@@ -1,11 +1,23 @@
 """All projects of the portal, whose content an administrator sees only as a member."""
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import AuditEvent, AuditKind, Membership, Project, User
+from batchapp.models import (
+    AuditEvent,
+    AuditKind,
+    Batch,
+    Membership,
+    ModelCost,
+    Project,
+    User,
+)
 from tests.html import Page, page_of
 from tests.make import OWNER, finish, make_administrator, make_batch, make_project, make_user
 
@@ -46,6 +58,22 @@ def test_the_list_has_all_projects_and_nothing_of_their_content(
     assert "$0.00" in page.texts("tbody td:nth-child(6)")[0]
     assert "Their secret batch" not in page.html
     assert project.get_absolute_url() not in page.html
+
+
+@pytest.mark.parametrize("reader", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_month_is_that_of_the_portal_wherever_the_reader_is(
+    desk: Client, administrator: User, project: Project, reader: str
+) -> None:
+    User.objects.filter(pk=administrator.pk).update(time_zone=reader)
+    end = datetime(2026, 10, 31, 12, tzinfo=UTC)  # in November, or on the day before
+    Batch.objects.exclude(finished_at=None).update(finished_at=end)
+    ModelCost.objects.exclude(cost_usd=None).update(cost_usd=Decimal("7.77"))
+
+    with time_machine.travel(end + timedelta(hours=1)):
+        desk.force_login(administrator)
+        page = page_of(desk, PROJECTS)
+
+    assert page.texts("tbody td:nth-child(6)") == ["$7.77"]
 
 
 def test_the_list_is_searched_and_filtered(desk: Client, project: Project) -> None:

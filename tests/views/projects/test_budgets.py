@@ -1,13 +1,17 @@
 """The pages of budgets, and what other pages say of them."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
+from django.conf import LazySettings
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from batchapp.models import Batch, Budget, Project, User
+from batchapp.models import Batch, Budget, Notice, Project, User
+from batchapp.templatetags.words import usd
 from tests.html import Page
 from tests.make import (
     MODEL,
@@ -201,6 +205,67 @@ def test_the_review_of_an_order_that_does_not_fit_says_so_before_it_is_submitted
     assert "disabled" in page.one("#submit")
     assert "the budget of Support tickets has $0.00" in posted.one("[role=alert]").text
     assert not Batch.objects.exists()
+
+
+def test_a_budget_that_is_lowered_below_what_is_reserved_and_raised_again(
+    client: Client, project: Project, owner: User, url: str
+) -> None:
+    batch = make_batch(project, owner)
+    reserved = batch.reservations.get().reserved_usd
+    assert reserved
+    budget = make_budget(project, 50)
+    form = {"when_over": "stop", "levels": ["50", "100"]}
+    order_url, query = review(client, project, owner)
+    client.force_login(owner)
+
+    saved = client.post(f"{url}{budget.pk}/", form | {"amount": "0"}, follow=True)
+    lowered = read(saved)
+    stopped = read(client.get(order_url, query))
+    client.post(f"{url}{budget.pk}/", form | {"amount": "0.01"})
+    raised, open_again = read(client.get(url)), read(client.get(order_url, query))
+    client.post(order_url, open_again.one("form.with-rail").values)
+
+    assert "The budget is saved. Batches under way go on." in lowered.text
+    assert f"{usd(reserved)} reserved $0.00 free of $0.00" in lowered.text
+    assert f"{usd(reserved)} more than the budget is spent or reserved." in lowered.text
+    assert "disabled" in stopped.one("#submit")
+    assert "has $0.00 of $0.00 left in" in stopped.one("#stop").text
+    assert "more than the budget" not in raised.text
+    assert "disabled" not in open_again.one("#submit")
+    assert [row.status for row in Batch.objects.all()] == [Batch.Status.RUNNING] * 2
+    told = Notice.objects.filter(kind__startswith="budget").values_list("kind", "data__amount")
+    assert [(kind, Decimal(amount)) for kind, amount in told] == [("budget_exceeded", 0)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [
+        ("Pacific/Kiritimati", datetime(2026, 10, 31, 10, tzinfo=UTC)),
+        ("Pacific/Pago_Pago", datetime(2026, 11, 1, 11, tzinfo=UTC)),
+    ],
+)
+def test_the_page_says_by_which_time_zone_its_months_end(
+    client: Client,
+    project: Project,
+    user: User,
+    url: str,
+    settings: LazySettings,
+    zone: str,
+    midnight: datetime,
+) -> None:
+    settings.TIME_ZONE = zone
+    User.objects.update(time_zone="Asia/Kathmandu")
+    make_budget(project, 50)
+    texts = []
+
+    for moment in (midnight - timedelta(seconds=1), midnight):
+        with time_machine.travel(moment, tick=False):
+            client.force_login(user)
+            texts.append(read(client.get(url)).text)
+
+    assert f"by the time zone of the portal, {zone}." in texts[0]
+    assert ["October 2026" in text for text in texts] == [True, False]
+    assert ["November 2026" in text for text in texts] == [False, True]
 
 
 def test_a_budget_of_a_sandbox_counts_its_made_up_costs_alone(

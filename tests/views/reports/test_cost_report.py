@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
@@ -195,6 +196,44 @@ def test_the_zone_of_the_portal_decides_to_which_month_a_batch_belongs(
 
     assert october == [str(batches[0].pk)]
     assert september == [str(batches[1].pk)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [
+        ("Pacific/Kiritimati", datetime(2026, 10, 31, 10, tzinfo=UTC)),
+        ("Pacific/Pago_Pago", datetime(2026, 11, 1, 11, tzinfo=UTC)),
+        ("America/Havana", datetime(2026, 11, 1, 4, tzinfo=UTC)),  # where midnight comes twice
+    ],
+)
+def test_the_ranges_on_offer_are_those_of_the_portal_and_the_page_says_so(
+    client: Client, settings: LazySettings, zone: str, midnight: datetime
+) -> None:
+    settings.TIME_ZONE = zone
+    reader = make_administrator(time_zone="Asia/Kathmandu")
+    pages = []
+
+    for moment in (midnight - timedelta(seconds=1), midnight):
+        with time_machine.travel(moment, tick=False):
+            client.force_login(reader)
+            pages.append(page_of(client, "/report/"))
+            reliability = page_of(client, "/report/reliability/")
+
+    before, after = pages
+    assert f", time zone {zone}" in before.text
+    assert f", time zone {zone}" in reliability.text
+    assert "1 to 31 October 2026" in before.text
+    assert "1 November 2026" in after.text
+    offered = [[row["data-first"] for row in page.all("a[data-first]")] for page in pages]
+    ends = [[row["data-last"] for row in page.all("a[data-last]")] for page in pages]
+    assert offered == [
+        ["2026-10-01", "2026-09-01", "2026-08-03", "2026-01-01"],
+        ["2026-11-01", "2026-10-01", "2026-08-04", "2026-01-01"],
+    ]
+    assert ends == [
+        ["2026-10-31", "2026-09-30", "2026-10-31", "2026-10-31"],
+        ["2026-11-01", "2026-10-31", "2026-11-01", "2026-11-01"],
+    ]
 
 
 def test_a_month_is_compared_with_the_one_before_in_all_and_by_group(
