@@ -11,7 +11,7 @@ from batchapp.models import Batch, InboxItem, Membership, Notice, NoticeKind, Pr
 from batchapp.services.notifications import inbox
 from tests.html import Page, page_of
 from tests.make import make_batch, make_project, make_user
-from tests.notices import deliver, record, record_end
+from tests.notices import ENDED, deliver, record, record_end
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -95,6 +95,47 @@ def test_a_long_inbox_has_pages(
     with django_assert_max_num_queries(8):
         assert len(titles(browser)) == 50
     assert len(titles(browser, page="2")) == 1
+
+
+def test_an_inbox_of_ten_thousand_is_as_quick_and_as_long_as_a_small_one(
+    browser: Client,
+    batch: Batch,
+    user: User,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    number = 10_000
+    Notice.objects.bulk_create(
+        Notice(
+            kind=NoticeKind.BATCH_FINISHED, project=batch.project, batch=batch, data=dict(ENDED)
+        )
+        for _ in range(number)
+    )
+    rows = Notice.objects.order_by("created_at", "pk")
+    InboxItem.objects.bulk_create(InboxItem(person=user, notice=row) for row in rows)
+
+    with django_assert_max_num_queries(8):
+        first = page_of(browser, "/inbox/")
+    with django_assert_max_num_queries(8):
+        last = page_of(browser, "/inbox/", page="200")
+    with django_assert_max_num_queries(8):
+        beyond = page_of(browser, "/inbox/", page="99999")
+    with django_assert_max_num_queries(6):
+        poll = browser.get("/inbox/unread/", {"after": "0"}).content.decode()
+    with django_assert_max_num_queries(12):
+        marked = page_of(browser, browser.post("/inbox/mark/", {"action": "all"})["Location"])
+    unread = InboxItem.objects.unread().count()
+    browser.post("/inbox/mark/", marked.one("form.note").values | {"action": "undo"})
+
+    for page in (first, last, beyond):
+        assert len(page.all("a[id^=item-]")) == 50
+        assert len(page.html) < 200_000
+    assert first.one("#inbox-count").text.startswith("99+")
+    assert first.one("title").text.startswith("(99+)")
+    assert "99+" in poll
+    assert len(poll) < 10_000
+    assert unread == 0
+    assert "10,000 notices marked as read." in marked.text
+    assert InboxItem.objects.unread().count() == number
 
 
 def test_every_page_has_the_number_of_unread_notices(browser: Client, batch: Batch) -> None:
