@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Count
+from django.db.models import Case, Count, When
 from django.utils import timezone
 
 from batchapp.models import Mailbox, Notice, NoticeSettings, User, WaitingEmail
@@ -63,12 +63,13 @@ def plan(mailbox: Mailbox) -> Plan:
     """
     now, person = timezone.now(), mailbox.person
     due = WaitingEmail.objects.filter(mailbox=mailbox, due_at__lte=now)
-    # What is delivered between these two queries waits for the next plan: a letter that is not
-    # in ``all_rows`` would be written, and written again.
-    all_rows = list(due.values_list("pk", "notice", "digest", "is_held"))
-    visible = due.filter(visible_notices(person, "notice__")).values_list("pk", flat=True)
-    shown = set(visible) if person.is_active else set()
-    rows = [row for row in all_rows if row[0] in shown]
+    # One query tells which are visible and which are done: of two, the second would also see what
+    # is delivered in between, which would be written twice or not at all.
+    due = due.annotate(
+        is_visible=Case(When(visible_notices(person, "notice__"), then=True), default=False)
+    )
+    all_rows = list(due.values_list("pk", "notice", "digest", "is_held", "is_visible"))
+    rows = [row[:-1] for row in all_rows if row[-1] and person.is_active]
     result = Plan(hour_began_at=mailbox.hour_began_at, sent_in_hour=mailbox.sent_in_hour)
     for digest in (Digest.DAILY, Digest.WEEKLY):
         if notices := [notice for _, notice, its, _ in rows if its == digest]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import LazySettings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from batchapp.models import (
@@ -147,9 +147,19 @@ def test_a_notice_that_comes_while_e_mails_are_planned_is_written_once(
     """In PostgreSQL each query of a transaction sees what others committed before that query."""
     preferences.save_settings(user, digest=digest, quiet_below=0)
     advance(record_end(batch, name="Early"))
-    late = record_end(batch, name="Late")
-    let_digests_be_due()
-    comes = threading.Thread(target=deliver_late, args=[late])
+    late, began = record_end(batch, name="Late"), timezone.now()
+    WaitingEmail.objects.update(due_at=began)
+    Mailbox.objects.update(next_check_at=began)
+
+    def deliver_late() -> None:
+        try:
+            with transaction.atomic():  # which began before the worker did, and commits now
+                advance(late)
+                WaitingEmail.objects.filter(notice=late).update(due_at=began)
+        finally:
+            connection.close()
+
+    comes = threading.Thread(target=deliver_late)
 
     def after_the_first_query(
         execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
@@ -163,25 +173,12 @@ def test_a_notice_that_comes_while_e_mails_are_planned_is_written_once(
     with connection.execute_wrapper(after_the_first_query):
         write_emails()
     comes.join()
-    let_digests_be_due()
+    Mailbox.objects.update(next_check_at=timezone.now())
     write_emails()
 
     texts = [email.text for email in emails_to(user)]
     assert [sum(name in text for text in texts) for name in ("Early is", "Late is")] == [1, 1]
     assert not WaitingEmail.objects.exists()
-
-
-def deliver_late(notice: Notice) -> None:
-    try:
-        advance(notice)
-        let_digests_be_due()
-    finally:
-        connection.close()
-
-
-def let_digests_be_due() -> None:
-    WaitingEmail.objects.update(due_at=timezone.now())
-    Mailbox.objects.update(next_check_at=timezone.now())
 
 
 def test_of_thousands_of_notices_a_daily_digest_is_one_e_mail(batch: Batch, user: User) -> None:
