@@ -81,10 +81,12 @@ def _csv(request: Request, project: Project | None) -> HttpResponseBase:
         name, args = ("project_audit_log", [project.slug]) if project else ("audit_log", [])
         return redirect(f"{reverse(name, args=args)}?{request.GET.urlencode()}")
     scope = form.scope()
+    # Now, as the days are those of the person's time zone, which is left before rows are sent.
+    events = browse.read_all(scope)
 
     def rows() -> Iterator[list[str]]:
         yield COLUMNS
-        for event in browse.read_all(scope):
+        for event in events:
             yield [escape_formula(cell) for cell in csv_row(event, scope)]
 
     note_download(request, "audit", project)

@@ -42,11 +42,12 @@ def direct_request_csv(request: Request, slug: str) -> HttpResponseBase:
     form = DirectRequestFilterForm(request.GET, viewer=request.user, project=project)
     if not form.is_valid():  # the page shows the errors; a file of other rows would hide them
         return redirect(f"{reverse('direct_request_list', args=[slug])}?{request.GET.urlencode()}")
-    scope = form.scope()
+    # Now, as the days are those of the person's time zone, which is left before rows are sent.
+    found = request_list.read_all(form.scope())
 
     def rows() -> Iterator[list[str]]:
         yield COLUMNS
-        for row in request_list.read_all(scope):
+        for row in found:
             yield [escape_formula(cell) for cell in csv_row(row)]
 
     note_download(request, "direct_requests", project)

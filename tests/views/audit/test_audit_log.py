@@ -2,8 +2,10 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -148,6 +150,26 @@ def test_the_csv_has_all_events_and_no_formula(auditor: Client, owner: User) -> 
     assert all(not cell.startswith(("=", "+", "@")) for row in rows for cell in row.values())
     assert rows[-1]["before"] == "viewer"
     assert rows[-2]["time_utc"] == event.at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [("Pacific/Kiritimati", "2026-11-01", [10]), ("Pacific/Pago_Pago", "2026-10-30", [9, 10])],
+)
+def test_the_csv_has_the_events_of_the_page_in_every_time_zone(
+    client: Client, zone: str, day: str, hours: list[int]
+) -> None:
+    client.force_login(make_auditor(time_zone=zone))
+    for hour in (9, 10):  # there 23:30 and 0:30, or 22:30 and 23:30 on the day before
+        with time_machine.travel(datetime(2026, 10, 31, hour, 30, tzinfo=UTC)):
+            record(None, None, f"event at {hour}")
+
+    days = {"first": day, "last": day}
+    page = text(client.get(reverse("audit_log"), days))
+    content = b"".join(client.get(reverse("audit_csv"), days)).decode()
+
+    assert [hour for hour in (9, 10) if f"role of event at {hour}" in page] == hours
+    assert [hour for hour in (9, 10) if f"event at {hour}" in content] == hours
 
 
 def test_a_csv_of_invalid_filters_is_refused_by_the_page(auditor: Client) -> None:

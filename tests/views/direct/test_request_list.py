@@ -120,6 +120,23 @@ def test_a_project_without_any_says_how_to_send_one(browser: Client, project: Pr
     assert reverse("guide_article", args=["single-requests"]) in page
 
 
+def test_the_csv_has_the_requests_of_the_page_in_every_time_zone(
+    browser: Client, user: User, sent: DirectRequests
+) -> None:
+    User.objects.filter(pk=user.pk).update(time_zone="Pacific/Kiritimati")
+    midnight = datetime.fromisoformat("2026-10-31T10:00:00+00:00")  # there
+    for moment in (midnight - timedelta(minutes=30), midnight + timedelta(minutes=30)):
+        pk = sent.make(moment, "1").pk
+        DirectRequest.objects.filter(pk=pk).update(created_at=moment)
+    days = {"first": "2026-11-01", "last": "2026-11-01"}
+
+    on_page = shown(browser, **days)
+    content = b"".join(browser.get(reverse("direct_request_csv", args=["support"]), days)).decode()
+
+    assert on_page == {str(pk)}
+    assert content.count("\n") == 2
+
+
 def test_the_csv_has_what_the_filters_leave_with_exact_amounts(
     browser: Client, project: Project, sent: DirectRequests
 ) -> None:
